@@ -1,0 +1,1 @@
+"""Decisions about watching: pure functions and state, `now` is an argument."""

@@ -1,0 +1,29 @@
+"""An HTTP request and its answer, as plain values."""
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+from yarl import URL
+
+
+@frozen(kw_only=True)
+class HttpRequest:
+    """One request, ready to be sent.
+
+    *url* is absolute or, before the session has joined it, relative to the base URL. Headers and body may hold
+    credentials, so neither shows in the repr; a URL never holds any.
+    """
+
+    method: str
+    url: URL
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class HttpResponse:
+    """One whole answer: status, headers with lower-case names, body."""
+
+    status: int
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)

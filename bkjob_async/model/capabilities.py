@@ -1,0 +1,19 @@
+"""What a dialect can be asked, as a value that decisions may depend on."""
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class Capabilities:
+    """The questions that a dialect has answers to.
+
+    *step_status*: a step can be asked for itself, and all its hosts come. *job_rows*: `"always"` where every job
+    status carries host rows, `"on_request"` where they must be asked for. *groups*: step answers count hosts by
+    status and tag. *containers*: container hosts are visible.
+    """
+
+    step_status: bool
+    job_rows_on_request: bool
+    groups: bool
+    containers: bool = False
+    job_list: bool = False

@@ -1,0 +1,37 @@
+"""Who is asking: an application's credentials and the user it acts for."""
+
+from attrs import field, frozen
+
+
+@frozen(kw_only=True)
+class AppCredentials:
+    """An application's code and secret, and the user it acts for.
+
+    Name the user by *bk_username* (applications on the skip-login list), *bk_token* or *bk_ticket* (a logged-in
+    user). Secrets never show in the repr.
+    """
+
+    bk_app_code: str
+    bk_app_secret: str = field(repr=False)
+    bk_username: str | None = None
+    bk_token: str | None = field(default=None, repr=False)
+    bk_ticket: str | None = field(default=None, repr=False)
+
+
+@frozen(kw_only=True)
+class AccessToken:
+    """A token that stands for application and user; header dialects only."""
+
+    access_token: str = field(repr=False)
+
+
+Credentials = AppCredentials | AccessToken
+
+
+def secrets_of(credentials: Credentials) -> tuple[str, ...]:
+    """Return every secret text in *credentials*, to keep them out of sight."""
+    if isinstance(credentials, AccessToken):
+        held: tuple[str | None, ...] = (credentials.access_token,)
+    else:
+        held = (credentials.bk_app_secret, credentials.bk_token, credentials.bk_ticket)
+    return tuple(secret for secret in held if secret)

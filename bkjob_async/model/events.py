@@ -1,0 +1,222 @@
+"""What a watch tells: the closed union of its events.
+
+Each event has *ref* (what it is about; None: the whole client), and *cursor* (the place in the stream of the batch that
+it came in).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from attrs import field, frozen
+
+from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.status import HostStatus, RunStatus
+
+
+@frozen(kw_only=True)
+class HostChanged:
+    """A host stands elsewhere than at the engine's previous look.
+
+    *before* is None at first sight in an epoch. *epoch* counts the executions and reopenings of the step as this watch
+    saw them; *execute_count* is the platform's own count. *skipped*: changes before this one were compacted away.
+    """
+
+    kind: ClassVar[str] = "host_changed"
+
+    ref: StepRef
+    host: HostKey
+    execute_count: int
+    before: HostStatus | None
+    after: HostStatus
+    tag: str = ""
+    exit_code: int | None = None
+    epoch: int = 0
+    skipped: bool = False
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        before = self.before.phase if self.before else "∅"
+        extra = f" ({self.after.name})" if self.after.is_finished and not self.after.is_success else ""
+        run = f" #{self.execute_count}" if self.execute_count else ""
+        return f"{self.ref}{run} {self.host} {before} → {self.after.phase}{extra}"
+
+
+@frozen(kw_only=True)
+class StepChanged:
+    """A step has another status, or began another execution."""
+
+    kind: ClassVar[str] = "step_changed"
+
+    ref: StepRef
+    execute_count: int
+    before: RunStatus | None
+    after: RunStatus
+    is_finished: bool
+    name: str = ""
+    epoch: int = 0
+    skipped: bool = False
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        run = f" #{self.execute_count}" if self.execute_count else ""
+        return f"{self.ref}{run} step {self.before.phase if self.before else '∅'} → {self.after.phase}"
+
+
+@frozen(kw_only=True)
+class JobChanged:
+    """A job has another status."""
+
+    kind: ClassVar[str] = "job_changed"
+
+    ref: JobRef
+    before: RunStatus | None
+    after: RunStatus
+    is_finished: bool
+    name: str = ""
+    epoch: int = 0
+    skipped: bool = False
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.ref} job {self.before.phase if self.before else '∅'} → {self.after.phase}"
+
+
+@frozen(kw_only=True)
+class InSync:
+    """Everything before was the present; everything from here on is news."""
+
+    kind: ClassVar[str] = "in_sync"
+
+    ref: None = None
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        return "in sync"
+
+
+@frozen(kw_only=True)
+class Finished:
+    """A watched target is over, its hosts settled; here is how it ended."""
+
+    kind: ClassVar[str] = "finished"
+
+    ref: Ref
+    result: JobResult
+    epoch: int = 0
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {phase}" for phase, count in sorted(self.result.hosts.items()))
+        return f"{self.ref} finished {self.result.status.phase}" + (f": {counts}" if counts else "")
+
+
+@frozen(kw_only=True)
+class Reopened:
+    """A target that was over runs again: a retry, a restart, the next step."""
+
+    kind: ClassVar[str] = "reopened"
+
+    ref: Ref
+    epoch: int
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.ref} reopened"
+
+
+@frozen(kw_only=True)
+class Trouble:
+    """Polling fails; nothing is known to be wrong with the job.
+
+    *ref* is None when the whole gateway or the credentials are the trouble; *targets* is the number affected.
+    *error* names the class and says who must act.
+    """
+
+    kind: ClassVar[str] = "trouble"
+
+    ref: Ref | None
+    error: str
+    message: str
+    targets: int = 1
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        where = str(self.ref) if self.ref else f"all {self.targets} targets"
+        return f"{where} trouble: {self.error}: {self.message}"
+
+
+@frozen(kw_only=True)
+class Recovered:
+    """Polling works again."""
+
+    kind: ClassVar[str] = "recovered"
+
+    ref: Ref | None
+    targets: int = 1
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.ref or f'all {self.targets} targets'} recovered"
+
+
+class LostReason(StrEnum):
+    """Why a target can be watched no longer."""
+
+    GONE = "gone"
+    NOT_FOUND = "not_found"
+    FORBIDDEN = "forbidden"
+
+
+@frozen(kw_only=True)
+class Lost:
+    """A target can no longer be read; that is not a failure of the job."""
+
+    kind: ClassVar[str] = "lost"
+
+    ref: Ref
+    reason: LostReason
+    message: str = ""
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.ref} lost: {self.reason.value.replace('_', ' ')}"
+
+
+@frozen(kw_only=True)
+class Stalled:
+    """Nothing could be seen of a target for *seconds*."""
+
+    kind: ClassVar[str] = "stalled"
+
+    ref: Ref
+    seconds: float
+    cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.ref} stalled: not seen for {self.seconds:.0f} s"
+
+
+Event = (
+    HostChanged
+    | StepChanged
+    | JobChanged
+    | InSync
+    | Finished
+    | Reopened
+    | Trouble
+    | Recovered
+    | Lost
+    | Stalled
+)
+
+
+@frozen
+class Batch:
+    """What one poll revealed, whole; *sequence* is its place in the stream."""
+
+    sequence: int
+    events: tuple[Event, ...]
+    cursor: str = field(default="", eq=False)

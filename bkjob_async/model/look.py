@@ -1,0 +1,95 @@
+"""What one poll saw, as light as a decision needs it.
+
+A look is the engine's reading of an answer, a snapshot the user's reading of the same bytes. Rows are whatever light
+objects the dialect decoded; their details become model values only for the hosts that moved.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from attrs import field, frozen
+
+from bkjob_async.model.snapshot import HostSnapshot, Times
+
+
+class HostRow(Protocol):
+    """One host in an answer: its names and its host code."""
+
+    @property
+    def bk_host_id(self) -> int | None:
+        """The host's id in the CMDB."""
+        ...
+
+    @property
+    def bk_cloud_id(self) -> int | None:
+        """The cloud area of its address."""
+        ...
+
+    @property
+    def ip(self) -> str | None:
+        """Its IPv4 address."""
+        ...
+
+    @property
+    def ipv6(self) -> str | None:
+        """Its IPv6 address."""
+        ...
+
+    @property
+    def container_id(self) -> int | None:
+        """The container's id, where it is one."""
+        ...
+
+    @property
+    def status(self) -> int:
+        """Its host code; the group's code wins over it."""
+        ...
+
+
+@frozen(kw_only=True)
+class GroupLook:
+    """Rows that an answer listed together.
+
+    Where the answer had groups, *status*, *tag* and *size* are the group's; a flat list is one group without a status.
+    A row is in the state of the group that it stands in. *rows* is None where the answer listed none.
+    """
+
+    status: int | None = None
+    tag: str = ""
+    size: int = 0
+    rows: Sequence[HostRow] | None = None
+
+
+@frozen(kw_only=True)
+class StepLook:
+    """One step in an answer.
+
+    *finished* is the server's flag, None where the dialect has none. *groups* is None where the answer cannot speak
+    of hosts. *complete* says that the rows are all hosts of the latest execution, in all batches, each once; it is
+    False when lists were cut, counts disagree with rows, or a host stands twice.
+    """
+
+    step_instance_id: int
+    status: int
+    finished: bool | None = None
+    name: str = ""
+    type: int | None = None
+    execute_count: int = 0
+    times: Times = field(factory=Times)
+    groups: Sequence[GroupLook] | None = None
+    complete: bool = False
+    details: Callable[[HostRow], HostSnapshot] = field(repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class JobLook:
+    """A whole job in an answer: its status and its steps in their order."""
+
+    status: int
+    finished: bool | None = None
+    name: str = ""
+    times: Times = field(factory=Times)
+    steps: Sequence[StepLook] = ()
+
+
+Look = JobLook | StepLook

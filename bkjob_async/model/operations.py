@@ -1,0 +1,97 @@
+"""Questions and commands to the platform: frozen values, nothing has happened yet."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar, Generic, TypeVar
+
+from attrs import field, frozen, validators
+
+from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Operation(Generic[R_co]):
+    """A call of the platform's API whose answer is an `R`.
+
+    *name* is the platform's own name of it. *repeatable* is False for what starts or changes something: such a call
+    goes out once.
+    """
+
+    __slots__ = ()
+
+    name: ClassVar[str]
+    repeatable: ClassVar[bool] = True
+
+
+@frozen(kw_only=True)
+class GetJobInstanceStatus(Operation[JobSnapshot]):
+    """Ask for a job's status, its steps and, on request, their hosts.
+
+    *return_ip_result* asks for host rows of the latest execution of every step; dialects that always send them ignore
+    it. Documents: `get_job_instance_status`.
+    """
+
+    name = "get_job_instance_status"
+
+    ref: JobRef
+    return_ip_result: bool = False
+
+
+@frozen(kw_only=True)
+class GetStepInstanceStatus(Operation[StepSnapshot]):
+    """Ask for a step's status and its hosts in groups.
+
+    *batch* 0 means all batches of a rolling step (None: the latest only, whatever documents say). *status* with *tag*
+    names the one group whose hosts are listed. *max_host_num_per_group* cuts each list, least 1. Dialects without
+    filters ignore them all. Documents: `get_step_instance_status`.
+    """
+
+    name = "get_step_instance_status"
+
+    ref: StepRef
+    execute_count: int | None = None
+    batch: int | None = 0
+    max_host_num_per_group: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    keyword: str | None = None
+    search_ip: str | None = None
+    status: int | None = None
+    tag: str | None = None
+
+
+class StepOperation(IntEnum):
+    """What can be done to a step instance (`operation_code`)."""
+
+    RETRY_FAILED_HOSTS = 2
+    IGNORE_ERROR = 3
+    CONFIRM_CONTINUE = 6
+    RETRY_ALL_HOSTS = 8
+    CONFIRM_TERMINATE = 9
+    RESTART_CONFIRM = 10
+    NEXT_STEP = 11
+    SKIP = 12
+    ROLLING_CONTINUE = 13
+
+
+@frozen(kw_only=True)
+class Operated:
+    """An operation was taken on; it says nothing about the new status."""
+
+    ref: JobRef | StepRef
+
+
+@frozen(kw_only=True)
+class OperateStepInstance(Operation[Operated]):
+    """Do something to a step: retry, ignore, confirm, skip, go on.
+
+    *operation_code* is a `StepOperation` or the platform's plain int. Documents: `operate_step_instance`.
+    """
+
+    name = "operate_step_instance"
+    repeatable = False
+
+    ref: StepRef
+    operation_code: int

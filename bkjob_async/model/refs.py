@@ -1,0 +1,144 @@
+"""Names of things: scopes, job instances, step instances, hosts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from attrs import field, frozen, validators
+
+_positive = validators.and_(validators.instance_of(int), validators.gt(0))
+
+
+class ScopeType(StrEnum):
+    """The kinds of resource scope (`bk_scope_type`)."""
+
+    BIZ = "biz"
+    BIZ_SET = "biz_set"
+
+
+@frozen
+class Scope:
+    """A business or a business set: where a job lives."""
+
+    type: ScopeType = field(converter=ScopeType)
+    id: int = field(validator=_positive)
+
+    @classmethod
+    def biz(cls, id: int) -> Self:  # noqa: A002 - the platform's word
+        """Name the business with this id."""
+        return cls(ScopeType.BIZ, id)
+
+    @classmethod
+    def biz_set(cls, id: int) -> Self:  # noqa: A002 - the platform's word
+        """Name the business set with this id."""
+        return cls(ScopeType.BIZ_SET, id)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read back what `str` wrote: `2` or `biz_set:9`; raise ValueError."""
+        kind, _, number = text.rpartition(":")
+        return cls(ScopeType(kind or "biz"), int(number))
+
+    def __str__(self) -> str:
+        return str(self.id) if self.type is ScopeType.BIZ else f"{self.type.value}:{self.id}"
+
+
+@frozen
+class JobRef:
+    """The name of a job instance."""
+
+    scope: Scope
+    job_instance_id: int = field(validator=_positive)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read back what `str` wrote: `2:100` or `biz_set:9:100`; raise ValueError."""
+        scope, _, job = text.rpartition(":")
+        return cls(Scope.parse(scope), int(job))
+
+    @property
+    def job(self) -> JobRef:
+        """The job itself; a step's is the job that it belongs to."""
+        return self
+
+    def step(self, step_instance_id: int) -> StepRef:
+        """Name a step instance of this job."""
+        return StepRef(self.scope, self.job_instance_id, step_instance_id)
+
+    def __str__(self) -> str:
+        return f"{self.scope}:{self.job_instance_id}"
+
+
+@frozen
+class StepRef:
+    """The name of a step instance."""
+
+    scope: Scope
+    job_instance_id: int = field(validator=_positive)
+    step_instance_id: int = field(validator=_positive)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read back what `str` wrote: `2:100/200`; raise ValueError."""
+        job, _, step = text.rpartition("/")
+        ref = JobRef.parse(job)
+        return cls(ref.scope, ref.job_instance_id, int(step))
+
+    @property
+    def job(self) -> JobRef:
+        """The job that the step belongs to."""
+        return JobRef(self.scope, self.job_instance_id)
+
+    def __str__(self) -> str:
+        return f"{self.scope}:{self.job_instance_id}/{self.step_instance_id}"
+
+
+Ref = JobRef | StepRef
+
+
+def parse_ref(text: str) -> Ref:
+    """Read a job or step name as `str` writes it; raise ValueError."""
+    return StepRef.parse(text) if "/" in text else JobRef.parse(text)
+
+
+@frozen(kw_only=True)
+class HostKey:
+    """All that the platform said to name one host or container of a step.
+
+    Dialects and questions name the same host differently: by `bk_host_id`, by `cloud:ip`, by both. The label people
+    read is `cloud:ip`, else `cloud:[ipv6]`, the container's name, the host id.
+    """
+
+    bk_host_id: int | None = None
+    bk_cloud_id: int | None = None
+    ip: str | None = None
+    ipv6: str | None = None
+    container_id: int | None = None
+    container_name: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `cloud:ip`, a bare ip (cloud 0) or `#host_id`; raise ValueError."""
+        if text.startswith("#"):
+            return cls(bk_host_id=int(text[1:]))
+        cloud, _, address = text.partition(":")
+        if address.startswith("[") and address.endswith("]"):
+            return cls(bk_cloud_id=int(cloud), ipv6=address[1:-1])
+        if not address:
+            return cls(bk_cloud_id=0, ip=cloud)
+        return cls(bk_cloud_id=int(cloud), ip=address)
+
+    @property
+    def label(self) -> str:
+        """The name that people read."""
+        if self.ip:
+            return f"{self.bk_cloud_id or 0}:{self.ip}"
+        if self.ipv6:
+            return f"{self.bk_cloud_id or 0}:[{self.ipv6}]"
+        if self.container_name or self.container_id is not None:
+            return self.container_name or f"container#{self.container_id}"
+        return f"#{self.bk_host_id}"
+
+    def __str__(self) -> str:
+        return self.label

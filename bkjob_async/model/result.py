@@ -1,0 +1,67 @@
+"""How a job or step ended."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from attrs import field, frozen
+
+from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.snapshot import HostSnapshot, Times
+from bkjob_async.model.status import Phase, RunStatus
+
+
+@frozen(kw_only=True)
+class StepResult:
+    """How one step ended, in its latest execution.
+
+    *hosts* counts hosts by phase; *failed* holds every finished host that did not succeed and every host that never
+    finished. *hosts_visible* is False where the dialect shows no host of this step (confirmations, containers).
+    """
+
+    ref: StepRef
+    status: RunStatus
+    is_finished: bool
+    name: str = ""
+    execute_count: int = 0
+    times: Times = field(factory=Times)
+    hosts: Mapping[Phase, int] = field(factory=dict)
+    failed: tuple[HostSnapshot, ...] = ()
+    hosts_visible: bool = True
+
+
+@frozen(kw_only=True)
+class JobResult:
+    """How a watched job or step ended: its own status and its steps'.
+
+    For a step target *steps* holds that step alone. *ok* follows the status of the target itself, so an ignored error
+    in a step does not spoil a successful job.
+    """
+
+    ref: Ref
+    status: RunStatus
+    name: str = ""
+    times: Times = field(factory=Times)
+    steps: tuple[StepResult, ...] = ()
+
+    @property
+    def job(self) -> JobRef:
+        """The job instance that this is about."""
+        return self.ref.job
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is SUCCESS (3), and nothing else."""
+        return self.status.is_success
+
+    @property
+    def failed(self) -> tuple[tuple[StepRef, HostSnapshot], ...]:
+        """Every host that did not succeed, with the step it failed in."""
+        return tuple((step.ref, host) for step in self.steps for host in step.failed)
+
+    @property
+    def hosts(self) -> Mapping[Phase, int]:
+        """How many hosts ended in each phase, over all steps."""
+        total: Counter[Phase] = Counter()
+        for step in self.steps:
+            total.update(step.hosts)
+        return dict(total)

@@ -1,0 +1,81 @@
+"""What the platform said about a job, its steps and hosts at one moment."""
+
+from datetime import datetime
+
+from attrs import field, frozen
+
+from bkjob_async.model.refs import HostKey, JobRef, StepRef
+from bkjob_async.model.status import HostStatus, RunStatus
+
+
+@frozen(kw_only=True)
+class Times:
+    """When something was created, started and ended, and how long it took.
+
+    Datetimes carry a zone; *total_time* is seconds. All are None where the platform said nothing. An *end_time* does
+    not mean finished: a rolling step carries the end of its last batch.
+    """
+
+    create_time: datetime | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    total_time: float | None = None
+
+
+@frozen(kw_only=True)
+class HostSnapshot:
+    """One host's row: where it stands in one execution of a step."""
+
+    host: HostKey
+    status: HostStatus
+    tag: str = ""
+    exit_code: int | None = None
+    error_code: int | None = None
+    times: Times = field(factory=Times)
+
+
+@frozen(kw_only=True)
+class HostGroup:
+    """The hosts of a step that share a status and a tag.
+
+    *size* is the platform's count; *hosts* may be fewer (limits, filters), or None where none were sent.
+    """
+
+    status: HostStatus
+    tag: str = ""
+    size: int = 0
+    hosts: tuple[HostSnapshot, ...] | None = None
+
+
+@frozen(kw_only=True)
+class StepSnapshot:
+    """A step instance, with its hosts where the answer had them.
+
+    *hosts* is None where the answer carried no rows at all (not asked for, or not to be had). *groups* is None where
+    the dialect has no groups. *execute_count* is the step's latest execution, whichever was asked about.
+    """
+
+    ref: StepRef
+    status: RunStatus
+    is_finished: bool
+    name: str = ""
+    type: int | None = None
+    execute_count: int = 0
+    times: Times = field(factory=Times)
+    operator: str | None = None
+    groups: tuple[HostGroup, ...] | None = None
+    hosts: tuple[HostSnapshot, ...] | None = None
+
+
+@frozen(kw_only=True)
+class JobSnapshot:
+    """A job instance with its steps, in their order."""
+
+    ref: JobRef
+    status: RunStatus
+    is_finished: bool
+    name: str = ""
+    times: Times = field(factory=Times)
+    operator: str | None = None
+    launch_mode: int | None = None
+    steps: tuple[StepSnapshot, ...] = ()

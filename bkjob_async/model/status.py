@@ -1,0 +1,175 @@
+"""The platform's two status code spaces, folded into one set of phases.
+
+Run codes (jobs and steps) and host codes overlap: 3 is a successful job but a host that "succeeded last time", 9 is an
+abnormal step but a successful host. They are therefore two types that never compare equal.
+Sources: bk-job's RunStatusEnum and ExecuteObjectTaskStatusEnum; code 12 stands in old documents only.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import lru_cache
+
+from attrs import frozen
+
+
+class Phase(StrEnum):
+    """What a status code means to whoever waits."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    STOPPING = "STOPPING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+    IGNORED = "IGNORED"
+    STOPPED = "STOPPED"
+    ABNORMAL = "ABNORMAL"
+    UNKNOWN = "UNKNOWN"
+
+
+RUN_CODES: dict[int, tuple[str, Phase]] = {
+    1: ("BLANK", Phase.PENDING),
+    2: ("RUNNING", Phase.RUNNING),
+    3: ("SUCCESS", Phase.SUCCESS),
+    4: ("FAIL", Phase.FAILED),
+    5: ("SKIPPED", Phase.SKIPPED),
+    6: ("IGNORE_ERROR", Phase.IGNORED),
+    7: ("WAITING_USER", Phase.WAITING),
+    8: ("TERMINATED", Phase.STOPPED),
+    9: ("ABNORMAL_STATE", Phase.ABNORMAL),
+    10: ("STOPPING", Phase.STOPPING),
+    11: ("STOP_SUCCESS", Phase.STOPPED),
+    12: ("STOP_FAILED", Phase.FAILED),
+    13: ("CONFIRM_TERMINATED", Phase.STOPPED),
+    14: ("ABANDONED", Phase.ABNORMAL),
+    15: ("ROLLING_WAITING", Phase.WAITING),
+}
+
+FINISHED_RUN_CODES = frozenset({3, 4, 5, 6, 8, 9, 11, 13, 14})
+
+HOST_CODES: dict[int, tuple[str, Phase]] = {
+    0: ("UNKNOWN_ERROR", Phase.FAILED),
+    1: ("AGENT_ERROR", Phase.FAILED),
+    2: ("INVALID_EXECUTE_OBJECT", Phase.FAILED),
+    3: ("LAST_SUCCESS", Phase.SUCCESS),
+    5: ("WAITING", Phase.PENDING),
+    7: ("RUNNING", Phase.RUNNING),
+    9: ("SUCCESS", Phase.SUCCESS),
+    11: ("FAILED", Phase.FAILED),
+    12: ("SUBMIT_FAILED", Phase.FAILED),
+    13: ("TASK_TIMEOUT", Phase.FAILED),
+    15: ("LOG_ERROR", Phase.FAILED),
+    16: ("GSE_SCRIPT_TIMEOUT", Phase.FAILED),
+    17: ("GSE_FILE_TIMEOUT", Phase.FAILED),
+    18: ("AGENT_NOT_INSTALLED", Phase.FAILED),
+    101: ("SCRIPT_FAILED", Phase.FAILED),
+    102: ("SCRIPT_TIMEOUT", Phase.FAILED),
+    103: ("SCRIPT_TERMINATE", Phase.FAILED),
+    104: ("SCRIPT_NOT_ZERO_EXIT_CODE", Phase.FAILED),
+    202: ("COPYFILE_FAILED", Phase.FAILED),
+    203: ("COPYFILE_SOURCE_FILE_NOT_EXIST", Phase.FAILED),
+    301: ("FILE_ERROR_UNCLASSIFIED", Phase.FAILED),
+    303: ("GSE_TIMEOUT", Phase.FAILED),
+    310: ("GSE_AGENT_ERROR", Phase.FAILED),
+    311: ("GSE_USER_ERROR", Phase.FAILED),
+    312: ("GSE_USER_PWD_ERROR", Phase.FAILED),
+    320: ("GSE_FILE_ERROR", Phase.FAILED),
+    321: ("GSE_FILE_SIZE_EXCEED", Phase.FAILED),
+    329: ("GSE_FILE_TASK_ERROR", Phase.FAILED),
+    399: ("GSE_TASK_ERROR", Phase.FAILED),
+    403: ("GSE_TASK_TERMINATE_SUCCESS", Phase.STOPPED),
+    404: ("GSE_TASK_TERMINATE_FAILED", Phase.FAILED),
+    500: ("UNKNOWN", Phase.FAILED),
+}
+
+UNFINISHED_HOST_CODES = frozenset({5, 7})
+SUCCESSFUL_HOST_CODES = frozenset({3, 9})
+
+
+@frozen(repr=False)
+class RunStatus:
+    """The status of a job or step, by the platform's code."""
+
+    code: int
+
+    @property
+    def name(self) -> str:
+        """The platform's name of the code, or `UNKNOWN_<code>`."""
+        known = RUN_CODES.get(self.code)
+        return known[0] if known else f"UNKNOWN_{self.code}"
+
+    @property
+    def phase(self) -> Phase:
+        """What the code means; UNKNOWN for a code never heard of."""
+        known = RUN_CODES.get(self.code)
+        return known[1] if known else Phase.UNKNOWN
+
+    @property
+    def is_success(self) -> bool:
+        """Whether all went well: 3, nothing else."""
+        return self.code == 3
+
+    def is_finished(self, *, flag: bool | None = None) -> bool:
+        """Tell whether this is final.
+
+        *flag* is the server's own `is_finished` or `finished`, and is believed where there is one. Without it, a known
+        code follows the table, 12 is final, and an unknown code is not.
+        """
+        if flag is not None:
+            return flag
+        return self.code in FINISHED_RUN_CODES or self.code == 12
+
+    def __repr__(self) -> str:
+        return f"RunStatus({self.code} {self.name})"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@frozen(repr=False)
+class HostStatus:
+    """The status of one host (execute object) in one execution of a step."""
+
+    code: int
+
+    @property
+    def name(self) -> str:
+        """The platform's name of the code, or `UNKNOWN_<code>`."""
+        known = HOST_CODES.get(self.code)
+        return known[0] if known else f"UNKNOWN_{self.code}"
+
+    @property
+    def phase(self) -> Phase:
+        """What the code means; UNKNOWN for a code never heard of."""
+        known = HOST_CODES.get(self.code)
+        return known[1] if known else Phase.UNKNOWN
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the host is done: every code but 5 and 7, unknown ones included."""
+        return self.code not in UNFINISHED_HOST_CODES
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the host succeeded, now (9) or last time (3)."""
+        return self.code in SUCCESSFUL_HOST_CODES
+
+    def __repr__(self) -> str:
+        return f"HostStatus({self.code} {self.name})"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@lru_cache(maxsize=4096)
+def run_status(code: int) -> RunStatus:
+    """Return the run status of *code*, one shared object per code."""
+    return RunStatus(code)
+
+
+@lru_cache(maxsize=4096)
+def host_status(code: int) -> HostStatus:
+    """Return the host status of *code*, one shared object per code."""
+    return HostStatus(code)

@@ -1,0 +1,1 @@
+"""What the library does, told to whoever wants to know."""

@@ -1,0 +1,1 @@
+"""Ask, tell, ask again, until nothing is left."""
