@@ -96,7 +96,8 @@ class CallFacts:
     """What is known of a failed call; secrets are never part of it.
 
     *code* is the platform's own (int, or the API gateway v4's word), *request_ids* maps each header or key to its
-    value, *permission* is the object of error 9900403 or None, *retry_after* is seconds.
+    value, *permission* is the object of error 9900403 or None, *retry_after* is seconds,
+    *sent* is False when the request certainly never reached the platform.
     """
 
     operation: str = ""
@@ -107,6 +108,7 @@ class CallFacts:
     request_ids: Mapping[str, str] = field(factory=dict)
     attempts: int = 1
     retry_after: float | None = None
+    sent: bool = True
     permission: Mapping[str, Any] | None = None
 
 
