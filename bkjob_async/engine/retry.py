@@ -2,7 +2,7 @@
 
 from attrs import field, frozen, validators
 
-from bkjob_async.errors import BkJobError, CallFailed, PlatformTrouble, Throttled, TransportFailed
+from bkjob_async.errors import BkJobError, PlatformTrouble, Throttled, TransportFailed
 
 WORTH_ANOTHER_TRY = (PlatformTrouble, Throttled, TransportFailed)
 
@@ -28,7 +28,7 @@ class Retries:
             return None
         if not repeatable and not never_happened(error):
             return None
-        told = error.retry_after if isinstance(error, CallFailed) else None
+        told = error.retry_after
         if told is not None:
             return told + jitter * self.first
         wait = min(self.first * 2.0 ** (attempt - 1), self.longest)

@@ -1,0 +1,333 @@
+"""The story of one job instance and those of its steps that anybody watches."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from bkjob_async.engine.cadence import SETTLE_BOUND
+from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.step_tracker import NOT_STARTED, StepTracker
+from bkjob_async.model.events import Event, Finished, JobChanged, Lost, LostReason, Reopened
+from bkjob_async.model.look import JobLook, StepLook
+from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times
+from bkjob_async.model.status import Phase, run_status
+
+
+class JobStory:
+    """All that is known of one job instance, and what readers were told.
+
+    One story serves every watch of the job and of its steps, so that nothing is asked twice and nothing told twice.
+    `targets` are the refs that somebody watches: the job itself, single steps of it, or both.
+    """
+
+    __slots__ = (
+        "_announced",
+        "_closing_since",
+        "_expecting_until",
+        "_moved_on",
+        "_running_since",
+        "_sequence",
+        "_times",
+        "epoch",
+        "failures",
+        "first_asked_at",
+        "job_rows_refused",
+        "lost",
+        "name",
+        "not_found",
+        "pending",
+        "ref",
+        "seen",
+        "seen_at",
+        "stalled",
+        "steps",
+        "targets",
+        "troubled",
+    )
+
+    def __init__(self, ref: JobRef, *, expecting_until: float = 0.0) -> None:
+        self.ref = ref
+        self.targets: set[Ref] = set()
+        self.steps: dict[int, StepTracker] = {}
+        self.name = ""
+        self.seen: int | None = None
+        self.seen_at: float | None = None
+        self.first_asked_at: float | None = None
+        self.epoch = 0
+        self.pending: deque[int] = deque()
+        self.job_rows_refused = 0
+        self.failures = 0
+        self.not_found: dict[Ref, int] = {}
+        self.troubled = False
+        self.stalled = False
+        self.lost: dict[Ref, Lost] = {}
+        self._announced: tuple[int, bool] | None = None
+        self._sequence = 0
+        self._times = Times()
+        self._closing_since: float | None = None
+        self._running_since: float | None = None
+        self._expecting_until = expecting_until
+        self._moved_on: set[int] = set()
+
+    # What is wanted -------------------------------------------------------------------------------------------------
+
+    @property
+    def whole(self) -> bool:
+        """Whether the job itself is watched, with all its steps."""
+        return self.ref in self.targets
+
+    def want(self, ref: Ref) -> None:
+        """Make *ref* (this job, or a step of it) a target."""
+        self.targets.add(ref)
+        if isinstance(ref, StepRef):
+            self.tracker(ref.step_instance_id)
+
+    def unwant(self, ref: Ref) -> None:
+        """Let go of a target."""
+        self.targets.discard(ref)
+        self.lost.pop(ref, None)
+
+    def tracker(self, step_instance_id: int) -> StepTracker:
+        """Return the step's tracker, a new one at first sight."""
+        known = self.steps.get(step_instance_id)
+        if known is None:
+            known = self.steps[step_instance_id] = StepTracker(self.ref.step(step_instance_id))
+        return known
+
+    def open_steps(self) -> Iterator[StepTracker]:
+        """Yield the watched steps that are not over."""
+        for tracker in self.steps.values():
+            wanted = self.whole or (tracker.ref in self.targets and tracker.ref not in self.lost)
+            if wanted and not tracker.finished:
+                yield tracker
+
+    # What answers say -----------------------------------------------------------------------------------------------
+
+    def apply_job(self, look: JobLook, at: Moment) -> list[Event]:
+        """Take in an answer about the whole job; return what can be told."""
+        self._is_seen(at)
+        self.not_found.pop(self.ref, None)
+        events: list[Event] = []
+        self.name = look.name or self.name
+        self._times = look.times
+        finished = run_status(look.status).is_finished(flag=look.finished)
+        if self.whole:
+            events += self._observe_job(look.status, at, finished=finished)
+        self.seen = look.status
+        self._note_order(look, finished=finished)
+        for step in look.steps:
+            if self.whole or self.ref.step(step.step_instance_id) in self.targets:
+                tracker = self.tracker(step.step_instance_id)
+                events += tracker.observe(step, at, job_finished=finished)
+        if self.finished and any(isinstance(event, Reopened) and event.ref != self.ref for event in events):
+            events.insert(0, self._reopen(at))
+            self._closing_since = at.now
+        return events + self._close(at)
+
+    def apply_step(self, look: StepLook, at: Moment) -> list[Event]:
+        """Take in an answer about one step; return what can be told."""
+        self._is_seen(at)
+        tracker = self.tracker(look.step_instance_id)
+        tracker.refusals = 0
+        self.not_found.pop(tracker.ref, None)
+        job_finished = None if self.seen is None else self._closing_since is not None or self.finished
+        events = tracker.observe(look, at, job_finished=job_finished)
+        if self.finished and any(isinstance(event, Reopened) for event in events):
+            events.insert(0, self._reopen(at))
+        return events + self._close(at)
+
+    def _is_seen(self, at: Moment) -> None:
+        self.seen_at = at.now
+        self.failures = 0
+        self.stalled = False
+
+    def _note_order(self, look: JobLook, *, finished: bool) -> None:
+        """Note which steps the job has left behind: those before a step that has begun."""
+        ids = [step.step_instance_id for step in look.steps]
+        last = max((n for n, step in enumerate(look.steps) if step.status != NOT_STARTED), default=0)
+        self._moved_on = set(ids) if finished else set(ids[:last])
+
+    def _observe_job(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
+        events: list[Event] = []
+        if self.finished and (not finished or code != self.seen):
+            events.append(self._reopen(at))
+        if not finished:
+            self._closing_since = None
+            if code != NOT_STARTED and self._running_since is None:
+                self._running_since = at.now
+            events += self._announce(code, at, finished=False)
+        elif self._closing_since is None or code != self.seen:
+            self._closing_since = at.now
+        return events
+
+    def _reopen(self, at: Moment) -> Event:
+        if self._announced is not None:
+            self._announced = (self._announced[0], False)
+        self.epoch += 1
+        self._closing_since = None
+        self._running_since = None
+        self._expecting_until = 0.0
+        return Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)
+
+    def _announce(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
+        if self._announced == (code, finished):
+            return []
+        before = self._announced[0] if self._announced else None
+        self._announced = (code, finished)
+        self._sequence = at.sequence
+        return [self._changed(before, at.cursor)]
+
+    def _changed(self, before: int | None, cursor: str, *, skipped: bool = False) -> JobChanged:
+        assert self._announced is not None  # noqa: S101 - only what was announced is told
+        code, finished = self._announced
+        return JobChanged(
+            ref=self.ref,
+            before=None if before is None else run_status(before),
+            after=run_status(code),
+            is_finished=finished,
+            name=self.name,
+            epoch=self.epoch,
+            skipped=skipped,
+            cursor=cursor,
+        )
+
+    # When it is over ------------------------------------------------------------------------------------------------
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job itself was announced finished and has not run since."""
+        return self._announced is not None and self._announced[1]
+
+    def _close(self, at: Moment) -> list[Event]:
+        """Announce what is over and settled: steps first, then the job."""
+        events: list[Event] = []
+        doubtful = at.now < self._expecting_until
+        for number, tracker in self.steps.items():
+            closed = tracker.close(at, moved_on=number in self._moved_on, doubtful=doubtful)
+            events += closed
+            if closed and tracker.ref in self.targets:
+                events.append(self._ended(tracker.ref, tracker.epoch, at.cursor))
+        if not self.whole or self.finished or self._closing_since is None or self.seen is None:
+            return events
+        overdue = at.now - self._closing_since >= SETTLE_BOUND
+        running = any(tracker.started for tracker in self.open_steps())
+        if overdue or not (running or doubtful):
+            events += self._announce(self.seen, at, finished=True)
+            events.append(self._ended(self.ref, self.epoch, at.cursor))
+        return events
+
+    def _ended(self, ref: Ref, epoch: int, cursor: str) -> Finished:
+        return Finished(ref=ref, result=self.result(ref), epoch=epoch, cursor=cursor)
+
+    def expect_change(self, until: float) -> None:
+        """Hold every final status for provisional until it changes, or until *until*."""
+        self._expecting_until = max(self._expecting_until, until)
+
+    def lose(self, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
+        """Give up a target; losing the job loses its steps."""
+        refs = self.targets if ref == self.ref else {ref} & self.targets
+        events: list[Event] = []
+        for each in sorted(refs - self.lost.keys(), key=str):
+            self.lost[each] = Lost(ref=each, reason=reason, message=message, cursor=cursor)
+            events.append(self.lost[each])
+        return events
+
+    def is_over(self, ref: Ref) -> bool:
+        """Whether a target was announced finished or lost."""
+        if ref in self.lost:
+            return True
+        if isinstance(ref, StepRef):
+            return ref.step_instance_id in self.steps and self.steps[ref.step_instance_id].finished
+        return self.finished
+
+    def is_settled(self, ref: Ref, now: float) -> bool:
+        """Whether a target is over and nothing that was just done can have changed that."""
+        return self.is_over(ref) and (now >= self._expecting_until or ref in self.lost)
+
+    def was_read(self, ref: Ref) -> bool:
+        """Whether any answer ever spoke of *ref*."""
+        if isinstance(ref, StepRef):
+            return ref.step_instance_id in self.steps and self.steps[ref.step_instance_id].seen is not None
+        return self.seen is not None
+
+    def in_sync(self, ref: Ref) -> bool:
+        """Whether all that can be known of *ref* by now was read, or it cannot be read."""
+        if ref in self.lost or self.troubled:
+            return True
+        return self.was_read(ref) and not self.pending
+
+    # How often to look ----------------------------------------------------------------------------------------------
+
+    def is_settling(self, now: float) -> bool:
+        """Whether a final status has shown whose details may still move."""
+        if now < self._expecting_until or (self._closing_since is not None and not self.finished):
+            return True
+        return any(tracker.closing_since is not None for tracker in self.open_steps())
+
+    def is_waiting(self) -> bool:
+        """Whether everything stands still until a user acts."""
+        codes = [tracker.seen for tracker in self.open_steps() if tracker.started]
+        if self.whole and self.seen is not None and not codes:
+            codes = [self.seen]
+        phases = {run_status(code).phase for code in codes if code is not None}
+        return bool(phases) and phases <= {Phase.WAITING, Phase.PENDING}
+
+    def age(self, now: float) -> float:
+        """Return how long, in seconds, what now runs has been seen running."""
+        since = [t.running_since for t in self.open_steps() if t.running_since is not None]
+        if not since and self._running_since is not None:
+            since = [self._running_since]
+        return now - max(since) if since else 0.0
+
+    # How it stands --------------------------------------------------------------------------------------------------
+
+    def result(self, ref: Ref) -> JobResult:
+        """Return how a target ended, or where it stands."""
+        if isinstance(ref, StepRef):
+            step = self.tracker(ref.step_instance_id).result()
+            return JobResult(ref=ref, status=step.status, name=step.name, times=step.times, steps=(step,))
+        code = self.seen if self.seen is not None else NOT_STARTED
+        return JobResult(
+            ref=ref,
+            status=run_status(code),
+            name=self.name,
+            times=self._times,
+            steps=tuple(tracker.result() for tracker in self.steps.values()),
+        )
+
+    def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+        """Return a target as last seen, None before it was."""
+        if not self.was_read(ref):
+            return None
+        if isinstance(ref, StepRef):
+            return self.tracker(ref.step_instance_id).snapshot()
+        assert self.seen is not None  # noqa: S101 - it was read
+        return JobSnapshot(
+            ref=self.ref,
+            status=run_status(self.seen),
+            is_finished=self.finished,
+            name=self.name,
+            times=self._times,
+            steps=tuple(tracker.snapshot() for tracker in self.steps.values()),
+        )
+
+    def present(
+        self, targets: set[Ref], cursor: str, *, since: int = 0, skipped: bool = False
+    ) -> Iterator[Event]:
+        """Yield where everything stands, hosts before step before job."""
+        whole = self.ref in targets
+        told = self._announced is not None and self._sequence >= since
+        if whole and told and not self.finished:
+            yield self._changed(None, cursor, skipped=skipped)
+        for tracker in self.steps.values():
+            if whole or tracker.ref in targets:
+                yield from tracker.present(cursor, since=since, skipped=skipped)
+                if tracker.finished and tracker.ref in targets and tracker.sequence >= since:
+                    yield self._ended(tracker.ref, tracker.epoch, cursor)
+        if whole and told and self.finished:
+            yield self._changed(None, cursor, skipped=skipped)
+            yield self._ended(self.ref, self.epoch, cursor)
+        yield from (lost for ref, lost in self.lost.items() if ref in targets)

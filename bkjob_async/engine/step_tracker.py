@@ -1,0 +1,279 @@
+"""One step's story: what it showed, what was announced, when it may be called finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bkjob_async.engine.cadence import SETTLE_BOUND
+from bkjob_async.engine.hosts import HostTable, Move
+from bkjob_async.engine.moment import Moment
+from bkjob_async.model.events import Event, HostChanged, Reopened, StepChanged
+from bkjob_async.model.look import StepLook
+from bkjob_async.model.refs import StepRef
+from bkjob_async.model.result import StepResult
+from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
+from bkjob_async.model.status import RUN_CODES, host_status, run_status
+
+NOT_STARTED = 1
+# A rolling step that ignores errors shows 6 between two batches, although 6 is a final code.
+PROVISIONAL = 6
+# Old servers only; without a flag it is final by itself, unlike a code that nobody knows.
+STOP_FAILED = 12
+
+
+class StepTracker:
+    """What is known of one step instance.
+
+    `seen` is the platform's latest word, `announced` what readers were told: (code, execute_count, finished). They
+    differ while a final status settles.
+    """
+
+    __slots__ = (
+        "_failures",
+        "_first_of_execution",
+        "_rows_settled",
+        "announced",
+        "closing_since",
+        "epoch",
+        "execute_count",
+        "hosts",
+        "name",
+        "ref",
+        "refusals",
+        "running_since",
+        "seen",
+        "sequence",
+        "times",
+        "type",
+        "visible",
+    )
+
+    def __init__(self, ref: StepRef) -> None:
+        self.ref = ref
+        self.name = ""
+        self.type: int | None = None
+        self.times = Times()
+        self.seen: int | None = None
+        self.announced: tuple[int, int, bool] | None = None
+        self.execute_count = 0
+        self.epoch = 0
+        self.sequence = 0
+        self.hosts = HostTable()
+        self.visible = True
+        self.refusals = 0
+        self.closing_since: float | None = None
+        self.running_since: float | None = None
+        self._failures: dict[int, HostSnapshot] = {}
+        self._rows_settled = False
+        self._first_of_execution = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether the step was announced finished and has not run since."""
+        return self.announced is not None and self.announced[2]
+
+    @property
+    def started(self) -> bool:
+        """Whether the step had its turn, as far as the platform said."""
+        return self.seen is not None and self.seen != NOT_STARTED
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether host rows of this step are still to be read."""
+        return self.visible and self.started and not self.finished
+
+    def observe(self, look: StepLook, at: Moment, *, job_finished: bool | None) -> list[Event]:
+        """Take in what an answer says of this step; return what can be told at once.
+
+        *job_finished* is what is known of the job, None for nothing. An answer about an earlier execution than the
+        known one is behind, and says nothing.
+        """
+        if self.seen is not None and look.execute_count < self.execute_count:
+            return []
+        finished = self._is_final(look, job_finished=job_finished)
+        again = self.seen is not None and look.execute_count > self.execute_count
+        events: list[Event] = []
+        if again or (self.finished and (not finished or look.status != self.seen)):
+            events += self._reopen(at, new_execution=again)
+        if look.status != self.seen or not finished:
+            self.closing_since = None
+            self._rows_settled = False
+        self.seen = look.status
+        self.execute_count = look.execute_count
+        self.name = look.name or self.name
+        self.type = look.type if look.type is not None else self.type
+        self.times = look.times
+        if not finished:
+            self._first_of_execution = False
+            if self.started and self.running_since is None:
+                self.running_since = at.now
+            events += self._announce(at, finished=False)
+        elif self.closing_since is None:
+            self.closing_since = at.now
+        events += self._take_rows(look, at, final=finished)
+        return events
+
+    @staticmethod
+    def _is_final(look: StepLook, *, job_finished: bool | None) -> bool:
+        flag = look.finished
+        if flag is None and look.status not in RUN_CODES:
+            flag = job_finished
+        return run_status(look.status).is_finished(flag=flag)
+
+    def _reopen(self, at: Moment, *, new_execution: bool) -> list[Event]:
+        """Begin another epoch: what was final is not, or another execution began."""
+        was_finished = self.finished
+        if self.announced is not None:
+            self.announced = (self.announced[0], self.announced[1], False)
+        self.epoch += 1
+        self.closing_since = None
+        self.running_since = None
+        self._rows_settled = False
+        self._first_of_execution = new_execution
+        if new_execution:
+            self.hosts.begin_execution()
+            self._failures.clear()
+        return [Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)] if was_finished else []
+
+    def _announce(self, at: Moment, *, finished: bool) -> list[Event]:
+        """Tell the status that was seen, unless it was told already."""
+        assert self.seen is not None  # noqa: S101 - both callers have just seen it
+        telling = (self.seen, self.execute_count, finished)
+        if telling == self.announced:
+            return []
+        before = self.announced[0] if self.announced else None
+        self.announced = telling
+        self.sequence = at.sequence
+        return [self._changed(before, at.cursor)]
+
+    def _changed(self, before: int | None, cursor: str, *, skipped: bool = False) -> StepChanged:
+        assert self.announced is not None  # noqa: S101 - only what was announced is told
+        code, execute_count, finished = self.announced
+        return StepChanged(
+            ref=self.ref,
+            execute_count=execute_count,
+            before=None if before is None else run_status(before),
+            after=run_status(code),
+            is_finished=finished,
+            name=self.name,
+            epoch=self.epoch,
+            skipped=skipped,
+            cursor=cursor,
+        )
+
+    def _take_rows(self, look: StepLook, at: Moment, *, final: bool) -> list[Event]:
+        if look.groups is None:
+            return []
+        moves, believed = self.hosts.apply(look.groups, at.sequence)
+        if final:
+            self._rows_settled = believed and look.complete and self.hosts.open_count == 0
+            self._refresh_failures(look)
+        return [self._moved(move, look, at) for move in moves]
+
+    def _moved(self, move: Move, look: StepLook, at: Moment) -> HostChanged:
+        details = look.details(move.row)
+        after = host_status(move.after)
+        if after.is_finished and not after.is_success:
+            self._failures[move.index] = details
+        else:
+            self._failures.pop(move.index, None)
+        return HostChanged(
+            ref=self.ref,
+            host=self.hosts.key(move.index),
+            execute_count=self.execute_count,
+            before=None if move.before is None else host_status(move.before),
+            after=after,
+            tag=details.tag,
+            exit_code=details.exit_code,
+            epoch=self.epoch,
+            cursor=at.cursor,
+        )
+
+    def _refresh_failures(self, look: StepLook) -> None:
+        """Read the details of failed hosts again: exit codes and times arrive late."""
+        for group in look.groups or ():
+            for row in group.rows or ():
+                index = self.hosts.place(row)
+                if index in self._failures:
+                    self._failures[index] = look.details(row)
+
+    def close(self, at: Moment, *, moved_on: bool, doubtful: bool) -> list[Event]:
+        """Announce a final status when its details have settled, or the bound has passed.
+
+        *moved_on*: the job is already beyond this step, so no status of it is provisional. *doubtful*: an operation
+        just went out, and the platform may still show the status before it.
+        """
+        if self.finished or self.closing_since is None:
+            return []
+        if at.now - self.closing_since < SETTLE_BOUND:
+            provisional = self.seen == PROVISIONAL or self._first_of_execution
+            if doubtful or (provisional and not moved_on) or (self.visible and not self._rows_settled):
+                return []
+        return self._announce(at, finished=True)
+
+    def present(self, cursor: str, *, since: int = 0, skipped: bool = False) -> Iterator[Event]:
+        """Yield where hosts and step stand, for whoever missed how they got there.
+
+        Without *skipped* all are at first sight; with it, only what changed in batch *since* or later, and from where.
+        """
+        finished = self.finished
+        changed = self.announced is not None and self.sequence >= since
+        if changed and not finished:
+            yield self._changed(None, cursor, skipped=skipped)
+        for index, before, code in self.hosts.present(since):
+            details = self._failures.get(index)
+            yield HostChanged(
+                ref=self.ref,
+                host=self.hosts.key(index),
+                execute_count=self.execute_count,
+                before=host_status(before) if skipped and before is not None else None,
+                after=host_status(code),
+                tag=details.tag if details else "",
+                exit_code=details.exit_code if details else None,
+                epoch=self.epoch,
+                skipped=skipped,
+                cursor=cursor,
+            )
+        if changed and finished:
+            yield self._changed(None, cursor, skipped=skipped)
+
+    def result(self) -> StepResult:
+        """Return how the step ended, or where it stands."""
+        failed = []
+        for index, _, code in self.hosts.present():
+            status = host_status(code)
+            if not status.is_success:
+                failed.append(
+                    self._failures.get(index) or HostSnapshot(host=self.hosts.key(index), status=status)
+                )
+        return StepResult(
+            ref=self.ref,
+            status=run_status(self.seen if self.seen is not None else NOT_STARTED),
+            is_finished=self.finished,
+            name=self.name,
+            execute_count=self.execute_count,
+            times=self.times,
+            hosts=self.hosts.counts(),
+            failed=tuple(failed),
+            hosts_visible=self.visible,
+        )
+
+    def snapshot(self) -> StepSnapshot:
+        """Return the step as last seen, with all hosts ever named by an answer."""
+        code = self.seen if self.seen is not None else NOT_STARTED
+        return StepSnapshot(
+            ref=self.ref,
+            status=run_status(code),
+            is_finished=self.finished,
+            name=self.name,
+            type=self.type,
+            execute_count=self.execute_count,
+            times=self.times,
+            hosts=tuple(
+                self._failures.get(index)
+                or HostSnapshot(host=self.hosts.key(index), status=host_status(status))
+                for index, _, status in self.hosts.present()
+            )
+            if self.visible
+            else None,
+        )

@@ -1,0 +1,103 @@
+"""What a failed poll means for the watch; never anything about the job."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.plan import REFUSALS, Question
+from bkjob_async.errors import (
+    ApplicationNotAllowed,
+    BkJobError,
+    CallFailed,
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    PlatformTrouble,
+    Throttled,
+    TransportFailed,
+    WrongState,
+)
+from bkjob_async.model.operations import GetStepInstanceStatus
+
+# A read right after a launch may come from a database that is behind; twice unknown is unknown.
+NOT_FOUND_TWICE = 2
+FORBIDDEN_AFTER = 3
+INTERNAL_ERROR = 1240002
+
+
+class Verdict(Enum):
+    """What to do about a failed poll."""
+
+    TARGET_TROUBLE = auto()
+    """This target cannot be polled just now; try again later."""
+    CLIENT_TROUBLE = auto()
+    """No target can be polled until somebody mends the credentials."""
+    GATEWAY_TROUBLE = auto()
+    """The way to the platform is broken, perhaps for all."""
+    THROTTLED = auto()
+    """Too many requests: wait, it says nothing about anything."""
+    ASK_OTHERWISE = auto()
+    """This question does not suit this target; plan another."""
+    NOT_FOUND = auto()
+    """The target is not there."""
+    FORBIDDEN = auto()
+    """The target may not be read."""
+
+
+BY_CLASS: dict[type[BkJobError], Verdict] = {
+    NotAuthenticated: Verdict.CLIENT_TROUBLE,
+    ApplicationNotAllowed: Verdict.CLIENT_TROUBLE,
+    Throttled: Verdict.THROTTLED,
+    TransportFailed: Verdict.GATEWAY_TROUBLE,
+}
+GATEWAY_STATUS = frozenset({502, 503, 504})
+GATEWAY_CODES = frozenset({1306201, 1650200, 1650201, 1650300, 1650401})
+
+
+def judge(error: BkJobError, question: Question, story: JobStory) -> Verdict:
+    """Return what *error* in answer to *question* means.
+
+    Counts refusals in *story*, because an error is believed to be about the target only when it repeats.
+    """
+    if isinstance(error, WrongState | PlatformTrouble) and refuses(error, question, story):
+        return Verdict.ASK_OTHERWISE
+    if isinstance(error, NotFound):
+        count = story.not_found[question.ref] = story.not_found.get(question.ref, 0) + 1
+        return Verdict.NOT_FOUND if count >= NOT_FOUND_TWICE else Verdict.TARGET_TROUBLE
+    if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
+        return Verdict.FORBIDDEN if story.failures + 1 >= FORBIDDEN_AFTER else Verdict.TARGET_TROUBLE
+    if is_gateway_made(error):
+        return Verdict.GATEWAY_TROUBLE
+    return next(
+        (verdict for kind, verdict in BY_CLASS.items() if isinstance(error, kind)), Verdict.TARGET_TROUBLE
+    )
+
+
+def refuses(error: BkJobError, question: Question, story: JobStory) -> bool:
+    """Whether the platform cannot answer this question for this kind of step.
+
+    A confirmation answers 1241003 to a step question, a container step 1240002, which may also be a passing internal
+    error and is therefore believed when it repeats.
+    """
+    if not isinstance(error, CallFailed):
+        return False
+    if isinstance(question, GetStepInstanceStatus):
+        tracker = story.tracker(question.ref.step_instance_id)
+        tracker.refusals += REFUSALS if isinstance(error, WrongState) else error.code == INTERNAL_ERROR
+        if tracker.refusals < REFUSALS:
+            return False
+        tracker.visible = False
+        return True
+    if question.return_ip_result and error.code == INTERNAL_ERROR:
+        story.job_rows_refused += 1
+        return story.job_rows_refused >= REFUSALS
+    return False
+
+
+def is_gateway_made(error: BkJobError) -> bool:
+    """Whether a proxy or gateway on the way made the error, not the platform."""
+    if not isinstance(error, CallFailed) or isinstance(error, InvalidRequest):
+        return False
+    return error.facts.http_status in GATEWAY_STATUS or error.code in GATEWAY_CODES

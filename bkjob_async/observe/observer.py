@@ -1,0 +1,46 @@
+"""What observers are told about the library's own doings."""
+
+from typing import Protocol
+
+from attrs import frozen
+
+from bkjob_async.model.refs import Ref
+
+
+@frozen(kw_only=True)
+class Polled:
+    """One poll came back: after *seconds*, with *events* of news, or with the class of an *error*."""
+
+    ref: Ref
+    question: str
+    seconds: float
+    events: int = 0
+    error: str | None = None
+
+
+@frozen(kw_only=True)
+class Troubled:
+    """Polling a target, or everything (*ref* None), began to fail."""
+
+    ref: Ref | None
+    message: str
+    targets: int = 1
+
+
+@frozen(kw_only=True)
+class Mended:
+    """Polling works again."""
+
+    ref: Ref | None
+    targets: int = 1
+
+
+Observation = Polled | Troubled | Mended
+
+
+class Observer(Protocol):
+    """Whoever wants to know; called inside the event loop, so it must be quick and not raise."""
+
+    def __call__(self, observation: Observation) -> None:
+        """Take notice of *observation*."""
+        ...

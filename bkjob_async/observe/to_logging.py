@@ -1,0 +1,21 @@
+"""Observations as log lines of the logger `bkjob_async`."""
+
+import logging
+
+from bkjob_async.observe.observer import Mended, Observation, Troubled
+
+logger = logging.getLogger("bkjob_async")
+logger.addHandler(logging.NullHandler())
+
+
+def log(observation: Observation) -> None:
+    """Write trouble as WARNING, recovery as INFO, polls as DEBUG."""
+    match observation:
+        case Troubled(ref=ref, message=message, targets=targets):
+            logger.warning("%s: %s", ref or f"all {targets} targets", message)
+        case Mended(ref=ref, targets=targets):
+            logger.info("%s: polling works again", ref or f"all {targets} targets")
+        case polled if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s", polled)
+        case _:
+            pass

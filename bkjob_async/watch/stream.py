@@ -1,0 +1,357 @@
+"""A watch: some targets, one stream of their news, any number of readers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from types import TracebackType
+from typing import Self
+
+from attrs import frozen
+
+from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.log import Log
+from bkjob_async.engine.moment import Moment
+from bkjob_async.errors import DeadlineExceeded, UsageError
+from bkjob_async.model.events import (
+    Batch,
+    Event,
+    Finished,
+    HostChanged,
+    InSync,
+    Lost,
+    Reopened,
+    StepChanged,
+)
+from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.watch.reader import Reader
+from bkjob_async.watch.watcher import Watcher
+
+REVISIT = 10.0
+NOTHING: frozenset[Ref] = frozenset()
+
+
+@frozen(kw_only=True)
+class WatchStats:
+    """A watch in figures: its targets, those that are over, events told, questions asked by the client."""
+
+    targets: int
+    over: int
+    events: int
+    polls: int
+
+
+class Watch:
+    """News of jobs and steps, as they are seen to move; `async with` it, then iterate.
+
+    Each iterator is a new reader with a place of its own, and sees everything. The promise of the stream:
+
+    * What one poll revealed comes as one batch, in order, and no change twice.
+    * Every change carries `before` and `after`; a host that ran through two states between two looks shows one change.
+    * The last changes of hosts come before their step's finish, the step's before the job's.
+    * A host that an answer does not mention has not changed.
+    * A finished target that runs again is `Reopened`.
+    * A failed poll is `Trouble`, never a failed job; a target that cannot be read any more is `Lost`.
+    * A slow reader misses no host: what it can no longer get one by one it gets as the newest change of each host,
+      marked `skipped`.
+
+    It ends when all targets have settled, *linger* seconds later (None: never by itself). Leaving it stops polling and
+    never touches a job.
+    """
+
+    def __init__(
+        self, watcher: Watcher, refs: Iterable[Ref], *, deadline: float | None, linger: float | None
+    ) -> None:
+        """Prepare to watch *refs*; nothing is asked before `async with`."""
+        self._refs: dict[JobRef, set[Ref]] = {}
+        self._stories: dict[JobRef, JobStory] = {}
+        self._unsettled: set[Ref] = set()
+        self._watcher = watcher
+        self._first = tuple(refs)
+        self._deadline = deadline
+        self._linger = linger
+        self._log = Log()
+        self._told = 0
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._unsynced: set[Ref] = set()
+        self._in_sync_at: int | None = None
+        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
+        self._state = "new"
+        self._error: BaseException | None = None
+        self._final: dict[JobRef, set[Ref]] = {}
+
+    def __repr__(self) -> str:
+        stats = self.stats()
+        return (
+            f"<Watch {self._state}: {stats.over} of {stats.targets} targets over, {stats.events} events,"
+            f" {stats.polls} polls>"
+        )
+
+    # Opening and closing --------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._state != "new":
+            raise UsageError("a watch is opened once; make another with client.watch()")
+        self._state = "open"
+        if self._deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._deadline_timer = loop.call_later(self._deadline, self._too_late)
+        self._watcher.join(self)
+        for ref in self._first:
+            self._add(ref)
+        self._end_when_settled()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop watching; harmless when repeated. The jobs go on."""
+        self._end()
+        await self._watcher.rest()
+
+    def _end(self, error: BaseException | None = None) -> None:
+        if self._state == "closed":
+            return
+        self._state, self._error = "closed", error
+        for timer in (self._deadline_timer, self._linger_timer):
+            if timer is not None:
+                timer.cancel()
+        self._watcher.part(self)
+        refs, self._refs = self._refs, {}
+        self._final = refs
+        for job in refs:
+            for ref in refs[job]:
+                self._watcher.unsubscribe(self, ref)
+        self._wake()
+
+    # Targets --------------------------------------------------------------------------------------------------------
+
+    @property
+    def targets(self) -> set[Ref]:
+        """What is watched, or was when the watch ended."""
+        return {ref for refs in (self._refs or self._final).values() for ref in refs}
+
+    def add(self, *refs: Ref) -> None:
+        """Watch *refs* too, from now on; raise `UsageError` when the watch is over."""
+        if self._state != "open":
+            raise UsageError("targets are added to an open watch; linger=None keeps it open")
+        for ref in refs:
+            self._add(ref)
+
+    def _add(self, ref: Ref) -> None:
+        mine = self._refs.setdefault(ref.job, set())
+        if ref in mine:
+            return
+        mine.add(ref)
+        self._unsettled.add(ref)
+        if self._in_sync_at is None:
+            self._unsynced.add(ref)
+        self._stories[ref.job] = self._watcher.subscribe(self, ref)
+        at, events = self._watcher.present(ref)
+        if events:
+            self.take(ref.job, at, events)
+        self.check(ref.job)
+
+    def drop(self, *refs: Ref) -> None:
+        """Watch *refs* no longer; what is not watched is left out in silence."""
+        for ref in refs:
+            mine = self._refs.get(ref.job, set())
+            if ref not in mine:
+                continue
+            mine.discard(ref)
+            self._unsettled.discard(ref)
+            self._unsynced.discard(ref)
+            self._watcher.unsubscribe(self, ref)
+            if not mine:
+                del self._refs[ref.job], self._stories[ref.job]
+        self._end_when_settled()
+
+    def nudge(self, ref: Ref) -> None:
+        """Look at *ref* as soon as there is room."""
+        self._watcher.nudge(ref)
+
+    def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+        """Return *ref* as last seen, None before it was."""
+        story = self._stories.get(ref.job)
+        return story.snapshot(ref) if story is not None else None
+
+    def stats(self) -> WatchStats:
+        """Return the watch in figures."""
+        targets = len(self.targets)
+        over = targets - len(self._unsettled)
+        return WatchStats(targets=targets, over=over, events=self._told, polls=self._watcher.polls)
+
+    def refs_of(self, job: JobRef) -> AbstractSet[Ref]:
+        """Return the targets that belong to *job*."""
+        return self._refs.get(job, NOTHING)
+
+    # Readers --------------------------------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Reader[Event]:
+        return Reader(self, events_of)
+
+    def hosts(self) -> Reader[HostChanged]:
+        """Read the changes of hosts only."""
+        return Reader(self, lambda batch: (e for e in batch.events if isinstance(e, HostChanged)))
+
+    def batches(self) -> Reader[Batch]:
+        """Read whole polls."""
+        return Reader(self, lambda batch: (batch,))
+
+    def as_finished(self) -> Reader[JobResult]:
+        """Read the results as targets end; a reopened target may end again."""
+        return Reader(self, lambda batch: (e.result for e in batch.events if isinstance(e, Finished)))
+
+    async def results(self) -> dict[Ref, JobResult | Lost]:
+        """Wait until the watch ends; return how each target ended."""
+        ended: dict[Ref, JobResult | Lost] = {}
+        async for event in self:
+            if isinstance(event, Finished):
+                ended[event.ref] = event.result
+            elif isinstance(event, Lost):
+                ended[event.ref] = event
+        return ended
+
+    async def next_batch(self, place: int, seen: int) -> tuple[Batch, int] | None:
+        """Return the batch at *place* and the place after it; None at the end."""
+        while True:
+            if self._state == "new":
+                raise UsageError("open the watch first: async with client.watch(...) as watch")
+            if place < self._log.first:
+                return self._catch_up(seen)
+            batch = self._log.at(place)
+            if batch is not None:
+                return batch, place + 1
+            if self._error is not None:
+                raise self._error
+            if self._state == "closed":
+                return None
+            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.add(waiting)
+            try:
+                await waiting
+            finally:
+                self._waiting.discard(waiting)
+
+    def _catch_up(self, seen: int) -> tuple[Batch, int]:
+        """Put the present in place of what has fallen off the log."""
+        latest = self._log.at(self._log.end - 1)
+        assert latest is not None  # noqa: S101 - a log lets go of its oldest, never of its newest
+        events: list[Event] = []
+        refs = self._refs or self._final
+        for job, story in self._stories.items():
+            events += story.present(refs[job], latest.cursor, since=seen + 1, skipped=seen > 0)
+        if self._in_sync_at is not None and seen < self._in_sync_at:
+            events.append(InSync(cursor=latest.cursor))
+        return Batch(latest.sequence, tuple(events), latest.cursor), self._log.end
+
+    # What the engine tells ------------------------------------------------------------------------------------------
+
+    @property
+    def revisit(self) -> float | None:
+        """Seconds between looks at targets that are over, None to look no more."""
+        return REVISIT if self._linger else None
+
+    def take(self, job: JobRef | None, at: Moment, events: Sequence[Event]) -> None:
+        """Take in news about *job*, or about everything (None)."""
+        if self._state != "open":
+            return
+        mine = [event for event in events if self._concerns(event)]
+        if job is not None and self._unsynced:
+            story = self._stories[job]
+            self._unsynced -= {ref for ref in self._refs[job] if story.in_sync(ref)}
+        if self._in_sync_at is None and not self._unsynced:
+            self._in_sync_at = at.sequence
+            mine.append(InSync(cursor=at.cursor))
+        if mine:
+            self._told += len(mine)
+            self._log.append(Batch(at.sequence, tuple(mine), at.cursor))
+            self._wake()
+
+    def _concerns(self, event: Event) -> bool:
+        ref = event.ref
+        if ref is None:
+            return True
+        mine = self._refs.get(ref.job, NOTHING)
+        if ref in mine:
+            return True
+        return isinstance(event, HostChanged | StepChanged | Reopened) and ref.job in mine
+
+    def check(self, job: JobRef) -> None:
+        """See again which targets of *job* have settled; end, or begin to linger, when all have."""
+        if self._state != "open":
+            return
+        story, now = self._stories[job], asyncio.get_running_loop().time()
+        for ref in self._refs[job]:
+            if story.is_settled(ref, now):
+                self._unsettled.discard(ref)
+            else:
+                self._unsettled.add(ref)
+        self._end_when_settled()
+
+    def _end_when_settled(self) -> None:
+        if self._state != "open" or self._linger is None:
+            return
+        if self._unsettled:
+            if self._linger_timer is not None:
+                self._linger_timer.cancel()
+                self._linger_timer = None
+        elif not self._linger:
+            self._end()
+        elif self._linger_timer is None:
+            self._linger_timer = asyncio.get_running_loop().call_later(self._linger, self._end)
+
+    def fail(self, error: BaseException) -> None:
+        """End, because the engine broke."""
+        self._end(error)
+
+    def _too_late(self) -> None:
+        late = sorted(self._unsettled, key=str)
+        shown = ", ".join(str(ref) for ref in late[:3]) + (" …" if len(late) > 3 else "")
+        latest = self._log.at(self._log.end - 1)
+        self._end(
+            DeadlineExceeded(
+                f"{len(late)} target(s) not over after {self._deadline:g} s: {shown};"
+                " what becomes of them is unknown",
+                snapshots=LastSeen(late, self.snapshot),
+                cursor=latest.cursor if latest else "",
+            )
+        )
+
+    def _wake(self) -> None:
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+
+
+class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
+    """Targets as last seen; each is only put together when it is asked for."""
+
+    def __init__(
+        self, refs: Sequence[Ref], snapshot: Callable[[Ref], JobSnapshot | StepSnapshot | None]
+    ) -> None:
+        """Answer for *refs* by *snapshot*."""
+        self._refs = dict.fromkeys(refs)
+        self._snapshot = snapshot
+
+    def __getitem__(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+        self._refs[ref]
+        return self._snapshot(ref)
+
+    def __iter__(self) -> Iterator[Ref]:
+        return iter(self._refs)
+
+    def __len__(self) -> int:
+        return len(self._refs)
+
+
+def events_of(batch: Batch) -> Iterator[Event]:
+    """Return the events of a batch, in order."""
+    return iter(batch.events)

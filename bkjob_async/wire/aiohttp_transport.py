@@ -1,0 +1,110 @@
+"""Requests over real HTTP, by aiohttp."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl as ssl_module
+
+import aiohttp
+from attrs import field, frozen
+
+from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UnusableAnswer
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+
+# A job of 50 000 hosts answers with tens of megabytes; a stream without end must stop somewhere.
+LARGEST_BODY = 256 * 1024 * 1024
+KEEPALIVE = 30.0
+
+
+@frozen(kw_only=True)
+class HttpOptions:
+    """How to reach the platform: *connections* at most, TLS, proxy, further headers.
+
+    *ssl* is True (verify against the system's authorities), a context of your own (client certificates, private
+    authorities), or False (no verification; never for production).
+    """
+
+    connections: int = 64
+    ssl: ssl_module.SSLContext | bool = True
+    proxy: str | None = field(default=None, repr=False)
+    trust_env: bool = False
+
+
+class AiohttpTransport:
+    """An aiohttp session, opened at first use, closed unless it was lent.
+
+    A lent *session* keeps its own connector and is never closed here.
+    """
+
+    def __init__(
+        self, options: HttpOptions | None = None, *, session: aiohttp.ClientSession | None = None
+    ) -> None:
+        """Use *options* for a session of our own, or the lent *session*."""
+        self._options = options or HttpOptions()
+        self._lent = session is not None
+        self._session = session
+        self._closed = False
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
+        """Send *request* and return the whole answer."""
+        session = self._session or self._open()
+        try:
+            async with asyncio.timeout(timeout):
+                async with session.request(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    data=request.body,
+                    allow_redirects=False,
+                    proxy=self._options.proxy,
+                ) as response:
+                    body = await read_bounded(response)
+                    return HttpResponse(status=response.status, headers=response.headers, body=body)
+        except TimeoutError as error:
+            raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
+        except aiohttp.ClientConnectorError as error:
+            raise TransportFailed(CallFacts(message=said(error), sent=False)) from error
+        except aiohttp.ClientPayloadError as error:
+            raise TransportFailed(CallFacts(message=f"the answer broke off: {said(error)}")) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransportFailed(CallFacts(message=said(error))) from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        options = self._options
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=options.connections, ssl=options.ssl, keepalive_timeout=KEEPALIVE
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            trust_env=options.trust_env,
+        )
+        return self._session
+
+    async def aclose(self) -> None:
+        """Let go of connections; harmless when repeated."""
+        session, self._session = self._session, None
+        if session is None or self._lent:
+            return
+        await session.close()
+
+
+def said(error: BaseException) -> str:
+    """Return what *error* is and says, in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    """Read the whole body; raise `UnusableAnswer` for one beyond all reason."""
+    if response.content_length is not None and response.content_length <= LARGEST_BODY:
+        return await response.read()
+    chunks, size = [], 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            response.close()
+            message = f"the answer is longer than {LARGEST_BODY // 2**20} MiB"
+            raise UnusableAnswer(CallFacts(message=message, http_status=response.status))
+    return b"".join(chunks)
