@@ -26,8 +26,10 @@ class JobStory:
     __slots__ = (
         "_announced",
         "_closing_since",
+        "_expecting_since",
         "_expecting_until",
         "_moved_on",
+        "_open_at",
         "_running_since",
         "_sequence",
         "_times",
@@ -48,7 +50,7 @@ class JobStory:
         "troubled",
     )
 
-    def __init__(self, ref: JobRef, *, expecting_until: float = 0.0) -> None:
+    def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
         self.ref = ref
         self.targets: set[Ref] = set()
         self.steps: dict[int, StepTracker] = {}
@@ -69,8 +71,11 @@ class JobStory:
         self._times = Times()
         self._closing_since: float | None = None
         self._running_since: float | None = None
-        self._expecting_until = expecting_until
+        self._expecting_since = self._expecting_until = 0.0
+        self._open_at: float | None = None
         self._moved_on: set[int] = set()
+        if operated_at is not None:
+            self.expect_change(operated_at)
 
     # What is wanted -------------------------------------------------------------------------------------------------
 
@@ -122,6 +127,7 @@ class JobStory:
             if self.whole or self.ref.step(step.step_instance_id) in self.targets:
                 tracker = self.tracker(step.step_instance_id)
                 events += tracker.observe(step, at, job_finished=finished)
+                events += self._close_step(tracker, at)
         if self.finished and any(isinstance(event, Reopened) and event.ref != self.ref for event in events):
             events.insert(0, self._reopen(at))
             self._closing_since = at.now
@@ -156,6 +162,7 @@ class JobStory:
             events.append(self._reopen(at))
         if not finished:
             self._closing_since = None
+            self._open_at = at.now
             if code != NOT_STARTED and self._running_since is None:
                 self._running_since = at.now
             events += self._announce(code, at, finished=False)
@@ -169,7 +176,6 @@ class JobStory:
         self.epoch += 1
         self._closing_since = None
         self._running_since = None
-        self._expecting_until = 0.0
         return Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)
 
     def _announce(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
@@ -204,27 +210,38 @@ class JobStory:
     def _close(self, at: Moment) -> list[Event]:
         """Announce what is over and settled: steps first, then the job."""
         events: list[Event] = []
-        doubtful = at.now < self._expecting_until
-        for number, tracker in self.steps.items():
-            closed = tracker.close(at, moved_on=number in self._moved_on, doubtful=doubtful)
-            events += closed
-            if closed and tracker.ref in self.targets:
-                events.append(self._ended(tracker.ref, tracker.epoch, at.cursor))
+        for tracker in self.steps.values():
+            events += self._close_step(tracker, at)
         if not self.whole or self.finished or self._closing_since is None or self.seen is None:
             return events
         overdue = at.now - self._closing_since >= SETTLE_BOUND
         running = any(tracker.started for tracker in self.open_steps())
-        if overdue or not (running or doubtful):
+        if overdue or not (running or self._is_doubtful(self._open_at, at.now)):
             events += self._announce(self.seen, at, finished=True)
             events.append(self._ended(self.ref, self.epoch, at.cursor))
         return events
 
+    def _close_step(self, tracker: StepTracker, at: Moment) -> list[Event]:
+        events = tracker.close(
+            at,
+            moved_on=tracker.ref.step_instance_id in self._moved_on,
+            doubtful=self._is_doubtful(tracker.open_at, at.now),
+        )
+        if events and tracker.ref in self.targets:
+            events.append(self._ended(tracker.ref, tracker.epoch, at.cursor))
+        return events
+
+    def _is_doubtful(self, open_at: float | None, now: float) -> bool:
+        """Whether a final status may be the one before an operation: it was not seen to run since."""
+        return now < self._expecting_until and (open_at is None or open_at < self._expecting_since)
+
     def _ended(self, ref: Ref, epoch: int, cursor: str) -> Finished:
         return Finished(ref=ref, result=self.result(ref), epoch=epoch, cursor=cursor)
 
-    def expect_change(self, until: float) -> None:
-        """Hold every final status for provisional until it changes, or until *until*."""
-        self._expecting_until = max(self._expecting_until, until)
+    def expect_change(self, since: float) -> None:
+        """Hold every final status for provisional until it changes, or the bound after *since* has passed."""
+        self._expecting_since = since
+        self._expecting_until = since + SETTLE_BOUND
 
     def lose(self, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
         """Give up a target; losing the job loses its steps."""
@@ -245,7 +262,10 @@ class JobStory:
 
     def is_settled(self, ref: Ref, now: float) -> bool:
         """Whether a target is over and nothing that was just done can have changed that."""
-        return self.is_over(ref) and (now >= self._expecting_until or ref in self.lost)
+        if ref in self.lost:
+            return True
+        open_at = self.tracker(ref.step_instance_id).open_at if isinstance(ref, StepRef) else self._open_at
+        return self.is_over(ref) and not self._is_doubtful(open_at, now)
 
     def was_read(self, ref: Ref) -> bool:
         """Whether any answer ever spoke of *ref*."""

@@ -38,6 +38,7 @@ class StepTracker:
         "execute_count",
         "hosts",
         "name",
+        "open_at",
         "ref",
         "refusals",
         "running_since",
@@ -63,6 +64,7 @@ class StepTracker:
         self.refusals = 0
         self.closing_since: float | None = None
         self.running_since: float | None = None
+        self.open_at: float | None = None
         self._failures: dict[int, HostSnapshot] = {}
         self._rows_settled = False
         self._first_of_execution = False
@@ -105,6 +107,7 @@ class StepTracker:
         self.times = look.times
         if not finished:
             self._first_of_execution = False
+            self.open_at = at.now
             if self.started and self.running_since is None:
                 self.running_since = at.now
             events += self._announce(at, finished=False)

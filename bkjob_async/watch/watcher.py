@@ -99,7 +99,7 @@ class Watcher:
         job = ref.job
         story = self._stories.get(job)
         if story is None:
-            story = self._stories[job] = JobStory(job, expecting_until=self._operated.get(job, 0.0))
+            story = self._stories[job] = JobStory(job, operated_at=self._operated.get(job))
             self._wanted_by[job] = []
         if subscriber not in self._wanted_by[job]:
             self._wanted_by[job].append(subscriber)
@@ -142,12 +142,11 @@ class Watcher:
     def operated(self, ref: Ref) -> None:
         """Take note that an operation went out: what was final may be so no longer."""
         now = self._now()
-        until = now + SETTLE_BOUND
-        self._operated = {job: end for job, end in self._operated.items() if end > now}
-        self._operated[ref.job] = until
+        self._operated = {job: then for job, then in self._operated.items() if now - then < SETTLE_BOUND}
+        self._operated[ref.job] = now
         story = self._stories.get(ref.job)
         if story is not None:
-            story.expect_change(until)
+            story.expect_change(now)
             for subscriber in self._wanted_by[ref.job]:
                 subscriber.check(ref.job)
             self._supervisor.due(ref.job, now)

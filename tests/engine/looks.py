@@ -1,0 +1,61 @@
+"""Answers as the engine sees them, written by hand."""
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from bkjob_async.engine.moment import Moment
+from bkjob_async.model.look import GroupLook, HostRow, JobLook, StepLook
+from bkjob_async.model.refs import HostKey, JobRef, Scope
+from bkjob_async.model.snapshot import HostSnapshot
+from bkjob_async.model.status import host_status
+
+JOB = JobRef(Scope.biz(2), 100)
+
+
+@frozen(kw_only=True)
+class Row:
+    """One host row of an answer."""
+
+    status: int
+    bk_host_id: int | None = None
+    bk_cloud_id: int | None = 0
+    ip: str | None = None
+    ipv6: str | None = None
+    container_id: int | None = None
+
+
+def host(number: int, status: int) -> Row:
+    """Return the row of host *number*, named by id and address."""
+    return Row(status=status, bk_host_id=number, ip=f"10.0.0.{number}")
+
+
+def details(row: HostRow) -> HostSnapshot:
+    """Return the model's reading of a row."""
+    key = HostKey(bk_host_id=row.bk_host_id, bk_cloud_id=row.bk_cloud_id, ip=row.ip)
+    return HostSnapshot(host=key, status=host_status(row.status), exit_code=row.status % 7)
+
+
+def step(
+    status: int, rows: Sequence[Row] | None = None, *, number: int = 200, run: int = 0, complete: bool = True
+) -> StepLook:
+    """Return a look at a step; *rows* None is an answer that says nothing of hosts."""
+    return StepLook(
+        step_instance_id=number,
+        status=status,
+        execute_count=run,
+        groups=None if rows is None else (GroupLook(size=len(rows), rows=rows),),
+        complete=rows is not None and complete,
+        details=details,
+    )
+
+
+def job(status: int, *steps: StepLook, finished: bool | None = None) -> JobLook:
+    """Return a look at a job."""
+    return JobLook(status=status, finished=finished, steps=steps)
+
+
+def at(now: float) -> Moment:
+    """Return the moment *now*; places in the stream follow the time."""
+    sequence = int(now * 1000) + 1
+    return Moment(now, sequence, str(sequence))

@@ -1,0 +1,64 @@
+"""Which question comes next."""
+
+from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.plan import begin_follow_ups, next_question
+from bkjob_async.model.capabilities import Capabilities
+from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.refs import Ref
+from tests.engine.looks import JOB, at, host, job, step
+
+GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
+ESB = Capabilities(step_status=False, job_rows_on_request=False, groups=False)
+STEP = JOB.step(200)
+
+
+def story_of(*targets: Ref) -> JobStory:
+    """Return a story with these targets."""
+    story = JobStory(JOB)
+    for ref in targets:
+        story.want(ref)
+    return story
+
+
+def test_a_job_is_asked_first_then_the_steps_that_run() -> None:
+    """Steps without their turn are not asked for rows, and neither are those that are over."""
+    story = story_of(JOB)
+    first = next_question(story, GATEWAY)
+    assert first == GetJobInstanceStatus(ref=JOB)
+
+    story.apply_job(job(2, step(2), step(1, number=201)), at(0))
+    begin_follow_ups(story, first, GATEWAY)
+    assert next_question(story, GATEWAY) == GetStepInstanceStatus(ref=STEP, batch=0)
+    assert not story.pending
+
+
+def test_a_small_job_is_one_question() -> None:
+    """Once its size is known, all rows come with the job."""
+    story = story_of(JOB)
+    story.apply_job(job(2, step(2)), at(0))
+    story.apply_step(step(2, [host(1, 7)]), at(0))
+
+    assert next_question(story, GATEWAY) == GetJobInstanceStatus(ref=JOB, return_ip_result=True)
+
+
+def test_a_large_job_is_never_asked_for_all_rows_at_once() -> None:
+    """One body with tens of thousands of rows is no cheap question."""
+    story = story_of(JOB)
+    story.apply_job(job(2, step(2)), at(0))
+    story.apply_step(step(2, [host(n, 7) for n in range(1, 251)]), at(0))
+
+    assert next_question(story, GATEWAY) == GetJobInstanceStatus(ref=JOB)
+
+
+def test_a_step_is_asked_for_itself() -> None:
+    """A single step needs no question about its job."""
+    assert next_question(story_of(STEP), GATEWAY) == GetStepInstanceStatus(ref=STEP, batch=0)
+
+
+def test_a_step_that_cannot_speak_for_itself_is_read_through_its_job() -> None:
+    """A dialect without step status, or a confirmation, is read in the job's answer."""
+    assert isinstance(next_question(story_of(STEP), ESB), GetJobInstanceStatus)
+
+    story = story_of(STEP)
+    story.tracker(200).visible = False
+    assert isinstance(next_question(story, GATEWAY), GetJobInstanceStatus)

@@ -1,0 +1,61 @@
+"""Which failures are tried again, and after how long."""
+
+import pytest
+
+from bkjob_async.engine.retry import Retries
+from bkjob_async.errors import (
+    CallFacts,
+    CallFailed,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    PlatformTrouble,
+    RequestTimedOut,
+    Throttled,
+    TransportFailed,
+    UnusableAnswer,
+)
+
+NEVER_SENT = CallFacts(sent=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "read", "command"),
+    [
+        (PlatformTrouble(CallFacts()), True, False),
+        (Throttled(CallFacts()), True, True),
+        (TransportFailed(CallFacts()), True, False),
+        (TransportFailed(NEVER_SENT), True, True),
+        (RequestTimedOut(CallFacts()), True, False),
+        (OutcomeUnknown(CallFacts()), False, False),
+        (UnusableAnswer(CallFacts()), False, False),
+        (NotFound(CallFacts()), False, False),
+        (InvalidRequest(CallFacts()), False, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, CallFailed) else str(value),
+)
+def test_only_what_can_help_is_tried_again(error: CallFailed, *, read: bool, command: bool) -> None:
+    """A command goes out a second time only when the first certainly did nothing."""
+    retries = Retries()
+
+    assert (retries.next_wait(error, attempt=1, repeatable=True) is not None) is read
+    assert (retries.next_wait(error, attempt=1, repeatable=False) is not None) is command
+
+
+def test_waits_double_up_to_the_longest_and_end() -> None:
+    """Jitter takes at most half of a wait away."""
+    retries = Retries(attempts=9, first=1.0, longest=4.0)
+    error = PlatformTrouble(CallFacts())
+
+    waits = [retries.next_wait(error, attempt=n, repeatable=True, jitter=1.0) for n in range(1, 10)]
+    assert waits == [1, 2, 4, 4, 4, 4, 4, 4, None]
+    assert retries.next_wait(error, attempt=1, repeatable=True, jitter=0.0) == 0.5
+
+
+def test_the_servers_own_waiting_time_wins() -> None:
+    """What the server asks for is never cut short."""
+    wait = Retries(first=0.5).next_wait(
+        Throttled(CallFacts(retry_after=7.0)), attempt=1, repeatable=True, jitter=0.5
+    )
+
+    assert wait == 7.25
