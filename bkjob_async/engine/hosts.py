@@ -1,20 +1,38 @@
-"""Where every host of one step stands, and what moved since the last look."""
+"""Where every host of one step stands, and what moved since the last look.
+
+A host is one row of some columns of plain numbers: its name (8 bytes), its status and the one before (1 byte each), the
+batch that told the last change (4 bytes), and its address where the name is not the address itself (8 bytes). Names
+become objects only for hosts that move; the index from names to rows is made for a look and thrown away.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
-from attrs import evolve, frozen
+from attrs import frozen
 
+from bkjob_async.engine.packing import (
+    ADDRESS,
+    NEVER,
+    OPEN,
+    RARE,
+    STRANGE,
+    Counts,
+    code_of,
+    packed_address,
+    small_code,
+    unpacked_address,
+)
 from bkjob_async.model.look import GroupLook, HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import Phase, host_status
 
 # A host of file-source rolling stands in several rows; among finished rows the worst speaks for it.
 _BADNESS = {Phase.SUCCESS: 0, Phase.SKIPPED: 1, Phase.IGNORED: 1, Phase.STOPPED: 2, Phase.FAILED: 3}
-
-Alias = int | tuple[str, int, str] | tuple[str, int]
+LARGEST_ID = STRANGE - 1
 
 
 @frozen
@@ -25,18 +43,6 @@ class Move:
     before: int | None
     after: int
     row: HostRow
-
-
-def aliases_of(row: HostRow) -> Iterator[Alias]:
-    """Yield every name that *row* gives its host, the surest first."""
-    if row.bk_host_id is not None:
-        yield row.bk_host_id
-    if row.ip:
-        yield ("ip", row.bk_cloud_id or 0, row.ip)
-    if row.ipv6:
-        yield ("ipv6", row.bk_cloud_id or 0, row.ipv6)
-    if row.container_id is not None:
-        yield ("container", row.container_id)
 
 
 def worst_code(codes: Sequence[int]) -> int:
@@ -51,29 +57,44 @@ class HostTable:
     """The hosts of one step: who they are, and where each was last seen.
 
     A host's place is fixed at first sight and shared by all its names; a name learnt later joins. Absence from a look
-    says nothing. `sequence` numbers are those of the batches that announced the last change.
+    says nothing.
     """
 
-    __slots__ = ("_before", "_doubled", "_keys", "_places", "_sequence", "_status", "open_count")
+    __slots__ = (
+        "_addresses",
+        "_before",
+        "_doubled",
+        "_names",
+        "_rare",
+        "_sequence",
+        "_status",
+        "_strange",
+        "open_count",
+    )
 
     def __init__(self) -> None:
-        self._places: dict[Alias, int] = {}
-        self._keys: list[HostKey] = []
-        self._status: list[int | None] = []
-        self._before: list[int | None] = []
-        self._sequence: list[int] = []
+        self._names = array("Q")
+        self._addresses: array[int] | None = None  # for hosts named by id: their packed address, 0 for none
+        self._status = bytearray()
+        self._before = bytearray()
+        self._sequence = Counts()
+        self._strange: dict[int, HostKey] | None = None  # names that are no number: IPv6, containers
+        self._rare: dict[tuple[int, bool], int] | None = None  # codes beyond what a byte can name
         self._doubled: frozenset[int] = frozenset()
         self.open_count = 0
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._names)
 
     def begin_execution(self) -> None:
         """Forget where hosts stood, keep who they are: a new execution starts over."""
-        self._status = [None] * len(self._keys)
-        self._before = [None] * len(self._keys)
+        self._status = bytearray(len(self))
+        self._before = bytearray(len(self))
+        self._rare = None
         self._doubled = frozenset()
         self.open_count = 0
+
+    # Looks ----------------------------------------------------------------------------------------------------------
 
     def apply(self, groups: Sequence[GroupLook], sequence: int) -> tuple[list[Move], bool]:
         """Take in the rows of one look; return the moves, and whether every row could be believed.
@@ -81,110 +102,273 @@ class HostTable:
         A host that stands twice is not believed at once: groups are read one after the other, and it may have moved in
         between. When it stands twice again at the next look, its rows are batches, and the worst counts.
         """
-        codes: dict[int, int] = {}
-        rows: dict[int, HostRow] = {}
+        rows = [row for group in groups for row in group.rows or ()]
+        codes = [
+            row.status if group.status is None else group.status
+            for group in groups
+            for row in group.rows or ()
+        ]
+        places = self._places(rows)
         doubled: dict[int, list[int]] = {}
-        for group in groups:
-            for row in group.rows or ():
-                index = self._meet(row)
-                if index is None:
-                    continue
-                code = row.status if group.status is None else group.status
-                if index in codes:
-                    doubled.setdefault(index, [codes[index]]).append(code)
-                codes[index] = code
-                rows[index] = row
-        believed = True
-        for index, several in doubled.items():
-            if index in self._doubled:
-                codes[index] = worst_code(several)
-            else:
-                del codes[index]
-                believed = False
+        if len(set(places)) != len(places):
+            places, doubled = self._merge(places, codes)
+        believed = all(index in self._doubled for index in doubled)
         self._doubled = frozenset(doubled)
-        return self._moves(codes, rows, sequence), believed
+        return self._moves(places, codes, rows, sequence), believed
 
-    def _moves(self, codes: dict[int, int], rows: dict[int, HostRow], sequence: int) -> list[Move]:
-        moves = []
-        status = self._status
-        for index, code in codes.items():
-            before = status[index]
-            if before == code:
+    def _merge(self, places: list[int], codes: list[int]) -> tuple[list[int], dict[int, list[int]]]:
+        """Let one row speak for each host that stands several times; -1 silences the others."""
+        counts = Counter(index for index in places if index >= 0)
+        doubled: dict[int, list[int]] = {index: [] for index, count in counts.items() if count > 1}
+        merged = list(places)
+        for n, index in enumerate(places):
+            if index not in doubled:
                 continue
-            moves.append(Move(index, before, code, rows[index]))
-            was_open = before is not None and not host_status(before).is_finished
-            self.open_count += (not host_status(code).is_finished) - was_open
-            self._before[index] = before
-            status[index] = code
-            self._sequence[index] = sequence
+            doubled[index].append(codes[n])
+            if len(doubled[index]) < counts[index] or index not in self._doubled:
+                merged[n] = -1
+            else:
+                codes[n] = worst_code(doubled[index])
+        return merged, doubled
+
+    def _moves(
+        self, places: Sequence[int], codes: Sequence[int], rows: Sequence[HostRow], sequence: int
+    ) -> list[Move]:
+        moves = []
+        status, small_of = self._status, {code: small_code(code) for code in set(codes)}
+        for n, index in enumerate(places):
+            small = small_of[codes[n]]
+            if index < 0 or (status[index] == small and small != RARE):
+                continue
+            before = self._code(index)
+            if before == codes[n]:
+                continue
+            moves.append(Move(index, before, codes[n], rows[n]))
+            self.open_count += (small in OPEN) - (status[index] in OPEN)
+            self._set(index, before, codes[n])
+            self._sequence.set(index, sequence)
         return moves
 
-    def _meet(self, row: HostRow) -> int | None:
-        """Return the place of the row's host, a new one at first sight; None for a row without a name."""
-        host_id = row.bk_host_id
-        index = self._places.get(host_id) if host_id is not None else None
-        if index is None:
-            for alias in aliases_of(row):
-                found = self._places.get(alias)
-                # An address joins two rows only if they do not name two different machines.
-                if found is not None and (host_id is None or self._keys[found].bk_host_id in (None, host_id)):
-                    index = found
-                    break
-            else:
-                return self._welcome(row)
-            self._learn(index, row)
-        elif self._keys[index].ip is None and row.ip:
-            self._learn(index, row)
-        return index
+    # Columns --------------------------------------------------------------------------------------------------------
 
-    def _welcome(self, row: HostRow) -> int | None:
-        names = tuple(aliases_of(row))
-        if not names:
-            return None
-        index = len(self._keys)
-        self._keys.append(
-            HostKey(
-                bk_host_id=row.bk_host_id,
-                bk_cloud_id=row.bk_cloud_id,
-                ip=row.ip,
-                ipv6=row.ipv6,
-                container_id=row.container_id,
-            )
-        )
-        self._status.append(None)
-        self._before.append(None)
+    def _code(self, index: int, *, before: bool = False) -> int | None:
+        small = (self._before if before else self._status)[index]
+        if small == RARE and self._rare is not None:
+            return self._rare[index, before]
+        return code_of(small)
+
+    def _set(self, index: int, before: int | None, after: int) -> None:
+        self._before[index] = NEVER if before is None else small_code(before)
+        self._status[index] = small_code(after)
+        for code, is_before in ((before, True), (after, False)):
+            if code is not None and small_code(code) == RARE:
+                self._rare = self._rare if self._rare is not None else {}
+                self._rare[index, is_before] = code
+
+    # Names ----------------------------------------------------------------------------------------------------------
+
+    def _places(self, rows: Sequence[HostRow]) -> list[int]:
+        """Return the place of each row's host, new ones at first sight; -1 for a row without a name."""
+        ids = [row.bk_host_id for row in rows]
+        if len(ids) == len(self) and self._is_same_order(ids):
+            return list(range(len(ids)))
+        by_name = dict(zip(self._names, range(len(self)), strict=True))
+        places, by_alias = [], _Aliases(self)
+        for row in rows:
+            host_id = row.bk_host_id
+            index = by_name.get(host_id) if host_id is not None and host_id <= LARGEST_ID else None
+            if index is None:
+                index = by_alias.place(row)
+            elif row.ip and not self._address(index):
+                self.join(index, row)
+            if index is None:
+                index = self._welcome(row)
+                if index >= 0:
+                    by_name[self._names[index]] = index
+                    by_alias.add(index)
+            places.append(index)
+        return places
+
+    def _is_same_order(self, ids: Sequence[int | None]) -> bool:
+        try:
+            return array("Q", cast("list[int]", ids)) == self._names
+        except (TypeError, OverflowError):
+            return False  # not every row has an id that is one
+
+    def _welcome(self, row: HostRow) -> int:
+        """Give the row's host a place; -1 when the row names nobody."""
+        address = packed_address(row.bk_cloud_id or 0, row.ip) if row.ip else None
+        host_id, index = row.bk_host_id, len(self)
+        strange = False
+        if host_id is not None and 0 <= host_id <= LARGEST_ID:
+            name = host_id
+            strange = bool(row.ipv6 and not row.ip) or bool(row.ip and address is None)
+        elif address is not None:
+            name = address
+        elif row.ip or row.ipv6 or row.container_id is not None or host_id is not None:
+            name, strange = STRANGE | index, True
+        else:
+            return -1
+        if strange or row.container_id is not None:
+            self._strange = self._strange if self._strange is not None else {}
+            self._strange[index] = key_of(row)
+        self._names.append(name)
+        self._status.append(NEVER)
+        self._before.append(NEVER)
         self._sequence.append(0)
-        for name in names:
-            self._places.setdefault(name, index)
+        if self._addresses is not None or (address is not None and name != address):
+            self._learn_address(index, 0 if address is None or name == address else address)
         return index
 
-    def _learn(self, index: int, row: HostRow) -> None:
-        key = self._keys[index]
-        for name in aliases_of(row):
-            self._places.setdefault(name, index)
-        self._keys[index] = evolve(
-            key,
-            bk_host_id=key.bk_host_id if key.bk_host_id is not None else row.bk_host_id,
-            bk_cloud_id=key.bk_cloud_id if key.bk_cloud_id is not None else row.bk_cloud_id,
-            ip=key.ip or row.ip,
-            ipv6=key.ipv6 or row.ipv6,
-            container_id=key.container_id if key.container_id is not None else row.container_id,
-        )
+    def _learn_address(self, index: int, address: int) -> None:
+        if self._addresses is None:
+            self._addresses = array("Q")
+        missing = len(self) - len(self._addresses)
+        self._addresses.frombytes(bytes(8 * missing))
+        self._addresses[index] = address
+
+    def join(self, index: int, row: HostRow) -> None:
+        """Learn further names of the host at *index* from a row about it."""
+        name, host_id = self._names[index], row.bk_host_id
+        address = packed_address(row.bk_cloud_id or 0, row.ip) if row.ip else None
+        if name >= STRANGE and host_id is not None and 0 <= host_id <= LARGEST_ID:
+            self._names[index] = host_id
+            if name & ADDRESS:
+                self._learn_address(index, name)
+        if address is not None and self._names[index] != address and not self._address(index):
+            self._learn_address(index, address)
+        if self._strange is not None and index in self._strange:
+            self._strange[index] = merged(self._strange[index], key_of(row))
+        elif row.ipv6 and not row.ip:
+            self._strange = self._strange if self._strange is not None else {}
+            self._strange[index] = merged(self.key(index), key_of(row))
+
+    def _address(self, index: int) -> int:
+        return self._addresses[index] if self._addresses is not None and index < len(self._addresses) else 0
 
     def key(self, index: int) -> HostKey:
         """Return all the names of the host at *index*."""
-        return self._keys[index]
+        name = self._names[index]
+        address = name if name & ADDRESS else self._address(index)
+        cloud, ip = unpacked_address(address) if address else (None, None)
+        plain = HostKey(bk_host_id=name if name < STRANGE else None, bk_cloud_id=cloud, ip=ip)
+        strange = self._strange.get(index) if self._strange is not None else None
+        return plain if strange is None else merged(plain, strange)
 
-    def place(self, row: HostRow) -> int | None:
-        """Return the place of the row's host, None where it was never met."""
-        return next((self._places[name] for name in aliases_of(row) if name in self._places), None)
+    def strangers(self) -> Iterable[tuple[int, HostKey]]:
+        """Yield (place, names) of the hosts whose names are not plain numbers."""
+        return self._strange.items() if self._strange is not None else ()
+
+    def named(self) -> Iterator[tuple[int, int]]:
+        """Yield (packed address, place) of every host with an IPv4 address."""
+        for index, name in enumerate(self._names):
+            address = name if name & ADDRESS else self._address(index)
+            if address:
+                yield address, index
+
+    def owner(self, index: int) -> int | None:
+        """Return the host id at *index*, None where it is not known."""
+        name = self._names[index]
+        return name if name < STRANGE else None
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def places_of(self, rows: Sequence[HostRow]) -> list[int]:
+        """Return the place of each row's host; every host is known by now."""
+        return self._places(rows)
 
     def present(self, since: int = 0) -> Iterator[tuple[int, int | None, int]]:
         """Yield (place, before, status) of each host whose last change is batch *since* or later."""
-        for index, status in enumerate(self._status):
-            if status is not None and self._sequence[index] >= since:
-                yield index, self._before[index], status
+        for index in range(len(self)):
+            code = self._code(index)
+            if code is not None and self._sequence[index] >= since:
+                yield index, self._code(index, before=True), code
 
     def counts(self) -> dict[Phase, int]:
         """Count the hosts of the present execution by phase."""
-        return dict(Counter(host_status(code).phase for code in self._status if code is not None))
+        total: Counter[Phase] = Counter()
+        for small, count in Counter(self._status).items():
+            code = code_of(small) if small != RARE else None
+            if small != NEVER:
+                total[Phase.UNKNOWN if code is None else host_status(code).phase] += count
+        return dict(total)
+
+
+class _Aliases:
+    """Looks hosts up by names other than their first; made for one look, and only when it is needed."""
+
+    __slots__ = ("_by_address", "_by_text", "_table")
+
+    def __init__(self, table: HostTable) -> None:
+        self._table = table
+        self._by_address: dict[int, int] | None = None
+        self._by_text: dict[object, int] = {}
+
+    def place(self, row: HostRow) -> int | None:
+        """Return the place of the row's host by any of its names, joining what the row adds; None if unknown."""
+        if self._by_address is None:
+            self._by_address = dict(self._table.named())
+            for index, key in self._table.strangers():
+                self._note(index, key)
+        address = packed_address(row.bk_cloud_id or 0, row.ip) if row.ip else None
+        found = self._by_address.get(address) if address is not None else None
+        if found is None:
+            names = texts_of(key_of(row))
+            found = next((self._by_text[name] for name in names if name in self._by_text), None)
+        if found is None:
+            return None
+        owner = self._table.owner(found)
+        # An address joins two rows only if they do not name two different machines.
+        if row.bk_host_id is not None and owner is not None and owner != row.bk_host_id:
+            return None
+        self._table.join(found, row)
+        return found
+
+    def add(self, index: int) -> None:
+        """Take in a host that was just welcomed."""
+        if self._by_address is None:
+            return
+        key = self._table.key(index)
+        address = packed_address(key.bk_cloud_id or 0, key.ip) if key.ip else None
+        if address is not None:
+            self._by_address.setdefault(address, index)
+        self._note(index, key)
+
+    def _note(self, index: int, key: HostKey) -> None:
+        for name in texts_of(key):
+            self._by_text.setdefault(name, index)
+
+
+def key_of(row: HostRow) -> HostKey:
+    """Return the names that a row gives."""
+    return HostKey(
+        bk_host_id=row.bk_host_id,
+        bk_cloud_id=row.bk_cloud_id,
+        ip=row.ip or None,
+        ipv6=row.ipv6 or None,
+        container_id=row.container_id,
+    )
+
+
+def merged(known: HostKey, more: HostKey) -> HostKey:
+    """Return all names of two keys of one host; what is known stays."""
+    return HostKey(
+        bk_host_id=known.bk_host_id if known.bk_host_id is not None else more.bk_host_id,
+        bk_cloud_id=known.bk_cloud_id if known.bk_cloud_id is not None else more.bk_cloud_id,
+        ip=known.ip or more.ip,
+        ipv6=known.ipv6 or more.ipv6,
+        container_id=known.container_id if known.container_id is not None else more.container_id,
+        container_name=known.container_name or more.container_name,
+    )
+
+
+def texts_of(key: HostKey) -> Iterator[object]:
+    """Yield the names of a host that are no plain numbers."""
+    if key.ip:
+        yield ("ip", key.bk_cloud_id or 0, key.ip)
+    if key.ipv6:
+        yield ("ipv6", key.bk_cloud_id or 0, key.ipv6)
+    if key.container_id is not None:
+        yield ("container", key.container_id)
+    if key.bk_host_id is not None:
+        yield ("host", key.bk_host_id)

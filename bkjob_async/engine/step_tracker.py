@@ -168,10 +168,17 @@ class StepTracker:
         if look.groups is None:
             return []
         moves, believed = self.hosts.apply(look.groups, at.sequence)
+        events: list[Event] = []
+        if moves and self.finished:
+            # A row that moves after all was told as over: it is told again, with the right result.
+            events += self._reopen(at, new_execution=False)
+            self.closing_since = at.now
         if final:
             self._rows_settled = believed and look.complete and self.hosts.open_count == 0
+        events += [self._moved(move, look, at) for move in moves]
+        if final:
             self._refresh_failures(look)
-        return [self._moved(move, look, at) for move in moves]
+        return events
 
     def _moved(self, move: Move, look: StepLook, at: Moment) -> HostChanged:
         details = look.details(move.row)
@@ -194,11 +201,12 @@ class StepTracker:
 
     def _refresh_failures(self, look: StepLook) -> None:
         """Read the details of failed hosts again: exit codes and times arrive late."""
-        for group in look.groups or ():
-            for row in group.rows or ():
-                index = self.hosts.place(row)
-                if index in self._failures:
-                    self._failures[index] = look.details(row)
+        if not self._failures:
+            return
+        rows = [row for group in look.groups or () for row in group.rows or ()]
+        for index, row in zip(self.hosts.places_of(rows), rows, strict=True):
+            if index in self._failures:
+                self._failures[index] = look.details(row)
 
     def close(self, at: Moment, *, moved_on: bool, doubtful: bool) -> list[Event]:
         """Announce a final status when its details have settled, or the bound has passed.

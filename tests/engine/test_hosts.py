@@ -1,5 +1,6 @@
 """The host table: identity, moves, doubled rows."""
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -113,3 +114,83 @@ def test_moves_chain(looks: list[list[tuple[int, int]]]) -> None:
 
     assert all(known[n] == code for rows in looks[-1:] for n, code in rows)
     assert table.open_count == sum(code in (5, 7) for code in known.values())
+
+
+def test_hosts_without_numbers_for_names_are_hosts_too() -> None:
+    """IPv6 addresses, containers, names that are no addresses and ids beyond all reason each stay one host."""
+    rows = [
+        Row(status=7, bk_cloud_id=3, ipv6="fe80::1"),
+        Row(status=7, bk_host_id=9, ipv6="fe80::2"),
+        Row(status=7, container_id=77),
+        Row(status=7, ip="not-an-address"),
+        Row(status=7, bk_host_id=2**63 + 5),
+        Row(status=7, bk_cloud_id=2**40, ip="10.0.0.1"),
+    ]
+    table = HostTable()
+    table.apply(groups(*rows), 1)
+    moves, _ = table.apply(groups(*(evolve(row, status=9) for row in reversed(rows))), 2)
+
+    assert len(table) == len(rows)
+    assert [table.key(m.index).label for m in moves] == [
+        "1099511627776:10.0.0.1",
+        f"#{2**63 + 5}",
+        "0:not-an-address",
+        "container#77",
+        "0:[fe80::2]",
+        "3:[fe80::1]",
+    ]
+    assert table.key(1).bk_host_id == 9
+
+
+def test_more_strange_codes_than_a_byte_can_name_are_kept() -> None:
+    """A platform gone mad costs memory, not truth."""
+    table = HostTable()
+    table.apply(groups(*(host(1, 7) for _ in range(1))), 0)
+    seen = []
+    for code in [*range(1000, 1400), 1399, 7]:
+        moves, _ = table.apply(groups(host(1, code)), code)
+        seen += [(m.before, m.after) for m in moves]
+
+    assert [after for _, after in seen] == [*range(1000, 1400), 7]
+    assert [before for before, _ in seen] == [7, *range(1000, 1400)]
+    assert list(table.present()) == [(0, 1399, 7)]
+
+
+def test_sequence_numbers_outgrow_four_bytes() -> None:
+    """After weeks of polling the numbers go on."""
+    table = HostTable()
+    table.apply(groups(host(1, 5), host(2, 5)), 2**32 - 1)
+    table.apply(groups(host(1, 7), host(2, 5)), 2**32 + 7)
+
+    assert [index for index, _, _ in table.present(2**32)] == [0]
+    assert [index for index, _, _ in table.present(2**32 - 1)] == [0, 1]
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.integers(0, 9), st.sampled_from(["id", "ip", "both"]), st.sampled_from([5, 7, 9])),
+            unique_by=lambda r: r[0],
+        ),
+        max_size=6,
+    )
+)
+def test_whatever_names_rows_give_no_host_is_met_twice(looks: list[list[tuple[int, str, int]]]) -> None:
+    """Once both names of a host were seen together, either leads to it."""
+    table = HostTable()
+    everybody = [host(n, 5) for n in range(1, 11)]
+    table.apply(groups(*everybody), 0)
+    for number, rows in enumerate(looks, 1):
+        named = [
+            evolve(
+                everybody[n],
+                status=code,
+                bk_host_id=None if how == "ip" else everybody[n].bk_host_id,
+                ip=None if how == "id" else everybody[n].ip,
+            )
+            for n, how, code in rows
+        ]
+        table.apply(groups(*named), number)
+
+    assert len(table) == 10
+    assert [table.key(n).label for n in range(10)] == [f"0:10.0.0.{n}" for n in range(1, 11)]

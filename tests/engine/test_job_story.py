@@ -90,6 +90,24 @@ def test_skipped_hosts_turn_500_after_the_step_is_final() -> None:
     assert tell(story, 5, job(2, step(5, [host(1, 500)]))) == ["host 1 7>500", "step #0 5."]
 
 
+def test_a_row_that_moves_after_the_finish_is_told_again() -> None:
+    """What was announced too early is put right: reopened, moved, finished anew."""
+    story = story_of()
+    tell(story, 0, job(5, step(5, [host(1, 7)])))
+    tell(story, 15, job(5, step(5, [host(1, 7)])))
+    assert story.is_over(JOB)
+
+    assert tell(story, 20, job(5, step(5, [host(1, 500)]))) == [
+        "reopened 2:100",
+        "reopened 2:100/200",
+        "host 1 7>500",
+        "step #0 5.",
+        "job 5.",
+        "finished 2:100",
+    ]
+    assert [h.status.code for _, h in story.result(JOB).failed] == [500]
+
+
 def test_an_incomplete_answer_does_not_settle_a_step() -> None:
     """Lists that do not add up prove nothing about hosts that they leave out."""
     story = story_of()
