@@ -10,6 +10,7 @@ BkJobError
 ├── TargetLost               you: what you wait for can no longer be read
 └── CallFailed               one call of the platform did not work
     ├── InvalidRequest       you: the platform rejects a parameter
+    │   └── ApiNotFound      you: the URL, the stage or the dialect is wrong; this API is not there
     ├── NotAuthenticated     you: credentials are missing, wrong or expired
     ├── NotAllowed           you: apply for the permission that is named
     │   └── ApplicationNotAllowed   you: the application may not use this API at all
@@ -96,13 +97,14 @@ class CallFacts:
     """What is known of a failed call; secrets are never part of it.
 
     *code* is the platform's own (int, or the API gateway v4's word), *request_ids* maps each header or key to its
-    value, *permission* is the object of error 9900403 or None, *retry_after* is seconds,
-    *sent* is False when the request certainly never reached the platform.
+    value, *permission* is the object of error 9900403 or None, *details* the numeric codes under a word of version 4,
+    *retry_after* is seconds, *sent* is False when the request certainly never reached the platform.
     """
 
     operation: str = ""
     dialect: str = ""
     code: int | str | None = None
+    details: tuple[int, ...] = ()
     message: str = ""
     http_status: int | None = None
     request_ids: Mapping[str, str] = field(factory=dict)
@@ -167,6 +169,12 @@ class InvalidRequest(CallFailed):
     """The platform rejects the request itself."""
 
     advice = "mend the request: the platform rejects a parameter"
+
+
+class ApiNotFound(InvalidRequest):
+    """There is no such API at this URL; it says nothing about any job."""
+
+    advice = "check the URL, the stage and the dialect: this API is not there"
 
 
 class NotAuthenticated(CallFailed):

@@ -1,0 +1,129 @@
+"""Which error each of the platform's codes is: tables by code, by word, by HTTP status."""
+
+from collections.abc import Iterable, Mapping
+
+from bkjob_async.errors import (
+    ApiNotFound,
+    ApplicationNotAllowed,
+    CallFailed,
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    PlatformTrouble,
+    QuotaExceeded,
+    Throttled,
+    WrongState,
+)
+
+Kind = type[CallFailed]
+
+# Job's own codes: com.tencent.bk.job.common.constant.ErrorCode.
+_JOB: Mapping[Kind, Iterable[int]] = {
+    InvalidRequest: (
+        *(1240003, 1247005),
+        *(1241001, 1241002, 1241004, 1241005, 1241006, 1241007, 1241010, 1241012, 1241020, 1241025),
+        *(1244001, 1244002, 1244003, 1244014, 1244018, 1244019, 1244020, 1244036),
+        *(1244021, 1244022, 1244026, 1244027, 1244028, 1244029, 1244030, 1244031, 1244035),
+        1237104,
+    ),
+    NotAuthenticated: (1240004, 1240005, 1247001, 1247002, 1247004),
+    NotAllowed: (9900403, 1238001, 1247403, 1244004, 1244016, 1210006),
+    NotFound: (1244006, 1244007, 1244012, 1243009, 1243049, 1243051),
+    WrongState: (1241003, 1241015, 1244015, 1244025),
+    QuotaExceeded: (1244032, 1244033, 1244034),
+    PlatformTrouble: (1240001, 1240002, 1246001, 1252001),
+}
+
+# The ESB's codes, all under HTTP 200; 1306000 is also every failure to authenticate application or user.
+_ESB: Mapping[Kind, Iterable[int]] = {
+    InvalidRequest: (1306209, 1306406),
+    ApiNotFound: (1306404, 1306405, 1306407),
+    NotAuthenticated: (1306000, 1306401, 1306408),
+    ApplicationNotAllowed: (1306402, 1306403),
+    Throttled: (1306429,),
+    PlatformTrouble: (
+        *(1306001, 1306101, 1306102),
+        *(1306201, 1306202, 1306203, 1306204, 1306205, 1306206, 1306207, 1306208, 1306221),
+    ),
+}
+
+# The API gateway's codes; 1640001 is what its authentication plugins raise, 1640302 two different refusals.
+_GATEWAY: Mapping[Kind, Iterable[int]] = {
+    InvalidRequest: (1641301, 1641401, 1650801),
+    ApiNotFound: (1640401,),
+    NotAuthenticated: (1640001, 1640004, 1640100, 1640101, 1640102),
+    ApplicationNotAllowed: (1640301, 1640302, 1640303, 1640304),
+    Throttled: (1642901, 1642902, 1642903, 1642904),
+    PlatformTrouble: (1650000, 1650001, 1650002, 1650070, 1650200, 1650201, 1650300, 1650401),
+}
+
+BY_CODE: Mapping[int, Kind] = {
+    code: kind for table in (_JOB, _ESB, _GATEWAY) for kind, codes in table.items() for code in codes
+}
+
+# The words of the gateway's version 4.
+BY_WORD: Mapping[str, Kind] = {
+    "INVALID_ARGUMENT": InvalidRequest,
+    "OUT_OF_RANGE": InvalidRequest,
+    "FAILED_PRECONDITION": WrongState,
+    "UNAUTHENTICATED": NotAuthenticated,
+    "NO_PERMISSION": NotAllowed,
+    "IAM_NO_PERMISSION": NotAllowed,
+    "NOT_FOUND": NotFound,
+    "MEDIA_TYPE_NOT_ACCEPTABLE": InvalidRequest,
+    "UNSUPPORTED_MEDIA_TYPE": InvalidRequest,
+    "ALREADY_EXISTS": InvalidRequest,
+    "ABORTED": WrongState,
+    "RATELIMIT_EXCEED": Throttled,
+    "RESOURCE_EXHAUSTED": QuotaExceeded,
+    "INTERNAL": PlatformTrouble,
+    "UNKNOWN": PlatformTrouble,
+    "NOT_IMPLEMENTED": ApiNotFound,
+}
+
+# A code that no table knows is judged by the family it comes from.
+BY_FAMILY: Mapping[str, Kind] = {
+    "1241": InvalidRequest,
+    "1244": InvalidRequest,
+    "16401": NotAuthenticated,
+    "16403": ApplicationNotAllowed,
+    "16404": ApiNotFound,
+    "16429": Throttled,
+    "1650": PlatformTrouble,
+}
+
+# The last resort: a proxy's answer, or one without any code. 403 and 404 are no statement about a job then.
+BY_HTTP_STATUS: Mapping[int, Kind] = {
+    400: InvalidRequest,
+    401: NotAuthenticated,
+    403: ApplicationNotAllowed,
+    404: ApiNotFound,
+    405: ApiNotFound,
+    406: InvalidRequest,
+    408: PlatformTrouble,
+    413: InvalidRequest,
+    414: InvalidRequest,
+    415: InvalidRequest,
+    429: Throttled,
+    431: InvalidRequest,
+    501: ApiNotFound,
+}
+
+
+def kind_of_code(code: int | str | None) -> Kind | None:
+    """Return the error of a code or word, None for one that no table knows."""
+    if isinstance(code, str):
+        return BY_WORD.get(code.strip().upper().replace(" ", "_"))
+    return None if code is None else BY_CODE.get(code)
+
+
+def kind_of_family(code: int | str | None) -> Kind | None:
+    """Return what an unknown code is by its first digits, None for a strange one."""
+    text = str(code)
+    return next((kind for prefix, kind in BY_FAMILY.items() if text.startswith(prefix)), None)
+
+
+def kind_of_status(status: int) -> Kind | None:
+    """Return what an HTTP status means on its own, None where it means nothing."""
+    return BY_HTTP_STATUS.get(status, PlatformTrouble if status >= 500 else None)

@@ -1,0 +1,271 @@
+"""Jobs, steps and hosts as answers show them, before they become a snapshot or a look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from attrs import field, frozen
+from msgspec import Meta, Struct
+
+from bkjob_async.dialects.reading import INT64, as_moment
+from bkjob_async.model.look import GroupLook, HostRow, JobLook, StepLook
+from bkjob_async.model.refs import HostKey, JobRef, StepRef
+from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
+from bkjob_async.model.status import RUN_CODES, host_status, run_status
+
+Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
+Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
+Number = Annotated[float, Meta(gt=-float(INT64), lt=float(INT64))]
+
+# Rows without a code of their own stand in a group that has one.
+NO_CODE = -1
+MILLISECONDS = 1000.0
+
+
+class Row(Struct, gc=False):
+    """One host's row; the names are those of the v3 interfaces, times are Unix milliseconds."""
+
+    status: Code
+    bk_host_id: Identity | None = None
+    bk_cloud_id: Code | None = None
+    ip: str | None = None
+    ipv6: str | None = None
+    tag: str | None = None
+    exit_code: Code | None = None
+    error_code: Code | None = None
+    start_time: Code | None = None
+    end_time: Code | None = None
+    total_time: Number | None = None
+
+    @property
+    def container_id(self) -> int | None:
+        """A host is no container."""
+        return None
+
+    @property
+    def container_name(self) -> str | None:
+        """A host is no container."""
+        return None
+
+
+class ContainerRow(Row, gc=False):
+    """The row of a container, which has an id and a name of its own."""
+
+    own_id: int | None = None
+    own_name: str | None = None
+
+    @property
+    def container_id(self) -> int | None:
+        """The container's id on the platform."""
+        return self.own_id
+
+    @property
+    def container_name(self) -> str | None:
+        """The container's name in its cluster."""
+        return self.own_name
+
+
+@frozen(kw_only=True)
+class SeenGroup:
+    """Rows that stood together; *told* is False where the answer left rows out without a word."""
+
+    status: int | None = None
+    tag: str = ""
+    size: int | None = None
+    rows: Sequence[Row] | None = None
+    told: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the group's rows are as many as the platform counts."""
+        return self.told and self.size == len(self.rows or ())
+
+
+@frozen(kw_only=True)
+class SeenStep:
+    """One step; *grouped* says that the platform itself grouped the hosts by status and tag."""
+
+    step_instance_id: int
+    status: int
+    finished: bool | None = None
+    name: str = ""
+    type: int | None = None
+    execute_count: int = 0
+    times: Times = field(factory=Times)
+    operator: str | None = None
+    groups: Sequence[SeenGroup] | None = None
+    grouped: bool = False
+
+
+@frozen(kw_only=True)
+class SeenJob:
+    """A job and its steps, in their order."""
+
+    status: int
+    finished: bool | None = None
+    name: str = ""
+    times: Times = field(factory=Times)
+    operator: str | None = None
+    launch_mode: int | None = None
+    steps: Sequence[SeenStep] = ()
+
+
+def listed(rows: Sequence[Row] | None) -> tuple[SeenGroup, ...] | None:
+    """Return a flat list of rows as the one group without a status that it is; None for none."""
+    return None if rows is None else (SeenGroup(size=len(rows), rows=rows),)
+
+
+def grouped(
+    status: int | None, tag: str | None, size: int | None, rows: Sequence[Row] | None, *, told: bool = True
+) -> SeenGroup:
+    """Return a group whose rows all stand where the group stands.
+
+    The group's own status and tag win over the rows': groups are read one after the other while hosts move.
+    """
+    for row in rows or ():
+        if status is not None and row.status != status:
+            row.status = status
+        if tag is not None and row.tag != tag:
+            row.tag = tag
+    return SeenGroup(status=status, tag=tag or "", size=size, rows=rows, told=told)
+
+
+def millisecond_times(create: int | None, start: int | None, end: int | None, total: float | None) -> Times:
+    """Return times from Unix milliseconds and a duration in milliseconds."""
+    return Times(
+        create_time=as_moment(create),
+        start_time=as_moment(start),
+        end_time=as_moment(end),
+        total_time=None if total is None else total / MILLISECONDS,
+    )
+
+
+# Looks: what the engine reads ---------------------------------------------------------------------------------------
+
+
+def look_at_job(job: SeenJob) -> JobLook:
+    """Return a job as lightly as the engine needs it."""
+    return JobLook(
+        status=job.status,
+        finished=job.finished,
+        name=job.name,
+        times=job.times,
+        steps=tuple(look_at_step(step) for step in job.steps),
+    )
+
+
+def look_at_step(step: SeenStep, *, asked_for_all: bool = True) -> StepLook:
+    """Return a step as lightly as the engine needs it; *asked_for_all*: the question left no host out."""
+    groups = step.groups
+    return StepLook(
+        step_instance_id=step.step_instance_id,
+        status=step.status,
+        finished=step.finished,
+        name=step.name,
+        type=step.type,
+        execute_count=step.execute_count,
+        times=step.times,
+        groups=None
+        if groups is None
+        else tuple(
+            GroupLook(status=group.status, tag=group.tag, size=group.size or 0, rows=group.rows)
+            for group in groups
+        ),
+        complete=asked_for_all and groups is not None and is_complete(groups),
+        details=host_snapshot,
+    )
+
+
+def is_complete(groups: Sequence[SeenGroup]) -> bool:
+    """Whether every group lists as many rows as it counts, and no host stands twice."""
+    if not all(group.is_whole for group in groups):
+        return False
+    names = [name for group in groups for name in names_of(group.rows or ())]
+    return None not in names and len(set(names)) == len(names)
+
+
+def names_of(rows: Sequence[Row]) -> Iterator[object]:
+    """Yield the surest name of each row's host, None for a row without any."""
+    for row in rows:
+        if row.bk_host_id is not None:
+            yield row.bk_host_id
+        elif row.ip or row.ipv6:
+            yield (row.bk_cloud_id or 0, row.ip or row.ipv6)
+        elif row.container_id is not None:
+            yield ("container", row.container_id)
+        else:
+            yield None
+
+
+def host_snapshot(row: HostRow) -> HostSnapshot:
+    """Return all that an answer said of one host."""
+    assert isinstance(row, Row)  # noqa: S101 - looks hand out no other rows
+    return HostSnapshot(
+        host=HostKey(
+            bk_host_id=row.bk_host_id,
+            bk_cloud_id=row.bk_cloud_id,
+            ip=row.ip or None,
+            ipv6=row.ipv6 or None,
+            container_id=row.container_id,
+            container_name=row.container_name,
+        ),
+        status=host_status(row.status),
+        tag=row.tag or "",
+        exit_code=row.exit_code,
+        error_code=row.error_code,
+        times=millisecond_times(None, row.start_time, row.end_time, row.total_time),
+    )
+
+
+# Snapshots: what people read ----------------------------------------------------------------------------------------
+
+
+def job_snapshot(job: SeenJob, ref: JobRef) -> JobSnapshot:
+    """Return a job as people read it."""
+    status = run_status(job.status)
+    finished = status.is_finished(flag=job.finished)
+    return JobSnapshot(
+        ref=ref,
+        status=status,
+        is_finished=finished,
+        name=job.name,
+        times=job.times,
+        operator=job.operator,
+        launch_mode=job.launch_mode,
+        steps=tuple(
+            step_snapshot(step, ref.step(step.step_instance_id), job_finished=finished) for step in job.steps
+        ),
+    )
+
+
+def step_snapshot(step: SeenStep, ref: StepRef, *, job_finished: bool | None = None) -> StepSnapshot:
+    """Return a step as people read it; a code that nobody knows follows the step's flag, else the job's."""
+    flag = step.finished
+    if flag is None and step.status not in RUN_CODES:
+        flag = job_finished
+    groups = None if step.groups is None else tuple(host_group(group) for group in step.groups)
+    listings = [group.hosts for group in groups or () if group.hosts is not None]
+    hosts = tuple(host for listing in listings for host in listing)
+    return StepSnapshot(
+        ref=ref,
+        status=run_status(step.status),
+        is_finished=run_status(step.status).is_finished(flag=flag),
+        name=step.name,
+        type=step.type,
+        execute_count=step.execute_count,
+        times=step.times,
+        operator=step.operator,
+        groups=groups if step.grouped else None,
+        hosts=hosts if listings or groups == () else None,
+    )
+
+
+def host_group(group: SeenGroup) -> HostGroup:
+    """Return a group as people read it."""
+    return HostGroup(
+        status=host_status(NO_CODE if group.status is None else group.status),
+        tag=group.tag,
+        size=group.size or 0,
+        hosts=None if group.rows is None else tuple(host_snapshot(row) for row in group.rows),
+    )

@@ -1,0 +1,218 @@
+"""Reading JSON leniently: numbers sent as text, nulls, times of every kind."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+from bkjob_async.errors import CallFacts, UnusableAnswer
+
+# The platform's servers speak this zone where a time carries none; it has had no summer time since 1991.
+DEFAULT_ZONE: tzinfo = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A number below this cannot be the milliseconds of anything since 1973; it is seconds then.
+LEAST_MILLISECONDS = 100_000_000_000
+INT64 = 2**63
+
+_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,19}(\.0{1,9})?")
+_BROKEN_TIME = re.compile(r"(\d)\s+(?=[+-]\d\d:?\d\d$|Z$)")
+# 1 and 0 are True and False to a table.
+_FLAGS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "nothing",
+}
+
+
+def unusable(path: str, expected: str, found: object) -> UnusableAnswer:
+    """Say where in the answer what kind of value stands, never the value itself."""
+    kind = _KINDS.get(type(found), "something else")
+    return UnusableAnswer(CallFacts(message=f"{path}: expected {expected}, found {kind}"))
+
+
+def as_integer(value: object) -> int | None:
+    """Return a whole number, also one sent as text or float; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        value = int(text.partition(".")[0]) if _WHOLE_NUMBER.fullmatch(text) else None
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and -INT64 <= value < INT64 else None
+
+
+def as_number(value: object) -> float | None:
+    """Return a number, also one sent as text; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = float(value.strip())
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < INT64:
+        return None
+    return float(value)
+
+
+def as_flag(value: object) -> bool | None:
+    """Return a boolean, also one sent as text or as 0 and 1; None for anything else."""
+    key = value.strip().lower() if isinstance(value, str) else value
+    return _FLAGS.get(key) if isinstance(key, bool | int | str) else None
+
+
+def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
+    """Return a time with a zone; None for nothing, zero and what cannot be read.
+
+    Numbers are Unix milliseconds (seconds where they are too small for that), text is ISO or `YYYY-MM-DD HH:mm:ss`
+    with or without an offset; without one it is in *zone*.
+    """
+    number = as_integer(value)
+    if number is not None:
+        return as_moment(number)
+    if not isinstance(value, str):
+        return None
+    try:
+        read = datetime.fromisoformat(_BROKEN_TIME.sub(r"\1", value.strip()))
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=zone)
+
+
+def as_moment(number: int | None) -> datetime | None:
+    """Return the time of a Unix time in milliseconds or seconds; None for zero, less, and beyond the calendar."""
+    if number is None or number <= 0:
+        return None
+    milliseconds = number if number >= LEAST_MILLISECONDS else number * 1000
+    try:
+        return EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        return None
+
+
+class Fields:
+    """One JSON object of an answer, and where in the answer it stands.
+
+    Each reader takes one or several names of the same thing, and reads the first that is there and not null. What
+    must be there and is not, and what has a kind that cannot be understood, raises `UnusableAnswer` with its path.
+    """
+
+    __slots__ = ("_members", "path", "zone")
+
+    def __init__(self, value: object, path: str = "$", zone: tzinfo = DEFAULT_ZONE) -> None:
+        """Stand at *path*; times without a zone are in *zone*."""
+        if not isinstance(value, dict):
+            raise unusable(path, "an object", value)
+        self._members: dict[str, Any] = value
+        self.path = path
+        self.zone = zone
+
+    def has(self, name: str) -> bool:
+        """Whether the object has this member, even a null."""
+        return name in self._members
+
+    def get(self, *names: str) -> Any:
+        """Return the first of *names* that is not null, as it came."""
+        return self._find(names)[1]
+
+    def _find(self, names: tuple[str, ...]) -> tuple[str, Any]:
+        for name in names:
+            value = self._members.get(name)
+            if value is not None:
+                return name, value
+        return names[0], None
+
+    def _at(self, name: str) -> str:
+        return f"{self.path}.{name}"
+
+    def integer(self, *names: str) -> int:
+        """Return a whole number that must be there."""
+        value = self.maybe_integer(*names)
+        if value is None:
+            raise unusable(self._at(names[0]), "a whole number", None)
+        return value
+
+    def maybe_integer(self, *names: str) -> int | None:
+        """Return a whole number, None where there is none."""
+        name, value = self._find(names)
+        if value is None or value == "":
+            return None
+        number = as_integer(value)
+        if number is None:
+            raise unusable(self._at(name), "a whole number", value)
+        return number
+
+    def identity(self, *names: str) -> int:
+        """Return an id, a positive whole number, that must be there."""
+        value = self.maybe_identity(*names)
+        if value is None:
+            raise unusable(self._at(names[0]), "a positive whole number", self.get(*names))
+        return value
+
+    def maybe_identity(self, *names: str) -> int | None:
+        """Return an id; None where there is none, for 0 and for -1, which stand for none."""
+        value = self.maybe_integer(*names)
+        return value if value is not None and value > 0 else None
+
+    def number(self, *names: str) -> float | None:
+        """Return a number, None where there is none."""
+        name, value = self._find(names)
+        if value is None or value == "":
+            return None
+        number = as_number(value)
+        if number is None:
+            raise unusable(self._at(name), "a number", value)
+        return number
+
+    def text(self, *names: str) -> str:
+        """Return a text, empty where there is none."""
+        return self.maybe_text(*names) or ""
+
+    def maybe_text(self, *names: str) -> str | None:
+        """Return a text, None where there is none; a number becomes text."""
+        name, value = self._find(names)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        if value is not None and not isinstance(value, str):
+            raise unusable(self._at(name), "text", value)
+        return value
+
+    def flag(self, *names: str) -> bool | None:
+        """Return a boolean, None where there is none."""
+        name, value = self._find(names)
+        if value is None:
+            return None
+        flag = as_flag(value)
+        if flag is None:
+            raise unusable(self._at(name), "a boolean", value)
+        return flag
+
+    def time(self, *names: str) -> datetime | None:
+        """Return a time with a zone, None where there is none or it cannot be read."""
+        return as_time(self._find(names)[1], self.zone)
+
+    def child(self, *names: str) -> Fields:
+        """Return an object that must be there."""
+        name, value = self._find(names)
+        return Fields(value, self._at(name), self.zone)
+
+    def maybe_child(self, *names: str) -> Fields | None:
+        """Return an object, None where there is none."""
+        name, value = self._find(names)
+        return None if value is None else Fields(value, self._at(name), self.zone)
+
+    def children(self, *names: str) -> list[Fields] | None:
+        """Return a list of objects, None where there is none."""
+        name, value = self._find(names)
+        if value is None:
+            return None
+        path = self._at(name)
+        if not isinstance(value, list):
+            raise unusable(path, "a list", value)
+        return [Fields(item, f"{path}[{index}]", self.zone) for index, item in enumerate(value)]
