@@ -1,0 +1,1 @@
+"""What things cost, measured: plain functions, one table each, everything as a ratio to something beside it."""

@@ -1,0 +1,141 @@
+"""How many bytes a watched host and a watched step take, beside plain dicts and objects."""
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+
+from attrs import frozen
+
+from benchmarks.table import show
+from bkjob_async.engine.hosts import HostTable
+from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.schedule import Schedule
+from bkjob_async.model.look import GroupLook, HostRow, StepLook
+from bkjob_async.model.refs import HostKey, JobRef, Scope
+from bkjob_async.model.snapshot import HostSnapshot
+from bkjob_async.model.status import host_status
+
+HOSTS = 100_000
+
+
+@frozen(kw_only=True)
+class Row:
+    """A host row as a dialect gives it."""
+
+    status: int
+    bk_host_id: int | None = None
+    bk_cloud_id: int | None = 0
+    ip: str | None = None
+    ipv6: str | None = None
+    container_id: int | None = None
+
+
+def by_id(number: int) -> Row:
+    """Return a row named by host id alone."""
+    return Row(status=7, bk_host_id=number)
+
+
+def with_address(number: int) -> Row:
+    """Return a row named by host id and IPv4 address."""
+    return Row(status=7, bk_host_id=number, ip=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
+
+
+def by_address(number: int) -> Row:
+    """Return a row named by address alone, as the ESB does."""
+    return Row(status=7, ip=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
+
+
+def by_ipv6(number: int) -> Row:
+    """Return a row of a host that has an IPv6 address only."""
+    return Row(status=7, bk_host_id=number, ipv6=f"fd00::{number >> 16:x}:{number & 0xFFFF:x}")
+
+
+def packed(row: Callable[[int], Row], hosts_per_step: int, hosts: int) -> float:
+    """Return bytes per host of our tables, after each host moved once."""
+
+    def build() -> object:
+        tables = []
+        for first in range(1, hosts + 1, hosts_per_step):
+            table = HostTable()
+            rows = [row(number) for number in range(first, first + hosts_per_step)]
+            table.apply((GroupLook(rows=rows),), 1)
+            table.apply((GroupLook(status=9, rows=rows),), 2)
+            tables.append(table)
+        return tables
+
+    return traced(build) / hosts
+
+
+def traced(build: Callable[[], object]) -> int:
+    """Return the bytes that what *build* returns holds on to."""
+    gc.collect()
+    tracemalloc.start()
+    kept = build()
+    gc.collect()
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del kept
+    return size
+
+
+def plain_dicts(hosts: int) -> float:
+    """Return bytes per host of the usual dict of small objects."""
+
+    def build() -> object:
+        return {
+            number: HostSnapshot(
+                host=HostKey(bk_host_id=number, bk_cloud_id=0, ip=f"10.0.0.{number}"), status=host_status(7)
+            )
+            for number in range(hosts)
+        }
+
+    return traced(build) / hosts
+
+
+def details(row: HostRow) -> HostSnapshot:
+    """Return a row's details; none of them is kept for hosts that run."""
+    return HostSnapshot(host=HostKey(bk_host_id=row.bk_host_id), status=host_status(row.status))
+
+
+def step_cost(steps: int) -> float:
+    """Return bytes per watched single step of one host, with its place in the schedule."""
+
+    def build() -> object:
+        stories: dict[JobRef, JobStory] = {}
+        schedule: Schedule[JobRef] = Schedule()
+        scope = Scope.biz(2)
+        for number in range(1, steps + 1):
+            job = JobRef(scope, number)
+            story = stories[job] = JobStory(job)
+            story.want(job.step(number))
+            look = StepLook(step_instance_id=number, status=2, groups=(), complete=True, details=details)
+            story.apply_step(look, Moment(float(number), number, ""))
+            schedule.put(job, float(number))
+        return stories, schedule
+
+    return traced(build) / steps
+
+
+def main() -> None:
+    """Measure and print."""
+    baseline = plain_dicts(100_000)
+    rows = [
+        ("dict of attrs objects, 100 000 hosts", f"{baseline:.1f}", "1.000"),
+        *(
+            (name, f"{size:.1f}", f"{size / baseline:.3f}")
+            for name, size in (
+                ("ids, 1 000 hosts a step", packed(by_id, 1_000, HOSTS)),
+                ("ids, 10 hosts a step", packed(by_id, 10, HOSTS // 10)),
+                ("ids and addresses, 1 000 hosts a step", packed(with_address, 1_000, HOSTS)),
+                ("addresses, 1 000 hosts a step", packed(by_address, 1_000, HOSTS)),
+                ("IPv6, 1 000 hosts a step", packed(by_ipv6, 1_000, HOSTS // 10)),
+            )
+        ),
+    ]
+    show("memory: bytes per watched host (tracemalloc)", ("what", "bytes/host", "ratio"), rows)
+    show(
+        "memory: bytes per watched step",
+        ("what", "bytes/step"),
+        [("single step with schedule", f"{step_cost(20_000):.0f}")],
+    )
