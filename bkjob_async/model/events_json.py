@@ -1,0 +1,102 @@
+"""Events as plain JSON values, and back without loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cattrs import Converter
+from cattrs.gen import make_dict_unstructure_fn
+
+from bkjob_async.model.events import (
+    Event,
+    Finished,
+    HostChanged,
+    InSync,
+    JobChanged,
+    Lost,
+    Recovered,
+    Reopened,
+    Stalled,
+    StepChanged,
+    Trouble,
+)
+from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef, parse_ref
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.snapshot import Times
+from bkjob_async.model.status import HostStatus, RunStatus, host_status, run_status
+
+KINDS: dict[str, type[Event]] = {
+    kind.kind: kind
+    for kind in (
+        HostChanged,
+        StepChanged,
+        JobChanged,
+        InSync,
+        Finished,
+        Reopened,
+        Trouble,
+        Recovered,
+        Lost,
+        Stalled,
+    )
+}
+
+
+def event_to_json(event: Event) -> dict[str, Any]:
+    """Return *event* as plain JSON values, `kind` first.
+
+    Refs are text as `str` writes them, statuses are `{code, name, phase}`, a host has its `label` and every name that
+    the platform gave, times are ISO 8601, durations seconds. Absent names and times are left out, other absent values
+    are null. A result also says whether it is `ok` and how many `hosts` ended in each phase.
+    """
+    return {"kind": event.kind, **_converter.unstructure(event)}
+
+
+def event_from_json(data: Mapping[str, Any]) -> Event:
+    """Read back what `event_to_json` wrote; raise ValueError for an unknown kind.
+
+    Keys that it does not know are passed over.
+    """
+    kind = KINDS.get(data.get("kind", ""))
+    if kind is None:
+        raise ValueError(f"not an event: kind {data.get('kind')!r}")
+    return _converter.structure(data, kind)
+
+
+def _status_to_json(status: RunStatus | HostStatus) -> dict[str, Any]:
+    return {"code": status.code, "name": status.name, "phase": status.phase.value}
+
+
+def _make_converter() -> Converter:
+    """Return the converter that knows how each of our values is written."""
+    converter = Converter()
+    write, read = converter.register_unstructure_hook, converter.register_structure_hook
+    write(datetime, datetime.isoformat)
+    read(datetime, lambda text, _: datetime.fromisoformat(text))
+    write(RunStatus, _status_to_json)
+    read(RunStatus, lambda data, _: run_status(data["code"]))
+    write(HostStatus, _status_to_json)
+    read(HostStatus, lambda data, _: host_status(data["code"]))
+    write(JobRef, str)
+    read(JobRef, lambda text, _: JobRef.parse(text))
+    write(StepRef, str)
+    read(StepRef, lambda text, _: StepRef.parse(text))
+    read(Ref, lambda text, _: parse_ref(text))
+    read(type(None), lambda _, __: None)
+    read(Ref | None, lambda text, _: parse_ref(text) if text else None)
+    # What a name or a time does not have is left out, so that lines stay short.
+    names = make_dict_unstructure_fn(HostKey, converter, _cattrs_omit_if_default=True)
+    write(HostKey, lambda host: {"label": host.label, **names(host)})
+    write(Times, make_dict_unstructure_fn(Times, converter, _cattrs_omit_if_default=True))
+    result = make_dict_unstructure_fn(JobResult, converter)
+    write(JobResult, lambda ended: {"ok": ended.ok, **result(ended), "hosts": _counts(ended)})
+    return converter
+
+
+def _counts(result: JobResult) -> dict[str, int]:
+    return {phase.value: count for phase, count in sorted(result.hosts.items())}
+
+
+_converter = _make_converter()
