@@ -58,6 +58,7 @@ from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from bkjob_async.observe.observer import Mended, Observation, Observer, Polled, Troubled
+from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.stream import Watch, WatchStats
 from bkjob_async.wire.aiohttp_transport import HttpOptions
@@ -86,6 +87,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # watching
     "Watch",
     "WatchStats",
+    "Explanation",
     "Reader",
     "Batch",
     "Event",

@@ -17,7 +17,8 @@ HOUSE = [
     {"watch"},
     {"client"},
     {"__init__"},
-    {"cli", "testing", "__main__"},
+    {"cli", "testing"},
+    {"__main__"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from bkjob_async.engine.cadence import SETTLE_BOUND
 from bkjob_async.engine.moment import Moment
@@ -14,6 +15,13 @@ from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import Phase, run_status
+
+V = TypeVar("V")
+
+# Most stories never need these; a hundred thousand of them share one.
+NOTHING: Mapping[Any, Any] = MappingProxyType({})
+NOBODY: frozenset[int] = frozenset()
+NO_TIMES = Times()
 
 
 class JobStory:
@@ -52,28 +60,28 @@ class JobStory:
 
     def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
         self.ref = ref
-        self.targets: set[Ref] = set()
+        self.targets: tuple[Ref, ...] = ()
         self.steps: dict[int, StepTracker] = {}
         self.name = ""
         self.seen: int | None = None
         self.seen_at: float | None = None
         self.first_asked_at: float | None = None
         self.epoch = 0
-        self.pending: deque[int] = deque()
+        self.pending: tuple[int, ...] = ()
         self.job_rows_refused = 0
         self.failures = 0
-        self.not_found: dict[Ref, int] = {}
+        self.not_found: Mapping[Ref, int] = NOTHING
         self.troubled = False
         self.stalled = False
-        self.lost: dict[Ref, Lost] = {}
+        self.lost: Mapping[Ref, Lost] = NOTHING
         self._announced: tuple[int, bool] | None = None
         self._sequence = 0
-        self._times = Times()
+        self._times = NO_TIMES
         self._closing_since: float | None = None
         self._running_since: float | None = None
         self._expecting_since = self._expecting_until = 0.0
         self._open_at: float | None = None
-        self._moved_on: set[int] = set()
+        self._moved_on: frozenset[int] = NOBODY
         if operated_at is not None:
             self.expect_change(operated_at)
 
@@ -86,14 +94,15 @@ class JobStory:
 
     def want(self, ref: Ref) -> None:
         """Make *ref* (this job, or a step of it) a target."""
-        self.targets.add(ref)
+        if ref not in self.targets:
+            self.targets = (*self.targets, ref)
         if isinstance(ref, StepRef):
             self.tracker(ref.step_instance_id)
 
     def unwant(self, ref: Ref) -> None:
         """Let go of a target."""
-        self.targets.discard(ref)
-        self.lost.pop(ref, None)
+        self.targets = tuple(other for other in self.targets if other != ref)
+        self.lost = without(self.lost, ref)
 
     def tracker(self, step_instance_id: int) -> StepTracker:
         """Return the step's tracker, a new one at first sight."""
@@ -114,7 +123,7 @@ class JobStory:
     def apply_job(self, look: JobLook, at: Moment) -> list[Event]:
         """Take in an answer about the whole job; return what can be told."""
         self._is_seen(at)
-        self.not_found.pop(self.ref, None)
+        self.not_found = without(self.not_found, self.ref)
         events: list[Event] = []
         self.name = look.name or self.name
         self._times = look.times
@@ -138,7 +147,7 @@ class JobStory:
         self._is_seen(at)
         tracker = self.tracker(look.step_instance_id)
         tracker.refusals = 0
-        self.not_found.pop(tracker.ref, None)
+        self.not_found = without(self.not_found, tracker.ref)
         job_finished = None if self.seen is None else self._closing_since is not None or self.finished
         events = tracker.observe(look, at, job_finished=job_finished)
         if self.finished and any(isinstance(event, Reopened) for event in events):
@@ -154,7 +163,7 @@ class JobStory:
         """Note which steps the job has left behind: those before a step that has begun."""
         ids = [step.step_instance_id for step in look.steps]
         last = max((n for n, step in enumerate(look.steps) if step.status != NOT_STARTED), default=0)
-        self._moved_on = set(ids) if finished else set(ids[:last])
+        self._moved_on = frozenset(ids if finished else ids[:last])
 
     def _observe_job(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
         events: list[Event] = []
@@ -245,12 +254,19 @@ class JobStory:
 
     def lose(self, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
         """Give up a target; losing the job loses its steps."""
-        refs = self.targets if ref == self.ref else {ref} & self.targets
-        events: list[Event] = []
-        for each in sorted(refs - self.lost.keys(), key=str):
-            self.lost[each] = Lost(ref=each, reason=reason, message=message, cursor=cursor)
-            events.append(self.lost[each])
-        return events
+        refs = [each for each in self.targets if ref in (self.ref, each) and each not in self.lost]
+        lost = {
+            each: Lost(ref=each, reason=reason, message=message, cursor=cursor)
+            for each in sorted(refs, key=str)
+        }
+        self.lost = {**self.lost, **lost}
+        return list(lost.values())
+
+    def count_not_found(self, ref: Ref) -> int:
+        """Count one more answer that *ref* is not there; return how many there were in a row."""
+        count = self.not_found.get(ref, 0) + 1
+        self.not_found = {**self.not_found, ref: count}
+        return count
 
     def is_over(self, ref: Ref) -> bool:
         """Whether a target was announced finished or lost."""
@@ -335,7 +351,7 @@ class JobStory:
         )
 
     def present(
-        self, targets: set[Ref], cursor: str, *, since: int = 0, skipped: bool = False
+        self, targets: Collection[Ref], cursor: str, *, since: int = 0, skipped: bool = False
     ) -> Iterator[Event]:
         """Yield where everything stands, hosts before step before job."""
         whole = self.ref in targets
@@ -351,3 +367,8 @@ class JobStory:
             yield self._changed(None, cursor, skipped=skipped)
             yield self._ended(self.ref, self.epoch, cursor)
         yield from (lost for ref, lost in self.lost.items() if ref in targets)
+
+
+def without(mapping: Mapping[Ref, V], ref: Ref) -> Mapping[Ref, V]:
+    """Return *mapping* without *ref*."""
+    return {key: value for key, value in mapping.items() if key != ref} if ref in mapping else mapping

@@ -24,9 +24,11 @@ def next_question(story: JobStory, capabilities: Capabilities) -> Question:
     follow one by one (`begin_follow_ups`).
     """
     if not story.pending and not needs_job(story, capabilities):
-        story.pending.extend(tracker.ref.step_instance_id for tracker in askable_targets(story, capabilities))
+        story.pending = tuple(t.ref.step_instance_id for t in askable_targets(story, capabilities))
     if story.pending:
-        return ask_step(story.ref.step(story.pending.popleft()))
+        step, *others = story.pending
+        story.pending = tuple(others)
+        return ask_step(story.ref.step(step))
     return ask_job(story.ref, with_rows=wants_job_rows(story, capabilities))
 
 
@@ -45,7 +47,7 @@ def begin_follow_ups(story: JobStory, question: Question, capabilities: Capabili
     if isinstance(question, GetStepInstanceStatus) or question.return_ip_result:
         return
     if capabilities.step_status:
-        story.pending.extend(
+        story.pending = tuple(
             tracker.ref.step_instance_id for tracker in story.open_steps() if tracker.needs_rows
         )
 

@@ -65,7 +65,7 @@ class StepTracker:
         self.closing_since: float | None = None
         self.running_since: float | None = None
         self.open_at: float | None = None
-        self._failures: dict[int, HostSnapshot] = {}
+        self._failures: dict[int, HostSnapshot] | None = None
         self._rows_settled = False
         self._first_of_execution = False
 
@@ -135,7 +135,7 @@ class StepTracker:
         self._first_of_execution = new_execution
         if new_execution:
             self.hosts.begin_execution()
-            self._failures.clear()
+            self._failures = None
         return [Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)] if was_finished else []
 
     def _announce(self, at: Moment, *, finished: bool) -> list[Event]:
@@ -184,8 +184,9 @@ class StepTracker:
         details = look.details(move.row)
         after = host_status(move.after)
         if after.is_finished and not after.is_success:
+            self._failures = self._failures if self._failures is not None else {}
             self._failures[move.index] = details
-        else:
+        elif self._failures is not None:
             self._failures.pop(move.index, None)
         return HostChanged(
             ref=self.ref,
@@ -207,6 +208,9 @@ class StepTracker:
         for index, row in zip(self.hosts.places_of(rows), rows, strict=True):
             if index in self._failures:
                 self._failures[index] = look.details(row)
+
+    def _failure(self, index: int) -> HostSnapshot | None:
+        return self._failures.get(index) if self._failures is not None else None
 
     def close(self, at: Moment, *, moved_on: bool, doubtful: bool) -> list[Event]:
         """Announce a final status when its details have settled, or the bound has passed.
@@ -232,7 +236,7 @@ class StepTracker:
         if changed and not finished:
             yield self._changed(None, cursor, skipped=skipped)
         for index, before, code in self.hosts.present(since):
-            details = self._failures.get(index)
+            details = self._failure(index)
             yield HostChanged(
                 ref=self.ref,
                 host=self.hosts.key(index),
@@ -254,9 +258,7 @@ class StepTracker:
         for index, _, code in self.hosts.present():
             status = host_status(code)
             if not status.is_success:
-                failed.append(
-                    self._failures.get(index) or HostSnapshot(host=self.hosts.key(index), status=status)
-                )
+                failed.append(self._failure(index) or HostSnapshot(host=self.hosts.key(index), status=status))
         return StepResult(
             ref=self.ref,
             status=run_status(self.seen if self.seen is not None else NOT_STARTED),
@@ -281,8 +283,7 @@ class StepTracker:
             execute_count=self.execute_count,
             times=self.times,
             hosts=tuple(
-                self._failures.get(index)
-                or HostSnapshot(host=self.hosts.key(index), status=host_status(status))
+                self._failure(index) or HostSnapshot(host=self.hosts.key(index), status=host_status(status))
                 for index, _, status in self.hosts.present()
             )
             if self.visible

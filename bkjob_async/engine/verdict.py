@@ -64,8 +64,8 @@ def judge(error: BkJobError, question: Question, story: JobStory) -> Verdict:
     if isinstance(error, WrongState | PlatformTrouble) and refuses(error, question, story):
         return Verdict.ASK_OTHERWISE
     if isinstance(error, NotFound):
-        count = story.not_found[question.ref] = story.not_found.get(question.ref, 0) + 1
-        return Verdict.NOT_FOUND if count >= NOT_FOUND_TWICE else Verdict.TARGET_TROUBLE
+        twice = story.count_not_found(question.ref) >= NOT_FOUND_TWICE
+        return Verdict.NOT_FOUND if twice else Verdict.TARGET_TROUBLE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
         return Verdict.FORBIDDEN if story.failures + 1 >= FORBIDDEN_AFTER else Verdict.TARGET_TROUBLE
     if is_gateway_made(error):

@@ -27,6 +27,7 @@ from bkjob_async.model.events import (
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.watcher import Watcher
 
@@ -181,6 +182,10 @@ class Watch:
         """Return *ref* as last seen, None before it was."""
         story = self._stories.get(ref.job)
         return story.snapshot(ref) if story is not None else None
+
+    def explain(self, ref: Ref) -> Explanation:
+        """Say why *ref* is, or is not, being looked at, and when next."""
+        return self._watcher.explain(ref)
 
     def stats(self) -> WatchStats:
         """Return the watch in figures."""

@@ -15,12 +15,13 @@ from bkjob_async.engine.cadence import SETTLE_BOUND, Cadence
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
-from bkjob_async.engine.verdict import Verdict, judge
+from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
 from bkjob_async.errors import BkJobError, CallFailed, ClientClosed
 from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.observe.observer import Mended, Observer, Polled, Troubled
+from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.supervisor import Supervisor
 from bkjob_async.wire.session import Session
 
@@ -156,9 +157,35 @@ class Watcher:
         """How many questions have been asked."""
         return self._polls
 
-    def due_at(self, ref: Ref) -> float | None:
-        """Return when *ref* is looked at next, None when it is not or is just being looked at."""
-        return self._supervisor.schedule.due_at(ref.job)
+    def explain(self, ref: Ref) -> Explanation:
+        """Say why *ref* is, or is not, being looked at, and when next."""
+        story, now = self._stories.get(ref.job), self._now()
+        if story is None:
+            return Explanation(ref=ref, because="nobody watches it")
+        due = self._supervisor.schedule.due_at(ref.job)
+        return Explanation(
+            ref=ref,
+            because=self._because(story, ref, now),
+            seen_ago=None if story.seen_at is None else now - story.seen_at,
+            next_in=None if due is None else max(0.0, due - now),
+            failures=story.failures,
+        )
+
+    def _because(self, story: JobStory, ref: Ref, now: float) -> str:
+        """Return the first reason that holds, the strongest first."""
+        reasons = (
+            (ref in story.lost, "it is lost"),
+            (self._supervisor.is_busy(ref.job), "it is being asked about"),
+            (self._breaker.is_open, "the platform cannot be reached; single probes try it"),
+            (story.failures > 0, "its last poll failed"),
+            (story.is_settled(ref, now), "it is over"),
+            (story.is_settling(now), "a final status is settling"),
+            (story.is_waiting(), "it waits for a user"),
+            (not story.was_read(ref), "it was not seen yet"),
+        )
+        return next(
+            (words for holds, words in reasons if holds), f"it has been running for {story.age(now):.0f} s"
+        )
 
     # One poll -------------------------------------------------------------------------------------------------------
 
@@ -233,8 +260,7 @@ class Watcher:
         for ref in story.targets:
             if ref == story.ref or story.was_read(ref) or ref in story.lost:
                 continue
-            story.not_found[ref] = story.not_found.get(ref, 0) + 1
-            if story.not_found[ref] >= 2:
+            if story.count_not_found(ref) >= NOT_FOUND_TWICE:
                 events += story.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
         return events
 
@@ -243,7 +269,7 @@ class Watcher:
     def _failed(self, story: JobStory, question: Question, error: BkJobError) -> None:
         """Say what a failed poll means, and when to try again."""
         verdict = judge(error, question, story)
-        story.pending.clear()
+        story.pending = ()
         if verdict not in (Verdict.CLIENT_TROUBLE, Verdict.GATEWAY_TROUBLE, Verdict.THROTTLED):
             self._way_is_open(self._now())
         at = self._moment()
@@ -304,7 +330,11 @@ class Watcher:
         """Return the targets that a question would have told something about."""
         if question.ref in story.targets:
             return [question.ref]
-        return [story.ref] if story.whole else sorted(story.targets - story.lost.keys(), key=str)
+        return (
+            [story.ref]
+            if story.whole
+            else sorted((ref for ref in story.targets if ref not in story.lost), key=str)
+        )
 
     def _recovered(self, story: JobStory, at: Moment) -> list[Event]:
         """Announce, once, that polling this target works again."""
