@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from attrs import field, frozen, validators
 
@@ -17,14 +17,14 @@ R_co = TypeVar("R_co", covariant=True)
 class Operation(Generic[R_co]):
     """A call of the platform's API whose answer is an `R`.
 
-    *name* is the platform's own name of it. *repeatable* is False for what starts or changes something: such a call
-    goes out once.
+    *name* is the platform's own name of it, the same for all of a class. *repeatable* is False for what starts or
+    changes something: such a call goes out once.
     """
 
     __slots__ = ()
 
-    name: ClassVar[str]
-    repeatable: ClassVar[bool] = True
+    name: str
+    repeatable: bool = True
 
 
 @frozen(kw_only=True)
@@ -94,4 +94,18 @@ class OperateStepInstance(Operation[Operated]):
     repeatable = False
 
     ref: StepRef
+    operation_code: int
+
+
+@frozen(kw_only=True)
+class OperateJobInstance(Operation[Operated]):
+    """Do something to a whole job: terminate it, or start one that is pending.
+
+    *operation_code* is a `JobOperation` or the platform's plain int. Documents: `operate_job_instance`.
+    """
+
+    name = "operate_job_instance"
+    repeatable = False
+
+    ref: JobRef
     operation_code: int

@@ -1,0 +1,194 @@
+"""What the platform answers beside statuses: launches, logs, lists, variables, details."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from bkjob_async.model.refs import HostKey, JobRef, StepRef
+from bkjob_async.model.snapshot import Times
+from bkjob_async.model.status import HostStatus, RunStatus
+
+
+@frozen(kw_only=True)
+class Launched:
+    """A job was started; *step* names its only step where the dialect says so (quick launches)."""
+
+    ref: JobRef
+    name: str = ""
+    step: StepRef | None = None
+
+
+@frozen(kw_only=True)
+class FileLog:
+    """What was logged of one file on its way; *mode* is a `FileMode`, *status* a `FileStatus`.
+
+    *size*, *speed* and *progress* are the platform's texts.
+    """
+
+    mode: int | None = None
+    status: int | None = None
+    source: HostKey | None = None
+    source_path: str = ""
+    destination: HostKey | None = None
+    destination_path: str = ""
+    text: str = ""
+    size: str = ""
+    speed: str = ""
+    progress: str = ""
+
+
+@frozen(kw_only=True)
+class HostLog:
+    """What one host logged in a step: *text* of a script, *files* of a transfer.
+
+    The whole text comes with every answer and may still grow. Status, tag, codes and times come from the one operation
+    that tells all logs at once, and are empty elsewhere.
+    """
+
+    host: HostKey
+    text: str = field(default="", repr=False)
+    files: tuple[FileLog, ...] = field(default=(), repr=False)
+    log_type: int | None = None
+    status: HostStatus | None = None
+    tag: str = ""
+    exit_code: int | None = None
+    error_code: int | None = None
+    execute_count: int | None = None
+    times: Times = field(factory=Times)
+
+
+@frozen(kw_only=True)
+class StepLogs:
+    """The logs of a step's hosts; *ref* is None where the answer does not name the step."""
+
+    ref: StepRef | None = None
+    name: str = ""
+    status: RunStatus | None = None
+    is_finished: bool | None = None
+    log_type: int | None = None
+    hosts: tuple[HostLog, ...] = ()
+
+
+@frozen(kw_only=True)
+class JobInstance:
+    """A job instance as a list shows it; *launch_mode* is a `LaunchMode`, *type* a `TaskType`."""
+
+    ref: JobRef
+    status: RunStatus
+    name: str = ""
+    operator: str | None = None
+    launch_mode: int | None = None
+    type: int | None = None
+    job_plan_id: int | None = None
+    job_template_id: int | None = None
+    times: Times = field(factory=Times)
+
+
+@frozen(kw_only=True)
+class JobInstancePage:
+    """One page of a list; *total* counts all pages, None where the dialect does not count."""
+
+    items: tuple[JobInstance, ...] = ()
+    start: int = 0
+    length: int = 0
+    total: int | None = None
+
+    @property
+    def next_start(self) -> int | None:
+        """Where the next page starts, None after the last one."""
+        after = self.start + len(self.items)
+        if not self.items or (self.total is not None and after >= self.total):
+            return None
+        return after if self.total is not None or len(self.items) >= self.length else None
+
+
+@frozen(kw_only=True)
+class Variable:
+    """A global variable's value in one step; *type* is a `VariableType`. Values may be secret and do not show."""
+
+    name: str
+    value: str = field(default="", repr=False)
+    type: int | None = None
+
+
+@frozen(kw_only=True)
+class StepVariables:
+    """The values of global variables as one step saw them."""
+
+    ref: StepRef | None = None
+    variables: tuple[Variable, ...] = ()
+
+
+@frozen(kw_only=True)
+class Account:
+    """The account that something runs as."""
+
+    id: int | None = None
+    name: str = ""
+
+
+@frozen(kw_only=True)
+class ScriptDetail:
+    """What a script step runs; *timeout* is seconds, *hosts* those named one by one."""
+
+    content: str = field(default="", repr=False)
+    language: int | None = None
+    parameters: str = field(default="", repr=False)
+    timeout: float | None = None
+    account: Account | None = None
+    hosts: tuple[HostKey, ...] = ()
+    is_param_sensitive: bool = False
+    is_ignore_error: bool = False
+
+
+@frozen(kw_only=True)
+class FileSourceDetail:
+    """Files of one source, and the hosts that have them."""
+
+    files: tuple[str, ...] = ()
+    account: Account | None = None
+    hosts: tuple[HostKey, ...] = ()
+    file_source_id: int | None = None
+
+
+@frozen(kw_only=True)
+class FileDetail:
+    """What a file step sends where; *timeout* is seconds, the limits are megabytes per second."""
+
+    sources: tuple[FileSourceDetail, ...] = ()
+    path: str = ""
+    account: Account | None = None
+    hosts: tuple[HostKey, ...] = ()
+    timeout: float | None = None
+    source_speed_limit: int | None = None
+    destination_speed_limit: int | None = None
+    transfer_mode: int | None = None
+    is_ignore_error: bool = False
+
+
+@frozen(kw_only=True)
+class StepDetail:
+    """What a step was told to do; *raw* is the platform's whole answer."""
+
+    ref: StepRef
+    name: str = ""
+    type: int | None = None
+    script: ScriptDetail | None = None
+    file: FileDetail | None = None
+    approval_message: str | None = None
+    raw: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class Callback:
+    """What the platform calls back with: a hint that something changed, never a proof.
+
+    Callbacks are unsigned, may be missing and may come twice.
+    """
+
+    job_instance_id: int
+    status: RunStatus
+    steps: Mapping[int, RunStatus] = field(factory=dict)

@@ -1,0 +1,113 @@
+"""The platform's small enumerations; plain ints are accepted wherever one is taken."""
+
+from enum import IntEnum
+
+
+class ScriptLanguage(IntEnum):
+    """What a script is written in (`script_language`)."""
+
+    SHELL = 1
+    BAT = 2
+    PERL = 3
+    PYTHON = 4
+    POWERSHELL = 5
+
+
+class TransferMode(IntEnum):
+    """What happens when a file cannot be put where it belongs (`transfer_mode`).
+
+    STRICT fails where the target directory is missing, FORCE makes it.
+    """
+
+    STRICT = 1
+    FORCE = 2
+
+
+class RollingType(IntEnum):
+    """What rolls: the targets, or the sources of files."""
+
+    TARGET = 1
+    FILE_SOURCE = 2
+
+
+class RollingMode(IntEnum):
+    """What happens between two batches."""
+
+    PAUSE_IF_FAIL = 1
+    IGNORE_FAIL = 2
+    MANUAL = 3
+
+
+class RollingExecution(IntEnum):
+    """How the batches follow each other."""
+
+    SERIAL = 1
+    PARALLEL = 2
+
+
+class JobOperation(IntEnum):
+    """What can be done to a job instance: TERMINATE while it runs or waits, START while it is pending."""
+
+    TERMINATE = 1
+    START = 2
+
+
+class StepType(IntEnum):
+    """The kinds of steps."""
+
+    SCRIPT = 1
+    FILE = 2
+    CONFIRM = 3
+    SQL = 4
+
+
+class LaunchMode(IntEnum):
+    """How a job was started."""
+
+    WEB = 1
+    API = 2
+    CRON = 3
+
+
+class TaskType(IntEnum):
+    """What a job instance is: a plan's run, a quick script, a quick file transfer."""
+
+    PLAN = 0
+    SCRIPT = 1
+    FILE = 2
+
+
+class LogType(IntEnum):
+    """What a log tells of."""
+
+    SCRIPT = 1
+    FILE = 2
+
+
+class FileMode(IntEnum):
+    """The side of a file transfer that a log tells of."""
+
+    UPLOAD = 0
+    DOWNLOAD = 1
+
+
+class FileStatus(IntEnum):
+    """Where the transfer of one file stands."""
+
+    PULLING = 0
+    WAITING = 1
+    UPLOADING = 2
+    DOWNLOADING = 3
+    FINISHED = 4
+    FAILED = 5
+
+
+class VariableType(IntEnum):
+    """The kinds of global variables."""
+
+    STRING = 1
+    NAMESPACE = 2
+    HOSTS = 3
+    CIPHER = 4
+    ASSOCIATIVE_ARRAY = 5
+    INDEX_ARRAY = 6

@@ -1,0 +1,211 @@
+"""Starting jobs: plans, scripts, SQL, files. Each goes out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from attrs import field, frozen, validators
+
+from bkjob_async.model.answers import Launched
+from bkjob_async.model.operations import Operation
+from bkjob_async.model.refs import Scope
+from bkjob_async.model.targets import Targets, TargetsLike, targets_of
+
+_seconds = validators.optional(validators.and_(validators.ge(1), validators.le(259_200)))
+
+
+def _optional_targets(value: TargetsLike | None) -> Targets | None:
+    return None if value is None else targets_of(value)
+
+
+def _optional_text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _paths(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+@frozen(kw_only=True)
+class RollingFileSource:
+    """How sources of files are cut into batches; None is no limit."""
+
+    max_execute_object_num_in_batch: int | None = None
+    max_file_num_of_single_execute_object: int | None = None
+
+
+@frozen(kw_only=True)
+class RollingConfig:
+    """How a step rolls over its hosts in batches.
+
+    *mode* is a `RollingMode`, *type* a `RollingType`, *execution_mode* a `RollingExecution`. *expression* cuts the
+    targets: `"1 10% +10 100%"`, parts `N`, `N%`, `+N`, `*N`; *file_source* cuts the sources instead. *extra* holds
+    further parameters in the platform's words (`batch_start_wait_…`).
+    """
+
+    mode: int
+    expression: str | None = None
+    type: int | None = None
+    execution_mode: int | None = None
+    file_source: RollingFileSource | None = None
+    extra: Mapping[str, Any] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class GlobalVar:
+    """A value for a plan's global variable, named by *id* or *name*: a text, or *server* for hosts."""
+
+    id: int | None = None
+    name: str | None = None
+    value: str | None = field(default=None, repr=False)
+    server: Targets | None = field(default=None, converter=_optional_targets)
+
+
+GlobalVarsLike = Mapping[str, str | Targets] | Iterable[GlobalVar]
+
+
+def _global_vars(given: GlobalVarsLike) -> tuple[GlobalVar, ...]:
+    """Take variables as such, or as a mapping of names to texts or targets."""
+    if isinstance(given, Mapping):
+        return tuple(_global_var(str(name), value) for name, value in given.items())
+    return tuple(given)
+
+
+def _global_var(name: str, value: str | Targets) -> GlobalVar:
+    if isinstance(value, str):
+        return GlobalVar(name=name, value=value)
+    return GlobalVar(name=name, server=value)
+
+
+@frozen(kw_only=True)
+class ExecuteJobPlan(Operation[Launched]):
+    """Start a job plan.
+
+    *global_vars* are `GlobalVar` values, or a mapping of names to texts or `Targets`. With *start_task* False the job
+    waits, pending, for `operate_job_instance`. Documents: `execute_job_plan`, in `esb-job` `execute_job`.
+    """
+
+    name = "execute_job_plan"
+    repeatable = False
+
+    scope: Scope
+    job_plan_id: int
+    global_vars: tuple[GlobalVar, ...] = field(default=(), converter=_global_vars)
+    callback_url: str | None = None
+    start_task: bool | None = None
+
+
+@frozen(kw_only=True)
+class FastExecuteScript(Operation[Launched]):
+    """Run a script on hosts.
+
+    *script_content* and *script_param* are plain text, encoded once on the way; or give *script_version_id* or
+    *script_id*. *timeout* is seconds, 1-259200 (`esb-job`: 60-86400); the platform's default is 7200. *account_alias*
+    or *account_id* names the account. Documents: `fast_execute_script`.
+    """
+
+    name = "fast_execute_script"
+    repeatable = False
+
+    scope: Scope
+    targets: Targets = field(converter=targets_of)
+    script_content: str | None = field(default=None, repr=False)
+    script_language: int | None = None
+    script_param: str | None = field(default=None, repr=False)
+    script_id: str | None = field(default=None, converter=_optional_text)
+    script_version_id: int | None = None
+    account_alias: str | None = None
+    account_id: int | None = None
+    timeout: int | None = field(default=None, validator=_seconds)
+    is_param_sensitive: bool = False
+    task_name: str | None = None
+    callback_url: str | None = None
+    rolling_config: RollingConfig | None = None
+    start_task: bool | None = None
+    windows_interpreter: str | None = None
+    host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=tuple, repr=False)
+
+
+@frozen(kw_only=True)
+class FastExecuteSql(Operation[Launched]):
+    """Run SQL by a database account; *script_content* is plain text, *timeout* seconds.
+
+    Documents: `fast_execute_sql`.
+    """
+
+    name = "fast_execute_sql"
+    repeatable = False
+
+    scope: Scope
+    targets: Targets = field(converter=targets_of)
+    db_account_id: int
+    script_content: str | None = field(default=None, repr=False)
+    script_id: str | None = field(default=None, converter=_optional_text)
+    script_version_id: int | None = None
+    timeout: int | None = field(default=None, validator=_seconds)
+    task_name: str | None = None
+    callback_url: str | None = None
+
+
+@frozen(kw_only=True)
+class FileSource:
+    """Files to send: paths on *server*'s hosts, or in a third-party source by id or code."""
+
+    files: tuple[str, ...] = field(converter=_paths)
+    server: Targets | None = field(default=None, converter=_optional_targets)
+    account_alias: str | None = None
+    account_id: int | None = None
+    file_source_id: int | None = None
+    file_source_code: str | None = None
+
+    @property
+    def is_third_party(self) -> bool:
+        """Whether the files lie in a source that is not a host."""
+        return self.file_source_id is not None or self.file_source_code is not None
+
+
+@frozen(kw_only=True)
+class FastTransferFile(Operation[Launched]):
+    """Send files from hosts to hosts.
+
+    *transfer_mode* is a `TransferMode`; *timeout* is seconds, the limits are megabytes per second. Documents:
+    `fast_transfer_file`, in `esb-job` `fast_push_file`.
+    """
+
+    name = "fast_transfer_file"
+    repeatable = False
+
+    scope: Scope
+    sources: tuple[FileSource, ...] = field(converter=tuple)
+    file_target_path: str
+    targets: Targets = field(converter=targets_of)
+    account_alias: str | None = None
+    account_id: int | None = None
+    transfer_mode: int | None = None
+    timeout: int | None = field(default=None, validator=_seconds)
+    upload_speed_limit: int | None = None
+    download_speed_limit: int | None = None
+    task_name: str | None = None
+    callback_url: str | None = None
+    rolling_config: RollingConfig | None = None
+    start_task: bool | None = None
+
+
+@frozen(kw_only=True)
+class PushConfigFile(Operation[Launched]):
+    """Put small text files onto hosts.
+
+    *files* maps file names to contents, text or bytes, encoded once on the way. Documents: `push_config_file`.
+    """
+
+    name = "push_config_file"
+    repeatable = False
+
+    scope: Scope
+    files: Mapping[str, str | bytes] = field(repr=False)
+    file_target_path: str
+    targets: Targets = field(converter=targets_of)
+    account_alias: str | None = None
+    account_id: int | None = None
+    task_name: str | None = None

@@ -1,0 +1,133 @@
+"""More questions to the platform: logs, lists, variables, details, and whatever has no class of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from attrs import Factory, field, frozen, validators
+
+from bkjob_async.model.answers import HostLog, JobInstancePage, StepDetail, StepLogs, StepVariables
+from bkjob_async.model.operations import Operation
+from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
+from bkjob_async.model.targets import HostLike, host_key, host_keys
+
+
+@frozen(kw_only=True)
+class GetStepInstanceDetail(Operation[StepDetail]):
+    """Ask what a step was told to do. Documents: `get_step_instance_detail`."""
+
+    name = "get_step_instance_detail"
+
+    ref: StepRef
+
+
+@frozen(kw_only=True)
+class GetJobInstanceLog(Operation[tuple[StepLogs, ...]]):
+    """Ask for all logs of a job at once. Documents: `get_job_instance_log`."""
+
+    name = "get_job_instance_log"
+
+    ref: JobRef
+
+
+@frozen(kw_only=True)
+class GetJobInstanceIpLog(Operation[HostLog]):
+    """Ask for one host's log of a step. Documents: `get_job_instance_ip_log`."""
+
+    name = "get_job_instance_ip_log"
+
+    ref: StepRef
+    host: HostKey = field(converter=host_key)
+
+
+@frozen(kw_only=True)
+class BatchGetJobInstanceIpLog(Operation[StepLogs]):
+    """Ask for many hosts' logs of a step, all named the same way: by id, by address, or as containers.
+
+    Dialects take so many at once (`Capabilities.log_hosts`): see `log_questions`. Documents:
+    `batch_get_job_instance_ip_log`, in version 4 `batch_get_job_instance_execute_object_log`.
+    """
+
+    name = "batch_get_job_instance_ip_log"
+
+    ref: StepRef
+    hosts: tuple[HostKey, ...] = field(converter=host_keys)
+
+
+def log_questions(
+    ref: StepRef, hosts: Iterable[HostLike], *, at_once: int
+) -> Iterator[BatchGetJobInstanceIpLog]:
+    """Yield the questions that ask for the logs of all *hosts*, at most *at_once* in each.
+
+    A question names its hosts in one way only, because the platform ignores the others.
+    """
+    named: dict[str, list[HostKey]] = {"container": [], "id": [], "address": []}
+    for host in host_keys(hosts):
+        way = "container" if host.container_id is not None else "id" if host.bk_host_id else "address"
+        named[way].append(host)
+    for group in named.values():
+        for start in range(0, len(group), at_once):
+            yield BatchGetJobInstanceIpLog(ref=ref, hosts=group[start : start + at_once])
+
+
+def _has_zone(_operation: object, _attribute: object, value: datetime) -> None:
+    if value.tzinfo is None:
+        raise ValueError("a time needs a zone")
+
+
+@frozen(kw_only=True)
+class GetJobInstanceList(Operation[JobInstancePage]):
+    """Ask for one page of the job instances created in a span of time, at most 30 days.
+
+    *create_time_start* and *create_time_end* carry a zone. *job_instance_id* makes the platform ignore every other
+    filter. *launch_mode*, *type* and *status* take the enumerations' ints. Documents: `get_job_instance_list`.
+    """
+
+    name = "get_job_instance_list"
+
+    scope: Scope
+    create_time_start: datetime = field(validator=_has_zone)
+    create_time_end: datetime = field(validator=_has_zone)
+    job_instance_id: int | None = None
+    job_cron_id: int | None = None
+    operator: str | None = None
+    job_name: str | None = None
+    launch_mode: int | None = None
+    type: int | None = None
+    status: int | None = None
+    ip: str | None = None
+    start: int = field(default=0, validator=validators.ge(0))
+    length: int = field(default=20, validator=validators.ge(1))
+
+
+@frozen(kw_only=True)
+class GetJobInstanceGlobalVarValue(Operation[tuple[StepVariables, ...]]):
+    """Ask for the values that a job's global variables had in each step.
+
+    Documents: `get_job_instance_global_var_value`.
+    """
+
+    name = "get_job_instance_global_var_value"
+
+    ref: JobRef
+
+
+def _reads_only(call: RawCall) -> bool:
+    return call.method == "GET"
+
+
+@frozen(kw_only=True)
+class RawCall(Operation[Any]):
+    """Call anything by its name, with the platform's own parameters; the answer is the plain `data`.
+
+    *scope* adds the dialect's scope parameters. A GET may be repeated, a POST goes out once, unless *repeatable* says
+    otherwise.
+    """
+
+    name: str = field(validator=validators.matches_re(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*"))
+    parameters: Mapping[str, Any] = field(factory=dict, repr=False)
+    method: Literal["GET", "POST"] = field(default="POST", validator=validators.in_(("GET", "POST")))
+    scope: Scope | None = None
+    repeatable: bool = field(default=Factory(_reads_only, takes_self=True))
