@@ -77,6 +77,7 @@ class _Checker:
     _runs: dict[StepRef, int] = field(factory=dict)
     _status: dict[Ref, int] = field(factory=dict)
     _over: set[Ref] = field(factory=set)
+    _was_over: set[tuple[StepRef, int]] = field(factory=set)
     _ended: set[Ref] = field(factory=set)
     _positions: dict[object, int] = field(factory=dict)
     _troubled: set[Ref | None] = field(factory=set)
@@ -156,6 +157,8 @@ class _Checker:
         self._chain(event)
         if event.ref in self._over and event.is_finished:
             self._break(f"{event} although it was over already")
+        if event.is_finished:
+            self._was_over.add((event.ref, event.execute_count))
         self._set_over(event)
         truth = self.truth.steps.get(event.ref) if self.truth else None
         self._advance(event.ref, event.after.code, truth, event)
@@ -205,7 +208,8 @@ class _Checker:
         if self.truth is None:
             return
         for (step, run, label), codes in self.truth.hosts.items():
-            told = step in self._over and self._runs.get(step) == run
+            past = (step, run) in self._was_over and run < self._runs.get(step, 0)
+            told = past or (step in self._over and self._runs.get(step) == run)
             if told and codes and self._hosts.get((step, run, label)) != codes[-1]:
                 seen = self._hosts.get((step, run, label))
                 self._break(f"{step} #{run} {label} ended {codes[-1]}, and was last told as {seen}")

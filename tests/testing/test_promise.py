@@ -1,0 +1,156 @@
+"""The validator finds every kind of broken promise, and nothing in a stream that keeps them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from bkjob_async.model.events import (
+    Batch,
+    Event,
+    Finished,
+    HostChanged,
+    InSync,
+    JobChanged,
+    Reopened,
+    StepChanged,
+    Trouble,
+)
+from bkjob_async.model.refs import HostKey, JobRef, Scope
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.status import host_status, run_status
+from bkjob_async.testing import Truth, broken_promises
+
+JOB = JobRef(Scope.biz(2), 100)
+STEP = JOB.step(200)
+
+
+def host(before: int | None, after: int, *, number: int = 1, run: int = 0) -> HostChanged:
+    """Return a change of host *number*."""
+    return HostChanged(
+        ref=STEP,
+        host=HostKey(bk_cloud_id=0, ip=f"10.0.0.{number}"),
+        execute_count=run,
+        before=None if before is None else host_status(before),
+        after=host_status(after),
+    )
+
+
+def step(before: int | None, after: int, *, over: bool = False, run: int = 0) -> StepChanged:
+    """Return a change of the step."""
+    was = None if before is None else run_status(before)
+    return StepChanged(ref=STEP, execute_count=run, before=was, after=run_status(after), is_finished=over)
+
+
+def job(before: int | None, after: int, *, over: bool = False) -> JobChanged:
+    """Return a change of the job."""
+    was = None if before is None else run_status(before)
+    return JobChanged(ref=JOB, before=was, after=run_status(after), is_finished=over)
+
+
+def finished() -> Finished:
+    """Return the end of the job."""
+    return Finished(ref=JOB, result=JobResult(ref=JOB, status=run_status(4)))
+
+
+def stream(*batches: Sequence[Event]) -> list[Batch]:
+    """Return batches with places of their own."""
+    return [
+        Batch(n, tuple(evolve(event, cursor=str(n)) for event in events), str(n))
+        for n, events in enumerate(batches, 1)
+    ]
+
+
+def story() -> list[Batch]:
+    """Return a stream that keeps every promise: a run, a failure, a second round."""
+    return stream(
+        [job(None, 2), step(None, 2), host(None, 5), host(None, 7, number=2), InSync()],
+        [host(5, 7), host(7, 9, number=2)],
+        [host(7, 104), step(2, 4, over=True), job(2, 4, over=True), finished()],
+        [
+            Reopened(ref=JOB, epoch=1),
+            job(4, 2),
+            Reopened(ref=STEP, epoch=1),
+            step(4, 2, run=1),
+            host(None, 7, run=1),
+        ],
+        [host(7, 9, run=1), step(2, 3, over=True, run=1), job(2, 3, over=True), finished()],
+    )
+
+
+TRUTH = Truth(
+    hosts={
+        (STEP, 0, "0:10.0.0.1"): [5, 7, 104],
+        (STEP, 0, "0:10.0.0.2"): [5, 7, 9],
+        (STEP, 1, "0:10.0.0.1"): [5, 7, 9],
+    },
+    steps={STEP: [1, 2, 4, 2, 3]},
+    jobs={JOB: [2, 4, 2, 3]},
+)
+
+
+def edited(batch: int, edit: Callable[[list[Any]], object]) -> list[Batch]:
+    """Return the good story with one batch spoilt."""
+    batches = story()
+    events = list(batches[batch].events)
+    edit(events)
+    batches[batch] = Batch(batches[batch].sequence, tuple(events), batches[batch].cursor)
+    return batches
+
+
+def test_a_stream_that_keeps_every_promise_passes() -> None:
+    """With the truth and without."""
+    assert broken_promises(story()) == []
+    assert broken_promises(story(), truth=TRUTH) == []
+
+
+BROKEN: dict[str, tuple[list[Batch], str]] = {
+    "emitted twice": (edited(1, lambda e: e.append(e[0])), "begins at 5"),
+    "wrong before": (
+        edited(1, lambda e: e.__setitem__(0, evolve(e[0], before=host_status(9)))),
+        "begins at 9",
+    ),
+    "no change": (edited(1, lambda e: e.__setitem__(0, evolve(e[0], after=host_status(5)))), "is no change"),
+    "host after its step": (edited(2, lambda e: e.append(e.pop(0))), "after its step was over"),
+    "job before its step": (edited(2, lambda e: e.insert(1, e.pop(2))), "before 2:100/200 was told as over"),
+    "finished before it was told": (edited(2, lambda e: e.insert(0, e.pop(3))), "before its last status"),
+    "finished twice": (edited(2, lambda e: e.append(e[-1])), "a second time"),
+    "reopened from nothing": (
+        edited(1, lambda e: e.append(evolve(Reopened(ref=JOB, epoch=9), cursor="2"))),
+        "not over",
+    ),
+    "runs on without being reopened": (edited(3, lambda e: e.pop(2)), "without being reopened"),
+    "an execution of the past": (
+        edited(4, lambda e: e.insert(0, evolve(host(104, 9), cursor="5"))),
+        "an execution that is past",
+    ),
+    "in sync twice": (edited(1, lambda e: e.append(evolve(InSync(), cursor="2"))), "in sync a second time"),
+    "trouble twice": (
+        edited(1, lambda e: e.extend([evolve(Trouble(ref=JOB, error="x", message="x"), cursor="2")] * 2)),
+        "a second time",
+    ),
+    "a cursor of another batch": (
+        edited(1, lambda e: e.__setitem__(0, evolve(e[0], cursor="1"))),
+        "another cursor",
+    ),
+    "batches out of order": (list(reversed(story())), "comes after"),
+    "an empty batch": (edited(1, list.clear), "is empty"),
+    "a host lost": (edited(2, lambda e: e.pop(0)), "ended 104, and was last told as 7"),
+    "a state invented": (
+        edited(1, lambda e: e.__setitem__(1, evolve(e[1], after=host_status(403)))),
+        "never happened",
+    ),
+    "a host invented": (
+        edited(1, lambda e: e.append(evolve(host(None, 7, number=9), cursor="2"))),
+        "does not exist",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_every_broken_promise_is_found(name: str) -> None:
+    """Each spoilt stream is called by what is wrong with it."""
+    batches, words = BROKEN[name]
+
+    assert any(words in found for found in broken_promises(batches, truth=TRUTH))
