@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import TracebackType
@@ -32,6 +33,7 @@ from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.watcher import Watcher
 
 REVISIT = 10.0
+SLICE = 64
 NOTHING: frozenset[Ref] = frozenset()
 
 
@@ -70,6 +72,8 @@ class Watch:
         self._refs: dict[JobRef, set[Ref]] = {}
         self._stories: dict[JobRef, JobStory] = {}
         self._unsettled: set[Ref] = set()
+        self._arriving: deque[Ref] = deque()
+        self._admission: asyncio.Handle | None = None
         self._watcher = watcher
         self._first = tuple(refs)
         self._deadline = deadline
@@ -102,9 +106,8 @@ class Watch:
             loop = asyncio.get_running_loop()
             self._deadline_timer = loop.call_later(self._deadline, self._too_late)
         self._watcher.join(self)
-        for ref in self._first:
-            self._add(ref)
-        self._end_when_settled()
+        self._arriving.extend(self._first)
+        self._admit()
         return self
 
     async def __aexit__(
@@ -143,8 +146,21 @@ class Watch:
         """Watch *refs* too, from now on; raise `UsageError` when the watch is over."""
         if self._state != "open":
             raise UsageError("targets are added to an open watch; linger=None keeps it open")
-        for ref in refs:
-            self._add(ref)
+        self._arriving.extend(refs)
+        if self._admission is None:
+            self._admit()
+
+    def _admit(self) -> None:
+        """Let the next targets in, a slice at a time, so that thousands never hold up the loop."""
+        self._admission = None
+        if self._state != "open":
+            return
+        for _ in range(min(SLICE, len(self._arriving))):
+            self._add(self._arriving.popleft())
+        if self._arriving:
+            self._admission = asyncio.get_running_loop().call_soon(self._admit)
+        else:
+            self._end_when_settled()
 
     def _add(self, ref: Ref) -> None:
         mine = self._refs.setdefault(ref.job, set())
@@ -165,6 +181,8 @@ class Watch:
         for ref in refs:
             mine = self._refs.get(ref.job, set())
             if ref not in mine:
+                if ref in self._arriving:
+                    self._arriving.remove(ref)
                 continue
             mine.discard(ref)
             self._unsettled.discard(ref)
@@ -272,7 +290,7 @@ class Watch:
         if job is not None and self._unsynced:
             story = self._stories[job]
             self._unsynced -= {ref for ref in self._refs[job] if story.in_sync(ref)}
-        if self._in_sync_at is None and not self._unsynced:
+        if self._in_sync_at is None and not self._unsynced and not self._arriving:
             self._in_sync_at = at.sequence
             mine.append(InSync(cursor=at.cursor))
         if mine:
@@ -304,7 +322,7 @@ class Watch:
     def _end_when_settled(self) -> None:
         if self._state != "open" or self._linger is None:
             return
-        if self._unsettled:
+        if self._unsettled or self._arriving:
             if self._linger_timer is not None:
                 self._linger_timer.cancel()
                 self._linger_timer = None
