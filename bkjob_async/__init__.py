@@ -3,6 +3,7 @@
 from importlib.metadata import version
 
 from bkjob_async.client import JobClient, connect
+from bkjob_async.engine.conditions import Condition, FirstFailure, HostsDone
 from bkjob_async.engine.retry import Retries
 from bkjob_async.errors import (
     ApplicationNotAllowed,
@@ -13,6 +14,7 @@ from bkjob_async.errors import (
     DeadlineExceeded,
     InvalidRequest,
     JobFailed,
+    NeverTrue,
     NotAllowed,
     NotAuthenticated,
     NotFound,
@@ -89,6 +91,9 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "WatchStats",
     "Explanation",
     "Reader",
+    "Condition",
+    "HostsDone",
+    "FirstFailure",
     "Batch",
     "Event",
     "HostChanged",
@@ -135,6 +140,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "JobFailed",
     "DeadlineExceeded",
     "TargetLost",
+    "NeverTrue",
     "CallFailed",
     "CallFacts",
     "InvalidRequest",

@@ -14,11 +14,13 @@ import aiohttp
 from bkjob_async.dialects.base import Dialect
 from bkjob_async.dialects.registry import dialect as dialect_named
 from bkjob_async.engine.cadence import Cadence
+from bkjob_async.engine.conditions import Condition
 from bkjob_async.engine.limit import Limit
 from bkjob_async.engine.retry import Retries
 from bkjob_async.errors import (
     BkJobError,
     ClientClosed,
+    NeverTrue,
     OutcomeUnknown,
     TargetLost,
     UsageError,
@@ -281,20 +283,25 @@ class JobClient:
         targets = (refs,) if isinstance(refs, JobRef | StepRef) else tuple(refs)
         return Watch(self._watcher, targets, deadline=seconds(deadline), linger=linger)
 
-    async def wait(self, ref: Ref, *, deadline: Deadline = None) -> JobResult:
+    async def wait(self, ref: Ref, *, until: Condition | None = None, deadline: Deadline = None) -> JobResult:
         """Wait until a job or step is over; return how it ended, well or not.
 
-        Raises `DeadlineExceeded` with the last snapshot, `TargetLost` when it cannot be read any more, and the error
-        itself when credentials do not work before anything was seen. The job is never touched.
+        With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns as soon as that is true, with
+        the result so far. Raises `NeverTrue` when it no longer can be, `DeadlineExceeded` with the last snapshot,
+        `TargetLost` when the target cannot be read any more, and the error itself when credentials do not work before
+        anything was seen. The job is never touched.
         """
         async with self.watch(ref, deadline=deadline) as watch:
-            async for event in watch:
-                if isinstance(event, Finished) and event.ref == ref:
-                    return event.result
-                if isinstance(event, Lost):
-                    raise TargetLost(ref, event.reason.value, event.message)
-                if isinstance(event, Trouble) and watch.snapshot(ref) is None:
-                    self._raise_if_hopeless()
+            async for batch in watch.batches():
+                for event in batch.events:
+                    if isinstance(event, Lost):
+                        raise TargetLost(ref, event.reason.value, event.message)
+                    if isinstance(event, Trouble) and watch.snapshot(ref) is None:
+                        self._raise_if_hopeless()
+                ended = [e.result for e in batch.events if isinstance(e, Finished) and e.ref == ref]
+                result = reached(watch, ref, until, ended)
+                if result is not None:
+                    return result
         raise BkJobError(f"the watch of {ref} ended without a result")
 
     def _raise_if_hopeless(self) -> None:
@@ -311,3 +318,13 @@ def seconds(deadline: Deadline) -> float | None:
     if not value > 0:
         raise UsageError("a deadline is a positive number of seconds")
     return value
+
+
+def reached(watch: Watch, ref: Ref, until: Condition | None, ended: list[JobResult]) -> JobResult | None:
+    """Return the result that a wait is over with, None while it goes on; raise `NeverTrue`."""
+    if until is None:
+        return ended[-1] if ended else None
+    holds = until.holds(watch.counts(ref), over=bool(ended))
+    if holds is None and ended:
+        raise NeverTrue(ended[-1], repr(until))
+    return watch.progress(ref) if holds else None

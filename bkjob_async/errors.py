@@ -92,6 +92,15 @@ class TargetLost(BkJobError):
         self.reason = reason
 
 
+class NeverTrue(BkJobError):
+    """The target ended, and the condition waited for can no longer become true."""
+
+    def __init__(self, result: JobResult, condition: str) -> None:
+        """Keep the whole *result*."""
+        super().__init__(f"{result.ref} ended {result.status.name}; {condition} can no longer become true")
+        self.result = result
+
+
 @frozen(kw_only=True)
 class CallFacts:
     """What is known of a failed call; secrets are never part of it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -333,6 +334,14 @@ class JobStory:
             times=self._times,
             steps=tuple(tracker.result() for tracker in self.steps.values()),
         )
+
+    def counts(self, ref: Ref) -> dict[Phase, int]:
+        """Count a target's hosts by phase, in the present execution of each step."""
+        total: Counter[Phase] = Counter()
+        for tracker in self.steps.values():
+            if ref in (self.ref, tracker.ref):
+                total.update(tracker.hosts.counts())
+        return dict(total)
 
     def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
         """Return a target as last seen, None before it was."""

@@ -28,6 +28,7 @@ from bkjob_async.model.events import (
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.status import Phase
 from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.watcher import Watcher
@@ -200,6 +201,16 @@ class Watch:
         """Return *ref* as last seen, None before it was."""
         story = self._stories.get(ref.job)
         return story.snapshot(ref) if story is not None else None
+
+    def progress(self, ref: Ref) -> JobResult | None:
+        """Return how far *ref* is, as the result that it would have now; None before it was seen."""
+        story = self._stories.get(ref.job)
+        return story.result(ref) if story is not None and story.was_read(ref) else None
+
+    def counts(self, ref: Ref) -> Mapping[Phase, int]:
+        """Count the hosts of *ref* by phase, in the present execution of each step."""
+        story = self._stories.get(ref.job)
+        return story.counts(ref) if story is not None else {}
 
     def explain(self, ref: Ref) -> Explanation:
         """Say why *ref* is, or is not, being looked at, and when next."""
