@@ -19,14 +19,18 @@ Serve = Callable[[Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitab
 async def serve() -> AsyncIterator[Serve]:
     """Serve raw connections on a loopback port; closed at the end."""
     servers: list[asyncio.Server] = []
+    connections: set[asyncio.StreamWriter] = set()
 
     async def start(handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> URL:
         async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connections.add(writer)
             try:
                 await reader.readuntil(b"\r\n\r\n")
                 await handle(reader, writer)
             finally:
                 writer.close()
+                await writer.wait_closed()
+                connections.discard(writer)
 
         server = await asyncio.start_server(connection, "127.0.0.1", 0)
         servers.append(server)
@@ -36,6 +40,8 @@ async def serve() -> AsyncIterator[Serve]:
     for server in servers:
         server.close()
         await server.wait_closed()
+    while connections:
+        await asyncio.sleep(0)
 
 
 async def get(url: URL, *, within: float = 5.0) -> bytes:
