@@ -1,0 +1,117 @@
+"""The commands and their options; what they do lives in the files beside."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+
+import click
+
+from bkjob_async import Scope, UsageError, __version__
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import note, speak_utf8, stop_speaking
+from bkjob_async.cli.watching import Wish, refs_from, show_lines, watch
+from bkjob_async.dialects.registry import DIALECTS
+
+ENVIRONMENT = """\b
+Credentials come from the environment, never from an argument:
+  BKJOB_APP_CODE, BKJOB_APP_SECRET   the application (both are needed)
+  BKJOB_USERNAME                     the user it acts for
+  BKJOB_BK_TOKEN or BKJOB_BK_TICKET  a logged-in user's token, instead
+  BKJOB_ACCESS_TOKEN                 stands for all of these
+  BKJOB_URL                          the default of --url
+"""
+EXIT_CODES = """\b
+Exit codes:
+  0  all succeeded
+  1  something failed
+  2  usage
+  3  could not watch: targets lost, credentials refused, nothing ever seen
+  4  the deadline passed; what becomes of the jobs is unknown
+"""
+
+
+@click.group(
+    name="bkjob",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="See it work, without any platform: bkjob demo",
+)
+@click.version_option(__version__, prog_name="bkjob")
+def bkjob() -> None:
+    """Watch BlueKing Job (蓝鲸作业平台) instances: see every host move."""
+
+
+@bkjob.command(name="watch", epilog=f"{ENVIRONMENT}\n{EXIT_CODES}")
+@click.option("--url", envvar="BKJOB_URL", required=True, help="The gateway's stage, or the ESB's root.")
+@click.option(
+    "--dialect",
+    type=click.Choice(sorted(DIALECTS)),
+    default="gateway-v3",
+    show_default=True,
+    help="How it speaks.",
+)
+@click.option(
+    "--biz", type=click.IntRange(min=1), metavar="ID", help="The business that bare job ids are in."
+)
+@click.option("--biz-set", type=click.IntRange(min=1), metavar="ID", help="The business set, instead.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object per event.")
+@click.option(
+    "--deadline", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Give up after S seconds."
+)
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Look every S seconds; without it, at the platform's own rhythm.",
+)
+@click.argument("targets", nargs=-1, required=True, metavar="JOB|JOB/STEP...")
+def watch_command(
+    *,
+    url: str,
+    dialect: str,
+    biz: int | None,
+    biz_set: int | None,
+    as_json: bool,
+    deadline: float | None,
+    interval: float | None,
+    targets: tuple[str, ...],
+) -> ExitCode:
+    """Watch jobs and steps until they are over, one line per event.
+
+    JOB is a job instance id, JOB/STEP one step instance of it, both within --biz or --biz-set; whole names such as
+    2:100 or biz_set:9:100/200 need neither.
+    """
+    if biz and biz_set:
+        raise UsageError("give --biz or --biz-set, not both")
+    scope = Scope.biz(biz) if biz else Scope.biz_set(biz_set) if biz_set else None
+    wish = Wish(
+        url=url, dialect=dialect, refs=refs_from(targets, scope), deadline=deadline, interval=interval
+    )
+    return run_to_end(watch(wish, show_lines(as_json=as_json)))
+
+
+def run_to_end(work: Coroutine[None, None, ExitCode]) -> ExitCode:
+    """Run *work* in a loop of its own; a reader that went away and Ctrl-C are ends like others."""
+    try:
+        return asyncio.run(work)
+    except BrokenPipeError:
+        stop_speaking()
+        return ExitCode.NOBODY_LISTENS
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def run() -> int:
+    """Run the command that this process was started with; return its exit code."""
+    speak_utf8()
+    try:
+        return int(bkjob.main(standalone_mode=False) or ExitCode.ALL_SUCCEEDED)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return error.exit_code
+    except UsageError as error:
+        note(f"bkjob: {error}")
+        return ExitCode.USAGE
+    except click.Abort:
+        return ExitCode.INTERRUPTED

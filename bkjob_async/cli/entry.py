@@ -1,0 +1,25 @@
+"""The console script: runs the commands, or says what they need."""
+
+import sys
+from importlib import import_module
+
+# Installed by the `cli` extra only: the library itself needs no terminal.
+OPTIONAL = ("click", "rich")
+USAGE = 2
+
+
+def main() -> int:
+    """Run `bkjob` with the arguments of this process; return its exit code."""
+    try:
+        commands = import_module("bkjob_async.cli.commands")
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in OPTIONAL:
+            raise
+        print(
+            f"bkjob needs {' and '.join(OPTIONAL)}: pip install 'bkjob-async[cli]'",
+            file=sys.stderr,
+        )
+        return USAGE
+    code: int = commands.run()
+    return code

@@ -1,0 +1,57 @@
+"""One line per event on stdout, for people or for programs."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from io import TextIOWrapper
+
+from bkjob_async import Event
+from bkjob_async.model.events_json import event_to_json
+
+Tell = Callable[[Event], None]
+
+
+def plain_line(event: Event) -> str:
+    """Return *event* as people read it, with the time of day."""
+    return f"{datetime.now().astimezone():%H:%M:%S} {printable(str(event))}"
+
+
+def json_line(event: Event) -> str:
+    """Return *event* as one JSON object; `at` is when it was told."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({**event_to_json(event), "at": at}, ensure_ascii=False, separators=(",", ":"))
+
+
+def say(line: str) -> None:
+    """Put a line on stdout, at once."""
+    print(line, flush=True)
+
+
+def note(line: str) -> None:
+    """Put a line on stderr, where it disturbs no program that reads."""
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Return *text* in one line that cannot steer a terminal.
+
+    Names, tags and messages come from the platform, where anybody may have written them.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def speak_utf8() -> None:
+    """Let stdout take every text, whatever the locale; JSON is UTF-8 anyway."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Half a surrogate pair becomes the escape that JSON has for it.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def stop_speaking() -> None:
+    """Take note that nobody listens, so that the interpreter's last flush does not complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
