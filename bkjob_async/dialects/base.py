@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Any, Protocol, TypeVar, overload
 
 import msgspec
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from yarl import URL
 
 from bkjob_async.dialects.envelopes import opened
 from bkjob_async.dialects.reading import DEFAULT_ZONE, Fields
-from bkjob_async.errors import NotSupported
+from bkjob_async.dialects.signing import sign_header
+from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.capabilities import Capabilities
-from bkjob_async.model.credentials import AccessToken, Credentials
+from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.questions import RawCall
+from bkjob_async.model.refs import Scope
 
 R = TypeVar("R")
 
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
-AUTHORIZATION = "X-Bkapi-Authorization"
 
 
 class Dialect(Protocol):
@@ -66,45 +67,94 @@ class Dialect(Protocol):
 class Call:
     """One line of a dialect's table: how an operation travels there and back.
 
-    *parameters* turns the operation into the platform's parameters, None meaning not sent; *read* turns the operation
-    and the opened envelope (whose `data` it reads) into the model; *look* reads the response in the engine's way. A
-    GET carries parameters in the query, a POST as a JSON body.
+    *name* is the dialect's own name of the operation, None where it is the common one. *parameters* turns the
+    operation into the platform's parameters, None meaning not sent; *read* turns the operation and the opened envelope
+    (whose `data` it reads) into the model; *look* reads the response in the engine's way. A GET carries parameters in
+    the query, a POST as a JSON body.
     """
 
     method: str
-    path: str
     parameters: Callable[[Any], Mapping[str, Any]]
     read: Callable[[Any, Fields], Any]
+    name: str | None = None
     look: Callable[[Any, HttpResponse, tzinfo], Any] | None = None
+
+
+Calls = Mapping[type[Operation[Any]], Call]
+
+
+def raw_parameters(call: RawCall) -> Mapping[str, Any]:
+    """Return the parameters of a call that has no line of its own, as they are."""
+    return call.parameters
+
+
+def read_raw(_call: RawCall, answer: Fields) -> Any:
+    """Return the plain data of an answer."""
+    return answer.get("data")
 
 
 @frozen(kw_only=True)
 class TableDialect:
     """A dialect made of a table: one line per operation.
 
-    *zone* is that of times which carry none.
+    *zone* is that of times which carry none. *tenant* and *language* (`en`, `zh-cn`) go into the headers that the
+    platform has for them. *elsewhere* names the dialects that have an operation which this one lacks.
     """
 
     name: str
     capabilities: Capabilities
-    calls: Mapping[type[Operation[Any]], Call] = field(repr=False)
+    root: str
+    calls: Calls = field(repr=False)
+    scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(repr=False)
+    trailing: str = ""
     zone: tzinfo = DEFAULT_ZONE
+    tenant: str | None = None
+    language: str | None = None
+    elsewhere: Mapping[type[Operation[Any]], tuple[str, ...]] = field(factory=dict, repr=False, eq=False)
 
     def call_for(self, operation: Operation[Any]) -> Call:
         """Return the line of the table for *operation*; raise `NotSupported`."""
         call = self.calls.get(type(operation))
-        if call is None:
-            raise NotSupported(f"{self.name} has no {operation.name}")
-        return call
+        if call is not None:
+            return call
+        if isinstance(operation, RawCall):
+            return Call(method=operation.method, parameters=raw_parameters, read=read_raw)
+        others = self.elsewhere.get(type(operation), ())
+        has = f"; {', '.join(others)} can" if others else ""
+        raise NotSupported(f"{self.name} has no {operation.name}{has}")
 
     def encode(self, operation: Operation[Any]) -> HttpRequest:
         """Put *operation* into a relative, unsigned request; raise `NotSupported`."""
         call = self.call_for(operation)
-        return request_of(call.method, call.path, call.parameters(operation))
+        parameters = dict(call.parameters(operation))
+        if isinstance(operation, RawCall) and operation.scope is not None:
+            parameters = {**self.scope_parameters(operation.scope), **parameters}
+        path = self.path_of(call.name or operation.name)
+        return request_of(self.method_of(call), path, parameters, self.headers())
+
+    def path_of(self, name: str) -> str:
+        """Return the path of an operation by the dialect's own *name* of it."""
+        return f"{self.root}{name}{self.trailing}"
+
+    def method_of(self, call: Call) -> str:
+        """Return the HTTP method that a call travels by."""
+        return call.method
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of every request, credentials apart; raise `UsageError` for a broken one."""
+        own = {"X-Bk-Tenant-Id": self.tenant, "Blueking-Language": self.language, **self.further_headers()}
+        for name, value in own.items():
+            if value is not None and not (value.isascii() and value.isprintable() and value):
+                raise UsageError(f"{name} must be plain ASCII text")
+        return JSON_HEADERS | {name: value for name, value in own.items() if value is not None}
+
+    def further_headers(self) -> Mapping[str, str | None]:
+        """Return the headers that only this dialect has."""
+        return {}
 
     def sign(self, request: HttpRequest, credentials: Credentials) -> HttpRequest:
         """Put *credentials* into the gateway's header."""
-        return evolve(request, headers={**request.headers, AUTHORIZATION: header_of(credentials)})
+        return sign_header(request, credentials)
 
     def decode(self, operation: Operation[R], response: HttpResponse) -> R:
         """Return the typed answer to *operation*, or raise a `CallFailed`."""
@@ -127,13 +177,15 @@ class TableDialect:
         return answer
 
 
-def request_of(method: str, path: str, parameters: Mapping[str, Any]) -> HttpRequest:
+def request_of(
+    method: str, path: str, parameters: Mapping[str, Any], headers: Mapping[str, str]
+) -> HttpRequest:
     """Return a relative request that carries *parameters* where *method* has them; None is left out."""
     sent = {name: value for name, value in parameters.items() if value is not None}
     if method == "GET":
         query = {name: query_text(value) for name, value in sent.items()}
-        return HttpRequest(method=method, url=URL(path).with_query(query), headers=JSON_HEADERS)
-    return HttpRequest(method=method, url=URL(path), headers=JSON_HEADERS, body=msgspec.json.encode(sent))
+        return HttpRequest(method=method, url=URL(path).with_query(query), headers=headers)
+    return HttpRequest(method=method, url=URL(path), headers=headers, body=msgspec.json.encode(sent))
 
 
 def query_text(value: object) -> str:
@@ -141,22 +193,3 @@ def query_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(int(value)) if isinstance(value, int) else str(value)
-
-
-def header_of(credentials: Credentials) -> str:
-    """Return the value of `X-Bkapi-Authorization`: one JSON object, ASCII only."""
-    return json.dumps(keys_of(credentials))
-
-
-def keys_of(credentials: Credentials) -> dict[str, str]:
-    """Return credentials under the platform's names, without what is absent."""
-    if isinstance(credentials, AccessToken):
-        return {"access_token": credentials.access_token}
-    keys = {
-        "bk_app_code": credentials.bk_app_code,
-        "bk_app_secret": credentials.bk_app_secret,
-        "bk_username": credentials.bk_username,
-        "bk_token": credentials.bk_token,
-        "bk_ticket": credentials.bk_ticket,
-    }
-    return {name: value for name, value in keys.items() if value is not None}

@@ -2,68 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Annotated
+from collections.abc import Sequence
 
 from attrs import field, frozen
-from msgspec import Meta, Struct
 
-from bkjob_async.dialects.reading import INT64, as_moment
-from bkjob_async.model.look import GroupLook, HostRow, JobLook, StepLook
-from bkjob_async.model.refs import HostKey, JobRef, StepRef
-from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
+from bkjob_async.dialects.rows import NO_CODE, Row, host_snapshot, names_of
+from bkjob_async.model.look import GroupLook, JobLook, StepLook
+from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.snapshot import HostGroup, JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import RUN_CODES, host_status, run_status
-
-Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
-Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
-Number = Annotated[float, Meta(gt=-float(INT64), lt=float(INT64))]
-
-# Rows without a code of their own stand in a group that has one.
-NO_CODE = -1
-MILLISECONDS = 1000.0
-
-
-class Row(Struct, gc=False):
-    """One host's row; the names are those of the v3 interfaces, times are Unix milliseconds."""
-
-    status: Code
-    bk_host_id: Identity | None = None
-    bk_cloud_id: Code | None = None
-    ip: str | None = None
-    ipv6: str | None = None
-    tag: str | None = None
-    exit_code: Code | None = None
-    error_code: Code | None = None
-    start_time: Code | None = None
-    end_time: Code | None = None
-    total_time: Number | None = None
-
-    @property
-    def container_id(self) -> int | None:
-        """A host is no container."""
-        return None
-
-    @property
-    def container_name(self) -> str | None:
-        """A host is no container."""
-        return None
-
-
-class ContainerRow(Row, gc=False):
-    """The row of a container, which has an id and a name of its own."""
-
-    own_id: int | None = None
-    own_name: str | None = None
-
-    @property
-    def container_id(self) -> int | None:
-        """The container's id on the platform."""
-        return self.own_id
-
-    @property
-    def container_name(self) -> str | None:
-        """The container's name in its cluster."""
-        return self.own_name
 
 
 @frozen(kw_only=True)
@@ -131,16 +78,6 @@ def grouped(
     return SeenGroup(status=status, tag=tag or "", size=size, rows=rows, told=told)
 
 
-def millisecond_times(create: int | None, start: int | None, end: int | None, total: float | None) -> Times:
-    """Return times from Unix milliseconds and a duration in milliseconds."""
-    return Times(
-        create_time=as_moment(create),
-        start_time=as_moment(start),
-        end_time=as_moment(end),
-        total_time=None if total is None else total / MILLISECONDS,
-    )
-
-
 # Looks: what the engine reads ---------------------------------------------------------------------------------------
 
 
@@ -183,39 +120,6 @@ def is_complete(groups: Sequence[SeenGroup]) -> bool:
         return False
     names = [name for group in groups for name in names_of(group.rows or ())]
     return None not in names and len(set(names)) == len(names)
-
-
-def names_of(rows: Sequence[Row]) -> Iterator[object]:
-    """Yield the surest name of each row's host, None for a row without any."""
-    for row in rows:
-        if row.bk_host_id is not None:
-            yield row.bk_host_id
-        elif row.ip or row.ipv6:
-            yield (row.bk_cloud_id or 0, row.ip or row.ipv6)
-        elif row.container_id is not None:
-            yield ("container", row.container_id)
-        else:
-            yield None
-
-
-def host_snapshot(row: HostRow) -> HostSnapshot:
-    """Return all that an answer said of one host."""
-    assert isinstance(row, Row)  # noqa: S101 - looks hand out no other rows
-    return HostSnapshot(
-        host=HostKey(
-            bk_host_id=row.bk_host_id,
-            bk_cloud_id=row.bk_cloud_id,
-            ip=row.ip or None,
-            ipv6=row.ipv6 or None,
-            container_id=row.container_id,
-            container_name=row.container_name,
-        ),
-        status=host_status(row.status),
-        tag=row.tag or "",
-        exit_code=row.exit_code,
-        error_code=row.error_code,
-        times=millisecond_times(None, row.start_time, row.end_time, row.total_time),
-    )
 
 
 # Snapshots: what people read ----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from bkjob_async.errors import CallFacts, UnusableAnswer
+from bkjob_async.model.snapshot import Times
 
 # The platform's servers speak this zone where a time carries none; it has had no summer time since 1991.
 DEFAULT_ZONE: tzinfo = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -15,6 +16,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A number below this cannot be the milliseconds of anything since 1973; it is seconds then.
 LEAST_MILLISECONDS = 100_000_000_000
 INT64 = 2**63
+
+# In what the platform counts durations: `esb-job` in seconds, everything newer in milliseconds.
+SECONDS = 1.0
+MILLISECONDS = 1000.0
 
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,19}(\.0{1,9})?")
 _BROKEN_TIME = re.compile(r"(\d)\s+(?=[+-]\d\d:?\d\d$|Z$)")
@@ -183,6 +188,15 @@ class Fields:
             raise unusable(self._at(name), "text", value)
         return value
 
+    def texts(self, *names: str) -> tuple[str, ...]:
+        """Return a list of texts, empty where there is none."""
+        name, value = self._find(names)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise unusable(self._at(name), "a list of texts", value)
+        return tuple(value)
+
     def flag(self, *names: str) -> bool | None:
         """Return a boolean, None where there is none."""
         name, value = self._find(names)
@@ -216,3 +230,14 @@ class Fields:
         if not isinstance(value, list):
             raise unusable(path, "a list", value)
         return [Fields(item, f"{path}[{index}]", self.zone) for index, item in enumerate(value)]
+
+
+def read_times(fields: Fields, *, unit: float) -> Times:
+    """Read the times of an object whose duration is counted in *unit*."""
+    total = fields.number("total_time")
+    return Times(
+        create_time=fields.time("create_time"),
+        start_time=fields.time("start_time"),
+        end_time=fields.time("end_time"),
+        total_time=None if total is None else total / unit,
+    )

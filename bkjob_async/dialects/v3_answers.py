@@ -13,24 +13,22 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from bkjob_async.dialects.envelopes import opened
 from bkjob_async.dialects.instances import (
-    Code,
-    Identity,
-    Number,
-    Row,
     SeenGroup,
     SeenJob,
     SeenStep,
     grouped,
+    job_snapshot,
     listed,
     look_at_job,
     look_at_step,
-    millisecond_times,
+    step_snapshot,
 )
-from bkjob_async.dialects.reading import Fields
+from bkjob_async.dialects.reading import MILLISECONDS, Fields, read_times
+from bkjob_async.dialects.rows import Code, Identity, Number, Row, millisecond_times, read_rows
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.snapshot import Times
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times
 
 # Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
@@ -128,6 +126,16 @@ class StepEnvelope(Struct):
 
 _JOB = msgspec.json.Decoder(JobEnvelope)
 _STEP = msgspec.json.Decoder(StepEnvelope)
+
+
+def read_job_status(operation: GetJobInstanceStatus, answer: Fields) -> JobSnapshot:
+    """Read a job with its steps."""
+    return job_snapshot(read_job(answer), operation.ref)
+
+
+def read_step_status(operation: GetStepInstanceStatus, answer: Fields) -> StepSnapshot:
+    """Read a step with its groups of hosts."""
+    return step_snapshot(read_step(answer), operation.ref)
 
 
 # Looking ------------------------------------------------------------------------------------------------------------
@@ -247,7 +255,7 @@ def read_job(answer: Fields) -> SeenJob:
         name=job.text("name"),
         operator=job.maybe_text("operator"),
         launch_mode=job.maybe_integer("launch_mode", "start_way"),
-        times=read_times(job),
+        times=read_times(job, unit=MILLISECONDS),
         steps=tuple(
             read_step_line(step, listed(read_rows(step, *ROW_LISTS)))
             for step in data.children("step_instance_list") or ()
@@ -276,7 +284,7 @@ def read_step_line(
         name=step.text("name"),
         type=step.maybe_integer("type"),
         execute_count=step.maybe_integer("execute_count", "retry_count") or 0,
-        times=read_times(step),
+        times=read_times(step, unit=MILLISECONDS),
         operator=step.maybe_text("operator"),
         groups=groups,
         grouped=by_platform,
@@ -288,49 +296,3 @@ def read_group(group: Fields) -> SeenGroup:
     status = group.maybe_integer("result_type")
     rows = read_rows(group, "host_result_list", group_status=status)
     return grouped(status, group.maybe_text("tag"), group.maybe_integer("host_size"), rows)
-
-
-def read_rows(parent: Fields, *names: str, group_status: int | None = None) -> list[Row] | None:
-    """Read a list of host rows, None where there is none."""
-    rows = parent.children(*names)
-    return None if rows is None else [read_row(row, group_status) for row in rows]
-
-
-def read_row(row: Fields, group_status: int | None = None) -> Row:
-    """Read a host's row; its code may be missing only where its group has one."""
-    code = row.maybe_integer("status", "ip_status")
-    if code is None:
-        code = group_status if group_status is not None else row.integer("status")
-    return Row(
-        status=code,
-        bk_host_id=row.maybe_identity("bk_host_id", "host_id"),
-        bk_cloud_id=row.maybe_integer("bk_cloud_id"),
-        ip=row.maybe_text("ip"),
-        ipv6=row.maybe_text("ipv6"),
-        tag=row.maybe_text("tag"),
-        exit_code=row.maybe_integer("exit_code"),
-        error_code=row.maybe_integer("error_code"),
-        start_time=row_time(row, "start_time"),
-        end_time=row_time(row, "end_time"),
-        total_time=row.number("total_time"),
-    )
-
-
-def row_time(row: Fields, name: str) -> int | None:
-    """Return a row's time in Unix milliseconds or as the number that came."""
-    value = row.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return row.maybe_integer(name)
-    time = row.time(name)
-    return None if time is None else round(time.timestamp() * 1000)
-
-
-def read_times(fields: Fields) -> Times:
-    """Read times of an object whose duration is in milliseconds."""
-    total = fields.number("total_time")
-    return Times(
-        create_time=fields.time("create_time"),
-        start_time=fields.time("start_time"),
-        end_time=fields.time("end_time"),
-        total_time=None if total is None else total / 1000.0,
-    )

@@ -1,0 +1,39 @@
+"""Where credentials go: one header, or the keys of a body, never a URL."""
+
+import json
+
+import msgspec
+from attrs import evolve
+
+from bkjob_async.errors import UsageError
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.model.credentials import AccessToken, Credentials
+
+AUTHORIZATION = "X-Bkapi-Authorization"
+
+
+def keys_of(credentials: Credentials) -> dict[str, str]:
+    """Return credentials under the platform's names, without what is absent."""
+    if isinstance(credentials, AccessToken):
+        return {"access_token": credentials.access_token}
+    keys = {
+        "bk_app_code": credentials.bk_app_code,
+        "bk_app_secret": credentials.bk_app_secret,
+        "bk_username": credentials.bk_username,
+        "bk_token": credentials.bk_token,
+        "bk_ticket": credentials.bk_ticket,
+    }
+    return {name: value for name, value in keys.items() if value is not None}
+
+
+def sign_header(request: HttpRequest, credentials: Credentials) -> HttpRequest:
+    """Put *credentials* into the gateway's header: one JSON object, ASCII only."""
+    return evolve(request, headers={**request.headers, AUTHORIZATION: json.dumps(keys_of(credentials))})
+
+
+def sign_body(request: HttpRequest, credentials: Credentials) -> HttpRequest:
+    """Put *credentials* beside the parameters of a POST; raise `UsageError` for an access token."""
+    if isinstance(credentials, AccessToken):
+        raise UsageError("an access token travels in the header only: use credentials_in='header'")
+    body = {**msgspec.json.decode(request.body or b"{}"), **keys_of(credentials)}
+    return evolve(request, body=msgspec.json.encode(body))
