@@ -1,1 +1,1 @@
-"""A stand-in for the platform, written from its documents."""
+"""A stand-in for the platform, written from its documents: one world, two doors."""

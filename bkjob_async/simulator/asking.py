@@ -1,0 +1,218 @@
+"""Reading a request the way the platform does: who asks what, with which parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from attrs import field, frozen
+
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.model.refs import Scope, ScopeType
+
+GATEWAY_PATH = re.compile(r"/api/(v3|v4)/(system/)?(\w+)/?$")
+ESB_PATH = re.compile(r"/api/c/compapi/v2/(job|jobv3)/(\w+)/?$")
+
+ESB_KEYS = {
+    "bk_app_code": "bk_app_code",
+    "app_code": "bk_app_code",
+    "bk_app_secret": "bk_app_secret",
+    "app_secret": "bk_app_secret",
+    "bk_token": "bk_token",
+    "bk_ticket": "bk_ticket",
+    "bk_username": "bk_username",
+    "username": "bk_username",
+    "access_token": "access_token",
+}
+BUSINESS_SETS = range(8_000_000, 10_000_000)
+
+
+class Refusal(Exception):
+    """The platform says no: its *code*, its words, the HTTP status, and who says so."""
+
+    def __init__(
+        self, code: int, message: str, *, status: int = 200, by: str = "job", details: Any = None
+    ) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.by = by
+        self.details = details
+
+
+@frozen(kw_only=True)
+class Asked:
+    """One request, taken apart: dialect, operation, parameters, and the user it acts for."""
+
+    dialect: str
+    operation: str
+    method: str
+    parameters: Mapping[str, Any] = field(repr=False)
+    credentials: Mapping[str, str] = field(repr=False)
+    language: str
+    system: bool = False
+    acting_user: str | None = None
+
+    @property
+    def is_query(self) -> bool:
+        """Whether parameters come from the query alone."""
+        return self.method == "GET"
+
+    @property
+    def user(self) -> str:
+        """Who acts."""
+        return self.acting_user or self.credentials.get("bk_username") or "admin"
+
+    def text(self, name: str) -> str | None:
+        """Return an optional text."""
+        value = self.parameters.get(name)
+        return None if value is None else str(value)
+
+    def integer(self, name: str) -> int | None:
+        """Return an optional whole number; refuse what is none."""
+        value = self.parameters.get(name)
+        if value is None or value == "":
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise bad_request(name)
+        try:
+            return int(value)
+        except ValueError:
+            raise bad_request(name) from None
+
+    def flag(self, name: str) -> bool:
+        """Return an optional yes or no, in any spelling that Spring knows."""
+        value = self.parameters.get(name)
+        if value is None or value == "":
+            return False
+        word = str(value).lower()
+        if word in ("true", "on", "yes", "1"):
+            return True
+        if word in ("false", "off", "no", "0"):
+            return False
+        raise bad_request(name)
+
+    def id(self, name: str, *, code: int = 1241007) -> int:
+        """Return an id, 1 or more; refuse a missing or smaller one with *code*."""
+        if self.parameters.get(name) in (None, ""):
+            if self.is_query and self.dialect == "gateway-v3":
+                raise Refusal(1240003, f"Required parameter '{name}' is not present", status=400)
+            raise missing(name)
+        value = self.integer(name)
+        if value is None or value < 1:
+            raise missing(name) if code == 1241007 else Refusal(code, "Bad Request")
+        return value
+
+    def scope(self, *, legacy: bool = True) -> Scope:
+        """Return the scope; *legacy* also takes a `bk_biz_id`."""
+        kind, number = self.text("bk_scope_type"), self.integer("bk_scope_id")
+        if kind is not None or number is not None:
+            if kind not in ("biz", "biz_set"):
+                raise missing("bk_scope_type")
+            if number is None or number < 1:
+                raise missing("bk_scope_id")
+            return Scope(ScopeType(kind), number)
+        business = self.integer("bk_biz_id") if legacy else None
+        if business is None or business < 1:
+            raise missing("bk_scope_type")
+        return Scope.biz_set(business) if business in BUSINESS_SETS else Scope.biz(business)
+
+
+def missing(name: str) -> Refusal:
+    """Return the refusal of a missing or impossible parameter, by name."""
+    return Refusal(1241007, f"Missing or invalid request parameter [{name}]")
+
+
+def bad_request(name: str) -> Refusal:
+    """Return the refusal of a parameter of the wrong type."""
+    return Refusal(1240003, f"Bad Request: parameter [{name}] has the wrong type")
+
+
+def asked(request: HttpRequest) -> Asked:
+    """Take a request apart; raise `Refusal` for what cannot be one."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    language = "en" if headers.get("blueking-language", "zh-cn").lower() == "en" else "zh-cn"
+    path = request.url.path
+    query = dict(parse_qsl(request.url.raw_query_string, keep_blank_values=True))
+    if found := GATEWAY_PATH.search(path):
+        version, system, operation = found.groups()
+        dialect = f"gateway-{version}"
+        return Asked(
+            dialect=dialect,
+            operation=operation,
+            method=request.method,
+            parameters=query if request.method == "GET" else body_of(request, by="job"),
+            credentials=header_credentials(headers, by="gateway"),
+            language=language,
+            system=bool(system),
+            acting_user=headers.get("x-bk-username") if system else None,
+        )
+    if found := ESB_PATH.search(path):
+        component, operation = found.groups()
+        given = {**query, **({} if request.method == "GET" else body_of(request, by="esb"))}
+        credentials = {ESB_KEYS[key]: str(given.pop(key)) for key in ESB_KEYS if given.get(key) is not None}
+        if "x-bkapi-authorization" in headers:
+            credentials = header_credentials(headers, by="esb")
+        nested = given.pop("params", None)
+        if isinstance(nested, str):
+            nested = decoded(nested.encode())
+        if isinstance(nested, dict):
+            given = {**nested, **given}
+        return Asked(
+            dialect=f"esb-{component}",
+            operation=operation,
+            method=request.method,
+            parameters=given,
+            credentials=credentials,
+            language=headers.get("blueking-language", "en").lower(),
+        )
+    raise no_such_path(path)
+
+
+def no_such_path(path: str) -> Refusal:
+    """Return the refusal of a path that leads nowhere; the ESB's carries no code."""
+    if "/api/c/" in path:
+        return Refusal(0, "Not found, the component class was not found", status=404, by="esb-path")
+    return Refusal(1640401, f'API not found [path="{path}"]', status=404, by="gateway")
+
+
+def body_of(request: HttpRequest, *, by: str) -> dict[str, Any]:
+    """Return a JSON body's object, whatever its Content-Type says, or a form's fields."""
+    body = request.body or b""
+    if not body.strip():
+        return {}
+    value = decoded(body)
+    if isinstance(value, dict):
+        return value
+    kind = next((text for name, text in request.headers.items() if name.lower() == "content-type"), "")
+    if by == "esb" and "form" in kind:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    if by == "esb":
+        raise Refusal(1306406, "Parameters error, the request body is not a JSON object", by="esb")
+    raise Refusal(1240003, "Bad Request: the request body is not a JSON object")
+
+
+def decoded(text: bytes) -> Any:
+    """Return a JSON value, None for what is none."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return None
+
+
+def header_credentials(headers: Mapping[str, str], *, by: str) -> dict[str, str]:
+    """Return the credentials of the authorization header; refuse one that is no JSON object."""
+    text = headers.get("x-bkapi-authorization")
+    if text is None:
+        return {}
+    value = decoded(text.encode())
+    if isinstance(value, dict):
+        return {key: str(held) for key, held in value.items() if held is not None}
+    if by == "esb":
+        raise Refusal(1306000, "APP authentication failed, the authorization header is not JSON", by="esb")
+    message = 'Parameters error [reason="request header X-Bkapi-Authorization is not a valid JSON"]'
+    raise Refusal(1640001, message, status=400, by="gateway")

@@ -1,0 +1,54 @@
+"""The world's time: the event loop's own, held, hurried or moved on by hand."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class WorldClock:
+    """Turns the event loop's time into the world's.
+
+    It begins to run when first asked. *speed* is how many seconds of the world pass in one of the loop's; a held
+    clock stands still until it goes on.
+    """
+
+    def __init__(self, *, speed: float = 1.0) -> None:
+        """Begin at zero, when first asked."""
+        self.speed = speed
+        self._shown = 0.0
+        self._read_at: float | None = None
+        self._held = False
+
+    def now(self) -> float:
+        """Return the world's time, in seconds from its beginning."""
+        read_at = asyncio.get_running_loop().time()
+        if self._read_at is not None and not self._held:
+            # A loop of its own begins anew; its time may be behind the last one's.
+            self._shown += max(0.0, read_at - self._read_at) * self.speed
+        self._read_at = read_at
+        return self._shown
+
+    def hold(self) -> float:
+        """Stop the world's time; return it."""
+        moment = self.now()
+        self._held = True
+        return moment
+
+    def go_on(self) -> float:
+        """Let time pass again; return it."""
+        moment = self.now()
+        self._held = False
+        return moment
+
+    def advance(self, seconds: float) -> float:
+        """Move the world's time on by hand; return it."""
+        if seconds < 0:
+            raise ValueError("time does not run backwards")
+        self.now()
+        self._shown += seconds
+        return self._shown
+
+    @property
+    def is_held(self) -> bool:
+        """Whether time stands still."""
+        return self._held

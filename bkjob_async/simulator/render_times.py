@@ -1,0 +1,45 @@
+"""World time in the platform's spellings: Unix milliseconds, local texts, durations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+SHANGHAI = timedelta(hours=8)
+LEAST_RUN = 0.1
+
+
+def milliseconds(moment: float | None, epoch_ms: int) -> int | None:
+    """Return a moment as Unix milliseconds."""
+    return None if moment is None else epoch_ms + round(moment * 1000)
+
+
+def local_text(moment: float | None, epoch_ms: int, *, offset: bool) -> str | None:
+    """Return a moment as the server's local time, with or without its offset."""
+    if moment is None:
+        return None
+    text = second_text((epoch_ms + round(moment * 1000)) // 1000)
+    return f"{text} +0800" if offset else text
+
+
+@lru_cache(maxsize=4096)
+def second_text(second: int) -> str:
+    """Return a Unix second in Shanghai."""
+    return f"{datetime.fromtimestamp(second, UTC) + SHANGHAI:%Y-%m-%d %H:%M:%S}"
+
+
+def duration_ms(seconds: float | None) -> int | None:
+    """Return a duration in milliseconds."""
+    return None if seconds is None else round(seconds * 1000)
+
+
+def duration_s(seconds: float | None) -> float | None:
+    """Return a duration in seconds, to the millisecond."""
+    return None if seconds is None else round(seconds, 3)
+
+
+def run_time(start: float | None, end: float | None) -> float | None:
+    """Return how long a host ran; what ran at all ran at least a tenth of a second."""
+    if start is None or end is None:
+        return None
+    return 0.0 if end == start else max(LEAST_RUN, end - start)

@@ -1,0 +1,113 @@
+"""The simulated platform as a test holds it: one world, its truth, and doors to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.simulator.clock import WorldClock
+from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.scenarios import Scenario, by_name
+from bkjob_async.simulator.server import SimulatorServer
+from bkjob_async.simulator.transport import SimulatedTransport
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_history import History
+from bkjob_async.simulator.world_plans import RED, Fate, JobPlan, Lags
+from bkjob_async.simulator.world_records import Job, Step
+
+
+class Simulator:
+    """A platform that behaves as the real one, and does as it is told.
+
+    *scenario* is one by name or of your own; without it the world is empty and jobs are added. The same *seed* makes
+    the same story. *site* is how the installation is set up, *speed* how fast world time passes. *at_once* lets the
+    platform see hosts at once, instead of in the rhythm of its engine's polls.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | str | None = None,
+        *,
+        seed: int = 0,
+        site: Site | None = None,
+        speed: float = 1.0,
+        lags: Lags | None = None,
+        at_once: bool = False,
+    ) -> None:
+        """Make the world, and a platform in front of it."""
+        chosen = by_name(scenario) if isinstance(scenario, str) else scenario
+        default = chosen.lags if chosen is not None else None
+        self.world = World(seed, lags=lags or default, at_once=at_once)
+        if chosen is not None:
+            chosen.fill(self.world)
+        self.site = site or Site()
+        self.platform = Platform(self.world, self.site)
+        self.clock = WorldClock(speed=speed)
+
+    # Doors ----------------------------------------------------------------------------------------------------------
+
+    def transport(self, *, latency: float = 0.0) -> SimulatedTransport:
+        """Return a door inside the process, for `connect(transport=...)`."""
+        return SimulatedTransport(self.platform, clock=self.clock, latency=latency)
+
+    def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> SimulatorServer:
+        """Return a door over HTTP, to be entered with `async with`."""
+        return SimulatorServer(self.platform, host=host, port=port, clock=self.clock)
+
+    # The story ------------------------------------------------------------------------------------------------------
+
+    @property
+    def refs(self) -> tuple[JobRef, ...]:
+        """The names of all jobs there are."""
+        return self.world.refs()
+
+    def add(self, plan: JobPlan) -> JobRef:
+        """Create a job, and return its name."""
+        return self.world.add(plan)
+
+    def job(self, ref: JobRef | StepRef) -> Job:
+        """Return a job's record as it stands; KeyError for one that is not there."""
+        return self.world.jobs[ref.job_instance_id]
+
+    def steps(self, ref: JobRef) -> tuple[StepRef, ...]:
+        """Return the names of a job's steps, in order."""
+        return tuple(step.ref for step in self.job(ref).steps)
+
+    def step(self, ref: StepRef) -> Step:
+        """Return a step's record as it stands; KeyError for one that is not there."""
+        step = self.job(ref).step(ref.step_instance_id)
+        if step is None:
+            raise KeyError(ref)
+        return step
+
+    def history(self, refs: Iterable[JobRef] | None = None) -> History:
+        """Return what really happened, whatever anybody saw."""
+        return self.world.history(refs)
+
+    # By hand --------------------------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> float:
+        """Let world time pass at once; return what it is then."""
+        moment = self.clock.advance(seconds)
+        self.world.advance(moment)
+        return moment
+
+    def hold(self) -> float:
+        """Stop the world's time; return it."""
+        return self.clock.hold()
+
+    def go_on(self) -> float:
+        """Let the world's time pass again; return it."""
+        return self.clock.go_on()
+
+    def finish_host(self, step: StepRef, host: str, fate: Fate | None = None) -> None:
+        """End a host (`cloud:ip`) now, well or as *fate* says; KeyError for one that is not there."""
+        self.world.advance(self.clock.now())
+        self.world.end_host(self.step(step), host, fate)
+
+    def fail_host(
+        self, step: StepRef, host: str, *, status: int = 104, exit_code: int | None = 1, tag: str = ""
+    ) -> None:
+        """End a host (`cloud:ip`) badly, now."""
+        self.finish_host(step, host, Fate(status=status, exit_code=exit_code, tag=tag, log=RED.log))

@@ -1,0 +1,41 @@
+"""What is due when: the world's only motor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Any
+
+
+class Agenda:
+    """Things to do at moments, done in order, ties in the order of their making."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._due: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._made = 0
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    @property
+    def next_at(self) -> float | None:
+        """When the next thing is due."""
+        return self._due[0][0] if self._due else None
+
+    def at(self, moment: float, action: Callable[..., None], *arguments: Any) -> None:
+        """Do something at a moment; at once, but in order, when that is past."""
+        self._made += 1
+        heappush(self._due, (max(moment, self.now), self._made, action, arguments))
+
+    def after(self, seconds: float, action: Callable[..., None], *arguments: Any) -> None:
+        """Do something *seconds* from now."""
+        self.at(self.now + seconds, action, *arguments)
+
+    def advance(self, now: float) -> None:
+        """Do all that is due until *now*; time never runs backwards."""
+        due = self._due
+        while due and due[0][0] <= now:
+            self.now, _, action, arguments = heappop(due)
+            action(*arguments)
+        self.now = max(self.now, now)

@@ -1,0 +1,66 @@
+"""Both doors lead to the same platform."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from bkjob_async.errors import RequestTimedOut
+from bkjob_async.simulator.simulator import Simulator
+from tests.simulator.questions import AUTHORIZATION, data, of, request
+
+
+@pytest.mark.looptime
+async def test_time_passes_with_the_loop() -> None:
+    """In process, hours of story take no time."""
+    simulator = Simulator("all-green")
+    transport = simulator.transport(latency=3600.0)
+    (ref,) = simulator.refs
+
+    answer = await transport.send(request("gateway-v3", "get_job_instance_status", of(ref)), timeout=4000.0)
+
+    assert data(answer)["finished"] is True
+    assert transport.asked == {"get_job_instance_status": 1}
+
+
+@pytest.mark.looptime
+async def test_a_slow_platform_runs_into_the_timeout() -> None:
+    """The door keeps the promise of a transport."""
+    simulator = Simulator("all-green")
+    (ref,) = simulator.refs
+
+    with pytest.raises(RequestTimedOut):
+        await simulator.transport(latency=9.0).send(
+            request("gateway-v3", "get_job_instance_status", of(ref)), timeout=1.0
+        )
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v3", "esb-job"])
+async def test_answers_are_the_same_bytes_in_process_and_over_http(dialect: str) -> None:
+    """Same scenario, same seed, same moment: same bytes."""
+    answers = []
+    for _ in range(2):
+        simulator = Simulator("some-fail", seed=7)
+        simulator.clock.hold()
+        simulator.clock.advance(4.0)
+        question = request(dialect, "get_job_instance_status", of(simulator.refs[0], dialect))
+        inside = await simulator.transport().send(question, timeout=1.0)
+        async with simulator.serve() as server, aiohttp.ClientSession() as session:
+            url = f"{server.url}{question.url.raw_path_qs}"
+            async with session.get(url, headers=dict(question.headers)) as response:
+                answers.append((inside.body, await response.read()))
+
+    assert len({one for pair in answers for one in pair}) == 1
+
+
+async def test_the_server_listens_where_it_says() -> None:
+    """A plain HTTP client gets an answer."""
+    simulator = Simulator("all-green")
+    (ref,) = simulator.refs
+    headers = {"X-Bkapi-Authorization": AUTHORIZATION}
+    async with simulator.serve() as server, aiohttp.ClientSession(headers=headers) as session:
+        url = f"{server.url}/api/bk-job/prod/api/v3/get_job_instance_status"
+        async with session.get(url, params=of(ref)) as response:
+            answer = await response.json()
+
+    assert answer["data"]["job_instance"]["job_instance_id"] == ref.job_instance_id
