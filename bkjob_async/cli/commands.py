@@ -9,10 +9,14 @@ from collections.abc import Coroutine
 import click
 
 from bkjob_async import Scope, UsageError, __version__
+from bkjob_async.cli import views
+from bkjob_async.cli.demo import Size, demo
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import note, speak_utf8, stop_speaking
+from bkjob_async.cli.simulating import Stage, simulate
 from bkjob_async.cli.watching import Wish, refs_from, show_lines, watch
 from bkjob_async.dialects.registry import DIALECTS
+from bkjob_async.simulator.scenarios import SCENARIOS
 
 ENVIRONMENT = """\b
 Credentials come from the environment, never from an argument:
@@ -40,6 +44,58 @@ Exit codes:
 @click.version_option(__version__, prog_name="bkjob")
 def bkjob() -> None:
     """Watch BlueKing Job (蓝鲸作业平台) instances: see every host move."""
+
+
+@bkjob.command(name="demo")
+@click.option(
+    "--jobs", type=click.IntRange(1, 1000), default=24, show_default=True, help="How many jobs run."
+)
+@click.option(
+    "--hosts", type=click.IntRange(1, 1000), default=24, show_default=True, help="On how many hosts each."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed tells the same story.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 20),
+    default=1.0,
+    show_default=True,
+    help="How fast the platform's time goes.",
+)
+@click.option("--plain", is_flag=True, help="Write lines, no live board.")
+def demo_command(*, jobs: int, hosts: int, seed: int, speed: float, plain: bool) -> ExitCode:
+    """See it work: a simulated platform and a watch of it, in half a minute.
+
+    The exit code is 0 when the watch saw what the simulator did, whatever became of the jobs.
+    """
+    view = views.plain if plain or not sys.stdout.isatty() else views.live
+    return run_to_end(demo(Size(jobs=jobs, hosts=hosts, seed=seed, speed=speed), view))
+
+
+@bkjob.command(name="simulate")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="Where to listen."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed tells the same story.")
+@click.option(
+    "--scenario",
+    type=click.Choice(list(SCENARIOS)),
+    default="slow-tail",
+    show_default=True,
+    help="What happens.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How fast its time goes.",
+)
+def simulate_command(*, port: int, seed: int, scenario: str, speed: float) -> ExitCode:
+    """Run a simulated platform on the loopback interface until interrupted.
+
+    The first line on stdout is its URL, for every dialect; any app code and secret will do.
+    """
+    return run_to_end(simulate(Stage(scenario=scenario, port=port, seed=seed, speed=speed)))
 
 
 @bkjob.command(name="watch", epilog=f"{ENVIRONMENT}\n{EXIT_CODES}")

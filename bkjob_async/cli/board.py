@@ -1,0 +1,171 @@
+"""A live board: one row per job, one cell per host, changing colour as hosts move."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+from attrs import define, field
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from bkjob_async import Event, HostChanged, JobChanged, JobRef, Phase, StepChanged, StepRef, Trouble
+from bkjob_async.cli.lines import printable
+
+COLOURS = {
+    Phase.PENDING: "bright_black",
+    Phase.RUNNING: "yellow",
+    Phase.WAITING: "magenta",
+    Phase.STOPPING: "magenta",
+    Phase.SUCCESS: "green",
+    Phase.FAILED: "red",
+    Phase.SKIPPED: "cyan",
+    Phase.IGNORED: "cyan",
+    Phase.STOPPED: "red",
+    Phase.ABNORMAL: "red",
+    Phase.UNKNOWN: "blue",
+}
+OPEN = (Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.STOPPING)
+CELL = "■"
+MOST_CELLS = 40
+LAST_MOVES = 5
+# Everything on the board that is not a job: title, headings, legend, last moves, the prompt.
+FURNITURE = 7 + LAST_MOVES
+
+
+@define
+class StepCells:
+    """One step on the board: each host in a place of its own, in the order of first sight."""
+
+    name: str = ""
+    execute_count: int = 0
+    hosts: dict[str, Phase] = field(factory=dict)
+
+    def take(self, event: HostChanged) -> None:
+        """Put a host into its new phase; a new execution starts over."""
+        if event.execute_count > self.execute_count:
+            self.execute_count = event.execute_count
+            self.hosts = dict.fromkeys(self.hosts, Phase.PENDING)
+        self.hosts[event.host.label] = event.after.phase
+
+
+@define
+class JobRow:
+    """One job on the board."""
+
+    ref: JobRef
+    name: str = ""
+    phase: Phase = Phase.PENDING
+    steps: dict[StepRef, StepCells] = field(factory=dict)
+    current: StepRef | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still runs."""
+        return self.phase in OPEN
+
+
+@define
+class Board:
+    """What the events told so far, to be drawn at any moment."""
+
+    console: Console
+    rows: dict[JobRef, JobRow] = field(factory=dict)
+    moves: deque[str] = field(factory=lambda: deque(maxlen=LAST_MOVES))
+    told: int = 0
+
+    def take(self, event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, JobChanged):
+            row = self._row(event.ref)
+            row.name, row.phase = event.name or row.name, event.after.phase
+        elif isinstance(event, StepChanged):
+            cells = self._cells(event.ref)
+            cells.name = event.name or cells.name
+            if event.after.phase is not Phase.PENDING:
+                self._row(event.ref.job).current = event.ref
+        elif isinstance(event, HostChanged):
+            self._cells(event.ref).take(event)
+            self._row(event.ref.job).current = event.ref
+            self.told += 1
+            self.moves.append(printable(str(event)))
+        elif isinstance(event, Trouble):
+            self.moves.append(printable(str(event)))
+
+    def _row(self, ref: JobRef) -> JobRow:
+        return self.rows.setdefault(ref, JobRow(ref))
+
+    def _cells(self, ref: StepRef) -> StepCells:
+        return self._row(ref.job).steps.setdefault(ref, StepCells())
+
+    # Drawing --------------------------------------------------------------------------------------------------------
+
+    def __rich__(self) -> Group:
+        rows = self.shown()
+        hidden = len(self.rows) - len(rows)
+        table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
+        for heading, width in (("job", 8), ("step", 18), ("hosts", 8), ("", 9), ("status", 8)):
+            table.add_column(heading, no_wrap=True, min_width=width)
+        for row in rows:
+            table.add_row(*self.drawn(row))
+        more = Text(f"… and {hidden} more jobs" if hidden else "", style="dim")
+        moves = Text("\n".join(self.moves), style="dim", no_wrap=True, overflow="ellipsis")
+        return Group(
+            table, more, legend(), Text(f"{self.told} host transitions so far; the last ones:"), moves
+        )
+
+    def shown(self) -> list[JobRow]:
+        """Return the jobs that there is room for; those that run go first, in their order."""
+        room = max(3, self.console.height - FURNITURE)
+        rows = sorted(self.rows.values(), key=lambda row: row.ref.job_instance_id)
+        if len(rows) <= room:
+            return rows
+        chosen = {row.ref for row in sorted(rows, key=lambda row: not row.is_open)[:room]}
+        return [row for row in rows if row.ref in chosen]
+
+    def drawn(self, row: JobRow) -> list[Any]:
+        """Return the texts of one row."""
+        colour = COLOURS[row.phase]
+        cells = row.steps.get(row.current) if row.current else None
+        if cells is None:
+            return [row.name or str(row.ref), "", "", "", Text(row.phase, style=colour)]
+        number = list(row.steps).index(row.current) + 1 if row.current else 0
+        again = f" #{cells.execute_count}" if cells.execute_count else ""
+        width = max(8, min(MOST_CELLS, self.console.width - 50))
+        return [
+            printable(row.name) or str(row.ref),
+            f"{number}/{len(row.steps)} {printable(cells.name)}{again}",
+            bar(list(cells.hosts.values()), width),
+            counts(cells.hosts.values()),
+            Text(row.phase, style=colour),
+        ]
+
+
+def bar(phases: list[Phase], width: int) -> Text:
+    """Return one coloured cell per host, or where there is no room each cell for its share."""
+    text = Text()
+    if len(phases) > width:
+        phases = sorted(phases, key=list(Phase).index)
+        phases = [phases[cell * len(phases) // width] for cell in range(width)]
+    for phase in phases:
+        text.append(CELL, style=COLOURS[phase])
+    return text
+
+
+def counts(phases: Any) -> Text:
+    """Return how many hosts are in each phase, in its colour."""
+    found = Counter(phases)
+    text = Text()
+    for phase in Phase:
+        if found[phase]:
+            text.append(f"{' ' if text else ''}{found[phase]}", style=COLOURS[phase])
+    return text
+
+
+def legend() -> Text:
+    """Return what the colours mean."""
+    text = Text()
+    for phase in (Phase.PENDING, Phase.RUNNING, Phase.SUCCESS, Phase.FAILED):
+        text.append(f"{CELL} ", style=COLOURS[phase]).append(f"{phase.lower()}  ", style="dim")
+    return text

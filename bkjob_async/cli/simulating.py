@@ -1,0 +1,69 @@
+"""`bkjob simulate`: a platform to try things on, until it is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+
+from attrs import frozen
+
+from bkjob_async import JobRef, UsageError
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import note, say
+from bkjob_async.simulator.scenarios import Scenario, by_name
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world import FIRST_JOB_ID
+
+SHOWN = 5
+
+
+@frozen(kw_only=True)
+class Stage:
+    """What is played, where, and how fast."""
+
+    scenario: str
+    port: int = 0
+    seed: int = 0
+    speed: float = 1.0
+
+
+async def simulate(stage: Stage) -> ExitCode:
+    """Serve a scenario until SIGINT or SIGTERM; the first line on stdout is the URL."""
+    scenario = by_name(stage.scenario)
+    simulator = Simulator(scenario, seed=stage.seed, speed=stage.speed)
+    server = simulator.serve(port=stage.port)
+    try:
+        await server.start()
+    except OSError as error:
+        raise UsageError(f"port {stage.port} cannot be used: {error.strerror}") from error
+    try:
+        say(server.url)
+        introduce(scenario, stage, server.url, simulator.refs)
+        await interruption()
+    finally:
+        await server.aclose()
+    return ExitCode.ALL_SUCCEEDED
+
+
+def introduce(scenario: Scenario, stage: Stage, url: str, jobs: tuple[JobRef, ...]) -> None:
+    """Say on stderr what is played, and how to watch it."""
+    shown = ", ".join(str(ref) for ref in jobs[:SHOWN]) + (", …" if len(jobs) > SHOWN else "")
+    first = jobs[0].job_instance_id if jobs else FIRST_JOB_ID
+    note(f"scenario {scenario.name}, seed {stage.seed}: {scenario.summary}")
+    note(f"jobs: {shown or f'they come one by one, from 2:{first} on'}")
+    note("any app code and secret will do; in another terminal:")
+    note(f"  export BKJOB_URL={url} BKJOB_APP_CODE=demo BKJOB_APP_SECRET=demo")
+    note(f"  bkjob watch --biz 2 {first}")
+    note("Ctrl-C ends it")
+
+
+async def interruption() -> None:
+    """Wait until somebody wants this process to end."""
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Where loops have no signal handlers, Ctrl-C raises KeyboardInterrupt instead.
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, asked.set)
+    await asked.wait()
