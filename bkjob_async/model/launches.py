@@ -23,6 +23,10 @@ def _optional_text(value: str | int | None) -> str | None:
     return None if value is None else str(value)
 
 
+def _mappings(given: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(given)
+
+
 def _paths(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
@@ -124,7 +128,7 @@ class FastExecuteScript(Operation[Launched]):
     rolling_config: RollingConfig | None = None
     start_task: bool | None = None
     windows_interpreter: str | None = None
-    host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=tuple, repr=False)
+    host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=_mappings, repr=False)
 
 
 @frozen(kw_only=True)
@@ -165,6 +169,10 @@ class FileSource:
         return self.file_source_id is not None or self.file_source_code is not None
 
 
+def _sources(given: FileSource | Iterable[FileSource]) -> tuple[FileSource, ...]:
+    return (given,) if isinstance(given, FileSource) else tuple(given)
+
+
 @frozen(kw_only=True)
 class FastTransferFile(Operation[Launched]):
     """Send files from hosts to hosts.
@@ -177,7 +185,7 @@ class FastTransferFile(Operation[Launched]):
     repeatable = False
 
     scope: Scope
-    sources: tuple[FileSource, ...] = field(converter=tuple)
+    sources: tuple[FileSource, ...] = field(converter=_sources)
     file_target_path: str
     targets: Targets = field(converter=targets_of)
     account_alias: str | None = None

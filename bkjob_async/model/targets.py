@@ -39,6 +39,14 @@ class TopoNode:
     id: int
 
 
+def _texts(given: str | Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _mappings(given: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(given)
+
+
 def _nodes(nodes: Iterable[TopoNode | tuple[str, int]]) -> tuple[TopoNode, ...]:
     return tuple(node if isinstance(node, TopoNode) else TopoNode(*node) for node in nodes)
 
@@ -52,9 +60,9 @@ class Targets:
     """
 
     hosts: tuple[HostKey, ...] = field(default=(), converter=host_keys)
-    dynamic_groups: tuple[str, ...] = field(default=(), converter=tuple)
+    dynamic_groups: tuple[str, ...] = field(default=(), converter=_texts)
     topo_nodes: tuple[TopoNode, ...] = field(default=(), converter=_nodes)
-    kube_container_filters: tuple[Mapping[str, Any], ...] = field(default=(), converter=tuple)
+    kube_container_filters: tuple[Mapping[str, Any], ...] = field(default=(), converter=_mappings)
 
     def __bool__(self) -> bool:
         """Whether anything at all is named."""

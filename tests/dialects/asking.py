@@ -1,0 +1,101 @@
+"""The samples beside these tests, and the question that each of them answers."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bkjob_async.dialects.base import TableDialect
+from bkjob_async.dialects.registry import dialect
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.launches import (
+    ExecuteJobPlan,
+    FastExecuteScript,
+    FastExecuteSql,
+    FastTransferFile,
+    FileSource,
+    PushConfigFile,
+)
+from bkjob_async.model.operations import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+    Operation,
+)
+from bkjob_async.model.questions import (
+    BatchGetJobInstanceIpLog,
+    GetJobInstanceGlobalVarValue,
+    GetJobInstanceIpLog,
+    GetJobInstanceList,
+    GetJobInstanceLog,
+    GetStepInstanceDetail,
+)
+from bkjob_async.model.refs import HostKey, JobRef, Scope
+
+SCOPE = Scope.biz(2)
+JOB = JobRef(SCOPE, 7001)
+STEP = JOB.step(8001)
+HOST = "0:10.1.0.31"
+DAY = datetime(2023, 11, 14, tzinfo=UTC)
+
+QUESTIONS: tuple[Operation[Any], ...] = (
+    GetJobInstanceStatus(ref=JOB, return_ip_result=True),
+    GetStepInstanceStatus(ref=STEP),
+    GetStepInstanceDetail(ref=STEP),
+    GetJobInstanceLog(ref=JOB),
+    GetJobInstanceIpLog(ref=STEP, host=HOST),
+    BatchGetJobInstanceIpLog(ref=STEP, hosts=[31, 32]),
+    GetJobInstanceList(scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15), length=2),
+    GetJobInstanceGlobalVarValue(ref=JOB),
+    OperateStepInstance(ref=STEP, operation_code=2),
+    OperateJobInstance(ref=JOB, operation_code=1),
+    ExecuteJobPlan(scope=SCOPE, job_plan_id=12),
+    FastExecuteScript(scope=SCOPE, targets=HOST, script_content="date", account_alias="root"),
+    FastExecuteSql(scope=SCOPE, targets=HOST, script_content="select 1", db_account_id=6),
+    FastTransferFile(
+        scope=SCOPE,
+        sources=[FileSource(files="/opt/a.tgz", server=HOST, account_alias="root")],
+        file_target_path="/srv",
+        targets=HOST,
+        account_alias="root",
+    ),
+    PushConfigFile(
+        scope=SCOPE, files={"a.conf": "x=1"}, file_target_path="/etc", targets=HOST, account_alias="root"
+    ),
+)
+QUESTION = {question.name: question for question in QUESTIONS}
+DIALECTS: dict[str, TableDialect] = {
+    name: dialect(name) for name in ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
+}
+
+FOLDER = Path(__file__).parent / "samples"
+SAMPLES: dict[str, Any] = {
+    path.relative_to(FOLDER).with_suffix("").as_posix(): json.loads(path.read_text())
+    for path in sorted(FOLDER.rglob("*.json"))
+}
+
+
+def asked(sample: str) -> tuple[TableDialect, Operation[Any]]:
+    """Return the dialect of a sample and the question that it answers."""
+    spoken, _, name = sample.partition("/")
+    return DIALECTS[spoken], QUESTION[name.partition(".")[0]]
+
+
+def answer(body: object, status: int = 200, **headers: str) -> HttpResponse:
+    """Return an answer with this JSON body."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return HttpResponse(status=status, headers=named, body=msgspec.json.encode(body))
+
+
+def decoded(sample: str) -> Any:
+    """Return what a sample says."""
+    spoken, question = asked(sample)
+    return spoken.decode(question, answer(SAMPLES[sample]))
+
+
+def host(number: int) -> HostKey:
+    """Return one of the hosts of the samples, as most of them name it."""
+    return HostKey(bk_host_id=number, bk_cloud_id=0, ip=f"10.1.0.{number}")

@@ -1,0 +1,180 @@
+"""Whatever stands anywhere in an answer: a model or a typed error, and never a secret."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bkjob_async.dialects.envelopes import opened
+from bkjob_async.dialects.esb_job_answers import quick_job as quick_esb_job
+from bkjob_async.dialects.esb_job_answers import read_job as read_esb_job
+from bkjob_async.dialects.reading import DEFAULT_ZONE, Fields
+from bkjob_async.dialects.v3_answers import quick_job, quick_step, read_job, read_step
+from bkjob_async.dialects.v4_answers import quick_job as quick_v4_job
+from bkjob_async.dialects.v4_answers import read_job as read_v4_job
+from bkjob_async.errors import CallFailed
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.look import StepLook
+from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from tests.dialects.asking import SAMPLES, answer, asked
+
+Path = tuple[str | int, ...]
+
+# Numbers, texts and codes that the platform might really send, among anything else.
+LIKELY: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        *(None, True, False, 0, 1, -1, 3, 5, 7, 9, 12, 16, 99, 2**31, 2**63 - 1, 2**63, 2**70, -(2**63)),
+        *(
+            9.0,
+            9.5,
+            1e30,
+            "",
+            " ",
+            "9",
+            "9.0",
+            "x",
+            "true",
+            "0",
+            "-1",
+            "10.1.0.9",
+            "fd00::9",
+            "biz",
+            "biz_set",
+        ),
+        *(1700000000, 1700000000123, "1700000000123", "2023-11-15 06:13:20", "2023-11-15 06:13:20 +0800"),
+        *("2023-11-15T06:13:20Z", "0001-01-01 00:00:00", "9999-12-31 23:59:59 -1400", [], {}, [None], [{}]),
+        *([1], {"status": 9}, {"data": []}, [{"status": 9, "ip": "10.1.0.9"}], "1" * 5000),
+    ]
+)
+JSON = LIKELY | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(value: Any, path: Path = ()) -> Iterator[Path]:
+    """Yield the path of everything in *value*."""
+    yield path
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from places(item, (*path, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from places(item, (*path, index))
+
+
+PLACES = {name: list(places(body)) for name, body in SAMPLES.items()}
+GONE = object()
+
+
+@st.composite
+def damaged(draw: st.DrawFn, *, samples: list[str] | None = None) -> tuple[str, Any]:
+    """Draw a sample in which something else stands in up to three places, or nothing."""
+    name = draw(st.sampled_from(samples or list(SAMPLES)))
+    body = copy.deepcopy(SAMPLES[name])
+    for _ in range(draw(st.integers(1, 3))):
+        body = put(body, draw(st.sampled_from(PLACES[name])), draw(st.just(GONE) | JSON))
+    return name, body
+
+
+def put(body: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """Return *body* with *value* at *path*, where there is still such a place."""
+    if not path:
+        return None if value is GONE else copy.deepcopy(value)
+    parent: Any = body
+    for part in path[:-1]:
+        try:
+            parent = parent[part]
+        except (KeyError, IndexError, TypeError):
+            return body
+    last = path[-1]
+    fits = isinstance(parent, dict) if isinstance(last, str) else isinstance(parent, list)
+    if not fits or (isinstance(last, int) and last >= len(parent)):
+        return body
+    if value is GONE:
+        if isinstance(parent, list) or last in parent:
+            parent.pop(last)
+    else:
+        parent[last] = copy.deepcopy(value)
+    return body
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_every_sample_is_read(sample: str) -> None:
+    """Every operation of every dialect has a sample, and it is read."""
+    spoken, question = asked(sample)
+
+    assert spoken.decode(question, answer(SAMPLES[sample])) is not None
+
+
+@settings(max_examples=600, deadline=None)
+@given(damaged())
+def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) -> None:
+    """No damage makes a decoder fail in any other way than by a typed error."""
+    sample, body = case
+    spoken, question = asked(sample)
+    response = answer(body)
+
+    with suppress(CallFailed):
+        repr(spoken.decode(question, response))
+    if isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus):
+        try:
+            look = spoken.look(question, response)
+        except CallFailed:
+            return
+        steps: tuple[StepLook, ...] = (look,) if isinstance(look, StepLook) else tuple(look.steps)
+        for step in steps:
+            for group in step.groups or ():
+                for row in group.rows or ():
+                    step.details(row)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(sorted(SAMPLES)), st.data())
+def test_any_piece_of_a_body_is_a_typed_error_or_a_model(sample: str, data: st.DataObject) -> None:
+    """Half a body, or one with broken bytes in it, is a typed error like any other."""
+    spoken, question = asked(sample)
+    whole = answer(SAMPLES[sample]).body
+    cut = data.draw(st.integers(0, len(whole)))
+    body = whole[:cut] + data.draw(st.binary(max_size=4))
+
+    with suppress(CallFailed):
+        spoken.decode(question, HttpResponse(status=200, body=body))
+
+
+QUICK: dict[str, tuple[Any, Any]] = {
+    "gateway-v3/get_job_instance_status": (quick_job, read_job),
+    "gateway-v3/get_step_instance_status": (quick_step, read_step),
+    "gateway-v4/get_job_instance_status": (quick_v4_job, read_v4_job),
+    "gateway-v4/get_job_instance_status.containers": (quick_v4_job, read_v4_job),
+    "esb-job/get_job_instance_status": (lambda response: quick_esb_job(response, DEFAULT_ZONE), read_esb_job),
+}
+
+
+@pytest.mark.parametrize("sample", [name for name in QUICK if not name.endswith("containers")])
+def test_the_documented_answer_goes_the_quick_way(sample: str) -> None:
+    """Answers as documented are read by the quick decoder, and come out as by the lenient one."""
+    quick, lenient = QUICK[sample]
+    response = answer(SAMPLES[sample])
+
+    assert quick(response) is not None
+    assert quick(response) == lenient(Fields(opened(response)))
+
+
+@settings(max_examples=800, deadline=None)
+@given(damaged(samples=list(QUICK)))
+def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
+    """Where the quick decoder says anything at all, the lenient one says the same."""
+    sample, body = case
+    quick, lenient = QUICK[sample]
+    response = answer(body)
+
+    seen = quick(response)
+
+    if seen is not None:
+        assert seen == lenient(Fields(opened(response)))
