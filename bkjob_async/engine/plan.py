@@ -66,9 +66,9 @@ def askable_targets(story: JobStory, capabilities: Capabilities) -> Iterator[Ste
 
 
 def wants_job_rows(story: JobStory, capabilities: Capabilities) -> bool:
-    """Whether the answer about the job should bring its host rows along."""
+    """Whether to ask for host rows with the job; a dialect that always sends them is not asked to."""
     if not capabilities.job_rows_on_request:
-        return True
+        return False
     if not capabilities.step_status:
         return story.job_rows_refused < REFUSALS
     trackers = story.steps.values()

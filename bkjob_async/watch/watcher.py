@@ -11,7 +11,7 @@ from typing import Protocol
 from attrs import evolve
 
 from bkjob_async.engine.breaker import Breaker
-from bkjob_async.engine.cadence import SETTLE_BOUND, Cadence
+from bkjob_async.engine.cadence import SETTLE_BOUND, SETTLE_INTERVAL, Cadence
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
@@ -274,7 +274,8 @@ class Watcher:
             self._way_is_open(self._now())
         at = self._moment()
         if verdict is Verdict.ASK_OTHERWISE:
-            self._supervisor.due(story.ref, at.now)
+            # Not at once: should the other question be refused as well, this must not become a busy loop.
+            self._supervisor.due(story.ref, at.now + SETTLE_INTERVAL)
             return
         story.failures += 1
         events: list[Event] = []

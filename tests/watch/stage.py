@@ -1,0 +1,84 @@
+"""A client in front of a simulated world, in process and in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.transport import SimulatedTransport
+from bkjob_async.simulator.world import World
+from bkjob_async.testing import broken_promises, truth_of
+
+URLS = {"gateway-v3": "http://simulator/api/bk-job/prod", "esb-job": "http://simulator"}
+DIALECTS = tuple(URLS)
+CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="not-to-be-seen", bk_username="admin")
+SCOPE = bkjob.Scope.biz(2)
+
+
+Spoil = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]
+
+
+class Door(SimulatedTransport):
+    """The simulator's own door, remembering the URLs that were asked for.
+
+    *spoil* may put an answer or an error in place of the platform's, by request and time.
+    """
+
+    def __init__(self, platform: Platform, *, latency: float = 0.0) -> None:
+        """Open a door to *platform*."""
+        super().__init__(platform, latency=latency)
+        self.urls: list[str] = []
+        self.times: list[float] = []
+        self.spoil: Spoil = lambda _request, _now: None
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
+        """Send *request*, and note where it went."""
+        self.urls.append(str(request.url))
+        self.times.append(self.clock.now())
+        spoilt = self.spoil(request, self.clock.now())
+        if isinstance(spoilt, bkjob.BkJobError):
+            raise spoilt
+        if spoilt is not None:
+            return spoilt
+        return await super().send(request, timeout=timeout)
+
+
+@asynccontextmanager
+async def client_of(
+    world: World | Platform, dialect: str = "gateway-v3", *, latency: float = 0.0, **options: Any
+) -> AsyncIterator[tuple[bkjob.JobClient, Door]]:
+    """Open a client of *world*; yield it with its transport, which counts what was asked."""
+    platform = world if isinstance(world, Platform) else Platform(world)
+    transport = Door(platform, latency=latency)
+    credentials = options.pop("credentials", CREDENTIALS)
+    async with bkjob.connect(
+        URLS[dialect], credentials, dialect=dialect, scope=SCOPE, transport=transport, **options
+    ) as client:
+        yield client, transport
+
+
+async def watched(client: bkjob.JobClient, *refs: bkjob.Ref, **options: Any) -> list[bkjob.Batch]:
+    """Watch *refs* to their end; return all that was told."""
+    async with client.watch(refs, **options) as watch:
+        return [batch async for batch in watch.batches()]
+
+
+def keeps_its_promise(batches: list[bkjob.Batch], world: World) -> bool:
+    """Check a stream against the promise and against what really happened."""
+    broken = broken_promises(batches, truth=truth_of(world.history()))
+    assert broken == []
+    return True
+
+
+def moves_of(batches: list[bkjob.Batch]) -> list[tuple[object, ...]]:
+    """Return every host's changes as (step, execution, label, before, after), in order."""
+    return [
+        (e.ref, e.execute_count, e.host.label, e.before.code if e.before else None, e.after.code)
+        for batch in batches
+        for e in batch.events
+        if isinstance(e, bkjob.HostChanged)
+    ]

@@ -1,0 +1,200 @@
+"""Opening, leaving, cancelling: no orphan, no warning, no group of one."""
+
+import asyncio
+import threading
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.transport import SimulatedTransport
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import HANGS, Fate, JobPlan, StepPlan, exactly
+from tests.watch.stage import CREDENTIALS, SCOPE, URLS, client_of
+
+pytestmark = pytest.mark.looptime
+
+
+def hanging_world(jobs: int = 1) -> tuple[World, list[bkjob.JobRef]]:
+    """Return a world whose jobs never end by themselves."""
+    world = World(1)
+    return world, [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HANGS,)),))) for _ in range(jobs)]
+
+
+def others() -> set[asyncio.Task[object]]:
+    """Return every task but the test's own."""
+    return asyncio.all_tasks() - {asyncio.current_task()}
+
+
+async def test_opened_in_one_task_and_closed_in_another() -> None:
+    """Fixtures do this; no cancel scope is held open between."""
+    world, jobs = hanging_world()
+    client = bkjob.connect(URLS["gateway-v3"], CREDENTIALS, transport=SimulatedTransport(Platform(world)))
+    opened: list[bkjob.Watch] = []
+
+    async def enter() -> None:
+        await client.__aenter__()
+        opened.append(await client.watch(jobs).__aenter__())
+        await anext(aiter(opened[0]))
+
+    async def leave() -> None:
+        await opened[0].__aexit__(None, None, None)
+        await client.__aexit__(None, None, None)
+
+    await asyncio.create_task(enter())
+    await asyncio.create_task(leave())
+
+    assert others() == set()
+
+
+async def test_an_exception_in_the_body_comes_out_as_itself() -> None:
+    """Not inside a group, and nothing is left running."""
+    world, jobs = hanging_world()
+    with pytest.raises(ZeroDivisionError):
+        async with client_of(world) as (client, _), client.watch(jobs) as watch:
+            async for _event in watch:
+                raise ZeroDivisionError
+
+    assert others() == set()
+
+
+async def test_breaking_out_of_the_loop_leaves_nothing_behind() -> None:
+    """The engine's tasks end with the watch, not with the client."""
+    world, jobs = hanging_world(50)
+    async with client_of(world) as (client, _):
+        async with client.watch(jobs) as watch:
+            async for event in watch:
+                if isinstance(event, bkjob.InSync):
+                    break
+            assert others()
+        assert others() == set()
+
+
+async def test_a_timeout_around_it_is_the_callers_own() -> None:
+    """`asyncio.timeout` ends the loop and passes through untouched."""
+    world, jobs = hanging_world()
+    async with client_of(world) as (client, _):
+        with pytest.raises(TimeoutError) as timeout:
+            async with asyncio.timeout(30):
+                async with client.watch(jobs) as watch:
+                    async for _event in watch:
+                        pass
+        assert not isinstance(timeout.value, bkjob.BkJobError)
+        assert others() == set()
+
+
+async def test_cancelling_a_reader_hurts_nobody() -> None:
+    """The others go on reading the same watch."""
+    world, jobs = hanging_world()
+    async with client_of(world) as (client, _), client.watch(jobs) as watch:
+
+        async def read() -> None:
+            async for _event in watch:
+                pass
+
+        reader = asyncio.create_task(read())
+        await asyncio.sleep(5)
+        reader.cancel()
+        await asyncio.wait([reader])
+        assert reader.cancelled()
+        assert isinstance(await anext(aiter(watch)), bkjob.JobChanged)
+
+
+async def test_a_passed_deadline_says_where_things_stand() -> None:
+    """What there is is delivered first; the exception carries the last snapshot, and the job is not touched."""
+    world, jobs = hanging_world()
+    events = []
+    async with client_of(world) as (client, transport):
+        async with client.watch(jobs, deadline=20) as watch:
+            with pytest.raises(bkjob.DeadlineExceeded) as passed:
+                async for event in watch:
+                    events.append(event)
+        assert not any("operate" in url for url in transport.urls)
+
+    assert isinstance(passed.value, TimeoutError)
+    assert [event.kind for event in events][:2] == ["job_changed", "step_changed"]
+    snapshot = passed.value.snapshots[jobs[0]]
+    assert isinstance(snapshot, bkjob.JobSnapshot)
+    assert snapshot.status.phase is bkjob.Phase.RUNNING
+    assert passed.value.cursor
+
+
+async def test_an_engine_crash_comes_out_of_the_next_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As itself, from every reader; the body is not cancelled."""
+    world, jobs = hanging_world()
+    async with client_of(world) as (client, _):
+        monkeypatch.setattr("bkjob_async.watch.watcher.next_question", lambda *_: 1 // 0)
+        async with client.watch(jobs) as watch:
+            await asyncio.sleep(1)  # the body goes on
+            with pytest.raises(ZeroDivisionError):
+                await anext(aiter(watch))
+            with pytest.raises(ZeroDivisionError):
+                await watch.results()
+        assert others() == set()
+
+
+async def test_a_slow_reader_misses_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fell off the log comes as the newest change of each host, marked."""
+    monkeypatch.setattr("bkjob_async.engine.log.Log.__init__.__defaults__", (20,))
+    world = World(7)
+    job = world.add(
+        JobPlan(
+            steps=(
+                StepPlan(
+                    hosts=30, fates=(Fate(waits=exactly(2.0), runs=exactly(8.0)), Fate(runs=exactly(20.0)))
+                ),
+            )
+        )
+    )
+    async with client_of(world) as (client, _), client.watch(job) as watch:
+        reader = watch.hosts()
+        first = await anext(reader)
+        await asyncio.sleep(120)
+        rest = [event async for event in reader]
+
+    assert not first.skipped
+    last = {event.host.label: event for event in [first, *rest]}
+    assert len(last) == 30
+    assert {event.after.code for event in last.values()} == {9}
+    assert any(event.skipped for event in rest)
+
+
+async def test_another_loop_is_told_what_to_do() -> None:
+    """One client, one event loop."""
+    world, jobs = hanging_world()
+    found: list[BaseException] = []
+    async with client_of(world) as (client, _):
+
+        def elsewhere() -> None:
+            async def use() -> None:
+                client.watch(jobs)
+
+            try:
+                asyncio.run(use())
+            except bkjob.WrongEventLoop as error:
+                found.append(error)
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+
+    assert "connect() once per loop" in str(found[0])
+
+
+async def test_a_closed_client_says_so() -> None:
+    """Before it is opened, and after it was closed; a watch left open ends with the client."""
+    world, jobs = hanging_world()
+    client = bkjob.connect(
+        URLS["gateway-v3"], CREDENTIALS, scope=SCOPE, transport=SimulatedTransport(Platform(world))
+    )
+    with pytest.raises(bkjob.ClientClosed, match="open the client first"):
+        client.watch(jobs)
+    async with client:
+        watch = await client.watch(jobs).__aenter__()
+        await anext(aiter(watch))
+    with pytest.raises(bkjob.ClientClosed, match="while this watch was open"):
+        async for _event in watch:
+            pass
+    with pytest.raises(bkjob.ClientClosed, match="closed"):
+        await client.get_job_instance_status(1)
+    assert others() == set()

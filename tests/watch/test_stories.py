@@ -1,0 +1,164 @@
+"""Whole stories, told through both dialects in virtual time."""
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_codes import CONFIRM
+from bkjob_async.simulator.world_plans import GREEN, RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.testing import states_of
+from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
+
+pytestmark = pytest.mark.looptime
+FAST = Fate(runs=exactly(3.0), waits=exactly(1.0), tag="ok")
+SLOW = Fate(runs=exactly(45.0))
+FAILS = Fate(status=104, exit_code=3, runs=exactly(5.0))
+
+
+def two_steps(**changes: object) -> JobPlan:
+    """Return a job of two steps, some of whose hosts are slow and one of which fails."""
+    first = StepPlan(name="fetch", hosts=4, fates=(FAST,), pinned={1: SLOW})
+    second = StepPlan(name="install", hosts=5, fates=(FAST,), pinned={2: FAILS})
+    return JobPlan(name="deploy", steps=(first, second))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_every_host_is_seen_to_move_and_end(dialect: str) -> None:
+    """Minutes of story pass in milliseconds, and the stream is true to it."""
+    world = World(1)
+    job = world.add(two_steps())
+    async with client_of(world, dialect) as (client, _):
+        batches = await watched(client, job)
+
+    assert keeps_its_promise(batches, world)
+    finished = batches[-1].events[-1]
+    assert isinstance(finished, bkjob.Finished)
+    assert not finished.result.ok
+    assert finished.result.hosts == {bkjob.Phase.SUCCESS: 8, bkjob.Phase.FAILED: 1}
+    assert [host.host.label for _, host in finished.result.failed] == ["0:10.0.0.3"]
+
+
+async def test_the_same_story_is_the_same_in_both_dialects() -> None:
+    """Looked at at the same times, every host makes the same moves; what both dialects have agrees."""
+    told = {}
+    results = {}
+    for dialect in DIALECTS:
+        world = World(1)
+        job = world.add(two_steps())
+        async with client_of(world, dialect, interval=1.0) as (client, _):
+            batches = await watched(client, job)
+        told[dialect] = sorted(moves_of(batches), key=str)
+        results[dialect] = next(e.result for e in batches[-1].events if isinstance(e, bkjob.Finished))
+
+    gateway, esb = told["gateway-v3"], told["esb-job"]
+    assert gateway == esb
+    assert len(gateway) > 20
+    ours, theirs = results["gateway-v3"], results["esb-job"]
+    assert (ours.status, ours.name, ours.hosts) == (theirs.status, theirs.name, theirs.hosts)
+    assert [(s.ref, s.status, s.name, s.execute_count) for s in ours.steps] == [
+        (s.ref, s.status, s.name, s.execute_count) for s in theirs.steps
+    ]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_jobs_and_single_steps_are_watched_together(dialect: str) -> None:
+    """Targets of both kinds, mixed, added and dropped while it runs."""
+    world = World(2)
+    first, second, third = (world.add(two_steps()) for _ in range(3))
+    step = next(s.ref for s in world.jobs[second.job_instance_id].steps)
+    async with client_of(world, dialect) as (client, _), client.watch([first, step]) as watch:
+        batches = []
+        async for batch in watch.batches():
+            batches.append(batch)
+            if len(batches) == 3:
+                watch.add(third)
+            if len(batches) == 6:
+                watch.drop(third)
+        ended = await watch.results()
+
+    assert keeps_its_promise(batches, world)
+    assert set(ended) == {first, step}
+    told = {event.ref for batch in batches for event in batch.events}
+    assert third in told
+    assert not any(isinstance(ref, bkjob.JobRef) and ref == second for ref in told)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_second_round_starts_over(dialect: str) -> None:
+    """A retry of failed hosts during a watch reopens the step; its hosts run again in their own execution."""
+    world = World(3)
+    plan = JobPlan(steps=(StepPlan(hosts=3, fates=(GREEN,), pinned={0: RED}, retry_fates=(GREEN,)),))
+    job = world.add(plan)
+    async with client_of(world, dialect) as (client, _), client.watch(job, linger=None) as watch:
+        batches = []
+        async for batch in watch.batches():
+            batches.append(batch)
+            ends = [e for e in batch.events if isinstance(e, bkjob.Finished)]
+            if ends and not ends[0].result.ok:
+                step = ends[0].result.steps[0].ref
+                await client.operate_step_instance(
+                    step, operation_code=bkjob.StepOperation.RETRY_FAILED_HOSTS
+                )
+            elif ends:
+                break
+
+    assert keeps_its_promise(batches, world)
+    kinds = [e.kind for batch in batches for e in batch.events if not isinstance(e, bkjob.HostChanged)]
+    assert kinds.count("finished") == 2
+    assert "reopened" in kinds
+    runs = states_of(batches)
+    first = next(label for (_, run, label), codes in runs.items() if run == 0 and codes[-1] == 104)
+    assert [codes[-1] for (_, run, label), codes in runs.items() if label == first and run == 1] == [9]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_an_operation_followed_by_a_wait_is_never_answered_with_yesterday(dialect: str) -> None:
+    """The platform still shows the failed run for a moment after a retry was taken on."""
+    world = World(4)
+    plan = JobPlan(steps=(StepPlan(hosts=2, fates=(RED,), retry_fates=(GREEN,)),))
+    job = world.add(plan)
+    async with client_of(world, dialect) as (client, _):
+        failed = await client.wait(job)
+        await client.operate_step_instance(failed.steps[0].ref, operation_code=2)
+        again = await client.wait(job)
+
+    assert (failed.ok, again.ok) == (False, True)
+    assert again.steps[0].execute_count == 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_confirmation_waits_and_goes_on(dialect: str) -> None:
+    """A step that shows no hosts holds nothing up but itself."""
+    world = World(5)
+    job = world.add(
+        JobPlan(
+            steps=(
+                StepPlan(hosts=2, fates=(FAST,)),
+                StepPlan(kind=CONFIRM, hosts=(), confirmers=("admin",)),
+                StepPlan(hosts=2, fates=(FAST,)),
+            )
+        )
+    )
+    async with client_of(world, dialect) as (client, _), client.watch(job) as watch:
+        batches = []
+        async for batch in watch.batches():
+            batches.append(batch)
+            for event in batch.events:
+                if isinstance(event, bkjob.StepChanged) and event.after.phase is bkjob.Phase.WAITING:
+                    await client.operate_step_instance(event.ref, operation_code=6)
+
+    assert keeps_its_promise(batches, world)
+    finished = batches[-1].events[-1]
+    assert isinstance(finished, bkjob.Finished)
+    assert finished.result.ok
+
+
+async def test_a_thousand_hosts_are_never_asked_for_with_their_job() -> None:
+    """A large step is read by itself; a job's answer with all rows is for small ones."""
+    world = World(6)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=1000, fates=(FAST, SLOW)),)))
+    async with client_of(world) as (client, transport):
+        batches = await watched(client, job)
+
+    assert keeps_its_promise(batches, world)
+    assert not any("return_ip_result=true" in url for url in transport.urls)

@@ -1,0 +1,194 @@
+"""A failed poll says something about the poll, never about the job."""
+
+import asyncio
+import logging
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan, exactly
+from tests.watch.stage import CREDENTIALS, DIALECTS, SCOPE, client_of, keeps_its_promise, watched
+
+pytestmark = pytest.mark.looptime
+
+HTML = HttpResponse(
+    status=502, headers={"content-type": "text/html"}, body=b"<html><h1>502 Bad Gateway</h1></html>"
+)
+SPOILT: dict[str, HttpResponse | bkjob.BkJobError] = {
+    "html": HTML,
+    "html in 200": HttpResponse(status=200, body=b"<html>please log in</html>"),
+    "half a body": HttpResponse(status=200, body=b'{"result": true, "code": 0, "data": {"job_in'),
+    "nothing": HttpResponse(status=200, body=b""),
+    "refused": bkjob.TransportFailed(bkjob.CallFacts(message="connection refused", sent=False)),
+    "broken off": bkjob.TransportFailed(bkjob.CallFacts(message="the answer broke off")),
+    "timeout": bkjob.RequestTimedOut(bkjob.CallFacts(message="no answer within 30 s")),
+    "result false": HttpResponse(
+        status=200, body=b'{"result": false, "code": 1240002, "message": "internal", "job_request_id": "r1"}'
+    ),
+    "throttled": HttpResponse(
+        status=429,
+        headers={"x-bkapi-ratelimit-reset": "2"},
+        body=b'{"code": 1642902, "result": false, "data": null}',
+    ),
+    "throttled in 200": HttpResponse(
+        status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'
+    ),
+}
+RUNS = Fate(runs=exactly(40.0))
+
+
+def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
+    """Return a world of jobs that take most of a minute."""
+    world = World(1)
+    return world, [world.add(JobPlan(steps=(StepPlan(hosts=3, fates=(RUNS,)),))) for _ in range(jobs)]
+
+
+def is_about(request: HttpRequest, job: bkjob.JobRef) -> bool:
+    """Tell whether a request asks about *job*."""
+    number = str(job.job_instance_id)
+    return number in str(request.url) or number in (request.body or b"").decode()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("kind", SPOILT)
+async def test_one_bad_target_is_a_fact_in_the_stream(kind: str, dialect: str) -> None:
+    """Its polls fail for a while: said once, mended once; no other target notices, and its story ends as it did."""
+    world, jobs = world_of(20)
+    async with client_of(world, dialect) as (client, door):
+
+        def spoil(request: HttpRequest, now: float) -> HttpResponse | bkjob.BkJobError | None:
+            return SPOILT[kind] if 5 < now < 25 and is_about(request, jobs[3]) else None
+
+        door.spoil = spoil
+        batches = await watched(client, *jobs)
+
+    assert keeps_its_promise(batches, world)
+    events = [event for batch in batches for event in batch.events]
+    assert {e.ref for e in events if isinstance(e, bkjob.Finished) and e.result.ok} == set(jobs)
+    troubles = [e for e in events if isinstance(e, bkjob.Trouble)]
+    recoveries = [e for e in events if isinstance(e, bkjob.Recovered)]
+    expected = [] if kind.startswith("throttled") else [jobs[3]]
+    assert [e.ref for e in troubles] == [e.ref for e in recoveries] == expected
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_what_is_not_there_is_lost_and_not_failed(dialect: str) -> None:
+    """An unknown job, and a step that its job does not have, end as not found."""
+    world, jobs = world_of(2)
+    nobody = bkjob.JobRef(SCOPE, 404)
+    no_step = jobs[0].step(405)
+    async with client_of(world, dialect) as (client, _), client.watch([*jobs, nobody, no_step]) as watch:
+        ended = await watch.results()
+        with pytest.raises(bkjob.TargetLost, match="not_found"):
+            await client.wait(nobody)
+
+    lost = {ref: end.reason for ref, end in ended.items() if isinstance(end, bkjob.Lost)}
+    assert lost == {nobody: bkjob.LostReason.NOT_FOUND, no_step: bkjob.LostReason.NOT_FOUND}
+
+
+async def test_a_job_archived_while_it_is_watched_is_gone() -> None:
+    """It could be read before, and that is what the reason says."""
+    world, jobs = world_of(1)
+    async with client_of(world) as (client, door), client.watch(jobs) as watch:
+
+        def spoil(_request: HttpRequest, now: float) -> HttpResponse | None:
+            body = b'{"result": false, "code": 1244006, "message": "no such instance"}'
+            return HttpResponse(status=200, body=body) if now > 10 else None
+
+        door.spoil = spoil
+        ended = await watch.results()
+
+    lost = ended[jobs[0]]
+    assert isinstance(lost, bkjob.Lost)
+    assert lost.reason is bkjob.LostReason.GONE
+
+
+async def test_an_outage_is_one_trouble_and_one_recovery() -> None:
+    """Ten minutes without the platform: said once for all, probed rarely, and no burst afterwards."""
+    world = World(1)
+    slow = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(1500.0)),)),))
+    jobs = [world.add(slow) for _ in range(60)]
+    down, up = 300.0, 900.0
+    async with client_of(world) as (client, door):
+        door.spoil = lambda _request, now: HTML if down < now < up else None
+        batches = await watched(client, *jobs)
+
+    assert keeps_its_promise(batches, world)
+    events = [event for batch in batches for event in batch.events]
+    troubles = [e for e in events if isinstance(e, bkjob.Trouble)]
+    assert [e.ref for e in troubles if e.ref is None] == [None]
+    assert len(troubles) <= 1 + 5
+    assert next(e for e in troubles if e.ref is None).targets == 60
+    assert [e.targets for e in events if isinstance(e, bkjob.Recovered) and e.ref is None] == [60]
+    normal = sum(200 <= t < 300 for t in door.times) / 100
+    during = sum(down + 10 < t < up for t in door.times) / (up - down - 10)
+    after = max(sum(start <= t < start + 10 for t in door.times) / 10 for start in range(900, 1000, 10))
+    assert during < 0.05 * normal
+    assert after < 1.2 * normal
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_bad_credentials_are_everybodys_trouble_until_they_are_mended(
+    dialect: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Polling pauses, says so once, and goes on; the secret is in no line of it."""
+    world, jobs = world_of(10)
+    platform = Platform(world, Site(app_secret="another"))
+    with caplog.at_level(logging.DEBUG):
+        async with client_of(platform, dialect) as (client, door):
+            mend = asyncio.get_running_loop().call_later(60, setattr, platform, "site", Site())
+            batches = await watched(client, *jobs)
+            asked_in_vain = sum(time < 60 for time in door.times)
+            assert not mend.cancelled()
+
+    events = [event for batch in batches for event in batch.events]
+    troubles = [e for e in events if isinstance(e, bkjob.Trouble)]
+    assert [(e.ref, e.error) for e in troubles] == [(None, "NotAuthenticated")]
+    assert [e.ref for e in events if isinstance(e, bkjob.Recovered)] == [None]
+    assert asked_in_vain < 20
+    assert sum(isinstance(e, bkjob.Finished) for e in events) == 10
+    said = caplog.text + "".join(map(str, events)) + "".join(map(repr, events))
+    assert CREDENTIALS.bk_app_secret not in said
+
+
+async def test_a_wait_does_not_hang_on_bad_credentials() -> None:
+    """Nobody mends them while a script waits; nothing was seen that could be lost."""
+    world, jobs = world_of(1)
+    async with client_of(Platform(world, Site(app_secret="another"))) as (client, _):
+        for _ in range(2):
+            with pytest.raises(bkjob.NotAuthenticated):
+                await client.wait(jobs[0])
+
+
+async def test_a_target_unseen_for_long_is_stalled_once() -> None:
+    """Whoever watches a board wants to know that it is old."""
+    world, jobs = world_of(5)
+    async with client_of(world) as (client, door):
+        door.spoil = lambda request, now: HTML if now < 200 and is_about(request, jobs[0]) else None
+        batches = await watched(client, *jobs)
+
+    stalled = [e for batch in batches for e in batch.events if isinstance(e, bkjob.Stalled)]
+    assert [e.ref for e in stalled] == [jobs[0]]
+    assert stalled[0].seconds >= 60
+
+
+async def test_explain_says_why() -> None:
+    """Why was it, or was it not, looked at, and when next."""
+    world, jobs = world_of(2)
+    async with client_of(world) as (client, door):
+        door.spoil = lambda request, _now: HTML if is_about(request, jobs[1]) else None
+        async with client.watch(jobs) as watch:
+            await asyncio.sleep(20)
+            well, badly = watch.explain(jobs[0]), watch.explain(jobs[1])
+            unknown = watch.explain(bkjob.JobRef(SCOPE, 9))
+
+    assert "running" in well.because
+    assert well.next_in is not None
+    assert well.next_in <= 2.0
+    assert (badly.because, badly.seen_ago) == ("its last poll failed", None)
+    assert badly.failures > 2
+    assert unknown.because == "nobody watches it"
