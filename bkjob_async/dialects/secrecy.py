@@ -29,8 +29,10 @@ def scrub(text: str) -> str:
 
 def spellings(secret: str) -> tuple[str, ...]:
     """Return the ways in which *secret* may stand in an answer, the longest first."""
+    one_line = "".join(letter for letter in " ".join(secret.split()) if letter.isprintable())
     ways = {
         secret,
+        one_line,
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         json.dumps(json.dumps(secret))[3:-3],
@@ -38,7 +40,7 @@ def spellings(secret: str) -> tuple[str, ...]:
         quote_plus(secret),
         b64encode(secret.encode()).decode(),
     }
-    return tuple(sorted(ways, key=len, reverse=True))
+    return tuple(sorted(filter(None, ways), key=len, reverse=True))
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

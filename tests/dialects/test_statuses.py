@@ -1,0 +1,279 @@
+"""Statuses in all dialects: what is finished, which code space, and when an answer is complete."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from bkjob_async.model.look import JobLook
+from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.refs import HostKey
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.status import HostStatus, Phase, RunStatus
+from tests.dialects.asking import DIALECTS, JOB, SAMPLES, STEP, answer, decoded, host
+
+JOBS = ["esb-job", "esb-jobv3", "gateway-v3", "gateway-v4"]
+FINAL = {3, 4, 5, 6, 8, 9, 11, 12, 13, 14}
+
+
+def job_with(dialect: str, *, status: object, flag: object = ...) -> Any:
+    """Return a job's sample with another status, and another flag or none."""
+    body = copy.deepcopy(SAMPLES[f"{dialect}/get_job_instance_status"])
+    name = "is_finished" if dialect == "esb-job" else "finished"
+    body["data"]["job_instance"]["status"] = status
+    del body["data"][name]
+    if flag is not ...:
+        body["data"][name] = flag
+    return body
+
+
+def read_job(dialect: str, body: Any) -> tuple[JobSnapshot, JobLook]:
+    """Read a job both ways."""
+    question = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
+    return DIALECTS[dialect].decode(question, answer(body)), DIALECTS[dialect].look(question, answer(body))
+
+
+def read_step(body: Any, dialect: str = "gateway-v3", **filters: Any) -> Any:
+    """Look at a step."""
+    return DIALECTS[dialect].look(GetStepInstanceStatus(ref=STEP, **filters), answer(body))
+
+
+@pytest.mark.parametrize("dialect", JOBS)
+@pytest.mark.parametrize("code", [*range(1, 16), 0, 16, 99])
+def test_finished_follows_the_flag_and_without_one_the_table(dialect: str, code: int) -> None:
+    """The server's flag is believed; without it a known code follows the table, an unknown one is not final."""
+    for flag in (True, False):
+        snapshot, look = read_job(dialect, job_with(dialect, status=code, flag=flag))
+        assert (snapshot.is_finished, look.finished, look.status) == (flag, flag, code)
+    snapshot, look = read_job(dialect, job_with(dialect, status=str(code)))
+    assert (snapshot.is_finished, look.finished, look.status) == (code in FINAL, None, code)
+
+
+@pytest.mark.parametrize("dialect", JOBS)
+def test_a_flag_may_go_by_the_other_name(dialect: str) -> None:
+    """`is_finished` and `finished` are the same thing."""
+    body = job_with(dialect, status=99)
+    body["data"]["finished" if dialect == "esb-job" else "is_finished"] = True
+
+    assert read_job(dialect, body)[0].is_finished
+
+
+def test_an_unknown_step_code_follows_the_job() -> None:
+    """A step has no flag in a job's answer; a code that nobody knows is as final as its job."""
+    body = job_with("gateway-v3", status=3, flag=True)
+    body["data"]["step_instance_list"][1]["status"] = 77
+
+    snapshot, _ = read_job("gateway-v3", body)
+
+    assert snapshot.steps[1].is_finished
+    assert snapshot.steps[1].status.phase is Phase.UNKNOWN
+    assert not snapshot.steps[2].is_finished
+
+
+def test_the_code_spaces_do_not_mix() -> None:
+    """3 and 9 mean one thing on a step and another on a host."""
+    body = copy.deepcopy(SAMPLES["gateway-v3/get_job_instance_status"])
+    step = body["data"]["step_instance_list"][0]
+    step["status"], step["step_ip_result_list"][0]["status"] = 9, 9
+    step["step_ip_result_list"][1]["status"] = 3
+
+    read = read_job("gateway-v3", body)[0].steps[0]
+
+    assert (read.status, read.status.phase) == (RunStatus(9), Phase.ABNORMAL)
+    assert [row.status for row in read.hosts or ()] == [HostStatus(9), HostStatus(3)]
+    assert all(row.status.is_success for row in read.hosts or ())
+
+
+@pytest.mark.parametrize(
+    ("dialect", "hosts"), [("esb-job", [None, None, None]), ("gateway-v3", [31, 32, 33])]
+)
+def test_the_same_job_reads_the_same(dialect: str, hosts: list[int | None]) -> None:
+    """Steps, executions, host codes, and moments do not depend on the dialect."""
+    snapshot = decoded(f"{dialect}/get_job_instance_status")
+
+    rows = [row for step in snapshot.steps for row in step.hosts or ()]
+    assert [(step.name, step.status.code, step.execute_count) for step in snapshot.steps][:2] == [
+        ("prepare", 3, 1),
+        ("send", 2, 0),
+    ]
+    assert [(row.host.label, row.status.code) for row in rows] == [
+        ("0:10.1.0.31", 9),
+        ("0:10.1.0.32", 104),
+        ("0:10.1.0.33", 7),
+    ]
+    assert [row.host.bk_host_id for row in rows] == hosts
+    assert snapshot.times.create_time.timestamp() == 1_700_000_000
+    assert snapshot.steps[0].times.total_time == 0.94
+
+
+def test_rows_that_were_not_sent_are_none_and_no_rows_are_empty() -> None:
+    """Null means that nobody asked or nobody knows; an empty list means that there is no host."""
+    body = copy.deepcopy(SAMPLES["gateway-v3/get_job_instance_status"])
+    body["data"]["step_instance_list"][0]["step_ip_result_list"] = []
+
+    snapshot, look = read_job("gateway-v3", body)
+
+    assert [step.hosts is None for step in snapshot.steps] == [False, False, True]
+    assert [(step.groups is None, step.complete) for step in look.steps] == [
+        (False, True),
+        (False, True),
+        (True, False),
+    ]
+
+
+def test_a_host_in_a_row_keeps_its_details() -> None:
+    """Tag, exit code and times of a host come with its row."""
+    row = decoded("gateway-v3/get_job_instance_status").steps[0].hosts[1]
+
+    assert (row.host, row.status.name, row.exit_code) == (host(32), "SCRIPT_NOT_ZERO_EXIT_CODE", 3)
+    assert (row.times.start_time.timestamp(), row.times.total_time) == (1_700_000_000.1, 0.8)
+
+
+def test_containers_are_hosts_of_their_own() -> None:
+    """Two containers of one node are two, by id and name."""
+    hosts = decoded("gateway-v4/get_job_instance_status.containers").steps[0].hosts
+
+    assert [row.host for row in hosts] == [
+        HostKey(container_id=501, container_name="web"),
+        HostKey(container_id=502, container_name="db"),
+    ]
+
+
+# Steps --------------------------------------------------------------------------------------------------------------
+
+STEP_BODY = SAMPLES["gateway-v3/get_step_instance_status"]
+
+
+def groups_of(body: Any) -> list[dict[str, Any]]:
+    """Return the groups in a step's answer."""
+    groups: list[dict[str, Any]] = body["data"]["step_result_group_list"]
+    return groups
+
+
+def test_a_step_answers_by_groups() -> None:
+    """Groups keep code, tag and count, and the hosts of all of them are the step's."""
+    step: StepSnapshot = decoded("gateway-v3/get_step_instance_status")
+
+    assert [(group.status.code, group.tag, group.size) for group in step.groups or ()] == [
+        (7, "", 1),
+        (9, "blue", 2),
+    ]
+    assert [row.host.bk_host_id for row in step.hosts or ()] == [33, 31, 32]
+    assert (step.execute_count, step.is_finished, step.times.total_time) == (1, False, 1.5)
+
+
+def test_a_row_stands_where_its_group_stands() -> None:
+    """A host that moved while groups were read is in the group that lists it."""
+    body = copy.deepcopy(STEP_BODY)
+    groups_of(body)[1]["host_result_list"][0] |= {"status": 7, "tag": "red"}
+
+    look = read_step(body)
+
+    row = look.groups[1].rows[0]
+    assert (row.status, look.details(row).status.code, look.details(row).tag) == (9, 9, "blue")
+
+
+def test_a_whole_answer_is_complete() -> None:
+    """All batches, no filter, every list as long as its count, no host twice."""
+    assert read_step(STEP_BODY).complete
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"batch": None},
+        {"batch": 2},
+        {"execute_count": 0},
+        {"keyword": "x"},
+        {"search_ip": "10"},
+        {"status": 9},
+        {"tag": ""},
+    ],
+)
+def test_an_answer_to_a_narrower_question_is_not_complete(filters: dict[str, Any]) -> None:
+    """One batch, an old execution or a filter leave hosts out without a word."""
+    assert not read_step(STEP_BODY, **filters).complete
+
+
+def cut(groups: list[dict[str, Any]]) -> None:
+    """Leave out a host that is counted."""
+    groups[1]["host_result_list"].pop()
+
+
+def hide(groups: list[dict[str, Any]]) -> None:
+    """Count hosts, and list none."""
+    groups[1]["host_result_list"] = None
+
+
+def uncount(groups: list[dict[str, Any]]) -> None:
+    """List hosts, and count none."""
+    del groups[1]["host_size"]
+
+
+def double(groups: list[dict[str, Any]]) -> None:
+    """List a host in two groups."""
+    groups[1]["host_result_list"][0] = groups[0]["host_result_list"][0]
+
+
+def anonymise(groups: list[dict[str, Any]]) -> None:
+    """List a host without any name."""
+    groups[0]["host_result_list"][0] |= {"bk_host_id": None, "ip": "", "ipv6": None}
+
+
+@pytest.mark.parametrize("damage", [cut, hide, uncount, double, anonymise])
+def test_an_answer_with_holes_is_not_complete(damage: Any) -> None:
+    """Lists that were cut, hosts that stand twice or have no name: not all hosts, each once."""
+    body = copy.deepcopy(STEP_BODY)
+    damage(groups_of(body))
+
+    assert not read_step(body).complete
+
+
+def test_no_groups_means_no_hosts() -> None:
+    """The key is left out where there is no host at all."""
+    body = copy.deepcopy(STEP_BODY)
+    del body["data"]["step_result_group_list"]
+
+    look = read_step(body)
+
+    assert (look.groups, look.complete) == ((), True)
+    assert DIALECTS["gateway-v3"].decode(GetStepInstanceStatus(ref=STEP), answer(body)).hosts == ()
+
+
+@pytest.mark.parametrize("name", ["step_host_result_list", "step_ip_result_list"])
+def test_the_flat_lists_of_old_are_read(name: str) -> None:
+    """Before there were groups, rows stood in one list, each with its own code and tag."""
+    body = copy.deepcopy(STEP_BODY)
+    rows = [row for group in body["data"].pop("step_result_group_list") for row in group["host_result_list"]]
+    body["data"][name] = [dict(row, group_key=f"{row['status']}_{row['tag']}") for row in rows]
+
+    look = read_step(body)
+
+    assert [(row.bk_host_id, row.status, row.tag) for row in look.groups[0].rows] == [
+        (33, 7, ""),
+        (31, 9, "blue"),
+        (32, 9, "blue"),
+    ]
+    assert look.complete
+
+
+def test_the_oldest_step_status_believes_its_groups() -> None:
+    """Hosts have no code of their own there; their group's is theirs."""
+    step: StepSnapshot = decoded("esb-job/get_step_instance_status")
+
+    assert [(row.host.ip, row.status.code) for row in step.hosts or ()] == [
+        ("10.1.0.33", 7),
+        ("10.1.0.31", 9),
+        ("10.1.0.32", 9),
+    ]
+    assert (step.is_finished, step.execute_count, step.groups) == (False, 1, None)
+
+
+def test_a_group_that_the_server_left_empty_is_not_believed() -> None:
+    """Current servers fill the first group only, and count 0 in the others."""
+    body = copy.deepcopy(SAMPLES["esb-job/get_step_instance_status"])
+    assert read_step(body, "esb-job").complete
+
+    body["data"]["step_instance_analyse_result"][1] |= {"count": 0, "ip_list": None}
+
+    assert not read_step(body, "esb-job").complete
