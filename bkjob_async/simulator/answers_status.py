@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.simulator import render_esb, render_gateway
+from bkjob_async.simulator import render_esb, render_gateway, render_gateway_v4
 from bkjob_async.simulator.asking import Asked
 from bkjob_async.simulator.desk import Desk, refusal, taken_on
 from bkjob_async.simulator.render_rows import Filter, has_containers
@@ -41,6 +41,12 @@ def v3_step_status(desk: Desk, asked: Asked) -> dict[str, Any]:
         language=asked.language,
         epoch_ms=desk.epoch_ms,
     )
+
+
+def v4_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
+    """Answer `get_job_instance_status` of version 4, containers included."""
+    with_hosts = asked.flag("return_execute_object_result")
+    return render_gateway_v4.job_status(desk.job(asked), with_hosts=with_hosts, epoch_ms=desk.epoch_ms)
 
 
 def v2_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from bkjob_async.simulator.render_permission import PERMISSION_DENIED, permissio
 from bkjob_async.simulator.render_words import words
 from bkjob_async.simulator.world import World
 from bkjob_async.simulator.world_operations import Refused
+from bkjob_async.simulator.world_plans import GREEN, Fate, JobPlan
 from bkjob_async.simulator.world_records import Job, Step
 
 
@@ -20,20 +21,23 @@ from bkjob_async.simulator.world_records import Job, Step
 class Site:
     """How one installation is set up; changed at any time.
 
-    *app_code* and *app_secret* None take any that are not empty. *require_user* asks for a user outside `system`
+    *app_code*, *app_secret* and *access_token* None take any that are not empty. *require_user* asks for a user outside `system`
     paths. *scopes* None knows every scope. *forbidden* scopes need a permission that the user lacks. *classic* is the
     old component behind the ESB's `job`. *group_pace* is how many seconds the reading of one group of a step with more than
-    100 hosts takes.
+    100 hosts takes. *fates* is what becomes of the hosts of launches, *plans* are the job plans that can be launched.
     """
 
     app_code: str | None = None
     app_secret: str | None = field(default=None, repr=False)
+    access_token: str | None = field(default=None, repr=False)
     require_user: bool = False
     scopes: frozenset[Scope] | None = None
     forbidden: set[Scope] = field(factory=set)
     forbidden_apis: set[str] = field(factory=set)
     classic: bool = True
     group_pace: float = 0.002
+    fates: tuple[Fate, ...] = (GREEN,)
+    plans: dict[int, JobPlan] = field(factory=lambda: {1000: JobPlan(name="plan 1000")})
 
 
 @frozen(kw_only=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.simulator.admission import LARGEST_BODY
+from bkjob_async.simulator.callbacks import CallbackSender
 from bkjob_async.simulator.clock import WorldClock
-from bkjob_async.simulator.platform import LARGEST_BODY, Platform
+from bkjob_async.simulator.control import CONTROL_PATH, control
+from bkjob_async.simulator.faults import PIECES, Delivery
+from bkjob_async.simulator.platform import Platform
 
 
 def create_app(platform: Platform, clock: WorldClock | None = None) -> web.Application:
@@ -21,7 +26,9 @@ def create_app(platform: Platform, clock: WorldClock | None = None) -> web.Appli
         question = HttpRequest(
             method=request.method, url=request.url, headers=request.headers, body=body or None
         )
-        return sent(platform.answer(question, clock.now()))
+        if request.path.startswith(CONTROL_PATH):
+            return whole(Delivery(response=control(platform, clock, question)))
+        return await sent(platform.deliver(question, clock.now()), request)
 
     async def begin(_app: web.Application) -> None:
         clock.now()
@@ -32,15 +39,56 @@ def create_app(platform: Platform, clock: WorldClock | None = None) -> web.Appli
     return app
 
 
-def sent(response: HttpResponse) -> web.Response:
+async def sent(delivery: Delivery, request: web.Request) -> web.StreamResponse:
+    """Send an answer the way it is to travel."""
+    if delivery.hang:
+        await asyncio.Event().wait()
+    if delivery.delay:
+        await asyncio.sleep(delivery.delay)
+    if delivery.reset:
+        broken_off(request)
+    if delivery.cut is not None or delivery.drip is not None:
+        return await in_pieces(delivery, request)
+    return whole(delivery)
+
+
+def whole(delivery: Delivery) -> web.Response:
     """Return an answer as aiohttp sends it."""
+    response = delivery.response
     return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
+
+
+async def in_pieces(delivery: Delivery, request: web.Request) -> web.StreamResponse:
+    """Send a body slowly, or only its beginning."""
+    body = delivery.response.body
+    response = web.StreamResponse(status=delivery.response.status, headers=dict(delivery.response.headers))
+    response.content_length = len(body)
+    await response.prepare(request)
+    size = max(1, -(-len(body) // PIECES))
+    end = len(body) if delivery.cut is None else int(len(body) * delivery.cut)
+    for start in range(0, end, size):
+        if delivery.drip is not None:
+            await asyncio.sleep(delivery.drip)
+        await response.write(body[start : min(end, start + size)])
+    if delivery.cut is not None:
+        if request.transport is not None:
+            request.transport.close()
+        return response
+    await response.write_eof()
+    return response
+
+
+def broken_off(request: web.Request) -> None:
+    """Reset the connection; what is written afterwards goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 class SimulatorServer:
     """Serves a platform on a port of the loopback interface, within `async with`.
 
     *port* 0 takes a free one; `url` says which. World time passes *speed* times as fast as the event loop's.
+    Callbacks are sent while it serves.
     """
 
     def __init__(
@@ -58,6 +106,7 @@ class SimulatorServer:
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
+        self._callbacks = CallbackSender(platform, self.clock)
 
     @property
     def url(self) -> str:
@@ -74,15 +123,21 @@ class SimulatorServer:
         await self.aclose()
 
     async def start(self) -> None:
-        """Listen."""
-        runner = web.AppRunner(create_app(self.platform, self.clock), access_log=None, shutdown_timeout=1.0)
+        """Listen; raise OSError for a port that is taken."""
+        runner = web.AppRunner(create_app(self.platform, self.clock), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         self._runner = runner
-        await web.TCPSite(runner, self._host, self._port).start()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await self.aclose()
+            raise
         self._port = runner.addresses[0][1]
+        self._callbacks.start()
 
     async def aclose(self) -> None:
         """Close every connection; harmless when repeated."""
+        await self._callbacks.aclose()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 
 from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.simulator.callbacks import CallbackSender, Post
 from bkjob_async.simulator.clock import WorldClock
 from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.faults import ActiveFault, Fault
 from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.rate_limit import RateLimit
 from bkjob_async.simulator.scenarios import Scenario, by_name
 from bkjob_async.simulator.server import SimulatorServer
 from bkjob_async.simulator.transport import SimulatedTransport
@@ -34,6 +38,7 @@ class Simulator:
         speed: float = 1.0,
         lags: Lags | None = None,
         at_once: bool = False,
+        rate_limit: RateLimit | None = None,
     ) -> None:
         """Make the world, and a platform in front of it."""
         chosen = by_name(scenario) if isinstance(scenario, str) else scenario
@@ -42,7 +47,7 @@ class Simulator:
         if chosen is not None:
             chosen.fill(self.world)
         self.site = site or Site()
-        self.platform = Platform(self.world, self.site)
+        self.platform = Platform(self.world, self.site, rate_limit=rate_limit)
         self.clock = WorldClock(speed=speed)
 
     # Doors ----------------------------------------------------------------------------------------------------------
@@ -54,6 +59,22 @@ class Simulator:
     def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> SimulatorServer:
         """Return a door over HTTP, to be entered with `async with`."""
         return SimulatorServer(self.platform, host=host, port=port, clock=self.clock)
+
+    def callbacks(self, *, post: Post | None = None) -> CallbackSender:
+        """Return who sends callbacks for the door inside the process; `start` and `aclose` it."""
+        return CallbackSender(self.platform, self.clock, post=post)
+
+    def fault(
+        self,
+        fault: Fault | str,
+        *,
+        share: float = 1.0,
+        times: int | None = None,
+        operations: Iterable[str] | None = None,
+        jobs: Iterable[int] | None = None,
+    ) -> AbstractContextManager[ActiveFault]:
+        """Let a fault be at work within a `with` block; see `Platform.fault`."""
+        return self.platform.fault(fault, share=share, times=times, operations=operations, jobs=jobs)
 
     # The story ------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import anyio
 from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.clock import WorldClock
+from bkjob_async.simulator.faults import PIECES, Delivery
 from bkjob_async.simulator.platform import Platform
 
 
@@ -47,11 +48,24 @@ class SimulatedTransport:
             with anyio.fail_after(timeout):
                 # Even a platform without latency lets others have their turn.
                 await anyio.sleep(self.latency)
-                return self.platform.answer(request, self.clock.now())
+                return await self._carried(self.platform.deliver(request, self.clock.now()))
         except TimeoutError as error:
             raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
         finally:
             self.in_flight -= 1
+
+    async def _carried(self, delivery: Delivery) -> HttpResponse:
+        """Let an answer travel the way it does."""
+        if delivery.hang:
+            await anyio.sleep_forever()
+        await anyio.sleep(delivery.delay)
+        if delivery.reset:
+            raise TransportFailed(CallFacts(message="the connection was reset"))
+        if delivery.drip is not None:
+            await anyio.sleep(delivery.drip * PIECES)
+        if delivery.cut is not None:
+            raise TransportFailed(CallFacts(message="the answer broke off"))
+        return delivery.response
 
     async def aclose(self) -> None:
         """Let go of connections; harmless when repeated."""

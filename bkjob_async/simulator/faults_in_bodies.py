@@ -1,0 +1,108 @@
+"""Answers that are spoilt in themselves: rows, codes, fields, letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from attrs import evolve
+
+from bkjob_async.http_messages import HttpResponse
+
+# Every name under which any dialect lists hosts.
+HOST_LISTS = frozenset(
+    {
+        "host_result_list",
+        "step_ip_result_list",
+        "step_execute_object_result_list",
+        "step_ip_status",
+        "ip_list",
+    }
+)
+UNKNOWN_RUN_CODE, UNKNOWN_HOST_CODE = 99, 888
+
+
+def garbled(response: HttpResponse) -> HttpResponse:
+    """Return bytes that are nothing at all."""
+    return evolve(response, body=bytes(byte ^ 0x5A for byte in response.body[:512]) or b"\x00\xff\xfe")
+
+
+def recoded(response: HttpResponse) -> HttpResponse:
+    """Return the answer in GBK, said to be UTF-8, with a word that tells the difference."""
+    text = response.body.decode("utf-8", "replace").replace("{", '{"说明":"编码",', 1)
+    headers = {**response.headers, "content-type": "application/json; charset=utf-8"}
+    return evolve(response, headers=headers, body=text.encode("gbk", "replace"))
+
+
+def rows_doubled(response: HttpResponse) -> HttpResponse:
+    """Return the answer with the first row of every host list twice."""
+    return with_lists(response, lambda rows: [*rows, *rows[:1]])
+
+
+def rows_lost(response: HttpResponse) -> HttpResponse:
+    """Return the answer without the first row of every host list."""
+    return with_lists(response, lambda rows: rows[1:])
+
+
+def codes_changed(response: HttpResponse) -> HttpResponse:
+    """Return the answer with codes that nobody has heard of, on the first host of each list and on every step."""
+
+    def strange(rows: list[Any]) -> list[Any]:
+        for row in rows[:1]:
+            if isinstance(row, dict) and "status" in row:
+                row["status"] = UNKNOWN_HOST_CODE
+        return rows
+
+    return walked(response, strange, {"step_instance_id": UNKNOWN_RUN_CODE})
+
+
+def fields_added(response: HttpResponse) -> HttpResponse:
+    """Return the answer with fields that nobody has heard of, everywhere."""
+    value = decoded(response)
+    return response if value is None else evolve(response, body=msgspec.json.encode(enriched(value)))
+
+
+def enriched(value: Any) -> Any:
+    """Add a field to every object."""
+    if isinstance(value, dict):
+        more = {key: enriched(held) for key, held in value.items()}
+        return {"bk_future": {"since": "4.0"}, **more, "zz_list": [None, 1, "x"]}
+    return [enriched(held) for held in value] if isinstance(value, list) else value
+
+
+def with_lists(response: HttpResponse, change: Callable[[list[Any]], list[Any]]) -> HttpResponse:
+    """Return the answer with every host list changed."""
+    return walked(response, change, {})
+
+
+def walked(
+    response: HttpResponse, change: Callable[[list[Any]], list[Any]], statuses: dict[str, int]
+) -> HttpResponse:
+    """Change every host list, and the status of every object that has a key of *statuses*."""
+    value = decoded(response)
+    if value is None:
+        return response
+
+    def walk(part: Any) -> Any:
+        if isinstance(part, list):
+            return [walk(held) for held in part]
+        if not isinstance(part, dict):
+            return part
+        for key, held in part.items():
+            spoilt = key in HOST_LISTS and isinstance(held, list)
+            part[key] = change(held) if spoilt else walk(held)
+        for key, code in statuses.items():
+            if key in part and "status" in part:
+                part["status"] = code
+        return part
+
+    return evolve(response, body=msgspec.json.encode(walk(value)))
+
+
+def decoded(response: HttpResponse) -> Any:
+    """Return an answer's JSON, None for what has none."""
+    try:
+        return msgspec.json.decode(response.body)
+    except msgspec.MsgspecError:
+        return None
