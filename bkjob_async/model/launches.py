@@ -66,7 +66,7 @@ class GlobalVar:
     server: Targets | None = field(default=None, converter=_optional_targets)
 
 
-GlobalVarsLike = Mapping[str, str | Targets] | Iterable[GlobalVar]
+GlobalVarsLike = Mapping[str, Any] | Iterable[GlobalVar]
 
 
 def _global_vars(given: GlobalVarsLike) -> tuple[GlobalVar, ...]:

@@ -1,0 +1,579 @@
+"""What goes out: method, path, where parameters and credentials go, in every dialect."""
+
+import base64
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from attrs import evolve
+from yarl import URL
+
+from bkjob_async.dialects.base import TableDialect
+from bkjob_async.dialects.registry import DIALECTS as NAMES
+from bkjob_async.dialects.registry import dialect
+from bkjob_async.errors import NotSupported, UsageError
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.model.codes import RollingMode, ScriptLanguage, TransferMode
+from bkjob_async.model.credentials import AccessToken, AppCredentials
+from bkjob_async.model.launches import (
+    ExecuteJobPlan,
+    FastExecuteScript,
+    FastExecuteSql,
+    FastTransferFile,
+    FileSource,
+    GlobalVar,
+    PushConfigFile,
+    RollingConfig,
+    RollingFileSource,
+)
+from bkjob_async.model.operations import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+    Operation,
+    StepOperation,
+)
+from bkjob_async.model.questions import (
+    BatchGetJobInstanceIpLog,
+    GetJobInstanceIpLog,
+    GetJobInstanceList,
+    GetJobInstanceLog,
+    RawCall,
+)
+from bkjob_async.model.refs import HostKey, JobRef, Scope
+from bkjob_async.model.targets import Targets, TopoNode
+from tests.dialects.asking import DAY, DIALECTS, JOB, QUESTIONS, SCOPE, STEP
+
+SECRET = "s3cr3t"
+CREDENTIALS = AppCredentials(bk_app_code="app", bk_app_secret=SECRET, bk_username="ada")
+
+# The five documents' own requests: dialect, question, method, path, parameters.
+DOCUMENTED: list[tuple[str, Operation[Any], str, str, dict[str, Any]]] = [
+    (
+        "esb-job",
+        GetJobInstanceStatus(ref=JobRef(Scope.biz(1), 100)),
+        "GET",
+        "api/c/compapi/v2/job/get_job_instance_status/",
+        {"bk_biz_id": "1", "job_instance_id": "100"},
+    ),
+    (
+        "esb-job",
+        GetStepInstanceStatus(ref=JobRef(Scope.biz(2), 490001).step(790001)),
+        "POST",
+        "api/c/compapi/v2/job/get_step_instance_status/",
+        {
+            "bk_biz_id": 2,
+            "job_instance_id": 490001,
+            "step_instance_id": 790001,
+            "params": {"job_instance_id": 490001, "step_instance_id": 790001},
+        },
+    ),
+    (
+        "esb-jobv3",
+        OperateStepInstance(ref=JobRef(Scope.biz(1), 100).step(200), operation_code=2),
+        "POST",
+        "api/c/compapi/v2/jobv3/operate_step_instance/",
+        {
+            "bk_scope_type": "biz",
+            "bk_scope_id": "1",
+            "job_instance_id": 100,
+            "step_instance_id": 200,
+            "operation_code": 2,
+        },
+    ),
+    (
+        "gateway-v3",
+        OperateStepInstance(
+            ref=JobRef(Scope.biz(1), 100).step(200), operation_code=StepOperation.RETRY_FAILED_HOSTS
+        ),
+        "POST",
+        "api/v3/operate_step_instance",
+        {
+            "bk_scope_type": "biz",
+            "bk_scope_id": "1",
+            "job_instance_id": 100,
+            "step_instance_id": 200,
+            "operation_code": 2,
+        },
+    ),
+    (
+        "gateway-v3",
+        GetStepInstanceStatus(
+            ref=JobRef(Scope.biz(1), 100).step(100),
+            execute_count=0,
+            batch=0,
+            max_host_num_per_group=1,
+            keyword="aaa",
+            search_ip="",
+            status=9,
+            tag="",
+        ),
+        "GET",
+        "api/v3/get_step_instance_status",
+        {
+            "bk_scope_type": "biz",
+            "bk_scope_id": "1",
+            "job_instance_id": "100",
+            "step_instance_id": "100",
+            "execute_count": "0",
+            "batch": "0",
+            "max_host_num_per_group": "1",
+            "keyword": "aaa",
+            "search_ip": "",
+            "status": "9",
+            "tag": "",
+        },
+    ),
+]
+
+
+def parameters(request: HttpRequest) -> dict[str, Any]:
+    """Return what a request carries, wherever it does."""
+    if request.method == "GET":
+        assert request.body is None
+        return dict(request.url.query)
+    assert not request.url.query_string
+    body: dict[str, Any] = msgspec.json.decode(request.body or b"")
+    return body
+
+
+def sent(name: str, operation: Operation[Any]) -> dict[str, Any]:
+    """Return the parameters that an operation is sent with."""
+    return parameters(DIALECTS[name].encode(operation))
+
+
+@pytest.mark.parametrize(("name", "operation", "method", "path", "carried"), DOCUMENTED)
+def test_documented_requests_are_reproduced(
+    name: str, operation: Operation[Any], method: str, path: str, carried: dict[str, Any]
+) -> None:
+    """Method, path and every parameter are the document's own."""
+    request = DIALECTS[name].encode(operation)
+
+    assert (request.method, request.url.path, parameters(request)) == (method, path, carried)
+    assert request.headers["Accept"] == request.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("dialect_name", DIALECTS)
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_every_operation_goes_out_or_says_who_can(dialect_name: str, question: Operation[Any]) -> None:
+    """What a dialect lacks is refused before anything is sent, naming the dialects that have it."""
+    spoken = DIALECTS[dialect_name]
+    can = [name for name, (_, calls) in NAMES.items() if type(question) in calls]
+
+    if dialect_name in can:
+        assert spoken.encode(question).url.path.startswith(spoken.root)
+        return
+    with pytest.raises(NotSupported) as refused:
+        spoken.encode(question)
+    assert f"{question.name}; {', '.join(can)} can" in str(refused.value)
+
+
+def test_booleans_travel_as_text_in_a_query() -> None:
+    """A query knows `true` and `false`, and version 4 its own name of the parameter."""
+    question = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
+
+    assert sent("gateway-v3", question)["return_ip_result"] == "true"
+    assert sent("esb-jobv3", evolve(question, return_ip_result=False))["return_ip_result"] == "false"
+    assert sent("gateway-v4", question)["return_execute_object_result"] == "true"
+
+
+def test_what_is_not_asked_for_is_not_sent() -> None:
+    """None is left out; the batch is always named, because leaving it out means the latest only."""
+    assert set(sent("gateway-v3", GetStepInstanceStatus(ref=STEP))) == {
+        *("bk_scope_type", "bk_scope_id", "job_instance_id", "step_instance_id", "batch"),
+    }
+
+
+def test_a_business_set_is_named_in_every_dialect() -> None:
+    """The oldest dialect takes a set by both of its names."""
+    question = GetJobInstanceStatus(ref=JobRef(Scope.biz_set(9000001), 100))
+
+    assert sent("gateway-v3", question)["bk_scope_type"] == "biz_set"
+    assert sent("esb-job", question) == {
+        "bk_biz_id": "9000001",
+        "bk_scope_type": "biz_set",
+        "bk_scope_id": "9000001",
+        "job_instance_id": "100",
+    }
+
+
+# Headers and credentials --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_credentials_go_into_one_header(name: str) -> None:
+    """One JSON object, plain ASCII, without what is absent; nothing of it in URL, body or repr."""
+    spoken = DIALECTS[name]
+    user = evolve(CREDENTIALS, bk_username="张三")
+
+    signed = spoken.sign(spoken.encode(GetJobInstanceStatus(ref=JOB)), user)
+
+    header = signed.headers["X-Bkapi-Authorization"]
+    assert header.isascii()
+    assert json.loads(header) == {"bk_app_code": "app", "bk_app_secret": SECRET, "bk_username": "张三"}
+    assert SECRET not in str(signed.url)
+    assert SECRET not in repr(signed)
+    assert json.loads(
+        spoken.sign(signed, AccessToken(access_token="t")).headers["X-Bkapi-Authorization"]
+    ) == {"access_token": "t"}
+
+
+@pytest.mark.parametrize("name", ["esb-job", "esb-jobv3"])
+def test_credentials_in_the_body_make_every_read_a_post(name: str) -> None:
+    """A secret never stands in a URL, so a read that carries one is posted."""
+    spoken = dialect(name, credentials_in="body")
+
+    request = spoken.sign(spoken.encode(GetJobInstanceStatus(ref=JOB)), CREDENTIALS)
+
+    assert request.method == "POST"
+    assert "X-Bkapi-Authorization" not in request.headers
+    body = parameters(request)
+    assert (body["bk_app_code"], body["bk_app_secret"], body["bk_username"]) == ("app", SECRET, "ada")
+    assert body["job_instance_id"] == JOB.job_instance_id
+    assert SECRET not in f"{request.url} {request!r}"
+    with pytest.raises(UsageError, match="header only"):
+        spoken.sign(request, AccessToken(access_token="t"))
+
+
+@pytest.mark.parametrize("name", ["gateway-v3", "gateway-v4"])
+def test_the_system_twins_name_their_acting_user(name: str) -> None:
+    """The twins have their own paths and a header for the user they act for."""
+    spoken = dialect(name, system=True, acting_user="ada", tenant="blue", language="en")
+
+    request = spoken.encode(GetJobInstanceStatus(ref=JOB))
+
+    assert request.url.path == f"{spoken.root}system/get_job_instance_status"
+    assert request.headers["X-Bk-Username"] == "ada"
+    assert request.headers["X-Bk-Tenant-Id"] == "blue"
+    assert request.headers["Blueking-Language"] == "en"
+    assert not {"X-Bk-Username", "X-Bk-Tenant-Id"} & set(
+        dialect(name).encode(GetJobInstanceStatus(ref=JOB)).headers
+    )
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    """Unknown dialects, options of other dialects, broken headers: each says what is wrong."""
+    with pytest.raises(UsageError, match="esb-job, esb-jobv3, gateway-v3, gateway-v4"):
+        dialect("gateway-v5")
+    with pytest.raises(UsageError, match="does not take these options: system"):
+        dialect("esb-job", system=True)
+    with pytest.raises(UsageError, match="system=True"):
+        dialect("gateway-v3", acting_user="ada")
+    with pytest.raises(UsageError, match="plain ASCII"):
+        dialect("gateway-v3", tenant="a\r\nX-Evil: 1").encode(GetJobInstanceStatus(ref=JOB))
+
+
+# Launches -----------------------------------------------------------------------------------------------------------
+
+SCRIPT = FastExecuteScript(
+    scope=SCOPE,
+    targets=[31, 32],
+    script_content="echo $1 ü",
+    script_param="one two",
+    script_language=ScriptLanguage.SHELL,
+    account_alias="root",
+    timeout=60,
+    is_param_sensitive=True,
+)
+
+
+def plain(text: str) -> str:
+    """Return what a base64 text means."""
+    return base64.b64decode(text).decode()
+
+
+@pytest.mark.parametrize("name", ["esb-jobv3", "gateway-v3"])
+def test_a_script_is_plain_text_here_and_encoded_once_there(name: str) -> None:
+    """Content and parameters are encoded whole and once; hosts go by id where all have one."""
+    body = sent(name, SCRIPT)
+
+    assert (plain(body["script_content"]), plain(body["script_param"])) == ("echo $1 ü", "one two")
+    assert body["target_server"] == {"host_id_list": [31, 32]}
+    assert (body["script_language"], body["timeout"], body["account_alias"]) == (1, 60, "root")
+    assert body["is_param_sensitive"] == 1
+    assert "script_id" not in body
+
+
+def test_version_4_has_its_own_names_for_targets() -> None:
+    """Hosts may be named in different ways there, and containers can be selected."""
+    filters = {"kube_cluster_filter": {"cluster_uid_list": ["K8S-1"]}}
+    targets = Targets(
+        hosts=[31, "1:10.0.0.9"],
+        dynamic_groups=["g"],
+        topo_nodes=[("set", 5)],
+        kube_container_filters=[filters],
+    )
+
+    body = sent("gateway-v4", evolve(SCRIPT, targets=targets))
+
+    assert body["execute_target"] == {
+        "host_list": [{"bk_host_id": 31}, {"bk_cloud_id": 1, "ip": "10.0.0.9"}],
+        "host_dynamic_group_list": [{"id": "g"}],
+        "host_topo_node_list": [{"id": 5, "node_type": "set"}],
+        "kube_container_filters": [filters],
+    }
+    assert body["param_sensitive"] is True
+    assert "target_server" not in body
+
+
+def test_the_oldest_dialect_has_its_own_names_for_everything() -> None:
+    """Timeout, account, language, callback and targets are called otherwise there."""
+    targets = Targets(hosts="0:10.1.0.31", dynamic_groups="g", topo_nodes=[TopoNode("set", 5)])
+
+    body = sent("esb-job", evolve(SCRIPT, targets=targets, callback_url="https://me/x", script_id="12"))
+
+    assert {
+        "bk_biz_id": 2,
+        "script_id": 12,
+        "script_type": 1,
+        "script_timeout": 60,
+        "account": "root",
+        "is_param_sensitive": 1,
+        "bk_callback_url": "https://me/x",
+        "target_server": {
+            "ip_list": [{"bk_cloud_id": 0, "ip": "10.1.0.31"}],
+            "dynamic_group_id_list": ["g"],
+            "topo_node_list": [{"id": 5, "node_type": "set"}],
+        },
+    }.items() <= body.items()
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        evolve(SCRIPT, targets="0:10.1.0.31", rolling_config=RollingConfig(mode=1, expression="1 *2")),
+        evolve(SCRIPT, targets="0:10.1.0.31", start_task=False),
+        evolve(SCRIPT, targets="0:10.1.0.31", account_id=5),
+        evolve(SCRIPT, targets=Targets(kube_container_filters=[{}])),
+        ExecuteJobPlan(scope=SCOPE, job_plan_id=12, start_task=False),
+    ],
+)
+def test_an_option_that_a_dialect_would_drop_is_refused(operation: Operation[Any]) -> None:
+    """Nothing that was asked for gets lost without a word."""
+    with pytest.raises(NotSupported, match="gateway-v3"):
+        DIALECTS["esb-job"].encode(operation)
+
+
+@pytest.mark.parametrize("name", ["esb-jobv3", "gateway-v3"])
+def test_hosts_that_cannot_be_named_alike_are_refused(name: str) -> None:
+    """The platform ignores addresses where ids stand beside them, so they are never sent together."""
+    both = HostKey(bk_host_id=31, bk_cloud_id=0, ip="10.1.0.31")
+
+    assert sent(name, evolve(SCRIPT, targets=[both, "0:10.1.0.9"]))["target_server"] == {
+        "ip_list": [{"bk_cloud_id": 0, "ip": "10.1.0.31"}, {"bk_cloud_id": 0, "ip": "10.1.0.9"}]
+    }
+    with pytest.raises(UsageError, match="name all hosts"):
+        sent(name, evolve(SCRIPT, targets=[31, "0:10.1.0.9"]))
+    with pytest.raises(NotSupported, match="gateway-v4"):
+        sent(name, evolve(SCRIPT, targets=HostKey(container_id=5)))
+
+
+def test_a_host_without_an_address_is_refused_where_only_addresses_go() -> None:
+    """The error says which host, and how to name it."""
+    with pytest.raises(UsageError, match="#31 has no IPv4 address"):
+        sent("esb-job", SCRIPT)
+
+
+def test_a_rolling_configuration_travels_whole() -> None:
+    """Only what is said is sent, and what has no name here goes as it is."""
+    rolling = RollingConfig(
+        mode=RollingMode.MANUAL,
+        expression="10% +10",
+        file_source=RollingFileSource(max_execute_object_num_in_batch=2),
+        extra={"batch_start_wait_seconds": 5},
+    )
+
+    assert sent("gateway-v3", evolve(SCRIPT, rolling_config=rolling))["rolling_config"] == {
+        "mode": 3,
+        "expression": "10% +10",
+        "file_source": {"max_execute_object_num_in_batch": 2},
+        "batch_start_wait_seconds": 5,
+    }
+
+
+def test_a_plan_takes_variables_by_name_or_id() -> None:
+    """A text is a value, targets are a server; a mapping is the short form."""
+    short = ExecuteJobPlan(
+        scope=SCOPE, job_plan_id=12, global_vars={"region": "north", "hosts": Targets(hosts=[31])}
+    )
+    long = evolve(short, global_vars=[GlobalVar(id=436, server="0:10.1.0.31"), GlobalVar(id=437, value="x")])
+
+    assert sent("gateway-v3", short)["global_var_list"] == [
+        {"name": "region", "value": "north"},
+        {"name": "hosts", "server": {"host_id_list": [31]}},
+    ]
+    body = sent("esb-job", long)
+    assert (body["bk_job_id"], DIALECTS["esb-job"].encode(long).url.name) == (12, "")
+    assert body["global_vars"] == [
+        {"id": 436, "target_server": {"ip_list": [{"bk_cloud_id": 0, "ip": "10.1.0.31"}]}},
+        {"id": 437, "value": "x"},
+    ]
+
+
+FILES = FastTransferFile(
+    scope=SCOPE,
+    sources=[
+        FileSource(files=["/a", "/b"], server=[31], account_id=100),
+        FileSource(files="bucket/c", file_source_code="cos"),
+    ],
+    file_target_path="/srv",
+    targets=[32],
+    account_alias="root",
+    transfer_mode=TransferMode.STRICT,
+)
+
+
+def test_files_come_from_hosts_or_third_parties() -> None:
+    """A third-party source has an id or a code instead of hosts and account."""
+    body = sent("gateway-v3", FILES)
+
+    assert body["file_source_list"] == [
+        {"file_list": ["/a", "/b"], "file_type": 1, "server": {"host_id_list": [31]}, "account": {"id": 100}},
+        {"file_list": ["bucket/c"], "file_type": 3, "file_source_code": "cos"},
+    ]
+    assert (body["transfer_mode"], body["file_target_path"]) == (1, "/srv")
+
+
+def test_files_go_by_other_names_in_the_oldest_dialect() -> None:
+    """`fast_transfer_file` is `fast_push_file` there."""
+    source = FileSource(files="/a", server="0:10.1.0.31", account_alias="root")
+    operation = evolve(FILES, sources=source, targets="0:10.1.0.32", transfer_mode=None)
+
+    request = DIALECTS["esb-job"].encode(operation)
+
+    assert request.url.path == "api/c/compapi/v2/job/fast_push_file/"
+    assert parameters(request)["file_source"] == [
+        {
+            "files": ["/a"],
+            "account": "root",
+            "target_server": {"ip_list": [{"bk_cloud_id": 0, "ip": "10.1.0.31"}]},
+        }
+    ]
+
+
+def test_small_files_are_encoded() -> None:
+    """Text and bytes are contents alike."""
+    operation = PushConfigFile(
+        scope=SCOPE,
+        files={"a": "ü", "b": b"\x00"},
+        file_target_path="/etc",
+        targets="0:10.1.0.31",
+        account_alias="r",
+    )
+
+    for name in ("esb-job", "gateway-v3"):
+        assert sent(name, operation)["file_list"] == [
+            {"file_name": "a", "content": "w7w="},
+            {"file_name": "b", "content": "AA=="},
+        ]
+    assert sent("esb-job", operation)["ip_list"] == [{"bk_cloud_id": 0, "ip": "10.1.0.31"}]
+
+
+def test_sql_names_a_database_account() -> None:
+    """SQL runs by an account of the database."""
+    body = sent(
+        "gateway-v3", FastExecuteSql(scope=SCOPE, targets=[31], db_account_id=6, script_content="select 1")
+    )
+
+    assert (body["db_account_id"], plain(body["script_content"])) == (6, "select 1")
+
+
+# Questions ----------------------------------------------------------------------------------------------------------
+
+
+def test_logs_are_asked_for_by_one_kind_of_name() -> None:
+    """Ids, addresses, or containers; and no more at once than the platform takes."""
+    question = BatchGetJobInstanceIpLog(ref=STEP, hosts=[31, 32])
+
+    assert sent("gateway-v3", question)["host_id_list"] == [31, 32]
+    assert sent("gateway-v4", question)["host_id_list"] == [31, 32]
+    assert DIALECTS["gateway-v4"].encode(question).url.name == "batch_get_job_instance_execute_object_log"
+    assert sent("esb-jobv3", evolve(question, hosts="1:10.0.0.1"))["ip_list"] == [
+        {"bk_cloud_id": 1, "ip": "10.0.0.1"}
+    ]
+    containers = [HostKey(container_id=501), HostKey(container_id=502)]
+    assert sent("gateway-v4", evolve(question, hosts=containers))["container_id_list"] == [501, 502]
+    with pytest.raises(UsageError, match="separately"):
+        sent("gateway-v4", evolve(question, hosts=[*containers, 31]))
+
+
+@pytest.mark.parametrize(("name", "most"), [("gateway-v3", 500), ("esb-jobv3", 500), ("gateway-v4", 50)])
+def test_more_logs_than_the_platform_takes_are_refused(name: str, most: int) -> None:
+    """The bound is known before anything is sent, and stands in the capabilities."""
+    question = BatchGetJobInstanceIpLog(ref=STEP, hosts=range(1, most + 1))
+
+    assert DIALECTS[name].capabilities.log_hosts == most
+    assert len(sent(name, question)["host_id_list"]) == most
+    for hosts in (range(1, most + 2), ()):
+        with pytest.raises(UsageError, match=f"1 to {most} hosts"):
+            sent(name, evolve(question, hosts=hosts))
+
+
+def test_one_log_is_asked_for_by_id_or_address() -> None:
+    """The id wins where both are known."""
+    by_id = sent("gateway-v3", GetJobInstanceIpLog(ref=STEP, host=HostKey(bk_host_id=31, ip="10.1.0.31")))
+    by_address = sent("gateway-v3", GetJobInstanceIpLog(ref=STEP, host="2:10.1.0.31"))
+
+    assert by_id["bk_host_id"] == "31"
+    assert "ip" not in by_id
+    assert (by_address["bk_cloud_id"], by_address["ip"]) == ("2", "10.1.0.31")
+
+
+def test_lists_are_bounded_by_moments() -> None:
+    """Times travel as milliseconds; version 4 counts by `offset`."""
+    question = GetJobInstanceList(
+        scope=SCOPE, create_time_start=DAY, create_time_end=DAY, job_name="night", start=40, length=20
+    )
+
+    v3, v4 = sent("gateway-v3", question), sent("gateway-v4", question)
+
+    assert v3["create_time_start"] == v4["create_time_end"] == "1699920000000"
+    assert (v3["start"], v4["offset"], v3["length"], v3["name"]) == ("40", "40", "20", "night")
+    with pytest.raises(ValueError, match="zone"):
+        evolve(question, create_time_start=DAY.replace(tzinfo=None))
+
+
+def test_jobs_are_operated_on_as_a_whole() -> None:
+    """One code, one job."""
+    operation = OperateJobInstance(ref=JOB, operation_code=1)
+
+    assert sent("esb-job", operation) == {"bk_biz_id": 2, "job_instance_id": 7001, "operation_code": 1}
+    assert sent("gateway-v3", operation)["operation_code"] == 1
+
+
+def test_all_logs_are_the_oldest_dialects_own() -> None:
+    """Only one dialect gives all logs at once."""
+    assert DIALECTS["esb-job"].encode(GetJobInstanceLog(ref=JOB)).method == "GET"
+
+
+@pytest.mark.parametrize(
+    ("spoken", "path"),
+    [
+        (DIALECTS["gateway-v3"], "api/v3/get_cron_list"),
+        (dialect("gateway-v4", system=True), "api/v4/system/get_cron_list"),
+        (DIALECTS["esb-jobv3"], "api/c/compapi/v2/jobv3/get_cron_list/"),
+    ],
+)
+def test_anything_can_be_called_by_name(spoken: TableDialect, path: str) -> None:
+    """What has no class goes raw, with the scope in the dialect's own words."""
+    call = RawCall(name="get_cron_list", parameters={"start": 0, "on": True}, method="GET", scope=SCOPE)
+
+    request = spoken.encode(call)
+
+    assert request.url.path == path
+    assert dict(request.url.query) == {"bk_scope_type": "biz", "bk_scope_id": "2", "start": "0", "on": "true"}
+    assert call.repeatable
+    assert not RawCall(name="save_cron").repeatable
+    with pytest.raises(ValueError, match="match"):
+        RawCall(name="../../admin")
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_requests_are_relative(name: str) -> None:
+    """The base URL is somebody else's business."""
+    url = DIALECTS[name].encode(GetJobInstanceStatus(ref=JOB)).url
+
+    assert not url.absolute
+    assert isinstance(url, URL)
