@@ -74,11 +74,19 @@ def decode(
         if not envelope:
             response = wrapped(response)
         if isinstance(operation, str):
-            operation = question(operation, opened(response), ref=ref, scope=scope)
+            operation = question(operation, peeked(response), ref=ref, scope=scope)
         return spoken.decode(operation, response)
     except CallFailed as error:
         failure = type(error)(evolve(error.facts, operation=name, dialect=spoken.name))
     raise failure
+
+
+def peeked(response: HttpResponse) -> Mapping[str, Any]:
+    """Return the envelope of an answer, an empty one for an error: that is for decoding to raise."""
+    try:
+        return opened(response)
+    except CallFailed:
+        return {}
 
 
 def wrapped(response: HttpResponse) -> HttpResponse:
