@@ -69,14 +69,16 @@ class Call:
 
     *name* is the dialect's own name of the operation, None where it is the common one. *parameters* turns the
     operation into the platform's parameters, None meaning not sent; *read* turns the operation and the opened envelope
-    (whose `data` it reads) into the model; *look* reads the response in the engine's way. A GET carries parameters in
-    the query, a POST as a JSON body.
+    (whose `data` it reads) into the model; *quick* does the same to an answer exactly as documented, and says None to
+    any other; *look* reads the response in the engine's way. A GET carries parameters in the query, a POST as a JSON
+    body.
     """
 
     method: str
     parameters: Callable[[Any], Mapping[str, Any]]
     read: Callable[[Any, Fields], Any]
     name: str | None = None
+    quick: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = None
     look: Callable[[Any, HttpResponse, tzinfo], Any] | None = None
 
 
@@ -159,7 +161,9 @@ class TableDialect:
     def decode(self, operation: Operation[R], response: HttpResponse) -> R:
         """Return the typed answer to *operation*, or raise a `CallFailed`."""
         call = self.call_for(operation)
-        answer: R = call.read(operation, Fields(opened(response), zone=self.zone))
+        answer: R | None = call.quick(operation, response, self.zone) if call.quick else None
+        if answer is None:
+            answer = call.read(operation, Fields(opened(response), zone=self.zone))
         return answer
 
     @overload

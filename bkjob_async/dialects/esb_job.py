@@ -11,7 +11,13 @@ from bkjob_async.dialects import esb_job_parameters as send
 from bkjob_async.dialects.base import Call, Calls
 from bkjob_async.dialects.details import read_job_logs, read_launched, read_operated, read_variables
 from bkjob_async.dialects.esb import EsbDialect
-from bkjob_async.dialects.esb_job_answers import look_job, look_step, read_job_status, read_step_status
+from bkjob_async.dialects.esb_job_answers import (
+    look_job,
+    look_step,
+    quick_job_status,
+    read_job_status,
+    read_step_status,
+)
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
@@ -33,7 +39,9 @@ from bkjob_async.model.refs import Scope
 CAPABILITIES = Capabilities(step_status=False, job_rows_on_request=False, groups=False)
 
 CALLS: Calls = {
-    GetJobInstanceStatus: Call(method="GET", parameters=send.by_job, read=read_job_status, look=look_job),
+    GetJobInstanceStatus: Call(
+        method="GET", parameters=send.by_job, read=read_job_status, quick=quick_job_status, look=look_job
+    ),
     GetStepInstanceStatus: Call(
         method="POST", parameters=send.step_status, read=read_step_status, look=look_step
     ),

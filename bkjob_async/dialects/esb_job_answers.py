@@ -93,6 +93,14 @@ def read_step_status(operation: GetStepInstanceStatus, answer: Fields) -> StepSn
     return step_snapshot(read_step(answer), operation.ref)
 
 
+def quick_job_status(
+    operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo
+) -> JobSnapshot | None:
+    """Read a job's answer that is exactly as documented; None for any other."""
+    job = quick_job(response, zone)
+    return None if job is None else job_snapshot(job, operation.ref)
+
+
 def look_job(_operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
     """Read a job's answer as the engine needs it."""
     return look_at_job(quick_job(response, zone) or read_job(Fields(opened(response), zone=zone)))

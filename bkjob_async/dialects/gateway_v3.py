@@ -20,7 +20,14 @@ from bkjob_async.dialects.details import (
 )
 from bkjob_async.dialects.gateway import GatewayDialect
 from bkjob_async.dialects.step_details import read_step_detail
-from bkjob_async.dialects.v3_answers import look_job, look_step, read_job_status, read_step_status
+from bkjob_async.dialects.v3_answers import (
+    look_job,
+    look_step,
+    quick_job_status,
+    quick_step_status,
+    read_job_status,
+    read_step_status,
+)
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
@@ -49,9 +56,15 @@ CAPABILITIES = Capabilities(
 )
 
 CALLS: Calls = {
-    GetJobInstanceStatus: Call(method="GET", parameters=send.job_status, read=read_job_status, look=look_job),
+    GetJobInstanceStatus: Call(
+        method="GET", parameters=send.job_status, read=read_job_status, quick=quick_job_status, look=look_job
+    ),
     GetStepInstanceStatus: Call(
-        method="GET", parameters=send.step_status, read=read_step_status, look=look_step
+        method="GET",
+        parameters=send.step_status,
+        read=read_step_status,
+        quick=quick_step_status,
+        look=look_step,
     ),
     GetStepInstanceDetail: Call(method="GET", parameters=send.by_step, read=read_step_detail),
     GetJobInstanceIpLog: Call(method="GET", parameters=send.host_log, read=read_host_log),

@@ -12,7 +12,7 @@ from bkjob_async.dialects import v3_parameters as send
 from bkjob_async.dialects.base import Call, Calls
 from bkjob_async.dialects.details import read_host_logs, read_job_list, read_launched
 from bkjob_async.dialects.gateway import GatewayDialect
-from bkjob_async.dialects.v4_answers import look_job, read_job_status
+from bkjob_async.dialects.v4_answers import look_job, quick_job_status, read_job_status
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.launches import FastExecuteScript
 from bkjob_async.model.operations import GetJobInstanceStatus
@@ -30,7 +30,11 @@ CAPABILITIES = Capabilities(
 
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
-        method="GET", parameters=send.job_status_v4, read=read_job_status, look=look_job
+        method="GET",
+        parameters=send.job_status_v4,
+        read=read_job_status,
+        quick=quick_job_status,
+        look=look_job,
     ),
     BatchGetJobInstanceIpLog: Call(
         method="POST",

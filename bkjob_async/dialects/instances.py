@@ -118,7 +118,11 @@ def is_complete(groups: Sequence[SeenGroup]) -> bool:
     """Whether every group lists as many rows as it counts, and no host stands twice."""
     if not all(group.is_whole for group in groups):
         return False
-    names = [name for group in groups for name in names_of(group.rows or ())]
+    rows = [row for group in groups for row in group.rows or ()]
+    ids = {row.bk_host_id for row in rows}
+    if None not in ids:
+        return len(ids) == len(rows)
+    names = list(names_of(rows))
     return None not in names and len(set(names)) == len(names)
 
 

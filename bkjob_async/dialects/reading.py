@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from bkjob_async.errors import CallFacts, UnusableAnswer
@@ -90,6 +91,7 @@ def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
     return read if read.tzinfo else read.replace(tzinfo=zone)
 
 
+@lru_cache(maxsize=4096)
 def as_moment(number: int | None) -> datetime | None:
     """Return the time of a Unix time in milliseconds or seconds; None for zero, less, and beyond the calendar."""
     if number is None or number <= 0:

@@ -116,6 +116,14 @@ def read_job_status(operation: GetJobInstanceStatus, answer: Fields) -> JobSnaps
     return job_snapshot(read_job(answer), operation.ref)
 
 
+def quick_job_status(
+    operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo
+) -> JobSnapshot | None:
+    """Read a job's answer that is exactly as documented; None for any other."""
+    job = quick_job(response)
+    return None if job is None else job_snapshot(job, operation.ref)
+
+
 def look_job(_operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
     """Read a job's answer as the engine needs it."""
     return look_at_job(quick_job(response) or read_job(Fields(opened(response), zone=zone)))

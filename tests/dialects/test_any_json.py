@@ -13,7 +13,8 @@ from bkjob_async.dialects.envelopes import opened
 from bkjob_async.dialects.esb_job_answers import quick_job as quick_esb_job
 from bkjob_async.dialects.esb_job_answers import read_job as read_esb_job
 from bkjob_async.dialects.reading import DEFAULT_ZONE, Fields
-from bkjob_async.dialects.v3_answers import quick_job, quick_step, read_job, read_step
+from bkjob_async.dialects.v3_answers import read_job, read_step
+from bkjob_async.dialects.v3_quick import quick_job, quick_step
 from bkjob_async.dialects.v4_answers import quick_job as quick_v4_job
 from bkjob_async.dialects.v4_answers import read_job as read_v4_job
 from bkjob_async.errors import CallFailed
