@@ -1,0 +1,306 @@
+"""Launches, logs and lists."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_fleet import host_by_address, host_by_id, rolling_sizes
+from bkjob_async.simulator.world_plans import HANGS, RED, Fate, JobPlan, StepPlan, container, exactly, host
+from bkjob_async.simulator.world_scripts import fate_of
+from tests.simulator.questions import ask, body, data, of
+
+BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
+TARGETS: dict[str, dict[str, Any]] = {
+    "gateway-v3": {"target_server": {"host_id_list": [1, 2]}},
+    "esb-jobv3": {"target_server": {"ip_list": [{"bk_cloud_id": 0, "ip": "10.0.0.1"}]}},
+    "gateway-v4": {"execute_target": {"host_list": [{"bk_host_id": 1}]}},
+    "esb-job": {"ip_list": [{"bk_cloud_id": 0, "ip": "10.0.0.1"}], "account": "root"},
+}
+
+
+def coded(text: str) -> str:
+    """Return a script as it travels."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def script(dialect: str, text: str = "uptime", **more: Any) -> dict[str, Any]:
+    """Return what `fast_execute_script` takes."""
+    scope = {"bk_biz_id": 2} if dialect == "esb-job" else BIZ
+    return {**scope, **TARGETS[dialect], "account_alias": "root", "script_content": coded(text), **more}
+
+
+def launch(simulator: Simulator, operation: str, given: dict[str, Any], dialect: str = "gateway-v3") -> Any:
+    """Launch something."""
+    return data(ask(simulator, operation, given, dialect=dialect, method="POST"))
+
+
+@pytest.mark.parametrize("dialect", list(TARGETS))
+def test_a_script_runs_in_every_dialect(dialect: str) -> None:
+    """The job is there, by the id that came back, and ends."""
+    simulator = Simulator()
+
+    answer = launch(simulator, "fast_execute_script", script(dialect, task_name="tidy up"), dialect)
+    simulator.world.advance_to_end()
+
+    job = simulator.world.jobs[answer["job_instance_id"]]
+    assert (job.status, job.plan.operator) == (3, "admin")
+    assert ("step_instance_id" in answer) == (dialect != "esb-job")
+    assert answer["job_instance_name"] == "tidy up"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"script_content": None}, 1241007),
+        ({"script_content": "not base64!"}, 1241007),
+        ({"script_language": 9}, 1241007),
+        ({"account_alias": None}, 1241007),
+        ({"target_server": {}}, 1244001),
+        ({"target_server": {"host_id_list": [0]}}, 1241007),
+        ({"target_server": {"host_id_list": list(range(1, 50_002))}}, 1244022),
+        ({"bk_scope_type": None}, 1241007),
+    ],
+)
+def test_launches_that_make_no_sense_are_refused(change: dict[str, Any], code: int) -> None:
+    """Nothing is created."""
+    simulator = Simulator()
+    given = {k: v for k, v in {**script("gateway-v3"), **change}.items() if v is not None}
+
+    assert body(ask(simulator, "fast_execute_script", given, method="POST"))["code"] == code
+    assert simulator.refs == ()
+
+
+def test_files_are_sent() -> None:
+    """As a file step, under either name of the operation."""
+    simulator = Simulator()
+    source = [{"file_list": ["/data/a", "/data/b"], "server": {"host_id_list": [9]}}]
+    new = {
+        **BIZ,
+        **TARGETS["gateway-v3"],
+        "account_id": 1,
+        "file_source_list": source,
+        "file_target_path": "/data/",
+    }
+    old = {**new, **TARGETS["esb-job"], "bk_biz_id": 2, "file_source": [{"files": ["/data/a"]}]}
+
+    launch(simulator, "fast_transfer_file", new)
+    launch(simulator, "fast_push_file", old, "esb-job")
+
+    assert [job.steps[0].plan.kind for job in simulator.world.jobs.values()] == [2, 2]
+
+
+def test_a_plan_of_the_site_is_launched_on_the_hosts_of_its_variables() -> None:
+    """An unknown one is 1244012."""
+    plan = JobPlan(name="release", steps=(StepPlan(hosts=2), StepPlan(hosts=2, kind=2)))
+    simulator = Simulator(site=Site(plans={7: plan}))
+    hosts = [{"name": "hosts", "server": {"host_id_list": [41, 42, 43]}}]
+
+    answer = launch(simulator, "execute_job_plan", {**BIZ, "job_plan_id": 7, "global_var_list": hosts})
+    unknown = ask(simulator, "execute_job_plan", {**BIZ, "job_plan_id": 8}, method="POST")
+
+    job = simulator.world.jobs[answer["job_instance_id"]]
+    assert [[h.bk_host_id for h in step.hosts] for step in job.steps] == [[41, 42, 43]] * 2
+    assert answer["step_instance_id"] is None
+    assert body(unknown)["code"] == 1244012
+
+
+def test_a_launch_may_wait_to_be_started_and_may_roll() -> None:
+    """`start_task` false, and a rolling expression."""
+    simulator = Simulator()
+    rolling = {"type": 1, "mode": 3, "expression": "1 50% +1"}
+    given = script("gateway-v3", start_task=False, rolling_config=rolling)
+
+    answer = launch(simulator, "fast_execute_script", given)
+    simulator.world.advance(100.0)
+
+    job = simulator.world.jobs[answer["job_instance_id"]]
+    assert job.status == 1
+    assert job.steps[0].plan.rolling is not None
+    assert job.steps[0].plan.rolling.sizes == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("expression", "total", "sizes"),
+    [
+        ("10", 25, (10, 10, 5)),
+        ("10% 50% 100%", 20, (2, 10, 8)),
+        ("1 +2", 10, (1, 3, 5, 1)),
+        ("1 *2", 10, (1, 2, 4, 3)),
+    ],
+)
+def test_rolling_expressions_make_batches(expression: str, total: int, sizes: tuple[int, ...]) -> None:
+    """The last part repeats until all hosts are in one."""
+    assert rolling_sizes(expression, total) == sizes
+
+
+@pytest.mark.parametrize("expression", ["", "0", "abc", "-1", "*0", "+0"])
+def test_other_rolling_expressions_are_none(expression: str) -> None:
+    """1244026."""
+    simulator = Simulator()
+    given = script("gateway-v3", rolling_config={"expression": expression})
+
+    assert body(ask(simulator, "fast_execute_script", given, method="POST"))["code"] == 1244026
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("uptime", (9, 0, "", "done\n")),
+        ("sleep 3\nexit 4", (104, 4, "", "done\n")),
+        ("echo hello\nexit 0", (9, 0, "", "hello\n")),
+        ("job_success 'all well'", (9, 0, "all well", "done\n")),
+        ("job_fail disk", (103, 1, "disk", "done\n")),
+    ],
+)
+def test_a_launched_script_does_what_it_says(text: str, expected: tuple[Any, ...]) -> None:
+    """A few words of shell are understood."""
+    fate = fate_of(text)
+
+    assert (fate.status, fate.exit_code, fate.tag, fate.log) == expected
+
+
+def test_a_fleets_hosts_are_the_same_by_id_and_by_address() -> None:
+    """An address outside it has an id as well, always the same."""
+    assert host_by_id(258) == host_by_address(0, "10.0.1.2") == host(258)
+    assert host_by_id(20_000_258) == host_by_address(2, "10.0.1.2")
+    assert host_by_address(0, "192.168.0.1") == host_by_address(0, "192.168.0.1")
+
+
+# Logs ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_log_grows_while_its_host_runs() -> None:
+    """Nothing, a part, everything."""
+    simulator = Simulator(at_once=True)
+    plan = StepPlan(hosts=1, fates=(Fate(runs=exactly(10.0), log="0123456789"),))
+    step = simulator.steps(simulator.add(JobPlan(steps=(plan,))))[0]
+    logs = []
+    for moment in (0.4, 5.8, 20.0):
+        parameters = {**of(step), "bk_host_id": 1}
+        logs.append(data(ask(simulator, "get_job_instance_ip_log", parameters, now=moment))["log_content"])
+
+    assert logs == [None, "01234", "0123456789"]
+
+
+def test_logs_come_in_batches_of_limited_size() -> None:
+    """500 hosts in version 3, 50 objects in version 4."""
+    simulator = Simulator()
+    step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(hosts=3),))))[0]
+    simulator.world.advance_to_end()
+    v3, v4 = "batch_get_job_instance_ip_log", "batch_get_job_instance_execute_object_log"
+
+    logs = launch(simulator, v3, {**of(step), "host_id_list": [1, 2, 99]})
+    objects = launch(simulator, v4, {**of(step), "host_id_list": [1, 2]}, "gateway-v4")
+    too_many = ask(simulator, v3, {**of(step), "host_id_list": list(range(1, 502))}, method="POST")
+    too_many_v4 = ask(
+        simulator, v4, {**of(step), "host_id_list": list(range(1, 52))}, dialect="gateway-v4", method="POST"
+    )
+
+    assert [entry["bk_host_id"] for entry in logs["script_task_logs"]] == [1, 2]
+    assert [o["log_content"] for o in objects["script_step_execute_object_logs"]] == ["done\n"] * 2
+    assert body(too_many)["code"] == 1241007
+    assert too_many_v4.status == 400
+
+
+def test_a_containers_log_is_asked_for_by_its_id() -> None:
+    """Version 4 only."""
+    simulator = Simulator()
+    step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(hosts=(container(1),)),))))[0]
+    simulator.world.advance_to_end()
+
+    given = {**of(step), "container_id_list": [container(1).container_id]}
+    logs = launch(simulator, "batch_get_job_instance_execute_object_log", given, "gateway-v4")
+
+    assert logs["script_step_execute_object_logs"][0]["execute_object"]["container"]["name"] == "app-1"
+
+
+def test_file_logs_tell_uploads_and_downloads() -> None:
+    """One pair per source file."""
+    simulator = Simulator()
+    plan = StepPlan(kind=2, hosts=1, content="/data/a,/data/b")
+    step = simulator.steps(simulator.add(JobPlan(steps=(plan,))))[0]
+    simulator.world.advance_to_end()
+
+    log = data(ask(simulator, "get_job_instance_ip_log", {**of(step), "bk_host_id": 1}))
+
+    assert [(entry["mode"], entry["status"]) for entry in log["file_logs"]] == [(0, 4), (1, 4)] * 2
+
+
+def test_version_2_tells_all_logs_of_a_job_at_once() -> None:
+    """By status and tag; a host that never ran has no times; the current backend escapes."""
+    simulator = Simulator(site=Site(classic=False))
+    fate = Fate(log="a < b\n")
+    plan = StepPlan(hosts=2, fates=(fate,), pinned={0: Fate(status=18, log="")})
+    ref = simulator.add(JobPlan(steps=(plan,)))
+    simulator.world.advance_to_end()
+
+    (step,) = data(ask(simulator, "get_job_instance_log", of(ref, "esb-job"), dialect="esb-job"))
+
+    ran, absent = (result["ip_logs"][0] for result in step["step_results"])
+    assert ran["log_content"] == "a &lt; b\n"
+    assert "start_time" not in absent
+
+
+# Lists --------------------------------------------------------------------------------------------------------------
+
+
+def span(simulator: Simulator, days: int = 1) -> dict[str, int]:
+    """Return a range of creation times around the world's beginning."""
+    epoch = simulator.world.epoch_ms
+    return {"create_time_start": epoch - 1000, "create_time_end": epoch - 1000 + days * 86_400_000}
+
+
+def test_lists_are_filtered_and_paged_newest_first() -> None:
+    """With a total in version 3, without in version 4."""
+    simulator = Simulator()
+    refs = [simulator.add(JobPlan(name=f"job {n}", operator="lisi" if n % 2 else "admin")) for n in range(6)]
+    given = {**BIZ, **span(simulator)}
+
+    page = data(ask(simulator, "get_job_instance_list", {**given, "operator": "lisi", "length": 2}))
+    named = data(ask(simulator, "get_job_instance_list", {**given, "name": "job 3"}))
+    by_id = data(ask(simulator, "get_job_instance_list", {**BIZ, "job_instance_id": refs[0].job_instance_id}))
+    v4 = data(ask(simulator, "get_job_instance_list", given, dialect="gateway-v4"))
+
+    assert [entry["job_instance_id"] for entry in page["data"]] == [
+        refs[5].job_instance_id,
+        refs[3].job_instance_id,
+    ]
+    assert (page["total"], page["length"]) == (3, 2)
+    assert [len(named["data"]), len(by_id["data"]), len(v4["job_instance_list"])] == [1, 1, 6]
+    assert "total" not in v4
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"create_time_start": None}, 1241007),
+        ({"length": 1001}, 1240003),
+        ({"start": -1}, 1240003),
+        ({"create_time_start": 0}, 1244020),
+    ],
+)
+def test_lists_have_bounds(change: dict[str, Any], code: int) -> None:
+    """A range of 30 days, a page of 1000."""
+    simulator = Simulator()
+    given = {k: v for k, v in {**BIZ, **span(simulator), **change}.items() if v is not None}
+
+    assert body(ask(simulator, "get_job_instance_list", given))["code"] == code
+
+
+def test_variables_and_inputs_are_told() -> None:
+    """In each dialect's names."""
+    simulator = Simulator()
+    step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(pinned={0: RED, 1: HANGS}),))))[0]
+
+    v3 = data(ask(simulator, "get_job_instance_global_var_value", of(step.job)))
+    v2 = data(ask(simulator, "get_job_instance_global_var_value", of(step.job, "esb-job"), dialect="esb-job"))
+    inputs = data(ask(simulator, "get_step_instance_detail", of(step)))
+
+    assert v3["step_instance_var_list"][0]["global_var_list"][0]["type"] == 1
+    assert v2["job_instance_var_values"][0]["step_instance_var_values"][0]["category"] == 1
+    assert base64.b64decode(inputs["script_step_info"]["script_content"]) == b"uptime"
