@@ -72,7 +72,7 @@ class JobStory:
         self.job_rows_refused = 0
         self.failures = 0
         self.not_found: Mapping[Ref, int] = NOTHING
-        self.troubled = False
+        self.troubled: tuple[Ref, ...] = ()
         self.stalled = False
         self.lost: Mapping[Ref, Lost] = NOTHING
         self._announced: tuple[int, bool] | None = None

@@ -40,6 +40,8 @@ class Verdict(Enum):
     """Too many requests: wait, it says nothing about anything."""
     ASK_OTHERWISE = auto()
     """This question does not suit this target; plan another."""
+    UNSURE = auto()
+    """It may be nothing: ask once more before anything is said."""
     NOT_FOUND = auto()
     """The target is not there."""
     FORBIDDEN = auto()
@@ -65,7 +67,7 @@ def judge(error: BkJobError, question: Question, story: JobStory) -> Verdict:
         return Verdict.ASK_OTHERWISE
     if isinstance(error, NotFound):
         twice = story.count_not_found(question.ref) >= NOT_FOUND_TWICE
-        return Verdict.NOT_FOUND if twice else Verdict.TARGET_TROUBLE
+        return Verdict.NOT_FOUND if twice else Verdict.UNSURE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
         return Verdict.FORBIDDEN if story.failures + 1 >= FORBIDDEN_AFTER else Verdict.TARGET_TROUBLE
     if is_gateway_made(error):

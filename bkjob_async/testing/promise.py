@@ -28,6 +28,7 @@ from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.status import run_status
 
 HostRun = tuple[StepRef, int, str]
+WAITING = 5
 
 
 @frozen(kw_only=True)
@@ -151,6 +152,9 @@ class _Checker:
         if before == event.after.code:
             self._break(f"{event} is no change")
         self._hosts[run] = event.after.code
+        if event.before is None and event.after.code == WAITING and run not in self._positions:
+            # A step that has not had its turn shows its hosts as waiting, before anything happens to them.
+            return
         self._advance(run, event.after.code, self.truth.hosts.get(run) if self.truth else None, event)
 
     def _step(self, event: StepChanged) -> None:

@@ -348,6 +348,9 @@ class Watch:
 
     def _too_late(self) -> None:
         late = sorted(self._unsettled, key=str)
+        if not late and not self._arriving:
+            self._end()
+            return
         shown = ", ".join(str(ref) for ref in late[:3]) + (" …" if len(late) > 3 else "")
         latest = self._log.at(self._log.end - 1)
         self._end(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
 
 import anyio
+import anyio.abc
 
 from bkjob_async.engine.schedule import Schedule
 
@@ -33,22 +34,19 @@ class Supervisor(Generic[K]):
         self._poll = poll
         self._crashed = crashed
         self._workers = workers
-        self._task: asyncio.Task[None] | None = None
+        self._crew: _Crew[K] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._idle: deque[asyncio.Future[None]] = deque()
-        self._busy: dict[K, float | None] = {}
-        self._started = 0
-        self._group: anyio.abc.TaskGroup | None = None
 
     def is_busy(self, key: K) -> bool:
         """Whether *key* is being polled now."""
-        return key in self._busy
+        return self._crew is not None and key in self._crew.busy
 
     def due(self, key: K, at: float) -> None:
         """Make *key* due at *at*, or earlier if it already is."""
-        if key in self._busy:
-            asked = self._busy[key]
-            self._busy[key] = at if asked is None else min(at, asked)
+        if self._crew is not None and key in self._crew.busy:
+            asked = self._crew.busy[key]
+            self._crew.busy[key] = at if asked is None else min(at, asked)
             return
         self.schedule.hasten(key, at)
         self._wake()
@@ -56,26 +54,24 @@ class Supervisor(Generic[K]):
     def forget(self, key: K) -> None:
         """Take *key* off the schedule; a poll on its way comes back and is not repeated."""
         self.schedule.discard(key)
-        if key in self._busy:
-            self._busy[key] = None
+        if self._crew is not None and key in self._crew.busy:
+            self._crew.busy[key] = None
 
     def _wake(self) -> None:
         """See to it that a worker starts as soon as the first key is due."""
         loop = asyncio.get_running_loop()
-        if self._task is None:
-            self._task = loop.create_task(self._run(), name="bkjob_async watch")
+        if self._crew is None:
+            crew = self._crew = _Crew()
+            crew.task = loop.create_task(self._run(crew), name="bkjob_async watch")
+            self._ending.add(crew.task)
+            crew.task.add_done_callback(self._ending.discard)
         first = self.schedule.next_due()
         if first is None:
             return
         if first > loop.time():
             self._alarm(first)
-        elif self._idle:
-            idle = self._idle.popleft()
-            if not idle.done():
-                idle.set_result(None)
-        elif self._group is not None and self._started < self._workers:
-            self._started += 1
-            self._group.start_soon(self._work)
+        elif not self._crew.wake_one() and self._crew.can_grow(self._workers):
+            self._crew.grow(self._work)
 
     def _alarm(self, at: float) -> None:
         """Wake at *at*, unless an earlier alarm is set that will set the next."""
@@ -89,52 +85,82 @@ class Supervisor(Generic[K]):
         self._timer = None
         self._wake()
 
-    async def _run(self) -> None:
+    async def _run(self, crew: _Crew[K]) -> None:
         try:
             async with anyio.create_task_group() as group:
-                self._group = group
-                self._started = 1
-                group.start_soon(self._work)
+                crew.group = group
+                crew.grow(self._work)
         except BaseExceptionGroup as several:
             error = first_of(several)
             if error is not None:
                 self._crashed(error)
         finally:
-            self._group = None
+            crew.group = None
 
-    async def _work(self) -> None:
+    async def _work(self, crew: _Crew[K]) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            key = self.schedule.pop_due(loop.time())
+            key = self.schedule.pop_due(loop.time()) if crew is self._crew else None
             if key is None:
-                idle: asyncio.Future[None] = loop.create_future()
-                self._idle.append(idle)
-                self._wake()
-                await idle
+                rest: asyncio.Future[None] = loop.create_future()
+                crew.idle.append(rest)
+                if crew is self._crew:
+                    self._wake()
+                await rest
                 continue
             if self.schedule.next_due() is not None:
                 self._wake()  # one worker wakes the next, as long as anything is due
-            self._busy[key] = None
+            crew.busy[key] = None
             try:
                 await self._poll(key)
             finally:
-                again = self._busy.pop(key)
+                again = crew.busy.pop(key)
             if again is not None:
                 self.due(key, again)
 
     async def aclose(self) -> None:
-        """Stop every worker and wait until each has stopped; harmless when repeated."""
+        """Stop every worker and wait until each has stopped, whoever stopped it; harmless when repeated."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        task, self._task = self._task, None
-        if task is None:
-            return
-        task.cancel()
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([task])
-        self._idle.clear()
-        self._busy.clear()
+        crew, self._crew = self._crew, None
+        if crew is not None and crew.task is not None:
+            crew.task.cancel()
+        if self._ending:
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait(set(self._ending))
+
+
+class _Crew(Generic[K]):
+    """The workers of one run: who is idle, what is being polled and when it is wanted again."""
+
+    __slots__ = ("busy", "group", "idle", "size", "task")
+
+    def __init__(self) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self.group: anyio.abc.TaskGroup | None = None
+        self.idle: deque[asyncio.Future[None]] = deque()
+        self.busy: dict[K, float | None] = {}
+        self.size = 0
+
+    def wake_one(self) -> bool:
+        """Wake an idle worker; tell whether there was one."""
+        while self.idle:
+            rest = self.idle.popleft()
+            if not rest.done():
+                rest.set_result(None)
+                return True
+        return False
+
+    def can_grow(self, limit: int) -> bool:
+        """Whether another worker may start."""
+        return self.group is not None and self.size < limit
+
+    def grow(self, work: Callable[[_Crew[K]], Coroutine[Any, Any, None]]) -> None:
+        """Start another worker."""
+        assert self.group is not None  # noqa: S101 - `can_grow` was asked
+        self.size += 1
+        self.group.start_soon(work, self)
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException | None:

@@ -284,7 +284,7 @@ class Watcher:
             if reason is LostReason.NOT_FOUND and story.was_read(question.ref):
                 reason = LostReason.GONE
             events += story.lose(question.ref, reason, str(error), at.cursor)
-        elif verdict is not Verdict.THROTTLED:
+        elif verdict not in (Verdict.THROTTLED, Verdict.UNSURE):
             events += self._troubled(story, question, error, verdict, at)
         events += self._stalled(story, at)
         self._publish(story.ref, at, events)
@@ -317,13 +317,15 @@ class Watcher:
                 self._observe(Troubled(ref=None, message=str(error), targets=len(self._stories)))
             if self._breaker.is_open:
                 return []
-        if story.troubled or verdict is Verdict.NOT_FOUND:
+        affected = tuple(ref for ref in self._affected(story, question) if ref not in story.troubled)
+        if not affected:
             return []
-        story.troubled = True
-        self._observe(Troubled(ref=question.ref, message=str(error)))
+        if not story.troubled:
+            self._observe(Troubled(ref=question.ref, message=str(error)))
+        story.troubled += affected
         return [
             Trouble(ref=ref, error=type(error).__name__, message=str(error), cursor=at.cursor)
-            for ref in self._affected(story, question)
+            for ref in affected
         ]
 
     @staticmethod
@@ -339,11 +341,14 @@ class Watcher:
 
     def _recovered(self, story: JobStory, at: Moment) -> list[Event]:
         """Announce, once, that polling this target works again."""
-        if not story.troubled:
-            return []
-        story.troubled = False
-        self._observe(Mended(ref=story.ref))
-        return [Recovered(ref=ref, cursor=at.cursor) for ref in sorted(story.targets, key=str)]
+        troubled, story.troubled = story.troubled, ()
+        if troubled:
+            self._observe(Mended(ref=story.ref))
+        return [
+            Recovered(ref=ref, cursor=at.cursor)
+            for ref in troubled
+            if ref in story.targets and ref not in story.lost
+        ]
 
     def _way_is_open(self, now: float) -> None:
         """Take note that the platform answers; announce it where it did not before."""

@@ -25,7 +25,7 @@ Spoil = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]
 class Door(SimulatedTransport):
     """The simulator's own door, remembering the URLs that were asked for.
 
-    *spoil* may put an answer or an error in place of the platform's, by request and time.
+    *spoil* may put an answer or an error in place of the platform's, by request and time; *tear* may change one.
     """
 
     def __init__(self, platform: Platform, *, latency: float = 0.0) -> None:
@@ -34,6 +34,7 @@ class Door(SimulatedTransport):
         self.urls: list[str] = []
         self.times: list[float] = []
         self.spoil: Spoil = lambda _request, _now: None
+        self.tear: Callable[[HttpResponse, float], HttpResponse] = lambda response, _now: response
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
         """Send *request*, and note where it went."""
@@ -44,7 +45,7 @@ class Door(SimulatedTransport):
             raise spoilt
         if spoilt is not None:
             return spoilt
-        return await super().send(request, timeout=timeout)
+        return self.tear(await super().send(request, timeout=timeout), self.clock.now())
 
 
 @asynccontextmanager

@@ -1,0 +1,256 @@
+"""Random histories: worlds, faults, and what people do meanwhile; each runs in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from random import Random
+
+import looptime
+from attrs import evolve, field, frozen
+from hypothesis import strategies as st
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_codes import CONFIRM, FILE
+from bkjob_async.simulator.world_plans import (
+    DEAF,
+    HANGS,
+    INVALID,
+    NO_AGENT,
+    Fate,
+    JobPlan,
+    Rolling,
+    Span,
+    StepPlan,
+)
+from bkjob_async.testing import broken_promises, truth_of
+from tests.watch.stage import DIALECTS, client_of
+
+QUICK = Fate(runs=Span(0.0, 4.0), waits=Span(0.0, 2.0))
+LONG = Fate(runs=Span(5.0, 60.0))
+FAILS = Fate(status=104, exit_code=2, runs=Span(0.0, 9.0), tag="full")
+KILLED = Fate(status=403, runs=Span(0.0, 5.0))
+STRANGE = Fate(status=777, runs=Span(0.0, 5.0))
+FATES = (QUICK, QUICK, QUICK, LONG, FAILS, KILLED, STRANGE, NO_AGENT, INVALID, HANGS, DEAF)
+
+fates = st.lists(st.sampled_from(FATES), min_size=1, max_size=3).map(tuple)
+rollings = st.builds(
+    Rolling,
+    sizes=st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple),
+    mode=st.integers(1, 3),
+    kind=st.integers(1, 2),
+    parallel=st.booleans(),
+)
+script_steps = st.builds(
+    StepPlan,
+    hosts=st.integers(1, 7),
+    kind=st.sampled_from([1, FILE]),
+    fates=fates,
+    retry_fates=fates,
+    ignore_error=st.booleans(),
+    rolling=st.none() | rollings,
+    abnormal_after=st.none() | st.none() | st.floats(0.5, 20.0),
+    abnormal_status=st.sampled_from([9, 14]),
+)
+confirm_steps = st.just(StepPlan(kind=CONFIRM, hosts=0))
+steps = st.lists(st.one_of(script_steps, script_steps, script_steps, confirm_steps), min_size=1, max_size=3)
+jobs = st.builds(
+    JobPlan,
+    steps=steps.map(tuple),
+    created=st.just(0.0),
+    start_task=st.sampled_from([True, True, True, False]),
+)
+
+ACTIONS = ("add", "drop", "operate", "stop", "start", "nudge", "leave early")
+HTML = HttpResponse(status=502, body=b"<html>bad gateway</html>")
+FAULTS: dict[str, HttpResponse | bkjob.BkJobError] = {
+    "html": HTML,
+    "half": HttpResponse(status=200, body=b'{"result": true, "code": 0, "data": {"jo'),
+    "timeout": bkjob.RequestTimedOut(bkjob.CallFacts(message="no answer")),
+    "refused": bkjob.TransportFailed(bkjob.CallFacts(message="refused", sent=False)),
+    "throttled": HttpResponse(status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'),
+    "internal": HttpResponse(status=200, body=b'{"result": false, "code": 1240002, "message": "oops"}'),
+    "credentials": HttpResponse(
+        status=400, body=b'{"result": false, "code": 1640001, "message": "who are you"}'
+    ),
+}
+
+
+@frozen(kw_only=True)
+class FaultWindow:
+    """From *start* on, for *length* seconds, a *share* of answers is spoilt; *kind* torn spoils rows only."""
+
+    kind: str
+    start: float
+    length: float
+    share: float
+
+    def covers(self, now: float) -> bool:
+        """Tell whether *now* lies in it."""
+        return self.start <= now < self.start + self.length
+
+
+@frozen(kw_only=True)
+class History:
+    """One random history: the world, what people do and when, what goes wrong, how it is watched."""
+
+    seed: int
+    dialect: str
+    plans: tuple[JobPlan, ...]
+    actions: tuple[tuple[float, str, int], ...] = ()
+    faults: tuple[FaultWindow, ...] = ()
+    interval: float | None = None
+    latency: float = 0.0
+    slow_reader: float = 0.0
+    single_steps: bool = False
+    log_limit: int = field(default=100_000)
+
+
+windows = st.builds(
+    FaultWindow,
+    kind=st.sampled_from([*FAULTS, "torn", "torn", "missing", "missing"]),
+    start=st.floats(0, 60),
+    length=st.floats(0.5, 30),
+    share=st.floats(0.1, 0.5),
+)
+histories = st.builds(
+    History,
+    seed=st.integers(0, 10_000),
+    dialect=st.sampled_from(DIALECTS),
+    plans=st.lists(jobs, min_size=1, max_size=3).map(tuple),
+    actions=st.lists(
+        st.tuples(st.floats(0, 90), st.sampled_from(ACTIONS), st.integers(0, 11)), max_size=6
+    ).map(lambda actions: tuple(sorted(actions))),
+    faults=st.lists(windows, max_size=2).map(tuple),
+    interval=st.none() | st.floats(0.3, 8.0),
+    latency=st.sampled_from([0.0, 0.0, 0.05, 1.5]),
+    slow_reader=st.sampled_from([0.0, 0.0, 0.0, 7.0]),
+    single_steps=st.booleans(),
+    log_limit=st.sampled_from([100_000, 100_000, 25]),
+)
+
+
+def run(history: History) -> list[str]:
+    """Run a history to its end; return every promise that a reader saw broken."""
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        return runner.run(_run(history))
+
+
+async def _run(history: History) -> list[str]:
+    world = World(history.seed)
+    refs = [world.add(plan) for plan in history.plans]
+    dice = Random(history.seed)
+    async with client_of(world, history.dialect, latency=history.latency, interval=history.interval) as (
+        client,
+        door,
+    ):
+        door.spoil = spoiler(history, dice)
+        door.tear = tearer(history, dice)
+        watch = client.watch([], deadline=240.0, linger=None)
+        watch._log._limit = history.log_limit
+        async with watch:
+            for ref in refs:
+                watch.add(*targets(ref, world, history))
+            actor = asyncio.create_task(act(history, client, watch, world, refs))
+            batches: list[bkjob.Batch] = []
+            try:
+                async for batch in watch.batches():
+                    batches.append(batch)
+                    if history.slow_reader:
+                        await asyncio.sleep(history.slow_reader)
+            except bkjob.DeadlineExceeded:
+                pass
+            actor.cancel()
+            await asyncio.wait([actor])
+            if not actor.cancelled() and actor.exception() is not None:
+                raise actor.exception() or AssertionError
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    orphans = [f"{task} was left behind" for task in left]
+    return orphans + broken_promises(batches, truth=truth_of(world.history()))
+
+
+def targets(ref: bkjob.JobRef, world: World, history: History) -> list[bkjob.Ref]:
+    """Return what is watched of a job: itself, or also its first step by itself."""
+    job = world.jobs.get(ref.job_instance_id)
+    if job is None or not history.single_steps:
+        return [ref]
+    return [ref, job.steps[0].ref] if history.seed % 2 else [step.ref for step in job.steps]
+
+
+async def act(
+    history: History, client: bkjob.JobClient, watch: bkjob.Watch, world: World, refs: list[bkjob.JobRef]
+) -> None:
+    """Do what people do, at its time; what the platform refuses is refused."""
+    now = 0.0
+    for moment, action, number in history.actions:
+        await asyncio.sleep(moment - now)
+        now = moment
+        ref = refs[number % len(refs)]
+        job = world.jobs.get(ref.job_instance_id)
+        if watch._state != "open" or job is None:
+            continue
+        try:
+            match action:
+                case "add":
+                    refs.append(world.add(evolve(history.plans[0], created=0.0)))
+                    watch.add(refs[-1])
+                case "drop":
+                    watch.drop(ref)
+                case "nudge":
+                    watch.nudge(ref)
+                case "operate":
+                    code = (2, 8, 3, 6, 9, 10, 11, 12, 13)[number % 9]
+                    await client.operate_step_instance(job.current_step.ref, operation_code=code)
+                case "stop" | "start":
+                    world.operate_job(job, 1 if action == "stop" else 2)
+                    client._watcher.operated(ref)
+                case _:
+                    await watch.aclose()
+        except Exception as error:
+            if not isinstance(error, bkjob.CallFailed) and type(error).__name__ != "Refused":
+                raise
+
+
+def spoiler(
+    history: History, dice: Random
+) -> Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]:
+    """Return what puts errors in place of answers while a fault lasts."""
+
+    def spoil(_request: HttpRequest, now: float) -> HttpResponse | bkjob.BkJobError | None:
+        for window in history.faults:
+            if window.kind in FAULTS and window.covers(now) and dice.random() < window.share:
+                return FAULTS[window.kind]
+        return None
+
+    return spoil
+
+
+def tearer(history: History, dice: Random) -> Callable[[HttpResponse, float], HttpResponse]:
+    """Return what tears answers: a host in two groups, or a row left out."""
+
+    def tear(response: HttpResponse, now: float) -> HttpResponse:
+        kinds = {
+            window.kind
+            for window in history.faults
+            if window.kind in ("torn", "missing") and window.covers(now) and dice.random() < window.share
+        }
+        if not kinds or b"step_result_group_list" not in response.body:
+            return response
+        answer = json.loads(response.body)
+        groups = (answer.get("data") or {}).get("step_result_group_list") or []
+        lists = [group["host_result_list"] for group in groups if group.get("host_result_list")]
+        if not lists:
+            return response
+        rows = dice.choice(lists)
+        if "missing" in kinds:
+            rows.pop(dice.randrange(len(rows)))
+        elif len(lists) > 1:
+            others = dice.choice([other for other in lists if other is not rows])
+            others.append({**dice.choice(rows), "status": others[0]["status"]})
+            groups[lists.index(others)]["host_size"] += 1
+        return HttpResponse(status=200, body=json.dumps(answer).encode())
+
+    return tear
