@@ -161,9 +161,10 @@ class TableDialect:
     def decode(self, operation: Operation[R], response: HttpResponse) -> R:
         """Return the typed answer to *operation*, or raise a `CallFailed`."""
         call = self.call_for(operation)
-        answer: R | None = call.quick(operation, response, self.zone) if call.quick else None
-        if answer is None:
-            answer = call.read(operation, Fields(opened(response), zone=self.zone))
+        found = call.quick(operation, response, self.zone) if call.quick else None
+        if found is None:
+            found = call.read(operation, Fields(opened(response), zone=self.zone))
+        answer: R = found
         return answer
 
     @overload

@@ -1,0 +1,249 @@
+"""There and back against the simulated platform: every operation in every dialect."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import pytest
+from attrs import evolve
+from yarl import URL
+
+from bkjob_async.dialects.base import TableDialect
+from bkjob_async.dialects.registry import dialect
+from bkjob_async.errors import NotAuthenticated, NotFound, WrongState
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.credentials import AppCredentials
+from bkjob_async.model.launches import FastExecuteScript, FileSource
+from bkjob_async.model.operations import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+    Operation,
+)
+from bkjob_async.model.questions import (
+    BatchGetJobInstanceIpLog,
+    GetJobInstanceLog,
+    RawCall,
+)
+from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_codes import FILE
+from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
+from tests.dialects.asking import DIALECTS, QUESTIONS, decoded
+
+R = TypeVar("R")
+
+BASE = {"esb": "http://sim/", "gateway": "http://sim/api/bk-job/prod/"}
+CREDENTIALS = AppCredentials(bk_app_code="app", bk_app_secret="s3cr3t", bk_username="admin")
+SECRET = CREDENTIALS.bk_app_secret
+
+WAYS: list[tuple[str, dict[str, Any]]] = [
+    ("esb-job", {}),
+    ("esb-job", {"credentials_in": "body"}),
+    ("esb-jobv3", {}),
+    ("esb-jobv3", {"credentials_in": "body"}),
+    ("gateway-v3", {}),
+    ("gateway-v3", {"system": True, "acting_user": "admin"}),
+    ("gateway-v4", {}),
+    ("gateway-v4", {"system": True, "acting_user": "admin"}),
+]
+
+
+class Caller:
+    """Speaks one dialect to one simulated platform, at the world's present."""
+
+    def __init__(self, name: str, options: dict[str, Any], *, site: Site | None = None) -> None:
+        self.dialect: TableDialect = dialect(name, **options)
+        self.simulator = Simulator(site=site)
+        fails = StepPlan(hosts=3, pinned={1: RED})
+        self.job = self.simulator.add(JobPlan(name="tale", steps=(fails, StepPlan(hosts=2, kind=FILE))))
+        self.step = self.simulator.steps(self.job)[0]
+
+    def answer(self, operation: Operation[Any]) -> HttpResponse:
+        """Send an operation, and return the platform's raw answer."""
+        request = self.dialect.encode(operation)
+        url = URL(BASE[self.dialect.name.partition("-")[0]] + str(request.url), encoded=True)
+        signed = self.dialect.sign(evolve(request, url=url), CREDENTIALS)
+        assert SECRET not in str(signed.url)
+        world = self.simulator.world
+        return self.simulator.platform.answer(signed, world.now)
+
+    def advance(self, seconds: float) -> None:
+        """Let world time pass."""
+        self.simulator.world.advance(self.simulator.world.now + seconds)
+
+    def call(self, operation: Operation[R]) -> R:
+        """Send an operation, and return its typed answer."""
+        return self.dialect.decode(operation, self.answer(operation))
+
+
+def label(way: tuple[str, dict[str, Any]]) -> str:
+    """Return a short name of a way of speaking."""
+    return "-".join([way[0], *way[1]])
+
+
+@pytest.fixture(params=WAYS, ids=label)
+def caller(request: pytest.FixtureRequest) -> Caller:
+    """Each way of speaking in turn, an hour into a job whose first step failed."""
+    found = Caller(*request.param)
+    found.advance(3600)
+    return found
+
+
+def about(operation: Any, caller: Caller) -> Operation[Any]:
+    """Return an operation of the samples about something that this world has."""
+    addresses = host_addresses(caller)
+    today = datetime.fromtimestamp(caller.simulator.world.epoch_ms / 1000, UTC)
+    here: dict[str, Any] = {
+        "ref": caller.step if isinstance(getattr(operation, "ref", None), StepRef) else caller.job,
+        "scope": caller.job.scope,
+        "host": addresses[0],
+        "hosts": addresses,
+        "targets": addresses,
+        "sources": FileSource(files="/a", server=addresses, account_alias="root"),
+        "job_plan_id": 1000,
+        "create_time_start": today - timedelta(days=1),
+        "create_time_end": today + timedelta(days=1),
+    }
+    changed: Operation[Any] = evolve(
+        operation, **{name: value for name, value in here.items() if hasattr(operation, name)}
+    )
+    return changed
+
+
+def host_addresses(caller: Caller) -> list[str]:
+    """Return the addresses of the hosts of the failed step."""
+    hosts = caller.simulator.step(caller.step).hosts
+    return [f"{host.bk_cloud_id}:{host.ip}" for host in hosts]
+
+
+@pytest.mark.parametrize(
+    ("caller", "operation"),
+    [(way, question) for way in WAYS for question in QUESTIONS if type(question) in DIALECTS[way[0]].calls],
+    indirect=["caller"],
+    ids=lambda value: getattr(value, "name", None) or label(value),
+)
+def test_every_operation_goes_there_and_back(caller: Caller, operation: Operation[Any]) -> None:
+    """The platform understands every request, and its answer has the same type as the sample's."""
+    question = about(operation, caller)
+    sample = f"{caller.dialect.name}/{operation.name}"
+    like = decoded(sample)
+
+    if isinstance(question, OperateJobInstance):
+        with pytest.raises(WrongState):
+            caller.call(question)
+        return
+    found = caller.call(question)
+
+    assert type(found) is type(like)
+    assert found
+
+
+def test_a_failed_step_reads_the_same_everywhere(caller: Caller) -> None:
+    """One host failed; the job says so in every dialect, and so does the step where it can be asked."""
+    snapshot = caller.call(GetJobInstanceStatus(ref=caller.job, return_ip_result=True))
+
+    step = snapshot.steps[0]
+    assert (snapshot.is_finished, snapshot.status.code, snapshot.name) == (True, 4, "tale")
+    assert [(row.host.label, row.status.code) for row in step.hosts or ()] == list(
+        zip(host_addresses(caller), (9, 104, 9), strict=True)
+    )
+    assert step.times.start_time is not None
+    assert snapshot.times.create_time is not None
+    assert snapshot.times.create_time.timestamp() == caller.simulator.world.epoch_ms // 1000
+    if GetStepInstanceStatus in caller.dialect.calls and caller.dialect.capabilities.step_status:
+        asked_itself = caller.call(GetStepInstanceStatus(ref=caller.step))
+        assert {row.host.label: row.status for row in asked_itself.hosts or ()} == {
+            row.host.label: row.status for row in step.hosts or ()
+        }
+
+
+def test_a_look_agrees_with_a_snapshot(caller: Caller) -> None:
+    """The engine and people read the same answer the same way."""
+    question = GetJobInstanceStatus(ref=caller.job, return_ip_result=True)
+    response = caller.answer(question)
+
+    look, snapshot = caller.dialect.look(question, response), caller.dialect.decode(question, response)
+
+    assert (look.status, look.finished) == (snapshot.status.code, snapshot.is_finished)
+    for seen, step in zip(look.steps, snapshot.steps, strict=True):
+        rows = [seen.details(row) for group in seen.groups or () for row in group.rows or ()]
+        assert (seen.status, seen.execute_count, seen.times) == (
+            step.status.code,
+            step.execute_count,
+            step.times,
+        )
+        assert tuple(rows) == (step.hosts or ())
+    assert look.steps[0].complete
+
+
+def test_logs_come_in_full(caller: Caller) -> None:
+    """Every host's log is there, whichever question a dialect has for it."""
+    addresses = host_addresses(caller)
+    if caller.dialect.name == "esb-job":
+        rows = caller.call(GetJobInstanceLog(ref=caller.job))[0].hosts
+    else:
+        rows = caller.call(BatchGetJobInstanceIpLog(ref=caller.step, hosts=addresses)).hosts
+
+    assert sorted(row.host.label for row in rows) == sorted(addresses)
+    assert all(row.text for row in rows)
+
+
+@pytest.mark.parametrize("caller", [way for way in WAYS if way[0] != "gateway-v4"], indirect=True, ids=label)
+def test_a_retry_is_taken_on(caller: Caller) -> None:
+    """The operation answers, and the step runs again."""
+    caller.call(OperateStepInstance(ref=caller.step, operation_code=2))
+    caller.advance(600)
+
+    step = caller.call(GetJobInstanceStatus(ref=caller.job, return_ip_result=True)).steps[0]
+
+    assert (step.execute_count, step.status.code) == (1, 3)
+
+
+def test_a_launched_script_can_be_read(caller: Caller) -> None:
+    """The job that a launch names exists."""
+    launched = caller.call(
+        FastExecuteScript(
+            scope=caller.job.scope,
+            targets=host_addresses(caller),
+            script_content="date",
+            script_language=1,
+            account_alias="root",
+        )
+    )
+    caller.advance(60)
+
+    assert len(caller.call(GetJobInstanceStatus(ref=launched.ref)).steps) == 1
+
+
+def test_anything_else_is_called_raw(caller: Caller) -> None:
+    """A raw call gives the plain data."""
+    data = caller.call(
+        RawCall(
+            name="get_job_instance_status",
+            parameters={"job_instance_id": caller.job.job_instance_id},
+            scope=caller.job.scope,
+            method="GET",
+        )
+    )
+
+    assert data["job_instance"]["status"] == 4
+
+
+@pytest.mark.parametrize(("name", "options"), WAYS)
+def test_wrong_credentials_are_a_typed_error_without_the_secret(name: str, options: dict[str, Any]) -> None:
+    """Every platform says no in its own way, and it is the same error."""
+    caller = Caller(name, options, site=Site(app_secret="another"))
+
+    with pytest.raises(NotAuthenticated) as refused:
+        caller.call(GetJobInstanceStatus(ref=caller.job))
+
+    assert SECRET not in repr(refused.value)
+    assert refused.value.request_ids
+
+
+def test_a_job_that_is_not_there_is_not_found(caller: Caller) -> None:
+    """An unknown id is the same error in every dialect."""
+    with pytest.raises(NotFound):
+        caller.call(GetJobInstanceStatus(ref=JobRef(caller.job.scope, 999_999_999)))
