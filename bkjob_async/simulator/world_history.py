@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from attrs import field, frozen
 
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.simulator.world_codes import GOOD_HOST, OPEN_HOST
+from bkjob_async.simulator.world_codes import GOOD_HOST, HOST_STOPPED, OPEN_HOST
 from bkjob_async.simulator.world_records import Execution, Job
 
 HostRun = tuple[StepRef, int, str]
@@ -58,5 +58,5 @@ def host_moves(execution: Execution) -> dict[str, Moves]:
 
 
 def folded(codes: Iterable[int]) -> int:
-    """Fold the rows of one host: running, else waiting, else the worst end."""
-    return max(codes, key=lambda code: (code in OPEN_HOST, code not in GOOD_HOST, code))
+    """Fold the rows of one host: unfinished while any is, then failed before stopped before well."""
+    return max(codes, key=lambda code: (code in OPEN_HOST, code not in GOOD_HOST, code != HOST_STOPPED, code))
