@@ -194,7 +194,7 @@ def request_of(
 
 
 def query_text(value: object) -> str:
-    """Return *value* as it stands in a query: booleans are the text `true` and `false`."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    """Return *value* as it stands in a query: booleans are the text `true` and `false`, objects are JSON."""
+    if isinstance(value, bool | list | tuple | dict):
+        return msgspec.json.encode(value).decode()
     return str(int(value)) if isinstance(value, int) else str(value)

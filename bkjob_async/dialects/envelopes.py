@@ -32,9 +32,16 @@ _REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
 
 
 def parsed(body: bytes) -> Any:
-    """Return the JSON value of *body*; raise ValueError for what is none."""
+    """Return the JSON value of *body*; raise ValueError for what is none.
+
+    A text in another encoding than UTF-8 costs its strange letters, not the answer.
+    """
+    text = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        return msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        try:
+            return msgspec.json.decode(text)
+        except UnicodeDecodeError:
+            return msgspec.json.decode(text.decode(errors="replace"))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ValueError("not JSON") from error
 

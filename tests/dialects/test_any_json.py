@@ -179,3 +179,21 @@ def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
 
     if seen is not None:
         assert seen == lenient(Fields(opened(response)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(list(QUICK)), st.data())
+def test_both_ways_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
+    """The same holds for bytes that are broken somewhere."""
+    quick, lenient = QUICK[sample]
+    whole = bytearray(answer(SAMPLES[sample]).body)
+    for _ in range(data.draw(st.integers(1, 2))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(
+            st.integers(0, 255) | st.sampled_from(list(b'0129"{}[],:-.eE \\\xb1'))
+        )
+    response = HttpResponse(status=200, body=bytes(whole))
+
+    seen = quick(response)
+
+    if seen is not None:
+        assert seen == lenient(Fields(opened(response)))

@@ -146,7 +146,7 @@ def test_a_refusal_names_what_to_apply_for(status: int, body: object) -> None:
         (200, b"<html><title>Sign in</title></html>", UnusableAnswer),
         (200, b'{"result": true, "code": 0, "data": {"finis', UnusableAnswer),
         (200, b"[" * 100_000, UnusableAnswer),
-        (200, b'{"result": true, "code": 0, "data": "\xff"}', UnusableAnswer),
+        (200, b'{"result": true, "code": 0, "data": "\xff}', UnusableAnswer),
         (200, b"[]", UnusableAnswer),
         (200, b"{}", UnusableAnswer),
         (200, b"null", UnusableAnswer),
@@ -193,6 +193,13 @@ def test_what_has_no_code_goes_by_its_status(status: int, body: bytes, kind: typ
 def test_success_has_several_spellings(body: dict[str, object], data: object) -> None:
     """A code may be text, a result may be missing, and in version 4 there is neither."""
     assert opened(answer(body)).get("data") == data
+
+
+def test_strange_letters_do_not_cost_the_answer() -> None:
+    """A text in another encoding, a mark before the text: the rest is read."""
+    body = b'\xef\xbb\xbf{"result": true, "code": 0, "data": {"name": "\xb1\xe0", "status": 3}}'
+
+    assert opened(HttpResponse(status=200, body=body))["data"]["status"] == 3
 
 
 def test_the_gateway_says_how_long_to_wait() -> None:

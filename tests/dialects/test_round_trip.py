@@ -10,7 +10,7 @@ from yarl import URL
 from bkjob_async.dialects.base import TableDialect
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.errors import NotAuthenticated, NotFound, WrongState
-from bkjob_async.http_messages import HttpResponse
+from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import AppCredentials
 from bkjob_async.model.launches import FastExecuteScript, FileSource
 from bkjob_async.model.operations import (
@@ -60,14 +60,21 @@ class Caller:
         self.job = self.simulator.add(JobPlan(name="tale", steps=(fails, StepPlan(hosts=2, kind=FILE))))
         self.step = self.simulator.steps(self.job)[0]
 
-    def answer(self, operation: Operation[Any]) -> HttpResponse:
-        """Send an operation, and return the platform's raw answer."""
+    def signed(self, operation: Operation[Any]) -> HttpRequest:
+        """Return an operation as it goes out."""
         request = self.dialect.encode(operation)
         url = URL(BASE[self.dialect.name.partition("-")[0]] + str(request.url), encoded=True)
         signed = self.dialect.sign(evolve(request, url=url), CREDENTIALS)
         assert SECRET not in str(signed.url)
-        world = self.simulator.world
-        return self.simulator.platform.answer(signed, world.now)
+        return signed
+
+    def answer(self, operation: Operation[Any]) -> HttpResponse:
+        """Send an operation, and return the platform's raw answer."""
+        return self.simulator.platform.answer(self.signed(operation), self.simulator.world.now)
+
+    def deliver(self, operation: Operation[Any]) -> HttpResponse:
+        """Send an operation, and return what arrives after all faults."""
+        return self.simulator.platform.deliver(self.signed(operation), self.simulator.world.now).response
 
     def advance(self, seconds: float) -> None:
         """Let world time pass."""
