@@ -129,13 +129,13 @@ class Board:
         colour = COLOURS[row.phase]
         cells = row.steps.get(row.current) if row.current else None
         if cells is None:
-            return [row.name or str(row.ref), "", "", "", Text(row.phase, style=colour)]
+            return [Text(printable(row.name) or str(row.ref)), "", "", "", Text(row.phase, style=colour)]
         number = list(row.steps).index(row.current) + 1 if row.current else 0
         again = f" #{cells.execute_count}" if cells.execute_count else ""
         width = max(8, min(MOST_CELLS, self.console.width - 50))
         return [
-            printable(row.name) or str(row.ref),
-            f"{number}/{len(row.steps)} {printable(cells.name)}{again}",
+            Text(printable(row.name) or str(row.ref)),
+            Text(f"{number}/{len(row.steps)} {printable(cells.name)}{again}"),
             bar(list(cells.hosts.values()), width),
             counts(cells.hosts.values()),
             Text(row.phase, style=colour),

@@ -38,9 +38,11 @@ async def simulate(stage: Stage) -> ExitCode:
     except OSError as error:
         raise UsageError(f"port {stage.port} cannot be used: {error.strerror}") from error
     try:
+        # Whoever has read the URL may interrupt at once.
+        interrupted = interruption()
         say(server.url)
         introduce(scenario, stage, server.url, simulator.refs)
-        await interruption()
+        await interrupted.wait()
     finally:
         await server.aclose()
     return ExitCode.ALL_SUCCEEDED
@@ -58,12 +60,12 @@ def introduce(scenario: Scenario, stage: Stage, url: str, jobs: tuple[JobRef, ..
     note("Ctrl-C ends it")
 
 
-async def interruption() -> None:
-    """Wait until somebody wants this process to end."""
+def interruption() -> asyncio.Event:
+    """Return what is set when somebody wants this process to end."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         # Where loops have no signal handlers, Ctrl-C raises KeyboardInterrupt instead.
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, asked.set)
-    await asked.wait()
+    return asked

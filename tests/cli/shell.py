@@ -1,0 +1,64 @@
+"""`bkjob` in processes of its own, as a shell runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).parent.parent.parent
+SECRET = "not-to-be-seen"
+IDENTITY = {"BKJOB_APP_CODE": "tests", "BKJOB_APP_SECRET": SECRET, "BKJOB_USERNAME": "admin"}
+PATIENCE = 60.0
+
+Process = subprocess.Popen[str]
+
+
+def start(
+    *arguments: str, env: Mapping[str, str] | None = None, stdout: IO[str] | int = subprocess.PIPE
+) -> Process:
+    """Start `bkjob` with *arguments*, and with credentials unless *env* says otherwise."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("BKJOB_")}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "bkjob_async", *arguments],
+        cwd=ROOT,
+        env={**clean, **(IDENTITY if env is None else env)},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `bkjob` to its end."""
+    return ended(start(*arguments, env=env))
+
+
+def ended(process: Process) -> subprocess.CompletedProcess[str]:
+    """Wait for a process, and return what it said."""
+    with process:
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@contextmanager
+def simulator(*arguments: str) -> Iterator[str]:
+    """Run `bkjob simulate` with *arguments*; yield the URL that it says first."""
+    process = start("simulate", *arguments)
+    try:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:"), ended(process).stderr
+        yield url
+    finally:
+        process.terminate()
+        ended(process)

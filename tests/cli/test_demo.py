@@ -1,0 +1,126 @@
+"""The demo: what a stranger sees in the first half minute."""
+
+import re
+from subprocess import CompletedProcess
+
+import pytest
+
+from bkjob_async import (
+    Finished,
+    HostChanged,
+    HostKey,
+    HostStatus,
+    JobChanged,
+    JobResult,
+    RunStatus,
+    StepChanged,
+)
+from bkjob_async.cli import demo_story
+from bkjob_async.cli.demo_books import Seen, disagreements, is_sampled
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_history import History
+from bkjob_async.simulator.world_plans import JobPlan, StepPlan
+from tests.cli import shell
+
+
+@pytest.fixture(scope="module")
+def told() -> CompletedProcess[str]:
+    """Run a small and hurried demo."""
+    return shell.run("demo", "--plain", "--jobs", "3", "--hosts", "4", "--speed", "10", "--seed", "5")
+
+
+def test_it_shows_every_host_and_ends_well(told: CompletedProcess[str]) -> None:
+    """Three jobs of two steps on four hosts: each of the 24 is seen to succeed or fail."""
+    ends = set(
+        re.findall(r"^\S+ (\S+/\S+)(?: #\d+)? (0:\S+) .* → (?:SUCCESS|FAILED)", told.stdout, re.MULTILINE)
+    )
+
+    assert len(ends) == 24
+    assert told.returncode == 0
+    assert told.stderr == ""
+
+
+def test_it_says_first_what_there_is_to_be_seen(told: CompletedProcess[str]) -> None:
+    """Two lines for whoever has never heard of it."""
+    first, second, third = told.stdout.splitlines()[:3]
+
+    assert re.search(r"simulated .* at http://127.0.0.1:\d+ runs 3 jobs of 2 steps on 4 hosts each", first)
+    assert "real HTTP" in second
+    assert third == ""
+
+
+def test_its_figures_stand_beside_the_simulators_own(told: CompletedProcess[str]) -> None:
+    """Both columns are the same, and it says so."""
+    figures = re.findall(r"^([\w ]+?)\s+(\d+)\s+(\d+)$", told.stdout, re.MULTILINE)
+
+    assert ("hosts of steps", "24", "24") in figures
+    assert all(watched == happened for _, watched, happened in figures)
+    assert "The simulator's own books agree" in told.stdout
+
+
+def test_a_failed_step_is_retried_and_seen_again(told: CompletedProcess[str]) -> None:
+    """The first job fails, is retried through the client, and succeeds in its second execution."""
+    first = [line.partition(" ")[2] for line in told.stdout.splitlines() if " 2:20000000001" in line]
+
+    assert any("finished FAILED" in line for line in first)
+    assert any(re.search(r"/30000000002 #1 0:\S+ .* → SUCCESS", line) for line in first)
+    assert first.index("2:20000000001 reopened") < first.index("2:20000000001 finished SUCCESS: 8 SUCCESS")
+
+
+def test_it_says_at_the_end_what_to_do_next(told: CompletedProcess[str]) -> None:
+    """Nobody is left alone with a summary."""
+    assert "bkjob simulate" in told.stdout.splitlines()[-3]
+    assert "bkjob watch" in told.stdout.splitlines()[-2]
+
+
+def test_the_whole_evening_is_seeded() -> None:
+    """The same seed tells the same story, another one another."""
+    assert demo_story.tell(6, 8, seed=1) == demo_story.tell(6, 8, seed=1)
+    assert demo_story.tell(6, 8, seed=1) != demo_story.tell(6, 8, seed=2)
+
+
+# The books are only worth something if they can disagree ------------------------------------------------------------
+
+
+@pytest.fixture
+def happened() -> History:
+    """Let one job on one host happen."""
+    simulator = Simulator(at_once=True)
+    simulator.add(JobPlan(steps=(StepPlan(hosts=1),)))
+    simulator.world.advance_to_end()
+    return simulator.history()
+
+
+def seen(happened: History, *host_codes: int) -> Seen:
+    """Return what a watch saw that got everything right, but for the host."""
+    books = Seen()
+    (job,), (step,) = happened.jobs, happened.steps
+    for code in host_codes:
+        after = HostStatus(code)
+        books.take(
+            HostChanged(ref=step, host=HostKey(ip="10.0.0.1"), execute_count=0, before=None, after=after)
+        )
+    books.take(StepChanged(ref=step, execute_count=0, before=None, after=RunStatus(3), is_finished=True))
+    books.take(JobChanged(ref=job, before=None, after=RunStatus(3), is_finished=True))
+    books.take(Finished(ref=job, result=JobResult(ref=job, status=RunStatus(3))))
+    return books
+
+
+@pytest.mark.parametrize("codes", [(5, 7, 9), (5, 9), (9,)])
+def test_what_is_missed_between_two_looks_is_no_disagreement(
+    happened: History, codes: tuple[int, ...]
+) -> None:
+    """Watching samples."""
+    assert [*disagreements(seen(happened, *codes), happened, happened.jobs)] == []
+
+
+@pytest.mark.parametrize("codes", [(), (5, 7), (7, 5, 9), (5, 7, 104), (9, 7, 9), (5, 7, 9, 9)])
+def test_a_wrong_word_about_a_host_is_found(happened: History, codes: tuple[int, ...]) -> None:
+    """Missing, unfinished, out of order, invented, told twice."""
+    assert [*disagreements(seen(happened, *codes), happened, happened.jobs)]
+
+
+def test_nothing_told_of_something_that_happened_is_found() -> None:
+    """Silence is no sample of a story."""
+    assert not is_sampled([], [5])
+    assert is_sampled([], [])

@@ -1,0 +1,129 @@
+"""The lines of a watch, and what they amount to."""
+
+import json
+import sys
+
+import pytest
+
+from bkjob_async import (
+    AccessToken,
+    AppCredentials,
+    Event,
+    Finished,
+    InSync,
+    JobChanged,
+    JobRef,
+    JobResult,
+    Lost,
+    LostReason,
+    Reopened,
+    RunStatus,
+    Scope,
+    Stalled,
+    StepRef,
+    Trouble,
+    UsageError,
+)
+from bkjob_async.cli.environment import credentials_from
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import json_line, plain_line, printable, say, speak_utf8
+from bkjob_async.cli.outcome import Outcome
+from bkjob_async.cli.watching import refs_from
+from bkjob_async.model.events_json import event_from_json
+
+JOB = JobRef(Scope.biz(2), 100)
+OTHER = JobRef(Scope.biz(2), 101)
+SEEN = JobChanged(ref=JOB, before=None, after=RunStatus(2), is_finished=False, name="发布")
+REFUSED = Trouble(ref=None, error="NotAuthenticated", message="no")
+
+
+def finished(ref: JobRef, code: int) -> Finished:
+    """Return a job's end."""
+    return Finished(ref=ref, result=JobResult(ref=ref, status=RunStatus(code)))
+
+
+def outcome(*events: Event) -> Outcome:
+    """Return what *events* amount to."""
+    found = Outcome()
+    for event in events:
+        found.take(event)
+    return found
+
+
+def test_a_json_line_is_the_event_and_when_it_was_told() -> None:
+    """One line, readable back, Chinese left as it is."""
+    line = json_line(SEEN)
+
+    assert "\n" not in line
+    assert "发布" in line
+    assert event_from_json(json.loads(line)) == SEEN
+    assert json.loads(line)["at"].endswith("+00:00")
+
+
+def test_a_plain_line_is_one_line_whatever_the_platform_says() -> None:
+    """A message cannot break lines or steer a terminal."""
+    line = plain_line(Trouble(ref=JOB, error="PlatformTrouble", message="a\nb\x1b[31m\u202e发"))
+
+    assert line.endswith("a\\nb\\x1b[31m\\u202e发")
+    assert printable("normal 文本") == "normal 文本"
+
+
+def test_half_a_character_does_not_break_the_stream(capsys: pytest.CaptureFixture[str]) -> None:
+    """A lone surrogate becomes JSON's own escape for it."""
+    speak_utf8()
+    say(json_line(JobChanged(ref=JOB, before=None, after=RunStatus(2), is_finished=False, name="\ud800")))
+    sys.stdout.flush()
+
+    assert json.loads(capsys.readouterr().out)["name"] == "\ud800"
+
+
+@pytest.mark.parametrize(
+    ("events", "code"),
+    [
+        ((SEEN, finished(JOB, 3)), ExitCode.ALL_SUCCEEDED),
+        ((finished(JOB, 3), finished(OTHER, 4)), ExitCode.SOMETHING_FAILED),
+        ((finished(JOB, 4), Reopened(ref=JOB, epoch=1), finished(JOB, 3)), ExitCode.ALL_SUCCEEDED),
+        ((finished(JOB, 3), Lost(ref=OTHER, reason=LostReason.GONE)), ExitCode.COULD_NOT_WATCH),
+        ((finished(JOB, 4), Lost(ref=OTHER, reason=LostReason.GONE)), ExitCode.SOMETHING_FAILED),
+    ],
+)
+def test_the_exit_code_follows_the_last_end_of_each_target(events: tuple[Event, ...], code: ExitCode) -> None:
+    """A failure is certain, a loss is not: the certain one is told."""
+    assert outcome(*events).exit_code is code
+
+
+def test_the_last_sentence_names_what_did_not_go_well() -> None:
+    """Five names are enough to begin with."""
+    ends = [finished(JobRef(Scope.biz(2), n), 4) for n in range(1, 8)]
+
+    assert str(outcome(finished(JOB, 3), *ends[:1])) == "1 succeeded; 1 failed (2:1)"
+    assert str(outcome(*ends)) == "0 succeeded; 7 failed (2:1, 2:2, 2:3, 2:4, 2:5, …)"
+
+
+def test_hopeless_is_only_what_never_worked() -> None:
+    """After the first sight every trouble may pass."""
+    nothing_yet, something_seen = outcome(InSync()), outcome(SEEN)
+
+    assert nothing_yet.is_hopeless(REFUSED)
+    assert nothing_yet.is_hopeless(Stalled(ref=JOB, seconds=60.0))
+    assert not nothing_yet.is_hopeless(Trouble(ref=JOB, error="NotFound", message=""))
+    assert not something_seen.is_hopeless(REFUSED)
+
+
+def test_bare_ids_are_in_the_scope_that_was_given() -> None:
+    """Whole names carry their own."""
+    scope = Scope.biz_set(9)
+
+    assert refs_from(["100", "2:100/200"], scope) == (JobRef(scope, 100), StepRef(Scope.biz(2), 100, 200))
+    with pytest.raises(UsageError, match="'100/' names neither"):
+        refs_from(["100/"], scope)
+
+
+def test_credentials_come_from_the_environment() -> None:
+    """An access token wins; empty variables count as absent."""
+    app = {"BKJOB_APP_CODE": "app", "BKJOB_APP_SECRET": "hush", "BKJOB_USERNAME": "", "BKJOB_BK_TICKET": "t"}
+
+    assert credentials_from(app) == AppCredentials(bk_app_code="app", bk_app_secret="hush", bk_ticket="t")
+    assert credentials_from({**app, "BKJOB_ACCESS_TOKEN": "at"}) == AccessToken(access_token="at")
+    with pytest.raises(UsageError, match="BKJOB_APP_CODE and BKJOB_APP_SECRET"):
+        credentials_from({})

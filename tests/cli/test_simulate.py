@@ -1,0 +1,49 @@
+"""`bkjob simulate`: a platform for anybody who can speak HTTP."""
+
+import signal
+import socket
+
+import pytest
+
+from tests.cli import shell
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_is_its_clean_end(number: signal.Signals) -> None:
+    """The first line is the URL; the rest is said on stderr; the exit code is 0."""
+    process = shell.start("simulate", "--scenario", "all-green")
+    assert process.stdout is not None
+    url = process.stdout.readline()
+    process.send_signal(number)
+    done = shell.ended(process)
+
+    assert url.startswith("http://127.0.0.1:")
+    assert done.stdout == ""
+    assert "bkjob watch --biz 2 20000000001" in done.stderr
+    assert done.returncode == 0
+
+
+def test_the_port_is_the_one_asked_for() -> None:
+    """A script can know the URL beforehand."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with shell.simulator("--port", str(port)) as url:
+        assert url == f"http://127.0.0.1:{port}"
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    """It does not fall back to another one in silence."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = shell.run("simulate", "--port", str(taken.getsockname()[1]))
+
+    assert done.returncode == 2
+    assert "cannot be used" in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_scenario_is_answered_with_those_there_are() -> None:
+    """A typo costs one look."""
+    done = shell.run("simulate", "--scenario", "sunshine")
+
+    assert done.returncode == 2
+    assert "ten-thousand-hosts" in done.stderr
