@@ -82,6 +82,7 @@ class _Checker:
     _ended: set[Ref] = field(factory=set)
     _positions: dict[object, int] = field(factory=dict)
     _troubled: set[Ref | None] = field(factory=set)
+    _by_job: defaultdict[JobRef, dict[StepRef, Sequence[int]]] | None = None
 
     def read(self, batch: Batch) -> None:
         """Check one batch against all before it."""
@@ -170,14 +171,22 @@ class _Checker:
     def _job(self, event: JobChanged) -> None:
         self._chain(event)
         if event.is_finished and self.truth is not None:
-            for step, codes in self.truth.steps.items():
-                told = step.job == event.ref and step in self._status
+            for step, codes in self._steps_of(event.ref).items():
                 # A step that the platform itself left unfinished is waited for only until the bound.
-                if told and step not in self._over and run_status(codes[-1]).is_finished():
+                settled = step in self._over or step not in self._status
+                if not settled and run_status(codes[-1]).is_finished():
                     self._break(f"{event} before {step} was told as over")
         self._set_over(event)
         truth = self.truth.jobs.get(event.ref) if self.truth else None
         self._advance(event.ref, event.after.code, truth, event)
+
+    def _steps_of(self, job: JobRef) -> Mapping[StepRef, Sequence[int]]:
+        """Return the true steps of a job, sorted by job once."""
+        if self._by_job is None:
+            self._by_job = defaultdict(dict)
+            for step, codes in self.truth.steps.items() if self.truth is not None else ():
+                self._by_job[step.job][step] = codes
+        return self._by_job[job]
 
     def _chain(self, event: StepChanged | JobChanged) -> None:
         before = event.before.code if event.before else None
