@@ -16,6 +16,7 @@ from bkjob_async.cli.lines import note, speak_utf8, stop_speaking
 from bkjob_async.cli.simulating import Stage, simulate
 from bkjob_async.cli.watching import Wish, refs_from, show_lines, watch
 from bkjob_async.dialects.registry import DIALECTS
+from bkjob_async.simulator.faults import FAULTS
 from bkjob_async.simulator.scenarios import SCENARIOS
 
 ENVIRONMENT = """\b
@@ -71,7 +72,7 @@ def demo_command(*, jobs: int, hosts: int, seed: int, speed: float, plain: bool)
     return run_to_end(demo(Size(jobs=jobs, hosts=hosts, seed=seed, speed=speed), view))
 
 
-@bkjob.command(name="simulate")
+@bkjob.command(name="simulate", epilog=f"Faults: {', '.join(FAULTS)}.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="Where to listen."
 )
@@ -90,12 +91,25 @@ def demo_command(*, jobs: int, hosts: int, seed: int, speed: float, plain: bool)
     show_default=True,
     help="How fast its time goes.",
 )
-def simulate_command(*, port: int, seed: int, scenario: str, speed: float) -> ExitCode:
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[:SHARE[:TIMES]]",
+    help="Let something go wrong, in a SHARE of 0..1 of the answers, TIMES times; may be repeated.",
+)
+@click.option(
+    "--rate-limit", type=click.IntRange(min=1), metavar="N", help="Refuse more than N requests a second."
+)
+def simulate_command(
+    *, port: int, seed: int, scenario: str, speed: float, faults: tuple[str, ...], rate_limit: int | None
+) -> ExitCode:
     """Run a simulated platform on the loopback interface until interrupted.
 
     The first line on stdout is its URL, for every dialect; any app code and secret will do.
     """
-    return run_to_end(simulate(Stage(scenario=scenario, port=port, seed=seed, speed=speed)))
+    stage = Stage(scenario=scenario, port=port, seed=seed, speed=speed, faults=faults, rate_limit=rate_limit)
+    return run_to_end(simulate(stage))
 
 
 @bkjob.command(name="watch", epilog=f"{ENVIRONMENT}\n{EXIT_CODES}")

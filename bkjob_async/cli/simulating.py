@@ -11,6 +11,9 @@ from attrs import frozen
 from bkjob_async import JobRef, UsageError
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import note, say
+from bkjob_async.simulator.control import CONTROL_PATH
+from bkjob_async.simulator.faults import ActiveFault, parsed_fault
+from bkjob_async.simulator.rate_limit import RateLimit
 from bkjob_async.simulator.scenarios import Scenario, by_name
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world import FIRST_JOB_ID
@@ -26,12 +29,16 @@ class Stage:
     port: int = 0
     seed: int = 0
     speed: float = 1.0
+    faults: tuple[str, ...] = ()
+    rate_limit: int | None = None
 
 
 async def simulate(stage: Stage) -> ExitCode:
     """Serve a scenario until SIGINT or SIGTERM; the first line on stdout is the URL."""
     scenario = by_name(stage.scenario)
-    simulator = Simulator(scenario, seed=stage.seed, speed=stage.speed)
+    limit = RateLimit(stage.rate_limit) if stage.rate_limit is not None else None
+    simulator = Simulator(scenario, seed=stage.seed, speed=stage.speed, rate_limit=limit)
+    simulator.platform.faults += [fault_from(text) for text in stage.faults]
     server = simulator.serve(port=stage.port)
     try:
         await server.start()
@@ -48,12 +55,25 @@ async def simulate(stage: Stage) -> ExitCode:
     return ExitCode.ALL_SUCCEEDED
 
 
+def fault_from(text: str) -> ActiveFault:
+    """Read `NAME`, `NAME:SHARE` or `NAME:SHARE:TIMES`; raise `UsageError`."""
+    try:
+        return parsed_fault(text)
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"--fault {text}: {error.args[0]}") from error
+
+
 def introduce(scenario: Scenario, stage: Stage, url: str, jobs: tuple[JobRef, ...]) -> None:
     """Say on stderr what is played, and how to watch it."""
     shown = ", ".join(str(ref) for ref in jobs[:SHOWN]) + (", …" if len(jobs) > SHOWN else "")
     first = jobs[0].job_instance_id if jobs else FIRST_JOB_ID
     note(f"scenario {scenario.name}, seed {stage.seed}: {scenario.summary}")
+    for fault in stage.faults:
+        note(f"fault: {fault}")
+    if stage.rate_limit is not None:
+        note(f"rate limit: {stage.rate_limit} requests a second")
     note(f"jobs: {shown or f'they come one by one, from 2:{first} on'}")
+    note(f"a hand on time, hosts and faults: {url}{CONTROL_PATH}")
     note("any app code and secret will do; in another terminal:")
     note(f"  export BKJOB_URL={url} BKJOB_APP_CODE=demo BKJOB_APP_SECRET=demo")
     note(f"  bkjob watch --biz 2 {first}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 ROOT = Path(__file__).parent.parent.parent
 SECRET = "not-to-be-seen"
@@ -48,6 +50,14 @@ def ended(process: Process) -> subprocess.CompletedProcess[str]:
             process.kill()
             raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def control(url: str, name: str, given: Any = None) -> Any:
+    """Ask the simulator's control API, or with *given* tell it."""
+    body = None if given is None else json.dumps(given).encode()
+    request = urllib.request.Request(f"{url}/_control/{name}", data=body)  # noqa: S310 - our own server
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own server
+        return json.load(answer)
 
 
 @contextmanager

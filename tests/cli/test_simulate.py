@@ -47,3 +47,39 @@ def test_an_unknown_scenario_is_answered_with_those_there_are() -> None:
 
     assert done.returncode == 2
     assert "ten-thousand-hosts" in done.stderr
+
+
+def test_faults_and_limits_are_at_work_from_the_beginning() -> None:
+    """A client can be tried against a bad evening."""
+    with shell.simulator("--fault", "bad-gateway:0.5", "--fault", "latency", "--rate-limit", "3") as url:
+        faults = shell.control(url, "faults")["active"]
+
+    assert [(fault["name"], fault["share"]) for fault in faults] == [("bad-gateway", 0.5), ("latency", 1.0)]
+
+
+def test_a_watch_of_a_platform_out_of_order_does_not_end_as_failed() -> None:
+    """A poll that fails says something about the poll, never about the job."""
+    with shell.simulator("--fault", "bad-gateway", "--scenario", "all-green", "--speed", "50") as url:
+        done = shell.run("watch", "--url", url, "--deadline", "0.5", "2:20000000001")
+
+    assert done.returncode == 4
+    assert "trouble" in done.stdout
+
+
+@pytest.mark.parametrize("fault", ["rain", "latency:2", "latency:much"])
+def test_a_fault_that_is_none_is_refused(fault: str) -> None:
+    """A typo does not make a good evening."""
+    done = shell.run("simulate", "--fault", fault)
+
+    assert done.returncode == 2
+    assert f"--fault {fault}" in done.stderr
+
+
+def test_world_time_can_hurry() -> None:
+    """`--speed` is how many seconds pass in one."""
+    with shell.simulator("--speed", "500") as url:
+        before = shell.control(url, "")["now"]
+        after = shell.control(url, "")
+
+    assert after["speed"] == 500
+    assert after["now"] > before

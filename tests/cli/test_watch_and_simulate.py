@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -19,8 +18,10 @@ from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.testing import Truth, broken_promises, truth_of
 from tests.cli import shell
 
-SCENARIO, SEED, SPEED = "chaos", 2, 9
-JOBS, LONGEST = 8, 60.0
+SCENARIO, SEED, SPEED = "chaos", 2, 12
+JOBS, LONGEST = 4, 60.0
+# By then the watched jobs have been created.
+BEGINNING = 5.0
 # An ignored error may be provisional, and is believed only after a while.
 CLEAR = (3, 4)
 DIALECTS = ("gateway-v3", "esb-job")
@@ -49,9 +50,12 @@ def watched() -> dict[str, tuple[int, Lines]]:
     targets, _ = the_same_world()
     names = [str(target) for target in targets]
     with shell.simulator("--scenario", SCENARIO, "--seed", str(SEED), "--speed", str(SPEED)) as url:
-        wait_until_known(url, targets[-1].job)
+        shell.control(url, "hold", {})
+        shell.control(url, "advance", {"seconds": BEGINNING})
         options = ("--url", url, "--json", "--interval", "0.1", "--deadline", "40")
         watches = {d: shell.start("watch", *options, "--dialect", d, *names) for d in DIALECTS}
+        wait_until_asked(url)
+        shell.control(url, "go_on", {})
         # Both are read at once: a full pipe would hold its watch up.
         with ThreadPoolExecutor() as readers:
             said = dict(zip(watches, readers.map(shell.ended, watches.values()), strict=True))
@@ -62,20 +66,15 @@ def watched() -> dict[str, tuple[int, Lines]]:
     }
 
 
-def wait_until_known(url: str, job: JobRef) -> None:
-    """Wait until a job has been created; the world's jobs come one after another."""
-    question = f"{url}/api/v3/get_job_instance_status?bk_scope_type=biz&bk_scope_id={job.scope.id}"
-    who = json.dumps({"bk_app_code": "tests", "bk_app_secret": "tests"})
-    request = urllib.request.Request(  # noqa: S310 - our own server
-        f"{question}&job_instance_id={job.job_instance_id}", headers={"X-Bkapi-Authorization": who}
-    )
-    until = time.monotonic() + 10.0
+def wait_until_asked(url: str) -> None:
+    """Wait until each watch has begun to ask."""
+    until = time.monotonic() + shell.PATIENCE
     while time.monotonic() < until:
-        with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own server
-            if json.load(answer)["result"]:
-                return
+        asked = Counter(name.partition("/")[0] for name in shell.control(url, "")["asked"])
+        if set(DIALECTS) <= set(asked):
+            return
         time.sleep(0.02)
-    raise AssertionError(f"{job} never came")
+    raise AssertionError("nobody asks")
 
 
 def events(lines: Lines) -> list[Event]:
