@@ -17,6 +17,7 @@ from bkjob_async.dialects.reading import as_flag, as_integer
 from bkjob_async.dialects.secrecy import scrub
 from bkjob_async.errors import CallFacts, CallFailed, Throttled, UnusableAnswer
 from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.answers import Envelope
 
 LONGEST_MESSAGE = 500
 LONGEST_WAIT = 3600.0
@@ -55,6 +56,20 @@ def opened(response: HttpResponse) -> dict[str, Any]:
     if isinstance(body, dict) and 200 <= response.status < 300 and is_success(body):
         return body
     raise failure(response, body)
+
+
+def envelope_of(response: HttpResponse) -> Envelope:
+    """Return a success as it came, or raise the typed error."""
+    members = opened(response)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Envelope(
+        data=members.get("data"),
+        message=message_of(members),
+        request_ids=request_ids(headers, members),
+        http_status=response.status,
+        headers=response.headers,
+        body=response.body,
+    )
 
 
 def is_success(body: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen, validators
 
 from bkjob_async.dialects.base import Call, TableDialect
 from bkjob_async.dialects.signing import sign_body, sign_header
@@ -19,7 +19,9 @@ class EsbDialect(TableDialect):
     """
 
     trailing: str = "/"
-    credentials_in: Literal["header", "body"] = "header"
+    credentials_in: Literal["header", "body"] = field(
+        default="header", validator=validators.in_(("header", "body"))
+    )
 
     def method_of(self, call: Call) -> str:
         """Return the HTTP method that a call travels by; the ESB takes both for everything."""

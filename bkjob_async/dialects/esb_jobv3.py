@@ -17,7 +17,12 @@ from bkjob_async.model.questions import GetStepInstanceDetail
 from bkjob_async.model.refs import Scope
 
 CAPABILITIES = Capabilities(
-    step_status=False, job_rows_on_request=True, groups=False, job_list=True, log_hosts=send.LOG_HOSTS_V3
+    step_status=False,
+    job_rows_on_request=True,
+    groups=False,
+    job_list=True,
+    log_hosts=send.LOG_HOSTS_V3,
+    list_length=send.LIST_LENGTH_V3,
 )
 
 # The same operations with the same parameters as in the gateway, but nothing about a single step.

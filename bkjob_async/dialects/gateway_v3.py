@@ -52,7 +52,12 @@ from bkjob_async.model.questions import (
 from bkjob_async.model.refs import Scope
 
 CAPABILITIES = Capabilities(
-    step_status=True, job_rows_on_request=True, groups=True, job_list=True, log_hosts=send.LOG_HOSTS_V3
+    step_status=True,
+    job_rows_on_request=True,
+    groups=True,
+    job_list=True,
+    log_hosts=send.LOG_HOSTS_V3,
+    list_length=send.LIST_LENGTH_V3,
 )
 
 CALLS: Calls = {

@@ -26,6 +26,7 @@ CAPABILITIES = Capabilities(
     containers=True,
     job_list=True,
     log_hosts=send.LOG_HOSTS_V4,
+    list_length=send.LIST_LENGTH_V4,
 )
 
 CALLS: Calls = {

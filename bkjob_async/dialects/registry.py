@@ -41,5 +41,5 @@ def dialect(name: str, *, timezone: tzinfo = DEFAULT_ZONE, **options: Any) -> Ta
     make = DIALECTS[name][0]
     try:
         return make(zone=timezone, elsewhere=OPERATIONS, **options)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise UsageError(f"{name} does not take these options: {', '.join(sorted(options))}") from error

@@ -26,6 +26,10 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
 LOG_HOSTS_V3 = 500
 LOG_HOSTS_V4 = 50
 
+# And on one page of a list.
+LIST_LENGTH_V3 = 1000
+LIST_LENGTH_V4 = 200
+
 
 def scope_parameters(scope: Scope) -> dict[str, Any]:
     """Return a scope's parameters; its id travels as text."""
@@ -121,16 +125,20 @@ def check_count(hosts: Sequence[HostKey], most: int) -> None:
 
 def job_list(operation: GetJobInstanceList) -> dict[str, Any]:
     """Return what `get_job_instance_list` takes; times travel as Unix milliseconds."""
-    return {
-        **list_filters(operation),
-        "start": operation.start,
-        "length": operation.length,
-    }
+    check_length(operation.length, LIST_LENGTH_V3)
+    return {**list_filters(operation), "start": operation.start, "length": operation.length}
 
 
 def job_list_v4(operation: GetJobInstanceList) -> dict[str, Any]:
     """Return what `get_job_instance_list` takes in version 4."""
+    check_length(operation.length, LIST_LENGTH_V4)
     return {**list_filters(operation), "offset": operation.start, "length": operation.length}
+
+
+def check_length(length: int, most: int) -> None:
+    """Raise `UsageError` for a page that is longer than the platform gives."""
+    if length > most:
+        raise UsageError(f"a page of the list has {most} job instances at most, not {length}")
 
 
 def list_filters(operation: GetJobInstanceList) -> dict[str, Any]:

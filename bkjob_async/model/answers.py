@@ -13,6 +13,21 @@ from bkjob_async.model.status import HostStatus, RunStatus
 
 
 @frozen(kw_only=True)
+class Envelope:
+    """A whole answer as it came: the plain data, and everything around it.
+
+    *request_ids* maps each header or key to its value; *headers* have the names that the server gave them.
+    """
+
+    data: Any = field(repr=False)
+    message: str = ""
+    request_ids: Mapping[str, str] = field(factory=dict)
+    http_status: int = 200
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@frozen(kw_only=True)
 class Launched:
     """A job was started; *step* names its only step where the dialect says so (quick launches)."""
 

@@ -10,7 +10,8 @@ class Capabilities:
     *step_status*: a step can be asked for itself, and all its hosts come. *job_rows*: `"always"` where every job
     status carries host rows, `"on_request"` where they must be asked for. *groups*: step answers count hosts by
     status and tag. *containers*: container hosts are visible. *job_list*: job instances can be listed. *log_hosts*: how
-    many hosts' logs one question may ask for, 0 where there is no such question.
+    many hosts' logs one question may ask for, *list_length* how long a page of the list may be, 0 where there is no
+    such question.
     """
 
     step_status: bool
@@ -19,3 +20,4 @@ class Capabilities:
     containers: bool = False
     job_list: bool = False
     log_hosts: int = 0
+    list_length: int = 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bkjob_async.dialects.envelopes import LONGEST_MESSAGE, failure, opened, strange_answer
+from bkjob_async.dialects.envelopes import LONGEST_MESSAGE, envelope_of, failure, opened, strange_answer
 from bkjob_async.dialects.error_codes import BY_CODE, BY_WORD
 from bkjob_async.engine.retry import WORTH_ANOTHER_TRY
 from bkjob_async.errors import (
@@ -200,6 +200,20 @@ def test_strange_letters_do_not_cost_the_answer() -> None:
     body = b'\xef\xbb\xbf{"result": true, "code": 0, "data": {"name": "\xb1\xe0", "status": 3}}'
 
     assert opened(HttpResponse(status=200, body=body))["data"]["status"] == 3
+
+
+def test_a_whole_answer_can_be_had_as_it_came() -> None:
+    """Data, message, ids, status, headers and bytes; an error is raised all the same."""
+    body = {"result": True, "code": 0, "message": "success", "data": [1], "request_id": "r-1"}
+    response = answer(body, 200, X_Request_Id="h-1")
+
+    whole = envelope_of(response)
+
+    assert (whole.data, whole.message, whole.http_status) == ([1], "success", 200)
+    assert whole.request_ids == {"X-Request-Id": "h-1", "request_id": "r-1"}
+    assert (whole.headers, whole.body) == (response.headers, response.body)
+    with pytest.raises(NotFound):
+        envelope_of(answer({"result": False, "code": 1244006}))
 
 
 def test_the_gateway_says_how_long_to_wait() -> None:

@@ -259,6 +259,8 @@ def test_what_makes_no_sense_is_refused() -> None:
         dialect("gateway-v5")
     with pytest.raises(UsageError, match="does not take these options: system"):
         dialect("esb-job", system=True)
+    with pytest.raises(UsageError, match="does not take these options: credentials_in"):
+        dialect("esb-job", credentials_in="cookie")
     with pytest.raises(UsageError, match="system=True"):
         dialect("gateway-v3", acting_user="ada")
     with pytest.raises(UsageError, match="plain ASCII"):
@@ -531,6 +533,11 @@ def test_lists_are_bounded_by_moments() -> None:
 
     assert v3["create_time_start"] == v4["create_time_end"] == "1699920000000"
     assert (v3["start"], v4["offset"], v3["length"], v3["name"]) == ("40", "40", "20", "night")
+    for name, most in (("gateway-v3", 1000), ("esb-jobv3", 1000), ("gateway-v4", 200)):
+        assert DIALECTS[name].capabilities.list_length == most
+        assert sent(name, evolve(question, length=most))["length"] == str(most)
+        with pytest.raises(UsageError, match=f"{most} job instances at most"):
+            sent(name, evolve(question, length=most + 1))
     with pytest.raises(ValueError, match="zone"):
         evolve(question, create_time_start=DAY.replace(tzinfo=None))
 
