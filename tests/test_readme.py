@@ -1,0 +1,86 @@
+"""What the README says is so: its commands, its ten lines, its tables."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bkjob_async.cli.commands import bkjob
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.dialects.registry import DIALECTS
+from bkjob_async.model.events_json import KINDS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's code blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+FIRST, *_, SECOND = (block.strip() for block in blocks("sh"))
+
+
+def test_the_second_command_is_what_ci_runs() -> None:
+    """Word for word, as the last line of the script."""
+    assert CI.splitlines()[-1] == SECOND
+    assert SECOND.endswith("-m tests")
+    assert "bkjob demo" in FIRST
+
+
+def test_the_ten_lines_run_as_they_stand() -> None:
+    """Copied from the page, they print what the page says, among the rest."""
+    (lines,) = blocks("python")
+    said = blocks("text")[0]
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", lines],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr == ""
+    assert set(said.splitlines()) <= set(done.stdout.splitlines())
+    assert len(done.stdout.splitlines()) >= 12 + 3
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_key_of_every_line_is_told(kind: type) -> None:
+    """The table of kinds names what a line holds."""
+    row = next(line for line in README.splitlines() if line.startswith(f"| `{kind.kind}`"))  # type: ignore[attr-defined]
+    fields = set(kind.__annotations__) - {"kind", "ref", "cursor"}
+
+    assert fields <= set(re.findall(r"`(\w+)`", row))
+
+
+def test_every_command_and_option_is_told() -> None:
+    """The table of commands is complete."""
+    for name, command in bkjob.commands.items():
+        row = next(line for line in README.splitlines() if line.startswith(f"| `bkjob {name}"))
+        options = {
+            option for parameter in command.params for option in parameter.opts if option.startswith("--")
+        }
+
+        assert options <= set(re.findall(r"`(--[\w-]+)`", row))
+
+
+def test_every_exit_code_is_told() -> None:
+    """The table of exit codes is complete."""
+    table = README.partition("| exit code of `bkjob watch` |")[2].partition("\n\n")[0]
+
+    assert {
+        int(code)
+        for code in re.findall(r"^\| (\d+)(?:, (\d+))? \|", table, re.MULTILINE)
+        for code in code
+        if code
+    } == set(ExitCode)
+
+
+def test_every_dialect_is_told() -> None:
+    """In the last release's lines and in the Chinese half-page."""
+    assert all(README.count(f"`{name}`") >= 2 for name in DIALECTS)
