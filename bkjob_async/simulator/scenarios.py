@@ -160,7 +160,7 @@ def mixed_fleet() -> Scenario:
     return Scenario(
         name="mixed-fleet",
         summary="jobs of all kinds keep coming",
-        arrivals=(Arrivals(plans=plans, every=Span(5.0, 35.0)),),
+        arrivals=(Arrivals(plans=plans, every=Span(1.0, 7.0)),),
     )
 
 

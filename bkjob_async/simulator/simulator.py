@@ -14,6 +14,7 @@ from bkjob_async.simulator.platform import Platform
 from bkjob_async.simulator.rate_limit import RateLimit
 from bkjob_async.simulator.scenarios import Scenario, by_name
 from bkjob_async.simulator.server import SimulatorServer
+from bkjob_async.simulator.thread import ServerInThread
 from bkjob_async.simulator.transport import SimulatedTransport
 from bkjob_async.simulator.world import World
 from bkjob_async.simulator.world_history import History
@@ -59,6 +60,10 @@ class Simulator:
     def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> SimulatorServer:
         """Return a door over HTTP, to be entered with `async with`."""
         return SimulatorServer(self.platform, host=host, port=port, clock=self.clock)
+
+    def serve_in_thread(self, *, host: str = "127.0.0.1", port: int = 0) -> ServerInThread:
+        """Return a door over HTTP for synchronous code, to be entered with `with`."""
+        return ServerInThread(self.serve(host=host, port=port))
 
     def callbacks(self, *, post: Post | None = None) -> CallbackSender:
         """Return who sends callbacks for the door inside the process; `start` and `aclose` it."""

@@ -1,0 +1,52 @@
+"""The fixtures for users' own suites, used as they would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bkjob_async import JobClient
+from bkjob_async.simulator.clock import WorldClock
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_plans import JobPlan, StepPlan
+
+
+@pytest.mark.looptime
+@pytest.mark.bkjob("second-round", seed=3, dialect="esb-job")
+async def test_a_client_stands_before_the_marked_platform(
+    bkjob_simulator: Simulator, bkjob_client: JobClient
+) -> None:
+    """A story by name, minutes of it in no time."""
+    async with bkjob_client as client:
+        result = await client.wait(bkjob_simulator.refs[0], deadline=600)
+
+    assert not result.ok
+
+
+@pytest.mark.looptime
+async def test_the_clock_is_in_the_tests_hand(
+    bkjob_simulator: Simulator, bkjob_clock: WorldClock, bkjob_client: JobClient
+) -> None:
+    """Nothing happens before it is told to."""
+    job = bkjob_simulator.add(JobPlan(steps=(StepPlan(hosts=2),)))
+    bkjob_clock.hold()
+    async with bkjob_client as client:
+        before = await client.get_job_instance_status(job)
+        bkjob_clock.advance(600)
+        after = await client.get_job_instance_status(job)
+
+    assert (before.is_finished, after.is_finished) == (False, True)
+
+
+def test_pytest_starts_without_loading_anything_heavy() -> None:
+    """The plugin alone brings neither our package nor aiohttp."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import pytest_bkjob, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert not {"bkjob_async", "aiohttp", "looptime", "msgspec"} & set(loaded)

@@ -1,0 +1,51 @@
+"""The simulator's page for strangers: its examples run as they stand, its tables are whole."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import bkjob_async.simulator
+from bkjob_async.simulator.control import ACTS
+from bkjob_async.simulator.faults import FAULTS
+from bkjob_async.simulator.scenarios import SCENARIOS, by_name
+
+PAGE = (Path(bkjob_async.simulator.__file__).parent / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+SETTINGS = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_examples_pass_in_a_suite_of_their_own(number: int, tmp_path: Path) -> None:
+    """Copied into an empty directory, they are tests that pass."""
+    if "import requests" in EXAMPLES[number]:
+        pytest.importorskip("requests")
+    (tmp_path / "test_example.py").write_text(EXAMPLES[number], encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text(SETTINGS, encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_every_scenario_stands_in_the_table() -> None:
+    """With its own summary."""
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", PAGE, re.MULTILINE))
+
+    assert rows == {name: by_name(name).summary for name in SCENARIOS}
+
+
+def test_every_fault_and_control_is_named() -> None:
+    """Nothing is hidden from readers."""
+    assert [name for name in FAULTS if f"`{name}`" not in PAGE] == []
+    assert [path for _, path in ACTS if path and path not in PAGE and path != "scenarios"] == []
