@@ -2,7 +2,14 @@
 
 import pytest
 
-from bkjob_async.dialects.envelopes import LONGEST_MESSAGE, envelope_of, failure, opened, strange_answer
+from bkjob_async.dialects.envelopes import (
+    LONGEST_MESSAGE,
+    LONGEST_WAIT,
+    envelope_of,
+    failure,
+    opened,
+    strange_answer,
+)
 from bkjob_async.dialects.error_codes import BY_CODE, BY_WORD
 from bkjob_async.engine.retry import WORTH_ANOTHER_TRY
 from bkjob_async.errors import (
@@ -227,6 +234,8 @@ def test_the_gateway_says_how_long_to_wait() -> None:
     assert error.request_ids == {"X-Bkapi-Request-Id": "g-1"}
     assert error_of(answer(body, 429)).retry_after is None
     assert error_of(answer(body, 429, X_Bkapi_RateLimit_Reset="soon")).retry_after is None
+    assert error_of(answer(body, 429, X_Bkapi_RateLimit_Reset="-1")).retry_after is None
+    assert error_of(answer(body, 429, X_Bkapi_RateLimit_Reset="99999999")).retry_after == LONGEST_WAIT
 
 
 def test_the_gateways_header_speaks_for_a_body_that_does_not() -> None:

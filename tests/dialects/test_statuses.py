@@ -129,6 +129,22 @@ def test_a_host_in_a_row_keeps_its_details() -> None:
     assert (row.times.start_time.timestamp(), row.times.total_time) == (1_700_000_000.1, 0.8)
 
 
+@pytest.mark.parametrize("nobody", [0, -1, None, ""])
+def test_an_id_that_stands_for_none_is_none(nobody: object) -> None:
+    """Many hosts with the id 0 would be one host otherwise."""
+    body = copy.deepcopy(SAMPLES["gateway-v3/get_job_instance_status"])
+    for row in body["data"]["step_instance_list"][0]["step_ip_result_list"]:
+        row["bk_host_id"] = nobody
+
+    snapshot, look = read_job("gateway-v3", body)
+
+    assert [row.host for row in snapshot.steps[0].hosts or ()] == [
+        HostKey(bk_cloud_id=0, ip="10.1.0.31"),
+        HostKey(bk_cloud_id=0, ip="10.1.0.32"),
+    ]
+    assert look.steps[0].complete
+
+
 def test_containers_are_hosts_of_their_own() -> None:
     """Two containers of one node are two, by id and name."""
     hosts = decoded("gateway-v4/get_job_instance_status.containers").steps[0].hosts
