@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
-from bkjob_async.model.events import Batch
+from bkjob_async.model.events import Batch, Recovered, Trouble
+from bkjob_async.model.refs import Ref
 
 
 class Log:
     """Batches in order; the oldest fall off when more than *limit* events are held.
 
     A reader's place is the number of batches before it, so a slow reader costs nothing. `first` is the place of the
-    oldest batch still held, `end` the place after the newest.
+    oldest batch still held, `end` the place after the newest. Of what fell off, the newest word on each
+    target's trouble is kept, because no later state would tell it.
     """
 
-    __slots__ = ("_batches", "_events", "_limit", "first")
+    __slots__ = ("_batches", "_events", "_limit", "_signals", "first")
 
     def __init__(self, limit: int = 100_000) -> None:
         self._limit = limit
         self._batches: deque[Batch] = deque()
         self._events = 0
         self.first = 0
+        self._signals: dict[Ref | None, tuple[int, Trouble | Recovered]] = {}
 
     @property
     def end(self) -> int:
@@ -32,9 +36,25 @@ class Log:
         self._batches.append(batch)
         self._events += len(batch.events)
         while self._events > self._limit and len(self._batches) > 1:
-            self._events -= len(self._batches.popleft().events)
+            oldest = self._batches.popleft()
+            self._events -= len(oldest.events)
             self.first += 1
+            self._signals.update(signals_in(oldest))
 
     def at(self, place: int) -> Batch | None:
         """Return the batch at *place*, None at the end; a place before `first` is gone."""
         return self._batches[place - self.first] if self.first <= place < self.end else None
+
+    def signals(self, since: int) -> Iterator[Trouble | Recovered]:
+        """Yield the newest word on each target's trouble, as far as it stood in a batch after *since*."""
+        newest = dict(self._signals)
+        for batch in self._batches:
+            newest.update(signals_in(batch))
+        yield from (signal for sequence, signal in newest.values() if sequence > since)
+
+
+def signals_in(batch: Batch) -> Iterator[tuple[Ref | None, tuple[int, Trouble | Recovered]]]:
+    """Yield what a batch says of trouble, by target."""
+    for event in batch.events:
+        if isinstance(event, Trouble | Recovered):
+            yield event.ref, (batch.sequence, event)

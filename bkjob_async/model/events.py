@@ -132,7 +132,7 @@ class Trouble:
     """Polling fails; nothing is known to be wrong with the job.
 
     *ref* is None when the whole gateway or the credentials are the trouble; *targets* is the number affected.
-    *error* names the class and says who must act.
+    *error* names the class and says who must act. *skipped*: what was said of it before was compacted away.
     """
 
     kind: ClassVar[str] = "trouble"
@@ -141,6 +141,7 @@ class Trouble:
     error: str
     message: str
     targets: int = 1
+    skipped: bool = False
     cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
@@ -150,12 +151,13 @@ class Trouble:
 
 @frozen(kw_only=True)
 class Recovered:
-    """Polling works again."""
+    """Polling works again; *skipped*: what was said of it before was compacted away."""
 
     kind: ClassVar[str] = "recovered"
 
     ref: Ref | None
     targets: int = 1
+    skipped: bool = False
     cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:

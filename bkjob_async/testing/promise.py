@@ -130,11 +130,11 @@ class _Checker:
                     self._break("in sync a second time")
                 self._synced = True
             case Trouble(ref=ref):
-                if ref in self._troubled:
+                if ref in self._troubled and not event.skipped:
                     self._break(f"{event} a second time")
                 self._troubled.add(ref)
             case Recovered(ref=ref):
-                if ref not in self._troubled:
+                if ref not in self._troubled and not event.skipped:
                     self._break(f"{event} from nothing")
                 self._troubled.discard(ref)
             case _:
@@ -145,7 +145,7 @@ class _Checker:
         if event.execute_count < self._runs.get(event.ref, 0):
             self._break(f"{event} belongs to an execution that is past")
         self._runs[event.ref] = event.execute_count
-        if event.ref in self._over:
+        if event.ref in self._over and not event.skipped:
             self._break(f"{event} after its step was over")
         before = event.before.code if event.before else None
         if not event.skipped and before != self._hosts.get(run):
@@ -160,7 +160,7 @@ class _Checker:
 
     def _step(self, event: StepChanged) -> None:
         self._chain(event)
-        if event.ref in self._over and event.is_finished:
+        if event.ref in self._over and event.is_finished and not event.skipped:
             self._break(f"{event} although it was over already")
         if event.is_finished:
             self._was_over.add((event.ref, event.execute_count))
@@ -195,6 +195,10 @@ class _Checker:
         self._status[event.ref] = event.after.code
 
     def _set_over(self, event: StepChanged | JobChanged) -> None:
+        if event.skipped:
+            # What was reopened, and may have ended anew, lies in what was compacted away.
+            self._over.discard(event.ref)
+            self._ended.discard(event.ref)
         if event.is_finished:
             self._over.add(event.ref)
         elif event.ref in self._over:

@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from types import TracebackType
 from typing import Self
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.log import Log
@@ -24,6 +24,7 @@ from bkjob_async.model.events import (
     Lost,
     Reopened,
     StepChanged,
+    Trouble,
 )
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
@@ -282,6 +283,11 @@ class Watch:
         refs = self._refs or self._final
         for job, story in self._stories.items():
             events += story.present(refs[job], latest.cursor, since=seen + 1, skipped=seen > 0)
+        events += [
+            evolve(signal, skipped=True, cursor=latest.cursor)
+            for signal in self._log.signals(seen)
+            if seen or isinstance(signal, Trouble)
+        ]
         if self._in_sync_at is not None and seen < self._in_sync_at:
             events.append(InSync(cursor=latest.cursor))
         return Batch(latest.sequence, tuple(events), latest.cursor), self._log.end

@@ -163,13 +163,35 @@ async def _run(history: History) -> list[str]:
                         await asyncio.sleep(history.slow_reader)
             except bkjob.DeadlineExceeded:
                 pass
+            left_early = watch._error is None
             actor.cancel()
             await asyncio.wait([actor])
             if not actor.cancelled() and actor.exception() is not None:
                 raise actor.exception() or AssertionError
     left = asyncio.all_tasks() - {asyncio.current_task()}
     orphans = [f"{task} was left behind" for task in left]
-    return orphans + broken_promises(batches, truth=truth_of(world.history()))
+    missed = [] if left_early or history.slow_reader else unseen(history, watch, world, batches)
+    return orphans + broken_promises(batches, truth=truth_of(world.history())) + missed
+
+
+def unseen(history: History, watch: bkjob.Watch, world: World, batches: list[bkjob.Batch]) -> list[str]:
+    """Return what has been so for long at the end, undisturbed, and was never told."""
+    quiet = max([60.0, *(window.start + window.length + 70.0 for window in history.faults)])
+    told = {e.ref: e.after.code for batch in batches for e in batch.events if isinstance(e, bkjob.JobChanged)}
+    lost = {e.ref for batch in batches for e in batch.events if isinstance(e, bkjob.Lost)}
+    missed = []
+    for ref in watch.targets - lost:
+        moves = world.history().jobs.get(ref.job, ())
+        if (
+            isinstance(ref, bkjob.JobRef)
+            and moves
+            and moves[-1][0] < 240.0 - quiet
+            and told.get(ref) != moves[-1][1]
+        ):
+            missed.append(
+                f"{ref} is {moves[-1][1]} since {moves[-1][0]:.0f} s, and was last told as {told.get(ref)}"
+            )
+    return missed
 
 
 def targets(ref: bkjob.JobRef, world: World, history: History) -> list[bkjob.Ref]:

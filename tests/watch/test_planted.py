@@ -1,0 +1,216 @@
+"""The random histories bite: every planted bug of the engine is found."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, Phase, given, settings
+
+from bkjob_async.engine.hosts import HostTable, Move
+from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.step_tracker import StepTracker
+from bkjob_async.model.events import HostChanged
+from bkjob_async.watch.reader import Reader
+from bkjob_async.watch.stream import Watch
+from bkjob_async.watch.watcher import Watcher
+from tests.watch.histories import histories, run
+
+Patch = pytest.MonkeyPatch
+
+
+def emit_twice(patch: Patch) -> None:
+    """Tell every change of a host twice."""
+    take = StepTracker._take_rows
+    patch.setattr(StepTracker, "_take_rows", lambda *a, **k: [e for e in take(*a, **k) for _ in "ab"])
+
+
+def lose_a_host(patch: Patch) -> None:
+    """Lose the last host when several move at once, though the table knows."""
+    apply = HostTable.apply
+
+    def lossy(self: HostTable, *args: Any) -> tuple[list[Move], bool]:
+        moves, believed = apply(self, *args)
+        return (moves[:-1] if len(moves) > 1 else moves), believed
+
+    patch.setattr(HostTable, "apply", lossy)
+
+
+def absence_is_an_event(patch: Patch) -> None:
+    """Take a host that an answer leaves out for done."""
+    moves_of = HostTable._moves
+
+    def hasty(
+        self: HostTable, places: list[int], codes: list[int], rows: list[Any], sequence: int
+    ) -> list[Move]:
+        absent = [n for n in range(len(self)) if n not in places and rows]
+        return moves_of(
+            self, [*places, *absent], codes + [9] * len(absent), rows + rows[:1] * len(absent), sequence
+        )
+
+    patch.setattr(HostTable, "_moves", hasty)
+
+
+def finish_before_settled(patch: Patch) -> None:
+    """Call a step finished as soon as its status is final."""
+    close = StepTracker.close
+
+    def early(self: StepTracker, *args: Any, **options: Any) -> Any:
+        self._rows_settled = True
+        return close(self, *args, **options)
+
+    patch.setattr(StepTracker, "close", early)
+
+
+def ignore_execute_count(patch: Patch) -> None:
+    """Take every execution for the first."""
+    observe = StepTracker.observe
+    patch.setattr(
+        StepTracker,
+        "observe",
+        lambda self, look, at, **k: observe(self, evolve(look, execute_count=0), at, **k),
+    )
+
+
+def wrong_before(patch: Patch) -> None:
+    """Tell every change as if at first sight."""
+    moved = StepTracker._moved
+    patch.setattr(StepTracker, "_moved", lambda *a: evolve(moved(*a), before=None))
+
+
+def torn_batches(patch: Patch) -> None:
+    """Hand one poll's news on in two batches."""
+    take = Watch.take
+
+    def torn(self: Watch, job: Any, at: Any, events: Any) -> None:
+        take(self, job, at, events[:1])
+        take(self, job, at, events[1:])
+
+    patch.setattr(Watch, "take", torn)
+
+
+def cursor_off_by_one(patch: Patch) -> None:
+    """Skip a batch now and then."""
+    step = Watch.next_batch
+
+    async def skipping(self: Watch, place: int, seen: int) -> Any:
+        found = await step(self, place, seen)
+        return found and (found[0], found[1] + (found[1] % 5 == 0))
+
+    patch.setattr(Watch, "next_batch", skipping)
+
+
+def forget_a_nudge(patch: Patch) -> None:
+    """Take no notice of operations."""
+    patch.setattr(Watcher, "operated", lambda *_: None)
+    patch.setattr(Watcher, "nudge", lambda *_: None)
+
+
+def poll_error_is_failure(patch: Patch) -> None:
+    """Report a failed poll as hosts that failed."""
+    failed = Watcher._failed
+
+    def blaming(self: Watcher, story: JobStory, question: Any, error: Any) -> None:
+        failed(self, story, question, error)
+        at = self._moment()
+        for tracker in story.steps.values():
+            for index, before, code in tracker.hosts.present():
+                if code in (5, 7) and before is not None:
+                    blamed = HostChanged(
+                        ref=tracker.ref,
+                        host=tracker.hosts.key(index),
+                        execute_count=tracker.execute_count,
+                        before=tracker.result().failed[0].status,
+                        after=type(tracker.result().failed[0].status)(11),
+                        cursor=at.cursor,
+                    )
+                    self._publish(story.ref, at, [blamed])
+                    return
+
+    patch.setattr(Watcher, "_failed", blaming)
+
+
+def believe_doubled_rows(patch: Patch) -> None:
+    """Take the last of several rows of a host for the truth."""
+
+    def last(self: HostTable, places: list[int], codes: list[int]) -> Any:
+        _ = self
+        keep = {index: n for n, index in enumerate(places)}
+        return [index if keep[index] == n else -1 for n, index in enumerate(places)], {}
+
+    patch.setattr(HostTable, "_merge", last)
+
+
+def job_before_its_steps(patch: Patch) -> None:
+    """Announce the job's end without waiting for its steps."""
+    patch.setattr(JobStory, "open_steps", lambda _self: iter(()))
+
+
+def ignored_error_is_final(patch: Patch) -> None:
+    """Take code 6 for the end, although a rolling step shows it between batches."""
+    patch.setattr("bkjob_async.engine.step_tracker.PROVISIONAL", -1)
+
+
+def read_twice(patch: Patch) -> None:
+    """Deliver an event again after it was delivered."""
+    step = Reader.__anext__
+    last: list[Any] = []
+
+    async def again(self: Reader[Any]) -> Any:
+        if len(last) % 7 == 6:
+            last.append(None)
+            return last[-2]
+        last.append(await step(self))
+        return last[-1]
+
+    patch.setattr(Reader, "__anext__", again)
+
+
+PLANTED: tuple[Callable[[Patch], None], ...] = (
+    emit_twice,
+    lose_a_host,
+    absence_is_an_event,
+    finish_before_settled,
+    ignore_execute_count,
+    wrong_before,
+    torn_batches,
+    cursor_off_by_one,
+    forget_a_nudge,
+    poll_error_is_failure,
+    believe_doubled_rows,
+    job_before_its_steps,
+    ignored_error_is_final,
+    read_twice,
+)
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_found(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    """Within a few hundred random histories, at least one breaks a promise."""
+    plant(monkeypatch)
+    found: list[Any] = []
+
+    @settings(
+        max_examples=400,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(histories)
+    def search(history: Any) -> None:
+        if not found and breaks(history):
+            found.append(history)
+
+    search()
+
+    assert found
+
+
+def breaks(history: Any) -> bool:
+    """Tell whether a history breaks a promise, or the engine."""
+    try:
+        return bool(run(history))
+    except Exception:  # noqa: BLE001 - a crash is a find as well
+        return True
