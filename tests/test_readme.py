@@ -32,10 +32,14 @@ def test_the_second_command_is_what_ci_runs() -> None:
     assert "bkjob demo" in FIRST
 
 
+def endings(text: str) -> list[str]:
+    """Return lines without the state that a host was in before: a busy machine looks less often."""
+    return [re.sub(r"\S+ →", "→", line) for line in text.splitlines()]
+
+
 def test_the_ten_lines_run_as_they_stand() -> None:
     """Copied from the page, they print what the page says, among the rest."""
     (lines,) = blocks("python")
-    said = blocks("text")[0]
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", lines],
         cwd=ROOT,
@@ -45,7 +49,7 @@ def test_the_ten_lines_run_as_they_stand() -> None:
     )
 
     assert done.stderr == ""
-    assert set(said.splitlines()) <= set(done.stdout.splitlines())
+    assert set(endings(blocks("text")[0])) <= set(endings(done.stdout))
     assert len(done.stdout.splitlines()) >= 12 + 3
 
 
