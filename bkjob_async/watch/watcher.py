@@ -180,7 +180,7 @@ class Watcher:
             (story.failures > 0, "its last poll failed"),
             (story.is_settled(ref, now), "it is over"),
             (story.is_settling(now), "a final status is settling"),
-            (story.is_waiting(), "it waits for a user"),
+            (story.is_waiting(now), "it waits for a user"),
             (not story.was_read(ref), "it was not seen yet"),
         )
         return next(
@@ -224,11 +224,11 @@ class Watcher:
         at = self._moment()
         events = self._recovered(story, at)
         if isinstance(question, GetJobInstanceStatus):
-            events += story.apply_job(look, at)
+            events += story.apply_job(look, at)  # pyright: ignore[reportPossiblyUnboundVariable] - the same question was asked
             events += self._missing_steps(story, at)
             begin_follow_ups(story, question, self._session.dialect.capabilities)
         else:
-            events += story.apply_step(step_look, at)
+            events += story.apply_step(step_look, at)  # pyright: ignore[reportPossiblyUnboundVariable] - it was the other one
         self._publish(job, at, events)
         self._next(story, at.now)
         self._observe(
@@ -244,7 +244,7 @@ class Watcher:
             self._supervisor.due(job, now)
         elif not all(story.is_settled(ref, now) for ref in story.targets):
             wait = self._cadence.next_wait(
-                age=story.age(now), settling=story.is_settling(now), waiting=story.is_waiting()
+                age=story.age(now), settling=story.is_settling(now), waiting=story.is_waiting(now)
             )
             self._supervisor.due(job, now + wait)
         else:
