@@ -71,6 +71,20 @@ def places(value: Any, path: Path = ()) -> Iterator[Path]:
 
 PLACES = {name: list(places(body)) for name, body in SAMPLES.items()}
 GONE = object()
+OTHER_NAMES = (
+    *(
+        "retry_count",
+        "execute_count",
+        "finished",
+        "is_finished",
+        "start_way",
+        "launch_mode",
+        "error",
+        "result",
+    ),
+    *("step_ip_result_list", "step_host_result_list", "execute_object_result_list", "host_id", "container"),
+    *("code", "bk_host_id", "ipv6", "tag", "execute_object", "operator"),
+)
 
 
 @st.composite
@@ -79,7 +93,10 @@ def damaged(draw: st.DrawFn, *, samples: list[str] | None = None) -> tuple[str, 
     name = draw(st.sampled_from(samples or list(SAMPLES)))
     body = copy.deepcopy(SAMPLES[name])
     for _ in range(draw(st.integers(1, 3))):
-        body = put(body, draw(st.sampled_from(PLACES[name])), draw(st.just(GONE) | JSON))
+        place = draw(st.sampled_from(PLACES[name]))
+        # Beside what is documented there may stand what other versions call the same.
+        further = draw(st.none() | st.sampled_from(OTHER_NAMES))
+        body = put(body, place if further is None else (*place, further), draw(st.just(GONE) | JSON))
     return name, body
 
 

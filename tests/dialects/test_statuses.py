@@ -129,6 +129,24 @@ def test_a_host_in_a_row_keeps_its_details() -> None:
     assert (row.times.start_time.timestamp(), row.times.total_time) == (1_700_000_000.1, 0.8)
 
 
+def test_older_answers_of_version_4_are_read() -> None:
+    """Its list of hosts had two other names, one of them with rows like those of version 3."""
+    body = copy.deepcopy(SAMPLES["gateway-v4/get_job_instance_status"])
+    step = body["data"]["step_instance_list"][0]
+    rows = step.pop("step_execute_object_result_list")
+    expected = read_job("gateway-v4", SAMPLES["gateway-v4/get_job_instance_status"])[0]
+
+    step["execute_object_result_list"] = rows
+    assert read_job("gateway-v4", body)[0] == expected
+
+    flat = [{**row, **row["execute_object"]["host"]} for row in step.pop("execute_object_result_list")]
+    step["step_ip_result_list"] = [
+        {name: value for name, value in row.items() if name != "execute_object"} for row in flat
+    ]
+    assert read_job("gateway-v4", body)[0] == expected
+    assert read_job("gateway-v4", body)[1].steps[0].complete
+
+
 @pytest.mark.parametrize("nobody", [0, -1, None, ""])
 def test_an_id_that_stands_for_none_is_none(nobody: object) -> None:
     """Many hosts with the id 0 would be one host otherwise."""
