@@ -23,6 +23,7 @@ V = TypeVar("V")
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 NOBODY: frozenset[int] = frozenset()
 NO_TIMES = Times()
+PENDING_SOON = 30.0
 
 
 class JobStory:
@@ -33,12 +34,12 @@ class JobStory:
     """
 
     __slots__ = (
+        "_alive_at",
         "_announced",
         "_closing_since",
         "_expecting_since",
         "_expecting_until",
         "_moved_on",
-        "_open_at",
         "_running_since",
         "_sequence",
         "_times",
@@ -81,7 +82,7 @@ class JobStory:
         self._closing_since: float | None = None
         self._running_since: float | None = None
         self._expecting_since = self._expecting_until = 0.0
-        self._open_at: float | None = None
+        self._alive_at: float | None = None
         self._moved_on: frozenset[int] = NOBODY
         if operated_at is not None:
             self.expect_change(operated_at)
@@ -170,9 +171,10 @@ class JobStory:
         events: list[Event] = []
         if self.finished and (not finished or code != self.seen):
             events.append(self._reopen(at))
+        if not finished or (self.seen is not None and code != self.seen):
+            self._alive_at = at.now
         if not finished:
             self._closing_since = None
-            self._open_at = at.now
             if code != NOT_STARTED and self._running_since is None:
                 self._running_since = at.now
             events += self._announce(code, at, finished=False)
@@ -226,7 +228,7 @@ class JobStory:
             return events
         overdue = at.now - self._closing_since >= SETTLE_BOUND
         running = any(tracker.started for tracker in self.open_steps())
-        if overdue or not (running or self._is_doubtful(self._open_at, at.now)):
+        if overdue or not (running or self._is_doubtful(self._alive_at, at.now)):
             events += self._announce(self.seen, at, finished=True)
             events.append(self._ended(self.ref, self.epoch, at.cursor))
         return events
@@ -235,15 +237,15 @@ class JobStory:
         events = tracker.close(
             at,
             moved_on=tracker.ref.step_instance_id in self._moved_on,
-            doubtful=self._is_doubtful(tracker.open_at, at.now),
+            doubtful=self._is_doubtful(tracker.alive_at, at.now),
         )
         if events and tracker.ref in self.targets:
             events.append(self._ended(tracker.ref, tracker.epoch, at.cursor))
         return events
 
-    def _is_doubtful(self, open_at: float | None, now: float) -> bool:
-        """Whether a final status may be the one before an operation: it was not seen to run since."""
-        return now < self._expecting_until and (open_at is None or open_at < self._expecting_since)
+    def _is_doubtful(self, alive_at: float | None, now: float) -> bool:
+        """Whether a final status may be the one before an operation: nothing was seen to run or change since."""
+        return now < self._expecting_until and (alive_at is None or alive_at < self._expecting_since)
 
     def _ended(self, ref: Ref, epoch: int, cursor: str) -> Finished:
         return Finished(ref=ref, result=self.result(ref), epoch=epoch, cursor=cursor)
@@ -281,8 +283,8 @@ class JobStory:
         """Whether a target is over and nothing that was just done can have changed that."""
         if ref in self.lost:
             return True
-        open_at = self.tracker(ref.step_instance_id).open_at if isinstance(ref, StepRef) else self._open_at
-        return self.is_over(ref) and not self._is_doubtful(open_at, now)
+        alive_at = self.tracker(ref.step_instance_id).alive_at if isinstance(ref, StepRef) else self._alive_at
+        return self.is_over(ref) and not self._is_doubtful(alive_at, now)
 
     def was_read(self, ref: Ref) -> bool:
         """Whether any answer ever spoke of *ref*."""
@@ -304,12 +306,17 @@ class JobStory:
             return True
         return any(tracker.closing_since is not None for tracker in self.open_steps())
 
-    def is_waiting(self) -> bool:
-        """Whether everything stands still until a user acts."""
+    def is_waiting(self, now: float) -> bool:
+        """Whether everything stands still until a user acts.
+
+        What was just created starts by itself within moments; what has been pending for long waits for somebody.
+        """
         codes = [tracker.seen for tracker in self.open_steps() if tracker.started]
         if self.whole and self.seen is not None and not codes:
             codes = [self.seen]
         phases = {run_status(code).phase for code in codes if code is not None}
+        if phases == {Phase.PENDING}:
+            return self.first_asked_at is not None and now - self.first_asked_at > PENDING_SOON
         return bool(phases) and phases <= {Phase.WAITING, Phase.PENDING}
 
     def age(self, now: float) -> float:

@@ -1,6 +1,6 @@
 """Whether to try a failed call again, and after how long."""
 
-from attrs import field, frozen, validators
+from attrs import define, field, frozen, validators
 
 from bkjob_async.errors import BkJobError, PlatformTrouble, Throttled, TransportFailed
 
@@ -9,11 +9,15 @@ WORTH_ANOTHER_TRY = (PlatformTrouble, Throttled, TransportFailed)
 
 @frozen(kw_only=True)
 class Retries:
-    """How often a read is tried, and the waits between: *first*, doubled each time, at most *longest* seconds."""
+    """How often a read is tried, and the waits between: *first*, doubled each time, at most *longest* seconds.
+
+    *budget* is how many further tries all calls of a client have together; see `RetryBudget`.
+    """
 
     attempts: int = field(default=3, validator=validators.ge(1))
     first: float = 0.5
     longest: float = 10.0
+    budget: int = field(default=32, validator=validators.ge(0))
 
     def next_wait(
         self, error: BkJobError, *, attempt: int, repeatable: bool, jitter: float = 0.5
@@ -33,6 +37,44 @@ class Retries:
             return told + jitter * self.first
         wait = min(self.first * 2.0 ** (attempt - 1), self.longest)
         return wait * (0.5 + 0.5 * jitter)
+
+
+@define(kw_only=True)
+class RetryBudget:
+    """Further tries that all calls share, so that an outage is not answered by a storm.
+
+    Each takes one of *size*; they come back, *earned* with every call that works and *refill* with every second. Times
+    are the caller's clock.
+    """
+
+    size: float = 32.0
+    earned: float = 0.1
+    refill: float = 0.1
+    _left: float = field(init=False)
+    _at: float | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with a full budget."""
+        self._left = self.size
+
+    def spend(self, error: BkJobError, now: float) -> bool:
+        """Take one try after *error*; return whether there was one.
+
+        A refusal of too many requests costs nothing: the pause that it brings holds everybody anyway.
+        """
+        if isinstance(error, Throttled):
+            return True
+        if self._at is not None:
+            self._left = min(self.size, self._left + (now - self._at) * self.refill)
+        self._at = now
+        if self._left < 1.0:
+            return False
+        self._left -= 1.0
+        return True
+
+    def succeeded(self) -> None:
+        """Count a call that worked."""
+        self._left = min(self.size, self._left + self.earned)
 
 
 def never_happened(error: BkJobError) -> bool:

@@ -32,13 +32,13 @@ class StepTracker:
         "_failures",
         "_first_of_execution",
         "_rows_settled",
+        "alive_at",
         "announced",
         "closing_since",
         "epoch",
         "execute_count",
         "hosts",
         "name",
-        "open_at",
         "ref",
         "refusals",
         "running_since",
@@ -64,7 +64,7 @@ class StepTracker:
         self.refusals = 0
         self.closing_since: float | None = None
         self.running_since: float | None = None
-        self.open_at: float | None = None
+        self.alive_at: float | None = None
         self._failures: dict[int, HostSnapshot] | None = None
         self._rows_settled = False
         self._first_of_execution = False
@@ -97,6 +97,8 @@ class StepTracker:
         events: list[Event] = []
         if again or (self.finished and (not finished or look.status != self.seen)):
             events += self._reopen(at, new_execution=again)
+        if not finished or again or (self.seen is not None and look.status != self.seen):
+            self.alive_at = at.now
         if look.status != self.seen or not finished:
             self.closing_since = None
             self._rows_settled = False
@@ -107,7 +109,6 @@ class StepTracker:
         self.times = look.times
         if not finished:
             self._first_of_execution = False
-            self.open_at = at.now
             if self.started and self.running_since is None:
                 self.running_since = at.now
             events += self._announce(at, finished=False)

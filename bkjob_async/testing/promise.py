@@ -29,6 +29,7 @@ from bkjob_async.model.status import run_status
 
 HostRun = tuple[StepRef, int, str]
 WAITING = 5
+NOT_STARTED = 1
 
 
 @frozen(kw_only=True)
@@ -173,7 +174,7 @@ class _Checker:
         if event.is_finished and self.truth is not None:
             for step, codes in self._steps_of(event.ref).items():
                 # A step that the platform itself left unfinished is waited for only until the bound.
-                settled = step in self._over or step not in self._status
+                settled = step in self._over or self._status.get(step, NOT_STARTED) == NOT_STARTED
                 if not settled and run_status(codes[-1]).is_finished():
                     self._break(f"{event} before {step} was told as over")
         self._set_over(event)

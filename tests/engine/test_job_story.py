@@ -268,3 +268,27 @@ def test_the_present_is_told_hosts_before_step_before_job() -> None:
     assert [word(event) for event in present] == ["host 1 None>104", "step #0 4.", "job 4.", "finished 2:100"]
     assert isinstance(present[0], HostChanged)
     assert present[0].exit_code == 104 % 7
+
+
+def test_a_change_after_an_operation_is_todays_answer() -> None:
+    """An ignored error goes from one final status to another, without ever being seen to run."""
+    story = story_of()
+    tell(story, 0, job(4, step(4, [host(1, 104)]), step(1, [], number=201)))
+    story.expect_change(1.0)
+
+    told = tell(story, 2, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
+
+    assert "step #0 6." in told
+    assert story.steps[200].finished
+
+
+def test_what_was_just_created_is_not_waiting_for_anybody() -> None:
+    """A pending job starts by itself within moments; only one that stays pending waits for a user."""
+    story = story_of()
+    story.first_asked_at = 0.0
+    tell(story, 0, job(1, step(1, [])))
+
+    assert not story.is_waiting(5.0)
+    assert story.is_waiting(60.0)
+    tell(story, 61, job(7, step(7, [])))
+    assert story.is_waiting(61.0)
