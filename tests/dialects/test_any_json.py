@@ -214,3 +214,42 @@ def test_both_ways_read_the_same_bytes(sample: str, data: st.DataObject) -> None
 
     if seen is not None:
         assert seen == lenient(Fields(opened(response)))
+
+
+V3, STEP, V4 = (
+    "gateway-v3/get_job_instance_status",
+    "gateway-v3/get_step_instance_status",
+    "gateway-v4/get_job_instance_status",
+)
+OBJECT: Path = ("data", "step_instance_list", 0, "step_execute_object_result_list", 0, "execute_object")
+
+
+@pytest.mark.parametrize(
+    ("sample", "path"),
+    [
+        (V3, ("error",)),
+        (V3, ("data", "is_finished")),
+        (V3, ("data", "job_instance", "start_way")),
+        (V3, ("data", "step_instance_list", 0, "retry_count")),
+        (V3, ("data", "step_instance_list", 0, "step_host_result_list")),
+        (STEP, ("data", "finished")),
+        (STEP, ("data", "is_finished")),
+        (STEP, ("data", "retry_count")),
+        (STEP, ("data", "step_ip_result_list")),
+        (STEP, ("data", "step_host_result_list")),
+        (V4, ("error",)),
+        (V4, ("result",)),
+        (V4, ("code",)),
+        (V4, ("data", "step_instance_list", 0, "execute_object_result_list")),
+        (V4, ("data", "step_instance_list", 0, "step_ip_result_list")),
+        (V4, (*OBJECT, "container")),
+        (V4, (*OBJECT, "host", "host_id")),
+        ("esb-job/get_job_instance_status", ("error",)),
+    ],
+)
+def test_the_quick_way_stands_aside_for_other_names(sample: str, path: Path) -> None:
+    """What the lenient reader would read under another name, the quick one must not overlook."""
+    body = put(copy.deepcopy(SAMPLES[sample]), path, None)
+
+    assert QUICK[sample][0](answer(SAMPLES[sample])) is not None
+    assert QUICK[sample][0](answer(body)) is None
