@@ -7,7 +7,7 @@ from typing import Any
 from bkjob_async.simulator import render_esb, render_gateway, render_gateway_v4
 from bkjob_async.simulator.asking import Asked
 from bkjob_async.simulator.desk import Desk, refusal, taken_on
-from bkjob_async.simulator.render_rows import Filter, has_containers
+from bkjob_async.simulator.render_groups import Filter
 from bkjob_async.simulator.world_records import Job, Step
 
 
@@ -99,5 +99,5 @@ def refuse_unreadable(step: Step) -> None:
 
 def refuse_containers(job: Job) -> None:
     """Fail over container hosts, as versions 2 and 3 do."""
-    if any(has_containers(step) for step in job.steps):
+    if any(step.has_containers for step in job.steps):
         raise refusal(1240002)

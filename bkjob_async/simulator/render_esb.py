@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from bkjob_async.simulator.render_gateway import scope_fields
-from bkjob_async.simulator.render_rows import Filter, Fragment, GroupRead, joined, read_groups, waiting_hosts
+from bkjob_async.simulator.render_groups import Filter, GroupRead, read_groups
+from bkjob_async.simulator.render_rows import Fragment, joined, waiting_hosts
 from bkjob_async.simulator.render_times import duration_s, local_text
 from bkjob_async.simulator.world_codes import (
     CONFIRM,

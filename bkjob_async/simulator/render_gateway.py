@@ -7,16 +7,13 @@ from typing import Any
 import msgspec
 
 from bkjob_async.model.refs import Scope
+from bkjob_async.simulator.render_groups import Filter, GroupRead, read_groups
 from bkjob_async.simulator.render_rows import (
-    Filter,
     Fragment,
-    GroupRead,
     encode,
-    has_containers,
     is_file,
     joined,
     listed,
-    read_groups,
     row_tag,
     waiting_hosts,
 )
@@ -196,4 +193,4 @@ def unreadable(step: Step) -> int | None:
     """Return the error that asking for a step's own status meets, if any."""
     if step.plan.kind == CONFIRM:
         return 1241003
-    return 1240002 if has_containers(step) else None
+    return 1240002 if step.has_containers else None

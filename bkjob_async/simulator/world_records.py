@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from attrs import define, field
@@ -53,6 +54,7 @@ class Execution:
     version: int = 0
     rendered: dict[str, list[bytes | None]] = field(factory=dict, repr=False)
     joined: dict[object, tuple[int, bytes]] = field(factory=dict, repr=False)
+    changed: dict[Group, int] = field(factory=dict, repr=False)
 
     def group_of(self, row: int) -> Group:
         """Return the group that a row stands in: its status, and its tag once it has one."""
@@ -77,24 +79,36 @@ class Execution:
             self.open += 1
         else:
             self.starts[row] = self.ends[row] = at
-        self.groups.setdefault(self.group_of(row), {})[row] = None
+        self._enter(row)
         self.moves.append(Move(at, row, None, code))
-        self.version += 1
         return row
+
+    def _enter(self, row: int) -> None:
+        """Let a row into the group that it belongs to by now."""
+        group = self.group_of(row)
+        self.groups.setdefault(group, {})[row] = None
+        self.version += 1
+        self.changed[group] = self.version
+
+    def _leave(self, row: int) -> None:
+        """Take a row out of its group, before it changes."""
+        group = self.group_of(row)
+        self.groups[group].pop(row)
+        self.version += 1
+        self.changed[group] = self.version
 
     def put(self, row: int, code: int, at: float) -> None:
         """Move a row to *code*, and remember that."""
         before = self.statuses[row]
         if before == code:
             return
-        self.groups[self.group_of(row)].pop(row)
+        self._leave(row)
         self._close(row, before, code, at)
         self.statuses[row] = code
-        self.groups.setdefault(self.group_of(row), {})[row] = None
+        self._enter(row)
         self.moves.append(Move(at, row, before, code))
         for fragments in self.rendered.values():
             fragments[row] = None
-        self.version += 1
 
     def _close(self, row: int, before: int, code: int, at: float) -> None:
         """Fill in a row's times; the engine reports when things were, not when it looked."""
@@ -108,9 +122,9 @@ class Execution:
     def force(self, row: int, fate: Fate, code: int, at: float) -> None:
         """Give a row another end than the planned one, now."""
         self.forced.add(row)
-        self.groups[self.group_of(row)].pop(row)
+        self._leave(row)
         self.fates[row] = fate
-        self.groups.setdefault(self.group_of(row), {})[row] = None
+        self._enter(row)
         self.put(row, code, at)
 
     def rows_of(self, batch: int | None) -> Sequence[int]:
@@ -129,7 +143,7 @@ class Execution:
         return changed
 
 
-@define(eq=False)
+@define(eq=False, slots=False)
 class Step:
     """One step instance and everything it went through."""
 
@@ -158,6 +172,11 @@ class Step:
     def execution(self) -> Execution | None:
         """The latest execution's rows; None before there are any."""
         return self.executions.get(self.execute_count)
+
+    @cached_property
+    def has_containers(self) -> bool:
+        """Whether any target is a container, which only version 4 can show."""
+        return any(host.container_id is not None for host in self.hosts)
 
     @property
     def has_more_batches(self) -> bool:

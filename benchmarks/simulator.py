@@ -1,0 +1,132 @@
+"""Requests per second of the simulated platform, beside a bare aiohttp.web handler that returns prepared bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from statistics import median
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from benchmarks.table import show
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.simulator.clock import WorldClock
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.scenarios import by_name
+from bkjob_async.simulator.server import SimulatorServer
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan
+
+SECONDS, ROUNDS, IN_FLIGHT = 1.5, 3, 16
+HEADERS = {"X-Bkapi-Authorization": '{"bk_app_code":"bench","bk_app_secret":"bench"}'}
+V3, V2 = "/api/v3/", "/api/c/compapi/v2/job/"
+
+
+def worlds() -> dict[str, World]:
+    """Return the worlds that are asked: one small job, many hosts at rest, many hosts on the move."""
+    small, still = by_name("some-fail").world(), by_name("ten-thousand-hosts").world()
+    small.advance(60.0)
+    still.advance(600.0)
+    moving = World(at_once=True)
+    fates = (Fate(waits=Span(0.0, 60.0), runs=Span(1.0, 60.0)),)
+    moving.add(JobPlan(steps=(StepPlan(hosts=10_000, fates=fates),)))
+    moving.advance(5.0)
+    return {"small": small, "still": still, "moving": moving}
+
+
+def questions(world: World) -> dict[str, str]:
+    """Return the paths of what is asked about a world's one job."""
+    ref = world.refs()[0]
+    step = world.jobs[ref.job_instance_id].steps[0].id
+    job = f"bk_scope_type=biz&bk_scope_id=2&job_instance_id={ref.job_instance_id}"
+    return {
+        "job": f"{V3}get_job_instance_status?{job}",
+        "step": f"{V3}get_step_instance_status?{job}&step_instance_id={step}&batch=0",
+        "groups": f"{V3}get_step_instance_status?{job}&step_instance_id={step}&batch=0&max_host_num_per_group=1",
+        "esb": f"{V2}get_job_instance_status/?bk_biz_id=2&job_instance_id={ref.job_instance_id}",
+    }
+
+
+async def serve() -> None:
+    """Serve every world, and its answers as prepared bytes, until stdin ends; say where on stdout."""
+    places: dict[str, str] = {}
+    bare = web.Application()
+    servers = []
+    for name, world in worlds().items():
+        platform, clock = Platform(world), WorldClock()
+        clock.advance(world.now)
+        if name != "moving":
+            clock.hold()
+        server = SimulatorServer(platform, clock=clock)
+        await server.start()
+        servers.append(server)
+        for question, path in questions(world).items():
+            places[f"{name} {question}"] = server.url + path
+            request = HttpRequest(method="GET", url=URL(server.url + path), headers=HEADERS)
+            body = platform.answer(request, world.now).body
+            bare.router.add_get(f"/{name}/{question}", prepared(body))
+    runner = web.AppRunner(bare, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    places |= {f"bare {name}": f"http://127.0.0.1:{port}/{name.replace(' ', '/')}" for name in places}
+    print(json.dumps(places), flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+def prepared(body: bytes) -> Any:
+    """Return a handler that does nothing but answer."""
+
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json")
+
+    return handle
+
+
+async def rate(session: aiohttp.ClientSession, url: str) -> tuple[float, int]:
+    """Return requests per second, and the size of an answer."""
+    end, done, size = time.perf_counter() + SECONDS, 0, 0
+
+    async def ask() -> None:
+        nonlocal done, size
+        while time.perf_counter() < end:
+            async with session.get(URL(url, encoded=True), headers=HEADERS) as response:
+                size = len(await response.read())
+                done += 1
+
+    started = time.perf_counter()
+    await asyncio.gather(*(ask() for _ in range(IN_FLIGHT)))
+    return done / (time.perf_counter() - started), size
+
+
+async def measure() -> list[tuple[object, ...]]:
+    """Ask a server in another process, simulated and bare in turn."""
+    code = "import asyncio; from benchmarks.simulator import serve; asyncio.run(serve())"
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe)
+    if process.stdout is None or process.stdin is None:
+        raise RuntimeError("the server has no pipes")
+    places = json.loads(await process.stdout.readline())
+    rows: list[tuple[object, ...]] = []
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT)) as session:
+        for name in [name for name in places if not name.startswith("bare ")]:
+            pairs = [
+                (await rate(session, places[name]), await rate(session, places[f"bare {name}"]))
+                for _ in range(ROUNDS)
+            ]
+            ours, theirs = median(a for (a, _), _ in pairs), median(b for _, (b, _) in pairs)
+            rows.append((name, pairs[0][0][1], f"{ours:.0f}", f"{theirs:.0f}", f"{ours / theirs:.2f}"))
+    process.stdin.close()
+    await process.wait()
+    return rows
+
+
+def main() -> None:
+    """Measure and print."""
+    columns = ("question", "bytes", "simulated/s", "bare/s", "ratio")
+    show("simulator: requests per second over HTTP, beside prepared bytes", columns, asyncio.run(measure()))
