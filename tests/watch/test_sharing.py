@@ -1,0 +1,160 @@
+"""Several readers and several watches: one story, asked about once."""
+
+import asyncio
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.testing import broken_promises, truth_of
+from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
+
+pytestmark = pytest.mark.looptime
+PLAN = JobPlan(steps=(StepPlan(hosts=4, fates=(Fate(runs=exactly(6.0)), Fate(runs=exactly(20.0)))),))
+
+
+async def test_the_same_target_in_two_watches_is_asked_about_once() -> None:
+    """Both get the whole story, for the price of one."""
+    prices = []
+    for watches in (1, 2):
+        world = World(1)
+        job = world.add(PLAN)
+        async with client_of(world, interval=1.0) as (client, door):
+            told = await asyncio.gather(*(watched(client, job) for _ in range(watches)))
+        prices.append(door.requests)
+        assert all(keeps_its_promise(batches, world) for batches in told)
+        assert all(moves_of(batches) == moves_of(told[0]) for batches in told)
+
+    assert prices[0] == prices[1]
+
+
+async def test_a_watch_that_joins_late_gets_the_present_first() -> None:
+    """Where everything stands, at first sight; then that it is in sync; then what is new."""
+    world = World(1)
+    job = world.add(PLAN)
+    async with client_of(world) as (client, _), client.watch(job) as early:
+        await asyncio.sleep(10)
+        async with client.watch(job) as late:
+            batches = [batch async for batch in late.batches()]
+        first = [batch async for batch in early.batches()]
+
+    assert keeps_its_promise(batches, world)
+    assert keeps_its_promise(first, world)
+    events = [event for batch in batches for event in batch.events]
+    synced = next(n for n, event in enumerate(events) if isinstance(event, bkjob.InSync))
+    before = [event for event in events[:synced] if isinstance(event, bkjob.HostChanged)]
+    assert len(before) == 4
+    assert all(event.before is None for event in before)
+    assert {event.after.code for event in before} == {7, 9}
+
+
+async def test_every_reader_sees_everything_in_its_own_time() -> None:
+    """One that is a thousand times slower than the other delays nothing and misses nothing."""
+    world = World(2)
+    jobs = [world.add(PLAN) for _ in range(30)]
+    seen: dict[str, list[bkjob.Batch]] = {"quick": [], "slow": []}
+    ended: dict[str, float] = {}
+
+    async def read(name: str, watch: bkjob.Watch, pause: float) -> None:
+        async for batch in watch.batches():
+            seen[name].append(batch)
+            await asyncio.sleep(pause)
+        ended[name] = asyncio.get_running_loop().time()
+
+    async with client_of(world) as (client, _), client.watch(jobs) as watch:
+        await asyncio.gather(read("quick", watch, 0.001), read("slow", watch, 1.0))
+
+    assert keeps_its_promise(seen["quick"], world)
+    assert keeps_its_promise(seen["slow"], world)
+    assert [b.sequence for b in seen["quick"]] == [b.sequence for b in seen["slow"]]
+    assert ended["quick"] < 60 < ended["slow"]
+
+
+async def test_a_reader_that_fell_behind_a_bounded_log_knows_every_end() -> None:
+    """Memory is bounded; what was compacted away comes as the newest change of each host."""
+    world = World(2)
+    jobs = [world.add(PLAN) for _ in range(30)]
+    async with client_of(world) as (client, _):
+        watch = client.watch(jobs)
+        watch._log._limit = 50
+        async with watch:
+            slow: list[bkjob.Batch] = []
+            async for batch in watch.batches():
+                slow.append(batch)
+                await asyncio.sleep(3.0)
+            held = sum(len(batch.events) for batch in watch._log._batches)
+
+    assert broken_promises(slow, truth=truth_of(world.history())) == []
+    assert held <= 50 + 10
+    skipped = [e for b in slow for e in b.events if isinstance(e, bkjob.HostChanged) and e.skipped]
+    assert skipped
+    assert {e.result.ok for b in slow for e in b.events if isinstance(e, bkjob.Finished)} == {True}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_results_come_as_jobs_end(dialect: str) -> None:
+    """Like `asyncio.as_completed`: the quick ones first; `results` waits for all."""
+    world = World(3)
+    lengths = (30.0, 5.0, 15.0)
+    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(t)),)),))) for t in lengths]
+    async with client_of(world, dialect) as (client, _), client.watch(jobs) as watch:
+        order = [result.ref async for result in watch.as_finished()]
+        results = await watch.results()
+
+    assert order == [jobs[1], jobs[2], jobs[0]]
+    assert set(results) == set(jobs)
+
+
+async def test_waiting_for_less_than_the_end() -> None:
+    """A share of the hosts, or the first failure; and an error at once when it can no longer come."""
+    world = World(4)
+    slow = Fate(runs=exactly(60.0))
+    plan = JobPlan(steps=(StepPlan(hosts=4, fates=(slow,), pinned={0: RED, 1: Fate(runs=exactly(10.0))}),))
+    job = world.add(plan)
+    green = world.add(PLAN)
+    loop = asyncio.get_running_loop()
+    async with client_of(world) as (client, _):
+        failed = await client.wait(job, until=bkjob.FirstFailure())
+        first = loop.time()
+        half = await client.wait(job, until=bkjob.HostsDone(0.5))
+        second = loop.time()
+        with pytest.raises(bkjob.NeverTrue):
+            await client.wait(green, until=bkjob.FirstFailure())
+
+    assert [host.host.label for _, host in failed.failed if host.status.is_finished] == ["0:10.0.0.1"]
+    assert sum(count for phase, count in half.hosts.items() if phase is not bkjob.Phase.RUNNING) == 2
+    assert first < second < 60
+
+
+async def test_cancelling_a_waiter_hurts_nobody() -> None:
+    """The other waiter of the same job gets its result; the job is not touched."""
+    world = World(5)
+    job = world.add(PLAN)
+    async with client_of(world) as (client, door):
+        waiters = [asyncio.create_task(client.wait(job)) for _ in range(2)]
+        await asyncio.sleep(5)
+        waiters[0].cancel()
+        result = await waiters[1]
+
+    assert waiters[0].cancelled()
+    assert result.ok
+    assert not any("operate" in url for url in door.urls)
+
+
+async def test_lingering_sees_a_second_round_started_by_somebody_else() -> None:
+    """For a while after the end the job is looked at again, though seldom."""
+    world = World(6)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(RED,)),)))
+    async with client_of(world) as (client, _), client.watch(job, linger=60.0) as watch:
+        batches = []
+        async for batch in watch.batches():
+            batches.append(batch)
+            if len([e for b in batches for e in b.events if isinstance(e, bkjob.Finished)]) == 1:
+                step = world.jobs[job.job_instance_id].steps[0]
+                if step.execute_count == 0 and step.status == 4:
+                    world.operate_step(step, 2)
+
+    assert keeps_its_promise(batches, world)
+    results = [e.result.ok for b in batches for e in b.events if isinstance(e, bkjob.Finished)]
+    assert results == [False, True]
