@@ -28,16 +28,32 @@ CONFIRM_STEP = StepPlan(kind=CONFIRM, name="confirm", hosts=0)
 SLOW = Fate(runs=Span(5.0, 600.0, skew=6.0))
 FAILS_SOMETIMES = (evolve(GREEN, weight=0.9), evolve(RED, weight=0.1))
 
+BAD_LINE = (
+    "latency:0.1",
+    "bad-gateway:0.03",
+    "gateway-timeout:0.02",
+    "internal-error:0.02",
+    "reset:0.02",
+    "half-json:0.02",
+    "duplicate-rows:0.02",
+    "missing-rows:0.02",
+    "unknown-fields:0.1",
+)
+
 
 @frozen(kw_only=True)
 class Scenario:
-    """A world's beginning: jobs, jobs that keep coming, and how quick the platform is."""
+    """A world's beginning: jobs, jobs that keep coming, how quick the platform is, and what goes wrong.
+
+    *faults* are written as `NAME:SHARE`; they are no part of the world and strike at its doors.
+    """
 
     name: str
     summary: str
     jobs: tuple[JobPlan, ...] = field(default=(), repr=False)
     arrivals: tuple[Arrivals, ...] = field(default=(), repr=False)
     lags: Lags = field(factory=Lags, repr=False)
+    faults: tuple[str, ...] = ()
 
     def world(self, seed: int = 0) -> World:
         """Return a world in which this is about to happen."""
@@ -186,7 +202,12 @@ def chaos() -> Scenario:
             )[n % 2 :]
         ]
     )
-    return Scenario(name="chaos", summary="40 jobs, everything that can happen", jobs=jobs)
+    return Scenario(
+        name="chaos",
+        summary="40 jobs, everything that can happen, over a bad line",
+        jobs=jobs,
+        faults=BAD_LINE,
+    )
 
 
 SCENARIOS: dict[str, Callable[[], Scenario]] = {

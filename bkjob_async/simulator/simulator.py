@@ -9,7 +9,7 @@ from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.callbacks import CallbackSender, Post
 from bkjob_async.simulator.clock import WorldClock
 from bkjob_async.simulator.desk import Site
-from bkjob_async.simulator.faults import ActiveFault, Fault
+from bkjob_async.simulator.faults import ActiveFault, Fault, parsed_fault
 from bkjob_async.simulator.platform import Platform
 from bkjob_async.simulator.rate_limit import RateLimit
 from bkjob_async.simulator.scenarios import Scenario, by_name
@@ -49,6 +49,8 @@ class Simulator:
             chosen.fill(self.world)
         self.site = site or Site()
         self.platform = Platform(self.world, self.site, rate_limit=rate_limit)
+        if chosen is not None:
+            self.platform.faults += map(parsed_fault, chosen.faults)
         self.clock = WorldClock(speed=speed)
 
     # Doors ----------------------------------------------------------------------------------------------------------

@@ -1,6 +1,59 @@
-"""What tests of watching need: the promise of the stream as a validator, and the truth to hold it against."""
+"""What tests need: a simulated platform, the promise of the stream as a validator, the truth to hold it against."""
 
+from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.faults import Fault
+from bkjob_async.simulator.rate_limit import RateLimit
+from bkjob_async.simulator.scenarios import Scenario
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_plans import (
+    DEAF,
+    GREEN,
+    HANGS,
+    INVALID,
+    NO_AGENT,
+    RED,
+    Arrivals,
+    Fate,
+    Host,
+    JobPlan,
+    Lags,
+    Rolling,
+    Span,
+    StepPlan,
+    container,
+    exactly,
+    host,
+    hosts,
+)
 from bkjob_async.testing.promise import Truth, broken_promises, states_of
 from bkjob_async.testing.truth import truth_of
 
-__all__ = ["Truth", "broken_promises", "states_of", "truth_of"]
+__all__ = [
+    "DEAF",
+    "GREEN",
+    "HANGS",
+    "INVALID",
+    "NO_AGENT",
+    "RED",
+    "Arrivals",
+    "Fate",
+    "Fault",
+    "Host",
+    "JobPlan",
+    "Lags",
+    "RateLimit",
+    "Rolling",
+    "Scenario",
+    "Simulator",
+    "Site",
+    "Span",
+    "StepPlan",
+    "Truth",
+    "broken_promises",
+    "container",
+    "exactly",
+    "host",
+    "hosts",
+    "states_of",
+    "truth_of",
+]
