@@ -9,7 +9,7 @@ import msgspec
 
 from bkjob_async.dialects.base import TableDialect
 from bkjob_async.dialects.registry import dialect
-from bkjob_async.http_messages import HttpResponse
+from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
@@ -99,3 +99,18 @@ def decoded(sample: str) -> Any:
 def host(number: int) -> HostKey:
     """Return one of the hosts of the samples, as most of them name it."""
     return HostKey(bk_host_id=number, bk_cloud_id=0, ip=f"10.1.0.{number}")
+
+
+def parameters(request: HttpRequest) -> dict[str, Any]:
+    """Return what a request carries, wherever it does."""
+    if request.method == "GET":
+        assert request.body is None
+        return dict(request.url.query)
+    assert not request.url.query_string
+    body: dict[str, Any] = msgspec.json.decode(request.body or b"")
+    return body
+
+
+def sent(name: str, operation: Operation[Any]) -> dict[str, Any]:
+    """Return the parameters that an operation is sent with."""
+    return parameters(DIALECTS[name].encode(operation))

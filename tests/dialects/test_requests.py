@@ -1,10 +1,8 @@
 """What goes out: method, path, where parameters and credentials go, in every dialect."""
 
-import base64
 import json
 from typing import Any
 
-import msgspec
 import pytest
 from attrs import evolve
 from yarl import URL
@@ -13,20 +11,7 @@ from bkjob_async.dialects.base import TableDialect
 from bkjob_async.dialects.registry import DIALECTS as NAMES
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.errors import NotSupported, UsageError
-from bkjob_async.http_messages import HttpRequest
-from bkjob_async.model.codes import RollingMode, ScriptLanguage, TransferMode
 from bkjob_async.model.credentials import AccessToken, AppCredentials
-from bkjob_async.model.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    FileSource,
-    GlobalVar,
-    PushConfigFile,
-    RollingConfig,
-    RollingFileSource,
-)
 from bkjob_async.model.operations import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
@@ -43,8 +28,7 @@ from bkjob_async.model.questions import (
     RawCall,
 )
 from bkjob_async.model.refs import HostKey, JobRef, Scope
-from bkjob_async.model.targets import Targets, TopoNode
-from tests.dialects.asking import DAY, DIALECTS, JOB, QUESTIONS, SCOPE, STEP
+from tests.dialects.asking import DAY, DIALECTS, JOB, QUESTIONS, SCOPE, STEP, parameters, sent
 
 SECRET = "s3cr3t"
 CREDENTIALS = AppCredentials(bk_app_code="app", bk_app_secret=SECRET, bk_username="ada")
@@ -127,21 +111,6 @@ DOCUMENTED: list[tuple[str, Operation[Any], str, str, dict[str, Any]]] = [
         },
     ),
 ]
-
-
-def parameters(request: HttpRequest) -> dict[str, Any]:
-    """Return what a request carries, wherever it does."""
-    if request.method == "GET":
-        assert request.body is None
-        return dict(request.url.query)
-    assert not request.url.query_string
-    body: dict[str, Any] = msgspec.json.decode(request.body or b"")
-    return body
-
-
-def sent(name: str, operation: Operation[Any]) -> dict[str, Any]:
-    """Return the parameters that an operation is sent with."""
-    return parameters(DIALECTS[name].encode(operation))
 
 
 @pytest.mark.parametrize(("name", "operation", "method", "path", "carried"), DOCUMENTED)
@@ -265,221 +234,6 @@ def test_what_makes_no_sense_is_refused() -> None:
         dialect("gateway-v3", acting_user="ada")
     with pytest.raises(UsageError, match="plain ASCII"):
         dialect("gateway-v3", tenant="a\r\nX-Evil: 1").encode(GetJobInstanceStatus(ref=JOB))
-
-
-# Launches -----------------------------------------------------------------------------------------------------------
-
-SCRIPT = FastExecuteScript(
-    scope=SCOPE,
-    targets=[31, 32],
-    script_content="echo $1 ü",
-    script_param="one two",
-    script_language=ScriptLanguage.SHELL,
-    account_alias="root",
-    timeout=60,
-    is_param_sensitive=True,
-)
-
-
-def plain(text: str) -> str:
-    """Return what a base64 text means."""
-    return base64.b64decode(text).decode()
-
-
-@pytest.mark.parametrize("name", ["esb-jobv3", "gateway-v3"])
-def test_a_script_is_plain_text_here_and_encoded_once_there(name: str) -> None:
-    """Content and parameters are encoded whole and once; hosts go by id where all have one."""
-    body = sent(name, SCRIPT)
-
-    assert (plain(body["script_content"]), plain(body["script_param"])) == ("echo $1 ü", "one two")
-    assert body["target_server"] == {"host_id_list": [31, 32]}
-    assert (body["script_language"], body["timeout"], body["account_alias"]) == (1, 60, "root")
-    assert body["is_param_sensitive"] == 1
-    assert "script_id" not in body
-
-
-def test_version_4_has_its_own_names_for_targets() -> None:
-    """Hosts may be named in different ways there, and containers can be selected."""
-    filters = {"kube_cluster_filter": {"cluster_uid_list": ["K8S-1"]}}
-    targets = Targets(
-        hosts=[31, "1:10.0.0.9"],
-        dynamic_groups=["g"],
-        topo_nodes=[("set", 5)],
-        kube_container_filters=[filters],
-    )
-
-    body = sent("gateway-v4", evolve(SCRIPT, targets=targets))
-
-    assert body["execute_target"] == {
-        "host_list": [{"bk_host_id": 31}, {"bk_cloud_id": 1, "ip": "10.0.0.9"}],
-        "host_dynamic_group_list": [{"id": "g"}],
-        "host_topo_node_list": [{"id": 5, "node_type": "set"}],
-        "kube_container_filters": [filters],
-    }
-    assert body["param_sensitive"] is True
-    assert "target_server" not in body
-
-
-def test_the_oldest_dialect_has_its_own_names_for_everything() -> None:
-    """Timeout, account, language, callback and targets are called otherwise there."""
-    targets = Targets(hosts="0:10.1.0.31", dynamic_groups="g", topo_nodes=[TopoNode("set", 5)])
-
-    body = sent("esb-job", evolve(SCRIPT, targets=targets, callback_url="https://me/x", script_id="12"))
-
-    assert {
-        "bk_biz_id": 2,
-        "script_id": 12,
-        "script_type": 1,
-        "script_timeout": 60,
-        "account": "root",
-        "is_param_sensitive": 1,
-        "bk_callback_url": "https://me/x",
-        "target_server": {
-            "ip_list": [{"bk_cloud_id": 0, "ip": "10.1.0.31"}],
-            "dynamic_group_id_list": ["g"],
-            "topo_node_list": [{"id": 5, "node_type": "set"}],
-        },
-    }.items() <= body.items()
-
-
-@pytest.mark.parametrize(
-    "operation",
-    [
-        evolve(SCRIPT, targets="0:10.1.0.31", rolling_config=RollingConfig(mode=1, expression="1 *2")),
-        evolve(SCRIPT, targets="0:10.1.0.31", start_task=False),
-        evolve(SCRIPT, targets="0:10.1.0.31", account_id=5),
-        evolve(SCRIPT, targets=Targets(kube_container_filters=[{}])),
-        ExecuteJobPlan(scope=SCOPE, job_plan_id=12, start_task=False),
-    ],
-)
-def test_an_option_that_a_dialect_would_drop_is_refused(operation: Operation[Any]) -> None:
-    """Nothing that was asked for gets lost without a word."""
-    with pytest.raises(NotSupported, match="gateway-v3"):
-        DIALECTS["esb-job"].encode(operation)
-
-
-@pytest.mark.parametrize("name", ["esb-jobv3", "gateway-v3"])
-def test_hosts_that_cannot_be_named_alike_are_refused(name: str) -> None:
-    """The platform ignores addresses where ids stand beside them, so they are never sent together."""
-    both = HostKey(bk_host_id=31, bk_cloud_id=0, ip="10.1.0.31")
-
-    assert sent(name, evolve(SCRIPT, targets=[both, "0:10.1.0.9"]))["target_server"] == {
-        "ip_list": [{"bk_cloud_id": 0, "ip": "10.1.0.31"}, {"bk_cloud_id": 0, "ip": "10.1.0.9"}]
-    }
-    with pytest.raises(UsageError, match="name all hosts"):
-        sent(name, evolve(SCRIPT, targets=[31, "0:10.1.0.9"]))
-    with pytest.raises(NotSupported, match="gateway-v4"):
-        sent(name, evolve(SCRIPT, targets=HostKey(container_id=5)))
-
-
-def test_a_host_without_an_address_is_refused_where_only_addresses_go() -> None:
-    """The error says which host, and how to name it."""
-    with pytest.raises(UsageError, match="#31 has no IPv4 address"):
-        sent("esb-job", SCRIPT)
-
-
-def test_a_rolling_configuration_travels_whole() -> None:
-    """Only what is said is sent, and what has no name here goes as it is."""
-    rolling = RollingConfig(
-        mode=RollingMode.MANUAL,
-        expression="10% +10",
-        file_source=RollingFileSource(max_execute_object_num_in_batch=2),
-        extra={"batch_start_wait_seconds": 5},
-    )
-
-    assert sent("gateway-v3", evolve(SCRIPT, rolling_config=rolling))["rolling_config"] == {
-        "mode": 3,
-        "expression": "10% +10",
-        "file_source": {"max_execute_object_num_in_batch": 2},
-        "batch_start_wait_seconds": 5,
-    }
-
-
-def test_a_plan_takes_variables_by_name_or_id() -> None:
-    """A text is a value, targets are a server; a mapping is the short form."""
-    short = ExecuteJobPlan(
-        scope=SCOPE, job_plan_id=12, global_vars={"region": "north", "hosts": Targets(hosts=[31])}
-    )
-    long = evolve(short, global_vars=[GlobalVar(id=436, server="0:10.1.0.31"), GlobalVar(id=437, value="x")])
-
-    assert sent("gateway-v3", short)["global_var_list"] == [
-        {"name": "region", "value": "north"},
-        {"name": "hosts", "server": {"host_id_list": [31]}},
-    ]
-    body = sent("esb-job", long)
-    assert (body["bk_job_id"], DIALECTS["esb-job"].encode(long).url.name) == (12, "")
-    assert body["global_vars"] == [
-        {"id": 436, "target_server": {"ip_list": [{"bk_cloud_id": 0, "ip": "10.1.0.31"}]}},
-        {"id": 437, "value": "x"},
-    ]
-
-
-FILES = FastTransferFile(
-    scope=SCOPE,
-    sources=[
-        FileSource(files=["/a", "/b"], server=[31], account_id=100),
-        FileSource(files="bucket/c", file_source_code="cos"),
-    ],
-    file_target_path="/srv",
-    targets=[32],
-    account_alias="root",
-    transfer_mode=TransferMode.STRICT,
-)
-
-
-def test_files_come_from_hosts_or_third_parties() -> None:
-    """A third-party source has an id or a code instead of hosts and account."""
-    body = sent("gateway-v3", FILES)
-
-    assert body["file_source_list"] == [
-        {"file_list": ["/a", "/b"], "file_type": 1, "server": {"host_id_list": [31]}, "account": {"id": 100}},
-        {"file_list": ["bucket/c"], "file_type": 3, "file_source_code": "cos"},
-    ]
-    assert (body["transfer_mode"], body["file_target_path"]) == (1, "/srv")
-
-
-def test_files_go_by_other_names_in_the_oldest_dialect() -> None:
-    """`fast_transfer_file` is `fast_push_file` there."""
-    source = FileSource(files="/a", server="0:10.1.0.31", account_alias="root")
-    operation = evolve(FILES, sources=source, targets="0:10.1.0.32", transfer_mode=None)
-
-    request = DIALECTS["esb-job"].encode(operation)
-
-    assert request.url.path == "api/c/compapi/v2/job/fast_push_file/"
-    assert parameters(request)["file_source"] == [
-        {
-            "files": ["/a"],
-            "account": "root",
-            "target_server": {"ip_list": [{"bk_cloud_id": 0, "ip": "10.1.0.31"}]},
-        }
-    ]
-
-
-def test_small_files_are_encoded() -> None:
-    """Text and bytes are contents alike."""
-    operation = PushConfigFile(
-        scope=SCOPE,
-        files={"a": "ü", "b": b"\x00"},
-        file_target_path="/etc",
-        targets="0:10.1.0.31",
-        account_alias="r",
-    )
-
-    for name in ("esb-job", "gateway-v3"):
-        assert sent(name, operation)["file_list"] == [
-            {"file_name": "a", "content": "w7w="},
-            {"file_name": "b", "content": "AA=="},
-        ]
-    assert sent("esb-job", operation)["ip_list"] == [{"bk_cloud_id": 0, "ip": "10.1.0.31"}]
-
-
-def test_sql_names_a_database_account() -> None:
-    """SQL runs by an account of the database."""
-    body = sent(
-        "gateway-v3", FastExecuteSql(scope=SCOPE, targets=[31], db_account_id=6, script_content="select 1")
-    )
-
-    assert (body["db_account_id"], plain(body["script_content"])) == (6, "select 1")
 
 
 # Questions ----------------------------------------------------------------------------------------------------------
