@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 
 from bkjob_async.engine.limit import Limit
+from bkjob_async.errors import ClientClosed
 
 
 class Admission:
@@ -19,6 +20,7 @@ class Admission:
         self.limit = limit
         self._queues: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
     @property
     def waiting(self) -> int:
@@ -26,7 +28,9 @@ class Admission:
         return sum(len(queue) for queue in self._queues)
 
     async def enter(self, *, urgent: bool = False) -> None:
-        """Wait until a request may go out; each `enter` needs one `leave`."""
+        """Wait until a request may go out; each `enter` needs one `leave`. Raise `ClientClosed` after `close`."""
+        if self._closed:
+            raise closed()
         loop = asyncio.get_running_loop()
         if not self.waiting and self.limit.wait(loop.time()) == 0:
             self.limit.take(loop.time())
@@ -37,7 +41,7 @@ class Admission:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self.leave()  # its turn came in the same breath as the cancellation
             raise
 
@@ -77,7 +81,18 @@ class Admission:
         self._let_in()
 
     def close(self) -> None:
-        """Stop the timer; nobody waits any more."""
+        """Let nobody in any more; whoever waits is told."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for queue in self._queues:
+            for turn in queue:
+                if not turn.done():
+                    turn.set_exception(closed())
+            queue.clear()
+
+
+def closed() -> ClientClosed:
+    """Return what somebody hears who waits for a turn that never comes."""
+    return ClientClosed("the client was closed before this request went out")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl as ssl_module
+from collections.abc import Mapping
 
 import aiohttp
 from attrs import field, frozen
+from yarl import URL
 
-from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UnusableAnswer
+from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UnusableAnswer, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 
 # A job of 50 000 hosts answers with tens of megabytes; a stream without end must stop somewhere.
@@ -16,18 +18,32 @@ LARGEST_BODY = 256 * 1024 * 1024
 KEEPALIVE = 30.0
 
 
+def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
+            raise UsageError(f"{name!r} is no name of a header")
+        if not (value.isascii() and value.isprintable()):
+            raise UsageError(f"the value of {name} must be plain ASCII text")
+
+
+def _is_proxy(_options: object, _attribute: object, proxy: str | None) -> None:
+    if proxy is not None and (URL(proxy).scheme not in ("http", "https") or not URL(proxy).host):
+        raise UsageError("a proxy is an absolute http:// or https:// URL")
+
+
 @frozen(kw_only=True)
 class HttpOptions:
-    """How to reach the platform: *connections* at most, TLS, proxy, further headers.
+    """How to reach the platform: *connections* at most, TLS, proxy, further *headers* of every request.
 
     *ssl* is True (verify against the system's authorities), a context of your own (client certificates, private
-    authorities), or False (no verification; never for production).
+    authorities), or False (no verification; never for production). *proxy* may carry user and password.
     """
 
     connections: int = 64
     ssl: ssl_module.SSLContext | bool = True
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False, validator=_is_proxy)
     trust_env: bool = False
+    headers: Mapping[str, str] = field(factory=dict, repr=False, validator=_plain_headers)
 
 
 class AiohttpTransport:
@@ -41,22 +57,27 @@ class AiohttpTransport:
     ) -> None:
         """Use *options* for a session of our own, or the lent *session*."""
         self._options = options or HttpOptions()
+        proxy = URL(self._options.proxy) if self._options.proxy else None
+        # Errors name the proxy, so its password travels apart.
+        self._proxy = proxy and proxy.with_user(None)
+        self._proxy_auth = proxy and proxy.user and aiohttp.BasicAuth(proxy.user, proxy.password or "")
         self._lent = session is not None
         self._session = session
         self._closed = False
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole answer."""
-        session = self._session or self._open()
+        session = self._opened()
         try:
             async with asyncio.timeout(timeout):
                 async with session.request(
                     request.method,
                     request.url,
-                    headers=request.headers,
+                    headers={**self._options.headers, **request.headers},
                     data=request.body,
                     allow_redirects=False,
-                    proxy=self._options.proxy,
+                    proxy=self._proxy or None,
+                    proxy_auth=self._proxy_auth or None,
                 ) as response:
                     body = await read_bounded(response)
                     return HttpResponse(status=response.status, headers=response.headers, body=body)
@@ -64,10 +85,23 @@ class AiohttpTransport:
             raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
         except aiohttp.ClientConnectorError as error:
             raise TransportFailed(CallFacts(message=said(error), sent=False)) from error
+        except aiohttp.ClientHttpProxyError as error:
+            # Not chained: it holds the headers of its request, and among them the proxy's password.
+            message = f"the proxy refused: HTTP {error.status}"
+            raise TransportFailed(CallFacts(message=message, sent=False)) from None
+        except UnicodeError as error:
+            raise TransportFailed(CallFacts(message=f"no such host: {said(error)}", sent=False)) from error
         except aiohttp.ClientPayloadError as error:
             raise TransportFailed(CallFacts(message=f"the answer broke off: {said(error)}")) from error
         except (aiohttp.ClientError, OSError) as error:
             raise TransportFailed(CallFacts(message=said(error))) from error
+
+    def _opened(self) -> aiohttp.ClientSession:
+        """Return the session; raise `TransportFailed` when there can be none any more."""
+        if self._closed or (self._session is not None and self._session.closed):
+            whose = "lent aiohttp session" if self._lent and not self._closed else "transport"
+            raise TransportFailed(CallFacts(message=f"the {whose} is closed", sent=False))
+        return self._session or self._open()
 
     def _open(self) -> aiohttp.ClientSession:
         options = self._options
@@ -83,6 +117,7 @@ class AiohttpTransport:
 
     async def aclose(self) -> None:
         """Let go of connections; harmless when repeated."""
+        self._closed = True
         session, self._session = self._session, None
         if session is None or self._lent:
             return
@@ -97,7 +132,8 @@ def said(error: BaseException) -> str:
 
 async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     """Read the whole body; raise `UnusableAnswer` for one beyond all reason."""
-    if response.content_length is not None and response.content_length <= LARGEST_BODY:
+    encoded = "Content-Encoding" in response.headers  # then the length says nothing of what it unpacks to
+    if not encoded and response.content_length is not None and response.content_length <= LARGEST_BODY:
         return await response.read()
     chunks, size = [], 0
     async for chunk in response.content.iter_any():

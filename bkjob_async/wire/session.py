@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any, TypeVar, overload
 
@@ -10,10 +12,13 @@ from attrs import evolve
 from yarl import URL
 
 from bkjob_async.dialects.base import Dialect
+from bkjob_async.dialects.envelopes import envelope_of
+from bkjob_async.dialects.secrecy import redacted
 from bkjob_async.engine.limit import Limit
-from bkjob_async.engine.retry import Retries, never_happened
+from bkjob_async.engine.retry import Retries, RetryBudget, never_happened
 from bkjob_async.errors import (
     CallFailed,
+    NotAuthenticated,
     OutcomeUnknown,
     PlatformTrouble,
     Throttled,
@@ -22,18 +27,24 @@ from bkjob_async.errors import (
     UsageError,
 )
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.model.credentials import Credentials, secrets_of
+from bkjob_async.model.answers import Envelope
+from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.wire.admission import Admission
+from bkjob_async.wire.keyring import CredentialsSource, Keyring
 from bkjob_async.wire.transport import Transport
 
 R = TypeVar("R")
+T = TypeVar("T")
 
-REMAINING, RESET = "X-Bkapi-RateLimit-Remaining", "X-Bkapi-RateLimit-Reset"
+REMAINING, RESET = "x-bkapi-ratelimit-remaining", "x-bkapi-ratelimit-reset"
 # Without a word from the server, a refused request waits for a window of the usual length to pass.
 USUAL_WINDOW = 1.0
 LONGEST_WINDOW = 3600.0
+ONCE = Retries(attempts=1)
+# The ESB's code for everything, a refused application among it: it does not prove that nothing happened.
+VAGUE = 1306000
 
 
 class Session:
@@ -49,7 +60,7 @@ class Session:
         *,
         transport: Transport,
         dialect: Dialect,
-        credentials: Credentials,
+        credentials: CredentialsSource,
         limit: Limit | None = None,
         retries: Retries | None = None,
         request_timeout: float = 30.0,
@@ -67,36 +78,50 @@ class Session:
         self.admission = Admission(limit or Limit())
         self.request_timeout = request_timeout
         self.retries = retries or Retries()
+        self.keyring = Keyring(credentials)
+        self._budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
-        self._credentials = credentials
-        self._secrets = secrets_of(credentials)
         self._dice = Random(seed)  # noqa: S311 - spreads waits, keeps no secret
 
     def prepare(self, operation: Operation[Any]) -> HttpRequest:
-        """Return *operation* as a signed, absolute request; raise `NotSupported`."""
+        """Return *operation* as an absolute, unsigned request; raise `NotSupported`."""
         request = self.dialect.encode(operation)
         url = URL(f"{self._base}/{str(request.url).lstrip('/')}", encoded=True)
-        return self.dialect.sign(evolve(request, url=url), self._credentials)
+        return evolve(request, url=url)
 
     async def call(
-        self, operation: Operation[R], *, request_timeout: float | None = None, urgent: bool = True
+        self,
+        operation: Operation[R],
+        *,
+        request_timeout: float | None = None,
+        retries: Retries | None = None,
+        urgent: bool = True,
     ) -> R:
         """Carry *operation* to the platform; return its typed answer, or raise a `CallFailed`."""
-        request = self.prepare(operation)
-        attempt = 1
-        while True:
-            try:
-                response = await self._exchange(request, timeout=request_timeout, urgent=urgent)
-                return self.dialect.decode(operation, response)
-            except CallFailed as error:
-                failure, cause = self._explained(error, operation, attempt), error.__cause__
-            wait = self.retries.next_wait(
-                failure, attempt=attempt, repeatable=operation.repeatable, jitter=self._dice.random()
-            )
-            if wait is None:
-                raise failure from cause
-            await anyio.sleep(wait)
-            attempt += 1
+        return await self._carry(
+            operation,
+            lambda response: self.dialect.decode(operation, response),
+            timeout=request_timeout,
+            retries=retries or self.retries,
+            urgent=urgent,
+        )
+
+    async def call_raw(
+        self,
+        operation: Operation[Any],
+        *,
+        request_timeout: float | None = None,
+        retries: Retries | None = None,
+        urgent: bool = True,
+    ) -> Envelope:
+        """Carry *operation* to the platform; return its answer as it came, or raise a `CallFailed`."""
+        return await self._carry(
+            operation,
+            envelope_of,
+            timeout=request_timeout,
+            retries=retries or self.retries,
+            urgent=urgent,
+        )
 
     @overload
     async def look(self, question: GetJobInstanceStatus) -> JobLook: ...
@@ -104,27 +129,69 @@ class Session:
     async def look(self, question: GetStepInstanceStatus) -> StepLook: ...
     async def look(self, question: GetJobInstanceStatus | GetStepInstanceStatus) -> JobLook | StepLook:
         """Ask once, and read the answer as lightly as the engine needs; raise a `CallFailed`."""
-        try:
-            response = await self._exchange(self.prepare(question), timeout=None, urgent=False)
+
+        def read(response: HttpResponse) -> JobLook | StepLook:
             return self.dialect.look(question, response)
-        except CallFailed as error:
-            failure, cause = self._explained(error, question, 1), error.__cause__
-        raise failure from cause
+
+        return await self._carry(question, read, timeout=None, retries=ONCE, urgent=False)
+
+    async def _carry(
+        self,
+        operation: Operation[Any],
+        read: Callable[[HttpResponse], T],
+        *,
+        timeout: float | None,  # noqa: ASYNC109 - per try, not per task
+        retries: Retries,
+        urgent: bool,
+    ) -> T:
+        """Send until there is an answer, or no sense in another try."""
+        request = self.prepare(operation)
+        attempt, renewed = 1, False
+        while True:
+            credentials: Credentials | None = None
+            try:
+                credentials = await self.keyring.get()
+                signed = self.dialect.sign(request, credentials)
+                answer = await self._exchange(signed, read, timeout=timeout, urgent=urgent)
+            except CallFailed as error:
+                failure, cause = self._explained(error, operation, attempt), error.__cause__
+            else:
+                self._budget.succeeded()
+                return answer
+            if credentials is not None and not renewed and may_sign_anew(failure, operation):
+                renewed = self.keyring.forget(credentials)
+                if renewed:
+                    attempt += 1
+                    continue
+            wait = retries.next_wait(
+                failure, attempt=attempt, repeatable=operation.repeatable, jitter=self._dice.random()
+            )
+            if wait is None or not self._budget.spend(failure, asyncio.get_running_loop().time()):
+                raise failure from without_secrets(cause, self.keyring.secrets)
+            await anyio.sleep(wait)
+            attempt += 1
 
     async def _exchange(
         self,
         request: HttpRequest,
+        read: Callable[[HttpResponse], T],
         *,
         timeout: float | None,  # noqa: ASYNC109 - per call, not per task
         urgent: bool,
-    ) -> HttpResponse:
+    ) -> T:
         await self.admission.enter(urgent=urgent)
+        # The place is given on only when the answer has been heeded: who comes next must find the door closed.
         try:
-            response = await self.transport.send(request, timeout=timeout or self.request_timeout)
+            response = await self.transport.send(
+                request, timeout=self.request_timeout if timeout is None else timeout
+            )
+            self._heed(response)
+            return read(response)
+        except Throttled as error:
+            self.admission.pause(error.retry_after or USUAL_WINDOW)
+            raise
         finally:
             self.admission.leave()
-        self._heed(response)
-        return response
 
     def _heed(self, response: HttpResponse) -> None:
         """Stop before the announced limit refuses anything."""
@@ -133,26 +200,16 @@ class Session:
 
     def _explained(self, error: CallFailed, operation: Operation[Any], attempts: int) -> CallFailed:
         """Return *error* with what only the session knows, and without any secret."""
-        if isinstance(error, Throttled):
-            self.admission.pause(error.retry_after or USUAL_WINDOW)
-        facts = evolve(
-            error.facts,
-            operation=operation.name,
-            dialect=self.dialect.name,
-            attempts=attempts,
-            message=self._redacted(error.facts.message),
-        )
-        return kind_of(error, operation)(facts)
-
-    def _redacted(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        facts = evolve(error.facts, operation=operation.name, dialect=self.dialect.name, attempts=attempts)
+        return kind_of(error, operation)(redacted(facts, self.keyring.secrets))
 
     async def aclose(self) -> None:
-        """Let go of connections."""
+        """Let go of connections; who still waits for a turn hears `ClientClosed`."""
         self.admission.close()
-        await self.transport.aclose()
+        try:
+            await self.keyring.aclose()
+        finally:
+            await self.transport.aclose()
 
 
 def seconds_of(text: str | None) -> float:
@@ -171,3 +228,21 @@ def kind_of(error: CallFailed, operation: Operation[Any]) -> type[CallFailed]:
     if not operation.repeatable and unclear and not never_happened(error):
         return OutcomeUnknown
     return type(error)
+
+
+def may_sign_anew(error: CallFailed, operation: Operation[Any]) -> bool:
+    """Tell whether the call may go out once more with other credentials: certainly nothing happened."""
+    if not isinstance(error, NotAuthenticated) or not error.facts.sent:
+        return False
+    return operation.repeatable or error.code != VAGUE
+
+
+def without_secrets(cause: BaseException | None, secrets: Iterable[str]) -> BaseException | None:
+    """Return *cause* to be chained, None when a secret stands anywhere in it or behind it."""
+    held, links, link = tuple(secrets), 0, cause
+    while link is not None and links < 20:
+        text = f"{link} {link!r}"
+        if any(secret in text for secret in held):
+            return None
+        link, links = link.__cause__ or link.__context__, links + 1
+    return cause
