@@ -20,8 +20,11 @@ class WorldClock:
         self._held = False
 
     def now(self) -> float:
-        """Return the world's time, in seconds from its beginning."""
-        read_at = asyncio.get_running_loop().time()
+        """Return the world's time, in seconds from its beginning; outside a loop it only moves by hand."""
+        try:
+            read_at = asyncio.get_running_loop().time()
+        except RuntimeError:
+            return self._shown
         if self._read_at is not None and not self._held:
             # A loop of its own begins anew; its time may be behind the last one's.
             self._shown += max(0.0, read_at - self._read_at) * self.speed

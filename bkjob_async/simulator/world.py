@@ -155,7 +155,7 @@ class World:
         for row in named:
             if execution.statuses[row] in OPEN_HOST:
                 execution.force(row, chosen, code, self.now)
-        self.life.check_end(step, execution)
+        self.life.engine.check_end(step, execution)
 
     def refs(self) -> tuple[JobRef, ...]:
         """Return the names of all jobs there are."""

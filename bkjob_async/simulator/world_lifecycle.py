@@ -15,15 +15,12 @@ from bkjob_async.simulator.world_codes import (
     BLANK,
     CONFIRM,
     FAIL,
-    FILE,
     GOOD_HOST,
-    HOST_RUNNING,
     HOST_STOPPED,
     HOST_SUCCESS,
     HOST_UNKNOWN,
     HOST_WAITING,
     IGNORE_ERROR,
-    OPEN_HOST,
     ROLLING_WAITING,
     RUNNING,
     SKIPPED,
@@ -33,9 +30,9 @@ from bkjob_async.simulator.world_codes import (
     SUCCESS,
     WAITING_USER,
 )
-from bkjob_async.simulator.world_plans import Fate, Host, JobPlan, Lags, Rolling, StepPlan
-from bkjob_async.simulator.world_records import Execution, Job, Planned, Step
-from bkjob_async.simulator.world_rhythm import FILE_RHYTHM, SCRIPT_RHYTHM, AtOnce, Rhythm
+from bkjob_async.simulator.world_engine import Engine
+from bkjob_async.simulator.world_plans import Fate, Host, JobPlan, Lags
+from bkjob_async.simulator.world_records import Execution, Job, Step
 
 # What becomes of a running job when its current step has ended so; absent: on to the next step.
 ENDS_JOB = {FAIL: FAIL, ABNORMAL: ABNORMAL, ABANDONED: ABANDONED, STOP_SUCCESS: STOP_SUCCESS}
@@ -52,9 +49,8 @@ class Lifecycle:
         self.agenda = agenda
         self.lags = lags
         self.seed = seed
+        self.engine = Engine(agenda, lags, self._close_step, at_once=at_once)
         self._finished = finished
-        self._script: Rhythm | AtOnce = AtOnce() if at_once else SCRIPT_RHYTHM
-        self._file: Rhythm | AtOnce = AtOnce() if at_once else FILE_RHYTHM
 
     # Jobs -----------------------------------------------------------------------------------------------------------
 
@@ -145,7 +141,7 @@ class Lifecycle:
             pinned = step.plan.pinned.get(position) if step.execute_count == 0 else None
             fate = pinned or drawn(fates, dice)
             rows.append(self._row(execution, host, batch, fate))
-        self._run(step, execution, rows, dice)
+        self._hand_over(step, execution, rows, dice)
 
     def _due_hosts(self, step: Step) -> list[tuple[int, int, Host]]:
         """Return (batch, position, host) of all that start now."""
@@ -165,55 +161,10 @@ class Lifecycle:
         code = fate.status if fate.status is not None and fate.status in STILLBORN_HOST else HOST_WAITING
         return execution.add(host, batch, fate, code, self.agenda.now)
 
-    def _run(self, step: Step, execution: Execution, rows: Sequence[int], dice: Random) -> None:
-        """Plan the moves of waiting rows as the engine's polls will see them."""
-        execution.origin = origin = self.agenda.now + self.lags.dispatch
-        rhythm, rolling = self.rhythm_of(step.plan), step.plan.rolling
-        planned = [move for move in execution.planned if move.row not in execution.forced]
-        for row in rows:
-            fate = execution.fates[row]
-            if execution.statuses[row] != HOST_WAITING:
-                continue
-            wait = fate.waits.draw(dice) + late_start(rolling, execution.batches[row])
-            length = fate.runs.draw(dice)
-            runs = fate.status is not None
-            execution.spans[row] = (origin + wait, origin + wait + length if runs else None)
-            running_at = origin + rhythm.after(wait)
-            done_at = origin + rhythm.after(wait + length)
-            if not runs or running_at < done_at:
-                planned.append(Planned(running_at, row, HOST_RUNNING))
-            if fate.status is not None:
-                planned.append(Planned(done_at, row, fate.status))
-        planned.sort(reverse=True)
-        execution.planned = planned
-        self._next_tick(step, execution)
+    def _hand_over(self, step: Step, execution: Execution, rows: Sequence[int], dice: Random) -> None:
+        self.engine.run(step, execution, rows, dice)
         if step.plan.abnormal_after is not None and step.execute_count == 0:
             self.agenda.after(step.plan.abnormal_after, self._break_down, step, execution)
-
-    def rhythm_of(self, plan: StepPlan) -> Rhythm | AtOnce:
-        """Return when the engine looks at a step's hosts."""
-        return self._file if plan.kind == FILE else self._script
-
-    def _next_tick(self, step: Step, execution: Execution) -> None:
-        if execution.planned:
-            self.agenda.at(execution.planned[-1].at, self._tick, step, execution)
-        self.check_end(step, execution)
-
-    def _tick(self, step: Step, execution: Execution) -> None:
-        """Take over what the engine sees at one of its polls."""
-        now, planned = self.agenda.now, execution.planned
-        if execution.frozen or not planned or planned[-1].at > now:
-            return
-        while planned and planned[-1].at <= now:
-            move = planned.pop()
-            if move.row not in execution.forced and execution.statuses[move.row] in OPEN_HOST:
-                execution.put(move.row, move.code, move.at)
-        self._next_tick(step, execution)
-
-    def check_end(self, step: Step, execution: Execution) -> None:
-        """Send the step's end event once no row is open."""
-        if execution.open == 0 and not execution.frozen:
-            self.agenda.after(self.lags.step, self._close_step, step, execution, execution.version)
 
     def _close_step(self, step: Step, execution: Execution, version: int) -> None:
         """Fold the rows into the step's status."""
@@ -253,7 +204,9 @@ class Lifecycle:
             return
         if step.status == RUNNING and step.execution is not None:
             step.put(STOPPING, now)
-            self.agenda.at(self.next_poll(step, step.plan.stop_takes), self._end_rows, step, HOST_STOPPED)
+            self.agenda.at(
+                self.engine.next_poll(step, step.plan.stop_takes), self.engine.end_rows, step, HOST_STOPPED
+            )
         elif step.plan.kind == CONFIRM and step.status == WAITING_USER:
             return
         elif step.status in (BLANK, ROLLING_WAITING, WAITING_USER):
@@ -262,28 +215,12 @@ class Lifecycle:
                 step.put(STOP_SUCCESS, now)
             self.finish_job(job, STOP_SUCCESS)
 
-    def next_poll(self, step: Step, seconds: float = 0.0) -> float:
-        """Return the engine's first poll of a step's hosts *seconds* from now."""
-        execution = step.execution
-        origin = execution.origin if execution is not None else self.agenda.now
-        return origin + self.rhythm_of(step.plan).after(max(0.0, self.agenda.now + seconds - origin))
-
-    def _end_rows(self, step: Step, code: int) -> None:
-        """End all open rows with *code*, but those who do not hear."""
-        execution, now = step.execution, self.agenda.now
-        if execution is None:
-            return
-        for row, status in enumerate(execution.statuses):
-            if status in OPEN_HOST and (execution.fates[row].stoppable or code == HOST_UNKNOWN):
-                execution.force(row, Fate(status=code, exit_code=None, error_code=126), code, now)
-        self.check_end(step, execution)
-
     def skip_step(self, step: Step) -> None:
         """Handle a skip event: on to the next step, the rows follow at the engine's next poll."""
         if step.status == STOPPING:
             step.close(self.agenda.now)
             step.put(SKIPPED, self.agenda.now)
-            self.agenda.at(self.next_poll(step), self._end_rows, step, HOST_UNKNOWN)
+            self.agenda.at(self.engine.next_poll(step), self.engine.end_rows, step, HOST_UNKNOWN)
             step.job.put(RUNNING, self.agenda.now)
             self.agenda.after(self.lags.job, self.refresh_job, step.job)
 
@@ -309,7 +246,7 @@ class Lifecycle:
                 execution.starts[row], execution.ends[row] = before.starts[row], before.ends[row]
             else:
                 rows.append(self._row(execution, host, batch, drawn(step.plan.retry_fates, dice)))
-        self._run(step, execution, rows, dice)
+        self._hand_over(step, execution, rows, dice)
 
     def _dice(self, step: Step) -> Random:
         """Return dice of this step's own, so that no other story changes them."""
@@ -326,11 +263,6 @@ def drawn(fates: Sequence[Fate], dice: Random) -> Fate:
         if point < 0:
             return fate
     return fates[-1]
-
-
-def late_start(rolling: Rolling | None, batch: int) -> float:
-    """Return how much later a batch of a parallel rolling starts."""
-    return rolling.stagger * (batch - 1) if rolling is not None and rolling.parallel else 0.0
 
 
 def drawn_plan(plans: Sequence[tuple[float, JobPlan]], dice: Random) -> JobPlan:
