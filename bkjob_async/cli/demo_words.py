@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bkjob_async import Phase
 from bkjob_async.cli.demo_books import Figures
+from bkjob_async.cli.lines import our_name
 
 MOST_COMPLAINTS = 10
 
@@ -49,10 +50,12 @@ def closing(*, agree: bool, wrong: Sequence[str], seen: int, moved: int, polls: 
     else:
         lines.append("The simulator's own books DISAGREE:")
         lines += [f"  {complaint}" for complaint in wrong[:MOST_COMPLAINTS]]
+    simulate, watch = f"{our_name()} simulate", f"{our_name()} watch --url URL --biz 2 JOB"
+    width = len(watch)
     lines += [
         "",
-        "Next:  bkjob simulate                     a platform of your own to try things on",
-        "       bkjob watch --url URL --biz 2 JOB  watch a job there, or on your real platform",
-        "       README.md                          ten lines of Python that do the same",
+        f"Next:  {simulate:<{width}}  a platform of your own to try things on",
+        f"       {watch:<{width}}  watch a job there, or on your real platform",
+        f"       {'README.md':<{width}}  ten lines of Python that do the same",
     ]
     return "\n".join(lines)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from io import TextIOWrapper
+from pathlib import Path
+from shutil import which
 
 from bkjob_async import Event
 from bkjob_async.model.events_json import event_to_json
@@ -32,6 +34,14 @@ def say(line: str) -> None:
 def note(line: str) -> None:
     """Put a line on stderr, where it disturbs no program that reads."""
     print(printable(line), file=sys.stderr, flush=True)
+
+
+def our_name() -> str:
+    """Return how this command was called, for people to call it again."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return "python -m bkjob_async"
+    return called.name if which(called.name) == str(called) else str(called)
 
 
 def printable(text: str) -> str:

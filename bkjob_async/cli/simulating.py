@@ -10,7 +10,7 @@ from attrs import frozen
 
 from bkjob_async import JobRef, UsageError
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import note, say
+from bkjob_async.cli.lines import note, our_name, say
 from bkjob_async.simulator.control import CONTROL_PATH
 from bkjob_async.simulator.faults import ActiveFault, parsed_fault
 from bkjob_async.simulator.rate_limit import RateLimit
@@ -76,7 +76,7 @@ def introduce(scenario: Scenario, stage: Stage, url: str, jobs: tuple[JobRef, ..
     note(f"a hand on time, hosts and faults: {url}{CONTROL_PATH}")
     note("any app code and secret will do; in another terminal:")
     note(f"  export BKJOB_URL={url} BKJOB_APP_CODE=demo BKJOB_APP_SECRET=demo")
-    note(f"  bkjob watch --biz 2 {first}")
+    note(f"  {our_name()} watch --biz 2 {first}")
     note("Ctrl-C ends it")
 
 

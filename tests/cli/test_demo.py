@@ -69,8 +69,8 @@ def test_a_failed_step_is_retried_and_seen_again(told: CompletedProcess[str]) ->
 
 def test_it_says_at_the_end_what_to_do_next(told: CompletedProcess[str]) -> None:
     """Nobody is left alone with a summary."""
-    assert "bkjob simulate" in told.stdout.splitlines()[-3]
-    assert "bkjob watch" in told.stdout.splitlines()[-2]
+    assert "bkjob_async simulate" in told.stdout.splitlines()[-3]
+    assert "bkjob_async watch" in told.stdout.splitlines()[-2]
 
 
 def test_the_whole_evening_is_seeded() -> None:

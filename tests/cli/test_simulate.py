@@ -19,7 +19,7 @@ def test_an_interruption_is_its_clean_end(number: signal.Signals) -> None:
 
     assert url.startswith("http://127.0.0.1:")
     assert done.stdout == ""
-    assert "bkjob watch --biz 2 20000000001" in done.stderr
+    assert "python -m bkjob_async watch --biz 2 20000000001" in done.stderr
     assert done.returncode == 0
 
 
