@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import define, field, validators
 
+INSTANT = 1e-6
+
 
 @define(kw_only=True)
 class Limit:
@@ -27,7 +29,8 @@ class Limit:
         opens = self.paused_until
         if self.rate is not None:
             opens = max(opens, self._free_at - (self.burst - 1) / self.rate)
-        return max(0.0, opens - now)
+        # Less than a clock can tell is no wait: a timer for it would come back to the same moment.
+        return opens - now if opens - now > INSTANT else 0.0
 
     def take(self, now: float) -> None:
         """Count a request that goes out at *now*."""

@@ -7,6 +7,7 @@ from enum import Enum, auto
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.plan import REFUSALS, Question
 from bkjob_async.errors import (
+    ApiNotFound,
     ApplicationNotAllowed,
     BkJobError,
     CallFailed,
@@ -33,7 +34,7 @@ class Verdict(Enum):
     TARGET_TROUBLE = auto()
     """This target cannot be polled just now; try again later."""
     CLIENT_TROUBLE = auto()
-    """No target can be polled until somebody mends the credentials."""
+    """No target can be polled until somebody mends credentials, grants or the URL."""
     GATEWAY_TROUBLE = auto()
     """The way to the platform is broken, perhaps for all."""
     THROTTLED = auto()
@@ -51,6 +52,7 @@ class Verdict(Enum):
 BY_CLASS: dict[type[BkJobError], Verdict] = {
     NotAuthenticated: Verdict.CLIENT_TROUBLE,
     ApplicationNotAllowed: Verdict.CLIENT_TROUBLE,
+    ApiNotFound: Verdict.CLIENT_TROUBLE,
     Throttled: Verdict.THROTTLED,
     TransportFailed: Verdict.GATEWAY_TROUBLE,
 }
