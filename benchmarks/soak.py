@@ -1,0 +1,138 @@
+"""A day of watching in virtual time: memory flat, requests spread, outages survived.
+
+`BKJOB_SOAK_HOURS` (24) virtual hours over `BKJOB_SOAK_JOBS` (2000) jobs that keep ending and being replaced, at a budget
+of 20 requests a second, with faults all along. Memory is the interpreter's own count of allocated blocks; with
+`BKJOB_SOAK_TRACE=1` it is tracemalloc's bytes, at several times the run time.
+"""
+
+import asyncio
+import gc
+import os
+import sys
+import time
+import tracemalloc
+from functools import partial
+from random import Random
+
+import anyio
+import looptime
+
+import bkjob_async as bkjob
+from benchmarks.table import show
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.transport import SimulatedTransport
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import Fate, JobPlan, Rolling, Span, StepPlan
+
+HOURS = float(os.environ.get("BKJOB_SOAK_HOURS", "24"))
+JOBS = int(os.environ.get("BKJOB_SOAK_JOBS", "2000"))
+BUDGET = 20.0
+SLOT = 60.0
+TRACE = bool(os.environ.get("BKJOB_SOAK_TRACE"))
+
+SLOW = Fate(runs=Span(600.0, 14_400.0, skew=2.0))
+FAILS = Fate(status=104, exit_code=1, runs=Span(60.0, 3600.0), weight=0.2)
+PLANS = (
+    JobPlan(steps=(StepPlan(hosts=3, fates=(SLOW, FAILS)),), archived_after=600.0),
+    JobPlan(steps=(StepPlan(hosts=5, fates=(SLOW,)), StepPlan(hosts=5, fates=(SLOW,))), archived_after=600.0),
+    JobPlan(
+        steps=(StepPlan(hosts=6, fates=(SLOW,), rolling=Rolling(sizes=(2, 4), mode=2)),), archived_after=600.0
+    ),
+)
+
+
+class FaultyDoor(SimulatedTransport):
+    """The simulator's door; one answer in a hundred is spoilt, and every three hours nothing works for ten minutes."""
+
+    def __init__(self, platform: Platform) -> None:
+        """Open a door to *platform*."""
+        super().__init__(platform, latency=0.05)
+        self._dice = Random(1)
+        self.slots: dict[int, int] = {}
+
+    async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
+        """Send *request*, unless this is one of the bad moments."""
+        now = self.clock.now()
+        self.slots[int(now // SLOT)] = self.slots.get(int(now // SLOT), 0) + 1
+        if is_outage(now) or self._dice.random() < 0.01:
+            await anyio.sleep(0.05)
+            return HttpResponse(status=502, body=b"<html>bad gateway</html>")
+        return await super().send(request, timeout=timeout)
+
+
+def is_outage(now: float) -> bool:
+    """Whether *now* lies in one of the outages."""
+    return now % 10_800 > 10_200
+
+
+async def soak() -> list[tuple[str, object]]:
+    """Run a day; return what is to be shown."""
+    world, dice = World(1), Random(1)
+    door = FaultyDoor(Platform(world))
+    credentials = bkjob.AppCredentials(bk_app_code="soak", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
+    memory: list[int] = []
+    ended = events = 0
+    kinds: dict[str, int] = {}
+    client = bkjob.connect(
+        "http://simulator", credentials, transport=door, requests_per_second=BUDGET, max_in_flight=16
+    )
+    if TRACE:
+        tracemalloc.start()
+    async with client, client.watch([], linger=None, deadline=HOURS * 3600) as watch:
+
+        async def sample() -> None:
+            while True:
+                await anyio.sleep(1800)
+                gc.collect()
+                memory.append(tracemalloc.get_traced_memory()[0] if TRACE else sys.getallocatedblocks())
+
+        sampler = asyncio.create_task(sample())
+        watch.add(*(world.add(dice.choice(PLANS)) for _ in range(JOBS)))
+        try:
+            async for event in watch:
+                events += 1
+                kinds[event.kind] = kinds.get(event.kind, 0) + 1
+                if isinstance(event, bkjob.Finished | bkjob.Lost):
+                    ended += 1
+                    watch.drop(event.ref)
+                    watch.add(world.add(dice.choice(PLANS)))
+        except bkjob.DeadlineExceeded:
+            pass
+        sampler.cancel()
+    if TRACE:
+        tracemalloc.stop()
+    quiet = [count for slot, count in sorted(door.slots.items()) if is_quiet(slot)]
+    late = quiet[-60:]
+    return [
+        ("virtual hours", HOURS),
+        ("jobs ended and replaced", ended),
+        ("events", events),
+        ("requests a second, mean", f"{sum(door.slots.values()) / (HOURS * 3600):.1f}"),
+        ("requests a slot of 60 s, max / mean, whole run", f"{max(quiet) / (sum(quiet) / len(quiet)):.3f}"),
+        ("requests a slot of 60 s, max / mean, last hour", f"{max(late) / (sum(late) / len(late)):.3f}"),
+        ("memory, last quarter / second quarter", f"{ratio(memory):.3f}"),
+        ("trouble of everything / recovered", f"{kinds.get('trouble', 0)} / {kinds.get('recovered', 0)}"),
+    ]
+
+
+def is_quiet(slot: int) -> bool:
+    """Whether a slot lies well clear of the start and of every outage."""
+    now = slot * SLOT
+    return now > 600 and not any(is_outage(now + d) for d in (-600, -300, -120, 0, SLOT))
+
+
+def ratio(memory: list[int]) -> float:
+    """Return the mean of the last quarter of samples to that of the second."""
+    quarter = max(1, len(memory) // 4)
+    first, last = memory[quarter : 2 * quarter], memory[-quarter:]
+    return (sum(last) / len(last)) / (sum(first) / len(first)) if first else 1.0
+
+
+def main() -> None:
+    """Soak, and print."""
+    start = time.perf_counter()
+    with asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0)) as runner:
+        rows = runner.run(soak())
+    rows.append(("real seconds", f"{time.perf_counter() - start:.0f}"))
+    show("soak: a day in virtual time", ("what", "value"), rows)
