@@ -2,10 +2,12 @@
 
 from importlib.metadata import version
 
-from bkjob_async.client import JobClient, connect
+from bkjob_async.client import GatheredLogs, JobClient, JobInstances, connect
+from bkjob_async.dialects.offline import decode, decode_callback
 from bkjob_async.engine.conditions import Condition, FirstFailure, HostsDone
 from bkjob_async.engine.retry import Retries
 from bkjob_async.errors import (
+    ApiNotFound,
     ApplicationNotAllowed,
     BkJobError,
     CallFacts,
@@ -31,6 +33,38 @@ from bkjob_async.errors import (
     WrongEventLoop,
     WrongState,
 )
+from bkjob_async.model.answers import (
+    Account,
+    Callback,
+    Envelope,
+    FileDetail,
+    FileLog,
+    FileSourceDetail,
+    HostLog,
+    JobInstance,
+    JobInstancePage,
+    Launched,
+    ScriptDetail,
+    StepDetail,
+    StepLogs,
+    StepVariables,
+    Variable,
+)
+from bkjob_async.model.codes import (
+    FileMode,
+    FileStatus,
+    JobOperation,
+    LaunchMode,
+    LogType,
+    RollingExecution,
+    RollingMode,
+    RollingType,
+    ScriptLanguage,
+    StepType,
+    TaskType,
+    TransferMode,
+    VariableType,
+)
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
 from bkjob_async.model.events import (
     Batch,
@@ -47,23 +81,47 @@ from bkjob_async.model.events import (
     StepChanged,
     Trouble,
 )
+from bkjob_async.model.launches import (
+    ExecuteJobPlan,
+    FastExecuteScript,
+    FastExecuteSql,
+    FastTransferFile,
+    FileSource,
+    GlobalVar,
+    PushConfigFile,
+    RollingConfig,
+    RollingFileSource,
+)
 from bkjob_async.model.operations import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
     Operated,
+    OperateJobInstance,
     OperateStepInstance,
     Operation,
     StepOperation,
+)
+from bkjob_async.model.questions import (
+    BatchGetJobInstanceIpLog,
+    GetJobInstanceGlobalVarValue,
+    GetJobInstanceIpLog,
+    GetJobInstanceList,
+    GetJobInstanceLog,
+    GetStepInstanceDetail,
+    RawCall,
 )
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
+from bkjob_async.model.targets import Targets, TopoNode
 from bkjob_async.observe.observer import Mended, Observation, Observer, Polled, Troubled
+from bkjob_async.watch.doorbell import Doorbell
 from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.stream import Watch, WatchStats
 from bkjob_async.wire.aiohttp_transport import HttpOptions
+from bkjob_async.wire.keyring import CredentialsProvider
 from bkjob_async.wire.transport import Transport
 
 __version__ = version("bkjob-async")
@@ -75,6 +133,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "AppCredentials",
     "AccessToken",
     "Credentials",
+    "CredentialsProvider",
     "HttpOptions",
     "Retries",
     "Transport",
@@ -86,11 +145,15 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Ref",
     "HostKey",
     "parse_ref",
+    "Targets",
+    "TopoNode",
     # watching
     "Watch",
     "WatchStats",
     "Explanation",
     "Reader",
+    "Doorbell",
+    "Callback",
     "Condition",
     "HostsDone",
     "FirstFailure",
@@ -124,7 +187,58 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "GetStepInstanceStatus",
     "OperateStepInstance",
     "StepOperation",
+    "OperateJobInstance",
+    "JobOperation",
     "Operated",
+    "GetStepInstanceDetail",
+    "GetJobInstanceLog",
+    "GetJobInstanceIpLog",
+    "BatchGetJobInstanceIpLog",
+    "GetJobInstanceList",
+    "GetJobInstanceGlobalVarValue",
+    "ExecuteJobPlan",
+    "FastExecuteScript",
+    "FastExecuteSql",
+    "FastTransferFile",
+    "PushConfigFile",
+    "RawCall",
+    # what launches are made of
+    "FileSource",
+    "GlobalVar",
+    "RollingConfig",
+    "RollingFileSource",
+    "RollingExecution",
+    "RollingMode",
+    "RollingType",
+    "ScriptLanguage",
+    "TransferMode",
+    # answers
+    "Launched",
+    "StepDetail",
+    "ScriptDetail",
+    "FileDetail",
+    "FileSourceDetail",
+    "Account",
+    "StepLogs",
+    "HostLog",
+    "FileLog",
+    "GatheredLogs",
+    "JobInstances",
+    "JobInstance",
+    "JobInstancePage",
+    "StepVariables",
+    "Variable",
+    "Envelope",
+    "FileMode",
+    "FileStatus",
+    "LaunchMode",
+    "LogType",
+    "StepType",
+    "TaskType",
+    "VariableType",
+    # recorded answers
+    "decode",
+    "decode_callback",
     # observers
     "Observer",
     "Observation",
@@ -144,6 +258,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "CallFailed",
     "CallFacts",
     "InvalidRequest",
+    "ApiNotFound",
     "NotAuthenticated",
     "NotAllowed",
     "ApplicationNotAllowed",

@@ -26,19 +26,43 @@ BkJobError
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from attrs import field, frozen
 
+from bkjob_async.model.failure import BkJobError
 from bkjob_async.model.refs import Ref
-from bkjob_async.model.result import JobResult
+from bkjob_async.model.result import JobFailed, JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
-
-class BkJobError(Exception):
-    """The base of every error of this package."""
-
-    advice: ClassVar[str] = ""
+# The base and `JobFailed` live beside the results that raise it; they are part of this tree all the same.
+__all__ = [
+    "ApiNotFound",
+    "ApplicationNotAllowed",
+    "BkJobError",
+    "CallFacts",
+    "CallFailed",
+    "ClientClosed",
+    "DeadlineExceeded",
+    "InvalidRequest",
+    "JobFailed",
+    "NeverTrue",
+    "NotAllowed",
+    "NotAuthenticated",
+    "NotFound",
+    "NotSupported",
+    "OutcomeUnknown",
+    "PlatformTrouble",
+    "QuotaExceeded",
+    "RequestTimedOut",
+    "TargetLost",
+    "Throttled",
+    "TransportFailed",
+    "UnusableAnswer",
+    "UsageError",
+    "WrongEventLoop",
+    "WrongState",
+]
 
 
 class UsageError(BkJobError):
@@ -55,16 +79,6 @@ class ClientClosed(UsageError):
 
 class WrongEventLoop(UsageError):
     """The client belongs to another event loop or another process."""
-
-
-class JobFailed(BkJobError):
-    """The job ended with another status than success."""
-
-    def __init__(self, result: JobResult) -> None:
-        """Keep the whole *result*."""
-        self.result = result
-        hosts = len(result.failed)
-        super().__init__(f"{result.ref} ended {result.status.name}, {hosts} host(s) did not succeed")
 
 
 class DeadlineExceeded(BkJobError, TimeoutError):

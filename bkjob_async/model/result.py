@@ -1,10 +1,14 @@
 """How a job or step ended."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Mapping
+from typing import Self
 
 from attrs import field, frozen
 
+from bkjob_async.model.failure import BkJobError
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import Phase, RunStatus
@@ -65,3 +69,22 @@ class JobResult:
         for step in self.steps:
             total.update(step.hosts)
         return dict(total)
+
+    def check(self) -> Self:
+        """Return the result itself when it is `ok`; raise `JobFailed` when it is not."""
+        if not self.ok:
+            raise JobFailed(self)
+        return self
+
+
+class JobFailed(BkJobError):
+    """The job ended with another status than success."""
+
+    def __init__(self, result: JobResult) -> None:
+        """Keep the whole *result*."""
+        super().__init__(result)
+        self.result = result
+
+    def __str__(self) -> str:
+        result = self.result
+        return f"{result.ref} ended {result.status.name}, {len(result.failed)} host(s) did not succeed"

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Protocol
 
 from bkjob_async.errors import CallFacts, CallFailed, NotAuthenticated, UsageError
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials, secrets_of
 
-CredentialsProvider = Callable[[], Awaitable[Credentials]]
+
+class CredentialsProvider(Protocol):
+    """An async callable that returns credentials: read from a vault, or just refreshed."""
+
+    def __call__(self) -> Awaitable[Credentials]:
+        """Return the credentials to use from now on."""
+        ...
+
+
 CredentialsSource = Credentials | CredentialsProvider
 
 # A request may still be under way with the credentials before the present ones.

@@ -1,0 +1,209 @@
+"""What every method of a client stands on: calls, names of things, views with other options."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
+
+from attrs import field, frozen, validators
+
+from bkjob_async.client.lifetime import Lifetime
+from bkjob_async.engine.retry import Retries
+from bkjob_async.errors import OutcomeUnknown, UsageError
+from bkjob_async.model.answers import Envelope
+from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance, Operation, R
+from bkjob_async.model.questions import RawCall
+from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
+from bkjob_async.watch.watcher import Watcher
+from bkjob_async.wire.session import Session
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Priority = Literal["urgent", "background"]
+SCOPE_KEYS = frozenset({"bk_scope_type", "bk_scope_id", "bk_biz_id"})
+
+
+@frozen(kw_only=True)
+class CallOptions:
+    """How a view of a client sends its calls; None is the client's own way."""
+
+    request_timeout: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
+    retries: Retries | None = None
+    priority: Priority = field(default="urgent", validator=validators.in_(("urgent", "background")))
+
+
+class Calling:
+    """Calls by value and by name, and the names of jobs and steps."""
+
+    def __init__(
+        self, session: Session, watcher: Watcher, *, scope: Scope | None, lifetime: Lifetime | None = None
+    ) -> None:
+        """Join the parts; `connect` is the way to make one."""
+        self.scope = scope
+        self._session = session
+        self._watcher = watcher
+        self._lifetime = lifetime or Lifetime()
+        self._options = CallOptions()
+        self._is_view = False
+
+    def with_options(
+        self,
+        *,
+        request_timeout: float | None = None,
+        retries: Retries | None = None,
+        priority: Priority | None = None,
+        scope: Scope | None = None,
+    ) -> Self:
+        """Return a cheap view of this client: the same connections, limits and watches, other options for calls.
+
+        *request_timeout* is seconds for each try; *priority* `background` lets urgent calls go first, as the polls of
+        watches do; *scope* is another default. What is not given stays as it is. A view is neither opened nor closed.
+        """
+        old = self._options
+        view = copy.copy(self)
+        view._options = stated(  # noqa: SLF001 - its own class
+            CallOptions,
+            request_timeout=old.request_timeout if request_timeout is None else request_timeout,
+            retries=retries or old.retries,
+            priority=priority or old.priority,
+        )
+        view.scope = scope or self.scope
+        view._is_view = True  # noqa: SLF001 - its own class
+        return view
+
+    # Naming things --------------------------------------------------------------------------------------------------
+
+    def job(self, job: JobRef | int, *, scope: Scope | None = None) -> JobRef:
+        """Name a job instance; a bare id is in *scope* or the client's own."""
+        if isinstance(job, JobRef):
+            return job
+        return stated(JobRef, self._scope(scope), job)
+
+    def step(
+        self, job: StepRef | JobRef | int, step_instance_id: int | None = None, *, scope: Scope | None = None
+    ) -> StepRef:
+        """Name a step instance, by a ref or by job and step id."""
+        if isinstance(job, StepRef):
+            return job
+        if step_instance_id is None:
+            raise UsageError("a step needs a StepRef, or a job and a step_instance_id")
+        return stated(self.job(job, scope=scope).step, step_instance_id)
+
+    def _scope(self, scope: Scope | None) -> Scope:
+        chosen = scope or self.scope
+        if chosen is None:
+            raise UsageError("this needs a scope: give one here, or to connect()")
+        return chosen
+
+    # Calls ----------------------------------------------------------------------------------------------------------
+
+    @overload
+    async def call(self, operation: Operation[R], *, request_timeout: float | None = None) -> R: ...
+    @overload
+    async def call(
+        self,
+        operation: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        method: Literal["GET", "POST"] = "POST",
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> Any: ...
+    async def call(
+        self,
+        operation: Operation[Any] | str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        method: Literal["GET", "POST"] = "POST",
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> Any:
+        """Carry *operation* to the platform and return its typed answer; raise a `CallFailed`.
+
+        By its name anything can be called, with the platform's own *parameters*; the answer is the plain `data`. The
+        scope's parameters are added unless *parameters* name one. A GET is tried again where that makes sense; a POST
+        goes out once, and raises `OutcomeUnknown` when no clear answer came back.
+        """
+        stated_one = self._named(operation, parameters, method, scope)
+        return await self._send(stated_one, self._session.call, request_timeout)
+
+    async def call_raw(
+        self,
+        operation: Operation[Any] | str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        method: Literal["GET", "POST"] = "POST",
+        scope: Scope | None = None,
+        request_timeout: float | None = None,
+    ) -> Envelope:
+        """Carry *operation* to the platform and return the whole answer; see `call`.
+
+        The `Envelope` has data, message, request ids, HTTP status, headers and the bytes as they came. Raises what
+        `call` raises: an answer that says no is an error here, too.
+        """
+        stated_one = self._named(operation, parameters, method, scope)
+        envelope: Envelope = await self._send(stated_one, self._session.call_raw, request_timeout)
+        return envelope
+
+    def _named(
+        self,
+        operation: Operation[Any] | str,
+        parameters: Mapping[str, Any] | None,
+        method: Literal["GET", "POST"],
+        scope: Scope | None,
+    ) -> Operation[Any]:
+        if not isinstance(operation, str):
+            if parameters is not None or scope is not None:
+                raise UsageError("an operation carries its own parameters; those here are for one by name")
+            return operation
+        given = dict(parameters or {})
+        where = None if SCOPE_KEYS & given.keys() else scope or self.scope
+        return stated(RawCall, name=operation, parameters=given, method=method, scope=where)
+
+    async def _ask(self, operation: Operation[R], request_timeout: float | None) -> R:
+        """Send an operation and return its typed answer."""
+        answer: R = await self._send(operation, self._session.call, request_timeout)
+        return answer
+
+    async def _send(
+        self, operation: Operation[Any], send: Callable[..., Any], request_timeout: float | None
+    ) -> Any:
+        """Send an operation; look at its target again if it can have happened."""
+        self._lifetime.check()
+        options = self._options
+        changed = target_of(operation)
+        try:
+            answer = await send(
+                operation,
+                request_timeout=options.request_timeout if request_timeout is None else request_timeout,
+                retries=options.retries,
+                urgent=options.priority == "urgent",
+            )
+        except OutcomeUnknown:
+            if changed is not None:
+                self._watcher.operated(changed)
+            raise
+        if changed is not None:
+            self._watcher.operated(changed)
+        return answer
+
+
+def target_of(operation: Operation[Any]) -> Ref | None:
+    """Return what *operation* may set in motion again, None where it starts or changes nothing that exists."""
+    if isinstance(operation, OperateStepInstance | OperateJobInstance):
+        return operation.ref
+    if isinstance(operation, RawCall) and not operation.repeatable and operation.scope is not None:
+        job = operation.parameters.get("job_instance_id")
+        return JobRef(operation.scope, job) if isinstance(job, int) and job > 0 else None
+    return None
+
+
+def stated(make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what *make* makes; what it cannot be made of is a `UsageError`."""
+    try:
+        return make(*args, **kwargs)
+    except (TypeError, ValueError) as error:
+        reason = error.args[0] if error.args and isinstance(error.args[0], str) else type(error).__name__
+        raise UsageError(reason) from error

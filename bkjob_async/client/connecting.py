@@ -1,0 +1,98 @@
+"""Joining the parts of a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import tzinfo
+from typing import Any, Literal
+
+import aiohttp
+
+from bkjob_async.client.job_client import JobClient
+from bkjob_async.dialects.base import Dialect
+from bkjob_async.dialects.registry import dialect as dialect_named
+from bkjob_async.engine.cadence import Cadence
+from bkjob_async.engine.limit import Limit
+from bkjob_async.engine.retry import Retries
+from bkjob_async.errors import UsageError
+from bkjob_async.model.refs import Scope
+from bkjob_async.observe.observer import Observer
+from bkjob_async.observe.to_logging import log
+from bkjob_async.watch.watcher import Watcher
+from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from bkjob_async.wire.keyring import CredentialsSource
+from bkjob_async.wire.session import Session
+from bkjob_async.wire.transport import Transport
+
+
+def connect(
+    url: str,
+    credentials: CredentialsSource,
+    *,
+    dialect: str | Dialect = "gateway-v3",
+    scope: Scope | None = None,
+    request_timeout: float = 30.0,
+    max_in_flight: int = 32,
+    requests_per_second: float | None = None,
+    interval: float | None = None,
+    retries: Retries | None = None,
+    timezone: tzinfo | None = None,
+    tenant: str | None = None,
+    language: str | None = None,
+    system: bool | None = None,
+    acting_user: str | None = None,
+    credentials_in: Literal["header", "body"] | None = None,
+    http: HttpOptions | None = None,
+    session: aiohttp.ClientSession | None = None,
+    transport: Transport | None = None,
+    observers: Iterable[Observer] = (),
+) -> JobClient:
+    """Return a client of the platform at *url*; open it with `async with`.
+
+    *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
+    (`https://paas.example.com`); *dialect* one of `gateway-v3`, `gateway-v4`, `esb-jobv3`, `esb-job`, or a dialect of
+    your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that returns them: it is
+    asked at first use, and once more when the platform refuses what it gave. *scope* is the default where a bare job
+    id is given. *request_timeout* is seconds for one try, once it is under way. *max_in_flight* and
+    *requests_per_second* bound all requests of this client together. *interval* fixes the seconds between two looks at
+    a job; without it the platform's own rhythm is followed. *retries* says how reads are tried again.
+
+    *timezone* is that of times which carry none; *tenant* (`X-Bk-Tenant-Id`) and *language* (`en`, `zh-cn`) go into
+    headers. Gateways: *system* calls the `/system/` twins, for *acting_user* where given. ESB: *credentials_in* puts
+    credentials into `header` or `body`. *http* has TLS, client certificates, proxy and further headers. A lent aiohttp
+    *session* is never closed; *transport* replaces HTTP altogether.
+    Raises `UsageError` for what cannot work.
+    """
+    if session is not None and transport is not None:
+        raise UsageError("give a session or a transport, not both")
+    if not request_timeout > 0:
+        raise UsageError("request_timeout is a positive number of seconds")
+    options = {
+        "timezone": timezone,
+        "tenant": tenant,
+        "language": language,
+        "system": system,
+        "acting_user": acting_user,
+        "credentials_in": credentials_in,
+    }
+    way = Session(
+        url,
+        transport=transport or AiohttpTransport(http, session=session),
+        dialect=spoken(dialect, {name: value for name, value in options.items() if value is not None}),
+        credentials=credentials,
+        limit=Limit(max_in_flight=max_in_flight, rate=requests_per_second),
+        retries=retries,
+        request_timeout=request_timeout,
+    )
+    cadence = Cadence(interval=interval)
+    watcher = Watcher(way, cadence=cadence, workers=max_in_flight, observers=(log, *observers))
+    return JobClient(way, watcher, scope=scope)
+
+
+def spoken(dialect: str | Dialect, options: dict[str, Any]) -> Dialect:
+    """Return the dialect of this name with its options; one that is made already takes none."""
+    if isinstance(dialect, str):
+        return dialect_named(dialect, **options)
+    if options:
+        raise UsageError(f"give {', '.join(options)} to the dialect itself: it is made already")
+    return dialect

@@ -1,0 +1,43 @@
+"""Where and when a client may be used: while it is open, in one loop of one process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from bkjob_async.errors import ClientClosed, WrongEventLoop
+
+
+class Lifetime:
+    """The life of a client, shared by all views of it."""
+
+    def __init__(self) -> None:
+        """Belong to this process, and to no loop yet."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = os.getpid()
+        self._closed = False
+
+    def __str__(self) -> str:
+        return "closed" if self._closed else "open" if self._loop else "new"
+
+    def open(self) -> None:
+        """Begin, in the running loop; raise `ClientClosed` the second time."""
+        if self._closed or self._loop is not None:
+            raise ClientClosed("a client is opened once; make another with connect()")
+        self._loop = asyncio.get_running_loop()
+
+    def close(self) -> bool:
+        """End; return whether this was the first time."""
+        first, self._closed = not self._closed, True
+        return first
+
+    def check(self) -> None:
+        """Refuse what cannot work: not open, another loop, another process."""
+        if self._closed:
+            raise ClientClosed("the client is closed; make another with connect()")
+        if self._loop is None:
+            raise ClientClosed("open the client first: async with bkjob_async.connect(...) as client")
+        if os.getpid() != self._pid:
+            raise WrongEventLoop("the process was forked; connect() anew in the child")
+        if asyncio.get_running_loop() is not self._loop:
+            raise WrongEventLoop("the client belongs to another event loop; connect() once per loop")

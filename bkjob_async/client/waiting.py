@@ -1,0 +1,93 @@
+"""Watching and waiting: until when, and what a wait is over with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from bkjob_async.client.calling import Calling
+from bkjob_async.engine.conditions import Condition
+from bkjob_async.errors import BkJobError, NeverTrue, TargetLost, UsageError
+from bkjob_async.model.events import Finished, Lost, Trouble
+from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.result import JobResult
+from bkjob_async.watch.doorbell import Doorbell
+from bkjob_async.watch.stream import Watch
+
+Deadline = float | timedelta | None
+
+
+class Waiting(Calling):
+    """Watches and waits."""
+
+    def watch(
+        self,
+        refs: Iterable[Ref] | Ref,
+        *,
+        deadline: Deadline = None,
+        linger: float | None = 0.0,
+        doorbell: Doorbell | None = None,
+    ) -> Watch:
+        """Watch jobs and steps; `async with` the watch, then iterate it.
+
+        *deadline* is seconds from its opening: then its iterators deliver what there is and raise `DeadlineExceeded`.
+        The watch ends *linger* seconds after all targets have settled; None keeps it open until it is left.
+        Each ring of *doorbell* makes it look once at the job that the callback names.
+        """
+        self._lifetime.check()
+        targets = (refs,) if isinstance(refs, JobRef | StepRef) else tuple(refs)
+        watch = Watch(self._watcher, targets, deadline=seconds(deadline), linger=linger)
+        if doorbell is not None:
+            doorbell.wire(watch)
+        return watch
+
+    async def wait(self, ref: Ref, *, until: Condition | None = None, deadline: Deadline = None) -> JobResult:
+        """Wait until a job or step is over; return how it ended, well or not.
+
+        With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns as soon as that is true, with
+        the result so far. Raises `NeverTrue` when it no longer can be, `DeadlineExceeded` with the last snapshot,
+        `TargetLost` when the target cannot be read any more, and the error itself when credentials do not work before
+        anything was seen. The job is never touched.
+        """
+        async with self.watch(ref, deadline=deadline) as watch:
+            async for batch in watch.batches():
+                for event in batch.events:
+                    if isinstance(event, Lost):
+                        raise TargetLost(ref, event.reason.value, event.message)
+                    if isinstance(event, Trouble) and watch.snapshot(ref) is None:
+                        self._raise_if_hopeless()
+                ended = [e.result for e in batch.events if isinstance(e, Finished) and e.ref == ref]
+                result = reached(watch, ref, until, ended)
+                if result is not None:
+                    return result
+        raise BkJobError(f"the watch of {ref} ended without a result")
+
+    def nudge(self, ref: Ref) -> None:
+        """Look at *ref* as soon as there is room, where a watch or wait of this client wants it."""
+        self._lifetime.check()
+        self._watcher.nudge(ref)
+
+    def _raise_if_hopeless(self) -> None:
+        error = self._watcher.client_error
+        if error is not None:
+            raise error
+
+
+def seconds(deadline: Deadline) -> float | None:
+    """Return a deadline in seconds; raise `UsageError` for one that is not positive."""
+    if deadline is None:
+        return None
+    value = deadline.total_seconds() if isinstance(deadline, timedelta) else float(deadline)
+    if not value > 0:
+        raise UsageError("a deadline is a positive number of seconds")
+    return value
+
+
+def reached(watch: Watch, ref: Ref, until: Condition | None, ended: list[JobResult]) -> JobResult | None:
+    """Return the result that a wait is over with, None while it goes on; raise `NeverTrue`."""
+    if until is None:
+        return ended[-1] if ended else None
+    holds = until.holds(watch.counts(ref), over=bool(ended))
+    if holds is None and ended:
+        raise NeverTrue(ended[-1], repr(until))
+    return watch.progress(ref) if holds else None
