@@ -33,6 +33,7 @@ from bkjob_async.model.status import Phase, host_status
 # A host of file-source rolling stands in several rows; among finished rows the worst speaks for it.
 _BADNESS = {Phase.SUCCESS: 0, Phase.SKIPPED: 1, Phase.IGNORED: 1, Phase.STOPPED: 2, Phase.FAILED: 3}
 LARGEST_ID = STRANGE - 1
+NOBODY: frozenset[int] = frozenset()
 
 
 @frozen
@@ -80,7 +81,7 @@ class HostTable:
         self._sequence = Counts()
         self._strange: dict[int, HostKey] | None = None  # names that are no number: IPv6, containers
         self._rare: dict[tuple[int, bool], int] | None = None  # codes beyond what a byte can name
-        self._doubled: frozenset[int] = frozenset()
+        self._doubled = NOBODY
         self.open_count = 0
 
     def __len__(self) -> int:
@@ -91,7 +92,7 @@ class HostTable:
         self._status = bytearray(len(self))
         self._before = bytearray(len(self))
         self._rare = None
-        self._doubled = frozenset()
+        self._doubled = NOBODY
         self.open_count = 0
 
     # Looks ----------------------------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ class HostTable:
         if len(set(places)) != len(places):
             places, doubled = self._merge(places, codes)
         believed = all(index in self._doubled for index in doubled)
-        self._doubled = frozenset(doubled)
+        self._doubled = frozenset(doubled) if doubled else NOBODY
         return self._moves(places, codes, rows, sequence), believed
 
     def _merge(self, places: list[int], codes: list[int]) -> tuple[list[int], dict[int, list[int]]]:

@@ -26,7 +26,7 @@ from bkjob_async.model.events import (
     StepChanged,
     Trouble,
 )
-from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
@@ -232,9 +232,22 @@ class Watch:
     def __aiter__(self) -> Reader[Event]:
         return Reader(self, events_of)
 
-    def hosts(self) -> Reader[HostChanged]:
-        """Read the changes of hosts only."""
-        return Reader(self, lambda batch: (e for e in batch.events if isinstance(e, HostChanged)))
+    def events(self, *, ref: Ref | None = None, scope: Scope | None = None) -> Reader[Event]:
+        """Read the events of one target with all that belongs to it, or of one scope."""
+        return Reader(self, lambda batch: (e for e in batch.events if belongs(e, ref, scope)))
+
+    def hosts(
+        self, *, ref: Ref | None = None, scope: Scope | None = None, phase: Phase | None = None
+    ) -> Reader[HostChanged]:
+        """Read the changes of hosts only: of one target, of one scope, into one phase."""
+        return Reader(
+            self,
+            lambda batch: (
+                e
+                for e in batch.events
+                if isinstance(e, HostChanged) and belongs(e, ref, scope) and phase in (None, e.after.phase)
+            ),
+        )
 
     def batches(self) -> Reader[Batch]:
         """Read whole polls."""
@@ -372,6 +385,14 @@ class Watch:
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)
+
+
+def belongs(event: Event, ref: Ref | None, scope: Scope | None) -> bool:
+    """Whether an event is about *ref* or a part of it, and in *scope*; what concerns everything always is."""
+    about = event.ref
+    if about is None:
+        return True
+    return (scope is None or about.scope == scope) and (ref is None or ref in (about, about.job))
 
 
 class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):

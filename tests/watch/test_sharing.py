@@ -158,3 +158,21 @@ async def test_lingering_sees_a_second_round_started_by_somebody_else() -> None:
     assert keeps_its_promise(batches, world)
     results = [e.result.ok for b in batches for e in b.events if isinstance(e, bkjob.Finished)]
     assert results == [False, True]
+
+
+async def test_a_reader_reads_what_it_asked_for() -> None:
+    """By target, by scope, by phase; trouble of everything concerns every reader."""
+    world = World(7)
+    first, second = world.add(PLAN), world.add(JobPlan(steps=PLAN.steps, scope=bkjob.Scope.biz(3)))
+    async with client_of(world) as (client, _), client.watch([first, second]) as watch:
+        readers = [
+            watch.events(ref=first),
+            watch.events(scope=bkjob.Scope.biz(3)),
+            watch.hosts(ref=second, phase=bkjob.Phase.SUCCESS),
+        ]
+        one, other, good = [[event async for event in reader] for reader in readers]
+
+    assert {e.ref.job for e in one if e.ref} == {first}
+    assert {e.ref.job for e in other if e.ref} == {second}
+    assert [type(e) for e in good] == [bkjob.HostChanged] * 4
+    assert {e.ref.job for e in good} == {second}
