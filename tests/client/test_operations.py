@@ -1,0 +1,134 @@
+"""An operation followed by a wait never returns yesterday's answer: one story per operation code."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import frozen
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_plans import DEAF, HANGS, RED, JobPlan, Lags, Rolling, StepPlan
+from tests.client.stage import client_of
+
+pytestmark = pytest.mark.looptime
+
+LATE = Lags(event=4.0)
+CONFIRM = StepPlan(kind=3, hosts=0)
+GREEN, SECOND = StepPlan(hosts=2), StepPlan(hosts=1)
+FAILS = StepPlan(hosts=2, pinned={0: RED})
+
+
+@frozen(kw_only=True)
+class Story:
+    """A job that has come to a stop, what is done to it, and how it ends then."""
+
+    steps: tuple[StepPlan, ...]
+    operation: int
+    ends: int
+    terminated: bool = False
+    refused: bool = False
+    started: bool = True
+
+
+STEP_STORIES = {
+    "retry failed hosts": Story(steps=(FAILS,), operation=2, ends=3),
+    "ignore error": Story(steps=(FAILS, SECOND), operation=3, ends=3),
+    "confirm, go on": Story(steps=(CONFIRM, SECOND), operation=6, ends=3),
+    "retry all hosts": Story(steps=(FAILS,), operation=8, ends=3),
+    "confirm, end": Story(steps=(CONFIRM, SECOND), operation=9, ends=13),
+    "ask again": Story(steps=(CONFIRM, SECOND), operation=10, ends=3, refused=True),
+    "next step": Story(steps=(StepPlan(fates=(HANGS,)), SECOND), operation=11, ends=3, terminated=True),
+    "skip": Story(steps=(StepPlan(fates=(DEAF,)),), operation=12, ends=3, terminated=True),
+    "roll on": Story(steps=(StepPlan(hosts=3, rolling=Rolling(sizes=(1, 2), mode=3)),), operation=13, ends=3),
+}
+
+
+def test_every_operation_has_its_story() -> None:
+    """A code that the platform has and no story tells would be untested."""
+    assert {story.operation for story in STEP_STORIES.values()} == set(bkjob.StepOperation)
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v3", "esb-jobv3", "esb-job"])
+@pytest.mark.parametrize("name", STEP_STORIES)
+async def test_a_wait_after_an_operation_tells_the_new_end(name: str, dialect: str) -> None:
+    """The platform still shows the old status for seconds; it is not the answer."""
+    story = STEP_STORIES[name]
+    simulator = Simulator(lags=LATE)
+    job = simulator.add(JobPlan(steps=story.steps))
+    step = simulator.steps(job)[0]
+    simulator.advance(120)
+
+    async with client_of(simulator, dialect) as (client, _):
+        if story.terminated:
+            await client.operate_job_instance(job, bkjob.JobOperation.TERMINATE)
+            simulator.advance(120)
+        if story.refused:
+            await client.operate_step_instance(step, operation_code=9)
+            assert (await client.wait(job, deadline=600)).status.code == 13
+        before = simulator.job(job).status
+        await client.operate_step_instance(step, operation_code=story.operation)
+        if story.refused:
+            simulator.advance(10)
+            await client.operate_step_instance(step, operation_code=6)
+        result = await client.wait(job, deadline=600)
+
+    assert result.status.code == story.ends
+    assert result.status.code == simulator.job(job).status
+    assert result.status.code != before or story.operation == 9
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v3", "esb-jobv3", "esb-job"])
+@pytest.mark.parametrize(("operation", "ends"), [(1, 11), (2, 3)])
+async def test_a_wait_after_a_job_operation_tells_the_new_end(
+    operation: int, ends: int, dialect: str
+) -> None:
+    """Terminate, and start what was pending."""
+    simulator = Simulator(lags=LATE)
+    hangs = JobPlan(steps=(StepPlan(fates=(HANGS,)),))
+    job = simulator.add(hangs if operation == 1 else JobPlan(start_task=False))
+    simulator.advance(60)
+
+    async with client_of(simulator, dialect) as (client, _):
+        await client.operate_job_instance(job, operation)
+        result = await client.wait(job, deadline=600)
+
+    assert result.status.code == ends
+
+
+async def test_an_operation_without_an_answer_is_not_sent_twice_and_is_looked_into() -> None:
+    """Nobody knows whether it happened, so the client looks, and does not repeat it."""
+    simulator = Simulator(lags=LATE)
+    job = simulator.add(JobPlan(steps=(FAILS,)))
+    step = simulator.steps(job)[0]
+    simulator.advance(120)
+
+    async with client_of(simulator) as (client, transport):
+        with (
+            simulator.fault("gateway-timeout", operations=["operate_step_instance"]),
+            pytest.raises(bkjob.OutcomeUnknown) as unknown,
+        ):
+            await client.operate_step_instance(step, operation_code=2)
+        result = await client.wait(job, deadline=600)
+
+    assert unknown.value.facts.attempts == 1
+    assert transport.asked["operate_step_instance"] == 1
+    assert result.ok
+
+
+async def test_an_operation_by_a_raw_call_counts_as_well() -> None:
+    """The engine does not care by which door it went out."""
+    simulator = Simulator(lags=LATE)
+    job = simulator.add(JobPlan(steps=(CONFIRM, SECOND)))
+    step = simulator.steps(job)[0]
+    simulator.advance(60)
+
+    async with client_of(simulator) as (client, _):
+        await client.operate_step_instance(step, operation_code=9)
+        await client.wait(job, deadline=600)
+        named = {"job_instance_id": job.job_instance_id, "step_instance_id": step.step_instance_id}
+        await client.call("operate_step_instance", {**named, "operation_code": 10})
+        simulator.advance(5)
+        await client.call("operate_step_instance", {**named, "operation_code": 6})
+        result = await client.wait(job, deadline=600)
+
+    assert result.ok

@@ -1,0 +1,137 @@
+"""Every operation of every dialect through the client's methods, against the simulated platform."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.dialects.registry import DIALECTS as TABLES
+from bkjob_async.model.operations import Operation
+from bkjob_async.simulator.simulator import Simulator
+from tests.client.stage import DIALECTS, FAILING, client_of
+
+pytestmark = pytest.mark.looptime
+
+HOSTS = ["0:10.0.0.1", "0:10.0.0.2"]
+Ask = Callable[[bkjob.JobClient, bkjob.StepRef, datetime], Awaitable[Any]]
+
+
+async def listed(client: bkjob.JobClient, _step: bkjob.StepRef, today: datetime) -> Any:
+    """Return all job instances of the days around *today*."""
+    day = timedelta(days=1)
+    return await client.get_job_instance_list(today - day, today + day).all()
+
+
+METHODS: dict[type[Operation[Any]], tuple[Ask, type]] = {
+    bkjob.GetJobInstanceStatus: (lambda c, s, _: c.get_job_instance_status(s.job), bkjob.JobSnapshot),
+    bkjob.GetStepInstanceStatus: (lambda c, s, _: c.get_step_instance_status(s), bkjob.StepSnapshot),
+    bkjob.GetStepInstanceDetail: (lambda c, s, _: c.get_step_instance_detail(s), bkjob.StepDetail),
+    bkjob.GetJobInstanceLog: (lambda c, s, _: c.get_job_instance_log(s.job), tuple),
+    bkjob.GetJobInstanceIpLog: (
+        lambda c, s, _: c.get_job_instance_ip_log(s, host="0:10.0.0.1"),
+        bkjob.HostLog,
+    ),
+    bkjob.BatchGetJobInstanceIpLog: (
+        lambda c, s, _: c.batch_get_job_instance_ip_log(s, hosts=HOSTS),
+        bkjob.GatheredLogs,
+    ),
+    bkjob.GetJobInstanceList: (listed, tuple),
+    bkjob.GetJobInstanceGlobalVarValue: (
+        lambda c, s, _: c.get_job_instance_global_var_value(s.job),
+        tuple,
+    ),
+    bkjob.OperateStepInstance: (
+        lambda c, s, _: c.operate_step_instance(s, operation_code=bkjob.StepOperation.RETRY_FAILED_HOSTS),
+        bkjob.Operated,
+    ),
+    bkjob.ExecuteJobPlan: (lambda c, *_: c.execute_job_plan(1000, {"who": "me"}), bkjob.Launched),
+    bkjob.FastExecuteScript: (
+        lambda c, *_: c.fast_execute_script("date", HOSTS, account_alias="root"),
+        bkjob.Launched,
+    ),
+    bkjob.FastExecuteSql: (
+        lambda c, *_: c.fast_execute_sql("select 1", HOSTS, db_account_id=6),
+        bkjob.Launched,
+    ),
+    bkjob.FastTransferFile: (
+        lambda c, *_: c.fast_transfer_file(
+            bkjob.FileSource(files="/a", server=HOSTS[0], account_alias="root"),
+            "/srv",
+            HOSTS,
+            account_alias="root",
+        ),
+        bkjob.Launched,
+    ),
+    bkjob.PushConfigFile: (
+        lambda c, *_: c.push_config_file({"a.conf": "x=1"}, "/etc", HOSTS, account_alias="root"),
+        bkjob.Launched,
+    ),
+}
+NAMES = {kind: kind.name for kind in METHODS}
+
+
+def test_every_operation_of_every_table_has_a_method() -> None:
+    """Nothing that a dialect can do is left to raw calls."""
+    tabled = {kind for _, calls in TABLES.values() for kind in calls}
+
+    assert tabled == METHODS.keys() | {bkjob.OperateJobInstance}  # whose own test is with the operations
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("kind", METHODS, ids=NAMES.get)
+async def test_each_goes_there_and_back_or_is_not_sent(dialect: str, kind: type[Operation[Any]]) -> None:
+    """A typed answer where the dialect has the operation; elsewhere an error that names who has, and no request."""
+    simulator = Simulator()
+    step = simulator.steps(simulator.add(FAILING))[0]
+    simulator.advance(3600)
+    today = datetime.fromtimestamp(simulator.world.epoch_ms / 1000, UTC)
+    ask, answer = METHODS[kind]
+
+    async with client_of(simulator, dialect) as (client, transport):
+        if kind in TABLES[dialect][1]:
+            found = await ask(client, step, today)
+            assert isinstance(found, answer)
+            assert found
+        else:
+            able = next(name for name in DIALECTS if kind in TABLES[name][1])
+            with pytest.raises(bkjob.NotSupported, match=able):
+                await ask(client, step, today)
+            assert transport.requests == 0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_plain_script_arrives_as_it_was_written(dialect: str) -> None:
+    """It is encoded once, not twice and not never."""
+    simulator = Simulator()
+    async with client_of(simulator, dialect) as (client, _):
+        launched = await client.fast_execute_script("echo 'ä 你好'\n", HOSTS, account_alias="root")
+
+    assert simulator.job(launched.ref).plan.steps[0].content == "echo 'ä 你好'\n"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c: c.fast_execute_script("x", HOSTS, account_alias="root", timeout=0),
+        lambda c: c.fast_execute_script("x", "no:such:host", account_alias="root"),
+        lambda c: c.get_job_instance_status(0),
+        lambda c: c.get_job_instance_status("one"),
+        lambda c: c.get_step_instance_status(1),
+        lambda c: c.operate_step_instance(1, 2),
+        lambda c: c.call("../status"),
+        lambda c: c.call(bkjob.GetJobInstanceStatus(ref=c.job(1)), {"x": 1}),
+        lambda c: c.run_script("x", HOSTS, deadline=0),
+    ],
+)
+async def test_what_makes_no_sense_is_not_sent(call: Callable[[bkjob.JobClient], Awaitable[Any]]) -> None:
+    """It is the caller's mistake, and one kind of error."""
+    simulator = Simulator()
+    async with client_of(simulator) as (client, transport):
+        with pytest.raises(bkjob.UsageError):
+            await call(client)
+
+        assert transport.requests == 0

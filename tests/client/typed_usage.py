@@ -1,0 +1,122 @@
+"""Typical user code, with the type of every result: checked by mypy and pyright, and run against the simulator."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, assert_type
+
+import bkjob_async as bkjob
+
+
+async def ask(client: bkjob.JobClient, job: bkjob.JobRef, step: bkjob.StepRef) -> None:
+    """Ask everything that version 3 of the gateway answers."""
+    assert_type(await client.get_job_instance_status(job, return_ip_result=True), bkjob.JobSnapshot)
+    assert_type(await client.get_step_instance_status(step), bkjob.StepSnapshot)
+    assert_type(await client.get_step_instance_detail(step), bkjob.StepDetail)
+    assert_type(await client.get_job_instance_ip_log(step, host="0:10.0.0.1"), bkjob.HostLog)
+    assert_type(await client.batch_get_job_instance_ip_log(step, hosts=[1, 2]), bkjob.GatheredLogs)
+    assert_type(await client.get_job_instance_global_var_value(job), tuple[bkjob.StepVariables, ...])
+    assert_type(await client.logs(job), tuple[bkjob.GatheredLogs, ...])
+
+
+async def ask_the_old_component(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
+    """Ask what only the ESB's first component answers."""
+    assert_type(await client.get_job_instance_log(job), tuple[bkjob.StepLogs, ...])
+
+
+async def list_jobs(client: bkjob.JobClient, start: datetime, end: datetime) -> None:
+    """Page through the history."""
+    listing = assert_type(client.get_job_instance_list(start, end), bkjob.JobInstances)
+    async for instance in listing:
+        assert_type(instance, bkjob.JobInstance)
+    assert_type(await client.get_job_instance_list(start, end).all(), tuple[bkjob.JobInstance, ...])
+
+
+async def launch(client: bkjob.JobClient, host: bkjob.HostKey) -> None:
+    """Start one of each kind."""
+    mode = bkjob.RollingConfig(mode=bkjob.RollingMode.IGNORE_FAIL, expression="1 100%")
+    assert_type(
+        await client.fast_execute_script(
+            "date", [host, "0:10.0.0.2"], account_alias="root", rolling_config=mode
+        ),
+        bkjob.Launched,
+    )
+    assert_type(await client.fast_execute_sql("select 1", 1, db_account_id=6), bkjob.Launched)
+    source = bkjob.FileSource(files="/a", server="0:10.0.0.1", account_alias="root")
+    assert_type(await client.fast_transfer_file(source, "/srv", [host], account_alias="root"), bkjob.Launched)
+    assert_type(
+        await client.push_config_file({"a": "b"}, "/etc", [host], account_alias="root"), bkjob.Launched
+    )
+    assert_type(await client.execute_job_plan(1000, {"name": "value"}), bkjob.Launched)
+
+
+async def run(client: bkjob.JobClient) -> bkjob.JobResult:
+    """Use the verbs."""
+    result = assert_type(await client.run_script("date", "0:10.0.0.1", deadline=600), bkjob.JobResult)
+    assert_type(result.check(), bkjob.JobResult)
+    assert_type(await client.run_plan(1000, deadline=600), bkjob.JobResult)
+    assert_type(await client.send_file("/a", "/srv", 1, source=2, deadline=600), bkjob.JobResult)
+    return result
+
+
+async def operate(client: bkjob.JobClient, failed: bkjob.StepRef, pending: bkjob.JobRef) -> None:
+    """Steer jobs."""
+    code = bkjob.StepOperation.RETRY_ALL_HOSTS
+    assert_type(await client.operate_step_instance(failed, operation_code=code), bkjob.Operated)
+    assert_type(await client.operate_job_instance(pending, bkjob.JobOperation.START), bkjob.Operated)
+    ended = assert_type(await client.wait(pending, until=bkjob.HostsDone(0.5), deadline=600), bkjob.JobResult)
+    assert_type(ended.hosts[bkjob.Phase.SUCCESS], int)
+
+
+async def retry(client: bkjob.JobClient, result: bkjob.JobResult) -> None:
+    """Run what failed again."""
+    assert_type(await client.retry_failed(result, deadline=600), bkjob.JobResult)
+
+
+async def call(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
+    """Call by value and by name, and look at the whole answer."""
+    assert_type(await client.call(bkjob.GetJobInstanceStatus(ref=job)), bkjob.JobSnapshot)
+    assert_type(
+        await client.call(bkjob.GetJobInstanceGlobalVarValue(ref=job)), tuple[bkjob.StepVariables, ...]
+    )
+    named = {"job_instance_id": job.job_instance_id}
+    assert_type(await client.call("get_job_instance_status", named, method="GET"), Any)
+    envelope = assert_type(await client.call_raw(bkjob.GetJobInstanceStatus(ref=job)), bkjob.Envelope)
+    question = bkjob.GetJobInstanceStatus(ref=job)
+    assert_type(bkjob.decode(envelope.body, operation=question), bkjob.JobSnapshot)
+    assert_type(bkjob.decode(envelope.body, operation="get_job_instance_status"), Any)
+    assert_type(bkjob.decode_callback(b'{"job_instance_id":1,"status":3}'), bkjob.Callback)
+    view = assert_type(client.with_options(request_timeout=5, priority="background"), bkjob.JobClient)
+    assert_type(view.job(1), bkjob.JobRef)
+    assert_type(view.step(1, 2), bkjob.StepRef)
+
+
+async def follow(client: bkjob.JobClient, job: bkjob.JobRef, doorbell: bkjob.Doorbell) -> None:
+    """Watch in every way there is."""
+    async with client.watch(job, deadline=600, doorbell=doorbell) as watch:
+        assert_type(watch, bkjob.Watch)
+        async for event in watch:
+            assert_type(event, bkjob.Event)
+        async for change in watch.hosts():
+            assert_type(change.after, bkjob.HostStatus)
+        async for batch in watch.batches():
+            assert_type(batch, bkjob.Batch)
+        async for result in watch.as_finished():
+            assert_type(result, bkjob.JobResult)
+        assert_type(await watch.results(), dict[bkjob.Ref, bkjob.JobResult | bkjob.Lost])
+        assert_type(watch.stats(), bkjob.WatchStats)
+        assert_type(watch.explain(job), bkjob.Explanation)
+        assert_type(watch.snapshot(job), bkjob.JobSnapshot | bkjob.StepSnapshot | None)
+        client.nudge(job)
+
+
+async def connect(url: str, transport: bkjob.Transport) -> None:
+    """Open a client with credentials that are refreshed."""
+
+    async def refreshed() -> bkjob.Credentials:
+        return bkjob.AccessToken(access_token="fresh")
+
+    http = bkjob.HttpOptions(proxy="http://proxy:3128", headers={"X-Team": "infra"})
+    assert_type(bkjob.connect(url, refreshed, tenant="default", http=http), bkjob.JobClient)
+    async with bkjob.connect(url, refreshed, scope=bkjob.Scope.biz(2), transport=transport) as client:
+        assert_type(client, bkjob.JobClient)
