@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl as ssl_module
+from base64 import b64encode
 from collections.abc import Mapping
 
 import aiohttp
@@ -57,10 +58,7 @@ class AiohttpTransport:
     ) -> None:
         """Use *options* for a session of our own, or the lent *session*."""
         self._options = options or HttpOptions()
-        proxy = URL(self._options.proxy) if self._options.proxy else None
-        # Errors name the proxy, so its password travels apart.
-        self._proxy = proxy and proxy.with_user(None)
-        self._proxy_auth = proxy and proxy.user and aiohttp.BasicAuth(proxy.user, proxy.password or "")
+        self._proxy, self._proxy_headers = proxy_of(self._options.proxy)
         self._lent = session is not None
         self._session = session
         self._closed = False
@@ -76,8 +74,8 @@ class AiohttpTransport:
                     headers={**self._options.headers, **request.headers},
                     data=request.body,
                     allow_redirects=False,
-                    proxy=self._proxy or None,
-                    proxy_auth=self._proxy_auth or None,
+                    proxy=self._proxy,
+                    proxy_headers=self._proxy_headers,
                 ) as response:
                     body = await read_bounded(response)
                     return HttpResponse(status=response.status, headers=response.headers, body=body)
@@ -122,6 +120,20 @@ class AiohttpTransport:
         if session is None or self._lent:
             return
         await session.close()
+
+
+def proxy_of(text: str | None) -> tuple[URL | None, Mapping[str, str] | None]:
+    """Return a proxy's URL and its password apart, for errors name the URL.
+
+    aiohttp makes Proxy-Authorization of the Authorization that is meant for a proxy.
+    """
+    if text is None:
+        return None, None
+    url = URL(text)
+    if not url.user:
+        return url, None
+    word = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+    return url.with_user(None), {"Authorization": f"Basic {word}"}
 
 
 def said(error: BaseException) -> str:

@@ -1,6 +1,8 @@
 """Real sockets that behave badly, and what the transport makes of them."""
 
 import asyncio
+import gzip
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
@@ -8,9 +10,10 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from bkjob_async.errors import RequestTimedOut, TransportFailed
+from bkjob_async.errors import RequestTimedOut, TransportFailed, UnusableAnswer, UsageError
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.wire.aiohttp_transport import AiohttpTransport
+from bkjob_async.wire import aiohttp_transport
+from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 
 Serve = Callable[[Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]], Awaitable[URL]]
 
@@ -134,3 +137,132 @@ async def test_connections_are_kept_and_bounded() -> None:
 
     assert {answer.body for answer in answers} == {b"ok"}
     assert len(peers) <= 4
+
+
+async def test_a_closed_transport_opens_nothing_new() -> None:
+    """A call that comes too late would leave a session behind that nobody closes."""
+    transport = AiohttpTransport()
+    await transport.aclose()
+
+    with pytest.raises(TransportFailed, match="the transport is closed") as failed:
+        await transport.send(HttpRequest(method="GET", url=URL("http://127.0.0.1:1/")), timeout=5)
+    assert not failed.value.facts.sent
+
+
+async def test_a_lent_session_that_its_owner_closed_is_an_error_of_ours() -> None:
+    """Aiohttp says RuntimeError, which nobody expects from a call."""
+    async with aiohttp.ClientSession() as lent:
+        transport = AiohttpTransport(session=lent)
+
+    with pytest.raises(TransportFailed, match="lent aiohttp session is closed"):
+        await transport.send(HttpRequest(method="GET", url=URL("http://127.0.0.1:1/")), timeout=5)
+
+
+async def test_a_host_that_cannot_be_one_is_an_error_of_ours() -> None:
+    """The resolver says UnicodeError to a name with a part of more than 63 letters."""
+    with pytest.raises(TransportFailed) as failed:
+        await get(URL(f"http://{'a' * 70}.invalid/"))
+
+    assert not failed.value.facts.sent
+
+
+async def test_a_proxy_that_refuses_does_not_tell_its_password() -> None:
+    """Not in the error, nor in what stands behind it."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    asked: list[bytes] = []
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    options = HttpOptions(proxy=f"http://me:pa55word@127.0.0.1:{port}")
+    transport = AiohttpTransport(options)
+    with pytest.raises(TransportFailed, match="HTTP 407") as failed:
+        await transport.send(HttpRequest(method="GET", url=URL("https://platform.invalid/")), timeout=5)
+    await transport.aclose()
+    server.close()
+    await server.wait_closed()
+
+    error = failed.value
+    assert b"Proxy-Authorization: Basic" in asked[0]
+    assert "pa55word" not in "".join(traceback.format_exception(error)) + repr(error) + repr(options)
+    assert (error.__cause__, error.facts.sent) == (None, False)
+
+
+async def test_a_proxy_is_told_who_asks() -> None:
+    """Over plain HTTP the password goes with the request itself."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+        await writer.drain()
+        writer.close()
+
+    asked: list[bytes] = []
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    transport = AiohttpTransport(HttpOptions(proxy=f"http://me:pa55word@127.0.0.1:{port}"))
+    found = await transport.send(HttpRequest(method="GET", url=URL("http://platform.invalid/")), timeout=5)
+    await transport.aclose()
+    server.close()
+    await server.wait_closed()
+
+    assert found.body == b"ok"
+    assert b"GET http://platform.invalid/" in asked[0]
+    assert b"Proxy-Authorization: Basic bWU6cGE1NXdvcmQ=" in asked[0]
+
+
+async def test_further_headers_go_with_every_request() -> None:
+    """Those of the request itself win."""
+    seen: list[dict[str, str]] = []
+
+    async def handler(request: web.BaseRequest) -> web.Response:
+        seen.append(dict(request.headers))
+        return web.Response()
+
+    server = web.Server(handler)
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    transport = AiohttpTransport(HttpOptions(headers={"X-Team": "infra", "X-Mine": "no"}))
+    url = URL(f"http://127.0.0.1:{runner.addresses[0][1]}/")
+    await transport.send(HttpRequest(method="GET", url=url, headers={"X-Mine": "yes"}), timeout=5)
+    await transport.aclose()
+    await runner.cleanup()
+
+    (headers,) = seen
+    assert (headers["X-Team"], headers["X-Mine"]) == ("infra", "yes")
+
+
+@pytest.mark.parametrize("headers", [{"X-Team": "a\r\nX-Other: b"}, {"X Team": "a"}, {"": "a"}, {"X": "ä"}])
+def test_headers_that_would_break_a_request_are_refused(headers: dict[str, str]) -> None:
+    """At once, as the caller's mistake."""
+    with pytest.raises(UsageError):
+        HttpOptions(headers=headers)
+
+
+@pytest.mark.parametrize("proxy", ["proxy:3128", "socks5://proxy:1080", ""])
+def test_a_proxy_that_cannot_be_one_is_refused(proxy: str) -> None:
+    """Not at the first request, where aiohttp says ValueError."""
+    with pytest.raises(UsageError):
+        HttpOptions(proxy=proxy)
+
+
+async def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts is what it unpacks to."""
+    monkeypatch.setattr(aiohttp_transport, "LARGEST_BODY", 1_000_000)
+    packed = gzip.compress(b" " * 20_000_000)
+
+    async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n"
+        writer.write(head.encode() + packed)
+        await writer.drain()
+
+    with pytest.raises(UnusableAnswer, match="longer than"):
+        await get(await serve(handle))

@@ -1,0 +1,43 @@
+"""An aiohttp application: one client in its cleanup context, callbacks at a route of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+from aiohttp import web
+
+import bkjob_async as bkjob
+from bkjob_async.watch.doorbell_aiohttp import add_doorbell
+
+JOBS = web.AppKey("jobs", bkjob.JobClient)
+DOORBELL = web.AppKey("doorbell", bkjob.Doorbell)
+
+
+def application(connect: Callable[[], bkjob.JobClient]) -> web.Application:
+    """Return an application that runs scripts and hears when they end."""
+    app = web.Application()
+    app[DOORBELL] = bkjob.Doorbell()
+    add_doorbell(app, app[DOORBELL], "/bkjob/callback")
+
+    async def jobs(app: web.Application) -> AsyncIterator[None]:
+        async with connect() as app[JOBS]:
+            yield
+
+    app.cleanup_ctx.append(jobs)
+    app.router.add_post("/run", run)
+    return app
+
+
+async def run(request: web.Request) -> web.Response:
+    """Run a script; the callback makes the watch look at once instead of at its next turn."""
+    client, doorbell = request.app[JOBS], request.app[DOORBELL]
+    launched = await client.fast_execute_script(
+        await request.text(),
+        request.query["host"],
+        account_alias="root",
+        callback_url=doorbell.url("https://me.example.com/bkjob/callback"),
+    )
+    async with client.watch(launched.ref, deadline=600, doorbell=doorbell) as watch:
+        async for result in watch.as_finished():
+            return web.json_response({"ok": result.ok})
+    raise web.HTTPBadGateway(text=f"{launched.ref} cannot be read any more")

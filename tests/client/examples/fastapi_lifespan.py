@@ -1,0 +1,45 @@
+"""A FastAPI (or Starlette) application: one client per process, opened and closed with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import bkjob_async as bkjob
+
+
+def connect() -> bkjob.JobClient:
+    """Return a client, configured by the environment."""
+    return bkjob.connect(
+        os.environ["BKJOB_URL"],
+        bkjob.AppCredentials(
+            bk_app_code=os.environ["BKJOB_APP_CODE"],
+            bk_app_secret=os.environ["BKJOB_APP_SECRET"],
+            bk_username="admin",
+        ),
+        scope=bkjob.Scope.biz(2),
+    )
+
+
+@asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[Mapping[str, Any]]:
+    """Open the client when the application starts: `FastAPI(lifespan=lifespan)`."""
+    doorbell = bkjob.Doorbell()
+    app.mount("/bkjob/callback", doorbell)
+    async with connect() as client:
+        yield {"jobs": client, "doorbell": doorbell}
+
+
+async def restart(request: Any) -> dict[str, Any]:
+    """Restart a service on a host: `app.post("/restart/{host}")(restart)`."""
+    client: bkjob.JobClient = request.state.jobs
+    try:
+        result = await client.run_script("systemctl restart nginx", request.path_params["host"], deadline=60)
+    except bkjob.DeadlineExceeded as late:
+        return {"state": "still running", "jobs": [str(ref) for ref in late.snapshots]}
+    return {
+        "state": "done" if result.ok else "failed",
+        "hosts": [host.host.label for _, host in result.failed],
+    }

@@ -1,0 +1,97 @@
+"""What the README shows inside other people's programs runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_plans import RED
+from tests.client.examples import aiohttp_application, celery_task, fastapi_lifespan
+from tests.client.stage import CREDENTIALS, SCOPE, URLS
+
+HOST = "0:10.0.0.1"
+
+
+def connected(simulator: Simulator, **options: Any) -> bkjob.JobClient:
+    """Return a client of a simulated platform."""
+    options.setdefault("transport", simulator.transport())
+    return bkjob.connect(URLS["gateway-v3"], CREDENTIALS, scope=SCOPE, **options)
+
+
+@pytest.mark.looptime
+async def test_a_fastapi_lifespan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The application has a client while it lives."""
+    simulator = Simulator()
+    mounted: dict[str, Any] = {}
+    monkeypatch.setattr(fastapi_lifespan, "connect", lambda: connected(simulator))
+    app = SimpleNamespace(mount=mounted.__setitem__)
+
+    async with fastapi_lifespan.lifespan(app) as state:
+        request = SimpleNamespace(state=SimpleNamespace(**state), path_params={"host": HOST})
+        answer = await fastapi_lifespan.restart(request)
+
+    assert answer == {"state": "done", "hosts": []}
+    assert mounted == {"/bkjob/callback": state["doorbell"]}
+    with pytest.raises(bkjob.ClientClosed):
+        await state["jobs"].get_job_instance_status(1)
+
+
+def test_a_client_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the command line reads it."""
+    for name, value in {"URL": "https://gw/prod", "APP_CODE": "app", "APP_SECRET": "hidden"}.items():
+        monkeypatch.setenv(f"BKJOB_{name}", value)
+
+    assert repr(fastapi_lifespan.connect()) == "<JobClient new: gateway-v3 at https://gw/prod>"
+
+
+async def test_an_aiohttp_application() -> None:
+    """Over real HTTP, a hundred times as fast."""
+    simulator = Simulator(speed=100.0, at_once=True)
+    app = aiohttp_application.application(lambda: connected(simulator, interval=0.05))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    here = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{here}/run", params={"host": HOST}, data="uptime") as response,
+    ):
+        said = json.loads(await response.text())
+    await runner.cleanup()
+
+    assert said == {"ok": True}
+
+
+def test_a_celery_task() -> None:
+    """Synchronous code runs a loop of its own, again and again."""
+    outcomes = []
+    for fates in ((), (RED,)):
+        simulator = Simulator(site=Site(fates=fates) if fates else None, speed=200.0, at_once=True)
+        outcomes.append(
+            celery_task.deploy(lambda s=simulator: connected(s, interval=0.02), [HOST], "1.2")  # type: ignore[misc]
+        )
+
+    assert outcomes == [{"ok": True, "failed": []}, {"ok": False, "failed": [HOST]}]
+
+
+def test_each_call_of_a_task_has_a_loop_of_its_own() -> None:
+    """A client that outlives its loop says what to do instead."""
+    client = connected(Simulator())
+
+    async def use() -> None:
+        async with client:
+            pass
+
+    asyncio.run(use())
+    with pytest.raises(bkjob.ClientClosed, match=r"connect\(\)"):
+        asyncio.run(use())
