@@ -6,7 +6,7 @@ truth as well, it also checks that nothing was invented and that the end is the 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import define, field, frozen
@@ -30,6 +30,7 @@ from bkjob_async.model.status import run_status
 HostRun = tuple[StepRef, int, str]
 WAITING = 5
 NOT_STARTED = 1
+IGNORED = 6
 
 
 @frozen(kw_only=True)
@@ -83,6 +84,7 @@ class _Checker:
     _ended: set[Ref] = field(factory=set)
     _positions: dict[object, int] = field(factory=dict)
     _troubled: set[Ref | None] = field(factory=set)
+    _reopened: Counter[Ref] = field(factory=Counter)
     _by_job: defaultdict[JobRef, dict[StepRef, Sequence[int]]] | None = None
 
     def read(self, batch: Batch) -> None:
@@ -115,6 +117,9 @@ class _Checker:
         if isinstance(event, Reopened):
             if ref not in self._over:
                 self._break(f"{event} although it was not over")
+            if self._status.get(ref) == IGNORED and isinstance(ref, StepRef):
+                self._break(f"{event}: 6 was told as final, and was a state between two batches")
+            self._reopened[ref] += 1
             self._over.discard(ref)
             self._ended.discard(ref)
             return
@@ -225,12 +230,24 @@ class _Checker:
         """Check that what was told as over shows the true end of every host."""
         if self.truth is None:
             return
+        for step, codes in self.truth.steps.items():
+            self._compare_reopenings(step, codes)
+        for job, codes in self.truth.jobs.items():
+            self._compare_reopenings(job, codes)
         for (step, run, label), codes in self.truth.hosts.items():
             past = (step, run) in self._was_over and run < self._runs.get(step, 0)
             told = past or (step in self._over and self._runs.get(step) == run)
             if told and codes and self._hosts.get((step, run, label)) != codes[-1]:
                 seen = self._hosts.get((step, run, label))
                 self._break(f"{step} #{run} {label} ended {codes[-1]}, and was last told as {seen}")
+
+    def _compare_reopenings(self, ref: Ref, codes: Sequence[int]) -> None:
+        """Check that nothing was reopened more often than it truly left a final status."""
+        left = sum(run_status(code).is_finished() for code in codes[:-1])
+        if self._reopened[ref] > left:
+            self._break(
+                f"{ref} was told as over too early: reopened {self._reopened[ref]} times, truly {left}"
+            )
 
     def _break(self, words: str) -> None:
         self.broken.append(words)

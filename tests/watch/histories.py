@@ -65,7 +65,20 @@ jobs = st.builds(
     start_task=st.sampled_from([True, True, True, False]),
 )
 
-ACTIONS = ("add", "drop", "operate", "stop", "start", "nudge", "leave early")
+ACTIONS = (
+    "add",
+    "drop",
+    "operate",
+    "operate",
+    "operate",
+    "operate",
+    "stop",
+    "stop",
+    "start",
+    "nudge",
+    "leave early",
+)
+OPERATIONS = (2, 2, 2, 8, 8, 3, 6, 9, 10, 11, 12, 13)
 HTML = HttpResponse(status=502, body=b"<html>bad gateway</html>")
 FAULTS: dict[str, HttpResponse | bkjob.BkJobError] = {
     "html": HTML,
@@ -133,6 +146,31 @@ histories = st.builds(
     log_limit=st.sampled_from([100_000, 100_000, 25]),
 )
 
+# Histories of one kind, for bugs that show in that kind only.
+retried = st.builds(
+    History,
+    seed=st.integers(0, 10_000),
+    dialect=st.sampled_from(DIALECTS),
+    plans=st.just((JobPlan(steps=(StepPlan(hosts=3, fates=(FAILS,)),)),)),
+    actions=st.floats(20, 90).map(lambda moment: ((moment, "operate", 0),)),
+)
+skipped = st.builds(
+    History,
+    seed=st.integers(0, 10_000),
+    dialect=st.sampled_from(DIALECTS),
+    plans=st.just((JobPlan(steps=(StepPlan(hosts=3, fates=(DEAF,)), StepPlan(hosts=1))),)),
+    actions=st.floats(5, 60).map(lambda moment: ((moment, "stop", 0), (moment + 4, "operate", 10))),
+)
+rolled = st.builds(
+    History,
+    seed=st.integers(0, 10_000),
+    dialect=st.sampled_from(DIALECTS),
+    plans=st.just(
+        (JobPlan(steps=(StepPlan(hosts=6, fates=(FAILS,), rolling=Rolling(sizes=(2, 2, 2), mode=2)),)),)
+    ),
+    interval=st.floats(0.2, 0.4),
+)
+
 
 def run(history: History) -> list[str]:
     """Run a history to its end; return every promise that a reader saw broken."""
@@ -164,7 +202,7 @@ async def _run(history: History) -> list[str]:
                         await asyncio.sleep(history.slow_reader)
             except bkjob.DeadlineExceeded:
                 pass
-            left_early = watch._error is None
+            left_early = asyncio.get_running_loop().time() < 239.0
             actor.cancel()
             await asyncio.wait([actor])
             if not actor.cancelled() and actor.exception() is not None:
@@ -225,7 +263,7 @@ async def act(
                 case "nudge":
                     watch.nudge(ref)
                 case "operate":
-                    code = (2, 8, 3, 6, 9, 10, 11, 12, 13)[number % 9]
+                    code = OPERATIONS[number % len(OPERATIONS)]
                     await client.operate_step_instance(job.current_step.ref, operation_code=code)
                 case "stop" | "start":
                     world.operate_job(job, 1 if action == "stop" else 2)

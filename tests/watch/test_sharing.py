@@ -165,12 +165,9 @@ async def test_a_reader_reads_what_it_asked_for() -> None:
     world = World(7)
     first, second = world.add(PLAN), world.add(JobPlan(steps=PLAN.steps, scope=bkjob.Scope.biz(3)))
     async with client_of(world) as (client, _), client.watch([first, second]) as watch:
-        readers = [
-            watch.events(ref=first),
-            watch.events(scope=bkjob.Scope.biz(3)),
-            watch.hosts(ref=second, phase=bkjob.Phase.SUCCESS),
-        ]
-        one, other, good = [[event async for event in reader] for reader in readers]
+        one = [event async for event in watch.events(ref=first)]
+        other = [event async for event in watch.events(scope=bkjob.Scope.biz(3))]
+        good = [event async for event in watch.hosts(ref=second, phase=bkjob.Phase.SUCCESS)]
 
     assert {e.ref.job for e in one if e.ref} == {first}
     assert {e.ref.job for e in other if e.ref} == {second}
