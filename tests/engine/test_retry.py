@@ -2,7 +2,7 @@
 
 import pytest
 
-from bkjob_async.engine.retry import Retries
+from bkjob_async.engine.retry import Retries, RetryBudget
 from bkjob_async.errors import (
     CallFacts,
     CallFailed,
@@ -59,3 +59,17 @@ def test_the_servers_own_waiting_time_wins() -> None:
     )
 
     assert wait == 7.25
+
+
+def test_further_tries_are_shared_and_come_back() -> None:
+    """By time and by calls that work; a refusal of too many requests costs none."""
+    budget = RetryBudget(size=2.0, earned=0.5, refill=0.1)
+    trouble, refusal = PlatformTrouble(CallFacts()), Throttled(CallFacts())
+
+    assert [budget.spend(trouble, 0.0) for _ in range(3)] == [True, True, False]
+    assert budget.spend(refusal, 0.0)
+    assert [budget.spend(trouble, 10.0) for _ in range(2)] == [True, False]
+    budget.succeeded()
+    budget.succeeded()
+    assert [budget.spend(trouble, 10.0) for _ in range(2)] == [True, False]
+    assert [budget.spend(trouble, 1e6) for _ in range(3)] == [True, True, False]
