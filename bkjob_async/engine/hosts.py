@@ -14,6 +14,7 @@ from typing import cast
 
 from attrs import frozen
 
+from bkjob_async.engine.names import Aliases, key_of, merged
 from bkjob_async.engine.packing import (
     ADDRESS,
     NEVER,
@@ -174,7 +175,7 @@ class HostTable:
         if len(ids) == len(self) and self._is_same_order(ids):
             return list(range(len(ids)))
         by_name = dict(zip(self._names, range(len(self)), strict=True))
-        places, by_alias = [], _Aliases(self)
+        places, by_alias = [], Aliases(self)
         for row in rows:
             host_id = row.bk_host_id
             index = by_name.get(host_id) if host_id is not None and host_id <= LARGEST_ID else None
@@ -293,83 +294,3 @@ class HostTable:
             if small != NEVER:
                 total[Phase.UNKNOWN if code is None else host_status(code).phase] += count
         return dict(total)
-
-
-class _Aliases:
-    """Looks hosts up by names other than their first; made for one look, and only when it is needed."""
-
-    __slots__ = ("_by_address", "_by_text", "_table")
-
-    def __init__(self, table: HostTable) -> None:
-        self._table = table
-        self._by_address: dict[int, int] | None = None
-        self._by_text: dict[object, int] = {}
-
-    def place(self, row: HostRow) -> int | None:
-        """Return the place of the row's host by any of its names, joining what the row adds; None if unknown."""
-        if self._by_address is None:
-            self._by_address = dict(self._table.named())
-            for index, key in self._table.strangers():
-                self._note(index, key)
-        address = packed_address(row.bk_cloud_id or 0, row.ip) if row.ip else None
-        found = self._by_address.get(address) if address is not None else None
-        if found is None:
-            names = texts_of(key_of(row))
-            found = next((self._by_text[name] for name in names if name in self._by_text), None)
-        if found is None:
-            return None
-        owner = self._table.owner(found)
-        # An address joins two rows only if they do not name two different machines.
-        if row.bk_host_id is not None and owner is not None and owner != row.bk_host_id:
-            return None
-        self._table.join(found, row)
-        return found
-
-    def add(self, index: int) -> None:
-        """Take in a host that was just welcomed."""
-        if self._by_address is None:
-            return
-        key = self._table.key(index)
-        address = packed_address(key.bk_cloud_id or 0, key.ip) if key.ip else None
-        if address is not None:
-            self._by_address.setdefault(address, index)
-        self._note(index, key)
-
-    def _note(self, index: int, key: HostKey) -> None:
-        for name in texts_of(key):
-            self._by_text.setdefault(name, index)
-
-
-def key_of(row: HostRow) -> HostKey:
-    """Return the names that a row gives."""
-    return HostKey(
-        bk_host_id=row.bk_host_id,
-        bk_cloud_id=row.bk_cloud_id,
-        ip=row.ip or None,
-        ipv6=row.ipv6 or None,
-        container_id=row.container_id,
-    )
-
-
-def merged(known: HostKey, more: HostKey) -> HostKey:
-    """Return all names of two keys of one host; what is known stays."""
-    return HostKey(
-        bk_host_id=known.bk_host_id if known.bk_host_id is not None else more.bk_host_id,
-        bk_cloud_id=known.bk_cloud_id if known.bk_cloud_id is not None else more.bk_cloud_id,
-        ip=known.ip or more.ip,
-        ipv6=known.ipv6 or more.ipv6,
-        container_id=known.container_id if known.container_id is not None else more.container_id,
-        container_name=known.container_name or more.container_name,
-    )
-
-
-def texts_of(key: HostKey) -> Iterator[object]:
-    """Yield the names of a host that are no plain numbers."""
-    if key.ip:
-        yield ("ip", key.bk_cloud_id or 0, key.ip)
-    if key.ipv6:
-        yield ("ipv6", key.bk_cloud_id or 0, key.ipv6)
-    if key.container_id is not None:
-        yield ("container", key.container_id)
-    if key.bk_host_id is not None:
-        yield ("host", key.bk_host_id)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from types import TracebackType
 from typing import Self
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.log import Log
@@ -31,22 +32,14 @@ from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.watch.explanation import Explanation
+from bkjob_async.watch.figures import LastSeen, WatchStats
+from bkjob_async.watch.picking import belongs, events_of, hosts_of, results_of
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.watcher import Watcher
 
 REVISIT = 10.0
 SLICE = 64
 NOTHING: frozenset[Ref] = frozenset()
-
-
-@frozen(kw_only=True)
-class WatchStats:
-    """A watch in figures: its targets, those that are over, events told, questions asked by the client."""
-
-    targets: int
-    over: int
-    events: int
-    polls: int
 
 
 class Watch:
@@ -240,14 +233,7 @@ class Watch:
         self, *, ref: Ref | None = None, scope: Scope | None = None, phase: Phase | None = None
     ) -> Reader[HostChanged]:
         """Read the changes of hosts only: of one target, of one scope, into one phase."""
-        return Reader(
-            self,
-            lambda batch: (
-                e
-                for e in batch.events
-                if isinstance(e, HostChanged) and belongs(e, ref, scope) and phase in (None, e.after.phase)
-            ),
-        )
+        return Reader(self, partial(hosts_of, ref=ref, scope=scope, phase=phase))
 
     def batches(self) -> Reader[Batch]:
         """Read whole polls."""
@@ -255,7 +241,7 @@ class Watch:
 
     def as_finished(self) -> Reader[JobResult]:
         """Read the results as targets end; a reopened target may end again."""
-        return Reader(self, lambda batch: (e.result for e in batch.events if isinstance(e, Finished)))
+        return Reader(self, results_of)
 
     async def results(self) -> dict[Ref, JobResult | Lost]:
         """Wait until the watch ends; return how each target ended."""
@@ -385,37 +371,3 @@ class Watch:
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(None)
-
-
-def belongs(event: Event, ref: Ref | None, scope: Scope | None) -> bool:
-    """Whether an event is about *ref* or a part of it, and in *scope*; what concerns everything always is."""
-    about = event.ref
-    if about is None:
-        return True
-    return (scope is None or about.scope == scope) and (ref is None or ref in (about, about.job))
-
-
-class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
-    """Targets as last seen; each is only put together when it is asked for."""
-
-    def __init__(
-        self, refs: Sequence[Ref], snapshot: Callable[[Ref], JobSnapshot | StepSnapshot | None]
-    ) -> None:
-        """Answer for *refs* by *snapshot*."""
-        self._refs = dict.fromkeys(refs)
-        self._snapshot = snapshot
-
-    def __getitem__(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
-        self._refs[ref]
-        return self._snapshot(ref)
-
-    def __iter__(self) -> Iterator[Ref]:
-        return iter(self._refs)
-
-    def __len__(self) -> int:
-        return len(self._refs)
-
-
-def events_of(batch: Batch) -> Iterator[Event]:
-    """Return the events of a batch, in order."""
-    return iter(batch.events)
