@@ -68,7 +68,7 @@ class Waiting(Calling):
         self._watcher.nudge(ref)
 
     def _raise_if_hopeless(self) -> None:
-        error = self._watcher.client_error
+        error = self._watcher.troubles.client_error
         if error is not None:
             raise error
 

@@ -10,24 +10,23 @@ from typing import Protocol
 
 from attrs import evolve
 
-from bkjob_async.engine.breaker import Breaker
 from bkjob_async.engine.cadence import SETTLE_BOUND, SETTLE_INTERVAL, Cadence
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
 from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
 from bkjob_async.errors import BkJobError, CallFailed, ClientClosed
-from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
+from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.refs import JobRef, Ref
-from bkjob_async.observe.observer import Mended, Observer, Polled, Troubled
+from bkjob_async.observe.observer import Observation, Observer, Polled
 from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.supervisor import Supervisor
+from bkjob_async.watch.troubles import WAY_IN_DOUBT, Troubles, stalled
 from bkjob_async.wire.session import Session
 
-STALLED_AFTER = 60.0
-STALLED_LOOKS = 5
-LOST_REASONS = {Verdict.NOT_FOUND: LostReason.NOT_FOUND, Verdict.FORBIDDEN: LostReason.FORBIDDEN}
+# How many targets a second are looked at again after an outage, at first.
+RECOVERY_RATE = 100.0
 
 
 class Subscriber(Protocol):
@@ -72,22 +71,19 @@ class Watcher:
         self._stories: dict[JobRef, JobStory] = {}
         self._wanted_by: dict[JobRef, list[Subscriber]] = {}
         self._subscribers: list[Subscriber] = []
-        self._breaker = Breaker()
-        self._probing: JobRef | None = None
+        self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
         self._sequence = count(1)
         self._operated: dict[JobRef, float] = {}
         self._polls = 0
-        self.client_error: BkJobError | None = None
-        self._everywhere: Trouble | None = None
 
     # What is watched ------------------------------------------------------------------------------------------------
 
     def join(self, subscriber: Subscriber) -> None:
         """Tell *subscriber* what troubles everybody, now and from now on."""
         self._subscribers.append(subscriber)
-        if self._everywhere is not None:
+        if self.troubles.everywhere is not None:
             at = self._moment()
-            subscriber.take(None, at, (evolve(self._everywhere, cursor=at.cursor),))
+            subscriber.take(None, at, (evolve(self.troubles.everywhere, cursor=at.cursor),))
 
     def part(self, subscriber: Subscriber) -> None:
         """Tell *subscriber* nothing any more; harmless when repeated."""
@@ -176,7 +172,7 @@ class Watcher:
         reasons = (
             (ref in story.lost, "it is lost"),
             (self._supervisor.is_busy(ref.job), "it is being asked about"),
-            (self._breaker.is_open, "the platform cannot be reached; single probes try it"),
+            (self.troubles.breaker.is_open, "the platform cannot be reached; single probes try it"),
             (story.failures > 0, "its last poll failed"),
             (story.is_settled(ref, now), "it is over"),
             (story.is_settling(now), "a final status is settling"),
@@ -191,9 +187,13 @@ class Watcher:
 
     async def _poll(self, job: JobRef) -> None:
         story = self._stories.get(job)
-        if story is None or self._waits_for_probe(job):
+        if story is None:
             return
         started = self._now()
+        held_back = self.troubles.hold_back(job, started)
+        if held_back is not None:
+            self._supervisor.due(job, started + held_back)
+            return
         question = next_question(story, self._session.dialect.capabilities)
         self._polls += 1
         if story.first_asked_at is None:
@@ -216,13 +216,12 @@ class Watcher:
                 )
             return
         finally:
-            if self._probing == job:
-                self._probing = None
+            self.troubles.probed(job)
         if self._stories.get(job) is not story:
             return  # dropped while the question was on its way
-        self._way_is_open(self._now())
+        self._way_is_open()
         at = self._moment()
-        events = self._recovered(story, at)
+        events = self.troubles.recovered(story, at)
         if isinstance(question, GetJobInstanceStatus):
             events += story.apply_job(look, at)  # pyright: ignore[reportPossiblyUnboundVariable] - the same question was asked
             events += self._missing_steps(story, at)
@@ -264,123 +263,40 @@ class Watcher:
                 events += story.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
         return events
 
-    # Trouble --------------------------------------------------------------------------------------------------------
-
     def _failed(self, story: JobStory, question: Question, error: BkJobError) -> None:
         """Say what a failed poll means, and when to try again."""
         verdict = judge(error, question, story)
         story.pending = ()
-        if verdict not in (Verdict.CLIENT_TROUBLE, Verdict.GATEWAY_TROUBLE, Verdict.THROTTLED):
-            self._way_is_open(self._now())
+        if verdict not in WAY_IN_DOUBT:
+            self._way_is_open()
         at = self._moment()
         if verdict is Verdict.ASK_OTHERWISE:
             # Not at once: should the other question be refused as well, this must not become a busy loop.
             self._supervisor.due(story.ref, at.now + SETTLE_INTERVAL)
             return
         story.failures += 1
-        events: list[Event] = []
-        if verdict in LOST_REASONS:
-            reason = LOST_REASONS[verdict]
-            if reason is LostReason.NOT_FOUND and story.was_read(question.ref):
-                reason = LostReason.GONE
-            events += story.lose(question.ref, reason, str(error), at.cursor)
-        elif verdict not in (Verdict.THROTTLED, Verdict.UNSURE):
-            events += self._troubled(story, question, error, verdict, at)
-        events += self._stalled(story, at)
+        events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
+        events += stalled(story, at, self._cadence.interval)
         self._publish(story.ref, at, events)
         if all(story.is_settled(ref, at.now) for ref in story.targets):
             self._next(story, at.now)
             return
         told = error.retry_after if isinstance(error, CallFailed) else None
         wait = max(told or 0.0, self._cadence.after_failure(story.failures))
-        self._supervisor.due(
-            story.ref, max(at.now + wait, self._breaker.probe_at if self._breaker.is_open else 0.0)
-        )
+        self._supervisor.due(story.ref, self.troubles.not_before(at.now + wait))
 
-    def _troubled(
-        self, story: JobStory, question: Question, error: BkJobError, verdict: Verdict, at: Moment
-    ) -> list[Event]:
-        """Announce trouble once: of the target, or of the whole way to the platform."""
-        if verdict in (Verdict.CLIENT_TROUBLE, Verdict.GATEWAY_TROUBLE):
-            opened = self._breaker.failed(
-                story.ref,
-                at.now,
-                targets=len(self._stories),
-                at_once=verdict is Verdict.CLIENT_TROUBLE,
-            )
-            if opened:
-                self.client_error = error if verdict is Verdict.CLIENT_TROUBLE else None
-                self._everywhere = Trouble(
-                    ref=None, error=type(error).__name__, message=str(error), targets=len(self._stories)
-                )
-                self._tell_all(self._everywhere)
-                self._observe(Troubled(ref=None, message=str(error), targets=len(self._stories)))
-            if self._breaker.is_open:
-                return []
-        affected = tuple(ref for ref in self._affected(story, question) if ref not in story.troubled)
-        if not affected:
-            return []
-        if not story.troubled:
-            self._observe(Troubled(ref=question.ref, message=str(error)))
-        story.troubled += affected
-        return [
-            Trouble(ref=ref, error=type(error).__name__, message=str(error), cursor=at.cursor)
-            for ref in affected
-        ]
-
-    @staticmethod
-    def _affected(story: JobStory, question: Question) -> list[Ref]:
-        """Return the targets that a question would have told something about."""
-        if question.ref in story.targets:
-            return [question.ref]
-        return (
-            [story.ref]
-            if story.whole
-            else sorted((ref for ref in story.targets if ref not in story.lost), key=str)
-        )
-
-    def _recovered(self, story: JobStory, at: Moment) -> list[Event]:
-        """Announce, once, that polling this target works again."""
-        troubled, story.troubled = story.troubled, ()
-        if troubled:
-            self._observe(Mended(ref=story.ref))
-        return [
-            Recovered(ref=ref, cursor=at.cursor)
-            for ref in troubled
-            if ref in story.targets and ref not in story.lost
-        ]
-
-    def _way_is_open(self, now: float) -> None:
-        """Take note that the platform answers; announce it where it did not before."""
-        if not self._breaker.succeeded():
+    def _way_is_open(self) -> None:
+        """Take note that the platform answers; after an outage, look at everything again, but not all at once."""
+        if not self.troubles.answered(len(self._stories)):
             return
-        self.client_error = self._everywhere = None
-        self._tell_all(Recovered(ref=None, targets=len(self._stories)))
-        self._observe(Mended(ref=None, targets=len(self._stories)))
-        for number, job in enumerate(self._stories):
-            # Everything is due again, but not all at once.
-            self._supervisor.due(job, now + min(10.0, number * 0.01))
-
-    def _stalled(self, story: JobStory, at: Moment) -> list[Event]:
-        since = story.seen_at if story.seen_at is not None else story.first_asked_at
-        silence = at.now - since if since is not None else 0.0
-        bound = max(STALLED_AFTER, STALLED_LOOKS * (self._cadence.interval or 0.0))
-        if story.stalled or silence < bound:
-            return []
-        story.stalled = True
-        return [Stalled(ref=ref, seconds=silence, cursor=at.cursor) for ref in sorted(story.targets, key=str)]
-
-    def _waits_for_probe(self, job: JobRef) -> bool:
-        """Whether this poll must wait because only single probes may try the way."""
-        if not self._breaker.is_open:
-            return False
         now = self._now()
-        if self._probing is None and now >= self._breaker.probe_at:
-            self._probing = job
-            return False
-        # Recovery makes everything due at once; this is for the case that the probing target is dropped.
-        self._supervisor.due(job, now + self._breaker.longest)
-        return True
+        unsettled = (
+            job
+            for job, story in self._stories.items()
+            if not all(story.is_settled(ref, now) for ref in story.targets)
+        )
+        for number, job in enumerate(unsettled):
+            self._supervisor.due(job, now + number / RECOVERY_RATE)
 
     # Telling --------------------------------------------------------------------------------------------------------
 
@@ -397,7 +313,7 @@ class Watcher:
         for subscriber in tuple(self._subscribers):
             subscriber.fail(error)
 
-    def _observe(self, observation: Polled | Troubled | Mended) -> None:
+    def _observe(self, observation: Observation) -> None:
         for observer in self._observers:
             observer(observation)
 

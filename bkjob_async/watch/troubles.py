@@ -1,0 +1,142 @@
+"""What failed polls make the engine say, once each: of a target, of the way to the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bkjob_async.engine.breaker import Breaker
+from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.plan import Question
+from bkjob_async.engine.verdict import Verdict
+from bkjob_async.errors import BkJobError
+from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
+from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.observe.observer import Mended, Observation, Troubled
+
+STALLED_AFTER = 60.0
+STALLED_LOOKS = 5
+LOST_REASONS = {Verdict.NOT_FOUND: LostReason.NOT_FOUND, Verdict.FORBIDDEN: LostReason.FORBIDDEN}
+# These say nothing about whether the platform can be reached at all.
+WAY_IN_DOUBT = (Verdict.CLIENT_TROUBLE, Verdict.GATEWAY_TROUBLE, Verdict.THROTTLED)
+
+
+class Troubles:
+    """Keeps count of failed polls of all targets, and of what was said about them.
+
+    `everywhere` is the trouble that all targets are in, `client_error` the refusal of the credentials behind it.
+    """
+
+    def __init__(
+        self, *, tell_all: Callable[[Trouble | Recovered], None], observe: Callable[[Observation], None]
+    ) -> None:
+        """Tell what concerns everybody through *tell_all*."""
+        self.breaker = Breaker()
+        self.everywhere: Trouble | None = None
+        self.client_error: BkJobError | None = None
+        self._probing: JobRef | None = None
+        self._tell_all = tell_all
+        self._observe = observe
+
+    # The way to the platform ----------------------------------------------------------------------------------------
+
+    def hold_back(self, job: JobRef, now: float) -> float | None:
+        """Return how long a poll of *job* must wait because only single probes may try the way; None for not."""
+        if not self.breaker.is_open:
+            return None
+        if self._probing is None and now >= self.breaker.probe_at:
+            self._probing = job
+            return None
+        # Recovery makes everything due at once; this is for the case that the probing target is dropped.
+        return self.breaker.longest
+
+    def probed(self, job: JobRef) -> None:
+        """Take note that a poll came back."""
+        if self._probing == job:
+            self._probing = None
+
+    def answered(self, targets: int) -> bool:
+        """Take note that the platform answers; announce it, and return True, where it did not before."""
+        if not self.breaker.succeeded():
+            return False
+        self.client_error = self.everywhere = None
+        self._tell_all(Recovered(ref=None, targets=targets))
+        self._observe(Mended(ref=None, targets=targets))
+        return True
+
+    def not_before(self, due: float) -> float:
+        """Return when a failed poll may be tried again, no earlier than *due*."""
+        return max(due, self.breaker.probe_at) if self.breaker.is_open else due
+
+    # Targets --------------------------------------------------------------------------------------------------------
+
+    def failed(
+        self,
+        story: JobStory,
+        question: Question,
+        error: BkJobError,
+        verdict: Verdict,
+        at: Moment,
+        *,
+        targets: int,
+    ) -> list[Event]:
+        """Say what a failed poll means, as far as it was not said."""
+        if verdict in LOST_REASONS:
+            reason = LOST_REASONS[verdict]
+            if reason is LostReason.NOT_FOUND and story.was_read(question.ref):
+                reason = LostReason.GONE
+            return story.lose(question.ref, reason, str(error), at.cursor)
+        if verdict in (Verdict.THROTTLED, Verdict.UNSURE):
+            return []
+        if verdict in (Verdict.CLIENT_TROUBLE, Verdict.GATEWAY_TROUBLE):
+            self._doubt_the_way(story, error, at, for_all=verdict is Verdict.CLIENT_TROUBLE, targets=targets)
+            if self.breaker.is_open:
+                return []
+        affected = tuple(ref for ref in affected_by(story, question) if ref not in story.troubled)
+        if affected and not story.troubled:
+            self._observe(Troubled(ref=question.ref, message=str(error)))
+        story.troubled += affected
+        return [
+            Trouble(ref=ref, error=type(error).__name__, message=str(error), cursor=at.cursor)
+            for ref in affected
+        ]
+
+    def _doubt_the_way(
+        self, story: JobStory, error: BkJobError, at: Moment, *, for_all: bool, targets: int
+    ) -> None:
+        if not self.breaker.failed(story.ref, at.now, targets=targets, at_once=for_all):
+            return
+        self.client_error = error if for_all else None
+        self.everywhere = Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
+        self._tell_all(self.everywhere)
+        self._observe(Troubled(ref=None, message=str(error), targets=targets))
+
+    def recovered(self, story: JobStory, at: Moment) -> list[Event]:
+        """Announce, once, that polling this target works again."""
+        troubled, story.troubled = story.troubled, ()
+        if troubled:
+            self._observe(Mended(ref=story.ref))
+        return [
+            Recovered(ref=ref, cursor=at.cursor)
+            for ref in troubled
+            if ref in story.targets and ref not in story.lost
+        ]
+
+
+def affected_by(story: JobStory, question: Question) -> Sequence[Ref]:
+    """Return the targets that a question would have told something about."""
+    if question.ref in story.targets:
+        return [question.ref]
+    if story.whole:
+        return [story.ref]
+    return sorted((ref for ref in story.targets if ref not in story.lost), key=str)
+
+
+def stalled(story: JobStory, at: Moment, interval: float | None) -> list[Event]:
+    """Announce, once, that nothing could be seen of a story's targets for long."""
+    since = story.seen_at if story.seen_at is not None else story.first_asked_at
+    silence = at.now - since if since is not None else 0.0
+    if story.stalled or silence < max(STALLED_AFTER, STALLED_LOOKS * (interval or 0.0)):
+        return []
+    story.stalled = True
+    return [Stalled(ref=ref, seconds=silence, cursor=at.cursor) for ref in sorted(story.targets, key=str)]
