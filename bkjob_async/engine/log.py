@@ -45,6 +45,10 @@ class Log:
         """Return the batch at *place*, None at the end; a place before `first` is gone."""
         return self._batches[place - self.first] if self.first <= place < self.end else None
 
+    def forget(self, ref: Ref) -> None:
+        """Keep no word on *ref* beyond what is still held: nobody watches it any more."""
+        self._signals.pop(ref, None)
+
     def signals(self, since: int) -> Iterator[Trouble | Recovered]:
         """Yield the newest word on each target's trouble, as far as it stood in a batch after *since*."""
         newest = dict(self._signals)

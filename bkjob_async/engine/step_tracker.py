@@ -114,6 +114,9 @@ class StepTracker:
             events += self._announce(at, finished=False)
         elif self.closing_since is None:
             self.closing_since = at.now
+            if self.refusals:
+                # What was taken for a kind of step that shows no hosts may have been a bad moment: ask once more.
+                self.visible, self.refusals = True, 0
         events += self._take_rows(look, at, final=finished)
         return events
 

@@ -6,6 +6,7 @@ from enum import Enum, auto
 
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.plan import REFUSALS, Question
+from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.errors import (
     ApiNotFound,
     ApplicationNotAllowed,
@@ -65,8 +66,9 @@ def judge(error: BkJobError, question: Question, story: JobStory) -> Verdict:
 
     Counts refusals in *story*, because an error is believed to be about the target only when it repeats.
     """
-    if isinstance(error, WrongState | PlatformTrouble) and refuses(error, question, story):
-        return Verdict.ASK_OTHERWISE
+    refused = refusal(error, question, story)
+    if refused is not None:
+        return refused
     if isinstance(error, NotFound):
         twice = story.count_not_found(question.ref) >= NOT_FOUND_TWICE
         return Verdict.NOT_FOUND if twice else Verdict.UNSURE
@@ -79,25 +81,31 @@ def judge(error: BkJobError, question: Question, story: JobStory) -> Verdict:
     )
 
 
-def refuses(error: BkJobError, question: Question, story: JobStory) -> bool:
-    """Whether the platform cannot answer this question for this kind of step.
+def refusal(error: BkJobError, question: Question, story: JobStory) -> Verdict | None:
+    """Return what to do when the platform cannot answer this question for this kind of step; None for other errors.
 
-    A confirmation answers 1241003 to a step question, a container step 1240002, which may also be a passing internal
-    error and is therefore believed when it repeats.
+    A confirmation answers 1241003 to a step question. A container step answers 1240002, which may also be a passing
+    internal error: it is believed when it repeats, and never of what was read before.
     """
-    if not isinstance(error, CallFailed):
-        return False
+    if isinstance(error, WrongState) and isinstance(question, GetStepInstanceStatus):
+        story.tracker(question.ref.step_instance_id).visible = False
+        return Verdict.ASK_OTHERWISE
+    if not isinstance(error, PlatformTrouble) or error.code != INTERNAL_ERROR:
+        return None
     if isinstance(question, GetStepInstanceStatus):
         tracker = story.tracker(question.ref.step_instance_id)
-        tracker.refusals += REFUSALS if isinstance(error, WrongState) else error.code == INTERNAL_ERROR
-        if tracker.refusals < REFUSALS:
-            return False
-        tracker.visible = False
-        return True
-    if question.return_ip_result and error.code == INTERNAL_ERROR:
+        return None if len(tracker.hosts) else step_refused(tracker)
+    if question.return_ip_result and not any(len(tracker.hosts) for tracker in story.steps.values()):
         story.job_rows_refused += 1
-        return story.job_rows_refused >= REFUSALS
-    return False
+        return Verdict.ASK_OTHERWISE if story.job_rows_refused >= REFUSALS else Verdict.UNSURE
+    return None
+
+
+def step_refused(tracker: StepTracker) -> Verdict:
+    """Count a step's refusal to show hosts; believe it when it repeats."""
+    tracker.refusals += 1
+    tracker.visible = tracker.refusals < REFUSALS
+    return Verdict.UNSURE if tracker.visible else Verdict.ASK_OTHERWISE
 
 
 def is_gateway_made(error: BkJobError) -> bool:

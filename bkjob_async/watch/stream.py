@@ -182,6 +182,7 @@ class Watch:
             mine.discard(ref)
             self._unsettled.discard(ref)
             self._unsynced.discard(ref)
+            self._log.forget(ref)
             self._watcher.unsubscribe(self, ref)
             if not mine:
                 del self._refs[ref.job], self._stories[ref.job]
