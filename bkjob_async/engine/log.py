@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
@@ -14,13 +14,14 @@ class Log:
 
     A reader's place is the number of batches before it, so a slow reader costs nothing. `first` is the place of the
     oldest batch still held, `end` the place after the newest. Of what fell off, the newest word on each
-    target's trouble is kept, because no later state would tell it.
+    target's trouble is kept, because no later state would tell it, while *keeps* says that the target is watched.
     """
 
-    __slots__ = ("_batches", "_events", "_limit", "_signals", "first")
+    __slots__ = ("_batches", "_events", "_keeps", "_limit", "_signals", "first")
 
-    def __init__(self, limit: int = 100_000) -> None:
+    def __init__(self, limit: int = 100_000, *, keeps: Callable[[Ref], bool] = lambda _ref: True) -> None:
         self._limit = limit
+        self._keeps = keeps
         self._batches: deque[Batch] = deque()
         self._events = 0
         self.first = 0
@@ -39,14 +40,16 @@ class Log:
             oldest = self._batches.popleft()
             self._events -= len(oldest.events)
             self.first += 1
-            self._signals.update(signals_in(oldest))
+            self._signals.update(
+                (ref, signal) for ref, signal in signals_in(oldest) if ref is None or self._keeps(ref)
+            )
 
     def at(self, place: int) -> Batch | None:
         """Return the batch at *place*, None at the end; a place before `first` is gone."""
         return self._batches[place - self.first] if self.first <= place < self.end else None
 
     def forget(self, ref: Ref) -> None:
-        """Keep no word on *ref* beyond what is still held: nobody watches it any more."""
+        """Keep no word on *ref*: nobody watches it any more."""
         self._signals.pop(ref, None)
 
     def signals(self, since: int) -> Iterator[Trouble | Recovered]:

@@ -73,7 +73,7 @@ class Watch:
         self._first = tuple(refs)
         self._deadline = deadline
         self._linger = linger
-        self._log = Log()
+        self._log = Log(keeps=lambda ref: ref in self._refs.get(ref.job, NOTHING))
         self._told = 0
         self._waiting: set[asyncio.Future[None]] = set()
         self._unsynced: set[Ref] = set()

@@ -1,7 +1,8 @@
 """The bounded log of a watch."""
 
 from bkjob_async.engine.log import Log
-from bkjob_async.model.events import Batch, InSync
+from bkjob_async.model.events import Batch, InSync, Recovered, Trouble
+from bkjob_async.model.refs import JobRef, Scope
 
 
 def batch(sequence: int, size: int = 1) -> Batch:
@@ -26,3 +27,17 @@ def test_the_newest_batch_is_kept_however_large() -> None:
     log.append(batch(2, size=10))
 
     assert (log.first, log.end) == (1, 2)
+
+
+def test_the_last_word_on_trouble_outlives_its_batch() -> None:
+    """No later state would tell that polling works again; of what is not watched nothing is kept."""
+    watched, dropped = JobRef(Scope.biz(2), 1), JobRef(Scope.biz(2), 2)
+    log = Log(limit=1, keeps=lambda ref: ref == watched)
+    log.append(Batch(1, tuple(Trouble(ref=ref, error="x", message="x") for ref in (watched, dropped))))
+    log.append(Batch(2, (Recovered(ref=watched),)))
+    log.append(batch(3))
+
+    assert [type(signal) for signal in log.signals(0)] == [Recovered]
+    assert [type(signal) for signal in log.signals(2)] == []
+    log.forget(watched)
+    assert list(log.signals(0)) == []
