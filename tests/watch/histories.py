@@ -291,27 +291,41 @@ def spoiler(
 
 def tearer(history: History, dice: Random) -> Callable[[HttpResponse, float], HttpResponse]:
     """Return what tears answers: a host in two groups, or a row left out."""
+    seen: dict[tuple[object, ...], set[int]] = {}
 
     def tear(response: HttpResponse, now: float) -> HttpResponse:
-        kinds = {
-            window.kind
-            for window in history.faults
-            if window.kind in ("torn", "missing") and window.covers(now) and dice.random() < window.share
-        }
-        if not kinds or b"step_result_group_list" not in response.body:
+        if b"step_result_group_list" not in response.body:
             return response
         answer = json.loads(response.body)
-        groups = (answer.get("data") or {}).get("step_result_group_list") or []
-        lists = [group["host_result_list"] for group in groups if group.get("host_result_list")]
-        if not lists:
-            return response
-        rows = dice.choice(lists)
-        if "missing" in kinds:
+        data = answer.get("data") or {}
+        lists = [
+            g["host_result_list"]
+            for g in data.get("step_result_group_list") or ()
+            if g.get("host_result_list")
+        ]
+        run = (data.get("step_instance_id"), data.get("execute_count"))
+        # Groups are read one after the other: a host that moved on meanwhile stands where it was, too.
+        stale = [
+            (row, other)
+            for rows in lists
+            for row in rows
+            for other in lists
+            if other is not rows and other[0]["status"] in seen.get((*run, row["bk_host_id"]), ())
+        ]
+        for rows in lists:
+            for row in rows:
+                seen.setdefault((*run, row["bk_host_id"]), set()).add(row["status"])
+        kinds = {w.kind for w in history.faults if w.covers(now) and dice.random() < w.share}
+        if "missing" in kinds and lists:
+            rows = dice.choice(lists)
             rows.pop(dice.randrange(len(rows)))
-        elif len(lists) > 1:
-            others = dice.choice([other for other in lists if other is not rows])
-            others.append({**dice.choice(rows), "status": others[0]["status"]})
-            groups[lists.index(others)]["host_size"] += 1
+        elif "torn" in kinds and stale:
+            row, other = dice.choice(stale)
+            other.append({**row, "status": other[0]["status"]})
+            group = next(g for g in data["step_result_group_list"] if g.get("host_result_list") is other)
+            group["host_size"] += 1
+        else:
+            return response
         return HttpResponse(status=200, body=json.dumps(answer).encode())
 
     return tear
