@@ -13,7 +13,7 @@ STEPS = [
     ("lint", ["ruff", "check", "."]),
     ("types, by mypy", ["mypy"]),
     ("types, by pyright", ["pyright", "--pythonpath", sys.executable]),
-    ("tests", ["pytest", "-v", "--numprocesses", "2", "--dist", "loadfile"]),
+    ("tests", ["pytest", "-v", "--numprocesses", "2", "--dist", "worksteal"]),
 ]
 
 

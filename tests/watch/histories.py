@@ -291,7 +291,7 @@ def spoiler(
 
 def tearer(history: History, dice: Random) -> Callable[[HttpResponse, float], HttpResponse]:
     """Return what tears answers: a host in two groups, or a row left out."""
-    seen: dict[tuple[object, ...], set[int]] = {}
+    last: dict[tuple[object, ...], int] = {}
 
     def tear(response: HttpResponse, now: float) -> HttpResponse:
         if b"step_result_group_list" not in response.body:
@@ -304,17 +304,17 @@ def tearer(history: History, dice: Random) -> Callable[[HttpResponse, float], Ht
             if g.get("host_result_list")
         ]
         run = (data.get("step_instance_id"), data.get("execute_count"))
-        # Groups are read one after the other: a host that moved on meanwhile stands where it was, too.
+        # Groups are read one after the other: a host that moved on since the last look stands where it was, too.
         stale = [
             (row, other)
             for rows in lists
             for row in rows
             for other in lists
-            if other is not rows and other[0]["status"] in seen.get((*run, row["bk_host_id"]), ())
+            if other is not rows and other[0]["status"] == last.get((*run, row["bk_host_id"]))
         ]
         for rows in lists:
             for row in rows:
-                seen.setdefault((*run, row["bk_host_id"]), set()).add(row["status"])
+                last[*run, row["bk_host_id"]] = row["status"]
         kinds = {w.kind for w in history.faults if w.covers(now) and dice.random() < w.share}
         if "missing" in kinds and lists:
             rows = dice.choice(lists)
