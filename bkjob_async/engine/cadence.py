@@ -10,6 +10,7 @@ SLOWEST = 10.0
 # Details may lag behind a final status: rows are written after the step, a retry shows the old status at first.
 SETTLE_BOUND = 15.0
 SETTLE_INTERVAL = 1.0
+UNREAD_BOUND = 120.0
 
 # Nobody knows when a user confirms or starts something; a person does not need to be seen within a second.
 WAITING_INTERVAL = 5.0

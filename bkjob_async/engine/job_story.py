@@ -227,8 +227,11 @@ class JobStory:
         if not self.whole or self.finished or self._closing_since is None or self.seen is None:
             return events
         overdue = at.now - self._closing_since >= SETTLE_BOUND
-        running = any(tracker.started for tracker in self.open_steps())
-        if overdue or not (running or self._is_doubtful(self._alive_at, at.now)):
+        begun = [tracker for tracker in self.open_steps() if tracker.started]
+        # A step with a final status has a bound of its own; one without may be left so for ever.
+        settling = any(tracker.closing_since is not None for tracker in begun)
+        doubtful = self._is_doubtful(self._alive_at, at.now)
+        if not settling and (overdue or not (begun or doubtful)):
             events += self._announce(self.seen, at, finished=True)
             events.append(self._ended(self.ref, self.epoch, at.cursor))
         return events

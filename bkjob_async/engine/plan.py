@@ -50,6 +50,10 @@ def begin_follow_ups(story: JobStory, question: Question, capabilities: Capabili
         story.pending = tuple(
             tracker.ref.step_instance_id for tracker in story.open_steps() if tracker.needs_rows
         )
+    elif story.job_rows_refused >= REFUSALS:
+        # Neither the job nor the step can be asked for hosts: nothing of them will ever be seen.
+        for tracker in story.open_steps():
+            tracker.visible = False
 
 
 def needs_job(story: JobStory, capabilities: Capabilities) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bkjob_async.engine.cadence import SETTLE_BOUND
+from bkjob_async.engine.cadence import SETTLE_BOUND, UNREAD_BOUND
 from bkjob_async.engine.hosts import HostTable, Move
 from bkjob_async.engine.moment import Moment
 from bkjob_async.model.events import Event, HostChanged, Reopened, StepChanged
@@ -31,6 +31,7 @@ class StepTracker:
     __slots__ = (
         "_failures",
         "_first_of_execution",
+        "_rows_looked",
         "_rows_settled",
         "alive_at",
         "announced",
@@ -66,7 +67,7 @@ class StepTracker:
         self.running_since: float | None = None
         self.alive_at: float | None = None
         self._failures: dict[int, HostSnapshot] | None = None
-        self._rows_settled = False
+        self._rows_settled = self._rows_looked = False
         self._first_of_execution = False
 
     @property
@@ -101,7 +102,7 @@ class StepTracker:
             self.alive_at = at.now
         if look.status != self.seen or not finished:
             self.closing_since = None
-            self._rows_settled = False
+            self._rows_settled = self._rows_looked = False
         self.seen = look.status
         self.execute_count = look.execute_count
         self.name = look.name or self.name
@@ -135,7 +136,7 @@ class StepTracker:
         self.epoch += 1
         self.closing_since = None
         self.running_since = None
-        self._rows_settled = False
+        self._rows_settled = self._rows_looked = False
         self._first_of_execution = new_execution
         if new_execution:
             self.hosts.begin_execution()
@@ -178,6 +179,7 @@ class StepTracker:
             events += self._reopen(at, new_execution=False)
             self.closing_since = at.now
         if final:
+            self._rows_looked = True
             self._rows_settled = believed and look.complete and self.hosts.open_count == 0
         events += [self._moved(move, look, at) for move in moves]
         if final:
@@ -224,11 +226,19 @@ class StepTracker:
         """
         if self.finished or self.closing_since is None:
             return []
-        if at.now - self.closing_since < SETTLE_BOUND:
+        if not self._is_overdue(at.now):
             provisional = self.seen == PROVISIONAL or self._first_of_execution
             if doubtful or (provisional and not moved_on) or (self.visible and not self._rows_settled):
                 return []
         return self._announce(at, finished=True)
+
+    def _is_overdue(self, now: float) -> bool:
+        """Whether details have been waited for long enough.
+
+        The bound is for rows that never settle. When none could be read at all, because polls fail, it is stretched.
+        """
+        waited = now - (self.closing_since if self.closing_since is not None else now)
+        return waited >= (SETTLE_BOUND if self._rows_looked or not self.visible else UNREAD_BOUND)
 
     def present(self, cursor: str, *, since: int = 0, skipped: bool = False) -> Iterator[Event]:
         """Yield where hosts and step stand, for whoever missed how they got there.

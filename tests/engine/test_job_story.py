@@ -292,3 +292,13 @@ def test_what_was_just_created_is_not_waiting_for_anybody() -> None:
     assert story.is_waiting(60.0)
     tell(story, 61, job(7, step(7, [])))
     assert story.is_waiting(61.0)
+
+
+def test_rows_that_could_not_be_read_are_waited_for_longer() -> None:
+    """When polls for rows fail, the bound for rows that never settle has not begun."""
+    story = story_of()
+    tell(story, 0, job(2, step(2, [host(1, 7)])))
+    tell(story, 1, job(3, step(3)))
+
+    assert tell(story, 30, job(3, step(3))) == []
+    assert tell(story, 31, step(3, [host(1, 9)])) == ["host 1 7>9", "step #0 3.", "job 3.", "finished 2:100"]

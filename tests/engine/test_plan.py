@@ -62,3 +62,19 @@ def test_a_step_that_cannot_speak_for_itself_is_read_through_its_job() -> None:
     story = story_of(STEP)
     story.tracker(200).visible = False
     assert isinstance(next_question(story, GATEWAY), GetJobInstanceStatus)
+
+
+def test_hosts_that_nothing_can_be_asked_about_are_not_waited_for() -> None:
+    """Containers outside v4: the job refuses its rows, and there is no question about a step."""
+    jobv3 = Capabilities(step_status=False, job_rows_on_request=True, groups=False)
+    story = story_of(JOB)
+    assert next_question(story, jobv3) == GetJobInstanceStatus(ref=JOB, return_ip_result=True)
+    story.job_rows_refused = 3
+    question = next_question(story, jobv3)
+    assert question == GetJobInstanceStatus(ref=JOB)
+    story.apply_job(job(2, step(2)), at(0))
+    begin_follow_ups(story, question, jobv3)
+
+    story.apply_job(job(3, step(3)), at(1))
+    assert story.is_over(JOB)
+    assert not story.result(JOB).steps[0].hosts_visible
