@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import cast
 
 from attrs import frozen
@@ -34,7 +35,7 @@ from bkjob_async.model.status import Phase, host_status
 # A host of file-source rolling stands in several rows; among finished rows the worst speaks for it.
 _BADNESS = {Phase.SUCCESS: 0, Phase.SKIPPED: 1, Phase.IGNORED: 1, Phase.STOPPED: 2, Phase.FAILED: 3}
 LARGEST_ID = STRANGE - 1
-NOBODY: frozenset[int] = frozenset()
+NOBODY: Mapping[int, int] = MappingProxyType({})
 
 
 @frozen
@@ -82,7 +83,7 @@ class HostTable:
         self._sequence = Counts()
         self._strange: dict[int, HostKey] | None = None  # names that are no number: IPv6, containers
         self._rare: dict[tuple[int, bool], int] | None = None  # codes beyond what a byte can name
-        self._doubled = NOBODY
+        self._doubled: Mapping[int, int] = NOBODY
         self.open_count = 0
 
     def __len__(self) -> int:
@@ -102,7 +103,8 @@ class HostTable:
         """Take in the rows of one look; return the moves, and whether every row could be believed.
 
         A host that stands twice is not believed at once: groups are read one after the other, and it may have moved in
-        between. When it stands twice again at the next look, its rows are batches, and the worst counts.
+        between. When it stands twice again at the next look, its rows are batches, and the worst counts. The same goes
+        for a host that stands fewer times than before: one of its batches may only have been left out.
         """
         rows = [row for group in groups for row in group.rows or ()]
         codes = [
@@ -110,28 +112,32 @@ class HostTable:
             for group in groups
             for row in group.rows or ()
         ]
-        places = self._places(rows)
-        doubled: dict[int, list[int]] = {}
-        if len(set(places)) != len(places):
-            places, doubled = self._merge(places, codes)
-        believed = all(index in self._doubled for index in doubled)
-        self._doubled = frozenset(doubled) if doubled else NOBODY
+        places, believed = self._places(rows), True
+        if self._doubled or len(set(places)) != len(places):
+            places, believed = self._merge(places, codes)
         return self._moves(places, codes, rows, sequence), believed
 
-    def _merge(self, places: list[int], codes: list[int]) -> tuple[list[int], dict[int, list[int]]]:
-        """Let one row speak for each host that stands several times; -1 silences the others."""
+    def _merge(self, places: list[int], codes: list[int]) -> tuple[list[int], bool]:
+        """Let one row speak for each host that stands several times, in place; -1 silences the others.
+
+        Return the places, and whether every host stands as often as it did at the last look.
+        """
         counts = Counter(index for index in places if index >= 0)
-        doubled: dict[int, list[int]] = {index: [] for index, count in counts.items() if count > 1}
+        several: dict[int, list[int]] = {index: [] for index, count in counts.items() if count > 1}
+        changed = {
+            n for n in {*several, *self._doubled} if n in counts and counts[n] != self._doubled.get(n, 1)
+        }
         merged = list(places)
         for n, index in enumerate(places):
-            if index not in doubled:
-                continue
-            doubled[index].append(codes[n])
-            if len(doubled[index]) < counts[index] or index not in self._doubled:
+            if index in several:
+                several[index].append(codes[n])
+            if index in changed or len(several.get(index, ())) < counts[index] > 1:
                 merged[n] = -1
-            else:
-                codes[n] = worst_code(doubled[index])
-        return merged, doubled
+            elif index in several:
+                codes[n] = worst_code(several[index])
+        kept = {index: count for index, count in self._doubled.items() if index not in counts}
+        self._doubled = {**kept, **{index: counts[index] for index in several}} or NOBODY
+        return merged, not changed
 
     def _moves(
         self, places: Sequence[int], codes: Sequence[int], rows: Sequence[HostRow], sequence: int

@@ -229,10 +229,16 @@ class Lifecycle:
         if step.status not in (FAIL, ABNORMAL, STOP_SUCCESS):
             return
         now, dice = self.agenda.now, self._dice(step)
-        before = step.executions[max(step.executions)]
-        before.frozen = True
         step.put(RUNNING, now)
         step.ended = step.total = None
+        if not step.executions:
+            # Terminated before it began: this is its first execution, whatever its number.
+            self._open_batch(
+                step, step.executions.setdefault(step.execute_count, Execution(step.execute_count))
+            )
+            return
+        before = step.executions[max(step.executions)]
+        before.frozen = True
         execution = step.executions[step.execute_count] = Execution(step.execute_count)
         rows = []
         for row, host in enumerate(before.hosts):

@@ -276,7 +276,9 @@ class Watcher:
             return
         story.failures += 1
         events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
-        events += stalled(story, at, self._cadence.interval)
+        if not events:
+            at = self._moment()  # something may have been told to everybody meanwhile
+            events = stalled(story, at, self._cadence.interval)
         self._publish(story.ref, at, events)
         if all(story.is_settled(ref, at.now) for ref in story.targets):
             self._next(story, at.now)

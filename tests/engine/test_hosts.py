@@ -87,6 +87,20 @@ def test_a_doubled_host_is_believed_only_when_it_stays_doubled() -> None:
     assert ([m.after for m in ended], believed) == ([104], True)
 
 
+def test_a_batch_that_was_left_out_is_not_over() -> None:
+    """A host of two batches that stands once has not lost one of them; only when it stays so it has."""
+    table = HostTable()
+    for number in range(2):
+        table.apply(groups(host(1, 9), host(1, 7)), number)
+
+    left_out, believed = table.apply(groups(host(1, 9)), 2)
+    assert (left_out, believed) == ([], False)
+    absent, believed = table.apply(groups(host(2, 9)), 3)
+    assert ([m.after for m in absent], believed) == ([9], True)
+    again, believed = table.apply(groups(host(1, 9)), 4)
+    assert ([m.after for m in again], believed) == ([9], True)
+
+
 def test_unfinished_rows_speak_before_finished_ones() -> None:
     """A host is unfinished while any of its batches is."""
     assert worst_code([9, 104, 7]) == 7

@@ -137,7 +137,7 @@ def believe_doubled_rows(patch: Patch) -> None:
     def last(self: HostTable, places: list[int], codes: list[int]) -> Any:
         _ = self
         keep = {index: n for n, index in enumerate(places)}
-        return [index if keep[index] == n else -1 for n, index in enumerate(places)], {}
+        return [index if keep[index] == n else -1 for n, index in enumerate(places)], True
 
     patch.setattr(HostTable, "_merge", last)
 
