@@ -17,8 +17,6 @@ from bkjob_async.model.status import RUN_CODES, host_status, run_status
 NOT_STARTED = 1
 # A rolling step that ignores errors shows 6 between two batches, although 6 is a final code.
 PROVISIONAL = 6
-# Old servers only; without a flag it is final by itself, unlike a code that nobody knows.
-STOP_FAILED = 12
 
 
 class StepTracker:

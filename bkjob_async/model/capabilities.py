@@ -7,8 +7,8 @@ from attrs import frozen
 class Capabilities:
     """The questions that a dialect has answers to.
 
-    *step_status*: a step can be asked for itself, and all its hosts come. *job_rows*: `"always"` where every job
-    status carries host rows, `"on_request"` where they must be asked for. *groups*: step answers count hosts by
+    *step_status*: a step can be asked for itself, and all its hosts come. *job_rows_on_request*: host
+    rows of a job must be asked for; False where every job status carries them. *groups*: step answers count hosts by
     status and tag. *containers*: container hosts are visible. *job_list*: job instances can be listed. *log_hosts*: how
     many hosts' logs one question may ask for, *list_length* how long a page of the list may be, 0 where there is no
     such question.

@@ -20,7 +20,7 @@ from bkjob_async.model.status import HostStatus, RunStatus
 class HostChanged:
     """A host stands elsewhere than at the engine's previous look.
 
-    *before* is None at first sight in an epoch. *epoch* counts the executions and reopenings of the step as this watch
+    *before* is None at first sight in an execution. *epoch* counts the executions and reopenings of the step as this watch
     saw them; *execute_count* is the platform's own count. *skipped*: changes before this one were compacted away.
     """
 
