@@ -115,15 +115,10 @@ def look_at_step(step: SeenStep, *, asked_for_all: bool = True) -> StepLook:
 
 
 def is_complete(groups: Sequence[SeenGroup]) -> bool:
-    """Whether every group lists as many rows as it counts, and no host stands twice."""
+    """Whether every group lists as many rows as it counts, and every row names its host."""
     if not all(group.is_whole for group in groups):
         return False
-    rows = [row for group in groups for row in group.rows or ()]
-    ids = {row.bk_host_id for row in rows}
-    if None not in ids:
-        return len(ids) == len(rows)
-    names = list(names_of(rows))
-    return None not in names and len(set(names)) == len(names)
+    return all(name is not None for group in groups for name in names_of(group.rows or ()))
 
 
 # Snapshots: what people read ----------------------------------------------------------------------------------------

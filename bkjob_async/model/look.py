@@ -65,8 +65,9 @@ class StepLook:
     """One step in an answer.
 
     *finished* is the server's flag, None where the dialect has none. *groups* is None where the answer cannot speak
-    of hosts. *complete* says that the rows are all hosts of the latest execution, in all batches, each once; it is
-    False when lists were cut, counts disagree with rows, or a host stands twice.
+    of hosts. *complete* says that the rows are all rows of the latest execution, in all batches; it is False when
+    lists were cut, counts disagree with rows, or a row names nobody. A host may stand twice: what that means takes more
+    than one answer to tell.
     """
 
     step_instance_id: int

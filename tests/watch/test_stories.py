@@ -1,11 +1,13 @@
 """Whole stories, told through both dialects in virtual time."""
 
+import asyncio
+
 import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.world import World
 from bkjob_async.simulator.world_codes import CONFIRM
-from bkjob_async.simulator.world_plans import GREEN, RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world_plans import GREEN, RED, Fate, JobPlan, Rolling, StepPlan, exactly
 from bkjob_async.testing import states_of
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 
@@ -162,3 +164,17 @@ async def test_a_thousand_hosts_are_never_asked_for_with_their_job() -> None:
 
     assert keeps_its_promise(batches, world)
     assert not any("return_ip_result=true" in url for url in transport.urls)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_hosts_that_stand_once_per_batch_hold_nothing_up(dialect: str) -> None:
+    """A step that rolls over its source files is over when its rows are, not when a bound has passed."""
+    world = World(8)
+    rolling = Rolling(sizes=(1, 1), kind=2)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=3, fates=(FAST,), rolling=rolling),)))
+    async with client_of(world, dialect, interval=1.0) as (client, _):
+        batches = await watched(client, job)
+        told_at = asyncio.get_running_loop().time()
+
+    assert keeps_its_promise(batches, world)
+    assert told_at - world.history().jobs[job][-1][0] < 5.0
