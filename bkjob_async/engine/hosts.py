@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 
@@ -28,7 +28,7 @@ from bkjob_async.engine.packing import (
     small_code,
     unpacked_address,
 )
-from bkjob_async.model.look import GroupLook, HostRow
+from bkjob_async.model.look import GroupLook, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import Phase, host_status
 
@@ -99,8 +99,16 @@ class HostTable:
 
     # Looks ----------------------------------------------------------------------------------------------------------
 
-    def apply(self, groups: Sequence[GroupLook], sequence: int) -> tuple[list[Move], bool]:
+    def apply(
+        self,
+        groups: Sequence[GroupLook],
+        sequence: int,
+        *,
+        named: Callable[[HostRow], HostRow] = with_all_names,
+    ) -> tuple[list[Move], bool]:
         """Take in the rows of one look; return the moves, and whether every row could be believed.
+
+        *named* tells all names of a row whose id is not enough.
 
         A host that stands twice is not believed at once: groups are read one after the other, and it may have moved in
         between. When it stands twice again at the next look, its rows are batches, and the worst counts. The same goes
@@ -112,7 +120,7 @@ class HostTable:
             for group in groups
             for row in group.rows or ()
         ]
-        places, believed = self._places(rows), True
+        places, believed = self._places(rows, named), True
         if self._doubled or len(set(places)) != len(places):
             places, believed = self._merge(places, codes)
         return self._moves(places, codes, rows, sequence), believed
@@ -175,7 +183,7 @@ class HostTable:
 
     # Names ----------------------------------------------------------------------------------------------------------
 
-    def _places(self, rows: Sequence[HostRow]) -> list[int]:
+    def _places(self, rows: Sequence[HostRow], named: Callable[[HostRow], HostRow]) -> list[int]:
         """Return the place of each row's host, new ones at first sight; -1 for a row without a name."""
         ids = [row.bk_host_id for row in rows]
         if len(ids) == len(self) and self._is_same_order(ids):
@@ -186,14 +194,15 @@ class HostTable:
             host_id = row.bk_host_id
             index = by_name.get(host_id) if host_id is not None and host_id <= LARGEST_ID else None
             if index is None:
-                index = by_alias.place(row)
+                full = named(row)
+                index = by_alias.place(full)
+                if index is None:
+                    index = self._welcome(full)
+                    if index >= 0:
+                        by_name[self._names[index]] = index
+                        by_alias.add(index)
             elif row.ip and not self._address(index):
                 self.join(index, row)
-            if index is None:
-                index = self._welcome(row)
-                if index >= 0:
-                    by_name[self._names[index]] = index
-                    by_alias.add(index)
             places.append(index)
         return places
 
@@ -283,7 +292,7 @@ class HostTable:
 
     def places_of(self, rows: Sequence[HostRow]) -> list[int]:
         """Return the place of each row's host; every host is known by now."""
-        return self._places(rows)
+        return self._places(rows, with_all_names)
 
     def present(self, since: int = 0) -> Iterator[tuple[int, int | None, int]]:
         """Yield (place, before, status) of each host whose last change is batch *since* or later."""

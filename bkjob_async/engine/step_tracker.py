@@ -170,7 +170,7 @@ class StepTracker:
     def _take_rows(self, look: StepLook, at: Moment, *, final: bool) -> list[Event]:
         if look.groups is None:
             return []
-        moves, believed = self.hosts.apply(look.groups, at.sequence)
+        moves, believed = self.hosts.apply(look.groups, at.sequence, named=look.named)
         events: list[Event] = []
         if moves and self.finished:
             # A row that moves after all was told as over: it is told again, with the right result.

@@ -13,7 +13,10 @@ from bkjob_async.model.snapshot import HostSnapshot, Times
 
 
 class HostRow(Protocol):
-    """One host in an answer: its names and its host code."""
+    """One host in an answer: its names and its host code.
+
+    A row that has a host id may leave its other names to `StepLook.named`.
+    """
 
     @property
     def bk_host_id(self) -> int | None:
@@ -46,6 +49,11 @@ class HostRow(Protocol):
         ...
 
 
+def with_all_names(row: HostRow) -> HostRow:
+    """Return a row that carries all its names already, as it is."""
+    return row
+
+
 @frozen(kw_only=True)
 class GroupLook:
     """Rows that an answer listed together.
@@ -67,7 +75,8 @@ class StepLook:
     *finished* is the server's flag, None where the dialect has none. *groups* is None where the answer cannot speak
     of hosts. *complete* says that the rows are all rows of the latest execution, in all batches; it is False when
     lists were cut, counts disagree with rows, or a row names nobody. A host may stand twice: what that means takes more
-    than one answer to tell.
+    than one answer to tell. *named* returns a row with all the names that the answer gives its host, for a row may
+    carry no more than id and code; *details* returns all that the answer says of its host.
     """
 
     step_instance_id: int
@@ -79,6 +88,7 @@ class StepLook:
     times: Times = field(factory=Times)
     groups: Sequence[GroupLook] | None = None
     complete: bool = False
+    named: Callable[[HostRow], HostRow] = field(default=with_all_names, repr=False, eq=False)
     details: Callable[[HostRow], HostSnapshot] = field(repr=False, eq=False)
 
 
