@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 
@@ -13,11 +14,12 @@ class Log:
     """Batches in order; the oldest fall off when more than *limit* events are held.
 
     A reader's place is the number of batches before it, so a slow reader costs nothing. `first` is the place of the
-    oldest batch still held, `end` the place after the newest. Of what fell off, the newest word on each
+    oldest batch still held, `end` the place after the newest, `forgotten` the sequence number of the newest that fell
+    off (0: none did). Of what fell off, the newest word on each
     target's trouble is kept, because no later state would tell it, while *keeps* says that the target is watched.
     """
 
-    __slots__ = ("_batches", "_events", "_keeps", "_limit", "_signals", "first")
+    __slots__ = ("_batches", "_events", "_keeps", "_limit", "_signals", "first", "forgotten")
 
     def __init__(self, limit: int = 100_000, *, keeps: Callable[[Ref], bool] = lambda _ref: True) -> None:
         self._limit = limit
@@ -25,6 +27,7 @@ class Log:
         self._batches: deque[Batch] = deque()
         self._events = 0
         self.first = 0
+        self.forgotten = 0
         self._signals: dict[Ref | None, tuple[int, Trouble | Recovered]] = {}
 
     @property
@@ -40,6 +43,7 @@ class Log:
             oldest = self._batches.popleft()
             self._events -= len(oldest.events)
             self.first += 1
+            self.forgotten = oldest.sequence
             self._signals.update(
                 (ref, signal) for ref, signal in signals_in(oldest) if ref is None or self._keeps(ref)
             )
@@ -47,6 +51,10 @@ class Log:
     def at(self, place: int) -> Batch | None:
         """Return the batch at *place*, None at the end; a place before `first` is gone."""
         return self._batches[place - self.first] if self.first <= place < self.end else None
+
+    def place_after(self, sequence: int) -> int:
+        """Return the place of the first held batch with a larger number than *sequence*."""
+        return self.first + bisect_right(self._batches, sequence, key=lambda batch: batch.sequence)
 
     def forget(self, ref: Ref) -> None:
         """Keep no word on *ref*: nobody watches it any more."""

@@ -1,6 +1,12 @@
 """When an answer is taken in, and which place in the stream its news gets."""
 
+from __future__ import annotations
+
 from attrs import frozen
+
+from bkjob_async.errors import UsageError
+
+LONGEST = 20
 
 
 @frozen
@@ -10,3 +16,31 @@ class Moment:
     now: float
     sequence: int
     cursor: str
+
+
+class Places:
+    """The places in one client's streams: ever larger numbers, and cursors that no other client takes for its own."""
+
+    __slots__ = ("_name", "last")
+
+    def __init__(self, name: str) -> None:
+        """Begin before the first place; *name* tells this client's cursors from those of others."""
+        self._name = name
+        self.last = 0
+
+    def next(self, now: float) -> Moment:
+        """Return the next place, taken at *now*."""
+        self.last += 1
+        return Moment(now, self.last, f"{self.last}-{self._name}")
+
+    def place(self, cursor: str) -> int:
+        """Return the place that a cursor names; raise `UsageError` for one that was never given out here."""
+        number, _, name = cursor.partition("-")
+        if not (number.isascii() and number.isdigit() and len(number) <= LONGEST):
+            raise UsageError(f"not a cursor: {cursor!r}; events, batches and readers carry one each")
+        if name != self._name:
+            raise UsageError(f"the cursor {cursor!r} was given out by another client or process")
+        place = int(number)
+        if not 0 < place <= self.last:
+            raise UsageError(f"the cursor {cursor!r} was never given out")
+        return place

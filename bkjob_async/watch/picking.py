@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bkjob_async.model.events import Batch, Event, Finished, HostChanged
+from attrs import evolve
+
+from bkjob_async.model.events import (
+    Batch,
+    Event,
+    Finished,
+    HostChanged,
+    JobChanged,
+    Recovered,
+    StepChanged,
+    Trouble,
+)
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import Phase
@@ -13,6 +24,16 @@ from bkjob_async.model.status import Phase
 def events_of(batch: Batch) -> Iterator[Event]:
     """Return the events of a batch, in order."""
     return iter(batch.events)
+
+
+def events_about(batch: Batch, ref: Ref | None, scope: Scope | None) -> Iterator[Event]:
+    """Return the events of one target with all that belongs to it, or of one scope."""
+    return (event for event in batch.events if belongs(event, ref, scope))
+
+
+def batch_itself(batch: Batch) -> tuple[Batch]:
+    """Return the batch whole."""
+    return (batch,)
 
 
 def hosts_of(
@@ -31,6 +52,17 @@ def hosts_of(
 def results_of(batch: Batch) -> Iterator[JobResult]:
     """Yield the results of the targets that ended."""
     yield from (event.result for event in batch.events if isinstance(event, Finished))
+
+
+def as_skipped(batch: Batch) -> Batch:
+    """Return a batch for a reader that missed how things came to be so."""
+    events = tuple(
+        evolve(event, skipped=True)
+        if isinstance(event, HostChanged | StepChanged | JobChanged | Trouble | Recovered)
+        else event
+        for event in batch.events
+    )
+    return Batch(batch.sequence, events, batch.cursor)
 
 
 def belongs(event: Event, ref: Ref | None, scope: Scope | None) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from attrs import evolve
 
@@ -19,30 +18,30 @@ from bkjob_async.errors import DeadlineExceeded, UsageError
 from bkjob_async.model.events import (
     Batch,
     Event,
-    Finished,
     HostChanged,
     InSync,
-    Lost,
     Reopened,
     StepChanged,
     Trouble,
 )
-from bkjob_async.model.refs import JobRef, Ref, Scope
+from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.figures import LastSeen, WatchStats
-from bkjob_async.watch.picking import belongs, events_of, hosts_of, results_of
+from bkjob_async.watch.picking import as_skipped
+from bkjob_async.watch.readable import Readable
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.watcher import Watcher
 
 REVISIT = 10.0
 SLICE = 64
+T = TypeVar("T")
 NOTHING: frozenset[Ref] = frozenset()
 
 
-class Watch:
+class Watch(Readable):
     """News of jobs and steps, as they are seen to move; `async with` it, then iterate.
 
     Each iterator is a new reader with a place of its own, and sees everything. The promise of the stream:
@@ -55,6 +54,7 @@ class Watch:
     * A failed poll is `Trouble`, never a failed job; a target that cannot be read any more is `Lost`.
     * A slow reader misses no host: what it can no longer get one by one it gets as the newest change of each host,
       marked `skipped`.
+    * A cursor stands for a batch, whole: a reader that is given one continues behind it.
 
     It ends when all targets have settled, *linger* seconds later (None: never by itself). Leaving it stops polling and
     never touches a job.
@@ -75,6 +75,7 @@ class Watch:
         self._linger = linger
         self._log = Log(keeps=lambda ref: ref in self._refs.get(ref.job, NOTHING))
         self._told = 0
+        self._opened_at: int | None = None
         self._waiting: set[asyncio.Future[None]] = set()
         self._unsynced: set[Ref] = set()
         self._in_sync_at: int | None = None
@@ -97,6 +98,7 @@ class Watch:
         if self._state != "new":
             raise UsageError("a watch is opened once; make another with client.watch()")
         self._state = "open"
+        self._opened_at = self._watcher.places.last
         if self._deadline is not None:
             loop = asyncio.get_running_loop()
             self._deadline_timer = loop.call_later(self._deadline, self._too_late)
@@ -223,47 +225,32 @@ class Watch:
 
     # Readers --------------------------------------------------------------------------------------------------------
 
-    def __aiter__(self) -> Reader[Event]:
-        return Reader(self, events_of)
+    def _reader(self, pick: Callable[[Batch], Iterable[T]], after: str | None = None) -> Reader[T]:
+        if not after:
+            return Reader(self, pick)
+        seen = self._watcher.places.place(after)
+        if self._opened_at is None or seen < self._opened_at:
+            return Reader(self, lambda batch: pick(self._as_present(batch)), seen=seen, cursor=after)
+        return Reader(self, pick, seen=seen, cursor=after)
 
-    def events(self, *, ref: Ref | None = None, scope: Scope | None = None) -> Reader[Event]:
-        """Read the events of one target with all that belongs to it, or of one scope."""
-        return Reader(self, lambda batch: (e for e in batch.events if belongs(e, ref, scope)))
-
-    def hosts(
-        self, *, ref: Ref | None = None, scope: Scope | None = None, phase: Phase | None = None
-    ) -> Reader[HostChanged]:
-        """Read the changes of hosts only: of one target, of one scope, into one phase."""
-        return Reader(self, partial(hosts_of, ref=ref, scope=scope, phase=phase))
-
-    def batches(self) -> Reader[Batch]:
-        """Read whole polls."""
-        return Reader(self, lambda batch: (batch,))
-
-    def as_finished(self) -> Reader[JobResult]:
-        """Read the results as targets end; a reopened target may end again."""
-        return Reader(self, results_of)
-
-    async def results(self) -> dict[Ref, JobResult | Lost]:
-        """Wait until the watch ends; return how each target ended."""
-        ended: dict[Ref, JobResult | Lost] = {}
-        async for event in self:
-            if isinstance(event, Finished):
-                ended[event.ref] = event.result
-            elif isinstance(event, Lost):
-                ended[event.ref] = event
-        return ended
+    def _as_present(self, batch: Batch) -> Batch:
+        """Return a batch for a reader whose cursor is from before this watch: until it is in sync, all is catching up."""
+        is_news = self._in_sync_at is not None and batch.sequence > self._in_sync_at
+        return batch if is_news else as_skipped(batch)
 
     async def next_batch(self, place: int, seen: int) -> tuple[Batch, int] | None:
-        """Return the batch at *place* and the place after it; None at the end."""
+        """Return the first batch at or after *place* and behind *seen*, with the place after it; None at the end."""
         while True:
             if self._state == "new":
                 raise UsageError("open the watch first: async with client.watch(...) as watch")
-            if place < self._log.first:
+            if seen < self._log.forgotten:
                 return self._catch_up(seen)
             batch = self._log.at(place)
-            if batch is not None:
+            if batch is not None and batch.sequence > seen:
                 return batch, place + 1
+            place = self._log.place_after(seen)
+            if place < self._log.end:
+                continue
             if self._error is not None:
                 raise self._error
             if self._state == "closed":

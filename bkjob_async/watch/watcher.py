@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import count
 from typing import Protocol
 
 from attrs import evolve
 
 from bkjob_async.engine.cadence import SETTLE_BOUND, SETTLE_INTERVAL, Cadence
 from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.moment import Moment, Places
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
 from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
 from bkjob_async.errors import BkJobError, CallFailed, ClientClosed
@@ -72,7 +72,7 @@ class Watcher:
         self._wanted_by: dict[JobRef, list[Subscriber]] = {}
         self._subscribers: list[Subscriber] = []
         self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
-        self._sequence = count(1)
+        self.places = Places(secrets.token_hex(4))
         self._operated: dict[JobRef, float] = {}
         self._polls = 0
 
@@ -321,8 +321,7 @@ class Watcher:
 
     def _moment(self) -> Moment:
         """Return the time now with a new place in the stream."""
-        sequence = next(self._sequence)
-        return Moment(self._now(), sequence, str(sequence))
+        return self.places.next(self._now())
 
     @staticmethod
     def _now() -> float:

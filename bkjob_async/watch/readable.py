@@ -1,0 +1,70 @@
+"""What a stream can be read as; each way is a new reader."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TypeVar
+
+from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
+from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.status import Phase
+from bkjob_async.watch.picking import batch_itself, events_about, events_of, hosts_of, results_of
+from bkjob_async.watch.reader import Reader
+
+T = TypeVar("T")
+
+
+class Readable(ABC):
+    """The readers of a stream; each begins at its beginning, or behind a cursor.
+
+    *after* is the cursor of an event, a batch or a reader (empty or None: the beginning). The reader continues behind
+    that whole batch: what is still held comes one by one, of what was compacted away the newest change of each host,
+    marked `skipped`. A cursor of an earlier watch of the same client will do too: then all that was so before this
+    watch was in sync comes marked `skipped`. Any other text raises `UsageError`.
+    """
+
+    def __aiter__(self) -> Reader[Event]:
+        return self._reader(events_of)
+
+    def events(
+        self, *, ref: Ref | None = None, scope: Scope | None = None, after: str | None = None
+    ) -> Reader[Event]:
+        """Read the events of one target with all that belongs to it, or of one scope; *after* a cursor."""
+        pick = events_of if ref is None and scope is None else partial(events_about, ref=ref, scope=scope)
+        return self._reader(pick, after)
+
+    def hosts(
+        self,
+        *,
+        ref: Ref | None = None,
+        scope: Scope | None = None,
+        phase: Phase | None = None,
+        after: str | None = None,
+    ) -> Reader[HostChanged]:
+        """Read the changes of hosts only: of one target, of one scope, into one phase; *after* a cursor."""
+        return self._reader(partial(hosts_of, ref=ref, scope=scope, phase=phase), after)
+
+    def batches(self, *, after: str | None = None) -> Reader[Batch]:
+        """Read whole polls; *after* a cursor."""
+        return self._reader(batch_itself, after)
+
+    def as_finished(self, *, after: str | None = None) -> Reader[JobResult]:
+        """Read the results as targets end, *after* a cursor; a reopened target may end again."""
+        return self._reader(results_of, after)
+
+    async def results(self) -> dict[Ref, JobResult | Lost]:
+        """Wait until the watch ends; return how each target ended."""
+        ended: dict[Ref, JobResult | Lost] = {}
+        async for event in self:
+            if isinstance(event, Finished):
+                ended[event.ref] = event.result
+            elif isinstance(event, Lost):
+                ended[event.ref] = event
+        return ended
+
+    @abstractmethod
+    def _reader(self, pick: Callable[[Batch], Iterable[T]], after: str | None = None) -> Reader[T]:
+        """Return a new reader that takes from each batch what *pick* picks."""
