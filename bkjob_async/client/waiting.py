@@ -12,6 +12,7 @@ from bkjob_async.model.events import Finished, Lost, Trouble
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.doorbell import Doorbell
+from bkjob_async.watch.picking import events_but_hosts
 from bkjob_async.watch.stream import Watch
 
 Deadline = float | timedelta | None
@@ -51,12 +52,13 @@ class Waiting(Calling):
         """
         async with self.watch(ref, deadline=deadline) as watch:
             async for batch in watch.batches():
-                for event in batch.events:
+                news = tuple(events_but_hosts(batch))
+                for event in news:
                     if isinstance(event, Lost):
                         raise TargetLost(ref, event.reason.value, event.message)
                     if isinstance(event, Trouble) and watch.snapshot(ref) is None:
                         self._raise_if_hopeless()
-                ended = [e.result for e in batch.events if isinstance(e, Finished) and e.ref == ref]
+                ended = [e.result for e in news if isinstance(e, Finished) and e.ref == ref]
                 result = reached(watch, ref, until, ended)
                 if result is not None:
                     return result

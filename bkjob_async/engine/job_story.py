@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from bkjob_async.engine.cadence import SETTLE_BOUND
 from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.news import News
 from bkjob_async.engine.step_tracker import NOT_STARTED, StepTracker
 from bkjob_async.model.events import Event, Finished, JobChanged, Lost, LostReason, Reopened
 from bkjob_async.model.look import JobLook, StepLook
@@ -122,11 +123,11 @@ class JobStory:
 
     # What answers say -----------------------------------------------------------------------------------------------
 
-    def apply_job(self, look: JobLook, at: Moment) -> list[Event]:
+    def apply_job(self, look: JobLook, at: Moment) -> list[News]:
         """Take in an answer about the whole job; return what can be told."""
         self._is_seen(at)
         self.not_found = without(self.not_found, self.ref)
-        events: list[Event] = []
+        events: list[News] = []
         self.name = look.name or self.name
         self._times = look.times
         finished = run_status(look.status).is_finished(flag=look.finished)
@@ -144,7 +145,7 @@ class JobStory:
             self._closing_since = at.now
         return events + self._close(at)
 
-    def apply_step(self, look: StepLook, at: Moment) -> list[Event]:
+    def apply_step(self, look: StepLook, at: Moment) -> list[News]:
         """Take in an answer about one step; return what can be told."""
         self._is_seen(at)
         tracker = self.tracker(look.step_instance_id)

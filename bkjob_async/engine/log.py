@@ -6,8 +6,12 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from bkjob_async.engine.news import Events, parts_of
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
+
+# How many of the newest batches may wait for their first reader as they came.
+UNREAD = 16
 
 
 class Log:
@@ -39,6 +43,7 @@ class Log:
         """Add *batch*, and let go of the oldest beyond the limit."""
         self._batches.append(batch)
         self._events += len(batch.events)
+        self._make_events()
         while self._events > self._limit and len(self._batches) > 1:
             oldest = self._batches.popleft()
             self._events -= len(oldest.events)
@@ -47,6 +52,13 @@ class Log:
             self._signals.update(
                 (ref, signal) for ref, signal in signals_in(oldest) if ref is None or self._keeps(ref)
             )
+
+    def _make_events(self) -> None:
+        """Make the events of a batch that is no longer new: unread it holds on to a whole answer."""
+        if len(self._batches) > UNREAD:
+            events = self._batches[-1 - UNREAD].events
+            if isinstance(events, Events):
+                events.told()
 
     def at(self, place: int) -> Batch | None:
         """Return the batch at *place*, None at the end; a place before `first` is gone."""
@@ -70,6 +82,6 @@ class Log:
 
 def signals_in(batch: Batch) -> Iterator[tuple[Ref | None, tuple[int, Trouble | Recovered]]]:
     """Yield what a batch says of trouble, by target."""
-    for event in batch.events:
+    for event in parts_of(batch.events):
         if isinstance(event, Trouble | Recovered):
             yield event.ref, (batch.sequence, event)

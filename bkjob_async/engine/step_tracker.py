@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bkjob_async.engine.cadence import SETTLE_BOUND, UNREAD_BOUND
 from bkjob_async.engine.hosts import HostTable, Move
 from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.news import HostMoves, News
 from bkjob_async.model.events import Event, HostChanged, Reopened, StepChanged
 from bkjob_async.model.look import StepLook
 from bkjob_async.model.refs import StepRef
@@ -83,7 +84,7 @@ class StepTracker:
         """Whether host rows of this step are still to be read."""
         return self.visible and self.started and not self.finished
 
-    def observe(self, look: StepLook, at: Moment, *, job_finished: bool | None) -> list[Event]:
+    def observe(self, look: StepLook, at: Moment, *, job_finished: bool | None) -> list[News]:
         """Take in what an answer says of this step; return what can be told at once.
 
         *job_finished* is what is known of the job, None for nothing. An answer about an earlier execution than the
@@ -93,7 +94,7 @@ class StepTracker:
             return []
         finished = self._is_final(look, job_finished=job_finished)
         again = self.seen is not None and look.execute_count > self.execute_count
-        events: list[Event] = []
+        events: list[News] = []
         if again or (self.finished and (not finished or look.status != self.seen)):
             events += self._reopen(at, new_execution=again)
         if not finished or again or (self.seen is not None and look.status != self.seen):
@@ -167,11 +168,11 @@ class StepTracker:
             cursor=cursor,
         )
 
-    def _take_rows(self, look: StepLook, at: Moment, *, final: bool) -> list[Event]:
+    def _take_rows(self, look: StepLook, at: Moment, *, final: bool) -> list[News]:
         if look.groups is None:
             return []
         moves, believed = self.hosts.apply(look.groups, at.sequence, named=look.named)
-        events: list[Event] = []
+        events: list[News] = []
         if moves and self.finished:
             # A row that moves after all was told as over: it is told again, with the right result.
             events += self._reopen(at, new_execution=False)
@@ -179,30 +180,44 @@ class StepTracker:
         if final:
             self._rows_looked = True
             self._rows_settled = believed and look.complete and self.hosts.open_count == 0
-        events += [self._moved(move, look, at) for move in moves]
+        if moves:
+            self._note_failures(moves, look)
+            events.append(self._moved(moves, look, at))
         if final:
             self._refresh_failures(look)
         return events
 
-    def _moved(self, move: Move, look: StepLook, at: Moment) -> HostChanged:
-        details = look.details(move.row)
-        after = host_status(move.after)
-        if after.is_finished and not after.is_success:
-            self._failures = self._failures if self._failures is not None else {}
-            self._failures[move.index] = details
-        elif self._failures is not None:
-            self._failures.pop(move.index, None)
-        return HostChanged(
-            ref=self.ref,
-            host=self.hosts.key(move.index),
-            execute_count=self.execute_count,
-            before=None if move.before is None else host_status(move.before),
-            after=after,
-            tag=details.tag,
-            exit_code=details.exit_code,
-            epoch=self.epoch,
-            cursor=at.cursor,
-        )
+    def _note_failures(self, moves: Sequence[Move], look: StepLook) -> None:
+        """Keep the details of hosts that failed, and forget those that no longer are."""
+        bad = {code for code in {move.after for move in moves} if is_failure(code)}
+        if not bad and self._failures is None:
+            return
+        failures = self._failures = self._failures if self._failures is not None else {}
+        for move in moves:
+            if move.after in bad:
+                failures[move.index] = look.details(move.row)
+            else:
+                failures.pop(move.index, None)
+
+    def _moved(self, moves: Sequence[Move], look: StepLook, at: Moment) -> HostMoves:
+        """Return the hosts that moved, as events to be."""
+        execute_count, epoch = self.execute_count, self.epoch
+
+        def event(move: Move) -> HostChanged:
+            details = look.details(move.row)
+            return HostChanged(
+                ref=self.ref,
+                host=self.hosts.key(move.index),
+                execute_count=execute_count,
+                before=None if move.before is None else host_status(move.before),
+                after=host_status(move.after),
+                tag=details.tag,
+                exit_code=details.exit_code,
+                epoch=epoch,
+                cursor=at.cursor,
+            )
+
+        return HostMoves(self.ref, moves, event)
 
     def _refresh_failures(self, look: StepLook) -> None:
         """Read the details of failed hosts again: exit codes and times arrive late."""
@@ -301,3 +316,9 @@ class StepTracker:
             if self.visible
             else None,
         )
+
+
+def is_failure(code: int) -> bool:
+    """Whether a host code is the end of a host, and not a good one."""
+    status = host_status(code)
+    return status.is_finished and not status.is_success

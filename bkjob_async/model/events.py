@@ -6,6 +6,7 @@ it came in).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -217,8 +218,11 @@ Event = (
 
 @frozen
 class Batch:
-    """What one poll revealed, whole; *sequence* is its place in the stream."""
+    """What one poll revealed, whole; *sequence* is its place in the stream.
+
+    *events* is like a tuple of them; those of hosts are only made when somebody reads them.
+    """
 
     sequence: int
-    events: tuple[Event, ...]
+    events: Sequence[Event]
     cursor: str = field(default="", eq=False)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from attrs import evolve
 
+from bkjob_async.engine.news import HostMoves, parts_of
 from bkjob_async.model.events import (
     Batch,
     Event,
@@ -26,9 +28,13 @@ def events_of(batch: Batch) -> Iterator[Event]:
     return iter(batch.events)
 
 
-def events_about(batch: Batch, ref: Ref | None, scope: Scope | None) -> Iterator[Event]:
+def events_about(batch: Batch, ref: Ref | None, scope: Scope | None) -> Iterable[Event]:
     """Return the events of one target with all that belongs to it, or of one scope."""
-    return (event for event in batch.events if belongs(event, ref, scope))
+    return chain.from_iterable(
+        part if isinstance(part, HostMoves) else (part,)
+        for part in parts_of(batch.events)
+        if belongs(part.ref, ref, scope)
+    )
 
 
 def batch_itself(batch: Batch) -> tuple[Batch]:
@@ -38,20 +44,24 @@ def batch_itself(batch: Batch) -> tuple[Batch]:
 
 def hosts_of(
     batch: Batch, ref: Ref | None, scope: Scope | None, phase: Phase | None
-) -> Iterator[HostChanged]:
-    """Yield the changes of hosts: of one target, of one scope, into one phase."""
-    for event in batch.events:
-        if (
-            isinstance(event, HostChanged)
-            and belongs(event, ref, scope)
-            and phase in (None, event.after.phase)
-        ):
-            yield event
+) -> Iterable[HostChanged]:
+    """Return the changes of hosts: of one target, of one scope, into one phase."""
+    changes: Iterable[HostChanged] = chain.from_iterable(
+        part if isinstance(part, HostMoves) else (part,)
+        for part in parts_of(batch.events)
+        if isinstance(part, HostMoves | HostChanged) and belongs(part.ref, ref, scope)
+    )
+    return changes if phase is None else [event for event in changes if event.after.phase is phase]
 
 
 def results_of(batch: Batch) -> Iterator[JobResult]:
     """Yield the results of the targets that ended."""
-    yield from (event.result for event in batch.events if isinstance(event, Finished))
+    return (event.result for event in events_but_hosts(batch) if isinstance(event, Finished))
+
+
+def events_but_hosts(batch: Batch) -> Iterator[Event]:
+    """Yield all but the changes of hosts, for whoever does not look at those."""
+    return (part for part in parts_of(batch.events) if not isinstance(part, HostMoves | HostChanged))
 
 
 def as_skipped(batch: Batch) -> Batch:
@@ -65,9 +75,8 @@ def as_skipped(batch: Batch) -> Batch:
     return Batch(batch.sequence, events, batch.cursor)
 
 
-def belongs(event: Event, ref: Ref | None, scope: Scope | None) -> bool:
-    """Whether an event is about *ref* or a part of it, and in *scope*; what concerns everything always is."""
-    about = event.ref
+def belongs(about: Ref | None, ref: Ref | None, scope: Scope | None) -> bool:
+    """Whether what is *about* a target is about *ref* or a part of it, and in *scope*; of everything it always is."""
     if about is None:
         return True
     return (scope is None or about.scope == scope) and (ref is None or ref in (about, about.job))

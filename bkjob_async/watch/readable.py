@@ -11,7 +11,14 @@ from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import Phase
-from bkjob_async.watch.picking import batch_itself, events_about, events_of, hosts_of, results_of
+from bkjob_async.watch.picking import (
+    batch_itself,
+    events_about,
+    events_but_hosts,
+    events_of,
+    hosts_of,
+    results_of,
+)
 from bkjob_async.watch.reader import Reader
 
 T = TypeVar("T")
@@ -58,7 +65,7 @@ class Readable(ABC):
     async def results(self) -> dict[Ref, JobResult | Lost]:
         """Wait until the watch ends; return how each target ended."""
         ended: dict[Ref, JobResult | Lost] = {}
-        async for event in self:
+        async for event in self._reader(events_but_hosts):
             if isinstance(event, Finished):
                 ended[event.ref] = event.result
             elif isinstance(event, Lost):

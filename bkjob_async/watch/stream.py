@@ -14,6 +14,7 @@ from attrs import evolve
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.log import Log
 from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.news import Events, HostMoves, News, size_of
 from bkjob_async.errors import DeadlineExceeded, UsageError
 from bkjob_async.model.events import (
     Batch,
@@ -243,13 +244,15 @@ class Watch(Readable):
         while True:
             if self._state == "new":
                 raise UsageError("open the watch first: async with client.watch(...) as watch")
-            if seen < self._log.forgotten:
-                return self._catch_up(seen)
+            if place < self._log.first:
+                if seen < self._log.forgotten:
+                    return self._catch_up(seen)
+                place = self._log.place_after(seen)
             batch = self._log.at(place)
-            if batch is not None and batch.sequence > seen:
-                return batch, place + 1
-            place = self._log.place_after(seen)
-            if place < self._log.end:
+            if batch is not None:
+                if batch.sequence > seen:
+                    return batch, place + 1
+                place = self._log.place_after(seen)
                 continue
             if self._error is not None:
                 raise self._error
@@ -286,7 +289,7 @@ class Watch(Readable):
         """Seconds between looks at targets that are over, None to look no more."""
         return REVISIT if self._linger else None
 
-    def take(self, job: JobRef | None, at: Moment, events: Sequence[Event]) -> None:
+    def take(self, job: JobRef | None, at: Moment, events: Sequence[News]) -> None:
         """Take in news about *job*, or about everything (None)."""
         if self._state != "open":
             return
@@ -298,18 +301,18 @@ class Watch(Readable):
             self._in_sync_at = at.sequence
             mine.append(InSync(cursor=at.cursor))
         if mine:
-            self._told += len(mine)
-            self._log.append(Batch(at.sequence, tuple(mine), at.cursor))
+            self._told += size_of(mine)
+            self._log.append(Batch(at.sequence, Events(mine), at.cursor))
             self._wake()
 
-    def _concerns(self, event: Event) -> bool:
+    def _concerns(self, event: News) -> bool:
         ref = event.ref
         if ref is None:
             return True
         mine = self._refs.get(ref.job, NOTHING)
         if ref in mine:
             return True
-        return isinstance(event, HostChanged | StepChanged | Reopened) and ref.job in mine
+        return isinstance(event, HostMoves | HostChanged | StepChanged | Reopened) and ref.job in mine
 
     def check(self, job: JobRef) -> None:
         """See again which targets of *job* have settled; end, or begin to linger, when all have."""

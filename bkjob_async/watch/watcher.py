@@ -13,6 +13,7 @@ from attrs import evolve
 from bkjob_async.engine.cadence import SETTLE_BOUND, SETTLE_INTERVAL, Cadence
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment, Places
+from bkjob_async.engine.news import News, size_of
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
 from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
 from bkjob_async.errors import BkJobError, CallFailed, ClientClosed
@@ -41,7 +42,7 @@ class Subscriber(Protocol):
         """Return the targets that belong to *job*."""
         ...
 
-    def take(self, job: JobRef | None, at: Moment, events: Sequence[Event]) -> None:
+    def take(self, job: JobRef | None, at: Moment, events: Sequence[News]) -> None:
         """Take in news about *job*, or about everything (None)."""
         ...
 
@@ -221,7 +222,7 @@ class Watcher:
             return  # dropped while the question was on its way
         self._way_is_open()
         at = self._moment()
-        events = self.troubles.recovered(story, at)
+        events: list[News] = [*self.troubles.recovered(story, at)]
         if isinstance(question, GetJobInstanceStatus):
             events += story.apply_job(look, at)  # pyright: ignore[reportPossiblyUnboundVariable] - the same question was asked
             events += self._missing_steps(story, at)
@@ -231,7 +232,7 @@ class Watcher:
         self._publish(job, at, events)
         self._next(story, at.now)
         self._observe(
-            Polled(ref=question.ref, question=question.name, seconds=at.now - started, events=len(events))
+            Polled(ref=question.ref, question=question.name, seconds=at.now - started, events=size_of(events))
         )
 
     def _next(self, story: JobStory, now: float) -> None:
@@ -302,7 +303,7 @@ class Watcher:
 
     # Telling --------------------------------------------------------------------------------------------------------
 
-    def _publish(self, job: JobRef, at: Moment, events: Sequence[Event]) -> None:
+    def _publish(self, job: JobRef, at: Moment, events: Sequence[News]) -> None:
         for subscriber in tuple(self._wanted_by.get(job, ())):
             subscriber.take(job, at, events)
 

@@ -1,6 +1,7 @@
 """What is told of a job, and when: order, settling, second rounds."""
 
 from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.news import Events
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -27,8 +28,8 @@ def story_of(*targets: Ref, operated_at: float | None = None) -> JobStory:
 
 def tell(story: JobStory, now: float, look: JobLook | StepLook) -> list[str]:
     """Take in a look; return the news in words."""
-    events = story.apply_job(look, at(now)) if isinstance(look, JobLook) else story.apply_step(look, at(now))
-    return [word(event) for event in events]
+    news = story.apply_job(look, at(now)) if isinstance(look, JobLook) else story.apply_step(look, at(now))
+    return [word(event) for event in Events(news)]
 
 
 def word(event: Event) -> str:

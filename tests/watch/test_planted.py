@@ -30,8 +30,8 @@ def lose_a_host(patch: Patch) -> None:
     """Lose the last host when several move at once, though the table knows."""
     apply = HostTable.apply
 
-    def lossy(self: HostTable, *args: Any) -> tuple[list[Move], bool]:
-        moves, believed = apply(self, *args)
+    def lossy(self: HostTable, *args: Any, **options: Any) -> tuple[list[Move], bool]:
+        moves, believed = apply(self, *args, **options)
         return (moves[:-1] if len(moves) > 1 else moves), believed
 
     patch.setattr(HostTable, "apply", lossy)
@@ -76,7 +76,11 @@ def ignore_execute_count(patch: Patch) -> None:
 def wrong_before(patch: Patch) -> None:
     """Tell every change as if at first sight."""
     moved = StepTracker._moved
-    patch.setattr(StepTracker, "_moved", lambda *a: evolve(moved(*a), before=None))
+    patch.setattr(
+        StepTracker,
+        "_moved",
+        lambda self, moves, *a: moved(self, [evolve(move, before=None) for move in moves], *a),
+    )
 
 
 def torn_batches(patch: Patch) -> None:

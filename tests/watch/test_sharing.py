@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.engine.news import HostMoves
 from bkjob_async.simulator.world import World
 from bkjob_async.simulator.world_plans import RED, Fate, JobPlan, StepPlan, exactly
 from bkjob_async.testing import broken_promises, truth_of
@@ -173,3 +174,20 @@ async def test_a_reader_reads_what_it_asked_for() -> None:
     assert {e.ref.job for e in other if e.ref} == {second}
     assert [type(e) for e in good] == [bkjob.HostChanged] * 4
     assert {e.ref.job for e in good} == {second}
+
+
+async def test_who_only_waits_pays_for_no_event_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits and results are told from what ended; hosts that moved do not become events for them."""
+
+    def read(_moves: HostMoves) -> None:
+        raise AssertionError("nobody asked for hosts")
+
+    monkeypatch.setattr(HostMoves, "events", read)
+    world = World(8)
+    first, second = world.add(PLAN), world.add(PLAN)
+    async with client_of(world) as (client, _), client.watch(second) as watch:
+        result = await client.wait(first)
+        ended = [result.ref async for result in watch.as_finished()]
+        results = await watch.results()
+
+    assert (result.ok, ended, set(results)) == (True, [second], {second})

@@ -1,0 +1,159 @@
+"""What it costs to hand one event to one consumer, beside a queue for each consumer and a put for each event."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from statistics import median
+from typing import Any
+
+from benchmarks.memory import by_id
+from benchmarks.silence import watcher_without_answers
+from benchmarks.table import show
+from bkjob_async.engine.hosts import Move
+from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.news import HostMoves
+from bkjob_async.model.events import HostChanged
+from bkjob_async.model.refs import HostKey, JobRef, Scope
+from bkjob_async.model.status import host_status
+from bkjob_async.watch.stream import Watch
+
+READERS, BATCH, BATCHES, ROUNDS = 4, 100, 500, 7
+STEP = JobRef(Scope.biz(2), 100).step(200)
+RUNNING, DONE = host_status(7), host_status(9)
+HOSTS = tuple(
+    HostKey(bk_host_id=n, bk_cloud_id=0, ip=f"10.0.{n // 250}.{n % 250}") for n in range(1, BATCH + 1)
+)
+
+MOVES = tuple(Move(n, 7, 9, by_id(n)) for n in range(BATCH))
+
+Make = Callable[[int], HostChanged]
+Counting = Coroutine[Any, Any, int]
+Way = Callable[[Make], Counting]
+
+
+def made(number: int) -> HostChanged:
+    """Make an event."""
+    return HostChanged(ref=STEP, host=HOSTS[number], execute_count=0, before=RUNNING, after=DONE)
+
+
+READY = tuple(made(n) for n in range(BATCH))
+
+
+def ready(number: int) -> HostChanged:
+    """Return an event that was made before."""
+    return READY[number]
+
+
+def moved() -> HostMoves:
+    """Return hosts that moved, no event made yet."""
+    return HostMoves(STEP, MOVES, lambda move: made(move.index))
+
+
+def read_before() -> HostMoves:
+    """Return hosts that moved, every event made."""
+    moves = moved()
+    moves.events()
+    return moves
+
+
+MOVES_READ = read_before()
+
+
+async def by_queues(make: Make) -> int:
+    """Put every event into a queue for each consumer."""
+    queues = [asyncio.Queue[HostChanged]() for _ in range(READERS)]
+
+    async def consume(queue: asyncio.Queue[HostChanged]) -> int:
+        taken = 0
+        while taken < BATCH * BATCHES:
+            await queue.get()
+            taken += 1
+        return taken
+
+    tasks = [asyncio.create_task(consume(queue)) for queue in queues]
+    for _ in range(BATCHES):
+        for number in range(BATCH):
+            event = make(number)
+            for queue in queues:
+                await queue.put(event)
+        await asyncio.sleep(0)
+    return sum(await asyncio.gather(*tasks))
+
+
+def by_watch(read: Callable[[Watch], Counting]) -> Way:
+    """Tell a watch whole batches, which each reader reads in its own way."""
+
+    async def tell(make: Make) -> int:
+        async with Watch(watcher_without_answers(), [STEP], deadline=None, linger=None) as watch:
+            tasks: list[asyncio.Task[int]] = [asyncio.create_task(read(watch)) for _ in range(READERS)]
+            for number in range(1, BATCHES + 1):
+                at = Moment(0.0, number, str(number))
+                watch.take(STEP.job, at, [MOVES_READ if make is ready else moved()])
+                await asyncio.sleep(0)
+            await watch.aclose()
+            return sum(await asyncio.gather(*tasks))
+
+    return tell
+
+
+async def whole_batches(watch: Watch) -> int:
+    """Read whole polls, and their events from them."""
+    taken = 0
+    async for batch in watch.batches():
+        for _ in batch.events:
+            taken += 1
+    return taken
+
+
+def one_by_one(read: Callable[[Watch], AsyncIterator[object]]) -> Callable[[Watch], Counting]:
+    """Read event by event."""
+
+    async def consume(watch: Watch) -> int:
+        taken = 0
+        async for _ in read(watch):
+            taken += 1
+        return taken
+
+    return consume
+
+
+WAYS: dict[str, Way] = {
+    "a queue and a put for each": by_queues,
+    "watch.batches()": by_watch(whole_batches),
+    "async for event in watch": by_watch(one_by_one(lambda watch: watch.events())),
+    "watch.hosts()": by_watch(one_by_one(lambda watch: watch.hosts())),
+    "watch.events(ref=...)": by_watch(one_by_one(lambda watch: watch.events(ref=STEP))),
+}
+
+
+def cost(way: Way, make: Make) -> float:
+    """Return nanoseconds of CPU per event and consumer."""
+    gc.collect()
+    start = time.process_time_ns()
+    taken: int = asyncio.run(way(make))
+    spent = float(time.process_time_ns() - start)
+    if taken != READERS * BATCH * BATCHES:
+        raise RuntimeError(f"{taken} events arrived")
+    return spent / taken
+
+
+def measured(make: Make) -> Iterator[Sequence[object]]:
+    """Yield a row for each way, all of them measured in turn."""
+    costs: dict[str, list[float]] = {name: [] for name in WAYS}
+    for number in range(ROUNDS):
+        for name in WAYS if number % 2 else reversed(WAYS):
+            costs[name].append(cost(WAYS[name], make))
+    queue = costs["a queue and a put for each"]
+    for name, mine in costs.items():
+        ratio = median(a / b for a, b in zip(mine, queue, strict=True))
+        yield name, f"{median(mine):.0f}", f"{ratio:.3f}"
+
+
+def main() -> None:
+    """Measure and print."""
+    columns = ("way", "ns", "ratio")
+    show(f"fanout: an event to one of {READERS} readers, batches of {BATCH}", columns, [*measured(ready)])
+    show("fanout: the same, and made for all of them", columns, [*measured(made)])

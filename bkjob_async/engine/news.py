@@ -1,0 +1,106 @@
+"""What a look tells: events, and hosts that moved, which become events when somebody reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
+
+from bkjob_async.engine.hosts import Move
+from bkjob_async.model.events import Event, HostChanged
+from bkjob_async.model.refs import StepRef
+
+
+class HostMoves:
+    """Hosts of one step that moved at one look; all become events when the first is read, the same for every reader."""
+
+    __slots__ = ("_build", "_built", "_moves", "_size", "ref")
+
+    def __init__(self, ref: StepRef, moves: Sequence[Move], build: Callable[[Move], HostChanged]) -> None:
+        """Hold *moves* of hosts of *ref* until they are read; *build* makes an event of each."""
+        self.ref = ref
+        self._size = len(moves)
+        self._moves: Sequence[Move] = moves
+        self._build: Callable[[Move], HostChanged] | None = build
+        self._built: tuple[HostChanged, ...] = ()
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[HostChanged]:
+        return iter(self.events())
+
+    def __repr__(self) -> str:
+        return f"<HostMoves {self.ref}: {self._size}>"
+
+    def events(self) -> tuple[HostChanged, ...]:
+        """Return the events, and let go of what they were made from."""
+        if self._build is not None:
+            self._built = tuple(map(self._build, self._moves))
+            self._moves, self._build = (), None
+        return self._built
+
+
+News = Event | HostMoves
+
+
+class Events(Sequence[Event]):
+    """The events of a batch, like a tuple of them; those of hosts are made when they are first asked for.
+
+    `parts` are what it was made from: an event each, or all hosts of a step that moved.
+    """
+
+    __slots__ = ("_size", "_told", "parts")
+
+    def __init__(self, parts: Sequence[News]) -> None:
+        """Hold *parts* in their order."""
+        self.parts = parts
+        self._size = size_of(parts)
+        self._told: tuple[Event, ...] | None = None
+
+    def told(self) -> tuple[Event, ...]:
+        """Return them as the tuple that they are like."""
+        if self._told is None:
+            told: list[Event] = []
+            for part in self.parts:
+                if isinstance(part, HostMoves):
+                    told += part.events()
+                else:
+                    told.append(part)
+            self._told = tuple(told)
+        return self._told
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.told())
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Event, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Event | tuple[Event, ...]:
+        return self.told()[index]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Events | tuple):
+            return self.told() == tuple(other)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.told())
+
+    def __repr__(self) -> str:
+        return repr(self.told())
+
+
+def size_of(parts: Sequence[News]) -> int:
+    """Return how many events *parts* are."""
+    return sum(len(part) if isinstance(part, HostMoves) else 1 for part in parts)
+
+
+def parts_of(events: Sequence[Event]) -> Sequence[News]:
+    """Return the parts of a batch's events, without making any event of a host that moved."""
+    return events.parts if isinstance(events, Events) else events

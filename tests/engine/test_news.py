@@ -1,0 +1,63 @@
+"""News of hosts that moved: events only when somebody reads them, and then the same ones for all."""
+
+from bkjob_async.engine.hosts import Move
+from bkjob_async.engine.log import UNREAD, Log
+from bkjob_async.engine.news import Events, HostMoves, News
+from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
+from bkjob_async.model.refs import HostKey
+from bkjob_async.model.status import host_status, run_status
+from tests.engine.looks import JOB, host
+
+STEP = JOB.step(200)
+RUNS = JobChanged(ref=JOB, before=None, after=run_status(2), is_finished=False)
+
+
+def moves(*numbers: int) -> tuple[HostMoves, list[int]]:
+    """Return moves of these hosts, and the list of those that became events so far."""
+    made: list[int] = []
+
+    def event(move: Move) -> HostChanged:
+        made.append(move.index)
+        key = HostKey(bk_host_id=move.index)
+        return HostChanged(ref=STEP, host=key, execute_count=0, before=None, after=host_status(move.after))
+
+    return HostMoves(STEP, [Move(n, None, 7, host(n, 7)) for n in numbers], event), made
+
+
+def test_they_are_like_a_tuple_of_events() -> None:
+    """Length, order, slices, equality and hash are those of the tuple."""
+    both, _ = moves(1, 2)
+    parts: list[News] = [RUNS, both, InSync()]
+    events = Events(parts)
+    told = (RUNS, *both, InSync())
+
+    assert (len(events), tuple(events), events[1:3], events[-1]) == (4, told, told[1:3], InSync())
+    assert events == told
+    assert told == events
+    assert hash(events) == hash(told)
+    assert Batch(1, events) == Batch(1, told)
+    assert RUNS in events
+
+
+def test_nothing_is_made_before_it_is_read_and_nothing_twice() -> None:
+    """Counting and equal readers cost no further events."""
+    both, made = moves(1, 2)
+    events, others = Events([RUNS, both]), Events([both])
+    assert (len(events), made) == (3, [])
+
+    first, second = list(events), list(others)
+
+    assert made == [1, 2]
+    assert first[1] is second[0]
+
+
+def test_what_nobody_reads_holds_on_to_its_answer_only_for_a_while() -> None:
+    """A log that grows makes the events of older batches, so that it holds events and not answers."""
+    log = Log()
+    made = []
+    for n in range(UNREAD + 2):
+        part, of_this = moves(n)
+        made.append(of_this)
+        log.append(Batch(n + 1, Events([part])))
+
+    assert [n for n, of_this in enumerate(made) if of_this] == [0, 1]
