@@ -1,0 +1,155 @@
+"""What one poll costs the client's process: ours, beside bare aiohttp and beside the loop that people write first.
+
+All ask the same server in another process, flat out, for one full look per poll; figures are CPU time, user and system.
+
+* *ours* is the public API: `connect`, `watch`, one reader of all events. It polls flat out because the interval is next
+  to nothing and the budget free; there are twice as many targets as requests in flight, so that some target is always
+  due. Of the dialect only one word is changed: it says that groups cannot be counted, so that every poll is a full look.
+* *bare* is aiohttp tuned as far as it goes: kept URLs, headers on the session, no time limit, no cookies; get and read,
+  nothing else.
+* *naive* is a task per target, default aiohttp, `r.json()`, cattrs into the thirteen fields, dicts compared, one queue
+  put per event. It does not even sleep between polls.
+
+From 100 hosts up, 1 % of the hosts move at each poll. With `/gzip/` the server packs its answers for whoever asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiohttp
+from attrs import evolve
+from yarl import URL
+
+import bkjob_async as bkjob
+from benchmarks.beside.bodies import STEP
+from benchmarks.beside.naive import Targets
+from benchmarks.beside.processes import cpu_per_poll, interleaved, tell
+from benchmarks.beside.server import running_server
+from benchmarks.table import show
+from bkjob_async.dialects.gateway_v3 import GatewayV3
+
+SIZES = {1: (32, 1.0), 1_000: (32, 1.5), 10_000: (8, 2.5)}  # hosts: requests in flight, seconds
+CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="bench", bk_username="admin")  # noqa: S106 - made up
+SIGNED = {
+    "Accept": "application/json",
+    "Content-Type": "application/json",
+    "X-Bkapi-Authorization": '{"bk_app_code": "bench", "bk_app_secret": "bench", "bk_username": "admin"}',
+}
+PATH = "/api/v3/get_step_instance_status"
+
+
+def parameters(job: int) -> dict[str, Any]:
+    """Return what is asked about a target."""
+    return {
+        "bk_scope_type": "biz",
+        "bk_scope_id": "2",
+        "job_instance_id": str(job),
+        "step_instance_id": str(STEP),
+        "batch": "0",
+    }
+
+
+async def bare(server: str, in_flight: int, seconds: float) -> float:
+    """Get and read, nothing else."""
+    polls = 0
+
+    async def ask(url: URL) -> None:
+        nonlocal polls
+        while True:
+            response = await session.get(url, allow_redirects=False)
+            await response.read()
+            polls += 1
+
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0),
+        headers=SIGNED,
+        timeout=aiohttp.ClientTimeout(total=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        urls = [
+            URL(str(URL(server + PATH).with_query(parameters(n))), encoded=True)
+            for n in range(1, in_flight + 1)
+        ]
+        tasks = [asyncio.create_task(ask(url)) for url in urls]
+        used = await cpu_per_poll(lambda: polls, warm=4 * in_flight, seconds=seconds)
+        await stopped(tasks)
+    return used
+
+
+async def naive(server: str, in_flight: int, seconds: float) -> float:
+    """Poll as people do at first."""
+    async with aiohttp.ClientSession() as session:
+        targets = Targets(session, SIGNED)
+
+        async def read() -> None:
+            while True:
+                await targets.events.get()
+
+        numbers = range(1, in_flight + 1)
+        tasks = [asyncio.create_task(targets.poll(server + PATH, parameters(n))) for n in numbers]
+        tasks.append(asyncio.create_task(read()))
+        used = await cpu_per_poll(lambda: targets.polls, warm=2 * in_flight, seconds=seconds)
+        await stopped(tasks)
+    return used
+
+
+async def ours(server: str, in_flight: int, seconds: float) -> float:
+    """Watch."""
+    dialect = GatewayV3()
+    spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, groups=False))
+    client = bkjob.connect(
+        server, CREDENTIALS, dialect=spoken, interval=1e-6, max_in_flight=in_flight, request_timeout=30
+    )
+    refs = [bkjob.JobRef(bkjob.Scope.biz(2), n).step(STEP) for n in range(1, 2 * in_flight + 1)]
+    async with client, client.watch(refs) as watch:
+
+        async def read() -> None:
+            async for _ in watch:
+                pass
+
+        task = asyncio.create_task(read())
+        used = await cpu_per_poll(lambda: watch.stats().polls, warm=4 * len(refs), seconds=seconds)
+        await stopped([task])
+    return used
+
+
+async def stopped(tasks: list[asyncio.Task[None]]) -> None:
+    """Stop tasks, and hear the first error of one that ended by itself."""
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
+
+
+def child(way: str, server: str, in_flight: int, seconds: float) -> None:
+    """Measure one way in this process."""
+    ways = {"bare": bare, "naive": naive, "ours": ours}
+    tell(cpu=asyncio.run(ways[way](server, in_flight, seconds)))
+
+
+def main() -> None:
+    """Measure and print."""
+    with running_server() as server:
+        variants = {
+            f"{way} {encoding} {hosts}": (
+                f"from benchmarks.poll import child; child({way!r}, '{server}/{encoding}/{hosts}', {load}, {seconds})"
+            )
+            for encoding, sizes in (("plain", SIZES), ("gzip", {1_000: SIZES[1_000]}))
+            for hosts, (load, seconds) in sizes.items()
+            for way in ("bare", "naive", "ours")
+        }
+        found = {name: figures["cpu"] for name, figures in interleaved(variants).items()}
+    rows = [
+        (
+            size,
+            *(f"{found[f'{way} {size}']:.1f}" for way in ("bare", "naive", "ours")),
+            f"{found[f'ours {size}'] / found[f'bare {size}']:.3f}",
+            f"{found[f'ours {size}'] / found[f'naive {size}']:.4f}",
+        )
+        for size in dict.fromkeys(name.partition(" ")[2] for name in variants)
+    ]
+    columns = ("body, hosts", "bare µs", "naive µs", "ours µs", "ours / bare", "ours / naive")
+    show("poll: CPU per poll of the client's process", columns, rows)
