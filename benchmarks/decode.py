@@ -36,7 +36,7 @@ def look(response: HttpResponse, every: int = 0) -> None:
     if every:
         rows = [row for group in seen.groups or () for row in group.rows or ()]
         for row in rows[::every]:
-            seen.details(row)
+            seen.details(seen.named(row))
 
 
 def ways(body: bytes) -> dict[str, Callable[[], object]]:

@@ -48,6 +48,47 @@ class Row(Struct, gc=False):
         return None
 
 
+class LightRow(Struct, gc=False):
+    """A host's row of which only the least was read; `late_rows` reads the rest."""
+
+    bk_host_id: Identity
+
+    @property
+    def bk_cloud_id(self) -> int | None:
+        """Not read."""
+        return None
+
+    @property
+    def ip(self) -> str | None:
+        """Not read."""
+        return None
+
+    @property
+    def ipv6(self) -> str | None:
+        """Not read."""
+        return None
+
+    @property
+    def container_id(self) -> int | None:
+        """A host is no container."""
+        return None
+
+
+class BareRow(LightRow, gc=False):
+    """A host's row in a flat list: id and code."""
+
+    status: Code
+
+
+class GroupedRow(LightRow, gc=False):
+    """A host's row in a group, which has its code: the id alone."""
+
+    @property
+    def status(self) -> int:
+        """Not read: it would be wrong while groups are read one after the other."""
+        raise LookupError("the row is in the state of its group")
+
+
 class ContainerRow(Row, gc=False):
     """The row of a container, which has an id and a name of its own."""
 
@@ -142,8 +183,8 @@ def names_of(rows: Sequence[Row]) -> Iterator[object]:
 
 
 def host_snapshot(row: HostRow) -> HostSnapshot:
-    """Return all that an answer said of one host."""
-    assert isinstance(row, Row)  # noqa: S101 - looks hand out no other rows
+    """Return all that an answer said of one host, by its row in full."""
+    assert isinstance(row, Row)  # noqa: S101 - `StepLook.named` hands out no other rows
     return HostSnapshot(
         host=HostKey(
             bk_host_id=row.bk_host_id,

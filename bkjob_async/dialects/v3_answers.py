@@ -22,6 +22,7 @@ from bkjob_async.dialects.instances import (
 )
 from bkjob_async.dialects.reading import MILLISECONDS, Fields, read_times
 from bkjob_async.dialects.rows import read_rows
+from bkjob_async.dialects.v3_look import bare_job, bare_step
 from bkjob_async.dialects.v3_quick import quick_job, quick_step
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import JobLook, StepLook
@@ -30,6 +31,7 @@ from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
 # Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
 FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
+NO_FILTERS = (None,) * 5
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
 
@@ -64,13 +66,20 @@ def quick_step_status(
 
 def look_job(_operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
     """Read a job's answer as the engine needs it."""
+    look = bare_job(response)
+    if look is not None:
+        return look
     return look_at_job(quick_job(response) or read_job(Fields(opened(response), zone=zone)))
 
 
 def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepLook:
     """Read a step's answer as the engine needs it."""
+    for_all = asks_for_all(operation)
+    look = bare_step(response, asked_for_all=for_all)
+    if look is not None:
+        return look
     step = quick_step(response) or read_step(Fields(opened(response), zone=zone))
-    return look_at_step(step, asked_for_all=asks_for_all(operation))
+    return look_at_step(step, asked_for_all=for_all)
 
 
 def asks_for_all(operation: GetStepInstanceStatus) -> bool:
@@ -82,7 +91,7 @@ def asks_for_all(operation: GetStepInstanceStatus) -> bool:
         operation.status,
         operation.tag,
     )
-    return operation.batch == 0 and all(filter_ is None for filter_ in filters)
+    return operation.batch == 0 and filters == NO_FILTERS
 
 
 # Reading leniently --------------------------------------------------------------------------------------------------

@@ -181,6 +181,8 @@ class StepTracker:
             self._rows_looked = True
             self._rows_settled = believed and look.complete and self.hosts.open_count == 0
         if moves:
+            # Events are made when they are read, which may be long after the answer is gone.
+            moves = [Move(move.index, move.before, move.after, look.named(move.row)) for move in moves]
             self._note_failures(moves, look)
             events.append(self._moved(moves, look, at))
         if final:
@@ -201,10 +203,10 @@ class StepTracker:
 
     def _moved(self, moves: Sequence[Move], look: StepLook, at: Moment) -> HostMoves:
         """Return the hosts that moved, as events to be."""
-        execute_count, epoch = self.execute_count, self.epoch
+        execute_count, epoch, details_of = self.execute_count, self.epoch, look.details
 
         def event(move: Move) -> HostChanged:
-            details = look.details(move.row)
+            details = details_of(move.row)
             return HostChanged(
                 ref=self.ref,
                 host=self.hosts.key(move.index),
@@ -226,7 +228,7 @@ class StepTracker:
         rows = [row for group in look.groups or () for row in group.rows or ()]
         for index, row in zip(self.hosts.places_of(rows), rows, strict=True):
             if index in self._failures:
-                self._failures[index] = look.details(row)
+                self._failures[index] = look.details(look.named(row))
 
     def _failure(self, index: int) -> HostSnapshot | None:
         return self._failures.get(index) if self._failures is not None else None

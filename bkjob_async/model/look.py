@@ -45,7 +45,7 @@ class HostRow(Protocol):
 
     @property
     def status(self) -> int:
-        """Its host code; the group's code wins over it."""
+        """Its host code; not to be read where the group has one, which wins over it."""
         ...
 
 
@@ -75,8 +75,8 @@ class StepLook:
     *finished* is the server's flag, None where the dialect has none. *groups* is None where the answer cannot speak
     of hosts. *complete* says that the rows are all rows of the latest execution, in all batches; it is False when
     lists were cut, counts disagree with rows, or a row names nobody. A host may stand twice: what that means takes more
-    than one answer to tell. *named* returns a row with all the names that the answer gives its host, for a row may
-    carry no more than id and code; *details* returns all that the answer says of its host.
+    than one answer to tell. A row may carry no more than id and code: *named* returns it with all that the answer gives,
+    and such a row stands on its own, without the answer behind it. *details* returns what a named row says.
     """
 
     step_instance_id: int

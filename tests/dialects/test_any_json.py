@@ -149,7 +149,7 @@ def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) ->
         for step in steps:
             for group in step.groups or ():
                 for row in group.rows or ():
-                    step.details(row)
+                    step.details(step.named(row))
 
 
 @settings(max_examples=200, deadline=None)

@@ -175,7 +175,7 @@ def test_a_look_agrees_with_a_snapshot(caller: Caller) -> None:
 
     assert (look.status, look.finished) == (snapshot.status.code, snapshot.is_finished)
     for seen, step in zip(look.steps, snapshot.steps, strict=True):
-        rows = [seen.details(row) for group in seen.groups or () for row in group.rows or ()]
+        rows = [seen.details(seen.named(row)) for group in seen.groups or () for row in group.rows or ()]
         assert (seen.status, seen.execute_count, seen.times) == (
             step.status.code,
             step.execute_count,

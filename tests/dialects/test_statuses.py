@@ -203,8 +203,9 @@ def test_a_row_stands_where_its_group_stands() -> None:
 
     look = read_step(body)
 
-    row = look.groups[1].rows[0]
-    assert (row.status, look.details(row).status.code, look.details(row).tag) == (9, 9, "blue")
+    row, details = look.groups[1].rows[0], look.details(look.named(look.groups[1].rows[0]))
+    assert (look.groups[1].status, look.named(row).status) == (9, 9)
+    assert (details.status.code, details.tag) == (9, "blue")
 
 
 def test_a_whole_answer_is_complete() -> None:

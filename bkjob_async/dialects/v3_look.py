@@ -1,0 +1,259 @@
+"""Looks at status answers of the v3 interfaces that are as documented: of every row no more than id and code.
+
+Whatever is not as documented is None here, and left to who reads more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from bkjob_async.dialects.late_rows import LateRows, Listing
+from bkjob_async.dialects.rows import (
+    BareRow,
+    Code,
+    GroupedRow,
+    Identity,
+    Number,
+    host_snapshot,
+    millisecond_times,
+)
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.look import GroupLook, JobLook, StepLook
+
+
+class GroupLine(Struct, gc=False):
+    """A group of hosts in a step's answer."""
+
+    result_type: Code
+    host_size: Code
+    tag: str | None = None
+    host_result_list: list[GroupedRow] | None = None
+
+
+class StepLine(Struct, gc=False):
+    """A step in a job's answer."""
+
+    step_instance_id: Identity
+    status: Code
+    name: str | None = None
+    type: Code | None = None
+    execute_count: Code | None = None
+    create_time: Code | None = None
+    start_time: Code | None = None
+    end_time: Code | None = None
+    total_time: Number | None = None
+    step_ip_result_list: list[BareRow] | None = None
+    step_host_result_list: Raw | UnsetType = UNSET
+    retry_count: Raw | UnsetType = UNSET
+
+
+class StepData(Struct, gc=False):
+    """The data of a step's answer."""
+
+    step_instance_id: Identity
+    status: Code
+    step_result_group_list: list[GroupLine]
+    name: str | None = None
+    type: Code | None = None
+    execute_count: Code | None = None
+    create_time: Code | None = None
+    start_time: Code | None = None
+    end_time: Code | None = None
+    total_time: Number | None = None
+    retry_count: Raw | UnsetType = UNSET
+    finished: Raw | UnsetType = UNSET
+    is_finished: Raw | UnsetType = UNSET
+
+
+class StepEnvelope(Struct, gc=False):
+    """A successful answer about a step."""
+
+    result: bool
+    code: Code
+    data: StepData
+    error: Raw | UnsetType = UNSET
+
+
+class JobLine(Struct, gc=False):
+    """A job in its answer."""
+
+    status: Code
+    name: str | None = None
+    create_time: Code | None = None
+    start_time: Code | None = None
+    end_time: Code | None = None
+    total_time: Number | None = None
+
+
+class JobData(Struct, gc=False):
+    """The data of a job's answer."""
+
+    job_instance: JobLine
+    finished: bool | None = None
+    step_instance_list: list[StepLine] | None = None
+    is_finished: Raw | UnsetType = UNSET
+
+
+class JobEnvelope(Struct, gc=False):
+    """A successful answer about a job."""
+
+    result: bool
+    code: Code
+    data: JobData
+    error: Raw | UnsetType = UNSET
+
+
+_STEP = msgspec.json.Decoder(StepEnvelope)
+_JOB = msgspec.json.Decoder(JobEnvelope)
+
+
+def bare_step(response: HttpResponse, *, asked_for_all: bool) -> StepLook | None:
+    """Look at a step's answer that is as documented; None for any other."""
+    body = response.body
+    try:
+        envelope = _STEP.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    line = envelope.data
+    strange = not (line.retry_count is line.finished is line.is_finished is UNSET)
+    if strange or not is_plain_success(response, envelope):
+        return None
+    lines = line.step_result_group_list
+    late = LateRows(body, partial(listings_of_groups, lines), cut_step)
+    return step_look(
+        line, tuple(map(group_look, lines)), late, complete=asked_for_all and all(map(is_whole, lines))
+    )
+
+
+def bare_job(response: HttpResponse) -> JobLook | None:
+    """Look at a job's answer that is as documented; None for any other."""
+    body = response.body
+    try:
+        envelope = _JOB.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    data, job = envelope.data, envelope.data.job_instance
+    lines = data.step_instance_list or ()
+    if data.is_finished is not UNSET or not is_plain_success(response, envelope):
+        return None
+    if any(line.step_host_result_list is not UNSET or line.retry_count is not UNSET for line in lines):
+        return None
+    late = LateRows(body, partial(listings_of_steps, lines), cut_job)
+    return JobLook(
+        status=job.status,
+        finished=data.finished,
+        name=job.name or "",
+        times=millisecond_times(job.create_time, job.start_time, job.end_time, job.total_time),
+        steps=tuple(
+            step_look(line, flat(line), late, complete=line.step_ip_result_list is not None) for line in lines
+        ),
+    )
+
+
+def group_look(group: GroupLine) -> GroupLook:
+    """Return a group as the engine reads it."""
+    return GroupLook(
+        status=group.result_type, tag=group.tag or "", size=group.host_size, rows=group.host_result_list
+    )
+
+
+def is_whole(group: GroupLine) -> bool:
+    """Whether a group lists as many rows as it counts."""
+    return group.host_size == len(group.host_result_list or ())
+
+
+def flat(line: StepLine) -> tuple[GroupLook, ...] | None:
+    """Return the rows of a step in a job's answer as the one group without a status that they are."""
+    rows = line.step_ip_result_list
+    return None if rows is None else (GroupLook(size=len(rows), rows=rows),)
+
+
+def step_look(
+    line: StepLine | StepData, groups: Sequence[GroupLook] | None, late: LateRows, *, complete: bool
+) -> StepLook:
+    """Return the look at the step that a line tells of."""
+    return StepLook(
+        step_instance_id=line.step_instance_id,
+        status=line.status,
+        name=line.name or "",
+        type=line.type,
+        execute_count=line.execute_count or 0,
+        times=millisecond_times(line.create_time, line.start_time, line.end_time, line.total_time),
+        groups=groups,
+        complete=complete,
+        named=late.full,
+        details=host_snapshot,
+    )
+
+
+def is_plain_success(response: HttpResponse, envelope: JobEnvelope | StepEnvelope) -> bool:
+    """Whether an answer is a success without any doubt."""
+    fine = envelope.result and envelope.code == 0 and envelope.error is UNSET
+    return fine and 200 <= response.status < 300
+
+
+def listings_of_groups(groups: Sequence[GroupLine]) -> list[Listing]:
+    """Return the rows of each group."""
+    return [Listing(group.host_result_list or (), group.result_type, group.tag) for group in groups]
+
+
+def listings_of_steps(steps: Sequence[StepLine]) -> list[Listing]:
+    """Return the rows of each step of a job."""
+    return [Listing(step.step_ip_result_list or ()) for step in steps]
+
+
+# The bytes of each row ----------------------------------------------------------------------------------------------
+
+
+class GroupPieces(Struct, gc=False):
+    """The rows of a group, as bytes."""
+
+    host_result_list: list[Raw] | None = None
+
+
+class StepPieces(Struct, gc=False):
+    """The rows of a step in a job's answer, as bytes."""
+
+    step_ip_result_list: list[Raw] | None = None
+
+
+class Groups(Struct, gc=False):
+    """The groups of a step."""
+
+    step_result_group_list: list[GroupPieces]
+
+
+class Steps(Struct, gc=False):
+    """The steps of a job."""
+
+    step_instance_list: list[StepPieces] | None = None
+
+
+class GroupsEnvelope(Struct, gc=False):
+    """An answer about a step, taken apart."""
+
+    data: Groups
+
+
+class StepsEnvelope(Struct, gc=False):
+    """An answer about a job, taken apart."""
+
+    data: Steps
+
+
+_GROUPS = msgspec.json.Decoder(GroupsEnvelope)
+_STEPS = msgspec.json.Decoder(StepsEnvelope)
+
+
+def cut_step(body: bytes) -> list[list[Raw]]:
+    """Return the bytes of the rows of each group."""
+    return [group.host_result_list or [] for group in _GROUPS.decode(body).data.step_result_group_list]
+
+
+def cut_job(body: bytes) -> list[list[Raw]]:
+    """Return the bytes of the rows of each step."""
+    return [step.step_ip_result_list or [] for step in _STEPS.decode(body).data.step_instance_list or ()]

@@ -1,0 +1,200 @@
+"""Looks at any answer: what is read late is what would have been read at once."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bkjob_async.dialects.envelopes import opened
+from bkjob_async.dialects.instances import look_at_job, look_at_step
+from bkjob_async.dialects.late_rows import SHORT
+from bkjob_async.dialects.reading import Fields
+from bkjob_async.dialects.rows import LightRow
+from bkjob_async.dialects.v3_answers import read_job, read_step
+from bkjob_async.errors import CallFailed, UnusableAnswer
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.look import JobLook, StepLook
+from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from tests.dialects.asking import SAMPLES, answer, asked
+from tests.dialects.test_any_json import damaged
+
+JOB, STEP = "gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"
+
+
+def looked(sample: str, response: HttpResponse) -> JobLook | StepLook:
+    """Return the look at an answer, as the dialect gives it."""
+    spoken, question = asked(sample)
+    if isinstance(question, GetJobInstanceStatus):
+        return spoken.look(question, response)
+    assert isinstance(question, GetStepInstanceStatus)
+    return spoken.look(question, response)
+
+
+def leniently(sample: str, response: HttpResponse) -> JobLook | StepLook:
+    """Return the look at an answer by who reads all of it at once."""
+    answered = Fields(opened(response))
+    return look_at_job(read_job(answered)) if sample == JOB else look_at_step(read_step(answered))
+
+
+def told(look: JobLook | StepLook) -> list[Any]:
+    """Return all that a look tells, in plain values."""
+    steps = look.steps if isinstance(look, JobLook) else (look,)
+    head = [look.status, look.finished, look.name, look.times]
+    return [*head, *(step_told(step) for step in steps)]
+
+
+def step_told(step: StepLook) -> list[Any]:
+    """Return all that the look at a step tells."""
+    own = (step.step_instance_id, step.status, step.finished, step.name, step.type, step.execute_count)
+    return [own, step.times, step.complete, [groups_told(step, group) for group in step.groups or ()]]
+
+
+def groups_told(step: StepLook, group: Any) -> list[Any]:
+    """Return all that a group tells, its rows by their names and details."""
+    rows = [
+        (
+            row.status if group.status is None else group.status,
+            names(step.named(row)),
+            step.details(step.named(row)),
+        )
+        for row in group.rows or ()
+    ]
+    return [group.status, group.tag, group.size, group.rows is None, rows]
+
+
+def names(row: Any) -> tuple[Any, ...]:
+    """Return all names of a row."""
+    return (row.bk_host_id, row.bk_cloud_id or 0, row.ip or None, row.ipv6 or None, row.container_id)
+
+
+def same(sample: str, response: HttpResponse) -> None:
+    """Assert that both readers tell the same; only what the look did not need may be unusable to the other."""
+    try:
+        expected = told(leniently(sample, response))
+    except UnusableAnswer:
+        with suppress(CallFailed):
+            told(looked(sample, response))
+        return
+    except CallFailed as error:
+        with pytest.raises(type(error)):
+            looked(sample, response)
+        return
+    assert told(looked(sample, response)) == expected
+
+
+@pytest.mark.parametrize("sample", [JOB, STEP])
+def test_the_documented_answer_is_read_late(sample: str) -> None:
+    """Of every row no more than id and code; the rest comes out as if it had been read at once."""
+    response = answer(SAMPLES[sample])
+    look = looked(sample, response)
+    steps = look.steps if isinstance(look, JobLook) else (look,)
+    rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
+
+    assert rows
+    assert all(isinstance(row, LightRow) for row in rows)
+    same(sample, response)
+
+
+@settings(max_examples=600, deadline=None)
+@given(damaged(samples=[JOB, STEP]))
+def test_looks_read_the_same(case: tuple[str, Any]) -> None:
+    """Whatever stands anywhere in an answer."""
+    sample, body = case
+    same(sample, answer(body))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from([JOB, STEP]), st.data())
+def test_looks_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
+    """The same holds for bytes that are broken somewhere."""
+    whole = bytearray(answer(SAMPLES[sample]).body)
+    for _ in range(data.draw(st.integers(1, 2))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(
+            st.integers(0, 255) | st.sampled_from(list(b'0129"{}[],:-.eE \\\xb1'))
+        )
+    same(sample, HttpResponse(status=200, body=bytes(whole)))
+
+
+def large_step(hosts: int) -> dict[str, Any]:
+    """Return an answer about a step with two groups of *hosts* hosts each."""
+    groups = [
+        {
+            "result_type": code,
+            "tag": tag,
+            "host_size": hosts,
+            "host_result_list": [
+                {
+                    "bk_host_id": first + n,
+                    "ip": f"10.0.{code}.{n}",
+                    "bk_cloud_id": 0,
+                    "status": 7,
+                    "exit_code": n,
+                }
+                for n in range(hosts)
+            ],
+        }
+        for code, tag, first in ((7, None, 1), (9, "blue", 1000))
+    ]
+    data = {"step_instance_id": 8001, "status": 2, "step_result_group_list": groups}
+    return {"code": 0, "result": True, "data": data}
+
+
+@pytest.mark.parametrize("asked_for", [1, 3, 200])
+def test_few_or_many_rows_are_read_alike(asked_for: int) -> None:
+    """A few one by one, many all at once, from the last to the first."""
+    response = answer(large_step(SHORT * 8))
+    look, expected = looked(STEP, response), leniently(STEP, response)
+    assert isinstance(look, StepLook)
+    assert isinstance(expected, StepLook)
+    groups = zip(look.groups or (), expected.groups or (), strict=True)
+    pairs = [pair for ours, theirs in groups for pair in zip(ours.rows or (), theirs.rows or (), strict=True)]
+
+    for row, other in pairs[::-1][:asked_for]:
+        assert look.details(look.named(row)) == expected.details(expected.named(other))
+        assert names(look.named(row)) == names(expected.named(other))
+
+
+def test_a_row_that_cannot_be_understood_keeps_id_and_code() -> None:
+    """A look does not fail for what it does not need, one row among many least of all."""
+    body = large_step(SHORT * 2)
+    body["data"]["step_result_group_list"][1]["host_result_list"][3]["exit_code"] = []
+    look = looked(STEP, answer(body))
+    assert isinstance(look, StepLook)
+    rows = (look.groups or ())[1].rows or ()
+    details = [look.details(look.named(row)) for row in rows]
+
+    assert (details[3].host.bk_host_id, details[3].host.ip, details[3].status.code) == (1003, None, 9)
+    assert [seen.exit_code for seen in details] == [0, 1, 2, None, *range(4, SHORT * 2)]
+
+
+def test_hosts_without_an_id_are_read_at_once() -> None:
+    """Older servers name hosts by address only."""
+    body = large_step(2)
+    for group in body["data"]["step_result_group_list"]:
+        for row in group["host_result_list"]:
+            del row["bk_host_id"]
+
+    same(STEP, HttpResponse(status=200, body=msgspec.json.encode(body)))
+    look = looked(STEP, answer(body))
+    assert isinstance(look, StepLook)
+    assert look.complete
+
+
+def test_a_named_row_keeps_no_answer() -> None:
+    """Rows of hosts that moved wait for readers, for long; the bytes they came from do not."""
+    body = answer(large_step(SHORT * 8)).body
+    references = sys.getrefcount(body)
+    look = looked(STEP, HttpResponse(status=200, body=body))
+    assert isinstance(look, StepLook)
+    kept = [look.named(row) for group in look.groups or () for row in (group.rows or ())[:3]]
+    details = look.details
+    del look
+
+    assert sys.getrefcount(body) == references
+    assert [details(row).exit_code for row in kept] == [0, 1, 2] * 2
