@@ -10,14 +10,16 @@ from yarl import URL
 class HttpRequest:
     """One request, ready to be sent.
 
-    *url* is absolute or, before the session has joined it, relative to the base URL. Headers and body may hold
-    credentials, so neither shows in the repr; a URL never holds any.
+    *url* is absolute or, before the session has joined it, relative to the base URL. *packed* says whether a compressed
+    answer is worth asking for. Headers and body may hold credentials, so neither shows in the repr; a URL never holds
+    any.
     """
 
     method: str
     url: URL
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    packed: bool = True
 
 
 @frozen(kw_only=True)

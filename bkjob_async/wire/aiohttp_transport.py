@@ -13,6 +13,8 @@ from yarl import URL
 
 from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UnusableAnswer, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.wire.inflating import ENCODINGS, TooLarge, inflated
+from bkjob_async.wire.time_limits import TimeLimits
 
 # A job of 50 000 hosts answers with tens of megabytes; a stream without end must stop somewhere.
 LARGEST_BODY = 256 * 1024 * 1024
@@ -61,24 +63,35 @@ class AiohttpTransport:
         self._proxy, self._proxy_headers = proxy_of(self._options.proxy)
         self._lent = session is not None
         self._session = session
+        self._packed = session is None or not session.auto_decompress  # else aiohttp unpacks piece by piece
+        self._says_encoding = any(name.lower() == "accept-encoding" for name in self._options.headers)
+        self._limits = TimeLimits()
         self._closed = False
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole answer."""
         session = self._opened()
+        limit = self._limits.begin(timeout)
         try:
-            async with asyncio.timeout(timeout):
-                async with session.request(
-                    request.method,
-                    request.url,
-                    headers={**self._options.headers, **request.headers},
-                    data=request.body,
-                    allow_redirects=False,
-                    proxy=self._proxy,
-                    proxy_headers=self._proxy_headers,
-                ) as response:
-                    body = await read_bounded(response)
-                    return HttpResponse(status=response.status, headers=response.headers, body=body)
+            response = await session.request(
+                request.method,
+                request.url,
+                headers=self._headers_of(request),
+                data=request.body,
+                allow_redirects=False,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+            )
+            try:
+                body = await self._body_of(response, whole=request.body is None)
+            except BaseException:
+                response.close()
+                raise
+            return HttpResponse(status=response.status, headers=response.headers, body=body)
+        except asyncio.CancelledError as error:
+            if self._limits.end(limit):
+                raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
+            raise
         except TimeoutError as error:
             raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
         except aiohttp.ClientConnectorError as error:
@@ -93,6 +106,23 @@ class AiohttpTransport:
             raise TransportFailed(CallFacts(message=f"the answer broke off: {said(error)}")) from error
         except (aiohttp.ClientError, OSError) as error:
             raise TransportFailed(CallFacts(message=said(error))) from error
+        finally:
+            self._limits.end(limit)
+
+    def _headers_of(self, request: HttpRequest) -> Mapping[str, str]:
+        """Return the headers of *request*, with those of every request where the session does not add them."""
+        further = self._options.headers if self._lent else {}
+        if not request.packed and not self._says_encoding:
+            further = {**further, "Accept-Encoding": "identity"}
+        return {**further, **request.headers} if further else request.headers
+
+    async def _body_of(self, response: aiohttp.ClientResponse, *, whole: bool) -> bytes:
+        """Read the whole body; *whole*: the request was sent to its end, so nothing else is to be waited for."""
+        content = response.content
+        # A small body comes together with its head.
+        body = content.read_nowait() if whole and content.is_eof() else await read_bounded(response)
+        encoding = response.headers.get("Content-Encoding")
+        return body if encoding is None or not self._packed else unpacked(body, encoding, response.status)
 
     def _opened(self) -> aiohttp.ClientSession:
         """Return the session; raise `TransportFailed` when there can be none any more."""
@@ -107,6 +137,10 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(
                 limit=options.connections, ssl=options.ssl, keepalive_timeout=KEEPALIVE
             ),
+            headers=options.headers
+            if self._says_encoding
+            else {"Accept-Encoding": "gzip", **options.headers},
+            auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             trust_env=options.trust_env,
@@ -116,6 +150,7 @@ class AiohttpTransport:
     async def aclose(self) -> None:
         """Let go of connections; harmless when repeated."""
         self._closed = True
+        self._limits.close()
         session, self._session = self._session, None
         if session is None or self._lent:
             return
@@ -144,7 +179,7 @@ def said(error: BaseException) -> str:
 
 async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     """Read the whole body; raise `UnusableAnswer` for one beyond all reason."""
-    encoded = "Content-Encoding" in response.headers  # then the length says nothing of what it unpacks to
+    encoded = "Content-Encoding" in response.headers  # aiohttp may be unpacking what its length does not tell
     if not encoded and response.content_length is not None and response.content_length <= LARGEST_BODY:
         return await response.read()
     chunks, size = [], 0
@@ -153,6 +188,29 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
         size += len(chunk)
         if size > LARGEST_BODY:
             response.close()
-            message = f"the answer is longer than {LARGEST_BODY // 2**20} MiB"
-            raise UnusableAnswer(CallFacts(message=message, http_status=response.status))
+            raise too_long(response.status)
     return b"".join(chunks)
+
+
+def unpacked(body: bytes, encoding: str, status: int) -> bytes:
+    """Return what a packed *body* unpacks to, or raise the typed error."""
+    name = encoding.strip().lower()
+    if name in ("", "identity") or not body:
+        return body
+    if name not in ENCODINGS:
+        message = "the answer is packed in a way that nobody asked for"
+        raise UnusableAnswer(CallFacts(message=message, http_status=status))
+    try:
+        return inflated(body, largest=LARGEST_BODY)
+    except ValueError as error:
+        raise TransportFailed(
+            CallFacts(message=f"the answer broke off: {error}", http_status=status)
+        ) from error
+    except TooLarge:
+        raise too_long(status) from None
+
+
+def too_long(status: int) -> UnusableAnswer:
+    """Return the error of an answer beyond all reason."""
+    message = f"the answer is longer than {LARGEST_BODY // 2**20} MiB"
+    return UnusableAnswer(CallFacts(message=message, http_status=status))

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import traceback
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
@@ -266,3 +267,108 @@ async def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(
 
     with pytest.raises(UnusableAnswer, match="longer than"):
         await get(await serve(handle))
+
+
+BODY = b'{"code": 0, "data": "' + b"x" * 50_000 + b'"}'
+
+
+def packed_answer(body: bytes, encoding: str, length: int | None = None) -> bytes:
+    """Return an answer with a packed body, of a wrong length where one is given."""
+    length = len(body) if length is None else length
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {length}\r\n\r\n"
+    return head.encode() + body
+
+
+def answering(answer: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """Return a handler that gives *answer*, whatever was asked."""
+
+    async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+
+    return handle
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", "deflate"])
+async def test_a_packed_body_is_unpacked(serve: Serve, encoding: str) -> None:
+    """In whichever of the common ways it was packed."""
+    packed = zlib.compress(BODY) if encoding == "deflate" else gzip.compress(BODY)
+
+    assert await get(await serve(answering(packed_answer(packed, encoding)))) == BODY
+
+
+@pytest.mark.parametrize("unpacks", [True, False])
+async def test_a_lent_session_may_unpack_by_itself_or_not(serve: Serve, unpacks: bool) -> None:  # noqa: FBT001 - a parameter
+    """The answer is the same."""
+    url = await serve(answering(packed_answer(gzip.compress(BODY), "gzip")))
+    async with aiohttp.ClientSession(auto_decompress=unpacks) as lent:
+        transport = AiohttpTransport(session=lent)
+        answer = await transport.send(HttpRequest(method="GET", url=url), timeout=5)
+        await transport.aclose()
+
+    assert answer.body == BODY
+
+
+async def test_half_a_packed_body_is_no_answer(serve: Serve) -> None:
+    """Although the server says that it is whole."""
+    half = gzip.compress(BODY)[:60]
+
+    with pytest.raises(TransportFailed, match="broke off: the packed body is not whole"):
+        await get(await serve(answering(packed_answer(half, "gzip"))))
+    with pytest.raises(TransportFailed, match="broke off"):
+        await get(await serve(answering(packed_answer(half, "gzip", length=100))))
+
+
+async def test_a_damaged_packed_body_is_no_answer(serve: Serve) -> None:
+    """Nothing of it can be believed."""
+    damaged = bytearray(gzip.compress(BODY))
+    damaged[30] ^= 255
+
+    with pytest.raises(TransportFailed, match="the packed body is broken"):
+        await get(await serve(answering(packed_answer(bytes(damaged), "gzip"))))
+
+
+async def test_a_body_packed_as_nobody_asked_is_not_guessed_at(serve: Serve) -> None:
+    """It is an answer, but not one that can be used."""
+    with pytest.raises(UnusableAnswer, match="nobody asked for"):
+        await get(await serve(answering(packed_answer(b"?", "zstd"))))
+
+
+@pytest.mark.parametrize(
+    ("own", "packed", "asked"),
+    [
+        ({}, True, "gzip"),
+        ({}, False, "identity"),
+        ({"accept-encoding": "deflate"}, True, "deflate"),
+        ({"accept-encoding": "deflate"}, False, "deflate"),
+    ],
+)
+async def test_packed_answers_are_asked_for(
+    own: dict[str, str],
+    packed: bool,  # noqa: FBT001 - a parameter
+    asked: str,
+) -> None:
+    """Unless they are not worth it, or the user wants it otherwise."""
+    heads: list[bytes] = []
+    server = await asyncio.start_server(heard(heads), "127.0.0.1", 0)
+    url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    transport = AiohttpTransport(HttpOptions(headers=own))
+    await transport.send(HttpRequest(method="GET", url=url, packed=packed), timeout=5)
+    await transport.aclose()
+    server.close()
+    await server.wait_closed()
+
+    lines = [line for line in heads[0].decode().lower().split("\r\n") if line.startswith("accept-encoding")]
+    assert lines == [f"accept-encoding: {asked}"]
+
+
+def heard(heads: list[bytes]) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """Return a handler that notes what was asked."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    return handle
