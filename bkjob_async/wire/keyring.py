@@ -29,22 +29,23 @@ class Keyring:
     """The credentials of a session.
 
     A provider is asked at first use, and once more by whoever is refused with what it gave. However many wait, it is
-    asked once; one of them being cancelled does not disturb the others.
+    asked once; one of them being cancelled does not disturb the others. `held` are the present ones, None until a
+    provider was asked.
     """
 
     def __init__(self, source: CredentialsSource) -> None:
         """Hold plain credentials, or ask a provider for them."""
         self._provider: CredentialsProvider | None = None
-        self._held: Credentials | None = None
+        self.held: Credentials | None = None
         if isinstance(source, AppCredentials | AccessToken):
-            self._held = source
+            self.held = source
         elif callable(source):
             self._provider = source
         else:
             raise UsageError(
                 "credentials are AppCredentials, an AccessToken, or an async callable returning one"
             )
-        self._known: deque[Credentials] = deque([self._held] if self._held else [], maxlen=REMEMBERED)
+        self._known: deque[Credentials] = deque([self.held] if self.held else [], maxlen=REMEMBERED)
         self._asking: asyncio.Task[Credentials] | None = None
 
     @property
@@ -54,8 +55,8 @@ class Keyring:
 
     async def get(self) -> Credentials:
         """Return the present credentials; raise `NotAuthenticated` when the provider has none."""
-        if self._held is not None:
-            return self._held
+        if self.held is not None:
+            return self.held
         if self._asking is None and self._provider is not None:
             self._asking = asyncio.get_running_loop().create_task(self._ask(self._provider))
         assert self._asking is not None  # noqa: S101 - without a provider the credentials were given
@@ -65,8 +66,8 @@ class Keyring:
         """Let go of *refused* credentials; return whether asking again can bring others."""
         if self._provider is None:
             return False
-        if self._held is refused:
-            self._held = None
+        if self.held is refused:
+            self.held = None
         return True
 
     async def _ask(self, provider: CredentialsProvider) -> Credentials:
@@ -82,7 +83,7 @@ class Keyring:
         if not isinstance(fresh, AppCredentials | AccessToken):
             message = f"the credentials provider returned {type(fresh).__name__}, no credentials"
             raise NotAuthenticated(CallFacts(message=message, sent=False))
-        self._held = fresh
+        self.held = fresh
         self._known.append(fresh)
         return fresh
 

@@ -42,7 +42,10 @@ REMAINING, RESET = "x-bkapi-ratelimit-remaining", "x-bkapi-ratelimit-reset"
 # Without a word from the server, a refused request waits for a window of the usual length to pass.
 USUAL_WINDOW = 1.0
 LONGEST_WINDOW = 3600.0
-ONCE = Retries(attempts=1)
+# Below, packing gains next to nothing; above, unpacking holds up the loop for longer than reading takes.
+SMALLEST_PACKED, LARGEST_PACKED = 32_000, 1_500_000
+# How many questions are kept ready to be sent, at about 1 kB each.
+KEPT = 8192
 # The ESB's code for everything, a refused application among it: it does not prove that nothing happened.
 VAGUE = 1306000
 
@@ -81,6 +84,8 @@ class Session:
         self.keyring = Keyring(credentials)
         self._budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
+        self._kept: dict[Operation[Any], HttpRequest] = {}
+        self._kept_for: Credentials | None = None
         self._dice = Random(seed)  # noqa: S311 - spreads waits, keeps no secret
 
     def prepare(self, operation: Operation[Any]) -> HttpRequest:
@@ -131,9 +136,50 @@ class Session:
         """Ask once, and read the answer as lightly as the engine needs; raise a `CallFailed`."""
 
         def read(response: HttpResponse) -> JobLook | StepLook:
+            if request is not None and is_worth_packing(response.body) is not request.packed:
+                self._keep_otherwise(question, request)
             return self.dialect.look(question, response)
 
-        return await self._carry(question, read, timeout=None, retries=ONCE, urgent=False)
+        attempt, request = 1, None
+        while True:
+            credentials: Credentials | None = None
+            try:
+                credentials = self.keyring.held or await self.keyring.get()
+                request = self._kept.get(question) if credentials is self._kept_for else None
+                if request is None:
+                    request = self._keep(question, credentials)
+                answer = await self._exchange(request, read, timeout=None, urgent=False)
+            except CallFailed as error:
+                failure, cause = self._explained(error, question, attempt), error.__cause__
+            else:
+                self._budget.succeeded()
+                return answer
+            if attempt > 1 or not self._can_sign_anew(failure, question, credentials):
+                raise failure from without_secrets(cause, self.keyring.secrets)
+            attempt += 1
+
+    def _keep(self, question: Operation[Any], credentials: Credentials) -> HttpRequest:
+        """Return *question* ready to be sent, and keep it: it will be asked again and again."""
+        if credentials is not self._kept_for:
+            self._kept.clear()
+            self._kept_for = credentials
+        elif len(self._kept) >= KEPT:
+            del self._kept[next(iter(self._kept))]
+        request = self._kept[question] = self.dialect.sign(self.prepare(question), credentials)
+        return request
+
+    def _keep_otherwise(self, question: Operation[Any], request: HttpRequest) -> None:
+        """Ask for the answer to *question* packed where it was not, and the other way round, from now on."""
+        if self._kept.get(question) is request:  # else it was signed anew meanwhile
+            self._kept[question] = evolve(request, packed=not request.packed)
+
+    def _can_sign_anew(
+        self, failure: CallFailed, operation: Operation[Any], credentials: Credentials | None
+    ) -> bool:
+        """Let go of refused *credentials*; return whether there can be others to try once more with."""
+        if credentials is None or not may_sign_anew(failure, operation):
+            return False
+        return self.keyring.forget(credentials)
 
     async def _carry(
         self,
@@ -158,11 +204,10 @@ class Session:
             else:
                 self._budget.succeeded()
                 return answer
-            if credentials is not None and not renewed and may_sign_anew(failure, operation):
-                renewed = self.keyring.forget(credentials)
-                if renewed:
-                    attempt += 1
-                    continue
+            if not renewed and self._can_sign_anew(failure, operation, credentials):
+                renewed = True
+                attempt += 1
+                continue
             wait = retries.next_wait(
                 failure, attempt=attempt, repeatable=operation.repeatable, jitter=self._dice.random()
             )
@@ -210,6 +255,11 @@ class Session:
             await self.keyring.aclose()
         finally:
             await self.transport.aclose()
+
+
+def is_worth_packing(body: bytes) -> bool:
+    """Whether unpacking a body of this size costs less than reading it as it is."""
+    return SMALLEST_PACKED <= len(body) <= LARGEST_PACKED
 
 
 def seconds_of(text: str | None) -> float:

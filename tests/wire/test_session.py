@@ -14,6 +14,7 @@ import bkjob_async as bkjob
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.engine.limit import Limit
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.wire import session as wire_session
 from bkjob_async.wire.session import Session
 
 pytestmark = pytest.mark.looptime
@@ -263,3 +264,69 @@ async def test_an_error_knows_its_call_and_no_secret(
     assert msgspec.json.encode(SECRET).decode()[1:-1] not in shown
     assert (error.operation, error.facts.dialect) == (operation.name, "gateway-v3")
     assert error.facts.attempts >= 1
+
+
+# Looks --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_question_is_made_ready_once() -> None:
+    """It is asked again and again; each question and each answer is its own."""
+    door = Door(OK)
+    session = session_of(door)
+    other = bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), 2))
+    for question in (READ, READ, other):
+        await session.look(question)
+    first, second, third = door.sent
+
+    assert (second.url, second.method, second.body) == (first.url, first.method, first.body)
+    assert second.headers is first.headers
+    assert third.url != first.url
+
+
+async def test_what_was_made_ready_is_forgotten_with_its_credentials() -> None:
+    """A look that is refused goes out once more, signed anew, and so do all that follow."""
+    vault = Vault("old", "new")
+    door = Door(OK, refusal(1640001, status=400), OK)
+    session = session_of(door, credentials=vault)
+    for _ in range(3):
+        await session.look(READ)
+
+    assert ["new" in request.headers["X-Bkapi-Authorization"] for request in door.sent] == [
+        *(False, False),
+        *(True, True),
+    ]
+
+
+async def test_a_look_that_stays_refused_is_an_error_without_secrets() -> None:
+    """After one renewal; what it says is the platform's word, not the secret in it."""
+    vault, door = Vault("s3cr3tstuff"), Door(refusal(1640001, "no s3cr3tstuff here", status=400))
+
+    with pytest.raises(bkjob.NotAuthenticated) as refused:
+        await session_of(door, credentials=vault).look(READ)
+    assert (vault.asked, len(door.sent), refused.value.facts.attempts) == (2, 2, 2)
+    assert "s3cr3tstuff" not in "".join(traceback.format_exception(refused.value))
+
+
+async def test_not_more_than_so_many_questions_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest are made ready again when they come up."""
+    monkeypatch.setattr(wire_session, "KEPT", 3)
+    session = session_of(Door(OK))
+    for number in range(1, 10):
+        await session.look(bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), number)))
+
+    assert len(session._kept) == 3
+
+
+async def test_packed_answers_are_asked_for_where_that_is_cheaper() -> None:
+    """The last answer tells how large the next will be; of the first nothing is known."""
+
+    def padded(size: int) -> HttpResponse:
+        return HttpResponse(status=200, body=OK.body + b" " * size)
+
+    sizes = (100, 100, 100_000, 100_000, 5_000_000, 5_000_000)
+    door = Door(*(padded(size) for size in sizes))
+    session = session_of(door)
+    for _ in sizes:
+        await session.look(READ)
+
+    assert [request.packed for request in door.sent] == [True, False, False, True, True, False]
