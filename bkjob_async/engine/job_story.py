@@ -31,7 +31,8 @@ class JobStory:
     """All that is known of one job instance, and what readers were told.
 
     One story serves every watch of the job and of its steps, so that nothing is asked twice and nothing told twice.
-    `targets` are the refs that somebody watches: the job itself, single steps of it, or both.
+    `targets` are the refs that somebody watches: the job itself, single steps of it, or both; `whole` says whether the
+    job itself is among them, with all its steps.
     """
 
     __slots__ = (
@@ -59,11 +60,13 @@ class JobStory:
         "steps",
         "targets",
         "troubled",
+        "whole",
     )
 
     def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
         self.ref = ref
         self.targets: tuple[Ref, ...] = ()
+        self.whole = False
         self.steps: dict[int, StepTracker] = {}
         self.name = ""
         self.seen: int | None = None
@@ -90,21 +93,20 @@ class JobStory:
 
     # What is wanted -------------------------------------------------------------------------------------------------
 
-    @property
-    def whole(self) -> bool:
-        """Whether the job itself is watched, with all its steps."""
-        return self.ref in self.targets
-
     def want(self, ref: Ref) -> None:
         """Make *ref* (this job, or a step of it) a target."""
+        if isinstance(ref, StepRef):
+            ref = self.tracker(
+                ref.step_instance_id
+            ).ref  # one object for one step: it is compared all the time
         if ref not in self.targets:
             self.targets = (*self.targets, ref)
-        if isinstance(ref, StepRef):
-            self.tracker(ref.step_instance_id)
+        self.whole = self.ref in self.targets
 
     def unwant(self, ref: Ref) -> None:
         """Let go of a target."""
         self.targets = tuple(other for other in self.targets if other != ref)
+        self.whole = self.ref in self.targets
         self.lost = without(self.lost, ref)
 
     def tracker(self, step_instance_id: int) -> StepTracker:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from attrs import define, field, validators
+from attrs import define, field, setters, validators
 
 INSTANT = 1e-6
 
 
-@define(kw_only=True)
+@define(kw_only=True, on_setattr=setters.NO_OP)  # it counts every request: only who makes one is checked
 class Limit:
     """A budget of requests: so many at once, so many a second, none while paused.
 

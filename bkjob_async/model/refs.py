@@ -17,7 +17,7 @@ class ScopeType(StrEnum):
     BIZ_SET = "biz_set"
 
 
-@frozen
+@frozen(cache_hash=True)
 class Scope:
     """A business or a business set: where a job lives."""
 
@@ -44,7 +44,7 @@ class Scope:
         return str(self.id) if self.type is ScopeType.BIZ else f"{self.type.value}:{self.id}"
 
 
-@frozen
+@frozen(cache_hash=True)
 class JobRef:
     """The name of a job instance."""
 
@@ -70,7 +70,7 @@ class JobRef:
         return f"{self.scope}:{self.job_instance_id}"
 
 
-@frozen
+@frozen(cache_hash=True)
 class StepRef:
     """The name of a step instance."""
 

@@ -108,14 +108,16 @@ class Supervisor(Generic[K]):
                     self._wake()
                 await rest
                 continue
-            if self.schedule.next_due() is not None:
+            if crew.idle or crew.can_grow(self._workers):
                 self._wake()  # one worker wakes the next, as long as anything is due
             crew.busy[key] = None
             try:
                 await self._poll(key)
             finally:
                 again = crew.busy.pop(key)
-            if again is not None:
+            if again is not None and crew is self._crew:
+                self.schedule.hasten(key, again)  # this worker is awake: it looks what is due next
+            elif again is not None:
                 self.due(key, again)
 
     async def aclose(self) -> None:

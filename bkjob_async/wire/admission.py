@@ -32,8 +32,9 @@ class Admission:
         if self._closed:
             raise closed()
         loop = asyncio.get_running_loop()
-        if not self.waiting and self.limit.wait(loop.time()) == 0:
-            self.limit.take(loop.time())
+        now = loop.time()
+        if not any(self._queues) and self.limit.wait(now) == 0:
+            self.limit.take(now)
             return
         turn: asyncio.Future[None] = loop.create_future()
         self._queues[0 if urgent else 1].append(turn)
@@ -48,7 +49,8 @@ class Admission:
     def leave(self) -> None:
         """Give the place of a request that came back to the next."""
         self.limit.give_back()
-        self._let_in()
+        if any(self._queues):
+            self._let_in()
 
     def pause(self, seconds: float) -> None:
         """Let nothing out for *seconds*."""
