@@ -1,0 +1,302 @@
+"""Following a step of 10 000 hosts through its life: bytes, requests and CPU beside reading everything at every look.
+
+The simulated platform answers the engine's own questions, filters and quirks and all. Beside it everything is read at
+the same looks, decoded by cattrs with orjson into all fields and compared as dicts; its CPU is that of every tenth look.
+CPU is decoding and comparing; *events* adds making the events of all hosts that moved.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator
+from math import exp, log
+from statistics import mean, median
+
+from attrs import define, evolve, field, frozen
+from cattrs.preconf.orjson import make_converter
+from yarl import URL
+
+from benchmarks.lives import LIVES, LOOKS, lived
+from benchmarks.table import show
+from bkjob_async.dialects.registry import dialect
+from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.news import HostMoves, News
+from bkjob_async.engine.plan import Question, ask_step, begin_follow_ups, next_question
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.credentials import AppCredentials
+from bkjob_async.model.operations import GetJobInstanceStatus
+from bkjob_async.model.refs import StepRef
+from bkjob_async.simulator.platform import Platform
+
+ROUNDS, SAMPLED, SETTLING = 5, 10, 20
+PLATFORM = URL("http://simulator/api/bk-job/prod/")
+STILL_RUNS = b'"status":2,'
+SPOKEN = dialect("gateway-v3")
+CREDENTIALS = AppCredentials(bk_app_code="bench", bk_app_secret="bench", bk_username="bench")  # noqa: S106 - made up
+
+Transition = tuple[int, int, int | None, int]
+"""The look, the host, its code before and after."""
+
+
+# Reading everything -------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Host:
+    """A host's row, all thirteen fields."""
+
+    bk_host_id: int
+    ip: str
+    ipv6: str | None
+    bk_agent_id: str
+    bk_cloud_id: int
+    bk_cloud_name: str
+    status: int
+    status_desc: str
+    tag: str | None
+    exit_code: int | None
+    start_time: int | None
+    end_time: int | None
+    total_time: int | None
+
+
+@frozen
+class Group:
+    """A group of hosts."""
+
+    result_type: int
+    host_size: int
+    tag: str | None
+    host_result_list: list[Host]
+
+
+@frozen
+class Step:
+    """A step with its groups."""
+
+    step_instance_id: int
+    execute_count: int
+    status: int
+    step_result_group_list: list[Group]
+
+
+@frozen
+class Answer:
+    """The whole answer about a step."""
+
+    code: int
+    result: bool
+    data: Step
+
+
+CONVERTER = make_converter()
+
+
+def hosts_in(body: bytes) -> dict[int, Host]:
+    """Decode everything; return hosts by id."""
+    groups = CONVERTER.loads(body, Answer).data.step_result_group_list
+    return {host.bk_host_id: host for group in groups for host in group.host_result_list}
+
+
+def moves_between(known: dict[int, Host], seen: dict[int, Host]) -> list[tuple[int, int | None, int]]:
+    """Return the hosts that stand elsewhere."""
+    return [
+        (number, known[number].status if number in known else None, host.status)
+        for number, host in seen.items()
+        if number not in known or known[number].status != host.status
+    ]
+
+
+# Counting -----------------------------------------------------------------------------------------------------------
+
+
+@define
+class Bill:
+    """What following one life took."""
+
+    sizes: list[int] = field(factory=list)
+    records: int = 0
+    seconds: float = 0.0
+    seconds_of_events: float = 0.0
+    transitions: list[Transition] = field(factory=list)
+
+    @property
+    def seconds_with_events(self) -> float:
+        """CPU seconds, events made."""
+        return self.seconds + self.seconds_of_events
+
+
+class Everything:
+    """Everything is read at every look; decoded and compared at every tenth, at all of them when *checked*."""
+
+    def __init__(self, *, checked: bool) -> None:
+        self.bill = Bill()
+        self._checked = checked
+        self._known: dict[int, Host] = {}
+        self._sampled: list[float] = []
+        self.is_over = False
+
+    def look(self, number: int, ask: Callable[[Question], bytes], ref: StepRef) -> None:
+        """Look once."""
+        body = ask(ask_step(ref))
+        self.bill.sizes.append(len(body))
+        self.is_over = STILL_RUNS not in body[:1000]
+        if self._checked or self.is_over or number % SAMPLED == 0:
+            start = time.process_time()
+            seen = hosts_in(body)
+            moves = moves_between(self._known, seen)
+            self._sampled.append(time.process_time() - start)
+            self._known = seen
+            self.bill.records += len(seen)
+            self.bill.transitions += [(number, *move) for move in moves]
+
+    def end(self) -> Bill:
+        """Return the bill."""
+        self.bill.seconds = mean(self._sampled) * len(self.bill.sizes)
+        self.bill.records = self.bill.records * len(self.bill.sizes) // len(self._sampled)
+        return self.bill
+
+
+class Ours:
+    """The engine asks, the dialect looks, the story compares."""
+
+    def __init__(self, ref: StepRef) -> None:
+        self.bill = Bill()
+        self._ref = ref
+        self._story = JobStory(ref.job)
+        self._story.want(ref)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the step was told as over."""
+        return self._story.is_over(self._ref)
+
+    def look(self, number: int, ask: Callable[[Question], bytes], _ref: StepRef) -> None:
+        """Look once, with all the questions that this takes."""
+        at = Moment(float(number), number + 1, str(number))
+        while True:
+            start = time.process_time()
+            question = next_question(self._story, SPOKEN.capabilities)
+            self.bill.seconds += time.process_time() - start
+            body = ask(question)
+            start = time.process_time()
+            news = self._take(question, body, at)
+            self.bill.seconds += time.process_time() - start
+            self.bill.sizes.append(len(body))
+            self.bill.records += body.count(b'"bk_host_id"')
+            self._note(number, news)
+            if not self._story.pending:
+                return
+
+    def _take(self, question: Question, body: bytes, at: Moment) -> list[News]:
+        response = HttpResponse(status=200, body=body)
+        if isinstance(question, GetJobInstanceStatus):
+            news = self._story.apply_job(SPOKEN.look(question, response), at)
+        else:
+            news = self._story.apply_step(SPOKEN.look(question, response), at)
+        begin_follow_ups(self._story, question, SPOKEN.capabilities)
+        return news
+
+    def _note(self, number: int, news: Iterable[News]) -> None:
+        moved = [part for part in news if isinstance(part, HostMoves)]
+        start = time.process_time()
+        events = [event for part in moved for event in part.events()]
+        self.bill.seconds_of_events += time.process_time() - start
+        self.bill.transitions += [
+            (number, e.host.bk_host_id or 0, e.before.code if e.before else None, e.after.code)
+            for e in events
+        ]
+
+    def end(self) -> Bill:
+        """Return the bill."""
+        return self.bill
+
+
+WAYS: dict[str, Callable[[StepRef], Ours]] = {"exact": Ours}
+
+
+def followed(platform: Platform, ref: StepRef, *, checked: bool) -> dict[str, Bill]:
+    """Follow one life in every way, all of them at the same looks."""
+    everything = Everything(checked=checked)
+    ways: dict[str, Everything | Ours] = {"everything": everything}
+    ways |= {name: way(ref) for name, way in WAYS.items()}
+    for number in range(LOOKS + SETTLING):
+
+        def ask(question: Question, now: float = float(number)) -> bytes:
+            request = SPOKEN.sign(SPOKEN.encode(question), CREDENTIALS)
+            return platform.answer(evolve(request, url=PLATFORM.join(request.url)), now).body
+
+        for way in ways.values():
+            if not way.is_over:
+                way.look(number, ask, ref)
+    return {name: way.end() for name, way in ways.items()}
+
+
+# Showing ------------------------------------------------------------------------------------------------------------
+
+
+def measured() -> Iterator[tuple[str, list[dict[str, Bill]]]]:
+    """Yield the bills of every life, round by round; the first round compares every look."""
+    rounds: dict[str, list[dict[str, Bill]]] = {name: [] for name in LIVES}
+    for number in range(ROUNDS):
+        for name, life in LIVES.items():
+            gc.collect()
+            gc.disable()
+            rounds[name].append(followed(*lived(life), checked=number == 0))
+            gc.enable()
+    yield from rounds.items()
+
+
+def lag(told: Iterable[Transition], truth: Iterable[Transition]) -> tuple[float, int]:
+    """Return by how many looks the ends of hosts were told later than they could be seen: mean and most."""
+    seen = {host: look for look, host, _, after in truth if after not in (5, 7)}
+    lags = [look - seen[host] for look, host, _, after in told if after not in (5, 7)]
+    return mean(lags), max(lags)
+
+
+def part(ratio: float) -> str:
+    """Return a ratio below one as people say it."""
+    return f"1/{1 / ratio:.1f}" if ratio < 1 else f"{ratio:.2f}"
+
+
+def main() -> None:
+    """Measure and print."""
+    rows: list[tuple[str, ...]] = []
+    shares: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+    for life, rounds in measured():
+        truth = rounds[0]["everything"]
+        for name in WAYS:
+            bill = rounds[0][name]
+            cpu = median(r[name].seconds / r["everything"].seconds for r in rounds)
+            events = median(r[name].seconds_with_events / r["everything"].seconds for r in rounds)
+            shares[name].append((cpu, events))
+            late, most = lag(bill.transitions, truth.transitions)
+            different = set(bill.transitions) ^ set(truth.transitions)
+            rows.append(
+                (
+                    f"{life}, {name}",
+                    part(sum(bill.sizes) / sum(truth.sizes)),
+                    f"{len(bill.sizes) / len(truth.sizes):.2f}",
+                    part(bill.records / truth.records),
+                    part(cpu),
+                    part(events),
+                    f"{late:.2f} / {most}",
+                    "the same" if not different else f"{len(different)} differ",
+                )
+            )
+    for name, found in shares.items():
+        means = [exp(mean(log(each) for each in column)) for column in zip(*found, strict=True)]
+        rows.append((f"all five, {name}", "", "", "", *(part(share) for share in means), "", ""))
+    columns = (
+        "life, way",
+        "bytes ratio",
+        "requests ratio",
+        "records ratio",
+        "CPU ratio",
+        "with events ratio",
+        "lag in looks, mean / most",
+        "transitions",
+    )
+    show("lifecycle: 10 000 hosts, 200 looks, beside reading everything", columns, rows)
