@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.memory import by_id
-from benchmarks.silence import watcher_without_answers
+from benchmarks.silence import watcher_without_platform
 from benchmarks.table import show
 from bkjob_async.engine.hosts import Move
 from bkjob_async.engine.moment import Moment
@@ -87,7 +87,7 @@ def by_watch(read: Callable[[Watch], Counting]) -> Way:
     """Tell a watch whole batches, which each reader reads in its own way."""
 
     async def tell(make: Make) -> int:
-        async with Watch(watcher_without_answers(), [STEP], deadline=None, linger=None) as watch:
+        async with Watch(watcher_without_platform(), [STEP], deadline=None, linger=None) as watch:
             tasks: list[asyncio.Task[int]] = [asyncio.create_task(read(watch)) for _ in range(READERS)]
             for number in range(1, BATCHES + 1):
                 at = Moment(0.0, number, str(number))

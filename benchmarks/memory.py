@@ -1,11 +1,13 @@
 """How many bytes a watched host and a watched step take, beside plain dicts and objects."""
 
+import asyncio
 import gc
 import tracemalloc
 from collections.abc import Callable
 
 from attrs import frozen
 
+from benchmarks.silence import watcher_without_platform
 from benchmarks.table import show
 from bkjob_async.engine.hosts import HostTable
 from bkjob_async.engine.job_story import JobStory
@@ -15,6 +17,7 @@ from bkjob_async.model.look import GroupLook, HostRow, StepLook
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
+from bkjob_async.watch.stream import Watch
 
 HOSTS = 100_000
 
@@ -117,6 +120,29 @@ def step_cost(steps: int) -> float:
     return traced(build) / steps
 
 
+def watch_cost(steps: int) -> float:
+    """Return bytes per target of a whole watch: each the one step of a job, looked at once, its news fallen off."""
+    scope = Scope.biz(2)
+    refs = [JobRef(scope, number).step(1) for number in range(1, steps + 1)]
+    look = StepLook(step_instance_id=1, status=2, groups=(), complete=True, details=details)
+
+    async def watch() -> int:
+        watcher = watcher_without_platform(look)
+        watch = Watch(watcher, refs, deadline=None, linger=None)
+        watch._log._limit = 0  # noqa: SLF001 - what the log holds is of a fixed size
+        async with watch:
+            while watcher.polls < steps:  # noqa: ASYNC110 - there is nobody to set an event
+                await asyncio.sleep(0)
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0]
+
+    gc.collect()
+    tracemalloc.start()
+    size = asyncio.run(watch())
+    tracemalloc.stop()
+    return size / steps
+
+
 def main() -> None:
     """Measure and print."""
     baseline = plain_dicts(100_000)
@@ -137,5 +163,8 @@ def main() -> None:
     show(
         "memory: bytes per watched step",
         ("what", "bytes/step"),
-        [("single step with schedule", f"{step_cost(20_000):.0f}")],
+        [
+            ("single step with schedule", f"{step_cost(20_000):.0f}"),
+            ("single step in a watch, all but its name", f"{watch_cost(20_000):.0f}"),
+        ],
     )

@@ -1,26 +1,34 @@
-"""A watcher whose platform never answers, for what is measured without any."""
+"""Watchers without a platform: one that is never answered, one that is answered at once and always the same."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, cast
 
+from attrs import define
+
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.engine.cadence import Cadence
+from bkjob_async.model.look import StepLook
 from bkjob_async.watch.watcher import Watcher
 from bkjob_async.wire.session import Session
 
 
+@define
 class Silence:
-    """A session that takes every question and gives no answer."""
+    """A session that takes every question; *answer* comes at once, None never."""
 
+    answer: StepLook | None = None
     dialect = dialect("gateway-v3")
 
     async def look(self, _question: object) -> Any:
-        """Wait for ever."""
-        await asyncio.get_running_loop().create_future()
+        """Answer, or wait for ever."""
+        if self.answer is None:
+            await asyncio.get_running_loop().create_future()
+        return self.answer
 
 
-def watcher_without_answers() -> Watcher:
-    """Return a watcher that asks and never hears anything."""
-    return Watcher(cast("Session", Silence()), cadence=Cadence(), workers=4, observers=())
+def watcher_without_platform(answer: StepLook | None = None) -> Watcher:
+    """Return a watcher that hears *answer* to whatever it asks, or nothing; it asks again once an hour."""
+    session = cast("Session", Silence(answer))
+    return Watcher(session, cadence=Cadence(interval=3600.0), workers=4, observers=())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -34,12 +33,12 @@ from bkjob_async.watch.figures import LastSeen, WatchStats
 from bkjob_async.watch.picking import as_skipped
 from bkjob_async.watch.readable import Readable
 from bkjob_async.watch.reader import Reader
+from bkjob_async.watch.targets import Targets
 from bkjob_async.watch.watcher import Watcher
 
 REVISIT = 10.0
 SLICE = 64
 T = TypeVar("T")
-NOTHING: frozenset[Ref] = frozenset()
 
 
 class Watch(Readable):
@@ -65,26 +64,24 @@ class Watch(Readable):
         self, watcher: Watcher, refs: Iterable[Ref], *, deadline: float | None, linger: float | None
     ) -> None:
         """Prepare to watch *refs*; nothing is asked before `async with`."""
-        self._refs: dict[JobRef, set[Ref]] = {}
-        self._stories: dict[JobRef, JobStory] = {}
-        self._unsettled: set[Ref] = set()
+        self._targets = Targets()
         self._arriving: deque[Ref] = deque()
         self._admission: asyncio.Handle | None = None
         self._watcher = watcher
         self._first = tuple(refs)
         self._deadline = deadline
         self._linger = linger
-        self._log = Log(keeps=lambda ref: ref in self._refs.get(ref.job, NOTHING))
+        self._log = Log(keeps=self._targets.__contains__)
         self._told = 0
         self._opened_at: int | None = None
         self._waiting: set[asyncio.Future[None]] = set()
-        self._unsynced: set[Ref] = set()
         self._in_sync_at: int | None = None
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
         self._state = "new"
         self._error: BaseException | None = None
-        self._final: dict[JobRef, set[Ref]] = {}
+        # While the watch is open the engine has the stories; afterwards they are kept for readers that come late.
+        self._kept: dict[JobRef, JobStory] = {}
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -126,11 +123,10 @@ class Watch(Readable):
             if timer is not None:
                 timer.cancel()
         self._watcher.part(self)
-        refs, self._refs = self._refs, {}
-        self._final = refs
-        for job in refs:
-            for ref in refs[job]:
-                self._watcher.unsubscribe(self, ref)
+        stories = ((job, self._watcher.story(job)) for job, _ in self._targets.jobs())
+        self._kept = {job: story for job, story in stories if story is not None}
+        for ref in self._targets:
+            self._watcher.unsubscribe(self, ref)
         self._wake()
 
     # Targets --------------------------------------------------------------------------------------------------------
@@ -138,7 +134,7 @@ class Watch(Readable):
     @property
     def targets(self) -> set[Ref]:
         """What is watched, or was when the watch ended."""
-        return {ref for refs in (self._refs or self._final).values() for ref in refs}
+        return set(self._targets)
 
     def add(self, *refs: Ref) -> None:
         """Watch *refs* too, from now on; raise `UsageError` when the watch is over."""
@@ -161,34 +157,26 @@ class Watch(Readable):
             self._end_when_settled()
 
     def _add(self, ref: Ref) -> None:
-        mine = self._refs.setdefault(ref.job, set())
-        if ref in mine:
+        if ref in self._targets:
             return
-        mine.add(ref)
-        self._unsettled.add(ref)
-        if self._in_sync_at is None:
-            self._unsynced.add(ref)
-        self._stories[ref.job] = self._watcher.subscribe(self, ref)
+        self._targets.add(ref, unread=self._in_sync_at is None)
+        story = self._watcher.subscribe(self, ref)
+        self._targets.share(story.ref, story.targets)
         at, events = self._watcher.present(ref)
         if events:
-            self.take(ref.job, at, events)
-        self.check(ref.job)
+            self.take(story.ref, at, events)
+        self.check(story.ref)
 
     def drop(self, *refs: Ref) -> None:
         """Watch *refs* no longer; what is not watched is left out in silence."""
         for ref in refs:
-            mine = self._refs.get(ref.job, set())
-            if ref not in mine:
+            if self._state != "open" or ref not in self._targets:
                 if ref in self._arriving:
                     self._arriving.remove(ref)
                 continue
-            mine.discard(ref)
-            self._unsettled.discard(ref)
-            self._unsynced.discard(ref)
+            self._targets.remove(ref)
             self._log.forget(ref)
             self._watcher.unsubscribe(self, ref)
-            if not mine:
-                del self._refs[ref.job], self._stories[ref.job]
         self._end_when_settled()
 
     def nudge(self, ref: Ref) -> None:
@@ -197,18 +185,24 @@ class Watch(Readable):
 
     def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
         """Return *ref* as last seen, None before it was."""
-        story = self._stories.get(ref.job)
+        story = self._story(ref.job)
         return story.snapshot(ref) if story is not None else None
 
     def progress(self, ref: Ref) -> JobResult | None:
         """Return how far *ref* is, as the result that it would have now; None before it was seen."""
-        story = self._stories.get(ref.job)
+        story = self._story(ref.job)
         return story.result(ref) if story is not None and story.was_read(ref) else None
 
     def counts(self, ref: Ref) -> Mapping[Phase, int]:
         """Count the hosts of *ref* by phase, in the present execution of each step."""
-        story = self._stories.get(ref.job)
+        story = self._story(ref.job)
         return story.counts(ref) if story is not None else {}
+
+    def _story(self, job: JobRef) -> JobStory | None:
+        """Return the story of a job that is, or was, watched here."""
+        if self._state == "closed":
+            return self._kept.get(job)
+        return self._watcher.story(job) if self._targets.of(job) else None
 
     def explain(self, ref: Ref) -> Explanation:
         """Say why *ref* is, or is not, being looked at, and when next."""
@@ -216,13 +210,12 @@ class Watch(Readable):
 
     def stats(self) -> WatchStats:
         """Return the watch in figures."""
-        targets = len(self.targets)
-        over = targets - len(self._unsettled)
+        targets, over = self._targets.size, self._targets.over
         return WatchStats(targets=targets, over=over, events=self._told, polls=self._watcher.polls)
 
-    def refs_of(self, job: JobRef) -> AbstractSet[Ref]:
-        """Return the targets that belong to *job*."""
-        return self._refs.get(job, NOTHING)
+    def refs_of(self, job: JobRef) -> Collection[Ref]:
+        """Return the targets that belong to *job*; none when the watch is over."""
+        return self._targets.of(job) if self._state == "open" else ()
 
     # Readers --------------------------------------------------------------------------------------------------------
 
@@ -270,9 +263,11 @@ class Watch(Readable):
         latest = self._log.at(self._log.end - 1)
         assert latest is not None  # noqa: S101 - a log lets go of its oldest, never of its newest
         events: list[Event] = []
-        refs = self._refs or self._final
-        for job, story in self._stories.items():
-            events += story.present(refs[job], latest.cursor, since=seen + 1, skipped=seen > 0)
+        for job, refs in self._targets.jobs():
+            story = self._story(job)
+            if story is None:
+                continue
+            events += story.present(refs, latest.cursor, since=seen + 1, skipped=seen > 0)
         events += [
             evolve(signal, skipped=True, cursor=latest.cursor)
             for signal in self._log.signals(seen)
@@ -293,11 +288,10 @@ class Watch(Readable):
         """Take in news about *job*, or about everything (None)."""
         if self._state != "open":
             return
-        mine = [event for event in events if self._concerns(event)]
-        if job is not None and self._unsynced:
-            story = self._stories[job]
-            self._unsynced -= {ref for ref in self._refs[job] if story.in_sync(ref)}
-        if self._in_sync_at is None and not self._unsynced and not self._arriving:
+        mine = self._concerning(job, events)
+        if job is not None and not self._targets.all_read:
+            self._note_read(job)
+        if self._in_sync_at is None and self._targets.all_read and not self._arriving:
             self._in_sync_at = at.sequence
             mine.append(InSync(cursor=at.cursor))
         if mine:
@@ -305,31 +299,37 @@ class Watch(Readable):
             self._log.append(Batch(at.sequence, Events(mine), at.cursor))
             self._wake()
 
-    def _concerns(self, event: News) -> bool:
-        ref = event.ref
-        if ref is None:
-            return True
-        mine = self._refs.get(ref.job, NOTHING)
-        if ref in mine:
-            return True
-        return isinstance(event, HostMoves | HostChanged | StepChanged | Reopened) and ref.job in mine
+    def _concerning(self, job: JobRef | None, events: Sequence[News]) -> list[News]:
+        """Return what concerns the targets; what moves within a watched step or job does."""
+        refs = self._targets.of(job) if job is not None else ()
+        return [
+            event
+            for event in events
+            if event.ref is None
+            or event.ref in refs
+            or (job in refs and isinstance(event, HostMoves | HostChanged | StepChanged | Reopened))
+        ]
+
+    def _note_read(self, job: JobRef) -> None:
+        """Take note which targets of *job* have been read."""
+        story = self._story(job)
+        for ref in self._targets.of(job):
+            if story is not None and story.in_sync(ref):
+                self._targets.read(ref)
 
     def check(self, job: JobRef) -> None:
         """See again which targets of *job* have settled; end, or begin to linger, when all have."""
         if self._state != "open":
             return
-        story, now = self._stories[job], asyncio.get_running_loop().time()
-        for ref in self._refs[job]:
-            if story.is_settled(ref, now):
-                self._unsettled.discard(ref)
-            else:
-                self._unsettled.add(ref)
+        story, now = self._story(job), asyncio.get_running_loop().time()
+        for ref in self._targets.of(job):
+            self._targets.settle(ref, over=story is not None and story.is_settled(ref, now))
         self._end_when_settled()
 
     def _end_when_settled(self) -> None:
         if self._state != "open" or self._linger is None:
             return
-        if self._unsettled or self._arriving:
+        if self._targets.over < self._targets.size or self._arriving:
             if self._linger_timer is not None:
                 self._linger_timer.cancel()
                 self._linger_timer = None
@@ -343,7 +343,7 @@ class Watch(Readable):
         self._end(error)
 
     def _too_late(self) -> None:
-        late = sorted(self._unsettled, key=str)
+        late = self._targets.unsettled()
         if not late and not self._arriving:
             self._end()
             return

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 from attrs import evolve
@@ -38,7 +37,7 @@ class Subscriber(Protocol):
         """Seconds between looks at what is over, None to look no more."""
         ...
 
-    def refs_of(self, job: JobRef) -> AbstractSet[Ref]:
+    def refs_of(self, job: JobRef) -> Collection[Ref]:
         """Return the targets that belong to *job*."""
         ...
 
@@ -70,8 +69,9 @@ class Watcher:
         self._observers = tuple(observers)
         self._supervisor: Supervisor[JobRef] = Supervisor(self._poll, crashed=self._crashed, workers=workers)
         self._stories: dict[JobRef, JobStory] = {}
-        self._wanted_by: dict[JobRef, list[Subscriber]] = {}
+        self._wanted_by: dict[JobRef, tuple[Subscriber, ...]] = {}
         self._subscribers: list[Subscriber] = []
+        self._groups: dict[tuple[Subscriber, ...], tuple[Subscriber, ...]] = {}
         self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
         self.places = Places(secrets.token_hex(4))
         self._operated: dict[JobRef, float] = {}
@@ -90,6 +90,7 @@ class Watcher:
         """Tell *subscriber* nothing any more; harmless when repeated."""
         if subscriber in self._subscribers:
             self._subscribers.remove(subscriber)
+            self._groups = {group: group for group in self._groups if subscriber not in group}
 
     def subscribe(self, subscriber: Subscriber, ref: Ref) -> JobStory:
         """Watch *ref* for *subscriber*; it is looked at as soon as there is room."""
@@ -98,9 +99,9 @@ class Watcher:
         story = self._stories.get(job)
         if story is None:
             story = self._stories[job] = JobStory(job, operated_at=self._operated.get(job))
-            self._wanted_by[job] = []
-        if subscriber not in self._wanted_by[job]:
-            self._wanted_by[job].append(subscriber)
+        wanted_by = self._wanted_by.get(job, ())
+        if subscriber not in wanted_by:
+            self._wanted_by[job] = self._shared((*wanted_by, subscriber))
         known = ref in story.targets
         story.want(ref)
         if not known or not story.is_settled(ref, now):
@@ -116,11 +117,18 @@ class Watcher:
         wanted_by = self._wanted_by[job]
         if not any(ref in other.refs_of(job) for other in wanted_by):
             story.unwant(ref)
-        if not subscriber.refs_of(job) and subscriber in wanted_by:
-            wanted_by.remove(subscriber)
-        if not wanted_by:
+        if subscriber.refs_of(job):
+            return
+        left = tuple(other for other in wanted_by if other is not subscriber)
+        if left:
+            self._wanted_by[job] = self._shared(left)
+        else:
             del self._stories[job], self._wanted_by[job]
             self._supervisor.forget(job)
+
+    def _shared(self, subscribers: tuple[Subscriber, ...]) -> tuple[Subscriber, ...]:
+        """Return one tuple for all jobs that are wanted by the same."""
+        return self._groups.setdefault(subscribers, subscribers)
 
     def story(self, ref: Ref) -> JobStory | None:
         """Return the story that *ref* belongs to, None when nobody watches it."""
@@ -248,7 +256,7 @@ class Watcher:
             )
             self._supervisor.due(job, now + wait)
         else:
-            for subscriber in tuple(self._wanted_by[job]):
+            for subscriber in self._wanted_by[job]:
                 subscriber.check(job)
             revisits = [s.revisit for s in self._wanted_by.get(job, ()) if s.revisit is not None]
             if revisits:
@@ -304,7 +312,7 @@ class Watcher:
     # Telling --------------------------------------------------------------------------------------------------------
 
     def _publish(self, job: JobRef, at: Moment, events: Sequence[News]) -> None:
-        for subscriber in tuple(self._wanted_by.get(job, ())):
+        for subscriber in self._wanted_by.get(job, ()):
             subscriber.take(job, at, events)
 
     def _tell_all(self, event: Trouble | Recovered) -> None:

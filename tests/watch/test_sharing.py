@@ -191,3 +191,21 @@ async def test_who_only_waits_pays_for_no_event_of_a_host(monkeypatch: pytest.Mo
         results = await watch.results()
 
     assert (result.ok, ended, set(results)) == (True, [second], {second})
+
+
+async def test_a_watch_hears_of_its_own_targets_only() -> None:
+    """Two watches of two steps of one job share its story, and each is told its part."""
+    world = World(9)
+    job = world.add(JobPlan(steps=PLAN.steps * 2))
+    steps = [step.ref for step in world.jobs[job.job_instance_id].steps]
+    async with client_of(world) as (client, _):
+        first, second, both = await asyncio.gather(
+            watched(client, steps[0]), watched(client, steps[1]), watched(client, *steps)
+        )
+
+    told = [
+        {event.ref for batch in batches for event in batch.events if event.ref} for batches in (first, second)
+    ]
+    assert told == [{steps[0]}, {steps[1]}]
+    assert sorted(moves_of(first) + moves_of(second), key=str) == sorted(moves_of(both), key=str)
+    assert keeps_its_promise(both, world)

@@ -1,0 +1,93 @@
+"""What one watch watches: its targets by job, which of them are over, which were not read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bkjob_async.model.refs import JobRef, Ref
+
+
+class Targets:
+    """The targets of a watch.
+
+    There may be hundreds of thousands, most of them the only one of their job: a tuple each, which the engine's own may
+    stand in for, and sets only of what is over and, before all were read, of what was not.
+    """
+
+    __slots__ = ("_by_job", "_over", "_unread", "size")
+
+    def __init__(self) -> None:
+        self._by_job: dict[JobRef, tuple[Ref, ...]] = {}
+        self._over: set[Ref] = set()
+        self._unread: set[Ref] = set()
+        self.size = 0
+
+    def __iter__(self) -> Iterator[Ref]:
+        return (ref for refs in self._by_job.values() for ref in refs)
+
+    def __contains__(self, ref: Ref) -> bool:
+        return ref in self.of(ref.job)
+
+    def of(self, job: JobRef) -> tuple[Ref, ...]:
+        """Return the targets that belong to *job*."""
+        return self._by_job.get(job, ())
+
+    def jobs(self) -> Iterator[tuple[JobRef, tuple[Ref, ...]]]:
+        """Yield each job with the targets that belong to it."""
+        return iter(self._by_job.items())
+
+    def add(self, ref: Ref, *, unread: bool) -> None:
+        """Take in a target that is not one yet."""
+        job = ref.job
+        self._by_job[job] = (*self._by_job.get(job, ()), ref)
+        self.size += 1
+        if unread:
+            self._unread.add(ref)
+
+    def share(self, job: JobRef, same: tuple[Ref, ...]) -> None:
+        """Hold *job* and the targets that belong to it by objects that are there anyway, if they are equal."""
+        if self._by_job.get(job) == same:
+            del self._by_job[job]
+            self._by_job[job] = same
+
+    def remove(self, ref: Ref) -> None:
+        """Let go of a target."""
+        job = ref.job
+        left = tuple(other for other in self.of(job) if other != ref)
+        if left:
+            self._by_job[job] = left
+        else:
+            del self._by_job[job]
+        self.size -= 1
+        self._over.discard(ref)
+        self._unread.discard(ref)
+
+    # How far they are -----------------------------------------------------------------------------------------------
+
+    @property
+    def over(self) -> int:
+        """How many are over."""
+        return len(self._over)
+
+    def settle(self, ref: Ref, *, over: bool) -> None:
+        """Take note whether a target is over."""
+        if over:
+            self._over.add(ref)
+        else:
+            self._over.discard(ref)
+
+    def unsettled(self) -> list[Ref]:
+        """Return the targets that are not over, in the order of their names."""
+        return sorted((ref for ref in self if ref not in self._over), key=str)
+
+    @property
+    def all_read(self) -> bool:
+        """Whether every target was read."""
+        return not self._unread
+
+    def read(self, ref: Ref) -> None:
+        """Take note that a target was read."""
+        if self._unread:
+            self._unread.discard(ref)
+            if not self._unread:
+                self._unread = set()  # the old one keeps the room that it once needed
