@@ -1,0 +1,233 @@
+"""The platform's own ways, one by one: what it shows meanwhile, and what of it is news."""
+
+from collections.abc import Sequence
+
+import pytest
+from attrs import evolve, frozen
+
+from bkjob_async.engine.news import Events
+from bkjob_async.model.events import Finished, Reopened, StepChanged
+from bkjob_async.model.look import JobLook, StepLook
+from bkjob_async.model.refs import Ref
+from bkjob_async.model.snapshot import Times
+from tests.engine.looks import JOB, at, host, job, step
+from tests.engine.test_job_story import STEP, story_of, tell
+
+Told = Sequence[str]
+
+
+@frozen
+class Way:
+    """One way of the platform: what is watched, what it shows when, and what is told of it each time."""
+
+    shown: Sequence[tuple[float, JobLook | StepLook, Told]]
+    over: bool = True
+    target: Ref = JOB
+
+
+def with_times(look: StepLook, **times: float) -> StepLook:
+    """Return a look that tells how long the step took."""
+    return evolve(look, times=Times(**times))
+
+
+WAYS: dict[str, Way] = {
+    "between two steps the job runs and no step does": Way(
+        [
+            (
+                0,
+                job(2, step(3, [host(1, 9)]), step(1, number=201)),
+                ["job 2", "host 1 None>9", "step #0 3.", "step #0 1"],
+            ),
+            (1, job(2, step(3, [host(1, 9)]), step(1, number=201)), []),
+        ],
+        over=False,
+    ),
+    "a job is over some time after its last step": Way(
+        [
+            (0, job(2, step(3, [host(1, 9)])), ["job 2", "host 1 None>9", "step #0 3."]),
+            (5, job(3, step(3, [host(1, 9)])), ["job 3.", "finished 2:100"]),
+        ]
+    ),
+    "a job that was not started stays pending": Way(
+        [(0, job(1, step(1)), ["job 1", "step #0 1"]), (600, job(1, step(1)), [])], over=False
+    ),
+    "a confirmation waits as long as it takes and shows no hosts": Way(
+        [(0, job(7, step(7)), ["job 7", "step #0 7"]), (86_400, job(7, step(7)), [])], over=False
+    ),
+    "a confirmation that is refused ends step and job as 13": Way(
+        [
+            (0, job(7, step(7, [])), ["job 7", "step #0 7"]),
+            (1, job(13, step(13, [])), ["step #0 13.", "job 13.", "finished 2:100"]),
+        ]
+    ),
+    "a restarted confirmation shows its old end at first": Way(
+        [
+            (0, job(13, step(13, [])), ["step #0 13.", "job 13.", "finished 2:100"]),
+            (1, job(13, step(13, [])), []),
+            (2, job(7, step(7, [])), ["reopened 2:100", "job 7", "reopened 2:100/200", "step #0 7"]),
+        ],
+        over=False,
+    ),
+    "hosts that cannot be asked end at once and fail the step": Way(
+        [
+            (
+                0,
+                job(2, step(2, [host(1, 18), host(2, 2), host(3, 7)])),
+                ["job 2", "step #0 2", "host 1 None>18", "host 2 None>2", "host 3 None>7"],
+            ),
+            (
+                1,
+                job(4, step(4, [host(1, 18), host(2, 2), host(3, 9)])),
+                ["host 3 7>9", "step #0 4.", "job 4.", "finished 2:100"],
+            ),
+        ]
+    ),
+    "a retry shows hosts that succeeded before as 3 where the server is old": Way(
+        [
+            (
+                0,
+                job(2, step(2, [host(1, 3), host(2, 7)], run=1)),
+                ["job 2", "step #1 2", "host 1 None>3", "host 2 None>7"],
+            ),
+            (
+                1,
+                job(3, step(3, [host(1, 3), host(2, 9)], run=1)),
+                ["host 2 7>9", "step #1 3.", "job 3.", "finished 2:100"],
+            ),
+        ]
+    ),
+    "a termination passes through 10 and may end well": Way(
+        [
+            (0, job(10, step(10, [host(1, 7)])), ["job 10", "step #0 10", "host 1 None>7"]),
+            (1, job(3, step(3, [host(1, 9)])), ["host 1 7>9", "step #0 3.", "job 3.", "finished 2:100"]),
+        ]
+    ),
+    "a termination between two steps ends the job alone": Way(
+        [
+            (
+                0,
+                job(2, step(3, [host(1, 9)]), step(1, number=201)),
+                ["job 2", "host 1 None>9", "step #0 3.", "step #0 1"],
+            ),
+            (1, job(11, step(3, [host(1, 9)]), step(1, number=201)), ["job 11.", "finished 2:100"]),
+        ]
+    ),
+    "a termination may hang in 10 for ever": Way(
+        [(0, job(10, step(10, [])), ["job 10", "step #0 10"]), (86_400, job(10, step(10, [])), [])],
+        over=False,
+    ),
+    "a skipped step counts as over while its hosts are yet to turn 500": Way(
+        [
+            (0, step(10, [host(1, 7)]), ["step #0 10", "host 1 None>7"]),
+            (1, step(5, [host(1, 7)]), []),
+            (9, step(5, [host(1, 500)]), ["host 1 7>500", "step #0 5.", "finished 2:100/200"]),
+        ],
+        target=STEP,
+    ),
+    "a rolling step carries the end of its last batch while it runs": Way(
+        [
+            (
+                0,
+                with_times(step(2, [host(1, 9), host(2, 5)]), total_time=3.0),
+                ["step #0 2", "host 1 None>9", "host 2 None>5"],
+            ),
+            (1, with_times(step(2, [host(1, 9), host(2, 7)]), total_time=3.0), ["host 2 5>7"]),
+        ],
+        over=False,
+        target=STEP,
+    ),
+    "a rolling step that ignores errors shows 6, 15 and 2 in turn": Way(
+        [
+            (0, step(2, [host(1, 7), host(2, 5)]), ["step #0 2", "host 1 None>7", "host 2 None>5"]),
+            (1, step(6, [host(1, 104), host(2, 5)]), ["host 1 7>104"]),
+            (2, step(15, [host(1, 104), host(2, 5)]), ["step #0 15"]),
+            (3, step(2, [host(1, 104), host(2, 7)]), ["step #0 2", "host 2 5>7"]),
+            (4, step(6, [host(1, 104), host(2, 9)]), ["host 2 7>9"]),
+            (5, step(3, [host(1, 104), host(2, 9)]), ["step #0 3.", "finished 2:100/200"]),
+        ],
+        target=STEP,
+    ),
+    "a manual batch pauses step and job": Way(
+        [
+            (0, job(2, step(2, [host(1, 7)])), ["job 2", "step #0 2", "host 1 None>7"]),
+            (1, job(7, step(7, [host(1, 9)])), ["job 7", "step #0 7", "host 1 7>9"]),
+            (2, job(2, step(15, [host(1, 9), host(2, 5)])), ["job 2", "step #0 15", "host 2 None>5"]),
+        ],
+        over=False,
+    ),
+    "a host of several source batches stands once in each, and the unfinished row counts": Way(
+        [
+            (0, step(2, [host(1, 9), host(1, 7)]), ["step #0 2"]),
+            (1, step(2, [host(1, 9), host(1, 7)]), ["host 1 None>7"]),
+            (2, step(3, [host(1, 9), host(1, 104)]), ["host 1 7>104", "step #0 3.", "finished 2:100/200"]),
+        ],
+        target=STEP,
+    ),
+    "a row that an answer leaves out says nothing": Way(
+        [
+            (0, step(2, [host(1, 7), host(2, 7)]), ["step #0 2", "host 1 None>7", "host 2 None>7"]),
+            (1, step(2, [host(1, 7)], complete=False), []),
+            (2, step(3, [host(1, 9)], complete=False), ["host 1 7>9"]),
+            (3, step(3, [host(1, 9), host(2, 9)]), ["host 2 7>9", "step #0 3.", "finished 2:100/200"]),
+        ],
+        target=STEP,
+    ),
+    "hosts that never had their turn stay 5 for ever, and are waited for within the bound": Way(
+        [
+            (0, step(4, [host(1, 104), host(2, 5)]), ["host 1 None>104", "host 2 None>5"]),
+            (14, step(4, [host(1, 104), host(2, 5)]), []),
+            (15, step(4, [host(1, 104), host(2, 5)]), ["step #0 4.", "finished 2:100/200"]),
+        ],
+        target=STEP,
+    ),
+    "an abandoned step leaves its rows running for ever": Way(
+        [
+            (0, step(14, [host(1, 7)]), ["host 1 None>7"]),
+            (15, step(14, [host(1, 7)]), ["step #0 14.", "finished 2:100/200"]),
+        ],
+        target=STEP,
+    ),
+    "an error that is ignored ends its job well": Way(
+        [
+            (
+                0,
+                job(3, step(6, [host(1, 104)]), step(3, [host(1, 9)], number=201)),
+                ["host 1 None>104", "step #0 6.", "host 1 None>9", "step #0 3.", "job 3.", "finished 2:100"],
+            ),
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+def test_the_platform_does_it_this_way(way: Way) -> None:
+    """Each look is told as it should be, and the target is over exactly when it is."""
+    story = story_of(way.target)
+
+    told = [tell(story, now, look) for now, look, _ in way.shown]
+
+    assert told == [list(expected) for _, _, expected in way.shown]
+    assert story.is_over(way.target) is way.over
+
+
+def test_a_step_with_hosts_that_cannot_be_asked_is_not_ok() -> None:
+    """Their codes are ends, and bad ones; the result names them, and what the platform said stands."""
+    story = story_of()
+    tell(story, 0, job(4, step(4, [host(1, 18), host(2, 2), host(3, 9)])))
+
+    result = story.result(JOB)
+
+    assert not result.ok
+    assert sorted(row.status.code for _, row in result.failed) == [2, 18]
+
+
+def test_two_operations_in_quick_succession_may_pass_over_an_execution() -> None:
+    """Both bump the execution; the one between is never seen, and nothing is made up about it."""
+    story = story_of(STEP)
+    tell(story, 0, step(4, [host(1, 104)]))
+
+    news = Events(story.apply_step(step(2, [host(1, 7)], run=2), at(1)))
+
+    assert [type(event) for event in news[:2]] == [Reopened, StepChanged]
+    assert story.tracker(200).execute_count == 2
+    assert not any(isinstance(event, Finished) for event in news)
