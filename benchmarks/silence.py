@@ -9,8 +9,11 @@ from attrs import define
 
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.engine.cadence import Cadence
+from bkjob_async.engine.limit import Limit
+from bkjob_async.engine.pacing import Pacing
 from bkjob_async.model.look import StepLook
 from bkjob_async.watch.watcher import Watcher
+from bkjob_async.wire.admission import Admission
 from bkjob_async.wire.session import Session
 
 
@@ -20,6 +23,7 @@ class Silence:
 
     answer: StepLook | None = None
     dialect = dialect("gateway-v3")
+    admission = Admission(Limit())
 
     async def look(self, _question: object) -> Any:
         """Answer, or wait for ever."""
@@ -31,4 +35,4 @@ class Silence:
 def watcher_without_platform(answer: StepLook | None = None) -> Watcher:
     """Return a watcher that hears *answer* to whatever it asks, or nothing; it asks again once an hour."""
     session = cast("Session", Silence(answer))
-    return Watcher(session, cadence=Cadence(interval=3600.0), workers=4, observers=())
+    return Watcher(session, pacing=Pacing(Cadence(interval=3600.0)), workers=4, observers=())

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from bkjob_async.client import GatheredLogs, JobClient, JobInstances, connect
 from bkjob_async.dialects.offline import decode, decode_callback
 from bkjob_async.engine.conditions import Condition, FirstFailure, HostsDone
+from bkjob_async.engine.durations import LearntDuration
 from bkjob_async.engine.retry import Retries
 from bkjob_async.errors import (
     ApiNotFound,
@@ -152,6 +153,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Watch",
     "WatchStats",
     "Explanation",
+    "LearntDuration",
     "Reader",
     "Doorbell",
     "Callback",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from typing import Any, Literal
 
@@ -12,7 +12,9 @@ from bkjob_async.client.job_client import JobClient
 from bkjob_async.dialects.base import Dialect
 from bkjob_async.dialects.registry import dialect as dialect_named
 from bkjob_async.engine.cadence import Cadence
+from bkjob_async.engine.durations import Durations
 from bkjob_async.engine.limit import Limit
+from bkjob_async.engine.pacing import Pacing
 from bkjob_async.engine.retry import Retries
 from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Scope
@@ -35,6 +37,8 @@ def connect(
     max_in_flight: int = 32,
     requests_per_second: float | None = None,
     interval: float | None = None,
+    lag: float | None = None,
+    learnt: Mapping[str, Any] | None = None,
     retries: Retries | None = None,
     timezone: tzinfo | None = None,
     tenant: str | None = None,
@@ -54,8 +58,13 @@ def connect(
     your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that returns them: it is
     asked at first use, and once more when the platform refuses what it gave. *scope* is the default where a bare job
     id is given. *request_timeout* is seconds for one try, once it is under way. *max_in_flight* and
-    *requests_per_second* bound all requests of this client together. *interval* fixes the seconds between two looks at
-    a job; without it the platform's own rhythm is followed. *retries* says how reads are tried again.
+    *requests_per_second* bound all requests of this client together. *retries* says how reads are tried again.
+
+    A job is looked at when there can be news: at the platform's own rhythm as long as nothing is known of it, less often
+    while earlier runs of the same name say that it will not end soon, and where *requests_per_second* does not suffice
+    for that, first where an end is most likely to have gone unseen. *lag* asks for as few looks as find ends so many
+    seconds late on average; *interval* fixes the seconds between two looks instead. *learnt* is what `client.learnt()`
+    returned before.
 
     *timezone* is that of times which carry none; *tenant* (`X-Bk-Tenant-Id`) and *language* (`en`, `zh-cn`) go into
     headers. Gateways: *system* calls the `/system/` twins, for *acting_user* where given. ESB: *credentials_in* puts
@@ -67,6 +76,8 @@ def connect(
         raise UsageError("give a session or a transport, not both")
     if not request_timeout > 0:
         raise UsageError("request_timeout is a positive number of seconds")
+    if interval is not None and lag is not None:
+        raise UsageError("give an interval or a lag, not both")
     options = {
         "timezone": timezone,
         "tenant": tenant,
@@ -84,8 +95,9 @@ def connect(
         retries=retries,
         request_timeout=request_timeout,
     )
-    cadence = Cadence(interval=interval)
-    watcher = Watcher(way, cadence=cadence, workers=max_in_flight, observers=(log, *observers))
+    durations = Durations.imported(learnt) if learnt is not None else Durations()
+    pacing = Pacing(Cadence(interval=interval, lag=lag), durations)
+    watcher = Watcher(way, pacing=pacing, workers=max_in_flight, observers=(log, *observers))
     return JobClient(way, watcher, scope=scope)
 
 

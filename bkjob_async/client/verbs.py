@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from bkjob_async.client.commands import Commands
+from bkjob_async.client.learning import Learning
 from bkjob_async.client.log_gathering import GatheredLogs, is_same
 from bkjob_async.client.questions import Questions
 from bkjob_async.client.waiting import Deadline, Waiting, seconds
@@ -24,7 +25,7 @@ RETRYABLE = frozenset({4, 9, 11})
 SHORTEST = 0.001
 
 
-class Verbs(Questions, Commands, Waiting):
+class Verbs(Questions, Commands, Waiting, Learning):
     """Verbs: a few lines over the operations each, to launch, watch and return the result."""
 
     async def run_script(

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from bkjob_async.engine.cadence import SETTLE_BOUND
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.news import News
-from bkjob_async.engine.step_tracker import NOT_STARTED, StepTracker
+from bkjob_async.engine.pace import Pace
+from bkjob_async.engine.step_tracker import NOT_STARTED, StepTracker, span
 from bkjob_async.model.events import Event, Finished, JobChanged, Lost, LostReason, Reopened
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.refs import JobRef, Ref, StepRef
@@ -38,13 +39,14 @@ class JobStory:
     __slots__ = (
         "_alive_at",
         "_announced",
+        "_began_at",
         "_closing_since",
         "_expecting_since",
         "_expecting_until",
         "_moved_on",
         "_running_since",
         "_sequence",
-        "_times",
+        "ended",
         "epoch",
         "failures",
         "first_asked_at",
@@ -52,6 +54,7 @@ class JobStory:
         "lost",
         "name",
         "not_found",
+        "pace",
         "pending",
         "ref",
         "seen",
@@ -59,6 +62,7 @@ class JobStory:
         "stalled",
         "steps",
         "targets",
+        "times",
         "troubled",
         "whole",
     )
@@ -80,11 +84,14 @@ class JobStory:
         self.troubled: tuple[Ref, ...] = ()
         self.stalled = False
         self.lost: Mapping[Ref, Lost] = NOTHING
+        self.ended: tuple[Ref, ...] = ()
+        self.pace: Pace | None = None
         self._announced: tuple[int, bool] | None = None
         self._sequence = 0
-        self._times = NO_TIMES
+        self.times = NO_TIMES
         self._closing_since: float | None = None
         self._running_since: float | None = None
+        self._began_at: float | None = None
         self._expecting_since = self._expecting_until = 0.0
         self._alive_at: float | None = None
         self._moved_on: frozenset[int] = NOBODY
@@ -131,7 +138,7 @@ class JobStory:
         self.not_found = without(self.not_found, self.ref)
         events: list[News] = []
         self.name = look.name or self.name
-        self._times = look.times
+        self.times = look.times
         finished = run_status(look.status).is_finished(flag=look.finished)
         if self.whole:
             events += self._observe_job(look.status, at, finished=finished)
@@ -180,6 +187,7 @@ class JobStory:
             self._closing_since = None
             if code != NOT_STARTED and self._running_since is None:
                 self._running_since = at.now
+                self._began_at = at.now if self.seen == NOT_STARTED else None
             events += self._announce(code, at, finished=False)
         elif self._closing_since is None or code != self.seen:
             self._closing_since = at.now
@@ -190,7 +198,7 @@ class JobStory:
             self._announced = (self._announced[0], False)
         self.epoch += 1
         self._closing_since = None
-        self._running_since = None
+        self._running_since = self._began_at = None
         return Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)
 
     def _announce(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
@@ -237,6 +245,7 @@ class JobStory:
         if not settling and (overdue or not (begun or doubtful)):
             events += self._announce(self.seen, at, finished=True)
             events.append(self._ended(self.ref, self.epoch, at.cursor))
+            self.ended += (self.ref,)
         return events
 
     def _close_step(self, tracker: StepTracker, at: Moment) -> list[Event]:
@@ -245,6 +254,8 @@ class JobStory:
             moved_on=tracker.ref.step_instance_id in self._moved_on,
             doubtful=self._is_doubtful(tracker.alive_at, at.now),
         )
+        if events:
+            self.ended += (tracker.ref,)
         if events and tracker.ref in self.targets:
             events.append(self._ended(tracker.ref, tracker.epoch, at.cursor))
         return events
@@ -332,6 +343,20 @@ class JobStory:
             since = [self._running_since]
         return now - max(since) if since else 0.0
 
+    def job_age(self, now: float) -> float:
+        """Return how long, in seconds, the job itself has been seen running."""
+        return now - self._running_since if self._running_since is not None else 0.0
+
+    @property
+    def seen_for(self) -> float | None:
+        """How long the job was seen running before it was seen over; None where its start was not seen."""
+        return span(self._began_at, self._closing_since)
+
+    @property
+    def is_operated(self) -> bool:
+        """Whether an operation went out that may have interfered with this run."""
+        return self._expecting_until > 0.0
+
     # How it stands --------------------------------------------------------------------------------------------------
 
     def result(self, ref: Ref) -> JobResult:
@@ -344,7 +369,7 @@ class JobStory:
             ref=ref,
             status=run_status(code),
             name=self.name,
-            times=self._times,
+            times=self.times,
             steps=tuple(tracker.result() for tracker in self.steps.values()),
         )
 
@@ -368,7 +393,7 @@ class JobStory:
             status=run_status(self.seen),
             is_finished=self.finished,
             name=self.name,
-            times=self._times,
+            times=self.times,
             steps=tuple(tracker.snapshot() for tracker in self.steps.values()),
         )
 

@@ -28,6 +28,7 @@ class StepTracker:
     """
 
     __slots__ = (
+        "_began_at",
         "_failures",
         "_first_of_execution",
         "_rows_looked",
@@ -64,6 +65,7 @@ class StepTracker:
         self.refusals = 0
         self.closing_since: float | None = None
         self.running_since: float | None = None
+        self._began_at: float | None = None
         self.alive_at: float | None = None
         self._failures: dict[int, HostSnapshot] | None = None
         self._rows_settled = self._rows_looked = False
@@ -102,7 +104,7 @@ class StepTracker:
         if look.status != self.seen or not finished:
             self.closing_since = None
             self._rows_settled = self._rows_looked = False
-        self.seen = look.status
+        before, self.seen = self.seen, look.status
         self.execute_count = look.execute_count
         self.name = look.name or self.name
         self.type = look.type if look.type is not None else self.type
@@ -111,6 +113,7 @@ class StepTracker:
             self._first_of_execution = False
             if self.started and self.running_since is None:
                 self.running_since = at.now
+                self._began_at = at.now if before == NOT_STARTED else None
             events += self._announce(at, finished=False)
         elif self.closing_since is None:
             self.closing_since = at.now
@@ -134,7 +137,7 @@ class StepTracker:
             self.announced = (self.announced[0], self.announced[1], False)
         self.epoch += 1
         self.closing_since = None
-        self.running_since = None
+        self.running_since = self._began_at = None
         self._rows_settled = self._rows_looked = False
         self._first_of_execution = new_execution
         if new_execution:
@@ -233,6 +236,11 @@ class StepTracker:
     def _failure(self, index: int) -> HostSnapshot | None:
         return self._failures.get(index) if self._failures is not None else None
 
+    @property
+    def seen_for(self) -> float | None:
+        """How long the step was seen running before it was seen over; None where its start was not seen."""
+        return span(self._began_at, self.closing_since)
+
     def close(self, at: Moment, *, moved_on: bool, doubtful: bool) -> list[Event]:
         """Announce a final status when its details have settled, or the bound has passed.
 
@@ -324,3 +332,8 @@ def is_failure(code: int) -> bool:
     """Whether a host code is the end of a host, and not a good one."""
     status = host_status(code)
     return status.is_finished and not status.is_success
+
+
+def span(began_at: float | None, ended_at: float | None) -> float | None:
+    """Return the seconds between two moments, None unless both are known."""
+    return ended_at - began_at if began_at is not None and ended_at is not None else None

@@ -62,6 +62,7 @@ class Doorbell:
     def wire(self, watch: Watch) -> None:
         """Let each ring make *watch* look once at the job that it names."""
         self._watches.add(watch)
+        watch.has_doorbell = True
 
     # What arrives ---------------------------------------------------------------------------------------------------
 

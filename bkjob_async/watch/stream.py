@@ -82,6 +82,7 @@ class Watch(Readable):
         self._error: BaseException | None = None
         # While the watch is open the engine has the stories; afterwards they are kept for readers that come late.
         self._kept: dict[JobRef, JobStory] = {}
+        self.has_doorbell = False
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -276,6 +277,11 @@ class Watch(Readable):
         if self._in_sync_at is not None and seen < self._in_sync_at:
             events.append(InSync(cursor=latest.cursor))
         return Batch(latest.sequence, tuple(events), latest.cursor), self._log.end
+
+    @property
+    def ends_at(self) -> float | None:
+        """When the deadline passes, on the loop's clock; None without one."""
+        return self._deadline_timer.when() if self._deadline_timer is not None else None
 
     # What the engine tells ------------------------------------------------------------------------------------------
 

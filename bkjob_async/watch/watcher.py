@@ -9,10 +9,11 @@ from typing import Protocol
 
 from attrs import evolve
 
-from bkjob_async.engine.cadence import SETTLE_BOUND, SETTLE_INTERVAL, Cadence
+from bkjob_async.engine.cadence import SETTLE_BOUND, SETTLE_INTERVAL
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment, Places
 from bkjob_async.engine.news import News, size_of
+from bkjob_async.engine.pacing import Pacing
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
 from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
 from bkjob_async.errors import BkJobError, CallFailed, ClientClosed
@@ -35,6 +36,16 @@ class Subscriber(Protocol):
     @property
     def revisit(self) -> float | None:
         """Seconds between looks at what is over, None to look no more."""
+        ...
+
+    @property
+    def ends_at(self) -> float | None:
+        """When it ends whatever is known then, None for never."""
+        ...
+
+    @property
+    def has_doorbell(self) -> bool:
+        """Whether callbacks are expected to tell it of ends."""
         ...
 
     def refs_of(self, job: JobRef) -> Collection[Ref]:
@@ -61,11 +72,11 @@ class Watcher:
     """
 
     def __init__(
-        self, session: Session, *, cadence: Cadence, workers: int, observers: Iterable[Observer]
+        self, session: Session, *, pacing: Pacing, workers: int, observers: Iterable[Observer]
     ) -> None:
         """Prepare to ask through *session*; nothing runs before the first target."""
         self._session = session
-        self._cadence = cadence
+        self.pacing = pacing
         self._observers = tuple(observers)
         self._supervisor: Supervisor[JobRef] = Supervisor(self._poll, crashed=self._crashed, workers=workers)
         self._stories: dict[JobRef, JobStory] = {}
@@ -99,6 +110,7 @@ class Watcher:
         story = self._stories.get(job)
         if story is None:
             story = self._stories[job] = JobStory(job, operated_at=self._operated.get(job))
+            self.pacing.begin()
         wanted_by = self._wanted_by.get(job, ())
         if subscriber not in wanted_by:
             self._wanted_by[job] = self._shared((*wanted_by, subscriber))
@@ -124,6 +136,7 @@ class Watcher:
             self._wanted_by[job] = self._shared(left)
         else:
             del self._stories[job], self._wanted_by[job]
+            self.pacing.end(story)
             self._supervisor.forget(job)
 
     def _shared(self, subscribers: tuple[Subscriber, ...]) -> tuple[Subscriber, ...]:
@@ -142,7 +155,9 @@ class Watcher:
 
     def nudge(self, ref: Ref) -> None:
         """Look at *ref* as soon as there is room."""
-        if ref.job in self._stories:
+        story = self._stories.get(ref.job)
+        if story is not None:
+            self.pacing.rang(story)
             self._supervisor.due(ref.job, self._now())
 
     def operated(self, ref: Ref) -> None:
@@ -188,9 +203,9 @@ class Watcher:
             (story.is_waiting(now), "it waits for a user"),
             (not story.was_read(ref), "it was not seen yet"),
         )
-        return next(
-            (words for holds, words in reasons if holds), f"it has been running for {story.age(now):.0f} s"
-        )
+        expected = self.pacing.expects(story, now)
+        running = expected or f"{story.age(now):.0f} s"
+        return next((words for holds, words in reasons if holds), f"it has been running for {running}")
 
     # One poll -------------------------------------------------------------------------------------------------------
 
@@ -203,6 +218,7 @@ class Watcher:
         if held_back is not None:
             self._supervisor.due(job, started + held_back)
             return
+        self.pacing.asked(story, started, self._queue())
         question = next_question(story, self._session.dialect.capabilities)
         self._polls += 1
         if story.first_asked_at is None:
@@ -243,24 +259,42 @@ class Watcher:
             Polled(ref=question.ref, question=question.name, seconds=at.now - started, events=size_of(events))
         )
 
+    def _queue(self) -> float:
+        """Return how many seconds of requests wait for their turn."""
+        admission = self._session.admission
+        return admission.waiting / admission.limit.rate if admission.limit.rate is not None else 0.0
+
     def _next(self, story: JobStory, now: float) -> None:
         """Decide when the story is looked at again, if ever."""
         job = story.ref
+        if story.ended:
+            bells = any(subscriber.has_doorbell for subscriber in self._wanted_by.get(job, ()))
+            self.pacing.learn(story, has_doorbell=bells)
         if job not in self._stories:
             return
         if story.pending:
             self._supervisor.due(job, now)
         elif not all(story.is_settled(ref, now) for ref in story.targets):
-            wait = self._cadence.next_wait(
-                age=story.age(now), settling=story.is_settling(now), waiting=story.is_waiting(now)
-            )
-            self._supervisor.due(job, now + wait)
+            self._supervisor.due(job, now + self._wait(story, now))
         else:
+            self.pacing.rest(story)
             for subscriber in self._wanted_by[job]:
                 subscriber.check(job)
             revisits = [s.revisit for s in self._wanted_by.get(job, ()) if s.revisit is not None]
             if revisits:
                 self._supervisor.due(job, now + min(revisits))
+
+    def _wait(self, story: JobStory, now: float) -> float:
+        """Return the seconds until a story that goes on is looked at again."""
+        wanted_by = self._wanted_by[story.ref]
+        ends = [s.ends_at for s in wanted_by if s.ends_at is not None]
+        return self.pacing.next_wait(
+            story,
+            now,
+            limit=self._session.admission.limit.rate,
+            has_doorbell=any(s.has_doorbell for s in wanted_by),
+            ends_in=min(ends) - now if ends else None,
+        )
 
     def _missing_steps(self, story: JobStory, at: Moment) -> list[Event]:
         """Give up single steps that the job does not have."""
@@ -287,13 +321,13 @@ class Watcher:
         events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
         if not events:
             at = self._moment()  # something may have been told to everybody meanwhile
-            events = stalled(story, at, self._cadence.interval)
+            events = stalled(story, at, self.pacing.cadence.interval)
         self._publish(story.ref, at, events)
         if all(story.is_settled(ref, at.now) for ref in story.targets):
             self._next(story, at.now)
             return
         told = error.retry_after if isinstance(error, CallFailed) else None
-        wait = max(told or 0.0, self._cadence.after_failure(story.failures))
+        wait = max(told or 0.0, self.pacing.cadence.after_failure(story.failures))
         self._supervisor.due(story.ref, self.troubles.not_before(at.now + wait))
 
     def _way_is_open(self) -> None:

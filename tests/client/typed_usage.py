@@ -108,6 +108,8 @@ async def follow(client: bkjob.JobClient, job: bkjob.JobRef, doorbell: bkjob.Doo
         assert_type(watch.explain(job), bkjob.Explanation)
         assert_type(watch.snapshot(job), bkjob.JobSnapshot | bkjob.StepSnapshot | None)
         client.nudge(job)
+        assert_type(client.durations(), tuple[bkjob.LearntDuration, ...])
+        assert_type(client.learnt(), dict[str, Any])
 
 
 async def connect(url: str, transport: bkjob.Transport) -> None:

@@ -175,6 +175,7 @@ def read_twice(patch: Patch) -> None:
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
     finish_before_settled: skipped,
+    ignore_execute_count: retried,
     ignored_error_is_final: rolled,
 }
 PLANTED: tuple[Callable[[Patch], None], ...] = (

@@ -1,0 +1,119 @@
+"""When a run is expected to end, and when looking for its end is worth a request.
+
+Durations are taken for a mixture of log-normal laws: mostly that of earlier runs of the same name, a little that of all
+runs, so that what behaves unlike its name is not forgotten. With S the share of runs still going on at an age and J the
+integral of S from there to infinity, the lag that nobody sees when the next look comes *step* seconds after the one at
+*age* is (S(age)·step − J(age) + J(age + step)) / S(age) on average. It is zero at first, convex, and never stops rising.
+"""
+
+from __future__ import annotations
+
+from math import erfc, exp, log, sqrt
+
+from attrs import frozen
+
+SQRT_2 = sqrt(2.0)
+# Beyond this share of survivors, sums of tails are noise; nothing is expected of what is that old.
+NOBODY_LEFT = 1e-9
+PRECISION = 0.01
+CHORDS, TRIES = 6, 40
+
+
+@frozen
+class LogNormal:
+    """A law of durations: *mu* and *sigma* are mean and spread of the logarithm of seconds."""
+
+    mu: float
+    sigma: float
+
+    @property
+    def median(self) -> float:
+        """The duration, in seconds, that half of all runs exceed."""
+        return exp(self.mu)
+
+
+class Expectation:
+    """A law of durations mixed with a second one, asked when to look next.
+
+    *own* is the law of similar runs, *others* that of all runs, mixed in by *doubt* (0 to 1).
+    """
+
+    __slots__ = ("_mean", "_parts", "own")
+
+    def __init__(self, own: LogNormal, others: LogNormal, doubt: float) -> None:
+        self.own = own
+        first, second = part_of(own, (1.0 - doubt) / 2.0), part_of(others, doubt / 2.0)
+        self._parts = (*first, *second)
+        self._mean = 2.0 * (first[3] + second[3])
+
+    def tail(self, age: float) -> tuple[float, float]:
+        """Return the share of runs still going on at *age*, and the integral of that share from there on."""
+        if age <= 0.0:
+            return 1.0, self._mean - age
+        scale, shift, half, mean, width, scale_2, shift_2, half_2, mean_2, width_2 = self._parts
+        moment = log(age)
+        place = moment * scale - shift
+        place_2 = moment * scale_2 - shift_2
+        share = half * erfc(place) + half_2 * erfc(place_2)
+        return share, mean * erfc(place - width) + mean_2 * erfc(place_2 - width_2) - age * share
+
+    def unseen_lag(self, age: float, step: float) -> float:
+        """Return the mean seconds for which an end would go unseen, looking at *age* and *step* seconds later."""
+        share, rest = self.tail(age)
+        if share < NOBODY_LEFT:
+            return 0.0
+        return max(0.0, (share * step - rest + self.tail(age + step)[1]) / share)
+
+    def lag_when_found(self, age: float, step: float) -> float:
+        """Return how long ago, on average, a run ended that went on at *age* and is over *step* seconds later."""
+        share, rest = self.tail(age)
+        later, later_rest = self.tail(age + step)
+        if share - later < NOBODY_LEFT:
+            return step / 2.0
+        return min(step, max(0.0, (share * step - rest + later_rest) / (share - later)))
+
+    def wait(self, age: float, price: float, shortest: float, longest: float) -> float:
+        """Return the seconds after which the unseen lag reaches *price*, between *shortest* and *longest*."""
+        share, rest = self.tail(age)
+        if share < NOBODY_LEFT or shortest >= longest:
+            return max(shortest, longest)
+        wanted = price * share
+
+        def lag(step: float) -> float:
+            return share * step - rest + self.tail(age + step)[1]
+
+        low, high = shortest, longest
+        lag_low = lag(low)
+        if lag_low >= wanted:
+            return low
+        lag_high = lag(high)
+        if lag_high <= wanted:
+            return high
+        # The lag grows about with the square of the step: its root is nearly a line, and a few chords find the place.
+        goal = sqrt(wanted)
+        below, above = sqrt(max(lag_low, 0.0)) - goal, sqrt(lag_high) - goal
+        side = 0
+        for tried in range(TRIES):
+            # Chords crawl where the lag is flat and then steep; halving does not.
+            step = low - below * (high - low) / (above - below) if tried < CHORDS else sqrt(low * high)
+            off = sqrt(max(lag(step), 0.0)) - goal
+            if abs(off) <= PRECISION * goal:
+                return step
+            if off > 0.0:
+                high, above = step, off
+                if side > 0:
+                    below /= 2.0
+                side = 1
+            else:
+                low, below = step, off
+                if side < 0:
+                    above /= 2.0
+                side = -1
+        return (low + high) / 2.0
+
+
+def part_of(law: LogNormal, half: float) -> tuple[float, float, float, float, float]:
+    """Return what `Expectation.tail` needs of one law: scale, shift, half its weight, its share of the mean, width."""
+    scale = 1.0 / (law.sigma * SQRT_2)
+    mean = exp(law.mu + law.sigma * law.sigma / 2.0)
+    return scale, law.mu * scale, half, half * mean, law.sigma / SQRT_2

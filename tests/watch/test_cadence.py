@@ -1,0 +1,166 @@
+"""Watches that look when there can be news."""
+
+from __future__ import annotations
+
+import json
+
+import anyio
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan, exactly
+from tests.watch.stage import DIALECTS, Door, client_of, keeps_its_promise, watched
+
+pytestmark = pytest.mark.looptime
+FORTY = StepPlan(name="copy", hosts=1, fates=(Fate(runs=exactly(40.0)),))
+DEPLOY = JobPlan(name="deploy", steps=(FORTY,))
+
+
+async def looks_at_one(client: bkjob.JobClient, door: Door, world: World) -> tuple[int, float]:
+    """Watch one more run; return how often it was looked at, and how long after its end that was told."""
+    before = len(door.urls)
+    batches = await watched(client, world.add(DEPLOY))
+    assert keeps_its_promise(batches, world)
+    return len(door.urls) - before, door.times[-1]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_what_ran_before_is_looked_at_less_often_and_seen_as_soon(dialect: str) -> None:
+    """Ten runs of the same length teach when the eleventh need not be looked at."""
+    world = World()
+    async with client_of(world, dialect) as (client, door):
+        first, _ = await looks_at_one(client, door, world)
+        for _ in range(9):
+            await watched(client, world.add(DEPLOY))
+        began = door.clock.now()
+        later, ended = await looks_at_one(client, door, world)
+
+    assert later < 0.6 * first
+    assert ended - began < 46.0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_users_see_what_was_learnt_and_take_it_along(dialect: str) -> None:
+    """Per job and per step: how many runs, median, spread; and the next process knows it from the start."""
+    world = World()
+    async with client_of(world, dialect) as (client, door):
+        for _ in range(10):
+            first, _ = await looks_at_one(client, door, world)
+        shown = {(d.job, d.step): d for d in client.durations()}
+        learnt = json.loads(json.dumps(client.learnt()))
+    world = World()
+    async with client_of(world, dialect, learnt=learnt) as (client, door):
+        again, _ = await looks_at_one(client, door, world)
+
+    assert set(shown) == {("deploy", None), ("deploy", "copy")}
+    assert all(d.runs == 10 and 39.0 < d.median < 44.0 and d.spread < 0.1 for d in shown.values())
+    assert again == pytest.approx(first, abs=2)
+
+
+async def test_it_says_what_it_expects() -> None:
+    """In the words of `explain`."""
+    world = World()
+    async with client_of(world) as (client, _):
+        for _ in range(5):
+            await watched(client, world.add(DEPLOY))
+        ref = world.add(DEPLOY)
+        async with client.watch(ref) as watch:
+            await anyio.sleep(20.0)
+            said = str(watch.explain(ref))
+
+    assert "it has been running for 18 s of about 41 s (33 to 50 s)" in said
+
+
+async def test_a_run_that_was_over_at_first_sight_teaches_too() -> None:
+    """The platform tells how long it took."""
+    world = World()
+    ref = world.add(DEPLOY)
+    async with client_of(world) as (client, _):
+        await anyio.sleep(300.0)
+        await watched(client, ref)
+        (job, step) = sorted(client.durations(), key=lambda d: d.step or "")
+
+    assert (job.runs, step.runs) == (1, 1)
+    assert 39.0 < step.median <= job.median < 44.0
+
+
+async def test_what_somebody_stopped_teaches_nothing() -> None:
+    """A run that was cut short says nothing of how long it takes."""
+    world = World()
+    ref = world.add(DEPLOY)
+    async with client_of(world) as (client, _), client.watch(ref) as watch:
+        await anyio.sleep(10.0)
+        await client.operate_job_instance(ref, operation_code=bkjob.JobOperation.TERMINATE)
+        await watch.results()
+        assert client.durations() == ()
+
+
+async def test_a_second_execution_teaches_nothing() -> None:
+    """Neither the step's, whose failed hosts alone ran again, nor the job's, which waited for somebody."""
+    world = World()
+    fails = Fate(status=104, exit_code=1, runs=exactly(5.0))
+    ref = world.add(JobPlan(name="deploy", steps=(StepPlan(name="copy", hosts=1, fates=(fails,)),)))
+    async with client_of(world) as (client, _):
+        result = await client.wait(ref)
+        before = [d.runs for d in client.durations()]
+        await client.retry_failed(result)
+        after = [d.runs for d in client.durations()]
+
+    assert before == after == [1, 1]
+
+
+async def test_a_watch_looks_once_more_before_its_deadline() -> None:
+    """So that the last snapshot is fresh, however long the steps have become."""
+    world = World()
+    ref = world.add(JobPlan(name="backup", steps=(StepPlan(hosts=1, fates=(Fate(runs=exactly(5000.0)),)),)))
+    async with client_of(world) as (client, door):
+        with pytest.raises(bkjob.DeadlineExceeded):
+            await watched(client, ref, deadline=999.0)
+        assert door.clock.now() - door.times[-1] < 0.6
+
+
+async def test_a_lag_can_be_asked_for_instead() -> None:
+    """More lag, fewer looks; an interval and a lag contradict each other."""
+    asked = []
+    for lag in (1.0, 20.0):
+        world = World()
+        async with client_of(world, lag=lag) as (client, door):
+            for _ in range(10):
+                asked.append(await looks_at_one(client, door, world))
+
+    assert asked[19][0] < asked[9][0]
+    with pytest.raises(bkjob.UsageError):
+        bkjob.connect("http://simulator", bkjob.AccessToken(access_token="x"), interval=1.0, lag=1.0)
+
+
+async def rung(client: bkjob.JobClient, ref: bkjob.JobRef, *, is_heard: bool) -> bkjob.JobResult:
+    """Watch *ref* with a doorbell, which rings half a second after its end unless it goes unheard."""
+    doorbell = bkjob.Doorbell()
+
+    async def ring() -> None:
+        await anyio.sleep(43.5)
+        assert doorbell.receive(f'{{"job_instance_id":{ref.job_instance_id},"status":3}}'.encode()) == 200
+
+    async with client.watch(ref, doorbell=doorbell) as watch, anyio.create_task_group() as group:
+        if is_heard:
+            group.start_soon(ring)
+        (result,) = (await watch.results()).values()
+    assert isinstance(result, bkjob.JobResult)
+    return result
+
+
+async def test_with_a_doorbell_polling_is_only_the_net() -> None:
+    """Callbacks that do come make looks rarer; one that is lost costs lag, never the end."""
+    asked = []
+    for rings in (False, True):
+        world = World()
+        async with client_of(world) as (client, door):
+            for number in range(12):
+                before = len(door.urls)
+                result = await rung(client, world.add(DEPLOY), is_heard=rings and number != 11)
+                assert result.ok
+                asked.append(len(door.urls) - before)
+
+    assert asked[22] < asked[10]
+    assert asked[23] < asked[11]
