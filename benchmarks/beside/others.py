@@ -1,0 +1,157 @@
+"""Other clients that do the same work: poll, compare with the last answer, note which hosts moved."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any
+
+import aiohttp
+import httpx
+from bkapi_client_core.apigateway import (  # type: ignore[import-untyped]  # it has no types
+    APIGatewayClient,
+    Operation,
+    OperationGroup,
+    bind_property,
+)
+from requests.adapters import HTTPAdapter
+
+CREDENTIALS = {"bk_app_code": "bench", "bk_app_secret": "bench", "bk_username": "admin"}
+HEADERS = {
+    "X-Bkapi-Authorization": '{"bk_app_code": "bench", "bk_app_secret": "bench", "bk_username": "admin"}'
+}
+PATH = "/api/v3/get_step_instance_status"
+
+
+class Comparison:
+    """Where the hosts of one target stood, and how many moves were seen."""
+
+    def __init__(self) -> None:
+        self.polls = 0
+        self.moves: list[tuple[int, int | None, int]] = []
+        self._known: dict[int, int] = {}
+
+    def take(self, answer: Any) -> None:
+        """Take in an answer; note which hosts moved."""
+        groups = answer["data"]["step_result_group_list"]
+        seen = {host["bk_host_id"]: host["status"] for group in groups for host in group["host_result_list"]}
+        known, self._known = self._known, seen
+        moved = [(n, known.get(n), status) for n, status in seen.items() if known.get(n) != status]
+        self.moves = moved
+        self.polls += 1
+
+
+def parameters(job: int) -> dict[str, str]:
+    """Return what is asked about a target."""
+    return {
+        "bk_scope_type": "biz",
+        "bk_scope_id": "2",
+        "job_instance_id": str(job),
+        "step_instance_id": "1",
+        "batch": "0",
+    }
+
+
+class Group(OperationGroup):  # type: ignore[misc]  # the SDK has no types
+    """The one operation that is asked for."""
+
+    get_step_instance_status = bind_property(
+        Operation, name="get_step_instance_status", method="GET", path=PATH
+    )
+
+
+class Client(APIGatewayClient):  # type: ignore[misc]  # the SDK has no types
+    """The SDK's client, as generated SDKs have it."""
+
+    _api_name = "bk-job"
+    api = bind_property(Group, name="api")
+
+
+def sdk(server: str, threads: int, seconds: float, *, pooled: bool) -> float:
+    """Poll with the platform's SDK in threads; return the microseconds of CPU of a poll.
+
+    As people use it the SDK closes its connections after each call; *pooled* keeps them, one for each thread.
+    """
+    client = sdk_client(server, threads, pooled=pooled)
+    targets = [Comparison() for _ in range(threads)]
+    end = time.monotonic() + 0.5 + seconds
+
+    def poll(number: int) -> None:
+        while time.monotonic() < end:
+            targets[number].take(client.api.get_step_instance_status(parameters(number + 1)))
+
+    with client if pooled else nullcontext(), ThreadPoolExecutor(threads) as pool:
+        running = [pool.submit(poll, number) for number in range(threads)]
+        used = measured(lambda: sum(target.polls for target in targets), seconds)
+        for future in running:
+            future.result()
+    return used
+
+
+def sdk_once(server: str, threads: int, targets: int, *, pooled: bool) -> None:
+    """Ask once about each of so many targets."""
+    client = sdk_client(server, threads, pooled=pooled)
+    with client if pooled else nullcontext(), ThreadPoolExecutor(threads) as pool:
+        for answer in pool.map(client.api.get_step_instance_status, map(parameters, range(1, targets + 1))):
+            Comparison().take(answer)
+
+
+def sdk_client(server: str, threads: int, *, pooled: bool) -> Any:
+    """Return the SDK's client, with a pool of a connection for each thread or as it comes."""
+    client = Client(endpoint=server, stage="")
+    client.update_bkapi_authorization(**CREDENTIALS)
+    if pooled:
+        client.session.mount("http://", HTTPAdapter(pool_connections=1, pool_maxsize=threads))
+    return client
+
+
+def measured(polls: Callable[[], int], seconds: float) -> float:
+    """Return the microseconds of CPU that each poll takes, after a moment of warming up."""
+    time.sleep(0.4)
+    started, before = time.process_time(), polls()
+    time.sleep(seconds)
+    return (time.process_time() - started) / (polls() - before) * 1e6
+
+
+async def aiohttp_loop(server: str, in_flight: int, seconds: float) -> float:
+    """Poll with a bare aiohttp loop, a task for each request in flight."""
+    targets = [Comparison() for _ in range(in_flight)]
+
+    async def poll(number: int) -> None:
+        while True:
+            async with session.get(server + PATH, params=parameters(number + 1), headers=HEADERS) as response:
+                targets[number].take(await response.json())
+
+    async with aiohttp.ClientSession() as session:
+        return await for_a_while([poll(number) for number in range(in_flight)], targets, seconds)
+
+
+async def httpx_loop(server: str, in_flight: int, seconds: float) -> float:
+    """Poll with httpx: best at one request in flight, for its pool looks through all connections at each."""
+    targets = [Comparison() for _ in range(in_flight)]
+
+    async def poll(number: int) -> None:
+        while True:
+            response = await client.get(server + PATH, params=parameters(number + 1), headers=HEADERS)
+            targets[number].take(response.json())
+
+    async with httpx.AsyncClient() as client:
+        return await for_a_while([poll(number) for number in range(in_flight)], targets, seconds)
+
+
+async def for_a_while(loops: list[Any], targets: list[Comparison], seconds: float) -> float:
+    """Run endless loops; return the microseconds of CPU of a poll."""
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    await asyncio.sleep(0.4)
+    started, before = time.process_time(), sum(target.polls for target in targets)
+    await asyncio.sleep(seconds)
+    used, polls = time.process_time() - started, sum(target.polls for target in targets) - before
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
+    return used / polls * 1e6
