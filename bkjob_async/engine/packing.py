@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from ipaddress import IPv4Address
 
 from bkjob_async.model.status import HOST_CODES, UNFINISHED_HOST_CODES
 
@@ -41,14 +40,19 @@ def packed_address(cloud: int, ip: str) -> int | None:
     if not 0 <= cloud < _CLOUDS:
         return None
     try:
-        return ADDRESS | cloud << 32 | int(IPv4Address(ip))
+        first, second, third, fourth = map(int, ip.split("."))
     except ValueError:
         return None
+    # Whatever else `int` reads (spaces, signs, zeros in front, other digits) does not come out as it went in.
+    if not 0 <= first | second | third | fourth <= 255 or f"{first}.{second}.{third}.{fourth}" != ip:
+        return None
+    return ADDRESS | cloud << 32 | first << 24 | second << 16 | third << 8 | fourth
 
 
 def unpacked_address(number: int) -> tuple[int, str]:
     """Return the cloud area and the IPv4 address that `packed_address` packed."""
-    return (number & ~ADDRESS) >> 32, str(IPv4Address(number & 0xFFFF_FFFF))
+    ip = f"{number >> 24 & 255}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    return (number & ~ADDRESS) >> 32, ip
 
 
 class Counts:
