@@ -6,6 +6,7 @@ import asyncio
 import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import partial
 
 import aiohttp
 from attrs import field, frozen
@@ -13,6 +14,7 @@ from yarl import URL
 
 from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UnusableAnswer, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.wire.header_sessions import HeaderSessions
 from bkjob_async.wire.inflating import ENCODINGS, TooLarge, inflated
 from bkjob_async.wire.time_limits import TimeLimits
 
@@ -65,18 +67,19 @@ class AiohttpTransport:
         self._session = session
         self._packed = session is None or not session.auto_decompress  # else aiohttp unpacks piece by piece
         self._says_encoding = any(name.lower() == "accept-encoding" for name in self._options.headers)
+        self._shared = HeaderSessions(self._sharing)
         self._limits = TimeLimits()
         self._closed = False
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole answer."""
-        session = self._opened()
+        session, headers = self._way_for(request)
         limit = self._limits.begin(timeout)
         try:
             response = await session.request(
                 request.method,
                 request.url,
-                headers=self._headers_of(request),
+                headers=headers,
                 data=request.body,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -109,12 +112,22 @@ class AiohttpTransport:
         finally:
             self._limits.end(limit)
 
+    def _way_for(self, request: HttpRequest) -> tuple[aiohttp.ClientSession, Mapping[str, str] | None]:
+        """Return the session that *request* goes through, and the headers that this session does not add by itself."""
+        session = self._opened()
+        if not self._lent:
+            full = partial(self._headers_of, request)
+            shared = self._shared.find(request.headers, full, kind=request.packed)
+            if shared is not None:
+                return shared, None
+        return session, self._headers_of(request)
+
     def _headers_of(self, request: HttpRequest) -> Mapping[str, str]:
-        """Return the headers of *request*, with those of every request where the session does not add them."""
-        further = self._options.headers if self._lent else {}
-        if not request.packed and not self._says_encoding:
-            further = {**further, "Accept-Encoding": "identity"}
-        return {**further, **request.headers} if further else request.headers
+        """Return the headers of *request* with those of every request."""
+        further = self._options.headers
+        if not self._says_encoding and not (self._lent and request.packed):
+            further = {"Accept-Encoding": "gzip" if request.packed else "identity", **further}
+        return {**further, **request.headers}
 
     async def _body_of(self, response: aiohttp.ClientResponse, *, whole: bool) -> bytes:
         """Read the whole body; *whole*: the request was sent to its end, so nothing else is to be waited for."""
@@ -133,24 +146,36 @@ class AiohttpTransport:
 
     def _open(self) -> aiohttp.ClientSession:
         options = self._options
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=options.connections, ssl=options.ssl, keepalive_timeout=KEEPALIVE
-            ),
-            headers=options.headers
-            if self._says_encoding
-            else {"Accept-Encoding": "gzip", **options.headers},
+        connector = aiohttp.TCPConnector(
+            limit=options.connections, ssl=options.ssl, keepalive_timeout=KEEPALIVE
+        )
+        self._session = self._session_on(connector, {}, owner=True)
+        return self._session
+
+    def _sharing(self, headers: Mapping[str, str]) -> aiohttp.ClientSession:
+        """Return a session with *headers* of its own on the one connector."""
+        connector = self._opened().connector
+        assert connector is not None  # noqa: S101 - the session is open
+        return self._session_on(connector, headers, owner=False)
+
+    def _session_on(
+        self, connector: aiohttp.BaseConnector, headers: Mapping[str, str], *, owner: bool
+    ) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=owner,
+            headers=headers,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
-            trust_env=options.trust_env,
+            trust_env=self._options.trust_env,
         )
-        return self._session
 
     async def aclose(self) -> None:
         """Let go of connections; harmless when repeated."""
         self._closed = True
         self._limits.close()
+        self._shared.detach()
         session, self._session = self._session, None
         if session is None or self._lent:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any, TypeVar, overload
 
@@ -86,6 +86,7 @@ class Session:
         self._base = str(url).rstrip("/")
         self._kept: dict[Operation[Any], HttpRequest] = {}
         self._kept_for: Credentials | None = None
+        self._kept_headers: Mapping[str, str] = {}
         self._dice = Random(seed)  # noqa: S311 - spreads waits, keeps no secret
 
     def prepare(self, operation: Operation[Any]) -> HttpRequest:
@@ -165,7 +166,13 @@ class Session:
             self._kept_for = credentials
         elif len(self._kept) >= KEPT:
             del self._kept[next(iter(self._kept))]
-        request = self._kept[question] = self.dialect.sign(self.prepare(question), credentials)
+        request = self.dialect.sign(self.prepare(question), credentials)
+        if request.headers == self._kept_headers:
+            request = evolve(
+                request, headers=self._kept_headers
+            )  # one object, which the transport knows again
+        self._kept_headers = request.headers
+        self._kept[question] = request
         return request
 
     def _keep_otherwise(self, question: Operation[Any], request: HttpRequest) -> None:

@@ -372,3 +372,52 @@ def heard(heads: list[bytes]) -> Callable[[asyncio.StreamReader, asyncio.StreamW
         writer.close()
 
     return handle
+
+
+async def test_headers_that_come_again_and_again_are_sent_all_the_same() -> None:
+    """Whoever shares them, whatever comes in between, and however often they change."""
+    seen: list[dict[str, str]] = []
+
+    async def handler(request: web.BaseRequest) -> web.Response:
+        seen.append({name.lower(): value for name, value in request.headers.items()})
+        return web.Response()
+
+    runner = web.ServerRunner(web.Server(handler))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = URL(f"http://127.0.0.1:{runner.addresses[0][1]}/")
+    transport = AiohttpTransport(HttpOptions(headers={"X-Team": "infra", "X-Mine": "no"}, connections=1))
+    shared = {name: {"X-Mine": name} for name in "abcdefg"}
+    order = "aaabaacccaaddeeffggaa"
+    for number, name in enumerate(order):
+        request = HttpRequest(method="GET", url=url, headers=shared[name], packed=number % 2 == 0)
+        await transport.send(request, timeout=5)
+    await transport.aclose()
+    await runner.cleanup()
+
+    assert "".join(headers["x-mine"] for headers in seen) == order
+    assert {headers["x-team"] for headers in seen} == {"infra"}
+    assert [headers["accept-encoding"] for headers in seen[:3]] == ["gzip", "identity", "gzip"]
+
+
+async def test_headers_are_shared_over_one_connection() -> None:
+    """A session of its own is no connection of its own."""
+    peers = set()
+
+    async def handler(request: web.BaseRequest) -> web.Response:
+        assert request.transport is not None
+        peers.add(request.transport.get_extra_info("peername"))
+        return web.Response(text="ok")
+
+    runner = web.ServerRunner(web.Server(handler))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = URL(f"http://127.0.0.1:{runner.addresses[0][1]}/")
+    transport = AiohttpTransport(HttpOptions(connections=4))
+    requests = [HttpRequest(method="GET", url=url, headers=headers) for headers in ({"X": "1"}, {"X": "2"})]
+    for _ in range(3):
+        await asyncio.gather(*(transport.send(request, timeout=5) for request in requests * 20))
+    await transport.aclose()
+    await runner.cleanup()
+
+    assert len(peers) <= 4
