@@ -87,7 +87,7 @@ def look_at_job(job: SeenJob) -> JobLook:
         status=job.status,
         finished=job.finished,
         name=job.name,
-        times=job.times,
+        when=lambda: job.times,
         steps=tuple(look_at_step(step) for step in job.steps),
     )
 
@@ -102,7 +102,7 @@ def look_at_step(step: SeenStep, *, asked_for_all: bool = True) -> StepLook:
         name=step.name,
         type=step.type,
         execute_count=step.execute_count,
-        times=step.times,
+        when=lambda: step.times,
         groups=None
         if groups is None
         else tuple(

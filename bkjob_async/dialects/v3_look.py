@@ -23,6 +23,7 @@ from bkjob_async.dialects.rows import (
 )
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import GroupLook, JobLook, StepLook
+from bkjob_async.model.snapshot import Times
 
 
 class GroupLine(Struct, gc=False):
@@ -34,7 +35,20 @@ class GroupLine(Struct, gc=False):
     host_result_list: list[GroupedRow] | None = None
 
 
-class StepLine(Struct, gc=False):
+class Timed(Struct, gc=False, kw_only=True):
+    """Whatever has times of its own, in Unix milliseconds."""
+
+    create_time: Code | None = None
+    start_time: Code | None = None
+    end_time: Code | None = None
+    total_time: Number | None = None
+
+    def times(self) -> Times:
+        """Return the times as people read them."""
+        return millisecond_times(self.create_time, self.start_time, self.end_time, self.total_time)
+
+
+class StepLine(Timed, gc=False, kw_only=True):
     """A step in a job's answer."""
 
     step_instance_id: Identity
@@ -42,16 +56,12 @@ class StepLine(Struct, gc=False):
     name: str | None = None
     type: Code | None = None
     execute_count: Code | None = None
-    create_time: Code | None = None
-    start_time: Code | None = None
-    end_time: Code | None = None
-    total_time: Number | None = None
     step_ip_result_list: list[BareRow] | None = None
     step_host_result_list: Raw | UnsetType = UNSET
     retry_count: Raw | UnsetType = UNSET
 
 
-class StepData(Struct, gc=False):
+class StepData(Timed, gc=False, kw_only=True):
     """The data of a step's answer."""
 
     step_instance_id: Identity
@@ -60,10 +70,6 @@ class StepData(Struct, gc=False):
     name: str | None = None
     type: Code | None = None
     execute_count: Code | None = None
-    create_time: Code | None = None
-    start_time: Code | None = None
-    end_time: Code | None = None
-    total_time: Number | None = None
     retry_count: Raw | UnsetType = UNSET
     finished: Raw | UnsetType = UNSET
     is_finished: Raw | UnsetType = UNSET
@@ -78,15 +84,11 @@ class StepEnvelope(Struct, gc=False):
     error: Raw | UnsetType = UNSET
 
 
-class JobLine(Struct, gc=False):
+class JobLine(Timed, gc=False, kw_only=True):
     """A job in its answer."""
 
     status: Code
     name: str | None = None
-    create_time: Code | None = None
-    start_time: Code | None = None
-    end_time: Code | None = None
-    total_time: Number | None = None
 
 
 class JobData(Struct, gc=False):
@@ -147,7 +149,7 @@ def bare_job(response: HttpResponse) -> JobLook | None:
         status=job.status,
         finished=data.finished,
         name=job.name or "",
-        times=millisecond_times(job.create_time, job.start_time, job.end_time, job.total_time),
+        when=job.times,
         steps=tuple(
             step_look(line, flat(line), late, complete=line.step_ip_result_list is not None) for line in lines
         ),
@@ -182,7 +184,7 @@ def step_look(
         name=line.name or "",
         type=line.type,
         execute_count=line.execute_count or 0,
-        times=millisecond_times(line.create_time, line.start_time, line.end_time, line.total_time),
+        when=line.times,
         groups=groups,
         complete=complete,
         named=late.full,

@@ -8,6 +8,11 @@ logger = logging.getLogger("bkjob_async")
 logger.addHandler(logging.NullHandler())
 
 
+def logs_polls() -> bool:
+    """Whether every single poll is written."""
+    return logger.isEnabledFor(logging.DEBUG)
+
+
 def log(observation: Observation) -> None:
     """Write trouble as WARNING, recovery as INFO, polls as DEBUG."""
     match observation:

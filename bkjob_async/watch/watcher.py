@@ -21,6 +21,7 @@ from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.observe.observer import Observation, Observer, Polled
+from bkjob_async.observe.to_logging import log, logs_polls
 from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.supervisor import Supervisor
 from bkjob_async.watch.troubles import WAY_IN_DOUBT, Troubles, stalled
@@ -78,6 +79,7 @@ class Watcher:
         self._session = session
         self.pacing = pacing
         self._observers = tuple(observers)
+        self._log_only = self._observers == (log,)
         self._supervisor: Supervisor[JobRef] = Supervisor(self._poll, crashed=self._crashed, workers=workers)
         self._stories: dict[JobRef, JobStory] = {}
         self._wanted_by: dict[JobRef, tuple[Subscriber, ...]] = {}
@@ -231,14 +233,7 @@ class Watcher:
         except BkJobError as error:
             if self._stories.get(job) is story:
                 self._failed(story, question, error)
-                self._observe(
-                    Polled(
-                        ref=question.ref,
-                        question=question.name,
-                        seconds=self._now() - started,
-                        error=type(error).__name__,
-                    )
-                )
+                self._observe_poll(question, self._now() - started, error=type(error).__name__)
             return
         finally:
             self.troubles.probed(job)
@@ -246,7 +241,7 @@ class Watcher:
             return  # dropped while the question was on its way
         self._way_is_open()
         at = self._moment()
-        events: list[News] = [*self.troubles.recovered(story, at)]
+        events: list[News] = [*self.troubles.recovered(story, at)] if story.troubled else []
         if isinstance(question, GetJobInstanceStatus):
             events += story.apply_job(look, at)  # pyright: ignore[reportPossiblyUnboundVariable] - the same question was asked
             events += self._missing_steps(story, at)
@@ -255,9 +250,7 @@ class Watcher:
             events += story.apply_step(step_look, at)  # pyright: ignore[reportPossiblyUnboundVariable] - it was the other one
         self._publish(job, at, events)
         self._next(story, at.now)
-        self._observe(
-            Polled(ref=question.ref, question=question.name, seconds=at.now - started, events=size_of(events))
-        )
+        self._observe_poll(question, at.now - started, events)
 
     def _queue(self) -> float:
         """Return how many seconds of requests wait for their turn."""
@@ -357,6 +350,15 @@ class Watcher:
     def _crashed(self, error: BaseException) -> None:
         for subscriber in tuple(self._subscribers):
             subscriber.fail(error)
+
+    def _observe_poll(
+        self, question: Question, seconds: float, events: Sequence[News] = (), error: str | None = None
+    ) -> None:
+        """Tell of one poll whoever wants to know; most logs do not."""
+        if self._log_only and not logs_polls():
+            return
+        ref, name, count = question.ref, question.name, size_of(events)
+        self._observe(Polled(ref=ref, question=name, seconds=seconds, events=count, error=error))
 
     def _observe(self, observation: Observation) -> None:
         for observer in self._observers:

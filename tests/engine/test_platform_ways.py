@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-from attrs import evolve, frozen
+from attrs import frozen
+from msgspec.structs import replace
 
 from bkjob_async.engine.news import Events
 from bkjob_async.model.events import Finished, Reopened, StepChanged
@@ -28,7 +29,7 @@ class Way:
 
 def with_an_end(look: StepLook) -> StepLook:
     """Return a look that carries the end of an earlier batch."""
-    return evolve(look, times=Times(end_time=datetime(2026, 1, 1, tzinfo=UTC), total_time=3.0))
+    return replace(look, when=lambda: Times(end_time=datetime(2026, 1, 1, tzinfo=UTC), total_time=3.0))
 
 
 WAYS: dict[str, Way] = {

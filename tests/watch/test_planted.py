@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
+from msgspec.structs import replace
 
 from bkjob_async.engine.hosts import HostTable, Move
 from bkjob_async.engine.job_story import JobStory
@@ -69,7 +70,7 @@ def ignore_execute_count(patch: Patch) -> None:
     patch.setattr(
         StepTracker,
         "observe",
-        lambda self, look, at, **k: observe(self, evolve(look, execute_count=0), at, **k),
+        lambda self, look, at, **k: observe(self, replace(look, execute_count=0), at, **k),
     )
 
 
