@@ -62,7 +62,8 @@ class Log:
 
     def at(self, place: int) -> Batch | None:
         """Return the batch at *place*, None at the end; a place before `first` is gone."""
-        return self._batches[place - self.first] if self.first <= place < self.end else None
+        number = place - self.first
+        return self._batches[number] if 0 <= number < len(self._batches) else None
 
     def place_after(self, sequence: int) -> int:
         """Return the place of the first held batch with a larger number than *sequence*."""
