@@ -29,6 +29,8 @@ HOURS = float(os.environ.get("BKJOB_SOAK_HOURS", "24"))
 JOBS = int(os.environ.get("BKJOB_SOAK_JOBS", "2000"))
 BUDGET = 20.0
 SLOT = 60.0
+SAMPLES = 48
+EVENTS_AN_HOUR = 8_000
 TRACE = bool(os.environ.get("BKJOB_SOAK_TRACE"))
 
 SLOW = Fate(runs=Span(600.0, 14_400.0, skew=2.0))
@@ -83,10 +85,12 @@ async def soak() -> list[tuple[str, object]]:
 
         async def sample() -> None:
             while True:
-                await anyio.sleep(1800)
+                await anyio.sleep(HOURS * 3600 / SAMPLES)
                 gc.collect()
                 memory.append(tracemalloc.get_traced_memory()[0] if TRACE else sys.getallocatedblocks())
 
+        # Memory can only be flat when the log is full, which it is to be before the second quarter.
+        watch._log._limit = int(EVENTS_AN_HOUR * HOURS / 8)  # noqa: SLF001 - nobody else needs to set it
         sampler = asyncio.create_task(sample())
         watch.add(*(world.add(dice.choice(PLANS)) for _ in range(JOBS)))
         try:
