@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from math import exp, log
 from statistics import mean, median
 
@@ -24,8 +25,10 @@ from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.news import HostMoves, News
 from bkjob_async.engine.plan import Question, ask_step, begin_follow_ups, next_question
+from bkjob_async.engine.survey import reading_of
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.credentials import AppCredentials
+from bkjob_async.model.grade import Grade
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.platform import Platform
@@ -162,11 +165,14 @@ class Everything:
 class Ours:
     """The engine asks, the dialect looks, the story compares."""
 
-    def __init__(self, ref: StepRef) -> None:
+    def __init__(self, ref: StepRef, *, grade: Grade = Grade.EXACT, guess: bool = False) -> None:
+        """Follow *ref* as closely as *grade* says; *guess*: by few requests rather than few bytes."""
         self.bill = Bill()
         self._ref = ref
+        self._guess = guess
         self._story = JobStory(ref.job)
         self._story.want(ref)
+        self._story.grade = grade
 
     @property
     def is_over(self) -> bool:
@@ -178,7 +184,7 @@ class Ours:
         at = Moment(float(number), number + 1, str(number))
         while True:
             start = time.process_time()
-            question = next_question(self._story, SPOKEN.capabilities)
+            question = next_question(self._story, SPOKEN.capabilities, requests_are_scarce=self._guess)
             self.bill.seconds += time.process_time() - start
             body = ask(question)
             start = time.process_time()
@@ -195,7 +201,7 @@ class Ours:
         if isinstance(question, GetJobInstanceStatus):
             news = self._story.apply_job(SPOKEN.look(question, response), at)
         else:
-            news = self._story.apply_step(SPOKEN.look(question, response), at)
+            news = self._story.apply_step(SPOKEN.look(question, response), at, reading_of(question))
         begin_follow_ups(self._story, question, SPOKEN.capabilities)
         return news
 
@@ -214,7 +220,11 @@ class Ours:
         return self.bill
 
 
-WAYS: dict[str, Callable[[StepRef], Ours]] = {"exact": Ours}
+WAYS: dict[str, Callable[[StepRef], Ours]] = {
+    "exact": Ours,
+    "exact, guessed limit": partial(Ours, guess=True),
+    "final": partial(Ours, grade=Grade.FINAL),
+}
 
 
 def followed(platform: Platform, ref: StepRef, *, checked: bool) -> dict[str, Bill]:

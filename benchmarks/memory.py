@@ -4,6 +4,7 @@ import asyncio
 import gc
 import tracemalloc
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
 
@@ -13,9 +14,9 @@ from bkjob_async.engine.hosts import HostTable
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.schedule import Schedule
-from bkjob_async.model.look import GroupLook, HostRow, StepLook
+from bkjob_async.model.look import GroupLook, HostRow, JobLook, StepLook
 from bkjob_async.model.refs import HostKey, JobRef, Scope
-from bkjob_async.model.snapshot import HostSnapshot
+from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
 from bkjob_async.watch.stream import Watch
 
@@ -101,23 +102,52 @@ def details(row: HostRow) -> HostSnapshot:
     return HostSnapshot(host=HostKey(bk_host_id=row.bk_host_id), status=host_status(row.status))
 
 
-def step_cost(steps: int) -> float:
-    """Return bytes per watched single step of one host, with its place in the schedule."""
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def seen(number: int, status: int, hosts: int) -> StepLook:
+    """Return a look at a step, with times, and hosts once it has begun."""
+    begun = Times(create_time=START, start_time=START + timedelta(seconds=number % 1000))
+    rows = [by_id(number * hosts + n) for n in range(hosts)] if status != 1 else []
+    return StepLook(
+        step_instance_id=number,
+        status=status,
+        name=f"step of plan {number % 100}",
+        when=lambda: begun if status != 1 else Times(create_time=START),
+        groups=(GroupLook(status=7, size=len(rows), rows=rows),),
+        complete=True,
+        details=details,
+    )
+
+
+def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
+    """Return bytes per watched step of whole jobs, one of them running, with its place in the schedule.
+
+    The jobs' refs are the caller's own.
+    """
+    refs = [JobRef(Scope.biz(2), 10**10 + number) for number in range(steps // steps_of_a_job)]
 
     def build() -> object:
         stories: dict[JobRef, JobStory] = {}
         schedule: Schedule[JobRef] = Schedule()
-        scope = Scope.biz(2)
-        for number in range(1, steps + 1):
-            job = JobRef(scope, number)
-            story = stories[job] = JobStory(job)
-            story.want(job.step(number))
-            look = StepLook(step_instance_id=number, status=2, groups=(), complete=True, details=details)
-            story.apply_step(look, Moment(float(number), number, ""))
-            schedule.put(job, float(number))
+        for number, ref in enumerate(refs):
+            story = stories[ref] = JobStory(ref)
+            story.want(ref)
+            first = 3 * 10**10 + number * steps_of_a_job
+            running = steps_of_a_job // 2
+            looks = [
+                seen(first + n, 2 if n == running else 3 if n < running else 1, hosts)
+                for n in range(steps_of_a_job)
+            ]
+            for now in (number, number + 1):
+                story.apply_job(
+                    JobLook(status=2, name=f"plan {number % 100}", when=looks[0].when, steps=looks),
+                    Moment(float(now), number, ""),
+                )
+            schedule.put(ref, float(number))
         return stories, schedule
 
-    return traced(build) / steps
+    return traced(build) / (len(refs) * steps_of_a_job)
 
 
 def watch_cost(steps: int) -> float:
@@ -164,7 +194,10 @@ def main() -> None:
         "memory: bytes per watched step",
         ("what", "bytes/step"),
         [
-            ("single step with schedule", f"{step_cost(20_000):.0f}"),
+            *(
+                (f"jobs of {steps} steps, {hosts} hosts each", f"{step_cost(20_000, steps, hosts):.0f}")
+                for steps, hosts in ((1, 1), (5, 1), (5, 10))
+            ),
             ("single step in a watch, all but its name", f"{watch_cost(20_000):.0f}"),
         ],
     )

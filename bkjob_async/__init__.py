@@ -82,6 +82,7 @@ from bkjob_async.model.events import (
     StepChanged,
     Trouble,
 )
+from bkjob_async.model.grade import Grade
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
@@ -130,6 +131,7 @@ __version__ = version("bkjob-async")
 
 __all__ = [  # noqa: RUF022 - grouped by what people look for
     # opening
+    "Grade",
     "connect",
     "JobClient",
     "AppCredentials",

@@ -9,6 +9,7 @@ from bkjob_async.client.calling import Calling
 from bkjob_async.engine.conditions import Condition
 from bkjob_async.errors import BkJobError, NeverTrue, TargetLost, UsageError
 from bkjob_async.model.events import Finished, Lost, Trouble
+from bkjob_async.model.grade import Grade
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.doorbell import Doorbell
@@ -27,17 +28,19 @@ class Waiting(Calling):
         *,
         deadline: Deadline = None,
         linger: float | None = 0.0,
+        grade: Grade = Grade.EXACT,
         doorbell: Doorbell | None = None,
     ) -> Watch:
         """Watch jobs and steps; `async with` the watch, then iterate it.
 
         *deadline* is seconds from its opening: then its iterators deliver what there is and raise `DeadlineExceeded`.
         The watch ends *linger* seconds after all targets have settled; None keeps it open until it is left.
+        *grade* says how closely hosts are followed; steps and jobs are seen to end at once in any.
         Each ring of *doorbell* makes it look once at the job that the callback names.
         """
         self._lifetime.check()
         targets = (refs,) if isinstance(refs, JobRef | StepRef) else tuple(refs)
-        watch = Watch(self._watcher, targets, deadline=seconds(deadline), linger=linger)
+        watch = Watch(self._watcher, targets, deadline=seconds(deadline), linger=linger, grade=grade)
         if doorbell is not None:
             doorbell.wire(watch)
         return watch
@@ -50,7 +53,9 @@ class Waiting(Calling):
         `TargetLost` when the target cannot be read any more, and the error itself when credentials do not work before
         anything was seen. The job is never touched.
         """
-        async with self.watch(ref, deadline=deadline) as watch:
+        # A condition is about hosts; a plain wait may let small moves of large steps collect.
+        grade = Grade.FINAL if until is None else Grade.EXACT
+        async with self.watch(ref, deadline=deadline, grade=grade) as watch:
             async for batch in watch.batches():
                 news = tuple(events_but_hosts(batch))
                 for event in news:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from types import MappingProxyType
-from typing import Any, TypeVar
+from sys import intern
+from typing import TypeVar
+
+from attrs import evolve
 
 from bkjob_async.engine.cadence import SETTLE_BOUND
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.news import News
 from bkjob_async.engine.pace import Pace
+from bkjob_async.engine.packing import NO_TIMES, Telling, packed_times, telling, unpacked_times
+from bkjob_async.engine.setbacks import NONE
 from bkjob_async.engine.step_tracker import NOT_STARTED, StepTracker, span
+from bkjob_async.engine.survey import Reading
 from bkjob_async.model.events import Event, Finished, JobChanged, Lost, LostReason, Reopened
+from bkjob_async.model.grade import Grade
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
@@ -21,10 +27,6 @@ from bkjob_async.model.status import Phase, run_status
 
 V = TypeVar("V")
 
-# Most stories never need these; a hundred thousand of them share one.
-NOTHING: Mapping[Any, Any] = MappingProxyType({})
-NOBODY: frozenset[int] = frozenset()
-NO_TIMES = Times()
 PENDING_SOON = 30.0
 
 
@@ -42,28 +44,22 @@ class JobStory:
         "_began_at",
         "_closing_since",
         "_expecting_since",
-        "_expecting_until",
-        "_moved_on",
         "_running_since",
         "_sequence",
+        "_times",
         "ended",
         "epoch",
-        "failures",
         "first_asked_at",
-        "job_rows_refused",
-        "lost",
+        "grade",
         "name",
-        "not_found",
         "pace",
         "pending",
         "ref",
         "seen",
         "seen_at",
-        "stalled",
+        "setbacks",
         "steps",
         "targets",
-        "times",
-        "troubled",
         "whole",
     )
 
@@ -71,30 +67,25 @@ class JobStory:
         self.ref = ref
         self.targets: tuple[Ref, ...] = ()
         self.whole = False
-        self.steps: dict[int, StepTracker] = {}
+        self.steps: tuple[StepTracker, ...] = ()
         self.name = ""
         self.seen: int | None = None
         self.seen_at: float | None = None
         self.first_asked_at: float | None = None
         self.epoch = 0
+        self.grade = Grade.EXACT
         self.pending: tuple[int, ...] = ()
-        self.job_rows_refused = 0
-        self.failures = 0
-        self.not_found: Mapping[Ref, int] = NOTHING
-        self.troubled: tuple[Ref, ...] = ()
-        self.stalled = False
-        self.lost: Mapping[Ref, Lost] = NOTHING
+        self.setbacks = NONE
         self.ended: tuple[Ref, ...] = ()
         self.pace: Pace | None = None
-        self._announced: tuple[int, bool] | None = None
+        self._announced: Telling | None = None
         self._sequence = 0
-        self.times = NO_TIMES
+        self._times = NO_TIMES
         self._closing_since: float | None = None
         self._running_since: float | None = None
         self._began_at: float | None = None
-        self._expecting_since = self._expecting_until = 0.0
+        self._expecting_since: float | None = None
         self._alive_at: float | None = None
-        self._moved_on: frozenset[int] = NOBODY
         if operated_at is not None:
             self.expect_change(operated_at)
 
@@ -103,9 +94,10 @@ class JobStory:
     def want(self, ref: Ref) -> None:
         """Make *ref* (this job, or a step of it) a target."""
         if isinstance(ref, StepRef):
-            ref = self.tracker(
-                ref.step_instance_id
-            ).ref  # one object for one step: it is compared all the time
+            known = self.known_step(ref.step_instance_id)
+            if known is None:
+                self.steps = (*self.steps, known := StepTracker(ref))
+            ref = known.ref  # one object for one step: it is compared all the time
         if ref not in self.targets:
             self.targets = (*self.targets, ref)
         self.whole = self.ref in self.targets
@@ -114,39 +106,55 @@ class JobStory:
         """Let go of a target."""
         self.targets = tuple(other for other in self.targets if other != ref)
         self.whole = self.ref in self.targets
-        self.lost = without(self.lost, ref)
+        if ref in self.lost:
+            self.setbacks = evolve(self.setbacks, lost=without(self.lost, ref))
 
     def tracker(self, step_instance_id: int) -> StepTracker:
         """Return the step's tracker, a new one at first sight."""
-        known = self.steps.get(step_instance_id)
+        known = self.known_step(step_instance_id)
         if known is None:
-            known = self.steps[step_instance_id] = StepTracker(self.ref.step(step_instance_id))
+            known = StepTracker(self.ref.step(step_instance_id))
+            self.steps = (*self.steps, known)
         return known
+
+    def known_step(self, step_instance_id: int) -> StepTracker | None:
+        """Return the step's tracker, None where it was neither seen nor wanted."""
+        return next((each for each in self.steps if each.ref.step_instance_id == step_instance_id), None)
 
     def open_steps(self) -> Iterator[StepTracker]:
         """Yield the watched steps that are not over."""
-        for tracker in self.steps.values():
+        for tracker in self.steps:
             wanted = self.whole or (tracker.ref in self.targets and tracker.ref not in self.lost)
             if wanted and not tracker.finished:
                 yield tracker
+
+    def give_up_round(self) -> None:
+        """Forget a look by several questions that was not brought to its end."""
+        self.pending = ()
+        for tracker in self.steps:
+            if tracker.survey is not None:
+                tracker.survey.give_up()
 
     # What answers say -----------------------------------------------------------------------------------------------
 
     def apply_job(self, look: JobLook, at: Moment) -> list[News]:
         """Take in an answer about the whole job; return what can be told."""
         self._is_seen(at)
-        self.not_found = without(self.not_found, self.ref)
+        self._is_found(self.ref)
         events: list[News] = []
-        self.name = look.name or self.name
-        self.times = look.times
+        if look.name and look.name != self.name:
+            self.name = intern(look.name)
         finished = run_status(look.status).is_finished(flag=look.finished)
+        if finished or look.status != self.seen:
+            self._times = packed_times(look.times)
         if self.whole:
             events += self._observe_job(look.status, at, finished=finished)
         self.seen = look.status
-        self._note_order(look, finished=finished)
-        for step in look.steps:
+        begun = last_begun(look)
+        for number, step in enumerate(look.steps):
             if self.whole or self.ref.step(step.step_instance_id) in self.targets:
                 tracker = self.tracker(step.step_instance_id)
+                tracker.left_behind = finished or number < begun
                 events += tracker.observe(step, at, job_finished=finished)
                 events += self._close_step(tracker, at)
         if self.finished and any(isinstance(event, Reopened) and event.ref != self.ref for event in events):
@@ -154,28 +162,27 @@ class JobStory:
             self._closing_since = at.now
         return events + self._close(at)
 
-    def apply_step(self, look: StepLook, at: Moment) -> list[News]:
-        """Take in an answer about one step; return what can be told."""
+    def apply_step(self, look: StepLook, at: Moment, reading: Reading = None) -> list[News]:
+        """Take in an answer about one step, asked for in this *reading*; return what can be told."""
         self._is_seen(at)
         tracker = self.tracker(look.step_instance_id)
         tracker.refusals = 0
-        self.not_found = without(self.not_found, tracker.ref)
+        self._is_found(tracker.ref)
         job_finished = None if self.seen is None else self._closing_since is not None or self.finished
-        events = tracker.observe(look, at, job_finished=job_finished)
+        events = tracker.observe(
+            look, at, job_finished=job_finished, reading=reading, patient=self.grade < Grade.EXACT
+        )
         if self.finished and any(isinstance(event, Reopened) for event in events):
             events.insert(0, self._reopen(at))
         return events + self._close(at)
 
     def _is_seen(self, at: Moment) -> None:
         self.seen_at = at.now
-        self.failures = 0
-        self.stalled = False
+        self.setbacks = self.setbacks.cleared()
 
-    def _note_order(self, look: JobLook, *, finished: bool) -> None:
-        """Note which steps the job has left behind: those before a step that has begun."""
-        ids = [step.step_instance_id for step in look.steps]
-        last = max((n for n, step in enumerate(look.steps) if step.status != NOT_STARTED), default=0)
-        self._moved_on = frozenset(ids if finished else ids[:last])
+    def _is_found(self, ref: Ref) -> None:
+        if ref in self.setbacks.not_found:
+            self.setbacks = evolve(self.setbacks, not_found=without(self.setbacks.not_found, ref))
 
     def _observe_job(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
         events: list[Event] = []
@@ -195,23 +202,24 @@ class JobStory:
 
     def _reopen(self, at: Moment) -> Event:
         if self._announced is not None:
-            self._announced = (self._announced[0], False)
+            self._announced = telling(self._announced[0], 0, finished=False)
         self.epoch += 1
         self._closing_since = None
         self._running_since = self._began_at = None
         return Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)
 
     def _announce(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
-        if self._announced == (code, finished):
+        told = telling(code, 0, finished=finished)
+        if told == self._announced:
             return []
         before = self._announced[0] if self._announced else None
-        self._announced = (code, finished)
+        self._announced = told
         self._sequence = at.sequence
         return [self._changed(before, at.cursor)]
 
     def _changed(self, before: int | None, cursor: str, *, skipped: bool = False) -> JobChanged:
         assert self._announced is not None  # noqa: S101 - only what was announced is told
-        code, finished = self._announced
+        code, _, finished = self._announced
         return JobChanged(
             ref=self.ref,
             before=None if before is None else run_status(before),
@@ -228,12 +236,12 @@ class JobStory:
     @property
     def finished(self) -> bool:
         """Whether the job itself was announced finished and has not run since."""
-        return self._announced is not None and self._announced[1]
+        return self._announced is not None and self._announced[2]
 
     def _close(self, at: Moment) -> list[Event]:
         """Announce what is over and settled: steps first, then the job."""
         events: list[Event] = []
-        for tracker in self.steps.values():
+        for tracker in self.steps:
             events += self._close_step(tracker, at)
         if not self.whole or self.finished or self._closing_since is None or self.seen is None:
             return events
@@ -251,7 +259,6 @@ class JobStory:
     def _close_step(self, tracker: StepTracker, at: Moment) -> list[Event]:
         events = tracker.close(
             at,
-            moved_on=tracker.ref.step_instance_id in self._moved_on,
             doubtful=self._is_doubtful(tracker.alive_at, at.now),
         )
         if events:
@@ -262,7 +269,10 @@ class JobStory:
 
     def _is_doubtful(self, alive_at: float | None, now: float) -> bool:
         """Whether a final status may be the one before an operation: nothing was seen to run or change since."""
-        return now < self._expecting_until and (alive_at is None or alive_at < self._expecting_since)
+        since = self._expecting_since
+        if since is None or now >= since + SETTLE_BOUND:
+            return False
+        return alive_at is None or alive_at < since
 
     def _ended(self, ref: Ref, epoch: int, cursor: str) -> Finished:
         return Finished(ref=ref, result=self.result(ref), epoch=epoch, cursor=cursor)
@@ -270,7 +280,6 @@ class JobStory:
     def expect_change(self, since: float) -> None:
         """Hold every final status for provisional until it changes, or the bound after *since* has passed."""
         self._expecting_since = since
-        self._expecting_until = since + SETTLE_BOUND
 
     def lose(self, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
         """Give up a target; losing the job loses its steps."""
@@ -279,21 +288,27 @@ class JobStory:
             each: Lost(ref=each, reason=reason, message=message, cursor=cursor)
             for each in sorted(refs, key=str)
         }
-        self.lost = {**self.lost, **lost}
+        self.setbacks = evolve(self.setbacks, lost={**self.lost, **lost})
         return list(lost.values())
 
     def count_not_found(self, ref: Ref) -> int:
         """Count one more answer that *ref* is not there; return how many there were in a row."""
-        count = self.not_found.get(ref, 0) + 1
-        self.not_found = {**self.not_found, ref: count}
+        count = self.setbacks.not_found.get(ref, 0) + 1
+        self.setbacks = evolve(self.setbacks, not_found={**self.setbacks.not_found, ref: count})
         return count
+
+    @property
+    def lost(self) -> Mapping[Ref, Lost]:
+        """The targets that were given up."""
+        return self.setbacks.lost
 
     def is_over(self, ref: Ref) -> bool:
         """Whether a target was announced finished or lost."""
         if ref in self.lost:
             return True
         if isinstance(ref, StepRef):
-            return ref.step_instance_id in self.steps and self.steps[ref.step_instance_id].finished
+            known = self.known_step(ref.step_instance_id)
+            return known is not None and known.finished
         return self.finished
 
     def is_settled(self, ref: Ref, now: float) -> bool:
@@ -306,12 +321,13 @@ class JobStory:
     def was_read(self, ref: Ref) -> bool:
         """Whether any answer ever spoke of *ref*."""
         if isinstance(ref, StepRef):
-            return ref.step_instance_id in self.steps and self.steps[ref.step_instance_id].seen is not None
+            known = self.known_step(ref.step_instance_id)
+            return known is not None and known.seen is not None
         return self.seen is not None
 
     def in_sync(self, ref: Ref) -> bool:
         """Whether all that can be known of *ref* by now was read, or it cannot be read."""
-        if ref in self.lost or self.troubled:
+        if ref in self.lost or self.setbacks.troubled:
             return True
         return self.was_read(ref) and not self.pending
 
@@ -319,7 +335,7 @@ class JobStory:
 
     def is_settling(self, now: float) -> bool:
         """Whether a final status has shown whose details may still move."""
-        if now < self._expecting_until or (self._closing_since is not None and not self.finished):
+        if self._is_doubtful(None, now) or (self._closing_since is not None and not self.finished):
             return True
         return any(tracker.closing_since is not None for tracker in self.open_steps())
 
@@ -348,6 +364,11 @@ class JobStory:
         return now - self._running_since if self._running_since is not None else 0.0
 
     @property
+    def times(self) -> Times:
+        """When the job was created, began and ended, as last told with a new status."""
+        return unpacked_times(self._times)
+
+    @property
     def seen_for(self) -> float | None:
         """How long the job was seen running before it was seen over; None where its start was not seen."""
         return span(self._began_at, self._closing_since)
@@ -355,7 +376,7 @@ class JobStory:
     @property
     def is_operated(self) -> bool:
         """Whether an operation went out that may have interfered with this run."""
-        return self._expecting_until > 0.0
+        return self._expecting_since is not None
 
     # How it stands --------------------------------------------------------------------------------------------------
 
@@ -370,13 +391,13 @@ class JobStory:
             status=run_status(code),
             name=self.name,
             times=self.times,
-            steps=tuple(tracker.result() for tracker in self.steps.values()),
+            steps=tuple(tracker.result() for tracker in self.steps),
         )
 
     def counts(self, ref: Ref) -> dict[Phase, int]:
         """Count a target's hosts by phase, in the present execution of each step."""
         total: Counter[Phase] = Counter()
-        for tracker in self.steps.values():
+        for tracker in self.steps:
             if ref in (self.ref, tracker.ref):
                 total.update(tracker.hosts.counts())
         return dict(total)
@@ -394,7 +415,7 @@ class JobStory:
             is_finished=self.finished,
             name=self.name,
             times=self.times,
-            steps=tuple(tracker.snapshot() for tracker in self.steps.values()),
+            steps=tuple(tracker.snapshot() for tracker in self.steps),
         )
 
     def present(
@@ -405,7 +426,7 @@ class JobStory:
         told = self._announced is not None and self._sequence >= since
         if whole and told and not self.finished:
             yield self._changed(None, cursor, skipped=skipped)
-        for tracker in self.steps.values():
+        for tracker in self.steps:
             if whole or tracker.ref in targets:
                 yield from tracker.present(cursor, since=since, skipped=skipped)
                 if tracker.finished and tracker.ref in targets and tracker.sequence >= since:
@@ -414,6 +435,11 @@ class JobStory:
             yield self._changed(None, cursor, skipped=skipped)
             yield self._ended(self.ref, self.epoch, cursor)
         yield from (lost for ref, lost in self.lost.items() if ref in targets)
+
+
+def last_begun(look: JobLook) -> int:
+    """Return the place of the last step that has begun: the job has left behind those before it."""
+    return max((n for n, step in enumerate(look.steps) if step.status != NOT_STARTED), default=0)
 
 
 def without(mapping: Mapping[Ref, V], ref: Ref) -> Mapping[Ref, V]:

@@ -2,81 +2,161 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeGuard, cast
 
-from bkjob_async.engine.packing import packed_address
+from bkjob_async.engine.packing import ADDRESS, STRANGE, packed_address, unpacked_address
 from bkjob_async.model.look import HostRow
 from bkjob_async.model.refs import HostKey
 
-
-class NamedHosts(Protocol):
-    """A table of hosts, as far as names go."""
-
-    def named(self) -> Iterable[tuple[int, int]]:
-        """Yield (packed address, place) of every host with an IPv4 address."""
-        ...
-
-    def strangers(self) -> Iterable[tuple[int, HostKey]]:
-        """Yield (place, names) of the hosts whose names are not plain numbers."""
-        ...
-
-    def owner(self, index: int) -> int | None:
-        """Return the host id at *index*, None where it is not known."""
-        ...
-
-    def key(self, index: int) -> HostKey:
-        """Return all the names of the host at *index*."""
-        ...
-
-    def join(self, index: int, row: HostRow) -> None:
-        """Learn further names of the host at *index* from a row about it."""
-        ...
+LARGEST_ID = STRANGE - 1
 
 
-class Aliases:
-    """Looks hosts up by names other than their first; made for one look, and only when it is needed."""
+class Roll:
+    """The names of a table's hosts, unpacked for one look that brings unknown or reordered ones.
 
-    __slots__ = ("_by_address", "_by_text", "_table")
+    A host's place is fixed at first sight and shared by all its names. *names* are host ids, packed addresses, or
+    marks for `strange` hosts, whose names are no numbers; *addresses* stand beside ids, 0 for none. What changed is
+    said by `changed`, and is to be packed again.
+    """
 
-    def __init__(self, table: NamedHosts) -> None:
-        self._table = table
+    __slots__ = ("_by_address", "_by_text", "_places", "addresses", "changed", "names", "strange")
+
+    def __init__(
+        self, names: Sequence[int], addresses: Sequence[int], strange: Mapping[int, HostKey]
+    ) -> None:
+        self.names = list(names)
+        self.addresses = list(addresses)
+        self.strange = dict(strange)
+        self.changed = False
+        self._places: dict[int | None, int] = dict(zip(self.names, range(len(self.names)), strict=True))
+        if max(self.names, default=0) >= STRANGE:
+            # What is no id must not be met by a row whose id is that very number.
+            self._places = {name: index for index, name in enumerate(self.names) if name < STRANGE}
         self._by_address: dict[int, int] | None = None
         self._by_text: dict[object, int] = {}
 
-    def place(self, row: HostRow) -> int | None:
-        """Return the place of the row's host by any of its names, joining what the row adds; None if unknown."""
+    def places(self, rows: Sequence[HostRow], named: Callable[[HostRow], HostRow]) -> list[int]:
+        """Return the place of each row's host, new ones at first sight; -1 for a row without a name.
+
+        *named* returns a row with all its names; it is called only where the id alone does not tell.
+        """
+        ids = [row.bk_host_id for row in rows]
+        if not self.names and len(set(ids)) == len(ids) and all(map(is_id, ids)):
+            for row in rows:
+                self._welcome(named(row))  # nobody is known yet, and each has an id of its own
+            return list(range(len(rows)))
+        found = list(map(self._places.get, ids))
+        for n, (row, index) in enumerate(zip(rows, found, strict=True)):
+            if index is None:
+                found[n] = self._place(named(row))
+            elif not self.addresses[index] and row.ip:
+                self.join(index, row)
+        return cast("list[int]", found)
+
+    def _place(self, row: HostRow) -> int:
+        host_id = row.bk_host_id
+        known = self._places.get(host_id)
+        if known is None:
+            known = self._by_alias(row)
+        return self._welcome(row) if known is None else known
+
+    # Other names ----------------------------------------------------------------------------------------------------
+
+    def _by_alias(self, row: HostRow) -> int | None:
+        """Return the place of the row's host by any other name, joining what the row adds; None if unknown."""
         if self._by_address is None:
-            self._by_address = dict(self._table.named())
-            for index, key in self._table.strangers():
-                self._note(index, key)
+            self._by_address = {}
+            for index in range(len(self.names)):
+                self._note(index)
         address = packed_address(row.bk_cloud_id or 0, row.ip) if row.ip else None
         found = self._by_address.get(address) if address is not None else None
-        if found is None:
-            names = texts_of(key_of(row))
-            found = next((self._by_text[name] for name in names if name in self._by_text), None)
+        if found is None and self._by_text:
+            found = next((self._by_text[n] for n in texts_of(key_of(row)) if n in self._by_text), None)
         if found is None:
             return None
-        owner = self._table.owner(found)
         # An address joins two rows only if they do not name two different machines.
-        if row.bk_host_id is not None and owner is not None and owner != row.bk_host_id:
+        name = self.names[found]
+        if row.bk_host_id is not None and name < STRANGE and name != row.bk_host_id:
             return None
-        self._table.join(found, row)
+        self.join(found, row)
         return found
 
-    def add(self, index: int) -> None:
-        """Take in a host that was just welcomed."""
-        if self._by_address is None:
-            return
-        key = self._table.key(index)
-        address = packed_address(key.bk_cloud_id or 0, key.ip) if key.ip else None
-        if address is not None:
+    def _note(self, index: int) -> None:
+        assert self._by_address is not None  # noqa: S101 - it was made just before
+        name = self.names[index]
+        address = name if name & ADDRESS else self.addresses[index]
+        if address:
             self._by_address.setdefault(address, index)
-        self._note(index, key)
+        if index in self.strange:
+            for text in texts_of(key_from(name, self.addresses[index], self.strange[index])):
+                self._by_text.setdefault(text, index)
 
-    def _note(self, index: int, key: HostKey) -> None:
-        for name in texts_of(key):
-            self._by_text.setdefault(name, index)
+    def join(self, index: int, row: HostRow) -> None:
+        """Learn further names of the host at *index* from a row about it."""
+        name, host_id = self.names[index], row.bk_host_id
+        address = packed_address(row.bk_cloud_id or 0, row.ip) if row.ip else None
+        if name >= STRANGE and is_id(host_id):
+            self._rename(index, host_id)
+            if name & ADDRESS:
+                self._learn(index, name)
+        if address is not None and self.names[index] != address and not self.addresses[index]:
+            self._learn(index, address)
+        if index in self.strange or (row.ipv6 and not row.ip):
+            known = self.strange.get(index) or key_from(self.names[index], self.addresses[index], None)
+            more = merged(known, key_of(row))
+            if more != self.strange.get(index):
+                self.strange[index] = more
+                self.changed = True
+
+    def _rename(self, index: int, name: int) -> None:
+        self.names[index] = name
+        self._places[name] = index
+        self.changed = True
+
+    def _learn(self, index: int, address: int) -> None:
+        self.addresses[index] = address
+        self.changed = True
+        if self._by_address is not None:
+            self._by_address.setdefault(address, index)
+
+    def _welcome(self, row: HostRow) -> int:
+        """Give the row's host a place; -1 when the row names nobody."""
+        address = packed_address(row.bk_cloud_id or 0, row.ip) if row.ip else None
+        host_id, index = row.bk_host_id, len(self.names)
+        strange = row.container_id is not None
+        if is_id(host_id):
+            name = host_id
+            strange = strange or bool(row.ipv6 and not row.ip) or bool(row.ip and address is None)
+        elif address is not None:
+            name = address
+        elif row.ip or row.ipv6 or row.container_id is not None or host_id is not None:
+            name, strange = STRANGE | index, True
+        else:
+            return -1
+        if strange:
+            self.strange[index] = key_of(row)
+        self.names.append(name)
+        self.addresses.append(0 if address is None or name == address else address)
+        if name < STRANGE:
+            self._places[name] = index
+        self.changed = True
+        if self._by_address is not None:
+            self._note(index)
+        return index
+
+
+def is_id(number: int | None) -> TypeGuard[int]:
+    """Whether *number* can be kept as a host's id."""
+    return number is not None and 0 <= number <= LARGEST_ID
+
+
+def key_from(name: int, address: int, strange: HostKey | None) -> HostKey:
+    """Return all the names of a host from its packed name, the address beside it, and names that are no numbers."""
+    packed = name if name & ADDRESS else address
+    cloud, ip = unpacked_address(packed) if packed else (None, None)
+    plain = HostKey(bk_host_id=name if name < STRANGE else None, bk_cloud_id=cloud, ip=ip)
+    return plain if strange is None else merged(plain, strange)
 
 
 def key_of(row: HostRow) -> HostKey:

@@ -226,7 +226,7 @@ def is_first_run(tracker: StepTracker) -> bool:
 
 def is_first_run_of_all(story: JobStory) -> bool:
     """Whether a job ended by itself, and so did all its steps that had their turn."""
-    trackers = (tracker for tracker in story.steps.values() if tracker.started)
+    trackers = (tracker for tracker in story.steps if tracker.started)
     return not story.epoch and is_natural(story.seen) and all(is_first_run(each) for each in trackers)
 
 

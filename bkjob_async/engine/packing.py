@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+from math import isnan, nan
+from struct import Struct
 
+from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HOST_CODES, UNFINISHED_HOST_CODES
 
 # One byte per status: 0 is "not seen in this execution", then the known codes, then unknown ones as they come.
@@ -55,30 +60,45 @@ def unpacked_address(number: int) -> tuple[int, str]:
     return (number & ~ADDRESS) >> 32, ip
 
 
-class Counts:
-    """A column of ever larger numbers, four bytes each until they no longer fit."""
+# Times ----------------------------------------------------------------------------------------------------------------
 
-    __slots__ = ("_column",)
+# The offset of their zone in seconds; creation, start, end and duration in seconds, NaN for none, none at the end.
+_OFFSET = Struct("<i")
+NO_TIMES = b""
 
-    def __init__(self) -> None:
-        self._column = array("I")
 
-    def __len__(self) -> int:
-        return len(self._column)
+def packed_times(times: Times) -> bytes:
+    """Return times in 12 to 36 bytes, none in no byte."""
+    moments = (times.create_time, times.start_time, times.end_time)
+    known = next((moment for moment in moments if moment is not None), None)
+    seconds = [nan if moment is None else moment.timestamp() for moment in moments]
+    seconds.append(nan if times.total_time is None else times.total_time)
+    while seconds and isnan(seconds[-1]):
+        seconds.pop()
+    if not seconds:
+        return NO_TIMES
+    offset = known.utcoffset() if known is not None else None
+    return _OFFSET.pack(round(offset.total_seconds()) if offset else 0) + array("d", seconds).tobytes()
 
-    def __getitem__(self, index: int) -> int:
-        return self._column[index]
 
-    def append(self, number: int) -> None:
-        """Add a number."""
-        self._fit(number)
-        self._column.append(number)
+def unpacked_times(packed: bytes) -> Times:
+    """Return the times that `packed_times` packed, in a zone of the same offset."""
+    if not packed:
+        return Times()
+    (offset,) = _OFFSET.unpack_from(packed)
+    seconds = [None if isnan(each) else each for each in array("d", packed[_OFFSET.size :])]
+    *moments, total = [*seconds, None, None, None, None][:4]
+    zone = timezone(timedelta(seconds=offset)) if offset else UTC
+    create, start, end = (None if each is None else datetime.fromtimestamp(each, zone) for each in moments)
+    return Times(create_time=create, start_time=start, end_time=end, total_time=total)
 
-    def set(self, index: int, number: int) -> None:
-        """Change a number."""
-        self._fit(number)
-        self._column[index] = number
 
-    def _fit(self, number: int) -> None:
-        if number >= 1 << 32 and self._column.typecode == "I":
-            self._column = array("Q", self._column)
+# What was told --------------------------------------------------------------------------------------------------------
+
+Telling = tuple[int, int, bool]
+
+
+@lru_cache(maxsize=4096)
+def telling(code: int, execute_count: int, *, finished: bool) -> Telling:
+    """Return what readers were told of a step or job, one shared object for all that were told alike."""
+    return code, execute_count, finished

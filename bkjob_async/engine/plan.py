@@ -6,35 +6,61 @@ from collections.abc import Iterator
 
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.step_tracker import StepTracker
+from bkjob_async.engine.survey import Counts, GroupRead, Reading, is_large
 from bkjob_async.model.capabilities import Capabilities
+from bkjob_async.model.grade import Grade
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.refs import JobRef, StepRef
 
 Question = GetJobInstanceStatus | GetStepInstanceStatus
 
-# One answer with all rows of all steps is cheaper than several requests as long as it stays small.
-SMALL_JOB = 200
 REFUSALS = 3
 
 
-def next_question(story: JobStory, capabilities: Capabilities) -> Question:
+def next_question(
+    story: JobStory, capabilities: Capabilities, *, requests_are_scarce: bool = False
+) -> Question:
     """Return the cheapest question that can bring news of *story*.
 
-    A round begins with the job, or with the single steps that are watched; steps whose rows are still to be read
-    follow one by one (`begin_follow_ups`).
+    A round begins with the job, or with the single steps that are watched; steps whose hosts are still to be read
+    follow one by one (`begin_follow_ups`). *requests_are_scarce*: one larger answer is better than two small ones.
     """
     if not story.pending and not needs_job(story, capabilities):
         story.pending = tuple(t.ref.step_instance_id for t in askable_targets(story, capabilities))
     if story.pending:
         step, *others = story.pending
         story.pending = tuple(others)
-        return ask_step(story.ref.step(step))
+        tracker = story.tracker(step)
+        return ask_step(tracker.ref, how_to_read(story, tracker, capabilities, guess=requests_are_scarce))
     return ask_job(story.ref, with_rows=wants_job_rows(story, capabilities))
 
 
-def ask_step(ref: StepRef) -> GetStepInstanceStatus:
-    """Ask for all hosts of a step, in all its batches."""
-    return GetStepInstanceStatus(ref=ref, batch=0)
+def how_to_read(story: JobStory, tracker: StepTracker, capabilities: Capabilities, *, guess: bool) -> Reading:
+    """Return how a step is to be read: by counts, by one group, or in full."""
+    if not capabilities.groups:
+        return None
+    if not wants_rows(story, tracker):
+        return Counts()
+    if tracker.survey is None or tracker.wants_end or not tracker.hosts.is_countable:
+        return None
+    now = story.seen_at if story.seen_at is not None else 0.0
+    return tracker.survey.reading(now, guess=guess and story.grade is Grade.EXACT)
+
+
+def wants_rows(story: JobStory, tracker: StepTracker) -> bool:
+    """Whether hosts of a step are to be read now; a watch for the end reads them at the end only."""
+    return story.grade > Grade.FINISH or tracker.closing_since is not None
+
+
+def ask_step(ref: StepRef, reading: Reading = None) -> GetStepInstanceStatus:
+    """Ask for the hosts of a step in this *reading*, in all its batches."""
+    match reading:
+        case Counts(limit):
+            return GetStepInstanceStatus(ref=ref, batch=0, max_host_num_per_group=limit)
+        case GroupRead(status, tag):
+            return GetStepInstanceStatus(ref=ref, batch=0, status=status, tag=tag or None)
+        case None:
+            return GetStepInstanceStatus(ref=ref, batch=0)
 
 
 def ask_job(ref: JobRef, *, with_rows: bool) -> GetJobInstanceStatus:
@@ -43,14 +69,20 @@ def ask_job(ref: JobRef, *, with_rows: bool) -> GetJobInstanceStatus:
 
 
 def begin_follow_ups(story: JobStory, question: Question, capabilities: Capabilities) -> None:
-    """After an answer about the job, note which steps must be asked for their rows."""
-    if isinstance(question, GetStepInstanceStatus) or question.return_ip_result:
+    """After an answer, note which steps must be asked, or asked on, for their hosts."""
+    if isinstance(question, GetStepInstanceStatus):
+        tracker = story.tracker(question.ref.step_instance_id)
+        if tracker.survey is not None and tracker.survey.wants_more:
+            story.pending = (question.ref.step_instance_id, *story.pending)
+    elif question.return_ip_result:
         return
-    if capabilities.step_status:
+    elif capabilities.step_status:
         story.pending = tuple(
-            tracker.ref.step_instance_id for tracker in story.open_steps() if tracker.needs_rows
+            tracker.ref.step_instance_id
+            for tracker in story.open_steps()
+            if tracker.needs_rows and wants_rows(story, tracker)
         )
-    elif story.job_rows_refused >= REFUSALS:
+    elif story.setbacks.job_rows_refused >= REFUSALS:
         # Neither the job nor the step can be asked for hosts: nothing of them will ever be seen.
         for tracker in story.open_steps():
             tracker.visible = False
@@ -74,9 +106,11 @@ def wants_job_rows(story: JobStory, capabilities: Capabilities) -> bool:
     if not capabilities.job_rows_on_request:
         return False
     if not capabilities.step_status:
-        return story.job_rows_refused < REFUSALS
-    trackers = story.steps.values()
+        wanted = story.grade > Grade.FINISH or any(t.closing_since is not None for t in story.open_steps())
+        return wanted and story.setbacks.job_rows_refused < REFUSALS
+    trackers = [tracker for tracker in story.steps if wants_rows(story, tracker)]
     known = bool(trackers) and all(len(tracker.hosts) > 0 for tracker in trackers if tracker.needs_rows)
-    small = sum(len(tracker.hosts) for tracker in trackers) <= SMALL_JOB
+    # One answer with all rows of all steps is cheaper than several requests as long as it stays small.
+    small = not is_large(sum(len(tracker.hosts) for tracker in trackers))
     started = any(len(tracker.hosts) for tracker in trackers)
-    return known and started and small and story.job_rows_refused < REFUSALS
+    return known and started and small and story.setbacks.job_rows_refused < REFUSALS

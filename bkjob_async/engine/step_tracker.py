@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from sys import intern
+
+from attrs import define
 
 from bkjob_async.engine.cadence import SETTLE_BOUND, UNREAD_BOUND
 from bkjob_async.engine.hosts import HostTable, Move
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.news import HostMoves, News
+from bkjob_async.engine.packing import NO_TIMES, Telling, packed_times, telling, unpacked_times
+from bkjob_async.engine.survey import Counts, Reading, Survey, is_large
 from bkjob_async.model.events import Event, HostChanged, Reopened, StepChanged
-from bkjob_async.model.look import StepLook
+from bkjob_async.model.look import GroupLook, HostRow, StepLook
 from bkjob_async.model.refs import StepRef
 from bkjob_async.model.result import StepResult
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
@@ -18,6 +24,29 @@ from bkjob_async.model.status import RUN_CODES, host_status, run_status
 NOT_STARTED = 1
 # A rolling step that ignores errors shows 6 between two batches, although 6 is a final code.
 PROVISIONAL = 6
+NO_HOSTS = HostTable()
+MANY = 8
+
+
+@define(eq=False, weakref_slot=False)
+class Closing:
+    """How a final status settles: since when it shows, and what was read of hosts under it.
+
+    *looked_at* is when an answer first spoke of hosts. *end_read*: one had all of them. *rows_settled*: none of them was open.
+    """
+
+    since: float
+    looked_at: float | None = None
+    end_read: bool = False
+    rows_settled: bool = False
+
+
+Details = Callable[[HostRow], HostSnapshot]
+
+
+def named_details(named: Callable[[HostRow], HostRow], details: Details, row: HostRow) -> HostSnapshot:
+    """Return what an answer says of a row's host."""
+    return details(named(row))
 
 
 class StepTracker:
@@ -29,23 +58,23 @@ class StepTracker:
 
     __slots__ = (
         "_began_at",
+        "_closing",
         "_failures",
         "_first_of_execution",
-        "_rows_looked",
-        "_rows_settled",
+        "_hosts",
+        "_times",
         "alive_at",
         "announced",
-        "closing_since",
         "epoch",
         "execute_count",
-        "hosts",
+        "left_behind",
         "name",
         "ref",
         "refusals",
         "running_since",
         "seen",
         "sequence",
-        "times",
+        "survey",
         "type",
         "visible",
     )
@@ -54,22 +83,38 @@ class StepTracker:
         self.ref = ref
         self.name = ""
         self.type: int | None = None
-        self.times = Times()
         self.seen: int | None = None
-        self.announced: tuple[int, int, bool] | None = None
+        self.announced: Telling | None = None
         self.execute_count = 0
         self.epoch = 0
         self.sequence = 0
-        self.hosts = HostTable()
         self.visible = True
         self.refusals = 0
-        self.closing_since: float | None = None
+        self.left_behind = False
         self.running_since: float | None = None
         self._began_at: float | None = None
         self.alive_at: float | None = None
+        self.survey: Survey | None = None
+        self._times = NO_TIMES
+        self._hosts: HostTable | None = None
         self._failures: dict[int, HostSnapshot] | None = None
-        self._rows_settled = self._rows_looked = False
+        self._closing: Closing | None = None
         self._first_of_execution = False
+
+    @property
+    def hosts(self) -> HostTable:
+        """Where the hosts stand; made for steps that have any."""
+        return NO_HOSTS if self._hosts is None else self._hosts
+
+    @property
+    def closing_since(self) -> float | None:
+        """When the final status that now shows was first seen."""
+        return None if self._closing is None else self._closing.since
+
+    @property
+    def times(self) -> Times:
+        """When the step was created, began and ended, as last told with a new status."""
+        return unpacked_times(self._times)
 
     @property
     def finished(self) -> bool:
@@ -86,11 +131,28 @@ class StepTracker:
         """Whether host rows of this step are still to be read."""
         return self.visible and self.started and not self.finished
 
-    def observe(self, look: StepLook, at: Moment, *, job_finished: bool | None) -> list[News]:
+    @property
+    def wants_end(self) -> bool:
+        """Whether the step is over and its hosts are still to be read in full."""
+        closing = self._closing
+        if closing is None or self.finished or closing.rows_settled:
+            return False
+        return not closing.end_read or self.hosts.open_count == 0
+
+    def observe(
+        self,
+        look: StepLook,
+        at: Moment,
+        *,
+        job_finished: bool | None,
+        reading: Reading = None,
+        patient: bool = False,
+    ) -> list[News]:
         """Take in what an answer says of this step; return what can be told at once.
 
-        *job_finished* is what is known of the job, None for nothing. An answer about an earlier execution than the
-        known one is behind, and says nothing.
+        *job_finished* is what is known of the job, None for nothing. *reading* is how the step was asked for;
+        *patient*: small moves of hosts may collect. An answer about an earlier execution than the known one is behind,
+        and says nothing.
         """
         if self.seen is not None and look.execute_count < self.execute_count:
             return []
@@ -102,26 +164,41 @@ class StepTracker:
         if not finished or again or (self.seen is not None and look.status != self.seen):
             self.alive_at = at.now
         if look.status != self.seen or not finished:
-            self.closing_since = None
-            self._rows_settled = self._rows_looked = False
-        before, self.seen = self.seen, look.status
-        self.execute_count = look.execute_count
-        self.name = look.name or self.name
-        self.type = look.type if look.type is not None else self.type
-        self.times = look.times
-        if not finished:
+            self._closing = None
+        before = self.seen
+        self._note(look, finished=finished)
+        if finished:
+            self._begin_closing(at)
+        else:
             self._first_of_execution = False
             if self.started and self.running_since is None:
                 self.running_since = at.now
                 self._began_at = at.now if before == NOT_STARTED else None
             events += self._announce(at, finished=False)
-        elif self.closing_since is None:
-            self.closing_since = at.now
-            if self.refusals:
-                # What was taken for a kind of step that shows no hosts may have been a bad moment: ask once more.
-                self.visible, self.refusals = True, 0
-        events += self._take_rows(look, at, final=finished)
+        if look.groups is not None:
+            events += self._take_groups(look, look.groups, at, reading=reading, patient=patient)
+            if self._closing is not None and self._closing.looked_at is None:
+                self._closing.looked_at = at.now
+            if finished and reading is None:
+                self._refresh_failures(look)
         return events
+
+    def _begin_closing(self, at: Moment) -> None:
+        if self._closing is not None:
+            return
+        self._closing = Closing(at.now)
+        if self.refusals:
+            # What was taken for a kind of step that shows no hosts may have been a bad moment: ask once more.
+            self.visible, self.refusals = True, 0
+
+    def _note(self, look: StepLook, *, finished: bool) -> None:
+        if finished or look.status != self.seen:
+            self._times = packed_times(look.times)
+        self.seen = look.status
+        self.execute_count = look.execute_count
+        if look.name and look.name != self.name:
+            self.name = intern(look.name)
+        self.type = look.type if look.type is not None else self.type
 
     @staticmethod
     def _is_final(look: StepLook, *, job_finished: bool | None) -> bool:
@@ -134,11 +211,10 @@ class StepTracker:
         """Begin another epoch: what was final is not, or another execution began."""
         was_finished = self.finished
         if self.announced is not None:
-            self.announced = (self.announced[0], self.announced[1], False)
+            self.announced = telling(self.announced[0], self.announced[1], finished=False)
         self.epoch += 1
-        self.closing_since = None
+        self._closing = None
         self.running_since = self._began_at = None
-        self._rows_settled = self._rows_looked = False
         self._first_of_execution = new_execution
         if new_execution:
             self.hosts.begin_execution()
@@ -148,11 +224,11 @@ class StepTracker:
     def _announce(self, at: Moment, *, finished: bool) -> list[Event]:
         """Tell the status that was seen, unless it was told already."""
         assert self.seen is not None  # noqa: S101 - both callers have just seen it
-        telling = (self.seen, self.execute_count, finished)
-        if telling == self.announced:
+        told = telling(self.seen, self.execute_count, finished=finished)
+        if told == self.announced:
             return []
         before = self.announced[0] if self.announced else None
-        self.announced = telling
+        self.announced = told
         self.sequence = at.sequence
         return [self._changed(before, at.cursor)]
 
@@ -171,28 +247,75 @@ class StepTracker:
             cursor=cursor,
         )
 
-    def _take_rows(self, look: StepLook, at: Moment, *, final: bool) -> list[News]:
-        if look.groups is None:
-            return []
-        moves, believed = self.hosts.apply(look.groups, at.sequence, named=look.named)
+    def _take_groups(
+        self,
+        look: StepLook,
+        groups: Sequence[GroupLook],
+        at: Moment,
+        *,
+        reading: Reading,
+        patient: bool,
+    ) -> list[News]:
+        """Take in the groups of an answer, as much of them as was asked for."""
+        if reading is None:
+            return self._take_all(look, groups, at)
+        if self.survey is None:
+            return []  # nothing is known that counts could be held against
+        if isinstance(reading, Counts):
+            if not self.survey.begin(self.hosts, groups, patient=patient):
+                return []
+            asked = None
+        else:
+            asked = reading
+        taken = self.hosts.apply(groups, at.sequence, look.named)
+        moves, tag = list(taken.moves), ""
+        if self.survey.listed(taken, groups, asked=asked):
+            rest = self.survey.rest(self.hosts)
+            if rest is not None:
+                marks, (code, tag) = rest
+                moves += self.hosts.infer(marks, code, at.sequence)
+        return self._moved_all(moves, look, at, tag=tag)
+
+    def _take_all(self, look: StepLook, groups: Sequence[GroupLook], at: Moment) -> list[News]:
+        """Take in the rows of an answer that was asked for all of them."""
+        if self._hosts is None and any(group.rows for group in groups):
+            self._hosts = HostTable()
+        taken = self.hosts.apply(groups, at.sequence, look.named)
+        if look.complete and taken.believed and is_large(len(self.hosts)):
+            self.survey = self.survey or Survey(at.now)
+            self.survey.was_read_in_full(at.now, groups)
+        elif self.survey is not None:
+            self.survey.give_up()
+        events = self._moved_all(taken.moves, look, at)
+        if self._closing is not None:
+            self._closing.end_read = taken.believed and look.complete
+            self._closing.rows_settled = self._closing.end_read and self.hosts.open_count == 0
+        return events
+
+    def _moved_all(self, moves: Sequence[Move], look: StepLook, at: Moment, *, tag: str = "") -> list[News]:
         events: list[News] = []
         if moves and self.finished:
             # A row that moves after all was told as over: it is told again, with the right result.
             events += self._reopen(at, new_execution=False)
-            self.closing_since = at.now
-        if final:
-            self._rows_looked = True
-            self._rows_settled = believed and look.complete and self.hosts.open_count == 0
+            self._closing = Closing(at.now)
+        elif moves and self._closing is not None:
+            self._closing.rows_settled = False
         if moves:
-            # Events are made when they are read, which may be long after the answer is gone.
-            moves = [Move(move.index, move.before, move.after, look.named(move.row)) for move in moves]
-            self._note_failures(moves, look)
-            events.append(self._moved(moves, look, at))
-        if final:
-            self._refresh_failures(look)
+            read: Details = look.details
+            if MANY * len(moves) < len(self.hosts):
+                # Events are made when they are read: a few moves shall not hold on to a whole answer until then.
+                moves = [
+                    Move(move.index, move.before, move.after, move.row and look.named(move.row))
+                    for move in moves
+                ]
+            else:
+                read = partial(named_details, look.named, look.details)
+            details_of = partial(self._details, read, tag)
+            self._note_failures(moves, details_of)
+            events.append(self._moved(moves, details_of, at))
         return events
 
-    def _note_failures(self, moves: Sequence[Move], look: StepLook) -> None:
+    def _note_failures(self, moves: Sequence[Move], details_of: Callable[[Move], HostSnapshot]) -> None:
         """Keep the details of hosts that failed, and forget those that no longer are."""
         bad = {code for code in {move.after for move in moves} if is_failure(code)}
         if not bad and self._failures is None:
@@ -200,16 +323,24 @@ class StepTracker:
         failures = self._failures = self._failures if self._failures is not None else {}
         for move in moves:
             if move.after in bad:
-                failures[move.index] = look.details(move.row)
+                failures[move.index] = details_of(move)
             else:
                 failures.pop(move.index, None)
 
-    def _moved(self, moves: Sequence[Move], look: StepLook, at: Moment) -> HostMoves:
+    def _details(self, read: Details, tag: str, move: Move) -> HostSnapshot:
+        """Return what an answer says of a host; where none listed it, what its group says."""
+        if move.row is not None:
+            return read(move.row)
+        return HostSnapshot(host=self.hosts.key(move.index), status=host_status(move.after), tag=tag)
+
+    def _moved(
+        self, moves: Sequence[Move], details_of: Callable[[Move], HostSnapshot], at: Moment
+    ) -> HostMoves:
         """Return the hosts that moved, as events to be."""
-        execute_count, epoch, details_of = self.execute_count, self.epoch, look.details
+        execute_count, epoch = self.execute_count, self.epoch
 
         def event(move: Move) -> HostChanged:
-            details = details_of(move.row)
+            details = details_of(move)
             return HostChanged(
                 ref=self.ref,
                 host=self.hosts.key(move.index),
@@ -229,7 +360,7 @@ class StepTracker:
         if not self._failures:
             return
         rows = [row for group in look.groups or () for row in group.rows or ()]
-        for index, row in zip(self.hosts.places_of(rows), rows, strict=True):
+        for index, row in zip(self.hosts.places_of(rows, look.named), rows, strict=True):
             if index in self._failures:
                 self._failures[index] = look.details(look.named(row))
 
@@ -241,27 +372,34 @@ class StepTracker:
         """How long the step was seen running before it was seen over; None where its start was not seen."""
         return span(self._began_at, self.closing_since)
 
-    def close(self, at: Moment, *, moved_on: bool, doubtful: bool) -> list[Event]:
+    def close(self, at: Moment, *, doubtful: bool) -> list[Event]:
         """Announce a final status when its details have settled, or the bound has passed.
 
-        *moved_on*: the job is already beyond this step, so no status of it is provisional. *doubtful*: an operation
-        just went out, and the platform may still show the status before it.
+        No status of a step that the job has left behind is provisional. *doubtful*: an operation just went out, and the
+        platform may still show the status before it.
         """
-        if self.finished or self.closing_since is None:
+        closing = self._closing
+        if self.finished or closing is None:
             return []
-        if not self._is_overdue(at.now):
+        if not self._is_overdue(closing, at.now):
             provisional = self.seen == PROVISIONAL or self._first_of_execution
-            if doubtful or (provisional and not moved_on) or (self.visible and not self._rows_settled):
+            if (
+                doubtful
+                or (provisional and not self.left_behind)
+                or (self.visible and not closing.rows_settled)
+            ):
                 return []
         return self._announce(at, finished=True)
 
-    def _is_overdue(self, now: float) -> bool:
+    def _is_overdue(self, closing: Closing, now: float) -> bool:
         """Whether details have been waited for long enough.
 
         The bound is for rows that never settle. When none could be read at all, because polls fail, it is stretched.
         """
-        waited = now - (self.closing_since if self.closing_since is not None else now)
-        return waited >= (SETTLE_BOUND if self._rows_looked or not self.visible else UNREAD_BOUND)
+        if now - closing.since >= UNREAD_BOUND:
+            return True
+        since = closing.looked_at if self.visible else closing.since
+        return since is not None and now - since >= SETTLE_BOUND
 
     def present(self, cursor: str, *, since: int = 0, skipped: bool = False) -> Iterator[Event]:
         """Yield where hosts and step stand, for whoever missed how they got there.

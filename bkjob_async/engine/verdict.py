@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from attrs import evolve
+
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.plan import REFUSALS, Question
 from bkjob_async.engine.step_tracker import StepTracker
@@ -73,7 +75,7 @@ def judge(error: BkJobError, question: Question, story: JobStory) -> Verdict:
         twice = story.count_not_found(question.ref) >= NOT_FOUND_TWICE
         return Verdict.NOT_FOUND if twice else Verdict.UNSURE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
-        return Verdict.FORBIDDEN if story.failures + 1 >= FORBIDDEN_AFTER else Verdict.TARGET_TROUBLE
+        return Verdict.FORBIDDEN if story.setbacks.failures + 1 >= FORBIDDEN_AFTER else Verdict.TARGET_TROUBLE
     if is_gateway_made(error):
         return Verdict.GATEWAY_TROUBLE
     return next(
@@ -95,9 +97,10 @@ def refusal(error: BkJobError, question: Question, story: JobStory) -> Verdict |
     if isinstance(question, GetStepInstanceStatus):
         tracker = story.tracker(question.ref.step_instance_id)
         return None if len(tracker.hosts) else step_refused(tracker)
-    if question.return_ip_result and not any(len(tracker.hosts) for tracker in story.steps.values()):
-        story.job_rows_refused += 1
-        return Verdict.ASK_OTHERWISE if story.job_rows_refused >= REFUSALS else Verdict.UNSURE
+    if question.return_ip_result and not any(len(tracker.hosts) for tracker in story.steps):
+        refused = story.setbacks.job_rows_refused + 1
+        story.setbacks = evolve(story.setbacks, job_rows_refused=refused)
+        return Verdict.ASK_OTHERWISE if refused >= REFUSALS else Verdict.UNSURE
     return None
 
 

@@ -24,6 +24,7 @@ from bkjob_async.model.events import (
     StepChanged,
     Trouble,
 )
+from bkjob_async.model.grade import Grade
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
@@ -61,9 +62,16 @@ class Watch(Readable):
     """
 
     def __init__(
-        self, watcher: Watcher, refs: Iterable[Ref], *, deadline: float | None, linger: float | None
+        self,
+        watcher: Watcher,
+        refs: Iterable[Ref],
+        *,
+        deadline: float | None,
+        linger: float | None,
+        grade: Grade = Grade.EXACT,
     ) -> None:
         """Prepare to watch *refs*; nothing is asked before `async with`."""
+        self.grade = grade
         self._targets = Targets()
         self._arriving: deque[Ref] = deque()
         self._admission: asyncio.Handle | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from attrs import evolve
+
 from bkjob_async.engine.breaker import Breaker
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
@@ -92,10 +94,10 @@ class Troubles:
             self._doubt_the_way(story, error, at, for_all=verdict is Verdict.CLIENT_TROUBLE, targets=targets)
             if self.breaker.is_open:
                 return []
-        affected = tuple(ref for ref in affected_by(story, question) if ref not in story.troubled)
-        if affected and not story.troubled:
+        affected = tuple(ref for ref in affected_by(story, question) if ref not in story.setbacks.troubled)
+        if affected and not story.setbacks.troubled:
             self._observe(Troubled(ref=question.ref, message=str(error)))
-        story.troubled += affected
+        story.setbacks = evolve(story.setbacks, troubled=(*story.setbacks.troubled, *affected))
         return [
             Trouble(ref=ref, error=type(error).__name__, message=str(error), cursor=at.cursor)
             for ref in affected
@@ -113,8 +115,9 @@ class Troubles:
 
     def recovered(self, story: JobStory, at: Moment) -> list[Event]:
         """Announce, once, that polling this target works again."""
-        troubled, story.troubled = story.troubled, ()
+        troubled = story.setbacks.troubled
         if troubled:
+            story.setbacks = evolve(story.setbacks, troubled=())
             self._observe(Mended(ref=story.ref))
         return [
             Recovered(ref=ref, cursor=at.cursor)
@@ -136,7 +139,7 @@ def stalled(story: JobStory, at: Moment, interval: float | None) -> list[Event]:
     """Announce, once, that nothing could be seen of a story's targets for long."""
     since = story.seen_at if story.seen_at is not None else story.first_asked_at
     silence = at.now - since if since is not None else 0.0
-    if story.stalled or silence < max(STALLED_AFTER, STALLED_LOOKS * (interval or 0.0)):
+    if story.setbacks.stalled or silence < max(STALLED_AFTER, STALLED_LOOKS * (interval or 0.0)):
         return []
-    story.stalled = True
+    story.setbacks = evolve(story.setbacks, stalled=True)
     return [Stalled(ref=ref, seconds=silence, cursor=at.cursor) for ref in sorted(story.targets, key=str)]

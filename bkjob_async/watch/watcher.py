@@ -15,9 +15,11 @@ from bkjob_async.engine.moment import Moment, Places
 from bkjob_async.engine.news import News, size_of
 from bkjob_async.engine.pacing import Pacing
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
+from bkjob_async.engine.survey import reading_of
 from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
 from bkjob_async.errors import BkJobError, CallFailed, ClientClosed
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
+from bkjob_async.model.grade import Grade
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.observe.observer import Observation, Observer, Polled
@@ -33,6 +35,11 @@ RECOVERY_RATE = 100.0
 
 class Subscriber(Protocol):
     """A watch, as the engine sees it: it wants some targets and takes what concerns them."""
+
+    @property
+    def grade(self) -> Grade:
+        """How closely hosts are followed."""
+        ...
 
     @property
     def revisit(self) -> float | None:
@@ -118,6 +125,7 @@ class Watcher:
             self._wanted_by[job] = self._shared((*wanted_by, subscriber))
         known = ref in story.targets
         story.want(ref)
+        story.grade = max(other.grade for other in self._wanted_by[job])
         if not known or not story.is_settled(ref, now):
             self._supervisor.due(job, now)
         return story
@@ -136,6 +144,7 @@ class Watcher:
         left = tuple(other for other in wanted_by if other is not subscriber)
         if left:
             self._wanted_by[job] = self._shared(left)
+            story.grade = max(other.grade for other in left)
         else:
             del self._stories[job], self._wanted_by[job]
             self.pacing.end(story)
@@ -190,7 +199,7 @@ class Watcher:
             because=self._because(story, ref, now),
             seen_ago=None if story.seen_at is None else now - story.seen_at,
             next_in=None if due is None else max(0.0, due - now),
-            failures=story.failures,
+            failures=story.setbacks.failures,
         )
 
     def _because(self, story: JobStory, ref: Ref, now: float) -> str:
@@ -199,7 +208,7 @@ class Watcher:
             (ref in story.lost, "it is lost"),
             (self._supervisor.is_busy(ref.job), "it is being asked about"),
             (self.troubles.breaker.is_open, "the platform cannot be reached; single probes try it"),
-            (story.failures > 0, "its last poll failed"),
+            (story.setbacks.failures > 0, "its last poll failed"),
             (story.is_settled(ref, now), "it is over"),
             (story.is_settling(now), "a final status is settling"),
             (story.is_waiting(now), "it waits for a user"),
@@ -221,7 +230,8 @@ class Watcher:
             self._supervisor.due(job, started + held_back)
             return
         self.pacing.asked(story, started, self._queue())
-        question = next_question(story, self._session.dialect.capabilities)
+        scarce = self._session.admission.waiting > 0
+        question = next_question(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
         self._polls += 1
         if story.first_asked_at is None:
             story.first_asked_at = started
@@ -241,13 +251,13 @@ class Watcher:
             return  # dropped while the question was on its way
         self._way_is_open()
         at = self._moment()
-        events: list[News] = [*self.troubles.recovered(story, at)] if story.troubled else []
+        events: list[News] = [*self.troubles.recovered(story, at)] if story.setbacks.troubled else []
         if isinstance(question, GetJobInstanceStatus):
             events += story.apply_job(look, at)  # pyright: ignore[reportPossiblyUnboundVariable] - the same question was asked
             events += self._missing_steps(story, at)
-            begin_follow_ups(story, question, self._session.dialect.capabilities)
         else:
-            events += story.apply_step(step_look, at)  # pyright: ignore[reportPossiblyUnboundVariable] - it was the other one
+            events += story.apply_step(step_look, at, reading_of(question))  # pyright: ignore[reportPossiblyUnboundVariable] - it was the other one
+        begin_follow_ups(story, question, self._session.dialect.capabilities)
         self._publish(job, at, events)
         self._next(story, at.now)
         self._observe_poll(question, at.now - started, events)
@@ -302,7 +312,7 @@ class Watcher:
     def _failed(self, story: JobStory, question: Question, error: BkJobError) -> None:
         """Say what a failed poll means, and when to try again."""
         verdict = judge(error, question, story)
-        story.pending = ()
+        story.give_up_round()
         if verdict not in WAY_IN_DOUBT:
             self._way_is_open()
         at = self._moment()
@@ -310,7 +320,7 @@ class Watcher:
             # Not at once: should the other question be refused as well, this must not become a busy loop.
             self._supervisor.due(story.ref, at.now + SETTLE_INTERVAL)
             return
-        story.failures += 1
+        story.setbacks = evolve(story.setbacks, failures=story.setbacks.failures + 1)
         events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
         if not events:
             at = self._moment()  # something may have been told to everybody meanwhile
@@ -320,7 +330,7 @@ class Watcher:
             self._next(story, at.now)
             return
         told = error.retry_after if isinstance(error, CallFailed) else None
-        wait = max(told or 0.0, self.pacing.cadence.after_failure(story.failures))
+        wait = max(told or 0.0, self.pacing.cadence.after_failure(story.setbacks.failures))
         self._supervisor.due(story.ref, self.troubles.not_before(at.now + wait))
 
     def _way_is_open(self) -> None:

@@ -280,7 +280,7 @@ def test_a_change_after_an_operation_is_todays_answer() -> None:
     told = tell(story, 2, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
 
     assert "step #0 6." in told
-    assert story.steps[200].finished
+    assert story.tracker(200).finished
 
 
 def test_what_was_just_created_is_not_waiting_for_anybody() -> None:
@@ -303,3 +303,14 @@ def test_rows_that_could_not_be_read_are_waited_for_longer() -> None:
 
     assert tell(story, 30, job(3, step(3))) == []
     assert tell(story, 31, step(3, [host(1, 9)])) == ["host 1 7>9", "step #0 3.", "job 3.", "finished 2:100"]
+
+
+def test_the_bound_begins_when_hosts_could_be_read() -> None:
+    """Polls failed for long after the end: the first answer's doubtful rows still get their second look."""
+    story = story_of()
+    tell(story, 0, job(2, step(2)))
+    tell(story, 0.5, step(2, [host(1, 7)]))
+    tell(story, 1, job(3, step(3)))
+
+    assert tell(story, 30, step(3, [host(1, 9), host(1, 403)])) == []
+    assert tell(story, 31, step(3, [host(1, 9), host(1, 403)]))[:2] == ["host 1 7>403", "step #0 3."]

@@ -1,12 +1,14 @@
-"""Addresses as numbers: what fits comes out as it went in, what does not is left as it is."""
+"""Addresses, times and words in little room: what fits comes out as it went in, what does not is left as it is."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import IPv4Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.packing import packed_address, unpacked_address
+from bkjob_async.engine.packing import packed_address, packed_times, telling, unpacked_address, unpacked_times
+from bkjob_async.model.snapshot import Times
 
 
 @given(st.integers(0, 2**30 - 1), st.ip_addresses(v=4))
@@ -41,3 +43,29 @@ def test_only_addresses_are_packed(ip: str) -> None:
     packed = packed_address(0, ip)
 
     assert (None if packed is None else packed & 0xFFFF_FFFF) == known
+
+
+ZONES = st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30))])
+BEGIN, END = datetime(1971, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
+
+
+@given(zone=ZONES, total=st.none() | st.floats(0, 1e9), data=st.data())
+def test_times_come_back(zone: timezone, total: float | None, data: st.DataObject) -> None:
+    """The same moments, to the millisecond that the platform tells, in a zone of the same offset."""
+    moments = st.none() | st.datetimes(BEGIN, END, timezones=st.just(zone)).map(
+        lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    )
+    create, start, end = data.draw(moments), data.draw(moments), data.draw(moments)
+    times = Times(create_time=create, start_time=start, end_time=end, total_time=total)
+
+    back = unpacked_times(packed_times(times))
+
+    assert back == times
+    assert all(
+        moment.utcoffset() == zone.utcoffset(None) for moment in (back.create_time, back.end_time) if moment
+    )
+
+
+def test_what_was_told_alike_is_one_object() -> None:
+    """A hundred thousand running steps share what was told of them."""
+    assert telling(2, 0, finished=False) is telling(2, 0, finished=False)

@@ -1,5 +1,7 @@
 """Which question comes next."""
 
+from attrs import evolve
+
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.plan import begin_follow_ups, next_question
 from bkjob_async.model.capabilities import Capabilities
@@ -69,7 +71,7 @@ def test_hosts_that_nothing_can_be_asked_about_are_not_waited_for() -> None:
     jobv3 = Capabilities(step_status=False, job_rows_on_request=True, groups=False)
     story = story_of(JOB)
     assert next_question(story, jobv3) == GetJobInstanceStatus(ref=JOB, return_ip_result=True)
-    story.job_rows_refused = 3
+    story.setbacks = evolve(story.setbacks, job_rows_refused=3)
     question = next_question(story, jobv3)
     assert question == GetJobInstanceStatus(ref=JOB)
     story.apply_job(job(2, step(2)), at(0))

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
-from bkjob_async.engine.hosts import HostTable, Move
+from bkjob_async.engine.hosts import HostTable, Move, Taken
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.model.events import HostChanged
@@ -23,17 +23,17 @@ Patch = pytest.MonkeyPatch
 
 def emit_twice(patch: Patch) -> None:
     """Tell every change of a host twice."""
-    take = StepTracker._take_rows
-    patch.setattr(StepTracker, "_take_rows", lambda *a, **k: [e for e in take(*a, **k) for _ in "ab"])
+    take = StepTracker._take_groups
+    patch.setattr(StepTracker, "_take_groups", lambda *a, **k: [e for e in take(*a, **k) for _ in "ab"])
 
 
 def lose_a_host(patch: Patch) -> None:
     """Lose the last host when several move at once, though the table knows."""
     apply = HostTable.apply
 
-    def lossy(self: HostTable, *args: Any, **options: Any) -> tuple[list[Move], bool]:
-        moves, believed = apply(self, *args, **options)
-        return (moves[:-1] if len(moves) > 1 else moves), believed
+    def lossy(self: HostTable, *args: Any, **options: Any) -> Taken:
+        taken = apply(self, *args, **options)
+        return evolve(taken, moves=taken.moves[:-1]) if len(taken.moves) > 1 else taken
 
     patch.setattr(HostTable, "apply", lossy)
 
@@ -58,7 +58,8 @@ def finish_before_settled(patch: Patch) -> None:
     close = StepTracker.close
 
     def early(self: StepTracker, *args: Any, **options: Any) -> Any:
-        self._rows_settled = True
+        if self._closing is not None:
+            self._closing.rows_settled = True
         return close(self, *args, **options)
 
     patch.setattr(StepTracker, "close", early)
@@ -119,7 +120,7 @@ def poll_error_is_failure(patch: Patch) -> None:
     def blaming(self: Watcher, story: JobStory, question: Any, error: Any) -> None:
         failed(self, story, question, error)
         at = self._moment()
-        for tracker in story.steps.values():
+        for tracker in story.steps:
             for index, before, code in tracker.hosts.present():
                 if code in (5, 7) and before is not None:
                     blamed = HostChanged(
@@ -139,8 +140,8 @@ def poll_error_is_failure(patch: Patch) -> None:
 def believe_doubled_rows(patch: Patch) -> None:
     """Take the last of several rows of a host for the truth."""
 
-    def last(self: HostTable, places: list[int], codes: list[int]) -> Any:
-        _ = self
+    def last(self: HostTable, places: list[int], codes: list[int], *, whole: bool) -> Any:
+        _ = self, whole, codes
         keep = {index: n for n, index in enumerate(places)}
         return [index if keep[index] == n else -1 for n, index in enumerate(places)], True
 

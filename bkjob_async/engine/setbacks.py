@@ -1,0 +1,39 @@
+"""What went wrong with the polls of one job; most jobs never need it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import evolve, frozen
+
+from bkjob_async.model.events import Lost
+from bkjob_async.model.refs import Ref
+
+NO_COUNTS: Mapping[Ref, int] = MappingProxyType({})
+NONE_LOST: Mapping[Ref, Lost] = MappingProxyType({})
+
+
+@frozen(kw_only=True)
+class Setbacks:
+    """Failed polls of one job.
+
+    *failures* counts them in a row, *not_found* answers that a target is not there; *troubled* are the targets whose
+    trouble was told, *lost* those given up. *job_rows_refused* counts refusals to show hosts with the job.
+    """
+
+    failures: int = 0
+    not_found: Mapping[Ref, int] = NO_COUNTS
+    troubled: tuple[Ref, ...] = ()
+    stalled: bool = False
+    lost: Mapping[Ref, Lost] = NONE_LOST
+    job_rows_refused: int = 0
+
+    def cleared(self) -> Setbacks:
+        """Return what is left once an answer came."""
+        if not (self.failures or self.stalled):
+            return self
+        return evolve(self, failures=0, stalled=False)
+
+
+NONE = Setbacks()

@@ -1,0 +1,263 @@
+"""What group counts prove of a large step, and which of its groups must be read.
+
+Statuses only move forward within one execution: waiting (5), running (7), over. So a step whose groups count as many
+hosts as are known under each status has not moved at all; a final status that did not grow has the same hosts as
+before; and when all groups that changed are read but one, the rest of their hosts stand in that one. This holds only
+while answers agree with each other; whatever does not add up is thrown away, and the step is read in full.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import define, frozen
+
+from bkjob_async.engine.hosts import HostTable, Taken
+from bkjob_async.model.look import GroupLook
+from bkjob_async.model.operations import GetStepInstanceStatus
+
+# Up to so many hosts, one answer with all of them is as cheap as their counts, and the platform reads it at once.
+SURVEYED = 100
+
+# Moves may collect until reading them brings this share of news, but no longer than for so many looks.
+THETA = 0.20
+LONGEST_COLLECTING = 5
+
+# A step is read in full now and then, should anything have moved that counts cannot tell. (seconds)
+AUDIT_INTERVAL = 600.0
+
+# After answers that did not add up, so many looks at most are read in full before counts are trusted again.
+LONGEST_DISTRUST = 16
+
+WAITING, RUNNING = 5, 7
+Group = tuple[int, str]
+Told = Mapping[Group, int]
+
+
+@frozen
+class GroupRead:
+    """The hosts of one group are asked for, by its status and tag."""
+
+    status: int
+    tag: str
+
+
+@frozen
+class Counts:
+    """The groups' sizes are asked for, and no more than *limit* hosts of each."""
+
+    limit: int = 1
+
+
+Reading = GroupRead | Counts | None
+"""How a step is read; None in full."""
+
+
+def is_large(hosts: int) -> bool:
+    """Whether so many hosts are better counted than read."""
+    return hosts > SURVEYED
+
+
+def reading_of(question: GetStepInstanceStatus) -> Reading:
+    """Return how *question* reads a step."""
+    if question.status is not None:
+        return GroupRead(question.status, question.tag or "")
+    limit = question.max_host_num_per_group
+    return None if limit is None else Counts(limit)
+
+
+@define
+class Round:
+    """One look at a step by several questions.
+
+    *told* are the groups' sizes that it began with, *wanted* the groups still to be read, *rest* the one that is not.
+    *left* marks the places of the hosts that may have moved and were not listed yet.
+    """
+
+    told: Told
+    codes: frozenset[int]
+    wanted: list[Group]
+    rest: Group
+    left: bytearray
+
+
+class Survey:
+    """How a large step is read: by counts, by groups, or in full."""
+
+    __slots__ = (
+        "_collected",
+        "_distrust",
+        "_growth",
+        "_in_full",
+        "_in_full_at",
+        "_second",
+        "must_reread",
+        "round",
+    )
+
+    def __init__(self, now: float) -> None:
+        self.round: Round | None = None
+        self.must_reread = False
+        self._in_full_at = now
+        self._collected = self._in_full = self._distrust = 0
+        self._second: int | None = None
+        self._growth = 0
+
+    # What to ask ----------------------------------------------------------------------------------------------------
+
+    def reading(self, now: float, *, guess: bool) -> Reading:
+        """Return how the step is to be read; *guess*: by one question rather than by few bytes."""
+        if self.must_reread:
+            return None
+        if self.round is not None:
+            return GroupRead(*self.round.wanted[0])
+        if self._in_full or now - self._in_full_at >= AUDIT_INTERVAL:
+            return None
+        # Enough for the second largest group to come whole, should it go on growing as it did.
+        return Counts((self._second or 0) + 2 * self._growth + 1) if guess else Counts()
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether the present look needs another question."""
+        return self.must_reread or self.round is not None
+
+    def give_up(self) -> None:
+        """Forget a look that was not brought to its end."""
+        self.round = None
+        self.must_reread = False
+
+    # What was answered ----------------------------------------------------------------------------------------------
+
+    def was_read_in_full(self, now: float, groups: Sequence[GroupLook]) -> None:
+        """Take note of an answer with all hosts."""
+        self.give_up()
+        self._in_full_at = now
+        self._collected = 0
+        self._in_full = max(0, self._in_full - 1)
+        self._remember(told_by(groups))
+
+    def begin(self, table: HostTable, groups: Sequence[GroupLook], *, patient: bool) -> bool:
+        """Take note of groups' sizes; return whether a round has begun, for hosts moved that are to be read.
+
+        *patient*: few moves may collect for some looks.
+        """
+        self.give_up()
+        told = told_by(groups)
+        self._remember(told)
+        moved = moved_codes(table, told)
+        if moved is None:
+            self.doubt()
+            return False
+        if not moved:
+            self._collected = self._distrust = 0
+            return False
+        *wanted, rest = sorted((group for group in told if group[0] in moved), key=told.__getitem__)
+        self._collected += 1
+        if patient and self._collected <= LONGEST_COLLECTING:
+            news = sum(max(0, change) for change in moved.values())
+            if news < THETA * sum(told[group] for group in wanted):
+                return False
+        self.round = Round(told, frozenset(moved), wanted, rest, table.marks_of(moved))
+        return True
+
+    def listed(self, taken: Taken, groups: Sequence[GroupLook], *, asked: GroupRead | None) -> bool:
+        """Take note of the rows of an answer in the present round; return whether nothing is left to read.
+
+        An answer that disagrees with the sizes that the round began with ends it.
+        """
+        present = self.round
+        if present is None:
+            return False
+        left, begin = present.left, 0
+        agrees = taken.believed and told_by(groups) == present.told
+        for group in groups:
+            end = begin + len(group.rows or ())
+            places = taken.places[begin:end]
+            begin = end
+            named = group_of(group)
+            if not places or named is None or not agrees:
+                continue
+            unlisted = bytes(map(left.__getitem__, places))
+            if named[0] not in present.codes:
+                agrees = 1 not in unlisted
+            elif named in present.wanted and len(places) == group.size:
+                agrees = 0 not in unlisted
+                present.wanted.remove(named)
+                for index in places:
+                    left[index] = 0
+        if not agrees or (asked is not None and (asked.status, asked.tag) in present.wanted):
+            self.doubt()
+            return False
+        return not present.wanted
+
+    def rest(self, table: HostTable) -> tuple[bytes, Group] | None:
+        """End the round: mark the hosts that must stand in the one group not read, and name it; None in doubt."""
+        present, self.round = self.round, None
+        if present is None:
+            return None
+        code, left = present.rest[0], bytes(present.left)
+        forward = {WAITING} if code == WAITING else {WAITING, RUNNING, code}
+        if left.count(1) != present.told[present.rest] or not table.codes_in(left) <= forward:
+            self.doubt()
+            return None
+        self._collected = self._distrust = 0
+        return left, present.rest
+
+    def doubt(self) -> None:
+        """Throw away what does not add up; read in full, for longer each time in a row."""
+        self.round = None
+        self.must_reread = True
+        self._distrust = min(LONGEST_DISTRUST, 2 * self._distrust or 1)
+        self._in_full = self._distrust
+
+    def _remember(self, told: Told) -> None:
+        """Keep what tells how many hosts of each group to ask for next time."""
+        *smaller, _ = sorted(told.values()) or [0]
+        second = smaller[-1] if smaller else 0
+        if self._second is not None:
+            self._growth = max(self._growth // 2, second - self._second, 0)
+        self._second = second
+
+
+# What counts say ----------------------------------------------------------------------------------------------------
+
+
+def group_of(group: GroupLook) -> Group | None:
+    """Return a group's status and tag, None for one without."""
+    return None if group.status is None else (group.status, group.tag)
+
+
+def told_by(groups: Iterable[GroupLook]) -> dict[Group, int]:
+    """Return the groups' sizes by status and tag, nothing for groups that cannot be told apart."""
+    told: dict[Group, int] = {}
+    for group in groups:
+        named = group_of(group)
+        if named is None or named in told:
+            return {}
+        if group.size:
+            told[named] = group.size
+    return told
+
+
+def moved_codes(table: HostTable, told: Told) -> dict[int, int] | None:
+    """Return by how many hosts each status grew that hosts have left or entered; None when that makes no sense.
+
+    As many hosts must be counted as are known. A final status never shrinks. Hosts come and go through `RUNNING`, so
+    whenever anything moved it may have others, though it counts as many.
+    """
+    if not table.is_countable or sum(told.values()) != len(table):
+        return None
+    sizes = Counter({WAITING: 0, RUNNING: 0})
+    for (code, _), size in told.items():
+        sizes[code] += size
+    known = {code: table.count(code) for code in sizes}
+    grown = {code: size - known[code] for code, size in sizes.items() if size != known[code]}
+    untold = sum(known.values()) != len(table)
+    if untold or any(change < 0 for code, change in grown.items() if code not in (WAITING, RUNNING)):
+        return None
+    if grown and (known[RUNNING] or sizes[RUNNING]):
+        grown.setdefault(RUNNING, 0)
+    if grown.get(WAITING, 0) > 0:
+        return None
+    return grown
