@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from sys import intern
-
-from attrs import define
 
 from bkjob_async.engine.cadence import SETTLE_BOUND, UNREAD_BOUND
 from bkjob_async.engine.hosts import HostTable, Move
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.news import HostMoves, News
-from bkjob_async.engine.packing import NO_TIMES, Telling, packed_times, telling, unpacked_times
+from bkjob_async.engine.packing import packed_times, telling
+from bkjob_async.engine.step_standing import NOT_STARTED, Closing, StepStanding
 from bkjob_async.engine.survey import Counts, Reading, Survey, is_large
-from bkjob_async.model.events import Event, HostChanged, Reopened, StepChanged
+from bkjob_async.model.events import Event, HostChanged, Reopened
 from bkjob_async.model.look import GroupLook, HostRow, StepLook
-from bkjob_async.model.refs import StepRef
-from bkjob_async.model.result import StepResult
-from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
+from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import RUN_CODES, host_status, run_status
 
-NOT_STARTED = 1
 # A rolling step that ignores errors shows 6 between two batches, although 6 is a final code.
 PROVISIONAL = 6
-NO_HOSTS = HostTable()
+
+# Where at least one host in so many moved, the answer is kept until the events are read.
 MANY = 8
-
-
-@define(eq=False, weakref_slot=False)
-class Closing:
-    """How a final status settles: since when it shows, and what was read of hosts under it.
-
-    *looked_at* is when an answer first spoke of hosts. *end_read*: one had all of them. *rows_settled*: none of them was open.
-    """
-
-    since: float
-    looked_at: float | None = None
-    end_read: bool = False
-    rows_settled: bool = False
-
 
 Details = Callable[[HostRow], HostSnapshot]
 
@@ -49,87 +32,10 @@ def named_details(named: Callable[[HostRow], HostRow], details: Details, row: Ho
     return details(named(row))
 
 
-class StepTracker:
-    """What is known of one step instance.
+class StepTracker(StepStanding):
+    """Follows one step instance: takes in what answers say of it, and says what is news."""
 
-    `seen` is the platform's latest word, `announced` what readers were told: (code, execute_count, finished). They
-    differ while a final status settles.
-    """
-
-    __slots__ = (
-        "_began_at",
-        "_closing",
-        "_failures",
-        "_first_of_execution",
-        "_hosts",
-        "_times",
-        "alive_at",
-        "announced",
-        "epoch",
-        "execute_count",
-        "left_behind",
-        "name",
-        "ref",
-        "refusals",
-        "running_since",
-        "seen",
-        "sequence",
-        "survey",
-        "type",
-        "visible",
-    )
-
-    def __init__(self, ref: StepRef) -> None:
-        self.ref = ref
-        self.name = ""
-        self.type: int | None = None
-        self.seen: int | None = None
-        self.announced: Telling | None = None
-        self.execute_count = 0
-        self.epoch = 0
-        self.sequence = 0
-        self.visible = True
-        self.refusals = 0
-        self.left_behind = False
-        self.running_since: float | None = None
-        self._began_at: float | None = None
-        self.alive_at: float | None = None
-        self.survey: Survey | None = None
-        self._times = NO_TIMES
-        self._hosts: HostTable | None = None
-        self._failures: dict[int, HostSnapshot] | None = None
-        self._closing: Closing | None = None
-        self._first_of_execution = False
-
-    @property
-    def hosts(self) -> HostTable:
-        """Where the hosts stand; made for steps that have any."""
-        return NO_HOSTS if self._hosts is None else self._hosts
-
-    @property
-    def closing_since(self) -> float | None:
-        """When the final status that now shows was first seen."""
-        return None if self._closing is None else self._closing.since
-
-    @property
-    def times(self) -> Times:
-        """When the step was created, began and ended, as last told with a new status."""
-        return unpacked_times(self._times)
-
-    @property
-    def finished(self) -> bool:
-        """Whether the step was announced finished and has not run since."""
-        return self.announced is not None and self.announced[2]
-
-    @property
-    def started(self) -> bool:
-        """Whether the step had its turn, as far as the platform said."""
-        return self.seen is not None and self.seen != NOT_STARTED
-
-    @property
-    def needs_rows(self) -> bool:
-        """Whether host rows of this step are still to be read."""
-        return self.visible and self.started and not self.finished
+    __slots__ = ()
 
     @property
     def wants_end(self) -> bool:
@@ -231,21 +137,6 @@ class StepTracker:
         self.announced = told
         self.sequence = at.sequence
         return [self._changed(before, at.cursor)]
-
-    def _changed(self, before: int | None, cursor: str, *, skipped: bool = False) -> StepChanged:
-        assert self.announced is not None  # noqa: S101 - only what was announced is told
-        code, execute_count, finished = self.announced
-        return StepChanged(
-            ref=self.ref,
-            execute_count=execute_count,
-            before=None if before is None else run_status(before),
-            after=run_status(code),
-            is_finished=finished,
-            name=self.name,
-            epoch=self.epoch,
-            skipped=skipped,
-            cursor=cursor,
-        )
 
     def _take_groups(
         self,
@@ -364,14 +255,6 @@ class StepTracker:
             if index in self._failures:
                 self._failures[index] = look.details(look.named(row))
 
-    def _failure(self, index: int) -> HostSnapshot | None:
-        return self._failures.get(index) if self._failures is not None else None
-
-    @property
-    def seen_for(self) -> float | None:
-        """How long the step was seen running before it was seen over; None where its start was not seen."""
-        return span(self._began_at, self.closing_since)
-
     def close(self, at: Moment, *, doubtful: bool) -> list[Event]:
         """Announce a final status when its details have settled, or the bound has passed.
 
@@ -401,77 +284,8 @@ class StepTracker:
         since = closing.looked_at if self.visible else closing.since
         return since is not None and now - since >= SETTLE_BOUND
 
-    def present(self, cursor: str, *, since: int = 0, skipped: bool = False) -> Iterator[Event]:
-        """Yield where hosts and step stand, for whoever missed how they got there.
-
-        Without *skipped* all are at first sight; with it, only what changed in batch *since* or later, and from where.
-        """
-        finished = self.finished
-        changed = self.announced is not None and self.sequence >= since
-        if changed and not finished:
-            yield self._changed(None, cursor, skipped=skipped)
-        for index, before, code in self.hosts.present(since):
-            details = self._failure(index)
-            yield HostChanged(
-                ref=self.ref,
-                host=self.hosts.key(index),
-                execute_count=self.execute_count,
-                before=host_status(before) if skipped and before is not None else None,
-                after=host_status(code),
-                tag=details.tag if details else "",
-                exit_code=details.exit_code if details else None,
-                epoch=self.epoch,
-                skipped=skipped,
-                cursor=cursor,
-            )
-        if changed and finished:
-            yield self._changed(None, cursor, skipped=skipped)
-
-    def result(self) -> StepResult:
-        """Return how the step ended, or where it stands."""
-        failed = []
-        for index, _, code in self.hosts.present():
-            status = host_status(code)
-            if not status.is_success:
-                failed.append(self._failure(index) or HostSnapshot(host=self.hosts.key(index), status=status))
-        return StepResult(
-            ref=self.ref,
-            status=run_status(self.seen if self.seen is not None else NOT_STARTED),
-            is_finished=self.finished,
-            name=self.name,
-            execute_count=self.execute_count,
-            times=self.times,
-            hosts=self.hosts.counts(),
-            failed=tuple(failed),
-            hosts_visible=self.visible,
-        )
-
-    def snapshot(self) -> StepSnapshot:
-        """Return the step as last seen, with all hosts ever named by an answer."""
-        code = self.seen if self.seen is not None else NOT_STARTED
-        return StepSnapshot(
-            ref=self.ref,
-            status=run_status(code),
-            is_finished=self.finished,
-            name=self.name,
-            type=self.type,
-            execute_count=self.execute_count,
-            times=self.times,
-            hosts=tuple(
-                self._failure(index) or HostSnapshot(host=self.hosts.key(index), status=host_status(status))
-                for index, _, status in self.hosts.present()
-            )
-            if self.visible
-            else None,
-        )
-
 
 def is_failure(code: int) -> bool:
     """Whether a host code is the end of a host, and not a good one."""
     status = host_status(code)
     return status.is_finished and not status.is_success
-
-
-def span(began_at: float | None, ended_at: float | None) -> float | None:
-    """Return the seconds between two moments, None unless both are known."""
-    return ended_at - began_at if began_at is not None and ended_at is not None else None

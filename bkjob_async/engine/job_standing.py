@@ -1,0 +1,296 @@
+"""Where one job and its watched steps stand: what answers showed, and what readers were told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeVar
+
+from attrs import evolve
+
+from bkjob_async.engine.cadence import SETTLE_BOUND
+from bkjob_async.engine.pace import Pace
+from bkjob_async.engine.packing import NO_TIMES, Telling, unpacked_times
+from bkjob_async.engine.setbacks import NONE
+from bkjob_async.engine.step_standing import NOT_STARTED, span
+from bkjob_async.engine.step_tracker import StepTracker
+from bkjob_async.model.events import Event, Finished, JobChanged, Lost
+from bkjob_async.model.grade import Grade
+from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times
+from bkjob_async.model.status import Phase, run_status
+
+V = TypeVar("V")
+
+PENDING_SOON = 30.0
+
+
+class JobStanding:
+    """All that is known of one job instance, and what readers were told.
+
+    One story serves every watch of the job and of its steps, so that nothing is asked twice and nothing told twice.
+    `targets` are the refs that somebody watches: the job itself, single steps of it, or both; `whole` says whether the
+    job itself is among them, with all its steps.
+    """
+
+    __slots__ = (
+        "_alive_at",
+        "_announced",
+        "_began_at",
+        "_closing_since",
+        "_expecting_since",
+        "_running_since",
+        "_sequence",
+        "_times",
+        "ended",
+        "epoch",
+        "first_asked_at",
+        "grade",
+        "name",
+        "pace",
+        "pending",
+        "ref",
+        "seen",
+        "seen_at",
+        "setbacks",
+        "steps",
+        "targets",
+        "whole",
+    )
+
+    def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
+        self.ref = ref
+        self.targets: tuple[Ref, ...] = ()
+        self.whole = False
+        self.steps: tuple[StepTracker, ...] = ()
+        self.name = ""
+        self.seen: int | None = None
+        self.seen_at: float | None = None
+        self.first_asked_at: float | None = None
+        self.epoch = 0
+        self.grade = Grade.EXACT
+        self.pending: tuple[int, ...] = ()
+        self.setbacks = NONE
+        self.ended: tuple[Ref, ...] = ()
+        self.pace: Pace | None = None
+        self._announced: Telling | None = None
+        self._sequence = 0
+        self._times = NO_TIMES
+        self._closing_since: float | None = None
+        self._running_since: float | None = None
+        self._began_at: float | None = None
+        self._expecting_since = operated_at
+        self._alive_at: float | None = None
+
+    # What is wanted -------------------------------------------------------------------------------------------------
+
+    def want(self, ref: Ref) -> None:
+        """Make *ref* (this job, or a step of it) a target."""
+        if isinstance(ref, StepRef):
+            known = self.known_step(ref.step_instance_id)
+            if known is None:
+                self.steps = (*self.steps, known := StepTracker(ref))
+            ref = known.ref  # one object for one step: it is compared all the time
+        if ref not in self.targets:
+            self.targets = (*self.targets, ref)
+        self.whole = self.ref in self.targets
+
+    def unwant(self, ref: Ref) -> None:
+        """Let go of a target."""
+        self.targets = tuple(other for other in self.targets if other != ref)
+        self.whole = self.ref in self.targets
+        if ref in self.lost:
+            self.setbacks = evolve(self.setbacks, lost=without(self.lost, ref))
+
+    def tracker(self, step_instance_id: int) -> StepTracker:
+        """Return the step's tracker, a new one at first sight."""
+        known = self.known_step(step_instance_id)
+        if known is None:
+            known = StepTracker(self.ref.step(step_instance_id))
+            self.steps = (*self.steps, known)
+        return known
+
+    def known_step(self, step_instance_id: int) -> StepTracker | None:
+        """Return the step's tracker, None where it was neither seen nor wanted."""
+        return next((each for each in self.steps if each.ref.step_instance_id == step_instance_id), None)
+
+    def open_steps(self) -> Iterator[StepTracker]:
+        """Yield the watched steps that are not over."""
+        for tracker in self.steps:
+            wanted = self.whole or (tracker.ref in self.targets and tracker.ref not in self.lost)
+            if wanted and not tracker.finished:
+                yield tracker
+
+    @property
+    def lost(self) -> Mapping[Ref, Lost]:
+        """The targets that were given up."""
+        return self.setbacks.lost
+
+    def is_over(self, ref: Ref) -> bool:
+        """Whether a target was announced finished or lost."""
+        if ref in self.lost:
+            return True
+        if isinstance(ref, StepRef):
+            known = self.known_step(ref.step_instance_id)
+            return known is not None and known.finished
+        return self.finished
+
+    def is_settled(self, ref: Ref, now: float) -> bool:
+        """Whether a target is over and nothing that was just done can have changed that."""
+        if ref in self.lost:
+            return True
+        alive_at = self.tracker(ref.step_instance_id).alive_at if isinstance(ref, StepRef) else self._alive_at
+        return self.is_over(ref) and not self._is_doubtful(alive_at, now)
+
+    def was_read(self, ref: Ref) -> bool:
+        """Whether any answer ever spoke of *ref*."""
+        if isinstance(ref, StepRef):
+            known = self.known_step(ref.step_instance_id)
+            return known is not None and known.seen is not None
+        return self.seen is not None
+
+    def in_sync(self, ref: Ref) -> bool:
+        """Whether all that can be known of *ref* by now was read, or it cannot be read."""
+        if ref in self.lost or self.setbacks.troubled:
+            return True
+        return self.was_read(ref) and not self.pending
+
+    @property
+    def finished(self) -> bool:
+        """Whether the job itself was announced finished and has not run since."""
+        return self._announced is not None and self._announced[2]
+
+    def _changed(self, before: int | None, cursor: str, *, skipped: bool = False) -> JobChanged:
+        assert self._announced is not None  # noqa: S101 - only what was announced is told
+        code, _, finished = self._announced
+        return JobChanged(
+            ref=self.ref,
+            before=None if before is None else run_status(before),
+            after=run_status(code),
+            is_finished=finished,
+            name=self.name,
+            epoch=self.epoch,
+            skipped=skipped,
+            cursor=cursor,
+        )
+
+    def _is_doubtful(self, alive_at: float | None, now: float) -> bool:
+        """Whether a final status may be the one before an operation: nothing was seen to run or change since."""
+        since = self._expecting_since
+        if since is None or now >= since + SETTLE_BOUND:
+            return False
+        return alive_at is None or alive_at < since
+
+    def _ended(self, ref: Ref, epoch: int, cursor: str) -> Finished:
+        return Finished(ref=ref, result=self.result(ref), epoch=epoch, cursor=cursor)
+
+    # How often to look ----------------------------------------------------------------------------------------------
+
+    def is_settling(self, now: float) -> bool:
+        """Whether a final status has shown whose details may still move."""
+        if self._is_doubtful(None, now) or (self._closing_since is not None and not self.finished):
+            return True
+        return any(tracker.closing_since is not None for tracker in self.open_steps())
+
+    def is_waiting(self, now: float) -> bool:
+        """Whether everything stands still until a user acts.
+
+        What was just created starts by itself within moments; what has been pending for long waits for somebody.
+        """
+        codes = [tracker.seen for tracker in self.open_steps() if tracker.started]
+        if self.whole and self.seen is not None and not codes:
+            codes = [self.seen]
+        phases = {run_status(code).phase for code in codes if code is not None}
+        if phases == {Phase.PENDING}:
+            return self.first_asked_at is not None and now - self.first_asked_at > PENDING_SOON
+        return bool(phases) and phases <= {Phase.WAITING, Phase.PENDING}
+
+    def age(self, now: float) -> float:
+        """Return how long, in seconds, what now runs has been seen running."""
+        since = [t.running_since for t in self.open_steps() if t.running_since is not None]
+        if not since and self._running_since is not None:
+            since = [self._running_since]
+        return now - max(since) if since else 0.0
+
+    def job_age(self, now: float) -> float:
+        """Return how long, in seconds, the job itself has been seen running."""
+        return now - self._running_since if self._running_since is not None else 0.0
+
+    @property
+    def times(self) -> Times:
+        """When the job was created, began and ended, as last told with a new status."""
+        return unpacked_times(self._times)
+
+    @property
+    def seen_for(self) -> float | None:
+        """How long the job was seen running before it was seen over; None where its start was not seen."""
+        return span(self._began_at, self._closing_since)
+
+    @property
+    def is_operated(self) -> bool:
+        """Whether an operation went out that may have interfered with this run."""
+        return self._expecting_since is not None
+
+    # How it stands --------------------------------------------------------------------------------------------------
+
+    def result(self, ref: Ref) -> JobResult:
+        """Return how a target ended, or where it stands."""
+        if isinstance(ref, StepRef):
+            step = self.tracker(ref.step_instance_id).result()
+            return JobResult(ref=ref, status=step.status, name=step.name, times=step.times, steps=(step,))
+        code = self.seen if self.seen is not None else NOT_STARTED
+        return JobResult(
+            ref=ref,
+            status=run_status(code),
+            name=self.name,
+            times=self.times,
+            steps=tuple(tracker.result() for tracker in self.steps),
+        )
+
+    def counts(self, ref: Ref) -> dict[Phase, int]:
+        """Count a target's hosts by phase, in the present execution of each step."""
+        total: Counter[Phase] = Counter()
+        for tracker in self.steps:
+            if ref in (self.ref, tracker.ref):
+                total.update(tracker.hosts.counts())
+        return dict(total)
+
+    def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+        """Return a target as last seen, None before it was."""
+        if not self.was_read(ref):
+            return None
+        if isinstance(ref, StepRef):
+            return self.tracker(ref.step_instance_id).snapshot()
+        assert self.seen is not None  # noqa: S101 - it was read
+        return JobSnapshot(
+            ref=self.ref,
+            status=run_status(self.seen),
+            is_finished=self.finished,
+            name=self.name,
+            times=self.times,
+            steps=tuple(tracker.snapshot() for tracker in self.steps),
+        )
+
+    def present(
+        self, targets: Collection[Ref], cursor: str, *, since: int = 0, skipped: bool = False
+    ) -> Iterator[Event]:
+        """Yield where everything stands, hosts before step before job."""
+        whole = self.ref in targets
+        told = self._announced is not None and self._sequence >= since
+        if whole and told and not self.finished:
+            yield self._changed(None, cursor, skipped=skipped)
+        for tracker in self.steps:
+            if whole or tracker.ref in targets:
+                yield from tracker.present(cursor, since=since, skipped=skipped)
+                if tracker.finished and tracker.ref in targets and tracker.sequence >= since:
+                    yield self._ended(tracker.ref, tracker.epoch, cursor)
+        if whole and told and self.finished:
+            yield self._changed(None, cursor, skipped=skipped)
+            yield self._ended(self.ref, self.epoch, cursor)
+        yield from (lost for ref, lost in self.lost.items() if ref in targets)
+
+
+def without(mapping: Mapping[Ref, V], ref: Ref) -> Mapping[Ref, V]:
+    """Return *mapping* without *ref*."""
+    return {key: value for key, value in mapping.items() if key != ref} if ref in mapping else mapping
