@@ -88,6 +88,11 @@ class Columns:
         begin = self._statuses_at
         return self._cells[begin : begin + self._size]
 
+    def befores(self) -> bytearray:
+        """Return the small status that every host had before; a copy."""
+        begin = self._statuses_at + self._size
+        return self._cells[begin:]
+
     def status(self, index: int) -> int:
         """Return the small status of the host at *index*."""
         return self._cells[self._statuses_at + index]
@@ -118,7 +123,7 @@ class Columns:
         """Give every host this name and address; what is beyond those known are further hosts."""
         new = len(names) - self._size
         sequences, statuses = self.sequences(), self.statuses()
-        before = self._cells[self._statuses_at + self._size :]
+        before = self.befores()
         sequences.frombytes(bytes(new * sequences.itemsize))
         self._has_addresses = any(addresses)
         self._size = len(names)

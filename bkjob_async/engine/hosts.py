@@ -15,11 +15,12 @@ from attrs import frozen
 from msgspec import Struct
 
 from bkjob_async.engine.columns import Columns
+from bkjob_async.engine.host_index import HostIndex
 from bkjob_async.engine.names import LARGEST_ID, Roll, key_from
 from bkjob_async.engine.packing import NEVER, OPEN, RARE, code_of, small_code
 from bkjob_async.model.look import GroupLook, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
-from bkjob_async.model.status import Phase, host_status
+from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
 
 # A host of file-source rolling stands in several rows; among finished rows the worst speaks for it.
 _BADNESS = {Phase.SUCCESS: 0, Phase.SKIPPED: 1, Phase.IGNORED: 1, Phase.STOPPED: 2, Phase.FAILED: 3}
@@ -92,9 +93,13 @@ class HostTable(Columns):
     # Looks ----------------------------------------------------------------------------------------------------------
 
     def apply(
-        self, groups: Sequence[GroupLook], sequence: int, named: Callable[[HostRow], HostRow] = with_all_names
+        self,
+        groups: Sequence[GroupLook],
+        sequence: int,
+        named: Callable[[HostRow], HostRow] = with_all_names,
+        index: HostIndex | None = None,
     ) -> Taken:
-        """Take in the rows of one look; *named* returns a row with all its names.
+        """Take in the rows of one look; *named* returns a row with all its names, *index* finds hosts.
 
         A host that stands twice is not believed at once: groups are read one after the other, and it may have moved in
         between. When it stands twice again at the next look, its rows are batches, and the worst counts. The same goes
@@ -110,7 +115,7 @@ class HostTable(Columns):
                     if group.status is None
                     else [group.status] * len(group.rows)
                 )
-        places = self.places_of(rows, named)
+        places = self.places_of(rows, named, index)
         if self._doubled or -1 in places or len(set(places)) != len(places):
             whole = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
             return self._apply_doubtful(places, codes, rows, sequence, whole=whole)
@@ -217,23 +222,28 @@ class HostTable(Columns):
     def infer(self, marks: bytes, code: int, sequence: int) -> list[Move]:
         """Move the marked hosts, which no answer listed, to the only place that is left for them."""
         small = small_code(code)
-        elsewhere = self.statuses().translate(bytes(other != small for other in range(256)))
-        places = [index for index in compress(range(len(self)), marks) if elsewhere[index]]
-        moves = [Move(index, self._code(index), code, None) for index in places]
+        statuses = self.statuses()
+        places = [index for index in compress(range(len(self)), marks) if statuses[index] != small]
+        moves = [Move(index, code_of(statuses[index]), code, None) for index in places]
         self.move(places, [small] * len(places), sequence)
         return moves
 
     # Names ----------------------------------------------------------------------------------------------------------
 
     def places_of(
-        self, rows: Sequence[HostRow], named: Callable[[HostRow], HostRow] = with_all_names
+        self,
+        rows: Sequence[HostRow],
+        named: Callable[[HostRow], HostRow] = with_all_names,
+        index: HostIndex | None = None,
     ) -> list[int]:
         """Return the place of each row's host, new ones at first sight; -1 for a row without a name."""
-        if self.has_names([row.bk_host_id for row in rows]):
+        ids = [row.bk_host_id for row in rows]
+        if self.has_names(ids):
             return list(range(len(rows)))
-        found = self._known_places(rows)
-        if found is not None:
-            return found
+        if self._has_addresses or not (rows and rows[0].ip):
+            found = self._known_places(ids, index)
+            if found is not None:
+                return found
         roll = Roll(self.names(), self.addresses(), self._strange)
         places = roll.places(rows, named)
         if roll.changed:
@@ -241,23 +251,25 @@ class HostTable(Columns):
             self._strange = roll.strange or NO_KEYS
         return places
 
-    def _known_places(self, rows: Sequence[HostRow]) -> list[int] | None:
-        """Return the places of rows that all carry ids known here, None otherwise."""
-        ids = [row.bk_host_id for row in rows]
-        if not ids or None in ids or (rows[0].ip and not self._has_addresses):
+    def _known_places(self, ids: Sequence[int | None], index: HostIndex | None) -> list[int] | None:
+        """Return the places of hosts by ids that are all known here, None otherwise."""
+        if not ids or None in ids:
             return None
-        if not 0 <= min(cast("list[int]", ids)) <= max(cast("list[int]", ids)) <= LARGEST_ID:
+        known = cast("Sequence[int]", ids)
+        if not 0 <= min(known) <= max(known) <= LARGEST_ID:
             return None
-        if FEW * len(ids) < len(self):
-            found: list[int | None] = [self.find(host_id) for host_id in ids if host_id is not None]
-            return None if -1 in found else cast("list[int]", found)
+        if index is not None and 4 * len(known) < len(self):
+            return index.places(known)
+        if FEW * len(known) < len(self):
+            places = [self.find(host_id) for host_id in known]
+            return None if -1 in places else places
         names = self.names()
-        if 2 * len(ids) < len(self):
-            wanted = list(map(frozenset(ids).__contains__, names))
-            places = dict(zip(compress(names, wanted), compress(range(len(names)), wanted), strict=True))
+        if 2 * len(known) < len(self):
+            wanted = list(map(frozenset(known).__contains__, names))
+            place_of = dict(zip(compress(names, wanted), compress(range(len(names)), wanted), strict=True))
         else:
-            places = dict(zip(names, range(len(names)), strict=True))
-        found = list(map(places.get, cast("list[int]", ids)))
+            place_of = dict(zip(names, range(len(names)), strict=True))
+        found = list(map(place_of.get, known))
         return None if None in found else cast("list[int]", found)
 
     def key(self, index: int) -> HostKey:
@@ -267,15 +279,29 @@ class HostTable(Columns):
     # Reading --------------------------------------------------------------------------------------------------------
 
     def _code(self, index: int, *, before: bool = False) -> int | None:
-        small = self.before(index) if before else self.status(index)
+        return self._meant(index, self.before(index) if before else self.status(index), before=before)
+
+    def _meant(self, index: int, small: int, *, before: bool = False) -> int | None:
+        """Return the code that a byte of the host at *index* stands for."""
         return self._rare[index, before] if small == RARE else code_of(small)
 
     def present(self, since: int = 0) -> Iterator[tuple[int, int | None, int]]:
         """Yield (place, before, status) of each host whose last change is batch *since* or later."""
-        for index, sequence in enumerate(self.sequences()):
-            code = self._code(index) if sequence >= since else None
+        columns = zip(self.sequences(), self.statuses(), self.befores(), strict=True)
+        for index, (sequence, small, before) in enumerate(columns):
+            code = self._meant(index, small) if sequence >= since else None
             if code is not None:
-                yield index, self._code(index, before=True), code
+                yield index, self._meant(index, before, before=True), code
+
+    def unsuccessful(self) -> Iterator[tuple[int, int]]:
+        """Yield (place, status) of each host that did not succeed, or did not yet."""
+        statuses = self.statuses()
+        successful = {NEVER, *map(small_code, SUCCESSFUL_HOST_CODES)}
+        wanted = bytes(small not in successful for small in range(256))
+        for index in compress(range(len(statuses)), statuses.translate(wanted)):
+            code = self._meant(index, statuses[index])
+            if code is not None:
+                yield index, code
 
     def counts(self) -> dict[Phase, int]:
         """Count the hosts of the present execution by phase."""

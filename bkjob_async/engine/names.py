@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeGuard, cast
 
 from bkjob_async.engine.packing import ADDRESS, STRANGE, packed_address, unpacked_address
@@ -43,8 +43,7 @@ class Roll:
         """
         ids = [row.bk_host_id for row in rows]
         if not self.names and len(set(ids)) == len(ids) and all(map(is_id, ids)):
-            for row in rows:
-                self._welcome(named(row))  # nobody is known yet, and each has an id of its own
+            self._welcome_all(map(named, rows))
             return list(range(len(rows)))
         found = list(map(self._places.get, ids))
         for n, (row, index) in enumerate(zip(rows, found, strict=True)):
@@ -119,6 +118,18 @@ class Roll:
         self.changed = True
         if self._by_address is not None:
             self._by_address.setdefault(address, index)
+
+    def _welcome_all(self, rows: Iterable[HostRow]) -> None:
+        """Give places to the hosts of rows with an id of its own each, while nobody is known yet."""
+        names, addresses = self.names, self.addresses
+        for row in rows:
+            address = packed_address(row.bk_cloud_id or 0, row.ip) if row.ip else None
+            if address is None or row.bk_host_id is None or row.container_id is not None:
+                self._welcome(row)
+            else:
+                names.append(row.bk_host_id)
+                addresses.append(address)
+        self.changed = True
 
     def _welcome(self, row: HostRow) -> int:
         """Give the row's host a place; -1 when the row names nobody."""

@@ -165,11 +165,10 @@ class StepStanding:
 
     def result(self) -> StepResult:
         """Return how the step ended, or where it stands."""
-        failed = []
-        for index, _, code in self.hosts.present():
-            status = host_status(code)
-            if not status.is_success:
-                failed.append(self._failure(index) or HostSnapshot(host=self.hosts.key(index), status=status))
+        failed = [
+            self._failure(index) or HostSnapshot(host=self.hosts.key(index), status=host_status(code))
+            for index, code in self.hosts.unsuccessful()
+        ]
         return StepResult(
             ref=self.ref,
             status=run_status(self.seen if self.seen is not None else NOT_STARTED),

@@ -158,7 +158,7 @@ class StepTracker(StepStanding):
             asked = None
         else:
             asked = reading
-        taken = self.hosts.apply(groups, at.sequence, look.named)
+        taken = self.hosts.apply(groups, at.sequence, look.named, self.survey.index)
         moves, tag = list(taken.moves), ""
         if self.survey.listed(taken, groups, asked=asked):
             rest = self.survey.rest(self.hosts)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import define, frozen
 
+from bkjob_async.engine.host_index import HostIndex
 from bkjob_async.engine.hosts import HostTable, Taken
 from bkjob_async.model.look import GroupLook
 from bkjob_async.model.operations import GetStepInstanceStatus
@@ -92,12 +93,14 @@ class Survey:
         "_in_full",
         "_in_full_at",
         "_second",
+        "index",
         "must_reread",
         "round",
     )
 
     def __init__(self, now: float) -> None:
         self.round: Round | None = None
+        self.index: HostIndex | None = None
         self.must_reread = False
         self._in_full_at = now
         self._collected = self._in_full = self._distrust = 0
@@ -132,6 +135,7 @@ class Survey:
     def was_read_in_full(self, now: float, groups: Sequence[GroupLook]) -> None:
         """Take note of an answer with all hosts."""
         self.give_up()
+        self.index = None
         self._in_full_at = now
         self._collected = 0
         self._in_full = max(0, self._in_full - 1)
@@ -151,6 +155,7 @@ class Survey:
             return False
         if not moved:
             self._collected = self._distrust = 0
+            self.index = None
             return False
         *wanted, rest = sorted((group for group in told if group[0] in moved), key=told.__getitem__)
         self._collected += 1
@@ -158,6 +163,8 @@ class Survey:
             news = sum(max(0, change) for change in moved.values())
             if news < THETA * sum(told[group] for group in wanted):
                 return False
+        if self.index is None and wanted:
+            self.index = HostIndex(table.names())
         self.round = Round(told, frozenset(moved), wanted, rest, table.marks_of(moved))
         return True
 
@@ -206,7 +213,7 @@ class Survey:
 
     def doubt(self) -> None:
         """Throw away what does not add up; read in full, for longer each time in a row."""
-        self.round = None
+        self.round = self.index = None
         self.must_reread = True
         self._distrust = min(LONGEST_DISTRUST, 2 * self._distrust or 1)
         self._in_full = self._distrust
