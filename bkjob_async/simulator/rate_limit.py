@@ -37,5 +37,5 @@ class RateLimit:
             "x-bkapi-ratelimit-limit": str(self.limit),
             "x-bkapi-ratelimit-remaining": str(max(0, self.limit - self._used)),
             "x-bkapi-ratelimit-reset": str(max(1, ceil(self._began + self.window - now))),
-            "x-bkapi-ratelimit-plugin": "bk-resource-rate-limit",
+            "x-bkapi-ratelimit-plugin": "bk-stage-rate-limit",
         }

@@ -17,16 +17,6 @@ def test_no_more_in_flight_than_allowed() -> None:
     assert limit.wait(0.0) == 0.0
 
 
-def test_a_pause_holds_everything_and_is_never_shortened() -> None:
-    """The longer of two announced waits counts."""
-    limit = Limit()
-    limit.pause(5.0)
-    limit.pause(2.0)
-
-    assert limit.wait(1.0) == 4.0
-    assert limit.wait(5.0) == 0.0
-
-
 @given(st.lists(st.floats(0, 3), max_size=40), st.integers(1, 5))
 def test_a_rate_is_kept_in_every_window(gaps: list[float], burst: int) -> None:
     """No second holds more than the rate and the burst together, however requests arrive."""

@@ -1,0 +1,144 @@
+"""How many requests a gateway still lets through, as it announces it or as its refusals teach.
+
+A gateway counts requests in windows and says with every answer how many are left and when the window ends. What is left
+is spread over the rest of the window, so that nothing is refused and something is always left for what is urgent. A
+gateway that announces nothing teaches its rate by refusing: down by a fifth at once, up again in small steps.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+LONGEST_WINDOW = 3600.0
+# An unexplained refusal waits so long for a window to end, then twice as long each time.
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+# A rate learnt from refusals: what a refusal leaves of it, and how it grows by the second while it is used; it grows
+# faster once it is well beyond the rate that was refused last.
+CUT, CREEP, STRIDE, BEYOND = 0.8, 1.005, 1.05, 1.2
+SLOWEST_RATE = 0.2
+# An answer that took so much of the rest of its window does not tell where the window ends.
+STALE = 0.3
+
+
+@define(kw_only=True)
+class Quota:
+    """The requests left to one group of calls; times are the caller's clock.
+
+    `opens` is when the next background request may go, `opens_urgent` when an urgent one may. Nothing is known at
+    first, and everything is open.
+    """
+
+    opens: float = field(default=0.0, init=False)
+    opens_urgent: float = field(default=0.0, init=False)
+    rate: float | None = field(default=None, init=False)
+    limit: int | None = field(default=None, init=False)
+    left: float = field(default=0.0, init=False)
+    ends: float = field(default=0.0, init=False)
+    _length: float = field(default=1.0, init=False)
+    _taken_at: float = field(default=0.0, init=False)
+    _paused_until: float = field(default=0.0, init=False)
+    _careful_until: float = field(default=0.0, init=False)
+    _refused_at: float = field(default=-1.0, init=False)
+    _refusals: int = field(default=0, init=False)
+    _refused_rate: float = field(default=0.0, init=False)
+    _grown_at: float = field(default=0.0, init=False)
+    _second: int = field(default=0, init=False)
+    _accepted: int = field(default=0, init=False)
+    _accepted_before: int = field(default=0, init=False)
+
+    @property
+    def pace(self) -> float | None:
+        """Requests a second that the gateway seems to allow, None while nothing is known."""
+        return self.limit / self._length if self.limit is not None else self.rate
+
+    def take(self, now: float) -> None:
+        """Count a request that goes out at *now*."""
+        if self.limit is not None:
+            if now >= self.ends:  # the first answer of the next window will say more
+                self.left, self.ends = self.limit, now + self._length
+            self.left -= 1
+            self._taken_at = now
+            self._spread()
+        elif self.rate is not None:
+            self._grow(now)
+            self.opens = self.opens_urgent = max(self.opens_urgent, now) + 1.0 / self.rate
+
+    def announce(
+        self, now: float, *, limit: int | None, remaining: int, reset: float, sent: float, under_way: int
+    ) -> None:
+        """Take in what the answer to a request *sent* then says: *remaining* of *limit* in the next *reset* seconds.
+
+        *under_way* is how many others are: nobody knows whether the answer counts them already.
+        """
+        if not 0.0 < reset <= LONGEST_WINDOW or remaining < 0:
+            return
+        self.limit = max(limit or self.limit or 0, remaining + 1)
+        self._length = max(self._length, reset)
+        self.rate, self._refusals = None, 0
+        if now - sent > STALE * reset:
+            self._careful_until = max(self._careful_until, now + self._length)
+        if now - sent < reset:  # else it speaks of a window that is over
+            if now >= self.ends or remaining - under_way > self.left:
+                self.left, self.ends = remaining - under_way, now + reset  # the next window has begun
+            else:
+                # Requests overtake each other, and whole seconds are rounded up: the least is nearest to the truth.
+                self.left, self.ends = min(self.left, remaining), min(self.ends, now + reset)
+        self._spread()
+
+    def accept(self, now: float, *, sent: float) -> None:
+        """Count a request *sent* then that was let through with no word on how many are left."""
+        second = int(now)
+        if second != self._second:
+            self._accepted_before = self._accepted if second == self._second + 1 else 0
+            self._second, self._accepted = second, 0
+        self._accepted += 1
+        if self._refusals and sent > self._refused_at:
+            self._refusals = 0
+
+    def refuse(self, now: float, *, told: float | None, sent: float) -> None:
+        """Take in a refusal of a request *sent* then; *told* is for how many seconds the gateway wants peace.
+
+        Those that were under way together count as one.
+        """
+        if told is not None:
+            self._pause(now, min(told, LONGEST_WINDOW) if told > 0.0 else SHORTEST_PAUSE)
+        if sent <= self._refused_at:
+            return
+        self._refused_at = now
+        self._refusals += 1
+        if told is None:
+            self._pause(now, min(SHORTEST_PAUSE * 2.0 ** min(self._refusals - 1, 10), LONGEST_PAUSE))
+        if self.limit is None:
+            recent = float(max(self._accepted, self._accepted_before, 1))
+            self._refused_rate = recent if self.rate is None else min(self.rate, recent)
+            self.rate = max(SLOWEST_RATE, CUT * self._refused_rate)
+            self._grown_at = now
+
+    def _pause(self, now: float, seconds: float) -> None:
+        """Let nothing out for so long, and little after it: whoever waited comes back one by one."""
+        until = now + seconds
+        if until > self._paused_until:
+            self._paused_until = self.ends = until
+            self._careful_until = until + self._length
+            self.left = 0.0
+            self.opens, self.opens_urgent = max(self.opens, until), max(self.opens_urgent, until)
+
+    def _grow(self, now: float) -> None:
+        """Raise a learnt rate, once a second, as long as it is used."""
+        assert self.rate is not None  # noqa: S101 - the caller looked
+        since = now - self._grown_at
+        if since < 1.0 or now < self._paused_until + 1.0:
+            return
+        self._grown_at = now
+        if since < 2.0 + 2.0 / self.rate:
+            self.rate *= STRIDE if self.rate > BEYOND * self._refused_rate else CREEP
+
+    def _spread(self) -> None:
+        """Say when the next may go: at once while plenty is left, else in even steps until the window ends."""
+        if self.left <= 0:
+            self.opens = self.opens_urgent = max(self.ends, self._paused_until)
+            return
+        self.opens = self.opens_urgent = self._paused_until
+        since = max(self._taken_at, self._paused_until)
+        if (self.limit is not None and self.left <= self.limit / 2) or since < self._careful_until:
+            self.opens = since + max(0.0, self.ends - since) / (self.left + 1)
