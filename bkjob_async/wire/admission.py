@@ -3,80 +3,209 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections.abc import Hashable
 
-from bkjob_async.engine.limit import Limit
+from bkjob_async.engine.fairness import Turns
+from bkjob_async.engine.limit import INSTANT, Limit
+from bkjob_async.engine.quota import Quota
 from bkjob_async.errors import ClientClosed
+from bkjob_async.wire.announcement import Announcement
+
+# A scope pays one turn more for so many bytes of an answer, while others wait.
+BYTES_A_TURN = 65_536
+
+
+class Place:
+    """One request's place in the queue, then under way."""
+
+    __slots__ = ("is_out", "lane", "resource", "scope", "sent", "turn", "urgent")
+
+    def __init__(self, scope: Hashable, resource: str, *, urgent: bool) -> None:
+        self.scope = scope
+        self.resource = resource
+        self.urgent = urgent
+        self.sent = 0.0
+        self.is_out = False
+        self.turn: asyncio.Future[None] | None = None
+        self.lane: _Lane | None = None
 
 
 class Admission:
-    """A queue in front of a `Limit`: first come, first served, urgent requests first.
+    """A queue in front of all bounds: the client's own `Limit`, and the quotas that the gateway announces.
 
-    Time spent here does not count towards a request's own time limit.
+    Scopes take turns, urgent requests first, though one turn in eight is the background's; within a scope the first to
+    come is the first. A quota of one resource alone holds up only the requests for that resource. Time spent here does
+    not count towards a request's own time limit.
     """
 
     def __init__(self, limit: Limit) -> None:
         """Guard *limit*; it belongs to this admission alone."""
         self.limit = limit
-        self._queues: tuple[deque[asyncio.Future[None]], deque[asyncio.Future[None]]] = (deque(), deque())
+        self.quota = Quota()
+        self.waiting = 0
+        self._common = _Lane(None)
+        self._lanes: dict[str, _Lane] = {}
+        self._order = [self._common]
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     @property
-    def waiting(self) -> int:
-        """How many requests wait."""
-        return sum(len(queue) for queue in self._queues)
+    def pace(self) -> float | None:
+        """Requests a second that may go out as far as is known, None while there is no bound."""
+        known = [pace for pace in (self.limit.rate, self.quota.pace) if pace is not None]
+        return min(known) if known else None
 
-    async def enter(self, *, urgent: bool = False) -> None:
-        """Wait until a request may go out; each `enter` needs one `leave`. Raise `ClientClosed` after `close`."""
+    # A request's way ------------------------------------------------------------------------------------------------
+
+    async def enter(self, scope: Hashable = None, resource: str = "", *, urgent: bool = False) -> Place:
+        """Wait until a request may go out; each place needs one `leave`. Raise `ClientClosed` after `close`.
+
+        *scope* is whose share it counts towards, *resource* what is asked for by its name at the gateway.
+        """
         if self._closed:
             raise closed()
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if not any(self._queues) and self.limit.wait(now) == 0:
-            self.limit.take(now)
-            return
-        turn: asyncio.Future[None] = loop.create_future()
-        self._queues[0 if urgent else 1].append(turn)
+        place = Place(scope, resource, urgent=urgent)
+        lane = self._lanes.get(resource) if self._lanes else None
+        if not self.waiting and not self.limit.is_full and self._opens(lane, urgent=urgent) <= now + INSTANT:
+            self._let_out(place, now)
+            return place
+        place.turn = loop.create_future()
+        place.lane = lane or self._common
+        place.lane.turns.push(scope, place, urgent=urgent)
+        self.waiting += 1
         self._let_in()
         try:
-            await turn
+            await place.turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
+            if place.is_out:
                 self.leave()  # its turn came in the same breath as the cancellation
+            elif not self._closed:
+                self.waiting -= 1
             raise
+        return place
+
+    def answered(self, place: Place, size: int, said: Announcement | None) -> None:
+        """Take note of an answer of *size* bytes, and of what it *said* of a quota."""
+        limit = self.limit
+        now = asyncio.get_running_loop().time()
+        limit.concurrency.answered(now, sent=place.sent, size=size, in_flight=limit.in_flight)
+        if said is not None:
+            self._quota_of(place.resource, own=said.of_resource).announce(
+                now,
+                limit=said.limit,
+                remaining=said.remaining,
+                reset=said.reset,
+                sent=place.sent,
+                under_way=limit.in_flight - 1,
+            )
+        if size > BYTES_A_TURN and self.waiting:
+            turns = (self._lanes.get(place.resource) or self._common).turns
+            turns.charge(place.scope, size / BYTES_A_TURN, urgent=place.urgent)
+
+    def accepted(self, place: Place) -> None:
+        """Take note that a request was let through with no word on how many are left."""
+        self.quota.accept(asyncio.get_running_loop().time(), sent=place.sent)
+
+    def refused(self, place: Place, *, told: float | None, of_resource: bool, at_once: bool) -> None:
+        """Take note of a refusal: let nothing of its kind out for *told* seconds, or until a window must be over.
+
+        *at_once* says that there were too many at the same time.
+        """
+        now = asyncio.get_running_loop().time()
+        if at_once:
+            self.limit.concurrency.refused(now, sent=place.sent)
+        self._quota_of(place.resource, own=of_resource).refuse(now, told=told, sent=place.sent)
+
+    def unanswered(self, place: Place) -> None:
+        """Take note that there was no answer in time."""
+        self.limit.concurrency.unanswered(asyncio.get_running_loop().time(), sent=place.sent)
 
     def leave(self) -> None:
         """Give the place of a request that came back to the next."""
         self.limit.give_back()
-        if any(self._queues):
+        if self.waiting:
             self._let_in()
 
-    def pause(self, seconds: float) -> None:
-        """Let nothing out for *seconds*."""
-        self.limit.pause(asyncio.get_running_loop().time() + seconds)
+    def _quota_of(self, resource: str, *, own: bool) -> Quota:
+        """Return the quota of a resource alone, or that of the whole gateway."""
+        if not own:
+            return self.quota
+        lane = self._lanes.get(resource)
+        if lane is None:
+            lane = self._lanes[resource] = _Lane(Quota())
+            self._order.append(lane)
+        assert lane.quota is not None  # noqa: S101 - made with one
+        return lane.quota
+
+    # The queue ------------------------------------------------------------------------------------------------------
+
+    def _opens(self, lane: _Lane | None, *, urgent: bool) -> float:
+        """Return when the next request of a lane may go, as far as it hangs on time."""
+        opens = max(self.limit.opens, self.quota.opens_urgent if urgent else self.quota.opens)
+        if lane is None or lane.quota is None:
+            return opens
+        return max(opens, lane.quota.opens_urgent if urgent else lane.quota.opens)
+
+    def _let_out(self, place: Place, now: float) -> None:
+        self.limit.take(now)
+        self.quota.take(now)
+        if self._lanes:
+            lane = self._lanes.get(place.resource)
+            if lane is not None and lane.quota is not None:
+                lane.quota.take(now)
+        place.sent = now
+        place.is_out = True
 
     def _let_in(self) -> None:
+        """Let in whoever may go, by turns; set an alarm for the next when that is a question of time."""
         loop = asyncio.get_running_loop()
-        while (turn := self._next_turn()) is not None:
-            wait = self.limit.wait(loop.time())
-            if wait is None:
-                return  # the next one to leave lets it in
-            if wait > 0:
-                if self._timer is None:
-                    self._timer = loop.call_later(wait, self._on_timer)
+        while self.waiting and not self.limit.is_full:
+            now = loop.time()
+            place, opens = self._next(now)
+            if place is None:
+                if opens is not None:
+                    self._alarm(opens)
                 return
-            self._queues[0 if turn in self._queues[0] else 1].popleft()
-            self.limit.take(loop.time())
-            turn.set_result(None)
+            lane = self._lanes.get(place.resource)
+            if lane is not None and lane is not place.lane:
+                # It came before anybody knew that its resource has a quota of its own.
+                place.lane = lane
+                lane.turns.push(place.scope, place, urgent=place.urgent)
+                continue
+            self.waiting -= 1
+            self._let_out(place, now)
+            assert place.turn is not None  # noqa: S101 - it waited
+            place.turn.set_result(None)
 
-    def _next_turn(self) -> asyncio.Future[None] | None:
-        for queue in self._queues:
-            while queue and queue[0].done():
-                queue.popleft()  # cancelled while it waited
-            if queue:
-                return queue[0]
-        return None
+    def _next(self, now: float) -> tuple[Place | None, float | None]:
+        """Return who goes now, else when somebody may."""
+        soonest: float | None = None
+        for number, lane in enumerate(self._order):
+            if not lane.turns:
+                continue
+            opens = self._opens(lane, urgent=False)
+            opens_urgent = self._opens(lane, urgent=True) if lane.turns.has_urgent else opens
+            place = None
+            if opens <= now + INSTANT:
+                place = lane.turns.pop()
+            elif opens_urgent <= now + INSTANT:
+                place = lane.turns.pop(background=False)
+            if place is not None:
+                self._order.append(self._order.pop(number))
+                return place, None
+            if lane.turns:
+                at = opens_urgent if opens_urgent > now + INSTANT else opens
+                soonest = at if soonest is None else min(soonest, at)
+        return None, soonest
+
+    def _alarm(self, at: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -88,11 +217,26 @@ class Admission:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for queue in self._queues:
-            for turn in queue:
-                if not turn.done():
-                    turn.set_exception(closed())
-            queue.clear()
+        for lane in self._order:
+            for place in lane.turns.clear():
+                if place.turn is not None:
+                    place.turn.set_exception(closed())
+        self.waiting = 0
+
+
+class _Lane:
+    """Those who wait behind the same quota; the common one is that of the whole gateway."""
+
+    __slots__ = ("quota", "turns")
+
+    def __init__(self, quota: Quota | None) -> None:
+        self.quota = quota
+        self.turns: Turns[Hashable, Place] = Turns(wanted=still_waits)
+
+
+def still_waits(place: Place) -> bool:
+    """Whether somebody still waits for this turn."""
+    return place.turn is not None and not place.turn.done()
 
 
 def closed() -> ClientClosed:

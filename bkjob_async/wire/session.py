@@ -21,6 +21,7 @@ from bkjob_async.errors import (
     NotAuthenticated,
     OutcomeUnknown,
     PlatformTrouble,
+    RequestTimedOut,
     Throttled,
     TransportFailed,
     UnusableAnswer,
@@ -31,17 +32,17 @@ from bkjob_async.model.answers import Envelope
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.refs import Scope
 from bkjob_async.wire.admission import Admission
+from bkjob_async.wire.announcement import Announcement, announcement
 from bkjob_async.wire.keyring import CredentialsSource, Keyring
 from bkjob_async.wire.transport import Transport
 
 R = TypeVar("R")
 T = TypeVar("T")
 
-REMAINING, RESET = "x-bkapi-ratelimit-remaining", "x-bkapi-ratelimit-reset"
-# Without a word from the server, a refused request waits for a window of the usual length to pass.
-USUAL_WINDOW = 1.0
-LONGEST_WINDOW = 3600.0
+# The gateway's refusals that concern one resource only, and too many requests at the same time rather than in a window.
+RESOURCE_RATE, CONCURRENCY = 1642903, 1642904
 # Below, packing gains next to nothing; above, unpacking holds up the loop for longer than reading takes.
 SMALLEST_PACKED, LARGEST_PACKED = 32_000, 1_500_000
 # How many questions are kept ready to be sent, at about 1 kB each.
@@ -149,7 +150,7 @@ class Session:
                 request = self._kept.get(question) if credentials is self._kept_for else None
                 if request is None:
                     request = self._keep(question, credentials)
-                answer = await self._exchange(request, read, timeout=None, urgent=False)
+                answer = await self._exchange(question, request, read, timeout=None, urgent=False)
             except CallFailed as error:
                 failure, cause = self._explained(error, question, attempt), error.__cause__
             else:
@@ -205,7 +206,7 @@ class Session:
             try:
                 credentials = await self.keyring.get()
                 signed = self.dialect.sign(request, credentials)
-                answer = await self._exchange(signed, read, timeout=timeout, urgent=urgent)
+                answer = await self._exchange(operation, signed, read, timeout=timeout, urgent=urgent)
             except CallFailed as error:
                 failure, cause = self._explained(error, operation, attempt), error.__cause__
             else:
@@ -225,30 +226,39 @@ class Session:
 
     async def _exchange(
         self,
+        operation: Operation[Any],
         request: HttpRequest,
         read: Callable[[HttpResponse], T],
         *,
         timeout: float | None,  # noqa: ASYNC109 - per call, not per task
         urgent: bool,
     ) -> T:
-        await self.admission.enter(urgent=urgent)
+        admission = self.admission
+        place = await admission.enter(scope_of(operation), operation.name, urgent=urgent)
         # The place is given on only when the answer has been heeded: who comes next must find the door closed.
+        said: Announcement | None = None
         try:
             response = await self.transport.send(
                 request, timeout=self.request_timeout if timeout is None else timeout
             )
-            self._heed(response)
-            return read(response)
+            said = announcement(response.headers)
+            admission.answered(place, len(response.body), said)
+            answer = read(response)
         except Throttled as error:
-            self.admission.pause(error.retry_after or USUAL_WINDOW)
+            of_resource = error.code == RESOURCE_RATE or (said is not None and said.of_resource)
+            admission.refused(
+                place, told=error.retry_after, of_resource=of_resource, at_once=error.code == CONCURRENCY
+            )
             raise
+        except RequestTimedOut:
+            admission.unanswered(place)
+            raise
+        else:
+            if said is None:
+                admission.accepted(place)
+            return answer
         finally:
-            self.admission.leave()
-
-    def _heed(self, response: HttpResponse) -> None:
-        """Stop before the announced limit refuses anything."""
-        if response.headers.get(REMAINING) == "0":
-            self.admission.pause(seconds_of(response.headers.get(RESET)))
+            admission.leave()
 
     def _explained(self, error: CallFailed, operation: Operation[Any], attempts: int) -> CallFailed:
         """Return *error* with what only the session knows, and without any secret."""
@@ -269,11 +279,10 @@ def is_worth_packing(body: bytes) -> bool:
     return SMALLEST_PACKED <= len(body) <= LARGEST_PACKED
 
 
-def seconds_of(text: str | None) -> float:
-    """Read a header's whole seconds; what makes no sense is the usual window."""
-    if text is not None and text.isascii() and text.isdigit():
-        return min(float(text), LONGEST_WINDOW)
-    return USUAL_WINDOW
+def scope_of(operation: Operation[Any]) -> Scope | None:
+    """Return whose share *operation* counts towards, None where it belongs to no scope."""
+    scope: Scope | None = getattr(getattr(operation, "ref", operation), "scope", None)
+    return scope
 
 
 def kind_of(error: CallFailed, operation: Operation[Any]) -> type[CallFailed]:

@@ -1,0 +1,53 @@
+"""What a gateway says about its quota, in the headers of any answer.
+
+Source: blueking-apigateway-apisix, bk-rate-limit. Sites may leave them out; what makes no sense is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+PREFIX = "x-bkapi-ratelimit-"
+LIMIT, REMAINING, RESET, PLUGIN = (PREFIX + word for word in ("limit", "remaining", "reset", "plugin"))
+LONGEST_NUMBER = 12
+
+
+@frozen(kw_only=True)
+class Announcement:
+    """So many of *limit* requests are *remaining*, for *reset* whole seconds more.
+
+    *of_resource*: they are those of the resource that was asked for, not of the whole stage.
+    """
+
+    limit: int | None
+    remaining: int
+    reset: float
+    of_resource: bool
+
+
+def announcement(headers: Mapping[str, str]) -> Announcement | None:
+    """Return what *headers* say, None when they say nothing that makes sense."""
+    said = headers.get(REMAINING)
+    if said is None:
+        return None
+    remaining, reset = whole(said), whole(headers.get(RESET))
+    if remaining is None or not reset:
+        return None
+    limit = whole(headers.get(LIMIT))
+    return Announcement(
+        limit=limit or None, remaining=remaining, reset=float(reset), of_resource=is_of_resource(headers)
+    )
+
+
+def is_of_resource(headers: Mapping[str, str]) -> bool:
+    """Whether the plugin that counts says that it counts one resource only."""
+    return "resource" in headers.get(PLUGIN, "")
+
+
+def whole(text: str | None) -> int | None:
+    """Read a header's whole number, None where there is none."""
+    if text is None or len(text) > LONGEST_NUMBER or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)

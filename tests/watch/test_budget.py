@@ -1,0 +1,132 @@
+"""Storms of refusals, and who gets what is left: in virtual time, against a gateway that counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.rate_limit import RateLimit
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan, exactly
+from tests.watch.stage import Door, client_of
+
+pytestmark = pytest.mark.looptime
+
+LONG = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(5000.0)),)),))
+
+
+class Counted(RateLimit):
+    """A limit that remembers when it refused."""
+
+    def __init__(self, limit: int, window: int = 1) -> None:
+        super().__init__(limit, window)
+        self.times: list[tuple[float, bool]] = []
+
+    def take(self, now: float) -> bool:
+        """Count a request; tell whether it is let through."""
+        let_through = super().take(now)
+        self.times.append((now, let_through))
+        return let_through
+
+    def share_refused(self, since: float) -> float:
+        """Return which share was refused from a moment on."""
+        late = [let_through for now, let_through in self.times if now >= since]
+        return late.count(False) / len(late)
+
+
+def gateway(limit: RateLimit, jobs: int) -> tuple[Platform, list[bkjob.JobRef]]:
+    """Return a platform behind a counting gateway, and its long jobs."""
+    world = World(1, at_once=True)
+    return Platform(world, rate_limit=limit), [world.add(LONG) for _ in range(jobs)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "window", "dialect"),
+    [(20, 1, "gateway-v3"), (300, 60, "gateway-v3"), (20, 1, "esb-job")],
+)
+async def test_a_storm_is_over_after_the_first_window(limit: int, window: int, dialect: str) -> None:
+    """Three hundred targets want more than there is: under 1 % is refused, most of it is used, users get through."""
+    counted = Counted(limit, window)
+    platform, jobs = gateway(counted, jobs=300)
+    took: list[float] = []
+    async with (
+        client_of(platform, dialect, latency=0.1) as (client, door),
+        client.watch(jobs, linger=None),
+    ):
+        loop = asyncio.get_running_loop()
+        for _ in range(20):
+            await asyncio.sleep(10)
+            asked_at = loop.time()
+            await client.get_job_instance_status(jobs[0])
+            took.append(loop.time() - asked_at)
+        ends = door.clock.now()
+
+    calm = 20.0 + 2 * window
+    assert counted.share_refused(calm) < 0.01
+    used = sum(ok for now, ok in counted.times if now >= calm)
+    assert used >= 0.6 * (ends - calm) * limit / window
+    assert sorted(took)[-2] < 1.5
+
+
+async def test_the_announced_pause_is_obeyed() -> None:
+    """A refusal that says 30 s: nothing goes out for 30 s, and no burst after it."""
+    platform, jobs = gateway(RateLimit(10**6), jobs=300)
+    platform.rate_limit = None
+    refusal = HttpResponse(
+        status=429,
+        headers={"x-bkapi-ratelimit-reset": "30", "x-bkapi-error-code": "1642902"},
+        body=b'{"code": 1642902, "result": false, "message": "no"}',
+    )
+    async with client_of(platform, latency=0.05) as (client, door), client.watch(jobs, linger=None):
+        await asyncio.sleep(20)
+        at = door.clock.now()
+        door.spoil = lambda _request, now: refusal if at <= now < at + 1.0 else None
+        await asyncio.sleep(60)
+        times = [time - at for time in door.times if time > at]
+
+    usual = len([time for time in door.times if at - 10 <= time < at]) / 10
+    first = next(time for time in times if time > 1.0)
+    per_second = Counter(int(time) for time in times if time >= first)
+    assert 30.0 <= first < 31.5
+    assert max(per_second.values()) <= 1.2 * usual
+
+
+async def test_retries_do_not_multiply() -> None:
+    """Five hundred calls of users at once at twenty a second: each is refused at most twice, and all succeed."""
+    counted = Counted(20)
+    platform, jobs = gateway(counted, jobs=500)
+    async with client_of(platform, latency=0.05, retries=bkjob.Retries(attempts=5)) as (client, _):
+        answers = await asyncio.gather(*(client.get_job_instance_status(job) for job in jobs))
+
+    assert len(answers) == 500
+    assert len(counted.times) <= 500 + 40
+    assert counted.share_refused(2.0) < 0.01
+
+
+async def test_a_limit_of_one_resource_leaves_the_others_alone() -> None:
+    """The gateway refuses the status of steps; launches and the status of jobs go on at once."""
+    platform, jobs = gateway(RateLimit(10**6), jobs=1)
+    platform.rate_limit = None
+    refusal = HttpResponse(
+        status=429,
+        headers={"x-bkapi-ratelimit-reset": "60", "x-bkapi-error-code": "1642903"},
+        body=b'{"code": 1642903, "result": false, "message": "no"}',
+    )
+    async with client_of(platform, latency=0.05) as (client, door):
+        loop = asyncio.get_running_loop()
+        door.spoil = lambda request, _now: refusal if "step_instance_status" in str(request.url) else None
+        with pytest.raises(bkjob.Throttled):
+            await client.with_options(retries=bkjob.Retries(attempts=1)).get_step_instance_status(
+                platform.world.jobs[jobs[0].job_instance_id].steps[0].ref
+            )
+        start = loop.time()
+        await client.get_job_instance_status(jobs[0])
+        took = loop.time() - start
+
+    assert isinstance(door, Door)
+    assert took < 0.2
