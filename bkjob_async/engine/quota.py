@@ -7,11 +7,16 @@ gateway that announces nothing teaches its rate by refusing: down by a fifth at 
 
 from __future__ import annotations
 
+from math import inf
+
 from attrs import define, field
 
 LONGEST_WINDOW = 3600.0
 # An unexplained refusal waits so long for a window to end, then twice as long each time.
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+# One refusal is an accident; another one within so many seconds teaches a rate. A rate that has grown to so many times
+# what was refused last teaches nothing any more.
+AGAIN, FORGOTTEN = 10.0, 6.0
 # A rate learnt from refusals: what a refusal leaves of it, and how it grows by the second while it is used; it grows
 # faster once it is well beyond the rate that was refused last.
 CUT, CREEP, STRIDE, BEYOND = 0.8, 1.005, 1.05, 1.2
@@ -38,7 +43,8 @@ class Quota:
     _taken_at: float = field(default=0.0, init=False)
     _paused_until: float = field(default=0.0, init=False)
     _careful_until: float = field(default=0.0, init=False)
-    _refused_at: float = field(default=-1.0, init=False)
+    _refused_at: float = field(default=-inf, init=False)
+    _said_until: float = field(default=0.0, init=False)
     _refusals: int = field(default=0, init=False)
     _refused_rate: float = field(default=0.0, init=False)
     _grown_at: float = field(default=0.0, init=False)
@@ -61,6 +67,7 @@ class Quota:
             self._spread()
         elif self.rate is not None:
             self._grow(now)
+        if self.rate is not None:
             self.opens = self.opens_urgent = max(self.opens_urgent, now) + 1.0 / self.rate
 
     def announce(
@@ -74,6 +81,7 @@ class Quota:
             return
         self.limit = max(limit or self.limit or 0, remaining + 1)
         self._length = max(self._length, reset)
+        self._said_until = max(self._said_until, now + reset)
         self.rate, self._refusals = None, 0
         if now - sent > STALE * reset:
             self._careful_until = max(self._careful_until, now + self._length)
@@ -92,6 +100,9 @@ class Quota:
             self._accepted_before = self._accepted if second == self._second + 1 else 0
             self._second, self._accepted = second, 0
         self._accepted += 1
+        if self.limit is not None and sent >= self._said_until:
+            self.limit = None  # whoever announced it does so no longer
+            self.opens = self.opens_urgent = self._paused_until
         if self._refusals and sent > self._refused_at:
             self._refusals = 0
 
@@ -104,14 +115,17 @@ class Quota:
             self._pause(now, min(told, LONGEST_WINDOW) if told > 0.0 else SHORTEST_PAUSE)
         if sent <= self._refused_at:
             return
-        self._refused_at = now
+        again, self._refused_at = now - self._refused_at < AGAIN, now
         self._refusals += 1
         if told is None:
             self._pause(now, min(SHORTEST_PAUSE * 2.0 ** min(self._refusals - 1, 10), LONGEST_PAUSE))
         if self.limit is None:
             recent = float(max(self._accepted, self._accepted_before, 1))
-            self._refused_rate = recent if self.rate is None else min(self.rate, recent)
-            self.rate = max(SLOWEST_RATE, CUT * self._refused_rate)
+            if again or self.rate is not None:
+                self._refused_rate = recent if self.rate is None else min(self.rate, recent)
+                self.rate = max(SLOWEST_RATE, CUT * self._refused_rate)
+            else:  # it goes on as before, and grows out of it
+                self.rate = self._refused_rate = recent
             self._grown_at = now
 
     def _pause(self, now: float, seconds: float) -> None:
@@ -132,6 +146,9 @@ class Quota:
         self._grown_at = now
         if since < 2.0 + 2.0 / self.rate:
             self.rate *= STRIDE if self.rate > BEYOND * self._refused_rate else CREEP
+        if self.rate > FORGOTTEN * self._refused_rate:
+            self.rate = None
+            self.opens = self.opens_urgent = self._paused_until
 
     def _spread(self) -> None:
         """Say when the next may go: at once while plenty is left, else in even steps until the window ends."""

@@ -10,16 +10,21 @@ from typing import Any, Generic, TypeVar
 import anyio
 import anyio.abc
 
+from bkjob_async.engine.fairness import Turns
 from bkjob_async.engine.schedule import Schedule
 
 K = TypeVar("K", bound=Hashable)
+
+# How many late keys are lined up at a time, so that a long backlog never holds up the loop.
+SWEEP = 256
 
 
 class Supervisor(Generic[K]):
     """Runs *poll* for whatever the schedule says is due, with at most *workers* at once.
 
-    A key being polled is never polled a second time before it came back; made due meanwhile, it is polled again right
-    after. When a poll crashes, everything stops and *crashed* is told, with the error itself and not a group of one.
+    Where more is due than can be polled, the groups that *group* names take turns, and what is urgent goes first. A key
+    being polled is never polled a second time before it came back; made due meanwhile, it is polled again right after.
+    When a poll crashes, everything stops and *crashed* is told, with the error itself and not a group of one.
     """
 
     def __init__(
@@ -28,9 +33,14 @@ class Supervisor(Generic[K]):
         *,
         crashed: Callable[[BaseException], None],
         workers: int,
+        group: Callable[[K], Hashable] = lambda _key: None,
     ) -> None:
         """Prepare; nothing runs before something is due."""
         self.schedule: Schedule[K] = Schedule()
+        self._group = group
+        # Late keys by whether they are urgent.
+        self._overdue: dict[K, bool] = {}
+        self._turns: Turns[Hashable, K] = Turns(wanted=self._overdue.__contains__)
         self._poll = poll
         self._crashed = crashed
         self._workers = workers
@@ -38,22 +48,39 @@ class Supervisor(Generic[K]):
         self._ending: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def overdue(self) -> int:
+        """How many keys are known to be late, and wait for a worker."""
+        return len(self._overdue)
+
     def is_busy(self, key: K) -> bool:
         """Whether *key* is being polled now."""
         return self._crew is not None and key in self._crew.busy
 
-    def due(self, key: K, at: float) -> None:
-        """Make *key* due at *at*, or earlier if it already is."""
-        if self._crew is not None and key in self._crew.busy:
-            asked = self._crew.busy[key]
-            self._crew.busy[key] = at if asked is None else min(at, asked)
+    def due_at(self, key: K) -> float | None:
+        """Return when *key* is due, None when it is not scheduled."""
+        return asyncio.get_running_loop().time() if key in self._overdue else self.schedule.due_at(key)
+
+    def due(self, key: K, at: float, *, urgent: bool = False) -> None:
+        """Make *key* due at *at*, or earlier if it already is; *urgent* puts it before what is late already."""
+        crew = self._crew
+        if crew is not None and key in crew.busy:
+            asked = crew.busy[key]
+            crew.busy[key] = at if asked is None else min(at, asked)
             return
-        self.schedule.hasten(key, at)
+        if urgent:
+            self.schedule.discard(key)
+            if not self._overdue.get(key):
+                self._overdue[key] = True
+                self._turns.push(self._group(key), key, urgent=True)
+        elif key not in self._overdue:
+            self.schedule.hasten(key, at)
         self._wake()
 
     def forget(self, key: K) -> None:
         """Take *key* off the schedule; a poll on its way comes back and is not repeated."""
         self.schedule.discard(key)
+        self._overdue.pop(key, None)
         if self._crew is not None and key in self._crew.busy:
             self._crew.busy[key] = None
 
@@ -65,13 +92,34 @@ class Supervisor(Generic[K]):
             crew.task = loop.create_task(self._run(crew), name="bkjob_async watch")
             self._ending.add(crew.task)
             crew.task.add_done_callback(self._ending.discard)
-        first = self.schedule.next_due()
+        first = 0.0 if self._overdue else self.schedule.next_due()
         if first is None:
             return
         if first > loop.time():
             self._alarm(first)
         elif not self._crew.wake_one() and self._crew.can_grow(self._workers):
             self._crew.grow(self._work)
+
+    def _take(self, now: float) -> K | None:
+        """Return what is polled next: what is due, by turns where several are."""
+        key = self.schedule.pop_due(now)
+        if not self._overdue:
+            first = self.schedule.next_due()
+            if key is None or first is None or first > now:
+                return key
+        for _ in range(SWEEP):
+            if key is None:
+                break
+            self._overdue[key] = False
+            self._turns.push(self._group(key), key, urgent=False)
+            key = self.schedule.pop_due(now)
+        else:
+            if key is not None:
+                self.schedule.put(key, now)
+        key = self._turns.pop()
+        if key is not None:
+            del self._overdue[key]
+        return key
 
     def _alarm(self, at: float) -> None:
         """Wake at *at*, unless an earlier alarm is set that will set the next."""
@@ -100,7 +148,7 @@ class Supervisor(Generic[K]):
     async def _work(self, crew: _Crew[K]) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            key = self.schedule.pop_due(loop.time()) if crew is self._crew else None
+            key = self._take(loop.time()) if crew is self._crew else None
             if key is None:
                 rest: asyncio.Future[None] = loop.create_future()
                 crew.idle.append(rest)

@@ -21,7 +21,7 @@ from bkjob_async.errors import BkJobError, CallFailed, ClientClosed
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.grade import Grade
 from bkjob_async.model.operations import GetJobInstanceStatus
-from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.observe.observer import Observation, Observer, Polled
 from bkjob_async.observe.to_logging import log, logs_polls
 from bkjob_async.watch.explanation import Explanation
@@ -87,7 +87,9 @@ class Watcher:
         self.pacing = pacing
         self._observers = tuple(observers)
         self._log_only = self._observers == (log,)
-        self._supervisor: Supervisor[JobRef] = Supervisor(self._poll, crashed=self._crashed, workers=workers)
+        self._supervisor: Supervisor[JobRef] = Supervisor(
+            self._poll, crashed=self._crashed, workers=workers, group=scope_of
+        )
         self._stories: dict[JobRef, JobStory] = {}
         self._wanted_by: dict[JobRef, tuple[Subscriber, ...]] = {}
         self._subscribers: list[Subscriber] = []
@@ -165,11 +167,11 @@ class Watcher:
         return at, tuple(story.present({ref}, at.cursor))
 
     def nudge(self, ref: Ref) -> None:
-        """Look at *ref* as soon as there is room."""
+        """Look at *ref* as soon as there is room, before all that is merely late."""
         story = self._stories.get(ref.job)
         if story is not None:
             self.pacing.rang(story)
-            self._supervisor.due(ref.job, self._now())
+            self._supervisor.due(ref.job, self._now(), urgent=True)
 
     def operated(self, ref: Ref) -> None:
         """Take note that an operation went out: what was final may be so no longer."""
@@ -193,7 +195,7 @@ class Watcher:
         story, now = self._stories.get(ref.job), self._now()
         if story is None:
             return Explanation(ref=ref, because="nobody watches it")
-        due = self._supervisor.schedule.due_at(ref.job)
+        due = self._supervisor.due_at(ref.job)
         return Explanation(
             ref=ref,
             because=self._because(story, ref, now),
@@ -265,7 +267,8 @@ class Watcher:
     def _queue(self) -> float:
         """Return how many seconds of requests wait for their turn."""
         admission = self._session.admission
-        return admission.waiting / admission.limit.rate if admission.limit.rate is not None else 0.0
+        pace = admission.pace
+        return admission.waiting / pace if pace is not None else 0.0
 
     def _next(self, story: JobStory, now: float) -> None:
         """Decide when the story is looked at again, if ever."""
@@ -294,7 +297,7 @@ class Watcher:
         return self.pacing.next_wait(
             story,
             now,
-            limit=self._session.admission.limit.rate,
+            limit=self._session.admission.pace,
             has_doorbell=any(s.has_doorbell for s in wanted_by),
             ends_in=min(ends) - now if ends else None,
         )
@@ -394,3 +397,8 @@ class Watcher:
         self._stories.clear()
         self._wanted_by.clear()
         await self._supervisor.aclose()
+
+
+def scope_of(job: JobRef) -> Scope:
+    """Return whose share the polls of *job* count towards."""
+    return job.scope

@@ -106,7 +106,11 @@ class Admission:
 
     def accepted(self, place: Place) -> None:
         """Take note that a request was let through with no word on how many are left."""
-        self.quota.accept(asyncio.get_running_loop().time(), sent=place.sent)
+        now = asyncio.get_running_loop().time()
+        self.quota.accept(now, sent=place.sent)
+        lane = self._lanes.get(place.resource) if self._lanes else None
+        if lane is not None and lane.quota is not None:
+            lane.quota.accept(now, sent=place.sent)
 
     def refused(self, place: Place, *, told: float | None, of_resource: bool, at_once: bool) -> None:
         """Take note of a refusal: let nothing of its kind out for *told* seconds, or until a window must be over.

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from bkjob_async.engine.quota import Quota
 from bkjob_async.simulator.rate_limit import RateLimit
 
-
 MOST_AT_ONCE = 32
 
 
@@ -152,6 +151,46 @@ def test_refusals_without_a_word_wait_longer_each_time() -> None:
 
     assert waits == [1.0, 2.0, 4.0, 8.0]
     assert quota.opens - now - 5.0 == 1.0
+
+
+def test_one_refusal_is_an_accident() -> None:
+    """It is waited for; then all goes on at the rate of before, and faster from second to second."""
+    quota = Quota()
+    for request in range(40):
+        quota.accept(100.0 + request / 20, sent=100.0 + request / 20)
+    quota.refuse(102.0, told=None, sent=101.9)
+    assert (quota.opens, quota.pace) == (103.0, 20.0)
+
+    now = 103.0
+    while quota.pace is not None:
+        now = max(now + 0.01, quota.opens)
+        quota.take(now)
+    assert 60.0 < now - 103.0 < 90.0
+
+
+def test_a_second_refusal_within_seconds_teaches_a_rate() -> None:
+    """A fifth less than what was let through, and slow to grow."""
+    quota = Quota()
+    for second in (100.0, 101.5):
+        for _ in range(20):
+            quota.accept(second, sent=second)
+        quota.refuse(second + 0.1, told=None, sent=second)
+
+    assert quota.pace == 16.0
+
+
+def test_what_is_announced_no_longer_is_forgotten() -> None:
+    """One answer with a limit, then answers without a word: nothing is spread any more."""
+    quota = Quota()
+    quota.announce(10.0, limit=10, remaining=0, reset=2.0, sent=9.9, under_way=0)
+    quota.refuse(10.0, told=2.0, sent=9.9)
+    quota.take(12.0)
+    assert quota.opens > 12.0
+
+    quota.accept(15.5, sent=15.0)
+    quota.take(15.5)
+    assert quota.opens <= 15.5
+    assert quota.pace is None
 
 
 def test_others_who_use_the_same_quota_are_seen() -> None:

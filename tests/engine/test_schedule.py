@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.schedule import Schedule
+from bkjob_async.engine.schedule import SLOTS, Schedule
 
 
 def test_the_earliest_comes_first_and_only_when_it_is_due() -> None:
@@ -34,7 +34,7 @@ def test_moving_for_ever_does_not_grow_the_heap() -> None:
     for turn in range(10_000):
         schedule.put(turn % 10, float(turn))
 
-    assert len(schedule._heap) <= 64 + 20
+    assert schedule._entries <= 64 + 20
 
 
 @given(
@@ -65,3 +65,20 @@ def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]
                     assert plain.pop(popped) <= min([time, *plain.values()])
         assert len(schedule) == len(plain)
         assert schedule.next_due() == (min(plain.values()) if plain else None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.floats(0.0, 3.0)), max_size=60))
+def test_within_a_slot_time_decides_and_then_arrival(puts: list[tuple[int, float]]) -> None:
+    """Due times that lie closer together than a slot come in their exact order."""
+    schedule: Schedule[tuple[int, int]] = Schedule()
+    for number, (slot, within) in enumerate(puts):
+        schedule.put((slot, number), slot / SLOTS + round(within) / (4 * SLOTS))
+    at = {
+        key: due for key in ((slot, n) for n, (slot, _) in enumerate(puts)) if (due := schedule.due_at(key))
+    }
+    popped = []
+    while (key := schedule.pop_due(1000.0)) is not None:
+        popped.append(key)
+
+    assert popped == sorted(popped, key=lambda key: (at.get(key, 0.0), key[1]))
+    assert len(popped) == len(puts)

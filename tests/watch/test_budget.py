@@ -55,7 +55,7 @@ async def test_a_storm_is_over_after_the_first_window(limit: int, window: int, d
     platform, jobs = gateway(counted, jobs=300)
     took: list[float] = []
     async with (
-        client_of(platform, dialect, latency=0.1) as (client, door),
+        client_of(platform, dialect, latency=0.1, interval=2.0) as (client, door),
         client.watch(jobs, linger=None),
     ):
         loop = asyncio.get_running_loop()
@@ -82,18 +82,22 @@ async def test_the_announced_pause_is_obeyed() -> None:
         headers={"x-bkapi-ratelimit-reset": "30", "x-bkapi-error-code": "1642902"},
         body=b'{"code": 1642902, "result": false, "message": "no"}',
     )
-    async with client_of(platform, latency=0.05) as (client, door), client.watch(jobs, linger=None):
-        await asyncio.sleep(20)
+    async with (
+        client_of(platform, latency=0.05, interval=10.0) as (client, door),
+        client.watch([], linger=None) as watch,
+    ):
+        for job in jobs:
+            watch.add(job)
+            await asyncio.sleep(10.0 / len(jobs))
+        await asyncio.sleep(15)
         at = door.clock.now()
         door.spoil = lambda _request, now: refusal if at <= now < at + 1.0 else None
         await asyncio.sleep(60)
-        times = [time - at for time in door.times if time > at]
 
-    usual = len([time for time in door.times if at - 10 <= time < at]) / 10
-    first = next(time for time in times if time > 1.0)
-    per_second = Counter(int(time) for time in times if time >= first)
-    assert 30.0 <= first < 31.5
-    assert max(per_second.values()) <= 1.2 * usual
+    usual = Counter(int(time) for time in door.times if at - 10 <= time < at)
+    after = Counter(int(time - at) for time in door.times if time > at + 2.0)
+    assert min(after) == 30
+    assert max(after.values()) <= 1.2 * max(usual.values())
 
 
 async def test_retries_do_not_multiply() -> None:
@@ -106,6 +110,28 @@ async def test_retries_do_not_multiply() -> None:
     assert len(answers) == 500
     assert len(counted.times) <= 500 + 40
     assert counted.share_refused(2.0) < 0.01
+
+
+async def test_many_targets_of_one_scope_leave_another_its_share() -> None:
+    """One scope with a hundred times the targets; both want more than half, so each gets half."""
+    world = World(1, at_once=True)
+    platform = Platform(world, rate_limit=RateLimit(10))
+    other = bkjob.Scope.biz(9)
+    large = [world.add(LONG) for _ in range(1000)]
+    small = [world.add(JobPlan(steps=LONG.steps, scope=other)) for _ in range(10)]
+    asked: Counter[int] = Counter()
+    async with (
+        client_of(platform, latency=0.05, interval=0.5) as (client, door),
+        client.watch([*large, *small], linger=None),
+    ):
+        await asyncio.sleep(60)
+        skip = len(door.urls)
+        await asyncio.sleep(60)
+        for url in door.urls[skip:]:
+            asked[9 if "bk_scope_id=9" in url else 2] += 1
+
+    assert asked.total() >= 0.8 * 60 * 10
+    assert 0.4 <= asked[9] / asked.total() <= 0.6
 
 
 async def test_a_limit_of_one_resource_leaves_the_others_alone() -> None:
