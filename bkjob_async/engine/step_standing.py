@@ -23,7 +23,7 @@ NO_HOSTS = HostTable()
 class Closing:
     """How a final status settles: since when it shows, and what was read of hosts under it.
 
-    *looked_at* is when an answer first spoke of hosts. *end_read*: one had all of them. *rows_settled*: none of them was open.
+    *looked_at* is when an answer first spoke of all hosts. *end_read*: one had all of them. *rows_settled*: none of them was open.
     """
 
     since: float

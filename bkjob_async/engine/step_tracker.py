@@ -82,9 +82,9 @@ class StepTracker(StepStanding):
                 self._began_at = at.now if before == NOT_STARTED else None
             events += self._announce(at, finished=False)
         if look.groups is not None:
-            events += self._take_groups(look, look.groups, at, reading=reading, patient=patient)
-            if self._closing is not None and self._closing.looked_at is None:
-                self._closing.looked_at = at.now
+            moves = self._take_groups(look, look.groups, at, reading=reading, patient=patient)
+            self._note_rows(at, moved=bool(moves), complete=look.complete)
+            events += moves
             if finished and reading is None:
                 self._refresh_failures(look)
         return events
@@ -96,6 +96,17 @@ class StepTracker(StepStanding):
         if self.refusals:
             # What was taken for a kind of step that shows no hosts may have been a bad moment: ask once more.
             self.visible, self.refusals = True, 0
+
+    def _note_rows(self, at: Moment, *, moved: bool, complete: bool) -> None:
+        """Take note that an answer spoke of hosts while a final status settles."""
+        closing = self._closing
+        if closing is None:
+            return
+        if moved and self.seen == PROVISIONAL:
+            # Hosts moved since the last look: this is the end of another batch, not still the same.
+            closing.since, closing.looked_at = at.now, None
+        if complete and closing.looked_at is None:
+            closing.looked_at = at.now
 
     def _note(self, look: StepLook, *, finished: bool) -> None:
         if finished or look.status != self.seen:

@@ -314,3 +314,24 @@ def test_the_bound_begins_when_hosts_could_be_read() -> None:
 
     assert tell(story, 30, step(3, [host(1, 9), host(1, 403)])) == []
     assert tell(story, 31, step(3, [host(1, 9), host(1, 403)]))[:2] == ["host 1 7>403", "step #0 3."]
+
+
+def test_hosts_that_move_between_two_looks_at_6_show_two_batches() -> None:
+    """A rolling step may happen to be looked at between batches every time; while hosts move it goes on."""
+    story = story_of(STEP)
+    tell(story, 0, step(6, [host(1, 104), host(2, 5), host(3, 5)]))
+    tell(story, 10, step(6, [host(1, 104), host(2, 104), host(3, 5)]))
+
+    assert tell(story, 20, step(6, [host(1, 104), host(2, 104), host(3, 104)])) == ["host 3 5>104"]
+    assert tell(story, 21, step(15, [host(1, 104), host(2, 104), host(3, 104)])) == ["step #0 15"]
+
+
+def test_lists_that_are_short_every_time_are_waited_for_longer() -> None:
+    """The bound is for rows that never settle; of a row that answers leave out nothing is known."""
+    story = story_of(STEP)
+    tell(story, 0, step(2, [host(1, 7), host(2, 7)]))
+    for now in range(1, 20):
+        assert tell(story, now, step(6, [host(2, 7)], complete=False)) == []
+
+    assert tell(story, 20, step(6, [host(1, 9), host(2, 9)])) == ["host 1 7>9", "host 2 7>9"]
+    assert tell(story, 35, step(6, [host(1, 9), host(2, 9)])) == ["step #0 6.", "finished 2:100/200"]
