@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import compress
+from itertools import chain, compress
 from types import MappingProxyType
 from typing import cast
 
@@ -106,7 +106,8 @@ class HostTable(Columns):
         for a host that stands fewer times than before: one of its batches may only have been left out, as it surely may
         where a group lists fewer hosts than it counts.
         """
-        rows = [row for group in groups for row in group.rows or ()]
+        lists = [group.rows for group in groups if group.rows]
+        rows = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
         codes: list[int] = []
         for group in groups:
             if group.rows:
@@ -115,11 +116,17 @@ class HostTable(Columns):
                     if group.status is None
                     else [group.status] * len(group.rows)
                 )
-        places = self.places_of(rows, named, index)
-        if self._doubled or -1 in places or len(set(places)) != len(places):
+        ids = [row.bk_host_id for row in rows]
+        if self.has_names(ids) and not self._doubled:
+            places = range(len(ids))
+            return Taken(self._moves(places, codes, rows, sequence), believed=True, places=places)
+        places_found = (
+            self.places_of(rows, named, index) if self._doubled else self._places(ids, rows, named, index)
+        )
+        if self._doubled or -1 in places_found or len(set(places_found)) != len(places_found):
             whole = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
-            return self._apply_doubtful(places, codes, rows, sequence, whole=whole)
-        return Taken(self._moves(places, codes, rows, sequence), believed=True, places=places)
+            return self._apply_doubtful(places_found, codes, rows, sequence, whole=whole)
+        return Taken(self._moves(places_found, codes, rows, sequence), believed=True, places=places_found)
 
     def _apply_doubtful(
         self, places: list[int], codes: list[int], rows: Sequence[HostRow], sequence: int, *, whole: bool
@@ -162,10 +169,15 @@ class HostTable(Columns):
         self, places: Sequence[int], codes: Sequence[int], rows: Sequence[HostRow | None], sequence: int
     ) -> list[Move]:
         """Move hosts, each named once, to where their rows say."""
-        small_of = {code: small_code(code) for code in set(codes)}
-        small = bytes(map(small_of.__getitem__, codes))
+        different = set(codes)
+        small_of = {code: small_code(code) for code in different}
+        if len(different) == 1:
+            small = bytes(small_of.values()) * len(codes)
+        else:
+            small = bytes(map(small_of.__getitem__, codes))
         statuses = self.statuses()
-        known = bytes(map(statuses.__getitem__, places))
+        in_order = isinstance(places, range)  # every host, in the order of the table
+        known = bytes(statuses) if in_order else bytes(map(statuses.__getitem__, places))
         if known == small and RARE not in small:
             return []
         differ: Sequence[int] = (int.from_bytes(known, "little") ^ int.from_bytes(small, "little")).to_bytes(
@@ -238,8 +250,16 @@ class HostTable(Columns):
     ) -> list[int]:
         """Return the place of each row's host, new ones at first sight; -1 for a row without a name."""
         ids = [row.bk_host_id for row in rows]
-        if self.has_names(ids):
-            return list(range(len(rows)))
+        return list(range(len(ids))) if self.has_names(ids) else self._places(ids, rows, named, index)
+
+    def _places(
+        self,
+        ids: list[int | None],
+        rows: Sequence[HostRow],
+        named: Callable[[HostRow], HostRow],
+        index: HostIndex | None,
+    ) -> list[int]:
+        """Return the place of each row's host, which *ids* name as far as they can; not all in the table's order."""
         if self._has_addresses or not (rows and rows[0].ip):
             found = self._known_places(ids, index)
             if found is not None:
