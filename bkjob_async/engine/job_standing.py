@@ -113,7 +113,10 @@ class JobStanding:
 
     def known_step(self, step_instance_id: int) -> StepTracker | None:
         """Return the step's tracker, None where it was neither seen nor wanted."""
-        return next((each for each in self.steps if each.ref.step_instance_id == step_instance_id), None)
+        for tracker in self.steps:
+            if tracker.ref.step_instance_id == step_instance_id:
+                return tracker
+        return None
 
     def open_steps(self) -> Iterator[StepTracker]:
         """Yield the watched steps that are not over."""

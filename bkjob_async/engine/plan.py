@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.engine.survey import Counts, GroupRead, Reading, is_large
@@ -25,14 +23,14 @@ def next_question(
     A round begins with the job, or with the single steps that are watched; steps whose hosts are still to be read
     follow one by one (`begin_follow_ups`). *requests_are_scarce*: one larger answer is better than two small ones.
     """
-    if not story.pending and not needs_job(story, capabilities):
-        story.pending = tuple(t.ref.step_instance_id for t in askable_targets(story, capabilities))
     if story.pending:
-        step, *others = story.pending
-        story.pending = tuple(others)
-        tracker = story.tracker(step)
-        return ask_step(tracker.ref, how_to_read(story, tracker, capabilities, guess=requests_are_scarce))
-    return ask_job(story.ref, with_rows=wants_job_rows(story, capabilities))
+        tracker, story.pending = story.tracker(story.pending[0]), story.pending[1:]
+    else:
+        steps = askable_steps(story, capabilities)
+        if not steps:
+            return ask_job(story.ref, with_rows=wants_job_rows(story, capabilities))
+        tracker, story.pending = steps[0], tuple(each.ref.step_instance_id for each in steps[1:])
+    return ask_step(tracker.ref, how_to_read(story, tracker, capabilities, guess=requests_are_scarce))
 
 
 def how_to_read(story: JobStory, tracker: StepTracker, capabilities: Capabilities, *, guess: bool) -> Reading:
@@ -88,17 +86,12 @@ def begin_follow_ups(story: JobStory, question: Question, capabilities: Capabili
             tracker.visible = False
 
 
-def needs_job(story: JobStory, capabilities: Capabilities) -> bool:
-    """Whether a round must ask for the job, because a step cannot speak for itself."""
+def askable_steps(story: JobStory, capabilities: Capabilities) -> list[StepTracker]:
+    """Return the watched steps; none where the job must be asked, because a step cannot speak for itself."""
     if story.whole or not capabilities.step_status:
-        return True
-    return any(not tracker.visible for tracker in story.open_steps()) or not any(story.open_steps())
-
-
-def askable_targets(story: JobStory, capabilities: Capabilities) -> Iterator[StepTracker]:
-    """Yield the watched steps that can be asked for themselves."""
-    if capabilities.step_status:
-        yield from (tracker for tracker in story.open_steps() if tracker.visible)
+        return []
+    steps = list(story.open_steps())
+    return steps if all(tracker.visible for tracker in steps) else []
 
 
 def wants_job_rows(story: JobStory, capabilities: Capabilities) -> bool:
