@@ -95,9 +95,12 @@ class Cadence:
 
     @staticmethod
     def for_hosts(hosts: int, moves: float, price: float, usual: float) -> float:
-        """Return the step at which the unseen lag of all *hosts*, on average, reaches *price*."""
+        """Return the step at which the unseen lag of the hosts that move reaches *price*.
+
+        All *hosts* together are worth the root of their number of ends of runs.
+        """
         longest = max(STRAGGLERS, LONGEST_STEPS * usual)
-        return min(longest, sqrt(2.0 * price * hosts / moves)) if moves > 0.0 else longest
+        return min(longest, sqrt(2.0 * price * sqrt(hosts) / moves)) if moves > 0.0 else longest
 
     def after_failure(self, failures: int) -> float:
         """Return the seconds until a look is tried again after *failures* in a row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from attrs import evolve
@@ -12,7 +12,7 @@ from bkjob_async.engine.cadence import SETTLE_BOUND
 from bkjob_async.engine.pace import Pace
 from bkjob_async.engine.packing import NO_TIMES, Telling, unpacked_times
 from bkjob_async.engine.setbacks import NONE
-from bkjob_async.engine.step_standing import NOT_STARTED, span
+from bkjob_async.engine.step_standing import NOT_STARTED, RUNNING, span
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.model.events import Event, Finished, JobChanged, Lost
 from bkjob_async.model.grade import Grade
@@ -190,18 +190,24 @@ class JobStanding:
 
     # How often to look ----------------------------------------------------------------------------------------------
 
-    def is_settling(self, now: float) -> bool:
-        """Whether a final status has shown whose details may still move."""
+    def is_settling(self, now: float, open_steps: Sequence[StepTracker] | None = None) -> bool:
+        """Whether a final status has shown whose details may still move; *open_steps* where they are at hand."""
         if self._is_doubtful(None, now) or (self._closing_since is not None and not self.finished):
             return True
-        return any(tracker.closing_since is not None for tracker in self.open_steps())
+        for tracker in self.open_steps() if open_steps is None else open_steps:
+            if tracker.closing_since is not None:
+                return True
+        return False
 
-    def is_waiting(self, now: float) -> bool:
+    def is_waiting(self, now: float, open_steps: Sequence[StepTracker] | None = None) -> bool:
         """Whether everything stands still until a user acts.
 
         What was just created starts by itself within moments; what has been pending for long waits for somebody.
         """
-        codes = [tracker.seen for tracker in self.open_steps() if tracker.started]
+        trackers = self.open_steps() if open_steps is None else open_steps
+        codes = [tracker.seen for tracker in trackers if tracker.started]
+        if RUNNING in codes:
+            return False
         if self.whole and self.seen is not None and not codes:
             codes = [self.seen]
         phases = {run_status(code).phase for code in codes if code is not None}
@@ -216,9 +222,10 @@ class JobStanding:
             since = [self._running_since]
         return now - max(since) if since else 0.0
 
-    def job_age(self, now: float) -> float:
-        """Return how long, in seconds, the job itself has been seen running."""
-        return now - self._running_since if self._running_since is not None else 0.0
+    @property
+    def running_since(self) -> float | None:
+        """When the job itself was first seen running."""
+        return self._running_since
 
     @property
     def times(self) -> Times:

@@ -3,18 +3,36 @@
 from math import inf
 
 # How much of the newest rate counts; the rest is what was seen before.
-NEWEST = 0.5
+NEWEST = 0.7
 
 
 class Pace:
-    """One target's place in the fleet: what it weighs, when it is due, how its hosts have been moving."""
+    """One target's place in the fleet: what it weighs, when it is due, how old it is, how its hosts have been moving.
 
-    __slots__ = ("cost", "due", "looks", "moves", "opened", "rung", "seen_at", "step", "weight")
+    `cost` is how many requests its last round took, `began` when what now runs is thought to have begun, by its being
+    seen running `since`.
+    """
+
+    __slots__ = (
+        "began",
+        "cost",
+        "due",
+        "looks",
+        "moves",
+        "opened",
+        "rung",
+        "seen_at",
+        "since",
+        "step",
+        "weight",
+    )
 
     def __init__(self) -> None:
         self.weight = 0.0
-        self.step = 0.0
         self.due = inf
+        self.step = 0.0
+        self.began = 0.0
+        self.since: float | None = None
         self.cost = 1
         self.looks = 0
         self.moves = 0.0
@@ -30,7 +48,7 @@ class Pace:
 
     def saw(self, unfinished: int, now: float) -> None:
         """Take note of how many hosts are not finished at *now*."""
-        if self.seen_at is not None and now > self.seen_at:
+        if self.seen_at is not None and now > self.seen_at and (self.moves or unfinished != self.opened):
             rate = max(0, self.opened - unfinished) / (now - self.seen_at)
             self.moves += NEWEST * (rate - self.moves)
         self.opened = unfinished

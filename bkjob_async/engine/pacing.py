@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import exp
+from typing import Protocol
 
 from bkjob_async.engine.cadence import Cadence, spread
 from bkjob_async.engine.durations import Durations, is_duration
@@ -11,6 +12,7 @@ from bkjob_async.engine.expectation import Expectation
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.pace import Pace
 from bkjob_async.engine.price import AT_REST, Price
+from bkjob_async.engine.server_clock import ServerClock
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.snapshot import Times
@@ -32,6 +34,19 @@ CHEAPEST = 1e-5
 BEFORE_END = 0.5
 
 
+# What the platform's clock shows is known better after some ends.
+LOOKS_TO_BE_SURE = 4
+
+
+class Timed(Protocol):
+    """A job or a step: what the platform says of its times."""
+
+    @property
+    def times(self) -> Times:
+        """When it was created, began and ended."""
+        ...
+
+
 class Pacing:
     """Decides when stories are looked at next, and learns from how they end."""
 
@@ -41,6 +56,7 @@ class Pacing:
         # Where ends are spread evenly, looking every 2L seconds finds them L seconds late.
         at_rest = AT_REST if cadence.lag is None else max(CHEAPEST, 0.04 * cadence.lag**2)
         self.price = Price(at_rest=at_rest)
+        self._clock = ServerClock()
         self._rung, self._ended = RINGS
 
     # A target's life ------------------------------------------------------------------------------------------------
@@ -95,27 +111,30 @@ class Pacing:
         *ends_in* is when its watch ends, in seconds.
         """
         cadence = self.cadence
-        settling = story.is_settling(now)
         if cadence.interval is not None:
-            return cadence.next_wait(age=0.0, settling=settling)
+            return cadence.next_wait(age=0.0, settling=story.is_settling(now))
+        open_steps = tuple(story.open_steps())
+        settling = story.is_settling(now, open_steps)
         pace = story.pace
         if pace is None:
             pace = story.pace = Pace()
             self.price.unseen -= 1
         if settling:
             self._weigh(pace, 0.0)
-            wait = cadence.next_wait(age=0.0, settling=True)
-            pace.due = now + wait
-            return wait
+            return cadence.next_wait(age=0.0, settling=True)
         price = self.price.value(limit)
-        open_steps = [tracker for tracker in story.open_steps() if tracker.started]
-        hosts = sum(len(tracker.hosts) for tracker in open_steps)
-        pace.saw(sum(tracker.hosts.open_count for tracker in open_steps), now)
+        hosts = 0
+        for tracker in open_steps:
+            hosts += len(tracker.hosts)
+        if not pace.looks:
+            self._clock.saw(story.times, now)
+        if hosts > 1:
+            pace.saw(sum(tracker.hosts.open_count for tracker in open_steps), now)
         age, expectation = self._expected(story, open_steps, now, known_only=price <= AT_REST)
         usual = 0.0 if limit is None else self.price.live * pace.cost / limit
         wait = cadence.next_wait(
             age=age,
-            waiting=story.is_waiting(now),
+            waiting=story.is_waiting(now, open_steps),
             expectation=expectation,
             price=price * pace.cost / (1.0 - self._trust if has_doorbell else 1.0),
             usual=usual,
@@ -137,21 +156,36 @@ class Pacing:
         pace.weight = weight
 
     def _expected(
-        self, story: JobStory, open_steps: list[StepTracker], now: float, *, known_only: bool
+        self, story: JobStory, open_steps: Sequence[StepTracker], now: float, *, known_only: bool
     ) -> tuple[float, Expectation | None]:
         """Return how old what runs now is, and when it is expected to end: by step, else by job, else by all runs."""
-        age = story.age(now)
         for tracker in open_steps:
+            if tracker.execute_count or not tracker.started:
+                continue
             known = self.durations.expectation(story.ref.scope, story.name, tracker.name)
-            if known is not None and tracker.execute_count == 0:
-                return age_of(tracker, now), known
+            if known is not None:
+                return self._age(story.pace, tracker, tracker.running_since, now), known
         if story.whole and not story.epoch and not story.is_operated:
             known = self.durations.expectation(story.ref.scope, story.name, None)
             if known is not None:
-                return max(age, story.job_age(now)), known
+                return self._age(story.pace, story, story.running_since, now), known
+        age = story.age(now)
         if known_only and self.cadence.lag is None:
             return age, None
         return age, self.durations.stranger()
+
+    def _age(self, pace: Pace | None, run: Timed, since: float | None, now: float) -> float:
+        """Return how long a *run*, seen running *since* then, has been going on, as far as we or the platform can tell."""
+        if since is None:
+            return 0.0
+        if pace is None or pace.since != since or pace.looks < LOOKS_TO_BE_SURE:
+            times = run.times
+            told = times.total_time if times.total_time is not None and is_duration(times.total_time) else 0.0
+            age = max(now - since, told, self._clock.age(times, now))
+            if pace is None:
+                return age
+            pace.began, pace.since = now - age, since
+        return now - pace.began
 
     @property
     def _trust(self) -> float:
@@ -160,9 +194,10 @@ class Pacing:
 
     # What ends teach ------------------------------------------------------------------------------------------------
 
-    def learn(self, story: JobStory, *, has_doorbell: bool = False) -> None:
+    def learn(self, story: JobStory, now: float, *, has_doorbell: bool = False) -> None:
         """Learn from what has just ended in *story*."""
         ended, story.ended = story.ended, ()
+        self._clock.saw(story.times, now)
         if has_doorbell and story.ref in ended and story.pace is not None:
             self._ended += 1.0
             self._rung += story.pace.rung
@@ -206,7 +241,7 @@ class Pacing:
         """Say in a few words what earlier runs lead to expect of *story*, empty when nothing."""
         if self.cadence.interval is not None:
             return ""
-        open_steps = [tracker for tracker in story.open_steps() if tracker.started]
+        open_steps = tuple(story.open_steps())
         age, expectation = self._expected(story, open_steps, now, known_only=True)
         if expectation is None:
             return ""
@@ -228,13 +263,6 @@ def is_first_run_of_all(story: JobStory) -> bool:
     """Whether a job ended by itself, and so did all its steps that had their turn."""
     trackers = (tracker for tracker in story.steps if tracker.started)
     return not story.epoch and is_natural(story.seen) and all(is_first_run(each) for each in trackers)
-
-
-def age_of(tracker: StepTracker, now: float) -> float:
-    """Return how long a step has been running, as far as we or the platform can tell."""
-    seen = now - tracker.running_since if tracker.running_since is not None else 0.0
-    told = tracker.times.total_time
-    return max(seen, told) if told is not None and is_duration(told) else seen
 
 
 def seconds_of(times: Times, seen_for: float | None, sharp: float) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from attrs import define, field, validators
+from attrs import define, field, setters, validators
 
 # A request is worth this much unseen lag even when requests cost nothing. Looking at the platform's own rhythm pays at
 # this price as long as nothing is known of a run; a run that is known not to end soon is looked at less often.
@@ -25,17 +25,17 @@ STRAIN_GAIN = 0.1
 LEAST_STRAIN, MOST_STRAIN = 0.3, 1e4
 
 
-@define(kw_only=True)
+@define(kw_only=True, on_setattr=setters.NO_OP)
 class Price:
     """The price of a request; *fixed* holds it, otherwise it fits the fleet's requests to the limit.
 
-    *at_rest* is the lowest price.
+    *at_rest* is the lowest price, *unseen* how many targets wait for their first look.
     """
 
     at_rest: float = field(default=AT_REST, validator=validators.gt(0.0))
     fixed: float | None = None
     strain: float = field(default=1.0, init=False)
-    unseen: int = field(default=0, init=False)
+    unseen: int = 0
     _weights: float = field(default=0.0, init=False)
     _weighed: int = field(default=0, init=False)
 

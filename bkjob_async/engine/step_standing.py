@@ -15,7 +15,7 @@ from bkjob_async.model.result import StepResult
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import host_status, run_status
 
-NOT_STARTED = 1
+NOT_STARTED, RUNNING = 1, 2
 NO_HOSTS = HostTable()
 
 

@@ -275,7 +275,7 @@ class Watcher:
         job = story.ref
         if story.ended:
             bells = any(subscriber.has_doorbell for subscriber in self._wanted_by.get(job, ()))
-            self.pacing.learn(story, has_doorbell=bells)
+            self.pacing.learn(story, now, has_doorbell=bells)
         if job not in self._stories:
             return
         if story.pending:

@@ -1,0 +1,131 @@
+"""When to look: how late ends are seen, and for how many requests, in virtual time with fixed seeds.
+
+Runs and their durations are made up: log-normal, half under 30 s, one in a hundred over 20 minutes; what a plan's real
+spread is, `client.durations()` shows. Everything is the median of five seeds. *Without the rhythm* the platform is taken
+to know everything at once; *with* it no step is shorter than its own polls of 1, 2, 5 and 10 s.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from statistics import median
+
+from benchmarks.fleets import (
+    AS_THE_PLATFORM,
+    AT_ONCE,
+    Fleet,
+    Plans,
+    beside_a_fixed_interval,
+    expected,
+    requests_for_a_lag_of_hosts,
+)
+from benchmarks.table import show
+from benchmarks.virtual_watches import five_steps, fleet_under_a_limit
+
+SEEDS = range(1, 6)
+RHYTHMS = {"without the rhythm": AT_ONCE, "with it": AS_THE_PLATFORM}
+# Heard, then must and aim for the mean lag.
+LIMITED = (("no callbacks", 0.0, "0.40", "0.34"), ("90 % of callbacks", 0.9, "0.20", "0.13"))
+LEARNT = (
+    ("ten earlier runs", 10, 0.0, "0.40/0.65", "0.33/0.56"),
+    ("ten earlier runs, 5 % outliers", 10, 0.05, "0.45/0.75", "0.40/0.70"),
+    ("no earlier run", 0, 0.0, "0.90/1.15", "0.85/1.12"),
+)
+
+
+def main() -> None:
+    """Measure, and print."""
+    equal_requests()
+    under_a_limit()
+    fewer_requests()
+    whole_library()
+    price_of_a_decision()
+
+
+def equal_requests() -> None:
+    """Compare with a fixed interval, at ten requests a run."""
+    rows = []
+    for what, past, outliers, must, aim in LEARNT:
+        for words, cadence in RHYTHMS.items():
+            pairs = [beside_a_fixed_interval(seed, cadence, past=past, outliers=outliers) for seed in SEEDS]
+            rows.append((f"{what}, {words}", *medians(pairs), must, aim))
+    columns = ("runs", "mean lag ÷ fixed", "p95 lag ÷ fixed", "must", "aim")
+    show("cadence: lag at ten requests a run, spread 0.3", columns, rows)
+
+
+def under_a_limit() -> None:
+    """Compare with asking all in turn: 1000 live, 100 requests a second."""
+    rows = []
+    for what, heard, must, aim in LIMITED:
+        for words, cadence in RHYTHMS.items():
+            pairs = []
+            for seed in SEEDS:
+                in_turn = Fleet(seed, live=1000, limit=100.0).lags(None)
+                priced = Fleet(seed, live=1000, limit=100.0, heard=heard).lags(cadence)
+                pairs.append((priced.mean / in_turn.mean, priced.p95 / in_turn.p95))
+            rows.append((f"{what}, {words}", *medians(pairs), must, aim))
+    columns = ("fleet", "mean lag ÷ in turn", "p95 lag ÷ in turn", "must", "aim")
+    show("cadence: 1000 live at 100 requests a second", columns, rows)
+
+
+def fewer_requests() -> None:
+    """Count requests for the same lag of hosts, and for the steps of a job."""
+    pairs = [requests_for_a_lag_of_hosts(seed, 0.6) for seed in SEEDS]
+    ratio, lag = medians(pairs)
+    rows = [
+        (f"1000 hosts seen 0.6 s late (step {lag} s late)", ratio, "0.50", "0.40"),
+        ("a job of 5 steps ÷ a loop per unfinished step", f"{five_steps():.3f}", "0.35", "0.34"),
+    ]
+    show("cadence: requests", ("what", "requests ÷ fixed interval", "must", "aim"), rows)
+
+
+def whole_library() -> None:
+    """Compare whole watches of 300 jobs at 30 requests a second, simulated platform and all."""
+    fixed = fleet_under_a_limit(live=300, limit=30.0, interval=10.0)
+    priced = fleet_under_a_limit(live=300, limit=30.0, interval=None)
+    rows = [
+        (name, f"{lags.requests:.1f}", f"{lags.mean / fixed.mean:.3f}", f"{lags.p95 / fixed.p95:.3f}")
+        for name, lags in (("interval=10", fixed), ("as news can be expected", priced))
+    ]
+    columns = ("watch", "requests a second", "mean lag ÷ interval", "p95 lag ÷ interval")
+    show("cadence: real watches of 300 jobs, limited to 30 requests a second", columns, rows)
+
+
+def price_of_a_decision() -> None:
+    """Measure the CPU of one decision, beside reading a small JSON body."""
+    plans = Plans(1)
+    durations = plans.taught(10)
+    ages = [(plan, 0.05 * number * plans.run(plan)) for plan in range(80) for number in range(1, 25)]
+    body = json.dumps({"data": [{"bk_host_id": n, "ip": "10.0.0.1", "status": 9} for n in range(10)]})
+
+    def decide() -> None:
+        for plan, age in ages:
+            AS_THE_PLATFORM.next_wait(
+                age=age, expectation=expected(durations, plan), price=0.2, usual=10.0, hosts=10, moves=0.1
+            )
+
+    def read() -> None:
+        for _ in ages:
+            json.loads(body)
+
+    rounds = [(cpu_of(decide) / len(ages), cpu_of(read) / len(ages)) for _ in range(5)]
+    micros = median(decision for decision, _ in rounds) * 1e6
+    ratio = median(decision / reading for decision, reading in rounds)
+    columns = ("what", "CPU µs", "ratio")
+    rows = [("one decision ÷ json.loads of 600 bytes", f"{micros:.1f}", f"{ratio:.2f}")]
+    show("cadence: what a decision costs", columns, rows)
+
+
+def medians(pairs: list[tuple[float, float]]) -> tuple[str, str]:
+    """Return the medians of two columns."""
+    first, second = zip(*pairs, strict=True)
+    return f"{median(first):.3f}", f"{median(second):.3f}"
+
+
+def cpu_of(work: Callable[[], None]) -> float:
+    """Return the CPU seconds of *work*."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start

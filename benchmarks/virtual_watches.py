@@ -1,0 +1,136 @@
+"""Real clients in front of the simulated platform, in virtual time: what whole watches ask and how late they see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from math import exp, log, sqrt
+from random import Random
+from statistics import NormalDist
+from typing import Any, TypeVar
+
+import anyio
+import looptime
+
+import bkjob_async as bkjob
+from benchmarks.fleets import MEDIAN, SPREAD_OF_ALL, Lags
+from bkjob_async.engine.durations import Durations
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.transport import SimulatedTransport
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan, exactly
+
+CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
+PLANS, SPREAD = 20, 0.3
+T = TypeVar("T")
+
+
+def in_virtual_time(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run *work* on a clock that jumps."""
+    with asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0)) as runner:
+        return runner.run(work())
+
+
+def connect(door: SimulatedTransport, **options: Any) -> bkjob.JobClient:
+    """Return a client of the simulated platform."""
+    return bkjob.connect("http://simulator", CREDENTIALS, transport=door, **options)
+
+
+# A job of five steps ---------------------------------------------------------------------------------------------------
+
+
+def five_steps() -> float:
+    """Return the requests of a watched job of five steps ÷ those of a loop for each step until it is over."""
+    return in_virtual_time(partial(asked_for_five_steps, watched)) / in_virtual_time(
+        partial(asked_for_five_steps, looped)
+    )
+
+
+async def asked_for_five_steps(follow: Callable[[bkjob.JobClient, bkjob.JobRef], Awaitable[None]]) -> int:
+    """Follow one job of five steps, each of ten hosts and of a minute and a half; return what was asked."""
+    world = World(1)
+    steps = tuple(StepPlan(hosts=10, fates=(Fate(runs=exactly(90.0)),)) for _ in range(5))
+    ref = world.add(JobPlan(steps=steps))
+    door = SimulatedTransport(Platform(world), latency=0.05)
+    async with connect(door, interval=2.0) as client:
+        await follow(client, ref)
+    return door.requests
+
+
+async def watched(client: bkjob.JobClient, ref: bkjob.JobRef) -> None:
+    """Follow a job as a whole."""
+    await client.wait(ref)
+
+
+async def looped(client: bkjob.JobClient, ref: bkjob.JobRef) -> None:
+    """Follow each step by a loop of its own, at the same interval."""
+    snapshot = await client.get_job_instance_status(ref)
+
+    async def loop(step: bkjob.StepRef) -> None:
+        while not (await client.get_step_instance_status(step)).is_finished:  # noqa: ASYNC110 - what people write
+            await anyio.sleep(2.0)
+
+    async with anyio.create_task_group() as group:
+        for step in snapshot.steps:
+            group.start_soon(loop, step.ref)
+
+
+# A fleet under a limit -------------------------------------------------------------------------------------------------
+
+
+def fleet_under_a_limit(*, live: int, limit: float, interval: float | None) -> Lags:
+    """Return how late ends are told of a fleet kept at so many jobs, with ten earlier runs of each plan learnt."""
+    return in_virtual_time(partial(lags_of_a_fleet, live, limit, interval))
+
+
+async def lags_of_a_fleet(live: int, limit: float, interval: float | None) -> Lags:
+    """Keep a fleet under way for ten minutes; the lags are those of the last five."""
+    world, dice = World(1, at_once=True), Random(1)
+    door = SimulatedTransport(Platform(world), latency=0.05)
+    learnt = None if interval is not None else earlier_runs(Random(2))
+    lags: list[float] = []
+    async with (
+        connect(door, requests_per_second=limit, interval=interval, learnt=learnt) as client,
+        client.watch([], linger=None, deadline=600.0) as watch,
+    ):
+        watch.add(*(world.add(one_more(dice)) for _ in range(live)))
+        try:
+            async for event in watch:
+                if isinstance(event, bkjob.StepChanged) and event.is_finished:
+                    now = asyncio.get_running_loop().time()
+                    ended = world.jobs[event.ref.job_instance_id].steps[0].ended
+                    if ended is not None and now > 300.0:
+                        lags.append(now - ended)
+                elif isinstance(event, bkjob.Finished):
+                    watch.drop(event.ref)
+                    watch.add(world.add(one_more(dice)))
+        except bkjob.DeadlineExceeded:
+            pass
+    return Lags(lags, door.requests / 600.0)
+
+
+def median_of(plan: int) -> float:
+    """Return the median of a plan's durations."""
+    among = sqrt(SPREAD_OF_ALL**2 - SPREAD**2)
+    return exp(log(MEDIAN) + among * NormalDist().inv_cdf((plan + 0.5) / PLANS))
+
+
+def one_more(dice: Random) -> JobPlan:
+    """Return one more run of some plan."""
+    plan = dice.randrange(PLANS)
+    seconds = median_of(plan) * exp(SPREAD * dice.gauss(0.0, 1.0))
+    return JobPlan(
+        name=f"plan {plan}", steps=(StepPlan(name="run", hosts=1, fates=(Fate(runs=exactly(seconds)),)),)
+    )
+
+
+def earlier_runs(dice: Random) -> dict[str, Any]:
+    """Return what ten earlier runs of each plan teach."""
+    durations = Durations()
+    for plan in range(PLANS):
+        for _ in range(10):
+            seconds = median_of(plan) * exp(SPREAD * dice.gauss(0.0, 1.0))
+            durations.learn(bkjob.Scope.biz(2), f"plan {plan}", "run", seconds)
+            durations.learn(bkjob.Scope.biz(2), f"plan {plan}", None, seconds)
+    return durations.exported()
