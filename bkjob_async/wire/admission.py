@@ -16,18 +16,27 @@ BYTES_A_TURN = 65_536
 
 
 class Place:
-    """One request's place in the queue, then under way."""
+    """One request that was let out: for whom, for what, and when."""
 
-    __slots__ = ("is_out", "lane", "resource", "scope", "sent", "turn", "urgent")
+    __slots__ = ("heard", "resource", "scope", "sent", "urgent")
 
-    def __init__(self, scope: Hashable, resource: str, *, urgent: bool) -> None:
+    def __init__(self, scope: Hashable, resource: str, urgent: bool, sent: float) -> None:  # noqa: FBT001 - once a request
         self.scope = scope
         self.resource = resource
         self.urgent = urgent
-        self.sent = 0.0
+        self.sent = self.heard = sent
+
+
+class Waiting(Place):
+    """One request that waits for its turn."""
+
+    __slots__ = ("is_out", "lane", "turn")
+
+    def __init__(self, place: Place, lane: _Lane, turn: asyncio.Future[None]) -> None:
+        super().__init__(place.scope, place.resource, place.urgent, place.sent)
+        self.lane = lane
+        self.turn = turn
         self.is_out = False
-        self.turn: asyncio.Future[None] | None = None
-        self.lane: _Lane | None = None
 
 
 class Admission:
@@ -66,30 +75,40 @@ class Admission:
             raise closed()
         loop = asyncio.get_running_loop()
         now = loop.time()
-        place = Place(scope, resource, urgent=urgent)
-        lane = self._lanes.get(resource) if self._lanes else None
-        if not self.waiting and not self.limit.is_full and self._opens(lane, urgent=urgent) <= now + INSTANT:
-            self._let_out(place, now)
+        limit, quota = self.limit, self.quota
+        place = Place(scope, resource, urgent, now)
+        if (
+            not self.waiting
+            and not self._lanes
+            and limit.in_flight < limit.concurrency.allowed
+            and limit.opens <= now
+            and (quota.opens_urgent if urgent else quota.opens) <= now
+        ):
+            limit.take(now)
+            quota.take(now)
             return place
-        place.turn = loop.create_future()
-        place.lane = lane or self._common
-        place.lane.turns.push(scope, place, urgent=urgent)
+        return await self._wait(place, loop)
+
+    async def _wait(self, place: Place, loop: asyncio.AbstractEventLoop) -> Place:
+        lane = self._lanes.get(place.resource, self._common)
+        waiting = Waiting(place, lane, loop.create_future())
+        lane.turns.push(place.scope, waiting, urgent=place.urgent)
         self.waiting += 1
         self._let_in()
         try:
-            await place.turn
+            await waiting.turn
         except asyncio.CancelledError:
-            if place.is_out:
+            if waiting.is_out:
                 self.leave()  # its turn came in the same breath as the cancellation
             elif not self._closed:
                 self.waiting -= 1
             raise
-        return place
+        return waiting
 
     def answered(self, place: Place, size: int, said: Announcement | None) -> None:
         """Take note of an answer of *size* bytes, and of what it *said* of a quota."""
         limit = self.limit
-        now = asyncio.get_running_loop().time()
+        now = place.heard = asyncio.get_running_loop().time()
         limit.concurrency.answered(now, sent=place.sent, size=size, in_flight=limit.in_flight)
         if said is not None:
             self._quota_of(place.resource, own=said.of_resource).announce(
@@ -106,11 +125,10 @@ class Admission:
 
     def accepted(self, place: Place) -> None:
         """Take note that a request was let through with no word on how many are left."""
-        now = asyncio.get_running_loop().time()
-        self.quota.accept(now, sent=place.sent)
+        self.quota.accept(place.heard, sent=place.sent)
         lane = self._lanes.get(place.resource) if self._lanes else None
         if lane is not None and lane.quota is not None:
-            lane.quota.accept(now, sent=place.sent)
+            lane.quota.accept(place.heard, sent=place.sent)
 
     def refused(self, place: Place, *, told: float | None, of_resource: bool, at_once: bool) -> None:
         """Take note of a refusal: let nothing of its kind out for *told* seconds, or until a window must be over.
@@ -145,22 +163,22 @@ class Admission:
 
     # The queue ------------------------------------------------------------------------------------------------------
 
-    def _opens(self, lane: _Lane | None, *, urgent: bool) -> float:
+    def _opens(self, lane: _Lane, *, urgent: bool) -> float:
         """Return when the next request of a lane may go, as far as it hangs on time."""
         opens = max(self.limit.opens, self.quota.opens_urgent if urgent else self.quota.opens)
-        if lane is None or lane.quota is None:
+        if lane.quota is None:
             return opens
         return max(opens, lane.quota.opens_urgent if urgent else lane.quota.opens)
 
-    def _let_out(self, place: Place, now: float) -> None:
+    def _let_out(self, waiting: Waiting, now: float) -> None:
         self.limit.take(now)
         self.quota.take(now)
-        if self._lanes:
-            lane = self._lanes.get(place.resource)
-            if lane is not None and lane.quota is not None:
-                lane.quota.take(now)
-        place.sent = now
-        place.is_out = True
+        if waiting.lane.quota is not None:
+            waiting.lane.quota.take(now)
+        self.waiting -= 1
+        waiting.sent = waiting.heard = now
+        waiting.is_out = True
+        waiting.turn.set_result(None)
 
     def _let_in(self) -> None:
         """Let in whoever may go, by turns; set an alarm for the next when that is a question of time."""
@@ -178,12 +196,9 @@ class Admission:
                 place.lane = lane
                 lane.turns.push(place.scope, place, urgent=place.urgent)
                 continue
-            self.waiting -= 1
             self._let_out(place, now)
-            assert place.turn is not None  # noqa: S101 - it waited
-            place.turn.set_result(None)
 
-    def _next(self, now: float) -> tuple[Place | None, float | None]:
+    def _next(self, now: float) -> tuple[Waiting | None, float | None]:
         """Return who goes now, else when somebody may."""
         soonest: float | None = None
         for number, lane in enumerate(self._order):
@@ -223,8 +238,7 @@ class Admission:
             self._timer = None
         for lane in self._order:
             for place in lane.turns.clear():
-                if place.turn is not None:
-                    place.turn.set_exception(closed())
+                place.turn.set_exception(closed())
         self.waiting = 0
 
 
@@ -235,12 +249,12 @@ class _Lane:
 
     def __init__(self, quota: Quota | None) -> None:
         self.quota = quota
-        self.turns: Turns[Hashable, Place] = Turns(wanted=still_waits)
+        self.turns: Turns[Hashable, Waiting] = Turns(wanted=still_waits)
 
 
-def still_waits(place: Place) -> bool:
+def still_waits(place: Waiting) -> bool:
     """Whether somebody still waits for this turn."""
-    return place.turn is not None and not place.turn.done()
+    return not place.turn.done()
 
 
 def closed() -> ClientClosed:
