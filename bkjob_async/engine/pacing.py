@@ -34,6 +34,9 @@ CHEAPEST = 1e-5
 BEFORE_END = 0.5
 
 
+# A gateway may announce that nothing at all gets through; one request in a minute and a half is what is planned then.
+SLOWEST_LIMIT = 0.01
+
 # What the platform's clock shows is known better after some ends.
 LOOKS_TO_BE_SURE = 4
 
@@ -122,6 +125,7 @@ class Pacing:
         if settling:
             self._weigh(pace, 0.0)
             return cadence.next_wait(age=0.0, settling=True)
+        limit = None if limit is None else max(limit, SLOWEST_LIMIT)
         price = self.price.value(limit)
         hosts = 0
         for tracker in open_steps:

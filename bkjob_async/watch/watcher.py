@@ -268,7 +268,7 @@ class Watcher:
         """Return how many seconds of requests wait for their turn."""
         admission = self._session.admission
         pace = admission.pace
-        return admission.waiting / pace if pace is not None else 0.0
+        return admission.waiting / pace if pace else 0.0
 
     def _next(self, story: JobStory, now: float) -> None:
         """Decide when the story is looked at again, if ever."""
