@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import httpx
-from bkapi_client_core.apigateway import (  # type: ignore[import-untyped]  # it has no types
+from bkapi_client_core.apigateway import (
     APIGatewayClient,
     Operation,
     OperationGroup,
