@@ -57,7 +57,7 @@ class JobStory(JobStanding):
         for number, step in enumerate(look.steps):
             if self.whole or self.ref.step(step.step_instance_id) in self.targets:
                 tracker = self.tracker(step.step_instance_id)
-                tracker.left_behind = finished or number < begun
+                tracker.note_left_behind(at, left=finished or number < begun)
                 events += tracker.observe(step, at, job_finished=finished)
                 events += self._close_step(tracker, at)
         if self.finished and any(isinstance(event, Reopened) and event.ref != self.ref for event in events):

@@ -89,6 +89,16 @@ class StepTracker(StepStanding):
                 self._refresh_failures(look)
         return events
 
+    def note_left_behind(self, at: Moment, *, left: bool) -> None:
+        """Take note of whether the job has left this step behind.
+
+        What was read of hosts while 6 may have been a state between batches is not the end: a whole batch may have come
+        and gone since.
+        """
+        if left and not self.left_behind and self._closing is not None and self.seen == PROVISIONAL:
+            self._closing = Closing(at.now)
+        self.left_behind = left
+
     def _begin_closing(self, at: Moment) -> None:
         if self._closing is not None:
             return

@@ -128,6 +128,22 @@ def test_ignored_error_between_two_batches_is_provisional() -> None:
     assert tell(story, 18, job(2, step(6, [host(1, 104)]))) == ["step #0 6."]
 
 
+def test_a_batch_between_two_looks_at_6_is_read_before_the_end_is_told() -> None:
+    """All hosts of the batch before were over, too: what was read of them says nothing of the last batch."""
+    story = story_of(JOB)
+    tell(story, 0, job(2, step(6)))
+    assert tell(story, 0, step(6, [host(1, 2)])) == ["host 1 None>2"]
+
+    assert tell(story, 2, job(4, step(6))) == []
+    assert [tracker.needs_rows for tracker in story.open_steps()] == [True]
+    assert tell(story, 2, step(6, [host(1, 2), host(2, 2)])) == [
+        "host 2 None>2",
+        "step #0 6.",
+        "job 4.",
+        "finished 2:100",
+    ]
+
+
 def test_ignored_error_is_final_when_the_job_moved_on() -> None:
     """With the next step begun, 6 is no state between batches."""
     story = story_of()
