@@ -58,6 +58,11 @@ class Columns:
         except (TypeError, OverflowError):
             return False  # not every one of them is a number
 
+    def has_statuses(self, smalls: bytes) -> bool:
+        """Whether these are the hosts' small statuses, in this order."""
+        begin = self._statuses_at
+        return self._cells[begin : begin + self._size] == smalls
+
     def find(self, name: int) -> int:
         """Return the place of the host with this *name*, -1 where there is none."""
         cells, packed, end = self._cells, name.to_bytes(8, byteorder), 8 * self._size

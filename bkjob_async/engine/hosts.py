@@ -92,6 +92,19 @@ class HostTable(Columns):
 
     # Looks ----------------------------------------------------------------------------------------------------------
 
+    def stands_as(self, groups: Sequence[GroupLook]) -> bool:
+        """Whether *groups* list exactly these hosts, in their order and each once, where they stand."""
+        if self._doubled:
+            return False
+        ids: list[int | None] = []
+        codes: list[int] = []
+        for group in groups:
+            for row in group.rows or ():
+                ids.append(row.bk_host_id)
+                codes.append(row.status if group.status is None else group.status)
+        smalls = bytes(map(small_code, codes))
+        return self.has_names(ids) and self.has_statuses(smalls) and RARE not in smalls
+
     def apply(
         self,
         groups: Sequence[GroupLook],

@@ -141,10 +141,16 @@ class JobStanding:
 
     def is_settled(self, ref: Ref, now: float) -> bool:
         """Whether a target is over and nothing that was just done can have changed that."""
-        if ref in self.lost:
+        if self.lost and ref in self.lost:
             return True
-        alive_at = self.tracker(ref.step_instance_id).alive_at if isinstance(ref, StepRef) else self._alive_at
-        return self.is_over(ref) and not self._is_doubtful(alive_at, now)
+        if ref is self.ref or not isinstance(ref, StepRef):
+            return self.finished and not self._is_doubtful(self._alive_at, now)
+        known = self.known_step(ref.step_instance_id)
+        return known is not None and known.finished and not self._is_doubtful(known.alive_at, now)
+
+    def all_settled(self, now: float) -> bool:
+        """Whether every target is settled."""
+        return all(self.is_settled(ref, now) for ref in self.targets)
 
     def was_read(self, ref: Ref) -> bool:
         """Whether any answer ever spoke of *ref*."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from sys import intern
-from typing import TypeVar
 
 from attrs import evolve
 
@@ -12,6 +12,7 @@ from bkjob_async.engine.job_standing import JobStanding, without
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.news import News
 from bkjob_async.engine.packing import packed_times, telling
+from bkjob_async.engine.setbacks import NONE
 from bkjob_async.engine.step_standing import NOT_STARTED
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.engine.survey import Reading
@@ -21,9 +22,7 @@ from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.status import run_status
 
-V = TypeVar("V")
-
-PENDING_SOON = 30.0
+NO_NEWS: Sequence[News] = ()
 
 
 class JobStory(JobStanding):
@@ -40,8 +39,11 @@ class JobStory(JobStanding):
 
     # What answers say -----------------------------------------------------------------------------------------------
 
-    def apply_job(self, look: JobLook, at: Moment) -> list[News]:
+    def apply_job(self, look: JobLook, at: Moment) -> Sequence[News]:
         """Take in an answer about the whole job; return what can be told."""
+        if self._is_at_ease() and self._stands_as(look):
+            self._seen_again(at)
+            return NO_NEWS
         self._is_seen(at)
         self._is_found(self.ref)
         events: list[News] = []
@@ -65,10 +67,14 @@ class JobStory(JobStanding):
             self._closing_since = at.now
         return events + self._close(at)
 
-    def apply_step(self, look: StepLook, at: Moment, reading: Reading = None) -> list[News]:
+    def apply_step(self, look: StepLook, at: Moment, reading: Reading = None) -> Sequence[News]:
         """Take in an answer about one step, asked for in this *reading*; return what can be told."""
-        self._is_seen(at)
         tracker = self.tracker(look.step_instance_id)
+        if reading is None and self._is_at_ease() and tracker.stands_as(look):
+            self.seen_at = at.now
+            tracker.seen_again(at)
+            return NO_NEWS
+        self._is_seen(at)
         tracker.refusals = 0
         self._is_found(tracker.ref)
         job_finished = None if self.seen is None else self._closing_since is not None or self.finished
@@ -78,6 +84,32 @@ class JobStory(JobStanding):
         if self.finished and any(isinstance(event, Reopened) for event in events):
             events.insert(0, self._reopen(at))
         return events + self._close(at)
+
+    def _is_at_ease(self) -> bool:
+        """Whether nothing went wrong and nothing is about to end: what shows the same as before is no news."""
+        if self.setbacks is not NONE or self._closing_since is not None:
+            return False
+        return not any(tracker.is_closing for tracker in self.steps)
+
+    def _stands_as(self, look: JobLook) -> bool:
+        """Whether the job and all its steps stand just as *look* shows them, and the job goes on."""
+        told = self._announced
+        if told is None or told[2] or told[0] != look.status or self.seen != look.status:
+            return False
+        if look.finished or look.name != self.name or not self.whole or len(look.steps) != len(self.steps):
+            return False
+        if run_status(look.status).is_finished(flag=look.finished):
+            return False
+        for tracker, step in zip(self.steps, look.steps, strict=True):
+            if tracker.ref.step_instance_id != step.step_instance_id or not tracker.stands_as(step):
+                return False
+        return True
+
+    def _seen_again(self, at: Moment) -> None:
+        """Take note that job and steps go on as before."""
+        self.seen_at = self._alive_at = at.now
+        for tracker in self.steps:
+            tracker.seen_again(at)
 
     def _is_seen(self, at: Moment) -> None:
         self.seen_at = at.now

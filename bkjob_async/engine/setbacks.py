@@ -31,9 +31,10 @@ class Setbacks:
 
     def cleared(self) -> Setbacks:
         """Return what is left once an answer came."""
-        if not (self.failures or self.stalled):
+        if self is NONE:
             return self
-        return evolve(self, failures=0, stalled=False)
+        left = evolve(self, failures=0, stalled=False)
+        return NONE if left == NONE else left
 
 
 NONE = Setbacks()

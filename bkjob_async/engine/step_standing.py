@@ -95,6 +95,11 @@ class StepStanding:
         return None if self._closing is None else self._closing.since
 
     @property
+    def is_closing(self) -> bool:
+        """Whether a final status shows that was not announced yet."""
+        return self._closing is not None and not self.finished
+
+    @property
     def times(self) -> Times:
         """When the step was created, began and ended, as last told with a new status."""
         return unpacked_times(self._times)

@@ -24,6 +24,12 @@ PROVISIONAL = 6
 # Where at least one host in so many moved, the answer is kept until the events are read.
 MANY = 8
 
+# Codes of a step that goes on, whatever else an answer says.
+GOING_ON = frozenset(code for code in RUN_CODES if not run_status(code).is_finished(flag=None))
+
+# So many hosts are compared as a whole before anything else is done; of more of them, some have mostly moved.
+AT_A_GLANCE = 64
+
 Details = Callable[[HostRow], HostSnapshot]
 
 
@@ -44,6 +50,33 @@ class StepTracker(StepStanding):
         if closing is None or self.finished or closing.rows_settled:
             return False
         return not closing.end_read or self.hosts.open_count == 0
+
+    def stands_as(self, look: StepLook) -> bool:
+        """Whether the step stands just as *look*, an answer read in full, shows it: nothing is to be told or kept."""
+        told = self.announced
+        if (
+            told is None
+            or told[0] != look.status
+            or self.seen != look.status
+            or told[1] != look.execute_count
+        ):
+            return False
+        if look.name != self.name or look.finished or self.survey is not None or self._failures is not None:
+            return False
+        if not (look.finished is None and look.status in RUN_CODES if told[2] else look.status in GOING_ON):
+            return False
+        if look.groups is None:
+            return True
+        hosts = self._hosts
+        return (
+            look.complete and hosts is not None and len(hosts) <= AT_A_GLANCE and hosts.stands_as(look.groups)
+        )
+
+    def seen_again(self, at: Moment) -> None:
+        """Take note that the step stands as before."""
+        self.refusals = 0
+        if not self.finished:
+            self.alive_at = at.now
 
     def observe(
         self,

@@ -298,6 +298,11 @@ class Watch(Readable):
         """Seconds between looks at targets that are over, None to look no more."""
         return REVISIT if self._linger else None
 
+    @property
+    def is_in_sync(self) -> bool:
+        """Whether it has said of all its targets where they stand."""
+        return self._in_sync_at is not None and self._targets.all_read
+
     def take(self, job: JobRef | None, at: Moment, events: Sequence[News]) -> None:
         """Take in news about *job*, or about everything (None)."""
         if self._state != "open":

@@ -13,7 +13,7 @@ from bkjob_async.engine.plan import Question
 from bkjob_async.engine.verdict import Verdict
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
-from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.refs import Ref
 from bkjob_async.observe.observer import Mended, Observation, Troubled
 
 STALLED_AFTER = 60.0
@@ -36,25 +36,25 @@ class Troubles:
         self.breaker = Breaker()
         self.everywhere: Trouble | None = None
         self.client_error: BkJobError | None = None
-        self._probing: JobRef | None = None
+        self._probing: JobStory | None = None
         self._tell_all = tell_all
         self._observe = observe
 
     # The way to the platform ----------------------------------------------------------------------------------------
 
-    def hold_back(self, job: JobRef, now: float) -> float | None:
-        """Return how long a poll of *job* must wait because only single probes may try the way; None for not."""
+    def hold_back(self, story: JobStory, now: float) -> float | None:
+        """Return how long a poll of *story* must wait because only single probes may try the way; None for not."""
         if not self.breaker.is_open:
             return None
         if self._probing is None and now >= self.breaker.probe_at:
-            self._probing = job
+            self._probing = story
             return None
         # Recovery makes everything due at once; this is for the case that the probing target is dropped.
         return self.breaker.longest
 
-    def probed(self, job: JobRef) -> None:
+    def probed(self, story: JobStory) -> None:
         """Take note that a poll came back."""
-        if self._probing == job:
+        if self._probing is story:
             self._probing = None
 
     def answered(self, targets: int) -> bool:

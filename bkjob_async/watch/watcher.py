@@ -20,6 +20,7 @@ from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
 from bkjob_async.errors import BkJobError, CallFailed, ClientClosed
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.grade import Grade
+from bkjob_async.model.look import JobLook
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.observe.observer import Observation, Observer, Polled
@@ -44,6 +45,11 @@ class Subscriber(Protocol):
     @property
     def revisit(self) -> float | None:
         """Seconds between looks at what is over, None to look no more."""
+        ...
+
+    @property
+    def is_in_sync(self) -> bool:
+        """Whether it has said of all its targets where they stand: only news concerns it any more."""
         ...
 
     @property
@@ -73,6 +79,16 @@ class Subscriber(Protocol):
         ...
 
 
+class Watched(JobStory):
+    """A story that is being told, and to whom; a key of its own in the schedule, told by identity."""
+
+    __slots__ = ("wanted_by",)
+
+    def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
+        super().__init__(ref, operated_at=operated_at)
+        self.wanted_by: tuple[Subscriber, ...] = ()
+
+
 class Watcher:
     """Polls every watched job once, however many watches look at it.
 
@@ -87,11 +103,10 @@ class Watcher:
         self.pacing = pacing
         self._observers = tuple(observers)
         self._log_only = self._observers == (log,)
-        self._supervisor: Supervisor[JobRef] = Supervisor(
+        self._supervisor: Supervisor[Watched] = Supervisor(
             self._poll, crashed=self._crashed, workers=workers, group=scope_of
         )
-        self._stories: dict[JobRef, JobStory] = {}
-        self._wanted_by: dict[JobRef, tuple[Subscriber, ...]] = {}
+        self._stories: dict[JobRef, Watched] = {}
         self._subscribers: list[Subscriber] = []
         self._groups: dict[tuple[Subscriber, ...], tuple[Subscriber, ...]] = {}
         self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
@@ -120,16 +135,15 @@ class Watcher:
         job = ref.job
         story = self._stories.get(job)
         if story is None:
-            story = self._stories[job] = JobStory(job, operated_at=self._operated.get(job))
+            story = self._stories[job] = Watched(job, operated_at=self._operated.get(job))
             self.pacing.begin()
-        wanted_by = self._wanted_by.get(job, ())
-        if subscriber not in wanted_by:
-            self._wanted_by[job] = self._shared((*wanted_by, subscriber))
+        if subscriber not in story.wanted_by:
+            story.wanted_by = self._shared((*story.wanted_by, subscriber))
         known = ref in story.targets
         story.want(ref)
-        story.grade = max(other.grade for other in self._wanted_by[job])
+        story.grade = max(other.grade for other in story.wanted_by)
         if not known or not story.is_settled(ref, now):
-            self._supervisor.due(job, now)
+            self._supervisor.due(story, now)
         return story
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:
@@ -138,19 +152,18 @@ class Watcher:
         story = self._stories.get(job)
         if story is None:
             return
-        wanted_by = self._wanted_by[job]
-        if not any(ref in other.refs_of(job) for other in wanted_by):
+        if not any(ref in other.refs_of(job) for other in story.wanted_by):
             story.unwant(ref)
         if subscriber.refs_of(job):
             return
-        left = tuple(other for other in wanted_by if other is not subscriber)
+        left = tuple(other for other in story.wanted_by if other is not subscriber)
+        story.wanted_by = self._shared(left)
         if left:
-            self._wanted_by[job] = self._shared(left)
             story.grade = max(other.grade for other in left)
         else:
-            del self._stories[job], self._wanted_by[job]
+            del self._stories[job]
             self.pacing.end(story)
-            self._supervisor.forget(job)
+            self._supervisor.forget(story)
 
     def _shared(self, subscribers: tuple[Subscriber, ...]) -> tuple[Subscriber, ...]:
         """Return one tuple for all jobs that are wanted by the same."""
@@ -171,7 +184,7 @@ class Watcher:
         story = self._stories.get(ref.job)
         if story is not None:
             self.pacing.rang(story)
-            self._supervisor.due(ref.job, self._now(), urgent=True)
+            self._supervisor.due(story, self._now(), urgent=True)
 
     def operated(self, ref: Ref) -> None:
         """Take note that an operation went out: what was final may be so no longer."""
@@ -181,9 +194,9 @@ class Watcher:
         story = self._stories.get(ref.job)
         if story is not None:
             story.expect_change(now)
-            for subscriber in self._wanted_by[ref.job]:
+            for subscriber in story.wanted_by:
                 subscriber.check(ref.job)
-            self._supervisor.due(ref.job, now)
+            self._supervisor.due(story, now)
 
     @property
     def polls(self) -> int:
@@ -195,7 +208,7 @@ class Watcher:
         story, now = self._stories.get(ref.job), self._now()
         if story is None:
             return Explanation(ref=ref, because="nobody watches it")
-        due = self._supervisor.due_at(ref.job)
+        due = self._supervisor.due_at(story)
         return Explanation(
             ref=ref,
             because=self._because(story, ref, now),
@@ -204,11 +217,11 @@ class Watcher:
             failures=story.setbacks.failures,
         )
 
-    def _because(self, story: JobStory, ref: Ref, now: float) -> str:
+    def _because(self, story: Watched, ref: Ref, now: float) -> str:
         """Return the first reason that holds, the strongest first."""
         reasons = (
             (ref in story.lost, "it is lost"),
-            (self._supervisor.is_busy(ref.job), "it is being asked about"),
+            (self._supervisor.is_busy(story), "it is being asked about"),
             (self.troubles.breaker.is_open, "the platform cannot be reached; single probes try it"),
             (story.setbacks.failures > 0, "its last poll failed"),
             (story.is_settled(ref, now), "it is over"),
@@ -222,45 +235,43 @@ class Watcher:
 
     # One poll -------------------------------------------------------------------------------------------------------
 
-    async def _poll(self, job: JobRef) -> None:
-        story = self._stories.get(job)
-        if story is None:
+    async def _poll(self, story: Watched) -> None:
+        if not story.wanted_by:
             return
         started = self._now()
-        held_back = self.troubles.hold_back(job, started)
+        held_back = self.troubles.hold_back(story, started)
         if held_back is not None:
-            self._supervisor.due(job, started + held_back)
+            self._supervisor.due(story, started + held_back)
             return
-        self.pacing.asked(story, started, self._queue())
+        if story.pace is not None:
+            self.pacing.asked(story, started, self._queue())
         scarce = self._session.admission.waiting > 0
         question = next_question(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
         self._polls += 1
         if story.first_asked_at is None:
             story.first_asked_at = started
         try:
-            if isinstance(question, GetJobInstanceStatus):
-                look = await self._session.look(question)
-            else:
-                step_look = await self._session.look(question)
+            look = await self._session.look(question)
         except BkJobError as error:
-            if self._stories.get(job) is story:
+            if story.wanted_by:
                 self._failed(story, question, error)
                 self._observe_poll(question, self._now() - started, error=type(error).__name__)
             return
         finally:
-            self.troubles.probed(job)
-        if self._stories.get(job) is not story:
+            self.troubles.probed(story)
+        if not story.wanted_by:
             return  # dropped while the question was on its way
         self._way_is_open()
         at = self._moment()
-        events: list[News] = [*self.troubles.recovered(story, at)] if story.setbacks.troubled else []
-        if isinstance(question, GetJobInstanceStatus):
-            events += story.apply_job(look, at)  # pyright: ignore[reportPossiblyUnboundVariable] - the same question was asked
-            events += self._missing_steps(story, at)
+        events: Sequence[News] = self.troubles.recovered(story, at) if story.setbacks.troubled else ()
+        if isinstance(look, JobLook):
+            events = [*events, *story.apply_job(look, at), *self._missing_steps(story, at)]
         else:
-            events += story.apply_step(step_look, at, reading_of(question))  # pyright: ignore[reportPossiblyUnboundVariable] - it was the other one
+            reading = None if isinstance(question, GetJobInstanceStatus) else reading_of(question)
+            news = story.apply_step(look, at, reading)
+            events = [*events, *news] if events else news
         begin_follow_ups(story, question, self._session.dialect.capabilities)
-        self._publish(job, at, events)
+        self._publish(story, at, events)
         self._next(story, at.now)
         self._observe_poll(question, at.now - started, events)
 
@@ -270,35 +281,34 @@ class Watcher:
         pace = admission.pace
         return admission.waiting / pace if pace else 0.0
 
-    def _next(self, story: JobStory, now: float) -> None:
+    def _next(self, story: Watched, now: float) -> None:
         """Decide when the story is looked at again, if ever."""
-        job = story.ref
         if story.ended:
-            bells = any(subscriber.has_doorbell for subscriber in self._wanted_by.get(job, ()))
-            self.pacing.learn(story, now, has_doorbell=bells)
-        if job not in self._stories:
+            self.pacing.learn(story, now, has_doorbell=any(s.has_doorbell for s in story.wanted_by))
+        if not story.wanted_by:
             return
         if story.pending:
-            self._supervisor.due(job, now)
-        elif not all(story.is_settled(ref, now) for ref in story.targets):
-            self._supervisor.due(job, now + self._wait(story, now))
+            self._supervisor.due(story, now)
+        elif not story.all_settled(now):
+            self._supervisor.due(story, now + self._wait(story, now))
         else:
             self.pacing.rest(story)
-            for subscriber in self._wanted_by[job]:
-                subscriber.check(job)
-            revisits = [s.revisit for s in self._wanted_by.get(job, ()) if s.revisit is not None]
+            for subscriber in story.wanted_by:
+                subscriber.check(story.ref)
+            revisits = [s.revisit for s in story.wanted_by if s.revisit is not None]
             if revisits:
-                self._supervisor.due(job, now + min(revisits))
+                self._supervisor.due(story, now + min(revisits))
 
-    def _wait(self, story: JobStory, now: float) -> float:
+    def _wait(self, story: Watched, now: float) -> float:
         """Return the seconds until a story that goes on is looked at again."""
-        wanted_by = self._wanted_by[story.ref]
-        ends = [s.ends_at for s in wanted_by if s.ends_at is not None]
+        if self.pacing.cadence.interval is not None:
+            return self.pacing.next_wait(story, now)
+        ends = [s.ends_at for s in story.wanted_by if s.ends_at is not None]
         return self.pacing.next_wait(
             story,
             now,
             limit=self._session.admission.pace,
-            has_doorbell=any(s.has_doorbell for s in wanted_by),
+            has_doorbell=any(s.has_doorbell for s in story.wanted_by),
             ends_in=min(ends) - now if ends else None,
         )
 
@@ -312,7 +322,7 @@ class Watcher:
                 events += story.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
         return events
 
-    def _failed(self, story: JobStory, question: Question, error: BkJobError) -> None:
+    def _failed(self, story: Watched, question: Question, error: BkJobError) -> None:
         """Say what a failed poll means, and when to try again."""
         verdict = judge(error, question, story)
         story.give_up_round()
@@ -321,39 +331,37 @@ class Watcher:
         at = self._moment()
         if verdict is Verdict.ASK_OTHERWISE:
             # Not at once: should the other question be refused as well, this must not become a busy loop.
-            self._supervisor.due(story.ref, at.now + SETTLE_INTERVAL)
+            self._supervisor.due(story, at.now + SETTLE_INTERVAL)
             return
         story.setbacks = evolve(story.setbacks, failures=story.setbacks.failures + 1)
         events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
         if not events:
             at = self._moment()  # something may have been told to everybody meanwhile
             events = stalled(story, at, self.pacing.cadence.interval)
-        self._publish(story.ref, at, events)
-        if all(story.is_settled(ref, at.now) for ref in story.targets):
+        self._publish(story, at, events)
+        if story.all_settled(at.now):
             self._next(story, at.now)
             return
         told = error.retry_after if isinstance(error, CallFailed) else None
         wait = max(told or 0.0, self.pacing.cadence.after_failure(story.setbacks.failures))
-        self._supervisor.due(story.ref, self.troubles.not_before(at.now + wait))
+        self._supervisor.due(story, self.troubles.not_before(at.now + wait))
 
     def _way_is_open(self) -> None:
         """Take note that the platform answers; after an outage, look at everything again, but not all at once."""
         if not self.troubles.answered(len(self._stories)):
             return
         now = self._now()
-        unsettled = (
-            job
-            for job, story in self._stories.items()
-            if not all(story.is_settled(ref, now) for ref in story.targets)
-        )
-        for number, job in enumerate(unsettled):
-            self._supervisor.due(job, now + number / RECOVERY_RATE)
+        unsettled = (story for story in self._stories.values() if not story.all_settled(now))
+        for number, story in enumerate(unsettled):
+            self._supervisor.due(story, now + number / RECOVERY_RATE)
 
     # Telling --------------------------------------------------------------------------------------------------------
 
-    def _publish(self, job: JobRef, at: Moment, events: Sequence[News]) -> None:
-        for subscriber in self._wanted_by.get(job, ()):
-            subscriber.take(job, at, events)
+    @staticmethod
+    def _publish(story: Watched, at: Moment, events: Sequence[News]) -> None:
+        for subscriber in story.wanted_by:
+            if events or not subscriber.is_in_sync:
+                subscriber.take(story.ref, at, events)
 
     def _tell_all(self, event: Trouble | Recovered) -> None:
         at = self._moment()
@@ -394,11 +402,12 @@ class Watcher:
         """End every watch and wait until every worker has stopped."""
         for subscriber in tuple(self._subscribers):
             subscriber.fail(ClientClosed("the client was closed while this watch was open"))
+        for story in self._stories.values():
+            story.wanted_by = ()
         self._stories.clear()
-        self._wanted_by.clear()
         await self._supervisor.aclose()
 
 
-def scope_of(job: JobRef) -> Scope:
-    """Return whose share the polls of *job* count towards."""
-    return job.scope
+def scope_of(story: Watched) -> Scope:
+    """Return whose share the polls of *story* count towards."""
+    return story.ref.scope
