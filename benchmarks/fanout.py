@@ -12,8 +12,8 @@ from typing import Any
 from benchmarks.memory import by_id
 from benchmarks.silence import watcher_without_platform
 from benchmarks.table import show
-from bkjob_async.engine.hosts import Move
 from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.moves import Moves
 from bkjob_async.engine.news import HostMoves
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
@@ -27,7 +27,7 @@ HOSTS = tuple(
     HostKey(bk_host_id=n, bk_cloud_id=0, ip=f"10.0.{n // 250}.{n % 250}") for n in range(1, BATCH + 1)
 )
 
-MOVES = tuple(Move(n, 7, 9, by_id(n)) for n in range(BATCH))
+MOVES = Moves(range(BATCH), [7] * BATCH, [9] * BATCH, [by_id(n) for n in range(BATCH)])
 
 Make = Callable[[int], HostChanged]
 Counting = Coroutine[Any, Any, int]

@@ -2,14 +2,15 @@
 
 The simulated platform answers the engine's own questions, filters and quirks and all. Beside it everything is read at
 the same looks, decoded by cattrs with orjson into all fields and compared as dicts; its CPU is that of every tenth look.
-CPU is decoding and comparing; *events* adds making the events of all hosts that moved.
+CPU is decoding and comparing, with all that the engine decides and keeps; *events* adds making the events of all hosts that
+moved, with the names and details that are read for them only.
 """
 
 from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from math import exp, log
 from statistics import mean, median
@@ -196,7 +197,7 @@ class Ours:
             if not self._story.pending:
                 return
 
-    def _take(self, question: Question, body: bytes, at: Moment) -> list[News]:
+    def _take(self, question: Question, body: bytes, at: Moment) -> Sequence[News]:
         response = HttpResponse(status=200, body=body)
         if isinstance(question, GetJobInstanceStatus):
             news = self._story.apply_job(SPOKEN.look(question, response), at)

@@ -19,6 +19,7 @@ from bkjob_async.model.look import HostRow
 
 _ROW = msgspec.json.Decoder(Row)
 _ROWS = msgspec.json.Decoder(list[Row])
+_PIECES = msgspec.json.Decoder(list[Raw] | None)
 
 # Of a long list so small a share is read row by row; whoever asks for more most likely asks for all.
 SHARE = 16
@@ -37,14 +38,14 @@ class Listing:
 class LateRows:
     """The rows of one answer, as full as somebody asks for them.
 
-    *list_up* returns them as they stood together; *cut* takes the answer apart again, into the bytes of each row of each
-    listing.
+    *list_up* returns them as they stood together; *cut* takes the answer apart again, into the bytes of each listing.
     """
 
     __slots__ = (
         "_asked",
         "_body",
         "_cut",
+        "_cuts",
         "_full",
         "_list_up",
         "_listings",
@@ -58,7 +59,7 @@ class LateRows:
         self,
         body: bytes,
         list_up: Callable[[], Sequence[Listing]],
-        cut: Callable[[bytes], Sequence[Sequence[Raw]]],
+        cut: Callable[[bytes], Sequence[Raw]],
     ) -> None:
         """Hold on to *body*; nothing more is read yet."""
         self._body = body
@@ -68,7 +69,8 @@ class LateRows:
 
     def _begin(self) -> Sequence[Listing]:
         """Take the answer apart, as soon as anybody asks."""
-        self._pieces = self._cut(self._body)
+        self._cuts = self._cut(self._body)
+        self._pieces: dict[int, Sequence[Raw]] = {}
         self._places: dict[int, dict[int, int]] = {}
         self._full: dict[int, Sequence[Row]] = {}
         self._asked = 0
@@ -101,7 +103,9 @@ class LateRows:
 
     def _at(self, listing: Listing, number: int, place: int) -> Row:
         """Read one row of a listing, or all of them where many are asked for."""
-        pieces, full = self._pieces[number], self._full.get(number)
+        full, pieces = self._full.get(number), self._pieces.get(number)
+        if pieces is None:
+            pieces = self._pieces[number] = _PIECES.decode(self._cuts[number]) or ()
         if full is None:
             self._asked += 1
             if len(pieces) > SHORT and self._asked * SHARE < len(pieces):

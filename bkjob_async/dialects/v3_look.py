@@ -208,19 +208,22 @@ def listings_of_steps(steps: Sequence[StepLine]) -> list[Listing]:
     return [Listing(step.step_ip_result_list or ()) for step in steps]
 
 
-# The bytes of each row ----------------------------------------------------------------------------------------------
+# The bytes of each list ----------------------------------------------------------------------------------------------
+
+
+NOTHING = Raw(b"null")
 
 
 class GroupPieces(Struct, gc=False):
     """The rows of a group, as bytes."""
 
-    host_result_list: list[Raw] | None = None
+    host_result_list: Raw = NOTHING
 
 
 class StepPieces(Struct, gc=False):
     """The rows of a step in a job's answer, as bytes."""
 
-    step_ip_result_list: list[Raw] | None = None
+    step_ip_result_list: Raw = NOTHING
 
 
 class Groups(Struct, gc=False):
@@ -251,11 +254,11 @@ _GROUPS = msgspec.json.Decoder(GroupsEnvelope)
 _STEPS = msgspec.json.Decoder(StepsEnvelope)
 
 
-def cut_step(body: bytes) -> list[list[Raw]]:
+def cut_step(body: bytes) -> list[Raw]:
     """Return the bytes of the rows of each group."""
-    return [group.host_result_list or [] for group in _GROUPS.decode(body).data.step_result_group_list]
+    return [group.host_result_list for group in _GROUPS.decode(body).data.step_result_group_list]
 
 
-def cut_job(body: bytes) -> list[list[Raw]]:
+def cut_job(body: bytes) -> list[Raw]:
     """Return the bytes of the rows of each step."""
-    return [step.step_ip_result_list or [] for step in _STEPS.decode(body).data.step_instance_list or ()]
+    return [step.step_ip_result_list for step in _STEPS.decode(body).data.step_instance_list or ()]

@@ -51,7 +51,7 @@ class Columns:
 
     def has_names(self, names: Sequence[int | None]) -> bool:
         """Whether these are exactly the hosts, in this order."""
-        if len(names) != self._size:
+        if len(names) != self._size or (names and names[0] != self.name(0)):
             return False
         try:
             return self._cells.startswith(array("Q", cast("Sequence[int]", names)).tobytes())
@@ -120,6 +120,23 @@ class Columns:
                 cells[statuses + index] = small
                 column[index] = sequence
 
+    def move_marked(self, marks: bytes, smalls: bytes, sequence: int) -> None:
+        """Do the same where *marks* are 255 (elsewhere 0), *smalls* being the new status of every host."""
+        if sequence > LARGEST_SHORT and self._sequence_code == "I":
+            self._lay_out(sequence_code="Q")
+        begin, statuses, size = self._sequences_at, self._statuses_at, self._size
+        befores = statuses + size
+        known, told = self._cells[statuses:befores], array(self._sequence_code, (sequence,)).tobytes()
+        if 0 not in marks:
+            self._cells[begin:] = b"".join((told * size, smalls, known))
+            return
+        wide = bytearray(len(told) * size)
+        for n in range(len(told)):
+            wide[n :: len(told)] = marks
+        self._cells[befores:] = blended(self._cells[befores:], known, marks)
+        self._cells[statuses:befores] = blended(known, smalls, marks)
+        self._cells[begin:statuses] = blended(self._cells[begin:statuses], told * size, wide)
+
     def clear_statuses(self) -> None:
         """Forget every status, keep every name."""
         self._cells[self._statuses_at :] = bytes(2 * self._size)
@@ -141,3 +158,9 @@ class Columns:
         head, tail = self._cells[: self._sequences_at], self._cells[self._statuses_at :]
         self._sequence_code = sequence_code
         self._cells = bytearray(b"".join((head, sequences, tail)))
+
+
+def blended(old: bytes | bytearray, new: bytes | bytearray, marks: bytes | bytearray) -> bytes:
+    """Return *new* where *marks* are 255, *old* where they are 0."""
+    was, mask = int.from_bytes(old, "little"), int.from_bytes(marks, "little")
+    return (was ^ ((was ^ int.from_bytes(new, "little")) & mask)).to_bytes(len(old), "little")

@@ -1,31 +1,48 @@
-"""Finds hosts by id in a large table without an object for each of them."""
+"""Finds the hosts of a large table by their ids while they move."""
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar, cast, overload
+
+from bkjob_async.engine.packing import STRANGE
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class HostIndex:
-    """Names in order, and the place of each; twelve bytes a host, kept while hosts of a step move.
+    """The place of every name; ninety bytes a host, kept for as long as hosts of a step move and dropped then.
 
     A name stays where it is for as long as the table lives, so names that are learnt later are the only ones missing.
     """
 
-    __slots__ = ("_names", "_places")
+    __slots__ = ("_place_of",)
 
     def __init__(self, names: Sequence[int]) -> None:
-        order = sorted(range(len(names)), key=names.__getitem__)
-        self._places = array("I", order)
-        self._names = array("Q", map(names.__getitem__, order))
+        self._place_of = dict(zip(names, range(len(names)), strict=True))
+        if max(names, default=0) >= STRANGE:
+            # What is no id must not be met by a row whose id is that very number.
+            self._place_of = {name: place for name, place in self._place_of.items() if name < STRANGE}
 
-    def places(self, names: Sequence[int]) -> list[int] | None:
+    def places(self, names: Sequence[int | None]) -> list[int] | None:
         """Return the place of each of *names*, None when one of them is unknown."""
-        found = list(map(partial(bisect_left, self._names), names))
-        if not found or max(found) == len(self._names):
+        try:
+            return picked(self._place_of, cast("Sequence[int]", names))
+        except KeyError:
             return None
-        if list(map(self._names.__getitem__, found)) != names:
-            return None
-        return list(map(self._places.__getitem__, found))
+
+
+@overload
+def picked(things: Mapping[K, V], keys: Sequence[K]) -> list[V]: ...
+
+
+@overload
+def picked(things: Sequence[V], keys: Sequence[int]) -> list[V]: ...
+
+
+def picked(things: Any, keys: Sequence[Any]) -> list[Any]:
+    """Return what *things* hold under each of *keys*; quicker by half than one by one."""
+    # `itemgetter` takes one key at least, and returns what it gets by a single one bare.
+    return list(itemgetter(*keys)(things)) if len(keys) > 1 else [things[key] for key in keys]

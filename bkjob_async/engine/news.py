@@ -5,21 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import overload
 
-from bkjob_async.engine.hosts import Move
+from bkjob_async.engine.moves import NO_MOVES, Move, Moves
 from bkjob_async.model.events import Event, HostChanged
+from bkjob_async.model.look import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
 
 
 class HostMoves:
     """Hosts of one step that moved at one look; all become events when the first is read, the same for every reader."""
 
-    __slots__ = ("_build", "_built", "_moves", "_size", "ref")
+    __slots__ = ("__weakref__", "_build", "_built", "_moves", "_named", "_size", "ref")
 
-    def __init__(self, ref: StepRef, moves: Sequence[Move], build: Callable[[Move], HostChanged]) -> None:
-        """Hold *moves* of hosts of *ref* until they are read; *build* makes an event of each."""
+    def __init__(
+        self,
+        ref: StepRef,
+        moves: Moves,
+        build: Callable[[Move], HostChanged],
+        named: Callable[[HostRow], HostRow] = with_all_names,
+    ) -> None:
+        """Hold *moves* of hosts of *ref* until they are read; *build* makes an event of each with its row *named*."""
         self.ref = ref
         self._size = len(moves)
-        self._moves: Sequence[Move] = moves
+        self._moves = moves
+        self._named = named
         self._build: Callable[[Move], HostChanged] | None = build
         self._built: tuple[HostChanged, ...] = ()
 
@@ -34,10 +42,17 @@ class HostMoves:
 
     def events(self) -> tuple[HostChanged, ...]:
         """Return the events, and let go of what they were made from."""
+        self.let_go()
         if self._build is not None:
             self._built = tuple(map(self._build, self._moves))
-            self._moves, self._build = (), None
+            self._moves, self._build = NO_MOVES, None
         return self._built
+
+    def let_go(self) -> None:
+        """Read the rows in full, which may hold on to a whole answer until then."""
+        named, self._named = self._named, with_all_names
+        if named is not with_all_names:
+            self._moves = self._moves.with_rows([row and named(row) for row in self._moves.rows])
 
 
 News = Event | HostMoves

@@ -13,8 +13,8 @@ from bkjob_async.model.status import HOST_CODES, UNFINISHED_HOST_CODES
 
 # One byte per status: 0 is "not seen in this execution", then the known codes, then unknown ones as they come.
 NEVER = 0
-_CODES: list[int | None] = [None, *HOST_CODES]
-_SMALL: dict[int, int] = {code: small for small, code in enumerate(_CODES) if code is not None}
+CODES: list[int | None] = [None, *HOST_CODES]
+_SMALL: dict[int, int] = {code: small for small, code in enumerate(CODES) if code is not None}
 RARE = 255
 
 OPEN = frozenset(_SMALL[code] for code in UNFINISHED_HOST_CODES)
@@ -28,16 +28,16 @@ def small_code(code: int) -> int:
     """Return one byte for a host code; `RARE` for more strange codes than a byte can name."""
     small = _SMALL.get(code)
     if small is None:
-        if len(_CODES) >= RARE:
+        if len(CODES) >= RARE:
             return RARE
-        small = _SMALL[code] = len(_CODES)
-        _CODES.append(code)
+        small = _SMALL[code] = len(CODES)
+        CODES.append(code)
     return small
 
 
 def code_of(small: int) -> int | None:
     """Return the host code of a byte, None for `NEVER`."""
-    return _CODES[small]
+    return CODES[small]
 
 
 def packed_address(cloud: int, ip: str) -> int | None:

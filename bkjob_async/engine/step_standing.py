@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from attrs import define
 
+from bkjob_async.engine.failures import Failures
 from bkjob_async.engine.hosts import HostTable
 from bkjob_async.engine.packing import NO_TIMES, Telling, unpacked_times
 from bkjob_async.engine.survey import Survey
@@ -80,7 +81,7 @@ class StepStanding:
         self.survey: Survey | None = None
         self._times = NO_TIMES
         self._hosts: HostTable | None = None
-        self._failures: dict[int, HostSnapshot] | None = None
+        self._failures: Failures | None = None
         self._closing: Closing | None = None
         self._first_of_execution = False
 

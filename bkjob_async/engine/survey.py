@@ -8,13 +8,18 @@ while answers agree with each other; whatever does not add up is thrown away, an
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from itertools import compress
+from weakref import ReferenceType, ref
 
 from attrs import define, frozen
 
-from bkjob_async.engine.host_index import HostIndex
-from bkjob_async.engine.hosts import HostTable, Taken
+from bkjob_async.engine.group_counts import RUNNING, WAITING, Group, Told, group_of, moved_codes, told_by
+from bkjob_async.engine.host_index import HostIndex, picked
+from bkjob_async.engine.hosts import HostTable
+from bkjob_async.engine.moves import Taken
+from bkjob_async.engine.news import HostMoves
+from bkjob_async.engine.packing import NEVER, small_code
 from bkjob_async.model.look import GroupLook
 from bkjob_async.model.operations import GetStepInstanceStatus
 
@@ -30,10 +35,6 @@ AUDIT_INTERVAL = 600.0
 
 # After answers that did not add up, so many looks at most are read in full before counts are trusted again.
 LONGEST_DISTRUST = 16
-
-WAITING, RUNNING = 5, 7
-Group = tuple[int, str]
-Told = Mapping[Group, int]
 
 
 @frozen
@@ -73,7 +74,8 @@ class Round:
     """One look at a step by several questions.
 
     *told* are the groups' sizes that it began with, *wanted* the groups still to be read, *rest* the one that is not.
-    *left* marks the places of the hosts that may have moved and were not listed yet.
+    *left* holds a byte for each place: where a host stands that may have moved and was not listed yet, 0 for any other;
+    they are as many as *size*.
     """
 
     told: Told
@@ -81,17 +83,20 @@ class Round:
     wanted: list[Group]
     rest: Group
     left: bytearray
+    size: int
 
 
 class Survey:
     """How a large step is read: by counts, by groups, or in full."""
 
     __slots__ = (
+        "_agreed",
         "_collected",
         "_distrust",
         "_growth",
         "_in_full",
         "_in_full_at",
+        "_last",
         "_second",
         "index",
         "must_reread",
@@ -102,6 +107,8 @@ class Survey:
         self.round: Round | None = None
         self.index: HostIndex | None = None
         self.must_reread = False
+        self._agreed: Told | None = None
+        self._last: ReferenceType[HostMoves] | None = None
         self._in_full_at = now
         self._collected = self._in_full = self._distrust = 0
         self._second: int | None = None
@@ -127,8 +134,18 @@ class Survey:
 
     def give_up(self) -> None:
         """Forget a look that was not brought to its end."""
-        self.round = None
+        self.round = self._agreed = None
         self.must_reread = False
+
+    def hold(self, moves: HostMoves) -> None:
+        """Let events of a few hosts wait for a reader, and the answer with them, until the next answer comes."""
+        self._last = ref(moves)
+
+    def let_go(self) -> None:
+        """Read what events take from the answer before, should nobody have asked for it."""
+        moves, self._last = self._last() if self._last is not None else None, None
+        if moves is not None:
+            moves.let_go()
 
     # What was answered ----------------------------------------------------------------------------------------------
 
@@ -146,16 +163,16 @@ class Survey:
 
         *patient*: few moves may collect for some looks.
         """
+        told, agreed = told_by(groups), self._agreed
         self.give_up()
-        told = told_by(groups)
         self._remember(told)
-        moved = moved_codes(table, told)
+        moved = {} if told and told == agreed else moved_codes(table, told, agreed)
         if moved is None:
             self.doubt()
             return False
         if not moved:
             self._collected = self._distrust = 0
-            self.index = None
+            self.index, self._agreed = None, told
             return False
         *wanted, rest = sorted((group for group in told if group[0] in moved), key=told.__getitem__)
         self._collected += 1
@@ -165,7 +182,8 @@ class Survey:
                 return False
         if self.index is None and wanted:
             self.index = HostIndex(table.names())
-        self.round = Round(told, frozenset(moved), wanted, rest, table.marks_of(moved))
+        size = sum(told.values()) - sum(size for group, size in told.items() if group[0] not in moved)
+        self.round = Round(told, frozenset(moved), wanted, rest, table.standing(moved), size)
         return True
 
     def listed(self, taken: Taken, groups: Sequence[GroupLook], *, asked: GroupRead | None) -> bool:
@@ -185,30 +203,39 @@ class Survey:
             named = group_of(group)
             if not places or named is None or not agrees:
                 continue
-            unlisted = bytes(map(left.__getitem__, places))
+            stood = bytes(picked(left, places))
             if named[0] not in present.codes:
-                agrees = 1 not in unlisted
+                agrees = not any(stood)
             elif named in present.wanted and len(places) == group.size:
-                agrees = 0 not in unlisted
+                agrees = NEVER not in stood
                 present.wanted.remove(named)
+                present.size -= len(places)
                 for index in places:
-                    left[index] = 0
+                    left[index] = NEVER
+            else:
+                small = small_code(named[0])
+                for index in compress(places, stood):
+                    left[index] = small
         if not agrees or (asked is not None and (asked.status, asked.tag) in present.wanted):
             self.doubt()
             return False
         return not present.wanted
 
-    def rest(self, table: HostTable) -> tuple[bytes, Group] | None:
-        """End the round: mark the hosts that must stand in the one group not read, and name it; None in doubt."""
+    def rest(self) -> tuple[bytearray, Group] | None:
+        """End the round: return the hosts that must stand in the one group not read, and name it; None in doubt."""
         present, self.round = self.round, None
         if present is None:
             return None
-        code, left = present.rest[0], bytes(present.left)
+        code, left = present.rest[0], present.left
         forward = {WAITING} if code == WAITING else {WAITING, RUNNING, code}
-        if left.count(1) != present.told[present.rest] or not table.codes_in(left) <= forward:
+        strays = {
+            small_code(each) for each in {*present.codes, *(code for code, _ in present.told)} - forward
+        }
+        if present.size != present.told[present.rest] or any(map(left.__contains__, strays)):
             self.doubt()
             return None
         self._collected = self._distrust = 0
+        self._agreed = present.told
         return left, present.rest
 
     def doubt(self) -> None:
@@ -225,46 +252,3 @@ class Survey:
         if self._second is not None:
             self._growth = max(self._growth // 2, second - self._second, 0)
         self._second = second
-
-
-# What counts say ----------------------------------------------------------------------------------------------------
-
-
-def group_of(group: GroupLook) -> Group | None:
-    """Return a group's status and tag, None for one without."""
-    return None if group.status is None else (group.status, group.tag)
-
-
-def told_by(groups: Iterable[GroupLook]) -> dict[Group, int]:
-    """Return the groups' sizes by status and tag, nothing for groups that cannot be told apart."""
-    told: dict[Group, int] = {}
-    for group in groups:
-        named = group_of(group)
-        if named is None or named in told:
-            return {}
-        if group.size:
-            told[named] = group.size
-    return told
-
-
-def moved_codes(table: HostTable, told: Told) -> dict[int, int] | None:
-    """Return by how many hosts each status grew that hosts have left or entered; None when that makes no sense.
-
-    As many hosts must be counted as are known. A final status never shrinks. Hosts come and go through `RUNNING`, so
-    whenever anything moved it may have others, though it counts as many.
-    """
-    if not table.is_countable or sum(told.values()) != len(table):
-        return None
-    sizes = Counter({WAITING: 0, RUNNING: 0})
-    for (code, _), size in told.items():
-        sizes[code] += size
-    known = {code: table.count(code) for code in sizes}
-    grown = {code: size - known[code] for code, size in sizes.items() if size != known[code]}
-    untold = sum(known.values()) != len(table)
-    if untold or any(change < 0 for code, change in grown.items() if code not in (WAITING, RUNNING)):
-        return None
-    if grown and (known[RUNNING] or sizes[RUNNING]):
-        grown.setdefault(RUNNING, 0)
-    if grown.get(WAITING, 0) > 0:
-        return None
-    return grown

@@ -4,8 +4,10 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.hosts import HostTable, Move, worst_code
-from bkjob_async.model.look import GroupLook
+from bkjob_async.engine.host_index import HostIndex
+from bkjob_async.engine.hosts import HostTable, worst_code
+from bkjob_async.engine.moves import Move
+from bkjob_async.model.look import GroupLook, HostRow
 from tests.engine.looks import Row, host
 
 
@@ -228,3 +230,55 @@ def test_whatever_names_rows_give_no_host_is_met_twice(looks: list[list[tuple[in
 
     assert len(table) == 10
     assert [table.key(n).label for n in range(10)] == [f"0:10.0.0.{n}" for n in range(1, 11)]
+
+
+def test_the_other_names_of_many_hosts_are_read_late() -> None:
+    """Many hosts at first sight go by their ids, until somebody asks for more or the next look comes."""
+    full = {n: host(n, 5) for n in range(1, 202)}
+    full[200] = Row(status=5, bk_host_id=200, ipv6="fe80::1")
+    full[201] = Row(status=5, bk_host_id=201, ip="not-an-address")
+    asked = []
+
+    def named(row: HostRow) -> Row:
+        asked.append(row)
+        assert row.bk_host_id is not None
+        return full[row.bk_host_id]
+
+    light = groups(*(Row(status=5, bk_host_id=n) for n in reversed(full)))
+    table, waiting = HostTable(), HostTable()
+    for each in (table, waiting):
+        assert len(each.apply(light, 1, named).moves) == 201
+    assert not asked
+
+    labels = [table.key(place).label for place in (0, 1, 200)]
+    moves = waiting.apply(groups(evolve(full[7], status=7)), 2, named).moves
+
+    assert labels == ["0:not-an-address", "0:[fe80::1]", "0:10.0.0.1"]
+    assert [(waiting.key(m.index).label, m.before, m.after) for m in moves] == [("0:10.0.0.7", 5, 7)]
+    assert len(asked) == 402
+
+
+def test_equal_ids_are_not_many_hosts() -> None:
+    """A host that stands twice among many is one host, and doubtful."""
+    rows = [Row(status=5, bk_host_id=n) for n in (*range(1, 202), 7)]
+
+    taken = HostTable().apply(groups(*rows), 1, lambda row: row)
+
+    assert (taken.believed, taken.each_once, len(taken.moves)) == (False, False, 200)
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from([5, 7, 9, 104])), max_size=60))
+def test_an_index_finds_who_is_found_without(rows: list[tuple[int, int]]) -> None:
+    """Places are the same by an index; whoever it does not know is looked for by all names."""
+    with_index, without = HostTable(), HostTable()
+    known = groups(*(Row(status=5, bk_host_id=n) for n in range(1, 31)), Row(status=5, ip="10.0.0.1"))
+    with_index.apply(known, 1)
+    without.apply(known, 1)
+    index = HostIndex(with_index.names())
+
+    look = groups(*(Row(status=code, bk_host_id=n) for n, code in rows))
+    found, looked_for = with_index.apply(look, 2, index=index), without.apply(look, 2)
+
+    assert list(found.places) == list(looked_for.places)
+    assert list(found.moves) == list(looked_for.moves)
+    assert list(with_index.present()) == list(without.present())

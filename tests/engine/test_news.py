@@ -1,12 +1,13 @@
 """News of hosts that moved: events only when somebody reads them, and then the same ones for all."""
 
-from bkjob_async.engine.hosts import Move
 from bkjob_async.engine.log import UNREAD, Log
+from bkjob_async.engine.moves import Move, Moves
 from bkjob_async.engine.news import Events, HostMoves, News
 from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
+from bkjob_async.model.look import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import host_status, run_status
-from tests.engine.looks import JOB, host
+from tests.engine.looks import JOB, Row, host
 
 STEP = JOB.step(200)
 RUNS = JobChanged(ref=JOB, before=None, after=run_status(2), is_finished=False)
@@ -21,7 +22,9 @@ def moves(*numbers: int) -> tuple[HostMoves, list[int]]:
         key = HostKey(bk_host_id=move.index)
         return HostChanged(ref=STEP, host=key, execute_count=0, before=None, after=host_status(move.after))
 
-    return HostMoves(STEP, [Move(n, None, 7, host(n, 7)) for n in numbers], event), made
+    size = len(numbers)
+    moved = Moves(numbers, [None] * size, [7] * size, [host(n, 7) for n in numbers])
+    return HostMoves(STEP, moved, event), made
 
 
 def test_they_are_like_a_tuple_of_events() -> None:
@@ -61,3 +64,25 @@ def test_what_nobody_reads_holds_on_to_its_answer_only_for_a_while() -> None:
         log.append(Batch(n + 1, Events([part])))
 
     assert [n for n, of_this in enumerate(made) if of_this] == [0, 1]
+
+
+def test_rows_can_be_read_in_full_before_the_events() -> None:
+    """An answer is asked for its rows once, and let go; the events are as they would have been."""
+    asked: list[HostRow] = []
+
+    def named(row: HostRow) -> HostRow:
+        asked.append(row)
+        return host(row.bk_host_id or 0, 9)
+
+    def event(move: Move) -> HostChanged:
+        assert move.row is not None
+        key = HostKey(bk_host_id=move.row.bk_host_id, ip=move.row.ip)
+        return HostChanged(ref=STEP, host=key, execute_count=0, before=None, after=host_status(move.after))
+
+    moved = HostMoves(STEP, Moves([0, 1], [7, 7], [9, 9], [Row(status=9, bk_host_id=1)] * 2), event, named)
+
+    moved.let_go()
+    moved.let_go()
+
+    assert [event.host.ip for event in moved] == ["10.0.0.1"] * 2
+    assert len(asked) == 2

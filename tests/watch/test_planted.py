@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
-from bkjob_async.engine.hosts import HostTable, Move, Taken
+from bkjob_async.engine.hosts import HostTable
 from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.moves import Moves, Taken
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.model.events import HostChanged
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.stream import Watch
-from bkjob_async.watch.watcher import Watcher
+from bkjob_async.watch.watcher import Watched, Watcher
 from tests.watch.histories import History, histories, retried, rolled, run, skipped
 
 Patch = pytest.MonkeyPatch
@@ -42,9 +43,7 @@ def absence_is_an_event(patch: Patch) -> None:
     """Take a host that an answer leaves out for done."""
     moves_of = HostTable._moves
 
-    def hasty(
-        self: HostTable, places: list[int], codes: list[int], rows: list[Any], sequence: int
-    ) -> list[Move]:
+    def hasty(self: HostTable, places: list[int], codes: list[int], rows: list[Any], sequence: int) -> Moves:
         absent = [n for n in range(len(self)) if n not in places and rows]
         return moves_of(
             self, [*places, *absent], codes + [9] * len(absent), rows + rows[:1] * len(absent), sequence
@@ -81,7 +80,9 @@ def wrong_before(patch: Patch) -> None:
     patch.setattr(
         StepTracker,
         "_moved",
-        lambda self, moves, *a: moved(self, [evolve(move, before=None) for move in moves], *a),
+        lambda self, moves, *a: moved(
+            self, Moves(moves.places, [None] * len(moves), moves.afters, moves.rows), *a
+        ),
     )
 
 
@@ -117,7 +118,7 @@ def poll_error_is_failure(patch: Patch) -> None:
     """Report a failed poll as hosts that failed."""
     failed = Watcher._failed
 
-    def blaming(self: Watcher, story: JobStory, question: Any, error: Any) -> None:
+    def blaming(self: Watcher, story: Watched, question: Any, error: Any) -> None:
         failed(self, story, question, error)
         at = self._moment()
         for tracker in story.steps:
@@ -131,7 +132,7 @@ def poll_error_is_failure(patch: Patch) -> None:
                         after=type(tracker.result().failed[0].status)(11),
                         cursor=at.cursor,
                     )
-                    self._publish(story.ref, at, [blamed])
+                    self._publish(story, at, [blamed])
                     return
 
     patch.setattr(Watcher, "_failed", blaming)

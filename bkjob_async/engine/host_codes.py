@@ -1,0 +1,179 @@
+"""Where every host of a step stands: host codes over packed columns, counted, moved, and read again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress, repeat
+from types import MappingProxyType
+
+from bkjob_async.engine.columns import Columns
+from bkjob_async.engine.host_index import picked
+from bkjob_async.engine.moves import NO_MOVES, Move, Moves
+from bkjob_async.engine.packing import CODES, NEVER, OPEN, RARE, code_of, small_code
+from bkjob_async.model.look import HostRow
+from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
+
+NO_CODES: Mapping[tuple[int, bool], int] = MappingProxyType({})
+ALL = 255
+# Of a long column so small a share is looked for one by one, or written one by one.
+SPARSE = 16
+
+
+class HostCodes(Columns):
+    """The codes of hosts in a fixed order, and what they were before their last change."""
+
+    __slots__ = ("_rare",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rare = NO_CODES  # codes beyond what a byte can name, now and before
+
+    def begin_execution(self) -> None:
+        """Forget where hosts stood, keep who they are: a new execution starts over."""
+        self.clear_statuses()
+        self._rare = NO_CODES
+
+    # Moving ---------------------------------------------------------------------------------------------------------
+
+    def _moves(
+        self, places: Sequence[int], codes: Sequence[int], rows: Sequence[HostRow | None], sequence: int
+    ) -> Moves:
+        """Move hosts, each named once, to where their rows say."""
+        if codes and codes.count(codes[0]) == len(codes):
+            small = bytes((small_code(codes[0]),)) * len(codes)
+        else:
+            small_of: dict[int | None, int] = {code: small_code(code) for code in set(codes)}
+            small = bytes(picked(small_of, codes))
+        statuses = self.statuses()
+        # A range is every host, in the order of the table.
+        known = bytes(statuses) if isinstance(places, range) else bytes(picked(statuses, places))
+        if known == small and RARE not in small:
+            return NO_MOVES
+        if RARE in small:
+            differ = [n for n, index in enumerate(places) if self._code(index) != codes[n]]
+        else:
+            differ = marked(differing(known, small))
+        if len(differ) < len(places):
+            places, codes, rows = picked(places, differ), picked(codes, differ), picked(rows, differ)
+            known, small = bytes(picked(known, differ)), bytes(picked(small, differ))
+        before = [self._code(index) for index in places] if self._rare else picked(CODES, known)
+        moves = Moves(places, before, codes, rows)
+        if len(places) * SPARSE > len(self) and RARE not in small:
+            present = bytearray(statuses)
+            for index, each in zip(places, small, strict=True):
+                present[index] = each
+            self.move_marked(differing(statuses, present), bytes(present), sequence)
+        else:
+            self.move(places, small, sequence)
+        if self._rare or RARE in small:
+            self._keep_rare(moves)
+        return moves
+
+    def _keep_rare(self, moves: Iterable[Move]) -> None:
+        """Keep the codes that a byte cannot name beside the table."""
+        rare = dict(self._rare)
+        for move in moves:
+            for code, is_before in ((move.before, True), (move.after, False)):
+                rare.pop((move.index, is_before), None)
+                if code is not None and small_code(code) == RARE:
+                    rare[move.index, is_before] = code
+        self._rare = rare or NO_CODES
+
+    def infer(self, left: bytes | bytearray, code: int, sequence: int) -> Moves:
+        """Move the hosts *left*, which no answer listed, to the only place that is left for them.
+
+        *left* holds a byte for each place: what stands for a host's present code, or 0 for a host that stays.
+        """
+        small = small_code(code)
+        marks = bytes(left.translate(marking_all_but(NEVER, small)))
+        places = marked(marks)
+        if not places:
+            return NO_MOVES
+        befores = picked(CODES, picked(left, places))
+        if len(places) * SPARSE > len(self):
+            self.move_marked(marks, bytes((small,)) * len(self), sequence)
+        else:
+            self.move(places, repeat(small, len(places)), sequence)
+        return Moves(places, befores, [code] * len(places), [None] * len(places))
+
+    # Counting -------------------------------------------------------------------------------------------------------
+
+    @property
+    def open_count(self) -> int:
+        """How many hosts are not over."""
+        statuses = self.statuses()
+        return sum(statuses.count(small) for small in OPEN)
+
+    def count(self, code: int) -> int:
+        """Return how many hosts stand under *code*."""
+        return self.statuses().count(small_code(code))
+
+    def standing(self, codes: Iterable[int]) -> bytearray:
+        """Return a byte for each place: what stands for its code where it is one of *codes*, else 0."""
+        kept = bytearray(256)
+        for small in map(small_code, codes):
+            kept[small] = small
+        return self.statuses().translate(kept)
+
+    def counts(self) -> dict[Phase, int]:
+        """Count the hosts of the present execution by phase."""
+        total: Counter[Phase] = Counter()
+        for small, count in Counter(self.statuses()).items():
+            code = code_of(small) if small != RARE else None
+            if small != NEVER:
+                total[Phase.UNKNOWN if code is None else host_status(code).phase] += count
+        return dict(total)
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def _code(self, index: int, *, before: bool = False) -> int | None:
+        return self._meant(index, self.before(index) if before else self.status(index), before=before)
+
+    def _meant(self, index: int, small: int, *, before: bool = False) -> int | None:
+        """Return the code that a byte of the host at *index* stands for."""
+        return self._rare[index, before] if small == RARE else code_of(small)
+
+    def present(self, since: int = 0) -> Iterator[tuple[int, int | None, int]]:
+        """Yield (place, before, status) of each host whose last change is batch *since* or later."""
+        columns = zip(self.sequences(), self.statuses(), self.befores(), strict=True)
+        for index, (sequence, small, before) in enumerate(columns):
+            code = self._meant(index, small) if sequence >= since else None
+            if code is not None:
+                yield index, self._meant(index, before, before=True), code
+
+    def unsuccessful(self) -> Iterator[tuple[int, int]]:
+        """Yield (place, status) of each host that did not succeed, or did not yet."""
+        statuses = self.statuses()
+        successful = {NEVER, *map(small_code, SUCCESSFUL_HOST_CODES)}
+        wanted = bytes(small not in successful for small in range(256))
+        for index in compress(range(len(statuses)), statuses.translate(wanted)):
+            code = self._meant(index, statuses[index])
+            if code is not None:
+                yield index, code
+
+
+def marking_all_but(*smalls: int) -> bytes:
+    """Return a table that turns *smalls* to 0 and everything else to 255."""
+    table = bytearray((ALL,)) * 256
+    for small in smalls:
+        table[small] = 0
+    return bytes(table)
+
+
+def differing(one: bytes | bytearray, other: bytes | bytearray) -> bytes:
+    """Mark by 255 where two columns differ, by 0 where they do not."""
+    apart = int.from_bytes(one, "little") ^ int.from_bytes(other, "little")
+    return apart.to_bytes(len(one), "little").translate(marking_all_but(NEVER))
+
+
+def marked(marks: bytes) -> list[int]:
+    """Return the places that are marked by 255."""
+    places: list[int] = []
+    place = marks.find(ALL)
+    while place >= 0:
+        places.append(place)
+        if len(places) * SPARSE > len(marks):
+            return list(compress(range(len(marks)), marks))
+        place = marks.find(ALL, place + 1)
+    return places

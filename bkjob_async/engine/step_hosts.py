@@ -1,0 +1,183 @@
+"""What answers say of one step's hosts: which of them moved, and how those failed that did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+
+from bkjob_async.engine.failures import Failures
+from bkjob_async.engine.hosts import HostTable
+from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.moves import Move, Moves, Taken
+from bkjob_async.engine.news import HostMoves, News
+from bkjob_async.engine.packing import telling
+from bkjob_async.engine.step_standing import Closing, StepStanding
+from bkjob_async.engine.survey import Counts, Reading, Survey, is_large
+from bkjob_async.model.events import Event, HostChanged, Reopened
+from bkjob_async.model.look import GroupLook, StepLook
+from bkjob_async.model.snapshot import HostSnapshot
+from bkjob_async.model.status import host_status
+
+# Where at least one host in so many moved, the answer is kept until the events are read.
+MANY = 8
+
+
+class StepHosts(StepStanding):
+    """Takes in what answers say of the hosts of one step instance."""
+
+    __slots__ = ()
+
+    def _reopen(self, at: Moment, *, new_execution: bool) -> list[Event]:
+        """Begin another epoch: what was final is not, or another execution began."""
+        was_finished = self.finished
+        if self.announced is not None:
+            self.announced = telling(self.announced[0], self.announced[1], finished=False)
+        self.epoch += 1
+        self._closing = None
+        self.running_since = self._began_at = None
+        self._first_of_execution = new_execution
+        if new_execution:
+            if self.survey is not None:
+                self.survey.give_up()
+            self.hosts.begin_execution()
+            self._failures = None
+        return [Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)] if was_finished else []
+
+    def _take_groups(
+        self,
+        look: StepLook,
+        groups: Sequence[GroupLook],
+        at: Moment,
+        *,
+        reading: Reading,
+        patient: bool,
+    ) -> list[News]:
+        """Take in the groups of an answer, as much of them as was asked for."""
+        if reading is None:
+            return self._take_all(look, groups, at)
+        self._let_go()
+        if self.survey is None:
+            return []  # nothing is known that counts could be held against
+        if isinstance(reading, Counts):
+            if not self.survey.begin(self.hosts, groups, patient=patient):
+                return []
+            asked = None
+        else:
+            asked = reading
+        taken = self.hosts.apply(groups, at.sequence, look.named, self.survey.index)
+        moves, tag = taken.moves, ""
+        if self.survey.listed(taken, groups, asked=asked):
+            rest = self.survey.rest()
+            if rest is not None:
+                left, (code, tag) = rest
+                moves += self.hosts.infer(left, code, at.sequence)
+        return self._moved_all(moves, look, at, tag=tag)
+
+    def _take_all(self, look: StepLook, groups: Sequence[GroupLook], at: Moment) -> list[News]:
+        """Take in the rows of an answer that was asked for all of them."""
+        if self._hosts is None and any(group.rows for group in groups):
+            self._hosts = HostTable()
+        index = None if self.survey is None else self.survey.index
+        taken = self.hosts.apply(groups, at.sequence, look.named, index)
+        if look.complete and taken.believed and is_large(len(self.hosts)):
+            self.survey = self.survey or Survey(at.now)
+            self.survey.was_read_in_full(at.now, groups)
+        elif self.survey is not None:
+            self.survey.give_up()
+        events = self._moved_all(taken.moves, look, at)
+        if self._closing is not None:
+            self._refresh_failures(look, groups, taken)
+            self._closing.end_read = taken.believed and look.complete
+            self._closing.rows_settled = self._closing.end_read and self.hosts.open_count == 0
+        return events
+
+    def _let_go(self) -> None:
+        """Let go of the answer before."""
+        self.hosts.read_names()
+        if self.survey is not None:
+            self.survey.let_go()
+        if self._failures is not None:
+            self._failures.let_go()
+
+    def _moved_all(self, moves: Moves, look: StepLook, at: Moment, *, tag: str = "") -> list[News]:
+        if not moves:
+            return []
+        events: list[News] = []
+        if self.finished:
+            # A row that moves after all was told as over: it is told again, with the right result.
+            events += self._reopen(at, new_execution=False)
+            self._closing = Closing(at.now)
+        elif self._closing is not None:
+            self._closing.rows_settled = False
+        self._note_failures(moves, look, tag)
+        told = self._moved(moves, look, at, tag)
+        if MANY * len(moves) < len(self.hosts):
+            # Events are made when they are read: a few moves shall not hold on to a whole answer until then.
+            if self.survey is not None:
+                self.survey.hold(told)
+            else:
+                told.let_go()
+        if self.survey is None and self._failures is not None:
+            self._failures.let_go()
+        return [*events, told]
+
+    def _note_failures(self, moves: Moves, look: StepLook, tag: str) -> None:
+        """Keep the details of hosts that failed, and forget those that no longer are."""
+        bad = {code for code in set(moves.afters) if is_failure(code)}
+        if self._failures is not None:
+            self._failures.forget(moves.places)
+        if not bad:
+            return
+        failures = self._failures = self._failures or Failures()
+        for number in compress(range(len(moves)), map(bad.__contains__, moves.afters)):
+            move = moves[number]
+            if move.row is not None:
+                failures.note(move.index, move.row, look.named, look.details)
+            else:
+                failures.note_bare(move.index, self._bare_details(move, tag))
+
+    def _bare_details(self, move: Move, tag: str) -> HostSnapshot:
+        """Return what its group says of a host that no answer listed."""
+        return HostSnapshot(host=self.hosts.key(move.index), status=host_status(move.after), tag=tag)
+
+    def _moved(self, moves: Moves, look: StepLook, at: Moment, tag: str) -> HostMoves:
+        """Return the hosts that moved, as events to be."""
+        execute_count, epoch, read = self.execute_count, self.epoch, look.details
+
+        def event(move: Move) -> HostChanged:
+            details = read(move.row) if move.row is not None else None
+            return HostChanged(
+                ref=self.ref,
+                host=self.hosts.key(move.index),
+                execute_count=execute_count,
+                before=None if move.before is None else host_status(move.before),
+                after=host_status(move.after),
+                tag=tag if details is None else details.tag,
+                exit_code=None if details is None else details.exit_code,
+                epoch=epoch,
+                cursor=at.cursor,
+            )
+
+        return HostMoves(self.ref, moves, event, look.named)
+
+    def _refresh_failures(self, look: StepLook, groups: Sequence[GroupLook], taken: Taken) -> None:
+        """Read the details of failed hosts again: exit codes and times arrive late."""
+        failures = self._failures
+        if not failures:
+            return
+        begin = 0
+        for group in groups:
+            rows = group.rows or ()
+            begin, places = begin + len(rows), taken.places[begin : begin + len(rows)]
+            # Where every host stands once, none that failed stands in a group that did not.
+            if group.status is None or is_failure(group.status) or not taken.each_once:
+                for place, row in zip(places, rows, strict=True):
+                    if place in failures:
+                        failures.note(place, row, look.named, look.details)
+        failures.let_go()
+
+
+def is_failure(code: int) -> bool:
+    """Whether a host code is the end of a host, and not a good one."""
+    status = host_status(code)
+    return status.is_finished and not status.is_success

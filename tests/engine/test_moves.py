@@ -1,0 +1,65 @@
+"""Hosts that moved, column by column, and what answers said of those that failed."""
+
+from weakref import ref
+
+from bkjob_async.engine.failures import Failures
+from bkjob_async.engine.moves import NO_MOVES, Move, Moves
+from tests.engine.looks import Row, details, host
+
+
+def moves(*numbers: int) -> Moves:
+    """Return moves of these hosts."""
+    return Moves(numbers, [7] * len(numbers), [9] * len(numbers), [host(n, 9) for n in numbers])
+
+
+def test_columns_are_like_a_list_of_moves() -> None:
+    """Length, order, places, slices and sums are those of the list."""
+    listed = [Move(n, 7, 9, host(n, 9)) for n in (3, 1, 2)]
+
+    assert (list(moves(3, 1, 2)), len(moves(3, 1, 2))) == (listed, 3)
+    assert (moves(3, 1, 2)[1], list(moves(3, 1, 2)[1:])) == (listed[1], listed[1:])
+    assert list(moves(3) + moves(1, 2)) == listed
+    assert [list(NO_MOVES + moves(3)), list(moves(3) + NO_MOVES)] == [listed[:1]] * 2
+
+
+class Answer:
+    """An answer that names rows, and is held on to by whoever may ask it to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def named(self, row: object) -> Row:
+        """Return a row in full."""
+        assert isinstance(row, Row)
+        self.asked += 1
+        return row
+
+
+def test_an_answer_is_held_for_failures_until_it_is_let_go() -> None:
+    """What failed is read when asked for, at the latest before the answer goes."""
+    answer, failures = Answer(), Failures()
+    failures.note(0, host(1, 104), answer.named, details)
+    failures.note(1, host(2, 104), answer.named, details)
+    assert (answer.asked, 0 in failures, 2 in failures) == (0, True, False)
+
+    failures.forget([1, 2])
+    failures.let_go()
+    asked, gone = answer.asked, ref(answer)
+    del answer
+
+    assert (asked, gone()) == (1, None)
+    assert (failures.get(0), failures.get(1)) == (details(host(1, 104)), None)
+
+
+def test_what_is_said_later_of_a_failure_wins() -> None:
+    """Exit codes arrive late; and what no answer listed is all that its group says."""
+    failures = Failures()
+    failures.note_bare(0, details(host(1, 104)))
+    failures.note(1, host(2, 104), Answer().named, details)
+    failures.note(0, host(1, 105), Answer().named, details)
+    failures.let_go()
+    failures.note_bare(1, details(host(2, 106)))
+
+    found = [failures.get(0), failures.get(1)]
+
+    assert [each.status.code for each in found if each is not None] == [105, 106]
