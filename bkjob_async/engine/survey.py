@@ -195,7 +195,7 @@ class Survey:
         if present is None:
             return False
         left, begin = present.left, 0
-        agrees = taken.believed and told_by(groups) == present.told
+        agrees = taken.each_once and told_by(groups) == present.told
         for group in groups:
             end = begin + len(group.rows or ())
             places = taken.places[begin:end]

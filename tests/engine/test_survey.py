@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async.engine import survey
+from bkjob_async.engine.hosts import HostTable
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.news import Events
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
-from bkjob_async.engine.survey import LONGEST_COLLECTING, THETA, reading_of
+from bkjob_async.engine.survey import LONGEST_COLLECTING, THETA, GroupRead, Survey, reading_of
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.grade import Grade
@@ -341,3 +342,22 @@ def move_on(states: States, steps: list[tuple[int, int]]) -> int:
 def codes_of(states: States) -> dict[int, int]:
     """Return every host's code."""
     return {number: code for number, (code, _) in states.items()}
+
+
+def test_a_row_that_names_nobody_proves_nothing() -> None:
+    """A list of the right length that leaves its hosts unnamed is no list of these hosts."""
+    table, counted = HostTable(), Survey(0.0)
+    table.apply([GroupLook(status=7, size=4, rows=[Row(status=7, bk_host_id=n) for n in range(1, 5)])], 1)
+    told = [GroupLook(status=7, size=2), GroupLook(status=9, size=2)]
+    assert counted.begin(table, told, patient=False)
+
+    assert counted.reading(0.0, guess=False) == GroupRead(7, "")
+    listed = [listing(told[0], Row(status=7, bk_host_id=1), Row(status=7)), told[1]]
+    finished = counted.listed(table.apply(listed, 2), listed, asked=GroupRead(7, ""))
+
+    assert (finished, counted.must_reread) == (False, True)
+
+
+def listing(group: GroupLook, *rows: Row) -> GroupLook:
+    """Return a group that lists *rows*."""
+    return GroupLook(status=group.status, tag=group.tag, size=group.size, rows=rows)
