@@ -18,8 +18,9 @@ from bkjob_async.model.status import RUN_CODES, run_status
 # A rolling step that ignores errors shows 6 between two batches, although 6 is a final code.
 PROVISIONAL = 6
 
-# Codes of a step that goes on, whatever else an answer says.
-GOING_ON = frozenset(code for code in RUN_CODES if not run_status(code).is_finished(flag=None))
+# Codes of a step that is over, or goes on, whatever else is said.
+OVER = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
+GOING_ON = frozenset(RUN_CODES) - OVER
 
 # So many hosts are compared as a whole before anything else is done; of more of them, some have mostly moved.
 AT_A_GLANCE = 64
@@ -48,9 +49,9 @@ class StepTracker(StepHosts):
             or told[1] != look.execute_count
         ):
             return False
-        if look.name != self.name or look.finished or self.survey is not None or self._failures is not None:
+        if look.name != self.name or self.survey is not None or self._failures is not None:
             return False
-        if not (look.finished is None and look.status in RUN_CODES if told[2] else look.status in GOING_ON):
+        if look.finished not in (None, told[2]) or look.status not in (OVER if told[2] else GOING_ON):
             return False
         if look.groups is None:
             return True
