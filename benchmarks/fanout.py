@@ -90,7 +90,7 @@ def by_watch(read: Callable[[Watch], Counting]) -> Way:
         async with Watch(watcher_without_platform(), [STEP], deadline=None, linger=None) as watch:
             tasks: list[asyncio.Task[int]] = [asyncio.create_task(read(watch)) for _ in range(READERS)]
             for number in range(1, BATCHES + 1):
-                at = Moment(0.0, number, str(number))
+                at = Moment(0.0, number, "")
                 watch.take(STEP.job, at, [MOVES_READ if make is ready else moved()])
                 await asyncio.sleep(0)
             await watch.aclose()

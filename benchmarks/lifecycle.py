@@ -182,7 +182,7 @@ class Ours:
 
     def look(self, number: int, ask: Callable[[Question], bytes], _ref: StepRef) -> None:
         """Look once, with all the questions that this takes."""
-        at = Moment(float(number), number + 1, str(number))
+        at = Moment(float(number), number + 1, "")
         while True:
             start = time.process_time()
             question = next_question(self._story, SPOKEN.capabilities, requests_are_scarce=self._guess)

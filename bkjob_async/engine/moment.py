@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from msgspec import Struct
 
 from bkjob_async.errors import UsageError
 
 LONGEST = 20
 
 
-@frozen
-class Moment:
-    """The time *now* on the caller's clock, the batch's *sequence* and its *cursor*."""
+class Moment(Struct, frozen=True, gc=False):
+    """The time *now* on the caller's clock, and the batch's *sequence* in the streams of the client *name*."""
 
     now: float
     sequence: int
-    cursor: str
+    name: str
+
+    @property
+    def cursor(self) -> str:
+        """The batch's place, as readers keep it; few looks have news that need it."""
+        return f"{self.sequence}-{self.name}"
 
 
 class Places:
@@ -31,7 +35,7 @@ class Places:
     def next(self, now: float) -> Moment:
         """Return the next place, taken at *now*."""
         self.last += 1
-        return Moment(now, self.last, f"{self.last}-{self._name}")
+        return Moment(now, self.last, self._name)
 
     def place(self, cursor: str) -> int:
         """Return the place that a cursor names; raise `UsageError` for one that was never given out here."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.engine.survey import Counts, GroupRead, Reading, is_large
@@ -13,6 +15,9 @@ from bkjob_async.model.refs import JobRef, StepRef
 Question = GetJobInstanceStatus | GetStepInstanceStatus
 
 REFUSALS = 3
+
+# The same few questions are asked again and again: so many of either kind are made once.
+KEPT = 8192
 
 
 def next_question(
@@ -50,6 +55,7 @@ def wants_rows(story: JobStory, tracker: StepTracker) -> bool:
     return story.grade > Grade.FINISH or tracker.closing_since is not None
 
 
+@lru_cache(KEPT)
 def ask_step(ref: StepRef, reading: Reading = None) -> GetStepInstanceStatus:
     """Ask for the hosts of a step in this *reading*, in all its batches."""
     match reading:
@@ -61,6 +67,7 @@ def ask_step(ref: StepRef, reading: Reading = None) -> GetStepInstanceStatus:
             return GetStepInstanceStatus(ref=ref, batch=0)
 
 
+@lru_cache(KEPT)
 def ask_job(ref: JobRef, *, with_rows: bool) -> GetJobInstanceStatus:
     """Ask for a job, with or without its host rows."""
     return GetJobInstanceStatus(ref=ref, return_ip_result=with_rows)
@@ -91,7 +98,10 @@ def askable_steps(story: JobStory, capabilities: Capabilities) -> list[StepTrack
     if story.whole or not capabilities.step_status:
         return []
     steps = list(story.open_steps())
-    return steps if all(tracker.visible for tracker in steps) else []
+    for tracker in steps:
+        if not tracker.visible:
+            return []
+    return steps
 
 
 def wants_job_rows(story: JobStory, capabilities: Capabilities) -> bool:

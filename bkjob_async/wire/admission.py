@@ -71,25 +71,31 @@ class Admission:
 
         *scope* is whose share it counts towards, *resource* what is asked for by its name at the gateway.
         """
+        place = self.enter_at_once(scope, resource, urgent=urgent)
+        return place if place is not None else await self._wait(scope, resource, urgent=urgent)
+
+    def enter_at_once(self, scope: Hashable, resource: str, *, urgent: bool) -> Place | None:
+        """Let a request out if nobody waits and nothing is in its way, as is usual; None where it has to wait."""
+        now = asyncio.get_running_loop().time()
+        limit, quota = self.limit, self.quota
+        if (
+            self.waiting
+            or self._lanes
+            or self._closed
+            or limit.in_flight >= limit.concurrency.allowed
+            or limit.opens > now
+            or (quota.opens_urgent if urgent else quota.opens) > now
+        ):
+            return None
+        limit.take(now)
+        quota.take(now)
+        return Place(scope, resource, urgent, now)
+
+    async def _wait(self, scope: Hashable, resource: str, *, urgent: bool) -> Place:
         if self._closed:
             raise closed()
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        limit, quota = self.limit, self.quota
-        place = Place(scope, resource, urgent, now)
-        if (
-            not self.waiting
-            and not self._lanes
-            and limit.in_flight < limit.concurrency.allowed
-            and limit.opens <= now
-            and (quota.opens_urgent if urgent else quota.opens) <= now
-        ):
-            limit.take(now)
-            quota.take(now)
-            return place
-        return await self._wait(place, loop)
-
-    async def _wait(self, place: Place, loop: asyncio.AbstractEventLoop) -> Place:
+        place = Place(scope, resource, urgent, loop.time())
         lane = self._lanes.get(place.resource, self._common)
         waiting = Waiting(place, lane, loop.create_future())
         lane.turns.push(place.scope, waiting, urgent=place.urgent)

@@ -21,6 +21,7 @@ from bkjob_async.wire.time_limits import TimeLimits
 # A job of 50 000 hosts answers with tens of megabytes; a stream without end must stop somewhere.
 LARGEST_BODY = 256 * 1024 * 1024
 KEEPALIVE = 30.0
+CONTENT_ENCODING = aiohttp.hdrs.CONTENT_ENCODING
 
 
 def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
@@ -116,8 +117,10 @@ class AiohttpTransport:
         """Return the session that *request* goes through, and the headers that this session does not add by itself."""
         session = self._opened()
         if not self._lent:
-            full = partial(self._headers_of, request)
-            shared = self._shared.find(request.headers, full, kind=request.packed)
+            shared = self._shared.kept(request.headers, kind=request.packed)
+            if shared is None:
+                full = partial(self._headers_of, request)
+                shared = self._shared.find(request.headers, full, kind=request.packed)
             if shared is not None:
                 return shared, None
         return session, self._headers_of(request)
@@ -134,7 +137,7 @@ class AiohttpTransport:
         content = response.content
         # A small body comes together with its head.
         body = content.read_nowait() if whole and content.is_eof() else await read_bounded(response)
-        encoding = response.headers.get("Content-Encoding")
+        encoding = response.headers.get(CONTENT_ENCODING)
         return body if encoding is None or not self._packed else unpacked(body, encoding, response.status)
 
     def _opened(self) -> aiohttp.ClientSession:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attrs import frozen
+from multidict import istr
 
 PREFIX = "x-bkapi-ratelimit-"
-LIMIT, REMAINING, RESET, PLUGIN = (PREFIX + word for word in ("limit", "remaining", "reset", "plugin"))
+# Headers of aiohttp find an `istr` without folding its case each time.
+LIMIT, REMAINING, RESET, PLUGIN = (istr(PREFIX + word) for word in ("limit", "remaining", "reset", "plugin"))
 LONGEST_NUMBER = 12
 
 

@@ -31,6 +31,11 @@ class HeaderSessions:
         self._last: dict[bool, Headers] = {}
         self._worn: deque[aiohttp.ClientSession] = deque()
 
+    def kept(self, headers: Headers, *, kind: bool) -> aiohttp.ClientSession | None:
+        """Return the session that has *headers*, None where there is none yet."""
+        kept = self._kept.get(kind)
+        return kept[1] if kept is not None and kept[0] is headers else None
+
     def find(
         self, headers: Headers, full: Callable[[], Headers], *, kind: bool
     ) -> aiohttp.ClientSession | None:

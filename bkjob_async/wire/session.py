@@ -32,7 +32,7 @@ from bkjob_async.model.answers import Envelope
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
-from bkjob_async.model.refs import Scope
+from bkjob_async.model.refs import JobRef, Scope, StepRef
 from bkjob_async.wire.admission import Admission
 from bkjob_async.wire.announcement import Announcement, announcement
 from bkjob_async.wire.keyring import CredentialsSource, Keyring
@@ -85,7 +85,8 @@ class Session:
         self.keyring = Keyring(credentials)
         self._budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
-        self._kept: dict[Operation[Any], HttpRequest] = {}
+        # By the identity of a question, which is kept beside: the engine asks the same objects again and again.
+        self._kept: dict[int, tuple[Operation[Any], HttpRequest]] = {}
         self._kept_for: Credentials | None = None
         self._kept_headers: Mapping[str, str] = {}
         self._dice = Random(seed)  # noqa: S311 - spreads waits, keeps no secret
@@ -147,9 +148,8 @@ class Session:
             credentials: Credentials | None = None
             try:
                 credentials = self.keyring.held or await self.keyring.get()
-                request = self._kept.get(question) if credentials is self._kept_for else None
-                if request is None:
-                    request = self._keep(question, credentials)
+                kept = self._kept.get(id(question)) if credentials is self._kept_for else None
+                request = kept[1] if kept is not None else self._keep(question, credentials)
                 answer = await self._exchange(question, request, read, timeout=None, urgent=False)
             except CallFailed as error:
                 failure, cause = self._explained(error, question, attempt), error.__cause__
@@ -173,13 +173,14 @@ class Session:
                 request, headers=self._kept_headers
             )  # one object, which the transport knows again
         self._kept_headers = request.headers
-        self._kept[question] = request
+        self._kept[id(question)] = question, request
         return request
 
     def _keep_otherwise(self, question: Operation[Any], request: HttpRequest) -> None:
         """Ask for the answer to *question* packed where it was not, and the other way round, from now on."""
-        if self._kept.get(question) is request:  # else it was signed anew meanwhile
-            self._kept[question] = evolve(request, packed=not request.packed)
+        kept = self._kept.get(id(question))
+        if kept is not None and kept[1] is request:  # else it was signed anew meanwhile
+            self._kept[id(question)] = question, evolve(request, packed=not request.packed)
 
     def _can_sign_anew(
         self, failure: CallFailed, operation: Operation[Any], credentials: Credentials | None
@@ -234,7 +235,10 @@ class Session:
         urgent: bool,
     ) -> T:
         admission = self.admission
-        place = await admission.enter(scope_of(operation), operation.name, urgent=urgent)
+        scope = scope_of(operation)
+        place = admission.enter_at_once(scope, operation.name, urgent=urgent) or await admission.enter(
+            scope, operation.name, urgent=urgent
+        )
         # The place is given on only when the answer has been heeded: who comes next must find the door closed.
         said: Announcement | None = None
         try:
@@ -281,7 +285,10 @@ def is_worth_packing(body: bytes) -> bool:
 
 def scope_of(operation: Operation[Any]) -> Scope | None:
     """Return whose share *operation* counts towards, None where it belongs to no scope."""
-    scope: Scope | None = getattr(getattr(operation, "ref", operation), "scope", None)
+    ref: JobRef | StepRef | None = getattr(operation, "ref", None)
+    if ref is not None:
+        return ref.scope
+    scope: Scope | None = getattr(operation, "scope", None)
     return scope
 
 

@@ -58,4 +58,4 @@ def job(status: int, *steps: StepLook, finished: bool | None = None) -> JobLook:
 def at(now: float) -> Moment:
     """Return the moment *now*; places in the stream follow the time."""
     sequence = int(now * 1000) + 1
-    return Moment(now, sequence, str(sequence))
+    return Moment(now, sequence, "test")
