@@ -200,6 +200,8 @@ class JobStanding:
         """Whether a final status has shown whose details may still move; *open_steps* where they are at hand."""
         if self._is_doubtful(None, now) or (self._closing_since is not None and not self.finished):
             return True
+        if not any(tracker.is_closing for tracker in self.steps):
+            return False
         for tracker in self.open_steps() if open_steps is None else open_steps:
             if tracker.closing_since is not None:
                 return True

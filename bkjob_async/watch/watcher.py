@@ -10,7 +10,7 @@ from typing import Protocol
 from attrs import evolve
 
 from bkjob_async.engine.cadence import SETTLE_BOUND, SETTLE_INTERVAL
-from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.job_story import NO_NEWS, JobStory
 from bkjob_async.engine.moment import Moment, Places
 from bkjob_async.engine.news import News, size_of
 from bkjob_async.engine.pacing import Pacing
@@ -269,11 +269,23 @@ class Watcher:
         else:
             reading = None if isinstance(question, GetJobInstanceStatus) else reading_of(question)
             news = story.apply_step(look, at, reading)
-            events = [*events, *news] if events else news
+            if news is NO_NEWS and not story.pending and not story.all_settled(at.now):
+                self._go_on(story, question, at, started)
+                return
+            events = [*events, *news]
         begin_follow_ups(story, question, self._session.dialect.capabilities)
         self._publish(story, at, events)
         self._next(story, at.now)
         self._observe_poll(question, at.now - started, events)
+
+    def _go_on(self, story: Watched, question: Question, at: Moment, started: float) -> None:
+        """Look again later at what stands as it stood."""
+        for subscriber in story.wanted_by:
+            if not subscriber.is_in_sync:
+                subscriber.take(story.ref, at, NO_NEWS)
+        if story.wanted_by:
+            self._supervisor.due(story, at.now + self._wait(story, at.now))
+        self._observe_poll(question, at.now - started)
 
     def _queue(self) -> float:
         """Return how many seconds of requests wait for their turn."""
@@ -360,8 +372,7 @@ class Watcher:
     @staticmethod
     def _publish(story: Watched, at: Moment, events: Sequence[News]) -> None:
         for subscriber in story.wanted_by:
-            if events or not subscriber.is_in_sync:
-                subscriber.take(story.ref, at, events)
+            subscriber.take(story.ref, at, events)
 
     def _tell_all(self, event: Trouble | Recovered) -> None:
         at = self._moment()
