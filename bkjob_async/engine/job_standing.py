@@ -31,7 +31,8 @@ class JobStanding:
 
     One story serves every watch of the job and of its steps, so that nothing is asked twice and nothing told twice.
     `targets` are the refs that somebody watches: the job itself, single steps of it, or both; `whole` says whether the
-    job itself is among them, with all its steps.
+    job itself is among them, with all its steps. `pending` are questions left of the present round, by step (0 for the
+    job), `by_proxy` says that it began with a step that speaks for the job.
     """
 
     __slots__ = (
@@ -43,10 +44,12 @@ class JobStanding:
         "_running_since",
         "_sequence",
         "_times",
+        "by_proxy",
         "ended",
         "epoch",
         "first_asked_at",
         "grade",
+        "job_seen_at",
         "name",
         "pace",
         "pending",
@@ -71,6 +74,8 @@ class JobStanding:
         self.epoch = 0
         self.grade = Grade.EXACT
         self.pending: tuple[int, ...] = ()
+        self.job_seen_at: float | None = None
+        self.by_proxy = False
         self.setbacks = NONE
         self.ended: tuple[Ref, ...] = ()
         self.pace: Pace | None = None

@@ -41,6 +41,7 @@ class JobStory(JobStanding):
 
     def apply_job(self, look: JobLook, at: Moment) -> Sequence[News]:
         """Take in an answer about the whole job; return what can be told."""
+        self.job_seen_at = at.now
         if self._is_at_ease() and self._stands_as(look):
             self._seen_again(at)
             return NO_NEWS

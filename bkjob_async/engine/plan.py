@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.step_standing import RUNNING
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.engine.survey import Counts, GroupRead, Reading, is_large
 from bkjob_async.model.capabilities import Capabilities
@@ -16,6 +17,12 @@ Question = GetJobInstanceStatus | GetStepInstanceStatus
 
 REFUSALS = 3
 
+# The job itself, where steps are named by their ids.
+THE_JOB = 0
+
+# A running step speaks for its job no longer than this, should the job be over without it. (seconds)
+LONGEST_PROXY = 15.0
+
 # The same few questions are asked again and again: so many of either kind are made once.
 KEPT = 8192
 
@@ -25,16 +32,19 @@ def next_question(
 ) -> Question:
     """Return the cheapest question that can bring news of *story*.
 
-    A round begins with the job, or with the single steps that are watched; steps whose hosts are still to be read
-    follow one by one (`begin_follow_ups`). *requests_are_scarce*: one larger answer is better than two small ones.
+    A round begins with the job, or with the single steps that are watched, or with the step that speaks for the job;
+    steps whose hosts are still to be read follow one by one (`begin_follow_ups`). *requests_are_scarce*: one larger answer is better than two small ones.
     """
-    if story.pending:
-        tracker, story.pending = story.tracker(story.pending[0]), story.pending[1:]
-    else:
-        steps = askable_steps(story, capabilities)
-        if not steps:
-            return ask_job(story.ref, with_rows=wants_job_rows(story, capabilities))
-        tracker, story.pending = steps[0], tuple(each.ref.step_instance_id for each in steps[1:])
+    if not story.pending:
+        speaker = speaking_step(story, capabilities)
+        story.by_proxy = speaker is not None
+        steps = askable_steps(story, capabilities) if speaker is None else [speaker]
+        story.pending = tuple(each.ref.step_instance_id for each in steps) or (THE_JOB,)
+    first, story.pending = story.pending[0], story.pending[1:]
+    if first == THE_JOB:
+        story.by_proxy = False
+        return ask_job(story.ref, with_rows=wants_job_rows(story, capabilities))
+    tracker = story.tracker(first)
     return ask_step(tracker.ref, how_to_read(story, tracker, capabilities, guess=requests_are_scarce))
 
 
@@ -79,6 +89,8 @@ def begin_follow_ups(story: JobStory, question: Question, capabilities: Capabili
         tracker = story.tracker(question.ref.step_instance_id)
         if tracker.survey is not None and tracker.survey.wants_more:
             story.pending = (question.ref.step_instance_id, *story.pending)
+        elif story.by_proxy and not can_speak(tracker):
+            story.pending = (THE_JOB,)
     elif question.return_ip_result:
         return
     elif capabilities.step_status:
@@ -91,6 +103,27 @@ def begin_follow_ups(story: JobStory, question: Question, capabilities: Capabili
         # Neither the job nor the step can be asked for hosts: nothing of them will ever be seen.
         for tracker in story.open_steps():
             tracker.visible = False
+
+
+def speaking_step(story: JobStory, capabilities: Capabilities) -> StepTracker | None:
+    """Return the one large step that runs, as long as there is no more to say of its job than of it.
+
+    Its hosts have to be asked for anyway, and a job whose steps take turns does nothing else meanwhile.
+    """
+    if not (story.whole and capabilities.step_status and capabilities.groups) or story.grade is Grade.FINISH:
+        return None
+    seen_at, job_seen_at = story.seen_at, story.job_seen_at
+    if seen_at is None or job_seen_at is None or seen_at - job_seen_at >= LONGEST_PROXY:
+        return None
+    if story.seen != RUNNING or story.is_settling(seen_at):
+        return None
+    begun = [tracker for tracker in story.open_steps() if tracker.started]
+    return begun[0] if len(begun) == 1 and can_speak(begun[0]) else None
+
+
+def can_speak(tracker: StepTracker) -> bool:
+    """Whether a step is large and simply runs."""
+    return tracker.survey is not None and tracker.seen == RUNNING and tracker.visible
 
 
 def askable_steps(story: JobStory, capabilities: Capabilities) -> list[StepTracker]:

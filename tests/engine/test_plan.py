@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.plan import begin_follow_ups, next_question
+from bkjob_async.engine.plan import LONGEST_PROXY, begin_follow_ups, next_question
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
@@ -12,6 +12,7 @@ from tests.engine.looks import JOB, at, host, job, step
 GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
 ESB = Capabilities(step_status=False, job_rows_on_request=False, groups=False)
 STEP = JOB.step(200)
+MANY = [host(n, 7) for n in range(1, 251)]
 
 
 def story_of(*targets: Ref) -> JobStory:
@@ -47,9 +48,41 @@ def test_a_large_job_is_never_asked_for_all_rows_at_once() -> None:
     """One body with tens of thousands of rows is no cheap question."""
     story = story_of(JOB)
     story.apply_job(job(2, step(2)), at(0))
-    story.apply_step(step(2, [host(n, 7) for n in range(1, 251)]), at(0))
+    story.apply_step(step(2, MANY), at(LONGEST_PROXY))
 
     assert next_question(story, GATEWAY) == GetJobInstanceStatus(ref=JOB)
+
+
+def test_a_large_step_that_runs_speaks_for_its_job() -> None:
+    """Its counts are asked for; the job itself when the step no longer simply runs, and at once."""
+    story = story_of(JOB)
+    story.apply_job(job(2, step(2), step(1, number=201)), at(0))
+    story.apply_step(step(2, MANY), at(0))
+
+    question = next_question(story, GATEWAY)
+    assert question == GetStepInstanceStatus(ref=STEP, batch=0, max_host_num_per_group=1)
+    story.apply_step(step(2, MANY), at(1))
+    begin_follow_ups(story, question, GATEWAY)
+    assert not story.pending
+
+    question = next_question(story, GATEWAY)
+    story.apply_step(step(3, MANY), at(2))
+    begin_follow_ups(story, question, GATEWAY)
+    assert story.pending
+    assert next_question(story, GATEWAY) == GetJobInstanceStatus(ref=JOB)
+    assert not story.pending
+
+
+def test_no_step_speaks_for_a_job_that_waits_or_was_just_operated_on() -> None:
+    """Only of a job that runs, undisturbed, there is no more to say than of its running step."""
+    for code, since in ((7, None), (2, 0.0)):
+        story = story_of(JOB)
+        story.apply_job(job(code, step(2)), at(0))
+        story.apply_step(step(2, MANY), at(0))
+        if since is not None:
+            story.expect_change(since)
+
+        assert next_question(story, GATEWAY) == GetJobInstanceStatus(ref=JOB)
 
 
 def test_a_step_is_asked_for_itself() -> None:
