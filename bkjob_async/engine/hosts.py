@@ -85,13 +85,16 @@ class HostTable(HostCodes):
         sequence: int,
         named: Callable[[HostRow], HostRow] = with_all_names,
         index: HostIndex | None = None,
+        *,
+        whole: bool = True,
     ) -> Taken:
         """Take in the rows of one look; *named* returns a row with all its names, *index* finds hosts.
 
         A host that stands twice is not believed at once: groups are read one after the other, and it may have moved in
         between. When it stands twice again at the next look, its rows are batches, and the worst counts. The same goes
         for a host that stands fewer times than before: one of its batches may only have been left out, as it surely may
-        where a group lists fewer hosts than it counts.
+        where a group lists fewer hosts than it counts. There (*whole* False) the end of a host is not believed at first
+        sight either: another batch of it, which goes on, may be what is missing.
         """
         lists = [group.rows for group in groups if group.rows]
         rows = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
@@ -105,14 +108,15 @@ class HostTable(HostCodes):
                 )
         ids = [row.bk_host_id for row in rows]
         self.read_names()
-        if not self._doubled and (self.has_names(ids) or self._meet(ids, rows, named)):
+        if whole and not self._doubled and (self.has_names(ids) or self._meet(ids, rows, named)):
             places: Sequence[int] = range(len(ids))
             return Taken(self._moves(places, codes, rows, sequence), believed=True, places=places)
         known = self._known_places(ids, rows, index)
         found = self._enrol(rows, named) if known is None else known
-        if self._doubled or len(set(found)) != len(found) or (known is None and -1 in found):
-            whole = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
-            return self._apply_doubtful(found, codes, rows, sequence, whole=whole)
+        doubled = self._doubled or len(set(found)) != len(found)
+        if not whole or doubled or (known is None and -1 in found):
+            lists_all = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
+            return self._apply_doubtful(found, codes, rows, sequence, whole=whole and lists_all)
         return Taken(self._moves(found, codes, rows, sequence), believed=True, places=found)
 
     def _apply_doubtful(
@@ -132,8 +136,9 @@ class HostTable(HostCodes):
         Return the places, and whether every host stands as often as it did at the last look.
         """
         counts = Counter(index for index in places if index >= 0)
+        ends = set() if whole else self._new_ends(places, codes)
         several: dict[int, list[int]] = {index: [] for index, count in counts.items() if count > 1}
-        changed = {
+        changed = ends | {
             n for n in {*several, *self._doubled} if n in counts and counts[n] != self._doubled.get(n, 1)
         }
         merged = list(places)
@@ -149,8 +154,20 @@ class HostTable(HostCodes):
             for index, count in self._doubled.items()
             if index not in counts or (not whole and counts[index] < count)
         }
-        self._doubled = {**{index: counts[index] for index in several}, **unheard} or NO_COUNTS
+        again = {index: counts[index] for index in (*several, *ends)}
+        self._doubled = {**again, **unheard} or NO_COUNTS
         return merged, not changed
+
+    def _new_ends(self, places: Sequence[int], codes: Sequence[int]) -> set[int]:
+        """Return the hosts that are shown over, and neither were before nor are waited for already."""
+        return {
+            index
+            for index, code in zip(places, codes, strict=True)
+            if index >= 0
+            and index not in self._doubled
+            and host_status(code).is_finished
+            and self._code(index) != code
+        }
 
     # Names ----------------------------------------------------------------------------------------------------------
 

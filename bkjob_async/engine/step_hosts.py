@@ -78,7 +78,7 @@ class StepHosts(StepStanding):
         if self._hosts is None and any(group.rows for group in groups):
             self._hosts = HostTable()
         index = None if self.survey is None else self.survey.index
-        taken = self.hosts.apply(groups, at.sequence, look.named, index)
+        taken = self.hosts.apply(groups, at.sequence, look.named, index, whole=look.complete)
         if look.complete and taken.believed and is_large(len(self.hosts)):
             self.survey = self.survey or Survey(at.now)
             self.survey.was_read_in_full(at.now, groups)

@@ -203,6 +203,9 @@ class Survey:
             named = group_of(group)
             if not places or named is None or not agrees:
                 continue
+            if max(places) >= len(left):  # a host that the round did not begin with
+                agrees = False
+                continue
             stood = bytes(picked(left, places))
             if named[0] not in present.codes:
                 agrees = not any(stood)

@@ -169,10 +169,21 @@ WAYS: dict[str, Way] = {
         [
             (0, step(2, [host(1, 7), host(2, 7)]), ["step #0 2", "host 1 None>7", "host 2 None>7"]),
             (1, step(2, [host(1, 7)], complete=False), []),
-            (2, step(3, [host(1, 9)], complete=False), ["host 1 7>9"]),
-            (3, step(3, [host(1, 9), host(2, 9)]), ["host 2 7>9", "step #0 3.", "finished 2:100/200"]),
+            (2, step(2, [host(2, 5)], complete=False), ["host 2 7>5"]),
+            (3, step(3, [host(1, 9)], complete=False), []),
+            (4, step(3, [host(1, 9)], complete=False), ["host 1 7>9"]),
+            (5, step(3, [host(1, 9), host(2, 9)]), ["host 2 5>9", "step #0 3.", "finished 2:100/200"]),
         ],
         target=STEP,
+    ),
+    "where rows are left out, the end of one batch of a host is not its end": Way(
+        [
+            (0, step(2, [host(1, 2), host(2, 5)], complete=False), ["step #0 2", "host 2 None>5"]),
+            (1, step(2, [host(1, 2), host(2, 7), host(1, 7), host(2, 5)]), []),
+            (2, step(2, [host(1, 2), host(2, 7), host(1, 7), host(2, 5)]), ["host 1 None>7", "host 2 5>7"]),
+        ],
+        target=STEP,
+        over=False,
     ),
     "hosts that never had their turn stay 5 for ever, and are waited for within the bound": Way(
         [

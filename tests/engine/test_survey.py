@@ -190,6 +190,15 @@ def test_tags_are_read_one_by_one() -> None:
             {},
             id="the group that was asked for is gone, and the first one comes instead",
         ),
+        pytest.param(
+            (
+                {**many(7, range(1, 8)), **many(9, [8, 9])},
+                {**many(7, range(1, 8)), **many(9, [8, 10])},
+                {**many(7, range(1, 8)), **many(9, [8, 9, 10])},
+            ),
+            {8: 9, 9: 9, 10: 9},
+            id="a host that nobody knew stands in the group that was asked for",
+        ),
         pytest.param((many(7, range(1, 12)),), {10: 7, 11: 7}, id="more hosts are counted than are known"),
         pytest.param((many(7, range(1, 9)),), {}, id="fewer hosts are counted than are known"),
         pytest.param((many(5, range(1, 10)),), dict.fromkeys(range(1, 10), 5), id="hosts went backward"),
