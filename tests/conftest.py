@@ -2,6 +2,12 @@
 
 import asyncio
 
+from hypothesis import settings
+
+# A busy machine is no failure: examples may take as long as they take.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
+
 
 def pytest_sessionstart() -> None:
     """Say that the main thread has no event loop, so that nobody creates one by asking for it.
