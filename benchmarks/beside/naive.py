@@ -12,7 +12,7 @@ from attrs import frozen
 
 @frozen
 class Host:
-    """A host as documented, all thirteen fields."""
+    """A host as documented, all thirteen fields; what the platform knows of its end is null until then."""
 
     bk_host_id: int
     ip: str
@@ -21,12 +21,12 @@ class Host:
     ipv6: str | None
     status: int
     status_desc: str
-    tag: str
-    exit_code: int
-    error_code: int
-    start_time: int
-    end_time: int
-    total_time: int
+    tag: str | None
+    exit_code: int | None
+    error_code: int | None
+    start_time: int | None
+    end_time: int | None
+    total_time: int | None
 
 
 @frozen
