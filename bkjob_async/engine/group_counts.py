@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from bkjob_async.engine.hosts import HostTable
@@ -40,7 +39,7 @@ def moved_codes(table: HostTable, told: Told, agreed: Told | None = None) -> dic
         return None
     sizes = sizes_by_code(told)
     counted = None if agreed is None else sizes_by_code(agreed)
-    known = {code: table.count(code) if counted is None else counted[code] for code in sizes}
+    known = {code: table.count(code) if counted is None else counted.get(code, 0) for code in sizes}
     grown = {code: size - known[code] for code, size in sizes.items() if size != known[code]}
     untold = sum(known.values()) != len(table)
     if untold or any(change < 0 for code, change in grown.items() if code not in (WAITING, RUNNING)):
@@ -52,9 +51,9 @@ def moved_codes(table: HostTable, told: Told, agreed: Told | None = None) -> dic
     return grown
 
 
-def sizes_by_code(told: Told) -> Counter[int]:
+def sizes_by_code(told: Told) -> dict[int, int]:
     """Return how many hosts are counted under each status, whatever their tags."""
-    sizes = Counter({WAITING: 0, RUNNING: 0})
+    sizes = {WAITING: 0, RUNNING: 0}
     for (code, _), size in told.items():
-        sizes[code] += size
+        sizes[code] = sizes.get(code, 0) + size
     return sizes

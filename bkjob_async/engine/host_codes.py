@@ -59,16 +59,37 @@ class HostCodes(Columns):
             known, small = bytes(picked(known, differ)), bytes(picked(small, differ))
         before = [self._code(index) for index in places] if self._rare else picked(CODES, known)
         moves = Moves(places, before, codes, rows)
-        if len(places) * SPARSE > len(self) and RARE not in small:
-            present = bytearray(statuses)
-            for index, each in zip(places, small, strict=True):
-                present[index] = each
-            self.move_marked(differing(statuses, present), bytes(present), sequence)
-        else:
+        if RARE in small:
             self.move(places, small, sequence)
+        else:
+            self._move_apart(places, small, sequence)
         if self._rare or RARE in small:
             self._keep_rare(moves)
         return moves
+
+    def _move_apart(self, places: Sequence[int], smalls: bytes, sequence: int) -> None:
+        """Move hosts that all stand elsewhere, one by one or all at once."""
+        if len(places) * SPARSE <= len(self):
+            self.move(places, smalls, sequence)
+            return
+        statuses = self.statuses()
+        present = bytearray(statuses)
+        for index, small in zip(places, smalls, strict=True):
+            present[index] = small
+        self.move_marked(differing(statuses, present), bytes(present), sequence)
+
+    def enter(
+        self, places: Sequence[int], stood: bytes, code: int, rows: Sequence[HostRow], sequence: int
+    ) -> Moves:
+        """Move hosts, each named once, to where they are listed together, from where they *stood*."""
+        small = small_code(code)
+        differ = marked(stood.translate(marking_all_but(small)))
+        if not differ:
+            return NO_MOVES
+        places = picked(places, differ)
+        self._move_apart(places, bytes((small,)) * len(places), sequence)
+        before = picked(CODES, picked(stood, differ))
+        return Moves(places, before, [code] * len(places), picked(rows, differ))
 
     def _keep_rare(self, moves: Iterable[Move]) -> None:
         """Keep the codes that a byte cannot name beside the table."""
@@ -161,10 +182,13 @@ def marking_all_but(*smalls: int) -> bytes:
     return bytes(table)
 
 
+ALL_BUT_NEVER = marking_all_but(NEVER)
+
+
 def differing(one: bytes | bytearray, other: bytes | bytearray) -> bytes:
     """Mark by 255 where two columns differ, by 0 where they do not."""
     apart = int.from_bytes(one, "little") ^ int.from_bytes(other, "little")
-    return apart.to_bytes(len(one), "little").translate(marking_all_but(NEVER))
+    return apart.to_bytes(len(one), "little").translate(ALL_BUT_NEVER)
 
 
 def marked(marks: bytes) -> list[int]:

@@ -13,7 +13,7 @@ V = TypeVar("V")
 
 
 class HostIndex:
-    """The place of every name; ninety bytes a host, kept for as long as hosts of a step move and dropped then.
+    """The place of every name; ninety bytes a host, kept while hosts of a step move and dropped soon after.
 
     A name stays where it is for as long as the table lives, so names that are learnt later are the only ones missing.
     """
@@ -26,7 +26,7 @@ class HostIndex:
             # What is no id must not be met by a row whose id is that very number.
             self._place_of = {name: place for name, place in self._place_of.items() if name < STRANGE}
 
-    def places(self, names: Sequence[int | None]) -> list[int] | None:
+    def places(self, names: Sequence[int | None]) -> Sequence[int] | None:
         """Return the place of each of *names*, None when one of them is unknown."""
         try:
             return picked(self._place_of, cast("Sequence[int]", names))
@@ -35,14 +35,14 @@ class HostIndex:
 
 
 @overload
-def picked(things: Mapping[K, V], keys: Sequence[K]) -> list[V]: ...
+def picked(things: Mapping[K, V], keys: Sequence[K]) -> Sequence[V]: ...
 
 
 @overload
-def picked(things: Sequence[V], keys: Sequence[int]) -> list[V]: ...
+def picked(things: Sequence[V], keys: Sequence[int]) -> Sequence[V]: ...
 
 
-def picked(things: Any, keys: Sequence[Any]) -> list[Any]:
+def picked(things: Any, keys: Sequence[Any]) -> Sequence[Any]:
     """Return what *things* hold under each of *keys*; quicker by half than one by one."""
     # `itemgetter` takes one key at least, and returns what it gets by a single one bare.
-    return list(itemgetter(*keys)(things)) if len(keys) > 1 else [things[key] for key in keys]
+    return itemgetter(*keys)(things) if len(keys) > 1 else [things[key] for key in keys]

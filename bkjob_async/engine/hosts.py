@@ -111,7 +111,7 @@ class HostTable(HostCodes):
         if whole and not self._doubled and (self.has_names(ids) or self._meet(ids, rows, named)):
             places: Sequence[int] = range(len(ids))
             return Taken(self._moves(places, codes, rows, sequence), believed=True, places=places)
-        known = self._known_places(ids, rows, index)
+        known = self.known_places(ids, rows, index)
         found = self._enrol(rows, named) if known is None else known
         doubled = self._doubled or len(set(found)) != len(found)
         if not whole or doubled or (known is None and -1 in found):
@@ -120,7 +120,7 @@ class HostTable(HostCodes):
         return Taken(self._moves(found, codes, rows, sequence), believed=True, places=found)
 
     def _apply_doubtful(
-        self, places: list[int], codes: list[int], rows: Sequence[HostRow], sequence: int, *, whole: bool
+        self, places: Sequence[int], codes: list[int], rows: Sequence[HostRow], sequence: int, *, whole: bool
     ) -> Taken:
         """Take in rows of which some name nobody, or several name one host."""
         merged, believed = self._merge(places, codes, whole=whole)
@@ -130,7 +130,7 @@ class HostTable(HostCodes):
         )
         return Taken(moves, believed, merged, each_once=False)
 
-    def _merge(self, places: list[int], codes: list[int], *, whole: bool) -> tuple[list[int], bool]:
+    def _merge(self, places: Sequence[int], codes: list[int], *, whole: bool) -> tuple[list[int], bool]:
         """Let one row speak for each host that stands several times, in place; -1 silences the others.
 
         Return the places, and whether every host stands as often as it did at the last look.
@@ -171,17 +171,9 @@ class HostTable(HostCodes):
 
     # Names ----------------------------------------------------------------------------------------------------------
 
-    def places_of(
-        self, rows: Sequence[HostRow], named: Callable[[HostRow], HostRow] = with_all_names
-    ) -> list[int]:
-        """Return the place of each row's host, new ones at first sight; -1 for a row without a name."""
-        ids = [row.bk_host_id for row in rows]
-        known = self._known_places(ids, rows, None)
-        return self._enrol(rows, named) if known is None else known
-
-    def _known_places(
-        self, ids: Sequence[int | None], rows: Sequence[HostRow], index: HostIndex | None
-    ) -> list[int] | None:
+    def known_places(
+        self, ids: Sequence[int | None], rows: Sequence[HostRow], index: HostIndex | None = None
+    ) -> Sequence[int] | None:
         """Return the places of hosts by ids that are all known here, None otherwise and where rows say more."""
         if not ids or (rows[0].ip and not self._has_addresses):
             return None

@@ -58,19 +58,20 @@ class StepHosts(StepStanding):
         self._let_go()
         if self.survey is None:
             return []  # nothing is known that counts could be held against
-        if isinstance(reading, Counts):
-            if not self.survey.begin(self.hosts, groups, patient=patient):
-                return []
-            asked = None
-        else:
-            asked = reading
-        taken = self.hosts.apply(groups, at.sequence, look.named, self.survey.index)
-        moves, tag = taken.moves, ""
-        if self.survey.listed(taken, groups, asked=asked):
-            rest = self.survey.rest()
-            if rest is not None:
-                left, (code, tag) = rest
-                moves += self.hosts.infer(left, code, at.sequence)
+        survey, moves = self.survey, None
+        asked = None if isinstance(reading, Counts) else reading
+        if asked is not None:
+            moves = survey.take_group(self.hosts, groups, asked, at.sequence)
+        elif not survey.begin(self.hosts, groups, patient=patient):
+            return []
+        if moves is None:
+            taken = self.hosts.apply(groups, at.sequence, look.named, survey.index)
+            survey.listed(taken, groups, asked=asked)
+            moves = taken.moves
+        tag, rest = "", survey.rest()
+        if rest is not None:
+            left, (code, tag) = rest
+            moves += self.hosts.infer(left, code, at.sequence)
         return self._moved_all(moves, look, at, tag=tag)
 
     def _take_all(self, look: StepLook, groups: Sequence[GroupLook], at: Moment) -> list[News]:

@@ -17,7 +17,7 @@ from attrs import define, frozen
 from bkjob_async.engine.group_counts import RUNNING, WAITING, Group, Told, group_of, moved_codes, told_by
 from bkjob_async.engine.host_index import HostIndex, picked
 from bkjob_async.engine.hosts import HostTable
-from bkjob_async.engine.moves import Taken
+from bkjob_async.engine.moves import Moves, Taken
 from bkjob_async.engine.news import HostMoves
 from bkjob_async.engine.packing import NEVER, small_code
 from bkjob_async.model.look import GroupLook
@@ -32,6 +32,9 @@ LONGEST_COLLECTING = 5
 
 # A step is read in full now and then, should anything have moved that counts cannot tell. (seconds)
 AUDIT_INTERVAL = 600.0
+
+# What finds hosts quickly is kept between moves for so many quiet looks.
+LONGEST_PAUSE = 8
 
 # After answers that did not add up, so many looks at most are read in full before counts are trusted again.
 LONGEST_DISTRUST = 16
@@ -85,6 +88,14 @@ class Round:
     left: bytearray
     size: int
 
+    def strike(self, group: Group, places: Sequence[int]) -> None:
+        """Take note that a *group* was listed, its hosts standing at these *places*."""
+        self.wanted.remove(group)
+        self.size -= len(places)
+        left = self.left
+        for place in places:
+            left[place] = NEVER
+
 
 class Survey:
     """How a large step is read: by counts, by groups, or in full."""
@@ -97,6 +108,7 @@ class Survey:
         "_in_full",
         "_in_full_at",
         "_last",
+        "_quiet",
         "_second",
         "index",
         "must_reread",
@@ -110,7 +122,7 @@ class Survey:
         self._agreed: Told | None = None
         self._last: ReferenceType[HostMoves] | None = None
         self._in_full_at = now
-        self._collected = self._in_full = self._distrust = 0
+        self._collected = self._in_full = self._distrust = self._quiet = 0
         self._second: int | None = None
         self._growth = 0
 
@@ -172,7 +184,10 @@ class Survey:
             return False
         if not moved:
             self._collected = self._distrust = 0
-            self.index, self._agreed = None, told
+            self._agreed = told
+            self._quiet += 1
+            if self._quiet >= LONGEST_PAUSE:
+                self.index = None
             return False
         *wanted, rest = sorted((group for group in told if group[0] in moved), key=told.__getitem__)
         self._collected += 1
@@ -180,20 +195,44 @@ class Survey:
             news = sum(max(0, change) for change in moved.values())
             if news < THETA * sum(told[group] for group in wanted):
                 return False
+        self._quiet = 0
         if self.index is None and wanted:
             self.index = HostIndex(table.names())
         size = sum(told.values()) - sum(size for group, size in told.items() if group[0] not in moved)
         self.round = Round(told, frozenset(moved), wanted, rest, table.standing(moved), size)
         return True
 
-    def listed(self, taken: Taken, groups: Sequence[GroupLook], *, asked: GroupRead | None) -> bool:
-        """Take note of the rows of an answer in the present round; return whether nothing is left to read.
+    def take_group(
+        self, table: HostTable, groups: Sequence[GroupLook], asked: GroupRead, sequence: int
+    ) -> Moves | None:
+        """Take in the whole of the one group that was *asked* for; None where it takes more than a glance to believe.
+
+        Each of its hosts is known, listed once, and may have moved there.
+        """
+        present, index, named = self.round, self.index, (asked.status, asked.tag)
+        shown = [group for group in groups if group.rows]
+        if present is None or index is None or len(shown) != 1 or group_of(shown[0]) != named:
+            return None
+        rows, left = shown[0].rows or (), present.left
+        if named not in present.wanted or len(rows) != shown[0].size or told_by(groups) != present.told:
+            return None
+        places = table.known_places([row.bk_host_id for row in rows], rows, index)
+        if places is None or len(set(places)) != len(places):
+            return None
+        stood = bytes(picked(left, places))
+        if NEVER in stood:
+            return None
+        present.strike(named, places)
+        return table.enter(places, stood, asked.status, rows, sequence)
+
+    def listed(self, taken: Taken, groups: Sequence[GroupLook], *, asked: GroupRead | None) -> None:
+        """Take note of the rows of an answer in the present round.
 
         An answer that disagrees with the sizes that the round began with ends it.
         """
         present = self.round
         if present is None:
-            return False
+            return
         left, begin = present.left, 0
         agrees = taken.each_once and told_by(groups) == present.told
         for group in groups:
@@ -211,24 +250,23 @@ class Survey:
                 agrees = not any(stood)
             elif named in present.wanted and len(places) == group.size:
                 agrees = NEVER not in stood
-                present.wanted.remove(named)
-                present.size -= len(places)
-                for index in places:
-                    left[index] = NEVER
+                present.strike(named, places)
             else:
                 small = small_code(named[0])
                 for index in compress(places, stood):
                     left[index] = small
         if not agrees or (asked is not None and (asked.status, asked.tag) in present.wanted):
             self.doubt()
-            return False
-        return not present.wanted
 
     def rest(self) -> tuple[bytearray, Group] | None:
-        """End the round: return the hosts that must stand in the one group not read, and name it; None in doubt."""
-        present, self.round = self.round, None
-        if present is None:
+        """End the round when no list is missing: return who must stand in the one group not read, and name it.
+
+        None before, and in doubt.
+        """
+        present = self.round
+        if present is None or present.wanted:
             return None
+        self.round = None
         code, left = present.rest[0], present.left
         forward = {WAITING} if code == WAITING else {WAITING, RUNNING, code}
         strays = {

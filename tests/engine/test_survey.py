@@ -362,9 +362,10 @@ def test_a_row_that_names_nobody_proves_nothing() -> None:
 
     assert counted.reading(0.0, guess=False) == GroupRead(7, "")
     listed = [listing(told[0], Row(status=7, bk_host_id=1), Row(status=7)), told[1]]
-    finished = counted.listed(table.apply(listed, 2), listed, asked=GroupRead(7, ""))
+    assert counted.take_group(table, listed, GroupRead(7, ""), 2) is None
+    counted.listed(table.apply(listed, 2), listed, asked=GroupRead(7, ""))
 
-    assert (finished, counted.must_reread) == (False, True)
+    assert (counted.rest(), counted.must_reread) == (None, True)
 
 
 def listing(group: GroupLook, *rows: Row) -> GroupLook:
