@@ -42,22 +42,13 @@ class Schedule(Generic[K]):
 
     def put(self, key: K, due: float) -> None:
         """Make *key* due at *due*, wherever it was before."""
-        known = self._due.get(key)
-        self._due[key] = due
-        if self._first is not None:
-            if due < self._first:
-                self._first = due
-            elif known == self._first:
-                self._first = None
-        self._lay(key, due)
-        if self._entries > 64 and self._entries > 2 * len(self._due):
-            self._lay_anew()
+        self._put(key, due, self._due.get(key))
 
     def hasten(self, key: K, due: float) -> None:
         """Make *key* due at *due* unless it is due earlier."""
         known = self._due.get(key)
         if known is None or due < known:
-            self.put(key, due)
+            self._put(key, due, known)
 
     def discard(self, key: K) -> None:
         """Forget *key*; harmless when it is not there."""
@@ -77,20 +68,45 @@ class Schedule(Generic[K]):
 
     def pop_due(self, now: float) -> K | None:
         """Remove and return the first thing that is due by *now*."""
-        first = self._first
-        if first is None:
-            first = self._first = self._earliest()
-        if first > now:
-            return None
-        while True:
-            while self._front:
-                due, _, key = heapq.heappop(self._front)
-                self._entries -= 1
-                if self._due.get(key) == due:
-                    del self._due[key]
-                    self._first = None
-                    return key
-            self._serve()
+        for key in self.pop_all_due(now, 1):
+            return key
+        return None
+
+    def pop_all_due(self, now: float, most: int) -> list[K]:
+        """Remove and return what is due by *now*, in order, *most* things at most."""
+        found: list[K] = []
+        if self._first is not None and self._first > now:
+            return found
+        while len(found) < most:
+            if not self._front:
+                if not self._order or self._order[0] > now * SLOTS:
+                    break
+                self._serve()
+                continue
+            if self._front[0][0] > now:
+                break
+            due, _, key = heapq.heappop(self._front)
+            self._entries -= 1
+            known = self._due.pop(key, None)
+            if known == due:
+                found.append(key)
+            elif known is not None:
+                self._due[key] = known  # an entry of an earlier time: it was moved
+        if found:
+            self._first = None
+        return found
+
+    def _put(self, key: K, due: float, known: float | None) -> None:
+        """Make *key* due at *due*, not at the time *known* any more."""
+        self._due[key] = due
+        if self._first is not None:
+            if due < self._first:
+                self._first = due
+            elif known == self._first:
+                self._first = None
+        self._lay(key, due)
+        if self._entries > 64 and self._entries > 2 * len(self._due):
+            self._lay_anew()
 
     def _lay(self, key: K, due: float) -> None:
         slot = floor(due * SLOTS)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
 import anyio
-import anyio.abc
 
 from bkjob_async.engine.fairness import Turns
 from bkjob_async.engine.schedule import Schedule
@@ -17,6 +15,12 @@ K = TypeVar("K", bound=Hashable)
 
 # How many late keys are lined up at a time, so that a long backlog never holds up the loop.
 SWEEP = 256
+
+# What is due within so many seconds is polled together with what is due now: waking up costs more than a poll's share.
+TOGETHER = 0.002
+
+# In place of when a key is wanted again: it is not being polled.
+NOT_BUSY = -1.0
 
 
 class Supervisor(Generic[K]):
@@ -64,10 +68,11 @@ class Supervisor(Generic[K]):
     def due(self, key: K, at: float, *, urgent: bool = False) -> None:
         """Make *key* due at *at*, or earlier if it already is; *urgent* puts it before what is late already."""
         crew = self._crew
-        if crew is not None and key in crew.busy:
-            asked = crew.busy[key]
-            crew.busy[key] = at if asked is None else min(at, asked)
-            return
+        if crew is not None:
+            asked = crew.busy.get(key, NOT_BUSY)
+            if asked != NOT_BUSY:
+                crew.busy[key] = at if asked is None else min(at, asked)
+                return
         if urgent:
             self.schedule.discard(key)
             if not self._overdue.get(key):
@@ -85,41 +90,51 @@ class Supervisor(Generic[K]):
             self._crew.busy[key] = None
 
     def _wake(self) -> None:
-        """See to it that a worker starts as soon as the first key is due."""
+        """Hand what is due to workers that have nothing to do, and set the alarm for what is due next."""
         loop = asyncio.get_running_loop()
-        if self._crew is None:
+        crew = self._crew
+        if crew is None:
             crew = self._crew = _Crew()
             crew.task = loop.create_task(self._run(crew), name="bkjob_async watch")
             self._ending.add(crew.task)
             crew.task.add_done_callback(self._ending.discard)
-        first = 0.0 if self._overdue else self.schedule.next_due()
-        if first is None:
-            return
-        if first > loop.time():
+        now, first = loop.time(), self._first_due()
+        if first is not None and first <= now:
+            if crew.idle:
+                crew.hand_out(self._take(now, len(crew.idle)))
+                first = self._first_due()
+            if first is not None and first <= now and crew.can_grow(self._workers):
+                crew.grow(self._work)
+        if first is not None and first > now:
             self._alarm(first)
-        elif not self._crew.wake_one() and self._crew.can_grow(self._workers):
-            self._crew.grow(self._work)
 
-    def _take(self, now: float) -> K | None:
-        """Return what is polled next: what is due, by turns where several are."""
-        key = self.schedule.pop_due(now)
+    def _first_due(self) -> float | None:
+        """Return when the first key is due, long ago if one is late; None when nothing is."""
+        return 0.0 if self._overdue else self.schedule.next_due()
+
+    def _take(self, now: float, most: int) -> list[K]:
+        """Return what is polled next, *most* keys at most: what is due, by turns where there is more of it."""
+        soon = now + TOGETHER
         if not self._overdue:
+            keys = self.schedule.pop_all_due(soon, most)
+            if len(keys) < most:
+                return keys
             first = self.schedule.next_due()
-            if key is None or first is None or first > now:
-                return key
-        for _ in range(SWEEP):
-            if key is None:
-                break
+            if first is None or first > soon:
+                return keys
+            self._line_up(keys)
+        self._line_up(self.schedule.pop_all_due(now, SWEEP))
+        keys = []
+        while len(keys) < most and (key := self._turns.pop()) is not None:
+            del self._overdue[key]
+            keys.append(key)
+        return keys
+
+    def _line_up(self, late: Iterable[K]) -> None:
+        """Let what is *late* wait for its turn."""
+        for key in late:
             self._overdue[key] = False
             self._turns.push(self._group(key), key, urgent=False)
-            key = self.schedule.pop_due(now)
-        else:
-            if key is not None:
-                self.schedule.put(key, now)
-        key = self._turns.pop()
-        if key is not None:
-            del self._overdue[key]
-        return key
 
     def _alarm(self, at: float) -> None:
         """Wake at *at*, unless an earlier alarm is set that will set the next."""
@@ -135,7 +150,7 @@ class Supervisor(Generic[K]):
 
     async def _run(self, crew: _Crew[K]) -> None:
         try:
-            async with anyio.create_task_group() as group:
+            async with asyncio.TaskGroup() as group:
                 crew.group = group
                 crew.grow(self._work)
         except BaseExceptionGroup as several:
@@ -148,17 +163,9 @@ class Supervisor(Generic[K]):
     async def _work(self, crew: _Crew[K]) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            key = self._take(loop.time()) if crew is self._crew else None
+            key = self._next_for(crew, loop.time()) if crew is self._crew else None
             if key is None:
-                rest: asyncio.Future[None] = loop.create_future()
-                crew.idle.append(rest)
-                if crew is self._crew:
-                    self._wake()
-                await rest
-                continue
-            if crew.idle or crew.can_grow(self._workers):
-                self._wake()  # one worker wakes the next, as long as anything is due
-            crew.busy[key] = None
+                key = await crew.rest(loop.create_future())
             try:
                 await self._poll(key)
             finally:
@@ -167,6 +174,25 @@ class Supervisor(Generic[K]):
                 self.schedule.hasten(key, again)  # this worker is awake: it looks what is due next
             elif again is not None:
                 self.due(key, again)
+
+    def _next_for(self, crew: _Crew[K], now: float) -> K | None:
+        """Return what a worker polls that has just become free, and hand the rest of what is due to others."""
+        first = self._first_due()
+        if first is None:
+            return None
+        if first > now:
+            self._alarm(first)
+            return None
+        keys = self._take(now, 1 + len(crew.idle))
+        if not keys:
+            return None
+        key = keys.pop(0)
+        crew.busy[key] = None
+        if keys:
+            crew.hand_out(keys)
+        if crew.idle or crew.can_grow(self._workers):
+            self._wake()
+        return key
 
     async def aclose(self) -> None:
         """Stop every worker and wait until each has stopped, whoever stopped it; harmless when repeated."""
@@ -188,29 +214,45 @@ class _Crew(Generic[K]):
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
-        self.group: anyio.abc.TaskGroup | None = None
-        self.idle: deque[asyncio.Future[None]] = deque()
+        self.group: asyncio.TaskGroup | None = None
+        self.idle: list[asyncio.Future[K]] = []
         self.busy: dict[K, float | None] = {}
         self.size = 0
 
-    def wake_one(self) -> bool:
-        """Wake an idle worker; tell whether there was one."""
-        while self.idle:
-            rest = self.idle.popleft()
-            if not rest.done():
-                rest.set_result(None)
-                return True
-        return False
+    def hand_out(self, keys: Iterable[K]) -> None:
+        """Give each of *keys* to an idle worker; there are enough of them."""
+        for key in keys:
+            call = self.idle.pop()
+            if not call.done():  # it is where a loop ends under us: its worker will not come back
+                self.busy[key] = None
+                call.set_result(key)
+
+    async def rest(self, call: asyncio.Future[K]) -> K:
+        """Be idle until something is handed out, and return it."""
+        self.idle.append(call)
+        try:
+            return await call
+        except asyncio.CancelledError:
+            if not call.cancelled():
+                self.busy.pop(call.result())
+            elif call in self.idle:
+                self.idle.remove(call)
+            raise
 
     def can_grow(self, limit: int) -> bool:
         """Whether another worker may start."""
         return self.group is not None and self.size < limit
 
     def grow(self, work: Callable[[_Crew[K]], Coroutine[Any, Any, None]]) -> None:
-        """Start another worker."""
+        """Start another worker, unless all of them are being stopped."""
         assert self.group is not None  # noqa: S101 - `can_grow` was asked
-        self.size += 1
-        self.group.start_soon(work, self)
+        working = work(self)
+        try:
+            self.group.create_task(working)
+        except RuntimeError:
+            working.close()
+        else:
+            self.size += 1
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException | None:
