@@ -17,7 +17,7 @@ class ScopeType(StrEnum):
     BIZ_SET = "biz_set"
 
 
-@frozen(cache_hash=True)
+@frozen
 class Scope:
     """A business or a business set: where a job lives."""
 
@@ -40,11 +40,14 @@ class Scope:
         kind, _, number = text.rpartition(":")
         return cls(ScopeType(kind or "biz"), int(number))
 
+    def __hash__(self) -> int:
+        return self.id
+
     def __str__(self) -> str:
         return str(self.id) if self.type is ScopeType.BIZ else f"{self.type.value}:{self.id}"
 
 
-@frozen(cache_hash=True)
+@frozen
 class JobRef:
     """The name of a job instance."""
 
@@ -66,11 +69,15 @@ class JobRef:
         """Name a step instance of this job."""
         return StepRef(self.scope, self.job_instance_id, step_instance_id)
 
+    def __hash__(self) -> int:
+        # Not kept: that would take one more object for each name, which is dearer than this.
+        return hash((self.job_instance_id, self.scope.id))
+
     def __str__(self) -> str:
         return f"{self.scope}:{self.job_instance_id}"
 
 
-@frozen(cache_hash=True)
+@frozen
 class StepRef:
     """The name of a step instance."""
 
@@ -89,6 +96,9 @@ class StepRef:
     def job(self) -> JobRef:
         """The job that the step belongs to."""
         return JobRef(self.scope, self.job_instance_id)
+
+    def __hash__(self) -> int:
+        return hash((self.step_instance_id, self.job_instance_id))
 
     def __str__(self) -> str:
         return f"{self.scope}:{self.job_instance_id}/{self.step_instance_id}"
