@@ -84,9 +84,8 @@ class Doorbell:
 
     def _hand_on(self, callback: Callback) -> None:
         for watch in tuple(self._watches):
-            for ref in watch.targets:
-                if ref.job_instance_id == callback.job_instance_id:
-                    watch.nudge(ref)
+            for ref in watch.targets_of(callback.job_instance_id):
+                watch.nudge(ref)
         self._rung.append(callback)
         while self._waiting:
             turn = self._waiting.popleft()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.refs import JobRef, Ref, Scope
 
 
 class Targets:
@@ -14,10 +14,12 @@ class Targets:
     stand in for, and sets only of what is over and, before all were read, of what was not.
     """
 
-    __slots__ = ("_by_job", "_over", "_unread", "size")
+    __slots__ = ("_by_job", "_over", "_scopes", "_unread", "size")
 
     def __init__(self) -> None:
         self._by_job: dict[JobRef, tuple[Ref, ...]] = {}
+        # Scopes are few; those of what was dropped may stay.
+        self._scopes: set[Scope] = set()
         self._over: set[Ref] = set()
         self._unread: set[Ref] = set()
         self.size = 0
@@ -32,6 +34,10 @@ class Targets:
         """Return the targets that belong to *job*."""
         return self._by_job.get(job, ())
 
+    def of_id(self, job_instance_id: int) -> tuple[Ref, ...]:
+        """Return the targets that belong to the job with this id, in whatever scope."""
+        return tuple(ref for scope in self._scopes for ref in self.of(JobRef(scope, job_instance_id)))
+
     def jobs(self) -> Iterator[tuple[JobRef, tuple[Ref, ...]]]:
         """Yield each job with the targets that belong to it."""
         return iter(self._by_job.items())
@@ -40,6 +46,7 @@ class Targets:
         """Take in a target that is not one yet."""
         job = ref.job
         self._by_job[job] = (*self._by_job.get(job, ()), ref)
+        self._scopes.add(job.scope)
         self.size += 1
         if unread:
             self._unread.add(ref)
@@ -77,8 +84,9 @@ class Targets:
             self._over.discard(ref)
 
     def unsettled(self) -> list[Ref]:
-        """Return the targets that are not over, in the order of their names."""
-        return sorted((ref for ref in self if ref not in self._over), key=str)
+        """Return the targets that are not over, job by job as they came."""
+        over = self._over
+        return [ref for refs in self._by_job.values() for ref in refs if ref not in over]
 
     @property
     def all_read(self) -> bool:
