@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -14,6 +13,7 @@ from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.log import Log
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.news import Events, HostMoves, News, size_of
+from bkjob_async.engine.slices import Requests
 from bkjob_async.errors import DeadlineExceeded, UsageError
 from bkjob_async.model.events import (
     Batch,
@@ -34,11 +34,11 @@ from bkjob_async.watch.figures import LastSeen, WatchStats
 from bkjob_async.watch.picking import as_skipped
 from bkjob_async.watch.readable import Readable
 from bkjob_async.watch.reader import Reader
+from bkjob_async.watch.slicing import Slicing
 from bkjob_async.watch.targets import Targets
 from bkjob_async.watch.watcher import Watcher
 
 REVISIT = 10.0
-SLICE = 64
 T = TypeVar("T")
 
 
@@ -73,8 +73,9 @@ class Watch(Readable):
         """Prepare to watch *refs*; nothing is asked before `async with`."""
         self.grade = grade
         self._targets = Targets()
-        self._arriving: deque[Ref] = deque()
-        self._admission: asyncio.Handle | None = None
+        self._requests = Requests()
+        self._changing = Slicing(self._change)
+        self._leaving = Slicing(self._leave)
         self._watcher = watcher
         self._first = tuple(refs)
         self._deadline = deadline
@@ -90,6 +91,7 @@ class Watch(Readable):
         self._error: BaseException | None = None
         # While the watch is open the engine has the stories; afterwards they are kept for readers that come late.
         self._kept: dict[JobRef, JobStory] = {}
+        self._left: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
         self.has_doorbell = False
 
     def __repr__(self) -> str:
@@ -110,8 +112,8 @@ class Watch(Readable):
             loop = asyncio.get_running_loop()
             self._deadline_timer = loop.call_later(self._deadline, self._too_late)
         self._watcher.join(self)
-        self._arriving.extend(self._first)
-        self._admit()
+        self._requests.put(self._first, wanted=True)
+        self._changing.go()
         return self
 
     async def __aexit__(
@@ -122,7 +124,10 @@ class Watch(Readable):
     async def aclose(self) -> None:
         """Stop watching; harmless when repeated. The jobs go on."""
         self._end()
-        await self._watcher.rest()
+        try:
+            await self._leaving.wait()
+        finally:
+            await self._watcher.rest()
 
     def _end(self, error: BaseException | None = None) -> None:
         if self._state == "closed":
@@ -131,12 +136,22 @@ class Watch(Readable):
         for timer in (self._deadline_timer, self._linger_timer):
             if timer is not None:
                 timer.cancel()
-        self._watcher.part(self)
-        stories = ((job, self._watcher.story(job)) for job, _ in self._targets.jobs())
-        self._kept = {job: story for job, story in stories if story is not None}
-        for ref in self._targets:
-            self._watcher.unsubscribe(self, ref)
+        self._requests.clear()
+        self._left = self._targets.jobs()
         self._wake()
+        self._leaving.go()
+
+    def _leave(self) -> bool:
+        """Let go of the next job, keeping its story; tell whether there was one."""
+        for job, refs in self._left:
+            story = self._watcher.story(job)
+            if story is not None:
+                self._kept[job] = story
+            for ref in refs:
+                self._watcher.unsubscribe(self, ref)
+            return True
+        self._watcher.part(self)
+        return False
 
     # Targets --------------------------------------------------------------------------------------------------------
 
@@ -145,25 +160,31 @@ class Watch(Readable):
         """What is watched, or was when the watch ended."""
         return set(self._targets)
 
+    def targets_of(self, job_instance_id: int) -> tuple[Ref, ...]:
+        """Return the targets that belong to the job with this id, in whatever scope."""
+        return self._targets.of_id(job_instance_id)
+
     def add(self, *refs: Ref) -> None:
-        """Watch *refs* too, from now on; raise `UsageError` when the watch is over."""
+        """Watch *refs* too, from now on; raise `UsageError` when the watch is over.
+
+        A few are in when this returns; many come in a slice at a time, so that they never hold up the loop.
+        """
         if self._state != "open":
             raise UsageError("targets are added to an open watch; linger=None keeps it open")
-        self._arriving.extend(refs)
-        if self._admission is None:
-            self._admit()
+        self._requests.put(refs, wanted=True)
+        self._changing.go()
 
-    def _admit(self) -> None:
-        """Let the next targets in, a slice at a time, so that thousands never hold up the loop."""
-        self._admission = None
-        if self._state != "open":
-            return
-        for _ in range(min(SLICE, len(self._arriving))):
-            self._add(self._arriving.popleft())
-        if self._arriving:
-            self._admission = asyncio.get_running_loop().call_soon(self._admit)
-        else:
+    def _change(self) -> bool:
+        """Let the next target in, or let go of it; tell whether there was one."""
+        if not self._requests:
             self._end_when_settled()
+            return False
+        ref, wanted = self._requests.pop()
+        if wanted:
+            self._add(ref)
+        else:
+            self._drop(ref)
+        return True
 
     def _add(self, ref: Ref) -> None:
         if ref in self._targets:
@@ -177,16 +198,16 @@ class Watch(Readable):
         self.check(story.ref)
 
     def drop(self, *refs: Ref) -> None:
-        """Watch *refs* no longer; what is not watched is left out in silence."""
-        for ref in refs:
-            if self._state != "open" or ref not in self._targets:
-                if ref in self._arriving:
-                    self._arriving.remove(ref)
-                continue
+        """Watch *refs* no longer, in slices as they came; what is not watched is left out in silence."""
+        if self._state == "open":
+            self._requests.put(refs, wanted=False)
+            self._changing.go()
+
+    def _drop(self, ref: Ref) -> None:
+        if ref in self._targets:
             self._targets.remove(ref)
             self._log.forget(ref)
             self._watcher.unsubscribe(self, ref)
-        self._end_when_settled()
 
     def nudge(self, ref: Ref) -> None:
         """Look at *ref* as soon as there is room."""
@@ -209,8 +230,8 @@ class Watch(Readable):
 
     def _story(self, job: JobRef) -> JobStory | None:
         """Return the story of a job that is, or was, watched here."""
-        if self._state == "closed":
-            return self._kept.get(job)
+        if self._state == "closed" and job in self._kept:
+            return self._kept[job]
         return self._watcher.story(job) if self._targets.of(job) else None
 
     def explain(self, ref: Ref) -> Explanation:
@@ -310,7 +331,7 @@ class Watch(Readable):
         mine = self._concerning(job, events)
         if job is not None and not self._targets.all_read:
             self._note_read(job)
-        if self._in_sync_at is None and self._targets.all_read and not self._arriving:
+        if self._in_sync_at is None and self._targets.all_read and not self._requests:
             self._in_sync_at = at.sequence
             mine.append(InSync(cursor=at.cursor))
         if mine:
@@ -348,7 +369,7 @@ class Watch(Readable):
     def _end_when_settled(self) -> None:
         if self._state != "open" or self._linger is None:
             return
-        if self._targets.over < self._targets.size or self._arriving:
+        if self._targets.over < self._targets.size or self._requests:
             if self._linger_timer is not None:
                 self._linger_timer.cancel()
                 self._linger_timer = None
@@ -363,7 +384,7 @@ class Watch(Readable):
 
     def _too_late(self) -> None:
         late = self._targets.unsettled()
-        if not late and not self._arriving:
+        if not late and not self._requests:
             self._end()
             return
         shown = ", ".join(str(ref) for ref in late[:3]) + (" …" if len(late) > 3 else "")

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
-import anyio
-
 from bkjob_async.engine.fairness import Turns
 from bkjob_async.engine.schedule import Schedule
+from bkjob_async.watch.slicing import all_the_same
 
 K = TypeVar("K", bound=Hashable)
 
@@ -202,9 +201,8 @@ class Supervisor(Generic[K]):
         crew, self._crew = self._crew, None
         if crew is not None and crew.task is not None:
             crew.task.cancel()
-        if self._ending:
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait(set(self._ending))
+        ending = set(self._ending)
+        await all_the_same(lambda: not all(task.done() for task in ending), lambda: asyncio.wait(ending))
 
 
 class _Crew(Generic[K]):

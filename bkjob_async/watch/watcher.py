@@ -413,9 +413,6 @@ class Watcher:
         """End every watch and wait until every worker has stopped."""
         for subscriber in tuple(self._subscribers):
             subscriber.fail(ClientClosed("the client was closed while this watch was open"))
-        for story in self._stories.values():
-            story.wanted_by = ()
-        self._stories.clear()
         await self._supervisor.aclose()
 
 

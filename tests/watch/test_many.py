@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 
 import pytest
 
@@ -56,6 +57,84 @@ async def test_adding_thousands_lets_others_run_in_between() -> None:
             await asyncio.sleep(0)
 
     assert turns >= 10
+
+
+async def turns_until(done: Callable[[], bool]) -> int:
+    """Count the turns of the loop that others have until something is done."""
+    turns = 0
+    while not done():
+        turns += 1
+        await asyncio.sleep(0)
+    return turns
+
+
+@pytest.mark.looptime
+async def test_dropping_thousands_lets_others_run_in_between() -> None:
+    """Targets leave as they came; what is added again afterwards is watched."""
+    world, jobs = fleet(1000)
+    async with client_of(world, latency=1.0) as (client, _), client.watch(jobs, linger=None) as watch:
+        await turns_until(lambda: watch.stats().targets == 1000)
+        watch.drop(*jobs)
+        watch.add(jobs[0])
+        turns = await turns_until(lambda: watch.stats().targets == 1)
+
+    assert turns >= 10
+    assert watch.targets == {jobs[0]}
+
+
+@pytest.mark.looptime
+async def test_closing_a_watch_of_thousands_lets_others_run_in_between() -> None:
+    """It is over at once, and let go of in slices; afterwards nothing is asked, and all can still be looked up."""
+    world, jobs = fleet(1000)
+    async with client_of(world, latency=0.01) as (client, door):
+        watch = client.watch(jobs)
+        async with watch:
+            await asyncio.sleep(4.0)
+            known = [watch.snapshot(job) for job in jobs]
+            closing = asyncio.ensure_future(watch.aclose())
+            turns = await turns_until(closing.done)
+        asked = door.requests
+        await asyncio.sleep(60.0)
+
+    assert turns >= 10
+    assert all(known)
+    assert [watch.snapshot(job) for job in jobs] == known
+    assert door.requests == asked
+
+
+@pytest.mark.looptime
+async def test_what_was_seen_outlives_the_client() -> None:
+    """A client that is closed under a large watch leaves it its last look at every target."""
+    world, jobs = fleet(1000)
+    async with client_of(world, latency=0.01) as (client, _):
+        watch = await client.watch(jobs).__aenter__()
+        await asyncio.sleep(4.0)
+        known = [watch.snapshot(job) for job in jobs]
+    with pytest.raises(bkjob.ClientClosed):
+        await watch.results()
+
+    assert all(known)
+    assert [watch.snapshot(job) for job in jobs] == known
+
+
+@pytest.mark.looptime
+async def test_a_large_watch_is_left_even_by_a_task_that_is_cancelled() -> None:
+    """Nothing is polled any more, however impatient its owner was."""
+    world, jobs = fleet(1000)
+    async with client_of(world, latency=0.01) as (client, door):
+        watch = await client.watch(jobs).__aenter__()
+        await asyncio.sleep(4.0)
+        closing = asyncio.ensure_future(watch.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        asked = door.requests
+        await asyncio.sleep(60.0)
+        workers = [task for task in asyncio.all_tasks() if "bkjob_async watch" in task.get_name()]
+
+    assert door.requests == asked
+    assert workers == []
 
 
 LEAVING_EARLY = """
