@@ -30,9 +30,11 @@ Look = tuple[GroupLook, ...]
 
 def looks(share: float, order: str) -> tuple[Look, Look]:
     """Return two looks at the same hosts, between which a share of them moves."""
-    rows = [BareRow(FIRST_HOST + n, RUNNING) for n in range(HOSTS)]
+    rows = [BareRow(FIRST_HOST + n, status=RUNNING) for n in range(HOSTS)]
     step = round(1 / share) if share else HOSTS + 1
-    moved = [BareRow(r.bk_host_id, DONE if share and n % step == 0 else RUNNING) for n, r in enumerate(rows)]
+    moved = [
+        BareRow(r.bk_host_id, status=DONE if share and n % step == 0 else RUNNING) for n, r in enumerate(rows)
+    ]
     if order == "listed":
         return flat(rows), flat(moved)
     if order == "grouped":

@@ -33,6 +33,8 @@ class Row:
     ip: str | None = None
     ipv6: str | None = None
     container_id: int | None = None
+    tag: str | None = None
+    exit_code: int | None = None
 
 
 def by_id(number: int) -> Row:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from bkjob_async.dialects.hosts import read_execute_object
-from bkjob_async.dialects.reading import INT64, MILLISECONDS, Fields, as_moment
+from bkjob_async.dialects.reading import INT64, MILLISECONDS, Fields, as_integer, as_moment
 from bkjob_async.model.look import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, Times
@@ -49,9 +49,18 @@ class Row(Struct, gc=False):
 
 
 class LightRow(Struct, gc=False):
-    """A host's row of which only the least was read; `late_rows` reads the rest."""
+    """A host's row of which only the least was read; `late_rows` reads the rest.
+
+    What stands for the exit code may be anything: no look fails for it.
+    """
 
     bk_host_id: Identity
+    said: Any = field(default=None, name="exit_code")
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, None where it cannot be understood."""
+        return as_integer(self.said)
 
     @property
     def bk_cloud_id(self) -> int | None:
@@ -74,14 +83,20 @@ class LightRow(Struct, gc=False):
         return None
 
 
-class BareRow(LightRow, gc=False):
-    """A host's row in a flat list: id and code."""
+class BareRow(LightRow, gc=False, kw_only=True):
+    """A host's row in a flat list: id, code, and what an event tells."""
 
     status: Code
+    tag: str | None = None
 
 
 class GroupedRow(LightRow, gc=False):
-    """A host's row in a group, which has its code: the id alone."""
+    """A host's row in a group, which has its code and its tag."""
+
+    @property
+    def tag(self) -> str | None:
+        """Not read: the group tells it."""
+        return None
 
     @property
     def status(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import compress
 
 from bkjob_async.engine.failures import Failures
@@ -14,7 +14,7 @@ from bkjob_async.engine.packing import telling
 from bkjob_async.engine.step_standing import Closing, StepStanding
 from bkjob_async.engine.survey import Counts, Reading, Survey, is_large
 from bkjob_async.model.events import Event, HostChanged, Reopened
-from bkjob_async.model.look import GroupLook, StepLook
+from bkjob_async.model.look import GroupLook, StepLook, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
 
@@ -144,22 +144,28 @@ class StepHosts(StepStanding):
     def _moved(self, moves: Moves, look: StepLook, at: Moment, tag: str) -> HostMoves:
         """Return the hosts that moved, as events to be."""
         execute_count, epoch, read = self.execute_count, self.epoch, look.details
+        tags = tags_by_code(look.groups or ())
 
         def event(move: Move) -> HostChanged:
-            details = read(move.row) if move.row is not None else None
+            row, told = move.row, tag
+            if row is not None:
+                if tags is None:
+                    told = read(row).tag
+                else:
+                    told = tags.get(move.after, "") if row.tag is None else row.tag
             return HostChanged(
                 ref=self.ref,
                 host=self.hosts.key(move.index),
                 execute_count=execute_count,
                 before=None if move.before is None else host_status(move.before),
                 after=host_status(move.after),
-                tag=tag if details is None else details.tag,
-                exit_code=None if details is None else details.exit_code,
+                tag=told,
+                exit_code=None if row is None else row.exit_code,
                 epoch=epoch,
                 cursor=at.cursor,
             )
 
-        return HostMoves(self.ref, moves, event, look.named)
+        return HostMoves(self.ref, moves, event, look.named if tags is None else with_all_names)
 
     def _refresh_failures(self, look: StepLook, groups: Sequence[GroupLook], taken: Taken) -> None:
         """Read the details of failed hosts again: exit codes and times arrive late."""
@@ -176,6 +182,15 @@ class StepHosts(StepStanding):
                     if place in failures:
                         failures.note(place, row, look.named, look.details)
         failures.let_go()
+
+
+def tags_by_code(groups: Sequence[GroupLook]) -> Mapping[int, str] | None:
+    """Return the tag of each status that has one; None where hosts of one status have several."""
+    tags: dict[int, str] = {}
+    for group in groups:
+        if group.status is not None and group.tag != tags.setdefault(group.status, group.tag):
+            return None
+    return tags
 
 
 def is_failure(code: int) -> bool:

@@ -14,7 +14,7 @@ from bkjob_async.model.snapshot import HostSnapshot, Times
 
 
 class HostRow(Protocol):
-    """One host in an answer: its names and its host code.
+    """One host in an answer: its names, its host code, and what an event tells beside them.
 
     A row that has a host id may leave its other names to `StepLook.named`.
     """
@@ -47,6 +47,16 @@ class HostRow(Protocol):
     @property
     def status(self) -> int:
         """Its host code; not to be read where the group has one, which wins over it."""
+        ...
+
+    @property
+    def tag(self) -> str | None:
+        """The tag of its result, None where its group tells it."""
+        ...
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code of its script, None for none."""
         ...
 
 

@@ -23,17 +23,19 @@ class Row:
     ip: str | None = None
     ipv6: str | None = None
     container_id: int | None = None
+    tag: str | None = None
+    exit_code: int | None = None
 
 
 def host(number: int, status: int) -> Row:
     """Return the row of host *number*, named by id and address."""
-    return Row(status=status, bk_host_id=number, ip=f"10.0.0.{number}")
+    return Row(status=status, bk_host_id=number, ip=f"10.0.0.{number}", exit_code=status % 7)
 
 
 def details(row: HostRow) -> HostSnapshot:
     """Return the model's reading of a row."""
     key = HostKey(bk_host_id=row.bk_host_id, bk_cloud_id=row.bk_cloud_id, ip=row.ip)
-    return HostSnapshot(host=key, status=host_status(row.status), exit_code=row.status % 7)
+    return HostSnapshot(host=key, status=host_status(row.status), exit_code=row.exit_code)
 
 
 def step(

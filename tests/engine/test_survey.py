@@ -135,11 +135,11 @@ def test_all_groups_that_moved_are_read_but_the_largest() -> None:
 
 
 def test_where_one_group_is_left_nothing_need_be_read() -> None:
-    """All hosts moved on to the only group there is; counts show one of them, and the others get the group's tag."""
+    """All hosts moved on to the only group there is; counts show one of them, and all get the group's tag."""
     follower = Follower()
     follower.look(many(7, range(1, 5)))
 
-    assert follower.look(many(9, range(1, 5), "ok")) == ["1:7>9", "2:7>9ok", "3:7>9ok", "4:7>9ok"]
+    assert follower.look(many(9, range(1, 5), "ok")) == ["1:7>9ok", "2:7>9ok", "3:7>9ok", "4:7>9ok"]
     assert follower.last == "counts 1"
 
 
