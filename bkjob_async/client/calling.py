@@ -15,6 +15,7 @@ from bkjob_async.model.answers import Envelope
 from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance, Operation, R
 from bkjob_async.model.questions import RawCall
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
+from bkjob_async.watch.doorbell import Doorbell
 from bkjob_async.watch.watcher import Watcher
 from bkjob_async.wire.session import Session
 
@@ -38,9 +39,16 @@ class Calling:
     """Calls by value and by name, and the names of jobs and steps."""
 
     def __init__(
-        self, session: Session, watcher: Watcher, *, scope: Scope | None, lifetime: Lifetime | None = None
+        self,
+        session: Session,
+        watcher: Watcher,
+        *,
+        scope: Scope | None,
+        lifetime: Lifetime | None = None,
+        doorbell: Doorbell | None = None,
     ) -> None:
         """Join the parts; `connect` is the way to make one."""
+        self._doorbell = doorbell
         self.scope = scope
         self._session = session
         self._watcher = watcher

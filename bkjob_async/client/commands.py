@@ -24,7 +24,16 @@ from bkjob_async.model.targets import TargetsLike
 
 
 class Commands(Calling):
-    """Commands: never repeated blindly; without a clear answer they raise `OutcomeUnknown`."""
+    """Commands: never repeated blindly; without a clear answer they raise `OutcomeUnknown`.
+
+    Where a launch takes a *callback_url*, it is that of the client's doorbell unless given; empty asks for no callback.
+    """
+
+    def _callback_url(self, given: str | None) -> str | None:
+        """Return where the platform is to call back, None for nowhere."""
+        if given is None and self._doorbell is not None:
+            return self._doorbell.url()
+        return given or None
 
     async def operate_step_instance(
         self,
@@ -86,7 +95,7 @@ class Commands(Calling):
             scope=self._scope(scope),
             job_plan_id=job_plan_id,
             global_vars=global_var_list,
-            callback_url=callback_url,
+            callback_url=self._callback_url(callback_url),
             start_task=start_task,
         )
         return await self._ask(command, request_timeout)
@@ -139,7 +148,7 @@ class Commands(Calling):
             timeout=timeout,
             is_param_sensitive=is_param_sensitive,
             task_name=task_name,
-            callback_url=callback_url,
+            callback_url=self._callback_url(callback_url),
             rolling_config=rolling_config,
             start_task=start_task,
             windows_interpreter=windows_interpreter,
@@ -177,7 +186,7 @@ class Commands(Calling):
             script_version_id=script_version_id,
             timeout=timeout,
             task_name=task_name,
-            callback_url=callback_url,
+            callback_url=self._callback_url(callback_url),
         )
         return await self._ask(command, request_timeout)
 
@@ -219,7 +228,7 @@ class Commands(Calling):
             upload_speed_limit=upload_speed_limit,
             download_speed_limit=download_speed_limit,
             task_name=task_name,
-            callback_url=callback_url,
+            callback_url=self._callback_url(callback_url),
             rolling_config=rolling_config,
             start_task=start_task,
         )

@@ -20,6 +20,7 @@ from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Scope
 from bkjob_async.observe.observer import Observer
 from bkjob_async.observe.to_logging import log
+from bkjob_async.watch.doorbell import Doorbell
 from bkjob_async.watch.watcher import Watcher
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.keyring import CredentialsSource
@@ -39,6 +40,7 @@ def connect(
     interval: float | None = None,
     lag: float | None = None,
     learnt: Mapping[str, Any] | None = None,
+    doorbell: Doorbell | None = None,
     retries: Retries | None = None,
     timezone: tzinfo | None = None,
     tenant: str | None = None,
@@ -64,7 +66,8 @@ def connect(
     while earlier runs of the same name say that it will not end soon, and where *requests_per_second* does not suffice
     for that, first where an end is most likely to have gone unseen. *lag* asks for as few looks as find ends so many
     seconds late on average; *interval* fixes the seconds between two looks instead. *learnt* is what `client.learnt()`
-    returned before.
+    returned before. A *doorbell* with a base has the platform call back about everything that is launched, and rings in
+    every watch and wait.
 
     *timezone* is that of times which carry none; *tenant* (`X-Bk-Tenant-Id`) and *language* (`en`, `zh-cn`) go into
     headers. Gateways: *system* calls the `/system/` twins, for *acting_user* where given. ESB: *credentials_in* puts
@@ -78,6 +81,8 @@ def connect(
         raise UsageError("request_timeout is a positive number of seconds")
     if interval is not None and lag is not None:
         raise UsageError("give an interval or a lag, not both")
+    if doorbell is not None and not doorbell.base:
+        raise UsageError("a client's doorbell has to know where it is reached: Doorbell(base=...)")
     options = {
         "timezone": timezone,
         "tenant": tenant,
@@ -98,7 +103,7 @@ def connect(
     durations = Durations.imported(learnt) if learnt is not None else Durations()
     pacing = Pacing(Cadence(interval=interval, lag=lag), durations)
     watcher = Watcher(way, pacing=pacing, workers=max_in_flight, observers=(log, *observers))
-    return JobClient(way, watcher, scope=scope)
+    return JobClient(way, watcher, scope=scope, doorbell=doorbell)
 
 
 def spoken(dialect: str | Dialect, options: dict[str, Any]) -> Dialect:

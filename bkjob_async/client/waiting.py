@@ -36,13 +36,14 @@ class Waiting(Calling):
         *deadline* is seconds from its opening: then its iterators deliver what there is and raise `DeadlineExceeded`.
         The watch ends *linger* seconds after all targets have settled; None keeps it open until it is left.
         *grade* says how closely hosts are followed; steps and jobs are seen to end at once in any.
-        Each ring of *doorbell* makes it look once at the job that the callback names.
+        Each ring of *doorbell*, the client's own unless given, makes it look once at the job that the callback names.
         """
         self._lifetime.check()
         targets = (refs,) if isinstance(refs, JobRef | StepRef) else tuple(refs)
         watch = Watch(self._watcher, targets, deadline=seconds(deadline), linger=linger, grade=grade)
-        if doorbell is not None:
-            doorbell.wire(watch)
+        bell = doorbell or self._doorbell
+        if bell is not None:
+            bell.wire(watch)
         return watch
 
     async def wait(self, ref: Ref, *, until: Condition | None = None, deadline: Deadline = None) -> JobResult:

@@ -43,20 +43,28 @@ class Doorbell:
         token: str | None = None,
         ring: Callable[[Callback], object] | None = None,
         *,
+        base: str | None = None,
         largest_body: int = LARGEST_BODY,
     ) -> None:
-        """Listen for *token*, one made up unless given; raise `UsageError` for one that can be guessed."""
+        """Listen for *token*, one made up unless given; raise `UsageError` for one that can be guessed.
+
+        *base* is the URL where this is reached from the platform, without the token.
+        """
         self._token = secrets.token_urlsafe(32) if token is None else token
         if len(self._token) < SHORTEST_TOKEN or not self._token.isascii() or "/" in self._token:
             raise UsageError(f"a token has at least {SHORTEST_TOKEN} ASCII characters, and no slash")
+        self.base = base
         self.largest_body = largest_body
         self._ring = ring
         self._watches: WeakSet[Watch] = WeakSet()
         self._rung: deque[Callback] = deque(maxlen=LONGEST_QUEUE)
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    def url(self, base: str) -> str:
-        """Return what to give as `callback_url`, *base* being where this is reached from the platform."""
+    def url(self, base: str | None = None) -> str:
+        """Return what to give as `callback_url`; *base*, its own unless given, is where the platform reaches this."""
+        base = self.base if base is None else base
+        if not base:
+            raise UsageError("a doorbell has to know where it is reached: Doorbell(base=...)")
         return f"{base.rstrip('/')}/{self._token}"
 
     def wire(self, watch: Watch) -> None:

@@ -1,0 +1,107 @@
+"""A client with a doorbell: the platform calls back about what was launched, and nobody writes a URL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_plans import JobPlan
+from tests.client.stage import SCOPE, client_of
+
+pytestmark = pytest.mark.looptime
+
+TOKEN = "an-unguessable-token-0123"
+HOSTS = ["0:10.0.0.1", "0:10.0.0.2"]
+# Those that can launch everything that calls back; each writes the URL under a name of its own.
+DIALECTS = ("gateway-v3", "esb-jobv3", "esb-job")
+
+
+@asynccontextmanager
+async def ringing(
+    simulator: Simulator, dialect: str, **options: Any
+) -> AsyncIterator[tuple[bkjob.JobClient, list[str]]]:
+    """Open a client whose doorbell really rings; yield it with the URLs that were called."""
+    bell = bkjob.Doorbell(TOKEN, base="https://me.example.com/bk/")
+    called: list[str] = []
+
+    async def post(url: str, body: bytes, kind: str) -> int:
+        called.append(url)
+        return bell.receive(body, kind) if bell.is_for(url) else 200
+
+    sender = simulator.callbacks(post=post)
+    sender.start()
+    async with client_of(simulator, dialect, doorbell=bell, **options) as (client, _):
+        yield client, called
+    await sender.aclose()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_every_launch_says_where_to_call_back(dialect: str) -> None:
+    """Scripts, SQL, files and plans; the wait ends with the ring, long before the next look."""
+    simulator = Simulator()
+    async with ringing(simulator, dialect, interval=500.0) as (client, called):
+        begun = asyncio.get_running_loop().time()
+        results = [
+            await client.run_script("uptime", HOSTS),
+            await client.run_plan(1000, {"hosts": bkjob.Targets(hosts=HOSTS)}),
+            await client.send_file("/a", "/srv", HOSTS, source=HOSTS[0]),
+        ]
+        sql = await client.fast_execute_sql("select 1", HOSTS, db_account_id=1)
+        results.append(await client.wait(sql.ref))
+        took = asyncio.get_running_loop().time() - begun
+
+    assert [result.ok for result in results] == [True] * 4
+    assert called == [f"https://me.example.com/bk/{TOKEN}"] * 4
+    assert took < 500.0
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_url_that_is_given_wins(dialect: str) -> None:
+    """And an empty one asks for no callback; what rings elsewhere does not ring here."""
+    simulator = Simulator()
+    async with ringing(simulator, dialect) as (client, called):
+        for url in ("https://elsewhere.example.com/", ""):
+            launched = await client.fast_execute_script(
+                "uptime", HOSTS, account_alias="root", callback_url=url
+            )
+            assert (await client.wait(launched.ref)).ok
+        await asyncio.sleep(60.0)
+
+    assert called == ["https://elsewhere.example.com/"]
+
+
+async def test_a_watch_may_have_a_doorbell_of_its_own() -> None:
+    """Then the client's does not ring in it."""
+    simulator = Simulator()
+    job = simulator.add(JobPlan())
+    own = bkjob.Doorbell()
+    async with (
+        ringing(simulator, "gateway-v3", interval=500.0) as (client, _),
+        client.watch(job, doorbell=own) as watch,
+    ):
+        await asyncio.sleep(60.0)
+        asked = watch.stats().polls
+        assert client._doorbell is not None
+        client._doorbell.receive(b'{"job_instance_id":%d,"status":3}' % job.job_instance_id)
+        await asyncio.sleep(5.0)
+        unheard = watch.stats().polls
+        own.receive(b'{"job_instance_id":%d,"status":3}' % job.job_instance_id)
+        await asyncio.sleep(5.0)
+
+        assert asked == unheard < watch.stats().polls
+
+
+def test_a_clients_doorbell_knows_where_it_is_reached() -> None:
+    """Otherwise no launch could say so."""
+    credentials = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="secret", bk_username="admin")
+
+    with pytest.raises(bkjob.UsageError, match="where it is reached"):
+        bkjob.connect("http://sim", credentials, scope=SCOPE, doorbell=bkjob.Doorbell())
+    with pytest.raises(bkjob.UsageError, match="where it is reached"):
+        bkjob.Doorbell().url()
