@@ -51,7 +51,8 @@ class Columns:
 
     def has_names(self, names: Sequence[int | None]) -> bool:
         """Whether these are exactly the hosts, in this order."""
-        if len(names) != self._size or (names and names[0] != self.name(0)):
+        size = self._size
+        if len(names) != size or (size and (names[0], names[-1]) != (self.name(0), self.name(size - 1))):
             return False
         try:
             return self._cells.startswith(array("Q", cast("Sequence[int]", names)).tobytes())

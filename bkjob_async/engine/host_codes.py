@@ -140,10 +140,10 @@ class HostCodes(Columns):
     def counts(self) -> dict[Phase, int]:
         """Count the hosts of the present execution by phase."""
         total: Counter[Phase] = Counter()
-        for small, count in Counter(self.statuses()).items():
+        statuses = self.statuses()
+        for small in set(statuses) - {NEVER}:
             code = code_of(small) if small != RARE else None
-            if small != NEVER:
-                total[Phase.UNKNOWN if code is None else host_status(code).phase] += count
+            total[Phase.UNKNOWN if code is None else host_status(code).phase] += statuses.count(small)
         return dict(total)
 
     # Reading --------------------------------------------------------------------------------------------------------
