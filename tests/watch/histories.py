@@ -190,6 +190,7 @@ def run(history: History) -> list[str]:
     with ExitStack() as patches:
         if history.survey != "small":
             patches.enter_context(mock.patch("bkjob_async.engine.survey.SURVEYED", 0))
+            patches.enter_context(mock.patch("bkjob_async.engine.hosts.MANY_NAMES", 0))
             patches.enter_context(mock.patch("bkjob_async.simulator.render_groups.READ_AT_ONCE", 0))
         if history.survey == "guess":
             scarce = partial(next_question, requests_are_scarce=True)
