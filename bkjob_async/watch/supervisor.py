@@ -127,6 +127,8 @@ class Supervisor(Generic[K]):
         while len(keys) < most and (key := self._turns.pop()) is not None:
             del self._overdue[key]
             keys.append(key)
+        if not self._overdue:
+            self._overdue.clear()  # it keeps the room of the longest backlog that there was, otherwise
         return keys
 
     def _line_up(self, late: Iterable[K]) -> None:
