@@ -116,7 +116,7 @@ def seen(number: int, status: int, hosts: int) -> StepLook:
         status=status,
         name=f"step of plan {number % 100}",
         when=lambda: begun if status != 1 else Times(create_time=START),
-        groups=(GroupLook(status=7, size=len(rows), rows=rows),),
+        groups=(GroupLook(status=9 if status == 3 else 7, size=len(rows), rows=rows),),
         complete=True,
         details=details,
     )
@@ -146,6 +146,7 @@ def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
                     JobLook(status=2, name=f"plan {number % 100}", when=looks[0].when, steps=looks),
                     Moment(float(now), number, ""),
                 )
+                story.ended = ()  # what ended was learnt from
             schedule.put(ref, float(number))
         return stories, schedule
 
@@ -198,7 +199,7 @@ def main() -> None:
         [
             *(
                 (f"jobs of {steps} steps, {hosts} hosts each", f"{step_cost(20_000, steps, hosts):.0f}")
-                for steps, hosts in ((1, 1), (5, 1), (5, 10))
+                for steps, hosts in ((1, 0), (5, 0), (1, 1), (5, 1), (5, 10))
             ),
             ("single step in a watch, all but its name", f"{watch_cost(20_000):.0f}"),
         ],

@@ -77,7 +77,7 @@ class JobStanding:
         self.job_seen_at: float | None = None
         self.by_proxy = False
         self.setbacks = NONE
-        self.ended: tuple[Ref, ...] = ()
+        self.ended: tuple[tuple[Ref, float | None], ...] = ()
         self.pace: Pace | None = None
         self._announced: Telling | None = None
         self._sequence = 0
@@ -230,7 +230,8 @@ class JobStanding:
 
     def age(self, now: float) -> float:
         """Return how long, in seconds, what now runs has been seen running."""
-        since = [t.running_since for t in self.open_steps() if t.running_since is not None]
+        courses = [tracker.course for tracker in self.open_steps()]
+        since = [course.running_since for course in courses if course.running_since is not None]
         if not since and self._running_since is not None:
             since = [self._running_since]
         return now - max(since) if since else 0.0

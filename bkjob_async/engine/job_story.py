@@ -60,8 +60,8 @@ class JobStory(JobStanding):
         for number, step in enumerate(look.steps):
             if self.whole or self.ref.step(step.step_instance_id) in self.targets:
                 tracker = self.tracker(step.step_instance_id)
-                tracker.note_left_behind(at, left=finished or number < begun)
-                events += tracker.observe(step, at, job_finished=finished)
+                left = finished or number < begun
+                events += tracker.observe(step, at, job_finished=finished, left_behind=left)
                 events += self._close_step(tracker, at)
         if self.finished and any(isinstance(event, Reopened) and event.ref != self.ref for event in events):
             events.insert(0, self._reopen(at))
@@ -170,16 +170,17 @@ class JobStory(JobStanding):
         if not settling and (overdue or not (begun or doubtful)):
             events += self._announce(self.seen, at, finished=True)
             events.append(self._ended(self.ref, self.epoch, at.cursor))
-            self.ended += (self.ref,)
+            self.ended += ((self.ref, self.seen_for),)
         return events
 
     def _close_step(self, tracker: StepTracker, at: Moment) -> list[Event]:
+        seen_for = tracker.seen_for if tracker.is_closing else None
         events = tracker.close(
             at,
             doubtful=self._is_doubtful(tracker.alive_at, at.now),
         )
         if events:
-            self.ended += (tracker.ref,)
+            self.ended += ((tracker.ref, seen_for),)
         if events and tracker.ref in self.targets:
             events.append(self._ended(tracker.ref, tracker.epoch, at.cursor))
         return events

@@ -168,7 +168,7 @@ class Pacing:
                 continue
             known = self.durations.expectation(story.ref.scope, story.name, tracker.name)
             if known is not None:
-                return self._age(story.pace, tracker, tracker.running_since, now), known
+                return self._age(story.pace, tracker, tracker.course.running_since, now), known
         if story.whole and not story.epoch and not story.is_operated:
             known = self.durations.expectation(story.ref.scope, story.name, None)
             if known is not None:
@@ -202,7 +202,7 @@ class Pacing:
         """Learn from what has just ended in *story*."""
         ended, story.ended = story.ended, ()
         self._clock.saw(story.times, now)
-        if has_doorbell and story.ref in ended and story.pace is not None:
+        if has_doorbell and any(ref == story.ref for ref, _ in ended) and story.pace is not None:
             self._ended += 1.0
             self._rung += story.pace.rung
             if self._ended > RING_MEMORY:
@@ -212,20 +212,20 @@ class Pacing:
                 self._steer_to_lag(story, job, step, seconds, self.cadence.lag)
 
     def _durations_of(
-        self, story: JobStory, ended: tuple[Ref, ...]
+        self, story: JobStory, ended: Sequence[tuple[Ref, float | None]]
     ) -> Iterator[tuple[str, str | None, float]]:
         """Yield what teaches something: names and seconds of first executions that nobody interfered with."""
         if story.is_operated:
             return
         sharp = SHARP * story.pace.step if story.pace is not None else 0.0
-        for ref in ended:
+        for ref, seen_for in ended:
             step = story.tracker(ref.step_instance_id) if isinstance(ref, StepRef) else None
             if step is None:
                 name, first_run = story.name, is_first_run_of_all(story)
-                seconds = seconds_of(story.times, story.seen_for, sharp)
+                seconds = seconds_of(story.times, seen_for, sharp)
             else:
                 name, first_run = step.name, is_first_run(step)
-                seconds = seconds_of(step.times, step.seen_for, sharp)
+                seconds = seconds_of(step.times, seen_for, sharp)
             if name and first_run and seconds is not None:
                 yield story.name, None if step is None else name, seconds
 

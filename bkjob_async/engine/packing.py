@@ -71,14 +71,20 @@ def packed_times(times: Times) -> bytes:
     """Return times in 12 to 36 bytes, none in no byte."""
     moments = (times.create_time, times.start_time, times.end_time)
     known = next((moment for moment in moments if moment is not None), None)
+    offset = known.utcoffset() if known is not None else None
+    return _packed(times, round(offset.total_seconds()) if offset else 0)
+
+
+@lru_cache(maxsize=256)  # the steps of a job were made at the same time: those that wait have the very same
+def _packed(times: Times, offset: int) -> bytes:
+    moments = (times.create_time, times.start_time, times.end_time)
     seconds = [nan if moment is None else moment.timestamp() for moment in moments]
     seconds.append(nan if times.total_time is None else times.total_time)
     while seconds and isnan(seconds[-1]):
         seconds.pop()
     if not seconds:
         return NO_TIMES
-    offset = known.utcoffset() if known is not None else None
-    return _OFFSET.pack(round(offset.total_seconds()) if offset else 0) + array("d", seconds).tobytes()
+    return _OFFSET.pack(offset) + array("d", seconds).tobytes()
 
 
 def unpacked_times(packed: bytes) -> Times:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.step_standing import RUNNING
+from bkjob_async.engine.step_standing import HIDDEN, REFUSALS, RUNNING
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.engine.survey import Counts, GroupRead, Reading, is_large
 from bkjob_async.model.capabilities import Capabilities
@@ -14,8 +14,6 @@ from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceSt
 from bkjob_async.model.refs import JobRef, StepRef
 
 Question = GetJobInstanceStatus | GetStepInstanceStatus
-
-REFUSALS = 3
 
 # The job itself, where steps are named by their ids.
 THE_JOB = 0
@@ -102,7 +100,7 @@ def begin_follow_ups(story: JobStory, question: Question, capabilities: Capabili
     elif story.setbacks.job_rows_refused >= REFUSALS:
         # Neither the job nor the step can be asked for hosts: nothing of them will ever be seen.
         for tracker in story.open_steps():
-            tracker.visible = False
+            tracker.refusals = HIDDEN
 
 
 def speaking_step(story: JobStory, capabilities: Capabilities) -> StepTracker | None:

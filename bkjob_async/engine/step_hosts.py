@@ -33,12 +33,12 @@ class StepHosts(StepStanding):
         if self.announced is not None:
             self.announced = telling(self.announced[0], self.announced[1], finished=False)
         self.epoch += 1
-        self._closing = None
-        self.running_since = self._began_at = None
-        self._first_of_execution = new_execution
+        survey, self._own_course = self.survey, None
+        if survey is not None:
+            survey.give_up()
+            self._go_on().survey = survey
         if new_execution:
-            if self.survey is not None:
-                self.survey.give_up()
+            self._go_on().first_of_execution = True
             self.hosts.begin_execution()
             self._failures = None
         return [Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)] if was_finished else []
@@ -81,15 +81,17 @@ class StepHosts(StepStanding):
         index = None if self.survey is None else self.survey.index
         taken = self.hosts.apply(groups, at.sequence, look.named, index, whole=look.complete)
         if look.complete and taken.believed and is_large(len(self.hosts)):
-            self.survey = self.survey or Survey(at.now)
-            self.survey.was_read_in_full(at.now, groups)
+            survey = self._go_on().survey = self.survey or Survey(at.now)
+            survey.was_read_in_full(at.now, groups)
         elif self.survey is not None:
             self.survey.give_up()
         events = self._moved_all(taken.moves, look, at)
-        if self._closing is not None:
+        closing = self.course.closing
+        if closing is not None or self.finished:
             self._refresh_failures(look, groups, taken)
-            self._closing.end_read = taken.believed and look.complete
-            self._closing.rows_settled = self._closing.end_read and self.hosts.open_count == 0
+        if closing is not None:
+            closing.end_read = taken.believed and look.complete
+            closing.rows_settled = closing.end_read and self.hosts.open_count == 0
         return events
 
     def _let_go(self) -> None:
@@ -107,9 +109,9 @@ class StepHosts(StepStanding):
         if self.finished:
             # A row that moves after all was told as over: it is told again, with the right result.
             events += self._reopen(at, new_execution=False)
-            self._closing = Closing(at.now)
-        elif self._closing is not None:
-            self._closing.rows_settled = False
+            self._go_on().closing = Closing(at.now)
+        elif self.course.closing is not None:
+            self.course.closing.rows_settled = False
         self._note_failures(moves, look, tag)
         told = self._moved(moves, look, at, tag)
         if MANY * len(moves) < len(self.hosts):

@@ -33,34 +33,50 @@ class Closing:
     rows_settled: bool = False
 
 
+@define(eq=False, weakref_slot=False)
+class Course:
+    """What matters of a step only while it goes on: most steps have not begun, or are over.
+
+    It was seen running since *running_since*, and its start was seen at *began_at*. *first_of_execution*: what shows is
+    the first word of an execution. *left_behind*: the job has gone on to another step.
+    """
+
+    running_since: float | None = None
+    began_at: float | None = None
+    closing: Closing | None = None
+    survey: Survey | None = None
+    first_of_execution: bool = False
+    left_behind: bool = False
+
+
+AT_REST = Course()
+
+# How often a step refused to show its hosts until it is believed, and what is beyond any count.
+REFUSALS, HIDDEN = 3, 1000
+
+
 class StepStanding:
     """What is known of one step instance.
 
     `seen` is the platform's latest word, `announced` what readers were told: (code, execute_count, finished). They
-    differ while a final status settles.
+    differ while a final status settles. `refusals` counts how often the step refused to show its hosts.
     """
 
     __slots__ = (
-        "_began_at",
-        "_closing",
         "_failures",
-        "_first_of_execution",
         "_hosts",
+        "_own_course",
         "_times",
         "alive_at",
         "announced",
         "epoch",
         "execute_count",
-        "left_behind",
         "name",
         "ref",
         "refusals",
-        "running_since",
         "seen",
         "sequence",
-        "survey",
         "type",
-        "visible",
     )
 
     def __init__(self, ref: StepRef) -> None:
@@ -72,18 +88,33 @@ class StepStanding:
         self.execute_count = 0
         self.epoch = 0
         self.sequence = 0
-        self.visible = True
         self.refusals = 0
-        self.left_behind = False
-        self.running_since: float | None = None
-        self._began_at: float | None = None
         self.alive_at: float | None = None
-        self.survey: Survey | None = None
         self._times = NO_TIMES
         self._hosts: HostTable | None = None
         self._failures: Failures | None = None
-        self._closing: Closing | None = None
-        self._first_of_execution = False
+        self._own_course: Course | None = None
+
+    @property
+    def course(self) -> Course:
+        """How the step goes on; only to be read."""
+        return self._own_course or AT_REST
+
+    def _go_on(self) -> Course:
+        """Return how the step goes on, to be changed."""
+        if self._own_course is None:
+            self._own_course = Course()
+        return self._own_course
+
+    @property
+    def survey(self) -> Survey | None:
+        """How the step is read while it is large and goes on."""
+        return None if self._own_course is None else self._own_course.survey
+
+    @property
+    def visible(self) -> bool:
+        """Whether the step shows its hosts, as far as is known."""
+        return self.refusals < REFUSALS
 
     @property
     def hosts(self) -> HostTable:
@@ -93,12 +124,13 @@ class StepStanding:
     @property
     def closing_since(self) -> float | None:
         """When the final status that now shows was first seen."""
-        return None if self._closing is None else self._closing.since
+        closing = self.course.closing
+        return None if closing is None else closing.since
 
     @property
     def is_closing(self) -> bool:
         """Whether a final status shows that was not announced yet."""
-        return self._closing is not None and not self.finished
+        return self._own_course is not None and self._own_course.closing is not None
 
     @property
     def times(self) -> Times:
@@ -140,8 +172,8 @@ class StepStanding:
 
     @property
     def seen_for(self) -> float | None:
-        """How long the step was seen running before it was seen over; None where its start was not seen."""
-        return span(self._began_at, self.closing_since)
+        """How long the step was seen running before its end showed; None where its start was not seen."""
+        return span(self.course.began_at, self.closing_since)
 
     def present(self, cursor: str, *, since: int = 0, skipped: bool = False) -> Iterator[Event]:
         """Yield where hosts and step stand, for whoever missed how they got there.

@@ -9,7 +9,7 @@ from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.news import News
 from bkjob_async.engine.packing import packed_times, telling
 from bkjob_async.engine.step_hosts import StepHosts
-from bkjob_async.engine.step_standing import NOT_STARTED, Closing
+from bkjob_async.engine.step_standing import HIDDEN, NOT_STARTED, Closing
 from bkjob_async.engine.survey import Reading
 from bkjob_async.model.events import Event
 from bkjob_async.model.look import StepLook
@@ -34,8 +34,8 @@ class StepTracker(StepHosts):
     @property
     def wants_end(self) -> bool:
         """Whether the step is over and its hosts are still to be read in full."""
-        closing = self._closing
-        if closing is None or self.finished or closing.rows_settled:
+        closing = self.course.closing
+        if closing is None or closing.rows_settled:
             return False
         return not closing.end_read or self.hosts.open_count == 0
 
@@ -74,11 +74,13 @@ class StepTracker(StepHosts):
         job_finished: bool | None,
         reading: Reading = None,
         patient: bool = False,
+        left_behind: bool | None = None,
     ) -> list[News]:
         """Take in what an answer says of this step; return what can be told at once.
 
         *job_finished* is what is known of the job, None for nothing. *reading* is how the step was asked for;
-        *patient*: small moves of hosts may collect. An answer about an earlier execution than the known one is behind,
+        *patient*: small moves of hosts may collect. *left_behind* is whether the job has gone on to another step, None where the
+        answer does not tell. An answer about an earlier execution than the known one is behind,
         and says nothing.
         """
         if self.seen is not None and look.execute_count < self.execute_count:
@@ -90,17 +92,17 @@ class StepTracker(StepHosts):
             events += self._reopen(at, new_execution=again)
         if not finished or again or (self.seen is not None and look.status != self.seen):
             self.alive_at = at.now
-        if look.status != self.seen or not finished:
-            self._closing = None
+        if left_behind is not None and not self.finished:
+            self._note_left_behind(at, left=left_behind)
+        if self.is_closing and (look.status != self.seen or not finished):
+            self._go_on().closing = None
         before = self.seen
         self._note(look, finished=finished)
         if finished:
             self._begin_closing(at)
         else:
-            self._first_of_execution = False
-            if self.started and self.running_since is None:
-                self.running_since = at.now
-                self._began_at = at.now if before == NOT_STARTED else None
+            if self.started:
+                self._is_going_on(at, begins=before == NOT_STARTED)
             events += self._announce(at, finished=False)
         if look.groups is not None:
             moves = self._take_groups(look, look.groups, at, reading=reading, patient=patient)
@@ -108,27 +110,38 @@ class StepTracker(StepHosts):
             events += moves
         return events
 
-    def note_left_behind(self, at: Moment, *, left: bool) -> None:
+    def _is_going_on(self, at: Moment, *, begins: bool) -> None:
+        """Take note that the step runs."""
+        course = self._go_on()
+        course.first_of_execution = False
+        if course.running_since is None:
+            course.running_since = at.now
+            course.began_at = at.now if begins else None
+
+    def _note_left_behind(self, at: Moment, *, left: bool) -> None:
         """Take note of whether the job has left this step behind.
 
         What was read of hosts while 6 may have been a state between batches is not the end: a whole batch may have come
         and gone since.
         """
-        if left and not self.left_behind and self._closing is not None and self.seen == PROVISIONAL:
-            self._closing = Closing(at.now)
-        self.left_behind = left
+        if left == self.course.left_behind:
+            return
+        course = self._go_on()
+        course.left_behind = left
+        if left and course.closing is not None and self.seen == PROVISIONAL:
+            course.closing = Closing(at.now)
 
     def _begin_closing(self, at: Moment) -> None:
-        if self._closing is not None:
+        if self.finished or self.is_closing:
             return
-        self._closing = Closing(at.now)
-        if self.refusals:
+        self._go_on().closing = Closing(at.now)
+        if self.refusals < HIDDEN:
             # What was taken for a kind of step that shows no hosts may have been a bad moment: ask once more.
-            self.visible, self.refusals = True, 0
+            self.refusals = 0
 
     def _note_rows(self, at: Moment, *, moved: bool, complete: bool) -> None:
         """Take note that an answer spoke of hosts while a final status settles."""
-        closing = self._closing
+        closing = self.course.closing
         if closing is None:
             return
         if moved and self.seen == PROVISIONAL:
@@ -170,17 +183,22 @@ class StepTracker(StepHosts):
         No status of a step that the job has left behind is provisional. *doubtful*: an operation just went out, and the
         platform may still show the status before it.
         """
-        closing = self._closing
-        if self.finished or closing is None:
+        course, closing = self.course, self.course.closing
+        if closing is None:
             return []
         if not self._is_overdue(closing, at.now):
-            provisional = self.seen == PROVISIONAL or self._first_of_execution
+            provisional = self.seen == PROVISIONAL or course.first_of_execution
             if (
                 doubtful
-                or (provisional and not self.left_behind)
+                or (provisional and not course.left_behind)
                 or (self.visible and not closing.rows_settled)
             ):
                 return []
+        if course.survey is not None:
+            course.survey.let_go()
+        if self._failures is not None:
+            self._failures.let_go()
+        self._own_course = None
         return self._announce(at, finished=True)
 
     def _is_overdue(self, closing: Closing, now: float) -> bool:

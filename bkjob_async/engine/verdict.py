@@ -7,7 +7,8 @@ from enum import Enum, auto
 from attrs import evolve
 
 from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.plan import REFUSALS, Question
+from bkjob_async.engine.plan import Question
+from bkjob_async.engine.step_standing import HIDDEN, REFUSALS
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.errors import (
     ApiNotFound,
@@ -90,7 +91,7 @@ def refusal(error: BkJobError, question: Question, story: JobStory) -> Verdict |
     internal error: it is believed when it repeats, and never of what was read before.
     """
     if isinstance(error, WrongState) and isinstance(question, GetStepInstanceStatus):
-        story.tracker(question.ref.step_instance_id).visible = False
+        story.tracker(question.ref.step_instance_id).refusals = HIDDEN
         return Verdict.ASK_OTHERWISE
     if not isinstance(error, PlatformTrouble) or error.code != INTERNAL_ERROR:
         return None
@@ -107,7 +108,6 @@ def refusal(error: BkJobError, question: Question, story: JobStory) -> Verdict |
 def step_refused(tracker: StepTracker) -> Verdict:
     """Count a step's refusal to show hosts; believe it when it repeats."""
     tracker.refusals += 1
-    tracker.visible = tracker.refusals < REFUSALS
     return Verdict.UNSURE if tracker.visible else Verdict.ASK_OTHERWISE
 
 

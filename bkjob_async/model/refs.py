@@ -47,7 +47,7 @@ class Scope:
         return str(self.id) if self.type is ScopeType.BIZ else f"{self.type.value}:{self.id}"
 
 
-@frozen
+@frozen(weakref_slot=False)
 class JobRef:
     """The name of a job instance."""
 
@@ -67,7 +67,7 @@ class JobRef:
 
     def step(self, step_instance_id: int) -> StepRef:
         """Name a step instance of this job."""
-        return StepRef(self.scope, self.job_instance_id, step_instance_id)
+        return StepRef.of(self, step_instance_id)
 
     def __hash__(self) -> int:
         # Not kept: that would take one more object for each name, which is dearer than this.
@@ -77,31 +77,52 @@ class JobRef:
         return f"{self.scope}:{self.job_instance_id}"
 
 
-@frozen
+@frozen(init=False, repr=False, weakref_slot=False)
 class StepRef:
-    """The name of a step instance."""
+    """The name of a step instance, and of the *job* that it belongs to.
 
-    scope: Scope
-    job_instance_id: int = field(validator=_positive)
+    There may be hundreds of thousands, so it holds no more than the job's name and the step's own id.
+    """
+
+    job: JobRef
     step_instance_id: int = field(validator=_positive)
+
+    def __init__(self, scope: Scope, job_instance_id: int, step_instance_id: int) -> None:
+        """Name a step by its scope, its job's id and its own."""
+        self.__attrs_init__(JobRef(scope, job_instance_id), step_instance_id)  # pyright: ignore[reportAttributeAccessIssue] - attrs makes it
+
+    @classmethod
+    def of(cls, job: JobRef, step_instance_id: int) -> Self:
+        """Name a step of *job*."""
+        ref = cls.__new__(cls)
+        ref.__attrs_init__(job, step_instance_id)  # pyright: ignore[reportAttributeAccessIssue] - attrs makes it
+        return ref
+
+    @property
+    def scope(self) -> Scope:
+        """Where the job lives."""
+        return self.job.scope
+
+    @property
+    def job_instance_id(self) -> int:
+        """The id of the job that it belongs to."""
+        return self.job.job_instance_id
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read back what `str` wrote: `2:100/200`; raise ValueError."""
         job, _, step = text.rpartition("/")
-        ref = JobRef.parse(job)
-        return cls(ref.scope, ref.job_instance_id, int(step))
-
-    @property
-    def job(self) -> JobRef:
-        """The job that the step belongs to."""
-        return JobRef(self.scope, self.job_instance_id)
+        return cls.of(JobRef.parse(job), int(step))
 
     def __hash__(self) -> int:
-        return hash((self.step_instance_id, self.job_instance_id))
+        return hash((self.step_instance_id, self.job.job_instance_id))
+
+    def __repr__(self) -> str:
+        own = f"job_instance_id={self.job_instance_id}, step_instance_id={self.step_instance_id}"
+        return f"StepRef(scope={self.scope!r}, {own})"
 
     def __str__(self) -> str:
-        return f"{self.scope}:{self.job_instance_id}/{self.step_instance_id}"
+        return f"{self.job}/{self.step_instance_id}"
 
 
 Ref = JobRef | StepRef

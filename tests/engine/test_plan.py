@@ -4,6 +4,7 @@ from attrs import evolve
 
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.plan import LONGEST_PROXY, begin_follow_ups, next_question
+from bkjob_async.engine.step_standing import HIDDEN
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
@@ -95,7 +96,7 @@ def test_a_step_that_cannot_speak_for_itself_is_read_through_its_job() -> None:
     assert isinstance(next_question(story_of(STEP), ESB), GetJobInstanceStatus)
 
     story = story_of(STEP)
-    story.tracker(200).visible = False
+    story.tracker(200).refusals = HIDDEN
     assert isinstance(next_question(story, GATEWAY), GetJobInstanceStatus)
 
 

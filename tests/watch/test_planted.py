@@ -57,8 +57,8 @@ def finish_before_settled(patch: Patch) -> None:
     close = StepTracker.close
 
     def early(self: StepTracker, *args: Any, **options: Any) -> Any:
-        if self._closing is not None:
-            self._closing.rows_settled = True
+        if self.course.closing is not None:
+            self.course.closing.rows_settled = True
         return close(self, *args, **options)
 
     patch.setattr(StepTracker, "close", early)
