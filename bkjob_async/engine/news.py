@@ -10,6 +10,9 @@ from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.look import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
 
+# Of so few events it is not worth the room to remember which of them moved together.
+FEW = 8
+
 
 class HostMoves:
     """Hosts of one step that moved at one look; all become events when the first is read, the same for every reader."""
@@ -61,7 +64,8 @@ News = Event | HostMoves
 class Events(Sequence[Event]):
     """The events of a batch, like a tuple of them; those of hosts are made when they are first asked for.
 
-    `parts` are what it was made from: an event each, or all hosts of a step that moved.
+    `parts` are what it was made from: an event each, or all hosts of a step that moved, as long as those are many or
+    were not asked for.
     """
 
     __slots__ = ("_size", "_told", "parts")
@@ -82,6 +86,8 @@ class Events(Sequence[Event]):
                 else:
                     told.append(part)
             self._told = tuple(told)
+            if self._size <= FEW:
+                self.parts = self._told
         return self._told
 
     def __len__(self) -> int:

@@ -2,7 +2,7 @@
 
 from bkjob_async.engine.log import UNREAD, Log
 from bkjob_async.engine.moves import Move, Moves
-from bkjob_async.engine.news import Events, HostMoves, News
+from bkjob_async.engine.news import FEW, Events, HostMoves, News
 from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
 from bkjob_async.model.look import HostRow
 from bkjob_async.model.refs import HostKey
@@ -52,6 +52,15 @@ def test_nothing_is_made_before_it_is_read_and_nothing_twice() -> None:
 
     assert made == [1, 2]
     assert first[1] is second[0]
+
+
+def test_a_few_events_that_were_read_are_all_that_is_kept() -> None:
+    """Of many it is remembered that they moved together, so that readers of other things pass over them at once."""
+    few, many = Events([RUNS, moves(*range(1, FEW))[0]]), Events([RUNS, moves(*range(FEW))[0]])
+
+    assert (list(few), list(many)) == (list(few.parts), [*many.parts[:1], *many.told()[1:]])
+    assert not any(isinstance(part, HostMoves) for part in few.parts)
+    assert isinstance(many.parts[1], HostMoves)
 
 
 def test_what_nobody_reads_holds_on_to_its_answer_only_for_a_while() -> None:
