@@ -18,7 +18,7 @@ from bkjob_async.engine.news import HostMoves
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
-from bkjob_async.watch.stream import Watch
+from bkjob_async.watch.watch import Watch
 
 READERS, BATCH, BATCHES, ROUNDS = 4, 100, 500, 7
 STEP = JobRef(Scope.biz(2), 100).step(200)

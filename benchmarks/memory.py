@@ -18,7 +18,7 @@ from bkjob_async.model.look import GroupLook, HostRow, JobLook, StepLook
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
-from bkjob_async.watch.stream import Watch
+from bkjob_async.watch.watch import Watch
 
 HOSTS = 100_000
 

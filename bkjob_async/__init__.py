@@ -122,7 +122,7 @@ from bkjob_async.watch.doorbell import Doorbell
 from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.figures import WatchStats
 from bkjob_async.watch.reader import Reader
-from bkjob_async.watch.stream import Watch
+from bkjob_async.watch.watch import Watch
 from bkjob_async.wire.aiohttp_transport import HttpOptions
 from bkjob_async.wire.keyring import CredentialsProvider
 from bkjob_async.wire.transport import Transport

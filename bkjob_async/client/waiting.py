@@ -14,7 +14,7 @@ from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.doorbell import Doorbell
 from bkjob_async.watch.picking import events_but_hosts
-from bkjob_async.watch.stream import Watch
+from bkjob_async.watch.watch import Watch
 
 Deadline = float | timedelta | None
 

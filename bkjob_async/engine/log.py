@@ -10,6 +10,9 @@ from bkjob_async.engine.news import Events, parts_of
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
 
+# How many events a reader may fall behind before it gets the newest of each host instead; at about 330 bytes each.
+LIMIT = 32_768
+
 # How many of the newest batches may wait for their first reader as they came.
 UNREAD = 16
 
@@ -19,13 +22,13 @@ class Log:
 
     A reader's place is the number of batches before it, so a slow reader costs nothing. `first` is the place of the
     oldest batch still held, `end` the place after the newest, `forgotten` the sequence number of the newest that fell
-    off (0: none did). Of what fell off, the newest word on each
-    target's trouble is kept, because no later state would tell it, while *keeps* says that the target is watched.
+    off (0: none did). Of what fell off, the newest word on each target's trouble is kept, because no later state would
+    tell it, while *keeps* says that the target is watched.
     """
 
     __slots__ = ("_batches", "_events", "_keeps", "_limit", "_signals", "first", "forgotten")
 
-    def __init__(self, limit: int = 100_000, *, keeps: Callable[[Ref], bool] = lambda _ref: True) -> None:
+    def __init__(self, limit: int = LIMIT, *, keeps: Callable[[Ref], bool] = lambda _ref: True) -> None:
         self._limit = limit
         self._keeps = keeps
         self._batches: deque[Batch] = deque()

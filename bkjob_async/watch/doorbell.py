@@ -17,7 +17,7 @@ from weakref import WeakSet
 from bkjob_async.dialects.offline import decode_callback
 from bkjob_async.errors import UnusableAnswer, UsageError
 from bkjob_async.model.answers import Callback
-from bkjob_async.watch.stream import Watch
+from bkjob_async.watch.watch import Watch
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -1,118 +1,35 @@
-"""The poll engine of one client: asks what is due, tells every watch what is news."""
+"""The poll engine of one client: every watched job is polled once, however many watches look at it."""
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Iterable
 
 from attrs import evolve
 
-from bkjob_async.engine.cadence import SETTLE_BOUND, SETTLE_INTERVAL
-from bkjob_async.engine.job_story import NO_NEWS, JobStory
-from bkjob_async.engine.moment import Moment, Places
-from bkjob_async.engine.news import News, size_of
+from bkjob_async.engine.cadence import SETTLE_BOUND
+from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.pacing import Pacing
-from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
-from bkjob_async.engine.survey import reading_of
-from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
-from bkjob_async.errors import BkJobError, CallFailed, ClientClosed
-from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
-from bkjob_async.model.grade import Grade
-from bkjob_async.model.look import JobLook
-from bkjob_async.model.operations import GetJobInstanceStatus
-from bkjob_async.model.refs import JobRef, Ref, Scope
-from bkjob_async.observe.observer import Observation, Observer, Polled
-from bkjob_async.observe.to_logging import log, logs_polls
+from bkjob_async.errors import ClientClosed
+from bkjob_async.model.events import Event
+from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.explanation import Explanation
-from bkjob_async.watch.supervisor import Supervisor
-from bkjob_async.watch.troubles import WAY_IN_DOUBT, Troubles, stalled
+from bkjob_async.watch.polling import Polling
+from bkjob_async.watch.subscriber import Subscriber, Watched
 from bkjob_async.wire.session import Session
 
-# How many targets a second are looked at again after an outage, at first.
-RECOVERY_RATE = 100.0
 
-
-class Subscriber(Protocol):
-    """A watch, as the engine sees it: it wants some targets and takes what concerns them."""
-
-    @property
-    def grade(self) -> Grade:
-        """How closely hosts are followed."""
-        ...
-
-    @property
-    def revisit(self) -> float | None:
-        """Seconds between looks at what is over, None to look no more."""
-        ...
-
-    @property
-    def is_in_sync(self) -> bool:
-        """Whether it has said of all its targets where they stand: only news concerns it any more."""
-        ...
-
-    @property
-    def ends_at(self) -> float | None:
-        """When it ends whatever is known then, None for never."""
-        ...
-
-    @property
-    def has_doorbell(self) -> bool:
-        """Whether callbacks are expected to tell it of ends."""
-        ...
-
-    def refs_of(self, job: JobRef) -> Collection[Ref]:
-        """Return the targets that belong to *job*."""
-        ...
-
-    def take(self, job: JobRef | None, at: Moment, events: Sequence[News]) -> None:
-        """Take in news about *job*, or about everything (None)."""
-        ...
-
-    def check(self, job: JobRef) -> None:
-        """See again which targets of *job* have settled."""
-        ...
-
-    def fail(self, error: BaseException) -> None:
-        """End, because the engine broke."""
-        ...
-
-
-class Watched(JobStory):
-    """A story that is being told, and to whom; a key of its own in the schedule, told by identity."""
-
-    __slots__ = ("wanted_by",)
-
-    def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
-        super().__init__(ref, operated_at=operated_at)
-        self.wanted_by: tuple[Subscriber, ...] = ()
-
-
-class Watcher:
-    """Polls every watched job once, however many watches look at it.
-
-    Stories live as long as some watch wants them; workers run as long as there are stories.
-    """
+class Watcher(Polling):
+    """Knows who watches what, and has it polled; stories live as long as some watch wants them."""
 
     def __init__(
         self, session: Session, *, pacing: Pacing, workers: int, observers: Iterable[Observer]
     ) -> None:
         """Prepare to ask through *session*; nothing runs before the first target."""
-        self._session = session
-        self.pacing = pacing
-        self._observers = tuple(observers)
-        self._log_only = self._observers == (log,)
-        self._supervisor: Supervisor[Watched] = Supervisor(
-            self._poll, crashed=self._crashed, workers=workers, group=scope_of
-        )
-        self._stories: dict[JobRef, Watched] = {}
-        self._subscribers: list[Subscriber] = []
+        super().__init__(session, pacing=pacing, workers=workers, observers=observers)
         self._groups: dict[tuple[Subscriber, ...], tuple[Subscriber, ...]] = {}
-        self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
-        self.places = Places(secrets.token_hex(4))
         self._operated: dict[JobRef, float] = {}
-        self._polls = 0
 
     # What is watched ------------------------------------------------------------------------------------------------
 
@@ -198,11 +115,6 @@ class Watcher:
                 subscriber.check(ref.job)
             self._supervisor.due(story, now)
 
-    @property
-    def polls(self) -> int:
-        """How many questions have been asked."""
-        return self._polls
-
     def explain(self, ref: Ref) -> Explanation:
         """Say why *ref* is, or is not, being looked at, and when next."""
         story, now = self._stories.get(ref.job), self._now()
@@ -233,177 +145,6 @@ class Watcher:
         running = expected or f"{story.age(now):.0f} s"
         return next((words for holds, words in reasons if holds), f"it has been running for {running}")
 
-    # One poll -------------------------------------------------------------------------------------------------------
-
-    async def _poll(self, story: Watched) -> None:
-        if not story.wanted_by:
-            return
-        started = self._now()
-        held_back = self.troubles.hold_back(story, started)
-        if held_back is not None:
-            self._supervisor.due(story, started + held_back)
-            return
-        if story.pace is not None:
-            self.pacing.asked(story, started, self._queue())
-        scarce = self._session.admission.waiting > 0
-        question = next_question(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
-        self._polls += 1
-        if story.first_asked_at is None:
-            story.first_asked_at = started
-        try:
-            look = await self._session.look(question)
-        except BkJobError as error:
-            if story.wanted_by:
-                self._failed(story, question, error)
-                self._observe_poll(question, self._now() - started, error=type(error).__name__)
-            return
-        finally:
-            self.troubles.probed(story)
-        if not story.wanted_by:
-            return  # dropped while the question was on its way
-        self._way_is_open()
-        at = self._moment()
-        events: Sequence[News] = self.troubles.recovered(story, at) if story.setbacks.troubled else ()
-        if isinstance(look, JobLook):
-            events = [*events, *story.apply_job(look, at), *self._missing_steps(story, at)]
-        else:
-            reading = None if isinstance(question, GetJobInstanceStatus) else reading_of(question)
-            news = story.apply_step(look, at, reading)
-            if news is NO_NEWS and not story.pending and not story.all_settled(at.now):
-                self._go_on(story, question, at, started)
-                return
-            events = [*events, *news]
-        begin_follow_ups(story, question, self._session.dialect.capabilities)
-        self._publish(story, at, events)
-        self._next(story, at.now)
-        self._observe_poll(question, at.now - started, events)
-
-    def _go_on(self, story: Watched, question: Question, at: Moment, started: float) -> None:
-        """Look again later at what stands as it stood."""
-        for subscriber in story.wanted_by:
-            if not subscriber.is_in_sync:
-                subscriber.take(story.ref, at, NO_NEWS)
-        if story.wanted_by:
-            self._supervisor.due(story, at.now + self._wait(story, at.now))
-        self._observe_poll(question, at.now - started)
-
-    def _queue(self) -> float:
-        """Return how many seconds of requests wait for their turn."""
-        admission = self._session.admission
-        pace = admission.pace
-        return admission.waiting / pace if pace else 0.0
-
-    def _next(self, story: Watched, now: float) -> None:
-        """Decide when the story is looked at again, if ever."""
-        if story.ended:
-            self.pacing.learn(story, now, has_doorbell=any(s.has_doorbell for s in story.wanted_by))
-        if not story.wanted_by:
-            return
-        if story.pending:
-            self._supervisor.due(story, now)
-        elif not story.all_settled(now):
-            self._supervisor.due(story, now + self._wait(story, now))
-        else:
-            self.pacing.rest(story)
-            for subscriber in story.wanted_by:
-                subscriber.check(story.ref)
-            revisits = [s.revisit for s in story.wanted_by if s.revisit is not None]
-            if revisits:
-                self._supervisor.due(story, now + min(revisits))
-
-    def _wait(self, story: Watched, now: float) -> float:
-        """Return the seconds until a story that goes on is looked at again."""
-        if self.pacing.cadence.interval is not None:
-            return self.pacing.next_wait(story, now)
-        ends = [s.ends_at for s in story.wanted_by if s.ends_at is not None]
-        return self.pacing.next_wait(
-            story,
-            now,
-            limit=self._session.admission.pace,
-            has_doorbell=any(s.has_doorbell for s in story.wanted_by),
-            ends_in=min(ends) - now if ends else None,
-        )
-
-    def _missing_steps(self, story: JobStory, at: Moment) -> list[Event]:
-        """Give up single steps that the job does not have."""
-        events: list[Event] = []
-        for ref in story.targets:
-            if ref == story.ref or story.was_read(ref) or ref in story.lost:
-                continue
-            if story.count_not_found(ref) >= NOT_FOUND_TWICE:
-                events += story.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
-        return events
-
-    def _failed(self, story: Watched, question: Question, error: BkJobError) -> None:
-        """Say what a failed poll means, and when to try again."""
-        verdict = judge(error, question, story)
-        story.give_up_round()
-        if verdict not in WAY_IN_DOUBT:
-            self._way_is_open()
-        at = self._moment()
-        if verdict is Verdict.ASK_OTHERWISE:
-            # Not at once: should the other question be refused as well, this must not become a busy loop.
-            self._supervisor.due(story, at.now + SETTLE_INTERVAL)
-            return
-        story.setbacks = evolve(story.setbacks, failures=story.setbacks.failures + 1)
-        events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
-        if not events:
-            at = self._moment()  # something may have been told to everybody meanwhile
-            events = stalled(story, at, self.pacing.cadence.interval)
-        self._publish(story, at, events)
-        if story.all_settled(at.now):
-            self._next(story, at.now)
-            return
-        told = error.retry_after if isinstance(error, CallFailed) else None
-        wait = max(told or 0.0, self.pacing.cadence.after_failure(story.setbacks.failures))
-        self._supervisor.due(story, self.troubles.not_before(at.now + wait))
-
-    def _way_is_open(self) -> None:
-        """Take note that the platform answers; after an outage, look at everything again, but not all at once."""
-        if not self.troubles.answered(len(self._stories)):
-            return
-        now = self._now()
-        unsettled = (story for story in self._stories.values() if not story.all_settled(now))
-        for number, story in enumerate(unsettled):
-            self._supervisor.due(story, now + number / RECOVERY_RATE)
-
-    # Telling --------------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _publish(story: Watched, at: Moment, events: Sequence[News]) -> None:
-        for subscriber in story.wanted_by:
-            subscriber.take(story.ref, at, events)
-
-    def _tell_all(self, event: Trouble | Recovered) -> None:
-        at = self._moment()
-        for subscriber in tuple(self._subscribers):
-            subscriber.take(None, at, (evolve(event, cursor=at.cursor),))
-
-    def _crashed(self, error: BaseException) -> None:
-        for subscriber in tuple(self._subscribers):
-            subscriber.fail(error)
-
-    def _observe_poll(
-        self, question: Question, seconds: float, events: Sequence[News] = (), error: str | None = None
-    ) -> None:
-        """Tell of one poll whoever wants to know; most logs do not."""
-        if self._log_only and not logs_polls():
-            return
-        ref, name, count = question.ref, question.name, size_of(events)
-        self._observe(Polled(ref=ref, question=name, seconds=seconds, events=count, error=error))
-
-    def _observe(self, observation: Observation) -> None:
-        for observer in self._observers:
-            observer(observation)
-
-    def _moment(self) -> Moment:
-        """Return the time now with a new place in the stream."""
-        return self.places.next(self._now())
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
-
     async def rest(self) -> None:
         """Stop the workers when nothing is watched any more."""
         if not self._stories:
@@ -414,8 +155,3 @@ class Watcher:
         for subscriber in tuple(self._subscribers):
             subscriber.fail(ClientClosed("the client was closed while this watch was open"))
         await self._supervisor.aclose()
-
-
-def scope_of(story: Watched) -> Scope:
-    """Return whose share the polls of *story* count towards."""
-    return story.ref.scope

@@ -195,7 +195,7 @@ def run(history: History) -> list[str]:
         if history.survey == "guess":
             scarce = partial(next_question, requests_are_scarce=True)
             ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
-            patches.enter_context(mock.patch("bkjob_async.watch.watcher.next_question", ask))
+            patches.enter_context(mock.patch("bkjob_async.watch.polling.next_question", ask))
         runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
         return patches.enter_context(runner).run(_run(history))
 

@@ -15,8 +15,9 @@ from bkjob_async.engine.moves import Moves, Taken
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.model.events import HostChanged
 from bkjob_async.watch.reader import Reader
-from bkjob_async.watch.stream import Watch
-from bkjob_async.watch.watcher import Watched, Watcher
+from bkjob_async.watch.subscriber import Watched
+from bkjob_async.watch.watch import Watch
+from bkjob_async.watch.watcher import Watcher
 from tests.watch.histories import History, histories, retried, rolled, run, skipped
 
 Patch = pytest.MonkeyPatch

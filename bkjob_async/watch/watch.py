@@ -1,0 +1,314 @@
+"""A watch: some targets, and one stream of their news."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.news import Events, HostMoves, News, size_of
+from bkjob_async.engine.slices import Requests
+from bkjob_async.errors import DeadlineExceeded, UsageError
+from bkjob_async.model.events import (
+    Batch,
+    HostChanged,
+    InSync,
+    Reopened,
+    StepChanged,
+)
+from bkjob_async.model.grade import Grade
+from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.status import Phase
+from bkjob_async.watch.explanation import Explanation
+from bkjob_async.watch.figures import LastSeen, WatchStats
+from bkjob_async.watch.slicing import Slicing
+from bkjob_async.watch.stream import SharedStream
+from bkjob_async.watch.watcher import Watcher
+
+REVISIT = 10.0
+
+
+class Watch(SharedStream):
+    """News of jobs and steps, as they are seen to move; `async with` it, then iterate.
+
+    Each iterator is a new reader with a place of its own, and sees everything. The promise of the stream:
+
+    * What one poll revealed comes as one batch, in order, and no change twice.
+    * Every change carries `before` and `after`; a host that ran through two states between two looks shows one change.
+    * The last changes of hosts come before their step's finish, the step's before the job's.
+    * A host that an answer does not mention has not changed.
+    * A finished target that runs again is `Reopened`.
+    * A failed poll is `Trouble`, never a failed job; a target that cannot be read any more is `Lost`.
+    * A slow reader misses no host: what it can no longer get one by one it gets as the newest change of each host,
+      marked `skipped`.
+    * A cursor stands for a batch, whole: a reader that is given one continues behind it.
+
+    It ends when all targets have settled, *linger* seconds later (None: never by itself). Leaving it stops polling and
+    never touches a job.
+    """
+
+    def __init__(
+        self,
+        watcher: Watcher,
+        refs: Iterable[Ref],
+        *,
+        deadline: float | None,
+        linger: float | None,
+        grade: Grade = Grade.EXACT,
+    ) -> None:
+        """Prepare to watch *refs*; nothing is asked before `async with`."""
+        super().__init__(watcher)
+        self.grade = grade
+        self._requests = Requests()
+        self._changing = Slicing(self._change)
+        self._leaving = Slicing(self._leave)
+        self._first = tuple(refs)
+        self._deadline = deadline
+        self._linger = linger
+        self._told = 0
+        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
+        self._left: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
+        self.has_doorbell = False
+
+    def __repr__(self) -> str:
+        stats = self.stats()
+        return (
+            f"<Watch {self._state}: {stats.over} of {stats.targets} targets over, {stats.events} events,"
+            f" {stats.polls} polls>"
+        )
+
+    # Opening and closing --------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._state != "new":
+            raise UsageError("a watch is opened once; make another with client.watch()")
+        self._state = "open"
+        self._opened_at = self._watcher.places.last
+        if self._deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._deadline_timer = loop.call_later(self._deadline, self._too_late)
+        self._watcher.join(self)
+        self._requests.put(self._first, wanted=True)
+        self._changing.go()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop watching; harmless when repeated. The jobs go on."""
+        self._end()
+        try:
+            await self._leaving.wait()
+        finally:
+            await self._watcher.rest()
+
+    def _end(self, error: BaseException | None = None) -> None:
+        if self._state == "closed":
+            return
+        self._state, self._error = "closed", error
+        for timer in (self._deadline_timer, self._linger_timer):
+            if timer is not None:
+                timer.cancel()
+        self._requests.clear()
+        self._left = self._targets.jobs()
+        self._wake()
+        self._leaving.go()
+
+    def _leave(self) -> bool:
+        """Let go of the next job, keeping its story; tell whether there was one."""
+        for job, refs in self._left:
+            story = self._watcher.story(job)
+            if story is not None:
+                self._kept[job] = story
+            for ref in refs:
+                self._watcher.unsubscribe(self, ref)
+            return True
+        self._watcher.part(self)
+        return False
+
+    # Targets --------------------------------------------------------------------------------------------------------
+
+    @property
+    def targets(self) -> set[Ref]:
+        """What is watched, or was when the watch ended."""
+        return set(self._targets)
+
+    def targets_of(self, job_instance_id: int) -> tuple[Ref, ...]:
+        """Return the targets that belong to the job with this id, in whatever scope."""
+        return self._targets.of_id(job_instance_id)
+
+    def add(self, *refs: Ref) -> None:
+        """Watch *refs* too, from now on; raise `UsageError` when the watch is over.
+
+        A few are in when this returns; many come in a slice at a time, so that they never hold up the loop.
+        """
+        if self._state != "open":
+            raise UsageError("targets are added to an open watch; linger=None keeps it open")
+        self._requests.put(refs, wanted=True)
+        self._changing.go()
+
+    def _change(self) -> bool:
+        """Let the next target in, or let go of it; tell whether there was one."""
+        if not self._requests:
+            self._end_when_settled()
+            return False
+        ref, wanted = self._requests.pop()
+        if wanted:
+            self._add(ref)
+        else:
+            self._drop(ref)
+        return True
+
+    def _add(self, ref: Ref) -> None:
+        if ref in self._targets:
+            return
+        self._targets.add(ref, unread=self._in_sync_at is None)
+        story = self._watcher.subscribe(self, ref)
+        self._targets.share(story.ref, story.targets)
+        at, events = self._watcher.present(ref)
+        if events:
+            self.take(story.ref, at, events)
+        self.check(story.ref)
+
+    def drop(self, *refs: Ref) -> None:
+        """Watch *refs* no longer, in slices as they came; what is not watched is left out in silence."""
+        if self._state == "open":
+            self._requests.put(refs, wanted=False)
+            self._changing.go()
+
+    def _drop(self, ref: Ref) -> None:
+        if ref in self._targets:
+            self._targets.remove(ref)
+            self._log.forget(ref)
+            self._watcher.unsubscribe(self, ref)
+
+    def nudge(self, ref: Ref) -> None:
+        """Look at *ref* as soon as there is room."""
+        self._watcher.nudge(ref)
+
+    def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+        """Return *ref* as last seen, None before it was."""
+        story = self._story(ref.job)
+        return story.snapshot(ref) if story is not None else None
+
+    def progress(self, ref: Ref) -> JobResult | None:
+        """Return how far *ref* is, as the result that it would have now; None before it was seen."""
+        story = self._story(ref.job)
+        return story.result(ref) if story is not None and story.was_read(ref) else None
+
+    def counts(self, ref: Ref) -> Mapping[Phase, int]:
+        """Count the hosts of *ref* by phase, in the present execution of each step."""
+        story = self._story(ref.job)
+        return story.counts(ref) if story is not None else {}
+
+    def explain(self, ref: Ref) -> Explanation:
+        """Say why *ref* is, or is not, being looked at, and when next."""
+        return self._watcher.explain(ref)
+
+    def stats(self) -> WatchStats:
+        """Return the watch in figures."""
+        targets, over = self._targets.size, self._targets.over
+        return WatchStats(targets=targets, over=over, events=self._told, polls=self._watcher.polls)
+
+    def refs_of(self, job: JobRef) -> Collection[Ref]:
+        """Return the targets that belong to *job*; none when the watch is over."""
+        return self._targets.of(job) if self._state == "open" else ()
+
+    @property
+    def ends_at(self) -> float | None:
+        """When the deadline passes, on the loop's clock; None without one."""
+        return self._deadline_timer.when() if self._deadline_timer is not None else None
+
+    # What the engine tells ------------------------------------------------------------------------------------------
+
+    @property
+    def revisit(self) -> float | None:
+        """Seconds between looks at targets that are over, None to look no more."""
+        return REVISIT if self._linger else None
+
+    @property
+    def is_in_sync(self) -> bool:
+        """Whether it has said of all its targets where they stand."""
+        return self._in_sync_at is not None and self._targets.all_read
+
+    def take(self, job: JobRef | None, at: Moment, events: Sequence[News]) -> None:
+        """Take in news about *job*, or about everything (None)."""
+        if self._state != "open":
+            return
+        mine = self._concerning(job, events)
+        if job is not None and not self._targets.all_read:
+            self._note_read(job)
+        if self._in_sync_at is None and self._targets.all_read and not self._requests:
+            self._in_sync_at = at.sequence
+            mine.append(InSync(cursor=at.cursor))
+        if mine:
+            self._told += size_of(mine)
+            self._log.append(Batch(at.sequence, Events(mine), at.cursor))
+            self._wake()
+
+    def _concerning(self, job: JobRef | None, events: Sequence[News]) -> list[News]:
+        """Return what concerns the targets; what moves within a watched step or job does."""
+        refs = self._targets.of(job) if job is not None else ()
+        return [
+            event
+            for event in events
+            if event.ref is None
+            or event.ref in refs
+            or (job in refs and isinstance(event, HostMoves | HostChanged | StepChanged | Reopened))
+        ]
+
+    def _note_read(self, job: JobRef) -> None:
+        """Take note which targets of *job* have been read."""
+        story = self._story(job)
+        for ref in self._targets.of(job):
+            if story is not None and story.in_sync(ref):
+                self._targets.read(ref)
+
+    def check(self, job: JobRef) -> None:
+        """See again which targets of *job* have settled; end, or begin to linger, when all have."""
+        if self._state != "open":
+            return
+        story, now = self._story(job), asyncio.get_running_loop().time()
+        for ref in self._targets.of(job):
+            self._targets.settle(ref, over=story is not None and story.is_settled(ref, now))
+        self._end_when_settled()
+
+    def _end_when_settled(self) -> None:
+        if self._state != "open" or self._linger is None:
+            return
+        if self._targets.over < self._targets.size or self._requests:
+            if self._linger_timer is not None:
+                self._linger_timer.cancel()
+                self._linger_timer = None
+        elif not self._linger:
+            self._end()
+        elif self._linger_timer is None:
+            self._linger_timer = asyncio.get_running_loop().call_later(self._linger, self._end)
+
+    def fail(self, error: BaseException) -> None:
+        """End, because the engine broke."""
+        self._end(error)
+
+    def _too_late(self) -> None:
+        late = self._targets.unsettled()
+        if not late and not self._requests:
+            self._end()
+            return
+        shown = ", ".join(str(ref) for ref in late[:3]) + (" …" if len(late) > 3 else "")
+        latest = self._log.at(self._log.end - 1)
+        self._end(
+            DeadlineExceeded(
+                f"{len(late)} target(s) not over after {self._deadline:g} s: {shown};"
+                " what becomes of them is unknown",
+                snapshots=LastSeen(late, self.snapshot),
+                cursor=latest.cursor if latest else "",
+            )
+        )
