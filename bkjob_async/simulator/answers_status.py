@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from bkjob_async.simulator import render_esb, render_gateway, render_gateway_v4
@@ -17,6 +18,7 @@ def v3_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
     with_hosts = asked.flag("return_ip_result")
     if with_hosts:
         refuse_containers(job)
+    shown(desk, job.steps)
     return render_gateway.job_status(job, with_hosts=with_hosts, epoch_ms=desk.epoch_ms)
 
 
@@ -33,7 +35,7 @@ def v3_step_status(desk: Desk, asked: Asked) -> dict[str, Any]:
         keyword=asked.text("keyword") if step.plan.kind == 1 else None,
         search_ip=asked.text("search_ip"),
     )
-    return render_gateway.step_status(
+    answer = render_gateway.step_status(
         step,
         wanted,
         now=desk.now,
@@ -41,11 +43,14 @@ def v3_step_status(desk: Desk, asked: Asked) -> dict[str, Any]:
         language=asked.language,
         epoch_ms=desk.epoch_ms,
     )
+    shown(desk, (step,))
+    return answer
 
 
 def v4_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_status` of version 4, containers included."""
     with_hosts = asked.flag("return_execute_object_result")
+    shown(desk, desk.job(asked).steps)
     return render_gateway_v4.job_status(desk.job(asked), with_hosts=with_hosts, epoch_ms=desk.epoch_ms)
 
 
@@ -53,6 +58,7 @@ def v2_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_status` of the ESB's `job`."""
     job = desk.job(asked)
     refuse_containers(job)
+    shown(desk, job.steps)
     return render_esb.job_status(job, epoch_ms=desk.epoch_ms, classic=desk.site.classic)
 
 
@@ -68,6 +74,12 @@ def v2_step_status(desk: Desk, asked: Asked) -> dict[str, Any]:
         epoch_ms=desk.epoch_ms,
         classic=desk.site.classic,
     )
+
+
+def shown(desk: Desk, steps: Iterable[Step]) -> None:
+    """Take note that somebody is shown how steps stand now."""
+    for step in steps:
+        step.shown_at = desk.now
 
 
 def operate_step(desk: Desk, asked: Asked) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.render_groups import Filter, GroupRead, read_groups
+from bkjob_async.simulator.render_groups import Filter, GroupRead, read_groups, status_read
 from bkjob_async.simulator.render_rows import (
     Fragment,
     encode,
@@ -110,8 +110,9 @@ def step_status(
 ) -> dict[str, Any]:
     """Return `data` of a step's status; while a step runs its total is live."""
     fields = step_fields(step, epoch_ms)
-    if step.started is not None and step.status not in FINAL_RUN:
-        fields["total_time"] = duration_ms(now - step.started)
+    status = fields["status"] = status_read(step, asked, now=now, pace=pace)
+    if step.started is not None and status not in FINAL_RUN:
+        fields |= {"end_time": None, "total_time": duration_ms(now - step.started)}
     groups: list[dict[str, Any]]
     if waiting_hosts(step):
         groups = [unstarted_group(step, asked, language)]

@@ -66,14 +66,34 @@ def read_groups(
         return []
     batch = step.batch if asked.batch is None else asked.batch
     reader = _Reader(execution, batch, asked, kind, make)
-    if len(step.hosts) <= READ_AT_ONCE or not pace:
+    begin = reading_begins(step, execution, now=now, pace=pace)
+    if begin == now:
         return [reader.read(group, size, present) for group, size, present in reader.at_once()]
-    begin = now - pace * (sum(map(bool, execution.groups.values())) + 1)
     counted = reader.ordered(reader.moment(begin).groups)
+    pace = (now - begin) / (len(counted) + 1)
     return [
         reader.read(group, len(rows), reader.moment(begin + pace * place))
         for place, (group, rows) in enumerate(counted, start=1)
     ]
+
+
+def reading_begins(step: Step, execution: Execution, *, now: float, pace: float) -> float:
+    """Return when a reading that ends *now* began: not before the step was shown last, or it would show the past."""
+    if len(step.hosts) <= READ_AT_ONCE or not pace:
+        return now
+    return max(step.shown_at, now - pace * (sum(map(bool, execution.groups.values())) + 1))
+
+
+def status_read(step: Step, asked: Filter, *, now: float, pace: float) -> int:
+    """Return the step's own status as a reading shows it that ends *now*: it is read first, before any group."""
+    number = step.execute_count if asked.execute_count is None else asked.execute_count
+    execution = step.executions.get(number)
+    if execution is None or number != step.execute_count:
+        return step.status
+    begin = reading_begins(step, execution, now=now, pace=pace)
+    if not execution.moves or execution.moves[0].at > begin:
+        return step.status  # the reading began before this execution did
+    return next((code for at, code in reversed(step.log) if at <= begin), step.status)
 
 
 class _Reader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from math import inf
 from typing import NamedTuple
 
 from attrs import define, field
@@ -162,6 +163,7 @@ class Step:
     total: float | None = None
     log: list[tuple[float, int]] = field(factory=list)
     executions: dict[int, Execution] = field(factory=dict, repr=False)
+    shown_at: float = -inf
 
     @property
     def ref(self) -> StepRef:
