@@ -92,6 +92,12 @@ class Pacing:
             pace.cost = 1
             self.price.came_late(pace.came_due(now) + queue, pace.step)
 
+    def postponed(self, story: JobStory, until: float) -> None:
+        """Take note that a story needs no look of its own before *until*."""
+        if story.pace is not None:
+            story.pace.due = until
+            self._weigh(story.pace, 0.0)
+
     def rang(self, story: JobStory) -> None:
         """Take note that somebody said that there is news of a story."""
         if story.pace is not None:

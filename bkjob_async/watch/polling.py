@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 from attrs import evolve
 
@@ -14,7 +14,9 @@ from bkjob_async.engine.moment import Moment, Places
 from bkjob_async.engine.news import News, size_of
 from bkjob_async.engine.pacing import Pacing
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
+from bkjob_async.engine.retry import Retries
 from bkjob_async.engine.survey import reading_of
+from bkjob_async.engine.sweep import Sweep, is_swept
 from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
 from bkjob_async.errors import BkJobError, CallFailed
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
@@ -25,11 +27,13 @@ from bkjob_async.observe.observer import Observation, Observer, Polled
 from bkjob_async.observe.to_logging import log, logs_polls
 from bkjob_async.watch.subscriber import Subscriber, Watched
 from bkjob_async.watch.supervisor import Supervisor
+from bkjob_async.watch.sweeping import Sweeps, unseen_until
 from bkjob_async.watch.troubles import WAY_IN_DOUBT, Troubles, stalled
 from bkjob_async.wire.session import Session
 
 # How many targets a second are looked at again after an outage, at first.
 RECOVERY_RATE = 100.0
+ONCE = Retries(attempts=1)
 
 
 class Polling:
@@ -46,8 +50,9 @@ class Polling:
         self.pacing = pacing
         self._observers = tuple(observers)
         self._log_only = self._observers == (log,)
-        self._supervisor: Supervisor[Watched] = Supervisor(
-            self._poll, crashed=self._crashed, workers=workers, group=scope_of
+        self._sweeps = Sweeps(session.dialect.capabilities, pacing.cadence)
+        self._supervisor: Supervisor[Watched | Sweep] = Supervisor(
+            self._ask, crashed=self._crashed, workers=workers, group=scope_of
         )
         self._stories: dict[JobRef, Watched] = {}
         self._subscribers: list[Subscriber] = []
@@ -61,6 +66,9 @@ class Polling:
         return self._polls
 
     # One poll -------------------------------------------------------------------------------------------------------
+
+    def _ask(self, key: Watched | Sweep) -> Awaitable[None]:
+        return self._sweep(key) if isinstance(key, Sweep) else self._poll(key)
 
     async def _poll(self, story: Watched) -> None:
         if not story.wanted_by:
@@ -130,7 +138,9 @@ class Polling:
             self._supervisor.due(story, now)
         elif not story.all_settled(now):
             self._supervisor.due(story, now + self._wait(story, now))
+            self._have_swept(story, now)
         else:
+            self._sweeps.forget(story)
             self.pacing.rest(story)
             for subscriber in story.wanted_by:
                 subscriber.check(story.ref)
@@ -150,6 +160,38 @@ class Polling:
             has_doorbell=any(s.has_doorbell for s in story.wanted_by),
             ends_in=min(ends) - now if ends else None,
         )
+
+    # Lists in place of many polls -----------------------------------------------------------------------------------
+
+    def _have_swept(self, story: Watched, now: float) -> None:
+        """Let a list speak for a story where that is worth it."""
+        sweep = self._sweeps.note(story)
+        if sweep is not None and sweep.pays(now) and self._supervisor.is_idle(sweep):
+            self._supervisor.due(sweep, now + sweep.interval)
+
+    async def _sweep(self, sweep: Sweep) -> None:
+        """Ask for a page of the jobs that run, and heed what it hints at."""
+        question = sweep.question(self._sweeps.page)
+        if question is None or not sweep.pays(self._now()) or self.troubles.breaker.is_open:
+            return  # the next look at one of its jobs begins anew
+        self._polls += 1
+        try:
+            page = await self._session.call(question, retries=ONCE, urgent=False)
+        except BkJobError:
+            sweep.failed(self._now())
+            return
+        now = self._now()
+        hints = sweep.heard(page, now)
+        for story in hints.still:
+            if isinstance(story, Watched) and is_swept(story):
+                until = unseen_until(story, sweep.next_word(now))
+                self._supervisor.postpone(story, until)
+                self.pacing.postponed(story, until)
+        for story in hints.moved:
+            if isinstance(story, Watched) and story.wanted_by:
+                self._supervisor.due(story, now)
+        if sweep.pays(now):
+            self._supervisor.due(sweep, now + sweep.next_wait())
 
     def _missing_steps(self, story: JobStory, at: Moment) -> list[Event]:
         """Give up single steps that the job does not have."""
@@ -232,6 +274,6 @@ class Polling:
         return asyncio.get_running_loop().time()
 
 
-def scope_of(story: Watched) -> Scope:
-    """Return whose share the polls of *story* count towards."""
-    return story.ref.scope
+def scope_of(key: Watched | Sweep) -> Scope:
+    """Return whose share polls count towards."""
+    return key.scope if isinstance(key, Sweep) else key.ref.scope

@@ -81,6 +81,16 @@ class Supervisor(Generic[K]):
             self.schedule.hasten(key, at)
         self._wake()
 
+    def is_idle(self, key: K) -> bool:
+        """Whether *key* is neither due some time nor being polled."""
+        return key not in self.schedule and key not in self._overdue and not self.is_busy(key)
+
+    def postpone(self, key: K, at: float) -> None:
+        """Make *key* due at *at* where it is due earlier; what is late already, or being polled, stays so."""
+        due = self.schedule.due_at(key)
+        if due is not None and due < at:
+            self.schedule.put(key, at)
+
     def forget(self, key: K) -> None:
         """Take *key* off the schedule; a poll on its way comes back and is not repeated."""
         self.schedule.discard(key)

@@ -80,6 +80,7 @@ class Watcher(Polling):
         else:
             del self._stories[job]
             self.pacing.end(story)
+            self._sweeps.forget(story)
             self._supervisor.forget(story)
 
     def _shared(self, subscribers: tuple[Subscriber, ...]) -> tuple[Subscriber, ...]:

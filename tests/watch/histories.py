@@ -117,7 +117,7 @@ class History:
     """One random history: the world, what people do and when, what goes wrong, how it is watched.
 
     *survey* says how steps are read: `small` ones whole; as if they were large by `counts`, or with a `guess` of how
-    many hosts to ask for; then the platform takes its time between two groups of one answer, too.
+    many hosts to ask for, and jobs of which only the end is wanted by lists; then the platform takes its time between two groups of one answer, too.
     """
 
     seed: int
@@ -190,6 +190,7 @@ def run(history: History) -> list[str]:
     with ExitStack() as patches:
         if history.survey != "small":
             patches.enter_context(mock.patch("bkjob_async.engine.survey.SURVEYED", 0))
+            patches.enter_context(mock.patch("bkjob_async.engine.sweep.FEWEST", 1))
             patches.enter_context(mock.patch("bkjob_async.engine.hosts.MANY_NAMES", 0))
             patches.enter_context(mock.patch("bkjob_async.simulator.render_groups.READ_AT_ONCE", 0))
         if history.survey == "guess":

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import bkjob_async as bkjob
+from bkjob_async.dialects.base import Dialect
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.platform import Platform
 from bkjob_async.simulator.transport import SimulatedTransport
@@ -50,14 +51,15 @@ class Door(SimulatedTransport):
 
 @asynccontextmanager
 async def client_of(
-    world: World | Platform, dialect: str = "gateway-v3", *, latency: float = 0.0, **options: Any
+    world: World | Platform, dialect: str | Dialect = "gateway-v3", *, latency: float = 0.0, **options: Any
 ) -> AsyncIterator[tuple[bkjob.JobClient, Door]]:
     """Open a client of *world*; yield it with its transport, which counts what was asked."""
     platform = world if isinstance(world, Platform) else Platform(world)
     transport = Door(platform, latency=latency)
     credentials = options.pop("credentials", CREDENTIALS)
+    url = URLS[dialect if isinstance(dialect, str) else dialect.name]
     async with bkjob.connect(
-        URLS[dialect], credentials, dialect=dialect, scope=SCOPE, transport=transport, **options
+        url, credentials, dialect=dialect, scope=SCOPE, transport=transport, **options
     ) as client:
         yield client, transport
 

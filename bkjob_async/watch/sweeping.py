@@ -1,0 +1,43 @@
+"""The lists that are asked for in place of many jobs, one for each scope."""
+
+from __future__ import annotations
+
+from bkjob_async.engine.cadence import Cadence
+from bkjob_async.engine.pacing import BEFORE_END
+from bkjob_async.engine.sweep import LONGEST_UNSEEN, Sweep
+from bkjob_async.model.capabilities import Capabilities
+from bkjob_async.model.refs import Scope
+from bkjob_async.watch.subscriber import Watched
+
+
+class Sweeps:
+    """The sweeps of one client; there are none where a dialect has no list, or looks are at a rhythm of one's own."""
+
+    def __init__(self, capabilities: Capabilities, cadence: Cadence) -> None:
+        """Hold none yet."""
+        self.page = capabilities.list_length if capabilities.job_list else 0
+        self._is_free = cadence.interval is None and cadence.lag is None
+        self._sweeps: dict[Scope, Sweep] = {}
+
+    def note(self, story: Watched) -> Sweep | None:
+        """Take note of how a story stands after a look; return the sweep that it may belong to."""
+        if not self.page or not self._is_free:
+            return None
+        scope = story.ref.scope
+        sweep = self._sweeps.get(scope)
+        if sweep is None:
+            sweep = self._sweeps[scope] = Sweep(scope)
+        sweep.note(story)
+        return sweep
+
+    def forget(self, story: Watched) -> None:
+        """Let go of a story that nobody watches."""
+        sweep = self._sweeps.get(story.ref.scope)
+        if sweep is not None:
+            sweep.forget(story)
+
+
+def unseen_until(story: Watched, next_word: float) -> float:
+    """Return when a story that was listed is looked at itself, unless it is listed again by *next_word*."""
+    ends = [s.ends_at - BEFORE_END for s in story.wanted_by if s.ends_at is not None]
+    return min([next_word, (story.seen_at or 0.0) + LONGEST_UNSEEN, *ends])

@@ -1,0 +1,156 @@
+"""Lists in place of many polls: they hint, they prove nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from statistics import mean
+from typing import Any
+
+import pytest
+from attrs import evolve, frozen
+
+import bkjob_async as bkjob
+from bkjob_async.dialects.gateway_v3 import GatewayV3
+from bkjob_async.engine.sweep import LONGEST_UNSEEN
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan
+from tests.watch.stage import client_of, keeps_its_promise, watched
+
+pytestmark = pytest.mark.looptime
+RUNS = Fate(runs=Span(20.0, 300.0))
+JOBS = 60
+
+
+@frozen
+class Seen:
+    """What it took to see all ends: questions about jobs, pages of lists, seconds from each end to its telling."""
+
+    jobs: int
+    lists: int
+    lags: list[float]
+
+
+async def seen(
+    *,
+    lists: bool = True,
+    grade: bkjob.Grade = bkjob.Grade.FINISH,
+    others: int = 0,
+    **doors: Callable[..., Any],
+) -> Seen:
+    """Watch jobs to their end, behind *others* that nobody watches."""
+    world = World(7)
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(RUNS,)),))) for _ in range(JOBS)]
+    for _ in range(others):
+        world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(Fate(status=None),)),)))
+    dialect = GatewayV3()
+    spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
+    told: dict[bkjob.Ref, float] = {}
+    async with client_of(world, spoken) as (client, door):
+        for name, value in doors.items():
+            setattr(door, name, value)
+        async with client.watch(refs, grade=grade, deadline=1000.0) as watch:
+            batches = []
+            async for batch in watch.batches():
+                batches.append(batch)
+                ended = (event.ref for event in batch.events if isinstance(event, bkjob.Finished))
+                told.update(dict.fromkeys(ended, door.clock.now()))
+        asked = ["job_instance_list" in url for url in door.urls]
+    assert keeps_its_promise(batches, world)
+    assert told.keys() == set(refs)
+    lags = [told[ref] - (world.jobs[ref.job_instance_id].ended or 0.0) for ref in refs]
+    return Seen(asked.count(False), asked.count(True), lags)
+
+
+async def test_one_page_stands_for_many_looks() -> None:
+    """Jobs that a list shows running are looked at seldom, those that it no longer shows at once."""
+    swept, plain = await seen(), await seen(lists=False)
+
+    assert plain.lists == 0 < swept.lists
+    assert swept.jobs + swept.lists < 0.5 * plain.jobs
+    assert mean(swept.lags) < mean(plain.lags)
+    assert max(swept.lags) < 8.0
+
+
+async def test_who_wants_to_know_more_than_the_end_is_not_served_by_lists() -> None:
+    """Hosts that move show in no list."""
+    assert (await seen(grade=bkjob.Grade.EXACT)).lists == 0
+
+
+def rewritten(change: Callable[[dict[str, Any]], None]) -> Callable[[HttpResponse, float], HttpResponse]:
+    """Return what changes the data of every list."""
+
+    def tear(response: HttpResponse, _now: float) -> HttpResponse:
+        answer = json.loads(response.body)
+        data = answer.get("data") or {}
+        if not isinstance(data, dict) or "total" not in data:
+            return response
+        change(data)
+        return HttpResponse(status=200, body=json.dumps(answer).encode())
+
+    return tear
+
+
+def stale() -> Callable[[HttpResponse, float], HttpResponse]:
+    """Return what shows the first list for ever."""
+    first: list[dict[str, Any]] = []
+
+    def change(data: dict[str, Any]) -> None:
+        first.append(dict(data))
+        data.update(first[0])
+
+    return rewritten(change)
+
+
+async def test_a_list_that_is_stale_delays_nothing_for_long() -> None:
+    """However often a job is listed as running, it is looked at itself."""
+    told = await seen(tear=stale())
+
+    assert max(told.lags) < LONGEST_UNSEEN + 8.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data.update(data=[], total=0),
+        lambda data: data.update(data=data["data"][::2]),
+        lambda data: data.update(data=data["data"][:5]),
+        lambda data: data.update(total=100_000),
+    ],
+    ids=["empty", "every other", "cut", "endless"],
+)
+async def test_a_list_that_leaves_jobs_out_delays_and_invents_nothing(
+    change: Callable[[dict[str, Any]], None],
+) -> None:
+    """What is not listed is looked at as if there were no list, and once more."""
+    plain, told = await seen(lists=False), await seen(tear=rewritten(change))
+
+    assert mean(told.lags) < 1.5 * mean(plain.lags)
+    assert told.jobs < 1.1 * plain.jobs + JOBS
+
+
+def refusing(request: HttpRequest, _now: float) -> HttpResponse | None:
+    """Refuse every list."""
+    if "job_instance_list" not in str(request.url):
+        return None
+    return HttpResponse(status=200, body=b'{"result": false, "code": 1238001, "message": "not yours"}')
+
+
+@pytest.mark.parametrize("options", [{"spoil": refusing}, {"others": 3000}], ids=["refused", "sparse"])
+async def test_a_list_that_does_not_pay_is_given_up_for_longer_each_time(options: dict[str, Any]) -> None:
+    """A list that cannot be had, or is full of other people's jobs, costs a few questions in five minutes."""
+    plain, told = await seen(lists=False), await seen(**options)
+
+    assert 0 < told.lists <= 4
+    assert mean(told.lags) == pytest.approx(mean(plain.lags), rel=0.1)
+
+
+async def test_few_jobs_are_not_worth_a_list() -> None:
+    """A page costs as much as several looks."""
+    world = World()
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(RUNS,)),))) for _ in range(5)]
+    async with client_of(world) as (client, door):
+        await watched(client, *refs, grade=bkjob.Grade.FINISH)
+
+    assert not any("job_instance_list" in url for url in door.urls)
