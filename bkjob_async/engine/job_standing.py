@@ -206,11 +206,10 @@ class JobStanding:
         if self._is_doubtful(None, now) or (self._closing_since is not None and not self.finished):
             return True
         if not any(tracker.is_closing for tracker in self.steps):
-            return False
-        for tracker in self.open_steps() if open_steps is None else open_steps:
-            if tracker.closing_since is not None:
-                return True
-        return False
+            return False  # nearly always, and cheaper than asking which of them are wanted
+        return any(
+            tracker.is_closing for tracker in (self.open_steps() if open_steps is None else open_steps)
+        )
 
     def is_waiting(self, now: float, open_steps: Sequence[StepTracker] | None = None) -> bool:
         """Whether everything stands still until a user acts.

@@ -31,7 +31,8 @@ def next_question(
     """Return the cheapest question that can bring news of *story*.
 
     A round begins with the job, or with the single steps that are watched, or with the step that speaks for the job;
-    steps whose hosts are still to be read follow one by one (`begin_follow_ups`). *requests_are_scarce*: one larger answer is better than two small ones.
+    steps whose hosts are still to be read follow one by one (`begin_follow_ups`). *requests_are_scarce*: one larger
+    answer is better than two small ones.
     """
     if not story.pending:
         speaker = speaking_step(story, capabilities)

@@ -79,9 +79,8 @@ class StepTracker(StepHosts):
         """Take in what an answer says of this step; return what can be told at once.
 
         *job_finished* is what is known of the job, None for nothing. *reading* is how the step was asked for;
-        *patient*: small moves of hosts may collect. *left_behind* is whether the job has gone on to another step, None where the
-        answer does not tell. An answer about an earlier execution than the known one is behind,
-        and says nothing.
+        *patient*: small moves of hosts may collect. *left_behind* is whether the job has gone on to another step, None
+        where the answer does not tell. An answer about an earlier execution than the known one says nothing.
         """
         if self.seen is not None and look.execute_count < self.execute_count:
             return []

@@ -6,8 +6,9 @@ later than it would be; what it no longer shows is looked at now. Whatever is to
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from attrs import frozen
 
@@ -22,9 +23,10 @@ from bkjob_async.model.refs import Scope
 # So many running jobs are worth a list; a page of more would take too long to read in one go.
 FEWEST = 20
 PAGE = 200
-# The platform begins no page behind this, and lists no longer span.
+# The platform begins no page behind this, and lists no longer span. No more jobs are kept in mind than lists may reach.
 LAST_START = 1000
 LONGEST_SPAN = timedelta(days=29)
+MOST = 4000
 
 # A round of pages begins so many seconds after the one before, or as many as that had pages.
 SHORTEST_ROUND, SECONDS_A_PAGE = 2.0, 1.0
@@ -37,21 +39,23 @@ DENSE = 0.1
 PAUSE, LONGEST_PAUSE = 60.0, 3600.0
 
 
+S = TypeVar("S", bound=JobStory)
+
+
 @frozen
-class Hints:
+class Hints(Generic[S]):
     """What a page says: these jobs are *still* running, those may have *moved*."""
 
-    still: Collection[JobStory] = ()
-    moved: Collection[JobStory] = ()
+    still: Sequence[S] = ()
+    moved: Sequence[S] = ()
 
 
-class Sweep:
+class Sweep(Generic[S]):
     """The running jobs of one *scope* of which only the end is wanted, by their ids."""
 
     __slots__ = (
-        "_first",
+        "_created",
         "_hinted",
-        "_last",
         "_listed",
         "_pages",
         "_pause",
@@ -64,39 +68,31 @@ class Sweep:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self.running: dict[int, JobStory] = {}
+        self.running: dict[int, S] = {}
         self.paused_until = 0.0
         self._pause = PAUSE
-        self._first: datetime | None = None
-        self._last: datetime | None = None
+        self._created: dict[int, datetime] = {}
         self._start = self._shown = 0
         self._pages = 1
         self._listed: set[int] = set()
         self._hinted: set[int] = set()
 
-    def note(self, story: JobStory) -> None:
+    def note(self, story: S) -> None:
         """Take note of how a job stands after a look at it."""
         number = story.ref.job_instance_id
-        created = story.times.create_time if number not in self.running and is_swept(story) else None
-        if created is not None and self._takes_in(created):
-            self.running[number] = story
-        elif number in self.running and not is_swept(story):
+        if not is_swept(story):
             self.forget(story)
+        elif number not in self.running and len(self.running) < MOST:
+            created = story.times.create_time
+            if created is not None:
+                self.running[number], self._created[number] = story, created
 
-    def forget(self, story: JobStory) -> None:
+    def forget(self, story: S) -> None:
         """Let go of a job."""
-        self.running.pop(story.ref.job_instance_id, None)
-        self._hinted.discard(story.ref.job_instance_id)
-        if not self.running:
-            self._first = self._last = None
-
-    def _takes_in(self, created: datetime) -> bool:
-        """Whether a list can reach back to when a job was created, and forward to the newest."""
-        first, last = min(self._first or created, created), max(self._last or created, created)
-        if last - first > LONGEST_SPAN:
-            return False
-        self._first, self._last = first, last
-        return True
+        number = story.ref.job_instance_id
+        if self.running.get(number) is story:
+            del self.running[number], self._created[number]
+            self._hinted.discard(number)
 
     def pays(self, now: float) -> bool:
         """Whether a list is worth asking for."""
@@ -104,18 +100,19 @@ class Sweep:
 
     def question(self, length: int) -> GetJobInstanceList | None:
         """Return the next page to ask for, of *length* jobs at most; None when there is no job."""
-        if self._first is None or self._last is None:
+        if not self._created:
             return None
+        last = max(self._created.values())
         return GetJobInstanceList(
             scope=self.scope,
-            create_time_start=self._first,
-            create_time_end=self._last + timedelta(seconds=1),
+            create_time_start=max(min(self._created.values()), last - LONGEST_SPAN),
+            create_time_end=last + timedelta(seconds=1),
             status=RUNNING,
             start=self._start,
             length=min(length, PAGE),
         )
 
-    def heard(self, page: JobInstancePage, now: float) -> Hints:
+    def heard(self, page: JobInstancePage, now: float) -> Hints[S]:
         """Take in a page; return what it hints at."""
         ours = {item.ref.job_instance_id for item in page.items if item.status.code == RUNNING}
         ours &= self.running.keys()

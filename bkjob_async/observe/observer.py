@@ -9,9 +9,12 @@ from bkjob_async.model.refs import Ref
 
 @frozen(kw_only=True)
 class Polled:
-    """One poll came back: after *seconds*, with *events* of news, or with the class of an *error*."""
+    """One poll came back: after *seconds*, with *events* of news, or with the class of an *error*.
 
-    ref: Ref
+    *ref* is what was asked about, None where a list stood for many.
+    """
+
+    ref: Ref | None
     question: str
     seconds: float
     events: int = 0

@@ -22,6 +22,7 @@ from bkjob_async.errors import BkJobError, CallFailed
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.look import JobLook
 from bkjob_async.model.operations import GetJobInstanceStatus
+from bkjob_async.model.questions import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.observe.observer import Observation, Observer, Polled
 from bkjob_async.observe.to_logging import log, logs_polls
@@ -51,7 +52,7 @@ class Polling:
         self._observers = tuple(observers)
         self._log_only = self._observers == (log,)
         self._sweeps = Sweeps(session.dialect.capabilities, pacing.cadence)
-        self._supervisor: Supervisor[Watched | Sweep] = Supervisor(
+        self._supervisor: Supervisor[Watched | Sweep[Watched]] = Supervisor(
             self._ask, crashed=self._crashed, workers=workers, group=scope_of
         )
         self._stories: dict[JobRef, Watched] = {}
@@ -67,7 +68,7 @@ class Polling:
 
     # One poll -------------------------------------------------------------------------------------------------------
 
-    def _ask(self, key: Watched | Sweep) -> Awaitable[None]:
+    def _ask(self, key: Watched | Sweep[Watched]) -> Awaitable[None]:
         return self._sweep(key) if isinstance(key, Sweep) else self._poll(key)
 
     async def _poll(self, story: Watched) -> None:
@@ -161,38 +162,6 @@ class Polling:
             ends_in=min(ends) - now if ends else None,
         )
 
-    # Lists in place of many polls -----------------------------------------------------------------------------------
-
-    def _have_swept(self, story: Watched, now: float) -> None:
-        """Let a list speak for a story where that is worth it."""
-        sweep = self._sweeps.note(story)
-        if sweep is not None and sweep.pays(now) and self._supervisor.is_idle(sweep):
-            self._supervisor.due(sweep, now + sweep.interval)
-
-    async def _sweep(self, sweep: Sweep) -> None:
-        """Ask for a page of the jobs that run, and heed what it hints at."""
-        question = sweep.question(self._sweeps.page)
-        if question is None or not sweep.pays(self._now()) or self.troubles.breaker.is_open:
-            return  # the next look at one of its jobs begins anew
-        self._polls += 1
-        try:
-            page = await self._session.call(question, retries=ONCE, urgent=False)
-        except BkJobError:
-            sweep.failed(self._now())
-            return
-        now = self._now()
-        hints = sweep.heard(page, now)
-        for story in hints.still:
-            if isinstance(story, Watched) and is_swept(story):
-                until = unseen_until(story, sweep.next_word(now))
-                self._supervisor.postpone(story, until)
-                self.pacing.postponed(story, until)
-        for story in hints.moved:
-            if isinstance(story, Watched) and story.wanted_by:
-                self._supervisor.due(story, now)
-        if sweep.pays(now):
-            self._supervisor.due(sweep, now + sweep.next_wait())
-
     def _missing_steps(self, story: JobStory, at: Moment) -> list[Event]:
         """Give up single steps that the job does not have."""
         events: list[Event] = []
@@ -236,6 +205,41 @@ class Polling:
         for number, story in enumerate(unsettled):
             self._supervisor.due(story, now + number / RECOVERY_RATE)
 
+    # Lists in place of many polls -----------------------------------------------------------------------------------
+
+    def _have_swept(self, story: Watched, now: float) -> None:
+        """Let a list speak for a story where that is worth it."""
+        sweep = self._sweeps.note(story)
+        if sweep is not None and sweep.pays(now) and self._supervisor.is_idle(sweep):
+            self._supervisor.due(sweep, now + sweep.interval)
+
+    async def _sweep(self, sweep: Sweep[Watched]) -> None:
+        """Ask for a page of the jobs that run, and heed what it hints at."""
+        started = self._now()
+        question = sweep.question(self._sweeps.page)
+        if question is None or not sweep.pays(started) or self.troubles.breaker.is_open:
+            return  # the next look at one of its jobs begins anew
+        self._polls += 1
+        try:
+            page = await self._session.call(question, retries=ONCE, urgent=False)
+        except BkJobError as error:
+            now = self._now()
+            sweep.failed(now)
+            self._observe_poll(question, now - started, error=type(error).__name__)
+            return
+        now = self._now()
+        hints = sweep.heard(page, now)
+        for story in hints.still:
+            if is_swept(story):
+                until = unseen_until(story, sweep.next_word(now))
+                self._supervisor.postpone(story, until)
+                self.pacing.postponed(story, until)
+        for story in hints.moved:
+            self._supervisor.due(story, now)
+        if sweep.pays(now):
+            self._supervisor.due(sweep, now + sweep.next_wait())
+        self._observe_poll(question, now - started)
+
     # Telling --------------------------------------------------------------------------------------------------------
 
     @staticmethod
@@ -253,13 +257,18 @@ class Polling:
             subscriber.fail(error)
 
     def _observe_poll(
-        self, question: Question, seconds: float, events: Sequence[News] = (), error: str | None = None
+        self,
+        question: Question | GetJobInstanceList,
+        seconds: float,
+        events: Sequence[News] = (),
+        error: str | None = None,
     ) -> None:
         """Tell of one poll whoever wants to know; most logs do not."""
         if self._log_only and not logs_polls():
             return
-        ref, name, count = question.ref, question.name, size_of(events)
-        self._observe(Polled(ref=ref, question=name, seconds=seconds, events=count, error=error))
+        ref = None if isinstance(question, GetJobInstanceList) else question.ref
+        count = size_of(events)
+        self._observe(Polled(ref=ref, question=question.name, seconds=seconds, events=count, error=error))
 
     def _observe(self, observation: Observation) -> None:
         for observer in self._observers:
@@ -274,6 +283,6 @@ class Polling:
         return asyncio.get_running_loop().time()
 
 
-def scope_of(key: Watched | Sweep) -> Scope:
+def scope_of(key: Watched | Sweep[Watched]) -> Scope:
     """Return whose share polls count towards."""
     return key.scope if isinstance(key, Sweep) else key.ref.scope

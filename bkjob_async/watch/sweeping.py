@@ -17,9 +17,9 @@ class Sweeps:
         """Hold none yet."""
         self.page = capabilities.list_length if capabilities.job_list else 0
         self._is_free = cadence.interval is None and cadence.lag is None
-        self._sweeps: dict[Scope, Sweep] = {}
+        self._sweeps: dict[Scope, Sweep[Watched]] = {}
 
-    def note(self, story: Watched) -> Sweep | None:
+    def note(self, story: Watched) -> Sweep[Watched] | None:
         """Take note of how a story stands after a look; return the sweep that it may belong to."""
         if not self.page or not self._is_free:
             return None
