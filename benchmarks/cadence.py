@@ -22,7 +22,7 @@ from benchmarks.fleets import (
     requests_for_a_lag_of_hosts,
 )
 from benchmarks.table import show
-from benchmarks.virtual_watches import five_steps, fleet_under_a_limit
+from benchmarks.virtual_watches import ends_of, five_steps, fleet_under_a_limit
 
 SEEDS = range(1, 6)
 RHYTHMS = {"without the rhythm": AT_ONCE, "with it": AS_THE_PLATFORM}
@@ -41,6 +41,7 @@ def main() -> None:
     under_a_limit()
     fewer_requests()
     whole_library()
+    lists_in_place_of_looks()
     price_of_a_decision()
 
 
@@ -91,6 +92,17 @@ def whole_library() -> None:
     ]
     columns = ("watch", "requests a second", "mean lag ÷ interval", "p95 lag ÷ interval")
     show("cadence: real watches of 300 jobs, limited to 30 requests a second", columns, rows)
+
+
+def lists_in_place_of_looks() -> None:
+    """Compare watches for the end alone, with and without lists of running jobs."""
+    rows = []
+    for jobs in (60, 1000):
+        plain, listed = ends_of(jobs, lists=False), ends_of(jobs, lists=True)
+        ratios = (listed.requests / plain.requests, listed.mean / plain.mean, listed.p95 / plain.p95)
+        rows.append((f"{jobs} jobs of 20 to 300 s", *(f"{ratio:.3f}" for ratio in ratios)))
+    columns = ("fleet", "requests ÷ no lists", "mean lag ÷ no lists", "p95 lag ÷ no lists")
+    show("cadence: ends alone, with lists of running jobs", columns, rows)
 
 
 def price_of_a_decision() -> None:

@@ -12,17 +12,20 @@ from typing import Any, TypeVar
 
 import anyio
 import looptime
+from attrs import evolve
 
 import bkjob_async as bkjob
 from benchmarks.fleets import MEDIAN, SPREAD_OF_ALL, Lags
+from bkjob_async.dialects.gateway_v3 import GatewayV3
 from bkjob_async.engine.durations import Durations
 from bkjob_async.simulator.platform import Platform
 from bkjob_async.simulator.transport import SimulatedTransport
 from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan, exactly
 
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
 PLANS, SPREAD = 20, 0.3
+TWENTY_TO_300 = Fate(runs=Span(20.0, 300.0))
 T = TypeVar("T")
 
 
@@ -108,6 +111,29 @@ async def lags_of_a_fleet(live: int, limit: float, interval: float | None) -> La
         except bkjob.DeadlineExceeded:
             pass
     return Lags(lags, door.requests / 600.0)
+
+
+def ends_of(jobs: int, *, lists: bool) -> Lags:
+    """Return how late the ends of so many jobs are told that were started together, and what was asked a job."""
+    return in_virtual_time(partial(lags_of_ends, jobs, lists))
+
+
+async def lags_of_ends(jobs: int, lists: bool) -> Lags:  # noqa: FBT001 - `ends_of` names it
+    """Watch jobs of 20 to 300 s for their ends alone, with or without a list to ask for."""
+    world = World(7)
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(TWENTY_TO_300,)),))) for _ in range(jobs)]
+    door = SimulatedTransport(Platform(world), latency=0.05)
+    dialect = GatewayV3()
+    spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
+    lags: list[float] = []
+    async with (
+        connect(door, dialect=spoken) as client,
+        client.watch(refs, grade=bkjob.Grade.FINISH) as watch,
+    ):
+        async for result in watch.as_finished():
+            ended = world.jobs[result.ref.job_instance_id].ended or 0.0
+            lags.append(asyncio.get_running_loop().time() - ended)
+    return Lags(lags, door.requests / jobs)
 
 
 def median_of(plan: int) -> float:
