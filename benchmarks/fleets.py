@@ -132,11 +132,12 @@ def beside_a_fixed_interval(
 class Live:
     """One run under way: which plan, from when to when, and its place in the fleet."""
 
-    __slots__ = ("end", "expectation", "pace", "start")
+    __slots__ = ("due", "end", "expectation", "pace", "start")
 
     def __init__(self, start: float, end: float, expectation: Expectation) -> None:
         self.start, self.end, self.expectation = start, end, expectation
         self.pace = Pace()
+        self.due: float | None = None
 
 
 class Fleet:
@@ -154,46 +155,39 @@ class Fleet:
     def lags(self, cadence: Cadence | None, *, warm_up: float = 200.0, window: float = 400.0) -> Lags:
         """Return how late the ends in *window* seconds are seen; without a *cadence*, all are asked in turn."""
         price = Price(unseen=self._live) if cadence is not None else Price()
-        schedule: Schedule[int] = Schedule()
-        runs = {number: self._start(0.0) for number in range(self._live)}
-        bells: list[tuple[float, int]] = []
-        for number, run in runs.items():
-            schedule.put(number, 0.0)
-            self._hang(bells, number, run)
+        schedule: Schedule[Live] = Schedule()
+        bells: list[tuple[float, int, Live]] = []
+        for _ in range(self._live):
+            self._begin(0.0, schedule, bells)
         lags: list[float] = []
-        now, asked, number = 0.0, 0, self._live
+        now, asked = 0.0, 0
         while now < warm_up + window:
             now += 1.0 / self._limit
             while bells and bells[0][0] <= now:
-                rung = heapq.heappop(bells)[1]
-                if rung in runs:
+                rung = heapq.heappop(bells)[2]
+                if rung.due is not None:
                     schedule.hasten(rung, now)
-            due = schedule.pop_due(now)
-            if due is None:
+            run = schedule.pop_due(now)
+            if run is None:
                 continue
             asked += 1
-            run = runs[due]
             if run.end > now:
-                schedule.put(due, now if cadence is None else now + self._step(run, now, price, cadence))
+                schedule.put(run, now if cadence is None else now + self._step(run, now, price, cadence))
                 continue
             if run.end > warm_up:
                 lags.append(now - run.end)
             price.replace(run.pace.weight, 0.0)
-            del runs[due]
-            runs[number] = self._start(now)
             price.unseen += 1
-            schedule.put(number, now)
-            self._hang(bells, number, runs[number])
-            number += 1
+            self._begin(now, schedule, bells)
         return Lags(lags, asked / now)
 
-    def _start(self, now: float) -> Live:
+    def _begin(self, now: float, schedule: Schedule[Live], bells: list[tuple[float, int, Live]]) -> None:
+        """Let another run begin, which may ring when it ends."""
         plan = self._dice.randrange(PLANS)
-        return Live(now, now + self._plans.run(plan), expected(self._durations, plan))
-
-    def _hang(self, bells: list[tuple[float, int]], number: int, run: Live) -> None:
+        run = Live(now, now + self._plans.run(plan), expected(self._durations, plan))
+        schedule.put(run, now)
         if self._dice.random() < self._heard:
-            heapq.heappush(bells, (run.end + 0.1, number))
+            heapq.heappush(bells, (run.end + 0.1, len(bells), run))
 
     def _step(self, run: Live, now: float, price: Price, cadence: Cadence) -> float:
         pace = run.pace

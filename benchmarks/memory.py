@@ -11,13 +11,13 @@ from attrs import frozen
 from benchmarks.silence import watcher_without_platform
 from benchmarks.table import show
 from bkjob_async.engine.hosts import HostTable
-from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.schedule import Schedule
 from bkjob_async.model.look import GroupLook, HostRow, JobLook, StepLook
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
+from bkjob_async.watch.subscriber import Watched
 from bkjob_async.watch.watch import Watch
 
 HOSTS = 100_000
@@ -130,10 +130,10 @@ def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
     refs = [JobRef(Scope.biz(2), 10**10 + number) for number in range(steps // steps_of_a_job)]
 
     def build() -> object:
-        stories: dict[JobRef, JobStory] = {}
-        schedule: Schedule[JobRef] = Schedule()
+        stories: dict[JobRef, Watched] = {}
+        schedule: Schedule[Watched] = Schedule()
         for number, ref in enumerate(refs):
-            story = stories[ref] = JobStory(ref)
+            story = stories[ref] = Watched(ref)
             story.want(ref)
             first = 3 * 10**10 + number * steps_of_a_job
             running = steps_of_a_job // 2
@@ -147,7 +147,7 @@ def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
                     Moment(float(now), number, ""),
                 )
                 story.ended = ()  # what ended was learnt from
-            schedule.put(ref, float(number))
+            schedule.put(story, float(number))
         return stories, schedule
 
     return traced(build) / (len(refs) * steps_of_a_job)

@@ -24,6 +24,7 @@ from benchmarks.beside.heartbeat import Heartbeat
 from benchmarks.beside.processes import interleaved, tell
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.watch.subscriber import Watched
 from bkjob_async.watch.supervisor import Supervisor
 
 TARGETS, PER_SECOND, WORKERS = 100_000, 5_000, 32
@@ -79,19 +80,19 @@ async def ours() -> dict[str, float]:
     lateness = Lateness(begin + 1.0)
     due = [begin + number / PER_SECOND for number in range(TARGETS)]
 
-    async def poll(ref: bkjob.JobRef) -> None:
-        number = ref.job_instance_id - 1
+    async def poll(story: Watched) -> None:
+        number = story.ref.job_instance_id - 1
         lateness.note(loop.time(), due[number])
         await asyncio.sleep(0)
         due[number] += PERIOD
-        supervisor.due(ref, due[number])
+        supervisor.due(story, due[number])
 
     def crashed(error: BaseException) -> None:
         raise error
 
     supervisor = Supervisor(poll, crashed=crashed, workers=WORKERS)
     for ref, at in zip(refs(TARGETS), due, strict=True):
-        supervisor.due(ref, at)
+        supervisor.due(Watched(ref), at)
     found = await lateness.figures()
     await supervisor.aclose()
     return found

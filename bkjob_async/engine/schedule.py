@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable
 from math import floor, inf
-from typing import Generic, TypeVar
+from operator import itemgetter
+from typing import Generic, Protocol, TypeVar
 
-K = TypeVar("K", bound=Hashable)
+
+class Scheduled(Protocol):
+    """What keeps its own due time, for the one schedule that it is in: a dict of them would be as large as all else."""
+
+    due: float | None
+
+
+K = TypeVar("K", bound=Scheduled)
 
 # Slots a second. Only the slot whose time has come is put in order.
 SLOTS = 64
@@ -16,15 +23,15 @@ SLOTS = 64
 class Schedule(Generic[K]):
     """Due times of things, in order of time, then of arrival.
 
-    A thing stands in a plain list, that of its slot, and in a dict with its due time: less than half of what an entry of
-    a heap takes, and cheaper to put. Moving or removing a thing leaves a dead entry behind that is dropped when its slot
-    comes up; all is laid out anew when dead entries outnumber the living.
+    A thing stands in a plain list, that of its slot, and knows when it is due: far less than what an entry of a heap
+    takes, and cheaper to put. Moving or removing a thing leaves a dead entry behind that is dropped when its slot comes
+    up; all is laid out anew when dead entries outnumber the living.
     """
 
-    __slots__ = ("_counter", "_due", "_entries", "_first", "_front", "_order", "_served", "_slots")
+    __slots__ = ("_counter", "_entries", "_first", "_front", "_order", "_served", "_size", "_slots")
 
     def __init__(self) -> None:
-        self._due: dict[K, float] = {}
+        self._size = 0
         self._slots: dict[int, list[K]] = {}
         self._order: list[int] = []
         # What lies in the slots up to `_served`, as a heap.
@@ -35,29 +42,26 @@ class Schedule(Generic[K]):
         self._entries = 0
 
     def __len__(self) -> int:
-        return len(self._due)
-
-    def __contains__(self, key: K) -> bool:
-        return key in self._due
+        return self._size
 
     def put(self, key: K, due: float) -> None:
         """Make *key* due at *due*, wherever it was before."""
-        self._put(key, due, self._due.get(key))
+        self._put(key, due, key.due)
 
     def hasten(self, key: K, due: float) -> None:
         """Make *key* due at *due* unless it is due earlier."""
-        known = self._due.get(key)
+        known = key.due
         if known is None or due < known:
             self._put(key, due, known)
 
     def discard(self, key: K) -> None:
         """Forget *key*; harmless when it is not there."""
-        if self._due.pop(key, None) == self._first:
+        if key.due is None:
+            return
+        if key.due == self._first:
             self._first = None
-
-    def due_at(self, key: K) -> float | None:
-        """Return when *key* is due, None when it is not scheduled."""
-        return self._due.get(key)
+        key.due = None
+        self._size -= 1
 
     def next_due(self) -> float | None:
         """Return when the first thing is due, None when nothing is."""
@@ -87,25 +91,26 @@ class Schedule(Generic[K]):
                 break
             due, _, key = heapq.heappop(self._front)
             self._entries -= 1
-            known = self._due.pop(key, None)
-            if known == due:
+            if key.due == due:  # else an entry of an earlier time: it was moved
+                key.due = None
+                self._size -= 1
                 found.append(key)
-            elif known is not None:
-                self._due[key] = known  # an entry of an earlier time: it was moved
         if found:
             self._first = None
         return found
 
     def _put(self, key: K, due: float, known: float | None) -> None:
         """Make *key* due at *due*, not at the time *known* any more."""
-        self._due[key] = due
+        key.due = due
+        if known is None:
+            self._size += 1
         if self._first is not None:
             if due < self._first:
                 self._first = due
             elif known == self._first:
                 self._first = None
         self._lay(key, due)
-        if self._entries > 64 and self._entries > 2 * len(self._due):
+        if self._entries > 64 and self._entries > 2 * self._size:
             self._lay_anew()
 
     def _lay(self, key: K, due: float) -> None:
@@ -126,7 +131,7 @@ class Schedule(Generic[K]):
         """Return the first due time there is, letting go of what is dead before it."""
         while self._front:
             due, _, key = self._front[0]
-            if self._due.get(key) == due:
+            if key.due == due:
                 return due
             heapq.heappop(self._front)
             self._entries -= 1
@@ -148,16 +153,25 @@ class Schedule(Generic[K]):
 
     def _living_in(self, slot: int) -> list[tuple[float, int, K]]:
         """Return what is due in a slot, numbered as it came."""
-        due = self._due.get
         number = self._counter
         self._counter += len(self._slots[slot])
         return [
             (at, n, key)
             for n, key in enumerate(self._slots[slot], number)
-            if (at := due(key)) is not None and floor(at * SLOTS) == slot
+            if (at := key.due) is not None and floor(at * SLOTS) == slot
         ]
 
     def _lay_anew(self) -> None:
+        """Let go of every dead entry."""
+        entries = [key for _, _, key in sorted(self._front, key=itemgetter(0, 1))]
+        for slot in sorted(self._order):
+            entries += self._slots[slot]
         self._slots, self._order, self._front, self._entries = {}, [], [], 0
-        for key, due in self._due.items():
+        living: list[tuple[K, float]] = []
+        for key in entries:
+            if key.due is not None:
+                living.append((key, key.due))
+                key.due = None  # so that it is laid once
+        for key, due in living:
+            key.due = due
             self._lay(key, due)

@@ -61,6 +61,7 @@ class Sweep(Generic[S]):
         "_pause",
         "_shown",
         "_start",
+        "due",
         "paused_until",
         "running",
         "scope",
@@ -69,6 +70,7 @@ class Sweep(Generic[S]):
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.running: dict[int, S] = {}
+        self.due: float | None = None
         self.paused_until = 0.0
         self._pause = PAUSE
         self._created: dict[int, datetime] = {}

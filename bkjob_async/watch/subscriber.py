@@ -60,8 +60,9 @@ class Subscriber(Protocol):
 class Watched(JobStory):
     """A story that is being told, and to whom; a key of its own in the schedule, told by identity."""
 
-    __slots__ = ("wanted_by",)
+    __slots__ = ("due", "wanted_by")
 
     def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
         super().__init__(ref, operated_at=operated_at)
         self.wanted_by: tuple[Subscriber, ...] = ()
+        self.due: float | None = None

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
 from bkjob_async.engine.fairness import Turns
-from bkjob_async.engine.schedule import Schedule
+from bkjob_async.engine.schedule import Schedule, Scheduled
 from bkjob_async.watch.slicing import all_the_same
 
-K = TypeVar("K", bound=Hashable)
+K = TypeVar("K", bound=Scheduled)
 
 # How many late keys are lined up at a time, so that a long backlog never holds up the loop.
 SWEEP = 256
@@ -62,7 +62,7 @@ class Supervisor(Generic[K]):
 
     def due_at(self, key: K) -> float | None:
         """Return when *key* is due, None when it is not scheduled."""
-        return asyncio.get_running_loop().time() if key in self._overdue else self.schedule.due_at(key)
+        return asyncio.get_running_loop().time() if key in self._overdue else key.due
 
     def due(self, key: K, at: float, *, urgent: bool = False) -> None:
         """Make *key* due at *at*, or earlier if it already is; *urgent* puts it before what is late already."""
@@ -83,12 +83,11 @@ class Supervisor(Generic[K]):
 
     def is_idle(self, key: K) -> bool:
         """Whether *key* is neither due some time nor being polled."""
-        return key not in self.schedule and key not in self._overdue and not self.is_busy(key)
+        return key.due is None and key not in self._overdue and not self.is_busy(key)
 
     def postpone(self, key: K, at: float) -> None:
         """Make *key* due at *at* where it is due earlier; what is late already, or being polled, stays so."""
-        due = self.schedule.due_at(key)
-        if due is not None and due < at:
+        if key.due is not None and key.due < at:
             self.schedule.put(key, at)
 
     def forget(self, key: K) -> None:

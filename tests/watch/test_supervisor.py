@@ -12,10 +12,16 @@ from bkjob_async.watch.supervisor import TOGETHER, Supervisor
 Polls = list[tuple[float, str]]
 
 
-def supervisor_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> Supervisor[str]:
+class Key(str):
+    """Something to be polled, by its name."""
+
+    due: float | None = None
+
+
+def supervisor_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> Supervisor[Key]:
     """Return a supervisor that writes down what it polls; groups are first letters."""
 
-    async def poll(key: str) -> None:
+    async def poll(key: Key) -> None:
         polls.append((asyncio.get_running_loop().time(), key))
         await asyncio.sleep(takes)
 
@@ -31,11 +37,11 @@ async def test_what_is_due_at_nearly_the_same_time_is_polled_together() -> None:
     polls: Polls = []
     supervisor = supervisor_of(polls, workers=8)
     for key in ("x", "y", "z"):
-        supervisor.due(key, 0.5)  # so that there are workers
+        supervisor.due(Key(key), 0.5)  # so that there are workers
     await asyncio.sleep(0.6)
     polls.clear()
     for key, at in {"a": 1.0, "b": 1.0 + TOGETHER / 2, "c": 1.0 + TOGETHER * 2}.items():
-        supervisor.due(key, at)
+        supervisor.due(Key(key), at)
     await asyncio.sleep(2.0)
     await supervisor.aclose()
 
@@ -49,7 +55,7 @@ async def test_what_comes_due_together_goes_by_turns_when_there_are_too_few_work
     polls: Polls = []
     supervisor = supervisor_of(polls, workers=2, takes=1.0)
     for key in ("a1", "a2", "a3", "a4", "a5", "b1", "b2"):
-        supervisor.due(key, 1.0)
+        supervisor.due(Key(key), 1.0)
     await asyncio.sleep(10.0)
     await supervisor.aclose()
 
@@ -62,15 +68,16 @@ async def test_nobody_is_forgotten_however_polls_end() -> None:
     """What is due while every worker is busy, or while itself is polled, is polled when there is room."""
     polls: Polls = []
     supervisor = supervisor_of(polls, workers=2, takes=0.5)
-    for number in range(20):
-        supervisor.due(f"a{number}", 1.0 + 0.01 * number)
+    keys = [Key(f"a{number}") for number in range(20)]
+    for number, key in enumerate(keys):
+        supervisor.due(key, 1.0 + 0.01 * number)
     await asyncio.sleep(1.1)
-    supervisor.due("a0", 1.2)
-    supervisor.due("late", 1.15, urgent=True)
+    supervisor.due(keys[0], 1.2)
+    supervisor.due(Key("late"), 1.15, urgent=True)
     await asyncio.sleep(60.0)
     await supervisor.aclose()
 
-    assert sorted(key for _, key in polls) == sorted([*(f"a{number}" for number in range(20)), "a0", "late"])
+    assert sorted(key for _, key in polls) == sorted([*keys, "a0", "late"])
     assert next(at for at, key in polls if key == "late") <= 2.0
 
 
@@ -80,12 +87,12 @@ def test_a_loop_may_end_at_any_moment() -> None:
     async def leave_early(dice: random.Random, *, close: bool) -> None:
         loop = asyncio.get_running_loop()
 
-        async def poll(key: int) -> None:
+        async def poll(key: Key) -> None:
             await asyncio.sleep(0)
             supervisor.due(key, loop.time() + 0.01 * dice.random())
 
         supervisor = Supervisor(poll, crashed=complaints.append, workers=8)
-        for key in range(50):
+        for key in [Key(number) for number in range(50)]:
             supervisor.due(key, loop.time() + 0.01 * dice.random())
         await asyncio.sleep(0.01)
         if close:
