@@ -234,6 +234,7 @@ async def _run(history: History) -> list[str]:
     left = asyncio.all_tasks() - {asyncio.current_task()}
     orphans = [f"{task} was left behind" for task in left]
     missed = [] if left_early or history.slow_reader else unseen(history, watch, world, batches)
+    world.advance(asyncio.get_running_loop().time())  # nobody may have asked since its jobs were dropped
     # A watch for the end alone owes nobody the hosts of an execution that was retried before it was read.
     truth = None if history.grade is bkjob.Grade.FINISH else truth_of(world.history())
     return orphans + broken_promises(batches, truth=truth) + missed
