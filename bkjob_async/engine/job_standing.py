@@ -30,8 +30,7 @@ class JobStanding:
     """All that is known of one job instance, and what readers were told.
 
     One story serves every watch of the job and of its steps, so that nothing is asked twice and nothing told twice.
-    `targets` are the refs that somebody watches: the job itself, single steps of it, or both; `whole` says whether the
-    job itself is among them, with all its steps. `pending` are questions left of the present round, by step (0 for the
+    Somebody watches the job itself, with all its steps (`whole`), or `singles` of its steps, or both. `pending` are questions left of the present round, by step (0 for the
     job), `by_proxy` says that it began with a step that speaks for the job.
     """
 
@@ -57,15 +56,15 @@ class JobStanding:
         "seen",
         "seen_at",
         "setbacks",
+        "singles",
         "steps",
-        "targets",
         "whole",
     )
 
     def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
         self.ref = ref
-        self.targets: tuple[Ref, ...] = ()
         self.whole = False
+        self.singles: tuple[StepRef, ...] = ()
         self.steps: tuple[StepTracker, ...] = ()
         self.name = ""
         self.seen: int | None = None
@@ -92,21 +91,27 @@ class JobStanding:
 
     def want(self, ref: Ref) -> None:
         """Make *ref* (this job, or a step of it) a target."""
-        if isinstance(ref, StepRef):
+        if not isinstance(ref, StepRef):
+            self.whole = True
+        elif ref not in self.singles:
             known = self.known_step(ref.step_instance_id)
             if known is None:
                 self.steps = (*self.steps, known := StepTracker(ref))
-            ref = known.ref  # one object for one step: it is compared all the time
-        if ref not in self.targets:
-            self.targets = (*self.targets, ref)
-        self.whole = self.ref in self.targets
+            self.singles = (*self.singles, known.ref)  # one object for one step: it is compared all the time
 
     def unwant(self, ref: Ref) -> None:
         """Let go of a target."""
-        self.targets = tuple(other for other in self.targets if other != ref)
-        self.whole = self.ref in self.targets
+        if isinstance(ref, StepRef):
+            self.singles = tuple(other for other in self.singles if other != ref)
+        else:
+            self.whole = False
         if ref in self.lost:
             self.setbacks = evolve(self.setbacks, lost=without(self.lost, ref))
+
+    @property
+    def targets(self) -> tuple[Ref, ...]:
+        """What somebody watches: the job itself, single steps of it, or both."""
+        return (self.ref, *self.singles) if self.whole else self.singles
 
     def tracker(self, step_instance_id: int) -> StepTracker:
         """Return the step's tracker, a new one at first sight."""
@@ -126,7 +131,7 @@ class JobStanding:
     def open_steps(self) -> Iterator[StepTracker]:
         """Yield the watched steps that are not over."""
         for tracker in self.steps:
-            wanted = self.whole or (tracker.ref in self.targets and tracker.ref not in self.lost)
+            wanted = self.whole or (tracker.ref in self.singles and tracker.ref not in self.lost)
             if wanted and not tracker.finished:
                 yield tracker
 
@@ -155,7 +160,9 @@ class JobStanding:
 
     def all_settled(self, now: float) -> bool:
         """Whether every target is settled."""
-        return all(self.is_settled(ref, now) for ref in self.targets)
+        if self.whole and not self.is_settled(self.ref, now):
+            return False
+        return all(self.is_settled(ref, now) for ref in self.singles)
 
     def was_read(self, ref: Ref) -> bool:
         """Whether any answer ever spoke of *ref*."""
@@ -229,8 +236,7 @@ class JobStanding:
 
     def age(self, now: float) -> float:
         """Return how long, in seconds, what now runs has been seen running."""
-        courses = [tracker.course for tracker in self.open_steps()]
-        since = [course.running_since for course in courses if course.running_since is not None]
+        since = [each.running_since for each in self.open_steps() if each.running_since is not None]
         if not since and self._running_since is not None:
             since = [self._running_since]
         return now - max(since) if since else 0.0

@@ -58,7 +58,7 @@ class JobStory(JobStanding):
         self.seen = look.status
         begun = last_begun(look)
         for number, step in enumerate(look.steps):
-            if self.whole or self.ref.step(step.step_instance_id) in self.targets:
+            if self.whole or self.ref.step(step.step_instance_id) in self.singles:
                 tracker = self.tracker(step.step_instance_id)
                 left = finished or number < begun
                 events += tracker.observe(step, at, job_finished=finished, left_behind=left)
@@ -181,7 +181,7 @@ class JobStory(JobStanding):
         )
         if events:
             self.ended += ((tracker.ref, seen_for),)
-        if events and tracker.ref in self.targets:
+        if events and tracker.ref in self.singles:
             events.append(self._ended(tracker.ref, tracker.epoch, at.cursor))
         return events
 

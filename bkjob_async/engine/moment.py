@@ -9,17 +9,20 @@ from bkjob_async.errors import UsageError
 LONGEST = 20
 
 
-class Moment(Struct, frozen=True, gc=False):
+class Moment(Struct, gc=False):
     """The time *now* on the caller's clock, and the batch's *sequence* in the streams of the client *name*."""
 
     now: float
     sequence: int
     name: str
+    _cursor: str | None = None
 
     @property
     def cursor(self) -> str:
-        """The batch's place, as readers keep it; few looks have news that need it."""
-        return f"{self.sequence}-{self.name}"
+        """The batch's place, as readers keep it: one object for all its events. Few looks have news that need it."""
+        if self._cursor is None:
+            self._cursor = f"{self.sequence}-{self.name}"
+        return self._cursor
 
 
 class Places:

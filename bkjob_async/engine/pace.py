@@ -2,43 +2,30 @@
 
 from math import inf
 
+from msgspec import Struct
+
 # How much of the newest rate counts; the rest is what was seen before.
 NEWEST = 0.7
 
 
-class Pace:
+class Pace(Struct, eq=False, gc=False):
     """One target's place in the fleet: what it weighs, when it is due, how old it is, how its hosts have been moving.
 
     `cost` is how many requests its last round took, `began` when what now runs is thought to have begun, by its being
     seen running `since`.
     """
 
-    __slots__ = (
-        "began",
-        "cost",
-        "due",
-        "looks",
-        "moves",
-        "opened",
-        "rung",
-        "seen_at",
-        "since",
-        "step",
-        "weight",
-    )
-
-    def __init__(self) -> None:
-        self.weight = 0.0
-        self.due = inf
-        self.step = 0.0
-        self.began = 0.0
-        self.since: float | None = None
-        self.cost = 1
-        self.looks = 0
-        self.moves = 0.0
-        self.opened = 0
-        self.seen_at: float | None = None
-        self.rung = False
+    weight: float = 0.0
+    due: float = inf
+    step: float = 0.0
+    began: float = 0.0
+    since: float | None = None
+    cost: int = 1
+    looks: int = 0
+    moves: float = 0.0
+    opened: int = 0
+    seen_at: float | None = None
+    rung: bool = False
 
     def came_due(self, now: float) -> float:
         """Return how late a look at *now* is; one that nobody planned is not late."""

@@ -105,7 +105,7 @@ class Pacing:
 
     # When to look ---------------------------------------------------------------------------------------------------
 
-    def next_wait(
+    def next_look(
         self,
         story: JobStory,
         now: float,
@@ -114,14 +114,14 @@ class Pacing:
         has_doorbell: bool = False,
         ends_in: float | None = None,
     ) -> float:
-        """Return the seconds until the next look at *story*, after one at *now*.
+        """Return when *story* is looked at next, after a look at *now*.
 
         *limit* is requests per second, None for any. *has_doorbell*: the platform is expected to call when it is over.
         *ends_in* is when its watch ends, in seconds.
         """
         cadence = self.cadence
         if cadence.interval is not None:
-            return cadence.next_wait(age=0.0, settling=story.is_settling(now))
+            return now + cadence.next_wait(age=0.0, settling=story.is_settling(now))
         open_steps = tuple(story.open_steps())
         settling = story.is_settling(now, open_steps)
         pace = story.pace
@@ -130,7 +130,7 @@ class Pacing:
             self.price.unseen -= 1
         if settling:
             self._weigh(pace, 0.0)
-            return cadence.next_wait(age=0.0, settling=True)
+            return now + cadence.next_wait(age=0.0, settling=True)
         limit = None if limit is None else max(limit, SLOWEST_LIMIT)
         price = self.price.value(limit)
         hosts = 0
@@ -159,7 +159,7 @@ class Pacing:
         pace.step = wait
         pace.due = now + wait
         pace.rung = False
-        return wait
+        return pace.due  # one object here and in the schedule
 
     def _weigh(self, pace: Pace, weight: float) -> None:
         self.price.replace(pace.weight, weight)
@@ -174,7 +174,7 @@ class Pacing:
                 continue
             known = self.durations.expectation(story.ref.scope, story.name, tracker.name)
             if known is not None:
-                return self._age(story.pace, tracker, tracker.course.running_since, now), known
+                return self._age(story.pace, tracker, tracker.running_since, now), known
         if story.whole and not story.epoch and not story.is_operated:
             known = self.durations.expectation(story.ref.scope, story.name, None)
             if known is not None:

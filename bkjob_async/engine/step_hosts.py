@@ -22,10 +22,8 @@ from bkjob_async.model.status import host_status
 MANY = 8
 
 
-class StepHosts(StepStanding):
+class StepHosts(StepStanding, eq=False, gc=False):
     """Takes in what answers say of the hosts of one step instance."""
-
-    __slots__ = ()
 
     def _reopen(self, at: Moment, *, new_execution: bool) -> list[Event]:
         """Begin another epoch: what was final is not, or another execution began."""
@@ -34,6 +32,7 @@ class StepHosts(StepStanding):
             self.announced = telling(self.announced[0], self.announced[1], finished=False)
         self.epoch += 1
         survey, self._own_course = self.survey, None
+        self.running_since = self.began_at = None
         if survey is not None:
             survey.give_up()
             self._go_on().survey = survey

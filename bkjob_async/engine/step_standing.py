@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from attrs import define
+from msgspec import Struct
 
 from bkjob_async.engine.failures import Failures
 from bkjob_async.engine.hosts import HostTable
@@ -35,14 +36,12 @@ class Closing:
 
 @define(eq=False, weakref_slot=False)
 class Course:
-    """What matters of a step only while it goes on: most steps have not begun, or are over.
+    """What matters of few steps only: those about to end, the large, those begun anew, those left behind.
 
-    It was seen running since *running_since*, and its start was seen at *began_at*. *first_of_execution*: what shows is
-    the first word of an execution. *left_behind*: the job has gone on to another step.
+    *first_of_execution*: what shows is the first word of an execution. *left_behind*: the job has gone on to another
+    step.
     """
 
-    running_since: float | None = None
-    began_at: float | None = None
     closing: Closing | None = None
     survey: Survey | None = None
     first_of_execution: bool = False
@@ -55,45 +54,32 @@ AT_REST = Course()
 REFUSALS, HIDDEN = 3, 1000
 
 
-class StepStanding:
+class StepStanding(Struct, eq=False, gc=False):
     """What is known of one step instance.
 
     `seen` is the platform's latest word, `announced` what readers were told: (code, execute_count, finished). They
-    differ while a final status settles. `refusals` counts how often the step refused to show its hosts.
+    differ while a final status settles. `refusals` counts how often the step refused to show its hosts. It was seen
+    running since `running_since`, and its start was seen at `began_at`.
+
+    The collector of cycles passes over it, for there may be a hundred thousand: nothing in it may lead back to it.
     """
 
-    __slots__ = (
-        "_failures",
-        "_hosts",
-        "_own_course",
-        "_times",
-        "alive_at",
-        "announced",
-        "epoch",
-        "execute_count",
-        "name",
-        "ref",
-        "refusals",
-        "seen",
-        "sequence",
-        "type",
-    )
-
-    def __init__(self, ref: StepRef) -> None:
-        self.ref = ref
-        self.name = ""
-        self.type: int | None = None
-        self.seen: int | None = None
-        self.announced: Telling | None = None
-        self.execute_count = 0
-        self.epoch = 0
-        self.sequence = 0
-        self.refusals = 0
-        self.alive_at: float | None = None
-        self._times = NO_TIMES
-        self._hosts: HostTable | None = None
-        self._failures: Failures | None = None
-        self._own_course: Course | None = None
+    ref: StepRef
+    name: str = ""
+    type: int | None = None
+    seen: int | None = None
+    announced: Telling | None = None
+    execute_count: int = 0
+    epoch: int = 0
+    sequence: int = 0
+    refusals: int = 0
+    alive_at: float | None = None
+    running_since: float | None = None
+    began_at: float | None = None
+    _times: bytes = NO_TIMES
+    _hosts: HostTable | None = None
+    _failures: Failures | None = None
+    _own_course: Course | None = None
 
     @property
     def course(self) -> Course:
@@ -173,7 +159,7 @@ class StepStanding:
     @property
     def seen_for(self) -> float | None:
         """How long the step was seen running before its end showed; None where its start was not seen."""
-        return span(self.course.began_at, self.closing_since)
+        return span(self.began_at, self.closing_since)
 
     def present(self, cursor: str, *, since: int = 0, skipped: bool = False) -> Iterator[Event]:
         """Yield where hosts and step stand, for whoever missed how they got there.

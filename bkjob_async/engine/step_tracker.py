@@ -26,10 +26,8 @@ GOING_ON = frozenset(RUN_CODES) - OVER
 AT_A_GLANCE = 64
 
 
-class StepTracker(StepHosts):
+class StepTracker(StepHosts, eq=False, gc=False):
     """Follows one step instance: takes in what answers say of it, and says what is news."""
-
-    __slots__ = ()
 
     @property
     def wants_end(self) -> bool:
@@ -111,11 +109,11 @@ class StepTracker(StepHosts):
 
     def _is_going_on(self, at: Moment, *, begins: bool) -> None:
         """Take note that the step runs."""
-        course = self._go_on()
-        course.first_of_execution = False
-        if course.running_since is None:
-            course.running_since = at.now
-            course.began_at = at.now if begins else None
+        if self._own_course is not None:
+            self._own_course.first_of_execution = False
+        if self.running_since is None:
+            self.running_since = at.now
+            self.began_at = at.now if begins else None
 
     def _note_left_behind(self, at: Moment, *, left: bool) -> None:
         """Take note of whether the job has left this step behind.
@@ -197,7 +195,7 @@ class StepTracker(StepHosts):
             course.survey.let_go()
         if self._failures is not None:
             self._failures.let_go()
-        self._own_course = None
+        self._own_course = self.running_since = self.began_at = None
         return self._announce(at, finished=True)
 
     def _is_overdue(self, closing: Closing, now: float) -> bool:

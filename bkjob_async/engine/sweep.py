@@ -165,7 +165,8 @@ def is_swept(story: JobStory) -> bool:
     """Whether a job runs, undisturbed, and all that is wanted of it is its end."""
     return (
         story.grade is Grade.FINISH
-        and story.targets == (story.ref,)
+        and story.whole
+        and not story.singles
         and story.seen == RUNNING
         and not story.finished
         and story.setbacks is NONE

@@ -120,7 +120,7 @@ class Polling:
             if not subscriber.is_in_sync:
                 subscriber.take(story.ref, at, NO_NEWS)
         if story.wanted_by:
-            self._supervisor.due(story, at.now + self._wait(story, at.now))
+            self._supervisor.due(story, self._next_look(story, at.now))
         self._observe_poll(question, at.now - started)
 
     def _queue(self) -> float:
@@ -138,7 +138,7 @@ class Polling:
         if story.pending:
             self._supervisor.due(story, now)
         elif not story.all_settled(now):
-            self._supervisor.due(story, now + self._wait(story, now))
+            self._supervisor.due(story, self._next_look(story, now))
             self._have_swept(story, now)
         else:
             self._sweeps.forget(story)
@@ -149,12 +149,12 @@ class Polling:
             if revisits:
                 self._supervisor.due(story, now + min(revisits))
 
-    def _wait(self, story: Watched, now: float) -> float:
-        """Return the seconds until a story that goes on is looked at again."""
+    def _next_look(self, story: Watched, now: float) -> float:
+        """Return when a story that goes on is looked at again."""
         if self.pacing.cadence.interval is not None:
-            return self.pacing.next_wait(story, now)
+            return self.pacing.next_look(story, now)
         ends = [s.ends_at for s in story.wanted_by if s.ends_at is not None]
-        return self.pacing.next_wait(
+        return self.pacing.next_look(
             story,
             now,
             limit=self._session.admission.pace,
@@ -165,8 +165,8 @@ class Polling:
     def _missing_steps(self, story: JobStory, at: Moment) -> list[Event]:
         """Give up single steps that the job does not have."""
         events: list[Event] = []
-        for ref in story.targets:
-            if ref == story.ref or story.was_read(ref) or ref in story.lost:
+        for ref in story.singles:
+            if story.was_read(ref) or ref in story.lost:
                 continue
             if story.count_not_found(ref) >= NOT_FOUND_TWICE:
                 events += story.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)

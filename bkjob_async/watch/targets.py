@@ -10,14 +10,14 @@ from bkjob_async.model.refs import JobRef, Ref, Scope
 class Targets:
     """The targets of a watch.
 
-    There may be hundreds of thousands, most of them the only one of their job: a tuple each, which the engine's own may
-    stand in for, and sets only of what is over and, before all were read, of what was not.
+    There may be hundreds of thousands, most of them the only one of their job: that one stands for itself, a tuple only
+    where there are several, and sets only of what is over and, before all were read, of what was not.
     """
 
     __slots__ = ("_by_job", "_over", "_scopes", "_unread", "size")
 
     def __init__(self) -> None:
-        self._by_job: dict[JobRef, tuple[Ref, ...]] = {}
+        self._by_job: dict[JobRef, Ref | tuple[Ref, ...]] = {}
         # Scopes are few; those of what was dropped may stay.
         self._scopes: set[Scope] = set()
         self._over: set[Ref] = set()
@@ -25,14 +25,15 @@ class Targets:
         self.size = 0
 
     def __iter__(self) -> Iterator[Ref]:
-        return (ref for refs in self._by_job.values() for ref in refs)
+        return (ref for _, refs in self.jobs() for ref in refs)
 
     def __contains__(self, ref: Ref) -> bool:
         return ref in self.of(ref.job)
 
     def of(self, job: JobRef) -> tuple[Ref, ...]:
         """Return the targets that belong to *job*."""
-        return self._by_job.get(job, ())
+        refs = self._by_job.get(job, ())
+        return refs if isinstance(refs, tuple) else (refs,)
 
     def of_id(self, job_instance_id: int) -> tuple[Ref, ...]:
         """Return the targets that belong to the job with this id, in whatever scope."""
@@ -40,12 +41,12 @@ class Targets:
 
     def jobs(self) -> Iterator[tuple[JobRef, tuple[Ref, ...]]]:
         """Yield each job with the targets that belong to it."""
-        return iter(self._by_job.items())
+        return ((job, refs if isinstance(refs, tuple) else (refs,)) for job, refs in self._by_job.items())
 
     def add(self, ref: Ref, *, unread: bool) -> None:
         """Take in a target that is not one yet."""
         job = ref.job
-        self._by_job[job] = (*self._by_job.get(job, ()), ref)
+        self._hold(job, (*self.of(job), ref))
         self._scopes.add(job.scope)
         self.size += 1
         if unread:
@@ -53,16 +54,19 @@ class Targets:
 
     def share(self, job: JobRef, same: tuple[Ref, ...]) -> None:
         """Hold *job* and the targets that belong to it by objects that are there anyway, if they are equal."""
-        if self._by_job.get(job) == same:
+        if self.of(job) == same:
             del self._by_job[job]
-            self._by_job[job] = same
+            self._hold(job, same)
+
+    def _hold(self, job: JobRef, refs: tuple[Ref, ...]) -> None:
+        self._by_job[job] = refs[0] if len(refs) == 1 else refs
 
     def remove(self, ref: Ref) -> None:
         """Let go of a target."""
         job = ref.job
         left = tuple(other for other in self.of(job) if other != ref)
         if left:
-            self._by_job[job] = left
+            self._hold(job, left)
         else:
             del self._by_job[job]
         self.size -= 1
@@ -86,7 +90,7 @@ class Targets:
     def unsettled(self) -> list[Ref]:
         """Return the targets that are not over, job by job as they came."""
         over = self._over
-        return [ref for refs in self._by_job.values() for ref in refs if ref not in over]
+        return [ref for ref in self if ref not in over]
 
     @property
     def all_read(self) -> bool:
