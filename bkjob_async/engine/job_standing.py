@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from attrs import evolve
+from msgspec import Struct
 
 from bkjob_async.engine.cadence import SETTLE_BOUND
 from bkjob_async.engine.pace import Pace
 from bkjob_async.engine.packing import NO_TIMES, Telling, unpacked_times
-from bkjob_async.engine.setbacks import NONE
+from bkjob_async.engine.setbacks import NONE, Setbacks
 from bkjob_async.engine.step_standing import NOT_STARTED, RUNNING, span
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.model.events import Event, Finished, JobChanged, Lost
@@ -26,66 +27,41 @@ V = TypeVar("V")
 PENDING_SOON = 30.0
 
 
-class JobStanding:
+class JobStanding(Struct, eq=False, gc=False):
     """All that is known of one job instance, and what readers were told.
 
     One story serves every watch of the job and of its steps, so that nothing is asked twice and nothing told twice.
     Somebody watches the job itself, with all its steps (`whole`), or `singles` of its steps, or both. `pending` are questions left of the present round, by step (0 for the
-    job), `by_proxy` says that it began with a step that speaks for the job.
+    job), `by_proxy` says that it began with a step that speaks for the job. It was seen running since `running_since`; the
+    last operation on it went out at `operated_at`.
+
+    The collector of cycles passes over it, for there may be a hundred thousand: nothing in it may lead back to it.
     """
 
-    __slots__ = (
-        "_alive_at",
-        "_announced",
-        "_began_at",
-        "_closing_since",
-        "_expecting_since",
-        "_running_since",
-        "_sequence",
-        "_times",
-        "by_proxy",
-        "ended",
-        "epoch",
-        "first_asked_at",
-        "grade",
-        "job_seen_at",
-        "name",
-        "pace",
-        "pending",
-        "ref",
-        "seen",
-        "seen_at",
-        "setbacks",
-        "singles",
-        "steps",
-        "whole",
-    )
-
-    def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
-        self.ref = ref
-        self.whole = False
-        self.singles: tuple[StepRef, ...] = ()
-        self.steps: tuple[StepTracker, ...] = ()
-        self.name = ""
-        self.seen: int | None = None
-        self.seen_at: float | None = None
-        self.first_asked_at: float | None = None
-        self.epoch = 0
-        self.grade = Grade.EXACT
-        self.pending: tuple[int, ...] = ()
-        self.job_seen_at: float | None = None
-        self.by_proxy = False
-        self.setbacks = NONE
-        self.ended: tuple[tuple[Ref, float | None], ...] = ()
-        self.pace: Pace | None = None
-        self._announced: Telling | None = None
-        self._sequence = 0
-        self._times = NO_TIMES
-        self._closing_since: float | None = None
-        self._running_since: float | None = None
-        self._began_at: float | None = None
-        self._expecting_since = operated_at
-        self._alive_at: float | None = None
+    ref: JobRef
+    operated_at: float | None = None
+    whole: bool = False
+    singles: tuple[StepRef, ...] = ()
+    steps: tuple[StepTracker, ...] = ()
+    name: str = ""
+    seen: int | None = None
+    seen_at: float | None = None
+    first_asked_at: float | None = None
+    epoch: int = 0
+    grade: Grade = Grade.EXACT
+    pending: tuple[int, ...] = ()
+    job_seen_at: float | None = None
+    by_proxy: bool = False
+    setbacks: Setbacks = NONE
+    ended: tuple[tuple[Ref, float | None], ...] = ()
+    pace: Pace | None = None
+    running_since: float | None = None
+    _announced: Telling | None = None
+    _sequence: int = 0
+    _times: bytes = NO_TIMES
+    _closing_since: float | None = None
+    _began_at: float | None = None
+    _alive_at: float | None = None
 
     # What is wanted -------------------------------------------------------------------------------------------------
 
@@ -198,7 +174,7 @@ class JobStanding:
 
     def _is_doubtful(self, alive_at: float | None, now: float) -> bool:
         """Whether a final status may be the one before an operation: nothing was seen to run or change since."""
-        since = self._expecting_since
+        since = self.operated_at
         if since is None or now >= since + SETTLE_BOUND:
             return False
         return alive_at is None or alive_at < since
@@ -237,14 +213,9 @@ class JobStanding:
     def age(self, now: float) -> float:
         """Return how long, in seconds, what now runs has been seen running."""
         since = [each.running_since for each in self.open_steps() if each.running_since is not None]
-        if not since and self._running_since is not None:
-            since = [self._running_since]
+        if not since and self.running_since is not None:
+            since = [self.running_since]
         return now - max(since) if since else 0.0
-
-    @property
-    def running_since(self) -> float | None:
-        """When the job itself was first seen running."""
-        return self._running_since
 
     @property
     def times(self) -> Times:
@@ -259,7 +230,7 @@ class JobStanding:
     @property
     def is_operated(self) -> bool:
         """Whether an operation went out that may have interfered with this run."""
-        return self._expecting_since is not None
+        return self.operated_at is not None
 
     # How it stands --------------------------------------------------------------------------------------------------
 

@@ -25,10 +25,8 @@ from bkjob_async.model.status import run_status
 NO_NEWS: Sequence[News] = ()
 
 
-class JobStory(JobStanding):
+class JobStory(JobStanding, eq=False, gc=False):
     """Follows one job instance: takes in what answers say of it and its steps, and says what is news."""
-
-    __slots__ = ()
 
     def give_up_round(self) -> None:
         """Forget a look by several questions that was not brought to its end."""
@@ -128,8 +126,8 @@ class JobStory(JobStanding):
             self._alive_at = at.now
         if not finished:
             self._closing_since = None
-            if code != NOT_STARTED and self._running_since is None:
-                self._running_since = at.now
+            if code != NOT_STARTED and self.running_since is None:
+                self.running_since = at.now
                 self._began_at = at.now if self.seen == NOT_STARTED else None
             events += self._announce(code, at, finished=False)
         elif self._closing_since is None or code != self.seen:
@@ -141,7 +139,7 @@ class JobStory(JobStanding):
             self._announced = telling(self._announced[0], 0, finished=False)
         self.epoch += 1
         self._closing_since = None
-        self._running_since = self._began_at = None
+        self.running_since = self._began_at = None
         return Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)
 
     def _announce(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
@@ -187,7 +185,7 @@ class JobStory(JobStanding):
 
     def expect_change(self, since: float) -> None:
         """Hold every final status for provisional until it changes, or the bound after *since* has passed."""
-        self._expecting_since = since
+        self.operated_at = since
 
     def lose(self, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
         """Give up a target; losing the job loses its steps."""

@@ -26,7 +26,7 @@ from bkjob_async.model.questions import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.observe.observer import Observation, Observer, Polled
 from bkjob_async.observe.to_logging import log, logs_polls
-from bkjob_async.watch.subscriber import Subscriber, Watched
+from bkjob_async.watch.subscriber import NOBODY, Audiences, Subscriber, Watched
 from bkjob_async.watch.supervisor import Supervisor
 from bkjob_async.watch.sweeping import Sweeps, unseen_until
 from bkjob_async.watch.troubles import WAY_IN_DOUBT, Troubles, stalled
@@ -56,6 +56,7 @@ class Polling:
             self._ask, crashed=self._crashed, workers=workers, group=scope_of
         )
         self._stories: dict[JobRef, Watched] = {}
+        self._audiences = Audiences()
         self._subscribers: list[Subscriber] = []
         self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
         self.places = Places(secrets.token_hex(4))
@@ -72,7 +73,7 @@ class Polling:
         return self._sweep(key) if isinstance(key, Sweep) else self._poll(key)
 
     async def _poll(self, story: Watched) -> None:
-        if not story.wanted_by:
+        if story.audience == NOBODY:
             return
         started = self._now()
         held_back = self.troubles.hold_back(story, started)
@@ -89,13 +90,13 @@ class Polling:
         try:
             look = await self._session.look(question)
         except BkJobError as error:
-            if story.wanted_by:
+            if story.audience != NOBODY:
                 self._failed(story, question, error)
                 self._observe_poll(question, self._now() - started, error=type(error).__name__)
             return
         finally:
             self.troubles.probed(story)
-        if not story.wanted_by:
+        if story.audience == NOBODY:
             return  # dropped while the question was on its way
         self._way_is_open()
         at = self._moment()
@@ -116,10 +117,10 @@ class Polling:
 
     def _go_on(self, story: Watched, question: Question, at: Moment, started: float) -> None:
         """Look again later at what stands as it stood."""
-        for subscriber in story.wanted_by:
+        for subscriber in self._audiences.of(story):
             if not subscriber.is_in_sync:
                 subscriber.take(story.ref, at, NO_NEWS)
-        if story.wanted_by:
+        if story.audience != NOBODY:
             self._supervisor.due(story, self._next_look(story, at.now))
         self._observe_poll(question, at.now - started)
 
@@ -132,8 +133,9 @@ class Polling:
     def _next(self, story: Watched, now: float) -> None:
         """Decide when the story is looked at again, if ever."""
         if story.ended:
-            self.pacing.learn(story, now, has_doorbell=any(s.has_doorbell for s in story.wanted_by))
-        if not story.wanted_by:
+            has_doorbell = any(s.has_doorbell for s in self._audiences.of(story))
+            self.pacing.learn(story, now, has_doorbell=has_doorbell)
+        if story.audience == NOBODY:
             return
         if story.pending:
             self._supervisor.due(story, now)
@@ -143,9 +145,10 @@ class Polling:
         else:
             self._sweeps.forget(story)
             self.pacing.rest(story)
-            for subscriber in story.wanted_by:
+            audience = self._audiences.of(story)
+            for subscriber in audience:
                 subscriber.check(story.ref)
-            revisits = [s.revisit for s in story.wanted_by if s.revisit is not None]
+            revisits = [s.revisit for s in audience if s.revisit is not None]
             if revisits:
                 self._supervisor.due(story, now + min(revisits))
 
@@ -153,12 +156,13 @@ class Polling:
         """Return when a story that goes on is looked at again."""
         if self.pacing.cadence.interval is not None:
             return self.pacing.next_look(story, now)
-        ends = [s.ends_at for s in story.wanted_by if s.ends_at is not None]
+        audience = self._audiences.of(story)
+        ends = [s.ends_at for s in audience if s.ends_at is not None]
         return self.pacing.next_look(
             story,
             now,
             limit=self._session.admission.pace,
-            has_doorbell=any(s.has_doorbell for s in story.wanted_by),
+            has_doorbell=any(s.has_doorbell for s in audience),
             ends_in=min(ends) - now if ends else None,
         )
 
@@ -231,7 +235,7 @@ class Polling:
         hints = sweep.heard(page, now)
         for story in hints.still:
             if is_swept(story):
-                until = unseen_until(story, sweep.next_word(now))
+                until = unseen_until(story, self._audiences.of(story), sweep.next_word(now))
                 self._supervisor.postpone(story, until)
                 self.pacing.postponed(story, until)
         for story in hints.moved:
@@ -242,9 +246,8 @@ class Polling:
 
     # Telling --------------------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _publish(story: Watched, at: Moment, events: Sequence[News]) -> None:
-        for subscriber in story.wanted_by:
+    def _publish(self, story: Watched, at: Moment, events: Sequence[News]) -> None:
+        for subscriber in self._audiences.of(story):
             subscriber.take(story.ref, at, events)
 
     def _tell_all(self, event: Trouble | Recovered) -> None:

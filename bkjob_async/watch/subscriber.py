@@ -11,6 +11,9 @@ from bkjob_async.engine.news import News
 from bkjob_async.model.grade import Grade
 from bkjob_async.model.refs import JobRef, Ref
 
+# The number of those who want to hear of what nobody watches.
+NOBODY = 0
+
 
 class Subscriber(Protocol):
     """A watch, as the engine sees it: it wants some targets and takes what concerns them."""
@@ -57,12 +60,40 @@ class Subscriber(Protocol):
         ...
 
 
-class Watched(JobStory):
-    """A story that is being told, and to whom; a key of its own in the schedule, told by identity."""
+class Watched(JobStory, eq=False, gc=False):
+    """A story that is being told; a key of its own in the schedule, told by identity.
 
-    __slots__ = ("due", "wanted_by")
+    *audience* is the number of those who want to hear it: they themselves would lead back to the story.
+    """
 
-    def __init__(self, ref: JobRef, *, operated_at: float | None = None) -> None:
-        super().__init__(ref, operated_at=operated_at)
-        self.wanted_by: tuple[Subscriber, ...] = ()
-        self.due: float | None = None
+    audience: int = NOBODY
+    due: float | None = None
+
+
+class Audiences:
+    """Who wants to hear of what: all jobs that are wanted by the same subscribers share one number."""
+
+    __slots__ = ("_last", "_members", "_numbers")
+
+    def __init__(self) -> None:
+        self._members: dict[int, tuple[Subscriber, ...]] = {NOBODY: ()}
+        self._numbers: dict[tuple[Subscriber, ...], int] = {(): NOBODY}
+        self._last = NOBODY
+
+    def of(self, story: Watched) -> tuple[Subscriber, ...]:
+        """Return who wants to hear of a story."""
+        return self._members[story.audience]
+
+    def set(self, story: Watched, members: tuple[Subscriber, ...]) -> None:
+        """Let *members* be those who want to hear of a story."""
+        number = self._numbers.get(members)
+        if number is None:
+            number = self._last = self._last + 1
+            self._members[number], self._numbers[members] = members, number
+        story.audience = number
+
+    def forget(self, member: Subscriber) -> None:
+        """Let go of *member*, who wants to hear of no story any more."""
+        for members, number in list(self._numbers.items()):
+            if member in members:
+                del self._members[number], self._numbers[members]

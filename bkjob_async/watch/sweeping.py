@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bkjob_async.engine.cadence import Cadence
 from bkjob_async.engine.pacing import BEFORE_END
 from bkjob_async.engine.sweep import LONGEST_UNSEEN, Sweep
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.refs import Scope
-from bkjob_async.watch.subscriber import Watched
+from bkjob_async.watch.subscriber import Subscriber, Watched
 
 
 class Sweeps:
@@ -37,7 +39,7 @@ class Sweeps:
             sweep.forget(story)
 
 
-def unseen_until(story: Watched, next_word: float) -> float:
+def unseen_until(story: Watched, audience: Iterable[Subscriber], next_word: float) -> float:
     """Return when a story that was listed is looked at itself, unless it is listed again by *next_word*."""
-    ends = [s.ends_at - BEFORE_END for s in story.wanted_by if s.ends_at is not None]
+    ends = [s.ends_at - BEFORE_END for s in audience if s.ends_at is not None]
     return min([next_word, (story.seen_at or 0.0) + LONGEST_UNSEEN, *ends])

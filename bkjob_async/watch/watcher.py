@@ -28,7 +28,6 @@ class Watcher(Polling):
     ) -> None:
         """Prepare to ask through *session*; nothing runs before the first target."""
         super().__init__(session, pacing=pacing, workers=workers, observers=observers)
-        self._groups: dict[tuple[Subscriber, ...], tuple[Subscriber, ...]] = {}
         self._operated: dict[JobRef, float] = {}
 
     # What is watched ------------------------------------------------------------------------------------------------
@@ -44,7 +43,7 @@ class Watcher(Polling):
         """Tell *subscriber* nothing any more; harmless when repeated."""
         if subscriber in self._subscribers:
             self._subscribers.remove(subscriber)
-            self._groups = {group: group for group in self._groups if subscriber not in group}
+            self._audiences.forget(subscriber)
 
     def subscribe(self, subscriber: Subscriber, ref: Ref) -> JobStory:
         """Watch *ref* for *subscriber*; it is looked at as soon as there is room."""
@@ -54,11 +53,13 @@ class Watcher(Polling):
         if story is None:
             story = self._stories[job] = Watched(job, operated_at=self._operated.get(job))
             self.pacing.begin()
-        if subscriber not in story.wanted_by:
-            story.wanted_by = self._shared((*story.wanted_by, subscriber))
+        audience = self._audiences.of(story)
+        if subscriber not in audience:
+            audience = (*audience, subscriber)
+            self._audiences.set(story, audience)
         known = ref in story.targets
         story.want(ref)
-        story.grade = max(other.grade for other in story.wanted_by)
+        story.grade = max(other.grade for other in audience)
         if not known or not story.is_settled(ref, now):
             self._supervisor.due(story, now)
         return story
@@ -69,12 +70,13 @@ class Watcher(Polling):
         story = self._stories.get(job)
         if story is None:
             return
-        if not any(ref in other.refs_of(job) for other in story.wanted_by):
+        audience = self._audiences.of(story)
+        if not any(ref in other.refs_of(job) for other in audience):
             story.unwant(ref)
         if subscriber.refs_of(job):
             return
-        left = tuple(other for other in story.wanted_by if other is not subscriber)
-        story.wanted_by = self._shared(left)
+        left = tuple(other for other in audience if other is not subscriber)
+        self._audiences.set(story, left)
         if left:
             story.grade = max(other.grade for other in left)
         else:
@@ -82,10 +84,6 @@ class Watcher(Polling):
             self.pacing.end(story)
             self._sweeps.forget(story)
             self._supervisor.forget(story)
-
-    def _shared(self, subscribers: tuple[Subscriber, ...]) -> tuple[Subscriber, ...]:
-        """Return one tuple for all jobs that are wanted by the same."""
-        return self._groups.setdefault(subscribers, subscribers)
 
     def story(self, ref: Ref) -> JobStory | None:
         """Return the story that *ref* belongs to, None when nobody watches it."""
@@ -112,7 +110,7 @@ class Watcher(Polling):
         story = self._stories.get(ref.job)
         if story is not None:
             story.expect_change(now)
-            for subscriber in story.wanted_by:
+            for subscriber in self._audiences.of(story):
                 subscriber.check(ref.job)
             self._supervisor.due(story, now)
 

@@ -1,8 +1,11 @@
 """Opening, leaving, cancelling: no orphan, no warning, no group of one."""
 
 import asyncio
+import gc
 import threading
+import weakref
 
+import looptime
 import pytest
 
 import bkjob_async as bkjob
@@ -198,3 +201,28 @@ async def test_a_closed_client_says_so() -> None:
     with pytest.raises(bkjob.ClientClosed, match="closed"):
         await client.get_job_instance_status(1)
     assert others() == set()
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_watch_that_nobody_holds_is_not_kept_in_memory(*, closed: bool) -> None:
+    """Stories are nothing that the collector of cycles looks into, so none may lead back to who wants to hear it."""
+
+    async def look() -> weakref.ref[bkjob.Watch]:
+        world, jobs = hanging_world()
+        client = bkjob.connect(URLS["gateway-v3"], CREDENTIALS, transport=SimulatedTransport(Platform(world)))
+        await client.__aenter__()
+        watch = client.watch(jobs, linger=None)
+        await watch.__aenter__()
+        async for event in watch:
+            if isinstance(event, bkjob.HostChanged):
+                break
+        if closed:
+            await client.aclose()
+        return weakref.ref(watch)
+
+    with asyncio.Runner(loop_factory=looptime.new_event_loop) as runner:
+        watch = runner.run(look())
+    del runner
+    gc.collect()
+
+    assert watch() is None

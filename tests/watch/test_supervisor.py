@@ -12,7 +12,7 @@ from bkjob_async.watch.supervisor import TOGETHER, Supervisor
 Polls = list[tuple[float, str]]
 
 
-class Key(str):
+class Key(str):  # noqa: SLOT000 - its due time is set on it
     """Something to be polled, by its name."""
 
     due: float | None = None
