@@ -6,13 +6,12 @@ is measured is the client's process after it has seen every job and has looked a
 default grade, with nothing set but the limit of requests a second (`BKJOB_FLEET_RATE`), so that the simulator is not
 what is measured. `BKJOB_FLEET_JOBS` says how many jobs there are.
 
-The names of the jobs and the log of what was told (of a fixed size) are part of the memory.
+The names of the jobs and the log of what was told (of a fixed size) are part of the memory; the simulator is not.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -22,34 +21,12 @@ from pathlib import Path
 import bkjob_async as bkjob
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.server import SimulatorServer
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import HANGS, JobPlan, StepPlan
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 
 JOBS = int(os.environ.get("BKJOB_FLEET_JOBS", "100000"))
 RATE = float(os.environ.get("BKJOB_FLEET_RATE", "2000"))
 AGAIN = 20.0
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
-SMALL, LARGE = StepPlan(hosts=1, fates=(HANGS,)), StepPlan(hosts=10, fates=(HANGS,))
-
-
-def plan(number: int) -> JobPlan:
-    """Return what a job of the fleet consists of."""
-    if number % 100 == 0:
-        return JobPlan(name="many hosts", steps=(LARGE,))
-    return JobPlan(name="five steps", steps=(SMALL,) * 5) if number % 10 == 0 else JobPlan(steps=(SMALL,))
-
-
-async def serve() -> None:
-    """Serve a fleet until stdin ends; say where, and the first and last of its jobs."""
-    world = World(1)
-    refs = [world.add(plan(number)) for number in range(JOBS)]
-    gc.freeze()
-    async with SimulatorServer(Platform(world)) as server:
-        print(json.dumps([server.url, refs[0].job_instance_id, refs[-1].job_instance_id]), flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 class Counting(AiohttpTransport):
@@ -130,7 +107,7 @@ async def watch(url: str, first: int, last: int) -> list[tuple[str, object]]:
 
 async def measure() -> list[tuple[str, object]]:
     """Start the platform, and watch."""
-    code = "import asyncio; from benchmarks.fleet import serve; asyncio.run(serve())"
+    code = f"from benchmarks.beside.fleet import main; main({JOBS})"
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe)
     if process.stdout is None or process.stdin is None:
