@@ -128,6 +128,7 @@ class JobStory(JobStanding, eq=False, gc=False):
             self._closing_since = None
             if code != NOT_STARTED and self.running_since is None:
                 self.running_since = at.now
+                self.first_asked_at = None  # of no interest any more
                 self._began_at = at.now if self.seen == NOT_STARTED else None
             events += self._announce(code, at, finished=False)
         elif self._closing_since is None or code != self.seen:

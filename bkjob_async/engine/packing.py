@@ -62,13 +62,17 @@ def unpacked_address(number: int) -> tuple[int, str]:
 
 # Times ----------------------------------------------------------------------------------------------------------------
 
-# The offset of their zone in seconds; creation, start, end and duration in seconds, NaN for none, none at the end.
+# A byte for the offset of their zone in quarters of an hour, then creation, start, end and duration in whole
+# milliseconds, six bytes each, all bits set for none, none at the end. What does not fit is kept in full instead: the
+# offset in seconds and the four in seconds, NaN for none.
+_QUARTER, _IN_FULL = 900, b"\x80"
 _OFFSET = Struct("<i")
+_NONE = (1 << 48) - 1
 NO_TIMES = b""
 
 
 def packed_times(times: Times) -> bytes:
-    """Return times in 12 to 36 bytes, none in no byte."""
+    """Return times in 7 to 25 bytes, in up to 37 where they are no whole milliseconds, none in no byte."""
     moments = (times.create_time, times.start_time, times.end_time)
     known = next((moment for moment in moments if moment is not None), None)
     offset = known.utcoffset() if known is not None else None
@@ -84,15 +88,35 @@ def _packed(times: Times, offset: int) -> bytes:
         seconds.pop()
     if not seconds:
         return NO_TIMES
-    return _OFFSET.pack(offset) + array("d", seconds).tobytes()
+    quarters, odd = divmod(offset, _QUARTER)
+    whole = [_NONE if isnan(each) else _milliseconds(each) for each in seconds]
+    if odd or None in whole:
+        return _IN_FULL + _OFFSET.pack(offset) + array("d", seconds).tobytes()
+    return quarters.to_bytes(1, "little", signed=True) + b"".join(
+        ms.to_bytes(6, "little") for ms in whole if ms is not None
+    )
+
+
+def _milliseconds(seconds: float) -> int | None:
+    """Return *seconds* in whole milliseconds; None where they are none, or too many for six bytes."""
+    if not 0.0 <= seconds < _NONE // 1000:
+        return None
+    whole = round(1e3 * seconds)
+    return whole if whole / 1e3 == seconds else None
 
 
 def unpacked_times(packed: bytes) -> Times:
     """Return the times that `packed_times` packed, in a zone of the same offset."""
     if not packed:
         return Times()
-    (offset,) = _OFFSET.unpack_from(packed)
-    seconds = [None if isnan(each) else each for each in array("d", packed[_OFFSET.size :])]
+    seconds: list[float | None]
+    if packed.startswith(_IN_FULL):
+        (offset,) = _OFFSET.unpack_from(packed, 1)
+        seconds = [None if isnan(each) else each for each in array("d", packed[1 + _OFFSET.size :])]
+    else:
+        offset = _QUARTER * int.from_bytes(packed[:1], "little", signed=True)
+        whole = [int.from_bytes(packed[n : n + 6], "little") for n in range(1, len(packed), 6)]
+        seconds = [None if ms == _NONE else ms / 1e3 for ms in whole]
     *moments, total = [*seconds, None, None, None, None][:4]
     zone = timezone(timedelta(seconds=offset)) if offset else UTC
     create, start, end = (None if each is None else datetime.fromtimestamp(each, zone) for each in moments)

@@ -85,7 +85,7 @@ class Polling:
         scarce = self._session.admission.waiting > 0
         question = next_question(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
         self._polls += 1
-        if story.first_asked_at is None:
+        if story.first_asked_at is None and story.seen_at is None:
             story.first_asked_at = started
         try:
             look = await self._session.look(question)

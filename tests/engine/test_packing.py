@@ -45,11 +45,20 @@ def test_only_addresses_are_packed(ip: str) -> None:
     assert (None if packed is None else packed & 0xFFFF_FFFF) == known
 
 
-ZONES = st.sampled_from([UTC, timezone(timedelta(hours=8)), timezone(timedelta(hours=-3, minutes=-30))])
-BEGIN, END = datetime(1971, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
+ZONES = st.sampled_from(
+    [
+        UTC,
+        timezone(timedelta(hours=8)),
+        timezone(timedelta(hours=-3, minutes=-30)),
+        timezone(timedelta(hours=-23, minutes=-59)),
+        timezone(timedelta(hours=8, minutes=5, seconds=43)),  # what Shanghai had before there were zones
+    ]
+)
+BEGIN, END = datetime(1969, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
+TOTALS = st.none() | st.integers(0, 10**9).map(lambda whole: whole / 1e3) | st.floats(0, 1e300)
 
 
-@given(zone=ZONES, total=st.none() | st.floats(0, 1e9), data=st.data())
+@given(zone=ZONES, total=TOTALS, data=st.data())
 def test_times_come_back(zone: timezone, total: float | None, data: st.DataObject) -> None:
     """The same moments, to the millisecond that the platform tells, in a zone of the same offset."""
     moments = st.none() | st.datetimes(BEGIN, END, timezones=st.just(zone)).map(
@@ -64,6 +73,14 @@ def test_times_come_back(zone: timezone, total: float | None, data: st.DataObjec
     assert all(
         moment.utcoffset() == zone.utcoffset(None) for moment in (back.create_time, back.end_time) if moment
     )
+
+
+def test_usual_times_take_little_room() -> None:
+    """Creation and start fit into the smallest object that bytes can be."""
+    zone = timezone(timedelta(hours=8))
+    begun = datetime(2026, 1, 1, 12, 0, 0, 123_000, zone)
+
+    assert len(packed_times(Times(create_time=begun, start_time=begun))) == 13
 
 
 def test_what_was_told_alike_is_one_object() -> None:
