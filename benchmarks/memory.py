@@ -147,7 +147,7 @@ def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
                     Moment(float(now), number, ""),
                 )
                 story.ended = ()  # what ended was learnt from
-            schedule.put(story, float(number))
+            schedule.put(story, number / 1_000)  # so many looks a second
         return stories, schedule
 
     return traced(build) / (len(refs) * steps_of_a_job)
