@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 
 from attrs import evolve
 
@@ -26,6 +26,7 @@ from bkjob_async.model.questions import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.observe.observer import Observation, Observer, Polled
 from bkjob_async.observe.to_logging import log, logs_polls
+from bkjob_async.watch.slicing import Slicing
 from bkjob_async.watch.subscriber import NOBODY, Audiences, Subscriber, Watched
 from bkjob_async.watch.supervisor import Supervisor
 from bkjob_async.watch.sweeping import Sweeps, unseen_until
@@ -35,6 +36,7 @@ from bkjob_async.wire.session import Session
 # How many targets a second are looked at again after an outage, at first.
 RECOVERY_RATE = 100.0
 ONCE = Retries(attempts=1)
+DONE = object()
 
 
 class Polling:
@@ -61,6 +63,8 @@ class Polling:
         self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
         self.places = Places(secrets.token_hex(4))
         self._polls = 0
+        self._again: Iterator[None] = iter(())
+        self._looking_again = Slicing(lambda: next(self._again, DONE) is not DONE)
 
     @property
     def polls(self) -> int:
@@ -204,10 +208,17 @@ class Polling:
         """Take note that the platform answers; after an outage, look at everything again, but not all at once."""
         if not self.troubles.answered(len(self._stories)):
             return
-        now = self._now()
-        unsettled = (story for story in self._stories.values() if not story.all_settled(now))
-        for number, story in enumerate(unsettled):
-            self._supervisor.due(story, now + number / RECOVERY_RATE)
+        self._again = self._look_again(tuple(self._stories.values()), self._now())
+        self._looking_again.go()
+
+    def _look_again(self, stories: Iterable[Watched], now: float) -> Iterator[None]:
+        """Make one story after the other due, so many a second."""
+        number = 0
+        for story in stories:
+            if story.audience != NOBODY and not story.all_settled(now):
+                self._supervisor.due(story, now + number / RECOVERY_RATE)
+                number += 1
+            yield
 
     # Lists in place of many polls -----------------------------------------------------------------------------------
 

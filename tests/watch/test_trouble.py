@@ -111,7 +111,7 @@ async def test_an_outage_is_one_trouble_and_one_recovery() -> None:
     """Ten minutes without the platform: said once for all, probed rarely, and no burst afterwards."""
     world = World(1)
     slow = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(1500.0)),)),))
-    jobs = [world.add(slow) for _ in range(60)]
+    jobs = [world.add(slow) for _ in range(100)]  # more than fit into a slice
     down, up = 300.0, 900.0
     async with client_of(world) as (client, door):
         door.spoil = lambda _request, now: HTML if down < now < up else None
@@ -122,8 +122,8 @@ async def test_an_outage_is_one_trouble_and_one_recovery() -> None:
     troubles = [e for e in events if isinstance(e, bkjob.Trouble)]
     assert [e.ref for e in troubles if e.ref is None] == [None]
     assert len(troubles) <= 1 + 5
-    assert next(e for e in troubles if e.ref is None).targets == 60
-    assert [e.targets for e in events if isinstance(e, bkjob.Recovered) and e.ref is None] == [60]
+    assert next(e for e in troubles if e.ref is None).targets == 100
+    assert [e.targets for e in events if isinstance(e, bkjob.Recovered) and e.ref is None] == [100]
     normal = sum(200 <= t < 300 for t in door.times) / 100
     during = sum(down + 10 < t < up for t in door.times) / (up - down - 10)
     after = max(sum(start <= t < start + 10 for t in door.times) / 10 for start in range(900, 1000, 10))
