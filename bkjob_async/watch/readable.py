@@ -29,7 +29,8 @@ class Readable(ABC):
 
     *after* is the cursor of an event, a batch or a reader (empty or None: the beginning). The reader continues behind
     that whole batch: what is still held comes one by one, of what was compacted away the newest change of each host,
-    marked `skipped`. A cursor of an earlier watch of the same client will do too: then all that was so before this
+    marked `skipped`; of many targets that is several batches, with the old cursor on all but the last: who begins there
+    anew misses nothing. A cursor of an earlier watch of the same client will do too: then all that was so before this
     watch was in sync comes marked `skipped`. Any other text raises `UsageError`.
     """
 

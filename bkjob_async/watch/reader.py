@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, Self, TypeVar
 
 from bkjob_async.model.events import Batch
+from bkjob_async.watch.position import Position
 
 T = TypeVar("T")
 
@@ -13,11 +14,8 @@ T = TypeVar("T")
 class Stream(Protocol):
     """A watch, as its readers see it."""
 
-    async def next_batch(self, place: int, seen: int) -> tuple[Batch, int] | None:
-        """Return the first batch at or after *place* and behind *seen*, with the place after it; None at the end.
-
-        *seen* is the sequence number of the last batch that the reader had, for one that fell too far behind.
-        """
+    async def next_batch(self, position: Position) -> Batch | None:
+        """Return the next batch for who stands at *position*, and move that behind it; None at the end."""
         ...
 
 
@@ -34,10 +32,8 @@ class Reader(Generic[T]):
         """Read *stream* behind *seen*, which *cursor* names; take from each batch what *pick* picks."""
         self._stream = stream
         self._pick = pick
-        self._place = 0
-        self._seen = seen
+        self._position = Position(seen, cursor)
         self._ready: Iterator[T] = iter(())
-        self._last = cursor
         self.cursor = cursor
 
     def __aiter__(self) -> Self:
@@ -51,12 +47,10 @@ class Reader(Generic[T]):
     async def _first_of_next(self) -> T:
         """Return the first item of the next batch that has any."""
         while True:
-            self.cursor = self._last
-            step = await self._stream.next_batch(self._place, self._seen)
-            if step is None:
+            self.cursor = self._position.cursor
+            batch = await self._stream.next_batch(self._position)
+            if batch is None:
                 raise StopAsyncIteration
-            batch, self._place = step
-            self._seen, self._last = batch.sequence, batch.cursor
             self._ready = iter(self._pick(batch))
             for item in self._ready:
                 return item

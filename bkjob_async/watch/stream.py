@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from attrs import evolve
@@ -14,6 +14,7 @@ from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
 from bkjob_async.model.refs import JobRef
 from bkjob_async.watch.picking import as_skipped
+from bkjob_async.watch.position import PORTION, Backlog, Position
 from bkjob_async.watch.readable import Readable
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.targets import Targets
@@ -62,50 +63,85 @@ class SharedStream(Readable):
         is_news = self._in_sync_at is not None and batch.sequence > self._in_sync_at
         return batch if is_news else as_skipped(batch)
 
-    async def next_batch(self, place: int, seen: int) -> tuple[Batch, int] | None:
-        """Return the first batch at or after *place* and behind *seen*, with the place after it; None at the end."""
+    async def next_batch(self, position: Position) -> Batch | None:
+        """Return the next batch for who stands at *position*, and move that behind it; None at the end."""
         while True:
             if self._state == "new":
                 raise UsageError("open the watch first: async with client.watch(...) as watch")
-            if place < self._log.first:
-                if seen < self._log.forgotten:
-                    return self._catch_up(seen)
-                place = self._log.place_after(seen)
-            batch = self._log.at(place)
+            if position.place < self._log.first:
+                self._find_place(position)
+            batch, backlog = self._log.at(position.place), position.backlog
             if batch is not None:
-                if batch.sequence > seen:
-                    return batch, place + 1
-                place = self._log.place_after(seen)
-                continue
-            if self._error is not None:
+                told = position.pass_by(batch)
+            elif backlog is not None:
+                if not backlog.rested:
+                    await asyncio.sleep(0)  # others have their turn
+                    backlog.rested = True
+                    continue
+                told = self._portion(position, backlog)
+            elif self._error is not None:
                 raise self._error
-            if self._state == "closed":
+            elif self._state == "closed":
                 return None
-            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.add(waiting)
-            try:
-                await waiting
-            finally:
-                self._waiting.discard(waiting)
+            else:
+                await self._news()
+                continue
+            if told is not None:
+                return told
 
-    def _catch_up(self, seen: int) -> tuple[Batch, int]:
-        """Put the present in place of what has fallen off the log."""
+    async def _news(self) -> None:
+        """Wait until there is another batch, or none to come."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiting)
+        try:
+            await waiting
+        finally:
+            self._waiting.discard(waiting)
+
+    def _find_place(self, position: Position) -> None:
+        """Find the place behind what was seen; where that has fallen off the log, the present takes its place."""
+        if position.seen >= self._log.forgotten:
+            position.place = self._log.place_after(position.seen)
+            return
+        if position.backlog is None:
+            position.backlog = Backlog(self._targets.by_job(), position.seen, position.cursor)
+        else:
+            position.backlog.fall_behind_again((job for job, _ in self._targets.jobs()), position.seen)
         latest = self._log.at(self._log.end - 1)
         assert latest is not None  # noqa: S101 - a log lets go of its oldest, never of its newest
-        events: list[Event] = []
-        for job, refs in self._targets.jobs():
+        position.place, position.seen = self._log.end, latest.sequence
+
+    def _portion(self, position: Position, backlog: Backlog) -> Batch | None:
+        """Return the present of the next jobs of a backlog, with the last of them what troubled meanwhile.
+
+        None where nothing of it is news.
+        """
+        backlog.rested = False
+        jobs, size = [], 0
+        while backlog.jobs and size < PORTION:
+            job, since = backlog.pop()
             story = self._story(job)
-            if story is None:
-                continue
-            events += story.present(refs, latest.cursor, since=seen + 1, skipped=seen > 0)
-        events += [
-            evolve(signal, skipped=True, cursor=latest.cursor)
-            for signal in self._log.signals(seen)
-            if seen or isinstance(signal, Trouble)
-        ]
+            if story is not None:
+                jobs.append((story, since))
+                size += 1 + sum(len(tracker.hosts) for tracker in story.steps)
+        at = self._watcher.places.next(asyncio.get_running_loop().time())
+        is_last = not backlog.jobs
+        cursor = at.cursor if is_last else backlog.cursor
+        events: list[Event] = []
+        for story, since in jobs:
+            events += story.present(self._targets.of(story.ref), cursor, since=since, skipped=since > 1)
+        if is_last:
+            position.backlog = None
+            events += self._missed_signals(backlog.seen, cursor)
+        return position.go_behind(Batch(at.sequence, tuple(events), cursor)) if events else None
+
+    def _missed_signals(self, seen: int, cursor: str) -> Iterator[Event]:
+        """Yield what troubled since batch *seen*, as far as it still matters, and that all is in sync."""
+        for signal in self._log.signals(seen):
+            if seen or isinstance(signal, Trouble):
+                yield evolve(signal, skipped=True, cursor=cursor)
         if self._in_sync_at is not None and seen < self._in_sync_at:
-            events.append(InSync(cursor=latest.cursor))
-        return Batch(latest.sequence, tuple(events), latest.cursor), self._log.end
+            yield InSync(cursor=cursor)
 
     def _wake(self) -> None:
         for waiting in self._waiting:

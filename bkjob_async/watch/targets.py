@@ -43,6 +43,10 @@ class Targets:
         """Yield each job with the targets that belong to it."""
         return ((job, refs if isinstance(refs, tuple) else (refs,)) for job, refs in self._by_job.items())
 
+    def by_job(self) -> dict[JobRef, object]:
+        """Return a dict of one's own, with the jobs that targets belong to for keys."""
+        return {**self._by_job}
+
     def add(self, ref: Ref, *, unread: bool) -> None:
         """Take in a target that is not one yet."""
         job = ref.job

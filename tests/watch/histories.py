@@ -184,6 +184,15 @@ rolled = st.builds(
     interval=st.floats(0.2, 0.4),
 )
 
+slowly_read = st.builds(
+    History,
+    seed=st.integers(0, 10_000),
+    dialect=st.sampled_from(DIALECTS),
+    plans=st.lists(jobs, min_size=9, max_size=9).map(tuple),
+    slow_reader=st.sampled_from([0.5, 3.0]),
+    log_limit=st.just(8),
+)
+
 
 def run(history: History) -> list[str]:
     """Run a history to its end; return every promise that a reader saw broken."""
@@ -197,6 +206,8 @@ def run(history: History) -> list[str]:
             scarce = partial(next_question, requests_are_scarce=True)
             ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
             patches.enter_context(mock.patch("bkjob_async.watch.polling.next_question", ask))
+        if history.log_limit < 100:
+            patches.enter_context(mock.patch("bkjob_async.watch.stream.PORTION", 3))
         runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
         return patches.enter_context(runner).run(_run(history))
 

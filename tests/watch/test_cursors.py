@@ -7,7 +7,7 @@ from attrs import evolve
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world_plans import HANGS, Fate, JobPlan, StepPlan, exactly
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.stage import client_of, keeps_its_promise, watched
 
@@ -69,6 +69,39 @@ async def test_what_was_compacted_behind_a_cursor_comes_as_the_newest_of_each_ho
     assert broken_promises([*first[:-1], *rest], truth=truth_of(world.history())) == []
     assert any(isinstance(e, bkjob.HostChanged) and e.skipped for e in rest[0].events)
     assert {e.ref for b in (*first, *rest) for e in b.events if isinstance(e, bkjob.Finished)} == set(jobs)
+
+
+async def test_a_reader_that_is_late_for_a_fleet_catches_up_in_portions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Others have their turn in between, and who leaves it half-way begins again where it began."""
+    monkeypatch.setattr("bkjob_async.watch.stream.PORTION", 20)
+    world = World(4)
+    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, fates=(HANGS,)),))) for _ in range(30)]
+    late: list[bkjob.Batch] = []
+    async with client_of(world) as (client, _):
+        watch = client.watch(jobs, linger=None)
+        watch._log._limit = 20
+        async with watch:
+            await asyncio.sleep(60.0)
+            reader = watch.batches()
+            for turn in range(1, 1000):
+                late.append(await anext(reader))
+                if any(isinstance(event, bkjob.InSync) for event in late[-1].events):
+                    break
+                if turn == 3:
+                    world.operate_job(world.jobs[jobs[-1].job_instance_id], 1)
+                    watch.nudge(jobs[-1])
+                    await asyncio.sleep(5.0)
+            again = watch.batches(after=late[1].cursor)
+            repeated = [await anext(again) for _ in range(5)]
+
+    assert 6 < len(late) < 30
+    assert max(sum(isinstance(e, bkjob.HostChanged) for e in batch.events) for batch in late) == 16
+    assert broken_promises(late, truth=truth_of(world.history())) == []
+    assert [batch.cursor for batch in late[:-1]] == [""] * (len(late) - 1)
+    assert late[-1].cursor == late[-1].events[0].cursor != ""
+    assert repeated[0].events == late[0].events
 
 
 async def test_a_deadline_leaves_a_cursor_for_the_next_watch() -> None:

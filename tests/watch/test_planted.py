@@ -14,11 +14,12 @@ from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moves import Moves, Taken
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.model.events import HostChanged
+from bkjob_async.watch.position import Backlog, Position
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.subscriber import Watched
 from bkjob_async.watch.watch import Watch
 from bkjob_async.watch.watcher import Watcher
-from tests.watch.histories import History, histories, retried, rolled, run, skipped
+from tests.watch.histories import History, histories, retried, rolled, run, skipped, slowly_read
 
 Patch = pytest.MonkeyPatch
 
@@ -102,9 +103,10 @@ def cursor_off_by_one(patch: Patch) -> None:
     """Skip a batch now and then."""
     step = Watch.next_batch
 
-    async def skipping(self: Watch, place: int, seen: int) -> Any:
-        found = await step(self, place, seen)
-        return found and (found[0], found[1] + (found[1] % 5 == 0))
+    async def skipping(self: Watch, position: Position) -> Any:
+        found = await step(self, position)
+        position.place += position.place % 5 == 0
+        return found
 
     patch.setattr(Watch, "next_batch", skipping)
 
@@ -175,12 +177,26 @@ def read_twice(patch: Patch) -> None:
     patch.setattr(Reader, "__anext__", again)
 
 
+def news_before_the_present(patch: Patch) -> None:
+    """Tell a reader that catches up what is new of jobs whose turn has not come."""
+    is_up_to_date = Backlog._is_up_to_date
+
+    def all_are(self: Backlog, part: Any) -> bool:
+        jobs, self.jobs = self.jobs, {}
+        found = is_up_to_date(self, part)
+        self.jobs = jobs
+        return found
+
+    patch.setattr(Backlog, "_is_up_to_date", all_are)
+
+
 # A bug that shows in one kind of history only is looked for in that kind.
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
     finish_before_settled: skipped,
     ignore_execute_count: retried,
     ignored_error_is_final: rolled,
+    news_before_the_present: slowly_read,
 }
 PLANTED: tuple[Callable[[Patch], None], ...] = (
     emit_twice,
@@ -197,6 +213,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     job_before_its_steps,
     ignored_error_is_final,
     read_twice,
+    news_before_the_present,
 )
 
 
