@@ -65,12 +65,14 @@ class Sweep(Generic[S]):
         "paused_until",
         "running",
         "scope",
+        "urgent",
     )
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.running: dict[int, S] = {}
         self.due: float | None = None
+        self.urgent: bool | None = None
         self.paused_until = 0.0
         self._pause = PAUSE
         self._created: dict[int, datetime] = {}

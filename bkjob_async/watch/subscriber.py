@@ -61,13 +61,14 @@ class Subscriber(Protocol):
 
 
 class Watched(JobStory, eq=False, gc=False):
-    """A story that is being told; a key of its own in the schedule, told by identity.
+    """A story that is being told; a key of its own for the supervisor, told by identity.
 
     *audience* is the number of those who want to hear it: they themselves would lead back to the story.
     """
 
     audience: int = NOBODY
     due: float | None = None
+    urgent: bool | None = None
 
 
 class Audiences:

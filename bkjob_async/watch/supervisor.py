@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from bkjob_async.engine.fairness import Turns
 from bkjob_async.engine.schedule import Schedule, Scheduled
 from bkjob_async.watch.slicing import all_the_same
 
-K = TypeVar("K", bound=Scheduled)
+
+class Polled(Scheduled, Protocol):
+    """What is polled: it knows when it is due, and once that is past whether its turn is urgent."""
+
+    urgent: bool | None
+
+
+K = TypeVar("K", bound=Polled)
 
 # How many late keys are lined up at a time, so that a long backlog never holds up the loop.
 SWEEP = 256
@@ -41,9 +48,9 @@ class Supervisor(Generic[K]):
         """Prepare; nothing runs before something is due."""
         self.schedule: Schedule[K] = Schedule()
         self._group = group
-        # Late keys by whether they are urgent.
-        self._overdue: dict[K, bool] = {}
-        self._turns: Turns[Hashable, K] = Turns(wanted=self._overdue.__contains__)
+        # Late keys are marked as such: a dict of the longest backlog would keep the room that it once needed.
+        self._late = 0
+        self._turns: Turns[Hashable, K] = Turns(wanted=is_late)
         self._poll = poll
         self._crashed = crashed
         self._workers = workers
@@ -54,7 +61,7 @@ class Supervisor(Generic[K]):
     @property
     def overdue(self) -> int:
         """How many keys are known to be late, and wait for a worker."""
-        return len(self._overdue)
+        return self._late
 
     def is_busy(self, key: K) -> bool:
         """Whether *key* is being polled now."""
@@ -62,7 +69,7 @@ class Supervisor(Generic[K]):
 
     def due_at(self, key: K) -> float | None:
         """Return when *key* is due, None when it is not scheduled."""
-        return asyncio.get_running_loop().time() if key in self._overdue else key.due
+        return asyncio.get_running_loop().time() if is_late(key) else key.due
 
     def due(self, key: K, at: float, *, urgent: bool = False) -> None:
         """Make *key* due at *at*, or earlier if it already is; *urgent* puts it before what is late already."""
@@ -74,16 +81,15 @@ class Supervisor(Generic[K]):
                 return
         if urgent:
             self.schedule.discard(key)
-            if not self._overdue.get(key):
-                self._overdue[key] = True
-                self._turns.push(self._group(key), key, urgent=True)
-        elif key not in self._overdue:
+            if not key.urgent:
+                self._wait_for_turn(key, urgent=True)
+        elif not is_late(key):
             self.schedule.hasten(key, at)
         self._wake()
 
     def is_idle(self, key: K) -> bool:
         """Whether *key* is neither due some time nor being polled."""
-        return key.due is None and key not in self._overdue and not self.is_busy(key)
+        return key.due is None and not is_late(key) and not self.is_busy(key)
 
     def postpone(self, key: K, at: float) -> None:
         """Make *key* due at *at* where it is due earlier; what is late already, or being polled, stays so."""
@@ -93,7 +99,7 @@ class Supervisor(Generic[K]):
     def forget(self, key: K) -> None:
         """Take *key* off the schedule; a poll on its way comes back and is not repeated."""
         self.schedule.discard(key)
-        self._overdue.pop(key, None)
+        self._has_turn(key)
         if self._crew is not None and key in self._crew.busy:
             self._crew.busy[key] = None
 
@@ -118,12 +124,12 @@ class Supervisor(Generic[K]):
 
     def _first_due(self) -> float | None:
         """Return when the first key is due, long ago if one is late; None when nothing is."""
-        return 0.0 if self._overdue else self.schedule.next_due()
+        return 0.0 if self._late else self.schedule.next_due()
 
     def _take(self, now: float, most: int) -> list[K]:
         """Return what is polled next, *most* keys at most: what is due, by turns where there is more of it."""
         soon = now + TOGETHER
-        if not self._overdue:
+        if not self._late:
             keys = self.schedule.pop_all_due(soon, most)
             if len(keys) < most:
                 return keys
@@ -134,17 +140,24 @@ class Supervisor(Generic[K]):
         self._line_up(self.schedule.pop_all_due(now, SWEEP))
         keys = []
         while len(keys) < most and (key := self._turns.pop()) is not None:
-            del self._overdue[key]
+            self._has_turn(key)
             keys.append(key)
-        if not self._overdue:
-            self._overdue.clear()  # it keeps the room of the longest backlog that there was, otherwise
         return keys
 
     def _line_up(self, late: Iterable[K]) -> None:
         """Let what is *late* wait for its turn."""
         for key in late:
-            self._overdue[key] = False
-            self._turns.push(self._group(key), key, urgent=False)
+            self._wait_for_turn(key, urgent=False)
+
+    def _wait_for_turn(self, key: K, *, urgent: bool) -> None:
+        self._late += not is_late(key)
+        key.urgent = urgent
+        self._turns.push(self._group(key), key, urgent=urgent)
+
+    def _has_turn(self, key: K) -> None:
+        """Take note that *key* waits for a turn no more; harmless where it did not."""
+        self._late -= is_late(key)
+        key.urgent = None
 
     def _alarm(self, at: float) -> None:
         """Wake at *at*, unless an earlier alarm is set that will set the next."""
@@ -262,6 +275,11 @@ class _Crew(Generic[K]):
             working.close()
         else:
             self.size += 1
+
+
+def is_late(key: Polled) -> bool:
+    """Whether *key* waits for its turn."""
+    return key.urgent is not None
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException | None:

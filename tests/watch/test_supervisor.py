@@ -16,6 +16,7 @@ class Key(str):  # noqa: SLOT000 - its due time is set on it
     """Something to be polled, by its name."""
 
     due: float | None = None
+    urgent: bool | None = None
 
 
 def supervisor_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> Supervisor[Key]:
