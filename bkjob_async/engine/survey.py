@@ -2,13 +2,15 @@
 
 Statuses only move forward within one execution: waiting (5), running (7), over. So a step whose groups count as many
 hosts as are known under each status has not moved at all; a final status that did not grow has the same hosts as
-before; and when all groups that changed are read but one, the rest of their hosts stand in that one. This holds only
-while answers agree with each other; whatever does not add up is thrown away, and the step is read in full.
+before; and when all groups that changed are read but one, the rest of their hosts stand in that one. Hosts go on from
+waiting, and none come back: where all that left it were listed elsewhere, the others still wait, and a second group need
+not be read. This holds only while answers agree with each other; whatever does not add up is thrown away, and the step
+is read in full.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import compress
 from weakref import ReferenceType, ref
 
@@ -72,6 +74,25 @@ def reading_of(question: GetStepInstanceStatus) -> Reading:
     return None if limit is None else Counts(limit)
 
 
+def reading_order(told: Told, moved: Container[int]) -> list[Group]:
+    """Return the groups whose status is in *moved*, as they are to be read; the last of them, the largest, is not.
+
+    The others go from the smallest to the largest, but for one that may turn out to need no reading
+    (`Round.leave_out_waiting`): it comes behind them.
+    """
+    groups = sorted((group for group in told if group[0] in moved), key=told.__getitem__)
+    partner = next((group for group in groups[-2::-1] if are_ends(group, groups[-1])), None)
+    if partner is not None:
+        groups.remove(partner)
+        groups.insert(len(groups) - 1, partner)
+    return groups
+
+
+def are_ends(one: Group, other: Group) -> bool:
+    """Whether the hosts of one group wait and those of the other are over."""
+    return (one[0] == WAITING) != (other[0] == WAITING) and RUNNING not in (one[0], other[0])
+
+
 @define
 class Round:
     """One look at a step by several questions.
@@ -87,6 +108,23 @@ class Round:
     rest: Group
     left: bytearray
     size: int
+
+    def leave_out_waiting(self) -> None:
+        """Ask no further where only waiting hosts and those of one final group are not listed, and all others still wait.
+
+        Hosts that wait waited before, so as many as are counted are those that no list had.
+        """
+        if len(self.wanted) != 1:
+            return
+        one, other = self.wanted[0], self.rest
+        if not are_ends(one, other):
+            return
+        waiting, final = (one, other) if one[0] == WAITING else (other, one)
+        small = small_code(WAITING)
+        if self.left.count(small) == self.told[waiting]:
+            self.left = self.left.replace(bytes((small,)), bytes((NEVER,)))
+            self.size -= self.told[waiting]
+            self.wanted, self.rest = [], final
 
     def strike(self, group: Group, places: Sequence[int]) -> None:
         """Take note that a *group* was listed, its hosts standing at these *places*."""
@@ -136,7 +174,7 @@ class Survey:
             return GroupRead(*self.round.wanted[0])
         if self._in_full or now - self._in_full_at >= AUDIT_INTERVAL:
             return None
-        # Enough for the second largest group to come whole, should it go on growing as it did.
+        # Enough for all groups that are sure to be read to come whole, should they go on changing as they did.
         return Counts((self._second or 0) + 2 * self._growth + 1) if guess else Counts()
 
     @property
@@ -177,19 +215,19 @@ class Survey:
         """
         told, agreed = told_by(groups), self._agreed
         self.give_up()
+        if told and told == agreed:
+            self._growth //= 2
+            self._is_quiet(told)
+            return False
+        moved = moved_codes(table, told, agreed)
         self._remember(told)
-        moved = {} if told and told == agreed else moved_codes(table, told, agreed)
         if moved is None:
             self.doubt()
             return False
         if not moved:
-            self._collected = self._distrust = 0
-            self._agreed = told
-            self._quiet += 1
-            if self._quiet >= LONGEST_PAUSE:
-                self.index = None
+            self._is_quiet(told)
             return False
-        *wanted, rest = sorted((group for group in told if group[0] in moved), key=told.__getitem__)
+        *wanted, rest = reading_order(told, moved)
         self._collected += 1
         if patient and self._collected <= LONGEST_COLLECTING:
             news = sum(max(0, change) for change in moved.values())
@@ -201,6 +239,14 @@ class Survey:
         size = sum(told.values()) - sum(size for group, size in told.items() if group[0] not in moved)
         self.round = Round(told, frozenset(moved), wanted, rest, table.standing(moved), size)
         return True
+
+    def _is_quiet(self, told: Told) -> None:
+        """Take note that nothing moved."""
+        self._collected = self._distrust = 0
+        self._agreed = told
+        self._quiet += 1
+        if self._quiet >= LONGEST_PAUSE:
+            self.index = None
 
     def take_group(
         self, table: HostTable, groups: Sequence[GroupLook], asked: GroupRead, sequence: int
@@ -264,7 +310,10 @@ class Survey:
         None before, and in doubt.
         """
         present = self.round
-        if present is None or present.wanted:
+        if present is None:
+            return None
+        present.leave_out_waiting()
+        if present.wanted:
             return None
         self.round = None
         code, left = present.rest[0], present.left
@@ -288,8 +337,13 @@ class Survey:
 
     def _remember(self, told: Told) -> None:
         """Keep what tells how many hosts of each group to ask for next time."""
-        *smaller, _ = sorted(told.values()) or [0]
-        second = smaller[-1] if smaller else 0
+        groups = reading_order(told, {code for code, _ in told})
+        spared = (
+            2
+            if len(groups) > 1 and are_ends(*groups[-2:]) and any(code == RUNNING for code, _ in groups)
+            else 1
+        )
+        second = max((told[group] for group in groups[:-spared]), default=0)
         if self._second is not None:
-            self._growth = max(self._growth // 2, second - self._second, 0)
+            self._growth = max(self._growth // 2, abs(second - self._second))
         self._second = second

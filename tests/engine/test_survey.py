@@ -130,8 +130,40 @@ def test_all_groups_that_moved_are_read_but_the_largest() -> None:
     follower.look(many(5, range(1, 9)))
     told = follower.look({**many(5, [1, 2]), **many(7, [3, 4, 5]), **many(9, [6, 7, 8])})
 
-    assert [word(question) for question in follower.asked[1:]] == ["counts 1", "5", "7"]
+    assert [word(question) for question in follower.asked[1:]] == ["counts 1", "7", "5"]
     assert sorted(told) == ["3:5>7", "4:5>7", "5:5>7", "6:5>9", "7:5>9", "8:5>9"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "over"),
+    [
+        pytest.param(range(8, 30), range(1, 6), id="most still wait"),
+        pytest.param(range(28, 30), range(1, 26), id="most are over"),
+    ],
+)
+def test_who_waits_need_not_be_read_where_nobody_skipped_the_run(waiting: range, over: range) -> None:
+    """Everybody who left the waiting is seen running, so whoever ran before and does not is over."""
+    follower = Follower()
+    begun = over.stop
+    start = {**many(5, range(begun + 1, 30)), **many(7, [begun - 1, begun]), **many(9, over[:-1])}
+    follower.look(start)
+    after = {**start, **many(7, range(begun, waiting.start)), begun - 1: (9, "")}
+    told = follower.look(after)
+
+    assert [word(question) for question in follower.asked[1:]] == ["counts 1", "7"]
+    assert follower.known == codes_of(after)
+    assert f"{begun - 1}:7>9" in told
+
+
+def test_who_skipped_the_run_is_found() -> None:
+    """A host that was not seen running makes the counts disagree, and the smaller of both lists tells who it was."""
+    follower = Follower()
+    start = {**many(9, range(1, 20)), **many(7, [20, 21]), **many(5, range(22, 40))}
+    follower.look(start)
+    told = follower.look({**start, 20: (9, ""), 22: (7, ""), 23: (9, "")})
+
+    assert [word(question) for question in follower.asked[1:]] == ["counts 1", "7", "5"]
+    assert sorted(told) == ["20:7>9", "22:5>7", "23:5>9"]
 
 
 def test_where_one_group_is_left_nothing_need_be_read() -> None:
@@ -165,6 +197,18 @@ def test_a_guess_brings_all_groups_but_the_largest_at_once() -> None:
     assert right == ["1:7>9"]
     assert [word(question) for question in follower.asked[:2]] == ["all", "counts 3"]
     assert sorted(wrong) == ["4:7>9", "5:7>9", "6:7>9", "7:7>9", "8:7>9"]
+
+
+def test_a_guess_leaves_out_who_waits_and_who_is_over() -> None:
+    """While hosts take turns, those that run, and those that failed, tell where all others stand."""
+    follower = Follower(guess=True)
+    states = {**many(9, range(1, 20)), **many(7, [20, 21]), **many(5, range(22, 60))}
+    follower.look(states)
+    for number in range(20, 30):
+        follower.look(states := {**states, number: (9, ""), number + 2: (7, "")})
+
+    assert [word(question) for question in follower.asked[1:]] == ["counts 3"] * 10
+    assert follower.known == codes_of(states)
 
 
 def test_tags_are_read_one_by_one() -> None:
