@@ -26,11 +26,14 @@ SHARE = 16
 SHORT = 16
 
 
+AnyRow = BareRow | GroupedRow | Row
+
+
 @frozen
 class Listing:
     """Rows that stood together; *status* and *tag* are the group's, None where it has none."""
 
-    rows: Sequence[BareRow | GroupedRow]
+    rows: Sequence[AnyRow]
     status: int | None = None
     tag: str | None = None
 
@@ -123,7 +126,7 @@ def read_pieces(pieces: Sequence[Raw], listing: Listing) -> list[Row]:
     return [placed(row, listing) for row in rows]
 
 
-def read_piece(piece: Raw, listing: Listing, light: BareRow | GroupedRow) -> Row:
+def read_piece(piece: Raw, listing: Listing, light: AnyRow) -> Row:
     """Read one row of a listing."""
     try:
         row = _ROW.decode(piece)

@@ -1,4 +1,4 @@
-"""Looks at status answers of the v3 interfaces that are as documented: of every row no more than id and code.
+"""Looks at status answers of the v3 interfaces that are as documented: of most rows no more than id and code.
 
 Whatever is not as documented is None here, and left to who reads more.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -15,24 +16,17 @@ from bkjob_async.dialects.late_rows import LateRows, Listing
 from bkjob_async.dialects.rows import (
     BareRow,
     Code,
-    GroupedRow,
     Identity,
     Number,
     host_snapshot,
     millisecond_times,
 )
+from bkjob_async.dialects.v3_groups import AnyGroup, AnyKnownGroup, GroupLine, group_looks
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import GroupLook, JobLook, StepLook
 from bkjob_async.model.snapshot import Times
 
-
-class GroupLine(Struct, gc=False):
-    """A group of hosts in a step's answer."""
-
-    result_type: Code
-    host_size: Code
-    tag: str | None = None
-    host_result_list: list[GroupedRow] | None = None
+G = TypeVar("G", bound=AnyGroup)
 
 
 class Timed(Struct, gc=False, kw_only=True):
@@ -61,12 +55,12 @@ class StepLine(Timed, gc=False, kw_only=True):
     retry_count: Raw | UnsetType = UNSET
 
 
-class StepData(Timed, gc=False, kw_only=True):
-    """The data of a step's answer."""
+class StepData(Timed, Generic[G], gc=False, kw_only=True):
+    """The data of a step's answer, with its groups as G."""
 
     step_instance_id: Identity
     status: Code
-    step_result_group_list: list[GroupLine]
+    step_result_group_list: list[G]
     name: str | None = None
     type: Code | None = None
     execute_count: Code | None = None
@@ -75,12 +69,12 @@ class StepData(Timed, gc=False, kw_only=True):
     is_finished: Raw | UnsetType = UNSET
 
 
-class StepEnvelope(Struct, gc=False):
+class StepEnvelope(Struct, Generic[G], gc=False):
     """A successful answer about a step."""
 
     result: bool
     code: Code
-    data: StepData
+    data: StepData[G]
     error: Raw | UnsetType = UNSET
 
 
@@ -109,15 +103,26 @@ class JobEnvelope(Struct, gc=False):
     error: Raw | UnsetType = UNSET
 
 
-_STEP = msgspec.json.Decoder(StepEnvelope)
+StepDecoder = (
+    msgspec.json.Decoder[StepEnvelope[AnyKnownGroup]] | msgspec.json.Decoder[StepEnvelope[GroupLine]]
+)
+_KNOWN_STEP = msgspec.json.Decoder(StepEnvelope[AnyKnownGroup])
+_STEP = msgspec.json.Decoder(StepEnvelope[GroupLine])
 _JOB = msgspec.json.Decoder(JobEnvelope)
 
 
 def bare_step(response: HttpResponse, *, asked_for_all: bool) -> StepLook | None:
     """Look at a step's answer that is as documented; None for any other."""
+    look = step_by(_KNOWN_STEP, response, asked_for_all=asked_for_all)
+    # A code that nobody knows, or a row that cannot be read in full: neither takes the lightness from all the others.
+    return look or step_by(_STEP, response, asked_for_all=asked_for_all)
+
+
+def step_by(decoder: StepDecoder, response: HttpResponse, *, asked_for_all: bool) -> StepLook | None:
+    """Look at a step's answer that a decoder can read; None for any other."""
     body = response.body
     try:
-        envelope = _STEP.decode(body)
+        envelope = decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     line = envelope.data
@@ -125,10 +130,11 @@ def bare_step(response: HttpResponse, *, asked_for_all: bool) -> StepLook | None
     if strange or not is_plain_success(response, envelope):
         return None
     lines = line.step_result_group_list
+    groups = group_looks(lines)
+    if groups is None:
+        return None
     late = LateRows(body, partial(listings_of_groups, lines), cut_step)
-    return step_look(
-        line, tuple(map(group_look, lines)), late, complete=asked_for_all and all(map(is_whole, lines))
-    )
+    return step_look(line, groups, late, complete=asked_for_all and all(map(is_whole, lines)))
 
 
 def bare_job(response: HttpResponse) -> JobLook | None:
@@ -156,14 +162,7 @@ def bare_job(response: HttpResponse) -> JobLook | None:
     )
 
 
-def group_look(group: GroupLine) -> GroupLook:
-    """Return a group as the engine reads it."""
-    return GroupLook(
-        status=group.result_type, tag=group.tag or "", size=group.host_size, rows=group.host_result_list
-    )
-
-
-def is_whole(group: GroupLine) -> bool:
+def is_whole(group: AnyGroup) -> bool:
     """Whether a group lists as many rows as it counts."""
     return group.host_size == len(group.host_result_list or ())
 
@@ -175,7 +174,7 @@ def flat(line: StepLine) -> tuple[GroupLook, ...] | None:
 
 
 def step_look(
-    line: StepLine | StepData, groups: Sequence[GroupLook] | None, late: LateRows, *, complete: bool
+    line: StepLine | StepData[Any], groups: Sequence[GroupLook] | None, late: LateRows, *, complete: bool
 ) -> StepLook:
     """Return the look at the step that a line tells of."""
     return StepLook(
@@ -192,13 +191,13 @@ def step_look(
     )
 
 
-def is_plain_success(response: HttpResponse, envelope: JobEnvelope | StepEnvelope) -> bool:
+def is_plain_success(response: HttpResponse, envelope: JobEnvelope | StepEnvelope[Any]) -> bool:
     """Whether an answer is a success without any doubt."""
     fine = envelope.result and envelope.code == 0 and envelope.error is UNSET
     return fine and 200 <= response.status < 300
 
 
-def listings_of_groups(groups: Sequence[GroupLine]) -> list[Listing]:
+def listings_of_groups(groups: Sequence[AnyGroup]) -> list[Listing]:
     """Return the rows of each group."""
     return [Listing(group.host_result_list or (), group.result_type, group.tag) for group in groups]
 

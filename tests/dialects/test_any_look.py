@@ -22,7 +22,7 @@ from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
 from tests.dialects.asking import SAMPLES, answer, asked
-from tests.dialects.test_any_json import damaged
+from tests.dialects.test_any_json import damaged, put
 
 JOB, STEP = "gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"
 
@@ -109,6 +109,14 @@ def test_looks_read_the_same(case: tuple[str, Any]) -> None:
     same(sample, answer(body))
 
 
+@settings(max_examples=400, deadline=None)
+@given(damaged(samples=[STEP]), st.integers(0, 1), st.sampled_from([1, 104, 403, 99_999]))
+def test_looks_read_failed_hosts_the_same(case: tuple[str, Any], group: int, code: int) -> None:
+    """Rows of groups that failed are read in full at once, under codes that are known."""
+    sample, body = case
+    same(sample, answer(put(body, ("data", "step_result_group_list", group, "result_type"), code)))
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from([JOB, STEP]), st.data())
 def test_looks_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
@@ -139,7 +147,7 @@ def large_step(hosts: int) -> dict[str, Any]:
                 for n in range(hosts)
             ],
         }
-        for code, tag, first in ((7, None, 1), (9, "blue", 1000))
+        for code, tag, first in ((7, None, 1), (9, "blue", 1000), (104, "red", 2000), (403, None, 3000))
     ]
     data = {"step_instance_id": 8001, "status": 2, "step_result_group_list": groups}
     return {"code": 0, "result": True, "data": data}
@@ -160,16 +168,31 @@ def test_few_or_many_rows_are_read_alike(asked_for: int) -> None:
         assert names(look.named(row)) == names(expected.named(other))
 
 
-def test_a_row_that_cannot_be_understood_keeps_id_and_code() -> None:
+def test_failed_hosts_are_read_at_once() -> None:
+    """All that is said of them is kept anyway; of the others only what a look needs."""
+    look = looked(STEP, answer(large_step(2)))
+    assert isinstance(look, StepLook)
+    rows = [row for group in look.groups or () for row in group.rows or ()]
+
+    assert [isinstance(row, LightRow) for row in rows] == [True] * 4 + [False] * 4
+    assert [(row.status, row.tag, look.named(row) is row) for row in rows[4::2]] == [
+        (104, "red", True),
+        (403, None, True),
+    ]
+
+
+@pytest.mark.parametrize(("group", "first"), [(1, 1000), (2, 2000)])
+def test_a_row_that_cannot_be_understood_keeps_id_and_code(group: int, first: int) -> None:
     """A look does not fail for what it does not need, one row among many least of all."""
     body = large_step(SHORT * 2)
-    body["data"]["step_result_group_list"][1]["host_result_list"][3]["exit_code"] = []
+    body["data"]["step_result_group_list"][group]["host_result_list"][3]["exit_code"] = []
     look = looked(STEP, answer(body))
     assert isinstance(look, StepLook)
-    rows = (look.groups or ())[1].rows or ()
-    details = [look.details(look.named(row)) for row in rows]
+    shown = (look.groups or ())[group]
+    details = [look.details(look.named(row)) for row in shown.rows or ()]
 
-    assert (details[3].host.bk_host_id, details[3].host.ip, details[3].status.code) == (1003, None, 9)
+    assert (details[3].host.bk_host_id, details[3].host.ip) == (first + 3, None)
+    assert details[3].status.code == shown.status
     assert [seen.exit_code for seen in details] == [0, 1, 2, None, *range(4, SHORT * 2)]
 
 
@@ -197,4 +220,4 @@ def test_a_named_row_keeps_no_answer() -> None:
     del look
 
     assert sys.getrefcount(body) == references
-    assert [details(row).exit_code for row in kept] == [0, 1, 2] * 2
+    assert [details(row).exit_code for row in kept] == [0, 1, 2] * 4
