@@ -37,27 +37,28 @@ class HostCodes(Columns):
     # Moving ---------------------------------------------------------------------------------------------------------
 
     def _moves(
-        self, places: Sequence[int], codes: Sequence[int], rows: Sequence[HostRow | None], sequence: int
+        self,
+        places: Sequence[int],
+        codes: Sequence[int],
+        rows: Sequence[HostRow | None],
+        sequence: int,
+        small: bytes | bytearray | None = None,
     ) -> Moves:
-        """Move hosts, each named once, to where their rows say."""
-        if codes and codes.count(codes[0]) == len(codes):
-            small = bytes((small_code(codes[0]),)) * len(codes)
-        else:
-            small_of: dict[int | None, int] = {code: small_code(code) for code in set(codes)}
-            small = bytes(picked(small_of, codes))
+        """Move hosts, each named once, to where their rows say; *small* are their *codes* as small ones."""
+        small = small_codes(codes) if small is None else bytes(small)
         statuses = self.statuses()
         # A range is every host, in the order of the table.
         known = bytes(statuses) if isinstance(places, range) else bytes(picked(statuses, places))
         if known == small and RARE not in small:
             return NO_MOVES
         if RARE in small:
-            differ = [n for n, index in enumerate(places) if self._code(index) != codes[n]]
+            differ: Sequence[int] = [n for n, index in enumerate(places) if self._code(index) != codes[n]]
         else:
             differ = marked(differing(known, small))
         if len(differ) < len(places):
             places, codes, rows = picked(places, differ), picked(codes, differ), picked(rows, differ)
             known, small = bytes(picked(known, differ)), bytes(picked(small, differ))
-        before = [self._code(index) for index in places] if self._rare else picked(CODES, known)
+        before = [self._code(index) for index in places] if self._rare else codes_of(known)
         moves = Moves(places, before, codes, rows)
         if RARE in small:
             self.move(places, small, sequence)
@@ -69,6 +70,9 @@ class HostCodes(Columns):
 
     def _move_apart(self, places: Sequence[int], smalls: bytes, sequence: int) -> None:
         """Move hosts that all stand elsewhere, one by one or all at once."""
+        if isinstance(places, range):
+            self.move_marked(bytes((ALL,)) * len(self), smalls, sequence)
+            return
         if len(places) * SPARSE <= len(self):
             self.move(places, smalls, sequence)
             return
@@ -88,8 +92,7 @@ class HostCodes(Columns):
             return NO_MOVES
         places = picked(places, differ)
         self._move_apart(places, bytes((small,)) * len(places), sequence)
-        before = picked(CODES, picked(stood, differ))
-        return Moves(places, before, [code] * len(places), picked(rows, differ))
+        return Moves(places, codes_of(picked(stood, differ)), [code] * len(places), picked(rows, differ))
 
     def _keep_rare(self, moves: Iterable[Move]) -> None:
         """Keep the codes that a byte cannot name beside the table."""
@@ -111,7 +114,7 @@ class HostCodes(Columns):
         places = marked(marks)
         if not places:
             return NO_MOVES
-        befores = picked(CODES, picked(left, places))
+        befores = codes_of(picked(left, places))
         if len(places) * SPARSE > len(self):
             self.move_marked(marks, bytes((small,)) * len(self), sequence)
         else:
@@ -191,8 +194,10 @@ def differing(one: bytes | bytearray, other: bytes | bytearray) -> bytes:
     return apart.to_bytes(len(one), "little").translate(ALL_BUT_NEVER)
 
 
-def marked(marks: bytes) -> list[int]:
-    """Return the places that are marked by 255."""
+def marked(marks: bytes) -> Sequence[int]:
+    """Return the places that are marked by 255; a range where all are."""
+    if marks and 0 not in marks:
+        return range(len(marks))
     places: list[int] = []
     place = marks.find(ALL)
     while place >= 0:
@@ -201,3 +206,20 @@ def marked(marks: bytes) -> list[int]:
             return list(compress(range(len(marks)), marks))
         place = marks.find(ALL, place + 1)
     return places
+
+
+def small_codes(codes: Sequence[int]) -> bytes:
+    """Return codes as small ones."""
+    if not codes:
+        return b""
+    if codes.count(codes[0]) == len(codes):
+        return bytes((small_code(codes[0]),)) * len(codes)
+    small_of: dict[int, int] = {code: small_code(code) for code in set(codes)}
+    return bytes(picked(small_of, codes))
+
+
+def codes_of(smalls: Sequence[int]) -> Sequence[int | None]:
+    """Return small codes as they were, none of them rare."""
+    if smalls and smalls.count(smalls[0]) == len(smalls):
+        return [CODES[smalls[0]]] * len(smalls)
+    return picked(CODES, smalls)

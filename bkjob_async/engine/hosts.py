@@ -5,16 +5,17 @@ Names become objects only for hosts that move; the index from names to places is
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, compress
 from types import MappingProxyType
 from typing import cast
 
-from bkjob_async.engine.host_codes import HostCodes
+from bkjob_async.engine.host_codes import HostCodes, small_codes
 from bkjob_async.engine.host_index import HostIndex
 from bkjob_async.engine.moves import Taken
-from bkjob_async.engine.names import Roll, is_id, key_from
+from bkjob_async.engine.names import LARGEST_ID, Roll, is_id, key_from
 from bkjob_async.engine.packing import NEVER, RARE, small_code
 from bkjob_async.model.look import GroupLook, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
@@ -99,25 +100,25 @@ class HostTable(HostCodes):
         lists = [group.rows for group in groups if group.rows]
         rows = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
         codes: list[int] = []
+        smalls = bytearray()
         for group in groups:
             if group.rows:
-                codes += (
-                    [row.status for row in group.rows]
-                    if group.status is None
-                    else [group.status] * len(group.rows)
-                )
+                status, size = group.status, len(group.rows)
+                shown = [row.status for row in group.rows] if status is None else [status] * size
+                codes += shown
+                smalls += small_codes(shown)
         ids = [row.bk_host_id for row in rows]
         self.read_names()
         if whole and not self._doubled and (self.has_names(ids) or self._meet(ids, rows, named)):
             places: Sequence[int] = range(len(ids))
-            return Taken(self._moves(places, codes, rows, sequence), believed=True, places=places)
+            return Taken(self._moves(places, codes, rows, sequence, smalls), believed=True, places=places)
         known = self.known_places(ids, rows, index)
         found = self._enrol(rows, named) if known is None else known
         doubled = self._doubled or len(set(found)) != len(found)
         if not whole or doubled or (known is None and -1 in found):
             lists_all = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
             return self._apply_doubtful(found, codes, rows, sequence, whole=whole and lists_all)
-        return Taken(self._moves(found, codes, rows, sequence), believed=True, places=found)
+        return Taken(self._moves(found, codes, rows, sequence, smalls), believed=True, places=found)
 
     def _apply_doubtful(
         self, places: Sequence[int], codes: list[int], rows: Sequence[HostRow], sequence: int, *, whole: bool
@@ -198,12 +199,13 @@ class HostTable(HostCodes):
         """Give places to many hosts at first sight by an id of each, their other names to be read later."""
         if len(self) or len(ids) <= MANY_NAMES or named is with_all_names:
             return False
-        if None in ids or len(set(ids)) != len(ids):
+        try:
+            names = array("Q", cast("Sequence[int]", ids))
+        except (TypeError, OverflowError):
+            return False  # not every one of them is an id
+        if max(names) > LARGEST_ID or len(set(ids)) != len(ids):
             return False
-        numbers = cast("Sequence[int]", ids)
-        if not (is_id(min(numbers)) and is_id(max(numbers))):
-            return False
-        self.name_anew(numbers, ())
+        self.name_anew(names, ())
         self._late = (rows, named)
         return True
 

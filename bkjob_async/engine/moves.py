@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 from attrs import frozen
@@ -70,6 +70,15 @@ class Moves(Sequence[Move]):
             [*self.afters, *more.afters],
             [*self.rows, *more.rows],
         )
+
+    def into(self, codes: Iterable[int]) -> Iterator[Move]:
+        """Yield the moves to *codes*, one code after the other."""
+        afters = self.afters
+        for code in codes:
+            place = -1
+            for _ in range(afters.count(code)):
+                place = afters.index(code, place + 1)
+                yield self[place]
 
     def with_rows(self, rows: Sequence[HostRow | None]) -> Moves:
         """Return the same moves by other readings of their rows."""

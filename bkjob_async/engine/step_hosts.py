@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import compress
 
 from bkjob_async.engine.failures import Failures
 from bkjob_async.engine.hosts import HostTable
@@ -131,8 +130,7 @@ class StepHosts(StepStanding, eq=False, gc=False):
         if not bad:
             return
         failures = self._failures = self._failures or Failures()
-        for number in compress(range(len(moves)), map(bad.__contains__, moves.afters)):
-            move = moves[number]
+        for move in moves.into(bad):
             if move.row is not None:
                 failures.note(move.index, move.row, look.named, look.details)
             else:

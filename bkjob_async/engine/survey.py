@@ -41,6 +41,8 @@ LONGEST_PAUSE = 8
 # After answers that did not add up, so many looks at most are read in full before counts are trusted again.
 LONGEST_DISTRUST = 16
 
+WAITS_NO_MORE = bytes.maketrans(bytes((small_code(WAITING),)), bytes((NEVER,)))
+
 
 @frozen
 class GroupRead:
@@ -120,9 +122,8 @@ class Round:
         if not are_ends(one, other):
             return
         waiting, final = (one, other) if one[0] == WAITING else (other, one)
-        small = small_code(WAITING)
-        if self.left.count(small) == self.told[waiting]:
-            self.left = self.left.replace(bytes((small,)), bytes((NEVER,)))
+        if self.left.count(small_code(WAITING)) == self.told[waiting]:
+            self.left = self.left.translate(WAITS_NO_MORE)
             self.size -= self.told[waiting]
             self.wanted, self.rest = [], final
 
