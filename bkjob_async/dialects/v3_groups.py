@@ -61,17 +61,15 @@ else:
 AnyGroup = GroupLine | KnownGroup
 
 
-def group_looks(groups: Sequence[AnyGroup]) -> tuple[GroupLook, ...] | None:
+def group_looks(groups: Sequence[AnyGroup]) -> list[GroupLook] | None:
     """Return groups as the engine reads them; None where a row is not as documented."""
+    looks: list[GroupLook] = []
     for group in groups:
-        if isinstance(group, KnownGroup) and group.result_type not in LIGHT and not stand_in(group):
+        code, rows = group.result_type, group.host_result_list
+        if code not in LIGHT and rows and isinstance(group, KnownGroup) and not stand_in(group):
             return None
-    return tuple(
-        GroupLook(
-            status=group.result_type, tag=group.tag or "", size=group.host_size, rows=group.host_result_list
-        )
-        for group in groups
-    )
+        looks.append(GroupLook(status=code, tag=group.tag or "", size=group.host_size, rows=rows))
+    return looks
 
 
 def stand_in(group: KnownGroup) -> bool:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from sys import byteorder
 from typing import Literal, cast
 
+# Up to one in so many hosts is looked for by itself, where all others stand together.
+FEW_ELSEWHERE = 16
 LARGEST_SHORT = (1 << 32) - 1
 
 
@@ -71,6 +74,52 @@ class Columns:
         while found % 8 > 0:
             found = cells.find(packed, found + 1, end)
         return found // 8 if found >= 0 else -1
+
+    def places_in_order(self, names: Sequence[int | None], sizes: Sequence[int]) -> Sequence[int] | None:
+        """Return the place of each of *names* where they are all hosts, each once, and nearly all together in this order.
+
+        They were listed in lists of these *sizes*, each in the order of the hosts; None where it is not as simple.
+        """
+        size, largest = self._size, max(sizes, default=0)
+        if len(names) != size or (size - largest) * FEW_ELSEWHERE > size:
+            return None
+        try:
+            packed = array("Q", cast("Sequence[int]", names)).tobytes()
+        except (TypeError, OverflowError):
+            return None  # not every one of them is a number
+        begin = sum(sizes[: sizes.index(largest)])
+        elsewhere = self._find_in_order(packed, sizes)
+        if elsewhere is None:
+            return None
+        cells, pieces, at = self._cells, list[bytes | bytearray](), 0
+        for place in sorted(elsewhere):
+            pieces.append(cells[8 * at : 8 * place])
+            at = place + 1
+        pieces.append(cells[8 * at : 8 * size])
+        if b"".join(pieces) != packed[8 * begin : 8 * (begin + largest)]:
+            return None
+        together = bytearray(b"\1") * size
+        for place in elsewhere:
+            together[place] = 0
+        return [*elsewhere[:begin], *compress(range(size), together), *elsewhere[begin:]]
+
+    def _find_in_order(self, packed: bytes, sizes: Sequence[int]) -> list[int] | None:
+        """Return the places of the names in all lists but the largest, None where a list is in another order."""
+        cells, end, begin, largest = self._cells, 8 * self._size, 0, sizes.index(max(sizes))
+        places: list[int] = []
+        for number, size in enumerate(sizes):
+            at = 0
+            for n in range(begin, begin + size) if number != largest else ():
+                name = packed[8 * n : 8 * n + 8]
+                at = cells.find(name, at, end)
+                while at % 8 > 0:
+                    at = cells.find(name, at + 1, end)
+                if at < 0:
+                    return None
+                places.append(at // 8)
+                at += 8
+            begin += size
+        return places
 
     def addresses(self) -> array[int]:
         """Return every host's address beside its name, 0 for none; a copy."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain, compress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, compress
 from types import MappingProxyType
 from typing import cast
 
 from bkjob_async.engine.host_codes import HostCodes, small_codes
-from bkjob_async.engine.host_index import HostIndex
+from bkjob_async.engine.host_index import HostIndex, picked
 from bkjob_async.engine.moves import Taken
 from bkjob_async.engine.names import LARGEST_ID, Roll, is_id, key_from
 from bkjob_async.engine.packing import NEVER, RARE, small_code
@@ -109,8 +109,8 @@ class HostTable(HostCodes):
                 smalls += small_codes(shown)
         ids = [row.bk_host_id for row in rows]
         self.read_names()
-        if whole and not self._doubled and (self.has_names(ids) or self._meet(ids, rows, named)):
-            places: Sequence[int] = range(len(ids))
+        places = self._at_a_glance(ids, rows, [len(each) for each in lists], named, index) if whole else None
+        if places is not None:
             return Taken(self._moves(places, codes, rows, sequence, smalls), believed=True, places=places)
         known = self.known_places(ids, rows, index)
         found = self._enrol(rows, named) if known is None else known
@@ -183,6 +183,25 @@ class HostTable(HostCodes):
             return None if -1 in places else places
         return (index or HostIndex(self.names())).places(ids)
 
+    def _at_a_glance(
+        self,
+        ids: Sequence[int | None],
+        rows: Sequence[HostRow],
+        sizes: Sequence[int],
+        named: Callable[[HostRow], HostRow],
+        index: HostIndex | None,
+    ) -> Sequence[int] | None:
+        """Return the place of each row's host where they are all hosts, each listed once, and that is easily seen."""
+        if self._doubled:
+            return None
+        if self.has_names(ids):
+            return range(len(ids))
+        if not len(self):
+            return self._meet(ids, rows, sizes, named)
+        if index is not None or not ids or (rows[0].ip and not self._has_addresses):
+            return None
+        return self.places_in_order(ids, sizes)
+
     def _enrol(self, rows: Sequence[HostRow], named: Callable[[HostRow], HostRow]) -> list[int]:
         """Return the place of each row's host by all its names, new ones at first sight."""
         self.read_names()
@@ -194,20 +213,30 @@ class HostTable(HostCodes):
         return places
 
     def _meet(
-        self, ids: Sequence[int | None], rows: Sequence[HostRow], named: Callable[[HostRow], HostRow]
-    ) -> bool:
+        self,
+        ids: Sequence[int | None],
+        rows: Sequence[HostRow],
+        sizes: Sequence[int],
+        named: Callable[[HostRow], HostRow],
+    ) -> Sequence[int] | None:
         """Give places to many hosts at first sight by an id of each, their other names to be read later."""
-        if len(self) or len(ids) <= MANY_NAMES or named is with_all_names:
-            return False
+        if len(ids) <= MANY_NAMES or named is with_all_names:
+            return None
         try:
             names = array("Q", cast("Sequence[int]", ids))
         except (TypeError, OverflowError):
-            return False  # not every one of them is an id
+            return None  # not every one of them is an id
         if max(names) > LARGEST_ID or len(set(ids)) != len(ids):
-            return False
+            return None
+        places: Sequence[int] = range(len(ids))
+        if len(sizes) > 1 and all(is_ascending(names[end - size : end]) for size, end in ends_of(sizes)):
+            # Where each list is in this order, so will be those of later looks.
+            order = sorted(places, key=names.__getitem__)
+            names, rows = array("Q", sorted(names)), picked(rows, order)
+            places = sorted(places, key=order.__getitem__)
         self.name_anew(names, ())
         self._late = (rows, named)
-        return True
+        return places
 
     def read_names(self) -> None:
         """Read the names that the first look left to be read, and let go of its answer."""
@@ -223,3 +252,13 @@ class HostTable(HostCodes):
         """Return all the names of the host at *index*."""
         self.read_names()
         return key_from(self.name(index), self.address(index), self._strange.get(index))
+
+
+def is_ascending(names: array[int]) -> bool:
+    """Whether every name is larger than the one before."""
+    return names.tolist() == sorted(names)
+
+
+def ends_of(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield the size of each list and where it ends."""
+    return zip(sizes, accumulate(sizes), strict=True)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.step_standing import HIDDEN, REFUSALS, RUNNING
 from bkjob_async.engine.step_tracker import StepTracker
-from bkjob_async.engine.survey import Counts, GroupRead, Reading, is_large
+from bkjob_async.engine.survey import COUNTS, Counts, GroupRead, Reading, is_large
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.grade import Grade
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
@@ -52,7 +52,7 @@ def how_to_read(story: JobStory, tracker: StepTracker, capabilities: Capabilitie
     if not capabilities.groups:
         return None
     if not wants_rows(story, tracker):
-        return Counts()
+        return COUNTS
     if tracker.survey is None or tracker.wants_end or not tracker.hosts.is_countable:
         return None
     now = story.seen_at if story.seen_at is not None else 0.0

@@ -125,7 +125,9 @@ class StepHosts(StepStanding, eq=False, gc=False):
     def _note_failures(self, moves: Moves, look: StepLook, tag: str) -> None:
         """Keep the details of hosts that failed, and forget those that no longer are."""
         bad = {code for code in set(moves.afters) if is_failure(code)}
-        if self._failures is not None:
+        if self._failures is not None and any(
+            code is not None and is_failure(code) for code in set(moves.befores)
+        ):
             self._failures.forget(moves.places)
         if not bad:
             return

@@ -62,6 +62,8 @@ class Counts:
 Reading = GroupRead | Counts | None
 """How a step is read; None in full."""
 
+COUNTS = Counts()
+
 
 def is_large(hosts: int) -> bool:
     """Whether so many hosts are better counted than read."""
@@ -73,6 +75,8 @@ def reading_of(question: GetStepInstanceStatus) -> Reading:
     if question.status is not None:
         return GroupRead(question.status, question.tag or "")
     limit = question.max_host_num_per_group
+    if limit == COUNTS.limit:
+        return COUNTS
     return None if limit is None else Counts(limit)
 
 
@@ -176,7 +180,7 @@ class Survey:
         if self._in_full or now - self._in_full_at >= AUDIT_INTERVAL:
             return None
         # Enough for all groups that are sure to be read to come whole, should they go on changing as they did.
-        return Counts((self._second or 0) + 2 * self._growth + 1) if guess else Counts()
+        return Counts((self._second or 0) + 2 * self._growth + 1) if guess else COUNTS
 
     @property
     def wants_more(self) -> bool:
