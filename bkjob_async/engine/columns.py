@@ -1,8 +1,8 @@
-"""The columns of a host table, packed one behind the other into one buffer.
+"""The columns of a host table, packed one behind the other into one string of bytes.
 
 A host takes 14 bytes: its name (8), the batch that told its last change (4), its status and the one before (1 each).
 Addresses take 8 more in a table that has any beside names, and batch numbers 4 more once they outgrow four bytes. One
-buffer for all columns is what keeps steps of a few hosts small: every object of Python's own costs as much as four hosts.
+string for all columns is what keeps steps of a few hosts small: every object of Python's own costs as much as four hosts.
 """
 
 from __future__ import annotations
@@ -13,40 +13,57 @@ from itertools import compress
 from sys import byteorder
 from typing import Literal, cast
 
+from msgspec import Struct
+
 # Up to one in so many hosts is looked for by itself, where all others stand together.
 FEW_ELSEWHERE = 16
 LARGEST_SHORT = (1 << 32) - 1
 
+# Layouts: whether there are addresses, whether batch numbers are long; what a host takes, and how much of it comes before
+# its batch number and before its statuses.
+ADDRESSES, LONG = 1, 2
+WIDTHS = (14, 22, 18, 26)
+BEFORE_SEQUENCES = (8, 16, 8, 16)
+BEFORE_STATUSES = (12, 20, 16, 24)
 
-class Columns:
+# Columns of up to so many bytes are written anew rather than in place: as `bytes` they take half the room.
+SMALL = 1024
+
+Cells = bytes | bytearray
+
+
+class Columns(Struct, eq=False, gc=False):
     """Names, addresses, batch numbers, statuses and those before, of *n* hosts in a fixed order."""
 
-    __slots__ = ("_cells", "_has_addresses", "_sequence_code", "_size")
-
-    def __init__(self) -> None:
-        self._cells = bytearray()
-        self._size = 0
-        self._has_addresses = False
-        self._sequence_code: Literal["I", "Q"] = "I"
+    _cells: Cells = b""
+    _layout: int = 0
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._cells) // WIDTHS[self._layout]
 
     # Where columns begin --------------------------------------------------------------------------------------------
 
     @property
+    def _has_addresses(self) -> bool:
+        return bool(self._layout & ADDRESSES)
+
+    @property
+    def _sequence_code(self) -> Literal["I", "Q"]:
+        return "Q" if self._layout & LONG else "I"
+
+    @property
     def _sequences_at(self) -> int:
-        return 16 * self._size if self._has_addresses else 8 * self._size
+        return BEFORE_SEQUENCES[self._layout] * len(self)
 
     @property
     def _statuses_at(self) -> int:
-        return self._sequences_at + (4 if self._sequence_code == "I" else 8) * self._size
+        return BEFORE_STATUSES[self._layout] * len(self)
 
     # Reading --------------------------------------------------------------------------------------------------------
 
     def names(self) -> array[int]:
         """Return every host's name; a copy."""
-        return array("Q", bytes(self._cells[: 8 * self._size]))
+        return array("Q", bytes(self._cells[: 8 * len(self)]))
 
     def name(self, index: int) -> int:
         """Return the name of the host at *index*."""
@@ -54,7 +71,7 @@ class Columns:
 
     def has_names(self, names: Sequence[int | None]) -> bool:
         """Whether these are exactly the hosts, in this order."""
-        size = self._size
+        size = len(self)
         if len(names) != size or (size and (names[0], names[-1]) != (self.name(0), self.name(size - 1))):
             return False
         try:
@@ -65,11 +82,16 @@ class Columns:
     def has_statuses(self, smalls: bytes) -> bool:
         """Whether these are the hosts' small statuses, in this order."""
         begin = self._statuses_at
-        return self._cells[begin : begin + self._size] == smalls
+        return self._cells[begin : begin + len(self)] == smalls
+
+    def has_status(self, small: int) -> bool:
+        """Whether any host has this small status."""
+        begin = self._statuses_at
+        return self._cells.find(small, begin, begin + len(self)) >= 0
 
     def find(self, name: int) -> int:
         """Return the place of the host with this *name*, -1 where there is none."""
-        cells, packed, end = self._cells, name.to_bytes(8, byteorder), 8 * self._size
+        cells, packed, end = self._cells, name.to_bytes(8, byteorder), 8 * len(self)
         found = cells.find(packed, 0, end)
         while found % 8 > 0:
             found = cells.find(packed, found + 1, end)
@@ -80,7 +102,7 @@ class Columns:
 
         They were listed in lists of these *sizes*, each in the order of the hosts; None where it is not as simple.
         """
-        size, largest = self._size, max(sizes, default=0)
+        size, largest = len(self), max(sizes, default=0)
         if len(names) != size or (size - largest) * FEW_ELSEWHERE > size:
             return None
         try:
@@ -91,7 +113,7 @@ class Columns:
         elsewhere = self._find_in_order(packed, sizes)
         if elsewhere is None:
             return None
-        cells, pieces, at = self._cells, list[bytes | bytearray](), 0
+        cells, pieces, at = self._cells, list[Cells](), 0
         for place in sorted(elsewhere):
             pieces.append(cells[8 * at : 8 * place])
             at = place + 1
@@ -105,7 +127,7 @@ class Columns:
 
     def _find_in_order(self, packed: bytes, sizes: Sequence[int]) -> list[int] | None:
         """Return the places of the names in all lists but the largest, None where a list is in another order."""
-        cells, end, begin, largest = self._cells, 8 * self._size, 0, sizes.index(max(sizes))
+        cells, end, begin, largest = self._cells, 8 * len(self), 0, sizes.index(max(sizes))
         places: list[int] = []
         for number, size in enumerate(sizes):
             at = 0
@@ -124,28 +146,28 @@ class Columns:
     def addresses(self) -> array[int]:
         """Return every host's address beside its name, 0 for none; a copy."""
         if not self._has_addresses:
-            return array("Q", bytes(8 * self._size))
-        return array("Q", bytes(self._cells[8 * self._size : 16 * self._size]))
+            return array("Q", bytes(8 * len(self)))
+        return array("Q", bytes(self._cells[8 * len(self) : 16 * len(self)]))
 
     def address(self, index: int) -> int:
         """Return the address beside the name of the host at *index*, 0 for none."""
         if not self._has_addresses:
             return 0
-        begin = 8 * (self._size + index)
+        begin = 8 * (len(self) + index)
         return int.from_bytes(self._cells[begin : begin + 8], byteorder)
 
     def sequences(self) -> array[int]:
         """Return the batch that told each host's last change; a copy."""
         return array(self._sequence_code, bytes(self._cells[self._sequences_at : self._statuses_at]))
 
-    def statuses(self) -> bytearray:
+    def statuses(self) -> Cells:
         """Return every host's small status; a copy."""
         begin = self._statuses_at
-        return self._cells[begin : begin + self._size]
+        return self._cells[begin : begin + len(self)]
 
-    def befores(self) -> bytearray:
+    def befores(self) -> Cells:
         """Return the small status that every host had before; a copy."""
-        begin = self._statuses_at + self._size
+        begin = self._statuses_at + len(self)
         return self._cells[begin:]
 
     def status(self, index: int) -> int:
@@ -154,63 +176,70 @@ class Columns:
 
     def before(self, index: int) -> int:
         """Return the small status that the host at *index* had before."""
-        return self._cells[self._statuses_at + self._size + index]
+        return self._cells[self._statuses_at + len(self) + index]
 
     # Writing --------------------------------------------------------------------------------------------------------
 
+    def _keep(self, cells: Cells) -> None:
+        """Keep what was written."""
+        self._cells = cells if len(cells) > SMALL else bytes(cells)
+
+    def _written(self) -> bytearray:
+        """Return the columns to be written to, and to be kept then."""
+        return self._cells if isinstance(self._cells, bytearray) else bytearray(self._cells)
+
     def move(self, places: Iterable[int], smalls: Iterable[int], sequence: int) -> None:
         """Give hosts new statuses, told by batch *sequence*; what they had becomes what was before."""
-        if sequence > LARGEST_SHORT and self._sequence_code == "I":
-            self._lay_out(sequence_code="Q")
-        cells, statuses = self._cells, self._statuses_at
-        before = statuses + self._size
+        if sequence > LARGEST_SHORT and not self._layout & LONG:
+            self._lengthen_sequences()
+        cells, statuses, before = self._written(), self._statuses_at, self._statuses_at + len(self)
         with memoryview(cells)[self._sequences_at : statuses] as raw, raw.cast(self._sequence_code) as column:
             for index, small in zip(places, smalls, strict=True):
                 cells[before + index] = cells[statuses + index]
                 cells[statuses + index] = small
                 column[index] = sequence
+        self._keep(cells)
 
-    def move_marked(self, marks: bytes, smalls: bytes, sequence: int) -> None:
+    def move_marked(self, marks: bytes, smalls: Cells, sequence: int) -> None:
         """Do the same where *marks* are 255 (elsewhere 0), *smalls* being the new status of every host."""
-        if sequence > LARGEST_SHORT and self._sequence_code == "I":
-            self._lay_out(sequence_code="Q")
-        begin, statuses, size = self._sequences_at, self._statuses_at, self._size
-        befores = statuses + size
-        known, told = self._cells[statuses:befores], array(self._sequence_code, (sequence,)).tobytes()
+        if sequence > LARGEST_SHORT and not self._layout & LONG:
+            self._lengthen_sequences()
+        begin, statuses, size = self._sequences_at, self._statuses_at, len(self)
+        befores, cells = statuses + size, self._written()
+        known, told = cells[statuses:befores], array(self._sequence_code, (sequence,)).tobytes()
         if 0 not in marks:
-            self._cells[begin:] = b"".join((told * size, smalls, known))
-            return
-        wide = bytearray(len(told) * size)
-        for n in range(len(told)):
-            wide[n :: len(told)] = marks
-        self._cells[befores:] = blended(self._cells[befores:], known, marks)
-        self._cells[statuses:befores] = blended(known, smalls, marks)
-        self._cells[begin:statuses] = blended(self._cells[begin:statuses], told * size, wide)
+            cells[begin:] = b"".join((told * size, smalls, known))
+        else:
+            wide = bytearray(len(told) * size)
+            for n in range(len(told)):
+                wide[n :: len(told)] = marks
+            cells[befores:] = blended(cells[befores:], known, marks)
+            cells[statuses:befores] = blended(known, smalls, marks)
+            cells[begin:statuses] = blended(cells[begin:statuses], told * size, wide)
+        self._keep(cells)
 
     def clear_statuses(self) -> None:
         """Forget every status, keep every name."""
-        self._cells[self._statuses_at :] = bytes(2 * self._size)
+        self._keep(self._cells[: self._statuses_at] + bytes(2 * len(self)))
 
     def name_anew(self, names: Sequence[int], addresses: Sequence[int]) -> None:
         """Give every host this name and address; what is beyond those known are further hosts."""
-        new = len(names) - self._size
-        sequences, statuses = self.sequences(), self.statuses()
-        before = self.befores()
-        sequences.frombytes(bytes(new * sequences.itemsize))
-        self._has_addresses = any(addresses)
-        self._size = len(names)
-        columns = [array("Q", names)] + ([array("Q", addresses)] if self._has_addresses else [])
-        self._cells = bytearray(b"".join((*columns, sequences, statuses, bytes(new), before, bytes(new))))
+        new = bytes(len(names) - len(self))
+        sequences, statuses, before = self.sequences(), self.statuses(), self.befores()
+        columns = [array("Q", names)] + ([array("Q", addresses)] if any(addresses) else [])
+        self._layout = (self._layout & LONG) | (ADDRESSES if len(columns) > 1 else 0)
+        cells = b"".join((*columns, sequences, new * sequences.itemsize, statuses, new, before, new))
+        self._keep(bytearray(cells) if len(cells) > SMALL else cells)
 
-    def _lay_out(self, *, sequence_code: Literal["I", "Q"]) -> None:
+    def _lengthen_sequences(self) -> None:
         """Make room for longer batch numbers."""
-        sequences = array(sequence_code, self.sequences())
-        head, tail = self._cells[: self._sequences_at], self._cells[self._statuses_at :]
-        self._sequence_code = sequence_code
-        self._cells = bytearray(b"".join((head, sequences, tail)))
+        sequences = array("Q", self.sequences())
+        cells = b"".join((self._cells[: self._sequences_at], sequences, self._cells[self._statuses_at :]))
+        self._layout |= LONG
+        self._keep(bytearray(cells) if len(cells) > SMALL else cells)
 
 
-def blended(old: bytes | bytearray, new: bytes | bytearray, marks: bytes | bytearray) -> bytes:
+def blended(old: Cells, new: Cells, marks: Cells) -> bytes:
     """Return *new* where *marks* are 255, *old* where they are 0."""
     was, mask = int.from_bytes(old, "little"), int.from_bytes(marks, "little")
     return (was ^ ((was ^ int.from_bytes(new, "little")) & mask)).to_bytes(len(old), "little")

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, repeat
-from types import MappingProxyType
+
+from attrs import evolve
 
 from bkjob_async.engine.columns import Columns
 from bkjob_async.engine.host_index import picked
 from bkjob_async.engine.moves import NO_MOVES, Move, Moves
+from bkjob_async.engine.oddities import NO_CODES, NO_COUNTS, NOTHING_ODD, Oddities
 from bkjob_async.engine.packing import CODES, NEVER, OPEN, RARE, code_of, small_code
 from bkjob_async.model.look import HostRow
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
 
-NO_CODES: Mapping[tuple[int, bool], int] = MappingProxyType({})
 ALL = 255
 # Of a long column so small a share is looked for one by one, or written one by one.
 SPARSE = 16
 
 
-class HostCodes(Columns):
+class HostCodes(Columns, eq=False, gc=False):
     """The codes of hosts in a fixed order, and what they were before their last change."""
 
-    __slots__ = ("_rare",)
+    _odd: Oddities = NOTHING_ODD
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._rare = NO_CODES  # codes beyond what a byte can name, now and before
+    def _be_odd(self, odd: Oddities) -> None:
+        """Keep what is odd, nothing where nothing is."""
+        self._odd = NOTHING_ODD if odd.are_none else odd
 
     def begin_execution(self) -> None:
         """Forget where hosts stood, keep who they are: a new execution starts over."""
         self.clear_statuses()
-        self._rare = NO_CODES
+        if self._odd is not NOTHING_ODD:
+            self._be_odd(evolve(self._odd, rare=NO_CODES, doubled=NO_COUNTS))
 
     # Moving ---------------------------------------------------------------------------------------------------------
 
@@ -58,13 +60,13 @@ class HostCodes(Columns):
         if len(differ) < len(places):
             places, codes, rows = picked(places, differ), picked(codes, differ), picked(rows, differ)
             known, small = bytes(picked(known, differ)), bytes(picked(small, differ))
-        before = [self._code(index) for index in places] if self._rare else codes_of(known)
+        before = [self._code(index) for index in places] if self._odd.rare else codes_of(known)
         moves = Moves(places, before, codes, rows)
         if RARE in small:
             self.move(places, small, sequence)
         else:
             self._move_apart(places, small, sequence)
-        if self._rare or RARE in small:
+        if self._odd.rare or RARE in small:
             self._keep_rare(moves)
         return moves
 
@@ -96,13 +98,13 @@ class HostCodes(Columns):
 
     def _keep_rare(self, moves: Iterable[Move]) -> None:
         """Keep the codes that a byte cannot name beside the table."""
-        rare = dict(self._rare)
+        rare = dict(self._odd.rare)
         for move in moves:
             for code, is_before in ((move.before, True), (move.after, False)):
                 rare.pop((move.index, is_before), None)
                 if code is not None and small_code(code) == RARE:
                     rare[move.index, is_before] = code
-        self._rare = rare or NO_CODES
+        self._be_odd(evolve(self._odd, rare=rare))
 
     def infer(self, left: bytes | bytearray, code: int, sequence: int) -> Moves:
         """Move the hosts *left*, which no answer listed, to the only place that is left for them.
@@ -138,7 +140,7 @@ class HostCodes(Columns):
         kept = bytearray(256)
         for small in map(small_code, codes):
             kept[small] = small
-        return self.statuses().translate(kept)
+        return bytearray(self.statuses().translate(kept))
 
     def counts(self) -> dict[Phase, int]:
         """Count the hosts of the present execution by phase."""
@@ -156,7 +158,7 @@ class HostCodes(Columns):
 
     def _meant(self, index: int, small: int, *, before: bool = False) -> int | None:
         """Return the code that a byte of the host at *index* stands for."""
-        return self._rare[index, before] if small == RARE else code_of(small)
+        return self._odd.rare[index, before] if small == RARE else code_of(small)
 
     def present(self, since: int = 0) -> Iterator[tuple[int, int | None, int]]:
         """Yield (place, before, status) of each host whose last change is batch *since* or later."""

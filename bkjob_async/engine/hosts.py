@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, chain, compress
-from types import MappingProxyType
 from typing import cast
+
+from attrs import evolve
 
 from bkjob_async.engine.host_codes import HostCodes, small_codes
 from bkjob_async.engine.host_index import HostIndex, picked
 from bkjob_async.engine.moves import Taken
 from bkjob_async.engine.names import LARGEST_ID, Roll, is_id, key_from
+from bkjob_async.engine.oddities import NO_KEYS
 from bkjob_async.engine.packing import NEVER, RARE, small_code
 from bkjob_async.model.look import GroupLook, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
@@ -27,8 +29,6 @@ _BADNESS = {Phase.SUCCESS: 0, Phase.SKIPPED: 1, Phase.IGNORED: 1, Phase.STOPPED:
 FEW = 512
 # The other names of so many hosts are read when somebody asks for them, or before the next look.
 MANY_NAMES = 100
-NO_KEYS: Mapping[int, HostKey] = MappingProxyType({})
-NO_COUNTS: Mapping[int, int] = MappingProxyType({})
 
 
 def worst_code(codes: Sequence[int]) -> int:
@@ -39,37 +39,23 @@ def worst_code(codes: Sequence[int]) -> int:
     return max(codes, key=lambda code: (_BADNESS.get(host_status(code).phase, 4), code))
 
 
-class HostTable(HostCodes):
+class HostTable(HostCodes, eq=False, gc=False):
     """The hosts of one step: who they are, and where each was last seen.
 
     A host's place is fixed at first sight and shared by all its names; a name learnt later joins. Absence from a look
     says nothing.
     """
 
-    __slots__ = ("_doubled", "_late", "_strange")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._strange = NO_KEYS  # names that are no number: IPv6, containers
-        self._doubled = NO_COUNTS
-        self._late: tuple[Sequence[HostRow], Callable[[HostRow], HostRow]] | None = None  # names not read yet
-
-    def begin_execution(self) -> None:
-        """Forget where hosts stood, keep who they are: a new execution starts over."""
-        super().begin_execution()
-        self._doubled = NO_COUNTS
-
     @property
     def is_countable(self) -> bool:
         """Whether every host stands somewhere, once, under a code that can be counted."""
-        statuses = self.statuses()
-        return bool(statuses) and not (self._doubled or NEVER in statuses or RARE in statuses)
+        return bool(len(self)) and not (self._odd.doubled or self.has_status(NEVER) or self.has_status(RARE))
 
     # Looks ----------------------------------------------------------------------------------------------------------
 
     def stands_as(self, groups: Sequence[GroupLook]) -> bool:
         """Whether *groups* list exactly these hosts, in their order and each once, where they stand."""
-        if self._doubled:
+        if self._odd.doubled:
             return False
         ids: list[int | None] = []
         codes: list[int] = []
@@ -114,7 +100,7 @@ class HostTable(HostCodes):
             return Taken(self._moves(places, codes, rows, sequence, smalls), believed=True, places=places)
         known = self.known_places(ids, rows, index)
         found = self._enrol(rows, named) if known is None else known
-        doubled = self._doubled or len(set(found)) != len(found)
+        doubled = self._odd.doubled or len(set(found)) != len(found)
         if not whole or doubled or (known is None and -1 in found):
             lists_all = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
             return self._apply_doubtful(found, codes, rows, sequence, whole=whole and lists_all)
@@ -140,7 +126,9 @@ class HostTable(HostCodes):
         ends = set() if whole else self._new_ends(places, codes)
         several: dict[int, list[int]] = {index: [] for index, count in counts.items() if count > 1}
         changed = ends | {
-            n for n in {*several, *self._doubled} if n in counts and counts[n] != self._doubled.get(n, 1)
+            n
+            for n in {*several, *self._odd.doubled}
+            if n in counts and counts[n] != self._odd.doubled.get(n, 1)
         }
         merged = list(places)
         for n, index in enumerate(places):
@@ -152,11 +140,13 @@ class HostTable(HostCodes):
                 codes[n] = worst_code(several[index])
         unheard = {
             index: count
-            for index, count in self._doubled.items()
+            for index, count in self._odd.doubled.items()
             if index not in counts or (not whole and counts[index] < count)
         }
         again = {index: counts[index] for index in (*several, *ends)}
-        self._doubled = {**again, **unheard} or NO_COUNTS
+        doubled = {**again, **unheard}
+        if doubled or self._odd.doubled:
+            self._be_odd(evolve(self._odd, doubled=doubled))
         return merged, not changed
 
     def _new_ends(self, places: Sequence[int], codes: Sequence[int]) -> set[int]:
@@ -165,7 +155,7 @@ class HostTable(HostCodes):
             index
             for index, code in zip(places, codes, strict=True)
             if index >= 0
-            and index not in self._doubled
+            and index not in self._odd.doubled
             and host_status(code).is_finished
             and self._code(index) != code
         }
@@ -192,7 +182,7 @@ class HostTable(HostCodes):
         index: HostIndex | None,
     ) -> Sequence[int] | None:
         """Return the place of each row's host where they are all hosts, each listed once, and that is easily seen."""
-        if self._doubled:
+        if self._odd.doubled:
             return None
         if self.has_names(ids):
             return range(len(ids))
@@ -205,11 +195,12 @@ class HostTable(HostCodes):
     def _enrol(self, rows: Sequence[HostRow], named: Callable[[HostRow], HostRow]) -> list[int]:
         """Return the place of each row's host by all its names, new ones at first sight."""
         self.read_names()
-        roll = Roll(self.names(), self.addresses(), self._strange)
+        roll = Roll(self.names(), self.addresses(), self._odd.strange)
         places = roll.places(rows, named)
         if roll.changed:
             self.name_anew(roll.names, roll.addresses)
-            self._strange = roll.strange or NO_KEYS
+            if roll.strange:
+                self._be_odd(evolve(self._odd, strange=roll.strange))
         return places
 
     def _meet(
@@ -235,23 +226,23 @@ class HostTable(HostCodes):
             names, rows = array("Q", sorted(names)), picked(rows, order)
             places = sorted(places, key=order.__getitem__)
         self.name_anew(names, ())
-        self._late = (rows, named)
+        self._be_odd(evolve(self._odd, late=(rows, named)))
         return places
 
     def read_names(self) -> None:
         """Read the names that the first look left to be read, and let go of its answer."""
-        if self._late is None:
+        if self._odd.late is None:
             return
-        (rows, named), self._late = self._late, None
+        rows, named = self._odd.late
         roll = Roll((), (), NO_KEYS)
         roll.places(rows, named)
         self.name_anew(roll.names, roll.addresses)
-        self._strange = roll.strange or NO_KEYS
+        self._be_odd(evolve(self._odd, strange=roll.strange, late=None))
 
     def key(self, index: int) -> HostKey:
         """Return all the names of the host at *index*."""
         self.read_names()
-        return key_from(self.name(index), self.address(index), self._strange.get(index))
+        return key_from(self.name(index), self.address(index), self._odd.strange.get(index))
 
 
 def is_ascending(names: array[int]) -> bool:
