@@ -91,11 +91,15 @@ class Columns(Struct, eq=False, gc=False):
 
     def find(self, name: int) -> int:
         """Return the place of the host with this *name*, -1 where there is none."""
-        cells, packed, end = self._cells, name.to_bytes(8, byteorder), 8 * len(self)
-        found = cells.find(packed, 0, end)
-        while found % 8 > 0:
+        return self._find(name.to_bytes(8, byteorder), 0)
+
+    def _find(self, packed: bytes, first: int) -> int:
+        """Return the place of a *packed* name, from place *first* on; -1 where there is none."""
+        cells, end = self._cells, 8 * len(self)
+        found = cells.find(packed, 8 * first, end)
+        while found >= 0 and found % 8:  # a name may begin in the middle of another
             found = cells.find(packed, found + 1, end)
-        return found // 8 if found >= 0 else -1
+        return found // 8
 
     def places_in_order(self, names: Sequence[int | None], sizes: Sequence[int]) -> Sequence[int] | None:
         """Return the place of each of *names* where they are all hosts, each once, and nearly all together in this order.
@@ -127,19 +131,15 @@ class Columns(Struct, eq=False, gc=False):
 
     def _find_in_order(self, packed: bytes, sizes: Sequence[int]) -> list[int] | None:
         """Return the places of the names in all lists but the largest, None where a list is in another order."""
-        cells, end, begin, largest = self._cells, 8 * len(self), 0, sizes.index(max(sizes))
+        begin, largest = 0, sizes.index(max(sizes))
         places: list[int] = []
         for number, size in enumerate(sizes):
-            at = 0
+            place = -1
             for n in range(begin, begin + size) if number != largest else ():
-                name = packed[8 * n : 8 * n + 8]
-                at = cells.find(name, at, end)
-                while at % 8 > 0:
-                    at = cells.find(name, at + 1, end)
-                if at < 0:
+                place = self._find(packed[8 * n : 8 * n + 8], place + 1)
+                if place < 0:
                     return None
-                places.append(at // 8)
-                at += 8
+                places.append(place)
             begin += size
         return places
 

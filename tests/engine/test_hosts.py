@@ -282,3 +282,16 @@ def test_an_index_finds_who_is_found_without(rows: list[tuple[int, int]]) -> Non
     assert list(found.places) == list(looked_for.places)
     assert list(found.moves) == list(looked_for.moves)
     assert list(with_index.present()) == list(without.present())
+
+
+def test_a_row_of_a_host_that_many_do_not_know() -> None:
+    """Among so many hosts one is looked for by itself, and may not be there."""
+    table = HostTable()
+    table.apply(
+        (GroupLook(status=7, size=600, rows=[Row(status=7, bk_host_id=n) for n in range(1, 601)]),), 1
+    )
+    taken = table.apply(
+        (GroupLook(status=7, size=601, rows=[Row(status=7, bk_host_id=9999)]),), 2, whole=False
+    )
+
+    assert (len(table), list(taken.places)) == (601, [600])
