@@ -49,7 +49,7 @@ def ready(number: int) -> HostChanged:
 
 def moved() -> HostMoves:
     """Return hosts that moved, no event made yet."""
-    return HostMoves(STEP, MOVES, lambda move: made(move.index))
+    return HostMoves(STEP, MOVES, lambda moves: map(made, moves.places))
 
 
 def read_before() -> HostMoves:

@@ -60,7 +60,8 @@ class LightRow(Struct, gc=False):
     @property
     def exit_code(self) -> int | None:
         """The exit code, None where it cannot be understood."""
-        return as_integer(self.said)
+        said = self.said
+        return said if said is None or (type(said) is int and 0 <= said < INT64) else as_integer(said)
 
     @property
     def bk_cloud_id(self) -> int | None:

@@ -13,7 +13,7 @@ from typing import cast
 
 from attrs import evolve
 
-from bkjob_async.engine.host_codes import HostCodes, small_codes
+from bkjob_async.engine.host_codes import SPARSE, HostCodes, small_codes
 from bkjob_async.engine.host_index import HostIndex, picked
 from bkjob_async.engine.moves import Taken
 from bkjob_async.engine.names import LARGEST_ID, Roll, is_id, key_from
@@ -243,6 +243,14 @@ class HostTable(HostCodes, eq=False, gc=False):
         """Return all the names of the host at *index*."""
         self.read_names()
         return key_from(self.name(index), self.address(index), self._odd.strange.get(index))
+
+    def keys(self, places: Sequence[int]) -> list[HostKey]:
+        """Return all the names of the host at each of *places*."""
+        self.read_names()
+        if len(places) * SPARSE <= len(self):
+            return list(map(self.key, places))
+        names, addresses, strange = self.names(), self.addresses(), self._odd.strange
+        return [key_from(names[place], addresses[place], strange.get(place)) for place in places]
 
 
 def is_ascending(names: array[int]) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
-from bkjob_async.engine.moves import NO_MOVES, Move, Moves
+from bkjob_async.engine.moves import NO_MOVES, Moves
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.look import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
@@ -23,15 +23,15 @@ class HostMoves:
         self,
         ref: StepRef,
         moves: Moves,
-        build: Callable[[Move], HostChanged],
+        build: Callable[[Moves], Iterable[HostChanged]],
         named: Callable[[HostRow], HostRow] = with_all_names,
     ) -> None:
-        """Hold *moves* of hosts of *ref* until they are read; *build* makes an event of each with its row *named*."""
+        """Hold *moves* of hosts of *ref* until they are read; *build* makes an event of each, their rows *named*."""
         self.ref = ref
         self._size = len(moves)
         self._moves = moves
         self._named = named
-        self._build: Callable[[Move], HostChanged] | None = build
+        self._build: Callable[[Moves], Iterable[HostChanged]] | None = build
         self._built: tuple[HostChanged, ...] = ()
 
     def __len__(self) -> int:
@@ -47,7 +47,7 @@ class HostMoves:
         """Return the events, and let go of what they were made from."""
         self.let_go()
         if self._build is not None:
-            self._built = tuple(map(self._build, self._moves))
+            self._built = tuple(self._build(self._moves))
             self._moves, self._build = NO_MOVES, None
         return self._built
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bkjob_async.engine.failures import Failures
 from bkjob_async.engine.hosts import HostTable
@@ -13,7 +13,7 @@ from bkjob_async.engine.packing import telling
 from bkjob_async.engine.step_standing import Closing, StepStanding
 from bkjob_async.engine.survey import Counts, Reading, Survey, is_large
 from bkjob_async.model.events import Event, HostChanged, Reopened
-from bkjob_async.model.look import GroupLook, StepLook, with_all_names
+from bkjob_async.model.look import GroupLook, HostRow, StepLook, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
 
@@ -147,26 +147,29 @@ class StepHosts(StepStanding, eq=False, gc=False):
         execute_count, epoch, read = self.execute_count, self.epoch, look.details
         tags = tags_by_code(look.groups or ())
 
-        def event(move: Move) -> HostChanged:
-            row, told = move.row, tag
-            if row is not None:
-                if tags is None:
-                    told = read(row).tag
-                else:
-                    told = tags.get(move.after, "") if row.tag is None else row.tag
-            return HostChanged(
-                ref=self.ref,
-                host=self.hosts.key(move.index),
-                execute_count=execute_count,
-                before=None if move.before is None else host_status(move.before),
-                after=host_status(move.after),
-                tag=told,
-                exit_code=None if row is None else row.exit_code,
-                epoch=epoch,
-                cursor=at.cursor,
-            )
+        def tag_of(code: int, row: HostRow | None) -> str:
+            if row is None:
+                return tag
+            if tags is None:
+                return read(row).tag
+            return tags.get(code, "") if row.tag is None else row.tag
 
-        return HostMoves(self.ref, moves, event, look.named if tags is None else with_all_names)
+        def events(moves: Moves) -> Iterator[HostChanged]:
+            hosts = self.hosts.keys(moves.places)
+            for host, before, after, row in zip(hosts, moves.befores, moves.afters, moves.rows, strict=True):
+                yield HostChanged(
+                    ref=self.ref,
+                    host=host,
+                    execute_count=execute_count,
+                    before=None if before is None else host_status(before),
+                    after=host_status(after),
+                    tag=tag_of(after, row),
+                    exit_code=None if row is None else row.exit_code,
+                    epoch=epoch,
+                    cursor=at.cursor,
+                )
+
+        return HostMoves(self.ref, moves, events, look.named if tags is None else with_all_names)
 
     def _refresh_failures(self, look: StepLook, groups: Sequence[GroupLook], taken: Taken) -> None:
         """Read the details of failed hosts again: exit codes and times arrive late."""

@@ -1,5 +1,7 @@
 """News of hosts that moved: events only when somebody reads them, and then the same ones for all."""
 
+from functools import partial
+
 from bkjob_async.engine.log import UNREAD, Log
 from bkjob_async.engine.moves import Move, Moves
 from bkjob_async.engine.news import FEW, Events, HostMoves, News
@@ -24,7 +26,7 @@ def moves(*numbers: int) -> tuple[HostMoves, list[int]]:
 
     size = len(numbers)
     moved = Moves(numbers, [None] * size, [7] * size, [host(n, 7) for n in numbers])
-    return HostMoves(STEP, moved, event), made
+    return HostMoves(STEP, moved, partial(map, event)), made
 
 
 def test_they_are_like_a_tuple_of_events() -> None:
@@ -88,7 +90,9 @@ def test_rows_can_be_read_in_full_before_the_events() -> None:
         key = HostKey(bk_host_id=move.row.bk_host_id, ip=move.row.ip)
         return HostChanged(ref=STEP, host=key, execute_count=0, before=None, after=host_status(move.after))
 
-    moved = HostMoves(STEP, Moves([0, 1], [7, 7], [9, 9], [Row(status=9, bk_host_id=1)] * 2), event, named)
+    moved = HostMoves(
+        STEP, Moves([0, 1], [7, 7], [9, 9], [Row(status=9, bk_host_id=1)] * 2), partial(map, event), named
+    )
 
     moved.let_go()
     moved.let_go()
