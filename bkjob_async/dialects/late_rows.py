@@ -49,12 +49,12 @@ class LateRows:
         "_body",
         "_cut",
         "_cuts",
-        "_full",
         "_list_up",
         "_listings",
         "_order",
         "_pieces",
         "_places",
+        "_read",
         "_recent",
     )
 
@@ -69,13 +69,14 @@ class LateRows:
         self._list_up = list_up
         self._cut = cut
         self._listings: Sequence[Listing] | None = None
+        self._read: dict[int, Row] | None = None
 
     def _begin(self) -> Sequence[Listing]:
         """Take the answer apart, as soon as anybody asks."""
         self._cuts = self._cut(self._body)
         self._pieces: dict[int, Sequence[Raw]] = {}
         self._places: dict[int, dict[int, int]] = {}
-        self._full: dict[int, Sequence[Row]] = {}
+        self._read = {}
         self._asked = 0
         self._listings = listings = self._list_up()
         self._order = sorted(range(len(listings)), key=lambda number: len(listings[number].rows))
@@ -89,6 +90,9 @@ class LateRows:
         """
         if isinstance(row, Row):
             return row
+        found = self._read.get(id(row)) if self._read else None
+        if found is not None:
+            return found
         listings = self._listings if self._listings is not None else self._begin()
         for number in (self._recent, *self._order):
             place = self._places_in(listings, number).get(id(row))
@@ -106,15 +110,15 @@ class LateRows:
 
     def _at(self, listing: Listing, number: int, place: int) -> Row:
         """Read one row of a listing, or all of them where many are asked for."""
-        full, pieces = self._full.get(number), self._pieces.get(number)
+        pieces, read = self._pieces.get(number), self._read
         if pieces is None:
             pieces = self._pieces[number] = _PIECES.decode(self._cuts[number]) or ()
-        if full is None:
-            self._asked += 1
-            if len(pieces) > SHORT and self._asked * SHARE < len(pieces):
-                return read_piece(pieces[place], listing, listing.rows[place])
-            full = self._full[number] = read_pieces(pieces, listing)
-        return full[place]
+        self._asked += 1
+        if read is None or (len(pieces) > SHORT and self._asked * SHARE < len(pieces)):
+            return read_piece(pieces[place], listing, listing.rows[place])
+        rows = read_pieces(pieces, listing)
+        read.update(zip(map(id, listing.rows), rows, strict=True))
+        return rows[place]
 
 
 def read_pieces(pieces: Sequence[Raw], listing: Listing) -> list[Row]:

@@ -22,6 +22,7 @@ OPEN = frozenset(_SMALL[code] for code in UNFINISHED_HOST_CODES)
 ADDRESS = 1 << 63
 STRANGE = 1 << 62
 _CLOUDS = 1 << 30
+_OCTETS = {str(number): number for number in range(256)}
 
 
 def small_code(code: int) -> int:
@@ -45,11 +46,9 @@ def packed_address(cloud: int, ip: str) -> int | None:
     if not 0 <= cloud < _CLOUDS:
         return None
     try:
-        first, second, third, fourth = map(int, ip.split("."))
-    except ValueError:
-        return None
-    # Whatever else `int` reads (spaces, signs, zeros in front, other digits) does not come out as it went in.
-    if not 0 <= first | second | third | fourth <= 255 or f"{first}.{second}.{third}.{fourth}" != ip:
+        # Whatever else `int` reads (spaces, signs, zeros in front, other digits) is not among them.
+        first, second, third, fourth = map(_OCTETS.__getitem__, ip.split("."))
+    except (KeyError, ValueError):
         return None
     return ADDRESS | cloud << 32 | first << 24 | second << 16 | third << 8 | fourth
 
