@@ -20,11 +20,11 @@ UNREAD_BOUND = 120.0
 # Nobody knows when a user confirms or starts something; a person does not need to be seen within a second.
 WAITING_INTERVAL = 5.0
 
-# The last hosts of a step move so rarely that their rate alone would forget them.
-STRAGGLERS = 5.0
+# The last hosts of a step move so rarely that their rate alone would forget them. (seconds, even intervals)
+STRAGGLERS, STRAGGLING_STEPS = 5.0, 2.0
 
 # No step is longer than this many even intervals and this share of the age, whatever is expected.
-LONGEST_STEPS, LONGEST_SHARE = 2.0, 0.25
+LONGEST_STEPS, LONGEST_SHARE = 4.0, 0.25
 LONGEST_LAGS = 4.0
 
 # Targets that came together are looked at apart, where they are many: so few need no spreading, so many need all of it.
@@ -99,7 +99,7 @@ class Cadence:
 
         All *hosts* together are worth the root of their number of ends of runs.
         """
-        longest = max(STRAGGLERS, LONGEST_STEPS * usual)
+        longest = max(STRAGGLERS, STRAGGLING_STEPS * usual)
         return min(longest, sqrt(2.0 * price * sqrt(hosts) / moves)) if moves > 0.0 else longest
 
     def after_failure(self, failures: int) -> float:
