@@ -1,13 +1,15 @@
 """The host table: identity, moves, doubled rows."""
 
+import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bkjob_async.engine import hosts
 from bkjob_async.engine.host_index import HostIndex
 from bkjob_async.engine.hosts import HostTable, worst_code
 from bkjob_async.engine.moves import Move
-from bkjob_async.model.look import GroupLook, HostRow
+from bkjob_async.model.look import GroupLook, HostRow, with_all_names
 from tests.engine.looks import Row, host
 
 
@@ -295,3 +297,50 @@ def test_a_row_of_a_host_that_many_do_not_know() -> None:
     )
 
     assert (len(table), list(taken.places)) == (601, [600])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 40), st.data())
+def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) -> None:
+    """By groups in any order as one by one: what moved, from where, and where each row's host stands."""
+    ordered, asked_late = data.draw(st.booleans()), data.draw(st.booleans())
+    named = (lambda row: row) if asked_late else with_all_names
+    known: dict[int, int] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hosts, "MANY_NAMES", 0)
+        table = HostTable()
+        for sequence in range(1, 5):
+            most = data.draw(st.sampled_from([5, 7, 9]))
+            few = st.dictionaries(st.integers(1, size), st.sampled_from([5, 7, 9, 104, 403]))
+            now = dict.fromkeys(range(1, size + 1), most) | data.draw(few)
+            look = []
+            for code in sorted(set(now.values())):
+                numbers = sorted(number for number in now if now[number] == code)
+                numbers = numbers if ordered else data.draw(st.permutations(numbers))
+                rows = [Row(status=code, bk_host_id=number) for number in numbers]
+                look.append(GroupLook(status=code, size=len(rows), rows=rows))
+            taken = table.apply(look, sequence, named)
+            told = {table.key(m.index).bk_host_id: (m.before, m.after) for m in taken.moves}
+
+            assert told == {n: (known.get(n), code) for n, code in now.items() if known.get(n) != code}
+            assert [table.key(place).bk_host_id for place in taken.places] == [
+                row.bk_host_id for group in look for row in group.rows or ()
+            ]
+            assert table.keys(range(len(table))) == [table.key(place) for place in range(len(table))]
+            known = now
+
+
+def test_hosts_first_met_in_ordered_groups_are_put_into_one_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later looks list them in the same order, whatever group they stand in then."""
+    monkeypatch.setattr(hosts, "MANY_NAMES", 0)
+    table = HostTable()
+    first = [
+        GroupLook(status=7, size=2, rows=[Row(status=7, bk_host_id=n) for n in (1, 4)]),
+        GroupLook(status=9, size=2, rows=[Row(status=9, bk_host_id=n) for n in (2, 3)]),
+    ]
+
+    taken = table.apply(first, 1, lambda row: row)
+
+    assert [table.key(place).bk_host_id for place in range(4)] == [1, 2, 3, 4]
+    assert list(taken.places) == [0, 3, 1, 2]
+    assert [(m.index, m.after) for m in taken.moves] == [(0, 7), (3, 7), (1, 9), (2, 9)]

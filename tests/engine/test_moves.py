@@ -63,3 +63,10 @@ def test_what_is_said_later_of_a_failure_wins() -> None:
     found = [failures.get(0), failures.get(1)]
 
     assert [each.status.code for each in found if each is not None] == [105, 106]
+
+
+def test_moves_are_found_by_where_they_went() -> None:
+    """One code after the other, each in its order."""
+    moved = Moves([3, 1, 2, 0], [7] * 4, [104, 9, 103, 104], [None] * 4)
+
+    assert [(move.index, move.after) for move in moved.into([104, 103, 5])] == [(3, 104), (0, 104), (2, 103)]
