@@ -65,7 +65,7 @@ def with_all_names(row: HostRow) -> HostRow:
     return row
 
 
-class GroupLook(Struct, frozen=True, kw_only=True):
+class GroupLook(Struct, frozen=True, kw_only=True, gc=False):
     """Rows that an answer listed together.
 
     Where the answer had groups, *status*, *tag* and *size* are the group's; a flat list is one group without a status.
@@ -78,7 +78,7 @@ class GroupLook(Struct, frozen=True, kw_only=True):
     rows: Sequence[HostRow] | None = None
 
 
-class StepLook(Struct, frozen=True, kw_only=True):
+class StepLook(Struct, frozen=True, kw_only=True, gc=False):
     """One step in an answer.
 
     *finished* is the server's flag, None where the dialect has none. *groups* is None where the answer cannot speak
@@ -107,7 +107,7 @@ class StepLook(Struct, frozen=True, kw_only=True):
         return self.when()
 
 
-class JobLook(Struct, frozen=True, kw_only=True):
+class JobLook(Struct, frozen=True, kw_only=True, gc=False):
     """A whole job in an answer: its status and its steps in their order."""
 
     status: int

@@ -2,6 +2,8 @@
 
 from weakref import ref
 
+from attrs import evolve
+
 from bkjob_async.engine.failures import Failures
 from bkjob_async.engine.moves import NO_MOVES, Move, Moves
 from tests.engine.looks import Row, details, host
@@ -70,3 +72,15 @@ def test_moves_are_found_by_where_they_went() -> None:
     moved = Moves([3, 1, 2, 0], [7] * 4, [104, 9, 103, 104], [None] * 4)
 
     assert [(move.index, move.after) for move in moved.into([104, 103, 5])] == [(3, 104), (0, 104), (2, 103)]
+
+
+def test_each_failure_is_told_by_who_read_its_row() -> None:
+    """Two answers may be of two kinds, and name and tell rows in two ways."""
+    answers, failures = (Answer(), Answer()), Failures()
+    failures.note(0, host(1, 104), answers[0].named, details)
+    failures.note(1, host(2, 104), answers[1].named, details)
+    failures.note(2, host(3, 104), answers[1].named, lambda row: evolve(details(row), tag="other"))
+    told = [failures.get(place) for place in range(3)]
+
+    assert [said and (said.host.bk_host_id, said.tag) for said in told] == [(1, ""), (2, ""), (3, "other")]
+    assert [answer.asked for answer in answers] == [1, 2]
