@@ -148,6 +148,7 @@ class Survey:
         "_collected",
         "_distrust",
         "_growth",
+        "_guesses",
         "_in_full",
         "_in_full_at",
         "_last",
@@ -168,6 +169,7 @@ class Survey:
         self._collected = self._in_full = self._distrust = self._quiet = 0
         self._second: int | None = None
         self._growth = 0
+        self._guesses = False
 
     # What to ask ----------------------------------------------------------------------------------------------------
 
@@ -180,6 +182,7 @@ class Survey:
         if self._in_full or now - self._in_full_at >= AUDIT_INTERVAL:
             return None
         # Enough for all groups that are sure to be read to come whole, should they go on changing as they did.
+        self._guesses = guess
         return Counts((self._second or 0) + 2 * self._growth + 1) if guess else COUNTS
 
     @property
@@ -225,7 +228,8 @@ class Survey:
             self._is_quiet(told)
             return False
         moved = moved_codes(table, told, agreed)
-        self._remember(told)
+        if self._guesses:
+            self._remember(told)
         if moved is None:
             self.doubt()
             return False
