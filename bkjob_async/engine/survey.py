@@ -10,11 +10,11 @@ is read in full.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from weakref import ReferenceType, ref
 
-from attrs import define, frozen
+from attrs import frozen
 
 from bkjob_async.engine.group_counts import RUNNING, WAITING, Group, Told, group_of, moved_codes, told_by
 from bkjob_async.engine.host_index import HostIndex, picked
@@ -22,6 +22,7 @@ from bkjob_async.engine.hosts import HostTable
 from bkjob_async.engine.moves import Moves, Taken
 from bkjob_async.engine.news import HostMoves
 from bkjob_async.engine.packing import NEVER, small_code
+from bkjob_async.engine.rounds import Round, are_ends, reading_order
 from bkjob_async.model.look import GroupLook
 from bkjob_async.model.operations import GetStepInstanceStatus
 
@@ -40,8 +41,6 @@ LONGEST_PAUSE = 8
 
 # After answers that did not add up, so many looks at most are read in full before counts are trusted again.
 LONGEST_DISTRUST = 16
-
-WAITS_NO_MORE = bytes.maketrans(bytes((small_code(WAITING),)), bytes((NEVER,)))
 
 
 @frozen
@@ -78,66 +77,6 @@ def reading_of(question: GetStepInstanceStatus) -> Reading:
     if limit == COUNTS.limit:
         return COUNTS
     return None if limit is None else Counts(limit)
-
-
-def reading_order(told: Told, moved: Container[int]) -> list[Group]:
-    """Return the groups whose status is in *moved*, as they are to be read; the last of them, the largest, is not.
-
-    The others go from the smallest to the largest, but for one that may turn out to need no reading
-    (`Round.leave_out_waiting`): it comes behind them.
-    """
-    groups = sorted((group for group in told if group[0] in moved), key=told.__getitem__)
-    partner = next((group for group in groups[-2::-1] if are_ends(group, groups[-1])), None)
-    if partner is not None:
-        groups.remove(partner)
-        groups.insert(len(groups) - 1, partner)
-    return groups
-
-
-def are_ends(one: Group, other: Group) -> bool:
-    """Whether the hosts of one group wait and those of the other are over."""
-    return (one[0] == WAITING) != (other[0] == WAITING) and RUNNING not in (one[0], other[0])
-
-
-@define
-class Round:
-    """One look at a step by several questions.
-
-    *told* are the groups' sizes that it began with, *wanted* the groups still to be read, *rest* the one that is not.
-    *left* holds a byte for each place: where a host stands that may have moved and was not listed yet, 0 for any other;
-    they are as many as *size*.
-    """
-
-    told: Told
-    codes: frozenset[int]
-    wanted: list[Group]
-    rest: Group
-    left: bytearray
-    size: int
-
-    def leave_out_waiting(self) -> None:
-        """Ask no further where only waiting hosts and those of one final group are not listed, and all others still wait.
-
-        Hosts that wait waited before, so as many as are counted are those that no list had.
-        """
-        if len(self.wanted) != 1:
-            return
-        one, other = self.wanted[0], self.rest
-        if not are_ends(one, other):
-            return
-        waiting, final = (one, other) if one[0] == WAITING else (other, one)
-        if self.left.count(small_code(WAITING)) == self.told[waiting]:
-            self.left = self.left.translate(WAITS_NO_MORE)
-            self.size -= self.told[waiting]
-            self.wanted, self.rest = [], final
-
-    def strike(self, group: Group, places: Sequence[int]) -> None:
-        """Take note that a *group* was listed, its hosts standing at these *places*."""
-        self.wanted.remove(group)
-        self.size -= len(places)
-        left = self.left
-        for place in places:
-            left[place] = NEVER
 
 
 class Survey:
