@@ -69,7 +69,7 @@ class JobStory(JobStanding, eq=False, gc=False):
     def apply_step(self, look: StepLook, at: Moment, reading: Reading = None) -> Sequence[News]:
         """Take in an answer about one step, asked for in this *reading*; return what can be told."""
         tracker = self.tracker(look.step_instance_id)
-        if reading is None and self._is_at_ease() and tracker.stands_as(look):
+        if self._is_at_ease() and tracker.stands_as(look, reading):
             self.seen_at = at.now
             tracker.seen_again(at)
             return NO_NEWS

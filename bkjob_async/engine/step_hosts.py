@@ -92,6 +92,14 @@ class StepHosts(StepStanding, eq=False, gc=False):
             closing.rows_settled = closing.end_read and self.hosts.open_count == 0
         return events
 
+    def _count_as(self, groups: Sequence[GroupLook]) -> bool:
+        """Whether the groups are as large as they were when all hosts were where they are known to be."""
+        survey = self.survey
+        if survey is None or not survey.stands_as(groups):
+            return False
+        self._let_go()
+        return True
+
     def _let_go(self) -> None:
         """Let go of the answer before."""
         self.hosts.read_names()

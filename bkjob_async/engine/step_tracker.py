@@ -10,7 +10,7 @@ from bkjob_async.engine.news import News
 from bkjob_async.engine.packing import packed_times, telling
 from bkjob_async.engine.step_hosts import StepHosts
 from bkjob_async.engine.step_standing import HIDDEN, NOT_STARTED, Closing
-from bkjob_async.engine.survey import Reading
+from bkjob_async.engine.survey import Counts, Reading
 from bkjob_async.model.events import Event
 from bkjob_async.model.look import StepLook
 from bkjob_async.model.status import RUN_CODES, run_status
@@ -37,25 +37,30 @@ class StepTracker(StepHosts, eq=False, gc=False):
             return False
         return not closing.end_read or self.hosts.open_count == 0
 
-    def stands_as(self, look: StepLook) -> bool:
-        """Whether the step stands just as *look*, an answer read in full, shows it: nothing is to be told or kept."""
-        told = self.announced
-        if (
-            told is None
-            or told[0] != look.status
-            or self.seen != look.status
-            or told[1] != look.execute_count
-        ):
+    def stands_as(self, look: StepLook, reading: Reading = None) -> bool:
+        """Whether the step stands just as *look*, asked for in this *reading*, shows it: nothing is to be told or kept."""
+        if not self._status_stands_as(look):
             return False
-        if look.name != self.name or self.survey is not None or self._failures is not None:
-            return False
-        if look.finished not in (None, told[2]) or look.status not in (OVER if told[2] else GOING_ON):
+        if reading is not None:
+            return isinstance(reading, Counts) and look.groups is not None and self._count_as(look.groups)
+        if self.survey is not None or self._failures is not None:
             return False
         if look.groups is None:
             return True
         hosts = self._hosts
         return (
             look.complete and hosts is not None and len(hosts) <= AT_A_GLANCE and hosts.stands_as(look.groups)
+        )
+
+    def _status_stands_as(self, look: StepLook) -> bool:
+        told = self.announced
+        return (
+            told is not None
+            and told[0] == look.status == self.seen
+            and told[1] == look.execute_count
+            and look.name == self.name
+            and look.finished in (None, told[2])
+            and look.status in (OVER if told[2] else GOING_ON)
         )
 
     def seen_again(self, at: Moment) -> None:

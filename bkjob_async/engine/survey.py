@@ -160,12 +160,10 @@ class Survey:
 
         *patient*: few moves may collect for some looks.
         """
+        if self.stands_as(groups):
+            return False
         told, agreed = told_by(groups), self._agreed
         self.give_up()
-        if told and told == agreed:
-            self._growth //= 2
-            self._is_quiet(told)
-            return False
         moved = moved_codes(table, told, agreed)
         if self._guesses:
             self._remember(told)
@@ -186,6 +184,15 @@ class Survey:
             self.index = HostIndex(table.names())
         size = sum(told.values()) - sum(size for group, size in told.items() if group[0] not in moved)
         self.round = Round(told, frozenset(moved), wanted, rest, table.standing(moved), size)
+        return True
+
+    def stands_as(self, groups: Sequence[GroupLook]) -> bool:
+        """Whether the groups are as large as they were, so that nothing moved; only where no round is under way."""
+        agreed = self._agreed
+        if not agreed or self.wants_more or told_by(groups) != agreed:
+            return False
+        self._growth //= 2
+        self._is_quiet(agreed)
         return True
 
     def _is_quiet(self, told: Told) -> None:

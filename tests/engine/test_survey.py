@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine import survey
 from bkjob_async.engine.hosts import HostTable
-from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.job_story import NO_NEWS, JobStory
 from bkjob_async.engine.news import Events
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
 from bkjob_async.engine.survey import LONGEST_COLLECTING, THETA, GroupRead, Survey, reading_of
@@ -122,6 +122,19 @@ def test_equal_counts_are_one_small_question() -> None:
 
     assert follower.look(many(7, range(1, 9))) == []
     assert [word(question) for question in follower.asked] == ["all", "counts 1"]
+
+
+def test_equal_counts_are_passed_over() -> None:
+    """What counts alike while nothing is about to end is no news at all, yet the step counts as seen."""
+    follower = Follower()
+    follower.look(many(7, range(1, 9)))
+    follower.look(many(7, range(1, 9)))
+    question = next_question(follower.story, GATEWAY)
+    assert isinstance(question, GetStepInstanceStatus)
+    seen = answer(question, many(7, range(1, 9)))
+
+    assert follower.story.apply_step(seen, at(9.0), reading_of(question)) is NO_NEWS
+    assert follower.story.seen_at == 9.0
 
 
 def test_all_groups_that_moved_are_read_but_the_largest() -> None:
