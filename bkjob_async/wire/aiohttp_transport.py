@@ -6,22 +6,19 @@ import asyncio
 import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Mapping
-from functools import partial
 
 import aiohttp
+from aiohttp.http import HttpProcessingError
 from attrs import field, frozen
 from yarl import URL
 
-from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UnusableAnswer, UsageError
+from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.wire.header_sessions import HeaderSessions
-from bkjob_async.wire.inflating import ENCODINGS, TooLarge, inflated
+from bkjob_async.wire.bodies import CONTENT_ENCODING, read_bounded, unpacked
+from bkjob_async.wire.short_way import ShortWay
 from bkjob_async.wire.time_limits import TimeLimits
 
-# A job of 50 000 hosts answers with tens of megabytes; a stream without end must stop somewhere.
-LARGEST_BODY = 256 * 1024 * 1024
 KEEPALIVE = 30.0
-CONTENT_ENCODING = aiohttp.hdrs.CONTENT_ENCODING
 
 
 def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
@@ -68,30 +65,21 @@ class AiohttpTransport:
         self._session = session
         self._packed = session is None or not session.auto_decompress  # else aiohttp unpacks piece by piece
         self._says_encoding = any(name.lower() == "accept-encoding" for name in self._options.headers)
-        self._shared = HeaderSessions(self._sharing)
+        self._short: ShortWay | None = None
         self._limits = TimeLimits()
         self._closed = False
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole answer."""
-        session, headers = self._way_for(request)
+        session, short = self._opened(), self._short
         limit = self._limits.begin(timeout)
         try:
-            response = await session.request(
-                request.method,
-                request.url,
-                headers=headers,
-                data=request.body,
-                allow_redirects=False,
-                proxy=self._proxy,
-                proxy_headers=self._proxy_headers,
-            )
-            try:
-                body = await self._body_of(response, whole=request.body is None)
-            except BaseException:
-                response.close()
-                raise
-            return HttpResponse(status=response.status, headers=response.headers, body=body)
+            answer = await short.ask(request) if short is not None and short.is_open else None
+            status, headers, body = answer or await self._ask(session, request)
+            encoding = headers.get(CONTENT_ENCODING)
+            if encoding is not None and self._packed:
+                body = unpacked(body, encoding, status)
+            return HttpResponse(status=status, headers=headers, body=body)
         except asyncio.CancelledError as error:
             if self._limits.end(limit):
                 raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
@@ -108,22 +96,30 @@ class AiohttpTransport:
             raise TransportFailed(CallFacts(message=f"no such host: {said(error)}", sent=False)) from error
         except aiohttp.ClientPayloadError as error:
             raise TransportFailed(CallFacts(message=f"the answer broke off: {said(error)}")) from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
             raise TransportFailed(CallFacts(message=said(error))) from error
         finally:
             self._limits.end(limit)
 
-    def _way_for(self, request: HttpRequest) -> tuple[aiohttp.ClientSession, Mapping[str, str] | None]:
-        """Return the session that *request* goes through, and the headers that this session does not add by itself."""
-        session = self._opened()
-        if not self._lent:
-            shared = self._shared.kept(request.headers, kind=request.packed)
-            if shared is None:
-                full = partial(self._headers_of, request)
-                shared = self._shared.find(request.headers, full, kind=request.packed)
-            if shared is not None:
-                return shared, None
-        return session, self._headers_of(request)
+    async def _ask(
+        self, session: aiohttp.ClientSession, request: HttpRequest
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Ask in aiohttp's usual way, which knows of bodies, proxies and whatever a lent session has."""
+        response = await session.request(
+            request.method,
+            request.url,
+            headers=self._headers_of(request),
+            data=request.body,
+            allow_redirects=False,
+            proxy=self._proxy,
+            proxy_headers=self._proxy_headers,
+        )
+        try:
+            body = await read_bounded(response.content, response.headers, response.status, read=response.read)
+        except BaseException:
+            response.close()
+            raise
+        return response.status, response.headers, body
 
     def _headers_of(self, request: HttpRequest) -> Mapping[str, str]:
         """Return the headers of *request* with those of every request."""
@@ -131,14 +127,6 @@ class AiohttpTransport:
         if not self._says_encoding and not (self._lent and request.packed):
             further = {"Accept-Encoding": "gzip" if request.packed else "identity", **further}
         return {**further, **request.headers}
-
-    async def _body_of(self, response: aiohttp.ClientResponse, *, whole: bool) -> bytes:
-        """Read the whole body; *whole*: the request was sent to its end, so nothing else is to be waited for."""
-        content = response.content
-        # A small body comes together with its head.
-        body = content.read_nowait() if whole and content.is_eof() else await read_bounded(response)
-        encoding = response.headers.get(CONTENT_ENCODING)
-        return body if encoding is None or not self._packed else unpacked(body, encoding, response.status)
 
     def _opened(self) -> aiohttp.ClientSession:
         """Return the session; raise `TransportFailed` when there can be none any more."""
@@ -152,33 +140,22 @@ class AiohttpTransport:
         connector = aiohttp.TCPConnector(
             limit=options.connections, ssl=options.ssl, keepalive_timeout=KEEPALIVE
         )
-        self._session = self._session_on(connector, {}, owner=True)
-        return self._session
-
-    def _sharing(self, headers: Mapping[str, str]) -> aiohttp.ClientSession:
-        """Return a session with *headers* of its own on the one connector."""
-        connector = self._opened().connector
-        assert connector is not None  # noqa: S101 - the session is open
-        return self._session_on(connector, headers, owner=False)
-
-    def _session_on(
-        self, connector: aiohttp.BaseConnector, headers: Mapping[str, str], *, owner: bool
-    ) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
+        self._session = aiohttp.ClientSession(
             connector=connector,
-            connector_owner=owner,
-            headers=headers,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
-            trust_env=self._options.trust_env,
+            trust_env=options.trust_env,
         )
+        if self._proxy is None and not options.trust_env:
+            self._short = ShortWay(connector, self._headers_of)
+        return self._session
 
     async def aclose(self) -> None:
         """Let go of connections; harmless when repeated."""
         self._closed = True
         self._limits.close()
-        self._shared.detach()
+        self._short = None
         session, self._session = self._session, None
         if session is None or self._lent:
             return
@@ -203,42 +180,3 @@ def said(error: BaseException) -> str:
     """Return what *error* is and says, in one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
-    """Read the whole body; raise `UnusableAnswer` for one beyond all reason."""
-    encoded = "Content-Encoding" in response.headers  # aiohttp may be unpacking what its length does not tell
-    if not encoded and response.content_length is not None and response.content_length <= LARGEST_BODY:
-        return await response.read()
-    chunks, size = [], 0
-    async for chunk in response.content.iter_any():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            response.close()
-            raise too_long(response.status)
-    return b"".join(chunks)
-
-
-def unpacked(body: bytes, encoding: str, status: int) -> bytes:
-    """Return what a packed *body* unpacks to, or raise the typed error."""
-    name = encoding.strip().lower()
-    if name in ("", "identity") or not body:
-        return body
-    if name not in ENCODINGS:
-        message = "the answer is packed in a way that nobody asked for"
-        raise UnusableAnswer(CallFacts(message=message, http_status=status))
-    try:
-        return inflated(body, largest=LARGEST_BODY)
-    except ValueError as error:
-        raise TransportFailed(
-            CallFacts(message=f"the answer broke off: {error}", http_status=status)
-        ) from error
-    except TooLarge:
-        raise too_long(status) from None
-
-
-def too_long(status: int) -> UnusableAnswer:
-    """Return the error of an answer beyond all reason."""
-    message = f"the answer is longer than {LARGEST_BODY // 2**20} MiB"
-    return UnusableAnswer(CallFacts(message=message, http_status=status))

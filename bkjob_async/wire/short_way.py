@@ -1,0 +1,163 @@
+"""Questions that are all alike, asked over aiohttp's connections without the rest of its session.
+
+`ClientSession.request` prepares URL, headers, cookies, redirects and time limits anew for each request: for a small
+answer that costs more than sending it and reading what comes back. A look needs none of it, and is the same bytes as the
+look before but for its URL. Connections, their pool, TLS and the parser remain aiohttp's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import aiohttp
+
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.wire.bodies import read_bounded
+
+Headers = Mapping[str, str]
+
+# A connection that was kept may turn out to be closed only when it is used again.
+TRIES = 2
+NO_TRACES: list[aiohttp.tracing.Trace] = []
+NO_TIME_LIMIT = aiohttp.ClientTimeout(total=None)
+
+
+class Likeness:
+    """What requests with the same headers to the same server have in common: all but the target."""
+
+    __slots__ = ("authority", "headers", "packed", "rest", "sample", "scheme")
+
+    def __init__(self, request: HttpRequest, sample: aiohttp.ClientRequest) -> None:
+        """Take what *request* shares with others, as aiohttp prepared it in *sample*."""
+        self.headers = request.headers
+        self.packed = request.packed
+        self.scheme = request.url.scheme
+        self.authority = request.url.raw_authority
+        self.sample = sample
+        lines = "".join(f"{name}: {value}\r\n" for name, value in sample.headers.items())
+        self.rest = f" HTTP/1.1\r\n{lines}\r\n".encode()
+
+    def holds_for(self, request: HttpRequest) -> bool:
+        """Whether *request* differs in its target only; headers are told by identity."""
+        url = request.url
+        return (
+            self.headers is request.headers
+            and self.packed is request.packed
+            and self.authority == url.raw_authority
+            and self.scheme == url.scheme
+        )
+
+
+class ShortWay:
+    """Sends requests without a body over the connections of *connector*; *full* returns all the headers of one.
+
+    It relies on how aiohttp works inside. Where that is not as expected, `is_open` becomes False and stays so: requests
+    then go the usual way.
+    """
+
+    __slots__ = ("_connector", "_full", "_kept", "_last", "is_open")
+
+    def __init__(self, connector: aiohttp.BaseConnector, full: Callable[[HttpRequest], Headers]) -> None:
+        """Send nothing yet."""
+        self._connector = connector
+        self._full = full
+        self._kept: dict[bool, Likeness] = {}
+        self._last: Headers | None = None
+        self.is_open = True
+
+    async def ask(self, request: HttpRequest) -> tuple[int, Headers, bytes] | None:
+        """Send *request*, return status, headers and body; None where only the usual way leads there.
+
+        Like aiohttp, it tries once more when the connection turns out to be closed.
+        """
+        likeness, target = self._likeness(request), request.url.raw_path_qs
+        if likeness is None or not is_plain(target):
+            return None
+        line = f"GET {target}".encode() + likeness.rest
+        try:
+            for tries_left in reversed(range(TRIES)):
+                connection = await self._connector.connect(
+                    likeness.sample, traces=NO_TRACES, timeout=NO_TIME_LIMIT
+                )
+                try:
+                    message, content = await head_of_answer(connection, line)
+                    # A small body comes together with its head.
+                    body = (
+                        content.read_nowait()
+                        if content.is_eof()
+                        else await read_bounded(content, message.headers, message.code)
+                    )
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                    connection.close()
+                    if not tries_left:
+                        raise
+                except BaseException:
+                    connection.close()
+                    raise
+                else:
+                    connection.release()
+                    return message.code, message.headers, body
+        except (AttributeError, TypeError):
+            self._close()
+        return None
+
+    def _likeness(self, request: HttpRequest) -> Likeness | None:
+        """Return what *request* has in common with others, None where it cannot go this way.
+
+        What comes twice in a row is kept, for it will come again: of packed and of plain ones, one each.
+        """
+        kept = self._kept.get(request.packed)
+        if kept is not None and kept.holds_for(request):
+            return kept
+        if not (self.is_open and is_usual(request)):
+            return None
+        full = self._full(request)
+        if not all(is_plain(name) and is_plain(value) for name, value in full.items()):
+            return None
+        try:
+            origin, loop = request.url.origin(), asyncio.get_running_loop()
+            found = Likeness(request, aiohttp.ClientRequest("GET", origin, headers=full, loop=loop))
+        except (AttributeError, TypeError):
+            self._close()
+            return None
+        if self._last is request.headers:
+            self._kept[request.packed] = found
+        self._last = request.headers
+        return found
+
+    def _close(self) -> None:
+        self.is_open = False
+        self._kept.clear()
+
+
+async def head_of_answer(
+    connection: aiohttp.connector.Connection, request: bytes
+) -> tuple[aiohttp.http.RawResponseMessage, aiohttp.StreamReader]:
+    """Send *request* and return how the answer begins, with where the rest of it comes from."""
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
+        # What came before anything was asked is no answer to this.
+        raise aiohttp.ServerDisconnectedError
+    protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+    transport.write(request)
+    while True:
+        message, content = await protocol.read()
+        if not 100 <= message.code < 200 or message.code == 101:
+            return message, content
+
+
+def is_usual(request: HttpRequest) -> bool:
+    """Whether nothing about *request* is out of the ordinary."""
+    url = request.url
+    return (
+        request.method == "GET"
+        and request.body is None
+        and url.scheme in ("http", "https")
+        and "@" not in url.raw_authority
+    )
+
+
+def is_plain(text: str) -> bool:
+    """Whether *text* may stand in the head of a request as it is."""
+    return text.isascii() and text.isprintable()

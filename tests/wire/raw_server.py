@@ -1,0 +1,79 @@
+"""Servers of raw connections, for tests that must be in command of every byte."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from yarl import URL
+
+Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Reply = Callable[[int, int, bytes], bytes | None]
+
+
+class RawServer:
+    """Counts connections and notes what was asked; *reply* says what each request is answered.
+
+    It is told the number of the connection, that of the request on it, and the head; None hangs up without a word, and
+    an answer that says `Connection: close` is the last.
+    """
+
+    def __init__(self, reply: Reply) -> None:
+        self.heads: list[bytes] = []
+        self.connections = 0
+        self._reply = reply
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer what comes over one connection."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        number, self.connections = self.connections, self.connections + 1
+        try:
+            request = 0
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.heads.append(head)
+                answer = self._reply(number, request, head)
+                if answer is None:
+                    return
+                writer.write(answer)
+                await writer.drain()
+                if b"Connection: close" in answer:
+                    return
+                request += 1
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+            self._tasks.discard(task)
+
+    async def ended(self) -> None:
+        """Wait until every connection was closed."""
+        while self._tasks:  # noqa: ASYNC110 - each ends by itself; nobody could set an event
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def serving(
+    reply: Reply, context: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[RawServer, URL]]:
+    """Serve on a loopback port, by TLS with a *context*."""
+    raw = RawServer(reply)
+    server = await asyncio.start_server(raw, "127.0.0.1", 0, ssl=context)
+    scheme = "http" if context is None else "https"
+    try:
+        yield raw, URL(f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/x")
+        await raw.ended()
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+def answer(body: bytes, *further: str) -> bytes:
+    """Return a whole answer with *body*."""
+    lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *further]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
