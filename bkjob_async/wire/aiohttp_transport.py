@@ -6,6 +6,7 @@ import asyncio
 import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -75,7 +76,7 @@ class AiohttpTransport:
         limit = self._limits.begin(timeout)
         try:
             answer = await short.ask(request) if short is not None and short.is_open else None
-            status, headers, body = answer or await self._ask(session, request)
+            status, headers, body = answer or await self._ask_as_usual(session, request)
             encoding = headers.get(CONTENT_ENCODING)
             if encoding is not None and self._packed:
                 body = unpacked(body, encoding, status)
@@ -101,25 +102,26 @@ class AiohttpTransport:
         finally:
             self._limits.end(limit)
 
-    async def _ask(
+    async def _ask_as_usual(
         self, session: aiohttp.ClientSession, request: HttpRequest
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Ask in aiohttp's usual way, which knows of bodies, proxies and whatever a lent session has."""
-        response = await session.request(
-            request.method,
-            request.url,
-            headers=self._headers_of(request),
-            data=request.body,
-            allow_redirects=False,
-            proxy=self._proxy,
-            proxy_headers=self._proxy_headers,
-        )
-        try:
-            body = await read_bounded(response.content, response.headers, response.status, read=response.read)
-        except BaseException:
-            response.close()
-            raise
-        return response.status, response.headers, body
+        """Ask in aiohttp's own way, which knows of bodies, proxies and whatever a lent session has."""
+        with nullcontext() if self._short is None else self._short.lines.making_room():
+            response = await session.request(
+                request.method,
+                request.url,
+                headers=self._headers_of(request),
+                data=request.body,
+                allow_redirects=False,
+                proxy=self._proxy,
+                proxy_headers=self._proxy_headers,
+            )
+            content, headers, status = response.content, response.headers, response.status
+            try:
+                return status, headers, await read_bounded(content, headers, status, read=response.read)
+            except BaseException:
+                response.close()
+                raise
 
     def _headers_of(self, request: HttpRequest) -> Mapping[str, str]:
         """Return the headers of *request* with those of every request."""
@@ -155,7 +157,8 @@ class AiohttpTransport:
         """Let go of connections; harmless when repeated."""
         self._closed = True
         self._limits.close()
-        self._short = None
+        if self._short is not None:
+            self._short.lines.close()
         session, self._session = self._session, None
         if session is None or self._lent:
             return

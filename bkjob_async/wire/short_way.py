@@ -11,16 +11,16 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 import aiohttp
+from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.bodies import read_bounded
+from bkjob_async.wire.open_lines import OpenLines
 
 Headers = Mapping[str, str]
 
 # A connection that was kept may turn out to be closed only when it is used again.
 TRIES = 2
-NO_TRACES: list[aiohttp.tracing.Trace] = []
-NO_TIME_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
 class Likeness:
@@ -50,20 +50,21 @@ class Likeness:
 
 
 class ShortWay:
-    """Sends requests without a body over the connections of *connector*; *full* returns all the headers of one.
+    """Sends requests without a body to one server over *connector*; *full* returns all the headers of one.
 
     It relies on how aiohttp works inside. Where that is not as expected, `is_open` becomes False and stays so: requests
     then go the usual way.
     """
 
-    __slots__ = ("_connector", "_full", "_kept", "_last", "is_open")
+    __slots__ = ("_full", "_kept", "_last", "_origin", "is_open", "lines")
 
     def __init__(self, connector: aiohttp.BaseConnector, full: Callable[[HttpRequest], Headers]) -> None:
-        """Send nothing yet."""
-        self._connector = connector
+        """Send nothing yet; the server is that of the first request."""
         self._full = full
         self._kept: dict[bool, Likeness] = {}
         self._last: Headers | None = None
+        self._origin: URL | None = None
+        self.lines = OpenLines(connector)
         self.is_open = True
 
     async def ask(self, request: HttpRequest) -> tuple[int, Headers, bytes] | None:
@@ -74,14 +75,15 @@ class ShortWay:
         likeness, target = self._likeness(request), request.url.raw_path_qs
         if likeness is None or not is_plain(target):
             return None
-        line = f"GET {target}".encode() + likeness.rest
+        lines, words = self.lines, f"GET {target}".encode() + likeness.rest
         try:
             for tries_left in reversed(range(TRIES)):
-                connection = await self._connector.connect(
-                    likeness.sample, traces=NO_TRACES, timeout=NO_TIME_LIMIT
-                )
+                line = lines.take() or await lines.open(likeness.sample)
                 try:
-                    message, content = await head_of_answer(connection, line)
+                    line.transport.write(words)
+                    message, content = await line.protocol.read()
+                    while 100 <= message.code < 200 and message.code != 101:
+                        message, content = await line.protocol.read()
                     # A small body comes together with its head.
                     body = (
                         content.read_nowait()
@@ -89,17 +91,17 @@ class ShortWay:
                         else await read_bounded(content, message.headers, message.code)
                     )
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                    connection.close()
+                    line.close()
                     if not tries_left:
                         raise
                 except BaseException:
-                    connection.close()
+                    line.close()
                     raise
                 else:
-                    connection.release()
+                    lines.put(line, last=message.should_close)
                     return message.code, message.headers, body
         except (AttributeError, TypeError):
-            self._close()
+            self._give_up()
         return None
 
     def _likeness(self, request: HttpRequest) -> Likeness | None:
@@ -110,7 +112,7 @@ class ShortWay:
         kept = self._kept.get(request.packed)
         if kept is not None and kept.holds_for(request):
             return kept
-        if not (self.is_open and is_usual(request)):
+        if request.method != "GET" or request.body is not None or not self._is_server(request.url):
             return None
         full = self._full(request)
         if not all(is_plain(name) and is_plain(value) for name, value in full.items()):
@@ -119,43 +121,25 @@ class ShortWay:
             origin, loop = request.url.origin(), asyncio.get_running_loop()
             found = Likeness(request, aiohttp.ClientRequest("GET", origin, headers=full, loop=loop))
         except (AttributeError, TypeError):
-            self._close()
+            self._give_up()
             return None
         if self._last is request.headers:
             self._kept[request.packed] = found
         self._last = request.headers
         return found
 
-    def _close(self) -> None:
+    def _is_server(self, url: URL) -> bool:
+        """Whether *url* leads to the one server."""
+        if url.scheme not in ("http", "https") or "@" in url.raw_authority:
+            return False
+        if self._origin is None:
+            self._origin = url.origin()
+        return self._origin == url.origin()
+
+    def _give_up(self) -> None:
         self.is_open = False
         self._kept.clear()
-
-
-async def head_of_answer(
-    connection: aiohttp.connector.Connection, request: bytes
-) -> tuple[aiohttp.http.RawResponseMessage, aiohttp.StreamReader]:
-    """Send *request* and return how the answer begins, with where the rest of it comes from."""
-    protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None or transport.is_closing() or protocol.should_close:
-        # What came before anything was asked is no answer to this.
-        raise aiohttp.ServerDisconnectedError
-    protocol.set_response_params(read_until_eof=True, auto_decompress=False)
-    transport.write(request)
-    while True:
-        message, content = await protocol.read()
-        if not 100 <= message.code < 200 or message.code == 101:
-            return message, content
-
-
-def is_usual(request: HttpRequest) -> bool:
-    """Whether nothing about *request* is out of the ordinary."""
-    url = request.url
-    return (
-        request.method == "GET"
-        and request.body is None
-        and url.scheme in ("http", "https")
-        and "@" not in url.raw_authority
-    )
+        self.lines.close()
 
 
 def is_plain(text: str) -> bool:

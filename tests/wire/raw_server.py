@@ -51,6 +51,11 @@ class RawServer:
             writer.close()
             self._tasks.discard(task)
 
+    @property
+    def open(self) -> int:
+        """How many connections there are now."""
+        return len(self._tasks)
+
     async def ended(self) -> None:
         """Wait until every connection was closed."""
         while self._tasks:  # noqa: ASYNC110 - each ends by itself; nobody could set an event
