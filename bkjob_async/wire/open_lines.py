@@ -9,40 +9,105 @@ from contextlib import contextmanager
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from bkjob_async.wire.whole_answers import Answer, whole_answer
+
 # Servers close what is idle for a minute or so; a connection unused for this to twice this many seconds is closed first.
 UNUSED = 15.0
 NO_TRACES: list[aiohttp.tracing.Trace] = []
 NO_TIME_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
-class Line:
-    """A connection that carries one request after the other."""
+class Line(asyncio.Protocol):
+    """A connection that carries one request after the other.
 
-    __slots__ = ("connection", "protocol", "transport")
+    It listens in place of aiohttp's own *handler*, for answers that come whole and are as usual. Any other is handed over
+    from its first byte, and so is whatever comes unasked; the handler then listens until the line is `ready` again.
+    """
+
+    __slots__ = ("_is_listening", "_loop", "_waiter", "connection", "handler", "transport")
 
     def __init__(self, connection: aiohttp.connector.Connection) -> None:
-        """Take over a connection that was just fetched."""
-        protocol, transport = connection.protocol, connection.transport
-        if protocol is None or transport is None:
+        """Take over a connection that was just fetched; raise what aiohttp raises where it is closed."""
+        handler, transport = connection.protocol, connection.transport
+        if handler is None or transport is None:
             raise aiohttp.ServerDisconnectedError
         self.connection = connection
-        self.protocol: ResponseHandler = protocol
-        self.transport: asyncio.WriteTransport = transport
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether it is open, and nothing came that nobody asked for: that would be taken for the next answer."""
-        return not (self.transport.is_closing() or self.protocol.should_close)
+        self.handler: ResponseHandler = handler
+        self.transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[Answer | None] | None = None
+        self._is_listening = False
 
     def prepare(self) -> bool:
         """Get ready to read answers; return whether the connection is of any use."""
-        if not self.is_quiet:
+        is_of_use = self.ready()
+        self.handler.set_response_params(read_until_eof=True, auto_decompress=False)
+        return is_of_use
+
+    def ready(self) -> bool:
+        """Listen; return whether it is open, and nothing came unasked that would be taken for the next answer."""
+        if self.transport.is_closing():
             return False
-        self.protocol.set_response_params(read_until_eof=True, auto_decompress=False)
+        if not self._is_listening:
+            if self.handler.should_close:
+                return False
+            self.transport.set_protocol(self)
+            self._is_listening = True
         return True
+
+    async def ask(self, words: bytes) -> Answer | None:
+        """Send a request; return the answer, None where the handler has it, or heard that there will be none."""
+        waiter: asyncio.Future[Answer | None] = self._loop.create_future()
+        self._waiter = waiter
+        self.transport.write(words)
+        return await waiter
+
+    def data_received(self, data: bytes) -> None:
+        """Take in an answer."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            self._hand_over()
+            self.handler.data_received(data)
+            return
+        answer = whole_answer(data)
+        if answer is None:
+            self._hand_over()
+            self.handler.data_received(data)
+        waiter.set_result(answer)
+
+    def eof_received(self) -> None:
+        """Let the transport close itself."""
+        self.handler.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let the handler find out what that means for whoever waits."""
+        self._is_listening = False
+        self.handler.connection_lost(exc)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def pause_writing(self) -> None:
+        """Take note that more was written than goes out at once."""
+        self.handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Take note that it went out."""
+        self.handler.resume_writing()
+
+    def _hand_over(self) -> None:
+        """Let the handler listen from here on."""
+        if self._is_listening:
+            self._is_listening = False
+            self.transport.set_protocol(self.handler)
+
+    def release(self) -> None:
+        """Give the connection back."""
+        self._hand_over()
+        self.connection.release()
 
     def close(self) -> None:
         """Hang up."""
+        self._hand_over()
         self.connection.close()
 
 
@@ -70,7 +135,7 @@ class OpenLines:
             line = idle.pop()
             if len(idle) < self._least:  # noqa: PLR1730 - at each request
                 self._least = len(idle)
-            if line.is_quiet:
+            if line.ready():
                 return line
             line.close()
         return None
@@ -92,7 +157,7 @@ class OpenLines:
     def put(self, line: Line, *, last: bool) -> None:
         """Keep *line* until it is used again, unless somebody waits for it; *last*: it has carried all it will."""
         if self._wanted or last:
-            line.connection.release()
+            line.release()
             return
         self._idle.append(line)
         if self._timer is None:
@@ -111,7 +176,7 @@ class OpenLines:
     def let_go(self) -> None:
         """Give all lines back to the connector."""
         while self._idle:
-            self._idle.pop().connection.release()
+            self._idle.pop().release()
 
     def _set_timer(self) -> None:
         self._least = len(self._idle)

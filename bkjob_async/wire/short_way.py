@@ -2,7 +2,7 @@
 
 `ClientSession.request` prepares URL, headers, cookies, redirects and time limits anew for each request: for a small
 answer that costs more than sending it and reading what comes back. A look needs none of it, and is the same bytes as the
-look before but for its URL. Connections, their pool, TLS and the parser remain aiohttp's own.
+look before but for its URL. Connections, their pool, TLS, and whatever answer is unusual remain aiohttp's business.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.bodies import read_bounded
 from bkjob_async.wire.open_lines import OpenLines
+from bkjob_async.wire.whole_answers import Answer
 
 Headers = Mapping[str, str]
 
@@ -67,7 +69,7 @@ class ShortWay:
         self.lines = OpenLines(connector)
         self.is_open = True
 
-    async def ask(self, request: HttpRequest) -> tuple[int, Headers, bytes] | None:
+    async def ask(self, request: HttpRequest) -> Answer | None:
         """Send *request*, return status, headers and body; None where only the usual way leads there.
 
         Like aiohttp, it tries once more when the connection turns out to be closed.
@@ -80,16 +82,10 @@ class ShortWay:
             for tries_left in reversed(range(TRIES)):
                 line = lines.take() or await lines.open(likeness.sample)
                 try:
-                    line.transport.write(words)
-                    message, content = await line.protocol.read()
-                    while 100 <= message.code < 200 and message.code != 101:
-                        message, content = await line.protocol.read()
-                    # A small body comes together with its head.
-                    body = (
-                        content.read_nowait()
-                        if content.is_eof()
-                        else await read_bounded(content, message.headers, message.code)
-                    )
+                    answer = await line.ask(words)
+                    last = False
+                    if answer is None:
+                        answer, last = await read_from(line.handler)
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                     line.close()
                     if not tries_left:
@@ -98,8 +94,8 @@ class ShortWay:
                     line.close()
                     raise
                 else:
-                    lines.put(line, last=message.should_close)
-                    return message.code, message.headers, body
+                    lines.put(line, last=last)
+                    return answer
         except (AttributeError, TypeError):
             self._give_up()
         return None
@@ -140,6 +136,15 @@ class ShortWay:
         self.is_open = False
         self._kept.clear()
         self.lines.close()
+
+
+async def read_from(handler: ResponseHandler) -> tuple[Answer, bool]:
+    """Read an answer of whatever shape; return whether it is the last on its connection, too."""
+    message, content = await handler.read()
+    while 100 <= message.code < 200 and message.code != 101:
+        message, content = await handler.read()
+    body = await read_bounded(content, message.headers, message.code)
+    return (message.code, message.headers, body), message.should_close
 
 
 def is_plain(text: str) -> bool:

@@ -19,6 +19,7 @@ from bkjob_async.wire.short_way import ShortWay
 from tests.wire.raw_server import answer, serving
 
 LOOPBACK = Path(__file__).with_name("loopback.pem")
+HINTS = b"HTTP/1.1 103 Early Hints\r\n\r\n"
 HEADERS = {"X-Bkapi-Authorization": '{"bk_app_code": "test"}', "Accept": "application/json"}
 
 
@@ -103,7 +104,7 @@ async def test_an_aiohttp_that_works_otherwise_is_used_the_usual_way(
             return await ask(self, *arguments)
 
     monkeypatch.setattr(ShortWay, "ask", ask_strangely)
-    async with serving(lambda *_: answer(b"{}")) as (_, url), opened() as transport:
+    async with serving(lambda *_: HINTS + answer(b"{}")) as (_, url), opened() as transport:
         answers = [await get(transport, url) for _ in range(3)]
 
     assert [each.body for each in answers] == [b"{}"] * 3
@@ -168,7 +169,7 @@ async def test_what_comes_before_anything_was_asked_is_no_answer() -> None:
 @pytest.mark.parametrize(
     ("said", "status", "body"),
     [
-        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + answer(b"{}"), 200, b"{}"),
+        (HINTS + answer(b"{}"), 200, b"{}"),
         (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", 200, b"{}"),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", 200, b"{}"),

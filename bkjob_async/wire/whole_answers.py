@@ -1,0 +1,103 @@
+"""HTTP answers that come in one piece and have nothing unusual about them, which is most of the small ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+Answer = tuple[int, Mapping[str, str], bytes]
+
+END = b"\r\n\r\n"
+# A status that has a body, then fields of plain text on a line each: RFC 9112, without all that it still allows.
+HEAD = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [ -~]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ -~]*\r\n)*\Z")
+BODILESS = (b"204", b"205", b"304")
+# Lengths and chunks beyond these do not come in one piece.
+LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9}) *\r\n")
+SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+LENGTH_FIELD, CODING_FIELD, CONNECTION_FIELD = (
+    b"\r\ncontent-length:",
+    b"\r\ntransfer-encoding:",
+    b"\r\nconnection:",
+)
+CHUNKED, KEPT = b"\r\ntransfer-encoding: chunked\r\n", b"\r\nconnection: keep-alive\r\n"
+
+
+class LateHeaders(Mapping[str, str]):
+    """The headers of an answer, told apart when somebody asks for one that is there; names in lower case."""
+
+    __slots__ = ("_found", "_lines", "_lowered")
+
+    def __init__(self, lines: bytes, lowered: bytes) -> None:
+        """Take the lines of a head, each begun and ended by CRLF, as they are and in lower case."""
+        self._lines = lines
+        self._lowered = lowered
+        self._found: dict[str, str] | None = None
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        """Return a header, *default* where it is missing; most that are asked for are."""
+        if f"\r\n{name.lower()}:".encode() not in self._lowered:
+            return default
+        return self._all().get(name.lower(), default)
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name.lower()]
+
+    def __contains__(self, name: object) -> bool:
+        return str(name).lower() in self._all()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def _all(self) -> dict[str, str]:
+        """Return all headers; of one that is there twice the first, as aiohttp does."""
+        if self._found is None:
+            self._found = {}
+            for line in self._lines.decode("ascii").split("\r\n")[1:-1]:
+                name, _, value = line.partition(":")
+                self._found.setdefault(name.lower(), value.strip(" \t"))
+        return self._found
+
+
+def whole_answer(data: bytes) -> Answer | None:
+    """Return status, headers and body of an answer that is all of *data*, None for any that is not as usual.
+
+    It is usual when the connection goes on, and the body is told by its length or comes in chunks.
+    """
+    end = data.find(END)
+    head = data[: end + 2]
+    usual = HEAD.match(head) if end > 0 else None
+    if usual is None or usual[1] in BODILESS:
+        return None
+    first = head.index(b"\r\n")
+    lowered = head[first:].lower()
+    if CONNECTION_FIELD in lowered and (KEPT not in lowered or lowered.count(CONNECTION_FIELD) > 1):
+        return None
+    if CODING_FIELD in lowered:
+        plain = CHUNKED in lowered and lowered.count(CODING_FIELD) == 1 and LENGTH_FIELD not in lowered
+        body = joined(data, end + 4) if plain else None
+    else:
+        length = LENGTH.search(lowered)
+        whole = (
+            length is not None and lowered.count(LENGTH_FIELD) == 1 and len(data) == end + 4 + int(length[1])
+        )
+        body = data[end + 4 :] if whole else None
+    return None if body is None else (int(usual[1]), LateHeaders(head[first:], lowered), body)
+
+
+def joined(data: bytes, start: int) -> bytes | None:
+    """Return the body whose chunks begin at *start* and end with *data*, None where they do not."""
+    pieces: list[bytes] = []
+    while True:
+        size = SIZE.match(data, start)
+        if size is None:
+            return None
+        start, end = size.end(), size.end() + int(size[1], 16)
+        if data[end : end + 2] != b"\r\n":
+            return None
+        if start == end:
+            return b"".join(pieces) if len(data) == end + 2 else None
+        pieces.append(data[start:end])
+        start = end + 2
