@@ -1,4 +1,4 @@
-"""Connections that stay with whoever asks the same server again and again, instead of going back to the pool each time."""
+"""Connections that stay with whoever asks the same server again and again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from contextlib import contextmanager
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from bkjob_async.wire.whole_answers import Answer, whole_answer
+from bkjob_async.wire.bodies import LARGEST_BODY
+from bkjob_async.wire.whole_answers import Answer, Part, answer_in
 
 # Servers close what is idle for a minute or so; a connection unused for this to twice this many seconds is closed first.
 UNUSED = 15.0
+# From so many bytes on, a body goes straight to where it will stay; aiohttp copies it twice.
+LARGE = 1_000_000
 NO_TRACES: list[aiohttp.tracing.Trace] = []
 NO_TIME_LIMIT = aiohttp.ClientTimeout(total=None)
 
@@ -24,7 +27,7 @@ class Line(asyncio.Protocol):
     from its first byte, and so is whatever comes unasked; the handler then listens until the line is `ready` again.
     """
 
-    __slots__ = ("_is_listening", "_loop", "_waiter", "connection", "handler", "transport")
+    __slots__ = ("_filling", "_is_listening", "_loop", "_waiter", "connection", "handler", "transport")
 
     def __init__(self, connection: aiohttp.connector.Connection) -> None:
         """Take over a connection that was just fetched; raise what aiohttp raises where it is closed."""
@@ -36,6 +39,7 @@ class Line(asyncio.Protocol):
         self.transport = transport
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[Answer | None] | None = None
+        self._filling: Filling | None = None
         self._is_listening = False
 
     def prepare(self) -> bool:
@@ -63,17 +67,28 @@ class Line(asyncio.Protocol):
         return await waiter
 
     def data_received(self, data: bytes) -> None:
-        """Take in an answer."""
+        """Take in an answer, or how it begins."""
         waiter = self._waiter
         if waiter is None or waiter.done():
-            self._hand_over()
-            self.handler.data_received(data)
+            self._hand_over(data)
             return
-        answer = whole_answer(data)
-        if answer is None:
-            self._hand_over()
-            self.handler.data_received(data)
-        waiter.set_result(answer)
+        found = answer_in(data)
+        if isinstance(found, Part):
+            if LARGE <= found.size <= LARGEST_BODY:
+                self._filling = Filling(self, found)
+                self.transport.set_protocol(self._filling)
+                return
+            found = None
+        if found is None:
+            self._hand_over(data)
+        waiter.set_result(found)
+
+    def filled(self, answer: Answer) -> None:
+        """Take in a large answer that is whole by now."""
+        self._filling = None
+        self.transport.set_protocol(self)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(answer)
 
     def eof_received(self) -> None:
         """Let the transport close itself."""
@@ -81,7 +96,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the handler find out what that means for whoever waits."""
-        self._is_listening = False
+        self._hand_over()
         self.handler.connection_lost(exc)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -94,11 +109,15 @@ class Line(asyncio.Protocol):
         """Take note that it went out."""
         self.handler.resume_writing()
 
-    def _hand_over(self) -> None:
-        """Let the handler listen from here on."""
+    def _hand_over(self, data: bytes = b"") -> None:
+        """Let the handler listen from here on, and have what it missed."""
         if self._is_listening:
             self._is_listening = False
             self.transport.set_protocol(self.handler)
+        if self._filling is not None:
+            data, self._filling = self._filling.came(), None
+        if data:
+            self.handler.data_received(data)
 
     def release(self) -> None:
         """Give the connection back."""
@@ -107,8 +126,54 @@ class Line(asyncio.Protocol):
 
     def close(self) -> None:
         """Hang up."""
+        self._filling = None
         self._hand_over()
         self.connection.close()
+
+
+class Filling(asyncio.BufferedProtocol):
+    """Takes in the rest of a large body for a line."""
+
+    __slots__ = ("_at", "_body", "_line", "_part", "_view")
+
+    def __init__(self, line: Line, part: Part) -> None:
+        """Go on after *part*."""
+        self._line = line
+        self._part = part
+        self._body = bytearray(part.size)
+        self._view = memoryview(self._body)
+        self._at = len(part.begun)
+        self._view[: self._at] = part.begun
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio asks so
+        """Return where the next bytes go: never more than belong to this body."""
+        return self._view[self._at :]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take note of *nbytes* more."""
+        self._at += nbytes
+        if self._at == self._part.size:
+            self._line.filled((self._part.status, self._part.headers, bytes(self._body)))
+
+    def came(self) -> bytes:
+        """Return all that came so far, head and all."""
+        return self._part.head + self._view[: self._at]
+
+    def eof_received(self) -> None:
+        """Let the transport close itself."""
+        self._line.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say that there will be no more."""
+        self._line.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Pass it on."""
+        self._line.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass it on."""
+        self._line.resume_writing()
 
 
 class OpenLines:

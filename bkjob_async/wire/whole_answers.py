@@ -1,4 +1,4 @@
-"""HTTP answers that come in one piece and have nothing unusual about them, which is most of the small ones."""
+"""HTTP answers that have nothing unusual about them, which are most of them."""
 
 from __future__ import annotations
 
@@ -61,10 +61,23 @@ class LateHeaders(Mapping[str, str]):
         return self._found
 
 
-def whole_answer(data: bytes) -> Answer | None:
-    """Return status, headers and body of an answer that is all of *data*, None for any that is not as usual.
+class Part:
+    """What came first of an answer: its *head* as bytes, what that says, and how its body of *size* bytes begins."""
 
-    It is usual when the connection goes on, and the body is told by its length or comes in chunks.
+    __slots__ = ("begun", "head", "headers", "size", "status")
+
+    def __init__(self, status: int, headers: LateHeaders, head: bytes, begun: bytes, size: int) -> None:
+        self.status = status
+        self.headers = headers
+        self.head = head
+        self.begun = begun
+        self.size = size
+
+
+def answer_in(data: bytes) -> Answer | Part | None:
+    """Return the answer that is all of *data*, or that begins with it; None for any that is not as usual.
+
+    It is usual when the connection goes on, and the body is told by its length or, if it is whole, comes in chunks.
     """
     end = data.find(END)
     head = data[: end + 2]
@@ -75,16 +88,18 @@ def whole_answer(data: bytes) -> Answer | None:
     lowered = head[first:].lower()
     if CONNECTION_FIELD in lowered and (KEPT not in lowered or lowered.count(CONNECTION_FIELD) > 1):
         return None
+    status, headers, start = int(usual[1]), LateHeaders(head[first:], lowered), end + 4
     if CODING_FIELD in lowered:
         plain = CHUNKED in lowered and lowered.count(CODING_FIELD) == 1 and LENGTH_FIELD not in lowered
-        body = joined(data, end + 4) if plain else None
-    else:
-        length = LENGTH.search(lowered)
-        whole = (
-            length is not None and lowered.count(LENGTH_FIELD) == 1 and len(data) == end + 4 + int(length[1])
-        )
-        body = data[end + 4 :] if whole else None
-    return None if body is None else (int(usual[1]), LateHeaders(head[first:], lowered), body)
+        chunks = joined(data, start) if plain else None
+        return None if chunks is None else (status, headers, chunks)
+    length = LENGTH.search(lowered)
+    if length is None or lowered.count(LENGTH_FIELD) > 1:
+        return None
+    body, size = data[start:], int(length[1])
+    if len(body) == size:
+        return status, headers, body
+    return Part(status, headers, data[:start], body, size) if len(body) < size else None
 
 
 def joined(data: bytes, start: int) -> bytes | None:

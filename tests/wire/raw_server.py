@@ -16,14 +16,15 @@ Reply = Callable[[int, int, bytes], bytes | None]
 class RawServer:
     """Counts connections and notes what was asked; *reply* says what each request is answered.
 
-    It is told the number of the connection, that of the request on it, and the head; None hangs up without a word, and
-    an answer that says `Connection: close` is the last.
+    It is told the number of the connection, that of the request on it, and the head; None hangs up without a word. An
+    answer that says `Connection: close` is the last, and so is each on a connection of whose number *last* says so.
     """
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, last: Callable[[int], bool]) -> None:
         self.heads: list[bytes] = []
         self.connections = 0
         self._reply = reply
+        self._last = last
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -42,7 +43,7 @@ class RawServer:
                     return
                 writer.write(answer)
                 await writer.drain()
-                if b"Connection: close" in answer:
+                if b"Connection: close" in answer or self._last(number):
                     return
                 request += 1
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -64,10 +65,10 @@ class RawServer:
 
 @asynccontextmanager
 async def serving(
-    reply: Reply, context: ssl.SSLContext | None = None
+    reply: Reply, context: ssl.SSLContext | None = None, *, last: Callable[[int], bool] = lambda _: False
 ) -> AsyncIterator[tuple[RawServer, URL]]:
     """Serve on a loopback port, by TLS with a *context*."""
-    raw = RawServer(reply)
+    raw = RawServer(reply, last)
     server = await asyncio.start_server(raw, "127.0.0.1", 0, ssl=context)
     scheme = "http" if context is None else "https"
     try:

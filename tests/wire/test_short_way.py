@@ -188,6 +188,22 @@ async def test_answers_of_every_shape_are_read(said: bytes, status: int, body: b
 
 
 @pytest.mark.usefixtures("no_usual_way")
+@pytest.mark.parametrize("size", [1_000, 200_000, 3_000_000])
+async def test_a_body_that_is_cut_is_no_answer(size: int) -> None:
+    """However large, and wherever it is cut."""
+    whole = answer(b"x" * size)
+
+    def reply(connection: int, _request: int, _head: bytes) -> bytes | None:
+        return (whole[:-1], whole[: size // 2], whole[:50], whole)[connection]
+
+    async with serving(reply, last=lambda n: n < 3) as (_, url), opened() as transport:
+        for _ in range(3):
+            with pytest.raises(TransportFailed, match="broke off"):
+                await get(transport, url)
+        assert len((await get(transport, url)).body) == size
+
+
+@pytest.mark.usefixtures("no_usual_way")
 @pytest.mark.parametrize("said", [b"what?\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"])
 async def test_what_is_not_http_is_no_answer(said: bytes) -> None:
     """And nobody waits for more of it."""
