@@ -51,11 +51,12 @@ class FairQueue(Generic[G, T]):
 
     def pop(self) -> T | None:
         """Remove and return whatever has the next turn, None when nobody waits."""
-        while self._order:
-            tag, _, group = heapq.heappop(self._order)
+        order = self._order
+        while order:
+            tag, _, group = order[0]
             line = self._lines[group]
             if line.tag > tag:  # it was charged meanwhile
-                self._enlist(group, line.tag)
+                self._enlist_again(group, line.tag)
                 continue
             while line.things:
                 thing = line.things.popleft()
@@ -64,8 +65,11 @@ class FairQueue(Generic[G, T]):
                 self._clock = tag
                 line.tag = tag + 1.0
                 if line.things:
-                    self._enlist(group, line.tag)
+                    self._enlist_again(group, line.tag)
+                else:
+                    heapq.heappop(order)
                 return thing
+            heapq.heappop(order)
         return None
 
     def charge(self, group: G, cost: float) -> None:
@@ -85,6 +89,11 @@ class FairQueue(Generic[G, T]):
     def _enlist(self, group: G, tag: float) -> None:
         self._number += 1
         heapq.heappush(self._order, (tag, self._number, group))
+
+    def _enlist_again(self, group: G, tag: float) -> None:
+        """Enlist *group*, the first, for a later turn."""
+        self._number += 1
+        heapq.heapreplace(self._order, (tag, self._number, group))
 
 
 class _Line(Generic[T]):

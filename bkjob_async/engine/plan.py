@@ -38,6 +38,9 @@ def next_question(
         speaker = speaking_step(story, capabilities)
         story.by_proxy = speaker is not None
         steps = askable_steps(story, capabilities) if speaker is None else [speaker]
+        if len(steps) == 1:  # as with most
+            tracker = steps[0]
+            return ask_step(tracker.ref, how_to_read(story, tracker, capabilities, guess=requests_are_scarce))
         story.pending = tuple(each.ref.step_instance_id for each in steps) or (THE_JOB,)
     first, story.pending = story.pending[0], story.pending[1:]
     if first == THE_JOB:

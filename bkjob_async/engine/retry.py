@@ -74,7 +74,8 @@ class RetryBudget:
 
     def succeeded(self) -> None:
         """Count a call that worked."""
-        self._left = min(self.size, self._left + self.earned)
+        if self._left < self.size:
+            self._left = min(self.size, self._left + self.earned)
 
 
 def never_happened(error: BkJobError) -> bool:

@@ -20,7 +20,7 @@ from bkjob_async.engine.sweep import Sweep, is_swept
 from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
 from bkjob_async.errors import BkJobError, CallFailed
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
-from bkjob_async.model.look import JobLook
+from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.questions import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Scope
@@ -80,10 +80,11 @@ class Polling:
         if story.audience == NOBODY:
             return
         started = self._now()
-        held_back = self.troubles.hold_back(story, started)
-        if held_back is not None:
-            self._supervisor.due(story, started + held_back)
-            return
+        if self.troubles.breaker.is_open:
+            held_back = self.troubles.hold_back(story, started)
+            if held_back is not None:
+                self._supervisor.due(story, started + held_back)
+                return
         if story.pace is not None:
             self.pacing.asked(story, started, self._queue())
         scarce = self._session.admission.waiting > 0
@@ -100,9 +101,13 @@ class Polling:
             return
         finally:
             self.troubles.probed(story)
-        if story.audience == NOBODY:
-            return  # dropped while the question was on its way
-        self._way_is_open()
+        if story.audience != NOBODY:  # else it was dropped while the question was on its way
+            self._heed(story, question, look, started)
+
+    def _heed(self, story: Watched, question: Question, look: JobLook | StepLook, started: float) -> None:
+        """Take in an answer, and tell what is news."""
+        if not self.troubles.breaker.is_calm:
+            self._way_is_open()
         at = self._moment()
         events: Sequence[News] = self.troubles.recovered(story, at) if story.setbacks.troubled else ()
         if isinstance(look, JobLook):
@@ -111,7 +116,8 @@ class Polling:
             reading = None if isinstance(question, GetJobInstanceStatus) else reading_of(question)
             news = story.apply_step(look, at, reading)
             if news is NO_NEWS and not story.pending and not story.all_settled(at.now):
-                self._go_on(story, question, at, started)
+                self._go_on(story, at)
+                self._observe_poll(question, at.now - started)
                 return
             events = [*events, *news]
         begin_follow_ups(story, question, self._session.dialect.capabilities)
@@ -119,14 +125,13 @@ class Polling:
         self._next(story, at.now)
         self._observe_poll(question, at.now - started, events)
 
-    def _go_on(self, story: Watched, question: Question, at: Moment, started: float) -> None:
+    def _go_on(self, story: Watched, at: Moment) -> None:
         """Look again later at what stands as it stood."""
         for subscriber in self._audiences.of(story):
             if not subscriber.is_in_sync:
                 subscriber.take(story.ref, at, NO_NEWS)
         if story.audience != NOBODY:
             self._supervisor.due(story, self._next_look(story, at.now))
-        self._observe_poll(question, at.now - started)
 
     def _queue(self) -> float:
         """Return how many seconds of requests wait for their turn."""
@@ -290,7 +295,7 @@ class Polling:
 
     def _moment(self) -> Moment:
         """Return the time now with a new place in the stream."""
-        return self.places.next(self._now())
+        return self.places.next(asyncio.get_running_loop().time())
 
     @staticmethod
     def _now() -> float:

@@ -43,9 +43,7 @@ class Troubles:
     # The way to the platform ----------------------------------------------------------------------------------------
 
     def hold_back(self, story: JobStory, now: float) -> float | None:
-        """Return how long a poll of *story* must wait because only single probes may try the way; None for not."""
-        if not self.breaker.is_open:
-            return None
+        """Return how long a poll of *story* must wait, now that only single probes may try the way; None for not."""
         if self._probing is None and now >= self.breaker.probe_at:
             self._probing = story
             return None

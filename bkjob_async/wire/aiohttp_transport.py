@@ -72,11 +72,11 @@ class AiohttpTransport:
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole answer."""
-        session, short = self._opened(), self._short
+        short = self._short or self._shortest()
         limit = self._limits.begin(timeout)
         try:
             answer = await short.ask(request) if short is not None and short.is_open else None
-            status, headers, body = answer or await self._ask_as_usual(session, request)
+            status, headers, body = answer or await self._ask_as_usual(request)
             encoding = headers.get(CONTENT_ENCODING)
             if encoding is not None and self._packed:
                 body = unpacked(body, encoding, status)
@@ -102,10 +102,9 @@ class AiohttpTransport:
         finally:
             self._limits.end(limit)
 
-    async def _ask_as_usual(
-        self, session: aiohttp.ClientSession, request: HttpRequest
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    async def _ask_as_usual(self, request: HttpRequest) -> tuple[int, Mapping[str, str], bytes]:
         """Ask in aiohttp's own way, which knows of bodies, proxies and whatever a lent session has."""
+        session = self._opened()
         with nullcontext() if self._short is None else self._short.lines.making_room():
             response = await session.request(
                 request.method,
@@ -129,6 +128,11 @@ class AiohttpTransport:
         if not self._says_encoding and not (self._lent and request.packed):
             further = {"Accept-Encoding": "gzip" if request.packed else "identity", **further}
         return {**further, **request.headers}
+
+    def _shortest(self) -> ShortWay | None:
+        """Return the short way, None where there is none; raise `TransportFailed` when there can be no way any more."""
+        self._opened()
+        return self._short
 
     def _opened(self) -> aiohttp.ClientSession:
         """Return the session; raise `TransportFailed` when there can be none any more."""
@@ -157,8 +161,9 @@ class AiohttpTransport:
         """Let go of connections; harmless when repeated."""
         self._closed = True
         self._limits.close()
-        if self._short is not None:
-            self._short.lines.close()
+        short, self._short = self._short, None
+        if short is not None:
+            short.lines.close()
         session, self._session = self._session, None
         if session is None or self._lent:
             return

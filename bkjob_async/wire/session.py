@@ -51,6 +51,18 @@ KEPT = 8192
 VAGUE = 1306000
 
 
+class Kept:
+    """A question ready to be sent, and whose share of what it counts towards."""
+
+    __slots__ = ("question", "request", "resource", "scope")
+
+    def __init__(self, question: Operation[Any], request: HttpRequest) -> None:
+        self.question = question
+        self.request = request
+        self.resource = question.name
+        self.scope = scope_of(question)
+
+
 class Session:
     """Speaks one dialect to one platform, through one budget.
 
@@ -86,7 +98,7 @@ class Session:
         self._budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
         # By the identity of a question, which is kept beside: the engine asks the same objects again and again.
-        self._kept: dict[int, tuple[Operation[Any], HttpRequest]] = {}
+        self._kept: dict[int, Kept] = {}
         self._kept_for: Credentials | None = None
         self._kept_headers: Mapping[str, str] = {}
         self._dice = Random(seed)  # noqa: S311 - spreads waits, keeps no secret
@@ -139,18 +151,19 @@ class Session:
         """Ask once, and read the answer as lightly as the engine needs; raise a `CallFailed`."""
 
         def read(response: HttpResponse) -> JobLook | StepLook:
-            if request is not None and is_worth_packing(response.body) is not request.packed:
-                self._keep_otherwise(question, request)
+            packed = SMALLEST_PACKED <= len(response.body) <= LARGEST_PACKED
+            if packed is not kept.request.packed:
+                self._keep_otherwise(kept)
             return self.dialect.look(question, response)
 
-        attempt, request = 1, None
+        attempt = 1
         while True:
             credentials: Credentials | None = None
             try:
                 credentials = self.keyring.held or await self.keyring.get()
-                kept = self._kept.get(id(question)) if credentials is self._kept_for else None
-                request = kept[1] if kept is not None else self._keep(question, credentials)
-                answer = await self._exchange(question, request, read, timeout=None, urgent=False)
+                known = self._kept.get(id(question)) if credentials is self._kept_for else None
+                kept = known if known is not None else self._keep(question, credentials)
+                answer = await self._exchange(kept, read, timeout=self.request_timeout, urgent=False)
             except CallFailed as error:
                 failure, cause = self._explained(error, question, attempt), error.__cause__
             else:
@@ -160,7 +173,7 @@ class Session:
                 raise failure from without_secrets(cause, self.keyring.secrets)
             attempt += 1
 
-    def _keep(self, question: Operation[Any], credentials: Credentials) -> HttpRequest:
+    def _keep(self, question: Operation[Any], credentials: Credentials) -> Kept:
         """Return *question* ready to be sent, and keep it: it will be asked again and again."""
         if credentials is not self._kept_for:
             self._kept.clear()
@@ -173,14 +186,13 @@ class Session:
                 request, headers=self._kept_headers
             )  # one object, which the transport knows again
         self._kept_headers = request.headers
-        self._kept[id(question)] = question, request
-        return request
+        kept = self._kept[id(question)] = Kept(question, request)
+        return kept
 
-    def _keep_otherwise(self, question: Operation[Any], request: HttpRequest) -> None:
-        """Ask for the answer to *question* packed where it was not, and the other way round, from now on."""
-        kept = self._kept.get(id(question))
-        if kept is not None and kept[1] is request:  # else it was signed anew meanwhile
-            self._kept[id(question)] = question, evolve(request, packed=not request.packed)
+    @staticmethod
+    def _keep_otherwise(kept: Kept) -> None:
+        """Ask for the answer packed where it was not, and the other way round, from now on."""
+        kept.request = evolve(kept.request, packed=not kept.request.packed)
 
     def _can_sign_anew(
         self, failure: CallFailed, operation: Operation[Any], credentials: Credentials | None
@@ -207,7 +219,13 @@ class Session:
             try:
                 credentials = await self.keyring.get()
                 signed = self.dialect.sign(request, credentials)
-                answer = await self._exchange(operation, signed, read, timeout=timeout, urgent=urgent)
+                kept = Kept(operation, signed)
+                answer = await self._exchange(
+                    kept,
+                    read,
+                    timeout=self.request_timeout if timeout is None else timeout,
+                    urgent=urgent,
+                )
             except CallFailed as error:
                 failure, cause = self._explained(error, operation, attempt), error.__cause__
             else:
@@ -227,24 +245,20 @@ class Session:
 
     async def _exchange(
         self,
-        operation: Operation[Any],
-        request: HttpRequest,
+        kept: Kept,
         read: Callable[[HttpResponse], T],
         *,
-        timeout: float | None,  # noqa: ASYNC109 - per call, not per task
+        timeout: float,  # noqa: ASYNC109 - per call, not per task
         urgent: bool,
     ) -> T:
-        admission = self.admission
-        scope = scope_of(operation)
-        place = admission.enter_at_once(scope, operation.name, urgent=urgent) or await admission.enter(
-            scope, operation.name, urgent=urgent
+        admission, scope, resource = self.admission, kept.scope, kept.resource
+        place = admission.enter_at_once(scope, resource, urgent=urgent) or await admission.enter(
+            scope, resource, urgent=urgent
         )
         # The place is given on only when the answer has been heeded: who comes next must find the door closed.
         said: Announcement | None = None
         try:
-            response = await self.transport.send(
-                request, timeout=self.request_timeout if timeout is None else timeout
-            )
+            response = await self.transport.send(kept.request, timeout=timeout)
             said = announcement(response.headers)
             admission.answered(place, len(response.body), said)
             answer = read(response)
@@ -276,11 +290,6 @@ class Session:
             await self.keyring.aclose()
         finally:
             await self.transport.aclose()
-
-
-def is_worth_packing(body: bytes) -> bool:
-    """Whether unpacking a body of this size costs less than reading it as it is."""
-    return SMALLEST_PACKED <= len(body) <= LARGEST_PACKED
 
 
 def scope_of(operation: Operation[Any]) -> Scope | None:
