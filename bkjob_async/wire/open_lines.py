@@ -64,7 +64,10 @@ class Line(asyncio.Protocol):
         waiter: asyncio.Future[Answer | None] = self._loop.create_future()
         self._waiter = waiter
         self.transport.write(words)
-        return await waiter
+        try:
+            return await waiter
+        finally:
+            self._waiter = None  # it holds the answer
 
     def data_received(self, data: bytes) -> None:
         """Take in an answer, or how it begins."""
@@ -208,11 +211,12 @@ class OpenLines:
     async def open(self, sample: aiohttp.ClientRequest) -> Line:
         """Return a line that the connector has, or makes, for requests like *sample*."""
         with self.making_room():
-            line = Line(await self._connector.connect(sample, traces=NO_TRACES, timeout=NO_TIME_LIMIT))
+            connection = await self._connector.connect(sample, traces=NO_TRACES, timeout=NO_TIME_LIMIT)
         try:
+            line = Line(connection)
             is_of_use = line.prepare()
         except BaseException:
-            line.close()
+            connection.close()
             raise
         if not is_of_use:
             line.close()

@@ -21,8 +21,8 @@ from bkjob_async.wire.whole_answers import Answer
 
 Headers = Mapping[str, str]
 
-# A connection that was kept may turn out to be closed only when it is used again.
-TRIES = 2
+# How many tries are left at each: a connection that was kept may turn out to be closed only when it is used again.
+TRIES = (1, 0)
 
 
 class Likeness:
@@ -79,7 +79,7 @@ class ShortWay:
             return None
         lines, words = self.lines, f"GET {target}".encode() + likeness.rest
         try:
-            for tries_left in reversed(range(TRIES)):
+            for tries_left in TRIES:
                 line = lines.take() or await lines.open(likeness.sample)
                 try:
                     answer = await line.ask(words)

@@ -271,6 +271,20 @@ async def test_another_server_is_reached_as_well() -> None:
 
 
 @pytest.mark.usefixtures("no_usual_way")
+@pytest.mark.parametrize("size", [10, 200_000, 3_000_000])
+async def test_an_idle_line_holds_no_answer(size: int) -> None:
+    """There may be many of them, and what they brought may be large."""
+    async with serving(lambda *_: answer(b"x" * size)) as (_, url), opened() as transport:
+        await get(transport, url)
+        short = transport._short
+        assert short is not None
+        (line,) = short.lines._idle
+
+        assert line._waiter is None
+        assert line._filling is None
+
+
+@pytest.mark.usefixtures("no_usual_way")
 async def test_lines_that_are_not_used_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A burst of looks leaves no more connections behind than go on being used."""
     monkeypatch.setattr(open_lines, "UNUSED", 0.02)
