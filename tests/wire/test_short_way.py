@@ -4,11 +4,11 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 from yarl import URL
 
 from bkjob_async.errors import RequestTimedOut, TransportFailed
@@ -18,7 +18,6 @@ from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.short_way import ShortWay
 from tests.wire.raw_server import answer, serving
 
-LOOPBACK = Path(__file__).with_name("loopback.pem")
 HINTS = b"HTTP/1.1 103 Early Hints\r\n\r\n"
 HEADERS = {"X-Bkapi-Authorization": '{"bk_app_code": "test"}', "Accept": "application/json"}
 
@@ -303,9 +302,10 @@ async def test_lines_that_are_not_used_are_closed(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("no_usual_way")
 async def test_tls_is_the_connectors_business() -> None:
     """As are the authorities that are believed."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(LOOPBACK)
-    trusting = ssl.create_default_context(cafile=LOOPBACK)
+    context, authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), trustme.CA()
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
     async with serving(lambda *_: answer(b"{}"), context) as (server, url):
         async with opened(HttpOptions(ssl=trusting)) as transport:
             answers = [await get(transport, url) for _ in range(3)]
