@@ -22,7 +22,7 @@ THE_JOB = 0
 LONGEST_PROXY = 15.0
 
 # The same few questions are asked again and again: so many of either kind are made once.
-KEPT = 8192
+KEPT = 4096
 
 
 def next_question(

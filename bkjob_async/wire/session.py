@@ -46,7 +46,7 @@ RESOURCE_RATE, CONCURRENCY = 1642903, 1642904
 # Below, packing gains next to nothing; above, unpacking holds up the loop for longer than reading takes.
 SMALLEST_PACKED, LARGEST_PACKED = 32_000, 1_500_000
 # How many questions are kept ready to be sent, at about 1 kB each.
-KEPT = 8192
+KEPT = 4096
 # The ESB's code for everything, a refused application among it: it does not prove that nothing happened.
 VAGUE = 1306000
 
