@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from random import Random
 from typing import Any, TypeVar, overload
 
@@ -32,10 +32,10 @@ from bkjob_async.model.answers import Envelope
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
-from bkjob_async.model.refs import JobRef, Scope, StepRef
 from bkjob_async.wire.admission import Admission
 from bkjob_async.wire.announcement import Announcement, announcement
 from bkjob_async.wire.keyring import CredentialsSource, Keyring
+from bkjob_async.wire.ready import Ready, ReadyQuestions
 from bkjob_async.wire.transport import Transport
 
 R = TypeVar("R")
@@ -43,24 +43,8 @@ T = TypeVar("T")
 
 # The gateway's refusals that concern one resource only, and too many requests at the same time rather than in a window.
 RESOURCE_RATE, CONCURRENCY = 1642903, 1642904
-# Below, packing gains next to nothing; above, unpacking holds up the loop for longer than reading takes.
-SMALLEST_PACKED, LARGEST_PACKED = 32_000, 1_500_000
-# How many questions are kept ready to be sent, at about 1 kB each.
-KEPT = 4096
 # The ESB's code for everything, a refused application among it: it does not prove that nothing happened.
 VAGUE = 1306000
-
-
-class Kept:
-    """A question ready to be sent, and whose share of what it counts towards."""
-
-    __slots__ = ("question", "request", "resource", "scope")
-
-    def __init__(self, question: Operation[Any], request: HttpRequest) -> None:
-        self.question = question
-        self.request = request
-        self.resource = question.name
-        self.scope = scope_of(question)
 
 
 class Session:
@@ -97,10 +81,7 @@ class Session:
         self.keyring = Keyring(credentials)
         self._budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
-        # By the identity of a question, which is kept beside: the engine asks the same objects again and again.
-        self._kept: dict[int, Kept] = {}
-        self._kept_for: Credentials | None = None
-        self._kept_headers: Mapping[str, str] = {}
+        self._ready = ReadyQuestions(self._signed)
         self._dice = Random(seed)  # noqa: S311 - spreads waits, keeps no secret
 
     def prepare(self, operation: Operation[Any]) -> HttpRequest:
@@ -108,6 +89,9 @@ class Session:
         request = self.dialect.encode(operation)
         url = URL(f"{self._base}/{str(request.url).lstrip('/')}", encoded=True)
         return evolve(request, url=url)
+
+    def _signed(self, operation: Operation[Any], credentials: Credentials) -> HttpRequest:
+        return self.dialect.sign(self.prepare(operation), credentials)
 
     async def call(
         self,
@@ -151,9 +135,7 @@ class Session:
         """Ask once, and read the answer as lightly as the engine needs; raise a `CallFailed`."""
 
         def read(response: HttpResponse) -> JobLook | StepLook:
-            packed = SMALLEST_PACKED <= len(response.body) <= LARGEST_PACKED
-            if packed is not kept.request.packed:
-                self._keep_otherwise(kept)
+            ready.learn_size(len(response.body))
             return self.dialect.look(question, response)
 
         attempt = 1
@@ -161,9 +143,8 @@ class Session:
             credentials: Credentials | None = None
             try:
                 credentials = self.keyring.held or await self.keyring.get()
-                known = self._kept.get(id(question)) if credentials is self._kept_for else None
-                kept = known if known is not None else self._keep(question, credentials)
-                answer = await self._exchange(kept, read, timeout=self.request_timeout, urgent=False)
+                ready = self._ready.get(question, credentials)
+                answer = await self._exchange(ready, read, timeout=self.request_timeout, urgent=False)
             except CallFailed as error:
                 failure, cause = self._explained(error, question, attempt), error.__cause__
             else:
@@ -172,27 +153,6 @@ class Session:
             if attempt > 1 or not self._can_sign_anew(failure, question, credentials):
                 raise failure from without_secrets(cause, self.keyring.secrets)
             attempt += 1
-
-    def _keep(self, question: Operation[Any], credentials: Credentials) -> Kept:
-        """Return *question* ready to be sent, and keep it: it will be asked again and again."""
-        if credentials is not self._kept_for:
-            self._kept.clear()
-            self._kept_for = credentials
-        elif len(self._kept) >= KEPT:
-            del self._kept[next(iter(self._kept))]
-        request = self.dialect.sign(self.prepare(question), credentials)
-        if request.headers == self._kept_headers:
-            request = evolve(
-                request, headers=self._kept_headers
-            )  # one object, which the transport knows again
-        self._kept_headers = request.headers
-        kept = self._kept[id(question)] = Kept(question, request)
-        return kept
-
-    @staticmethod
-    def _keep_otherwise(kept: Kept) -> None:
-        """Ask for the answer packed where it was not, and the other way round, from now on."""
-        kept.request = evolve(kept.request, packed=not kept.request.packed)
 
     def _can_sign_anew(
         self, failure: CallFailed, operation: Operation[Any], credentials: Credentials | None
@@ -219,9 +179,9 @@ class Session:
             try:
                 credentials = await self.keyring.get()
                 signed = self.dialect.sign(request, credentials)
-                kept = Kept(operation, signed)
+                ready = Ready(operation, signed)
                 answer = await self._exchange(
-                    kept,
+                    ready,
                     read,
                     timeout=self.request_timeout if timeout is None else timeout,
                     urgent=urgent,
@@ -245,20 +205,20 @@ class Session:
 
     async def _exchange(
         self,
-        kept: Kept,
+        ready: Ready,
         read: Callable[[HttpResponse], T],
         *,
         timeout: float,  # noqa: ASYNC109 - per call, not per task
         urgent: bool,
     ) -> T:
-        admission, scope, resource = self.admission, kept.scope, kept.resource
+        admission, scope, resource = self.admission, ready.scope, ready.resource
         place = admission.enter_at_once(scope, resource, urgent=urgent) or await admission.enter(
             scope, resource, urgent=urgent
         )
         # The place is given on only when the answer has been heeded: who comes next must find the door closed.
         said: Announcement | None = None
         try:
-            response = await self.transport.send(kept.request, timeout=timeout)
+            response = await self.transport.send(ready.request, timeout=timeout)
             said = announcement(response.headers)
             admission.answered(place, len(response.body), said)
             answer = read(response)
@@ -290,15 +250,6 @@ class Session:
             await self.keyring.aclose()
         finally:
             await self.transport.aclose()
-
-
-def scope_of(operation: Operation[Any]) -> Scope | None:
-    """Return whose share *operation* counts towards, None where it belongs to no scope."""
-    ref: JobRef | StepRef | None = getattr(operation, "ref", None)
-    if ref is not None:
-        return ref.scope
-    scope: Scope | None = getattr(operation, "scope", None)
-    return scope
 
 
 def kind_of(error: CallFailed, operation: Operation[Any]) -> type[CallFailed]:

@@ -14,7 +14,6 @@ import bkjob_async as bkjob
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.engine.limit import Limit
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.wire import session as wire_session
 from bkjob_async.wire.session import Session
 
 pytestmark = pytest.mark.looptime
@@ -305,16 +304,6 @@ async def test_a_look_that_stays_refused_is_an_error_without_secrets() -> None:
         await session_of(door, credentials=vault).look(READ)
     assert (vault.asked, len(door.sent), refused.value.facts.attempts) == (2, 2, 2)
     assert "s3cr3tstuff" not in "".join(traceback.format_exception(refused.value))
-
-
-async def test_not_more_than_so_many_questions_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest are made ready again when they come up."""
-    monkeypatch.setattr(wire_session, "KEPT", 3)
-    session = session_of(Door(OK))
-    for number in range(1, 10):
-        await session.look(bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), number)))
-
-    assert len(session._kept) == 3
 
 
 async def test_packed_answers_are_asked_for_where_that_is_cheaper() -> None:
