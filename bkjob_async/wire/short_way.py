@@ -105,10 +105,12 @@ class ShortWay:
 
         What comes twice in a row is kept, for it will come again: of packed and of plain ones, one each.
         """
+        if request.body is not None or request.method != "GET":
+            return None
         kept = self._kept.get(request.packed)
         if kept is not None and kept.holds_for(request):
             return kept
-        if request.method != "GET" or request.body is not None or not self._is_server(request.url):
+        if not self._is_server(request.url):
             return None
         full = self._full(request)
         if not all(is_plain(name) and is_plain(value) for name, value in full.items()):

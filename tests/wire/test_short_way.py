@@ -60,6 +60,18 @@ async def test_looks_go_the_short_way() -> None:
     assert server.connections == 1
 
 
+async def test_what_has_a_body_keeps_it_whatever_went_before() -> None:
+    """Headers that were sent with looks may come with a command."""
+    async with serving(lambda *_: answer(b"{}")) as (server, url), opened() as transport:
+        for _ in range(3):
+            await get(transport, url)
+        request = HttpRequest(method="POST", url=url, headers=HEADERS, body=b'{"operation_code": 2}')
+        await transport.send(request, timeout=5.0)
+
+    assert server.heads[-1].startswith(b"POST /x HTTP/1.1\r\n")
+    assert b"Content-Length: 21\r\n" in server.heads[-1]
+
+
 async def test_both_ways_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server cannot tell them apart."""
     options = HttpOptions(headers={"X-Team": "infra"})
