@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import tracemalloc
+from collections import Counter
 from functools import partial
 from random import Random
 
@@ -75,7 +76,7 @@ async def soak() -> list[tuple[str, object]]:
     credentials = bkjob.AppCredentials(bk_app_code="soak", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
     memory: list[int] = []
     ended = events = 0
-    kinds: dict[str, int] = {}
+    troubles: Counter[tuple[str, bool]] = Counter()
     client = bkjob.connect(
         "http://simulator", credentials, transport=door, requests_per_second=BUDGET, max_in_flight=16
     )
@@ -96,7 +97,8 @@ async def soak() -> list[tuple[str, object]]:
         try:
             async for event in watch:
                 events += 1
-                kinds[event.kind] = kinds.get(event.kind, 0) + 1
+                if isinstance(event, bkjob.Trouble | bkjob.Recovered):
+                    troubles[event.kind, event.ref is None] += 1
                 if isinstance(event, bkjob.Finished | bkjob.Lost):
                     ended += 1
                     watch.drop(event.ref)
@@ -116,7 +118,10 @@ async def soak() -> list[tuple[str, object]]:
         ("requests a slot of 60 s, max / mean, whole run", f"{max(quiet) / (sum(quiet) / len(quiet)):.3f}"),
         ("requests a slot of 60 s, max / mean, last hour", f"{max(late) / (sum(late) / len(late)):.3f}"),
         ("memory, last quarter / second quarter", f"{ratio(memory):.3f}"),
-        ("trouble of everything / recovered", f"{kinds.get('trouble', 0)} / {kinds.get('recovered', 0)}"),
+        *(
+            (f"trouble {of} / recovered", f"{troubles['trouble', all_]} / {troubles['recovered', all_]}")
+            for of, all_ in (("of everything", True), ("of single targets", False))
+        ),
     ]
 
 
