@@ -127,7 +127,8 @@ class JobStanding(Struct, eq=False, gc=False):
 
     def is_settled(self, ref: Ref, now: float) -> bool:
         """Whether a target is over and nothing that was just done can have changed that."""
-        if self.lost and ref in self.lost:
+        lost = self.setbacks.lost
+        if lost and ref in lost:
             return True
         if ref is self.ref or not isinstance(ref, StepRef):
             return self.finished and not self._is_doubtful(self._alive_at, now)
@@ -138,7 +139,10 @@ class JobStanding(Struct, eq=False, gc=False):
         """Whether every target is settled."""
         if self.whole and not self.is_settled(self.ref, now):
             return False
-        return all(self.is_settled(ref, now) for ref in self.singles)
+        for ref in self.singles:  # noqa: SIM110 - asked at every look, and mostly there is one
+            if not self.is_settled(ref, now):
+                return False
+        return True
 
     def was_read(self, ref: Ref) -> bool:
         """Whether any answer ever spoke of *ref*."""
@@ -186,13 +190,22 @@ class JobStanding(Struct, eq=False, gc=False):
 
     def is_settling(self, now: float, open_steps: Sequence[StepTracker] | None = None) -> bool:
         """Whether a final status has shown whose details may still move; *open_steps* where they are at hand."""
-        if self._is_doubtful(None, now) or (self._closing_since is not None and not self.finished):
+        if self.operated_at is not None and self._is_doubtful(None, now):
             return True
-        if not any(tracker.is_closing for tracker in self.steps):
+        if self._closing_since is not None and not self.finished:
+            return True
+        if not self.has_closing_step():
             return False  # nearly always, and cheaper than asking which of them are wanted
         return any(
             tracker.is_closing for tracker in (self.open_steps() if open_steps is None else open_steps)
         )
+
+    def has_closing_step(self) -> bool:
+        """Whether a step, wanted or not, shows a final status that was not announced yet."""
+        for tracker in self.steps:  # noqa: SIM110 - asked at every look, and mostly there is one
+            if tracker.is_closing:
+                return True
+        return False
 
     def is_waiting(self, now: float, open_steps: Sequence[StepTracker] | None = None) -> bool:
         """Whether everything stands still until a user acts.

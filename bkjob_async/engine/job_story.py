@@ -88,7 +88,7 @@ class JobStory(JobStanding, eq=False, gc=False):
         """Whether nothing went wrong and nothing is about to end: what shows the same as before is no news."""
         if self.setbacks is not NONE or self._closing_since is not None:
             return False
-        return not any(tracker.is_closing for tracker in self.steps)
+        return not self.has_closing_step()
 
     def _stands_as(self, look: JobLook) -> bool:
         """Whether the job and all its steps stand just as *look* shows them, and the job goes on."""
