@@ -104,12 +104,14 @@ class JobStanding(Struct, eq=False, gc=False):
                 return tracker
         return None
 
-    def open_steps(self) -> Iterator[StepTracker]:
-        """Yield the watched steps that are not over."""
+    def open_steps(self) -> list[StepTracker]:
+        """Return the watched steps that are not over."""
+        lost, found = self.setbacks.lost, list[StepTracker]()
         for tracker in self.steps:
-            wanted = self.whole or (tracker.ref in self.singles and tracker.ref not in self.lost)
+            wanted = self.whole or (tracker.ref in self.singles and not (lost and tracker.ref in lost))
             if wanted and not tracker.finished:
-                yield tracker
+                found.append(tracker)
+        return found
 
     @property
     def lost(self) -> Mapping[Ref, Lost]:

@@ -122,7 +122,7 @@ class Pacing:
         cadence = self.cadence
         if cadence.interval is not None:
             return now + cadence.next_wait(age=0.0, settling=story.is_settling(now))
-        open_steps = tuple(story.open_steps())
+        open_steps = story.open_steps()
         settling = story.is_settling(now, open_steps)
         pace = story.pace
         if pace is None:
@@ -251,7 +251,7 @@ class Pacing:
         """Say in a few words what earlier runs lead to expect of *story*, empty when nothing."""
         if self.cadence.interval is not None:
             return ""
-        open_steps = tuple(story.open_steps())
+        open_steps = story.open_steps()
         age, expectation = self._expected(story, open_steps, now, known_only=True)
         if expectation is None:
             return ""

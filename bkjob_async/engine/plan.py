@@ -35,7 +35,7 @@ def next_question(
     answer is better than two small ones.
     """
     if not story.pending:
-        speaker = speaking_step(story, capabilities)
+        speaker = speaking_step(story, capabilities) if story.whole else None
         story.by_proxy = speaker is not None
         steps = askable_steps(story, capabilities) if speaker is None else [speaker]
         if len(steps) == 1:  # as with most
@@ -108,11 +108,11 @@ def begin_follow_ups(story: JobStory, question: Question, capabilities: Capabili
 
 
 def speaking_step(story: JobStory, capabilities: Capabilities) -> StepTracker | None:
-    """Return the one large step that runs, as long as there is no more to say of its job than of it.
+    """Return the one large step that runs, as long as there is no more to say of its watched job than of it.
 
     Its hosts have to be asked for anyway, and a job whose steps take turns does nothing else meanwhile.
     """
-    if not (story.whole and capabilities.step_status and capabilities.groups) or story.grade is Grade.FINISH:
+    if not (capabilities.step_status and capabilities.groups) or story.grade is Grade.FINISH:
         return None
     seen_at, job_seen_at = story.seen_at, story.job_seen_at
     if seen_at is None or job_seen_at is None or seen_at - job_seen_at >= LONGEST_PROXY:
@@ -132,7 +132,7 @@ def askable_steps(story: JobStory, capabilities: Capabilities) -> list[StepTrack
     """Return the watched steps; none where the job must be asked, because a step cannot speak for itself."""
     if story.whole or not capabilities.step_status:
         return []
-    steps = list(story.open_steps())
+    steps = story.open_steps()
     for tracker in steps:
         if not tracker.visible:
             return []
