@@ -27,7 +27,7 @@ class FairQueue(Generic[G, T]):
     def __init__(self, *, wanted: Callable[[T], bool] = lambda _thing: True) -> None:
         self._wanted = wanted
         self._lines: dict[G, _Line[T]] = {}
-        self._order: list[tuple[float, int, G]] = []
+        self._order: list[tuple[float, int, _Line[T]]] = []
         self._clock = 0.0
         self._number = 0
 
@@ -46,17 +46,16 @@ class FairQueue(Generic[G, T]):
             line = self._lines[group] = _Line()
         if not line.things:
             line.tag = max(line.tag, self._clock)
-            self._enlist(group, line.tag)
+            self._enlist(line)
         line.things.append(thing)
 
     def pop(self) -> T | None:
         """Remove and return whatever has the next turn, None when nobody waits."""
         order = self._order
         while order:
-            tag, _, group = order[0]
-            line = self._lines[group]
+            tag, _, line = order[0]
             if line.tag > tag:  # it was charged meanwhile
-                self._enlist_again(group, line.tag)
+                self._enlist_again(line)
                 continue
             while line.things:
                 thing = line.things.popleft()
@@ -65,7 +64,7 @@ class FairQueue(Generic[G, T]):
                 self._clock = tag
                 line.tag = tag + 1.0
                 if line.things:
-                    self._enlist_again(group, line.tag)
+                    self._enlist_again(line)
                 else:
                     heapq.heappop(order)
                 return thing
@@ -86,14 +85,14 @@ class FairQueue(Generic[G, T]):
         self._order.clear()
         return left
 
-    def _enlist(self, group: G, tag: float) -> None:
+    def _enlist(self, line: _Line[T]) -> None:
         self._number += 1
-        heapq.heappush(self._order, (tag, self._number, group))
+        heapq.heappush(self._order, (line.tag, self._number, line))
 
-    def _enlist_again(self, group: G, tag: float) -> None:
-        """Enlist *group*, the first, for a later turn."""
+    def _enlist_again(self, line: _Line[T]) -> None:
+        """Enlist *line*, the first, for a later turn."""
         self._number += 1
-        heapq.heapreplace(self._order, (tag, self._number, group))
+        heapq.heapreplace(self._order, (line.tag, self._number, line))
 
 
 class _Line(Generic[T]):

@@ -82,7 +82,7 @@ class Supervisor(Generic[K]):
         if urgent:
             self.schedule.discard(key)
             if not key.urgent:
-                self._wait_for_turn(key, urgent=True)
+                self._line_up((key,), urgent=True)
         elif not is_late(key):
             self.schedule.hasten(key, at)
         self._wake()
@@ -99,7 +99,8 @@ class Supervisor(Generic[K]):
     def forget(self, key: K) -> None:
         """Take *key* off the schedule; a poll on its way comes back and is not repeated."""
         self.schedule.discard(key)
-        self._has_turn(key)
+        if is_late(key):
+            self._has_turn(key)
         if self._crew is not None and key in self._crew.busy:
             self._crew.busy[key] = None
 
@@ -136,27 +137,24 @@ class Supervisor(Generic[K]):
             first = self.schedule.next_due()
             if first is None or first > soon:
                 return keys
-            self._line_up(keys)
-        self._line_up(self.schedule.pop_all_due(now, SWEEP))
+            self._line_up(keys, urgent=False)
+        self._line_up(self.schedule.pop_all_due(now, SWEEP), urgent=False)
         keys = []
         while len(keys) < most and (key := self._turns.pop()) is not None:
             self._has_turn(key)
             keys.append(key)
         return keys
 
-    def _line_up(self, late: Iterable[K]) -> None:
+    def _line_up(self, late: Iterable[K], *, urgent: bool) -> None:
         """Let what is *late* wait for its turn."""
         for key in late:
-            self._wait_for_turn(key, urgent=False)
-
-    def _wait_for_turn(self, key: K, *, urgent: bool) -> None:
-        self._late += not is_late(key)
-        key.urgent = urgent
-        self._turns.push(self._group(key), key, urgent=urgent)
+            self._late += key.urgent is None
+            key.urgent = urgent
+            self._turns.push(self._group(key), key, urgent=urgent)
 
     def _has_turn(self, key: K) -> None:
-        """Take note that *key* waits for a turn no more; harmless where it did not."""
-        self._late -= is_late(key)
+        """Take note that *key*, which is late, waits for its turn no more."""
+        self._late -= 1
         key.urgent = None
 
     def _alarm(self, at: float) -> None:
