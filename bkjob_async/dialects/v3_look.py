@@ -134,7 +134,7 @@ def step_by(decoder: StepDecoder, response: HttpResponse, *, asked_for_all: bool
     if groups is None:
         return None
     late = LateRows(body, partial(listings_of_groups, lines), cut_step)
-    return step_look(line, groups, late, complete=asked_for_all and all(map(is_whole, lines)))
+    return step_look(line, groups, late, complete=asked_for_all and are_whole(lines))
 
 
 def bare_job(response: HttpResponse) -> JobLook | None:
@@ -162,9 +162,12 @@ def bare_job(response: HttpResponse) -> JobLook | None:
     )
 
 
-def is_whole(group: AnyGroup) -> bool:
-    """Whether a group lists as many rows as it counts."""
-    return group.host_size == len(group.host_result_list or ())
+def are_whole(groups: Sequence[AnyGroup]) -> bool:
+    """Whether each group lists as many rows as it counts."""
+    for group in groups:  # noqa: SIM110 - asked at every look, and mostly there is one
+        if group.host_size != len(group.host_result_list or ()):
+            return False
+    return True
 
 
 def flat(line: StepLine) -> tuple[GroupLook, ...] | None:
