@@ -43,24 +43,26 @@ class StepTracker(StepHosts, eq=False, gc=False):
             return False
         if reading is not None:
             return isinstance(reading, Counts) and look.groups is not None and self._count_as(look.groups)
-        if self.survey is not None or self._failures is not None:
+        course, hosts = self._own_course, self._hosts
+        if (course is not None and course.survey is not None) or self._failures is not None:
             return False
         if look.groups is None:
             return True
-        hosts = self._hosts
         return (
             look.complete and hosts is not None and len(hosts) <= AT_A_GLANCE and hosts.stands_as(look.groups)
         )
 
     def _status_stands_as(self, look: StepLook) -> bool:
         told = self.announced
+        if told is None:
+            return False
+        code, execute_count, finished = told
         return (
-            told is not None
-            and told[0] == look.status == self.seen
-            and told[1] == look.execute_count
+            code == look.status == self.seen
+            and execute_count == look.execute_count
             and look.name == self.name
-            and look.finished in (None, told[2])
-            and look.status in (OVER if told[2] else GOING_ON)
+            and look.finished in (None, finished)
+            and code in (OVER if finished else GOING_ON)
         )
 
     def seen_again(self, at: Moment) -> None:
