@@ -16,20 +16,33 @@ from bkjob_async.wire.whole_answers import Answer, Part, answer_in
 UNUSED = 15.0
 # From so many bytes on, a body goes straight to where it will stay; aiohttp copies it twice.
 LARGE = 1_000_000
+# So much is read at a time, as asyncio does. It makes room for it anew at each read, which for a small answer takes longer
+# than all else about reading it.
+ROOM = 256 * 1024
 NO_TRACES: list[aiohttp.tracing.Trace] = []
 NO_TIME_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
-class Line(asyncio.Protocol):
+class Line(asyncio.BufferedProtocol):
     """A connection that carries one request after the other.
 
     It listens in place of aiohttp's own *handler*, for answers that come whole and are as usual. Any other is handed over
     from its first byte, and so is whatever comes unasked; the handler then listens until the line is `ready` again.
+    What is read lies in *room*, which all lines of a loop share, for no longer than it takes to look at it.
     """
 
-    __slots__ = ("_filling", "_is_listening", "_loop", "_waiter", "connection", "handler", "transport")
+    __slots__ = (
+        "_filling",
+        "_is_listening",
+        "_loop",
+        "_room",
+        "_waiter",
+        "connection",
+        "handler",
+        "transport",
+    )
 
-    def __init__(self, connection: aiohttp.connector.Connection) -> None:
+    def __init__(self, connection: aiohttp.connector.Connection, room: memoryview) -> None:
         """Take over a connection that was just fetched; raise what aiohttp raises where it is closed."""
         handler, transport = connection.protocol, connection.transport
         if handler is None or transport is None:
@@ -37,6 +50,7 @@ class Line(asyncio.Protocol):
         self.connection = connection
         self.handler: ResponseHandler = handler
         self.transport = transport
+        self._room = room
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[Answer | None] | None = None
         self._filling: Filling | None = None
@@ -69,9 +83,13 @@ class Line(asyncio.Protocol):
         finally:
             self._waiter = None  # it holds the answer
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio asks so
+        """Return where the next bytes go."""
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Take in an answer, or how it begins."""
-        waiter = self._waiter
+        data, waiter = bytes(self._room[:nbytes]), self._waiter
         if waiter is None or waiter.done():
             self._hand_over(data)
             return
@@ -185,13 +203,14 @@ class OpenLines:
     They count towards the connector's limit. As long as anybody waits for the connector, nothing is kept here.
     """
 
-    __slots__ = ("_connector", "_idle", "_least", "_timer", "_wanted")
+    __slots__ = ("_connector", "_idle", "_least", "_room", "_timer", "_wanted")
 
     def __init__(self, connector: aiohttp.BaseConnector) -> None:
         """Hold none yet."""
         self._connector = connector
         self._idle: list[Line] = []
         self._wanted = 0
+        self._room = memoryview(bytearray(ROOM))
         # So many at the bottom were not used since the timer was set.
         self._least = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -213,7 +232,7 @@ class OpenLines:
         with self.making_room():
             connection = await self._connector.connect(sample, traces=NO_TRACES, timeout=NO_TIME_LIMIT)
         try:
-            line = Line(connection)
+            line = Line(connection, self._room)
             is_of_use = line.prepare()
         except BaseException:
             connection.close()
