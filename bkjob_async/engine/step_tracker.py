@@ -110,7 +110,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
             events += self._announce(at, finished=False)
         if look.groups is not None:
             moves = self._take_groups(look, look.groups, at, reading=reading, patient=patient)
-            self._note_rows(at, moved=bool(moves), complete=look.complete)
+            self._note_rows(at, moved=bool(moves))
             events += moves
         return events
 
@@ -143,7 +143,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
             # What was taken for a kind of step that shows no hosts may have been a bad moment: ask once more.
             self.refusals = 0
 
-    def _note_rows(self, at: Moment, *, moved: bool, complete: bool) -> None:
+    def _note_rows(self, at: Moment, *, moved: bool) -> None:
         """Take note that an answer spoke of hosts while a final status settles."""
         closing = self.course.closing
         if closing is None:
@@ -151,7 +151,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
         if moved and self.seen == PROVISIONAL:
             # Hosts moved since the last look: this is the end of another batch, not still the same.
             closing.since, closing.looked_at = at.now, None
-        if complete and closing.looked_at is None:
+        if closing.end_read and closing.looked_at is None:
             closing.looked_at = at.now
 
     def _note(self, look: StepLook, *, finished: bool) -> None:

@@ -351,3 +351,14 @@ def test_lists_that_are_short_every_time_are_waited_for_longer() -> None:
 
     assert tell(story, 20, step(6, [host(1, 9), host(2, 9)])) == ["host 1 7>9", "host 2 7>9"]
     assert tell(story, 35, step(6, [host(1, 9), host(2, 9)])) == ["step #0 6.", "finished 2:100/200"]
+
+
+def test_an_answer_that_is_not_believed_does_not_begin_the_bound() -> None:
+    """A host that stood twice at first sight, and once since, has been told nowhere yet: polls may fail in between."""
+    story = story_of()
+    tell(story, 0, job(2, step(2)))
+    tell(story, 1, step(2, [host(1, 9), host(2, 7), host(2, 9)]))
+    assert tell(story, 4, step(3, [host(1, 9), host(2, 9)])) == []
+
+    assert tell(story, 30, job(3, step(3))) == []
+    assert tell(story, 31, step(3, [host(1, 9), host(2, 9)]))[:2] == ["host 2 None>9", "step #0 3."]
