@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import compress
 from sys import byteorder
 from typing import Literal, cast
 
 from msgspec import Struct
+
+from bkjob_async.engine.near_order import Cells, NearOrder
 
 # Up to one in so many hosts is looked for by itself, where all others stand together.
 FEW_ELSEWHERE = 16
@@ -28,8 +29,6 @@ BEFORE_STATUSES = (12, 20, 16, 24)
 
 # Columns of up to so many bytes are written anew rather than in place: as `bytes` they take half the room.
 SMALL = 1024
-
-Cells = bytes | bytearray
 
 
 class Columns(Struct, eq=False, gc=False):
@@ -74,10 +73,8 @@ class Columns(Struct, eq=False, gc=False):
         size = len(self)
         if len(names) != size or (size and (names[0], names[-1]) != (self.name(0), self.name(size - 1))):
             return False
-        try:
-            return self._cells.startswith(array("Q", cast("Sequence[int]", names)).tobytes())
-        except (TypeError, OverflowError):
-            return False  # not every one of them is a number
+        packed = packed_names(names)
+        return packed is not None and self._cells.startswith(packed)
 
     def has_statuses(self, smalls: bytes) -> bool:
         """Whether these are the hosts' small statuses, in this order."""
@@ -101,7 +98,7 @@ class Columns(Struct, eq=False, gc=False):
             found = cells.find(packed, found + 1, end)
         return found // 8
 
-    def places_in_order(self, names: Sequence[int | None], sizes: Sequence[int]) -> Sequence[int] | None:
+    def places_in_order(self, names: Sequence[int | None], sizes: Sequence[int]) -> NearOrder | None:
         """Return the place of each of *names* where they are all hosts, each once, and nearly all together in this order.
 
         They were listed in lists of these *sizes*, each in the order of the hosts; None where it is not as simple.
@@ -109,25 +106,14 @@ class Columns(Struct, eq=False, gc=False):
         size, largest = len(self), max(sizes, default=0)
         if len(names) != size or (size - largest) * FEW_ELSEWHERE > size:
             return None
-        try:
-            packed = array("Q", cast("Sequence[int]", names)).tobytes()
-        except (TypeError, OverflowError):
-            return None  # not every one of them is a number
+        packed = packed_names(names)
+        elsewhere = None if packed is None else self._find_in_order(packed, sizes)
+        if packed is None or elsewhere is None:
+            return None
         begin = sum(sizes[: sizes.index(largest)])
-        elsewhere = self._find_in_order(packed, sizes)
-        if elsewhere is None:
-            return None
-        cells, pieces, at = self._cells, list[Cells](), 0
-        for place in sorted(elsewhere):
-            pieces.append(cells[8 * at : 8 * place])
-            at = place + 1
-        pieces.append(cells[8 * at : 8 * size])
-        if b"".join(pieces) != packed[8 * begin : 8 * (begin + largest)]:
-            return None
-        together = bytearray(b"\1") * size
-        for place in elsewhere:
-            together[place] = 0
-        return [*elsewhere[:begin], *compress(range(size), together), *elsewhere[begin:]]
+        order = NearOrder(size, elsewhere, begin)
+        together = order.together(self._cells, 8)
+        return order if together == packed[8 * begin : 8 * (begin + largest)] else None
 
     def _find_in_order(self, packed: bytes, sizes: Sequence[int]) -> list[int] | None:
         """Return the places of the names in all lists but the largest, None where a list is in another order."""
@@ -237,6 +223,14 @@ class Columns(Struct, eq=False, gc=False):
         cells = b"".join((self._cells[: self._sequences_at], sequences, self._cells[self._statuses_at :]))
         self._layout |= LONG
         self._keep(bytearray(cells) if len(cells) > SMALL else cells)
+
+
+def packed_names(names: Sequence[int | None]) -> bytes | None:
+    """Return *names* as a column; None where not every one of them is a number."""
+    try:
+        return array("Q", cast("Sequence[int]", names)).tobytes()
+    except (TypeError, OverflowError):
+        return None
 
 
 def blended(old: Cells, new: Cells, marks: Cells) -> bytes:

@@ -11,14 +11,13 @@ from attrs import evolve
 from bkjob_async.engine.columns import Columns
 from bkjob_async.engine.host_index import picked
 from bkjob_async.engine.moves import NO_MOVES, Move, Moves
+from bkjob_async.engine.near_order import SPARSE, Cells, NearOrder
 from bkjob_async.engine.oddities import NO_CODES, NO_COUNTS, NOTHING_ODD, Oddities
 from bkjob_async.engine.packing import CODES, NEVER, OPEN, RARE, code_of, small_code
 from bkjob_async.model.look import HostRow
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
 
 ALL = 255
-# Of a long column so small a share is looked for one by one, or written one by one.
-SPARSE = 16
 
 
 class HostCodes(Columns, eq=False, gc=False):
@@ -49,8 +48,7 @@ class HostCodes(Columns, eq=False, gc=False):
         """Move hosts, each named once, to where their rows say; *small* are their *codes* as small ones."""
         small = small_codes(codes) if small is None else bytes(small)
         statuses = self.statuses()
-        # A range is every host, in the order of the table.
-        known = bytes(statuses) if isinstance(places, range) else bytes(picked(statuses, places))
+        known = in_order(statuses, places)
         if known == small and RARE not in small:
             return NO_MOVES
         if RARE in small:
@@ -58,7 +56,8 @@ class HostCodes(Columns, eq=False, gc=False):
         else:
             differ = marked(differing(known, small))
         if len(differ) < len(places):
-            places, codes, rows = picked(places, differ), picked(codes, differ), picked(rows, differ)
+            codes, rows = picked(codes, differ), picked(rows, differ)
+            places = places.at(differ) if isinstance(places, NearOrder) else picked(places, differ)
             known, small = bytes(picked(known, differ)), bytes(picked(small, differ))
         before = [self._code(index) for index in places] if self._odd.rare else codes_of(known)
         moves = Moves(places, before, codes, rows)
@@ -185,6 +184,13 @@ def marking_all_but(*smalls: int) -> bytes:
     for small in smalls:
         table[small] = 0
     return bytes(table)
+
+
+def in_order(column: Cells, places: Sequence[int]) -> bytes:
+    """Return what a *column* of a byte a host holds at *places*."""
+    if isinstance(places, range):  # every host, in the order of the table
+        return bytes(column)
+    return places.read(column) if isinstance(places, NearOrder) else bytes(picked(column, places))
 
 
 ALL_BUT_NEVER = marking_all_but(NEVER)

@@ -13,10 +13,11 @@ from typing import cast
 
 from attrs import evolve
 
-from bkjob_async.engine.host_codes import SPARSE, HostCodes, small_codes
+from bkjob_async.engine.host_codes import HostCodes, small_codes
 from bkjob_async.engine.host_index import HostIndex, picked
 from bkjob_async.engine.moves import Taken
 from bkjob_async.engine.names import LARGEST_ID, Roll, is_id, key_from
+from bkjob_async.engine.near_order import SPARSE
 from bkjob_async.engine.oddities import NO_KEYS
 from bkjob_async.engine.packing import NEVER, RARE, small_code
 from bkjob_async.model.look import GroupLook, HostRow, with_all_names
