@@ -68,6 +68,19 @@ class Columns(Struct, eq=False, gc=False):
         """Return the name of the host at *index*."""
         return int.from_bytes(self._cells[8 * index : 8 * index + 8], byteorder)
 
+    def names_at(self, places: Sequence[int]) -> list[int]:
+        """Return the name of the host at each of *places*."""
+        return self._numbers_at(places, 0)
+
+    def addresses_at(self, places: Sequence[int]) -> list[int]:
+        """Return the address beside the name of the host at each of *places*, 0 for none."""
+        return self._numbers_at(places, 8 * len(self)) if self._has_addresses else [0] * len(places)
+
+    def _numbers_at(self, places: Sequence[int], begin: int) -> list[int]:
+        """Return numbers of the column of eight bytes a host that begins there, without a copy of it."""
+        with memoryview(self._cells)[begin : begin + 8 * len(self)] as raw, raw.cast("Q") as column:
+            return [column[place] for place in places]
+
     def has_names(self, names: Sequence[int | None]) -> bool:
         """Whether these are exactly the hosts, in this order."""
         size = len(self)

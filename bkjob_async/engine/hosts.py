@@ -17,7 +17,6 @@ from bkjob_async.engine.host_codes import HostCodes, small_codes
 from bkjob_async.engine.host_index import HostIndex, picked
 from bkjob_async.engine.moves import Taken
 from bkjob_async.engine.names import LARGEST_ID, Roll, is_id, key_from
-from bkjob_async.engine.near_order import SPARSE
 from bkjob_async.engine.oddities import NO_KEYS
 from bkjob_async.engine.packing import NEVER, RARE, small_code
 from bkjob_async.model.look import GroupLook, HostRow, with_all_names
@@ -248,10 +247,8 @@ class HostTable(HostCodes, eq=False, gc=False):
     def keys(self, places: Sequence[int]) -> list[HostKey]:
         """Return all the names of the host at each of *places*."""
         self.read_names()
-        if len(places) * SPARSE <= len(self):
-            return list(map(self.key, places))
-        names, addresses, strange = self.names(), self.addresses(), self._odd.strange
-        return [key_from(names[place], addresses[place], strange.get(place)) for place in places]
+        strange = map(self._odd.strange.get, places)
+        return list(map(key_from, self.names_at(places), self.addresses_at(places), strange))
 
 
 def is_ascending(names: array[int]) -> bool:

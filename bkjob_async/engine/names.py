@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeGuard, cast
 
 from bkjob_async.engine.packing import ADDRESS, STRANGE, packed_address, unpacked_address
+from bkjob_async.model.drafts import draft_of
 from bkjob_async.model.look import HostRow
 from bkjob_async.model.refs import HostKey
 
 LARGEST_ID = STRANGE - 1
+
+_draft = draft_of(HostKey)
 
 
 class Roll:
@@ -166,7 +169,8 @@ def key_from(name: int, address: int, strange: HostKey | None) -> HostKey:
     """Return all the names of a host from its packed name, the address beside it, and names that are no numbers."""
     packed = name if name & ADDRESS else address
     cloud, ip = unpacked_address(packed) if packed else (None, None)
-    plain = HostKey(bk_host_id=name if name < STRANGE else None, bk_cloud_id=cloud, ip=ip)
+    plain: HostKey = _draft(name if name < STRANGE else None, cloud, ip)
+    plain.__class__ = HostKey
     return plain if strange is None else merged(plain, strange)
 
 

@@ -23,6 +23,7 @@ ADDRESS = 1 << 63
 STRANGE = 1 << 62
 _CLOUDS = 1 << 30
 _OCTETS = {str(number): number for number in range(256)}
+_TEXTS = tuple(_OCTETS)
 
 
 def small_code(code: int) -> int:
@@ -55,7 +56,8 @@ def packed_address(cloud: int, ip: str) -> int | None:
 
 def unpacked_address(number: int) -> tuple[int, str]:
     """Return the cloud area and the IPv4 address that `packed_address` packed."""
-    ip = f"{number >> 24 & 255}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    first, second, third, fourth = (number & 0xFFFFFFFF).to_bytes(4, "big")
+    ip = f"{_TEXTS[first]}.{_TEXTS[second]}.{_TEXTS[third]}.{_TEXTS[fourth]}"
     return (number & ~ADDRESS) >> 32, ip
 
 

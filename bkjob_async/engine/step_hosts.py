@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import repeat
 
 from bkjob_async.engine.failures import Failures
 from bkjob_async.engine.hosts import HostTable
@@ -12,6 +13,7 @@ from bkjob_async.engine.news import HostMoves, News
 from bkjob_async.engine.packing import telling
 from bkjob_async.engine.step_standing import Closing, StepStanding
 from bkjob_async.engine.survey import Counts, Reading, Survey, is_large
+from bkjob_async.model.drafts import draft_of, sealed
 from bkjob_async.model.events import Event, HostChanged, Reopened
 from bkjob_async.model.look import GroupLook, HostRow, StepLook, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
@@ -19,6 +21,8 @@ from bkjob_async.model.status import host_status
 
 # Where at least one host in so many moved, the answer is kept until the events are read.
 MANY = 8
+
+draft = draft_of(HostChanged)
 
 
 class StepHosts(StepStanding, eq=False, gc=False):
@@ -160,22 +164,24 @@ class StepHosts(StepStanding, eq=False, gc=False):
                 return tag
             if tags is None:
                 return read(row).tag
-            return tags.get(code, "") if row.tag is None else row.tag
+            own = row.tag
+            return tags.get(code, "") if own is None else own
 
-        def events(moves: Moves) -> Iterator[HostChanged]:
-            hosts = self.hosts.keys(moves.places)
-            for host, before, after, row in zip(hosts, moves.befores, moves.afters, moves.rows, strict=True):
-                yield HostChanged(
-                    ref=self.ref,
-                    host=host,
-                    execute_count=execute_count,
-                    before=None if before is None else host_status(before),
-                    after=host_status(after),
-                    tag=tag_of(after, row),
-                    exit_code=None if row is None else row.exit_code,
-                    epoch=epoch,
-                    cursor=at.cursor,
-                )
+        def events(moves: Moves) -> list[HostChanged]:
+            drafts = map(
+                draft,
+                repeat(self.ref),
+                self.hosts.keys(moves.places),
+                repeat(execute_count),
+                [None if before is None else host_status(before) for before in moves.befores],
+                map(host_status, moves.afters),
+                map(tag_of, moves.afters, moves.rows),
+                [None if row is None else row.exit_code for row in moves.rows],
+                repeat(epoch),
+                repeat(False),
+                repeat(at.cursor),
+            )
+            return sealed(HostChanged, drafts)
 
         return HostMoves(self.ref, moves, events, look.named if tags is None else with_all_names)
 
