@@ -153,7 +153,8 @@ class Survey:
         self._in_full_at = now
         self._collected = 0
         self._in_full = max(0, self._in_full - 1)
-        self._remember(told_by(groups))
+        if self._guesses or self._second is None:
+            self._remember(told_by(groups))
 
     def begin(self, table: HostTable, groups: Sequence[GroupLook], *, patient: bool) -> bool:
         """Take note of groups' sizes; return whether a round has begun, for hosts moved that are to be read.
