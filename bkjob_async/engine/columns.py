@@ -8,6 +8,7 @@ string for all columns is what keeps steps of a few hosts small: every object of
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from sys import byteorder
 from typing import Literal, cast
@@ -119,14 +120,21 @@ class Columns(Struct, eq=False, gc=False):
         size, largest = len(self), max(sizes, default=0)
         if len(names) != size or (size - largest) * FEW_ELSEWHERE > size:
             return None
-        packed = packed_names(names)
-        elsewhere = None if packed is None else self._find_in_order(packed, sizes)
-        if packed is None or elsewhere is None:
+        packed, begin = packed_names(names), sum(sizes[: sizes.index(largest)])
+        if packed is None:
             return None
-        begin = sum(sizes[: sizes.index(largest)])
+        end = begin + largest
+        apart, together = [*names[:begin], *names[end:]], packed[8 * begin : 8 * end]
+        guessed = elsewhere_by_size(cast("Sequence[int]", names), begin, end)
+        if self.names_at(guessed) == apart:
+            order = NearOrder(size, guessed, begin)
+            if order.together(self._cells, 8) == together:
+                return order
+        elsewhere = self._find_in_order(packed, sizes)
+        if elsewhere is None:
+            return None
         order = NearOrder(size, elsewhere, begin)
-        together = order.together(self._cells, 8)
-        return order if together == packed[8 * begin : 8 * (begin + largest)] else None
+        return order if order.together(self._cells, 8) == together else None
 
     def _find_in_order(self, packed: bytes, sizes: Sequence[int]) -> list[int] | None:
         """Return the places of the names in all lists but the largest, None where a list is in another order."""
@@ -244,6 +252,15 @@ def packed_names(names: Sequence[int | None]) -> bytes | None:
         return array("Q", cast("Sequence[int]", names)).tobytes()
     except (TypeError, OverflowError):
         return None
+
+
+def elsewhere_by_size(names: Sequence[int], begin: int, end: int) -> list[int]:
+    """Return where the *names* before *begin* and from *end* on must stand, were all hosts in the order of their names."""
+    apart = [*names[:begin], *names[end:]]
+    places = [0] * len(apart)
+    for rank, n in enumerate(sorted(range(len(apart)), key=apart.__getitem__)):
+        places[n] = rank + bisect_left(names, apart[n], begin, end) - begin
+    return places
 
 
 def blended(old: Cells, new: Cells, marks: Cells) -> bytes:
