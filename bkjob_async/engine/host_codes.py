@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress, repeat
+from typing import cast
 
 from attrs import evolve
 
@@ -38,34 +39,35 @@ class HostCodes(Columns, eq=False, gc=False):
     # Moving ---------------------------------------------------------------------------------------------------------
 
     def _moves(
-        self,
-        places: Sequence[int],
-        codes: Sequence[int],
-        rows: Sequence[HostRow | None],
-        sequence: int,
-        small: bytes | bytearray | None = None,
+        self, places: Sequence[int], codes: Sequence[int], rows: Sequence[HostRow | None], sequence: int
     ) -> Moves:
-        """Move hosts, each named once, to where their rows say; *small* are their *codes* as small ones."""
-        small = small_codes(codes) if small is None else bytes(small)
-        statuses = self.statuses()
-        known = in_order(statuses, places)
-        if known == small and RARE not in small:
+        """Move hosts, each named once, to where their rows say."""
+        small = small_codes(codes)
+        if RARE not in small:
+            return self._moves_to(small, places, rows, sequence)
+        differ = [n for n, index in enumerate(places) if self._code(index) != codes[n]]
+        places, codes, rows = picked(places, differ), picked(codes, differ), picked(rows, differ)
+        moves = Moves(places, [self._code(index) for index in places], codes, rows)
+        self.move(places, picked(small, differ), sequence)
+        self._keep_rare(moves)
+        return moves
+
+    def _moves_to(
+        self, small: bytes, places: Sequence[int], rows: Sequence[HostRow | None], sequence: int
+    ) -> Moves:
+        """Move hosts, each named once, to where small codes say, none of them rare."""
+        known = in_order(self.statuses(), places)
+        if known == small:
             return NO_MOVES
-        if RARE in small:
-            differ: Sequence[int] = [n for n, index in enumerate(places) if self._code(index) != codes[n]]
-        else:
-            differ = marked(differing(known, small))
+        differ = marked(differing(known, small))
         if len(differ) < len(places):
-            codes, rows = picked(codes, differ), picked(rows, differ)
             places = places.at(differ) if isinstance(places, NearOrder) else picked(places, differ)
+            rows = picked(rows, differ)
             known, small = bytes(picked(known, differ)), bytes(picked(small, differ))
         before = [self._code(index) for index in places] if self._odd.rare else codes_of(known)
-        moves = Moves(places, before, codes, rows)
-        if RARE in small:
-            self.move(places, small, sequence)
-        else:
-            self._move_apart(places, small, sequence)
-        if self._odd.rare or RARE in small:
+        moves = Moves(places, before, cast("Sequence[int]", codes_of(small)), rows)
+        self._move_apart(places, small, sequence)
+        if self._odd.rare:
             self._keep_rare(moves)
         return moves
 

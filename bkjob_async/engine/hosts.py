@@ -8,7 +8,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, chain, compress
+from itertools import accumulate, compress
 from typing import cast
 
 from attrs import evolve
@@ -57,13 +57,8 @@ class HostTable(HostCodes, eq=False, gc=False):
         """Whether *groups* list exactly these hosts, in their order and each once, where they stand."""
         if self._odd.doubled:
             return False
-        ids: list[int | None] = []
-        codes: list[int] = []
-        for group in groups:
-            for row in group.rows or ():
-                ids.append(row.bk_host_id)
-                codes.append(row.status if group.status is None else group.status)
-        smalls = bytes(map(small_code, codes))
+        ids = [row.bk_host_id for group in groups for row in group.rows or ()]
+        smalls = small_codes_in(groups)
         return self.has_names(ids) and self.has_statuses(smalls) and RARE not in smalls
 
     def apply(
@@ -84,27 +79,25 @@ class HostTable(HostCodes, eq=False, gc=False):
         sight either: another batch of it, which goes on, may be what is missing.
         """
         lists = [group.rows for group in groups if group.rows]
-        rows = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
-        codes: list[int] = []
-        smalls = bytearray()
-        for group in groups:
-            if group.rows:
-                status, size = group.status, len(group.rows)
-                shown = [row.status for row in group.rows] if status is None else [status] * size
-                codes += shown
-                smalls += small_codes(shown)
+        rows = lists[0] if len(lists) == 1 else one_list(lists)
         ids = [row.bk_host_id for row in rows]
+        smalls = small_codes_in(groups)
         self.read_names()
         places = self._at_a_glance(ids, rows, [len(each) for each in lists], named, index) if whole else None
-        if places is not None:
-            return Taken(self._moves(places, codes, rows, sequence, smalls), believed=True, places=places)
-        known = self.known_places(ids, rows, index)
-        found = self._enrol(rows, named) if known is None else known
-        doubled = self._odd.doubled or len(set(found)) != len(found)
-        if not whole or doubled or (known is None and -1 in found):
+        each_once = places is not None
+        if places is None:
+            known = self.known_places(ids, rows, index)
+            places = self._enrol(rows, named) if known is None else known
+            doubled = self._odd.doubled or len(set(places)) != len(places)
+            each_once = whole and not doubled and not (known is None and -1 in places)
+        if not each_once:
             lists_all = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
-            return self._apply_doubtful(found, codes, rows, sequence, whole=whole and lists_all)
-        return Taken(self._moves(found, codes, rows, sequence, smalls), believed=True, places=found)
+            return self._apply_doubtful(places, codes_in(groups), rows, sequence, whole=whole and lists_all)
+        if RARE in smalls:
+            moves = self._moves(places, codes_in(groups), rows, sequence)
+        else:
+            moves = self._moves_to(smalls, places, rows, sequence)
+        return Taken(moves, believed=True, places=places)
 
     def _apply_doubtful(
         self, places: Sequence[int], codes: list[int], rows: Sequence[HostRow], sequence: int, *, whole: bool
@@ -249,6 +242,32 @@ class HostTable(HostCodes, eq=False, gc=False):
         self.read_names()
         strange = map(self._odd.strange.get, places)
         return list(map(key_from, self.names_at(places), self.addresses_at(places), strange))
+
+
+def one_list(lists: Sequence[Sequence[HostRow]]) -> list[HostRow]:
+    """Return the rows of all lists."""
+    rows: list[HostRow] = []
+    for each in lists:
+        rows += each
+    return rows
+
+
+def codes_in(groups: Sequence[GroupLook]) -> list[int]:
+    """Return the code of each row, that of its group where it has one."""
+    return [
+        row.status if group.status is None else group.status for group in groups for row in group.rows or ()
+    ]
+
+
+def small_codes_in(groups: Sequence[GroupLook]) -> bytes:
+    """Return the code of each row as a small one."""
+    return b"".join(
+        small_codes([row.status for row in group.rows])
+        if group.status is None
+        else bytes((small_code(group.status),)) * len(group.rows)
+        for group in groups
+        if group.rows
+    )
 
 
 def is_ascending(names: array[int]) -> bool:

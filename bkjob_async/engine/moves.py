@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
-from attrs import frozen
 from msgspec import Struct
 
 from bkjob_async.model.look import HostRow
@@ -88,8 +87,7 @@ class Moves(Sequence[Move]):
 NO_MOVES = Moves((), (), (), ())
 
 
-@frozen
-class Taken:
+class Taken(Struct, frozen=True, gc=False):
     """What one look brought: its *moves*; whether every row could be *believed*; the *places* of its rows.
 
     A place of -1 is a row that names nobody, or one of several that another speaks for; where *each_once*, there is none.

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from attrs import evolve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
@@ -12,6 +11,7 @@ from msgspec.structs import replace
 from bkjob_async.engine.hosts import HostTable
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moves import Moves, Taken
+from bkjob_async.engine.packing import small_code
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.model.events import HostChanged
 from bkjob_async.watch.position import Backlog, Position
@@ -36,22 +36,21 @@ def lose_a_host(patch: Patch) -> None:
 
     def lossy(self: HostTable, *args: Any, **options: Any) -> Taken:
         taken = apply(self, *args, **options)
-        return evolve(taken, moves=taken.moves[:-1]) if len(taken.moves) > 1 else taken
+        return replace(taken, moves=taken.moves[:-1]) if len(taken.moves) > 1 else taken
 
     patch.setattr(HostTable, "apply", lossy)
 
 
 def absence_is_an_event(patch: Patch) -> None:
     """Take a host that an answer leaves out for done."""
-    moves_of = HostTable._moves
+    moves_of = HostTable._moves_to
 
-    def hasty(self: HostTable, places: list[int], codes: list[int], rows: list[Any], sequence: int) -> Moves:
+    def hasty(self: HostTable, small: bytes, places: list[int], rows: list[Any], sequence: int) -> Moves:
         absent = [n for n in range(len(self)) if n not in places and rows]
-        return moves_of(
-            self, [*places, *absent], codes + [9] * len(absent), rows + rows[:1] * len(absent), sequence
-        )
+        done = bytes((small_code(9),)) * len(absent)
+        return moves_of(self, small + done, [*places, *absent], [*rows, *rows[:1] * len(absent)], sequence)
 
-    patch.setattr(HostTable, "_moves", hasty)
+    patch.setattr(HostTable, "_moves_to", hasty)
 
 
 def finish_before_settled(patch: Patch) -> None:
