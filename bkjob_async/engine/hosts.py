@@ -203,8 +203,9 @@ class HostTable(HostCodes, eq=False, gc=False):
         sizes: Sequence[int],
         named: Callable[[HostRow], HostRow],
     ) -> Sequence[int] | None:
-        """Give places to many hosts at first sight by an id of each, their other names to be read later."""
-        if len(ids) <= MANY_NAMES or named is with_all_names:
+        """Give places to hosts at first sight by an id of each; the other names of many are read later."""
+        are_many = len(ids) > MANY_NAMES and named is not with_all_names
+        if not are_many and len(sizes) < 2:
             return None
         try:
             names = array("Q", cast("Sequence[int]", ids))
@@ -220,6 +221,8 @@ class HostTable(HostCodes, eq=False, gc=False):
             places = sorted(places, key=order.__getitem__)
         self.name_anew(names, ())
         self._be_odd(evolve(self._odd, late=(rows, named)))
+        if not are_many:
+            self.read_names()
         return places
 
     def read_names(self) -> None:
