@@ -242,6 +242,8 @@ class HostTable(HostCodes, eq=False, gc=False):
 
     def keys(self, places: Sequence[int]) -> list[HostKey]:
         """Return all the names of the host at each of *places*."""
+        if len(places) == 1:
+            return [self.key(places[0])]
         self.read_names()
         strange = map(self._odd.strange.get, places)
         return list(map(key_from, self.names_at(places), self.addresses_at(places), strange))
