@@ -12,8 +12,7 @@ class Breaker:
     """Opens when different targets fail one after another with no success between.
 
     *threshold* failures of *distinct* targets in a row (all of them, where there are fewer) open it; then one probe at
-    a time may go, after *first* seconds, doubling up to *longest*; the first success closes it. `is_calm` as long as
-    nothing has failed since the last success.
+    a time may go, after *first* seconds, doubling up to *longest*; the first success closes it.
     """
 
     threshold: int = 5
@@ -21,15 +20,18 @@ class Breaker:
     first: float = 1.0
     longest: float = 30.0
     is_open: bool = field(default=False, init=False)
-    is_calm: bool = field(default=True, init=False)
     probe_at: float = field(default=0.0, init=False)
     _failures: int = field(default=0, init=False)
     _failed: set[Hashable] = field(factory=set, init=False)
     _probes: int = field(default=0, init=False)
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing has failed since the last success."""
+        return not (self._failures or self.is_open)
+
     def succeeded(self) -> bool:
         """Count a success; return whether it closed an open breaker."""
-        self.is_calm = True
         self._failures = 0
         self._failed.clear()
         was_open, self.is_open = self.is_open, False
@@ -41,7 +43,6 @@ class Breaker:
 
         *at_once* opens it with this one failure: credentials fail for all.
         """
-        self.is_calm = False
         if self.is_open:
             self._probes += 1
             self.probe_at = now + min(self.first * 2.0 ** min(self._probes, 10), self.longest)

@@ -87,8 +87,8 @@ class Columns(Struct, eq=False, gc=False):
         size = len(self)
         if len(names) != size or (size and (names[0], names[-1]) != (self.name(0), self.name(size - 1))):
             return False
-        packed = packed_names(names)
-        return packed is not None and self._cells.startswith(packed)
+        column = column_of(names)
+        return column is not None and self._cells.startswith(column.tobytes())
 
     def has_statuses(self, smalls: bytes) -> bool:
         """Whether these are the hosts' small statuses, in this order."""
@@ -120,10 +120,10 @@ class Columns(Struct, eq=False, gc=False):
         size, largest = len(self), max(sizes, default=0)
         if len(names) != size or (size - largest) * FEW_ELSEWHERE > size:
             return None
-        packed, begin = packed_names(names), sum(sizes[: sizes.index(largest)])
-        if packed is None:
+        column, begin = column_of(names), sum(sizes[: sizes.index(largest)])
+        if column is None:
             return None
-        end = begin + largest
+        packed, end = column.tobytes(), begin + largest
         apart, together = [*names[:begin], *names[end:]], packed[8 * begin : 8 * end]
         guessed = elsewhere_by_size(cast("Sequence[int]", names), begin, end)
         if self.names_at(guessed) == apart:
@@ -246,10 +246,10 @@ class Columns(Struct, eq=False, gc=False):
         self._keep(bytearray(cells) if len(cells) > SMALL else cells)
 
 
-def packed_names(names: Sequence[int | None]) -> bytes | None:
+def column_of(names: Sequence[int | None]) -> array[int] | None:
     """Return *names* as a column; None where not every one of them is a number."""
     try:
-        return array("Q", cast("Sequence[int]", names)).tobytes()
+        return array("Q", cast("Sequence[int]", names))
     except (TypeError, OverflowError):
         return None
 

@@ -47,27 +47,23 @@ class Concurrency:
         if in_flight >= self.allowed:
             self._was_full = True
         if sent > self._changed_at:  # else it says nothing about what is allowed now
-            self._answers += 1
-            self._slow += seconds > SLOW_FACTOR * usual + SLOW_EXCESS
-            if self._answers >= self.allowed:
-                self._end_round(now)
+            self._count(now, slow=seconds > SLOW_FACTOR * usual + SLOW_EXCESS)
 
     def unanswered(self, now: float, *, sent: float) -> None:
         """Take in that a request *sent* then got no answer in time."""
         if sent > self._changed_at:
-            self._answers += 1
-            self._slow += 1
-            if self._answers >= self.allowed:
-                self._end_round(now)
+            self._count(now, slow=True)
 
     def refused(self, now: float, *, sent: float) -> None:
         """Take in that a request *sent* then was one too many at once; those under way with it count as one."""
         if sent > self._changed_at:
             self._shrink(now, BACK_OFF_REFUSED)
 
-    def _end_round(self, now: float) -> None:
-        """Judge the answers of a round, if it was long enough."""
-        if self._answers < SHORTEST_ROUND:
+    def _count(self, now: float, *, slow: bool) -> None:
+        """Count an answer; judge those of a round at its end."""
+        self._answers += 1
+        self._slow += slow
+        if self._answers < self.allowed or self._answers < SHORTEST_ROUND:
             return
         if 2 * self._slow > self._answers:
             self._slow_rounds += 1

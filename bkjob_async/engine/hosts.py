@@ -9,10 +9,10 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, compress
-from typing import cast
 
 from attrs import evolve
 
+from bkjob_async.engine.columns import column_of
 from bkjob_async.engine.host_codes import HostCodes, small_codes
 from bkjob_async.engine.host_index import HostIndex, picked
 from bkjob_async.engine.moves import Taken
@@ -207,11 +207,8 @@ class HostTable(HostCodes, eq=False, gc=False):
         are_many = len(ids) > MANY_NAMES and named is not with_all_names
         if not are_many and len(sizes) < 2:
             return None
-        try:
-            names = array("Q", cast("Sequence[int]", ids))
-        except (TypeError, OverflowError):
-            return None  # not every one of them is an id
-        if max(names) > LARGEST_ID or len(set(ids)) != len(ids):
+        names = column_of(ids)
+        if names is None or max(names) > LARGEST_ID or len(set(ids)) != len(ids):
             return None
         places: Sequence[int] = range(len(ids))
         if len(sizes) > 1 and all(is_ascending(names[end - size : end]) for size, end in ends_of(sizes)):

@@ -38,15 +38,14 @@ def next_question(
         speaker = speaking_step(story, capabilities) if story.whole else None
         story.by_proxy = speaker is not None
         steps = askable_steps(story, capabilities) if speaker is None else [speaker]
-        if len(steps) == 1:  # as with most
-            tracker = steps[0]
-            return ask_step(tracker.ref, how_to_read(story, tracker, capabilities, guess=requests_are_scarce))
-        story.pending = tuple(each.ref.step_instance_id for each in steps) or (THE_JOB,)
-    first, story.pending = story.pending[0], story.pending[1:]
-    if first == THE_JOB:
+        tracker = steps[0] if steps else None
+        story.pending = tuple(each.ref.step_instance_id for each in steps[1:])
+    else:
+        first, story.pending = story.pending[0], story.pending[1:]
+        tracker = None if first == THE_JOB else story.tracker(first)
+    if tracker is None:
         story.by_proxy = False
         return ask_job(story.ref, with_rows=wants_job_rows(story, capabilities))
-    tracker = story.tracker(first)
     return ask_step(tracker.ref, how_to_read(story, tracker, capabilities, guess=requests_are_scarce))
 
 

@@ -161,9 +161,9 @@ class Survey:
 
         *patient*: few moves may collect for some looks.
         """
-        if self.stands_as(groups):
-            return False
         told, agreed = told_by(groups), self._agreed
+        if self._agrees(told):
+            return False
         self.give_up()
         moved = moved_codes(table, told, agreed)
         if self._guesses:
@@ -189,11 +189,13 @@ class Survey:
 
     def stands_as(self, groups: Sequence[GroupLook]) -> bool:
         """Whether the groups are as large as they were, so that nothing moved; only where no round is under way."""
-        agreed = self._agreed
-        if not agreed or self.wants_more or told_by(groups) != agreed:
+        return self._agrees(told_by(groups))
+
+    def _agrees(self, told: Told) -> bool:
+        if not told or self.wants_more or told != self._agreed:
             return False
         self._growth //= 2
-        self._is_quiet(agreed)
+        self._is_quiet(told)
         return True
 
     def _is_quiet(self, told: Told) -> None:
