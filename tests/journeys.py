@@ -1,0 +1,154 @@
+"""How far a reader of the code has to travel: calls and files on the way of a poll and of a command.
+
+`python -m tests.journeys` prints, for a poll without news, a poll at which one of ten hosts moved, and one command:
+the calls within the package, the functions and files they belong to, and how often a call leads into another file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import looptime
+from attrs import frozen
+
+import bkjob_async as bkjob
+from bkjob_async.testing import HANGS, JobPlan, Simulator, StepPlan
+
+PACKAGE = str(Path(bkjob.__file__).parent)
+# The simulated platform stands for the network; what happens in it is no part of a journey.
+OUTSIDE = (f"{PACKAGE}/simulator/", f"{PACKAGE}/testing/")
+CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="not-to-be-seen", bk_username="admin")
+
+
+@frozen
+class Journey:
+    """One way through the code, in figures."""
+
+    calls: int
+    functions: int
+    files: int
+    file_changes: int
+    hops: tuple[str, ...]
+
+
+def recorded(record: Callable[[FrameType], None]) -> Callable[[FrameType, str, object], None]:
+    """Return a profile function that gives every call within the package to *record*."""
+
+    def profile(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call" and is_ours(frame):
+            record(frame)
+
+    return profile
+
+
+def is_ours(frame: FrameType) -> bool:
+    """Return True for code of the package itself, as written by hand."""
+    file = frame.f_code.co_filename
+    return file.startswith(PACKAGE) and not file.startswith(OUTSIDE)
+
+
+def caller(frame: FrameType) -> FrameType | None:
+    """Return the nearest frame of the package that leads to *frame*."""
+    outer = frame.f_back
+    while outer is not None and not is_ours(outer):
+        outer = outer.f_back
+    return outer
+
+
+class Recorder:
+    """Takes down the calls between `start` and `stop`."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._calls: list[tuple[str, str, str]] = []
+
+    def start(self) -> None:
+        """Record from now on."""
+        self._calls.clear()
+        sys.setprofile(recorded(self._record))
+
+    def stop(self) -> Journey:
+        """Record no more; return what was recorded."""
+        sys.setprofile(None)
+        calls = self._calls
+        hops = tuple(f"{outer} -> {inner}: {name}" for outer, inner, name in calls if outer != inner)
+        return Journey(
+            calls=len(calls),
+            functions=len({(inner, name) for _, inner, name in calls}),
+            files=len({inner for _, inner, _ in calls}),
+            file_changes=len(hops),
+            hops=hops,
+        )
+
+    def _record(self, frame: FrameType) -> None:
+        outer = caller(frame)
+        inner = place(frame)
+        self._calls.append((place(outer) if outer is not None else inner, inner, frame.f_code.co_qualname))
+
+
+def place(frame: FrameType) -> str:
+    """Return a frame's file within the package."""
+    return frame.f_code.co_filename[len(PACKAGE) + 1 :]
+
+
+async def journeys() -> dict[str, Journey]:
+    """Watch a step of ten hosts in virtual time; return its journeys by name."""
+    simulator = Simulator(at_once=True)
+    job = simulator.add(JobPlan(steps=(StepPlan(hosts=10, fates=(HANGS,)),)))
+    recorder, found = Recorder(), dict[str, Journey]()
+    async with bkjob.connect(
+        "http://simulator/api/bk-job/prod",
+        CREDENTIALS,
+        scope=job.scope,
+        transport=simulator.transport(),
+        interval=10.0,
+    ) as client:
+        step = simulator.steps(job)[0]
+        async with client.watch(job) as watch:
+            batches = watch.batches()
+            seen = asyncio.create_task(drained(batches))
+            await asyncio.sleep(35)
+
+            recorder.start()
+            await asyncio.sleep(10)
+            found["a poll without news"] = recorder.stop()
+
+            simulator.fail_host(step, "0:10.0.0.3", tag="disk")
+            recorder.start()
+            await asyncio.sleep(10)
+            found["a poll with a move"] = recorder.stop()
+
+            recorder.start()
+            try:
+                await client.operate_job_instance(job, operation_code=1)
+            finally:
+                found["a command"] = recorder.stop()
+            seen.cancel()
+    return found
+
+
+async def drained(batches: bkjob.Reader[bkjob.Batch]) -> None:
+    """Read to the end, looking at every event."""
+    async for batch in batches:
+        for _ in batch.events:
+            pass
+
+
+def main() -> None:
+    """Print the journeys; with `--hops` every step into another file, too."""
+    with asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0)) as runner:
+        found = runner.run(journeys())
+    print(f"{'':22}{'calls':>7}{'functions':>11}{'files':>7}{'file changes':>14}")
+    for name, journey in found.items():
+        print(f"{name:22}{journey.calls:7}{journey.functions:11}{journey.files:7}{journey.file_changes:14}")
+        if "--hops" in sys.argv:
+            print("\n".join(f"    {hop}" for hop in journey.hops))
+
+
+if __name__ == "__main__":
+    main()
