@@ -254,7 +254,7 @@ class PlatformTrouble(CallFailed):
 
 
 class UnusableAnswer(CallFailed):
-    """What came back cannot be read as an answer."""
+    """What came back cannot be read as an answer, or is the answer to another question."""
 
     advice = "check the URL, proxies and the dialect; the answer is not the platform's"
 

@@ -1,6 +1,7 @@
 """An HTTP request and its answer, as plain values."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from attrs import field, frozen
 from yarl import URL
@@ -22,10 +23,22 @@ class HttpRequest:
     packed: bool = True
 
 
+class Closable(Protocol):
+    """What can be closed: the connection that an answer came over."""
+
+    def close(self) -> None:
+        """Close it; harmless when repeated."""
+        ...
+
+
 @frozen(kw_only=True)
 class HttpResponse:
-    """One whole answer: status, headers with lower-case names, body."""
+    """One whole answer: status, headers with lower-case names, body.
+
+    *connection* is what it came over, None where that cannot be told. It may be in use again already.
+    """
 
     status: int
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    connection: Closable | None = field(default=None, repr=False, eq=False)

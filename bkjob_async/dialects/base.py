@@ -25,6 +25,8 @@ from bkjob_async.model.refs import Scope
 R = TypeVar("R")
 
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+# A proxy that keeps answers would show a job as it was.
+NOT_CACHED = {"Cache-Control": "no-cache"}
 
 
 class Dialect(Protocol):
@@ -132,7 +134,8 @@ class TableDialect:
         if isinstance(operation, RawCall) and operation.scope is not None:
             parameters = {**self.scope_parameters(operation.scope), **parameters}
         path = self.path_of(call.name or operation.name)
-        return request_of(self.method_of(call), path, parameters, self.headers())
+        headers = self.headers() | NOT_CACHED if operation.repeatable else self.headers()
+        return request_of(self.method_of(call), path, parameters, headers)
 
     def path_of(self, name: str) -> str:
         """Return the path of an operation by the dialect's own *name* of it."""

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from html import unescape
 
+from bkjob_async.dialects.correlation import (
+    check_job,
+    check_ref,
+    check_scope,
+    check_step,
+    is_nameless,
+    scope_named,
+)
 from bkjob_async.dialects.hosts import read_execute_object, read_host
 from bkjob_async.dialects.reading import MILLISECONDS, SECONDS, Fields, read_times
 from bkjob_async.model.answers import (
@@ -42,14 +50,17 @@ STEP_VARIABLES = ("step_instance_var_list", "job_instance_var_list", "job_instan
 # Launches and operations --------------------------------------------------------------------------------------------
 
 
-def read_operated(operation: OperateStepInstance | OperateJobInstance, _answer: Fields) -> Operated:
-    """Read that an operation was taken on; the ids that come back say nothing new."""
+def read_operated(operation: OperateStepInstance | OperateJobInstance, answer: Fields) -> Operated:
+    """Read that an operation was taken on; the ids that come back must be those that went out."""
+    if isinstance(answer.get("data"), dict):
+        check_ref(answer.child("data"), operation.ref)
     return Operated(ref=operation.ref)
 
 
 def read_launched(operation: ExecuteJobPlan | FastExecuteScript, answer: Fields) -> Launched:
     """Read which job was started."""
     data = answer.child("data")
+    check_scope(data, operation.scope)
     ref = JobRef(operation.scope, data.identity("job_instance_id"))
     step = data.maybe_identity("step_instance_id")
     return Launched(ref=ref, name=data.text("job_instance_name"), step=ref.step(step) if step else None)
@@ -65,6 +76,7 @@ def read_job_logs(operation: GetJobInstanceLog, answer: Fields) -> tuple[StepLog
 
 def read_step_log(step: Fields, ref: JobRef) -> StepLogs:
     """Read a step's logs, hosts in groups of one status and tag."""
+    check_job(step, ref)
     number = step.maybe_identity("step_instance_id")
     status = step.maybe_integer("status")
     return StepLogs(
@@ -102,12 +114,14 @@ def read_log_row(row: Fields, group: Fields) -> HostLog:
 def read_host_log(operation: GetJobInstanceIpLog, answer: Fields) -> HostLog:
     """Read one host's log; an answer that does not name the host is about the one asked for."""
     data = answer.child("data")
+    check_step(data, operation.ref)
     return host_log(data, data.maybe_integer("log_type"), default=operation.host)
 
 
 def read_host_logs(operation: BatchGetJobInstanceIpLog, answer: Fields) -> StepLogs:
     """Read many hosts' logs, of a script or of a transfer."""
     data = answer.child("data")
+    check_step(data, operation.ref)
     log_type = data.maybe_integer("log_type")
     rows = [*(data.children(*SCRIPT_ROWS) or ()), *(data.children(*FILE_ROWS) or ())]
     return StepLogs(
@@ -175,8 +189,10 @@ def read_job_list(operation: GetJobInstanceList, answer: Fields) -> JobInstanceP
 
 def read_job_instance(row: Fields, scope: Scope) -> JobInstance:
     """Read one job of a list; documents and servers name its id, status and type differently."""
+    check_scope(row, scope)
+    own = read_scope(row) if is_nameless(scope) else None
     return JobInstance(
-        ref=JobRef(read_scope(row) or scope, row.identity("job_instance_id", "id")),
+        ref=JobRef(own or scope, row.identity("job_instance_id", "id")),
         status=run_status(row.integer("status", "task_status")),
         name=row.text("name"),
         operator=row.maybe_text("operator"),
@@ -190,17 +206,15 @@ def read_job_instance(row: Fields, scope: Scope) -> JobInstance:
 
 def read_scope(row: Fields) -> Scope | None:
     """Read the scope that an object is in, None where it does not say or nobody knows the kind."""
-    kind = row.maybe_text("bk_scope_type")
-    if kind is None:
-        number = row.maybe_identity("bk_biz_id")
-        return None if number is None else Scope.biz(number)
-    number = row.maybe_identity("bk_scope_id")
+    kind, number = scope_named(row) or ("", None)
     return Scope(ScopeType(kind), number) if number is not None and kind in set(ScopeType) else None
 
 
 def read_variables(operation: GetJobInstanceGlobalVarValue, answer: Fields) -> tuple[StepVariables, ...]:
     """Read the values of global variables, step by step."""
-    steps = answer.child("data").children(*STEP_VARIABLES) or ()
+    data = answer.child("data")
+    check_job(data, operation.ref)
+    steps = data.children(*STEP_VARIABLES) or ()
     return tuple(read_step_variables(step, operation.ref) for step in steps)
 
 

@@ -7,6 +7,7 @@ from datetime import tzinfo
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from bkjob_async.dialects.correlation import check_job, check_step, is_surely_of
 from bkjob_async.dialects.envelopes import opened
 from bkjob_async.dialects.instances import (
     SeenGroup,
@@ -24,6 +25,7 @@ from bkjob_async.dialects.rows import Code, Identity, Number, Row, read_rows
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times
 
 
@@ -61,6 +63,10 @@ class JobLine(Struct):
     start_time: str | None = None
     end_time: str | None = None
     total_time: Number | None = None
+    job_instance_id: Identity | None = None
+    bk_scope_type: str | None = None
+    bk_scope_id: str | None = None
+    bk_biz_id: Identity | None = None
 
 
 class JobData(Struct):
@@ -85,37 +91,38 @@ _JOB = msgspec.json.Decoder(JobEnvelope)
 
 def read_job_status(operation: GetJobInstanceStatus, answer: Fields) -> JobSnapshot:
     """Read a job with its steps and their hosts."""
-    return job_snapshot(read_job(answer), operation.ref)
+    return job_snapshot(read_job(operation.ref, answer), operation.ref)
 
 
 def read_step_status(operation: GetStepInstanceStatus, answer: Fields) -> StepSnapshot:
     """Read a step with the hosts of the groups that the server filled."""
-    return step_snapshot(read_step(answer), operation.ref)
+    return step_snapshot(read_step(operation.ref, answer), operation.ref)
 
 
 def quick_job_status(
     operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo
 ) -> JobSnapshot | None:
     """Read a job's answer that is exactly as documented; None for any other."""
-    job = quick_job(response, zone)
+    job = quick_job(operation.ref, response, zone)
     return None if job is None else job_snapshot(job, operation.ref)
 
 
-def look_job(_operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
+def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
     """Read a job's answer as the engine needs it."""
-    return look_at_job(quick_job(response, zone) or read_job(Fields(opened(response), zone=zone)))
+    ref = operation.ref
+    return look_at_job(quick_job(ref, response, zone) or read_job(ref, Fields(opened(response), zone=zone)))
 
 
-def look_step(_operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepLook:
+def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepLook:
     """Read a step's answer as the engine needs it."""
-    return look_at_step(read_step(Fields(opened(response), zone=zone)))
+    return look_at_step(read_step(operation.ref, Fields(opened(response), zone=zone)))
 
 
 # The quick way ------------------------------------------------------------------------------------------------------
 
 
-def quick_job(response: HttpResponse, zone: tzinfo) -> SeenJob | None:
-    """Read a job's answer that is exactly as documented; None for any other."""
+def quick_job(ref: JobRef, response: HttpResponse, zone: tzinfo) -> SeenJob | None:
+    """Read an answer about the job *ref* that is exactly as documented; None for any other."""
     try:
         envelope = _JOB.decode(response.body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -124,6 +131,8 @@ def quick_job(response: HttpResponse, zone: tzinfo) -> SeenJob | None:
     if not fine or not 200 <= response.status < 300:
         return None
     job = envelope.data.job_instance
+    if not is_surely_of(job, ref):
+        return None
     lines = [line for block in envelope.data.blocks or () for line in block.step_instances or ()]
     return SeenJob(
         status=job.status,
@@ -164,10 +173,11 @@ def line_times(line: JobLine | StepLine, zone: tzinfo) -> Times:
 # The lenient way ----------------------------------------------------------------------------------------------------
 
 
-def read_job(answer: Fields) -> SeenJob:
-    """Read a job's answer: steps stand in blocks, hosts always come."""
+def read_job(ref: JobRef, answer: Fields) -> SeenJob:
+    """Read an answer about the job *ref*: steps stand in blocks, hosts always come."""
     data = answer.child("data")
     job = data.child("job_instance")
+    check_job(job, ref)
     steps = [
         step for block in data.children("blocks") or () for step in block.children("step_instances") or ()
     ]
@@ -182,16 +192,18 @@ def read_job(answer: Fields) -> SeenJob:
     )
 
 
-def read_step(answer: Fields) -> SeenStep:
-    """Read a step's answer; its flag stands beside it, its hosts in groups.
+def read_step(ref: StepRef, answer: Fields) -> SeenStep:
+    """Read an answer about the step *ref*; its flag stands beside it, its hosts in groups.
 
     The counters (`running_ip_num`, `fail_ip_num`, ...) contradict the groups in the platform's own documents, and are
     null on current servers, so they are not read.
     """
     data = answer.child("data")
+    step = data.child("step_instance_detail")
+    check_step(step, ref)
     groups = data.children("step_instance_analyse_result")
     return read_step_line(
-        data.child("step_instance_detail"),
+        step,
         None if groups is None else tuple(read_group(group) for group in groups),
         finished=data.flag("is_finished", "finished"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bkjob_async.dialects.correlation import check_step
 from bkjob_async.dialects.hosts import read_host
 from bkjob_async.dialects.reading import Fields
 from bkjob_async.model.answers import Account, FileDetail, FileSourceDetail, ScriptDetail, StepDetail
@@ -12,6 +13,7 @@ from bkjob_async.model.refs import HostKey
 def read_step_detail(operation: GetStepInstanceDetail, answer: Fields) -> StepDetail:
     """Read what a step was told to do; what is not modelled stays in `raw`."""
     data = answer.child("data")
+    check_step(data, operation.ref)
     script, file = data.maybe_child("script_info"), data.maybe_child("file_info")
     approval = data.maybe_child("approval_info")
     return StepDetail(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
+from bkjob_async.dialects.correlation import check_job, check_step
 from bkjob_async.dialects.envelopes import opened
 from bkjob_async.dialects.instances import (
     SeenGroup,
@@ -27,6 +28,7 @@ from bkjob_async.dialects.v3_quick import quick_job, quick_step
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
 # Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
@@ -37,19 +39,19 @@ ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
 def read_job_status(operation: GetJobInstanceStatus, answer: Fields) -> JobSnapshot:
     """Read a job with its steps."""
-    return job_snapshot(read_job(answer), operation.ref)
+    return job_snapshot(read_job(operation.ref, answer), operation.ref)
 
 
 def read_step_status(operation: GetStepInstanceStatus, answer: Fields) -> StepSnapshot:
     """Read a step with its groups of hosts."""
-    return step_snapshot(read_step(answer), operation.ref)
+    return step_snapshot(read_step(operation.ref, answer), operation.ref)
 
 
 def quick_job_status(
     operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo
 ) -> JobSnapshot | None:
     """Read a job's answer that is exactly as documented; None for any other."""
-    job = quick_job(response)
+    job = quick_job(operation.ref, response)
     return None if job is None else job_snapshot(job, operation.ref)
 
 
@@ -57,28 +59,29 @@ def quick_step_status(
     operation: GetStepInstanceStatus, response: HttpResponse, _zone: tzinfo
 ) -> StepSnapshot | None:
     """Read a step's answer that is exactly as documented; None for any other."""
-    step = quick_step(response)
+    step = quick_step(operation.ref, response)
     return None if step is None else step_snapshot(step, operation.ref)
 
 
 # Looking ------------------------------------------------------------------------------------------------------------
 
 
-def look_job(_operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
+def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
     """Read a job's answer as the engine needs it."""
-    look = bare_job(response)
+    ref = operation.ref
+    look = bare_job(ref, response)
     if look is not None:
         return look
-    return look_at_job(quick_job(response) or read_job(Fields(opened(response), zone=zone)))
+    return look_at_job(quick_job(ref, response) or read_job(ref, Fields(opened(response), zone=zone)))
 
 
 def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepLook:
     """Read a step's answer as the engine needs it."""
-    for_all = asks_for_all(operation)
-    look = bare_step(response, asked_for_all=for_all)
+    ref, for_all = operation.ref, asks_for_all(operation)
+    look = bare_step(ref, response, asked_for_all=for_all)
     if look is not None:
         return look
-    step = quick_step(response) or read_step(Fields(opened(response), zone=zone))
+    step = quick_step(ref, response) or read_step(ref, Fields(opened(response), zone=zone))
     return look_at_step(step, asked_for_all=for_all)
 
 
@@ -97,10 +100,11 @@ def asks_for_all(operation: GetStepInstanceStatus) -> bool:
 # Reading leniently --------------------------------------------------------------------------------------------------
 
 
-def read_job(answer: Fields) -> SeenJob:
-    """Read a job's answer of any shape that means something."""
+def read_job(ref: JobRef, answer: Fields) -> SeenJob:
+    """Read an answer about the job *ref* of any shape that means something."""
     data = answer.child("data")
     job = data.child("job_instance")
+    check_job(job, ref)
     return SeenJob(
         status=job.integer("status"),
         finished=data.flag("finished", "is_finished"),
@@ -115,9 +119,10 @@ def read_job(answer: Fields) -> SeenJob:
     )
 
 
-def read_step(answer: Fields) -> SeenStep:
-    """Read a step's answer of any shape that means something."""
+def read_step(ref: StepRef, answer: Fields) -> SeenStep:
+    """Read an answer about the step *ref* of any shape that means something."""
     data = answer.child("data")
+    check_step(data, ref)
     groups = data.children("step_result_group_list")
     if groups is None:
         flat = read_rows(data, *FLAT_LISTS)

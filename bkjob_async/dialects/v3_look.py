@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from bkjob_async.dialects.correlation import is_surely_of
 from bkjob_async.dialects.late_rows import LateRows, Listing
 from bkjob_async.dialects.rows import (
     BareRow,
@@ -24,6 +25,7 @@ from bkjob_async.dialects.rows import (
 from bkjob_async.dialects.v3_groups import AnyGroup, AnyKnownGroup, GroupLine, group_looks
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import GroupLook, JobLook, StepLook
+from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import Times
 
 G = TypeVar("G", bound=AnyGroup)
@@ -42,6 +44,15 @@ class Timed(Struct, gc=False, kw_only=True):
         return millisecond_times(self.create_time, self.start_time, self.end_time, self.total_time)
 
 
+class Instance(Timed, gc=False, kw_only=True):
+    """What an answer is about: its job and scope."""
+
+    job_instance_id: Identity | None = None
+    bk_scope_type: str | None = None
+    bk_scope_id: str | None = None
+    bk_biz_id: Identity | None = None
+
+
 class StepLine(Timed, gc=False, kw_only=True):
     """A step in a job's answer."""
 
@@ -55,7 +66,7 @@ class StepLine(Timed, gc=False, kw_only=True):
     retry_count: Raw | UnsetType = UNSET
 
 
-class StepData(Timed, Generic[G], gc=False, kw_only=True):
+class StepData(Instance, Generic[G], gc=False, kw_only=True):
     """The data of a step's answer, with its groups as G."""
 
     step_instance_id: Identity
@@ -78,7 +89,7 @@ class StepEnvelope(Struct, Generic[G], gc=False):
     error: Raw | UnsetType = UNSET
 
 
-class JobLine(Timed, gc=False, kw_only=True):
+class JobLine(Instance, gc=False, kw_only=True):
     """A job in its answer."""
 
     status: Code
@@ -111,15 +122,17 @@ _STEP = msgspec.json.Decoder(StepEnvelope[GroupLine])
 _JOB = msgspec.json.Decoder(JobEnvelope)
 
 
-def bare_step(response: HttpResponse, *, asked_for_all: bool) -> StepLook | None:
-    """Look at a step's answer that is as documented; None for any other."""
-    look = step_by(_KNOWN_STEP, response, asked_for_all=asked_for_all)
+def bare_step(ref: StepRef, response: HttpResponse, *, asked_for_all: bool) -> StepLook | None:
+    """Look at an answer about the step *ref* that is as documented; None for any other."""
+    look = step_by(_KNOWN_STEP, ref, response, asked_for_all=asked_for_all)
     # A code that nobody knows, or a row that cannot be read in full: neither takes the lightness from all the others.
-    return look or step_by(_STEP, response, asked_for_all=asked_for_all)
+    return look or step_by(_STEP, ref, response, asked_for_all=asked_for_all)
 
 
-def step_by(decoder: StepDecoder, response: HttpResponse, *, asked_for_all: bool) -> StepLook | None:
-    """Look at a step's answer that a decoder can read; None for any other."""
+def step_by(
+    decoder: StepDecoder, ref: StepRef, response: HttpResponse, *, asked_for_all: bool
+) -> StepLook | None:
+    """Look at an answer about the step *ref* that a decoder can read; None for any other."""
     body = response.body
     try:
         envelope = decoder.decode(body)
@@ -129,6 +142,8 @@ def step_by(decoder: StepDecoder, response: HttpResponse, *, asked_for_all: bool
     strange = not (line.retry_count is line.finished is line.is_finished is UNSET)
     if strange or not is_plain_success(response, envelope):
         return None
+    if line.step_instance_id != ref.step_instance_id or not is_surely_of(line, ref.job):
+        return None
     lines = line.step_result_group_list
     groups = group_looks(lines)
     if groups is None:
@@ -137,8 +152,8 @@ def step_by(decoder: StepDecoder, response: HttpResponse, *, asked_for_all: bool
     return step_look(line, groups, late, complete=asked_for_all and are_whole(lines))
 
 
-def bare_job(response: HttpResponse) -> JobLook | None:
-    """Look at a job's answer that is as documented; None for any other."""
+def bare_job(ref: JobRef, response: HttpResponse) -> JobLook | None:
+    """Look at an answer about the job *ref* that is as documented; None for any other."""
     body = response.body
     try:
         envelope = _JOB.decode(body)
@@ -147,6 +162,8 @@ def bare_job(response: HttpResponse) -> JobLook | None:
     data, job = envelope.data, envelope.data.job_instance
     lines = data.step_instance_list or ()
     if data.is_finished is not UNSET or not is_plain_success(response, envelope):
+        return None
+    if not is_surely_of(job, ref):
         return None
     if any(line.step_host_result_list is not UNSET or line.retry_count is not UNSET for line in lines):
         return None

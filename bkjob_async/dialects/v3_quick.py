@@ -8,9 +8,11 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from bkjob_async.dialects.correlation import is_surely_of
 from bkjob_async.dialects.instances import SeenGroup, SeenJob, SeenStep, grouped, listed
 from bkjob_async.dialects.rows import Code, Identity, Number, Row, millisecond_times
 from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import Times
 
 
@@ -44,6 +46,10 @@ class JobLine(Struct):
     end_time: Code | None = None
     total_time: Number | None = None
     start_way: Raw | UnsetType = UNSET
+    job_instance_id: Identity | None = None
+    bk_scope_type: str | None = None
+    bk_scope_id: str | None = None
+    bk_biz_id: Identity | None = None
 
 
 class JobData(Struct):
@@ -87,6 +93,10 @@ class StepData(Struct):
     end_time: Code | None = None
     total_time: Number | None = None
     step_result_group_list: list[GroupLine] | None = None
+    job_instance_id: Identity | None = None
+    bk_scope_type: str | None = None
+    bk_scope_id: str | None = None
+    bk_biz_id: Identity | None = None
     step_host_result_list: Raw | UnsetType = UNSET
     step_ip_result_list: Raw | UnsetType = UNSET
     retry_count: Raw | UnsetType = UNSET
@@ -107,8 +117,8 @@ _JOB = msgspec.json.Decoder(JobEnvelope)
 _STEP = msgspec.json.Decoder(StepEnvelope)
 
 
-def quick_job(response: HttpResponse) -> SeenJob | None:
-    """Read a job's answer that is exactly as documented; None for any other."""
+def quick_job(ref: JobRef, response: HttpResponse) -> SeenJob | None:
+    """Read an answer about the job *ref* that is exactly as documented; None for any other."""
     try:
         envelope = _JOB.decode(response.body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -118,6 +128,7 @@ def quick_job(response: HttpResponse) -> SeenJob | None:
         not is_plain_success(response, envelope)
         or job.start_way is not UNSET
         or data.is_finished is not UNSET
+        or not is_surely_of(job, ref)
     ):
         return None
     lines = data.step_instance_list or ()
@@ -134,8 +145,8 @@ def quick_job(response: HttpResponse) -> SeenJob | None:
     )
 
 
-def quick_step(response: HttpResponse) -> SeenStep | None:
-    """Read a step's answer that is exactly as documented; None for any other."""
+def quick_step(ref: StepRef, response: HttpResponse) -> SeenStep | None:
+    """Read an answer about the step *ref* that is exactly as documented; None for any other."""
     try:
         envelope = _STEP.decode(response.body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -146,6 +157,8 @@ def quick_step(response: HttpResponse) -> SeenStep | None:
         *(line.finished, line.is_finished),
     )
     if not is_plain_success(response, envelope) or any(other is not UNSET for other in others):
+        return None
+    if line.step_instance_id != ref.step_instance_id or not is_surely_of(line, ref.job):
         return None
     groups = tuple(
         grouped(group.result_type, group.tag, group.host_size, group.host_result_list)

@@ -8,6 +8,7 @@ from datetime import tzinfo
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from bkjob_async.dialects.correlation import check_job, is_surely_of
 from bkjob_async.dialects.envelopes import opened
 from bkjob_async.dialects.instances import SeenJob, SeenStep, job_snapshot, listed, look_at_job
 from bkjob_async.dialects.reading import MILLISECONDS, Fields, read_times
@@ -23,6 +24,7 @@ from bkjob_async.dialects.rows import (
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import JobLook
 from bkjob_async.model.operations import GetJobInstanceStatus
+from bkjob_async.model.refs import JobRef
 from bkjob_async.model.snapshot import JobSnapshot
 
 # The first name is today's, the others were used before 2025-10, the last with rows like those of version 3.
@@ -89,6 +91,10 @@ class JobLine(Struct):
     start_time: Code | None = None
     end_time: Code | None = None
     total_time: Number | None = None
+    job_instance_id: Identity | None = None
+    bk_scope_type: str | None = None
+    bk_scope_id: str | None = None
+    bk_biz_id: Identity | None = None
 
 
 class JobData(Struct):
@@ -113,27 +119,28 @@ _JOB = msgspec.json.Decoder(JobEnvelope)
 
 def read_job_status(operation: GetJobInstanceStatus, answer: Fields) -> JobSnapshot:
     """Read a job with its steps."""
-    return job_snapshot(read_job(answer), operation.ref)
+    return job_snapshot(read_job(operation.ref, answer), operation.ref)
 
 
 def quick_job_status(
     operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo
 ) -> JobSnapshot | None:
     """Read a job's answer that is exactly as documented; None for any other."""
-    job = quick_job(response)
+    job = quick_job(operation.ref, response)
     return None if job is None else job_snapshot(job, operation.ref)
 
 
-def look_job(_operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
+def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
     """Read a job's answer as the engine needs it."""
-    return look_at_job(quick_job(response) or read_job(Fields(opened(response), zone=zone)))
+    ref = operation.ref
+    return look_at_job(quick_job(ref, response) or read_job(ref, Fields(opened(response), zone=zone)))
 
 
 # The quick way ------------------------------------------------------------------------------------------------------
 
 
-def quick_job(response: HttpResponse) -> SeenJob | None:
-    """Read a job's answer that is exactly as documented, with hosts only; None for any other."""
+def quick_job(ref: JobRef, response: HttpResponse) -> SeenJob | None:
+    """Read an answer about the job *ref* that is exactly as documented, with hosts only; None for any other."""
     try:
         envelope = _JOB.decode(response.body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -147,6 +154,8 @@ def quick_job(response: HttpResponse) -> SeenJob | None:
         *(doubt for line in lines for doubt in odd(line)),
     )
     if not 200 <= response.status < 300 or any(doubt is not UNSET for doubt in doubts):
+        return None
+    if not is_surely_of(job, ref):
         return None
     return SeenJob(
         status=job.status,
@@ -204,10 +213,11 @@ def host_row(line: RowLine) -> Row:
 # The lenient way ----------------------------------------------------------------------------------------------------
 
 
-def read_job(answer: Fields) -> SeenJob:
-    """Read a job's answer of any shape that means something."""
+def read_job(ref: JobRef, answer: Fields) -> SeenJob:
+    """Read an answer about the job *ref* of any shape that means something."""
     data = answer.child("data")
     job = data.child("job_instance")
+    check_job(job, ref)
     return SeenJob(
         status=job.integer("status"),
         finished=data.flag("finished", "is_finished"),

@@ -14,10 +14,11 @@ from attrs import field, frozen
 from yarl import URL
 
 from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UsageError
-from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
 from bkjob_async.wire.bodies import CONTENT_ENCODING, read_bounded, unpacked
 from bkjob_async.wire.short_way import ShortWay
 from bkjob_async.wire.time_limits import TimeLimits
+from bkjob_async.wire.whole_answers import Answer
 
 KEEPALIVE = 30.0
 
@@ -76,11 +77,11 @@ class AiohttpTransport:
         limit = self._limits.begin(timeout)
         try:
             answer = await short.ask(request) if short is not None and short.is_open else None
-            status, headers, body = answer or await self._ask_as_usual(request)
+            (status, headers, body), connection = answer or await self._ask_as_usual(request)
             encoding = headers.get(CONTENT_ENCODING)
             if encoding is not None and self._packed:
                 body = unpacked(body, encoding, status)
-            return HttpResponse(status=status, headers=headers, body=body)
+            return HttpResponse(status=status, headers=headers, body=body, connection=connection)
         except asyncio.CancelledError as error:
             if self._limits.end(limit):
                 raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
@@ -102,7 +103,7 @@ class AiohttpTransport:
         finally:
             self._limits.end(limit)
 
-    async def _ask_as_usual(self, request: HttpRequest) -> tuple[int, Mapping[str, str], bytes]:
+    async def _ask_as_usual(self, request: HttpRequest) -> tuple[Answer, Closable | None]:
         """Ask in aiohttp's own way, which knows of bodies, proxies and whatever a lent session has."""
         session = self._opened()
         with nullcontext() if self._short is None else self._short.lines.making_room():
@@ -116,11 +117,13 @@ class AiohttpTransport:
                 proxy_headers=self._proxy_headers,
             )
             content, headers, status = response.content, response.headers, response.status
+            connection = connection_of(response)
             try:
-                return status, headers, await read_bounded(content, headers, status, read=response.read)
+                body = await read_bounded(content, headers, status, read=response.read)
             except BaseException:
                 response.close()
                 raise
+            return (status, headers, body), connection
 
     def _headers_of(self, request: HttpRequest) -> Mapping[str, str]:
         """Return the headers of *request* with those of every request."""
@@ -182,6 +185,15 @@ def proxy_of(text: str | None) -> tuple[URL | None, Mapping[str, str] | None]:
         return url, None
     word = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
     return url.with_user(None), {"Authorization": f"Basic {word}"}
+
+
+def connection_of(response: aiohttp.ClientResponse) -> Closable | None:
+    """Return what *response* comes over; None where aiohttp works otherwise than expected.
+
+    A short answer is whole, and its connection back in the pool, before anybody reads its head.
+    """
+    handler = getattr(response, "_protocol", None)
+    return getattr(handler, "transport", None)
 
 
 def said(error: BaseException) -> str:

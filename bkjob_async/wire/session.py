@@ -221,7 +221,7 @@ class Session:
             response = await self.transport.send(ready.request, timeout=timeout)
             said = announcement(response.headers)
             admission.answered(place, len(response.body), said)
-            answer = read(response)
+            answer = read_or_close(read, response)
         except Throttled as error:
             of_resource = error.code == RESOURCE_RATE or (said is not None and said.of_resource)
             admission.refused(
@@ -250,6 +250,19 @@ class Session:
             await self.keyring.aclose()
         finally:
             await self.transport.aclose()
+
+
+def read_or_close(read: Callable[[HttpResponse], T], response: HttpResponse) -> T:
+    """Return what *read* makes of *response*; close the connection when that is nothing.
+
+    A connection that carries an answer to another request would do so again.
+    """
+    try:
+        return read(response)
+    except UnusableAnswer:
+        if response.connection is not None:
+            response.connection.close()
+        raise
 
 
 def kind_of(error: CallFailed, operation: Operation[Any]) -> type[CallFailed]:

@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
-from bkjob_async.http_messages import HttpRequest
+from bkjob_async.http_messages import Closable, HttpRequest
 from bkjob_async.wire.bodies import read_bounded
 from bkjob_async.wire.open_lines import OpenLines
 from bkjob_async.wire.whole_answers import Answer
@@ -69,8 +69,8 @@ class ShortWay:
         self.lines = OpenLines(connector)
         self.is_open = True
 
-    async def ask(self, request: HttpRequest) -> Answer | None:
-        """Send *request*, return status, headers and body; None where only the usual way leads there.
+    async def ask(self, request: HttpRequest) -> tuple[Answer, Closable] | None:
+        """Send *request*, return the answer and its connection; None where only the usual way leads there.
 
         Like aiohttp, it tries once more when the connection turns out to be closed.
         """
@@ -95,7 +95,7 @@ class ShortWay:
                     raise
                 else:
                     lines.put(line, last=last)
-                    return answer
+                    return answer, line.transport
         except (AttributeError, TypeError):
             self._give_up()
         return None

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from bkjob_async.errors import CallFailed
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked
 
 Path = tuple[str | int, ...]
@@ -84,6 +86,7 @@ OTHER_NAMES = (
     ),
     *("step_ip_result_list", "step_host_result_list", "execute_object_result_list", "host_id", "container"),
     *("code", "bk_host_id", "ipv6", "tag", "execute_object", "operator"),
+    *("job_instance_id", "step_instance_id", "bk_scope_type", "bk_scope_id", "bk_biz_id"),
 )
 
 
@@ -166,11 +169,23 @@ def test_any_piece_of_a_body_is_a_typed_error_or_a_model(sample: str, data: st.D
 
 
 QUICK: dict[str, tuple[Any, Any]] = {
-    "gateway-v3/get_job_instance_status": (quick_job, read_job),
-    "gateway-v3/get_step_instance_status": (quick_step, read_step),
-    "gateway-v4/get_job_instance_status": (quick_v4_job, read_v4_job),
-    "gateway-v4/get_job_instance_status.containers": (quick_v4_job, read_v4_job),
-    "esb-job/get_job_instance_status": (lambda response: quick_esb_job(response, DEFAULT_ZONE), read_esb_job),
+    "gateway-v3/get_job_instance_status": (partial(quick_job, asking.JOB), partial(read_job, asking.JOB)),
+    "gateway-v3/get_step_instance_status": (
+        partial(quick_step, asking.STEP),
+        partial(read_step, asking.STEP),
+    ),
+    "gateway-v4/get_job_instance_status": (
+        partial(quick_v4_job, asking.JOB),
+        partial(read_v4_job, asking.JOB),
+    ),
+    "gateway-v4/get_job_instance_status.containers": (
+        partial(quick_v4_job, asking.JOB),
+        partial(read_v4_job, asking.JOB),
+    ),
+    "esb-job/get_job_instance_status": (
+        lambda response: quick_esb_job(asking.JOB, response, DEFAULT_ZONE),
+        partial(read_esb_job, asking.JOB),
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from bkjob_async.errors import CallFailed, UnusableAnswer
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked
 from tests.dialects.test_any_json import damaged, put
 
@@ -39,7 +40,9 @@ def looked(sample: str, response: HttpResponse) -> JobLook | StepLook:
 def leniently(sample: str, response: HttpResponse) -> JobLook | StepLook:
     """Return the look at an answer by who reads all of it at once."""
     answered = Fields(opened(response))
-    return look_at_job(read_job(answered)) if sample == JOB else look_at_step(read_step(answered))
+    if sample == JOB:
+        return look_at_job(read_job(asking.JOB, answered))
+    return look_at_step(read_step(asking.STEP, answered))
 
 
 def told(look: JobLook | StepLook) -> list[Any]:

@@ -8,7 +8,7 @@ import pytest
 from bkjob_async.model.answers import JobInstancePage, StepLogs
 from bkjob_async.model.codes import FileMode, FileStatus, TaskType
 from bkjob_async.model.operations import Operated
-from bkjob_async.model.refs import HostKey, Scope
+from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from tests.dialects.asking import JOB, QUESTION, SAMPLES, SCOPE, STEP, answer, asked, decoded, host
 
@@ -133,12 +133,12 @@ def test_older_answers_of_version_4_are_read() -> None:
 
 @pytest.mark.parametrize("dialect", ["esb-jobv3", "gateway-v3"])
 def test_a_list_is_read_under_both_sets_of_names(dialect: str) -> None:
-    """Documents say `id`, `task_status`, `task_type`, servers say otherwise; each row has its own scope."""
+    """Documents say `id`, `task_status`, `task_type`, servers say otherwise; so it is with the scope."""
     page: JobInstancePage = decoded(f"{dialect}/get_job_instance_list")
 
     new, old = page.items
     assert (new.ref, new.status, new.type, new.job_plan_id) == (JOB, RunStatus(3), TaskType.PLAN, 12)
-    assert (old.ref.scope, old.ref.job_instance_id) == (Scope.biz_set(9000001), 7002)
+    assert (old.ref.scope, old.ref.job_instance_id) == (SCOPE, 7002)
     assert (old.status.phase, old.type, old.job_plan_id, old.times.end_time) == (Phase.WAITING, 1, None, None)
     assert new.times.total_time == 90.0
     assert (page.start, page.length, page.total, page.next_start) == (0, 2, 3, 2)

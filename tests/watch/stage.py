@@ -14,8 +14,11 @@ from bkjob_async.simulator.transport import SimulatedTransport
 from bkjob_async.simulator.world import World
 from bkjob_async.testing import broken_promises, truth_of
 
-URLS = {"gateway-v3": "http://simulator/api/bk-job/prod", "esb-job": "http://simulator"}
-DIALECTS = tuple(URLS)
+DIALECTS = ("gateway-v3", "esb-job")
+URLS = {
+    **dict.fromkeys(("gateway-v3", "gateway-v4"), "http://simulator/api/bk-job/prod"),
+    **dict.fromkeys(("esb-job", "esb-jobv3"), "http://simulator"),
+}
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="not-to-be-seen", bk_username="admin")
 SCOPE = bkjob.Scope.biz(2)
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 
 import pytest
+from attrs import evolve
+from yarl import URL
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -73,6 +75,30 @@ async def test_one_bad_target_is_a_fact_in_the_stream(kind: str, dialect: str) -
     recoveries = [e for e in events if isinstance(e, bkjob.Recovered)]
     expected = [] if kind.startswith("throttled") else [jobs[3]]
     assert [e.ref for e in troubles] == [e.ref for e in recoveries] == expected
+
+
+@pytest.mark.parametrize("dialect", ["esb-job", "esb-jobv3", "gateway-v3", "gateway-v4"])
+async def test_answers_about_another_job_are_not_believed(dialect: str) -> None:
+    """For a while each answer about one job is that about another, which is over: trouble, and no word of its end."""
+    world, jobs = world_of(2)
+    over = world.add(JobPlan(steps=(StepPlan(hosts=1),)))
+    async with client_of(world, dialect) as (client, door):
+
+        def spoil(request: HttpRequest, now: float) -> HttpResponse | None:
+            if not (5 < now < 25 and is_about(request, jobs[1])):
+                return None
+            url = str(request.url).replace(str(jobs[1].job_instance_id), str(over.job_instance_id))
+            return door.platform.deliver(evolve(request, url=URL(url)), now).response
+
+        door.spoil = spoil
+        batches = await watched(client, *jobs, over)
+
+    assert keeps_its_promise(batches, world)
+    events = [event for batch in batches for event in batch.events]
+    (trouble,) = [e for e in events if isinstance(e, bkjob.Trouble)]
+    assert (trouble.ref, trouble.error) == (jobs[1], "UnusableAnswer")
+    assert f"the answer is about another job: asked for {jobs[1]}, got {over}" in trouble.message
+    assert [e.ref for e in events if isinstance(e, bkjob.Recovered)] == [jobs[1]]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
