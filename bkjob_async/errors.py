@@ -31,6 +31,7 @@ from typing import Any
 from attrs import field, frozen
 
 from bkjob_async.model.failure import BkJobError
+from bkjob_async.model.printing import printable
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobFailed, JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
@@ -179,13 +180,21 @@ class CallFailed(BkJobError):
                 ("HTTP", f.http_status),
                 ("dialect", f.dialect or None),
                 ("attempts", f.attempts if f.attempts > 1 else None),
-                *f.request_ids.items(),
+                *_each_once(f.request_ids),
             )
             if value is not None
         ]
         if known:
             parts.append(f" ({', '.join(known)})")
-        return "".join(parts) + f"; {self.advice}"
+        return printable("".join(parts) + f"; {self.advice}")
+
+
+def _each_once(request_ids: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return ids by the first name that each has: a gateway repeats them."""
+    names: dict[str, str] = {}
+    for name, value in request_ids.items():
+        names.setdefault(value, name)
+    return tuple((name, value) for value, name in names.items())
 
 
 class InvalidRequest(CallFailed):

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bkjob_async import Event, HostChanged, JobChanged, JobRef, Phase, StepChanged, StepRef, Trouble
-from bkjob_async.cli.lines import printable
+from bkjob_async.model.printing import printable
 
 COLOURS = {
     Phase.PENDING: "bright_black",
@@ -89,9 +89,9 @@ class Board:
             self._cells(event.ref).take(event)
             self._row(event.ref.job).current = event.ref
             self.told += 1
-            self.moves.append(printable(str(event)))
+            self.moves.append(str(event))
         elif isinstance(event, Trouble):
-            self.moves.append(printable(str(event)))
+            self.moves.append(str(event))
 
     def _row(self, ref: JobRef) -> JobRow:
         return self.rows.setdefault(ref, JobRow(ref))

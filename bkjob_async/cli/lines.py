@@ -11,19 +11,26 @@ from shutil import which
 
 from bkjob_async import Event
 from bkjob_async.model.events_json import event_to_json
+from bkjob_async.model.printing import printable
 
 Tell = Callable[[Event], None]
 
 
 def plain_line(event: Event) -> str:
     """Return *event* as people read it, with the time of day."""
-    return f"{datetime.now().astimezone():%H:%M:%S} {printable(str(event))}"
+    return f"{datetime.now().astimezone():%H:%M:%S} {event}"
 
 
 def json_line(event: Event) -> str:
-    """Return *event* as one JSON object; `at` is when it was told."""
+    """Return *event* as one JSON object; `at` is when it was told.
+
+    Whatever could steer a terminal is written as JSON's own escape, so that the value is the same.
+    """
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    return json.dumps({**event_to_json(event), "at": at}, ensure_ascii=False, separators=(",", ":"))
+    line = json.dumps({**event_to_json(event), "at": at}, ensure_ascii=False, separators=(",", ":"))
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def say(line: str) -> None:
@@ -42,14 +49,6 @@ def our_name() -> str:
     if called.name == "__main__.py":
         return "python -m bkjob_async"
     return called.name if which(called.name) == str(called) else str(called)
-
-
-def printable(text: str) -> str:
-    """Return *text* in one line that cannot steer a terminal.
-
-    Names, tags and messages come from the platform, where anybody may have written them.
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def speak_utf8() -> None:

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
+from bkjob_async.model.printing import counted, first_of, printable, tally
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import HostStatus, RunStatus
@@ -42,7 +43,7 @@ class HostChanged:
         before = self.before.phase if self.before else "∅"
         extra = f" ({self.after.name})" if self.after.is_finished and not self.after.is_success else ""
         run = f" #{self.execute_count}" if self.execute_count else ""
-        return f"{self.ref}{run} {self.host} {before} → {self.after.phase}{extra}"
+        return printable(f"{self.ref}{run} {self.host} {before} → {self.after.phase}{extra}")
 
 
 @frozen(kw_only=True)
@@ -63,7 +64,9 @@ class StepChanged:
 
     def __str__(self) -> str:
         run = f" #{self.execute_count}" if self.execute_count else ""
-        return f"{self.ref}{run} step {self.before.phase if self.before else '∅'} → {self.after.phase}"
+        return printable(
+            f"{self.ref}{run} step {self.before.phase if self.before else '∅'} → {self.after.phase}"
+        )
 
 
 @frozen(kw_only=True)
@@ -82,7 +85,7 @@ class JobChanged:
     cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
-        return f"{self.ref} job {self.before.phase if self.before else '∅'} → {self.after.phase}"
+        return printable(f"{self.ref} job {self.before.phase if self.before else '∅'} → {self.after.phase}")
 
 
 @frozen(kw_only=True)
@@ -110,8 +113,10 @@ class Finished:
     cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
-        counts = ", ".join(f"{count} {phase}" for phase, count in sorted(self.result.hosts.items()))
-        return f"{self.ref} finished {self.result.status.phase}" + (f": {counts}" if counts else "")
+        counts = tally(self.result.hosts)
+        return printable(
+            f"{self.ref} finished {self.result.status.phase}" + (f": {counts}" if counts else "")
+        )
 
 
 @frozen(kw_only=True)
@@ -125,7 +130,7 @@ class Reopened:
     cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
-        return f"{self.ref} reopened"
+        return printable(f"{self.ref} reopened")
 
 
 @frozen(kw_only=True)
@@ -147,7 +152,7 @@ class Trouble:
 
     def __str__(self) -> str:
         where = str(self.ref) if self.ref else f"all {self.targets} targets"
-        return f"{where} trouble: {self.error}: {self.message}"
+        return printable(f"{where} trouble: {self.error}: {self.message}")
 
 
 @frozen(kw_only=True)
@@ -162,7 +167,7 @@ class Recovered:
     cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
-        return f"{self.ref or f'all {self.targets} targets'} recovered"
+        return printable(f"{self.ref or f'all {self.targets} targets'} recovered")
 
 
 class LostReason(StrEnum):
@@ -185,7 +190,7 @@ class Lost:
     cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
-        return f"{self.ref} lost: {self.reason.value.replace('_', ' ')}"
+        return printable(f"{self.ref} lost: {self.reason.value.replace('_', ' ')}")
 
 
 @frozen(kw_only=True)
@@ -199,7 +204,7 @@ class Stalled:
     cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
-        return f"{self.ref} stalled: not seen for {self.seconds:.0f} s"
+        return printable(f"{self.ref} stalled: not seen for {self.seconds:.0f} s")
 
 
 Event = (
@@ -226,3 +231,10 @@ class Batch:
     sequence: int
     events: Sequence[Event]
     cursor: str = field(default="", eq=False)
+
+    def __str__(self) -> str:
+        count = counted(len(self.events), "event")
+        return f"#{self.sequence} {count}" + (f": {first_of(self.events)}" if self.events else "")
+
+    def __repr__(self) -> str:
+        return f"<Batch {self}>"

@@ -7,6 +7,8 @@ from typing import Self
 
 from attrs import field, frozen, validators
 
+from bkjob_async.model.printing import printable
+
 _positive = validators.and_(validators.instance_of(int), validators.gt(0))
 
 
@@ -138,7 +140,7 @@ class HostKey:
     """All that the platform said to name one host or container of a step.
 
     Dialects and questions name the same host differently: by `bk_host_id`, by `cloud:ip`, by both. The label people
-    read is `cloud:ip`, else `cloud:[ipv6]`, the container's name, the host id.
+    read is `cloud:ip`, else `cloud:[ipv6]`, the container's name, the host id, in one printable line.
     """
 
     bk_host_id: int | None = None
@@ -164,11 +166,11 @@ class HostKey:
     def label(self) -> str:
         """The name that people read."""
         if self.ip:
-            return f"{self.bk_cloud_id or 0}:{self.ip}"
+            return printable(f"{self.bk_cloud_id or 0}:{self.ip}")
         if self.ipv6:
-            return f"{self.bk_cloud_id or 0}:[{self.ipv6}]"
+            return printable(f"{self.bk_cloud_id or 0}:[{self.ipv6}]")
         if self.container_name or self.container_id is not None:
-            return self.container_name or f"container#{self.container_id}"
+            return printable(self.container_name or f"container#{self.container_id}")
         return f"#{self.bk_host_id}"
 
     def __str__(self) -> str:

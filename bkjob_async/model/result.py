@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from attrs import field, frozen
 
 from bkjob_async.model.failure import BkJobError
+from bkjob_async.model.printing import counted, first_of, printable, tally
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import Phase, RunStatus
@@ -31,6 +32,12 @@ class StepResult:
     hosts: Mapping[Phase, int] = field(factory=dict)
     failed: tuple[HostSnapshot, ...] = ()
     hosts_visible: bool = True
+
+    def __str__(self) -> str:
+        return printable(f"{self.ref} {self.status.name}" + _hosts_in_short(self.hosts, self.failed))
+
+    def __repr__(self) -> str:
+        return f"<StepResult {self}>"
 
 
 @frozen(kw_only=True)
@@ -70,11 +77,26 @@ class JobResult:
             total.update(step.hosts)
         return dict(total)
 
+    def __str__(self) -> str:
+        hosts = _hosts_in_short(self.hosts, [host for step in self.steps for host in step.failed])
+        return printable(
+            f"{self.ref} {self.status.name}: {counted(len(self.steps), 'step')}{hosts.replace(': ', '; ', 1)}"
+        )
+
+    def __repr__(self) -> str:
+        return f"<JobResult {self}>"
+
     def check(self) -> Self:
         """Return the result itself when it is `ok`; raise `JobFailed` when it is not."""
         if not self.ok:
             raise JobFailed(self)
         return self
+
+
+def _hosts_in_short(hosts: Mapping[Phase, int], failed: Sequence[HostSnapshot]) -> str:
+    """Return counts of hosts by phase, and the first of those that did not succeed."""
+    text = f": {tally(hosts)}" if hosts else ""
+    return text + (f"; not well: {first_of([row.host for row in failed])}" if failed else "")
 
 
 class JobFailed(BkJobError):
@@ -87,4 +109,6 @@ class JobFailed(BkJobError):
 
     def __str__(self) -> str:
         result = self.result
-        return f"{result.ref} ended {result.status.name}, {len(result.failed)} host(s) did not succeed"
+        return printable(
+            f"{result.ref} ended {result.status.name}, {len(result.failed)} host(s) did not succeed"
+        )

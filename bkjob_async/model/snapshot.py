@@ -4,6 +4,7 @@ from datetime import datetime
 
 from attrs import field, frozen
 
+from bkjob_async.model.printing import counted, first_of, printable
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.status import HostStatus, RunStatus
 
@@ -33,6 +34,9 @@ class HostSnapshot:
     error_code: int | None = None
     times: Times = field(factory=Times)
 
+    def __str__(self) -> str:
+        return f"{self.host} {self.status.name}"
+
 
 @frozen(kw_only=True)
 class HostGroup:
@@ -45,6 +49,13 @@ class HostGroup:
     tag: str = ""
     size: int = 0
     hosts: tuple[HostSnapshot, ...] | None = None
+
+    def __str__(self) -> str:
+        tag = f" {self.tag!r}" if self.tag else ""
+        return printable(f"{self.status.name}{tag} {counted(self.size, 'host')}{_in_short(self.hosts)}")
+
+    def __repr__(self) -> str:
+        return f"<HostGroup {self}>"
 
 
 @frozen(kw_only=True)
@@ -66,6 +77,13 @@ class StepSnapshot:
     groups: tuple[HostGroup, ...] | None = None
     hosts: tuple[HostSnapshot, ...] | None = None
 
+    def __str__(self) -> str:
+        hosts = "no host rows" if self.hosts is None else counted(len(self.hosts), "host")
+        return printable(f"{self.ref} {self.status.name}{_named(self.name)} {hosts}{_in_short(self.hosts)}")
+
+    def __repr__(self) -> str:
+        return f"<StepSnapshot {self}>"
+
 
 @frozen(kw_only=True)
 class JobSnapshot:
@@ -79,3 +97,22 @@ class JobSnapshot:
     operator: str | None = None
     launch_mode: int | None = None
     steps: tuple[StepSnapshot, ...] = ()
+
+    def __str__(self) -> str:
+        steps = first_of([f"{step.ref.step_instance_id} {step.status.name}" for step in self.steps])
+        return printable(
+            f"{self.ref} {self.status.name}{_named(self.name)} {counted(len(self.steps), 'step')}"
+            + (f": {steps}" if steps else "")
+        )
+
+    def __repr__(self) -> str:
+        return f"<JobSnapshot {self}>"
+
+
+def _named(name: str) -> str:
+    return f" {name!r}" if name else ""
+
+
+def _in_short(hosts: tuple[HostSnapshot, ...] | None) -> str:
+    """Return the first few rows of hosts and what each is."""
+    return f": {first_of(hosts)}" if hosts else ""

@@ -26,10 +26,11 @@ from bkjob_async import (
 )
 from bkjob_async.cli.environment import credentials_from
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import json_line, plain_line, printable, say, speak_utf8
+from bkjob_async.cli.lines import json_line, plain_line, say, speak_utf8
 from bkjob_async.cli.outcome import Outcome
 from bkjob_async.cli.watching import refs_from
 from bkjob_async.model.events_json import event_from_json
+from bkjob_async.model.printing import printable
 
 JOB = JobRef(Scope.biz(2), 100)
 OTHER = JobRef(Scope.biz(2), 101)
@@ -127,3 +128,13 @@ def test_credentials_come_from_the_environment() -> None:
     assert credentials_from({**app, "BKJOB_ACCESS_TOKEN": "at"}) == AccessToken(access_token="at")
     with pytest.raises(UsageError, match="BKJOB_APP_CODE and BKJOB_APP_SECRET"):
         credentials_from({})
+
+
+def test_a_json_line_cannot_steer_a_terminal_either() -> None:
+    """JSON's own escapes keep the value."""
+    evil = Trouble(ref=JOB, error="PlatformTrouble", message="a\x7f\x9b31m\u202e\u2066发\U000e0001")
+    line = json_line(evil)
+
+    assert line.isprintable()
+    assert "发" in line
+    assert event_from_json(json.loads(line)) == evil

@@ -1,0 +1,36 @@
+"""Texts of the platform, written so that they cannot steer whatever shows them, and long lists in short."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+# How many items of a long list are named.
+NAMED = 3
+
+
+def printable(text: str) -> str:
+    """Return *text* in one line that cannot steer a terminal.
+
+    Names, tags and messages come from the platform, where anybody may have written them. Control characters, line
+    breaks and marks that turn the direction of writing become Python's escapes.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def first_of(items: Sequence[object]) -> str:
+    """Return the first few of *items* by name, and how many more there are."""
+    more = len(items) - NAMED
+    named = ", ".join(str(item) for item in islice(items, NAMED))
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def counted(count: int, noun: str) -> str:
+    """Return so many of a thing in words."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def tally(counts: Mapping[Any, int]) -> str:
+    """Return counts by name, in the order of the names."""
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
