@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
-from bkjob_async.dialects.error_codes import kind_of_code, kind_of_family, kind_of_status
+from bkjob_async.dialects.error_codes import is_redirect, kind_of_code, kind_of_family, kind_of_status
 from bkjob_async.dialects.reading import as_flag, as_integer
 from bkjob_async.dialects.secrecy import scrub
 from bkjob_async.errors import CallFacts, CallFailed, Throttled, UnusableAnswer
@@ -107,6 +108,8 @@ def failure(response: HttpResponse, body: Any) -> CallFailed:
         CallFailed if looks_like_envelope(members) else UnusableAnswer,
     )
     message = message_of(error or members) or plain(headers.get(ERROR_MESSAGE_HEADER, ""))
+    if is_redirect(response.status):
+        message = redirection(headers)
     if not message and kind is UnusableAnswer:
         message = "the answer is JSON, but not the platform's envelope"
     permission = error.get("data") if error else members.get("permission")
@@ -132,6 +135,8 @@ def strange_answer(response: HttpResponse) -> CallFailed:
     kind = kind_of_code(code) or kind_of_family(code) or by_status or UnusableAnswer
     title = _TITLE.search(body[:4096])
     said = plain(headers.get(ERROR_MESSAGE_HEADER, ""))
+    if is_redirect(response.status):
+        said = redirection(headers)
     if not said:
         if title:
             said = f"the answer is a web page, not JSON: {plain(title[1].decode(errors='replace'))!r}"
@@ -150,6 +155,18 @@ def strange_answer(response: HttpResponse) -> CallFailed:
             retry_after=retry_after(headers) if kind is Throttled else None,
         )
     )
+
+
+def redirection(headers: Mapping[str, str]) -> str:
+    """Return where a redirect leads, without what may be secret in it, and what that means."""
+    try:
+        url = urlsplit(headers.get("location", "")[:LONGEST_MESSAGE])
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return "the answer is a redirect: the URL is wrong"
+    server = f"{url.scheme or 'http'}://{host}{f':{port}' if port else ''}" if host else ""
+    where = plain(server + url.path)
+    return f"the answer is a redirect{' to ' if where else ''}{where}: the URL is wrong"
 
 
 def looks_like_envelope(members: Mapping[str, Any]) -> bool:

@@ -125,5 +125,15 @@ def kind_of_family(code: int | str | None) -> Kind | None:
 
 
 def kind_of_status(status: int) -> Kind | None:
-    """Return what an HTTP status means on its own, None where it means nothing."""
+    """Return what an HTTP status means on its own, None where it means nothing.
+
+    The platform never redirects: whoever does so stands at another URL than its API, and did not carry anything out.
+    """
+    if is_redirect(status):
+        return ApiNotFound
     return BY_HTTP_STATUS.get(status, PlatformTrouble if status >= 500 else None)
+
+
+def is_redirect(status: int) -> bool:
+    """Whether an answer sends the client elsewhere."""
+    return 300 <= status < 400

@@ -162,7 +162,7 @@ def test_a_refusal_names_what_to_apply_for(status: int, body: object) -> None:
         (200, b'{"result": false, "code": 0}', CallFailed),
         (200, b'{"error": {}}', CallFailed),
         (200, b'{"result": false, "code": 1244999}', InvalidRequest),
-        (302, b"", UnusableAnswer),
+        (302, b"", ApiNotFound),
         (400, b'{"result": false}', InvalidRequest),
         (401, b"", NotAuthenticated),
         (403, b"<html>", ApplicationNotAllowed),
@@ -268,3 +268,25 @@ def test_an_error_names_its_credentials_by_stars() -> None:
     assert error.facts.message == (
         'rejected {"bk_app_code": "me", "bk_app_secret": "***", "bk_token": "***"} access_token=***&x=1'
     )
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"result": true, "code": 0, "data": {}}'])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_says_where_to_and_that_the_url_is_wrong(status: int, body: bytes) -> None:
+    """Without user, password, query and fragment of the place."""
+    where = "https://me:pa55word@login.example.com:8443/sign/in?token=t0ken#t0ken"
+    response = HttpResponse(status=status, headers={"Location": where}, body=body)
+
+    with pytest.raises(ApiNotFound) as failed:
+        opened(response)
+    assert "a redirect to https://login.example.com:8443/sign/in: the URL is wrong" in str(failed.value)
+    assert not any(secret in str(failed.value) for secret in ("pa55word", "t0ken"))
+
+
+@pytest.mark.parametrize("where", [None, "", "https://[", "http://x:99999999/", "\x1b[2J", "/elsewhere"])
+def test_a_redirect_to_nowhere_is_one_all_the_same(where: str | None) -> None:
+    """Whatever the server writes there."""
+    headers = {} if where is None else {"Location": where}
+
+    with pytest.raises(ApiNotFound, match=r"a redirect.*: the URL is wrong"):
+        opened(HttpResponse(status=302, headers=headers))

@@ -319,3 +319,12 @@ async def test_packed_answers_are_asked_for_where_that_is_cheaper() -> None:
         await session.look(READ)
 
     assert [request.packed for request in door.sent] == [True, False, False, True, True, False]
+
+
+async def test_a_command_that_was_redirected_did_not_happen() -> None:
+    """Whoever redirects is not the platform: the URL is wrong, and nothing is unknown."""
+    door = Door(HttpResponse(status=302, headers={"location": "https://login.example.com/?next=x"}))
+    with pytest.raises(bkjob.ApiNotFound, match=r"https://login\.example\.com/: the URL is wrong"):
+        await session_of(door).call(COMMAND)
+
+    assert len(door.sent) == 1
