@@ -12,20 +12,23 @@ import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from bkjob_async.dialects.offline import decode_callback
 from bkjob_async.errors import UnusableAnswer, UsageError
 from bkjob_async.model.answers import Callback
+from bkjob_async.watch.nudges import Nudges
 from bkjob_async.watch.watch import Watch
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-LARGEST_BODY = 1024 * 1024
+LARGEST_BODY = 64 * 1024
+# Seconds that a body may take to arrive.
+LONGEST_READ = 10.0
 SHORTEST_TOKEN = 16
 LONGEST_QUEUE = 1000
-OK, BAD, NOT_HERE, NO_METHOD, TOO_LARGE = 200, 400, 404, 405, 413
+OK, BAD, NOT_HERE, NO_METHOD, TOO_SLOW, TOO_LARGE = 200, 400, 404, 405, 408, 413
 
 logger = logging.getLogger("bkjob_async")
 
@@ -36,6 +39,9 @@ class Doorbell:
     Each goes to *ring*, a plain callable, to every watch that was opened with this doorbell, and to whoever iterates:
     `async for callback in doorbell`. The newest thousand wait for an iterator. `bkjob_async.watch.doorbell_aiohttp`
     puts it into an aiohttp application.
+
+    Callbacks make a watch look at a target once a second at most. A body has *largest_body* bytes at most and ten
+    seconds to arrive; whatever is not for the token is refused unread.
     """
 
     def __init__(
@@ -56,7 +62,7 @@ class Doorbell:
         self.base = base
         self.largest_body = largest_body
         self._ring = ring
-        self._watches: WeakSet[Watch] = WeakSet()
+        self._watches: WeakKeyDictionary[Watch, Nudges] = WeakKeyDictionary()
         self._rung: deque[Callback] = deque(maxlen=LONGEST_QUEUE)
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -69,7 +75,7 @@ class Doorbell:
 
     def wire(self, watch: Watch) -> None:
         """Let each ring make *watch* look once at the job that it names."""
-        self._watches.add(watch)
+        self._watches.setdefault(watch, Nudges())
         watch.has_doorbell = True
 
     # What arrives ---------------------------------------------------------------------------------------------------
@@ -91,9 +97,9 @@ class Doorbell:
         return OK
 
     def _hand_on(self, callback: Callback) -> None:
-        for watch in tuple(self._watches):
+        for watch, nudges in tuple(self._watches.items()):
             for ref in watch.targets_of(callback.job_instance_id):
-                watch.nudge(ref)
+                nudges.nudge(watch, ref)
         self._rung.append(callback)
         while self._waiting:
             turn = self._waiting.popleft()
@@ -138,20 +144,29 @@ class Doorbell:
             return NOT_HERE
         if scope["method"] != "POST":
             return NO_METHOD
-        chunks, size = [], 0
-        while True:
+        named = {name.lower(): value for name, value in scope.get("headers", ())}
+        length: bytes = named.get(b"content-length", b"")
+        if length.isdigit() and int(length[:12]) > self.largest_body:
+            return TOO_LARGE
+        try:
+            async with asyncio.timeout(LONGEST_READ):
+                body = await self._body_from(receive)
+        except TimeoutError:
+            return TOO_SLOW
+        if body is None:
+            return None
+        return self.receive(body, named.get(b"content-type", b"").decode("latin-1"))
+
+    async def _body_from(self, receive: Receive) -> bytes | None:
+        """Return a body, or so much of one that it is certainly too large; None when nobody waits any more."""
+        body, more = bytearray(), True
+        while more and len(body) <= self.largest_body:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            chunk: bytes = message.get("body", b"")
-            size += len(chunk)
-            if size > self.largest_body:
-                return TOO_LARGE
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                break
-        named = {name.lower(): value for name, value in scope.get("headers", ())}
-        return self.receive(b"".join(chunks), named.get(b"content-type", b"").decode("latin-1"))
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        return bytes(body)
 
 
 async def live(receive: Receive, send: Send) -> None:

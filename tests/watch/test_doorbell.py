@@ -168,6 +168,44 @@ async def test_it_lives_in_an_aiohttp_application() -> None:
     assert (await anext(bell)).job_instance_id == 7
 
 
+async def test_what_says_that_it_is_too_long_is_not_read() -> None:
+    """Its head is enough."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        pytest.fail("it was read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    for length in (b"65537", b"9" * 30):
+        headers = [(b"content-length", length)]
+        scope = {"type": "http", "path": f"/x/{TOKEN}", "method": "POST", "headers": headers}
+        await bkjob.Doorbell(TOKEN)(scope, receive, send)
+
+    assert [message["status"] for message in sent if "status" in message] == [413, 413]
+
+
+@pytest.mark.looptime
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    """Ten seconds for all of it, however it is spread."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.sleep(1)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": f"/x/{TOKEN}", "method": "POST", "headers": []}
+    start = asyncio.get_running_loop().time()
+    await bkjob.Doorbell(TOKEN)(scope, receive, send)
+
+    assert sent[0]["status"] == 408
+    assert asyncio.get_running_loop().time() - start == pytest.approx(10.0)
+
+
 SLOW = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(400.0)),)),))
 
 
@@ -223,3 +261,51 @@ async def test_a_callback_ends_a_wait_sooner() -> None:
 
     assert ends[0] < 430
     assert ends[1] > 490
+
+
+@pytest.mark.looptime
+async def test_a_flood_of_callbacks_makes_one_look_a_second() -> None:
+    """Whoever knows the token cannot use up the site's quota with it."""
+    simulator = Simulator(at_once=True)
+    jobs = [simulator.add(SLOW) for _ in range(3)]
+    bell = bkjob.Doorbell(TOKEN)
+    async with (
+        client_of(simulator, interval=100.0) as (client, transport),
+        client.watch(jobs, doorbell=bell) as watch,
+    ):
+        await asyncio.sleep(20)
+        before = transport.asked.total()
+        for _ in range(100):
+            for job in jobs:
+                await ring(bell, b'{"job_instance_id":%d,"status":2}' % job.job_instance_id)
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(5)
+        looks = transport.asked.total() - before
+
+        assert watch.snapshot(jobs[0]) is not None
+        # Of each job its status and, at most, the hosts of its step: 11 times in 10 s.
+        assert 3 * 10 <= looks <= 3 * 2 * 12
+
+
+@pytest.mark.looptime
+async def test_the_last_of_many_callbacks_is_not_lost() -> None:
+    """What comes within the second is looked at when it is over."""
+    simulator = Simulator(at_once=True)
+    job = simulator.add(SLOW)
+    bell = bkjob.Doorbell(TOKEN)
+    body = b'{"job_instance_id":%d,"status":3}' % job.job_instance_id
+    async with (
+        client_of(simulator, interval=100.0) as (client, transport),
+        client.watch(job, doorbell=bell),
+    ):
+        await asyncio.sleep(20)
+        await ring(bell, body)
+        await asyncio.sleep(0.5)
+        before = transport.asked.total()
+        await ring(bell, body)
+        await asyncio.sleep(0.1)
+        at_once = transport.asked.total() - before
+        await asyncio.sleep(1)
+
+        assert at_once == 0
+        assert transport.asked.total() > before
