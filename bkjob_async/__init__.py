@@ -1,6 +1,6 @@
 """Watch BlueKing Job instances from asyncio: start, watch and steer jobs over thousands of hosts."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 from bkjob_async.client import GatheredLogs, JobClient, JobInstances, connect
 from bkjob_async.dialects.offline import decode, decode_callback
@@ -127,7 +127,10 @@ from bkjob_async.wire.aiohttp_transport import HttpOptions
 from bkjob_async.wire.keyring import CredentialsProvider
 from bkjob_async.wire.transport import Transport
 
-__version__ = version("bkjob-async")
+try:
+    __version__ = version("bkjob-async")
+except PackageNotFoundError:  # a copy of the sources that nobody installed
+    __version__ = "0+unknown"
 
 __all__ = [  # noqa: RUF022 - grouped by what people look for
     # opening
