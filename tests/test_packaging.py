@@ -85,3 +85,19 @@ def test_what_a_contributor_needs_includes_the_command_line() -> None:
     assert any(
         re.match(r"bkjob-async\[(\w+,)*cli\b", line) for line in PROJECT["optional-dependencies"]["dev"]
     )
+
+
+def test_a_copy_that_nobody_installed_imports() -> None:
+    """Its version is not known, and nothing else is wrong with it."""
+    program = """
+import importlib.metadata as metadata
+
+def version(name):
+    raise metadata.PackageNotFoundError(name)
+
+metadata.version = version
+import bkjob_async
+print(bkjob_async.__version__)
+"""
+
+    assert run("-c", program).strip() == "0+unknown"
