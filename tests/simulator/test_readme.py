@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -16,20 +17,21 @@ from bkjob_async.simulator.scenarios import SCENARIOS, by_name
 
 PAGE = (Path(bkjob_async.simulator.__file__).parent / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-SETTINGS = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_the_examples_pass_in_a_suite_of_their_own(number: int, tmp_path: Path) -> None:
-    """Copied into an empty directory, they are tests that pass."""
+    """Copied into an empty folder without any settings, they are tests that pass."""
     if "import requests" in EXAMPLES[number]:
         pytest.importorskip("requests")
     (tmp_path / "test_example.py").write_text(EXAMPLES[number], encoding="utf-8")
-    (tmp_path / "pytest.ini").write_text(SETTINGS, encoding="utf-8")
+
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
