@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
 
-from bkjob_async.simulator.asking import Asked, missing
+from bkjob_async.simulator import launch_fates
+from bkjob_async.simulator.asking import Asked, Refusal, missing
 from bkjob_async.simulator.desk import Desk, refusal
-from bkjob_async.simulator.targets import by_entry, listed, named, targets
+from bkjob_async.simulator.launch_parameters import (
+    SHELL,
+    callback_of,
+    file_inputs,
+    inputs_of,
+    rolling_of,
+    script_of,
+)
+from bkjob_async.simulator.targets import V2, V3, by_entry, listed, named, targets
 from bkjob_async.simulator.world_codes import CONFIRM, FILE, SCRIPT, SQL
-from bkjob_async.simulator.world_fleet import rolling_sizes
-from bkjob_async.simulator.world_plans import Host, JobPlan, Rolling, StepPlan
-from bkjob_async.simulator.world_scripts import fate_of
+from bkjob_async.simulator.world_inputs import Variable
+from bkjob_async.simulator.world_plans import GREEN, Fate, Host, JobPlan, StepPlan
+from bkjob_async.simulator.world_scripts import NotUnderstoodError, fate_of
 
 ACCOUNTS = ("account_id", "account_alias", "account", "db_account_id")
 JOB_KINDS = {SCRIPT: 1, SQL: 1, FILE: 2}
+HELP = (
+    "the simulator cannot interpret this script ({}): give the launch fates with Simulator.set_launch_fates, "
+    "POST /_control/launch_fates or Site(fates=...), or write it with echo, sleep, exit, true, false, "
+    "job_success, job_fail, ';', '&&' and '||'"
+)
 
 
 def launch(kind: int, title: str) -> Callable[[Desk, Asked], dict[str, Any]]:
@@ -28,27 +40,28 @@ def launch(kind: int, title: str) -> Callable[[Desk, Asked], dict[str, Any]]:
         scope = desk.scope(asked)
         if not any(asked.parameters.get(name) for name in ACCOUNTS):
             raise missing("account_alias")
-        content = sent_files(asked) if kind == FILE else script_of(asked)
+        language = SHELL
+        if kind == FILE:
+            content, inputs = file_inputs(asked)
+        else:
+            content, language, version = script_of(desk, asked, kind)
+            inputs = inputs_of(asked, language=language, script_version_id=version.id if version else None)
         chosen = targets(asked)
         name = (
             asked.text("task_name")
             or asked.text("name")
             or f"{title} {desk.epoch_ms + round(desk.now * 1000)}"
         )
-        fates = desk.site.fates
-        if kind != FILE:
-            fates = tuple(fate_of(content, fate) for fate in fates)
         step = StepPlan(
             name=name,
             kind=kind,
             hosts=chosen,
-            fates=fates,
-            retry_fates=fates,
             rolling=rolling_of(asked, len(chosen)),
             content=content,
+            inputs=inputs,
         )
-        plan = JobPlan(name=name, steps=(step,), scope=scope, kind=JOB_KINDS[kind], **common(asked))
-        return launched(desk, asked, plan, with_step=True)
+        plan = JobPlan(name=name, steps=(step,), scope=scope, kind=JOB_KINDS[kind], **common(desk, asked))
+        return launched(desk, asked, plan, language=language)
 
     return answer
 
@@ -64,93 +77,98 @@ def execute_plan(desk: Desk, asked: Asked) -> dict[str, Any]:
     steps = tuple(
         evolve(step, hosts=given) if given and step.kind != CONFIRM else step for step in plan.steps
     )
-    job = evolve(plan, steps=steps, scope=scope, plan_id=number, kind=0, created=0.0, **common(asked))
-    return launched(desk, asked, job, with_step=False)
+    job = evolve(
+        plan,
+        name=asked.text("task_name") or plan.name,
+        steps=steps,
+        scope=scope,
+        plan_id=number,
+        kind=0,
+        created=0.0,
+        variables=tuple(with_value(variable, asked) for variable in plan.variables),
+        **common(desk, asked),
+    )
+    return launched(desk, asked, job, language=None)
 
 
-def launched(desk: Desk, asked: Asked, plan: JobPlan, *, with_step: bool) -> dict[str, Any]:
-    """Create the job, and tell its ids as the dialect does."""
+def launched(desk: Desk, asked: Asked, plan: JobPlan, *, language: int | None) -> dict[str, Any]:
+    """Create the job with the fates of its hosts, and tell its ids as the dialect does; None is a plan's language."""
+    fates = launch_fates.pick(desk.site.launch_fates, plan.name)
+    if fates is not None:
+        try:
+            plan = launch_fates.with_fates(plan, fates)
+        except KeyError as error:
+            raise refusal(
+                1241012, f"the fates of this launch name a host that it does not have: {error}"
+            ) from None
+        launch_fates.use_up(desk.site.launch_fates, fates)
+    elif language is not None:
+        plan = evolve(plan, steps=(with_outcome(desk, plan.steps[0], language),))
     ref = desk.world.add(plan)
     answer: dict[str, Any] = {"job_instance_id": ref.job_instance_id, "job_instance_name": plan.name}
     if asked.dialect == "esb-job" and desk.site.classic:
         return answer
     job = desk.world.job(ref.job_instance_id)
-    step_id = job.steps[0].id if with_step and job is not None else None
+    step_id = job.steps[0].id if language is not None and job is not None else None
     if asked.dialect == "gateway-v4" and step_id is None:
         return answer
     return {**answer, "step_instance_id": step_id}
 
 
-def common(asked: Asked) -> dict[str, Any]:
+def with_outcome(desk: Desk, step: StepPlan, language: int) -> StepPlan:
+    """Return a launched step with the fates of the site, else with what its script says; files and SQL succeed."""
+    fates: tuple[Fate, ...] = desk.site.fates or (GREEN,)
+    if desk.site.fates is None and step.kind == SCRIPT:
+        fates = (interpreted(step.content, language),)
+    return evolve(step, fates=fates, retry_fates=fates)
+
+
+def interpreted(script: str, language: int) -> Fate:
+    """Return what a script says; refuse one that the simulator cannot interpret, and say what to do."""
+    if language != SHELL:
+        raise not_understood("it is no shell script")
+    try:
+        return fate_of(script)
+    except NotUnderstoodError as error:
+        raise not_understood(str(error)) from None
+
+
+def not_understood(reason: str) -> Refusal:
+    """Return the refusal that no real platform has: it would just run the script."""
+    return refusal(1241012, HELP.format(reason))
+
+
+def common(desk: Desk, asked: Asked) -> dict[str, Any]:
     """Return what every launch may say."""
     start = asked.parameters.get("start_task")
     return {
         "operator": asked.user,
-        "callback_url": asked.text("bk_callback_url") or asked.text("callback_url"),
+        "callback_url": callback_of(desk, asked),
         "start_task": True if start is None else asked.flag("start_task"),
     }
 
 
-def script_of(asked: Asked) -> str:
-    """Return the script's text; refuse one that is missing or not base64."""
-    if asked.parameters.get("script_version_id") or asked.parameters.get("script_id"):
-        return ""
-    coded = asked.text("script_content")
-    if not coded:
-        raise missing("script_content")
-    language = asked.integer("script_language" if asked.dialect != "esb-job" else "script_type")
-    if language is not None and language not in range(1, 6):
-        raise missing("script_language")
-    try:
-        return base64.b64decode(coded, validate=True).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        raise missing("script_content") from None
+def variables_of(asked: Asked) -> list[dict[str, Any]]:
+    """Return the global variables of a launch, in either spelling."""
+    given = asked.parameters.get("global_var_list", asked.parameters.get("global_vars"))
+    return [entry for entry in given if isinstance(entry, dict)] if isinstance(given, list) else []
 
 
-def sent_files(asked: Asked) -> str:
-    """Return what is sent, for the record; refuse a launch without files."""
-    files = asked.parameters.get("file_source_list", asked.parameters.get("file_source"))
-    files = asked.parameters.get("file_list") if files is None else files
-    if not isinstance(files, list) or not files:
-        raise missing("file_source_list")
-    if not asked.text("file_target_path"):
-        raise missing("file_target_path")
-    return ",".join(name for entry in files for name in file_names(entry))
-
-
-def file_names(entry: Any) -> list[str]:
-    """Return the file names of one source."""
-    if not isinstance(entry, dict):
-        raise missing("file_source_list")
-    names = entry.get("file_list", entry.get("files"))
-    return [str(name) for name in names] if isinstance(names, list) else [str(entry.get("file_name", "file"))]
-
-
-def rolling_of(asked: Asked, total: int) -> Rolling | None:
-    """Return how a launch is to roll; refuse an expression that is none."""
-    config = asked.parameters.get("rolling_config")
-    if not isinstance(config, dict):
-        return None
-    try:
-        sizes = rolling_sizes(str(config.get("expression") or ""), total)
-    except ValueError:
-        raise refusal(1244026) from None
-    return Rolling(
-        sizes=sizes,
-        mode=int(config.get("mode") or 1),
-        kind=int(config.get("type") or 1),
-        parallel=config.get("execution_mode") == 2,
-    )
+def with_value(variable: Variable, asked: Asked) -> Variable:
+    """Return a variable with the value that a launch gives it, by id or by name."""
+    for entry in variables_of(asked):
+        if entry.get("id") == variable.id or entry.get("name") == variable.name:
+            return evolve(variable, value=str(entry.get("value") or variable.value))
+    return variable
 
 
 def variable_hosts(asked: Asked) -> tuple[Host, ...]:
     """Return the hosts that variables name, in either spelling."""
-    variables = asked.parameters.get("global_var_list", asked.parameters.get("global_vars"))
+    names = V2 if asked.dialect == "esb-job" else V3
     found: dict[Host, None] = {}
-    for variable in variables if isinstance(variables, list) else ():
+    for variable in variables_of(asked):
         for key in ("server", "target_server"):
-            if isinstance(variable, dict) and isinstance(variable.get(key), dict):
-                found.update(dict.fromkeys(named(variable[key])))
-        if isinstance(variable, dict):
-            found.update((by_entry(entry, "ip_list"), None) for entry in listed(variable, "ip_list"))
+            if isinstance(variable.get(key), dict):
+                found.update(dict.fromkeys(named(variable[key], names)))
+        found.update((by_entry(entry, "ip_list"), None) for entry in listed(variable, "ip_list"))
     return tuple(found)

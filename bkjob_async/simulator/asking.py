@@ -111,20 +111,31 @@ class Asked:
         """Return the scope; *legacy* also takes a `bk_biz_id`."""
         kind, number = self.text("bk_scope_type"), self.integer("bk_scope_id")
         if kind is not None or number is not None:
-            if kind not in ("biz", "biz_set"):
-                raise missing("bk_scope_type")
             if number is None or number < 1:
                 raise missing("bk_scope_id")
-            return Scope(ScopeType(kind), number)
+            return Scope(known_scope_type(kind), number)
         business = self.integer("bk_biz_id") if legacy else None
         if business is None or business < 1:
             raise missing("bk_scope_type")
         return Scope.biz_set(business) if business in BUSINESS_SETS else Scope.biz(business)
 
 
+def known_scope_type(kind: str | None) -> ScopeType:
+    """Return a kind of scope; refuse one that the platform does not know."""
+    try:
+        return ScopeType(kind or "")
+    except ValueError:
+        raise missing("bk_scope_type") from None
+
+
 def missing(name: str) -> Refusal:
     """Return the refusal of a missing or impossible parameter, by name."""
     return Refusal(1241007, f"Missing or invalid request parameter [{name}]")
+
+
+def invalid(reason: str) -> Refusal:
+    """Return the refusal of a request that breaks a rule of the server, in its words."""
+    return Refusal(1240003, f"Bad Request: {reason}")
 
 
 def bad_request(name: str) -> Refusal:

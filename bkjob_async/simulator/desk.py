@@ -9,12 +9,31 @@ from attrs import define, field, frozen
 
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.asking import Asked, Refusal
+from bkjob_async.simulator.launch_fates import LaunchFates
 from bkjob_async.simulator.render_permission import PERMISSION_DENIED, permission
 from bkjob_async.simulator.render_words import words
 from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_catalog import USUAL_CATALOG, Catalog
+from bkjob_async.simulator.world_codes import FILE
+from bkjob_async.simulator.world_inputs import Variable
 from bkjob_async.simulator.world_operations import Refused
-from bkjob_async.simulator.world_plans import GREEN, Fate, JobPlan
+from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan
 from bkjob_async.simulator.world_records import Job, Step
+
+HOSTS_VARIABLE = Variable(id=11, name="hosts", kind=3, description="where it runs")
+
+# The plans that a site has unless it is given others.
+USUAL_PLANS: dict[int, JobPlan] = {
+    1000: JobPlan(name="plan 1000", variables=(HOSTS_VARIABLE,)),
+    1001: JobPlan(
+        name="release",
+        steps=(
+            StepPlan(name="send", kind=FILE, content="/data/app.tar.gz"),
+            StepPlan(name="unpack", content="echo unpacked"),
+        ),
+        variables=(HOSTS_VARIABLE, Variable(id=12, name="version", value="1.0.0", is_required=True)),
+    ),
+}
 
 
 @define(kw_only=True)
@@ -24,7 +43,10 @@ class Site:
     *app_code*, *app_secret* and *access_token* None take any that are not empty. *require_user* asks for a user outside `system`
     paths. *scopes* None knows every scope. *forbidden* scopes need a permission that the user lacks. *classic* is the
     old component behind the ESB's `job`. *group_pace* is how many seconds the reading of one group of a step with more than
-    100 hosts takes. *fates* is what becomes of the hosts of launches, *plans* are the job plans that can be launched.
+    100 hosts takes. *fates* is what becomes of the hosts of launches, drawn by weight; with None the script of a launch
+    says it, and one that cannot be interpreted is refused; *launch_fates* come before either. *plans* are the job plans
+    that can be launched, *catalog* is what else the lists show. *allowed_callbacks* are the beginnings of the URLs that
+    may be called back, None for all (a feature of newer platforms). *web_url* begins links to the web console.
     """
 
     app_code: str | None = None
@@ -36,8 +58,12 @@ class Site:
     forbidden_apis: set[str] = field(factory=set)
     classic: bool = True
     group_pace: float = 0.002
-    fates: tuple[Fate, ...] = (GREEN,)
-    plans: dict[int, JobPlan] = field(factory=lambda: {1000: JobPlan(name="plan 1000")})
+    fates: tuple[Fate, ...] | None = None
+    launch_fates: list[LaunchFates] = field(factory=list)
+    plans: dict[int, JobPlan] = field(factory=lambda: dict(USUAL_PLANS))
+    catalog: Catalog = USUAL_CATALOG
+    allowed_callbacks: tuple[str, ...] | None = None
+    web_url: str = "http://job.example.com"
 
 
 @frozen(kw_only=True)
@@ -99,9 +125,9 @@ WRITE = frozenset({"POST"})
 EITHER = frozenset({"GET", "POST"})
 
 
-def refusal(code: int) -> Refusal:
-    """Return a refusal of Job's own."""
-    return Refusal(code, words(code))
+def refusal(code: int, reason: str | None = None) -> Refusal:
+    """Return a refusal of Job's own; some name a *reason*."""
+    return Refusal(code, words(code) if reason is None else f"{words(code)}, {reason}")
 
 
 def taken_on(operate: Callable[[], None]) -> None:

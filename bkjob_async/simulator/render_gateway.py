@@ -22,11 +22,14 @@ from bkjob_async.simulator.world_codes import CONFIRM, FINAL_RUN, HOST_WAITING, 
 from bkjob_async.simulator.world_plans import Host
 from bkjob_async.simulator.world_records import Execution, Job, Step
 
+TENANT_SET_BUSINESS = 2**63 - 1
+
 
 def scope_fields(scope: Scope) -> dict[str, Any]:
-    """Return a scope in all its spellings; a business set has no `bk_biz_id`."""
-    fields: dict[str, Any] = {"bk_scope_type": scope.type.value, "bk_scope_id": str(scope.id)}
-    return {"bk_biz_id": scope.id, **fields} if scope.type.value == "biz" else fields
+    """Return a scope in all its spellings; the oldest one has a number of its own for tenant sets."""
+    kind = str(scope.type)
+    business = TENANT_SET_BUSINESS if kind == "tenant_set" else scope.id
+    return {"bk_biz_id": business, "bk_scope_type": kind, "bk_scope_id": str(scope.id)}
 
 
 def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:

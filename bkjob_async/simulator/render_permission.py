@@ -11,10 +11,10 @@ PERMISSION_DENIED = 9900403
 
 def permission(scope: Scope) -> dict[str, Any]:
     """Return the missing permission to see what ran in *scope*."""
-    kind = {"system_id": "bk_cmdb", "system_name": "CMDB", "type": scope.type.value, "type_name": "Business"}
+    kind = {"system_id": "bk_cmdb", "system_name": "CMDB", "type": str(scope.type), "type_name": "Business"}
     instance = {
         "id": str(scope.id),
-        "type": scope.type.value,
+        "type": str(scope.type),
         "type_name": "Business",
         "name": f"business {scope.id}",
     }

@@ -187,7 +187,7 @@ def chaos() -> Scenario:
         evolve(RED, weight=0.1),
         evolve(NO_AGENT, weight=0.05),
         evolve(SLOW, weight=0.1),
-        evolve(RED, status=103, tag="killed", weight=0.03),
+        evolve(RED, status=103, exit_code=None, weight=0.03),
         evolve(HANGS, weight=0.02),
     )
     jobs = tuple(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from bkjob_async.model.refs import JobRef, StepRef
@@ -10,6 +10,7 @@ from bkjob_async.simulator.callbacks import CallbackSender, Post
 from bkjob_async.simulator.clock import WorldClock
 from bkjob_async.simulator.desk import Site
 from bkjob_async.simulator.faults import ActiveFault, Fault, parsed_fault
+from bkjob_async.simulator.launch_fates import LaunchFates
 from bkjob_async.simulator.platform import Platform
 from bkjob_async.simulator.rate_limit import RateLimit
 from bkjob_async.simulator.scenarios import Scenario, by_name
@@ -18,7 +19,7 @@ from bkjob_async.simulator.thread import ServerInThread
 from bkjob_async.simulator.transport import SimulatedTransport
 from bkjob_async.simulator.world import World
 from bkjob_async.simulator.world_history import History
-from bkjob_async.simulator.world_plans import RED, Fate, JobPlan, Lags
+from bkjob_async.simulator.world_plans import GREEN, RED, Fate, JobPlan, Lags
 from bkjob_async.simulator.world_records import Job, Step
 
 
@@ -128,6 +129,24 @@ class Simulator:
     def go_on(self) -> float:
         """Let the world's time pass again; return it."""
         return self.clock.go_on()
+
+    def set_launch_fates(
+        self,
+        hosts: Mapping[str, Fate] | None = None,
+        *,
+        others: Fate = GREEN,
+        name: str | None = None,
+        times: int | None = 1,
+    ) -> LaunchFates:
+        """Say what becomes of the hosts of the next launches, whatever their scripts say.
+
+        *hosts* has a fate per host (`cloud:ip`) for the first execution; all *others*, and all hosts in later
+        executions, fare as *others* says. *name* picks launches of that name (`task_name`, or a plan's); *times* is
+        for how many launches this holds, None for all that come. A launch that has no such host is refused.
+        """
+        fates = LaunchFates(hosts=dict(hosts or {}), others=others, name=name, times=times)
+        self.site.launch_fates.append(fates)
+        return fates
 
     def finish_host(self, step: StepRef, host: str, fate: Fate | None = None) -> None:
         """End a host (`cloud:ip`) now, well or as *fate* says; KeyError for one that is not there."""

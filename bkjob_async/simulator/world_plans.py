@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.world_codes import FILE, HOST_SUCCESS, SCRIPT
+from bkjob_async.simulator.world_inputs import NO_INPUTS, StepInputs, Variable
 
 BUSINESS = Scope.biz(2)
 
@@ -124,7 +125,8 @@ class StepPlan:
 
     *hosts* is a count or the hosts themselves. *pinned* fixes the first execution's fate by a host's position; all
     others draw from *fates*, in later executions from *retry_fates*. *abnormal_after* seconds the engine itself fails:
-    the step ends with *abnormal_status*, its rows stay as they are.
+    the step ends with *abnormal_status*, its rows stay as they are. *content* is the script, or the names of the files
+    that are sent, joined by commas; *inputs* is the rest of what it was told to do.
     """
 
     name: str = ""
@@ -140,6 +142,7 @@ class StepPlan:
     abnormal_after: float | None = None
     abnormal_status: int = 9
     content: str = "uptime"
+    inputs: StepInputs = NO_INPUTS
 
     @property
     def is_file(self) -> bool:
@@ -168,6 +171,7 @@ class JobPlan:
     kind: int = 1
     job_instance_id: int | None = None
     first_step_id: int | None = None
+    variables: tuple[Variable, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,6 @@ from bkjob_async.simulator.desk import Site
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world_fleet import host_by_address, host_by_id, rolling_sizes
 from bkjob_async.simulator.world_plans import HANGS, RED, Fate, JobPlan, StepPlan, container, exactly, host
-from bkjob_async.simulator.world_scripts import fate_of
 from tests.simulator.questions import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
@@ -147,23 +146,6 @@ def test_other_rolling_expressions_are_none(expression: str) -> None:
     assert body(ask(simulator, "fast_execute_script", given, method="POST"))["code"] == 1244026
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("uptime", (9, 0, "", "done\n")),
-        ("sleep 3\nexit 4", (104, 4, "", "done\n")),
-        ("echo hello\nexit 0", (9, 0, "", "hello\n")),
-        ("job_success 'all well'", (9, 0, "all well", "done\n")),
-        ("job_fail disk", (103, 1, "disk", "done\n")),
-    ],
-)
-def test_a_launched_script_does_what_it_says(text: str, expected: tuple[Any, ...]) -> None:
-    """A few words of shell are understood."""
-    fate = fate_of(text)
-
-    assert (fate.status, fate.exit_code, fate.tag, fate.log) == expected
-
-
 def test_a_fleets_hosts_are_the_same_by_id_and_by_address() -> None:
     """An address outside it has an id as well, always the same."""
     assert host_by_id(258) == host_by_address(0, "10.0.1.2") == host(258)
@@ -292,15 +274,13 @@ def test_lists_have_bounds(change: dict[str, Any], code: int) -> None:
     assert body(ask(simulator, "get_job_instance_list", given))["code"] == code
 
 
-def test_variables_and_inputs_are_told() -> None:
+def test_variables_are_told() -> None:
     """In each dialect's names."""
     simulator = Simulator()
     step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(pinned={0: RED, 1: HANGS}),))))[0]
 
     v3 = data(ask(simulator, "get_job_instance_global_var_value", of(step.job)))
     v2 = data(ask(simulator, "get_job_instance_global_var_value", of(step.job, "esb-job"), dialect="esb-job"))
-    inputs = data(ask(simulator, "get_step_instance_detail", of(step)))
 
     assert v3["step_instance_var_list"][0]["global_var_list"][0]["type"] == 1
     assert v2["job_instance_var_values"][0]["step_instance_var_values"][0]["category"] == 1
-    assert base64.b64decode(inputs["script_step_info"]["script_content"]) == b"uptime"

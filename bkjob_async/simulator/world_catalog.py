@@ -1,0 +1,139 @@
+"""What a site stores besides its job plans: templates, accounts, scripts, crons."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+OFFLINE, ONLINE = 0, 1
+SYSTEM_ACCOUNT, DATABASE_ACCOUNT = 1, 2
+
+
+@frozen(kw_only=True)
+class Template:
+    """A job template; *plans* are the ids of the plans made from it."""
+
+    id: int
+    name: str
+    plans: tuple[int, ...] = ()
+    description: str = ""
+
+
+@frozen(kw_only=True)
+class Account:
+    """An account on hosts: *category* 1 of the system, 2 of a database; *kind* 1 Linux, 2 Windows, 9 MySQL (`type`)."""
+
+    id: int
+    name: str
+    alias: str = ""
+    category: int = SYSTEM_ACCOUNT
+    kind: int = 1
+    system_account_id: int | None = None
+
+
+@frozen(kw_only=True)
+class ScriptVersion:
+    """One version of a script; *status* 1 is the one that is online."""
+
+    id: int
+    version: str
+    content: str = field(repr=False)
+    language: int = 1
+    status: int = OFFLINE
+    description: str = ""
+
+
+@frozen(kw_only=True)
+class Script:
+    """A script with its versions, newest first."""
+
+    id: str
+    name: str
+    versions: tuple[ScriptVersion, ...]
+    is_public: bool = False
+    description: str = ""
+
+    @property
+    def language(self) -> int:
+        """The language of its versions: 1 shell, 2 bat, 3 perl, 4 python, 5 powershell."""
+        return self.versions[0].language
+
+    @property
+    def online(self) -> ScriptVersion | None:
+        """The version that runs when only the script is named."""
+        return next((version for version in self.versions if version.status == ONLINE), None)
+
+
+@frozen(kw_only=True)
+class Cron:
+    """A plan that is run by the clock; *is_on* False has paused it."""
+
+    id: int
+    name: str
+    plan_id: int
+    expression: str = "0 4 * * ?"
+    is_on: bool = True
+
+
+@frozen(kw_only=True)
+class Catalog:
+    """All that a site stores besides its job plans; every scope of the site has the same."""
+
+    templates: tuple[Template, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    scripts: tuple[Script, ...] = ()
+    crons: tuple[Cron, ...] = ()
+    creator: str = "admin"
+
+    def template_of(self, plan_id: int) -> Template | None:
+        """Return the template that a plan was made from."""
+        return next((template for template in self.templates if plan_id in template.plans), None)
+
+    def script(self, script_id: str, *, public: bool | None = None) -> Script | None:
+        """Return a script by its id; *public* says where to look, None in both places."""
+        return next(
+            (
+                script
+                for script in self.scripts
+                if script.id == script_id and public in (None, script.is_public)
+            ),
+            None,
+        )
+
+    def version(self, number: int) -> ScriptVersion | None:
+        """Return a script version by its id."""
+        return next((v for script in self.scripts for v in script.versions if v.id == number), None)
+
+    def online_version(self, script_id: str) -> ScriptVersion | None:
+        """Return the version of a script that is online."""
+        script = self.script(script_id)
+        return None if script is None else script.online
+
+
+USUAL_CATALOG = Catalog(
+    templates=(Template(id=100, name="usual jobs", plans=(1000, 1001), description="made up"),),
+    accounts=(
+        Account(id=1, name="root", alias="root"),
+        Account(id=2, name="system", alias="system", kind=2),
+        Account(id=6, name="dba", alias="dba", category=DATABASE_ACCOUNT, kind=9, system_account_id=1),
+    ),
+    scripts=(
+        Script(
+            id="c0ffee00000000000000000000000001",
+            name="show the load",
+            versions=(
+                ScriptVersion(id=501, version="2.0", content="uptime", status=ONLINE),
+                ScriptVersion(id=500, version="1.0", content="date; uptime"),
+            ),
+        ),
+        Script(
+            id="c0ffee00000000000000000000000002",
+            name="clean up",
+            versions=(ScriptVersion(id=510, version="1.0", content="echo cleaned", status=ONLINE),),
+            is_public=True,
+        ),
+    ),
+    crons=(
+        Cron(id=300, name="every night", plan_id=1000),
+        Cron(id=301, name="on demand", plan_id=1001, is_on=False),
+    ),
+)
