@@ -112,6 +112,7 @@ from bkjob_async.model.questions import (
     GetStepInstanceDetail,
     RawCall,
 )
+from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
@@ -150,6 +151,8 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "JobRef",
     "StepRef",
     "Ref",
+    "RefLike",
+    "as_ref",
     "HostKey",
     "parse_ref",
     "Targets",

@@ -30,13 +30,13 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bkjob_async.model.failure import BkJobError
+from bkjob_async.model.failure import BkJobError, UsageError
 from bkjob_async.model.printing import printable
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobFailed, JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
-# The base and `JobFailed` live beside the results that raise it; they are part of this tree all the same.
+# The base, `UsageError` and `JobFailed` live in the model, which raises them; they are part of this tree all the same.
 __all__ = [
     "ApiNotFound",
     "ApplicationNotAllowed",
@@ -64,10 +64,6 @@ __all__ = [
     "WrongEventLoop",
     "WrongState",
 ]
-
-
-class UsageError(BkJobError):
-    """The call itself makes no sense; nothing was sent."""
 
 
 class NotSupported(UsageError):

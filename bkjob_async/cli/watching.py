@@ -16,12 +16,12 @@ from bkjob_async import (
     Trouble,
     UsageError,
     connect,
-    parse_ref,
 )
 from bkjob_async.cli.environment import credentials_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import Tell, json_line, note, plain_line, say
 from bkjob_async.cli.outcome import Outcome
+from bkjob_async.model.ref_input import ScopeMissing, as_ref
 
 
 @frozen(kw_only=True)
@@ -36,14 +36,14 @@ class Wish:
 
 
 def refs_from(names: Sequence[str], scope: Scope | None) -> tuple[Ref, ...]:
-    """Read `JOB`, `JOB/STEP` within *scope*, or whole names such as `2:100/200`; raise `UsageError`."""
+    """Read `JOB`, `JOB/STEP` or links within *scope*, or whole names such as `2:100/200`; raise `UsageError`."""
     refs = []
     for name in names:
-        if ":" not in name and scope is None:
-            raise UsageError(f"in which scope is {name}? give --biz or --biz-set")
         try:
-            refs.append(parse_ref(name if ":" in name else f"{scope}:{name}"))
-        except ValueError:
+            refs.append(as_ref(name, scope))
+        except ScopeMissing:
+            raise UsageError(f"in which scope is {name}? give --biz or --biz-set") from None
+        except UsageError:
             raise UsageError(f"{name!r} names neither a JOB nor a JOB/STEP") from None
     return tuple(refs)
 

@@ -14,6 +14,7 @@ from bkjob_async.errors import OutcomeUnknown, UsageError
 from bkjob_async.model.answers import Envelope
 from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance, Operation, R
 from bkjob_async.model.questions import RawCall
+from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.watch.doorbell import Doorbell
 from bkjob_async.watch.watcher import Watcher
@@ -83,21 +84,26 @@ class Calling:
 
     # Naming things --------------------------------------------------------------------------------------------------
 
-    def job(self, job: JobRef | int, *, scope: Scope | None = None) -> JobRef:
-        """Name a job instance; a bare id is in *scope* or the client's own."""
-        if isinstance(job, JobRef):
-            return job
-        return stated(JobRef, self._scope(scope), job)
+    def job(self, job: JobRefLike, *, scope: Scope | None = None) -> JobRef:
+        """Name a job instance; what says no scope is in *scope* or the client's own.
+
+        *job* is a `JobRef`, a job id, text such as `"2:100"`, a link of the web console, or what a launch returned.
+        Raises `UsageError` for anything else.
+        """
+        return as_job_ref(job, scope or self.scope)
 
     def step(
-        self, job: StepRef | JobRef | int, step_instance_id: int | None = None, *, scope: Scope | None = None
+        self, job: RefLike, step_instance_id: int | None = None, *, scope: Scope | None = None
     ) -> StepRef:
-        """Name a step instance, by a ref or by job and step id."""
-        if isinstance(job, StepRef):
-            return job
-        if step_instance_id is None:
-            raise UsageError("a step needs a StepRef, or a job and a step_instance_id")
-        return stated(self.job(job, scope=scope).step, step_instance_id)
+        """Name a step instance, by itself or by job and step id; what says no scope is in *scope* or the client's own.
+
+        *job* is anything that `job` takes, or a `StepRef`, text such as `"2:100/200"`, a link to a step, or what a
+        quick launch returned. Raises `UsageError` for anything else.
+        """
+        return as_step_ref(job, step_instance_id, scope or self.scope)
+
+    def _ref(self, value: RefLike) -> Ref:
+        return as_ref(value, self.scope)
 
     def _scope(self, scope: Scope | None) -> Scope:
         chosen = scope or self.scope

@@ -19,7 +19,8 @@ from bkjob_async.model.launches import (
     RollingConfig,
 )
 from bkjob_async.model.operations import Operated, OperateJobInstance, OperateStepInstance
-from bkjob_async.model.refs import JobRef, Scope, StepRef
+from bkjob_async.model.ref_input import JobRefLike, RefLike
+from bkjob_async.model.refs import Scope
 from bkjob_async.model.targets import TargetsLike
 
 
@@ -37,7 +38,7 @@ class Commands(Calling):
 
     async def operate_step_instance(
         self,
-        job_instance_id: StepRef | JobRef | int,
+        job_instance_id: RefLike,
         step_instance_id: int | None = None,
         operation_code: int | None = None,
         *,
@@ -58,7 +59,7 @@ class Commands(Calling):
 
     async def operate_job_instance(
         self,
-        job_instance_id: JobRef | int,
+        job_instance_id: JobRefLike,
         operation_code: int,
         *,
         scope: Scope | None = None,

@@ -19,7 +19,8 @@ from bkjob_async.model.questions import (
     GetJobInstanceLog,
     GetStepInstanceDetail,
 )
-from bkjob_async.model.refs import JobRef, Scope, StepRef
+from bkjob_async.model.ref_input import JobRefLike, RefLike
+from bkjob_async.model.refs import Scope
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.targets import HostLike, host_keys
 
@@ -31,7 +32,7 @@ class Questions(Calling):
 
     async def get_job_instance_status(
         self,
-        job_instance_id: JobRef | int,
+        job_instance_id: JobRefLike,
         *,
         return_ip_result: bool = False,
         scope: Scope | None = None,
@@ -49,7 +50,7 @@ class Questions(Calling):
 
     async def get_step_instance_status(
         self,
-        job_instance_id: StepRef | JobRef | int,
+        job_instance_id: RefLike,
         step_instance_id: int | None = None,
         *,
         execute_count: int | None = None,
@@ -84,7 +85,7 @@ class Questions(Calling):
 
     async def get_step_instance_detail(
         self,
-        job_instance_id: StepRef | JobRef | int,
+        job_instance_id: RefLike,
         step_instance_id: int | None = None,
         *,
         scope: Scope | None = None,
@@ -99,7 +100,7 @@ class Questions(Calling):
 
     async def get_job_instance_log(
         self,
-        job_instance_id: JobRef | int,
+        job_instance_id: JobRefLike,
         *,
         scope: Scope | None = None,
         request_timeout: float | None = None,
@@ -114,7 +115,7 @@ class Questions(Calling):
 
     async def get_job_instance_ip_log(
         self,
-        job_instance_id: StepRef | JobRef | int,
+        job_instance_id: RefLike,
         step_instance_id: int | None = None,
         *,
         host: HostLike,
@@ -131,7 +132,7 @@ class Questions(Calling):
 
     async def batch_get_job_instance_ip_log(
         self,
-        job_instance_id: StepRef | JobRef | int,
+        job_instance_id: RefLike,
         step_instance_id: int | None = None,
         *,
         hosts: HostLike | Iterable[HostLike],
@@ -201,7 +202,7 @@ class Questions(Calling):
 
     async def get_job_instance_global_var_value(
         self,
-        job_instance_id: JobRef | int,
+        job_instance_id: JobRefLike,
         *,
         scope: Scope | None = None,
         request_timeout: float | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from bkjob_async.client.calling import stated
 from bkjob_async.client.commands import Commands
 from bkjob_async.client.learning import Learning
 from bkjob_async.client.log_gathering import GatheredLogs, is_same
@@ -15,6 +16,7 @@ from bkjob_async.errors import UsageError
 from bkjob_async.model.answers import StepLogs
 from bkjob_async.model.launches import FileSource, GlobalVarsLike, RollingConfig
 from bkjob_async.model.operations import StepOperation
+from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
@@ -121,31 +123,35 @@ class Verbs(Questions, Commands, Waiting, Learning):
         return await self.wait(launched.ref, until=until, deadline=self._left(ends_at))
 
     async def retry_failed(
-        self, result: JobResult, *, until: Condition | None = None, deadline: Deadline = None
+        self, result: RefLike | JobResult, *, until: Condition | None = None, deadline: Deadline = None
     ) -> JobResult:
         """Run the failed hosts of a job or step again and wait; return how it ended then.
 
-        It retries each step of *result* that failed or was terminated, which is where the job stands. *deadline* is
-        seconds from the call. Raises `UsageError` when no step failed, and what `operate_step_instance` and `wait`
-        raise. Not in `gateway-v4` (`NotSupported`).
+        *result* is how a wait ended, or anything that `job` or `step` takes: then the platform is asked first where the
+        job stands. Each step that failed or was terminated is retried. *deadline* is seconds from the call. Raises
+        `UsageError` when no step failed, and what `get_job_instance_status`, `operate_step_instance` and `wait` raise.
+        Not in `gateway-v4` (`NotSupported`).
         """
         ends_at = self._ends_at(deadline)
-        steps = [step.ref for step in result.steps if step.status.code in RETRYABLE]
+        ref = self._ref(result)
+        seen = result if isinstance(result, JobResult) else await self.get_job_instance_status(ref.job)
+        steps = [step.ref for step in seen.steps if step.status.code in RETRYABLE and is_meant(step.ref, ref)]
         if not steps:
-            raise UsageError(f"{result.ref} has no failed step to retry: it ended {result.status.name}")
+            raise UsageError(f"{ref} has no failed step to retry: the job is {seen.status.name}")
         for step in steps:
             await self.operate_step_instance(step, operation_code=StepOperation.RETRY_FAILED_HOSTS)
-        return await self.wait(result.ref, until=until, deadline=self._left(ends_at))
+        return await self.wait(ref, until=until, deadline=self._left(ends_at))
 
     async def logs(
-        self, ref: Ref, *, hosts: HostLike | Iterable[HostLike] | None = None
+        self, ref: RefLike, *, hosts: HostLike | Iterable[HostLike] | None = None
     ) -> tuple[GatheredLogs, ...]:
         """Return the logs of a step, or of every step of a job that has hosts; of all hosts, or of *hosts* only.
 
         In every dialect, by whichever questions it has; one host that cannot be read is `missing` from its step's
         logs, with its error. Raises a `CallFailed` when nothing can be read at all.
         """
-        keys = None if hosts is None else host_keys(hosts)
+        ref = self._ref(ref)
+        keys = None if hosts is None else stated(host_keys, hosts)
         if not self._session.dialect.capabilities.log_hosts:
             told = await self.get_job_instance_log(ref.job)
             return tuple(kept(step, ref.job, keys) for step in told if is_meant(step.ref, ref))

@@ -10,7 +10,8 @@ from bkjob_async.engine.conditions import Condition
 from bkjob_async.errors import BkJobError, NeverTrue, TargetLost, UsageError
 from bkjob_async.model.events import Finished, Lost, Trouble
 from bkjob_async.model.grade import Grade
-from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.ref_input import RefLike, as_refs
+from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.doorbell import Doorbell
 from bkjob_async.watch.picking import events_but_hosts
@@ -24,7 +25,7 @@ class Waiting(Calling):
 
     def watch(
         self,
-        refs: Iterable[Ref] | Ref,
+        refs: Iterable[RefLike] | RefLike,
         *,
         deadline: Deadline = None,
         linger: float | None = 0.0,
@@ -33,27 +34,40 @@ class Waiting(Calling):
     ) -> Watch:
         """Watch jobs and steps; `async with` the watch, then iterate it.
 
+        *refs* is one or many of what `job` and `step` take; raises `UsageError` at once for what names none.
         *deadline* is seconds from its opening: then its iterators deliver what there is and raise `DeadlineExceeded`.
         The watch ends *linger* seconds after all targets have settled; None keeps it open until it is left.
         *grade* says how closely hosts are followed; steps and jobs are seen to end at once in any.
         Each ring of *doorbell*, the client's own unless given, makes it look once at the job that the callback names.
         """
         self._lifetime.check()
-        targets = (refs,) if isinstance(refs, JobRef | StepRef) else tuple(refs)
-        watch = Watch(self._watcher, targets, deadline=seconds(deadline), linger=linger, grade=grade)
+        targets = as_refs(refs, self.scope)
+        watch = Watch(
+            self._watcher,
+            targets,
+            deadline=seconds(deadline),
+            linger=linger,
+            grade=grade,
+            scope=self.scope,
+        )
         bell = doorbell or self._doorbell
         if bell is not None:
             bell.wire(watch)
         return watch
 
-    async def wait(self, ref: Ref, *, until: Condition | None = None, deadline: Deadline = None) -> JobResult:
+    async def wait(
+        self, ref: RefLike, *, until: Condition | None = None, deadline: Deadline = None
+    ) -> JobResult:
         """Wait until a job or step is over; return how it ended, well or not.
+
+        *ref* is anything that `job` or `step` takes: a ref, an id, text, a link, what a launch returned.
 
         With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns as soon as that is true, with
         the result so far. Raises `NeverTrue` when it no longer can be, `DeadlineExceeded` with the last snapshot,
         `TargetLost` when the target cannot be read any more, and the error itself when credentials do not work before
         anything was seen. The job is never touched.
         """
+        ref = self._ref(ref)
         # A condition is about hosts; a plain wait may let small moves of large steps collect.
         grade = Grade.FINAL if until is None else Grade.EXACT
         async with self.watch(ref, deadline=deadline, grade=grade) as watch:
@@ -70,10 +84,10 @@ class Waiting(Calling):
                     return result
         raise BkJobError(f"the watch of {ref} ended without a result")
 
-    def nudge(self, ref: Ref) -> None:
+    def nudge(self, ref: RefLike) -> None:
         """Look at *ref* as soon as there is room, where a watch or wait of this client wants it."""
         self._lifetime.check()
-        self._watcher.nudge(ref)
+        self._watcher.nudge(self._ref(ref))
 
     def _raise_if_hopeless(self) -> None:
         error = self._watcher.troubles.client_error

@@ -31,7 +31,7 @@ def scope_parameters(scope: Scope) -> dict[str, Any]:
     """Return a scope's parameters; a business set is known to newer servers only."""
     if scope.type is ScopeType.BIZ:
         return {"bk_biz_id": scope.id}
-    return {"bk_biz_id": scope.id, "bk_scope_type": scope.type.value, "bk_scope_id": str(scope.id)}
+    return {"bk_biz_id": scope.id, "bk_scope_type": str(scope.type), "bk_scope_id": str(scope.id)}
 
 
 def job_parameters(ref: JobRef) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from msgspec import Meta, Struct, field
 
 from bkjob_async.dialects.hosts import read_execute_object
 from bkjob_async.dialects.reading import INT64, MILLISECONDS, Fields, as_integer, as_moment
+from bkjob_async.model.drafts import draft_of
 from bkjob_async.model.look import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, Times
@@ -17,6 +18,8 @@ from bkjob_async.model.status import host_status
 Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
 Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
 Number = Annotated[float, Meta(gt=-float(INT64), lt=float(INT64))]
+
+_draft = draft_of(HostKey)
 
 # Rows without a code of their own stand in a group that has one.
 NO_CODE = -1
@@ -201,15 +204,18 @@ def names_of(rows: Sequence[Row]) -> Iterator[object]:
 def host_snapshot(row: HostRow) -> HostSnapshot:
     """Return all that an answer said of one host, by its row in full."""
     assert isinstance(row, Row)  # noqa: S101 - `StepLook.named` hands out no other rows
+    # The row was validated when it was decoded.
+    host: HostKey = _draft(
+        row.bk_host_id,
+        row.bk_cloud_id,
+        row.ip or None,
+        row.ipv6 or None,
+        row.container_id,
+        row.container_name,
+    )
+    host.__class__ = HostKey
     return HostSnapshot(
-        host=HostKey(
-            bk_host_id=row.bk_host_id,
-            bk_cloud_id=row.bk_cloud_id,
-            ip=row.ip or None,
-            ipv6=row.ipv6 or None,
-            container_id=row.container_id,
-            container_name=row.container_name,
-        ),
+        host=host,
         status=host_status(row.status),
         tag=row.tag or "",
         exit_code=row.exit_code,

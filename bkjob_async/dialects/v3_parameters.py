@@ -33,7 +33,7 @@ LIST_LENGTH_V4 = 200
 
 def scope_parameters(scope: Scope) -> dict[str, Any]:
     """Return a scope's parameters; its id travels as text."""
-    return {"bk_scope_type": scope.type.value, "bk_scope_id": str(scope.id)}
+    return {"bk_scope_type": str(scope.type), "bk_scope_id": str(scope.id)}
 
 
 def job_parameters(ref: JobRef) -> dict[str, Any]:

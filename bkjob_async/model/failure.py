@@ -1,4 +1,4 @@
-"""The base of every error of this package; `errors` draws the whole tree."""
+"""The base of every error of this package, and the one for wrong calls; `errors` draws the whole tree."""
 
 from typing import ClassVar
 
@@ -12,3 +12,7 @@ class BkJobError(Exception):
 
     def __str__(self) -> str:
         return printable(super().__str__())
+
+
+class UsageError(BkJobError):
+    """The call itself makes no sense; nothing was sent."""

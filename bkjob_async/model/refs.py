@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
-from typing import Self
+from ipaddress import IPv4Address, ip_address
+from typing import Any, Self
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
 from bkjob_async.model.printing import printable
 
-_positive = validators.and_(validators.instance_of(int), validators.gt(0))
+_SCOPE_TYPE = re.compile(r"[a-z][a-z_]*")
+
+
+def _positive(owner: object, attribute: Any, value: Any) -> None:
+    """Refuse what is no id, a bool included."""
+    if type(value) is int and value > 0:
+        return
+    name = f"{type(owner).__name__}: {attribute.name}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number (int), not {value!r:.60}")
+    if value <= 0:
+        raise ValueError(f"{name} must be positive, not {value}")
+
+
+def _is_scope(owner: object, _attribute: object, value: Any) -> None:
+    if not isinstance(value, Scope):
+        example = f"{type(owner).__name__}(Scope.biz(2), ...)"
+        raise TypeError(f"scope must be a Scope, not {value!r:.60}: {example}")
+
+
+def _is_job(_owner: object, _attribute: object, value: Any) -> None:
+    if not isinstance(value, JobRef):
+        raise TypeError(f"the job of a step must be a JobRef, not {value!r:.60}")
 
 
 class ScopeType(StrEnum):
@@ -17,13 +41,29 @@ class ScopeType(StrEnum):
 
     BIZ = "biz"
     BIZ_SET = "biz_set"
+    TENANT_SET = "tenant_set"
+
+
+def _scope_type(value: str) -> ScopeType | str:
+    """Return a known kind as such, another one as the text that it is."""
+    if isinstance(value, str):
+        try:
+            return ScopeType(value)
+        except ValueError:
+            if _SCOPE_TYPE.fullmatch(value):
+                return value
+    kinds = ", ".join(ScopeType)
+    raise ValueError(f"a scope's type is one of {kinds}, not {value!r:.60}: Scope.biz(2)")
 
 
 @frozen
 class Scope:
-    """A business or a business set: where a job lives."""
+    """A business, a business set or a tenant set: where a job lives.
 
-    type: ScopeType = field(converter=ScopeType)
+    *type* is a `ScopeType`; a kind that this version does not know is plain text, and is sent as such.
+    """
+
+    type: ScopeType | str = field(converter=_scope_type)
     id: int = field(validator=_positive)
 
     @classmethod
@@ -37,23 +77,28 @@ class Scope:
         return cls(ScopeType.BIZ_SET, id)
 
     @classmethod
+    def tenant_set(cls, id: int) -> Self:  # noqa: A002 - the platform's word
+        """Name the tenant set with this id; platforms know them since version 3.12."""
+        return cls(ScopeType.TENANT_SET, id)
+
+    @classmethod
     def parse(cls, text: str) -> Self:
         """Read back what `str` wrote: `2` or `biz_set:9`; raise ValueError."""
         kind, _, number = text.rpartition(":")
-        return cls(ScopeType(kind or "biz"), int(number))
+        return cls(kind or ScopeType.BIZ, int(number))
 
     def __hash__(self) -> int:
         return self.id
 
     def __str__(self) -> str:
-        return str(self.id) if self.type is ScopeType.BIZ else f"{self.type.value}:{self.id}"
+        return str(self.id) if self.type is ScopeType.BIZ else f"{self.type}:{self.id}"
 
 
 @frozen(weakref_slot=False)
 class JobRef:
     """The name of a job instance."""
 
-    scope: Scope
+    scope: Scope = field(validator=_is_scope)
     job_instance_id: int = field(validator=_positive)
 
     @classmethod
@@ -86,7 +131,7 @@ class StepRef:
     There may be hundreds of thousands, so it holds no more than the job's name and the step's own id.
     """
 
-    job: JobRef
+    job: JobRef = field(validator=_is_job)
     step_instance_id: int = field(validator=_positive)
 
     def __init__(self, scope: Scope, job_instance_id: int, step_instance_id: int) -> None:
@@ -135,6 +180,21 @@ def parse_ref(text: str) -> Ref:
     return StepRef.parse(text) if "/" in text else JobRef.parse(text)
 
 
+def _optional_id(owner: object, attribute: Any, value: object) -> None:
+    if value is not None:
+        _positive(owner, attribute, value)
+
+
+def _optional_number(_owner: object, attribute: Any, value: object) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise TypeError(f"HostKey: {attribute.name} must be a whole number (int), not {value!r:.60}")
+
+
+def _optional_text(_owner: object, attribute: Any, value: object) -> None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"HostKey: {attribute.name} must be text, not {value!r:.60}")
+
+
 @frozen(kw_only=True)
 class HostKey:
     """All that the platform said to name one host or container of a step.
@@ -143,24 +203,29 @@ class HostKey:
     read is `cloud:ip`, else `cloud:[ipv6]`, the container's name, the host id, in one printable line.
     """
 
-    bk_host_id: int | None = None
-    bk_cloud_id: int | None = None
-    ip: str | None = None
-    ipv6: str | None = None
-    container_id: int | None = None
-    container_name: str | None = None
+    bk_host_id: int | None = field(default=None, validator=_optional_id)
+    bk_cloud_id: int | None = field(default=None, validator=_optional_number)
+    ip: str | None = field(default=None, validator=_optional_text)
+    ipv6: str | None = field(default=None, validator=_optional_text)
+    container_id: int | None = field(default=None, validator=_optional_id)
+    container_name: str | None = field(default=None, validator=_optional_text)
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `cloud:ip`, a bare ip (cloud 0) or `#host_id`; raise ValueError."""
-        if text.startswith("#"):
-            return cls(bk_host_id=int(text[1:]))
-        cloud, _, address = text.partition(":")
-        if address.startswith("[") and address.endswith("]"):
-            return cls(bk_cloud_id=int(cloud), ipv6=address[1:-1])
-        if not address:
-            return cls(bk_cloud_id=0, ip=cloud)
-        return cls(bk_cloud_id=int(cloud), ip=address)
+        """Read `cloud:ip`, `cloud:[ipv6]`, a bare address (cloud 0) or `#host_id`; raise ValueError."""
+        try:
+            if text.startswith("#"):
+                return cls(bk_host_id=int(text[1:]))
+            return cls._at(*_cloud_and_address(text))
+        except ValueError:
+            forms = "'cloud:ip', 'cloud:[ipv6]', a bare address or '#host_id'"
+            raise ValueError(f"a host is {forms}, not {text!r:.60}") from None
+
+    @classmethod
+    def _at(cls, cloud: str, address: str) -> Self:
+        if isinstance(ip_address(address), IPv4Address):
+            return cls(bk_cloud_id=int(cloud), ip=address)
+        return cls(bk_cloud_id=int(cloud), ipv6=address)
 
     @property
     def label(self) -> str:
@@ -175,3 +240,11 @@ class HostKey:
 
     def __str__(self) -> str:
         return self.label
+
+
+def _cloud_and_address(text: str) -> tuple[str, str]:
+    """Split `cloud:address`; an address that stands alone is in cloud 0."""
+    cloud, separator, address = text.partition(":")
+    if not separator or (":" in address.strip("[]") and not address.startswith("[")):
+        return "0", text.strip("[]")
+    return cloud, address.removeprefix("[").removesuffix("]")

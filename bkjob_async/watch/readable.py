@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
+from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import Phase
@@ -34,26 +35,30 @@ class Readable(ABC):
     watch was in sync comes marked `skipped`. Any other text raises `UsageError`.
     """
 
+    # Where bare ids are.
+    scope: Scope | None = None
+
     def __aiter__(self) -> Reader[Event]:
         return self._reader(events_of)
 
     def events(
-        self, *, ref: Ref | None = None, scope: Scope | None = None, after: str | None = None
+        self, *, ref: RefLike | None = None, scope: Scope | None = None, after: str | None = None
     ) -> Reader[Event]:
         """Read the events of one target with all that belongs to it, or of one scope; *after* a cursor."""
-        pick = events_of if ref is None and scope is None else partial(events_about, ref=ref, scope=scope)
+        about = self._named(ref)
+        pick = events_of if about is None and scope is None else partial(events_about, ref=about, scope=scope)
         return self._reader(pick, after)
 
     def hosts(
         self,
         *,
-        ref: Ref | None = None,
+        ref: RefLike | None = None,
         scope: Scope | None = None,
         phase: Phase | None = None,
         after: str | None = None,
     ) -> Reader[HostChanged]:
         """Read the changes of hosts only: of one target, of one scope, into one phase; *after* a cursor."""
-        return self._reader(partial(hosts_of, ref=ref, scope=scope, phase=phase), after)
+        return self._reader(partial(hosts_of, ref=self._named(ref), scope=scope, phase=phase), after)
 
     def batches(self, *, after: str | None = None) -> Reader[Batch]:
         """Read whole polls; *after* a cursor."""
@@ -72,6 +77,9 @@ class Readable(ABC):
             elif isinstance(event, Lost):
                 ended[event.ref] = event
         return ended
+
+    def _named(self, ref: RefLike | None) -> Ref | None:
+        return None if ref is None else as_ref(ref, self.scope)
 
     @abstractmethod
     def _reader(self, pick: Callable[[Batch], Iterable[T]], after: str | None = None) -> Reader[T]:

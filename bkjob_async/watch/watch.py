@@ -19,7 +19,8 @@ from bkjob_async.model.events import (
     StepChanged,
 )
 from bkjob_async.model.grade import Grade
-from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
+from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
@@ -59,9 +60,11 @@ class Watch(SharedStream):
         deadline: float | None,
         linger: float | None,
         grade: Grade = Grade.EXACT,
+        scope: Scope | None = None,
     ) -> None:
-        """Prepare to watch *refs*; nothing is asked before `async with`."""
+        """Prepare to watch *refs*; nothing is asked before `async with`. Bare ids are in *scope*."""
         super().__init__(watcher)
+        self.scope = scope
         self.grade = grade
         self._requests = Requests()
         self._changing = Slicing(self._change)
@@ -145,14 +148,14 @@ class Watch(SharedStream):
         """Return the targets that belong to the job with this id, in whatever scope."""
         return self._targets.of_id(job_instance_id)
 
-    def add(self, *refs: Ref) -> None:
+    def add(self, *refs: RefLike) -> None:
         """Watch *refs* too, from now on; raise `UsageError` when the watch is over.
 
-        A few are in when this returns; many come in a slice at a time, so that they never hold up the loop.
+        They are what `client.watch` takes. A few are in when this returns; many come in a slice at a time, so that they never hold up the loop.
         """
         if self._state != "open":
             raise UsageError("targets are added to an open watch; linger=None keeps it open")
-        self._requests.put(refs, wanted=True)
+        self._requests.put(as_refs(refs, self.scope), wanted=True)
         self._changing.go()
 
     def _change(self) -> bool:
@@ -178,10 +181,10 @@ class Watch(SharedStream):
             self.take(story.ref, at, events)
         self.check(story.ref)
 
-    def drop(self, *refs: Ref) -> None:
+    def drop(self, *refs: RefLike) -> None:
         """Watch *refs* no longer, in slices as they came; what is not watched is left out in silence."""
         if self._state == "open":
-            self._requests.put(refs, wanted=False)
+            self._requests.put(as_refs(refs, self.scope), wanted=False)
             self._changing.go()
 
     def _drop(self, ref: Ref) -> None:
@@ -190,28 +193,31 @@ class Watch(SharedStream):
             self._log.forget(ref)
             self._watcher.unsubscribe(self, ref)
 
-    def nudge(self, ref: Ref) -> None:
+    def nudge(self, ref: RefLike) -> None:
         """Look at *ref* as soon as there is room."""
-        self._watcher.nudge(ref)
+        self._watcher.nudge(as_ref(ref, self.scope))
 
-    def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+    def snapshot(self, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
         """Return *ref* as last seen, None before it was."""
+        ref = as_ref(ref, self.scope)
         story = self._story(ref.job)
         return story.snapshot(ref) if story is not None else None
 
-    def progress(self, ref: Ref) -> JobResult | None:
+    def progress(self, ref: RefLike) -> JobResult | None:
         """Return how far *ref* is, as the result that it would have now; None before it was seen."""
+        ref = as_ref(ref, self.scope)
         story = self._story(ref.job)
         return story.result(ref) if story is not None and story.was_read(ref) else None
 
-    def counts(self, ref: Ref) -> Mapping[Phase, int]:
+    def counts(self, ref: RefLike) -> Mapping[Phase, int]:
         """Count the hosts of *ref* by phase, in the present execution of each step."""
+        ref = as_ref(ref, self.scope)
         story = self._story(ref.job)
         return story.counts(ref) if story is not None else {}
 
-    def explain(self, ref: Ref) -> Explanation:
+    def explain(self, ref: RefLike) -> Explanation:
         """Say why *ref* is, or is not, being looked at, and when next."""
-        return self._watcher.explain(ref)
+        return self._watcher.explain(as_ref(ref, self.scope))
 
     def stats(self) -> WatchStats:
         """Return the watch in figures."""

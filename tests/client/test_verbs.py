@@ -170,3 +170,62 @@ async def test_a_wait_can_be_for_less_than_the_end(red: object) -> None:
         result = await client.run_script("false", HOSTS, until=bkjob.FirstFailure(), deadline=600)
 
     assert len(result.failed) >= 1
+
+
+async def test_a_target_may_be_named_in_any_form() -> None:
+    """Ids, text, links and what a launch returned go wherever a ref goes."""
+    simulator = Simulator()
+    async with client_of(simulator) as (client, _):
+        launched = await client.fast_execute_script("date", HOSTS, account_alias="root")
+        number = launched.ref.job_instance_id
+        link = f"https://job.example.com/api_execute/{number}"
+        forms = (launched, launched.ref, number, f"2:{number}", link)
+        results = {(await client.wait(form, deadline=600)).ref for form in forms}
+        async with client.watch(forms, deadline=600) as watch:
+            assert set(await watch.results()) == {launched.ref}
+            assert watch.snapshot(number) == watch.snapshot(link) == watch.snapshot(launched)
+            assert watch.progress(number) == watch.progress(launched.ref)
+            assert watch.counts(f"{number}") == {bkjob.Phase.SUCCESS: 2}
+            assert watch.explain(number).ref == launched.ref
+            watch.nudge(number)
+            assert [event async for event in watch.events(ref=number)]
+            assert [change async for change in watch.hosts(ref=link)]
+        client.nudge(link)
+        logs = await client.logs(launched, hosts=HOSTS)
+        assert logs == await client.logs(f"{link}?stepInstanceId={logs[0].ref.step_instance_id}", hosts=HOSTS)
+        status = await client.get_step_instance_status(launched)
+        assert (await client.get_job_instance_status(status.ref.job)).ref == launched.ref
+
+    assert results == {launched.ref}
+
+
+@pytest.mark.parametrize("given", [True, 5.0, None, "five", object(), bkjob.HostKey(bk_host_id=5)])
+async def test_what_names_no_target_is_refused_at_the_call(given: object) -> None:
+    """With a usage error that says what is accepted, before anything is sent or opened."""
+    simulator = Simulator()
+    async with client_of(simulator) as (client, transport):
+        for call in (client.wait, client.logs, client.retry_failed, client.get_job_instance_status):
+            with pytest.raises(bkjob.UsageError, match="names no job"):
+                await call(given)  # type: ignore[arg-type]
+        for refs in (given, [given]):
+            with pytest.raises(bkjob.UsageError, match="names no job"):
+                client.watch(refs)  # type: ignore[arg-type]
+        with pytest.raises(bkjob.UsageError, match="names no job"):
+            client.nudge(given)  # type: ignore[arg-type]
+        assert transport.requests == 0
+
+
+@pytest.mark.parametrize("by_step", [False, True])
+async def test_what_failed_is_retried_by_its_name(by_step: bool) -> None:  # noqa: FBT001 - the case
+    """Without a result in hand the platform is asked where the job stands."""
+    simulator = Simulator()
+    job = simulator.add(FAILING)
+    simulator.advance(3600)
+    async with client_of(simulator) as (client, transport):
+        name = f"{simulator.steps(job)[0]}" if by_step else job.job_instance_id
+        result = await client.retry_failed(name, deadline=600)
+        with pytest.raises(bkjob.UsageError, match="no failed step"):
+            await client.retry_failed(job)
+
+    assert result.ok
+    assert transport.asked["operate_step_instance"] == 1

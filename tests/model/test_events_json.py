@@ -46,7 +46,7 @@ for value, drawn in (
     (RunStatus, st.builds(RunStatus, codes)),
     (HostStatus, st.builds(HostStatus, codes)),
     (Times, whole(Times)),
-    (HostKey, whole(HostKey)),
+    (HostKey, whole(HostKey, bk_host_id=st.none() | ids, container_id=st.none() | ids)),
     (HostSnapshot, whole(HostSnapshot)),
     (StepResult, whole(StepResult, hosts=counts)),
     (JobResult, whole(JobResult)),

@@ -30,7 +30,7 @@ def test_names_are_short() -> None:
     assert job.step(200).job == job.job == job
 
 
-@pytest.mark.parametrize("text", ["", "100", "2:", "2:x", "2:100/", "galaxy:2:100", "2:-1", "2:0"])
+@pytest.mark.parametrize("text", ["", "100", "2:", "2:x", "2:100/", "Galaxy!:2:100", "2:-1", "2:0"])
 def test_what_is_no_name_is_refused(text: str) -> None:
     """With a ValueError, as `int` does."""
     with pytest.raises(ValueError):  # noqa: PT011 - the kind is the contract, the words are Python's

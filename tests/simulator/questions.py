@@ -45,7 +45,7 @@ def of(ref: JobRef | StepRef, dialect: str = "gateway-v3") -> dict[str, Any]:
         names["step_instance_id"] = ref.step_instance_id
     if dialect == "esb-job":
         return {"bk_biz_id": ref.scope.id, **names}
-    return {"bk_scope_type": ref.scope.type.value, "bk_scope_id": str(ref.scope.id), **names}
+    return {"bk_scope_type": str(ref.scope.type), "bk_scope_id": str(ref.scope.id), **names}
 
 
 def ask(
