@@ -87,7 +87,7 @@ def check_scope(fields: Fields, scope: Scope) -> None:
     found = scope_named(fields)
     if found is None or is_nameless(scope):
         return
-    kind, number = mapped(scope.type.value, scope.id)
+    kind, number = mapped(scope.type, scope.id)
     if found[0] != kind or found[1] not in (None, number):
         raise another("scope", f"{kind}:{number}", f"{found[0]}:{found[1] or '?'}")
 
