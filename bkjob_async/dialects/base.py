@@ -20,7 +20,7 @@ from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.questions import RawCall
-from bkjob_async.model.refs import Scope
+from bkjob_async.model.refs import Ref, Scope
 
 R = TypeVar("R")
 
@@ -70,7 +70,7 @@ class Call:
     """One line of a dialect's table: how an operation travels there and back.
 
     *name* is the dialect's own name of the operation, None where it is the common one. *parameters* turns the
-    operation into the platform's parameters, None meaning not sent; *read* turns the operation and the opened envelope
+    operation into the platform's parameters without those of its scope, None meaning not sent; *read* turns the operation and the opened envelope
     (whose `data` it reads) into the model; *quick* does the same to an answer exactly as documented, and says None to
     any other; *look* reads the response in the engine's way. A GET carries parameters in the query, a POST as a JSON
     body.
@@ -130,9 +130,9 @@ class TableDialect:
     def encode(self, operation: Operation[Any]) -> HttpRequest:
         """Put *operation* into a relative, unsigned request; raise `NotSupported`."""
         call = self.call_for(operation)
-        parameters = dict(call.parameters(operation))
-        if isinstance(operation, RawCall) and operation.scope is not None:
-            parameters = {**self.scope_parameters(operation.scope), **parameters}
+        scope = scope_of(operation)
+        where = self.scope_parameters(scope) if scope is not None else {}
+        parameters = {**where, **call.parameters(operation)}
         path = self.path_of(call.name or operation.name)
         headers = self.headers() | NOT_CACHED if operation.repeatable else self.headers()
         return request_of(self.method_of(call), path, parameters, headers)
@@ -183,6 +183,13 @@ class TableDialect:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")
         answer: JobLook | StepLook = call.look(operation, response, self.zone)
         return answer
+
+
+def scope_of(operation: Operation[Any]) -> Scope | None:
+    """Return the scope that *operation* is about, its own or that of its job; None for none."""
+    ref: Ref | None = getattr(operation, "ref", None)
+    scope: Scope | None = getattr(operation, "scope", None) if ref is None else ref.scope
+    return scope
 
 
 def request_of(

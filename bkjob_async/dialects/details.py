@@ -33,7 +33,7 @@ from bkjob_async.model.questions import (
     GetJobInstanceList,
     GetJobInstanceLog,
 )
-from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType
+from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status, run_status
 
 FILE_LOGS = ("file_logs", "file_atomic_task_logs", "upload_log", "download_log")
@@ -205,9 +205,12 @@ def read_job_instance(row: Fields, scope: Scope) -> JobInstance:
 
 
 def read_scope(row: Fields) -> Scope | None:
-    """Read the scope that an object is in, None where it does not say or nobody knows the kind."""
+    """Read the scope that an object is in, None where it does not say; a kind that nobody knows stays a text."""
     kind, number = scope_named(row) or ("", None)
-    return Scope(ScopeType(kind), number) if number is not None and kind in set(ScopeType) else None
+    try:
+        return Scope(kind, number) if number is not None else None
+    except ValueError:
+        return None
 
 
 def read_variables(operation: GetJobInstanceGlobalVarValue, answer: Fields) -> tuple[StepVariables, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bkjob_async.dialects.correlation import BIZ_SETS
 from bkjob_async.dialects.hosts import address_of, refuse_containers
 from bkjob_async.dialects.v3_launches import encoded, file_list, present
 from bkjob_async.errors import NotSupported
@@ -28,15 +29,20 @@ from bkjob_async.model.targets import Targets
 
 
 def scope_parameters(scope: Scope) -> dict[str, Any]:
-    """Return a scope's parameters; a business set is known to newer servers only."""
+    """Return a scope's parameters; what is no business is known to newer servers only.
+
+    Older ones know the numbers of some business sets; any other number would be taken for a business.
+    """
     if scope.type is ScopeType.BIZ:
         return {"bk_biz_id": scope.id}
-    return {"bk_biz_id": scope.id, "bk_scope_type": str(scope.type), "bk_scope_id": str(scope.id)}
+    named = {"bk_scope_type": str(scope.type), "bk_scope_id": str(scope.id)}
+    is_known = scope.type is ScopeType.BIZ_SET and scope.id in BIZ_SETS
+    return {"bk_biz_id": scope.id, **named} if is_known else named
 
 
 def job_parameters(ref: JobRef) -> dict[str, Any]:
     """Return the parameters that name a job."""
-    return {**scope_parameters(ref.scope), "job_instance_id": ref.job_instance_id}
+    return {"job_instance_id": ref.job_instance_id}
 
 
 def by_job(
@@ -53,7 +59,7 @@ def step_status(operation: GetStepInstanceStatus) -> dict[str, Any]:
     """
     ref = operation.ref
     ids = {"job_instance_id": ref.job_instance_id, "step_instance_id": ref.step_instance_id}
-    return {**scope_parameters(ref.scope), **ids, "params": ids}
+    return {**ids, "params": ids}
 
 
 def operate_step(operation: OperateStepInstance) -> dict[str, Any]:
@@ -101,7 +107,6 @@ def execute_job(operation: ExecuteJobPlan) -> dict[str, Any]:
     """Return what `execute_job` takes."""
     refuse("execute_job", start_task=operation.start_task)
     return {
-        **scope_parameters(operation.scope),
         "bk_job_id": operation.job_plan_id,
         "global_vars": [global_var(variable) for variable in operation.global_vars] or None,
         "bk_callback_url": operation.callback_url,
@@ -135,7 +140,6 @@ def fast_execute_script(operation: FastExecuteScript) -> dict[str, Any]:
         host_password_list=operation.host_password_list,
     )
     return {
-        **scope_parameters(operation.scope),
         "script_id": script_id(operation.script_id),
         "script_content": encoded(operation.script_content),
         "script_type": operation.script_language,
@@ -153,7 +157,6 @@ def fast_execute_sql(operation: FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
     refuse(operation.name, script_version_id=operation.script_version_id, task_name=operation.task_name)
     return {
-        **scope_parameters(operation.scope),
         "script_id": script_id(operation.script_id),
         "script_content": encoded(operation.script_content),
         "script_timeout": operation.timeout,
@@ -174,7 +177,6 @@ def fast_push_file(operation: FastTransferFile) -> dict[str, Any]:
         start_task=operation.start_task,
     )
     return {
-        **scope_parameters(operation.scope),
         "file_source": [file_source(source) for source in operation.sources],
         "file_target_path": operation.file_target_path,
         "account": operation.account_alias,
@@ -213,7 +215,6 @@ def push_config_file(operation: PushConfigFile) -> dict[str, Any]:
         kube_container_filters=targets.kube_container_filters,
     )
     return {
-        **scope_parameters(operation.scope),
         "account": operation.account_alias,
         "file_target_path": operation.file_target_path,
         "file_list": file_list(operation),

@@ -38,4 +38,6 @@ class EsbJobV3(EsbDialect):
     capabilities: Capabilities = CAPABILITIES
     root: str = "api/c/compapi/v2/jobv3/"
     calls: Calls = field(default=CALLS, repr=False)
-    scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(default=send.scope_parameters, repr=False)
+    scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(
+        default=send.scope_parameters_esb, repr=False
+    )

@@ -6,7 +6,6 @@ from base64 import b64encode
 from typing import Any
 
 from bkjob_async.dialects.hosts import host_of, lists_of
-from bkjob_async.dialects.v3_parameters import scope_parameters
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
@@ -87,7 +86,6 @@ def rolling(config: RollingConfig | None) -> dict[str, Any] | None:
 def execute_job_plan(operation: ExecuteJobPlan) -> dict[str, Any]:
     """Return what `execute_job_plan` takes."""
     return {
-        **scope_parameters(operation.scope),
         "job_plan_id": operation.job_plan_id,
         "global_var_list": [global_var(variable) for variable in operation.global_vars] or None,
         "callback_url": operation.callback_url,
@@ -108,7 +106,6 @@ def global_var(variable: GlobalVar) -> dict[str, Any]:
 def script_common(operation: FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes in every version."""
     return {
-        **scope_parameters(operation.scope),
         "script_version_id": operation.script_version_id,
         "script_id": operation.script_id,
         "script_content": encoded(operation.script_content),
@@ -147,7 +144,6 @@ def fast_execute_script_v4(operation: FastExecuteScript) -> dict[str, Any]:
 def fast_execute_sql(operation: FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
     return {
-        **scope_parameters(operation.scope),
         "script_version_id": operation.script_version_id,
         "script_id": operation.script_id,
         "script_content": encoded(operation.script_content),
@@ -162,7 +158,6 @@ def fast_execute_sql(operation: FastExecuteSql) -> dict[str, Any]:
 def fast_transfer_file(operation: FastTransferFile) -> dict[str, Any]:
     """Return what `fast_transfer_file` takes."""
     return {
-        **scope_parameters(operation.scope),
         "file_source_list": [file_source(source) for source in operation.sources],
         "file_target_path": operation.file_target_path,
         "account_id": operation.account_id,
@@ -195,7 +190,6 @@ def file_source(source: FileSource) -> dict[str, Any]:
 def push_config_file(operation: PushConfigFile) -> dict[str, Any]:
     """Return what `push_config_file` takes."""
     return {
-        **scope_parameters(operation.scope),
         "account_id": operation.account_id,
         "account_alias": operation.account_alias,
         "task_name": operation.task_name,

@@ -20,7 +20,7 @@ from bkjob_async.model.questions import (
     GetJobInstanceList,
     GetStepInstanceDetail,
 )
-from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
+from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 
 # The platform's own bounds on one question for logs.
 LOG_HOSTS_V3 = 500
@@ -36,9 +36,15 @@ def scope_parameters(scope: Scope) -> dict[str, Any]:
     return {"bk_scope_type": str(scope.type), "bk_scope_id": str(scope.id)}
 
 
+def scope_parameters_esb(scope: Scope) -> dict[str, Any]:
+    """Return a scope's parameters for the ESB: its older sites know a business by `bk_biz_id` only."""
+    named = scope_parameters(scope)
+    return {"bk_biz_id": scope.id, **named} if scope.type is ScopeType.BIZ else named
+
+
 def job_parameters(ref: JobRef) -> dict[str, Any]:
     """Return the parameters that name a job."""
-    return {**scope_parameters(ref.scope), "job_instance_id": ref.job_instance_id}
+    return {"job_instance_id": ref.job_instance_id}
 
 
 def step_parameters(ref: StepRef) -> dict[str, Any]:
@@ -144,7 +150,6 @@ def check_length(length: int, most: int) -> None:
 def list_filters(operation: GetJobInstanceList) -> dict[str, Any]:
     """Return what a list is filtered by."""
     return {
-        **scope_parameters(operation.scope),
         "create_time_start": round(operation.create_time_start.timestamp() * 1000),
         "create_time_end": round(operation.create_time_end.timestamp() * 1000),
         "job_instance_id": operation.job_instance_id,

@@ -4,13 +4,25 @@ import copy
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from bkjob_async.model.answers import JobInstancePage, StepLogs
 from bkjob_async.model.codes import FileMode, FileStatus, TaskType
 from bkjob_async.model.operations import Operated
-from bkjob_async.model.refs import HostKey
+from bkjob_async.model.refs import HostKey, Scope
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
-from tests.dialects.asking import JOB, QUESTION, SAMPLES, SCOPE, STEP, answer, asked, decoded, host
+from tests.dialects.asking import (
+    DIALECTS,
+    JOB,
+    QUESTION,
+    SAMPLES,
+    SCOPE,
+    STEP,
+    answer,
+    asked,
+    decoded,
+    host,
+)
 
 LAUNCHES = [name for name in SAMPLES if "/fast_" in name or "/execute_" in name or "/push_" in name]
 
@@ -184,3 +196,15 @@ def test_a_step_tells_its_orders() -> None:
     assert (detail.file.path, detail.file.timeout, detail.file.transfer_mode) == ("/srv", 900.0, 2)
     assert (detail.file.sources[0].files, detail.file.sources[0].hosts) == (("/opt/a.tgz",), (host(31),))
     assert detail.raw["script_info"]["script_type"] == 1
+
+
+@pytest.mark.parametrize("kind", ["tenant_set", "planet"])
+def test_a_listed_job_keeps_the_kind_of_its_scope(kind: str) -> None:
+    """One that this version does not know stays a text, and is no business."""
+    rows = [{"bk_scope_type": kind, "bk_scope_id": "7", "job_instance_id": 1, "status": 3}]
+    envelope = {"result": True, "code": 0, "data": {"data": rows, "start": 0, "length": 1, "total": 1}}
+    question: Any = evolve(QUESTION["get_job_instance_list"], scope=Scope(kind, 7))  # type: ignore[misc]
+
+    (item,) = DIALECTS["gateway-v3"].decode(question, answer(envelope)).items
+
+    assert (item.ref.scope.type, item.ref.scope.id, str(item.ref)) == (kind, 7, f"{kind}:7:1")

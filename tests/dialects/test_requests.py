@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.base import TableDialect
+from bkjob_async.dialects.base import TableDialect, scope_of
 from bkjob_async.dialects.registry import DIALECTS as NAMES
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.errors import NotSupported, UsageError
@@ -60,6 +60,7 @@ DOCUMENTED: list[tuple[str, Operation[Any], str, str, dict[str, Any]]] = [
         "POST",
         "api/c/compapi/v2/jobv3/operate_step_instance/",
         {
+            "bk_biz_id": 1,
             "bk_scope_type": "biz",
             "bk_scope_id": "1",
             "job_instance_id": 100,
@@ -166,6 +167,27 @@ def test_a_business_set_is_named_in_every_dialect() -> None:
         "bk_scope_id": "9000001",
         "job_instance_id": "100",
     }
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_the_esb_hears_of_a_business_by_both_of_its_names(question: Operation[Any]) -> None:
+    """Its oldest document knows `bk_biz_id` only, newer servers the kind and the id."""
+    if type(question) not in DIALECTS["esb-jobv3"].calls or scope_of(question) is None:
+        return
+    carried = sent("esb-jobv3", question)
+
+    assert str(carried["bk_biz_id"]) == carried["bk_scope_id"] == "2"
+    assert carried["bk_scope_type"] == "biz"
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("scope", [Scope.tenant_set(1), Scope.biz_set(9), Scope("planet", 3)])
+def test_what_is_no_business_is_never_called_one(name: str, scope: Scope) -> None:
+    """A server that does not know the kind must not take the number for a business."""
+    carried = sent(name, GetJobInstanceStatus(ref=JobRef(scope, 100)))
+
+    assert "bk_biz_id" not in carried
+    assert (carried["bk_scope_type"], carried["bk_scope_id"]) == (str(scope.type), str(scope.id))
 
 
 # Headers and credentials --------------------------------------------------------------------------------------------
@@ -324,7 +346,9 @@ def test_anything_can_be_called_by_name(spoken: TableDialect, path: str) -> None
     request = spoken.encode(call)
 
     assert request.url.path == path
-    assert dict(request.url.query) == {"bk_scope_type": "biz", "bk_scope_id": "2", "start": "0", "on": "true"}
+    query = dict(request.url.query)
+    assert query.pop("bk_biz_id", "2") == "2"
+    assert query == {"bk_scope_type": "biz", "bk_scope_id": "2", "start": "0", "on": "true"}
     assert call.repeatable
     assert not RawCall(name="save_cron").repeatable
     with pytest.raises(ValueError, match="match"):
