@@ -157,6 +157,7 @@ def step_of(line: StepLine, zone: tzinfo) -> SeenStep:
         times=line_times(line, zone),
         operator=line.operator,
         groups=listed(line.step_ip_status),
+        tells_tags=False,
     )
 
 
@@ -223,6 +224,7 @@ def read_step_line(
         times=read_times(step, unit=SECONDS),
         operator=step.maybe_text("operator"),
         groups=groups,
+        tells_tags=False,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import field, frozen
 
-from bkjob_async.dialects.rows import NO_CODE, Row, host_snapshot, names_of
-from bkjob_async.model.look import GroupLook, JobLook, StepLook
+from bkjob_async.dialects.rows import NO_CODE, Row, host_snapshot, names_of, untagged_snapshot
+from bkjob_async.model.look import GroupLook, HostRow, JobLook, StepLook
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.snapshot import HostGroup, JobSnapshot, StepSnapshot, Times
+from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import RUN_CODES, host_status, run_status
 
 
@@ -31,7 +31,10 @@ class SeenGroup:
 
 @frozen(kw_only=True)
 class SeenStep:
-    """One step; *grouped* says that the platform itself grouped the hosts by status and tag."""
+    """One step; *grouped* says that the platform itself grouped the hosts by status and tag.
+
+    *tells_tags* is False where answers never speak of tags.
+    """
 
     step_instance_id: int
     status: int
@@ -43,6 +46,7 @@ class SeenStep:
     operator: str | None = None
     groups: Sequence[SeenGroup] | None = None
     grouped: bool = False
+    tells_tags: bool = True
 
 
 @frozen(kw_only=True)
@@ -110,7 +114,8 @@ def look_at_step(step: SeenStep, *, asked_for_all: bool = True) -> StepLook:
             for group in groups
         ),
         complete=asked_for_all and groups is not None and is_complete(groups),
-        details=host_snapshot,
+        details=host_snapshot if step.tells_tags else untagged_snapshot,
+        tells_tags=step.tells_tags,
     )
 
 
@@ -147,7 +152,8 @@ def step_snapshot(step: SeenStep, ref: StepRef, *, job_finished: bool | None = N
     flag = step.finished
     if flag is None and step.status not in RUN_CODES:
         flag = job_finished
-    groups = None if step.groups is None else tuple(host_group(group) for group in step.groups)
+    read = host_snapshot if step.tells_tags else untagged_snapshot
+    groups = None if step.groups is None else tuple(host_group(group, read) for group in step.groups)
     listings = [group.hosts for group in groups or () if group.hosts is not None]
     hosts = tuple(host for listing in listings for host in listing)
     return StepSnapshot(
@@ -164,11 +170,11 @@ def step_snapshot(step: SeenStep, ref: StepRef, *, job_finished: bool | None = N
     )
 
 
-def host_group(group: SeenGroup) -> HostGroup:
-    """Return a group as people read it."""
+def host_group(group: SeenGroup, read: Callable[[HostRow], HostSnapshot]) -> HostGroup:
+    """Return a group as people read it, each of its rows *read*."""
     return HostGroup(
         status=host_status(NO_CODE if group.status is None else group.status),
         tag=group.tag,
         size=group.size or 0,
-        hosts=None if group.rows is None else tuple(host_snapshot(row) for row in group.rows),
+        hosts=None if group.rows is None else tuple(map(read, group.rows)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
+from attrs import evolve
 from msgspec import Meta, Struct, field
 
 from bkjob_async.dialects.hosts import read_execute_object
@@ -222,6 +223,12 @@ def host_snapshot(row: HostRow) -> HostSnapshot:
         error_code=row.error_code,
         times=millisecond_times(None, row.start_time, row.end_time, row.total_time),
     )
+
+
+def untagged_snapshot(row: HostRow) -> HostSnapshot:
+    """Return the same of an answer that never speaks of tags: a row without one says nothing of it."""
+    snapshot = host_snapshot(row)
+    return snapshot if snapshot.tag else evolve(snapshot, tag=None)
 
 
 def millisecond_times(create: int | None, start: int | None, end: int | None, total: float | None) -> Times:

@@ -25,18 +25,33 @@ from bkjob_async.model.status import Phase, host_status
 
 # A host of file-source rolling stands in several rows; among finished rows the worst speaks for it.
 _BADNESS = {Phase.SUCCESS: 0, Phase.SKIPPED: 1, Phase.IGNORED: 1, Phase.STOPPED: 2, Phase.FAILED: 3}
+# Below every exit code.
+INT64 = 2**63
 # It pays to look for so small a share of a table's hosts one by one.
 FEW = 512
 # The other names of so many hosts are read when somebody asks for them, or before the next look.
 MANY_NAMES = 100
 
 
-def worst_code(codes: Sequence[int]) -> int:
-    """Return the code that speaks for a host with several rows."""
-    unfinished = [code for code in codes if not host_status(code).is_finished]
-    if unfinished:
-        return max(unfinished)
-    return max(codes, key=lambda code: (_BADNESS.get(host_status(code).phase, 4), code))
+def badness(code: int) -> tuple[int, int]:
+    """Return what ranks a host's codes in several rows: unfinished before finished, then the worse before the better."""
+    status = host_status(code)
+    return _BADNESS.get(status.phase, 4) if status.is_finished else 5, code
+
+
+def speaking(
+    positions: Sequence[int], codes: Sequence[int], rows: Sequence[HostRow], tags: Sequence[str]
+) -> int:
+    """Return which of the *positions* of a host's rows speaks for it: the one that owns the worst outcome.
+
+    Of equal ones it is that with the largest exit code, then the last tag: answers list batches in different orders.
+    """
+
+    def rank(n: int) -> tuple[tuple[int, int], int, str]:
+        exit_code = rows[n].exit_code
+        return badness(codes[n]), -INT64 if exit_code is None else exit_code, tags[n]
+
+    return max(positions, key=rank)
 
 
 class HostTable(HostCodes, eq=False, gc=False):
@@ -92,7 +107,7 @@ class HostTable(HostCodes, eq=False, gc=False):
             each_once = whole and not doubled and not (known is None and -1 in places)
         if not each_once:
             lists_all = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
-            return self._apply_doubtful(places, codes_in(groups), rows, sequence, whole=whole and lists_all)
+            return self._apply_doubtful(places, groups, rows, sequence, whole=whole and lists_all)
         if RARE in smalls:
             moves = self._moves(places, codes_in(groups), rows, sequence)
         else:
@@ -100,18 +115,33 @@ class HostTable(HostCodes, eq=False, gc=False):
         return Taken(moves, believed=True, places=places)
 
     def _apply_doubtful(
-        self, places: Sequence[int], codes: list[int], rows: Sequence[HostRow], sequence: int, *, whole: bool
+        self,
+        places: Sequence[int],
+        groups: Sequence[GroupLook],
+        rows: Sequence[HostRow],
+        sequence: int,
+        *,
+        whole: bool,
     ) -> Taken:
         """Take in rows of which some name nobody, or several name one host."""
-        merged, believed = self._merge(places, codes, whole=whole)
+        codes = codes_in(groups)
+        merged, believed = self._merge(places, codes, rows, groups, whole=whole)
         kept = [index >= 0 for index in merged]
         moves = self._moves(
             list(compress(merged, kept)), list(compress(codes, kept)), list(compress(rows, kept)), sequence
         )
         return Taken(moves, believed, merged, each_once=False)
 
-    def _merge(self, places: Sequence[int], codes: list[int], *, whole: bool) -> tuple[list[int], bool]:
-        """Let one row speak for each host that stands several times, in place; -1 silences the others.
+    def _merge(
+        self,
+        places: Sequence[int],
+        codes: Sequence[int],
+        rows: Sequence[HostRow],
+        groups: Sequence[GroupLook],
+        *,
+        whole: bool,
+    ) -> tuple[list[int], bool]:
+        """Let one row speak for each host that stands several times; -1 silences the others.
 
         Return the places, and whether every host stands as often as it did at the last look.
         """
@@ -123,14 +153,14 @@ class HostTable(HostCodes, eq=False, gc=False):
             for n in {*several, *self._odd.doubled}
             if n in counts and counts[n] != self._odd.doubled.get(n, 1)
         }
-        merged = list(places)
-        for n, index in enumerate(places):
+        merged = [-1 if index in changed or index in several else index for index in places]
+        for n, index in enumerate(places if several else ()):
             if index in several:
-                several[index].append(codes[n])
-            if index in changed or len(several.get(index, ())) < counts[index] > 1:
-                merged[n] = -1
-            elif index in several:
-                codes[n] = worst_code(several[index])
+                several[index].append(n)
+        tags = tags_in(groups) if several else ()
+        for index, positions in several.items():
+            if index not in changed:
+                merged[speaking(positions, codes, rows, tags)] = index
         unheard = {
             index: count
             for index, count in self._odd.doubled.items()
@@ -259,6 +289,11 @@ def codes_in(groups: Sequence[GroupLook]) -> list[int]:
     return [
         row.status if group.status is None else group.status for group in groups for row in group.rows or ()
     ]
+
+
+def tags_in(groups: Sequence[GroupLook]) -> list[str]:
+    """Return the tag of each row, that of its group where it has none of its own."""
+    return [row.tag or group.tag for group in groups for row in group.rows or ()]
 
 
 def small_codes_in(groups: Sequence[GroupLook]) -> bytes:

@@ -157,15 +157,15 @@ class StepHosts(StepStanding, eq=False, gc=False):
     def _moved(self, moves: Moves, look: StepLook, at: Moment, tag: str) -> HostMoves:
         """Return the hosts that moved, as events to be."""
         execute_count, epoch, read = self.execute_count, self.epoch, look.details
-        tags = tags_by_code(look.groups or ())
+        tags, none = tags_by_code(look.groups or ()), "" if look.tells_tags else None
 
-        def tag_of(code: int, row: HostRow | None) -> str:
+        def tag_of(code: int, row: HostRow | None) -> str | None:
             if row is None:
                 return tag
             if tags is None:
                 return read(row).tag
             own = row.tag
-            return tags.get(code, "") if own is None else own
+            return tags.get(code) or none if own is None else own
 
         def events(moves: Moves) -> list[HostChanged]:
             drafts = map(

@@ -178,7 +178,7 @@ class StepStanding(Struct, eq=False, gc=False):
                 execute_count=self.execute_count,
                 before=host_status(before) if skipped and before is not None else None,
                 after=host_status(code),
-                tag=details.tag if details else "",
+                tag=details.tag if details else None,
                 exit_code=details.exit_code if details else None,
                 epoch=self.epoch,
                 skipped=skipped,

@@ -60,7 +60,7 @@ class HostLog:
     """What one host logged in a step: *text* of a script, *files* of a transfer.
 
     The whole text comes with every answer and may still grow. Status, tag, codes and times come from the one operation
-    that tells all logs at once, and are empty elsewhere.
+    that tells all logs at once, and are None elsewhere.
     """
 
     host: HostKey
@@ -68,7 +68,7 @@ class HostLog:
     files: tuple[FileLog, ...] = field(default=(), repr=False)
     log_type: int | None = None
     status: HostStatus | None = None
-    tag: str = ""
+    tag: str | None = None
     exit_code: int | None = None
     error_code: int | None = None
     execute_count: int | None = None

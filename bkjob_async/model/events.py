@@ -24,6 +24,11 @@ class HostChanged:
 
     *before* is None at first sight in an execution. *epoch* counts the executions and reopenings of the step as this watch
     saw them; *execute_count* is the platform's own count. *skipped*: changes before this one were compacted away.
+
+    A host of several rolling batches is told by the row with the worst outcome, unfinished while any of them is; of equal
+    outcomes the one with the largest exit code, then the last tag. *tag* is "" where the platform said that there is none,
+    and None where it is not known here: tags and exit codes of hosts that did not fail are not kept for readers who join
+    later.
     """
 
     kind: ClassVar[str] = "host_changed"
@@ -33,7 +38,7 @@ class HostChanged:
     execute_count: int
     before: HostStatus | None
     after: HostStatus
-    tag: str = ""
+    tag: str | None = None
     exit_code: int | None = None
     epoch: int = 0
     skipped: bool = False

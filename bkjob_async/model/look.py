@@ -86,7 +86,7 @@ class StepLook(Struct, frozen=True, kw_only=True, gc=False):
     lists were cut, counts disagree with rows, or a row names nobody. A host may stand twice: what that means takes more
     than one answer to tell. A row may carry no more than id and code: *named* returns it with all that the answer gives,
     and such a row stands on its own, without the answer behind it. *details* returns what a named row says. *when* reads
-    the times, which few looks need.
+    the times, which few looks need. *tells_tags* is False where answers never speak of tags: a row without one may have one.
     """
 
     step_instance_id: int
@@ -100,6 +100,7 @@ class StepLook(Struct, frozen=True, kw_only=True, gc=False):
     complete: bool = False
     named: Callable[[HostRow], HostRow] = with_all_names
     details: Callable[[HostRow], HostSnapshot]
+    tells_tags: bool = True
 
     @property
     def times(self) -> Times:

@@ -25,11 +25,14 @@ class Times:
 
 @frozen(kw_only=True)
 class HostSnapshot:
-    """One host's row: where it stands in one execution of a step."""
+    """One host's row: where it stands in one execution of a step.
+
+    *tag* is "" where the platform said that there is none, None where it is not known here; so is everything below it.
+    """
 
     host: HostKey
     status: HostStatus
-    tag: str = ""
+    tag: str | None = None
     exit_code: int | None = None
     error_code: int | None = None
     times: Times = field(factory=Times)

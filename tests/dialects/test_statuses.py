@@ -307,3 +307,23 @@ def test_a_group_that_the_server_left_empty_is_not_believed() -> None:
     body["data"]["step_instance_analyse_result"][1] |= {"count": 0, "ip_list": None}
 
     assert not read_step(body, "esb-job").complete
+
+
+@pytest.mark.parametrize(("dialect", "tag"), [("esb-job", None), ("esb-jobv3", ""), ("gateway-v3", "")])
+def test_no_tag_and_a_tag_that_nobody_speaks_of_differ(dialect: str, tag: str | None) -> None:
+    """The ESB's `job` never tells tags; elsewhere a null says that there is none."""
+    body = copy.deepcopy(SAMPLES[f"{dialect}/get_job_instance_status"])
+    if dialect == "esb-job":
+        step = body["data"]["blocks"][0]["step_instances"][0]
+        rows = step["step_ip_status"]
+    else:
+        rows = body["data"]["step_instance_list"][0]["step_ip_result_list"]
+        rows[0]["tag"] = None
+
+    snapshot, look = read_job(dialect, body)
+
+    first = (snapshot.steps[0].hosts or ())[0]
+    seen = look.steps[0]
+    row = ((seen.groups or ())[0].rows or ())[0]
+    assert (first.tag, seen.details(seen.named(row)).tag, seen.tells_tags) == (tag, tag, tag is not None)
+    assert rows

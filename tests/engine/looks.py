@@ -35,7 +35,7 @@ def host(number: int, status: int) -> Row:
 def details(row: HostRow) -> HostSnapshot:
     """Return the model's reading of a row."""
     key = HostKey(bk_host_id=row.bk_host_id, bk_cloud_id=row.bk_cloud_id, ip=row.ip)
-    return HostSnapshot(host=key, status=host_status(row.status), exit_code=row.exit_code)
+    return HostSnapshot(host=key, status=host_status(row.status), tag=row.tag or "", exit_code=row.exit_code)
 
 
 def step(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine import hosts
 from bkjob_async.engine.host_index import HostIndex
-from bkjob_async.engine.hosts import HostTable, worst_code
+from bkjob_async.engine.hosts import HostTable, badness
 from bkjob_async.engine.moves import Move
 from bkjob_async.model.look import GroupLook, HostRow, with_all_names
 from tests.engine.looks import Row, host
@@ -127,9 +127,9 @@ def test_a_batch_that_is_counted_but_not_listed_is_not_over_however_often() -> N
 
 def test_unfinished_rows_speak_before_finished_ones() -> None:
     """A host is unfinished while any of its batches is."""
-    assert worst_code([9, 104, 7]) == 7
-    assert worst_code([9, 403, 9]) == 403
-    assert worst_code([9, 3]) == 9
+    assert max([9, 104, 7], key=badness) == 7
+    assert max([9, 403, 9], key=badness) == 403
+    assert max([9, 3], key=badness) == 9
 
 
 @given(
@@ -344,3 +344,48 @@ def test_hosts_first_met_in_ordered_groups_are_put_into_one_order(monkeypatch: p
     assert [table.key(place).bk_host_id for place in range(4)] == [1, 2, 3, 4]
     assert list(taken.places) == [0, 3, 1, 2]
     assert [(m.index, m.after) for m in taken.moves] == [(0, 7), (3, 7), (1, 9), (2, 9)]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (1, 0, 2)])
+@pytest.mark.parametrize(
+    ("rows", "speaker"),
+    [
+        # The batch that ended worst.
+        ([(9, 0, "ok"), (104, 3, "bad"), (9, 0, "fine")], 1),
+        ([(403, None, ""), (104, 3, "bad"), (9, 0, "fine")], 1),
+        # One that goes on, whatever else was.
+        ([(104, 3, "bad"), (7, None, None), (5, None, None)], 1),
+        # Of equal ones the larger exit code, then the tag: an answer in another order says the same.
+        ([(104, 1, "z"), (104, 3, "a"), (104, 3, "b")], 2),
+        ([(9, 0, "b"), (9, 0, "a"), (9, None, "c")], 0),
+    ],
+)
+@pytest.mark.parametrize("is_grouped", [False, True])
+def test_the_row_that_ended_worst_speaks_for_its_host(
+    order: tuple[int, ...], rows: list[tuple[int, int | None, str | None]], speaker: int, *, is_grouped: bool
+) -> None:
+    """Its status, and the row with its exit code and tag; the row of another batch says nothing."""
+    table = HostTable()
+    listed = [
+        Row(status=status, bk_host_id=1, exit_code=code, tag=None if is_grouped else tag)
+        for status, code, tag in rows
+    ]
+    look = (
+        tuple(
+            GroupLook(status=rows[n][0], tag=rows[n][2] or "", size=1, rows=[evolve(listed[n], status=-1)])
+            for n in order
+        )
+        if is_grouped
+        else groups(*(listed[n] for n in order), host(2, 9))
+    )
+    take(table, look, 1)
+
+    moves = {move.index: move for move in take(table, look, 2)[0]}
+    place = next(index for index in range(len(table)) if table.key(index).bk_host_id == 1)
+
+    spoken = moves[place].row
+    assert spoken is not None
+    assert moves[place].after == rows[speaker][0]
+    assert spoken.exit_code == rows[speaker][1]
+    if not is_grouped:
+        assert (spoken.status, spoken.tag) == (rows[speaker][0], rows[speaker][2])

@@ -180,7 +180,7 @@ WAYS: dict[str, Way] = {
         [
             (0, step(2, [host(1, 2), host(2, 5)], complete=False), ["step #0 2", "host 2 None>5"]),
             (1, step(2, [host(1, 2), host(2, 7), host(1, 7), host(2, 5)]), []),
-            (2, step(2, [host(1, 2), host(2, 7), host(1, 7), host(2, 5)]), ["host 1 None>7", "host 2 5>7"]),
+            (2, step(2, [host(1, 2), host(2, 7), host(1, 7), host(2, 5)]), ["host 2 5>7", "host 1 None>7"]),
         ],
         target=STEP,
         over=False,

@@ -1,0 +1,122 @@
+"""A host of several rolling batches, and what is known of hosts when somebody joins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from attrs import evolve
+from msgspec.structs import replace
+
+from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.news import Events
+from bkjob_async.model.events import Event, Finished, HostChanged
+from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.look import GroupLook, JobLook, StepLook
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.snapshot import StepSnapshot
+from tests.engine.looks import JOB, Row, at, job, step
+from tests.engine.test_job_story import STEP, story_of
+
+GOOD = Row(status=9, bk_host_id=1, tag="ok", exit_code=0)
+BAD = Row(status=104, bk_host_id=1, tag="bad", exit_code=3)
+OTHER = Row(status=9, bk_host_id=2, tag="ok", exit_code=0)
+OPEN = Row(status=7, bk_host_id=1)
+
+
+def in_groups(look: StepLook) -> StepLook:
+    """Return the same look with its rows in groups of one status and tag, in the platform's order."""
+    rows = [row for group in look.groups or () for row in group.rows or ()]
+    kinds = sorted({(row.status, row.tag or "") for row in rows})
+    groups = [
+        (status, tag, [row for row in rows if (row.status, row.tag or "") == (status, tag)])
+        for status, tag in kinds
+    ]
+    return replace(
+        look,
+        groups=tuple(
+            GroupLook(status=code, tag=tag, size=len(each), rows=each) for code, tag, each in groups
+        ),
+    )
+
+
+def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) -> JobLook:
+    """Return a look at a job of one step."""
+    look = step(status, rows)
+    return job(status, in_groups(look) if grouped else look, finished=finished)
+
+
+def told(story: JobStory, now: float, look: JobLook) -> list[Event]:
+    """Take in a look; return what is told."""
+    return list(Events(story.apply_job(look, at(now))))
+
+
+def changes(events: Sequence[Event]) -> list[tuple[int | None, int, str | None, int | None]]:
+    """Return hosts that changed: id, code, tag, exit code."""
+    return [
+        (e.host.bk_host_id, e.after.code, e.tag, e.exit_code) for e in events if isinstance(e, HostChanged)
+    ]
+
+
+def failures(result: JobResult) -> list[tuple[int | None, int, str | None, int | None]]:
+    """Return failed hosts the same way."""
+    return [(h.host.bk_host_id, h.status.code, h.tag, h.exit_code) for s in result.steps for h in s.failed]
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_batch_that_failed_tells_all_of_its_host(order: int, *, grouped: bool) -> None:
+    """One batch failed, the other succeeded: event, result and snapshot all show the one that failed."""
+    story = story_of()
+    for now in range(2):
+        told(story, now, shown(2, [BAD, OPEN, OTHER][::order], grouped=grouped, finished=False))
+
+    events = told(story, 2, shown(4, [BAD, GOOD, OTHER][::order], grouped=grouped, finished=True))
+
+    (finished,) = [e for e in events if isinstance(e, Finished)]
+    snapshot = story.snapshot(STEP)
+    assert isinstance(snapshot, StepSnapshot)
+    assert changes(events) == [(1, 104, "bad", 3)]
+    assert failures(finished.result) == failures(story.result(JOB)) == [(1, 104, "bad", 3)]
+    assert [(h.host.bk_host_id, h.status.code, h.tag, h.exit_code) for h in snapshot.hosts or ()][-2:] in (
+        [(1, 104, "bad", 3), (2, 9, None, None)],
+        [(2, 9, None, None), (1, 104, "bad", 3)],
+    )
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_details_that_come_late_are_those_of_the_batch_that_failed(*, grouped: bool) -> None:
+    """Exit codes may come after the status; the row that is read again is the same one."""
+    story = story_of()
+    early = evolve(BAD, exit_code=None)
+    rows = [[early, OPEN, OTHER], [early, OPEN, OTHER], [early, GOOD, OTHER]]
+    for now, each in enumerate(rows):
+        told(story, now, shown(2, each, grouped=grouped, finished=False))
+
+    events = told(story, 3, shown(4, [BAD, GOOD, OTHER], grouped=grouped, finished=True))
+
+    assert changes(events) == []
+    assert failures(story.result(JOB)) == [(1, 104, "bad", 3)]
+
+
+def test_who_joins_hears_no_tag_where_none_was_kept() -> None:
+    """What succeeded is kept as a code; its tag and its exit code are not known any more, and that is what is said."""
+    story = story_of()
+    rows = [BAD, OTHER, Row(status=104, bk_host_id=3, tag="", exit_code=1)]
+    first = told(story, 0, shown(2, rows, grouped=False, finished=False))
+
+    joined = list(story.present((JOB,), "cursor"))
+
+    assert changes(first) == [(1, 104, "bad", 3), (2, 9, "ok", 0), (3, 104, "", 1)]
+    assert changes(joined) == [(1, 104, "bad", 3), (2, 9, None, None), (3, 104, "", 1)]
+    (unknown,) = [e for e in joined if isinstance(e, HostChanged) and e.host.bk_host_id == 2]
+    assert (event_to_json(unknown)["tag"], event_to_json(unknown)["exit_code"]) == (None, None)
+    assert event_from_json(event_to_json(unknown)) == unknown
+
+
+def test_where_tags_are_never_told_they_are_not_known() -> None:
+    """An answer without tags does not say that there is none."""
+    story = story_of()
+    bare = replace(step(2, [Row(status=9, bk_host_id=1, exit_code=0)]), tells_tags=False)
+
+    assert changes(told(story, 0, job(2, bare))) == [(1, 9, None, 0)]
