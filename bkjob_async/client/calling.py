@@ -18,6 +18,7 @@ from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref,
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.watch.doorbell import Doorbell
 from bkjob_async.watch.watcher import Watcher
+from bkjob_async.wire.frames import hiding_arguments
 from bkjob_async.wire.session import Session
 
 P = ParamSpec("P")
@@ -125,6 +126,7 @@ class Calling:
         scope: Scope | None = None,
         request_timeout: float | None = None,
     ) -> Any: ...
+    @hiding_arguments
     async def call(
         self,
         operation: Operation[Any] | str,
@@ -143,6 +145,7 @@ class Calling:
         stated_one = self._named(operation, parameters, method, scope)
         return await self._send(stated_one, self._session.call, request_timeout)
 
+    @hiding_arguments
     async def call_raw(
         self,
         operation: Operation[Any] | str,

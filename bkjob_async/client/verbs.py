@@ -21,6 +21,7 @@ from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
 from bkjob_async.model.targets import HostLike, TargetsLike, host_keys
+from bkjob_async.wire.frames import hiding_arguments
 
 # Failed, abnormal, terminated: what the platform lets run again.
 RETRYABLE = frozenset({4, 9, 11})
@@ -30,6 +31,7 @@ SHORTEST = 0.001
 class Verbs(Questions, Commands, Waiting, Learning):
     """Verbs: a few lines over the operations each, to launch, watch and return the result."""
 
+    @hiding_arguments
     async def run_script(
         self,
         script: str,
@@ -67,6 +69,7 @@ class Verbs(Questions, Commands, Waiting, Learning):
         )
         return await self.wait(launched.ref, until=until, deadline=self._left(ends_at))
 
+    @hiding_arguments
     async def run_plan(
         self,
         job_plan_id: int,

@@ -3,13 +3,16 @@
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 from attrs import evolve
 
 from bkjob_async.errors import CallFacts
+from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript
+from bkjob_async.model.operations import Operation
+from bkjob_async.model.questions import RawCall
 
 HIDDEN = "***"
 # A text may be cut in the middle of a secret; so short a piece of it gives nothing away.
@@ -20,6 +23,12 @@ _NAMED = re.compile(
     r"""[^\s"'\\&,;}<]+""",
     re.IGNORECASE,
 )
+
+# Parameters of any operation by name: what is secret by its name, what is when another says so, and variables.
+_SECRET_NAME = re.compile(r"passw|secret|token|ticket|cipher|credential|private_?key", re.IGNORECASE)
+_SAYS_SENSITIVE = ("is_param_sensitive", "param_sensitive", "is_sensitive_param")
+_PARAMETERS = ("script_param", "param_content")
+_VARIABLES = ("global_var_list", "global_vars", "globalVars")
 
 
 def scrub(text: str) -> str:
@@ -70,6 +79,47 @@ def redacted(facts: CallFacts, secrets: Iterable[str]) -> CallFacts:
         request_ids=_hidden(facts.request_ids, held),
         permission=_hidden(facts.permission, held),
     )
+
+
+def secrets_in(operation: Operation[Any]) -> tuple[str, ...]:
+    """Return what *operation* carries to the platform that nobody else may read.
+
+    Passwords, parameters that are called sensitive, and values of variables: which of those are ciphers, only the
+    platform knows.
+    """
+    found: Iterable[object]
+    match operation:
+        case FastExecuteScript():
+            found = (
+                operation.script_param if operation.is_param_sensitive else None,
+                *_secret_values(operation.host_password_list, named=True),
+            )
+        case ExecuteJobPlan():
+            found = (variable.value for variable in operation.global_vars)
+        case RawCall():
+            found = _secret_values(operation.parameters)
+        case _:
+            return ()
+    return tuple(secret for secret in found if isinstance(secret, str) and len(secret) > HARMLESS)
+
+
+def _secret_values(given: object, *, named: bool = False, variables: bool = False) -> Iterator[str]:
+    """Yield the texts that stand, at any depth, under names of secrets, and the values of *variables*."""
+    if isinstance(given, str):
+        if named:
+            yield given
+    elif isinstance(given, Mapping):
+        sensitive = any(given.get(name) for name in _SAYS_SENSITIVE)
+        for name, value in given.items():
+            is_secret = bool(_SECRET_NAME.search(str(name))) or (sensitive and name in _PARAMETERS)
+            yield from _secret_values(
+                value,
+                named=named or is_secret or (variables and name == "value"),
+                variables=name in _VARIABLES,
+            )
+    elif isinstance(given, list | tuple):
+        for item in given:
+            yield from _secret_values(item, named=named, variables=variables)
 
 
 def _hidden(value: Any, secrets: tuple[str, ...]) -> Any:

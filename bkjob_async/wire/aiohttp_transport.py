@@ -82,26 +82,15 @@ class AiohttpTransport:
             if encoding is not None and self._packed:
                 body = unpacked(body, encoding, status)
             return HttpResponse(status=status, headers=headers, body=body, connection=connection)
-        except asyncio.CancelledError as error:
-            if self._limits.end(limit):
-                raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
-            raise
-        except TimeoutError as error:
-            raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
-        except aiohttp.ClientConnectorError as error:
-            raise TransportFailed(CallFacts(message=said(error), sent=False)) from error
-        except aiohttp.ClientHttpProxyError as error:
-            # Not chained: it holds the headers of its request, and among them the proxy's password.
-            message = f"the proxy refused: HTTP {error.status}"
-            raise TransportFailed(CallFacts(message=message, sent=False)) from None
-        except UnicodeError as error:
-            raise TransportFailed(CallFacts(message=f"no such host: {said(error)}", sent=False)) from error
-        except aiohttp.ClientPayloadError as error:
-            raise TransportFailed(CallFacts(message=f"the answer broke off: {said(error)}")) from error
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            raise TransportFailed(CallFacts(message=said(error))) from error
+        except asyncio.CancelledError:
+            if not self._limits.end(limit):
+                raise
+            failure: Exception = timed_out(timeout)
+        except Exception as error:  # noqa: BLE001 - raised below, away from the frames that hold headers
+            failure = failure_of(error, timeout)
         finally:
             self._limits.end(limit)
+        raise failure
 
     async def _ask_as_usual(self, request: HttpRequest) -> tuple[Answer, Closable | None]:
         """Ask in aiohttp's own way, which knows of bodies, proxies and whatever a lent session has."""
@@ -194,6 +183,32 @@ def connection_of(response: aiohttp.ClientResponse) -> Closable | None:
     """
     handler = getattr(response, "_protocol", None)
     return getattr(handler, "transport", None)
+
+
+def failure_of(error: Exception, timeout: float) -> Exception:
+    """Return the typed error that one of aiohttp's is; whatever is none of those is returned as it is."""
+    match error:
+        case TimeoutError():
+            return timed_out(timeout)
+        case aiohttp.ClientConnectorError():
+            facts = CallFacts(message=said(error), sent=False)
+        case aiohttp.ClientHttpProxyError():
+            # Its text names the headers of its request, and among them the proxy's password.
+            facts = CallFacts(message=f"the proxy refused: HTTP {error.status}", sent=False)
+        case UnicodeError():
+            facts = CallFacts(message=f"no such host: {said(error)}", sent=False)
+        case aiohttp.ClientPayloadError():
+            facts = CallFacts(message=f"the answer broke off: {said(error)}")
+        case aiohttp.ClientError() | HttpProcessingError() | OSError():
+            facts = CallFacts(message=said(error))
+        case _:
+            return error
+    return TransportFailed(facts)
+
+
+def timed_out(timeout: float) -> RequestTimedOut:
+    """Return the error of a request that took longer than *timeout* seconds."""
+    return RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s"))
 
 
 def said(error: BaseException) -> str:

@@ -7,6 +7,9 @@ from collections import deque
 from collections.abc import Awaitable
 from typing import Protocol
 
+from attrs import evolve
+
+from bkjob_async.dialects.secrecy import scrub
 from bkjob_async.errors import CallFacts, CallFailed, NotAuthenticated, UsageError
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials, secrets_of
 
@@ -59,6 +62,7 @@ class Keyring:
             return self.held
         if self._asking is None and self._provider is not None:
             self._asking = asyncio.get_running_loop().create_task(self._ask(self._provider))
+            self._asking.add_done_callback(take_note)
         assert self._asking is not None  # noqa: S101 - without a provider the credentials were given
         return await asyncio.shield(self._asking)
 
@@ -71,15 +75,20 @@ class Keyring:
         return True
 
     async def _ask(self, provider: CredentialsProvider) -> Credentials:
+        fresh: object = None
+        failure: CallFailed | None = None
         try:
-            fresh: object = await provider()
-        except CallFailed:
-            raise
-        except Exception as error:
+            fresh = await provider()
+        except CallFailed as error:
+            failure = type(error)(evolve(error.facts, message=scrub(error.facts.message)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
+            # Its text and its frames may hold what it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"
-            raise NotAuthenticated(CallFacts(message=message, sent=False)) from error
+            failure = NotAuthenticated(CallFacts(message=message, sent=False))
         finally:
             self._asking = None
+        if failure is not None:
+            raise failure
         if not isinstance(fresh, AppCredentials | AccessToken):
             message = f"the credentials provider returned {type(fresh).__name__}, no credentials"
             raise NotAuthenticated(CallFacts(message=message, sent=False))
@@ -93,3 +102,9 @@ class Keyring:
         if asking is not None:
             asking.cancel()
             await asyncio.wait([asking])
+
+
+def take_note(asking: asyncio.Task[Credentials]) -> None:
+    """Take note of how it ended, so that nobody complains when all who waited have gone."""
+    if not asking.cancelled():
+        asking.exception()

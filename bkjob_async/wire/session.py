@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from random import Random
 from typing import Any, TypeVar, overload
 
@@ -13,7 +13,7 @@ from yarl import URL
 
 from bkjob_async.dialects.base import Dialect
 from bkjob_async.dialects.envelopes import envelope_of
-from bkjob_async.dialects.secrecy import redacted
+from bkjob_async.dialects.secrecy import redacted, secrets_in
 from bkjob_async.engine.limit import Limit
 from bkjob_async.engine.retry import Retries, RetryBudget, never_happened
 from bkjob_async.errors import (
@@ -34,6 +34,7 @@ from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.wire.admission import Admission
 from bkjob_async.wire.announcement import Announcement, announcement
+from bkjob_async.wire.frames import without_frames
 from bkjob_async.wire.keyring import CredentialsSource, Keyring
 from bkjob_async.wire.ready import Ready, ReadyQuestions
 from bkjob_async.wire.transport import Transport
@@ -102,13 +103,17 @@ class Session:
         urgent: bool = True,
     ) -> R:
         """Carry *operation* to the platform; return its typed answer, or raise a `CallFailed`."""
-        return await self._carry(
-            operation,
-            lambda response: self.dialect.decode(operation, response),
-            timeout=request_timeout,
-            retries=retries or self.retries,
-            urgent=urgent,
-        )
+        try:
+            return await self._carry(
+                operation,
+                lambda response: self.dialect.decode(operation, response),
+                timeout=request_timeout,
+                retries=retries or self.retries,
+                urgent=urgent,
+            )
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
+            shown = without_frames(error, self.keyring.secrets)
+        raise shown
 
     async def call_raw(
         self,
@@ -119,13 +124,17 @@ class Session:
         urgent: bool = True,
     ) -> Envelope:
         """Carry *operation* to the platform; return its answer as it came, or raise a `CallFailed`."""
-        return await self._carry(
-            operation,
-            envelope_of,
-            timeout=request_timeout,
-            retries=retries or self.retries,
-            urgent=urgent,
-        )
+        try:
+            return await self._carry(
+                operation,
+                envelope_of,
+                timeout=request_timeout,
+                retries=retries or self.retries,
+                urgent=urgent,
+            )
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
+            shown = without_frames(error, self.keyring.secrets)
+        raise shown
 
     @overload
     async def look(self, question: GetJobInstanceStatus) -> JobLook: ...
@@ -133,7 +142,13 @@ class Session:
     async def look(self, question: GetStepInstanceStatus) -> StepLook: ...
     async def look(self, question: GetJobInstanceStatus | GetStepInstanceStatus) -> JobLook | StepLook:
         """Ask once, and read the answer as lightly as the engine needs; raise a `CallFailed`."""
+        try:
+            return await self._look(question)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
+            shown = without_frames(error, self.keyring.secrets)
+        raise shown
 
+    async def _look(self, question: GetJobInstanceStatus | GetStepInstanceStatus) -> JobLook | StepLook:
         def read(response: HttpResponse) -> JobLook | StepLook:
             ready.learn_size(len(response.body))
             return self.dialect.look(question, response)
@@ -146,12 +161,12 @@ class Session:
                 ready = self._ready.get(question, credentials)
                 answer = await self._exchange(ready, read, timeout=self.request_timeout, urgent=False)
             except CallFailed as error:
-                failure, cause = self._explained(error, question, attempt), error.__cause__
+                failure = self._explained(error, question, attempt)
             else:
                 self._budget.succeeded()
                 return answer
             if attempt > 1 or not self._can_sign_anew(failure, question, credentials):
-                raise failure from without_secrets(cause, self.keyring.secrets)
+                raise failure
             attempt += 1
 
     def _can_sign_anew(
@@ -187,7 +202,7 @@ class Session:
                     urgent=urgent,
                 )
             except CallFailed as error:
-                failure, cause = self._explained(error, operation, attempt), error.__cause__
+                failure = self._explained(error, operation, attempt)
             else:
                 self._budget.succeeded()
                 return answer
@@ -199,7 +214,7 @@ class Session:
                 failure, attempt=attempt, repeatable=operation.repeatable, jitter=self._dice.random()
             )
             if wait is None or not self._budget.spend(failure, asyncio.get_running_loop().time()):
-                raise failure from without_secrets(cause, self.keyring.secrets)
+                raise failure
             await anyio.sleep(wait)
             attempt += 1
 
@@ -241,7 +256,8 @@ class Session:
     def _explained(self, error: CallFailed, operation: Operation[Any], attempts: int) -> CallFailed:
         """Return *error* with what only the session knows, and without any secret."""
         facts = evolve(error.facts, operation=operation.name, dialect=self.dialect.name, attempts=attempts)
-        return kind_of(error, operation)(redacted(facts, self.keyring.secrets))
+        secrets = (*self.keyring.secrets, *secrets_in(operation))
+        return kind_of(error, operation)(redacted(facts, secrets))
 
     async def aclose(self) -> None:
         """Let go of connections; who still waits for a turn hears `ClientClosed`."""
@@ -281,14 +297,3 @@ def may_sign_anew(error: CallFailed, operation: Operation[Any]) -> bool:
     if not isinstance(error, NotAuthenticated) or not error.facts.sent:
         return False
     return operation.repeatable or error.code != VAGUE
-
-
-def without_secrets(cause: BaseException | None, secrets: Iterable[str]) -> BaseException | None:
-    """Return *cause* to be chained, None when a secret stands anywhere in it or behind it."""
-    held, links, link = tuple(secrets), 0, cause
-    while link is not None and links < 20:
-        text = f"{link} {link!r}"
-        if any(secret in text for secret in held):
-            return None
-        link, links = link.__cause__ or link.__context__, links + 1
-    return cause

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -9,9 +10,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bkjob_async.dialects.envelopes import failure
-from bkjob_async.dialects.secrecy import redact, redacted, spellings
+from bkjob_async.dialects.secrecy import redact, redacted, secrets_in, spellings
 from bkjob_async.errors import NotAllowed
 from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript, GlobalVar
+from bkjob_async.model.operations import OperateJobInstance, Operation
+from bkjob_async.model.questions import RawCall
+from bkjob_async.model.refs import JobRef, Scope
 
 SECRET = 'p/w "q\\uote" +&=%ß'
 
@@ -64,3 +69,42 @@ def test_no_error_shows_a_secret(secret: str, noise: str, depth: int) -> None:
     seen = shown(echo, f"{noise}{secret}{noise}", secret, [secret])
 
     assert not [way for way in spellings(secret) if way in seen]
+
+
+SCOPE = Scope.biz(2)
+NESTED = {
+    "db_password": "one-1",
+    "account": {"credential": {"name": "two-2"}, "alias": "plain"},
+    "host_password_list": [{"bk_host_id": 1, "password": "three-3"}],
+    "script_param": "four-4",
+    "is_param_sensitive": 1,
+    "global_var_list": [{"name": "plain", "value": "five-5", "server": {"ip_list": ["plain"]}}],
+    "task_name": "plain",
+    "token": "abc",
+}
+CARRIED: list[tuple[Operation[Any], set[str]]] = [
+    (OperateJobInstance(ref=JobRef(SCOPE, 1), operation_code=1), set()),
+    (FastExecuteScript(scope=SCOPE, targets=[1], script_param="not sensitive"), set()),
+    (
+        FastExecuteScript(
+            scope=SCOPE,
+            targets=[1],
+            script_param="sensitive",
+            is_param_sensitive=True,
+            host_password_list=[{"bk_host_id": 1, "password": "of a host"}],
+        ),
+        {"sensitive", "of a host"},
+    ),
+    (ExecuteJobPlan(scope=SCOPE, job_plan_id=1, global_vars=(GlobalVar(id=1, value="cipher"),)), {"cipher"}),
+    (
+        RawCall(name="anything", parameters=NESTED),
+        {"one-1", "two-2", "three-3", "four-4", "five-5"},
+    ),
+    (RawCall(name="anything", parameters={"script_param": "not sensitive"}), set()),
+]
+
+
+@pytest.mark.parametrize(("operation", "carried"), CARRIED, ids=lambda case: type(case).__name__)
+def test_what_an_operation_carries_is_secret_too(operation: Operation[Any], carried: set[str]) -> None:
+    """Passwords, sensitive parameters, variables; nothing so short that it would hide half of a message."""
+    assert set(secrets_in(operation)) == carried

@@ -138,7 +138,7 @@ async def test_a_provider_that_fails_is_an_error_of_ours() -> None:
 
     with pytest.raises(bkjob.NotAuthenticated, match="provider failed: OSError") as failed:
         await session.call(READ)
-    assert isinstance(failed.value.__cause__, OSError)
+    assert failed.value.__cause__ is None  # its frames may hold what was read
     assert not failed.value.facts.sent
 
 

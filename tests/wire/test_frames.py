@@ -1,0 +1,72 @@
+"""Errors leave without the frames that they passed."""
+
+import asyncio
+import traceback
+
+import pytest
+
+from bkjob_async.errors import UsageError
+from bkjob_async.wire.frames import hiding_arguments, without_frames
+
+SECRET = "s3cret-1a2b3c"
+
+
+def failing(error: BaseException) -> BaseException:
+    """Return *error* after it passed a frame that holds a secret."""
+
+    def fail(_secret: str) -> None:
+        raise error
+
+    try:
+        fail(SECRET)
+    except BaseException as caught:  # noqa: BLE001 - any of them
+        return caught
+    raise AssertionError
+
+
+def test_an_expected_error_is_as_if_it_were_new() -> None:
+    """Nothing stands behind it."""
+    for error in (UsageError("no"), asyncio.CancelledError()):
+        error.__context__ = error.__cause__ = ValueError(SECRET)
+        shown = without_frames(failing(error))
+
+        assert shown is error
+        assert (shown.__traceback__, shown.__cause__, shown.__context__) == (None, None, None)
+
+
+def test_an_unexpected_error_tells_its_way_as_text() -> None:
+    """So that it can be reported; the lines of code hold no values."""
+    shown = without_frames(failing(ZeroDivisionError("no")), [SECRET])
+    text = "".join(traceback.format_exception(shown))
+
+    assert isinstance(shown, ZeroDivisionError)
+    assert "in fail" in text
+    assert SECRET not in text
+
+
+def test_an_unexpected_error_that_says_a_secret_becomes_another() -> None:
+    """Its class stays in the text."""
+    shown = without_frames(failing(KeyError(SECRET)), [SECRET])
+
+    assert str(shown) == "KeyError: '***'"
+
+
+async def test_arguments_are_in_no_frame() -> None:
+    """The function looks as it did to whoever calls it."""
+
+    @hiding_arguments
+    async def launch(password: str, *, fail: bool = False) -> str:
+        """Launch something."""
+        await asyncio.sleep(0)
+        if fail:
+            raise UsageError("no")
+        return password[:1]
+
+    assert await launch(SECRET) == SECRET[:1]
+    assert (launch.__name__, launch.__doc__) == ("launch", "Launch something.")
+    with pytest.raises(UsageError) as failed:
+        await launch(SECRET, fail=True)
+    frames = [frame for frame, _ in traceback.walk_tb(failed.value.__traceback__)]
+    ours = [frame for frame in frames if "bkjob_async/" in frame.f_code.co_filename]
+    assert [frame.f_code.co_name for frame in ours] == ["_outermost"]
+    assert SECRET not in str([frame.f_locals for frame in ours])
