@@ -53,6 +53,7 @@ from bkjob_async.model.answers import (
 )
 from bkjob_async.model.codes import (
     FileMode,
+    FileSourceType,
     FileStatus,
     JobOperation,
     LaunchMode,
@@ -215,6 +216,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "RawCall",
     # what launches are made of
     "FileSource",
+    "FileSourceType",
     "GlobalVar",
     "RollingConfig",
     "RollingFileSource",

@@ -6,11 +6,12 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
-from attrs import field, frozen, validators
+from attrs import evolve, field, frozen, validators
+from yarl import URL
 
 from bkjob_async.client.lifetime import Lifetime
 from bkjob_async.engine.retry import Retries
-from bkjob_async.errors import OutcomeUnknown, UsageError
+from bkjob_async.errors import InvalidRequest, OutcomeUnknown, UsageError
 from bkjob_async.model.answers import Envelope
 from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance, Operation, R
 from bkjob_async.model.questions import RawCall
@@ -25,6 +26,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Priority = Literal["urgent", "background"]
+# How messages that refuse a callback URL speak of it, in the platform's languages.
+CALLBACK_WORDS = ("callback", "回调")
 SCOPE_KEYS = frozenset({"bk_scope_type", "bk_scope_id", "bk_biz_id"})
 
 
@@ -198,13 +201,38 @@ class Calling:
                 retries=options.retries,
                 urgent=options.priority == "urgent",
             )
+        except InvalidRequest as error:
+            said = about_callback(operation, error)
+            if said is None:
+                raise
+            failure = type(error)(evolve(error.facts, message=said))
         except OutcomeUnknown:
             if changed is not None:
                 self._watcher.operated(changed)
             raise
-        if changed is not None:
-            self._watcher.operated(changed)
-        return answer
+        else:
+            if changed is not None:
+                self._watcher.operated(changed)
+            return answer
+        raise failure
+
+
+def about_callback(operation: Operation[Any], error: InvalidRequest) -> str | None:
+    """Return what to say of a launch whose callback URL was refused, None where something else is wrong.
+
+    Platforms may have a list of URLs that they call, and refuse a launch that names another. The last part of the path
+    and the query may be secrets, and do not show.
+    """
+    given = getattr(operation, "callback_url", None)
+    text = error.facts.message.lower()
+    if not given or not any(word in text for word in CALLBACK_WORDS):
+        return None
+    url = URL(given)
+    shown = url.with_user(None).with_query(None).with_fragment(None).parent / "***" if url.host else "it"
+    return (
+        f"{error.facts.message}: the callback URL is {shown}; have the platform's administrator allow it,"
+        " or launch without a callback: callback_url=''"
+    )
 
 
 def target_of(operation: Operation[Any]) -> Ref | None:

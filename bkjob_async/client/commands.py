@@ -172,6 +172,7 @@ class Commands(Calling):
         timeout: int | None = None,  # noqa: ASYNC109 - the platform's word, for the script
         task_name: str | None = None,
         callback_url: str | None = None,
+        start_task: bool | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
     ) -> Launched:
@@ -192,6 +193,7 @@ class Commands(Calling):
             timeout=timeout,
             task_name=task_name,
             callback_url=self._callback_url(callback_url),
+            start_task=start_task,
         )
         return await self._ask(command, request_timeout)
 
@@ -201,6 +203,7 @@ class Commands(Calling):
         file_target_path: str,
         target_server: TargetsLike,
         *,
+        file_target_name: str | None = None,
         account_alias: str | None = None,
         account_id: int | None = None,
         transfer_mode: int | None = None,
@@ -216,6 +219,8 @@ class Commands(Calling):
     ) -> Launched:
         """Send files from hosts or file sources to hosts; it goes out once.
 
+        *file_target_name* renames a single file on its way. Local files (`FileSourceType.LOCAL`) are uploaded first,
+        to the URLs of `generate_local_file_upload_url`.
         *transfer_mode* is a `TransferMode`; *timeout* is the transfer's, in seconds, the limits are megabytes per
         second. Raises a `CallFailed`, `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4`
         (`NotSupported`). Documents: `fast_transfer_file`, `fast_push_file`.
@@ -225,6 +230,7 @@ class Commands(Calling):
             scope=self._scope(scope),
             sources=file_source_list,
             file_target_path=file_target_path,
+            file_target_name=file_target_name,
             targets=target_server,
             account_alias=account_alias,
             account_id=account_id,
@@ -249,6 +255,7 @@ class Commands(Calling):
         account_alias: str | None = None,
         account_id: int | None = None,
         task_name: str | None = None,
+        callback_url: str | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
     ) -> Launched:
@@ -258,6 +265,8 @@ class Commands(Calling):
         `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4` (`NotSupported`). Document:
         `push_config_file`.
         """
+        # The oldest dialect cannot call back about these; a doorbell of the client is no reason to refuse them.
+        can_call_back = self._session.dialect.capabilities.config_file_callback
         command = stated(
             PushConfigFile,
             scope=self._scope(scope),
@@ -267,5 +276,6 @@ class Commands(Calling):
             account_alias=account_alias,
             account_id=account_id,
             task_name=task_name,
+            callback_url=self._callback_url(callback_url) if callback_url or can_call_back else None,
         )
         return await self._ask(command, request_timeout)

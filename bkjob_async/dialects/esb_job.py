@@ -36,7 +36,9 @@ from bkjob_async.model.questions import GetJobInstanceGlobalVarValue, GetJobInst
 from bkjob_async.model.refs import Scope
 
 # Current servers fill only the first group of a step status, so a watch cannot live on it.
-CAPABILITIES = Capabilities(step_status=False, job_rows_on_request=False, groups=False)
+CAPABILITIES = Capabilities(
+    step_status=False, job_rows_on_request=False, groups=False, config_file_callback=False
+)
 
 CALLS: Calls = {
     GetJobInstanceStatus: Call(

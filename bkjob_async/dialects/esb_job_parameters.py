@@ -8,6 +8,7 @@ from bkjob_async.dialects.correlation import BIZ_SETS
 from bkjob_async.dialects.hosts import address_of, refuse_containers
 from bkjob_async.dialects.v3_launches import encoded, file_list, present
 from bkjob_async.errors import NotSupported
+from bkjob_async.model.codes import FileSourceType
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
@@ -155,12 +156,13 @@ def fast_execute_script(operation: FastExecuteScript) -> dict[str, Any]:
 
 def fast_execute_sql(operation: FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
-    refuse(operation.name, script_version_id=operation.script_version_id, task_name=operation.task_name)
+    refuse(operation.name, script_version_id=operation.script_version_id, start_task=operation.start_task)
     return {
         "script_id": script_id(operation.script_id),
         "script_content": encoded(operation.script_content),
         "script_timeout": operation.timeout,
         "db_account_id": operation.db_account_id,
+        "task_name": operation.task_name,
         "bk_callback_url": operation.callback_url,
         "target_server": target_server(operation.targets),
     }
@@ -172,13 +174,14 @@ def fast_push_file(operation: FastTransferFile) -> dict[str, Any]:
         "fast_push_file",
         account_id=operation.account_id,
         transfer_mode=operation.transfer_mode,
-        task_name=operation.task_name,
+        file_target_name=operation.file_target_name,
         rolling_config=operation.rolling_config,
         start_task=operation.start_task,
     )
     return {
         "file_source": [file_source(source) for source in operation.sources],
         "file_target_path": operation.file_target_path,
+        "task_name": operation.task_name,
         "account": operation.account_alias,
         "timeout": operation.timeout,
         "upload_speed_limit": operation.upload_speed_limit,
@@ -193,6 +196,7 @@ def file_source(source: FileSource) -> dict[str, Any]:
     refuse(
         "file_source",
         account_id=source.account_id,
+        file_type=None if source.file_type == FileSourceType.SERVER else source.file_type,
         file_source_id=source.file_source_id,
         file_source_code=source.file_source_code,
     )
@@ -209,13 +213,14 @@ def push_config_file(operation: PushConfigFile) -> dict[str, Any]:
     refuse(
         operation.name,
         account_id=operation.account_id,
-        task_name=operation.task_name,
+        callback_url=operation.callback_url,
         dynamic_groups=targets.dynamic_groups,
         topo_nodes=targets.topo_nodes,
         kube_container_filters=targets.kube_container_filters,
     )
     return {
         "account": operation.account_alias,
+        "task_name": operation.task_name,
         "file_target_path": operation.file_target_path,
         "file_list": file_list(operation),
         "ip_list": ip_list(targets.hosts),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any
 
 from bkjob_async.dialects.hosts import host_of, lists_of
-from bkjob_async.errors import NotSupported
+from bkjob_async.errors import NotSupported, UsageError
+from bkjob_async.model.codes import FileSourceType, RollingExecution, RollingType
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
@@ -19,9 +21,13 @@ from bkjob_async.model.launches import (
 )
 from bkjob_async.model.targets import Targets
 
-# What kind of place files come from (`file_type`).
-FROM_HOSTS = 1
-FROM_THIRD_PARTY = 3
+# Milliseconds; all three are needed where batches run in parallel.
+LONGEST_BATCH_WAIT = 3_600_000
+BATCH_WAITS = (
+    "batch_start_wait_fixed_ms",
+    "batch_start_wait_random_min_ms",
+    "batch_start_wait_random_max_ms",
+)
 
 
 def encoded(text: str | bytes | None) -> str | None:
@@ -53,8 +59,20 @@ def dynamic(targets: Targets, groups: str, nodes: str) -> dict[str, Any]:
 
 
 def execute_target(targets: Targets) -> dict[str, Any]:
-    """Return targets as version 4 has them; hosts may be named in different ways."""
-    found = dynamic(targets, "host_dynamic_group_list", "host_topo_node_list")
+    """Return targets as version 4 has them; hosts may be named in different ways.
+
+    Raises `UsageError` for none at all, and for hosts beside containers: the platform takes one or the other.
+    """
+    return object_targets(targets, "dynamic_group_list", "topo_node_list")
+
+
+def object_targets(targets: Targets, groups: str, nodes: str) -> dict[str, Any]:
+    """Return targets that may be containers, hosts that the platform finds under the names *groups* and *nodes*."""
+    if not targets:
+        raise UsageError("name the targets: hosts, dynamic groups, topology nodes or containers")
+    if targets.kube_container_filters and (targets.hosts or targets.dynamic_groups or targets.topo_nodes):
+        raise UsageError("hosts and containers cannot be mixed in one launch: start two")
+    found = dynamic(targets, groups, nodes)
     if targets.hosts:
         found["host_list"] = [host_of(host) for host in targets.hosts]
     if targets.kube_container_filters:
@@ -63,16 +81,19 @@ def execute_target(targets: Targets) -> dict[str, Any]:
 
 
 def rolling(config: RollingConfig | None) -> dict[str, Any] | None:
-    """Return a rolling configuration, None for none."""
+    """Return a rolling configuration, None for none; raise `UsageError` for what the platform refuses."""
     if config is None:
         return None
     source = config.file_source
-    return {
+    found = {
         **present(
             type=config.type,
             mode=config.mode,
             expression=config.expression,
             execution_mode=config.execution_mode,
+            batch_start_wait_fixed_ms=config.batch_start_wait_fixed_ms,
+            batch_start_wait_random_min_ms=config.batch_start_wait_random_min_ms,
+            batch_start_wait_random_max_ms=config.batch_start_wait_random_max_ms,
             file_source=source
             and present(
                 max_execute_object_num_in_batch=source.max_execute_object_num_in_batch,
@@ -81,6 +102,22 @@ def rolling(config: RollingConfig | None) -> dict[str, Any] | None:
         ),
         **config.extra,
     }
+    if found.get("execution_mode") == RollingExecution.PARALLEL:
+        check_parallel(found)
+    return found
+
+
+def check_parallel(config: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for a parallel execution that the platform refuses."""
+    if config.get("type") == RollingType.FILE_SOURCE:
+        raise UsageError("batches of file sources cannot run in parallel: roll over the targets")
+    waits = [config.get(name) for name in BATCH_WAITS]
+    if not all(isinstance(wait, int) and 0 <= wait <= LONGEST_BATCH_WAIT for wait in waits):
+        raise UsageError(
+            f"batches that run in parallel need {', '.join(BATCH_WAITS)}: 0 to {LONGEST_BATCH_WAIT} milliseconds"
+        )
+    if config[BATCH_WAITS[2]] < config[BATCH_WAITS[1]]:
+        raise UsageError(f"{BATCH_WAITS[2]} must not be less than {BATCH_WAITS[1]}")
 
 
 def execute_job_plan(operation: ExecuteJobPlan) -> dict[str, Any]:
@@ -151,6 +188,7 @@ def fast_execute_sql(operation: FastExecuteSql) -> dict[str, Any]:
         "db_account_id": operation.db_account_id,
         "task_name": operation.task_name,
         "callback_url": operation.callback_url,
+        "start_task": operation.start_task,
         "target_server": server(operation.targets),
     }
 
@@ -160,6 +198,7 @@ def fast_transfer_file(operation: FastTransferFile) -> dict[str, Any]:
     return {
         "file_source_list": [file_source(source) for source in operation.sources],
         "file_target_path": operation.file_target_path,
+        "file_target_name": operation.file_target_name,
         "account_id": operation.account_id,
         "account_alias": operation.account_alias,
         "transfer_mode": operation.transfer_mode,
@@ -175,16 +214,26 @@ def fast_transfer_file(operation: FastTransferFile) -> dict[str, Any]:
 
 
 def file_source(source: FileSource) -> dict[str, Any]:
-    """Return where files come from."""
+    """Return where files come from; raise `UsageError` for local files that are said to lie on hosts."""
+    kind = file_type(source)
+    if kind == FileSourceType.LOCAL and source.server is not None:
+        raise UsageError("local files lie on no host: leave out the server, or send files of that host")
     account = present(id=source.account_id, alias=source.account_alias)
     return present(
         file_list=list(source.files),
-        file_type=FROM_THIRD_PARTY if source.is_third_party else FROM_HOSTS,
+        file_type=kind,
         server=None if source.server is None else server(source.server),
         account=account or None,
         file_source_id=source.file_source_id,
         file_source_code=source.file_source_code,
     )
+
+
+def file_type(source: FileSource) -> int:
+    """Return what kind of place files come from."""
+    if source.file_type is not None:
+        return source.file_type
+    return FileSourceType.THIRD_PARTY if source.is_third_party else FileSourceType.SERVER
 
 
 def push_config_file(operation: PushConfigFile) -> dict[str, Any]:
@@ -193,6 +242,7 @@ def push_config_file(operation: PushConfigFile) -> dict[str, Any]:
         "account_id": operation.account_id,
         "account_alias": operation.account_alias,
         "task_name": operation.task_name,
+        "callback_url": operation.callback_url,
         "file_target_path": operation.file_target_path,
         "file_list": file_list(operation),
         "target_server": server(operation.targets),

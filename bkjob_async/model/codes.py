@@ -23,6 +23,14 @@ class TransferMode(IntEnum):
     FORCE = 2
 
 
+class FileSourceType(IntEnum):
+    """Where files come from (`file_type`): hosts, an upload to the platform, or a third-party source."""
+
+    SERVER = 1
+    LOCAL = 2
+    THIRD_PARTY = 3
+
+
 class RollingType(IntEnum):
     """What rolls: the targets, or the sources of files."""
 

@@ -44,15 +44,20 @@ class RollingConfig:
     """How a step rolls over its hosts in batches.
 
     *mode* is a `RollingMode`, *type* a `RollingType`, *execution_mode* a `RollingExecution`. *expression* cuts the
-    targets: `"1 10% +10 100%"`, parts `N`, `N%`, `+N`, `*N`; *file_source* cuts the sources instead. *extra* holds
-    further parameters in the platform's words (`batch_start_wait_…`).
+    targets: `"1 10% +10 100%"`, parts `N`, `N%`, `+N`, `*N`; *file_source* cuts the sources instead. Batches of a
+    parallel execution, which has no *mode*, start one after the other: *batch_start_wait_fixed_ms* later each, and a
+    random time between the other two; all three are 0-3600000 milliseconds. *extra* holds further parameters in the
+    platform's words.
     """
 
-    mode: int
+    mode: int | None = None
     expression: str | None = None
     type: int | None = None
     execution_mode: int | None = None
     file_source: RollingFileSource | None = None
+    batch_start_wait_fixed_ms: int | None = None
+    batch_start_wait_random_min_ms: int | None = None
+    batch_start_wait_random_max_ms: int | None = None
     extra: Mapping[str, Any] = field(factory=dict)
 
 
@@ -150,13 +155,19 @@ class FastExecuteSql(Operation[Launched]):
     timeout: int | None = field(default=None, validator=_seconds)
     task_name: str | None = None
     callback_url: str | None = None
+    start_task: bool | None = None
 
 
 @frozen(kw_only=True)
 class FileSource:
-    """Files to send: paths on *server*'s hosts, or in a third-party source by id or code."""
+    """Files to send: paths on *server*'s hosts, in a third-party source by id or code, or files uploaded before.
+
+    *file_type* is a `FileSourceType`, told from the rest unless given. `LOCAL` files were uploaded to the URLs of
+    `generate_local_file_upload_url`; *files* are the paths that it named.
+    """
 
     files: tuple[str, ...] = field(converter=_paths)
+    file_type: int | None = None
     server: Targets | None = field(default=None, converter=_optional_targets)
     account_alias: str | None = None
     account_id: int | None = None
@@ -177,7 +188,7 @@ def _sources(given: FileSource | Iterable[FileSource]) -> tuple[FileSource, ...]
 class FastTransferFile(Operation[Launched]):
     """Send files from hosts to hosts.
 
-    *transfer_mode* is a `TransferMode`; *timeout* is seconds, the limits are megabytes per second. Documents:
+    *file_target_name* renames a single file on its way. *transfer_mode* is a `TransferMode`; *timeout* is seconds, the limits are megabytes per second. Documents:
     `fast_transfer_file`, in `esb-job` `fast_push_file`.
     """
 
@@ -187,6 +198,7 @@ class FastTransferFile(Operation[Launched]):
     scope: Scope
     sources: tuple[FileSource, ...] = field(converter=_sources)
     file_target_path: str
+    file_target_name: str | None = None
     targets: Targets = field(converter=targets_of)
     account_alias: str | None = None
     account_id: int | None = None
@@ -217,3 +229,4 @@ class PushConfigFile(Operation[Launched]):
     account_alias: str | None = None
     account_id: int | None = None
     task_name: str | None = None
+    callback_url: str | None = None

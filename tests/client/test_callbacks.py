@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.simulator.desk import Site
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world_plans import JobPlan
 from tests.client.stage import SCOPE, client_of
@@ -105,3 +106,34 @@ def test_a_clients_doorbell_knows_where_it_is_reached() -> None:
         bkjob.connect("http://sim", credentials, scope=SCOPE, doorbell=bkjob.Doorbell())
     with pytest.raises(bkjob.UsageError, match="where it is reached"):
         bkjob.Doorbell().url()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_callback_that_the_platform_refuses_is_named(dialect: str) -> None:
+    """With the way out, and without what may be secret in the URL."""
+    simulator = Simulator(site=Site(allowed_callbacks=("https://other.example.com/",)))
+    bell = bkjob.Doorbell(TOKEN, base="https://me.example.com/bk/")
+    async with client_of(simulator, dialect, doorbell=bell) as (client, _):
+        with pytest.raises(bkjob.InvalidRequest, match=r"https://me\.example\.com/bk/\*\*\*") as refused:
+            await client.fast_execute_script("uptime", HOSTS, account_alias="root")
+        url = "https://me.example.com/x?key=s3cr3t"
+        with pytest.raises(bkjob.InvalidRequest, match="callback_url=''"):
+            await client.fast_execute_script("uptime", HOSTS, account_alias="root", callback_url=url)
+        await client.fast_execute_script("uptime", HOSTS, account_alias="root", callback_url="")
+        # Only newer dialects can call back about these; the oldest does without.
+        if dialect == "esb-job":
+            await client.push_config_file({"a": ""}, "/", HOSTS, account_alias="root")
+
+    assert TOKEN not in f"{refused.value} {refused.value!r}"
+    assert refused.value.__context__ is None
+
+
+async def test_a_refusal_for_another_reason_is_left_alone() -> None:
+    """Only a message that speaks of the callback is explained."""
+    simulator = Simulator()
+    bell = bkjob.Doorbell(TOKEN, base="https://me.example.com/bk/")
+    async with client_of(simulator, doorbell=bell) as (client, _):
+        with pytest.raises(bkjob.InvalidRequest) as refused:
+            await client.fast_execute_script("uptime", HOSTS)
+
+    assert "me.example.com" not in str(refused.value)

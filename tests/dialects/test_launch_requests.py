@@ -7,7 +7,13 @@ import pytest
 from attrs import evolve
 
 from bkjob_async.errors import NotSupported, UsageError
-from bkjob_async.model.codes import RollingMode, ScriptLanguage, TransferMode
+from bkjob_async.model.codes import (
+    FileSourceType,
+    RollingExecution,
+    RollingMode,
+    ScriptLanguage,
+    TransferMode,
+)
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
@@ -56,25 +62,125 @@ def test_a_script_is_plain_text_here_and_encoded_once_there(name: str) -> None:
 
 
 def test_version_4_has_its_own_names_for_targets() -> None:
-    """Hosts may be named in different ways there, and containers can be selected."""
+    """Hosts may be named in different ways there, groups and nodes go with them, or containers are selected."""
+    targets = Targets(hosts=[31, "1:10.0.0.9"], dynamic_groups=["g"], topo_nodes=[("set", 5)])
     filters = {"kube_cluster_filter": {"cluster_uid_list": ["K8S-1"]}}
-    targets = Targets(
-        hosts=[31, "1:10.0.0.9"],
-        dynamic_groups=["g"],
-        topo_nodes=[("set", 5)],
-        kube_container_filters=[filters],
-    )
 
     body = sent("gateway-v4", evolve(SCRIPT, targets=targets))
+    containers = sent("gateway-v4", evolve(SCRIPT, targets=Targets(kube_container_filters=[filters])))
 
     assert body["execute_target"] == {
         "host_list": [{"bk_host_id": 31}, {"bk_cloud_id": 1, "ip": "10.0.0.9"}],
-        "host_dynamic_group_list": [{"id": "g"}],
-        "host_topo_node_list": [{"id": 5, "node_type": "set"}],
-        "kube_container_filters": [filters],
+        "dynamic_group_list": [{"id": "g"}],
+        "topo_node_list": [{"id": 5, "node_type": "set"}],
     }
+    assert containers["execute_target"] == {"kube_container_filters": [filters]}
     assert body["param_sensitive"] is True
     assert "target_server" not in body
+
+
+@pytest.mark.parametrize("more", [{"hosts": 31}, {"dynamic_groups": "g"}, {"topo_nodes": [("set", 5)]}, None])
+def test_what_version_4_refuses_is_not_sent(more: dict[str, Any] | None) -> None:
+    """Hosts beside containers, and no target at all."""
+    targets = Targets(kube_container_filters=[{}], **more) if more else Targets()
+
+    with pytest.raises(UsageError, match="mixed" if more else "name the targets"):
+        DIALECTS["gateway-v4"].encode(evolve(SCRIPT, targets=targets))
+
+
+WAITS: dict[str, Any] = {
+    "batch_start_wait_fixed_ms": 1000,
+    "batch_start_wait_random_min_ms": 0,
+    "batch_start_wait_random_max_ms": 500,
+}
+
+
+@pytest.mark.parametrize("name", ["esb-jobv3", "gateway-v3", "gateway-v4"])
+def test_batches_in_parallel_say_when_they_start(name: str) -> None:
+    """All three times go out under the platform's names; a mode is for batches one after the other."""
+    config = RollingConfig(execution_mode=RollingExecution.PARALLEL, expression="1 10%", **WAITS)
+
+    body = sent(name, evolve(SCRIPT, rolling_config=config))
+
+    assert body["rolling_config"] == {"execution_mode": 2, "expression": "1 10%", **WAITS}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"batch_start_wait_fixed_ms": None}, "need batch_start_wait_fixed_ms"),
+        ({"batch_start_wait_random_min_ms": -1}, "0 to 3600000"),
+        ({"batch_start_wait_random_max_ms": 3_600_001}, "0 to 3600000"),
+        ({"batch_start_wait_random_min_ms": 501}, "must not be less"),
+        ({"type": 2}, "cannot run in parallel"),
+    ],
+)
+def test_a_parallel_execution_that_the_platform_refuses_is_not_sent(
+    changed: dict[str, Any], says: str
+) -> None:
+    """The three times are needed, bounded and in order; sources do not roll in parallel."""
+    config = RollingConfig(**{"execution_mode": 2, "expression": "1", **WAITS, **changed})
+
+    with pytest.raises(UsageError, match=says):
+        DIALECTS["gateway-v3"].encode(evolve(SCRIPT, rolling_config=config))
+
+
+@pytest.mark.parametrize("name", ["esb-jobv3", "gateway-v3"])
+def test_files_that_were_uploaded_are_sent_by_their_path(name: str) -> None:
+    """Local files lie on no host; a single file may get another name on its way."""
+    source = FileSource(files="1/8f/ada/a.txt", file_type=FileSourceType.LOCAL)
+    operation = FastTransferFile(
+        scope=SCOPE, sources=source, file_target_path="/srv", file_target_name="b.txt", targets=[31]
+    )
+
+    body = sent(name, operation)
+
+    assert body["file_source_list"] == [{"file_list": ["1/8f/ada/a.txt"], "file_type": 2}]
+    assert (body["file_target_name"], body["file_target_path"]) == ("b.txt", "/srv")
+    with pytest.raises(UsageError, match="no host"):
+        sent(name, evolve(operation, sources=evolve(source, server=[31])))
+    for lacking in (operation, evolve(operation, file_target_name=None)):
+        with pytest.raises(NotSupported, match="gateway-v3"):
+            sent("esb-job", evolve(lacking, targets="0:10.1.0.31"))
+
+
+@pytest.mark.parametrize("name", ["esb-job", "esb-jobv3", "gateway-v3"])
+def test_every_quick_launch_may_have_a_name(name: str) -> None:
+    """The name that lists show, in every dialect that starts them."""
+    at = "0:10.1.0.31"
+    for launch in (
+        evolve(SCRIPT, targets=at, task_name="night"),
+        FastExecuteSql(scope=SCOPE, targets=at, db_account_id=6, script_content="x", task_name="night"),
+        FastTransferFile(
+            scope=SCOPE,
+            sources=FileSource(files="/a", server=at),
+            file_target_path="/",
+            targets=at,
+            task_name="night",
+        ),
+        PushConfigFile(scope=SCOPE, files={"a": ""}, file_target_path="/", targets=at, task_name="night"),
+    ):
+        assert sent(name, launch)["task_name"] == "night"
+
+
+def test_what_newer_interfaces_take_goes_out() -> None:
+    """A callback for small files, a start that waits for SQL; the oldest dialect refuses both."""
+    push = PushConfigFile(
+        scope=SCOPE,
+        files={"a": ""},
+        file_target_path="/",
+        targets="0:10.1.0.31",
+        callback_url="https://me/x",
+    )
+    sql = FastExecuteSql(
+        scope=SCOPE, targets="0:10.1.0.31", db_account_id=6, script_content="x", start_task=False
+    )
+
+    assert sent("gateway-v3", push)["callback_url"] == "https://me/x"
+    assert sent("gateway-v3", sql)["start_task"] is False
+    for launch in (push, sql):
+        with pytest.raises(NotSupported, match="gateway-v3"):
+            sent("esb-job", launch)
 
 
 def test_the_oldest_dialect_has_its_own_names_for_everything() -> None:
