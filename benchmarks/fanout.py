@@ -34,9 +34,9 @@ Counting = Coroutine[Any, Any, int]
 Way = Callable[[Make], Counting]
 
 
-def made(number: int) -> HostChanged:
-    """Make an event."""
-    return HostChanged(ref=STEP, host=HOSTS[number], execute_count=0, before=RUNNING, after=DONE)
+def made(number: int, index: int = 0) -> HostChanged:
+    """Make an event, for its place in a batch."""
+    return HostChanged(ref=STEP, host=HOSTS[number], execute_count=0, before=RUNNING, after=DONE, index=index)
 
 
 READY = tuple(made(n) for n in range(BATCH))
@@ -49,7 +49,7 @@ def ready(number: int) -> HostChanged:
 
 def moved() -> HostMoves:
     """Return hosts that moved, no event made yet."""
-    return HostMoves(STEP, MOVES, lambda moves: map(made, moves.places))
+    return HostMoves(STEP, MOVES, lambda moves, indexes: map(made, moves.places, indexes))
 
 
 def read_before() -> HostMoves:

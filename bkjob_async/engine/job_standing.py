@@ -303,7 +303,7 @@ class JobStanding(Struct, eq=False, gc=False):
         if whole and told and self.finished:
             yield self._changed(None, cursor, skipped=skipped)
             yield self._ended(self.ref, self.epoch, cursor)
-        yield from (lost for ref, lost in self.lost.items() if ref in targets)
+        yield from (evolve(lost, cursor=cursor, index=0) for ref, lost in self.lost.items() if ref in targets)
 
 
 def without(mapping: Mapping[Ref, V], ref: Ref) -> Mapping[Ref, V]:

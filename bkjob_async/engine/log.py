@@ -72,6 +72,11 @@ class Log:
         """Return the place of the first held batch with a larger number than *sequence*."""
         return self.first + bisect_right(self._batches, sequence, key=lambda batch: batch.sequence)
 
+    def of(self, sequence: int) -> Batch | None:
+        """Return the batch with the number *sequence*, None where it is not held."""
+        batch = self.at(self.place_after(sequence - 1))
+        return batch if batch is not None and batch.sequence == sequence else None
+
     def forget(self, ref: Ref) -> None:
         """Keep no word on *ref*: nobody watches it any more."""
         self._signals.pop(ref, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 
 from bkjob_async.engine.failures import Failures
@@ -167,7 +167,7 @@ class StepHosts(StepStanding, eq=False, gc=False):
             own = row.tag
             return tags.get(code) or none if own is None else own
 
-        def events(moves: Moves) -> list[HostChanged]:
+        def events(moves: Moves, indexes: Iterable[int]) -> list[HostChanged]:
             drafts = map(
                 draft,
                 repeat(self.ref),
@@ -175,11 +175,12 @@ class StepHosts(StepStanding, eq=False, gc=False):
                 repeat(execute_count),
                 [None if before is None else host_status(before) for before in moves.befores],
                 map(host_status, moves.afters),
+                repeat(at.cursor),
+                indexes,
                 map(tag_of, moves.afters, moves.rows),
                 [None if row is None else row.exit_code for row in moves.rows],
                 repeat(epoch),
                 repeat(False),
-                repeat(at.cursor),
             )
             return sealed(HostChanged, drafts)
 

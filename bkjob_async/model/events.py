@@ -1,7 +1,7 @@
 """What a watch tells: the closed union of its events.
 
-Each event has *ref* (what it is about; None: the whole client), and *cursor* (the place in the stream of the batch that
-it came in).
+Each event has *ref* (what it is about; None: the whole client), and *cursor* (the place in the stream behind it, within
+the batch that it came in).
 """
 
 from __future__ import annotations
@@ -19,7 +19,23 @@ from bkjob_async.model.status import HostStatus, RunStatus
 
 
 @frozen(kw_only=True)
-class HostChanged:
+class Placed:
+    """What stands somewhere in a stream: behind *index* events of the batch that *cursor* names, itself among them.
+
+    Without an index, *cursor* is the place in full.
+    """
+
+    _cursor: str = field(default="", alias="cursor", eq=False, repr=False)
+    _index: int = field(default=0, alias="index", eq=False, repr=False)
+
+    @property
+    def cursor(self) -> str:
+        """The place behind this event, where a reader may continue."""
+        return f"{self._cursor}.{self._index}" if self._index else self._cursor
+
+
+@frozen(kw_only=True)
+class HostChanged(Placed):
     """A host stands elsewhere than at the engine's previous look.
 
     *before* is None at first sight in an execution. *epoch* counts the executions and reopenings of the step as this watch
@@ -42,7 +58,6 @@ class HostChanged:
     exit_code: int | None = None
     epoch: int = 0
     skipped: bool = False
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         before = self.before.phase if self.before else "∅"
@@ -52,7 +67,7 @@ class HostChanged:
 
 
 @frozen(kw_only=True)
-class StepChanged:
+class StepChanged(Placed):
     """A step has another status, or began another execution."""
 
     kind: ClassVar[str] = "step_changed"
@@ -65,7 +80,6 @@ class StepChanged:
     name: str = ""
     epoch: int = 0
     skipped: bool = False
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         run = f" #{self.execute_count}" if self.execute_count else ""
@@ -75,7 +89,7 @@ class StepChanged:
 
 
 @frozen(kw_only=True)
-class JobChanged:
+class JobChanged(Placed):
     """A job has another status."""
 
     kind: ClassVar[str] = "job_changed"
@@ -87,27 +101,25 @@ class JobChanged:
     name: str = ""
     epoch: int = 0
     skipped: bool = False
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         return printable(f"{self.ref} job {self.before.phase if self.before else '∅'} → {self.after.phase}")
 
 
 @frozen(kw_only=True)
-class InSync:
+class InSync(Placed):
     """Everything before was the present; everything from here on is news."""
 
     kind: ClassVar[str] = "in_sync"
 
     ref: None = None
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         return "in sync"
 
 
 @frozen(kw_only=True)
-class Finished:
+class Finished(Placed):
     """A watched target is over, its hosts settled; here is how it ended."""
 
     kind: ClassVar[str] = "finished"
@@ -115,7 +127,6 @@ class Finished:
     ref: Ref
     result: JobResult
     epoch: int = 0
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         counts = tally(self.result.hosts)
@@ -125,21 +136,20 @@ class Finished:
 
 
 @frozen(kw_only=True)
-class Reopened:
+class Reopened(Placed):
     """A target that was over runs again: a retry, a restart, the next step."""
 
     kind: ClassVar[str] = "reopened"
 
     ref: Ref
     epoch: int
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         return printable(f"{self.ref} reopened")
 
 
 @frozen(kw_only=True)
-class Trouble:
+class Trouble(Placed):
     """Polling fails; nothing is known to be wrong with the job.
 
     *ref* is None when the whole gateway or the credentials are the trouble; *targets* is the number affected.
@@ -153,7 +163,6 @@ class Trouble:
     message: str
     targets: int = 1
     skipped: bool = False
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         where = str(self.ref) if self.ref else f"all {self.targets} targets"
@@ -161,7 +170,7 @@ class Trouble:
 
 
 @frozen(kw_only=True)
-class Recovered:
+class Recovered(Placed):
     """Polling works again; *skipped*: what was said of it before was compacted away."""
 
     kind: ClassVar[str] = "recovered"
@@ -169,7 +178,6 @@ class Recovered:
     ref: Ref | None
     targets: int = 1
     skipped: bool = False
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         return printable(f"{self.ref or f'all {self.targets} targets'} recovered")
@@ -184,7 +192,7 @@ class LostReason(StrEnum):
 
 
 @frozen(kw_only=True)
-class Lost:
+class Lost(Placed):
     """A target can no longer be read; that is not a failure of the job."""
 
     kind: ClassVar[str] = "lost"
@@ -192,21 +200,19 @@ class Lost:
     ref: Ref
     reason: LostReason
     message: str = ""
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         return printable(f"{self.ref} lost: {self.reason.value.replace('_', ' ')}")
 
 
 @frozen(kw_only=True)
-class Stalled:
+class Stalled(Placed):
     """Nothing could be seen of a target for *seconds*."""
 
     kind: ClassVar[str] = "stalled"
 
     ref: Ref
     seconds: float
-    cursor: str = field(default="", eq=False)
 
     def __str__(self) -> str:
         return printable(f"{self.ref} stalled: not seen for {self.seconds:.0f} s")
@@ -228,7 +234,7 @@ Event = (
 
 @frozen
 class Batch:
-    """What one poll revealed, whole; *sequence* is its place in the stream.
+    """What one poll revealed, whole; *sequence* is its place in the stream, *cursor* the place behind all of it.
 
     *events* is like a tuple of them; those of hosts are only made when somebody reads them.
     """
@@ -243,3 +249,13 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch {self}>"
+
+
+def index_of(event: Event) -> int:
+    """Return how many events of its batch a reader has had that has had *event*; 0 where it has no such place."""
+    return event._index  # noqa: SLF001 - its own module's
+
+
+def give_index(event: Event, index: int) -> None:
+    """Give a new *event*, which nobody has read yet, its place in its batch."""
+    object.__setattr__(event, "_index", index)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cattrs import Converter
-from cattrs.gen import make_dict_unstructure_fn
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from bkjob_async.model.events import (
     Event,
@@ -92,7 +92,19 @@ def _make_converter() -> Converter:
     write(Times, make_dict_unstructure_fn(Times, converter, _cattrs_omit_if_default=True))
     result = make_dict_unstructure_fn(JobResult, converter)
     write(JobResult, lambda ended: {"ok": ended.ok, **result(ended), "hosts": _counts(ended)})
+    for kind in KINDS.values():
+        _convert_event(converter, kind)
     return converter
+
+
+def _convert_event(converter: Converter, kind: type[Event]) -> None:
+    """Write the place of a *kind* of event as one text, and read it as one."""
+    skip, text = override(omit=True), override(rename="cursor")
+    fields = make_dict_unstructure_fn(kind, converter, _cursor=skip, _index=skip)
+    converter.register_unstructure_hook(kind, lambda event: {**fields(event), "cursor": event.cursor})
+    converter.register_structure_hook(
+        kind, make_dict_structure_fn(kind, converter, _cursor=text, _index=skip)
+    )
 
 
 def _counts(result: JobResult) -> dict[str, int]:

@@ -75,6 +75,7 @@ class _Checker:
     truth: Truth | None
     broken: list[str] = field(factory=list)
     _sequence: int = 0
+    _cursors: tuple[str, ...] = ("",)
     _synced: bool = False
     _hosts: dict[HostRun, int] = field(factory=dict)
     _runs: dict[StepRef, int] = field(factory=dict)
@@ -94,10 +95,31 @@ class _Checker:
         self._sequence = batch.sequence
         if not batch.events:
             self._break(f"batch {batch.sequence} is empty")
+        self._check_cursors(batch)
         for event in batch.events:
-            if event.cursor != batch.cursor:
-                self._break(f"{event} has another cursor than its batch")
             self._read_event(event)
+
+    def _check_cursors(self, batch: Batch) -> None:
+        """Check that each event's cursor is the batch's, or is in it behind the event before.
+
+        In a present that stands for what was missed, all events but the last have the cursor from before it.
+        """
+        known, self._cursors = self._cursors, (batch.cursor, *(event.cursor for event in batch.events[-1:]))
+        if all(event.cursor in known for event in batch.events[:-1]):
+            known = (batch.cursor, *known)
+        else:
+            known = (batch.cursor,)
+        last = 0
+        for event in batch.events:
+            start, _, index = event.cursor.partition(".")
+            if event.cursor in known:
+                continue
+            if start != batch.cursor:
+                self._break(f"{event} has a cursor of another batch")
+            elif int(index) <= last:
+                self._break(f"{event} has a cursor that is not behind the event before it")
+            else:
+                last = int(index)
 
     def _read_event(self, event: Event) -> None:
         match event:

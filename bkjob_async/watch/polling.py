@@ -11,7 +11,7 @@ from attrs import evolve
 from bkjob_async.engine.cadence import SETTLE_INTERVAL
 from bkjob_async.engine.job_story import NO_NEWS, JobStory
 from bkjob_async.engine.moment import Moment, Places
-from bkjob_async.engine.news import News, size_of
+from bkjob_async.engine.news import News, numbered, size_of
 from bkjob_async.engine.pacing import Pacing
 from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
 from bkjob_async.engine.retry import Retries
@@ -263,13 +263,14 @@ class Polling:
     # Telling --------------------------------------------------------------------------------------------------------
 
     def _publish(self, story: Watched, at: Moment, events: Sequence[News]) -> None:
+        numbered(events)
         for subscriber in self._audiences.of(story):
             subscriber.take(story.ref, at, events)
 
     def _tell_all(self, event: Trouble | Recovered) -> None:
         at = self._moment()
         for subscriber in tuple(self._subscribers):
-            subscriber.take(None, at, (evolve(event, cursor=at.cursor),))
+            subscriber.take(None, at, (evolve(event, cursor=at.cursor, index=1),))
 
     def _crashed(self, error: BaseException) -> None:
         for subscriber in tuple(self._subscribers):

@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from attrs import evolve
+from msgspec import Struct
 
-from bkjob_async.engine.news import HostMoves, News, parts_of
+from bkjob_async.engine.moment import Place
+from bkjob_async.engine.news import Events, HostMoves, News, parts_behind, parts_of
 from bkjob_async.model.events import Batch, Event, InSync, Recovered, Trouble
 from bkjob_async.model.refs import JobRef
 
@@ -15,24 +17,35 @@ from bkjob_async.model.refs import JobRef
 PORTION = 200
 
 
+class Missed(Struct, frozen=True, gc=False):
+    """A job of which a reader missed everything *since* a batch; *skipped*: it had something of the stream before."""
+
+    job: JobRef
+    since: int
+    skipped: bool
+
+
 class Backlog:
     """The jobs whose present takes the place of what a reader missed.
 
     It comes in portions, so that the loop is never held up for long. Jobs that were caught up with are told on from
-    the log meanwhile, all others only when their turn has come. Until the last portion the cursor stays where it was:
-    whoever begins there anew misses nothing.
+    the log meanwhile, all others only when their turn has come. Until the last event of the last portion the cursor stays
+    where it was: whoever begins there anew misses nothing.
     """
 
     __slots__ = ("_later", "_order", "_since", "cursor", "jobs", "rested", "seen")
 
-    def __init__(self, jobs: dict[JobRef, object], seen: int, cursor: str) -> None:
-        """Begin with *jobs*, which belong to it from now on; *seen* is the last that its reader had, at *cursor*."""
+    def __init__(self, jobs: dict[JobRef, object], seen: int, cursor: str, *, since: int) -> None:
+        """Begin with *jobs*, which belong to it from now on.
+
+        *seen* is the last that its reader had, at *cursor* (empty: nothing); all *since* that batch was missed.
+        """
         self.jobs = jobs
         self.seen = seen
         self.cursor = cursor
         self.rested = False  # whether others had their turn since the last portion
         self._order = deque(jobs)
-        self._since = seen + 1
+        self._since = since
         # Those that were caught up with once and fell behind again: since when.
         self._later: dict[JobRef, int] = {}
 
@@ -44,11 +57,14 @@ class Backlog:
                 self._order.append(job)
                 self._later[job] = seen + 1
 
-    def pop(self) -> tuple[JobRef, int]:
-        """Remove and return the first job, and the first batch number that its reader missed."""
+    def pop(self) -> Missed:
+        """Remove the first job; return what its reader missed of it."""
         job = self._order.popleft()
         del self.jobs[job]
-        return job, self._later.pop(job, self._since)
+        later = self._later.pop(job, None)
+        if later is not None:
+            return Missed(job, later, skipped=True)
+        return Missed(job, self._since, skipped=bool(self.cursor))
 
     def news_of(self, batch: Batch) -> Batch | None:
         """Return what a batch says of jobs that were caught up with, None for nothing; signals come at the end."""
@@ -60,7 +76,7 @@ class Backlog:
 
     def at_cursor(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Return *events* with the cursor from before the backlog."""
-        return tuple(evolve(event, cursor=self.cursor) for event in events)
+        return tuple(evolve(event, cursor=self.cursor, index=0) for event in events)
 
     def _is_up_to_date(self, part: News) -> bool:
         if isinstance(part, InSync | Trouble | Recovered) or part.ref is None:
@@ -71,14 +87,16 @@ class Backlog:
 class Position:
     """Where one reader stands: before the batch at *place* of the log, behind the one numbered *seen*.
 
-    *cursor* names the last batch that it was given. The *place* is to be found before the first batch.
+    *cursor* names the last batch that it was given, or where it began; the batch that it began in is told from there on.
+    The *place* is to be found before the first batch.
     """
 
-    __slots__ = ("backlog", "cursor", "place", "seen")
+    __slots__ = ("_began", "backlog", "cursor", "place", "seen")
 
-    def __init__(self, seen: int, cursor: str) -> None:
+    def __init__(self, began: Place, cursor: str) -> None:
+        self._began = began
         self.place = -1
-        self.seen = seen
+        self.seen = began.whole
         self.cursor = cursor
         self.backlog: Backlog | None = None
 
@@ -86,6 +104,11 @@ class Position:
         """Go behind the batch at this place; return what its reader is given of it, None for nothing."""
         self.place += 1
         self.seen = batch.sequence
+        if batch.sequence == self._began.sequence and self._began.index is not None:
+            batch = rest_of(batch, self._began.index)
+            if not batch.events:
+                self.go_behind(batch)
+                return None
         told = batch if self.backlog is None else self.backlog.news_of(batch)
         return None if told is None else self.go_behind(told)
 
@@ -93,3 +116,8 @@ class Position:
         """Go behind a *batch*; return it."""
         self.seen, self.cursor = batch.sequence, batch.cursor
         return batch
+
+
+def rest_of(batch: Batch, index: int) -> Batch:
+    """Return what is left of a batch behind its first *index* events."""
+    return Batch(batch.sequence, Events(parts_behind(parts_of(batch.events), index)), batch.cursor)

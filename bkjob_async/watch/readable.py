@@ -29,10 +29,18 @@ class Readable(ABC):
     """The readers of a stream; each begins at its beginning, or behind a cursor.
 
     *after* is the cursor of an event, a batch or a reader (empty or None: the beginning). The reader continues behind
-    that whole batch: what is still held comes one by one, of what was compacted away the newest change of each host,
-    marked `skipped`; of many targets that is several batches, with the old cursor on all but the last: who begins there
-    anew misses nothing. A cursor of an earlier watch of the same client will do too: then all that was so before this
-    watch was in sync comes marked `skipped`. Any other text raises `UsageError`.
+    that event, within its batch (`batches` begins with the rest of it), or behind that whole batch. Nothing is missed:
+
+    * What is still held comes one by one, each event once.
+    * Of what was compacted away the newest change of each host comes, marked `skipped`. This present comes in several
+      batches where there are many targets. All its events carry the cursor from before it, but the very last: whoever
+      continues from one of them is told the present again, as it is then. Where the batch that the cursor points into
+      was itself compacted away, what it said of hosts, steps and ends may come once more.
+    * A cursor of an earlier watch of the same client will do too: then all that was so before this watch was in sync
+      comes marked `skipped`. So will one of another open watch: what both are told comes once, and targets that this
+      watch was given later are told from where they stood then.
+
+    Any other text raises `UsageError`, as does an event that its batch, if still held, never had.
     """
 
     # Where bare ids are.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, Self, TypeVar
 
+from bkjob_async.engine.moment import Place
 from bkjob_async.model.events import Batch
 from bkjob_async.watch.position import Position
 
 T = TypeVar("T")
+BEGINNING = Place(0, None)
 
 
 class Stream(Protocol):
@@ -22,17 +24,22 @@ class Stream(Protocol):
 class Reader(Generic[T]):
     """An async iterator over a watch; every reader has a place of its own.
 
-    `cursor` names the last batch that was consumed whole. A reader may be left at any time and iterated again later;
+    `cursor` names the last batch that was consumed whole, at first what the reader was given. A reader may be left at any time and iterated again later;
     it holds nothing open.
     """
 
     def __init__(
-        self, stream: Stream, pick: Callable[[Batch], Iterable[T]], *, seen: int = 0, cursor: str = ""
+        self,
+        stream: Stream,
+        pick: Callable[[Batch], Iterable[T]],
+        *,
+        behind: Place = BEGINNING,
+        cursor: str = "",
     ) -> None:
-        """Read *stream* behind *seen*, which *cursor* names; take from each batch what *pick* picks."""
+        """Read *stream* *behind* a place, which *cursor* names; take from each batch what *pick* picks."""
         self._stream = stream
         self._pick = pick
-        self._position = Position(seen, cursor)
+        self._position = Position(behind, cursor)
         self._ready: Iterator[T] = iter(())
         self.cursor = cursor
 

@@ -10,6 +10,8 @@ from attrs import evolve
 
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.log import Log
+from bkjob_async.engine.moment import never_given_out
+from bkjob_async.engine.news import last_index
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
 from bkjob_async.model.refs import JobRef
@@ -53,10 +55,13 @@ class SharedStream(Readable):
     def _reader(self, pick: Callable[[Batch], Iterable[T]], after: str | None = None) -> Reader[T]:
         if not after:
             return Reader(self, pick)
-        seen = self._watcher.places.place(after)
-        if self._opened_at is None or seen < self._opened_at:
-            return Reader(self, lambda batch: pick(self._as_present(batch)), seen=seen, cursor=after)
-        return Reader(self, pick, seen=seen, cursor=after)
+        place = self._watcher.places.place(after)
+        if self._opened_at is None or place.sequence <= self._opened_at:
+            return Reader(self, lambda batch: pick(self._as_present(batch)), behind=place, cursor=after)
+        batch = self._log.of(place.sequence)
+        if batch is not None and place.index is not None and place.index > last_index(batch.events):
+            raise never_given_out(after)
+        return Reader(self, pick, behind=place, cursor=after)
 
     def _as_present(self, batch: Batch) -> Batch:
         """Return a batch for a reader whose cursor is from before this watch: until it is in sync, all is catching up."""
@@ -104,7 +109,10 @@ class SharedStream(Readable):
             position.place = self._log.place_after(position.seen)
             return
         if position.backlog is None:
-            position.backlog = Backlog(self._targets.by_job(), position.seen, position.cursor)
+            # Who comes from before this watch missed all of it, however long ago the engine saw it.
+            is_new = self._opened_at is not None and position.seen <= self._opened_at
+            since = 0 if is_new else position.seen + 1
+            position.backlog = Backlog(self._targets.by_job(), position.seen, position.cursor, since=since)
         else:
             position.backlog.fall_behind_again((job for job, _ in self._targets.jobs()), position.seen)
         latest = self._log.at(self._log.end - 1)
@@ -119,27 +127,30 @@ class SharedStream(Readable):
         backlog.rested = False
         jobs, size = [], 0
         while backlog.jobs and size < PORTION:
-            job, since = backlog.pop()
-            story = self._story(job)
+            missed = backlog.pop()
+            story = self._story(missed.job)
             if story is not None:
-                jobs.append((story, since))
+                jobs.append((story, missed))
                 size += 1 + sum(len(tracker.hosts) for tracker in story.steps)
         at = self._watcher.places.next(asyncio.get_running_loop().time())
-        is_last = not backlog.jobs
-        cursor = at.cursor if is_last else backlog.cursor
+        cursor = backlog.cursor
         events: list[Event] = []
-        for story, since in jobs:
-            events += story.present(self._targets.of(story.ref), cursor, since=since, skipped=since > 1)
-        if is_last:
+        for story, missed in jobs:
+            refs = self._targets.of(story.ref)
+            events += story.present(refs, cursor, since=missed.since, skipped=missed.skipped)
+        if not backlog.jobs:
             position.backlog = None
             events += self._missed_signals(backlog.seen, cursor)
+            if events:
+                cursor = at.cursor
+                events[-1] = evolve(events[-1], cursor=cursor)
         return position.go_behind(Batch(at.sequence, tuple(events), cursor)) if events else None
 
     def _missed_signals(self, seen: int, cursor: str) -> Iterator[Event]:
         """Yield what troubled since batch *seen*, as far as it still matters, and that all is in sync."""
         for signal in self._log.signals(seen):
             if seen or isinstance(signal, Trouble):
-                yield evolve(signal, skipped=True, cursor=cursor)
+                yield evolve(signal, skipped=True, cursor=cursor, index=0)
         if self._in_sync_at is not None and seen < self._in_sync_at:
             yield InSync(cursor=cursor)
 

@@ -46,7 +46,8 @@ class Watch(SharedStream):
     * A failed poll is `Trouble`, never a failed job; a target that cannot be read any more is `Lost`.
     * A slow reader misses no host: what it can no longer get one by one it gets as the newest change of each host,
       marked `skipped`.
-    * A cursor stands for a batch, whole: a reader that is given one continues behind it.
+    * The cursor of an event is the place behind that event, that of a batch behind the whole batch: a reader that is given
+      one continues there, misses nothing, and is told nothing twice that the log still holds.
 
     It ends when all targets have settled, *linger* seconds later (None: never by itself). Leaving it stops polling and
     never touches a job.
@@ -254,10 +255,11 @@ class Watch(SharedStream):
             self._note_read(job)
         if self._in_sync_at is None and self._targets.all_read and not self._requests:
             self._in_sync_at = at.sequence
-            mine.append(InSync(cursor=at.cursor))
+            # Its place is behind what other watches are told of this batch, and none of them is told of it.
+            mine.append(InSync(cursor=at.cursor, index=size_of(events) + 1))
         if mine:
             self._told += size_of(mine)
-            self._log.append(Batch(at.sequence, Events(mine), at.cursor))
+            self._log.append(Batch(at.sequence, Events(mine, last_index=size_of(events) + 1), at.cursor))
             self._wake()
 
     def _concerning(self, job: JobRef | None, events: Sequence[News]) -> list[News]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
 from bkjob_async.engine.cadence import SETTLE_BOUND
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
+from bkjob_async.engine.news import News, numbered
 from bkjob_async.engine.pacing import Pacing
 from bkjob_async.errors import ClientClosed
-from bkjob_async.model.events import Event
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.explanation import Explanation
@@ -37,7 +37,7 @@ class Watcher(Polling):
         self._subscribers.append(subscriber)
         if self.troubles.everywhere is not None:
             at = self._moment()
-            subscriber.take(None, at, (evolve(self.troubles.everywhere, cursor=at.cursor),))
+            subscriber.take(None, at, (evolve(self.troubles.everywhere, cursor=at.cursor, index=1),))
 
     def part(self, subscriber: Subscriber) -> None:
         """Tell *subscriber* nothing any more; harmless when repeated."""
@@ -89,11 +89,11 @@ class Watcher(Polling):
         """Return the story that *ref* belongs to, None when nobody watches it."""
         return self._stories.get(ref.job)
 
-    def present(self, ref: Ref) -> tuple[Moment, tuple[Event, ...]]:
+    def present(self, ref: Ref) -> tuple[Moment, Sequence[News]]:
         """Return where *ref* stands, for a watch that joins a story already being told."""
         at = self._moment()
         story = self._stories[ref.job]
-        return at, tuple(story.present({ref}, at.cursor))
+        return at, numbered(tuple(story.present({ref}, at.cursor)))
 
     def nudge(self, ref: Ref) -> None:
         """Look at *ref* as soon as there is room, before all that is merely late."""

@@ -1,7 +1,5 @@
 """News of hosts that moved: events only when somebody reads them, and then the same ones for all."""
 
-from functools import partial
-
 from bkjob_async.engine.log import UNREAD, Log
 from bkjob_async.engine.moves import Move, Moves
 from bkjob_async.engine.news import FEW, Events, HostMoves, News
@@ -26,7 +24,7 @@ def moves(*numbers: int) -> tuple[HostMoves, list[int]]:
 
     size = len(numbers)
     moved = Moves(numbers, [None] * size, [7] * size, [host(n, 7) for n in numbers])
-    return HostMoves(STEP, moved, partial(map, event)), made
+    return HostMoves(STEP, moved, lambda moves, _: map(event, moves)), made
 
 
 def test_they_are_like_a_tuple_of_events() -> None:
@@ -91,7 +89,10 @@ def test_rows_can_be_read_in_full_before_the_events() -> None:
         return HostChanged(ref=STEP, host=key, execute_count=0, before=None, after=host_status(move.after))
 
     moved = HostMoves(
-        STEP, Moves([0, 1], [7, 7], [9, 9], [Row(status=9, bk_host_id=1)] * 2), partial(map, event), named
+        STEP,
+        Moves([0, 1], [7, 7], [9, 9], [Row(status=9, bk_host_id=1)] * 2),
+        lambda moves, _: map(event, moves),
+        named,
     )
 
     moved.let_go()

@@ -1,10 +1,10 @@
 """A sealed draft is the fact that its constructor would have made."""
 
 import pytest
-from attrs import evolve, fields
+from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 
-from bkjob_async.model.drafts import draft_of, sealed
+from bkjob_async.model.drafts import draft_of, fields_of, sealed
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
@@ -19,7 +19,7 @@ def test_a_sealed_draft_is_the_fact_itself() -> None:
     )
 
     (fact,) = sealed(
-        HostChanged, [draft_of(HostChanged)(*(getattr(made, f.name) for f in fields(HostChanged)))]
+        HostChanged, [draft_of(HostChanged)(*(getattr(made, f.name) for f in fields_of(HostChanged)))]
     )
 
     assert type(fact) is HostChanged

@@ -34,7 +34,7 @@ texts = st.text(max_size=8)
 def whole(kind: type[Any], **known: Any) -> st.SearchStrategy[Any]:
     """Draw a value with every field filled, by its type or from *known*."""
     attrs.resolve_types(kind)
-    return st.builds(kind, **{**{field.name: ... for field in attrs.fields(kind)}, **known})
+    return st.builds(kind, **{**{field.alias: ... for field in attrs.fields(kind)}, **known})
 
 
 for value, drawn in (
@@ -61,7 +61,10 @@ def test_every_event_comes_back_whole(event: Event) -> None:
     written = event_to_json(event)
     back = event_from_json(json.loads(json.dumps(written)))
 
-    assert set(written) == {"kind", *(field.name for field in attrs.fields(type(event)))}
+    assert set(written) == {"kind", *(field.name for field in attrs.fields(type(event))), "cursor"} - {
+        "_cursor",
+        "_index",
+    }
     assert back == event
     assert back.cursor == event.cursor
 

@@ -130,9 +130,13 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
         edited(1, lambda e: e.extend([evolve(Trouble(ref=JOB, error="x", message="x"), cursor="2")] * 2)),
         "a second time",
     ),
+    "a cursor before that of the event before": (
+        edited(0, lambda e: e.__setitem__(slice(2), [evolve(e[0], index=2), evolve(e[1], index=1)])),
+        "not behind the event before it",
+    ),
     "a cursor of another batch": (
-        edited(1, lambda e: e.__setitem__(0, evolve(e[0], cursor="1"))),
-        "another cursor",
+        edited(1, lambda e: e.__setitem__(0, evolve(e[0], cursor="7"))),
+        "a cursor of another batch",
     ),
     "batches out of order": (list(reversed(story())), "comes after"),
     "an empty batch": (edited(1, list.clear), "is empty"),
