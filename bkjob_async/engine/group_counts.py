@@ -18,11 +18,11 @@ def group_of(group: GroupLook) -> Group | None:
 
 
 def told_by(groups: Iterable[GroupLook]) -> dict[Group, int]:
-    """Return the groups' sizes by status and tag, nothing for groups that cannot be told apart."""
+    """Return the groups' sizes by status and tag, nothing for groups that cannot be told apart or counted."""
     told: dict[Group, int] = {}
     for group in groups:
         named = group_of(group)
-        if named is None or named in told:
+        if named is None or named in told or group.size < 0:
             return {}
         if group.size:
             told[named] = group.size

@@ -43,8 +43,12 @@ class JobStory(JobStanding, eq=False, gc=False):
         if self._is_at_ease() and self._stands_as(look):
             self._seen_again(at)
             return NO_NEWS
-        self._is_seen(at)
+        steps = each_once(look.steps)
         self._is_found(self.ref)
+        if self._is_outdated(steps):
+            self.setbacks = self.setbacks.cleared()
+            return self._close(at)
+        self._is_seen(at)
         events: list[News] = []
         if look.name and look.name != self.name:
             self.name = intern(look.name)
@@ -54,8 +58,8 @@ class JobStory(JobStanding, eq=False, gc=False):
         if self.whole:
             events += self._observe_job(look.status, at, finished=finished)
         self.seen = look.status
-        begun = last_begun(look)
-        for number, step in enumerate(look.steps):
+        begun = last_begun(steps)
+        for number, step in enumerate(steps):
             if self.whole or self.ref.step(step.step_instance_id) in self.singles:
                 tracker = self.tracker(step.step_instance_id)
                 left = finished or number < begun
@@ -83,6 +87,14 @@ class JobStory(JobStanding, eq=False, gc=False):
         if self.finished and any(isinstance(event, Reopened) for event in events):
             events.insert(0, self._reopen(at))
         return events + self._close(at)
+
+    def _is_outdated(self, steps: Sequence[StepLook]) -> bool:
+        """Whether an answer is older than one before: it shows an earlier execution of a step, so none of it is news."""
+        for step in steps:
+            known = self.known_step(step.step_instance_id)
+            if known is not None and known.seen is not None and step.execute_count < known.execute_count:
+                return True
+        return False
 
     def _is_at_ease(self) -> bool:
         """Whether nothing went wrong and nothing is about to end: what shows the same as before is no news."""
@@ -205,6 +217,12 @@ class JobStory(JobStanding, eq=False, gc=False):
         return count
 
 
-def last_begun(look: JobLook) -> int:
+def each_once(steps: Sequence[StepLook]) -> Sequence[StepLook]:
+    """Return *steps* without those that were listed before: two lines that differ would reopen the step at each look."""
+    first = {step.step_instance_id: step for step in reversed(steps)}
+    return steps if len(first) == len(steps) else [s for s in steps if first[s.step_instance_id] is s]
+
+
+def last_begun(steps: Sequence[StepLook]) -> int:
     """Return the place of the last step that has begun: the job has left behind those before it."""
-    return max((n for n, step in enumerate(look.steps) if step.status != NOT_STARTED), default=0)
+    return max((n for n, step in enumerate(steps) if step.status != NOT_STARTED), default=0)

@@ -88,6 +88,8 @@ class StepTracker(StepHosts, eq=False, gc=False):
         where the answer does not tell. An answer about an earlier execution than the known one says nothing.
         """
         if self.seen is not None and look.execute_count < self.execute_count:
+            if self.survey is not None:
+                self.survey.give_up()  # or the same group would be asked for again at once
             return []
         finished = self._is_final(look, job_finished=job_finished)
         again = self.seen is not None and look.execute_count > self.execute_count

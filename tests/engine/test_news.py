@@ -19,7 +19,7 @@ def moves(*numbers: int) -> tuple[HostMoves, list[int]]:
 
     def event(move: Move) -> HostChanged:
         made.append(move.index)
-        key = HostKey(bk_host_id=move.index)
+        key = HostKey(bk_host_id=move.index + 1)
         return HostChanged(ref=STEP, host=key, execute_count=0, before=None, after=host_status(move.after))
 
     size = len(numbers)
