@@ -16,7 +16,7 @@ def admitted(question: Asked, request: HttpRequest, site: Site) -> Route:
     if len(request.body or b"") > LARGEST_BODY:
         raise Refusal(1641301, "Request body size exceeds limit", status=413, by="gateway")
     route = ROUTES[question.dialect].get(question.operation)
-    if route is None:
+    if route is None or (not is_esb and not route.is_for(system=question.system)):
         raise no_such_path(request.url.path)
     if is_esb and question.method not in route.methods:
         raise Refusal(1306209, "Request method error", by="esb")

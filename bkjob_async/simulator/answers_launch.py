@@ -8,6 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from bkjob_async.simulator import launch_fates
+from bkjob_async.simulator.answers_plugin import refuse_local_files
 from bkjob_async.simulator.asking import Asked, Refusal, missing
 from bkjob_async.simulator.desk import Desk, refusal
 from bkjob_async.simulator.launch_parameters import (
@@ -42,6 +43,8 @@ def launch(kind: int, title: str) -> Callable[[Desk, Asked], dict[str, Any]]:
             raise missing("account_alias")
         language = SHELL
         if kind == FILE:
+            if asked.operation == "bkci_plugin_fast_transfer_file":
+                refuse_local_files(asked)
             content, inputs = file_inputs(asked)
         else:
             content, language, version = script_of(desk, asked, kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,6 @@ from bkjob_async.simulator.desk import Desk, refusal
 from bkjob_async.simulator.render_gateway import scope_fields
 from bkjob_async.simulator.render_gateway_v4 import present
 from bkjob_async.simulator.render_times import duration_ms, milliseconds
-from bkjob_async.simulator.world_codes import CONFIRM
 from bkjob_async.simulator.world_records import Job
 
 LONGEST_RANGE_MS = 30 * 24 * 3600 * 1000
@@ -137,30 +135,3 @@ def v2_variables(desk: Desk, asked: Asked) -> dict[str, Any]:
             for step in job.steps
         ],
     }
-
-
-def step_detail(desk: Desk, asked: Asked) -> dict[str, Any]:
-    """Answer `get_step_instance_detail`: what a step was told to do."""
-    step = desk.step(asked, legacy=False, code=1240003)
-    kinds = {1: "script_step_info", 2: "file_step_info", CONFIRM: "approval_step_info", 4: "script_step_info"}
-    answer: dict[str, Any] = {
-        "id": step.id,
-        "name": step.name,
-        "type": 1 if step.plan.kind == 4 else step.plan.kind,
-    }
-    answer |= dict.fromkeys(kinds.values())
-    targets = [{"bk_host_id": h.bk_host_id, "bk_cloud_id": h.bk_cloud_id, "ip": h.ip} for h in step.hosts]
-    if step.plan.kind == CONFIRM:
-        answer["approval_step_info"] = {"approval_user": {"user_list": list(step.plan.confirmers)}}
-    elif step.plan.kind == 2:
-        answer["file_step_info"] = {
-            "file_source_list": [{"file_list": step.plan.content.split(",")}],
-            "server": {"ip_list": targets},
-        }
-    else:
-        answer["script_step_info"] = {
-            "script_content": base64.b64encode(step.plan.content.encode()).decode(),
-            "script_language": 1,
-            "server": {"ip_list": targets},
-        }
-    return answer

@@ -96,12 +96,23 @@ class Asked:
             return False
         raise bad_request(name)
 
+    def required_text(self, name: str, *, code: int) -> str:
+        """Return a text; refuse a missing one with *code*, or as the framework does where it is part of a query."""
+        text = self.text(name)
+        if not text:
+            raise self._absent(name) if self.is_query else Refusal(code, f"Illegal parameter, {name}")
+        return text
+
+    def _absent(self, name: str) -> Refusal:
+        """Return the refusal of a parameter that a request has to have."""
+        if self.is_query and self.dialect == "gateway-v3":
+            return Refusal(1240003, f"Required parameter '{name}' is not present", status=400)
+        return missing(name)
+
     def id(self, name: str, *, code: int = 1241007) -> int:
         """Return an id, 1 or more; refuse a missing or smaller one with *code*."""
         if self.parameters.get(name) in (None, ""):
-            if self.is_query and self.dialect == "gateway-v3":
-                raise Refusal(1240003, f"Required parameter '{name}' is not present", status=400)
-            raise missing(name)
+            raise self._absent(name)
         value = self.integer(name)
         if value is None or value < 1:
             raise missing(name) if code == 1241007 else Refusal(code, "Bad Request")

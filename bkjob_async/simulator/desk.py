@@ -110,14 +110,20 @@ class Desk:
 
 
 Handler = Callable[[Desk, Asked], Any]
+EVERYBODY, SYSTEMS, USERS = "everybody", "systems", "users"
 
 
 @frozen
 class Route:
-    """What answers an operation, and by which methods it may be asked."""
+    """What answers an operation, by which methods it may be asked, and on which of the gateway's two paths."""
 
     handle: Handler
     methods: frozenset[str]
+    audience: str = EVERYBODY
+
+    def is_for(self, *, system: bool) -> bool:
+        """Whether the operation is on the path that was taken: the plain one, or `system/`."""
+        return self.audience == EVERYBODY or (self.audience == SYSTEMS) == system
 
 
 READ = frozenset({"GET"})

@@ -8,6 +8,7 @@ from typing import Any
 
 from bkjob_async.simulator.asking import Asked, bad_request, invalid, missing
 from bkjob_async.simulator.desk import Desk, refusal
+from bkjob_async.simulator.targets import V2, V3, named
 from bkjob_async.simulator.world_catalog import ScriptVersion
 from bkjob_async.simulator.world_codes import SQL
 from bkjob_async.simulator.world_fleet import rolling_sizes
@@ -142,8 +143,16 @@ def source_of(entry: Any) -> SourceInputs:
         files=tuple(map(str, names)),
         kind=kind,
         account=str(name or "root"),
+        hosts=source_hosts(entry) if kind == SERVER_FILE else (),
         file_source_id=entry.get("file_source_id"),
     )
+
+
+def source_hosts(entry: dict[str, Any]) -> tuple[tuple[int, int, str | None], ...]:
+    """Return the hosts that a source names: in its `server`, or in version 2 beside its files."""
+    server = entry.get("server")
+    found = named(server, V3) if isinstance(server, dict) else named({"ip_list": entry.get("ip_list")}, V2)
+    return tuple((host.bk_host_id, host.bk_cloud_id, host.ip) for host in found)
 
 
 def rolling_of(asked: Asked, total: int) -> Rolling | None:

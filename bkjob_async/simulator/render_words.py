@@ -7,6 +7,7 @@ WORDS: dict[int, str] = {
     1241012: "Illegal parameter",
     1241003: "Unsupported operation",
     1241015: "The job has been started, do not start it again",
+    1241005: "Illegal parameter",
     1241010: "Illegal parameter",
     1243001: "Script does not exist",
     1243009: "Job plan does not exist",
