@@ -7,13 +7,16 @@ form, no connection is not tried again.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from bkjob_async.simulator.clock import WorldClock
+from bkjob_async.simulator.control_access import is_local
 from bkjob_async.simulator.platform import Platform
 from bkjob_async.simulator.world import CallBack
 from bkjob_async.simulator.world_codes import FINAL_RUN
@@ -22,6 +25,8 @@ JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 PATIENCE = 15.0
 SHORTEST, LONGEST = 0.01, 0.25
 
+LOG = logging.getLogger(__name__)
+
 Post = Callable[[str, bytes, str], Awaitable[int]]
 
 
@@ -29,10 +34,13 @@ class CallbackSender:
     """Lets world time pass even when nobody asks, and calls back whoever asked for it.
 
     *post* carries one callback (URL, body, content type) and returns the status of the answer; by default a real
-    HTTP client does. `sent` counts what went out.
+    HTTP client does, to loopback addresses only unless *remote*. `sent` counts what went out, `withheld` what did
+    not because its address is not on this machine.
     """
 
-    def __init__(self, platform: Platform, clock: WorldClock, *, post: Post | None = None) -> None:
+    def __init__(
+        self, platform: Platform, clock: WorldClock, *, post: Post | None = None, remote: bool = False
+    ) -> None:
         """Watch the world of *platform* in the time of *clock*, once started."""
         self._platform = platform
         self._clock = clock
@@ -41,7 +49,9 @@ class CallbackSender:
         self._task: asyncio.Task[None] | None = None
         self._posts: set[asyncio.Task[None]] = set()
         self._early: set[int] = set()
+        self._remote = remote
         self.sent = 0
+        self.withheld = 0
 
     def start(self) -> None:
         """Begin to look after the world."""
@@ -101,6 +111,13 @@ class CallbackSender:
                 )
 
     def _begin(self, callback: CallBack, kind: str) -> None:
+        if self._lent is None and not self._remote and not is_here(callback.url):
+            self.withheld += 1
+            LOG.warning(
+                "the callback of job %d was not sent: its URL is not on this machine; remote_callbacks=True sends it",
+                callback.job_instance_id,
+            )
+            return
         task = asyncio.get_running_loop().create_task(self._call(callback, kind))
         self._posts.add(task)
         task.add_done_callback(self._posts.discard)
@@ -117,8 +134,18 @@ class CallbackSender:
     async def _post(self, url: str, body: bytes, kind: str) -> int:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
-        async with self._session.post(url, data=body, headers={"Content-Type": kind}) as response:
+        headers = {"Content-Type": kind}
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             return response.status
+
+
+def is_here(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    try:
+        host = URL(url).host
+    except ValueError:
+        return False
+    return host is not None and is_local(host.lower())
 
 
 def body_of(callback: CallBack) -> bytes:

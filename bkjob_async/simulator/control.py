@@ -11,6 +11,12 @@ from attrs import frozen
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.clock import WorldClock
+from bkjob_async.simulator.control_fates import (
+    FATE_NAMES,
+    fate_from,
+    launch_fates_from,
+    launch_fates_told,
+)
 from bkjob_async.simulator.faults import FAULTS, ActiveFault, described, fault_named
 from bkjob_async.simulator.platform import Platform
 from bkjob_async.simulator.rate_limit import RateLimit
@@ -148,15 +154,27 @@ def fail_host(hand: Hand) -> dict[str, Any]:
 
 def end_host(hand: Hand, usual: Fate) -> dict[str, Any]:
     """End a host now, as *usual* or as the request says."""
-    given, step = hand.given, hand.step()
-    fate = Fate(
-        status=int(given["status"]) if "status" in given else usual.status,
-        tag=str(given.get("tag", "")),
-        exit_code=given.get("exit_code", usual.exit_code),
-        log=str(given.get("log", usual.log)),
-    )
-    hand.platform.world.end_host(step, str(given["host"]), fate)
+    step = hand.step()
+    names = {name: hand.given[name] for name in FATE_NAMES if name in hand.given}
+    hand.platform.world.end_host(step, str(hand.given["host"]), fate_from(names, usual))
     return job_told(step.job)
+
+
+def launch_fates(hand: Hand) -> list[dict[str, Any]]:
+    """Tell the fates that wait for launches."""
+    return [launch_fates_told(fates) for fates in hand.platform.site.launch_fates]
+
+
+def add_launch_fates(hand: Hand) -> list[dict[str, Any]]:
+    """Give the next launches fates: `{"hosts": {"0:10.0.0.2": {"status": 104}}, "others": {}, "name", "times"}`."""
+    hand.platform.site.launch_fates.append(launch_fates_from(hand.given))
+    return launch_fates(hand)
+
+
+def end_launch_fates(hand: Hand) -> list[dict[str, Any]]:
+    """Take back all fates that wait for launches."""
+    hand.platform.site.launch_fates.clear()
+    return launch_fates(hand)
 
 
 def faults(hand: Hand) -> dict[str, Any]:
@@ -212,6 +230,9 @@ ACTS: dict[tuple[str, str], Act] = {
     ("POST", "go_on"): go_on,
     ("POST", "finish_host"): finish_host,
     ("POST", "fail_host"): fail_host,
+    ("GET", "launch_fates"): launch_fates,
+    ("POST", "launch_fates"): add_launch_fates,
+    ("DELETE", "launch_fates"): end_launch_fates,
     ("GET", "faults"): faults,
     ("POST", "faults"): add_fault,
     ("DELETE", "faults"): end_faults,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
@@ -13,12 +14,18 @@ from bkjob_async.simulator.admission import LARGEST_BODY
 from bkjob_async.simulator.callbacks import CallbackSender
 from bkjob_async.simulator.clock import WorldClock
 from bkjob_async.simulator.control import CONTROL_PATH, control
+from bkjob_async.simulator.control_access import control_refusal
 from bkjob_async.simulator.faults import PIECES, Delivery
 from bkjob_async.simulator.platform import Platform
 
 
-def create_app(platform: Platform, clock: WorldClock | None = None) -> web.Application:
-    """Return a web application that answers as *platform* does, in *clock*'s time."""
+def create_app(
+    platform: Platform, clock: WorldClock | None = None, *, control_names: Collection[str] = ()
+) -> web.Application:
+    """Return a web application that answers as *platform* does, in *clock*'s time.
+
+    *control_names* are host names that the control API may be asked by, besides loopback ones.
+    """
     clock = clock or WorldClock()
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -27,6 +34,9 @@ def create_app(platform: Platform, clock: WorldClock | None = None) -> web.Appli
             method=request.method, url=request.url, headers=request.headers, body=body or None
         )
         if request.path.startswith(CONTROL_PATH):
+            refusal = control_refusal(request.headers, reached_at=address_of(request), names=control_names)
+            if refusal is not None:
+                return whole(Delivery(response=refusal))
             return whole(Delivery(response=control(platform, clock, question)))
         return await sent(platform.deliver(question, clock.now()), request)
 
@@ -37,6 +47,12 @@ def create_app(platform: Platform, clock: WorldClock | None = None) -> web.Appli
     app.router.add_route("*", "/{path:.*}", handle)
     app.on_startup.append(begin)
     return app
+
+
+def address_of(request: web.Request) -> str | None:
+    """Return the address of this machine that a request came to."""
+    name = request.get_extra_info("sockname")
+    return str(name[0]) if isinstance(name, tuple) else None
 
 
 async def sent(delivery: Delivery, request: web.Request) -> web.StreamResponse:
@@ -88,7 +104,8 @@ class SimulatorServer:
     """Serves a platform on a port of the loopback interface, within `async with`.
 
     *port* 0 takes a free one; `url` says which. World time passes *speed* times as fast as the event loop's.
-    Callbacks are sent while it serves.
+    Callbacks are sent while it serves, to loopback addresses only unless *remote_callbacks*. *control_names* are
+    host names that the control API may be asked by, besides loopback ones.
     """
 
     def __init__(
@@ -99,6 +116,8 @@ class SimulatorServer:
         port: int = 0,
         speed: float = 1.0,
         clock: WorldClock | None = None,
+        control_names: Collection[str] = (),
+        remote_callbacks: bool = False,
     ) -> None:
         """Serve *platform*, once entered."""
         self.platform = platform
@@ -106,7 +125,8 @@ class SimulatorServer:
         self._host = host
         self._port = port
         self._runner: web.AppRunner | None = None
-        self._callbacks = CallbackSender(platform, self.clock)
+        self._control_names = frozenset(name.lower() for name in control_names)
+        self._callbacks = CallbackSender(platform, self.clock, remote=remote_callbacks)
 
     @property
     def url(self) -> str:
@@ -124,7 +144,8 @@ class SimulatorServer:
 
     async def start(self) -> None:
         """Listen; raise OSError for a port that is taken."""
-        runner = web.AppRunner(create_app(self.platform, self.clock), access_log=None, shutdown_timeout=0.1)
+        app = create_app(self.platform, self.clock, control_names=self._control_names)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         self._runner = runner
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from bkjob_async.model.refs import JobRef, StepRef
@@ -60,17 +60,48 @@ class Simulator:
         """Return a door inside the process, for `connect(transport=...)`."""
         return SimulatedTransport(self.platform, clock=self.clock, latency=latency)
 
-    def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> SimulatorServer:
-        """Return a door over HTTP, to be entered with `async with`."""
-        return SimulatorServer(self.platform, host=host, port=port, clock=self.clock)
+    def serve(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        control_names: Collection[str] = (),
+        remote_callbacks: bool = False,
+    ) -> SimulatorServer:
+        """Return a door over HTTP, to be entered with `async with`.
 
-    def serve_in_thread(self, *, host: str = "127.0.0.1", port: int = 0) -> ServerInThread:
-        """Return a door over HTTP for synchronous code, to be entered with `with`."""
-        return ServerInThread(self.serve(host=host, port=port))
+        The control API answers to loopback names, to the address it is reached at, and to *control_names*. Callbacks
+        go to this machine only, unless *remote_callbacks*.
+        """
+        return SimulatorServer(
+            self.platform,
+            host=host,
+            port=port,
+            clock=self.clock,
+            control_names=control_names,
+            remote_callbacks=remote_callbacks,
+        )
 
-    def callbacks(self, *, post: Post | None = None) -> CallbackSender:
-        """Return who sends callbacks for the door inside the process; `start` and `aclose` it."""
-        return CallbackSender(self.platform, self.clock, post=post)
+    def serve_in_thread(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        control_names: Collection[str] = (),
+        remote_callbacks: bool = False,
+    ) -> ServerInThread:
+        """Return a door over HTTP for synchronous code, to be entered with `with`; see `serve`."""
+        server = self.serve(
+            host=host, port=port, control_names=control_names, remote_callbacks=remote_callbacks
+        )
+        return ServerInThread(server)
+
+    def callbacks(self, *, post: Post | None = None, remote: bool = False) -> CallbackSender:
+        """Return who sends callbacks for the door inside the process; `start` and `aclose` it.
+
+        Without a *post* of your own they really go out, to this machine only unless *remote*.
+        """
+        return CallbackSender(self.platform, self.clock, post=post, remote=remote)
 
     def fault(
         self,

@@ -12,9 +12,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bkjob_async.simulator.callbacks import CallbackSender, is_here
 from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_codes import FINAL_RUN
 from bkjob_async.simulator.world_plans import HANGS, Fate, JobPlan, StepPlan, exactly
-from tests.simulator.questions import AUTHORIZATION, of, request
+from tests.simulator.questions import AUTHORIZATION, ask, of, request
 
 Say = Callable[..., Awaitable[Any]]
 Received = list[tuple[str, dict[str, Any]]]
@@ -91,6 +93,61 @@ async def test_jobs_are_added_by_hand(say: Say) -> None:
     assert len(own["steps"]) == 2
 
 
+async def test_launches_are_given_fates_by_hand(simulator: Simulator, say: Say) -> None:
+    """Per host, for as many launches as are said; taken back when they are not wanted."""
+    hosts = {
+        "0:10.0.0.2": {"status": 104, "exit_code": 28, "tag": "disk full"},
+        "0:10.0.0.3": {"status": None},
+    }
+    (given,) = await say("POST", "launch_fates", hosts=hosts, others={"runs": 1}, name="plan 1000")
+    before = await say("GET", "launch_fates")
+    launch = {"bk_scope_type": "biz", "bk_scope_id": "2", "job_plan_id": 1000}
+    ask(simulator, "execute_job_plan", launch, method="POST")
+    await say("POST", "hold")
+    await say("POST", "advance", seconds=100)
+
+    execution = simulator.step(simulator.steps(simulator.refs[-1])[0]).execution
+    assert before == [given]
+    assert execution is not None
+    assert execution.statuses == [9, 104, 7]
+    assert execution.group_of(1) == (104, "disk full")
+    assert await say("GET", "launch_fates") == []
+    await say("POST", "launch_fates", times=None)
+    assert await say("DELETE", "launch_fates") == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Host": "localhost:8080"}, 200),
+        ({"Host": "[::1]:8080"}, 200),
+        ({"Host": "127.0.0.2"}, 200),
+        ({"Host": "simulator:8080"}, 200),
+        ({"Host": "evil.example.com"}, 403),
+        ({"Host": "localhost.evil.example.com"}, 403),
+        ({"Host": "10.0.0.1"}, 403),
+        ({"Origin": "http://evil.example.com"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://127.0.0.1"}, 403),
+    ],
+)
+async def test_no_web_page_has_a_hand_on_it(
+    simulator: Simulator, headers: dict[str, str], status: int
+) -> None:
+    """Neither from another site, nor by a name of its own that was bent to this address."""
+    async with (
+        simulator.serve(control_names=["simulator"]) as server,
+        aiohttp.ClientSession() as session,
+        session.post(f"{server.url}/_control/hold", headers=headers) as response,
+    ):
+        answer = await response.json()
+
+    assert response.status == status
+    assert ("error" in answer) == (status == 403)
+    assert simulator.clock.is_held == (status == 200)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "given"),
     [
@@ -100,6 +157,9 @@ async def test_jobs_are_added_by_hand(say: Say) -> None:
         ("POST", "finish_host", 400, {"job_instance_id": 1, "host": "x"}),
         ("POST", "faults", 400, {"name": "nonsense"}),
         ("POST", "jobs", 400, {"scenario": "nonsense"}),
+        ("POST", "launch_fates", 400, {"host": {"0:10.0.0.1": {}}}),
+        ("POST", "launch_fates", 400, {"hosts": {"0:10.0.0.1": {"fails": True}}}),
+        ("POST", "launch_fates", 400, {"times": 0}),
     ],
 )
 async def test_control_that_makes_no_sense_is_told_so(
@@ -123,7 +183,12 @@ async def listener() -> AsyncIterator[tuple[str, Received, list[int]]]:
         return web.Response(status=statuses.pop(0) if statuses else 200)
 
     app = web.Application()
+
+    async def move(_request: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect("/heard")
+
     app.router.add_post("/heard", hear)
+    app.router.add_post("/moved", move)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -141,7 +206,7 @@ async def called_back(url: str, received: Received, *, count: int, fault: str | 
         if fault:
             stack.enter_context(simulator.fault(fault))
         async with simulator.serve(), asyncio.timeout(5.0):
-            while len(received) < count:  # noqa: ASYNC110 - another server's hearing has no event
+            while simulator.job(simulator.refs[0]).status not in FINAL_RUN or len(received) < count:  # noqa: ASYNC110 - another server's hearing has no event
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.2)
 
@@ -196,6 +261,63 @@ async def test_a_callback_can_be_lost(listener: tuple[str, Received, list[int]])
     url, received, _ = listener
 
     await called_back(url, received, count=0, fault="callback-lost")
+
+    assert received == []
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:8080/x", True),
+        ("http://localhost/x", True),
+        ("http://[::1]:1/x", True),
+        ("http://LOCALHOST:1", True),
+        ("http://example.com/x", False),
+        ("http://10.0.0.1/x", False),
+        ("http://localhost.example.com", False),
+        ("http://127.0.0.1@example.com/x", False),
+        ("http://[::", False),
+        ("nonsense", False),
+    ],
+)
+def test_callbacks_stay_on_this_machine(url: str, here: bool) -> None:  # noqa: FBT001 - a table
+    """Whatever a URL looks like."""
+    assert is_here(url) == here
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("remote", [False, True])
+async def test_callbacks_go_elsewhere_only_when_asked_to(
+    remote: bool,  # noqa: FBT001 - both ways
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Without it, a warning says that one was kept back, and keeps the URL to itself."""
+    simulator = Simulator()
+    simulator.add(JobPlan(callback_url="http://elsewhere.example.com/?token=secret-token"))
+    went_out: list[str] = []
+
+    async def post(_self: CallbackSender, url: str, _content: bytes, _kind: str) -> int:
+        went_out.append(url)
+        return 200
+
+    monkeypatch.setattr(CallbackSender, "_post", post)
+    sender = simulator.callbacks(remote=remote)
+    sender.start()
+    await asyncio.sleep(60.0)
+    await sender.aclose()
+
+    assert (len(went_out), sender.sent, sender.withheld) == ((1, 1, 0) if remote else (0, 0, 1))
+    assert ("remote_callbacks" in caplog.text) != remote
+    assert "secret-token" not in caplog.text
+
+
+async def test_a_callback_is_not_led_elsewhere(listener: tuple[str, Received, list[int]]) -> None:
+    """A redirect is a failure like any other."""
+    url, received, _ = listener
+    elsewhere = url.replace("/heard", "/moved")
+
+    await called_back(elsewhere, received, count=0)
 
     assert received == []
 
