@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -31,10 +31,27 @@ GATEWAY = {
         "get_step_instance_status": "GET",
         "operate_step_instance": "POST",
         "fast_execute_script": "POST",
+        "get_job_plan_list": "GET",
+        "get_job_plan_detail": "GET",
+        "execute_job_plan": "POST",
+        "batch_get_job_instance_ip_log": "POST",
     },
-    "v4": {"get_job_instance_status": "GET", "fast_execute_script": "POST"},
+    "v4": {
+        "get_job_instance_status": "GET",
+        "fast_execute_script": "POST",
+        "batch_get_job_instance_execute_object_log": "POST",
+    },
 }
-V2 = ("get_job_instance_status", "get_step_instance_status", "operate_step_instance", "fast_execute_script")
+V2 = (
+    "get_job_instance_status",
+    "get_step_instance_status",
+    "operate_step_instance",
+    "fast_execute_script",
+    "get_job_list",
+    "get_job_detail",
+    "execute_job",
+    "get_job_instance_log",
+)
 
 
 @pytest.fixture
@@ -80,6 +97,140 @@ def gateway_client(url: str, version: str) -> Any:
     return client
 
 
+def v2_client(url: str) -> Any:
+    """Return a client of the ESB's old component, which no generated SDK has any more."""
+    path = "/api/c/compapi{{bk_api_ver}}/job/{}/"
+    job = group(esb, "V2", dict.fromkeys(V2, "POST"), path)
+    client = type("Client", (esb.ESBClient,), {"job": esb.bind_property(job, name="job")})(
+        endpoint=url, bk_api_ver="v2"
+    )
+    client.update_bkapi_authorization(**CREDENTIALS)
+    return client
+
+
+def component_client(url: str) -> Any:
+    """Return a client of the ESB, with all the components that its SDK has."""
+    client = component.Client(endpoint=url, bk_api_ver="v2", language="en")
+    client.update_bkapi_authorization(**CREDENTIALS)
+    return client
+
+
+def polled(
+    server: ServerInThread, simulator: Simulator, ask: Callable[[], Any], flag: str = "finished"
+) -> Any:
+    """Ask again and again, while world time passes, until the job says that it is over."""
+    for _ in range(100):
+        data = ask()["data"]
+        if data[flag]:
+            return data
+        server.run(simulator.advance, 5.0)
+    raise AssertionError("the job does not end")
+
+
+# Plan list, launch, poll, log --------------------------------------------------------------------------------------
+
+
+def test_the_gateway_client_goes_from_a_plan_to_its_log(simulator: Simulator, server: ServerInThread) -> None:
+    """Version 3, from nothing but a scope."""
+    with gateway_client(server.url, "v3") as client:
+        plan = client.api.get_job_plan_list({**SCOPE, "name": "release"})["data"]["data"][0]
+        detail = client.api.get_job_plan_detail({**SCOPE, "job_plan_id": plan["id"]})["data"]
+        hosts = detail["global_var_list"][0]["server"]["ip_list"]
+        variables = [{"id": detail["global_var_list"][0]["id"], "server": {"ip_list": hosts[:2]}}]
+        launched = client.api.execute_job_plan(
+            {**SCOPE, "job_plan_id": plan["id"], "global_var_list": variables}
+        )["data"]
+        job = {**SCOPE, "job_instance_id": launched["job_instance_id"]}
+        done = polled(server, simulator, lambda: client.api.get_job_instance_status(job))
+        last = done["step_instance_list"][-1]
+        step = {**job, "step_instance_id": last["step_instance_id"]}
+        logs = client.api.batch_get_job_instance_ip_log(
+            {**step, "ip_list": [{"bk_cloud_id": h["bk_cloud_id"], "ip": h["ip"]} for h in hosts[:2]]}
+        )["data"]
+
+    assert done["job_instance"]["status"] == 3
+    assert [step["name"] for step in done["step_instance_list"]] == [s["name"] for s in detail["step_list"]]
+    assert [log["bk_host_id"] for log in logs["script_task_logs"]] == [h["bk_host_id"] for h in hosts[:2]]
+    assert all(log["log_content"] for log in logs["script_task_logs"])
+
+
+def test_the_newest_gateway_client_goes_from_a_launch_to_its_log(
+    simulator: Simulator, server: ServerInThread
+) -> None:
+    """Version 4 has no plans: a script on a host and a group."""
+    target = {"host_list": [{"bk_host_id": 1}], "dynamic_group_list": [{"id": "web"}]}
+    with gateway_client(server.url, "v4") as client:
+        launched = client.api.fast_execute_script({**SCRIPT, "execute_target": target})["data"]
+        job = {**SCOPE, "job_instance_id": launched["job_instance_id"]}
+        done = polled(
+            server,
+            simulator,
+            lambda: client.api.get_job_instance_status({**job, "return_execute_object_result": "true"}),
+        )
+        objects = done["step_instance_list"][0]["step_execute_object_result_list"]
+        ids = [found["execute_object"]["host"]["bk_host_id"] for found in objects]
+        logs = client.api.batch_get_job_instance_execute_object_log(
+            {**job, "step_instance_id": launched["step_instance_id"], "host_id_list": ids}
+        )["data"]
+
+    assert len(ids) == 4
+    assert all(log["log_content"] for log in logs["script_step_execute_object_logs"])
+
+
+def test_the_esb_components_go_from_a_plan_to_its_log(simulator: Simulator, server: ServerInThread) -> None:
+    """`jobv3`, as its SDK has the operations."""
+    with component_client(server.url) as client:
+        plans = client.jobv3.get_job_plan_list({**SCOPE, "start": 0, "length": 10})["data"]
+        plan = client.jobv3.get_job_plan_detail({**SCOPE, "job_plan_id": plans["data"][-1]["id"]})["data"]
+        launched = client.jobv3.execute_job_plan({**SCOPE, "job_plan_id": plan["id"]})["data"]
+        job = {**SCOPE, "job_instance_id": launched["job_instance_id"]}
+        done = polled(server, simulator, lambda: client.jobv3.get_job_instance_status(job))
+        step = {**job, "step_instance_id": done["step_instance_list"][0]["step_instance_id"]}
+        host = plan["step_list"][0]["script_info"]["server"]["ip_list"][0]
+        log = client.jobv3.get_job_instance_ip_log(
+            {**step, "bk_cloud_id": host["bk_cloud_id"], "ip": host["ip"]}
+        )["data"]
+
+    assert (done["job_instance"]["status"], done["job_instance"]["name"]) == (3, plan["name"])
+    assert (log["bk_host_id"], log["log_content"]) == (host["bk_host_id"], "done\n")
+
+
+def test_the_other_lists_of_the_esb_are_read_too(server: ServerInThread) -> None:
+    """Whatever `jobv3` lists, and one script in full."""
+    names = ("job_template", "account", "script", "public_script", "cron")
+    with component_client(server.url) as client:
+        pages = {name: getattr(client.jobv3, f"get_{name}_list")(SCOPE)["data"] for name in names}
+        script = pages["script"]["data"][0]
+        versions = client.jobv3.get_script_version_list({**SCOPE, "script_id": script["id"]})["data"]
+        version = client.jobv3.get_script_version_detail({**SCOPE, "id": versions["data"][0]["id"]})["data"]
+        cron = client.jobv3.get_cron_detail({**SCOPE, "id": pages["cron"]["data"][0]["id"]})["data"]
+
+    assert all(page["total"] for page in pages.values())
+    assert version["content"]
+    assert cron["job_plan_id"] == 1000
+
+
+def test_the_old_components_go_from_a_plan_to_its_log(simulator: Simulator, server: ServerInThread) -> None:
+    """`job`, by the same core."""
+    biz = {"bk_biz_id": 2}
+    with v2_client(server.url) as client:
+        plan = client.job.get_job_list({**biz, "name": "plan"})["data"][0]
+        detail = client.job.get_job_detail({**biz, "bk_job_id": plan["bk_job_id"]})["data"]
+        launched = client.job.execute_job({**biz, "bk_job_id": plan["bk_job_id"]})["data"]
+        job = {**biz, "job_instance_id": launched["job_instance_id"]}
+        done = polled(server, simulator, lambda: client.job.get_job_instance_status(job), flag="is_finished")
+        (step,) = client.job.get_job_instance_log(job)["data"]
+
+    addresses = {host["ip"] for host in detail["steps"][0]["ip_list"]}
+    logs = [log for result in step["step_results"] for log in result["ip_logs"]]
+    assert done["job_instance"]["status"] == 3
+    assert {log["ip"] for log in logs} == addresses
+    assert all(log["log_content"] for log in logs)
+
+
+# One thing at a time -----------------------------------------------------------------------------------------------
+
+
 @pytest.mark.parametrize("version", ["v3", "v4"])
 def test_the_gateway_client_launches_and_reads(server: ServerInThread, version: str) -> None:
     """`bkapi-client-core` in both versions."""
@@ -114,8 +265,7 @@ def test_the_gateway_client_recognizes_the_gateways_own_errors(server: ServerInT
 
 def test_the_esb_components_launch_read_and_retry(server: ServerInThread, ids: dict[str, int]) -> None:
     """`bkapi-component-open` speaks `jobv3`."""
-    with component.Client(endpoint=server.url, bk_api_ver="v2", language="en") as client:
-        client.update_bkapi_authorization(**CREDENTIALS)
+    with component_client(server.url) as client:
         launched = client.jobv3.fast_execute_script(SCRIPT)["data"]
         fresh = client.jobv3.get_job_instance_status(
             {**SCOPE, "job_instance_id": launched["job_instance_id"]}
@@ -128,13 +278,7 @@ def test_the_esb_components_launch_read_and_retry(server: ServerInThread, ids: d
 
 def test_the_old_components_are_read_as_well(server: ServerInThread, ids: dict[str, int]) -> None:
     """`job`, with its nested parameters, by the same core."""
-    path = "/api/c/compapi{{bk_api_ver}}/job/{}/"
-    job = group(esb, "V2", dict.fromkeys(V2, "POST"), path)
-    client = type("Client", (esb.ESBClient,), {"job": esb.bind_property(job, name="job")})(
-        endpoint=server.url, bk_api_ver="v2"
-    )
-    with client:
-        client.update_bkapi_authorization(**CREDENTIALS)
+    with v2_client(server.url) as client:
         status = client.job.get_job_instance_status(
             {"bk_biz_id": 2, "job_instance_id": ids["job_instance_id"]}
         )
