@@ -26,7 +26,7 @@ def v3_list(desk: Desk, asked: Asked) -> dict[str, Any]:
         "start": start,
         "length": length,
         "total": len(found),
-        "data": [entry(job, desk.epoch_ms) for job in found[start : start + length]],
+        "data": [entry(job, desk) for job in found[start : start + length]],
     }
 
 
@@ -34,9 +34,7 @@ def v4_list(desk: Desk, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_list` of version 4: no total."""
     found = list(matching(desk, asked))
     start, length = page(asked, "offset", V4_USUAL, V4_MOST, V4_LAST_OFFSET)
-    return {
-        "job_instance_list": [present(entry(job, desk.epoch_ms)) for job in found[start : start + length]]
-    }
+    return {"job_instance_list": [present(entry(job, desk)) for job in found[start : start + length]]}
 
 
 def page(asked: Asked, first: str, usual: int, most: int, last: int) -> tuple[int, int]:
@@ -88,13 +86,15 @@ def passes(job: Job, scope: Scope, asked: Asked) -> bool:
     )
 
 
-def entry(job: Job, epoch_ms: int) -> dict[str, Any]:
+def entry(job: Job, desk: Desk) -> dict[str, Any]:
     """Return one line of the history."""
+    plan_id, epoch_ms = job.plan.plan_id, desk.epoch_ms
+    template = None if plan_id is None else desk.site.catalog.template_of(plan_id)
     return {
         **scope_fields(job.ref.scope),
         "job_instance_id": job.id,
-        "job_template_id": None,
-        "job_plan_id": job.plan.plan_id,
+        "job_template_id": None if template is None else template.id,
+        "job_plan_id": plan_id,
         "name": job.plan.name,
         "operator": job.plan.operator,
         "create_time": milliseconds(job.created, epoch_ms),
