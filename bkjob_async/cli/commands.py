@@ -101,14 +101,30 @@ def demo_command(*, jobs: int, hosts: int, seed: int, speed: float, plain: bool)
 @click.option(
     "--rate-limit", type=click.IntRange(min=1), metavar="N", help="Refuse more than N requests a second."
 )
+@click.option("--remote-callbacks", is_flag=True, help="Call back other machines, too.")
 def simulate_command(
-    *, port: int, seed: int, scenario: str, speed: float, faults: tuple[str, ...], rate_limit: int | None
+    *,
+    port: int,
+    seed: int,
+    scenario: str,
+    speed: float,
+    faults: tuple[str, ...],
+    rate_limit: int | None,
+    remote_callbacks: bool,
 ) -> ExitCode:
     """Run a simulated platform on the loopback interface until interrupted.
 
     The first line on stdout is its URL, for every dialect; any app code and secret will do.
     """
-    stage = Stage(scenario=scenario, port=port, seed=seed, speed=speed, faults=faults, rate_limit=rate_limit)
+    stage = Stage(
+        scenario=scenario,
+        port=port,
+        seed=seed,
+        speed=speed,
+        faults=faults,
+        rate_limit=rate_limit,
+        remote_callbacks=remote_callbacks,
+    )
     return run_to_end(simulate(stage))
 
 

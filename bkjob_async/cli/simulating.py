@@ -31,6 +31,7 @@ class Stage:
     speed: float = 1.0
     faults: tuple[str, ...] = ()
     rate_limit: int | None = None
+    remote_callbacks: bool = False
 
 
 async def simulate(stage: Stage) -> ExitCode:
@@ -39,7 +40,7 @@ async def simulate(stage: Stage) -> ExitCode:
     limit = RateLimit(stage.rate_limit) if stage.rate_limit is not None else None
     simulator = Simulator(scenario, seed=stage.seed, speed=stage.speed, rate_limit=limit)
     simulator.platform.faults += [fault_from(text) for text in stage.faults]
-    server = simulator.serve(port=stage.port)
+    server = simulator.serve(port=stage.port, remote_callbacks=stage.remote_callbacks)
     try:
         await server.start()
     except OSError as error:

@@ -5,6 +5,8 @@ from bkjob_async.simulator.faults import Fault
 from bkjob_async.simulator.rate_limit import RateLimit
 from bkjob_async.simulator.scenarios import Scenario
 from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_catalog import Account, Catalog, Cron, Script, ScriptVersion, Template
+from bkjob_async.simulator.world_inputs import SourceInputs, StepInputs, Variable
 from bkjob_async.simulator.world_plans import (
     DEAF,
     GREEN,
@@ -35,7 +37,10 @@ __all__ = [
     "INVALID",
     "NO_AGENT",
     "RED",
+    "Account",
     "Arrivals",
+    "Catalog",
+    "Cron",
     "Fate",
     "Fault",
     "Host",
@@ -44,11 +49,17 @@ __all__ = [
     "RateLimit",
     "Rolling",
     "Scenario",
+    "Script",
+    "ScriptVersion",
     "Simulator",
     "Site",
+    "SourceInputs",
     "Span",
+    "StepInputs",
     "StepPlan",
+    "Template",
     "Truth",
+    "Variable",
     "broken_promises",
     "container",
     "exactly",
