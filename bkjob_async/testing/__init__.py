@@ -27,8 +27,9 @@ from bkjob_async.simulator.world_plans import (
     host,
     hosts,
 )
-from bkjob_async.testing.promise import Truth, broken_promises, states_of
-from bkjob_async.testing.truth import truth_of
+from bkjob_async.testing.promise import broken_promises
+from bkjob_async.testing.results import states_of
+from bkjob_async.testing.truth import Truth, truth_of
 
 __all__ = [
     "DEAF",

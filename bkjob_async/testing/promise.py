@@ -6,10 +6,10 @@ truth as well, it also checks that nothing was invented and that the end is the 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from bkjob_async.model.events import (
     Batch,
@@ -24,44 +24,33 @@ from bkjob_async.model.events import (
     StepChanged,
     Trouble,
 )
-from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import run_status
+from bkjob_async.testing.cursors import Cursors
+from bkjob_async.testing.joins import Joins
+from bkjob_async.testing.results import false_details, false_result
+from bkjob_async.testing.truth import HostRun, Truth
 
-HostRun = tuple[StepRef, int, str]
 WAITING = 5
 NOT_STARTED = 1
 IGNORED = 6
 
 
-@frozen(kw_only=True)
-class Truth:
-    """What really happened: the codes that each went through, in order, consecutive doubles removed.
-
-    *hosts* is keyed by (step, execute_count, host label); *steps* and *jobs* by their names.
-    """
-
-    hosts: Mapping[HostRun, Sequence[int]] = field(factory=dict)
-    steps: Mapping[StepRef, Sequence[int]] = field(factory=dict)
-    jobs: Mapping[JobRef, Sequence[int]] = field(factory=dict)
-
-
-def states_of(batches: Iterable[Batch]) -> dict[HostRun, list[int]]:
-    """Return the codes that each host was seen in, in order, by (step, execute_count, label)."""
-    seen: dict[HostRun, list[int]] = defaultdict(list)
-    for batch in batches:
-        for event in batch.events:
-            if isinstance(event, HostChanged):
-                seen[event.ref, event.execute_count, event.host.label].append(event.after.code)
-    return dict(seen)
-
-
-def broken_promises(batches: Iterable[Batch], *, truth: Truth | None = None) -> list[str]:
+def broken_promises(
+    batches: Iterable[Batch],
+    *,
+    truth: Truth | None = None,
+    joins: Mapping[Ref, Sequence[float]] | None = None,
+    owes_past: bool = True,
+) -> list[str]:
     """Return every promise that a reader's stream breaks, in words; none is an empty list.
 
     With *truth* (the whole story, at least as far as the stream goes) also what was invented, and what a finished
-    target shows other than its true end.
+    target shows other than its true end. *joins* has the seconds at which each job and step came to be watched, more
+    than one where it was dropped in between: what is told of it must have been true after that. *owes_past* False
+    allows that hosts of an execution that was retried were never told, as a watch for the end alone does.
     """
-    checker = _Checker(truth)
+    checker = _Checker(truth, Joins(joins or {}), owes_past)
     for batch in batches:
         checker.read(batch)
     checker.compare_ends()
@@ -73,9 +62,11 @@ class _Checker:
     """Reads a stream, remembering just enough to notice a broken promise."""
 
     truth: Truth | None
+    joins: Joins
+    owes_past: bool
     broken: list[str] = field(factory=list)
     _sequence: int = 0
-    _cursors: tuple[str, ...] = ("",)
+    _cursors: Cursors = field(factory=Cursors)
     _synced: bool = False
     _hosts: dict[HostRun, int] = field(factory=dict)
     _runs: dict[StepRef, int] = field(factory=dict)
@@ -83,10 +74,9 @@ class _Checker:
     _over: set[Ref] = field(factory=set)
     _was_over: set[tuple[StepRef, int]] = field(factory=set)
     _ended: set[Ref] = field(factory=set)
-    _positions: dict[object, int] = field(factory=dict)
+    _positions: dict[HostRun | Ref, int] = field(factory=dict)
     _troubled: set[Ref | None] = field(factory=set)
     _reopened: Counter[Ref] = field(factory=Counter)
-    _by_job: defaultdict[JobRef, dict[StepRef, Sequence[int]]] | None = None
 
     def read(self, batch: Batch) -> None:
         """Check one batch against all before it."""
@@ -95,31 +85,9 @@ class _Checker:
         self._sequence = batch.sequence
         if not batch.events:
             self._break(f"batch {batch.sequence} is empty")
-        self._check_cursors(batch)
+        self.broken += self._cursors.wrong_in(batch)
         for event in batch.events:
             self._read_event(event)
-
-    def _check_cursors(self, batch: Batch) -> None:
-        """Check that each event's cursor is the batch's, or is in it behind the event before.
-
-        In a present that stands for what was missed, all events but the last have the cursor from before it.
-        """
-        known, self._cursors = self._cursors, (batch.cursor, *(event.cursor for event in batch.events[-1:]))
-        if all(event.cursor in known for event in batch.events[:-1]):
-            known = (batch.cursor, *known)
-        else:
-            known = (batch.cursor,)
-        last = 0
-        for event in batch.events:
-            start, _, index = event.cursor.partition(".")
-            if event.cursor in known:
-                continue
-            if start != batch.cursor:
-                self._break(f"{event} has a cursor of another batch")
-            elif int(index) <= last:
-                self._break(f"{event} has a cursor that is not behind the event before it")
-            else:
-                last = int(index)
 
     def _read_event(self, event: Event) -> None:
         match event:
@@ -129,27 +97,40 @@ class _Checker:
                 self._step(event)
             case JobChanged():
                 self._job(event)
-            case Finished() | Reopened() | Lost():
+            case Finished() | Lost():
                 self._end(event)
+            case Reopened():
+                self._reopen(event)
             case _:
                 self._signal(event)
 
-    def _end(self, event: Finished | Reopened | Lost) -> None:
+    def _reopen(self, event: Reopened) -> None:
         ref = event.ref
-        if isinstance(event, Reopened):
-            if ref not in self._over:
-                self._break(f"{event} although it was not over")
-            if self._status.get(ref) == IGNORED and isinstance(ref, StepRef):
-                self._break(f"{event}: 6 was told as final, and was a state between two batches")
-            self._reopened[ref] += 1
-            self._over.discard(ref)
-            self._ended.discard(ref)
-            return
-        if isinstance(event, Finished) and ref not in self._over:
-            self._break(f"{event} before its last status was told as final")
-        if ref in self._ended:
+        if ref not in self._over:
+            self._break(f"{event} although it was not over")
+        if self._status.get(ref) == IGNORED and isinstance(ref, StepRef):
+            self._break(f"{event}: 6 was told as final, and was a state between two batches")
+        self._reopened[ref] += 1
+        self._over.discard(ref)
+        self._ended.discard(ref)
+
+    def _end(self, event: Finished | Lost) -> None:
+        ref = event.ref
+        if ref in self._ended and not self._joins_again(ref):
             self._break(f"{event} a second time")
+        if isinstance(event, Finished):
+            self._finished(event)
         self._ended.add(ref)
+
+    def _finished(self, event: Finished) -> None:
+        if event.ref not in self._over:
+            self._break(f"{event} before its last status was told as final")
+        if event.result.status.code != self._status.get(event.ref, event.result.status.code):
+            self._break(f"{event}, and was last told as {self._status[event.ref]}")
+        if self.truth is not None:
+            for step in event.result.steps:
+                place = self._positions.get(step.ref, self._first_place(step.ref, step.ref))
+                self.broken += (f"{event}: {words}" for words in false_result(step, self.truth, place))
 
     def _signal(self, event: Event) -> None:
         match event:
@@ -158,7 +139,7 @@ class _Checker:
                     self._break("in sync a second time")
                 self._synced = True
             case Trouble(ref=ref):
-                if ref in self._troubled and not event.skipped:
+                if ref in self._troubled and not event.skipped and not self.joins.is_repeated(ref):
                     self._break(f"{event} a second time")
                 self._troubled.add(ref)
             case Recovered(ref=ref):
@@ -170,21 +151,36 @@ class _Checker:
 
     def _host(self, event: HostChanged) -> None:
         run = (event.ref, event.execute_count, event.host.label)
+        known = self._hosts.get(run)
+        if event.before is None and known is not None and not event.skipped and self._joins_again(event.ref):
+            known = None
         if event.execute_count < self._runs.get(event.ref, 0):
             self._break(f"{event} belongs to an execution that is past")
         self._runs[event.ref] = event.execute_count
         if event.ref in self._over and not event.skipped:
             self._break(f"{event} after its step was over")
         before = event.before.code if event.before else None
-        if not event.skipped and before != self._hosts.get(run):
-            self._break(f"{event} begins at {before}, the last was {self._hosts.get(run)}")
+        if not event.skipped and before != known:
+            self._break(f"{event} begins at {before}, the last was {known}")
         if before == event.after.code:
             self._break(f"{event} is no change")
         self._hosts[run] = event.after.code
         if event.before is None and event.after.code == WAITING and run not in self._positions:
             # A step that has not had its turn shows its hosts as waiting, before anything happens to them.
             return
-        self._advance(run, event.after.code, self.truth.hosts.get(run) if self.truth else None, event)
+        self._compare_host(event, run)
+
+    def _compare_host(self, event: HostChanged, run: HostRun) -> None:
+        """Compare a host's change with the truth."""
+        if self.truth is None:
+            return
+        joined = self.joins.at(event.ref)
+        if run not in self._positions and joined is not None and self.truth.is_past(*run[:2], joined):
+            self._break(f"{event} of an execution that was past when it joined")
+        self._advance(run, event.after.code, event)
+        words = false_details(self.truth, run, event.after.code, event.tag, event.exit_code)
+        if words:
+            self._break(f"{event} {words}")
 
     def _step(self, event: StepChanged) -> None:
         self._chain(event)
@@ -193,34 +189,26 @@ class _Checker:
         if event.is_finished:
             self._was_over.add((event.ref, event.execute_count))
         self._set_over(event)
-        truth = self.truth.steps.get(event.ref) if self.truth else None
-        self._advance(event.ref, event.after.code, truth, event)
+        self._advance(event.ref, event.after.code, event)
 
     def _job(self, event: JobChanged) -> None:
         self._chain(event)
         if event.is_finished and self.truth is not None:
-            for step, codes in self._steps_of(event.ref).items():
+            for step, codes in self.truth.steps_of(event.ref).items():
                 # A step that the platform itself left unfinished is waited for only until the bound.
                 settled = step in self._over or self._status.get(step, NOT_STARTED) == NOT_STARTED
                 if not settled and run_status(codes[-1]).is_finished():
                     self._break(f"{event} before {step} was told as over")
         self._set_over(event)
-        truth = self.truth.jobs.get(event.ref) if self.truth else None
-        self._advance(event.ref, event.after.code, truth, event)
-
-    def _steps_of(self, job: JobRef) -> Mapping[StepRef, Sequence[int]]:
-        """Return the true steps of a job, sorted by job once."""
-        if self._by_job is None:
-            self._by_job = defaultdict(dict)
-            for step, codes in self.truth.steps.items() if self.truth is not None else ():
-                self._by_job[step.job][step] = codes
-        return self._by_job[job]
+        self._advance(event.ref, event.after.code, event)
 
     def _chain(self, event: StepChanged | JobChanged) -> None:
-        before = event.before.code if event.before else None
-        if not event.skipped and before != self._status.get(event.ref):
-            self._break(f"{event} begins at {before}, the last was {self._status.get(event.ref)}")
-        self._status[event.ref] = event.after.code
+        ref, before = event.ref, event.before.code if event.before else None
+        if before is None and ref in self._status and not event.skipped:
+            self._joins_again(ref)
+        if not event.skipped and before != self._status.get(ref):
+            self._break(f"{event} begins at {before}, the last was {self._status.get(ref)}")
+        self._status[ref] = event.after.code
 
     def _set_over(self, event: StepChanged | JobChanged) -> None:
         if event.skipped:
@@ -233,43 +221,81 @@ class _Checker:
             self._break(f"{event} without being reopened")
             self._over.discard(event.ref)
 
-    def _advance(self, key: object, code: int, truth: Sequence[int] | None, event: Event) -> None:
+    def _joins_again(self, ref: Ref) -> bool:
+        """Forget what was told of *ref*, where it was dropped and watched anew; return whether it was."""
+        if not self.joins.again(ref):
+            return False
+        self._status.pop(ref, None)
+        self._over.discard(ref)
+        self._ended.discard(ref)
+        for step in [step for step in self._runs if step == ref]:
+            del self._runs[step]
+        for key in [
+            key for key in self._positions if ref in (key, key[0] if isinstance(key, tuple) else key)
+        ]:
+            del self._positions[key]
+        for run in [run for run in self._hosts if run[0] == ref]:
+            del self._hosts[run]
+        self._was_over = {(step, run) for step, run in self._was_over if step != ref}
+        return True
+
+    def _first_place(self, key: HostRun | Ref, ref: Ref) -> int:
+        """Return the first place in the true story that may be told of *ref* or of a host of it."""
+        joined = self.joins.at(ref)
+        return self.truth.place_at(key, joined) if self.truth is not None and joined is not None else 0
+
+    def _advance(self, key: HostRun | Ref, code: int, event: HostChanged | StepChanged | JobChanged) -> None:
         """Find *code* in the true story, no earlier than what was seen before."""
         if self.truth is None:
             return
-        if truth is None:
+        codes = self.truth.codes(key)
+        if codes is None:
             self._break(f"{event} of something that does not exist")
             return
-        start = self._positions.get(key, -1)
+        known = self._positions.get(key)
+        start = self._first_place(key, event.ref) if known is None else known
         # Staying at the same place is allowed: a status told as passing and then as final is one status.
-        found = next((n for n in range(max(start, 0), len(truth)) if truth[n] == code), None)
-        if found is None:
-            self._break(f"{event} never happened after what was told before: {list(truth)}")
-        else:
+        found = next((n for n in range(start, len(codes)) if codes[n] == code), None)
+        if found is not None:
             self._positions[key] = found
+        elif known is None and code in codes:
+            self._break(f"{event} was so no more when it came to be watched: {list(codes)}")
+        else:
+            self._break(f"{event} never happened after what was told before: {list(codes)}")
 
     def compare_ends(self) -> None:
         """Check that what was told as over shows the true end of every host."""
         if self.truth is None:
             return
-        for step, codes in self.truth.steps.items():
-            self._compare_reopenings(step, codes)
-        for job, codes in self.truth.jobs.items():
-            self._compare_reopenings(job, codes)
-        for (step, run, label), codes in self.truth.hosts.items():
-            past = (step, run) in self._was_over and run < self._runs.get(step, 0)
-            told = past or (step in self._over and self._runs.get(step) == run)
-            if told and codes and self._hosts.get((step, run, label)) != codes[-1]:
-                seen = self._hosts.get((step, run, label))
-                self._break(f"{step} #{run} {label} ended {codes[-1]}, and was last told as {seen}")
+        refs: list[Ref] = [*self.truth.steps, *self.truth.jobs]
+        for ref in refs:
+            # Nothing is reopened more often than it truly left a final status.
+            codes = self.truth.codes(ref) or ()
+            left = sum(run_status(code).is_finished() for code in codes[:-1])
+            if self._reopened[ref] > left:
+                times = self._reopened[ref]
+                self._break(f"{ref} was told as over too early: reopened {times} times, truly {left}")
+        for run, codes in self.truth.hosts.items():
+            if codes and self._is_owed(run) and self._hosts.get(run) not in self._ends_of(run, self.truth):
+                step, number, label = run
+                self._break(
+                    f"{step} #{number} {label} ended {codes[-1]}, and was last told as {self._hosts.get(run)}"
+                )
 
-    def _compare_reopenings(self, ref: Ref, codes: Sequence[int]) -> None:
-        """Check that nothing was reopened more often than it truly left a final status."""
-        left = sum(run_status(code).is_finished() for code in codes[:-1])
-        if self._reopened[ref] > left:
-            self._break(
-                f"{ref} was told as over too early: reopened {self._reopened[ref]} times, truly {left}"
-            )
+    def _is_owed(self, run: HostRun) -> bool:
+        """Whether the end of a host had to be told."""
+        step, number, _ = run
+        latest = self._runs.get(step, 0)
+        past = self.owes_past and (step, number) in self._was_over and number < latest
+        return past or (step in self._over and self._runs.get(step) == number)
+
+    def _ends_of(self, run: HostRun, truth: Truth) -> set[int | None]:
+        """Return the codes that a host may have been told last, its step being over."""
+        step, number, _ = run
+        if number < self._runs.get(step, 0) or step not in truth.since:
+            return {truth.hosts[run][-1]}
+        endings = truth.endings(step, self._status[step], self._positions.get(step, 0))
+        return {truth.code_before(run, moment) for moment in endings} or {truth.hosts[run][-1]}
 
     def _break(self, words: str) -> None:
         self.broken.append(words)

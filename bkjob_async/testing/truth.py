@@ -1,24 +1,144 @@
-"""The simulator's history as the truth that a stream is compared with."""
+"""What really happened in a simulated world: the truth that a stream is compared with."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from math import inf
+
+from attrs import field, frozen
+
+from bkjob_async.model.refs import JobRef, Ref, StepRef
+from bkjob_async.model.status import run_status
 from bkjob_async.simulator.world_history import History
-from bkjob_async.testing.promise import Truth
+
+HostRun = tuple[StepRef, int, str]
+Details = tuple[str, int | None]
+
+# What an answer shows may have been read so many seconds before it arrived.
+SLACK = 1.0
+
+
+@frozen(kw_only=True, slots=False)
+class Truth:
+    """What really happened: the codes that each went through, in order, consecutive doubles removed.
+
+    *hosts* is keyed by (step, execute_count, host label); *steps* and *jobs* by their names. *since* has the second at
+    which each of those codes began, by the same keys; *details* the (tag, exit code) that a host may show with a final
+    code. What is absent from these two is not checked.
+    """
+
+    hosts: Mapping[HostRun, Sequence[int]] = field(factory=dict)
+    steps: Mapping[StepRef, Sequence[int]] = field(factory=dict)
+    jobs: Mapping[JobRef, Sequence[int]] = field(factory=dict)
+    since: Mapping[HostRun | Ref, Sequence[float]] = field(factory=dict)
+    details: Mapping[HostRun, Mapping[int, Collection[Details]]] = field(factory=dict)
+
+    def codes(self, key: HostRun | Ref) -> Sequence[int] | None:
+        """Return the codes of a host's run, a step or a job; None for what does not exist."""
+        if isinstance(key, StepRef):
+            return self.steps.get(key)
+        return self.jobs.get(key) if isinstance(key, JobRef) else self.hosts.get(key)
+
+    def place_at(self, key: HostRun | Ref, moment: float) -> int:
+        """Return the place of the code that held at *moment*, as far as an answer may be old; 0 before the first."""
+        return max(0, bisect_right(self.since.get(key, ()), moment - SLACK) - 1)
+
+    def end_of(self, key: HostRun | Ref, place: int) -> float:
+        """Return when the code at *place* gave way to the next; infinity where it did not."""
+        since = self.since.get(key, ())
+        return since[place + 1] if place + 1 < len(since) else inf
+
+    def code_before(self, key: HostRun, moment: float) -> int | None:
+        """Return the last code that a host showed before *moment*; None before its first."""
+        codes, since = self.hosts[key], self.since.get(key)
+        if since is None:
+            return codes[-1] if codes else None
+        place = bisect_right(since, moment) - 1
+        return codes[place] if place >= 0 else None
+
+    def hosts_of(self, step: StepRef, execute_count: int) -> Sequence[HostRun]:
+        """Return the hosts of one execution of a step."""
+        return self._by_run.get((step, execute_count), ())
+
+    def is_past(self, step: StepRef, execute_count: int, moment: float) -> bool:
+        """Whether a later execution had begun by *moment*."""
+        return any(
+            number > execute_count and begun <= moment - SLACK
+            for number, begun in self._begun.get(step, {}).items()
+        )
+
+    def steps_of(self, job: JobRef) -> Mapping[StepRef, Sequence[int]]:
+        """Return the steps of a job with their codes."""
+        return self._by_job.get(job, {})
+
+    def endings(self, step: StepRef, code: int, place: int) -> Iterator[float]:
+        """Yield until when each stretch lasted, from *place* on, in which a step showed *code*."""
+        for number, other in enumerate(self.steps.get(step, ())):
+            if number >= place and other == code:
+                yield self.end_of(step, number)
+
+    def is_over(self, ref: Ref, begin: float, end: float) -> bool:
+        """Whether a job or step was over at any moment from *begin* to *end*; needs *since*."""
+        codes = self.codes(ref) or ()
+        return any(
+            run_status(code).is_finished()
+            and self.since[ref][place] <= end
+            and self.end_of(ref, place) >= begin
+            for place, code in enumerate(codes)
+        )
+
+    @cached_property
+    def _by_run(self) -> Mapping[tuple[StepRef, int], Sequence[HostRun]]:
+        found: dict[tuple[StepRef, int], list[HostRun]] = defaultdict(list)
+        for key in self.hosts:
+            found[key[0], key[1]].append(key)
+        return found
+
+    @cached_property
+    def _begun(self) -> Mapping[StepRef, Mapping[int, float]]:
+        found: dict[StepRef, dict[int, float]] = defaultdict(dict)
+        for key, since in self.since.items():
+            if isinstance(key, tuple) and since:
+                step, number, _ = key
+                found[step][number] = min(since[0], found[step].get(number, inf))
+        return found
+
+    @cached_property
+    def _by_job(self) -> Mapping[JobRef, Mapping[StepRef, Sequence[int]]]:
+        found: dict[JobRef, dict[StepRef, Sequence[int]]] = defaultdict(dict)
+        for step, codes in self.steps.items():
+            found[step.job][step] = codes
+        return found
 
 
 def truth_of(history: History) -> Truth:
-    """Return the codes that everything in *history* went through, without their times."""
+    """Return what everything in *history* went through, and when."""
+    moves = chain[tuple[HostRun | Ref, Iterable[tuple[float, int]]]](
+        history.hosts.items(), history.steps.items(), history.jobs.items()
+    )
+    distinct = {key: tuple(without_doubles(each)) for key, each in moves}
     return Truth(
-        hosts={run: codes_of(moves) for run, moves in history.hosts.items()},
-        steps={ref: codes_of(moves) for ref, moves in history.steps.items()},
-        jobs={ref: codes_of(moves) for ref, moves in history.jobs.items()},
+        hosts={key: codes_of(distinct[key]) for key in history.hosts},
+        steps={key: codes_of(distinct[key]) for key in history.steps},
+        jobs={key: codes_of(distinct[key]) for key in history.jobs},
+        since={key: tuple(at for at, _ in each) for key, each in distinct.items()},
+        details=history.details,
     )
 
 
+def without_doubles(moves: Iterable[tuple[float, int]]) -> Iterator[tuple[float, int]]:
+    """Yield the moves that lead to another code."""
+    last = None
+    for at, code in moves:
+        if code != last:
+            yield at, code
+        last = code
+
+
 def codes_of(moves: Iterable[tuple[float, int]]) -> tuple[int, ...]:
-    """Return the codes of moves, consecutive doubles removed."""
-    codes: list[int] = []
-    for _, code in moves:
-        if not codes or codes[-1] != code:
-            codes.append(code)
-    return tuple(codes)
+    """Return the codes of moves."""
+    return tuple(code for _, code in moves)

@@ -13,13 +13,17 @@ from bkjob_async.model.events import (
     HostChanged,
     InSync,
     JobChanged,
+    Lost,
+    LostReason,
+    Recovered,
     Reopened,
     StepChanged,
     Trouble,
 )
 from bkjob_async.model.refs import HostKey, JobRef, Scope
-from bkjob_async.model.result import JobResult
-from bkjob_async.model.status import host_status, run_status
+from bkjob_async.model.result import JobResult, StepResult
+from bkjob_async.model.snapshot import HostSnapshot
+from bkjob_async.model.status import Phase, host_status, run_status
 from bkjob_async.testing import Truth, broken_promises
 
 JOB = JobRef(Scope.biz(2), 100)
@@ -43,15 +47,28 @@ def step(before: int | None, after: int, *, over: bool = False, run: int = 0) ->
     return StepChanged(ref=STEP, execute_count=run, before=was, after=run_status(after), is_finished=over)
 
 
+def failed_step(**changes: Any) -> StepResult:
+    """Return how the first run of the step ended."""
+    lost = HostSnapshot(host=HostKey(bk_cloud_id=0, ip="10.0.0.1"), status=host_status(104), exit_code=2)
+    values: dict[str, Any] = {
+        "ref": STEP,
+        "status": run_status(4),
+        "is_finished": True,
+        "hosts": {Phase.FAILED: 1, Phase.SUCCESS: 1},
+        "failed": (lost,),
+    }
+    return StepResult(**{**values, **changes})
+
+
 def job(before: int | None, after: int, *, over: bool = False) -> JobChanged:
     """Return a change of the job."""
     was = None if before is None else run_status(before)
     return JobChanged(ref=JOB, before=was, after=run_status(after), is_finished=over)
 
 
-def finished() -> Finished:
+def finished(code: int = 4, *steps: StepResult) -> Finished:
     """Return the end of the job."""
-    return Finished(ref=JOB, result=JobResult(ref=JOB, status=run_status(4)))
+    return Finished(ref=JOB, result=JobResult(ref=JOB, status=run_status(code), steps=steps))
 
 
 def stream(*batches: Sequence[Event]) -> list[Batch]:
@@ -67,7 +84,7 @@ def story() -> list[Batch]:
     return stream(
         [job(None, 2), step(None, 2), host(None, 5), host(None, 7, number=2), InSync()],
         [host(5, 7), host(7, 9, number=2)],
-        [host(7, 104), step(2, 4, over=True), job(2, 4, over=True), finished()],
+        [host(7, 104), step(2, 4, over=True), job(2, 4, over=True), finished(4, failed_step())],
         [
             Reopened(ref=JOB, epoch=1),
             job(4, 2),
@@ -75,7 +92,7 @@ def story() -> list[Batch]:
             step(4, 2, run=1),
             host(None, 7, run=1),
         ],
-        [host(7, 9, run=1), step(2, 3, over=True, run=1), job(2, 3, over=True), finished()],
+        [host(7, 9, run=1), step(2, 3, over=True, run=1), job(2, 3, over=True), finished(3)],
     )
 
 
@@ -87,6 +104,14 @@ TRUTH = Truth(
     },
     steps={STEP: [1, 2, 4, 2, 3]},
     jobs={JOB: [2, 4, 2, 3]},
+    since={
+        (STEP, 0, "0:10.0.0.1"): [1, 2, 9],
+        (STEP, 0, "0:10.0.0.2"): [1, 1.5, 8],
+        (STEP, 1, "0:10.0.0.1"): [40, 41, 48],
+        STEP: [0, 1, 10, 40, 50],
+        JOB: [0, 11, 40, 51],
+    },
+    details={(STEP, 0, "0:10.0.0.1"): {104: {("full", 2)}}},
 )
 
 
@@ -145,6 +170,35 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
         edited(1, lambda e: e.__setitem__(1, evolve(e[1], after=host_status(403)))),
         "never happened",
     ),
+    "a false tag": (edited(2, lambda e: e.__setitem__(0, evolve(e[0], tag="empty"))), "shows tag 'empty'"),
+    "a false exit code": (edited(2, lambda e: e.__setitem__(0, evolve(e[0], exit_code=0))), "exit code 0"),
+    "a result of another end": (edited(2, lambda e: e.__setitem__(3, finished(3))), "was last told as 4"),
+    "hosts counted wrong": (
+        edited(2, lambda e: e.__setitem__(3, finished(4, failed_step(hosts={Phase.SUCCESS: 2})))),
+        "counts",
+    ),
+    "a failed host left out": (
+        edited(2, lambda e: e.__setitem__(3, finished(4, failed_step(failed=())))),
+        "failed on {}, truly on {'0:10.0.0.1': 104}",
+    ),
+    "a failed host with a false exit code": (
+        edited(
+            2,
+            lambda e: e.__setitem__(
+                3, finished(4, failed_step(failed=(evolve(failed_step().failed[0], exit_code=7),)))
+            ),
+        ),
+        "exit code 7",
+    ),
+    "a result that never was": (
+        edited(2, lambda e: e.__setitem__(3, finished(4, failed_step(status=run_status(11))))),
+        "never was 11",
+    ),
+    "lost twice": (
+        edited(1, lambda e: e.extend([Lost(ref=STEP, reason=LostReason.GONE)] * 2)),
+        "lost: gone a second time",
+    ),
+    "recovered from nothing": (edited(1, lambda e: e.append(Recovered(ref=JOB))), "from nothing"),
     "a host invented": (
         edited(1, lambda e: e.append(evolve(host(None, 7, number=9), cursor="2"))),
         "does not exist",
@@ -158,3 +212,47 @@ def test_every_broken_promise_is_found(name: str) -> None:
     batches, words = BROKEN[name]
 
     assert any(words in found for found in broken_promises(batches, truth=TRUTH))
+
+
+def late(*events: Event) -> list[Batch]:
+    """Return what a watch is told first that joins when the second run has begun."""
+    return stream([*events, InSync()])
+
+
+def test_what_holds_when_a_target_comes_to_be_watched_may_be_told() -> None:
+    """A late watch begins in the second run."""
+    told = late(job(None, 2), host(None, 9, run=1), step(None, 2, run=1))
+
+    assert broken_promises(told, truth=TRUTH, joins={JOB: [45], STEP: [45]}) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (late(job(None, 4, over=True)), "was so no more"),
+        (late(step(None, 4, over=True)), "was so no more"),
+        (late(host(None, 7, number=2)), "was past when it joined"),
+    ],
+)
+def test_what_was_so_no_more_when_a_target_came_to_be_watched_is_found(told: list[Batch], words: str) -> None:
+    """What an earlier watch remembers is not the present."""
+    found = broken_promises(told, truth=TRUTH, joins={JOB: [45], STEP: [45]})
+
+    assert any(words in each for each in found)
+
+
+def test_a_target_that_is_watched_anew_is_told_anew_once() -> None:
+    """The first sight of a host may come again where its step was dropped meanwhile, and only there."""
+    told = stream([host(None, 5)], [host(None, 7)], [host(None, 7)])
+
+    found = broken_promises(told, truth=TRUTH, joins={STEP: [0, 2]})
+
+    assert found == [f"{host(None, 7)} begins at None, the last was 7"]
+
+
+def test_hosts_of_a_past_run_are_owed_unless_only_the_end_is_wanted() -> None:
+    """A watch for the end alone may never have read the hosts of a run that was repeated at once."""
+    told = edited(2, lambda e: e.pop(0))
+
+    assert broken_promises(told, truth=TRUTH) != []
+    assert broken_promises(told, truth=TRUTH, owes_past=False) == []

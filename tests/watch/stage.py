@@ -19,6 +19,7 @@ URLS = {
     **dict.fromkeys(("gateway-v3", "gateway-v4"), "http://simulator/api/bk-job/prod"),
     **dict.fromkeys(("esb-job", "esb-jobv3"), "http://simulator"),
 }
+ALL_DIALECTS = tuple(URLS)
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="not-to-be-seen", bk_username="admin")
 SCOPE = bkjob.Scope.biz(2)
 

@@ -1,0 +1,75 @@
+"""What streams and results say of hosts, compared with the truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from bkjob_async.model.events import Batch, HostChanged
+from bkjob_async.model.result import StepResult
+from bkjob_async.model.status import host_status
+from bkjob_async.testing.truth import HostRun, Truth
+
+
+def states_of(batches: Iterable[Batch]) -> dict[HostRun, list[int]]:
+    """Return the codes that each host was seen in, in order, by (step, execute_count, label)."""
+    seen: dict[HostRun, list[int]] = {}
+    for batch in batches:
+        for event in batch.events:
+            if isinstance(event, HostChanged):
+                run = (event.ref, event.execute_count, event.host.label)
+                seen.setdefault(run, []).append(event.after.code)
+    return seen
+
+
+def false_details(
+    truth: Truth, run: HostRun, code: int, tag: str | None, exit_code: int | None
+) -> str | None:
+    """Return what is wrong with the tag and exit code of a host that ended with *code*; None for nothing.
+
+    None is unknown, which is never wrong.
+    """
+    shown = truth.details.get(run, {}).get(code)
+    if shown is None or any(tag in (None, t) and exit_code in (None, e) for t, e in shown):
+        return None
+    return f"shows tag {tag!r} and exit code {exit_code}, truly {sorted(shown, key=str)}"
+
+
+def false_result(step: StepResult, truth: Truth, place: int) -> list[str]:
+    """Return what is wrong with the hosts of a finished step, which it reached no earlier than *place*."""
+    runs = truth.hosts_of(step.ref, step.execute_count)
+    if not step.is_finished or not step.hosts_visible or not runs:
+        return []
+    stories = [
+        {run: truth.code_before(run, moment) for run in runs}
+        for moment in truth.endings(step.ref, step.status.code, place)
+    ]
+    found: list[str] = []
+    for ends in stories:
+        found = differences(step, truth, {run: code for run, code in ends.items() if code is not None})
+        if not found:
+            return []
+    return found or [f"{step.ref} never was {step.status.code} after that"]
+
+
+def differences(step: StepResult, truth: Truth, ends: dict[HostRun, int]) -> list[str]:
+    """Return where a result differs from how its hosts really ended."""
+    words = []
+    counts = Counter(host_status(code).phase for code in ends.values())
+    if counts != Counter(step.hosts):
+        words.append(f"{step.ref} counts {dict(step.hosts)}, truly {dict(counts)}")
+    failed = {(step.ref, step.execute_count, each.host.label): each for each in step.failed}
+    bad = {run: code for run, code in ends.items() if not host_status(code).is_success}
+    shown = {run: each.status.code for run, each in failed.items()}
+    if shown != bad:
+        words.append(f"{step.ref} failed on {named(shown)}, truly on {named(bad)}")
+    for run, each in failed.items():
+        wrong = false_details(truth, run, each.status.code, each.tag, each.exit_code)
+        if wrong:
+            words.append(f"{step.ref} {each.host} {wrong}")
+    return words
+
+
+def named(codes: dict[HostRun, int]) -> dict[str, int]:
+    """Return codes by label alone."""
+    return {label: code for (_, _, label), code in codes.items()}
