@@ -1,0 +1,60 @@
+"""The sampler of mutants finds changes, makes them, and tells what became of them."""
+
+from pathlib import Path
+
+from tests.mutants.mutations import mutants_of
+from tests.mutants.trials import all_mutants, sampled, trials
+
+SOURCE = '''"""A file."""
+
+LIMIT = 3
+
+
+def grows(value: int = 1) -> bool:
+    """Whether it does."""
+    if value > 2 and not value == 7:
+        print(value + 1)
+    return True
+'''
+
+
+def test_every_kind_of_change_is_found(tmp_path: Path) -> None:
+    """What has a name outside of functions, docstrings and annotations stay."""
+    path = tmp_path / "file.py"
+    path.write_text(SOURCE)
+
+    found = {mutant.name.removeprefix("grows: ") for mutant in mutants_of(path)}
+
+    assert found == {
+        "value > 2 and not value == 7 -> (not (value > 2 and (not value == 7)))",
+        "value > 2 and not value == 7 -> (value > 2 or not value == 7)",
+        "value > 2 -> (value >= 2)",
+        "2 -> (3)",
+        "2 -> (1)",
+        "not value == 7 -> (value == 7)",
+        "value == 7 -> (value != 7)",
+        "7 -> (8)",
+        "7 -> (6)",
+        "print(value + 1) -> pass",
+        "value + 1 -> (value - 1)",
+        "1 -> (2)",
+        "1 -> (0)",
+        "True -> (False)",
+    }
+
+
+def test_a_sample_is_the_same_for_the_same_seed() -> None:
+    """All rooms have mutants."""
+    mutants = all_mutants()
+
+    assert len(mutants) > 2000
+    assert sampled(mutants, 20, 1) == sampled(mutants, 20, 1) != sampled(mutants, 20, 2)
+
+
+def test_a_mutant_is_killed_or_survives() -> None:
+    """Two mutants are tried: one against a test that notices everything, both against one that notices nothing."""
+    mutants = [m for m in all_mutants() if m.unit == "judge"][:2]
+    strict, blind = [["tests/engine/test_verdict.py"]], [["tests/test_public.py"]]
+
+    assert [trial.killed for trial in trials(mutants, processes=2, tests=strict)] == [True, True]
+    assert [trial.killed for trial in trials(mutants, processes=2, tests=blind)] == [False, False]
