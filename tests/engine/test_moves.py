@@ -67,6 +67,19 @@ def test_what_is_said_later_of_a_failure_wins() -> None:
     assert [each.status.code for each in found if each is not None] == [105, 106]
 
 
+def test_what_was_not_read_yet_does_not_come_back() -> None:
+    """A row that waits to be read is forgotten when a later look says less of its host."""
+    failures = Failures()
+    failures.note(0, host(1, 104), Answer().named, details)
+    failures.note_bare(0, details(host(1, 106)))
+    failures.let_go()
+
+    said = failures.get(0)
+
+    assert said is not None
+    assert said.status.code == 106
+
+
 def test_moves_are_found_by_where_they_went() -> None:
     """One code after the other, each in its order."""
     moved = Moves([3, 1, 2, 0], [7] * 4, [104, 9, 103, 104], [None] * 4)
