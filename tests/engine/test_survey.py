@@ -428,3 +428,24 @@ def test_a_row_that_names_nobody_proves_nothing() -> None:
 def listing(group: GroupLook, *rows: Row) -> GroupLook:
     """Return a group that lists *rows*."""
     return GroupLook(status=group.status, tag=group.tag, size=group.size, rows=rows)
+
+
+def test_an_outdated_answer_ends_the_round() -> None:
+    """Within a round a replica that lags behind shows the execution before: the group is not asked for again at once."""
+    follower = Follower()
+    follower.look(many(7, range(1, 41)), run=1)
+    moved = many(7, range(4, 41)) | many(9, range(1, 3)) | many(104, [3])
+    asked = []
+    for run in (1, 0):
+        question = next_question(follower.story, GATEWAY)
+        assert isinstance(question, GetStepInstanceStatus)
+        asked.append(word(question))
+        follower.story.apply_step(answer(question, moved, run=run), at(5.0 + run), reading_of(question))
+        begin_follow_ups(follower.story, question, GATEWAY)
+
+    assert asked[0] == "counts 1"
+    assert asked[1] != "counts 1"
+    assert not follower.story.pending
+    question = next_question(follower.story, GATEWAY)
+    assert isinstance(question, GetStepInstanceStatus)
+    assert question.status is None
