@@ -1,4 +1,4 @@
-"""Whether an answer is about what was asked for: its job, its step, its scope.
+"""Whether an answer is about what was asked for: its job, its step, its scope, its host.
 
 A connection that carries answers one behind hands out the answer to somebody else's request: a well-formed body about
 another job. What an answer does not name is not compared.
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bkjob_async.dialects.reading import INT64, Fields
 from bkjob_async.errors import CallFacts, UnusableAnswer
-from bkjob_async.model.refs import JobRef, Scope, ScopeType, StepRef
+from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 
 # How the platform reads a bare `bk_biz_id`.
 # bk-job: EsbAppScopeReq.java, ResourceScopeTypeEnum.java
@@ -92,6 +92,17 @@ def check_scope(fields: Fields, scope: Scope) -> None:
         raise another("scope", f"{kind}:{number}", f"{found[0]}:{found[1] or '?'}")
 
 
+def check_host(found: HostKey, asked: HostKey) -> None:
+    """Raise `UnusableAnswer` when *found* is surely another host; names of different kinds are not compared."""
+    if asked.bk_host_id is not None:
+        differ = found.bk_host_id not in (None, asked.bk_host_id)
+    else:
+        here, there = (found.bk_cloud_id or 0, found.ip), (asked.bk_cloud_id or 0, asked.ip)
+        differ = bool(found.ip and asked.ip) and here != there
+    if differ:
+        raise another("host", asked, found)
+
+
 def scope_named(fields: Fields) -> NamedScope | None:
     """Return kind and id of the scope that *fields* name, None where they do not; an id may be unknown.
 
@@ -118,7 +129,7 @@ def is_nameless(scope: Scope) -> bool:
     return scope.id == TENANT_SET_BIZ_ID
 
 
-def another(thing: str, asked: object, got: str) -> UnusableAnswer:
+def another(thing: str, asked: object, got: object) -> UnusableAnswer:
     """Return the error for an answer about something else than was *asked* for."""
     return UnusableAnswer(
         CallFacts(message=f"the answer is about another {thing}: asked for {asked}, got {got}")

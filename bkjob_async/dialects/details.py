@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import unescape
 
 from bkjob_async.dialects.correlation import (
+    check_host,
     check_job,
     check_ref,
     check_scope,
@@ -115,7 +116,9 @@ def read_host_log(operation: GetJobInstanceIpLog, answer: Fields) -> HostLog:
     """Read one host's log; an answer that does not name the host is about the one asked for."""
     data = answer.child("data")
     check_step(data, operation.ref)
-    return host_log(data, data.maybe_integer("log_type"), default=operation.host)
+    log = host_log(data, data.maybe_integer("log_type"), default=operation.host)
+    check_host(log.host, operation.host)
+    return log
 
 
 def read_host_logs(operation: BatchGetJobInstanceIpLog, answer: Fields) -> StepLogs:

@@ -12,6 +12,7 @@ from bkjob_async.dialects.rows import LightRow
 from bkjob_async.errors import UnusableAnswer
 from bkjob_async.model.look import JobLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.questions import GetJobInstanceIpLog
 from bkjob_async.model.refs import JobRef, Scope
 from tests.dialects.asking import DIALECTS, JOB, SAMPLES, STEP, answer, asked
 from tests.dialects.test_any_json import GONE, put
@@ -203,6 +204,32 @@ def test_logs_of_steps_may_name_their_job() -> None:
     sample = "esb-job/get_job_instance_log"
 
     assert is_refused(sample, changed(sample, "data", 0, "job_instance_id", to=999_999), "job")
+
+
+@pytest.mark.parametrize(
+    ("asked_host", "names", "believed"),
+    [
+        (31, {"bk_host_id": 31, "ip": "10.9.9.9"}, True),
+        (31, {"bk_host_id": None, "ip": "10.1.0.31"}, True),
+        (31, {"bk_host_id": 32}, False),
+        ("0:10.1.0.31", {"bk_host_id": 32, "ip": "10.1.0.31", "bk_cloud_id": 0}, True),
+        ("0:10.1.0.31", {"bk_host_id": None, "ip": "10.1.0.32", "bk_cloud_id": 0}, False),
+        ("0:10.1.0.31", {"bk_host_id": None, "ip": "10.1.0.31", "bk_cloud_id": 3}, False),
+    ],
+)
+def test_the_log_of_another_host_is_none(
+    asked_host: int | str, names: dict[str, Any], *, believed: bool
+) -> None:
+    """Where it is named in the same way as it was asked for."""
+    sample = "gateway-v3/get_job_instance_ip_log"
+    question = GetJobInstanceIpLog(ref=STEP, host=asked_host)
+    response = answer(renamed(sample, **names))
+
+    if believed:
+        assert DIALECTS["gateway-v3"].decode(question, response).text
+    else:
+        with pytest.raises(UnusableAnswer, match="about another host"):
+            DIALECTS["gateway-v3"].decode(question, response)
 
 
 def test_comparing_keeps_the_answer_light() -> None:
