@@ -18,6 +18,7 @@ from bkjob_async.simulator.launch_parameters import (
     inputs_of,
     rolling_of,
     script_of,
+    sources_in,
 )
 from bkjob_async.simulator.targets import V2, V3, by_entry, listed, named, targets
 from bkjob_async.simulator.world_codes import CONFIRM, FILE, SCRIPT, SQL
@@ -59,7 +60,7 @@ def launch(kind: int, title: str) -> Callable[[Desk, Asked], dict[str, Any]]:
             name=name,
             kind=kind,
             hosts=chosen,
-            rolling=rolling_of(asked, len(chosen)),
+            rolling=rolling_of(asked, len(chosen), sources=sources_in(inputs)),
             content=content,
             inputs=inputs,
         )
@@ -82,7 +83,6 @@ def execute_plan(desk: Desk, asked: Asked) -> dict[str, Any]:
     )
     job = evolve(
         plan,
-        name=asked.text("task_name") or plan.name,
         steps=steps,
         scope=scope,
         plan_id=number,

@@ -13,10 +13,11 @@ from bkjob_async.simulator.world_catalog import ScriptVersion
 from bkjob_async.simulator.world_codes import SQL
 from bkjob_async.simulator.world_fleet import rolling_sizes
 from bkjob_async.simulator.world_inputs import LOCAL_FILE, SERVER_FILE, SourceInputs, StepInputs
-from bkjob_async.simulator.world_plans import Rolling
+from bkjob_async.simulator.world_plans import Host, Rolling
 
 LONGEST_TIMEOUT, USUAL_TIMEOUT = 259_200, 7200
 LONGEST_WAIT_MS = 3_600_000
+OVER_SOURCES = 2
 SHELL = 1
 UNLISTED_CALLBACK = (
     "Callback url is invalid or not in the allowed list, please contact the platform administrator"
@@ -149,29 +150,57 @@ def source_of(entry: Any) -> SourceInputs:
 
 
 def source_hosts(entry: dict[str, Any]) -> tuple[tuple[int, int, str | None], ...]:
-    """Return the hosts that a source names: in its `server`, or in version 2 beside its files."""
-    server = entry.get("server")
-    found = named(server, V3) if isinstance(server, dict) else named({"ip_list": entry.get("ip_list")}, V2)
+    """Return the hosts that a source names: in its `server`; in version 2 in `target_server` or beside its files."""
+    found: dict[Host, None] = {}
+    if isinstance(entry.get("server"), dict):
+        found.update(dict.fromkeys(named(entry["server"], V3)))
+    beside = {"ip_list": entry.get("ip_list"), V2.groups: entry.get("custom_query_id")}
+    for server in (entry.get("target_server"), beside):
+        if isinstance(server, dict):
+            found.update(dict.fromkeys(named(server, V2)))
     return tuple((host.bk_host_id, host.bk_cloud_id, host.ip) for host in found)
 
 
-def rolling_of(asked: Asked, total: int) -> Rolling | None:
+def sources_in(inputs: StepInputs) -> int:
+    """Return how many hosts files come from, one at least: a file source counts as one."""
+    return max(1, sum(len(source.hosts) or 1 for source in inputs.sources))
+
+
+def rolling_of(asked: Asked, total: int, *, sources: int = 1) -> Rolling | None:
     """Return how a launch is to roll; refuse an expression that is none, and parallel batches without their waits."""
     config = asked.parameters.get("rolling_config")
     if not isinstance(config, dict):
         return None
-    try:
-        sizes = rolling_sizes(str(config.get("expression") or ""), total)
-    except ValueError:
-        raise refusal(1244026) from None
-    parallel = config.get("execution_mode") == 2
+    kind, parallel = int(config.get("type") or 1), config.get("execution_mode") == 2
+    sizes = (
+        source_batches(config, total, sources) if kind == OVER_SOURCES else expression_batches(config, total)
+    )
     return Rolling(
         sizes=sizes,
         mode=int(config.get("mode") or 1),
-        kind=int(config.get("type") or 1),
+        kind=kind,
         parallel=parallel,
         stagger=stagger_of(config) if parallel else 0.0,
     )
+
+
+def expression_batches(config: dict[str, Any], total: int) -> tuple[int, ...]:
+    """Return the sizes of batches that an expression makes of the targets."""
+    try:
+        return rolling_sizes(str(config.get("expression") or ""), total)
+    except ValueError:
+        raise refusal(1244026) from None
+
+
+def source_batches(config: dict[str, Any], total: int, sources: int) -> tuple[int, ...]:
+    """Return batches over the sources of files: each has so many sources, and reaches every target."""
+    limits = config.get("file_source")
+    if not isinstance(limits, dict):
+        raise invalid("file_source cannot be null when rolling over file sources")
+    most = limits.get("max_execute_object_num_in_batch") or sources
+    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+        raise bad_request("max_execute_object_num_in_batch")
+    return (total,) * -(-sources // most)
 
 
 def stagger_of(config: dict[str, Any]) -> float:

@@ -121,6 +121,7 @@ PARALLEL = {"type": 1, "mode": 1, "execution_mode": 2, "expression": "1"}
         ({"rolling_config": {**PARALLEL, **WAITS, "batch_start_wait_fixed_ms": 3_600_001}}, "range"),
         ({"rolling_config": {**PARALLEL, **WAITS, "batch_start_wait_random_min_ms": 2001}}, "less than"),
         ({"callback_url": "ftp://here"}, "allowed list"),
+        ({"rolling_config": {"type": 2, "mode": 1}}, "file_source"),
     ],
 )
 def test_what_breaks_a_rule_is_refused(given: dict[str, Any], words: str) -> None:
@@ -141,6 +142,33 @@ def test_what_keeps_the_rules_is_taken() -> None:
     rolling = simulator.job(simulator.refs[0]).plan.steps[0].rolling
     assert rolling is not None
     assert (rolling.parallel, rolling.stagger) == (True, 2.0)
+
+
+@pytest.mark.parametrize(("dialect", "where"), [(V3, "server"), (ESB, "target_server"), (ESB, None)])
+def test_files_can_roll_over_their_sources(dialect: str, where: str | None) -> None:
+    """So many sources a batch, and every batch for every target; version 2 names sources in its own way."""
+    addresses = {"ip_list": [{"bk_cloud_id": 0, "ip": f"10.0.1.{n}"} for n in range(1, 4)]}
+    source = {"file_list": ["/a"], "files": ["/a"], **({where: addresses} if where else addresses)}
+    limits = {"max_execute_object_num_in_batch": 2}
+    given = {
+        **COMMON,
+        "bk_biz_id": 2,
+        "target_server": {"ip_list": [{"bk_cloud_id": 0, "ip": "10.0.0.1"}]},
+        "file_source_list" if dialect == V3 else "file_source": [source],
+        "file_target_path": "/srv",
+        "rolling_config": {"type": 2, "mode": 1, "file_source": limits},
+    }
+    simulator = Simulator()
+    operation = "fast_transfer_file" if dialect == V3 else "fast_push_file"
+
+    data(ask(simulator, operation, given, dialect=dialect, method="POST"))
+    simulator.world.advance_to_end(600)
+
+    job = simulator.job(simulator.refs[0])
+    execution = job.steps[0].execution
+    assert job.status == 3
+    assert execution is not None
+    assert execution.batches == [1, 2]
 
 
 @pytest.mark.parametrize("operation", ["fast_execute_script", "push_config_file", "execute_job_plan"])
