@@ -130,19 +130,21 @@ def version_list(*, public: bool) -> Callable[[Desk, Asked], dict[str, Any]]:
     return answer
 
 
-def version_detail(*, public: bool) -> Callable[[Desk, Asked], dict[str, Any] | None]:
-    """Return what answers `get_script_version_detail`, or its public twin; an unknown one is null, and no error."""
+def version_detail(*, public: bool) -> Callable[[Desk, Asked], dict[str, Any]]:
+    """Return what answers `get_script_version_detail`, which knows public scripts, too, or its public twin."""
 
-    def answer(desk: Desk, asked: Asked) -> dict[str, Any] | None:
+    def answer(desk: Desk, asked: Asked) -> dict[str, Any]:
         scope = None if public else desk.scope(asked)
-        number, script_id, name = asked.integer("id"), asked.text("script_id"), asked.text("version")
-        if not number and not (script_id and name):
-            raise refusal(1241005, "id/(script_id+version)")
-        for script in scripts(desk, public=public):
+        number, script_id, name = asked.integer("id") or 0, asked.text("script_id"), asked.text("version")
+        if number <= 0 and not (script_id and name):
+            raise refusal(1241005, "script_id" if not script_id else "version")
+        for script in desk.site.catalog.scripts if not public else scripts(desk, public=True):
             for version in script.versions:
-                if version.id == number if number else (script.id, version.version) == (script_id, name):
-                    return render.version_entry(script, version, scope, made(desk), with_content=True)
-        return None
+                named = (script.id, version.version) == (script_id, name)
+                if version.id == number if number > 0 else named:
+                    owner = None if script.is_public else scope
+                    return render.version_entry(script, version, owner, made(desk), with_content=True)
+        raise refusal(1243001)
 
     return answer
 

@@ -60,7 +60,9 @@ def success(dialect: str, data: Any, request_id: str) -> HttpResponse:
     if dialect == "gateway-v4":
         body: dict[str, Any] = {"data": data, "job_request_id": request_id}
     elif dialect == "gateway-v3":
-        body = {"code": 0, "result": True, "job_request_id": request_id, "data": data}
+        body = {"code": 0, "result": True, "job_request_id": request_id}
+        # Version 3 leaves null members out of the envelope, not out of what is in it.
+        body |= {} if data is None else {"data": data}
     else:
         body = {
             "code": 0,

@@ -153,13 +153,13 @@ def test_a_script_leads_to_its_versions_and_their_content(public: bool) -> None:
     assert (script["bk_scope_type"] is None) == public
 
 
-def test_what_is_not_there_is_an_empty_list_or_null() -> None:
-    """Versions of unknown scripts, unknown versions, the public ones among one's own."""
+def test_versions_of_unknown_scripts_are_an_empty_list() -> None:
+    """One's own are none of the public ones; one version in full is found in both places."""
     own = told("get_script_list")["data"][0]
 
     assert told("get_script_version_list", script_id="nothing")["total"] == 0
     assert told("get_public_script_version_list", script_id=own["id"])["total"] == 0
-    assert told("get_script_version_detail", id=9999) is None
+    assert told("get_script_version_detail", id=510)["bk_scope_type"] is None
 
 
 def test_crons_are_told_with_the_plan_that_they_run() -> None:
@@ -189,6 +189,8 @@ def test_crons_are_told_with_the_plan_that_they_run() -> None:
         ("get_script_list", {"script_language": 9}, (200, 1241005), (200, 1241005)),
         ("get_script_version_list", {}, (400, 1240003), (200, 1241007)),
         ("get_script_version_detail", {"script_id": "x"}, (200, 1241005), (200, 1241005)),
+        ("get_script_version_detail", {"id": 9}, (200, 1243001), (200, 1243001)),
+        ("get_public_script_version_detail", {"id": 501}, (200, 1243001), (200, 1243001)),
         ("get_job_plan_list", {"bk_scope_type": "galaxy"}, (200, 1241007), (200, 1241007)),
     ],
 )
