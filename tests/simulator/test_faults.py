@@ -18,7 +18,7 @@ from bkjob_async.simulator.world_plans import JobPlan, StepPlan, exactly
 from tests.simulator.questions import AUTHORIZATION, body, of, request
 
 Seen = tuple[int, dict[str, str], bytes]
-Get = Callable[[str], Awaitable[Seen]]
+Get = Callable[..., Awaitable[Seen]]
 
 
 @pytest.fixture
@@ -34,16 +34,13 @@ def simulator() -> Simulator:
 async def get(simulator: Simulator) -> AsyncIterator[Get]:
     """Ask for the job's status over HTTP, by the gateway or the ESB."""
     headers = {"X-Bkapi-Authorization": AUTHORIZATION}
-    timeout = aiohttp.ClientTimeout(total=0.5)
-    async with (
-        simulator.serve() as server,
-        aiohttp.ClientSession(headers=headers, timeout=timeout) as session,
-    ):
+    async with simulator.serve() as server, aiohttp.ClientSession(headers=headers) as session:
 
-        async def get(dialect: str) -> Seen:
+        async def get(dialect: str, *, timeout: float = 30.0) -> Seen:  # noqa: ASYNC109 - the client's own
             parameters = {**of(simulator.refs[0], dialect), "return_ip_result": True}
             question = request(dialect, "get_job_instance_status", parameters)
-            async with session.get(server.url + question.url.raw_path_qs) as response:
+            patience = aiohttp.ClientTimeout(total=timeout)
+            async with session.get(server.url + question.url.raw_path_qs, timeout=patience) as response:
                 return response.status, dict(response.headers), await response.read()
 
         yield get
@@ -122,7 +119,7 @@ async def test_a_body_can_be_no_json(simulator: Simulator, get: Get, name: str) 
 async def test_a_slow_drip_outlasts_patience(simulator: Simulator, get: Get) -> None:
     """The first bytes come at once, the last too late."""
     with simulator.fault("slow-drip"), pytest.raises(TimeoutError):
-        await get("gateway-v3")
+        await get("gateway-v3", timeout=0.3)
 
 
 async def test_a_connection_can_be_reset(simulator: Simulator, get: Get) -> None:
@@ -134,7 +131,7 @@ async def test_a_connection_can_be_reset(simulator: Simulator, get: Get) -> None
 async def test_an_answer_may_never_come(simulator: Simulator, get: Get) -> None:
     """The connection stays open, silently."""
     with simulator.fault("hang"), pytest.raises(TimeoutError):
-        await get("gateway-v3")
+        await get("gateway-v3", timeout=0.3)
 
 
 async def test_latency_delays_an_answer(simulator: Simulator, get: Get) -> None:
