@@ -76,11 +76,20 @@ class JobStanding(Struct, eq=False, gc=False):
             self.singles = (*self.singles, known.ref)  # one object for one step: it is compared all the time
 
     def unwant(self, ref: Ref) -> None:
-        """Let go of a target."""
+        """Let go of a target; what is followed no longer does not go on settling from here when it is again."""
         if isinstance(ref, StepRef):
             self.singles = tuple(other for other in self.singles if other != ref)
         else:
             self.whole = False
+            self._closing_since = None
+        if not self.whole:
+            for tracker in self.steps:
+                if tracker.ref not in self.singles:
+                    tracker.set_aside()
+        self.seek_again(ref)
+
+    def seek_again(self, ref: Ref) -> None:
+        """Take a target that was given up for one that may be there after all."""
         if ref in self.lost:
             self.setbacks = evolve(self.setbacks, lost=without(self.lost, ref))
 
@@ -120,12 +129,24 @@ class JobStanding(Struct, eq=False, gc=False):
 
     def is_over(self, ref: Ref) -> bool:
         """Whether a target was announced finished or lost."""
-        if ref in self.lost:
-            return True
+        return ref in self.lost or self.has_finished(ref)
+
+    def has_finished(self, ref: Ref) -> bool:
+        """Whether a target was announced finished and has not run since."""
         if isinstance(ref, StepRef):
             known = self.known_step(ref.step_instance_id)
             return known is not None and known.finished
         return self.finished
+
+    def is_shown(self, ref: Ref, now: float) -> bool:
+        """Whether what was told of a target is what its last answer showed: nothing of it settles or is in doubt."""
+        if not self.was_read(ref):
+            return False
+        if isinstance(ref, StepRef):
+            is_closing = self.tracker(ref.step_instance_id).is_closing
+        else:
+            is_closing = self.has_closing_step() or (self._closing_since is not None and not self.finished)
+        return not is_closing and (not self.has_finished(ref) or self.is_settled(ref, now))
 
     def is_settled(self, ref: Ref, now: float) -> bool:
         """Whether a target is over and nothing that was just done can have changed that."""
@@ -185,7 +206,19 @@ class JobStanding(Struct, eq=False, gc=False):
             return False
         return alive_at is None or alive_at < since
 
-    def _ended(self, ref: Ref, epoch: int, cursor: str) -> Finished:
+    def has_doubtful_step(self) -> bool:
+        """Whether the end of a step that is a target by itself may be the one before an operation."""
+        if self.operated_at is None:
+            return False
+        now = self.seen_at or 0.0
+        return any(
+            tracker.finished and tracker.ref in self.singles and self._is_doubtful(tracker.alive_at, now)
+            for tracker in self.steps
+        )
+
+    def end_of(self, ref: Ref, cursor: str) -> Finished:
+        """Return how a target ended, as an event."""
+        epoch = self.tracker(ref.step_instance_id).epoch if isinstance(ref, StepRef) else self.epoch
         return Finished(ref=ref, result=self.result(ref), epoch=epoch, cursor=cursor)
 
     # How often to look ----------------------------------------------------------------------------------------------
@@ -194,7 +227,7 @@ class JobStanding(Struct, eq=False, gc=False):
         """Whether a final status has shown whose details may still move; *open_steps* where they are at hand."""
         if self.operated_at is not None and self._is_doubtful(None, now):
             return True
-        if self._closing_since is not None and not self.finished:
+        if self.whole and self._closing_since is not None and not self.finished:
             return True
         if not self.has_closing_step():
             return False  # nearly always, and cheaper than asking which of them are wanted
@@ -288,22 +321,31 @@ class JobStanding(Struct, eq=False, gc=False):
         )
 
     def present(
-        self, targets: Collection[Ref], cursor: str, *, since: int = 0, skipped: bool = False
+        self,
+        targets: Collection[Ref],
+        cursor: str,
+        *,
+        since: int = 0,
+        skipped: bool = False,
+        known: Collection[Ref] = (),
     ) -> Iterator[Event]:
-        """Yield where everything stands, hosts before step before job."""
+        """Yield where everything stands, hosts before step before job.
+
+        Of steps that belong to *known* targets only ends are left to be told.
+        """
         whole = self.ref in targets
         told = self._announced is not None and self._sequence >= since
         if whole and told and not self.finished:
             yield self._changed(None, cursor, skipped=skipped)
         for tracker in self.steps:
-            if whole or tracker.ref in targets:
+            is_target = tracker.ref in targets
+            if (whole or is_target) and not (tracker.ref in known or self.ref in known):
                 yield from tracker.present(cursor, since=since, skipped=skipped)
-                if tracker.finished and tracker.ref in targets and tracker.sequence >= since:
-                    yield self._ended(tracker.ref, tracker.epoch, cursor)
+            if is_target and tracker.finished and tracker.sequence >= since:
+                yield self.end_of(tracker.ref, cursor)
         if whole and told and self.finished:
             yield self._changed(None, cursor, skipped=skipped)
-            yield self._ended(self.ref, self.epoch, cursor)
-        yield from (evolve(lost, cursor=cursor, index=0) for ref, lost in self.lost.items() if ref in targets)
+            yield self.end_of(self.ref, cursor)
 
 
 def without(mapping: Mapping[Ref, V], ref: Ref) -> Mapping[Ref, V]:

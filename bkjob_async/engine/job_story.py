@@ -55,8 +55,7 @@ class JobStory(JobStanding, eq=False, gc=False):
         finished = run_status(look.status).is_finished(flag=look.finished)
         if finished or look.status != self.seen:
             self._times = packed_times(look.times)
-        if self.whole:
-            events += self._observe_job(look.status, at, finished=finished)
+        events += self._observe_job(look.status, at, finished=finished)
         self.seen = look.status
         begun = last_begun(steps)
         for number, step in enumerate(steps):
@@ -138,13 +137,14 @@ class JobStory(JobStanding, eq=False, gc=False):
             self._alive_at = at.now
         if not finished:
             self._closing_since = None
+        elif self._closing_since is None or code != self.seen:
+            self._closing_since = at.now
+        if self.whole and not finished:
             if code != NOT_STARTED and self.running_since is None:
                 self.running_since = at.now
                 self.first_asked_at = None  # of no interest any more
                 self._began_at = at.now if self.seen == NOT_STARTED else None
             events += self._announce(code, at, finished=False)
-        elif self._closing_since is None or code != self.seen:
-            self._closing_since = at.now
         return events
 
     def _reopen(self, at: Moment) -> Event:
@@ -167,20 +167,29 @@ class JobStory(JobStanding, eq=False, gc=False):
     # When it is over ------------------------------------------------------------------------------------------------
 
     def _close(self, at: Moment) -> list[Event]:
-        """Announce what is over and settled: steps first, then the job."""
+        """Announce what is over and settled: steps first, then the job.
+
+        A step that never began, or was left as it was, is over with its job.
+        """
         events: list[Event] = []
         for tracker in self.steps:
             events += self._close_step(tracker, at)
-        if not self.whole or self.finished or self._closing_since is None or self.seen is None:
+        if self._closing_since is None or self.seen is None:
             return events
         overdue = at.now - self._closing_since >= SETTLE_BOUND
         begun = [tracker for tracker in self.open_steps() if tracker.started]
         # A step with a final status has a bound of its own; one without may be left so for ever.
         settling = any(tracker.closing_since is not None for tracker in begun)
         doubtful = self._is_doubtful(self._alive_at, at.now)
-        if not settling and (overdue or not (begun or doubtful)):
+        if settling or not (overdue or not (begun or doubtful)):
+            return events
+        for tracker in self.open_steps():
+            if tracker.ref in self.singles and tracker.seen is not None:
+                events += tracker.end_with_job(at)
+                events.append(self.end_of(tracker.ref, at.cursor))
+        if self.whole and not self.finished:
             events += self._announce(self.seen, at, finished=True)
-            events.append(self._ended(self.ref, self.epoch, at.cursor))
+            events.append(self.end_of(self.ref, at.cursor))
             self.ended += ((self.ref, self.seen_for),)
         return events
 
@@ -193,7 +202,7 @@ class JobStory(JobStanding, eq=False, gc=False):
         if events:
             self.ended += ((tracker.ref, seen_for),)
         if events and tracker.ref in self.singles:
-            events.append(self._ended(tracker.ref, tracker.epoch, at.cursor))
+            events.append(self.end_of(tracker.ref, at.cursor))
         return events
 
     def expect_change(self, since: float) -> None:

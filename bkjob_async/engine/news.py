@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import overload
+from typing import TypeVar, overload
 
 from bkjob_async.engine.moves import NO_MOVES, Moves
 from bkjob_async.model.events import Event, HostChanged, give_index, index_of
@@ -72,6 +72,7 @@ class HostMoves:
 
 
 News = Event | HostMoves
+N = TypeVar("N", bound=News)
 
 
 class Events(Sequence[Event]):
@@ -141,12 +142,12 @@ def parts_of(events: Sequence[Event]) -> Sequence[News]:
     return events.parts if isinstance(events, Events) else events
 
 
-def numbered(parts: Sequence[News]) -> Sequence[News]:
-    """Give all *parts* of a batch their places in it, before anybody is told of them; return the parts.
+def numbered(parts: Sequence[N], *, behind: int = 0) -> Sequence[N]:
+    """Give *parts* of a batch their places in it, *behind* so many, before anybody is told of them; return the parts.
 
     Watches leave out what does not concern them, and share the rest: places are those in the batch before that.
     """
-    before = 0
+    before = behind
     for part in parts:
         if isinstance(part, HostMoves):
             part.before = before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.step_standing import HIDDEN, REFUSALS, RUNNING
+from bkjob_async.engine.step_standing import HIDDEN, NOT_STARTED, REFUSALS, RUNNING
 from bkjob_async.engine.step_tracker import StepTracker
 from bkjob_async.engine.survey import COUNTS, Counts, GroupRead, Reading, is_large
 from bkjob_async.model.capabilities import Capabilities
@@ -128,12 +128,16 @@ def can_speak(tracker: StepTracker) -> bool:
 
 
 def askable_steps(story: JobStory, capabilities: Capabilities) -> list[StepTracker]:
-    """Return the watched steps; none where the job must be asked, because a step cannot speak for itself."""
-    if story.whole or not capabilities.step_status:
+    """Return the watched steps; none where the job must be asked, because a step cannot speak for itself.
+
+    Nor does a step that has not begun: it never will where its job is over. One whose end is in doubt speaks with its
+    job, and with all others.
+    """
+    if story.whole or not capabilities.step_status or story.has_doubtful_step():
         return []
     steps = story.open_steps()
     for tracker in steps:
-        if not tracker.visible:
+        if not tracker.visible or tracker.seen == NOT_STARTED:
             return []
     return steps
 

@@ -7,24 +7,25 @@ from types import MappingProxyType
 
 from attrs import evolve, frozen
 
-from bkjob_async.model.events import Lost
+from bkjob_async.model.events import Lost, Trouble
 from bkjob_async.model.refs import Ref
 
 NO_COUNTS: Mapping[Ref, int] = MappingProxyType({})
 NONE_LOST: Mapping[Ref, Lost] = MappingProxyType({})
+NO_TROUBLE: Mapping[Ref, Trouble] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
 class Setbacks:
     """Failed polls of one job.
 
-    *failures* counts them in a row, *not_found* answers that a target is not there; *troubled* are the targets whose
-    trouble was told, *lost* those given up. *job_rows_refused* counts refusals to show hosts with the job.
+    *failures* counts them in a row, *not_found* answers that a target is not there; *troubled* is the trouble
+    that was told, by target, *lost* the targets given up. *job_rows_refused* counts refusals to show hosts with the job.
     """
 
     failures: int = 0
     not_found: Mapping[Ref, int] = NO_COUNTS
-    troubled: tuple[Ref, ...] = ()
+    troubled: Mapping[Ref, Trouble] = NO_TROUBLE
     stalled: bool = False
     lost: Mapping[Ref, Lost] = NONE_LOST
     job_rows_refused: int = 0

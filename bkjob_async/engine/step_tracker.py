@@ -91,8 +91,10 @@ class StepTracker(StepHosts, eq=False, gc=False):
             if self.survey is not None:
                 self.survey.give_up()  # or the same group would be asked for again at once
             return []
-        finished = self._is_final(look, job_finished=job_finished)
         again = self.seen is not None and look.execute_count > self.execute_count
+        finished = self._is_final(look, job_finished=job_finished) or (
+            not again and self._is_over_with_job(look.status, job_finished=job_finished)
+        )
         events: list[News] = []
         if again or (self.finished and (not finished or look.status != self.seen)):
             events += self._reopen(at, new_execution=again)
@@ -172,6 +174,10 @@ class StepTracker(StepHosts, eq=False, gc=False):
             flag = job_finished
         return run_status(look.status).is_finished(flag=flag)
 
+    def _is_over_with_job(self, code: int, *, job_finished: bool | None) -> bool:
+        """Whether a step that goes on by its status was told as over because its job is, and nothing changed since."""
+        return self.finished and job_finished is not False and code == self.seen and code in GOING_ON
+
     def _announce(self, at: Moment, *, finished: bool) -> list[Event]:
         """Tell the status that was seen, unless it was told already."""
         assert self.seen is not None  # noqa: S101 - both callers have just seen it
@@ -200,12 +206,26 @@ class StepTracker(StepHosts, eq=False, gc=False):
                 or (self.visible and not closing.rows_settled)
             ):
                 return []
-        if course.survey is not None:
-            course.survey.let_go()
+        return self._end(at)
+
+    def end_with_job(self, at: Moment) -> list[Event]:
+        """Announce that the step is over as it stands, because its job is: it never began, or was left so."""
+        return self._end(at)
+
+    def _end(self, at: Moment) -> list[Event]:
+        if self.survey is not None:
+            self.survey.let_go()
         if self._failures is not None:
             self._failures.let_go()
         self._own_course = self.running_since = self.began_at = None
         return self._announce(at, finished=True)
+
+    def set_aside(self) -> None:
+        """Forget what is under way: nobody follows the step for now."""
+        if self._own_course is not None:
+            if self.survey is not None:
+                self.survey.let_go()
+            self._own_course.closing = self._own_course.survey = None
 
     def _is_overdue(self, closing: Closing, now: float) -> bool:
         """Whether details have been waited for long enough.

@@ -13,7 +13,7 @@ from bkjob_async.engine.job_story import NO_NEWS, JobStory
 from bkjob_async.engine.moment import Moment, Places
 from bkjob_async.engine.news import News, numbered, size_of
 from bkjob_async.engine.pacing import Pacing
-from bkjob_async.engine.plan import Question, begin_follow_ups, next_question
+from bkjob_async.engine.plan import THE_JOB, Question, begin_follow_ups, next_question
 from bkjob_async.engine.retry import Retries
 from bkjob_async.engine.survey import reading_of
 from bkjob_async.engine.sweep import Sweep, is_swept
@@ -26,6 +26,7 @@ from bkjob_async.model.questions import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.observe.observer import Observation, Observer, Polled
 from bkjob_async.observe.to_logging import log, logs_polls
+from bkjob_async.watch.rereads import Rereads
 from bkjob_async.watch.slicing import Slicing
 from bkjob_async.watch.subscriber import NOBODY, Audiences, Subscriber, Watched
 from bkjob_async.watch.supervisor import Supervisor
@@ -59,6 +60,7 @@ class Polling:
         )
         self._stories: dict[JobRef, Watched] = {}
         self._audiences = Audiences()
+        self._rereads = Rereads()
         self._subscribers: list[Subscriber] = []
         self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
         self.places = Places(secrets.token_hex(4))
@@ -87,6 +89,8 @@ class Polling:
                 return
         if story.pace is not None:
             self.pacing.asked(story, started, self._queue())
+        if not story.pending and (self._rereads.begin(story) or self._is_revisited(story, started)):
+            story.pending = (THE_JOB,)
         scarce = self._session.admission.waiting > 0
         question = next_question(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
         self._polls += 1
@@ -115,15 +119,36 @@ class Polling:
         else:
             reading = None if isinstance(question, GetJobInstanceStatus) else reading_of(question)
             news = story.apply_step(look, at, reading)
-            if news is NO_NEWS and not story.pending and not story.all_settled(at.now):
+            if news is NO_NEWS and self._goes_on(story, at.now):
                 self._go_on(story, at)
                 self._observe_poll(question, at.now - started)
                 return
             events = [*events, *news]
         begin_follow_ups(story, question, self._session.dialect.capabilities)
+        if not story.pending:
+            self._rereads.answered(story)
         self._publish(story, at, events)
-        self._next(story, at.now)
+        self._next(story, at.now, told=bool(events))
         self._observe_poll(question, at.now - started, events)
+
+    def _goes_on(self, story: Watched, now: float) -> bool:
+        """Whether no question about a story is left, nobody waits for it, and only what it shows can change anything."""
+        if story.pending or story.operated_at is not None or story in self._rereads:
+            return False
+        return not story.all_settled(now)
+
+    def _is_revisited(self, story: Watched, now: float) -> bool:
+        """Whether a single step is over that somebody wants to see again, while others are asked for themselves."""
+        if story.whole or len(story.singles) < 2 or story.job_seen_at is None:
+            return False
+        every = self._revisit(story)
+        if every is None or now - story.job_seen_at < every:
+            return False
+        return any(story.has_finished(ref) for ref in story.singles)
+
+    def _revisit(self, story: Watched) -> float | None:
+        """Return the seconds between looks at what is over, None to look no more."""
+        return min((s.revisit for s in self._audiences.of(story) if s.revisit is not None), default=None)
 
     def _go_on(self, story: Watched, at: Moment) -> None:
         """Look again later at what stands as it stood."""
@@ -139,14 +164,16 @@ class Polling:
         pace = admission.pace
         return admission.waiting / pace if pace else 0.0
 
-    def _next(self, story: Watched, now: float) -> None:
-        """Decide when the story is looked at again, if ever."""
+    def _next(self, story: Watched, now: float, *, told: bool) -> None:
+        """See who is through with a story, and decide when it is looked at again, if ever."""
         if story.ended:
             has_doorbell = any(s.has_doorbell for s in self._audiences.of(story))
             self.pacing.learn(story, now, has_doorbell=has_doorbell)
+        if told or story.operated_at is not None or story in self._rereads:
+            self._check(story)
         if story.audience == NOBODY:
             return
-        if story.pending:
+        if story.pending or self._is_awaited(story):
             self._supervisor.due(story, now)
         elif not story.all_settled(now):
             self._supervisor.due(story, self._next_look(story, now))
@@ -154,12 +181,24 @@ class Polling:
         else:
             self._sweeps.forget(story)
             self.pacing.rest(story)
-            audience = self._audiences.of(story)
-            for subscriber in audience:
-                subscriber.check(story.ref)
-            revisits = [s.revisit for s in audience if s.revisit is not None]
-            if revisits:
-                self._supervisor.due(story, now + min(revisits))
+            self._check(story)
+            every = self._revisit(story)
+            if every is not None and story.audience != NOBODY:
+                self._supervisor.due(story, now + every)
+
+    def _check(self, story: Watched) -> None:
+        """Let those who want to hear of a story see which of their targets have settled."""
+        for subscriber in self._audiences.of(story):
+            subscriber.check(story.ref)
+
+    def _is_awaited(self, story: Watched) -> bool:
+        """Whether somebody waits for a story to be read anew."""
+        if story not in self._rereads:
+            return False
+        if any(subscriber.awaits(story.ref) for subscriber in self._audiences.of(story)):
+            return True
+        self._rereads.forget(story)
+        return False
 
     def _next_look(self, story: Watched, now: float) -> float:
         """Return when a story that goes on is looked at again."""
@@ -202,8 +241,12 @@ class Polling:
             at = self._moment()  # something may have been told to everybody meanwhile
             events = stalled(story, at, self.pacing.cadence.interval)
         self._publish(story, at, events)
-        if story.all_settled(at.now):
-            self._next(story, at.now)
+        if story.all_settled(at.now) and not self._is_awaited(story):
+            self._next(story, at.now, told=True)
+            return
+        if events:
+            self._check(story)
+        if story.audience == NOBODY:
             return
         told = error.retry_after if isinstance(error, CallFailed) else None
         wait = max(told or 0.0, self.pacing.cadence.after_failure(story.setbacks.failures))
@@ -220,7 +263,7 @@ class Polling:
         """Make one story after the other due, so many a second."""
         number = 0
         for story in stories:
-            if story.audience != NOBODY and not story.all_settled(now):
+            if story.audience != NOBODY and (story in self._rereads or not story.all_settled(now)):
                 self._supervisor.due(story, now + number / RECOVERY_RATE)
                 number += 1
             yield

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from attrs import evolve
 
+from bkjob_async.engine.following import Following
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.log import Log
 from bkjob_async.engine.moment import never_given_out
@@ -35,6 +36,7 @@ class SharedStream(Readable):
         """Hold nothing yet; *watcher* has the stories of the targets."""
         self._watcher = watcher
         self._targets = Targets()
+        self._following = Following()
         self._log = Log(keeps=self._targets.__contains__)
         self._state = "new"
         self._error: BaseException | None = None
@@ -137,7 +139,7 @@ class SharedStream(Readable):
         events: list[Event] = []
         for story, missed in jobs:
             refs = self._targets.of(story.ref)
-            events += story.present(refs, cursor, since=missed.since, skipped=missed.skipped)
+            events += self._following.present(story, refs, cursor, missed.since, skipped=missed.skipped)
         if not backlog.jobs:
             position.backlog = None
             events += self._missed_signals(backlog.seen, cursor)

@@ -47,6 +47,10 @@ class Subscriber(Protocol):
         """Return the targets that belong to *job*."""
         ...
 
+    def awaits(self, job: JobRef) -> bool:
+        """Whether *job* is to be read once more before anything is told of it."""
+        ...
+
     def take(self, job: JobRef | None, at: Moment, events: Sequence[News]) -> None:
         """Take in news about *job*, or about everything (None)."""
         ...

@@ -10,9 +10,11 @@ from bkjob_async.engine.breaker import Breaker
 from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.plan import Question
+from bkjob_async.engine.setbacks import NO_TROUBLE
 from bkjob_async.engine.verdict import Verdict
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
+from bkjob_async.model.operations import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.observer import Mended, Observation, Troubled
 
@@ -92,14 +94,16 @@ class Troubles:
             self._doubt_the_way(story, error, at, for_all=verdict is Verdict.CLIENT_TROUBLE, targets=targets)
             if self.breaker.is_open:
                 return []
-        affected = tuple(ref for ref in affected_by(story, question) if ref not in story.setbacks.troubled)
-        if affected and not story.setbacks.troubled:
+        known = story.setbacks.troubled
+        troubled = {
+            ref: Trouble(ref=ref, error=type(error).__name__, message=str(error), cursor=at.cursor)
+            for ref in affected_by(story, question)
+            if ref not in known
+        }
+        if troubled and not known:
             self._observe(Troubled(ref=question.ref, message=str(error)))
-        story.setbacks = evolve(story.setbacks, troubled=(*story.setbacks.troubled, *affected))
-        return [
-            Trouble(ref=ref, error=type(error).__name__, message=str(error), cursor=at.cursor)
-            for ref in affected
-        ]
+        story.setbacks = evolve(story.setbacks, troubled={**known, **troubled})
+        return list(troubled.values())
 
     def _doubt_the_way(
         self, story: JobStory, error: BkJobError, at: Moment, *, for_all: bool, targets: int
@@ -115,7 +119,7 @@ class Troubles:
         """Announce, once, that polling this target works again."""
         troubled = story.setbacks.troubled
         if troubled:
-            story.setbacks = evolve(story.setbacks, troubled=())
+            story.setbacks = evolve(story.setbacks, troubled=NO_TROUBLE)
             self._observe(Mended(ref=story.ref))
         return [
             Recovered(ref=ref, cursor=at.cursor)
@@ -125,12 +129,12 @@ class Troubles:
 
 
 def affected_by(story: JobStory, question: Question) -> Sequence[Ref]:
-    """Return the targets that a question would have told something about."""
-    if question.ref in story.targets:
-        return [question.ref]
-    if story.whole:
-        return [story.ref]
-    return sorted((ref for ref in story.targets if ref not in story.lost), key=str)
+    """Return the targets that a question would have told something about: a step, and its job; or all of a job."""
+    refs = [ref for ref in story.targets if ref not in story.lost]
+    if isinstance(question, GetStepInstanceStatus):
+        about = [ref for ref in refs if ref in (question.ref, story.ref)]
+        refs = about or refs
+    return sorted(refs, key=str)
 
 
 def stalled(story: JobStory, at: Moment, interval: float | None) -> list[Event]:

@@ -7,17 +7,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from bkjob_async.engine.job_story import JobStory
 from bkjob_async.engine.moment import Moment
-from bkjob_async.engine.news import Events, HostMoves, News, size_of
+from bkjob_async.engine.news import Events, News, numbered, size_of
 from bkjob_async.engine.slices import Requests
 from bkjob_async.errors import DeadlineExceeded, UsageError
-from bkjob_async.model.events import (
-    Batch,
-    HostChanged,
-    InSync,
-    Reopened,
-    StepChanged,
-)
+from bkjob_async.model.events import Batch, Event, InSync
 from bkjob_async.model.grade import Grade
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
 from bkjob_async.model.refs import JobRef, Ref, Scope
@@ -175,12 +170,10 @@ class Watch(SharedStream):
         if ref in self._targets:
             return
         self._targets.add(ref, unread=self._in_sync_at is None)
-        story = self._watcher.subscribe(self, ref)
+        story, number = self._watcher.subscribe(self, ref)
         self._targets.share(story.ref, story.targets)
-        at, events = self._watcher.present(ref)
-        if events:
-            self.take(story.ref, at, events)
-        self.check(story.ref)
+        if number is not None:
+            self._following.join(ref, number)
 
     def drop(self, *refs: RefLike) -> None:
         """Watch *refs* no longer, in slices as they came; what is not watched is left out in silence."""
@@ -191,6 +184,7 @@ class Watch(SharedStream):
     def _drop(self, ref: Ref) -> None:
         if ref in self._targets:
             self._targets.remove(ref)
+            self._following.forget(ref)
             self._log.forget(ref)
             self._watcher.unsubscribe(self, ref)
 
@@ -201,20 +195,24 @@ class Watch(SharedStream):
     def snapshot(self, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
         """Return *ref* as last seen, None before it was."""
         ref = as_ref(ref, self.scope)
-        story = self._story(ref.job)
+        story = self._story_of(ref)
         return story.snapshot(ref) if story is not None else None
 
     def progress(self, ref: RefLike) -> JobResult | None:
         """Return how far *ref* is, as the result that it would have now; None before it was seen."""
         ref = as_ref(ref, self.scope)
-        story = self._story(ref.job)
+        story = self._story_of(ref)
         return story.result(ref) if story is not None and story.was_read(ref) else None
 
     def counts(self, ref: RefLike) -> Mapping[Phase, int]:
         """Count the hosts of *ref* by phase, in the present execution of each step."""
         ref = as_ref(ref, self.scope)
-        story = self._story(ref.job)
+        story = self._story_of(ref)
         return story.counts(ref) if story is not None else {}
+
+    def _story_of(self, ref: Ref) -> JobStory | None:
+        """Return the story that *ref* belongs to, None where it is not known here how that stands by now."""
+        return None if self._following.is_joining(ref) else self._story(ref.job)
 
     def explain(self, ref: RefLike) -> Explanation:
         """Say why *ref* is, or is not, being looked at, and when next."""
@@ -239,45 +237,51 @@ class Watch(SharedStream):
     @property
     def revisit(self) -> float | None:
         """Seconds between looks at targets that are over, None to look no more."""
-        return REVISIT if self._linger else None
+        return min(REVISIT, self._linger / 2.0) if self._linger else None
 
     @property
     def is_in_sync(self) -> bool:
         """Whether it has said of all its targets where they stand."""
         return self._in_sync_at is not None and self._targets.all_read
 
+    def awaits(self, job: JobRef) -> bool:
+        """Whether *job* is to be read once more before anything is told of it."""
+        return self._following.awaits(self.refs_of(job))
+
     def take(self, job: JobRef | None, at: Moment, events: Sequence[News]) -> None:
         """Take in news about *job*, or about everything (None)."""
         if self._state != "open":
             return
-        mine = self._concerning(job, events)
+        mine, own = (list(events), []) if job is None else self._concerning(job, events, at)
         if job is not None and not self._targets.all_read:
             self._note_read(job)
         if self._in_sync_at is None and self._targets.all_read and not self._requests:
             self._in_sync_at = at.sequence
-            # Its place is behind what other watches are told of this batch, and none of them is told of it.
-            mine.append(InSync(cursor=at.cursor, index=size_of(events) + 1))
-        if mine:
+            own.append(InSync(cursor=at.cursor))
+        if mine or own:
+            # The places of its own events are behind what other watches are told, and none of them is told of those.
+            behind = size_of(events)
+            mine += numbered(own, behind=behind)
             self._told += size_of(mine)
-            self._log.append(Batch(at.sequence, Events(mine, last_index=size_of(events) + 1), at.cursor))
+            self._log.append(
+                Batch(at.sequence, Events(mine, last_index=behind + max(1, len(own))), at.cursor)
+            )
             self._wake()
 
-    def _concerning(self, job: JobRef | None, events: Sequence[News]) -> list[News]:
-        """Return what concerns the targets; what moves within a watched step or job does."""
-        refs = self._targets.of(job) if job is not None else ()
-        return [
-            event
-            for event in events
-            if event.ref is None
-            or event.ref in refs
-            or (job in refs and isinstance(event, HostMoves | HostChanged | StepChanged | Reopened))
-        ]
+    def _concerning(
+        self, job: JobRef, events: Sequence[News], at: Moment
+    ) -> tuple[list[News], list[Event]]:
+        """Return what of *events* concerns the targets that belong to *job*, and what is told to this watch alone."""
+        refs, story = self._targets.of(job), self._watcher.story(job)
+        if story is None:
+            return [], []
+        return self._following.select(story, refs, events, at, self._watcher.last_round(job))
 
     def _note_read(self, job: JobRef) -> None:
         """Take note which targets of *job* have been read."""
         story = self._story(job)
         for ref in self._targets.of(job):
-            if story is not None and story.in_sync(ref):
+            if story is not None and self._following.is_known(ref) and story.in_sync(ref):
                 self._targets.read(ref)
 
     def check(self, job: JobRef) -> None:
@@ -286,8 +290,13 @@ class Watch(SharedStream):
             return
         story, now = self._story(job), asyncio.get_running_loop().time()
         for ref in self._targets.of(job):
-            self._targets.settle(ref, over=story is not None and story.is_settled(ref, now))
+            self._targets.settle(ref, over=story is not None and self._is_over(story, ref, now))
         self._end_when_settled()
+
+    def _is_over(self, story: JobStory, ref: Ref, now: float) -> bool:
+        if self._following.is_joining(ref):
+            return False
+        return self._following.is_lost(ref) or story.is_settled(ref, now)
 
     def _end_when_settled(self) -> None:
         if self._state != "open" or self._linger is None:

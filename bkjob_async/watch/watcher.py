@@ -8,8 +8,6 @@ from attrs import evolve
 
 from bkjob_async.engine.cadence import SETTLE_BOUND
 from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.moment import Moment
-from bkjob_async.engine.news import News, numbered
 from bkjob_async.engine.pacing import Pacing
 from bkjob_async.errors import ClientClosed
 from bkjob_async.model.refs import JobRef, Ref
@@ -45,8 +43,12 @@ class Watcher(Polling):
             self._subscribers.remove(subscriber)
             self._audiences.forget(subscriber)
 
-    def subscribe(self, subscriber: Subscriber, ref: Ref) -> JobStory:
-        """Watch *ref* for *subscriber*; it is looked at as soon as there is room."""
+    def subscribe(self, subscriber: Subscriber, ref: Ref) -> tuple[JobStory, int | None]:
+        """Watch *ref* for *subscriber*; it is looked at as soon as there is room.
+
+        Return its story, and which round of questions can tell how it stands by now; None where nothing was asked yet,
+        so that any does.
+        """
         now = self._now()
         job = ref.job
         story = self._stories.get(job)
@@ -57,12 +59,12 @@ class Watcher(Polling):
         if subscriber not in audience:
             audience = (*audience, subscriber)
             self._audiences.set(story, audience)
-        known = ref in story.targets
+        is_new = story.first_asked_at is None and story.seen_at is None
         story.want(ref)
+        story.seek_again(ref)
         story.grade = max(other.grade for other in audience)
-        if not known or not story.is_settled(ref, now):
-            self._supervisor.due(story, now)
-        return story
+        self._supervisor.due(story, now)
+        return story, None if is_new else self._rereads.want(story)
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:
         """Let go of *ref*, which *subscriber* no longer counts among its own; what nobody watches is not polled."""
@@ -84,16 +86,16 @@ class Watcher(Polling):
             self.pacing.end(story)
             self._sweeps.forget(story)
             self._supervisor.forget(story)
+            self._rereads.forget(story)
 
     def story(self, ref: Ref) -> JobStory | None:
         """Return the story that *ref* belongs to, None when nobody watches it."""
         return self._stories.get(ref.job)
 
-    def present(self, ref: Ref) -> tuple[Moment, Sequence[News]]:
-        """Return where *ref* stands, for a watch that joins a story already being told."""
-        at = self._moment()
-        story = self._stories[ref.job]
-        return at, numbered(tuple(story.present({ref}, at.cursor)))
+    def last_round(self, job: JobRef) -> int:
+        """Return the number of the last round of questions about *job* that was answered whole."""
+        story = self._stories.get(job)
+        return 0 if story is None else self._rereads.number(story)
 
     def nudge(self, ref: Ref) -> None:
         """Look at *ref* as soon as there is room, before all that is merely late."""

@@ -1,0 +1,152 @@
+"""When watches end: with their targets, no later, and not before."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import GREEN, HANGS, RED, Fate, JobPlan, StepPlan, exactly
+from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
+from tests.watch.test_joining import of_type, retry
+
+pytestmark = pytest.mark.looptime
+
+LONG = Fate(runs=exactly(40.0))
+FAILS_FIRST = JobPlan(
+    steps=(StepPlan(hosts=2, fates=(RED,), retry_fates=(LONG,)), StepPlan(hosts=2, fates=(GREEN,)))
+)
+
+
+def steps_of(world: World, job: bkjob.JobRef) -> list[bkjob.StepRef]:
+    """Return the steps of a job."""
+    return [step.ref for step in world.jobs[job.job_instance_id].steps]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("with_job", [True, False])
+async def test_a_step_that_never_begins_is_over_with_its_job(dialect: str, *, with_job: bool) -> None:
+    """The job fails at its first step; the second one stays pending, and is over."""
+    world = World(1)
+    job = world.add(FAILS_FIRST)
+    step = steps_of(world, job)[1]
+    async with client_of(world, dialect) as (client, door):
+        batches = await watched(client, *([job] if with_job else []), step, deadline=300.0)
+        ended_at = asyncio.get_running_loop().time()
+
+    assert keeps_its_promise(batches, world)
+    assert ended_at < 40
+    ends = {event.ref: event.result for event in of_type(batches, bkjob.Finished)}
+    assert ends[step].status.phase is bkjob.Phase.PENDING
+    assert not ends[step].ok
+    assert set(ends) == ({job, step} if with_job else {step})
+    assert door.requests < 60
+
+
+async def test_a_step_that_never_began_is_reopened_with_its_job() -> None:
+    """After a retry of the first step it has its turn after all."""
+    world = World(2)
+    job = world.add(FAILS_FIRST)
+    step = steps_of(world, job)[1]
+    async with client_of(world) as (client, _), client.watch([job, step], linger=60.0) as watch:
+        batches = []
+        async for batch in watch.batches():
+            batches.append(batch)
+            if any(isinstance(e, bkjob.Finished) and e.ref == job and not e.result.ok for e in batch.events):
+                retry(world, job)
+
+    assert keeps_its_promise(batches, world)
+    ends = [(event.ref, event.result.ok) for event in of_type(batches, bkjob.Finished)]
+    assert ends == [(step, False), (job, False), (step, True), (job, True)]
+
+
+async def test_a_watch_ends_though_another_goes_on_with_the_same_job() -> None:
+    """Its only target has finished; what else is watched of the job is not its business."""
+    world = World(3)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(GREEN,)), StepPlan(hosts=2, fates=(HANGS,)))))
+    first, second = steps_of(world, job)
+    for other in (job, second):
+        async with client_of(world) as (client, _), client.watch(other):
+            batches = await asyncio.wait_for(watched(client, first), 60)
+            assert len(of_type(batches, bkjob.Finished)) == 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("linger", [None, 100.0])
+async def test_ones_own_retry_of_one_of_several_steps_is_seen(dialect: str, linger: float | None) -> None:
+    """Another step of the same job is still to come meanwhile."""
+    world = World(4)
+    job = world.add(FAILS_FIRST)
+    first, second = steps_of(world, job)
+    ends: list[tuple[bkjob.Ref, bool]] = []
+    async with (
+        client_of(world, dialect) as (client, _),
+        client.watch([first, second], linger=linger) as watch,
+    ):
+        async for event in watch:
+            if isinstance(event, bkjob.Finished):
+                ends.append((event.ref, event.result.ok))
+                if ends == [(first, False)]:
+                    await client.operate_step_instance(first, operation_code=2)
+                elif (second, True) in ends:
+                    break
+
+    assert [end for end in ends if end[1]] == [(first, True), (second, True)]
+
+
+async def test_a_lingering_watch_does_not_end_while_its_target_runs_again() -> None:
+    """It ran to its end, ran again, and lingers anew after that."""
+    world = World(5)
+    job = world.add(FAILS_FIRST)
+    async with client_of(world) as (client, _), client.watch(job, linger=30.0) as watch:
+        batches = []
+        over_at = []
+        async for batch in watch.batches():
+            batches.append(batch)
+            if of_type([batch], bkjob.Finished):
+                over_at.append(asyncio.get_running_loop().time())
+                if len(over_at) == 1:
+                    retry(world, job)
+        ended_at = asyncio.get_running_loop().time()
+        results = await watch.results()
+
+    assert keeps_its_promise(batches, world)
+    end = results[job]
+    assert isinstance(end, bkjob.JobResult)
+    assert end.ok
+    assert len(over_at) == 2
+    assert ended_at == pytest.approx(over_at[1] + 30.0, abs=1.0)
+
+
+@pytest.mark.parametrize("linger", [3.0, 30.0])
+async def test_lingering_sees_another_round_though_another_target_of_the_job_is_open(linger: float) -> None:
+    """The looks at what is over do not stop because something else is asked about."""
+    world = World(6)
+    job = world.add(
+        JobPlan(
+            steps=(
+                StepPlan(hosts=2, fates=(RED,), ignore_error=True, retry_fates=(GREEN,)),
+                StepPlan(hosts=2, fates=(Fate(runs=exactly(100.0)),)),
+            )
+        )
+    )
+    first, second = steps_of(world, job)
+    told: list[bkjob.Event] = []
+    async with (
+        client_of(world) as (client, _),
+        client.watch(second),
+        client.watch(first, linger=linger) as watch,
+    ):
+        async for event in watch:
+            told.append(event)
+            if isinstance(event, bkjob.Finished):
+                step = world.jobs[job.job_instance_id].steps[0]
+                world.advance(asyncio.get_running_loop().time())
+                if step.execute_count == 0:
+                    step.status = 4
+                    world.operate_step(step, 8)
+
+    assert [event.kind for event in told].count("reopened") == 1
+    assert [event.result.ok for event in told if isinstance(event, bkjob.Finished)] == [False, True]

@@ -1,0 +1,314 @@
+"""What a watch is told that joins targets which other watches, or its own, have followed before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import GREEN, HANGS, RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.testing import broken_promises, truth_of
+from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
+
+pytestmark = pytest.mark.looptime
+E = TypeVar("E")
+
+LONG = Fate(runs=exactly(40.0))
+RETRIED = JobPlan(steps=(StepPlan(hosts=2, fates=(RED,), retry_fates=(LONG,)),))
+REFUSED = HttpResponse(status=200, body=b'{"result": false, "code": 1238001, "message": "no permission"}')
+HTML = HttpResponse(status=500, body=b"<html>oops</html>")
+
+
+def retry(world: World, job: bkjob.JobRef, step: int = 0) -> None:
+    """Let somebody else run the failed hosts of a step again."""
+    world.advance(asyncio.get_running_loop().time())
+    world.operate_step(world.jobs[job.job_instance_id].steps[step], 2)
+
+
+def of_type(batches: list[bkjob.Batch], *kinds: type[E]) -> list[E]:
+    """Return the events of these kinds, in order."""
+    return [event for batch in batches for event in batch.events if isinstance(event, kinds)]
+
+
+async def first_end(watch: bkjob.Watch) -> None:
+    """Read a watch until something has finished, or was lost."""
+    async for event in watch:
+        if isinstance(event, bkjob.Finished | bkjob.Lost):
+            return
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_wait_is_never_answered_with_what_another_watch_remembers(dialect: str) -> None:
+    """Somebody else retried the job since the other watch saw it fail."""
+    world = World(1)
+    job = world.add(RETRIED)
+    async with client_of(world, dialect) as (client, door), client.watch(job, linger=None) as old:
+        await first_end(old)
+        await asyncio.sleep(60)
+        retry(world, job)
+        await asyncio.sleep(1)
+        asked = door.requests
+        result = await client.wait(job)
+        again = door.requests - asked
+        told = [batch async for batch in closed(old)]
+
+    assert result.ok
+    assert again > 0
+    assert keeps_its_promise(told, world)
+    ends = [event.result.ok for event in of_type(told, bkjob.Finished)]
+    assert ends == [False, True]
+    assert len(of_type(told, bkjob.Reopened)) == 2  # the step, and its job
+
+
+async def closed(watch: bkjob.Watch) -> AsyncIterator[bkjob.Batch]:
+    """Close a watch; yield all that it was told."""
+    await watch.aclose()
+    async for batch in watch.batches():
+        yield batch
+
+
+@pytest.mark.parametrize("target", ["job", "step"])
+async def test_a_watch_that_joins_an_end_reads_it_again(target: str) -> None:
+    """Nobody touched the job: one question, then the end as it is."""
+    world = World(2)
+    job = world.add(RETRIED)
+    step = world.jobs[job.job_instance_id].steps[0].ref
+    ref = job if target == "job" else step
+    async with client_of(world) as (client, door), client.watch([job, step], linger=None) as old:
+        await first_end(old)
+        await asyncio.sleep(60)
+        asked = door.requests
+        batches = await watched(client, ref)
+
+    assert door.requests - asked == 1
+    assert keeps_its_promise(batches, world)
+    assert [event.ref for event in of_type(batches, bkjob.Finished)] == [ref]
+    assert len(of_type(batches, bkjob.HostChanged)) == 2
+    assert len(of_type(batches, bkjob.InSync)) == 1
+
+
+async def test_an_answer_that_was_asked_for_before_the_join_does_not_count() -> None:
+    """It may be older than the wish to know."""
+    world = World(3)
+    job = world.add(RETRIED)
+    async with (
+        client_of(world, latency=2.0) as (client, door),
+        client.watch(job, linger=None) as old,
+    ):
+        await first_end(old)
+        await asyncio.sleep(60)
+        old.nudge(job)
+        await asyncio.sleep(0.5)
+        asked = len(door.times)
+        joined = asyncio.get_running_loop().time()
+        await client.wait(job)
+
+    assert [time for time in door.times[asked:] if time > joined]
+
+
+async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -> None:
+    """A wait asks anew; the older watch was told that it has lost the target, and hears no more of it."""
+    world = World(4)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(100.0)),)),)))
+    async with client_of(world) as (client, door), client.watch(job, linger=None) as old:
+        door.spoil = lambda _request, now: REFUSED if 5.0 < now < 50.0 else None
+        await first_end(old)
+        await asyncio.sleep(60)
+        batches = await watched(client, job)
+        told = [batch async for batch in closed(old)]
+
+    assert keeps_its_promise(batches, world)
+    assert [event.result.ok for event in of_type(batches, bkjob.Finished)] == [True]
+    assert not of_type(batches, bkjob.Lost)
+    assert isinstance(told[-1].events[-1], bkjob.Lost)
+    assert keeps_its_promise(told, world)
+
+
+async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
+    """It is asked about again, and told to the new watch only."""
+    world = World(4)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HANGS,)),)))
+    async with client_of(world) as (client, door), client.watch(job, linger=None) as old:
+        door.spoil = lambda _request, now: REFUSED if now > 5.0 else None
+        await first_end(old)
+        asked = len(door.urls)
+        await asyncio.sleep(60)
+        with pytest.raises(bkjob.TargetLost):
+            await client.wait(job)
+        again = len(door.urls) - asked
+        told = [batch async for batch in closed(old)]
+
+    assert 0 < again < 5
+    assert len(of_type(told, bkjob.Lost)) == 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("order", ["both at once", "step later", "job later"])
+async def test_a_job_and_its_step_are_told_once(order: str, dialect: str) -> None:
+    """To whoever watches both, whether they were followed before or not."""
+    world = World(5)
+    plan = JobPlan(steps=(StepPlan(hosts=3, fates=(GREEN, LONG)), StepPlan(hosts=3, fates=(GREEN,))))
+    job = world.add(plan)
+    step = world.jobs[job.job_instance_id].steps[0].ref
+    async with client_of(world, dialect) as (client, _), client.watch([job, step], linger=None):
+        await asyncio.sleep(12)
+        orders: dict[str, tuple[list[bkjob.Ref], list[bkjob.Ref]]] = {
+            "both at once": ([job, step], []),
+            "step later": ([job], [step]),
+            "job later": ([step], [job]),
+        }
+        first, later = orders[order]
+        async with client.watch(first) as watch:
+            await asyncio.sleep(5)
+            watch.add(*later)
+            batches = [batch async for batch in watch.batches()]
+
+    assert keeps_its_promise(batches, world)
+    assert sorted(str(event.ref) for event in of_type(batches, bkjob.Finished)) == sorted(
+        map(str, (job, step))
+    )
+    seen = [(e.ref, e.host, e.after) for e in of_type(batches, bkjob.HostChanged)]
+    assert len(seen) == len(set(seen))
+
+
+async def test_a_step_added_to_a_watch_of_its_job_after_its_end() -> None:
+    """Its changes were told with the job's; what is new is how it ended."""
+    world = World(6)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(GREEN,)), StepPlan(hosts=2, fates=(LONG,)))))
+    step = world.jobs[job.job_instance_id].steps[0].ref
+    async with client_of(world) as (client, _), client.watch(job) as watch:
+        await asyncio.sleep(20)
+        watch.add(step)
+        batches = [batch async for batch in watch.batches()]
+
+    assert keeps_its_promise(batches, world)
+    assert [event.ref for event in of_type(batches, bkjob.Finished)] == [step, job]
+    assert len(of_type(batches, bkjob.HostChanged)) == len(
+        {(e.ref, e.host, e.after) for e in of_type(batches, bkjob.HostChanged)}
+    )
+
+
+async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
+    """They moved before this watch joined, and the log has let go of what it was told then."""
+    world = World(7)
+    quick = JobPlan(steps=(StepPlan(hosts=6, fates=(Fate(runs=exactly(2.0)),)),))
+    other, many = world.add(JobPlan(steps=(StepPlan(hosts=5, fates=(LONG,)),))), world.add(quick)
+    async with client_of(world) as (client, _), client.watch(many, linger=None):
+        await asyncio.sleep(20)
+        watch = client.watch(other)
+        watch._log._limit = 4
+        async with watch:
+            batches: list[bkjob.Batch] = []
+            async for batch in watch.batches():
+                batches.append(batch)
+                if len(batches) == 2:
+                    watch.add(many)
+                    await asyncio.sleep(100)
+
+    assert broken_promises(batches, truth=truth_of(world.history())) == []
+    assert len({e.host for e in of_type(batches, bkjob.HostChanged) if e.ref.job == many}) == 6
+    assert {e.ref for e in of_type(batches, bkjob.Finished)} == {other, many}
+
+
+async def test_a_reader_that_fell_behind_hears_once_what_is_lost() -> None:
+    """It was told before, and lies in what was compacted away for others only."""
+    world = World(8)
+    fates = {n: Fate(runs=exactly(20.0 + 10.0 * n)) for n in range(6)}
+    job = world.add(JobPlan(steps=(StepPlan(hosts=6, pinned=fates),)))
+    nobody = bkjob.JobRef(job.scope, 404)
+    async with client_of(world) as (client, _):
+        watch = client.watch([job, nobody])
+        watch._log._limit = 4
+        async with watch:
+            batches: list[bkjob.Batch] = []
+            async for batch in watch.batches():
+                batches.append(batch)
+                if of_type([batch], bkjob.Lost):
+                    await asyncio.sleep(100)
+
+    assert len(of_type(batches, bkjob.Lost)) == 1
+    assert broken_promises(batches, truth=truth_of(world.history())) == []
+
+
+@pytest.mark.parametrize("target", ["job", "step"])
+async def test_who_joins_in_trouble_is_told_so_first(target: str) -> None:
+    """And then that it recovered."""
+    world = World(9)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(LONG,)),)))
+    step = world.jobs[job.job_instance_id].steps[0].ref
+    ref = job if target == "job" else step
+    async with client_of(world) as (client, door), client.watch(job):
+        door.spoil = lambda _request, now: HTML if 5.0 < now < 30.0 else None
+        await asyncio.sleep(15)
+        batches = await watched(client, ref)
+
+    assert keeps_its_promise(batches, world)
+    assert [event.ref for event in of_type(batches, bkjob.Trouble)] == [ref]
+    assert [event.ref for event in of_type(batches, bkjob.Recovered)] == [ref]
+
+
+async def test_who_joins_after_trouble_hears_nothing_of_it() -> None:
+    """The first answer after the join is a good one."""
+    world = World(9)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(LONG,)),)))
+    async with client_of(world) as (client, door), client.watch(job) as old:
+        door.spoil = lambda _request, now: HTML if 5.0 < now < 15.0 else None
+        async for event in old:
+            if isinstance(event, bkjob.Trouble):
+                break
+        door.spoil = lambda _request, _now: None
+        batches = await watched(client, job)
+
+    assert keeps_its_promise(batches, world)
+    assert not of_type(batches, bkjob.Trouble)
+    assert not of_type(batches, bkjob.Recovered)
+
+
+async def test_an_operation_then_a_wait_while_another_watch_holds_the_end() -> None:
+    """The platform shows the old end for a moment, and the other watch remembers it."""
+    world = World(10)
+    job = world.add(RETRIED)
+    async with client_of(world) as (client, _), client.watch(job, linger=None) as old:
+        await first_end(old)
+        await asyncio.sleep(60)
+        step = world.jobs[job.job_instance_id].steps[0].ref
+        await client.operate_step_instance(step, operation_code=2)
+        result = await client.wait(job)
+
+    assert result.ok
+
+
+async def test_dropped_and_added_again_is_told_anew() -> None:
+    """From the beginning, and truly: it was read in between."""
+    world = World(11)
+    job = world.add(RETRIED)
+    async with (
+        client_of(world) as (client, _),
+        client.watch(job, linger=None) as other,
+        client.watch(job, linger=None) as watch,
+    ):
+        await first_end(other)
+        latest = watch._log.at(watch._log.end - 1)
+        assert latest is not None
+        watch.drop(job)
+        await asyncio.sleep(60)
+        retry(world, job)
+        await asyncio.sleep(1)
+        reader = watch.events(after=latest.cursor)
+        watch.add(job)
+        told: list[bkjob.Event] = []
+        async for event in reader:
+            told.append(event)
+            if isinstance(event, bkjob.Finished):
+                break
+
+    assert isinstance(told[-1], bkjob.Finished)
+    assert told[-1].result.ok
+    steps = [event for event in told if isinstance(event, bkjob.StepChanged)]
+    assert steps[0].before is None
+    assert not any(event.after.phase is bkjob.Phase.FAILED for event in steps)
