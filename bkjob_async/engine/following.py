@@ -104,7 +104,10 @@ class Following:
         ]
         mine += [event for event in events if is_about(event, followed, story.ref) or self._is_signal(event)]
         mine = self._without_losses(story, mine, at)
-        mine += story.present([ref for ref in joined if ref not in parts], at.cursor, known=followed)
+        others = [ref for ref in joined if ref not in parts]
+        # A job of which something was lost here, and what else belongs to that, may have been told in part.
+        is_known = any(ref in self._lost for ref in refs)
+        mine += story.present(others, at.cursor, skipped=is_known, known=followed)
         mine += self._troubles(story, refs, at)
         return mine
 
