@@ -78,8 +78,8 @@ class Following:
 
     def select(
         self, story: JobStory, refs: Collection[Ref], events: Sequence[News], at: Moment, number: int
-    ) -> list[News]:
-        """Return what to tell of *events*, and the present of targets that can be told by now.
+    ) -> tuple[list[News], list[Event]]:
+        """Return what to tell of *events*; and what this watch alone is told, of targets whose present can be told by now.
 
         *refs* are the targets that belong to the job of *story*; *number* is the last round of questions about it that
         was answered whole.
@@ -87,29 +87,28 @@ class Following:
         if self._joining or self._lost:
             return self._select_apart(story, refs, events, at, number)
         mine = [event for event in events if is_about(event, refs, story.ref)]
-        return self._without_losses(story, mine, at) if any(isinstance(e, Lost) for e in mine) else mine
+        return self._without_losses(story, mine, at) if any(isinstance(e, Lost) for e in mine) else mine, []
 
     def _select_apart(
         self, story: JobStory, refs: Collection[Ref], events: Sequence[News], at: Moment, number: int
-    ) -> list[News]:
+    ) -> tuple[list[News], list[Event]]:
         """Return what to tell where some targets of the watch have just joined, or are lost."""
         followed = {ref for ref in refs if ref not in self._joining and ref not in self._lost}
         joined = self._joined(story, refs, at, number)
         # The steps of a followed job were told with it; what is new is how they ended.
         parts = [ref for ref in joined if story.ref in followed and ref != story.ref]
+        others = [ref for ref in joined if ref not in parts]
         followed.update(parts)
+        mine = [event for event in events if is_about(event, followed, story.ref) or self._is_signal(event)]
         ended = {event.ref for event in events if isinstance(event, Finished)}
-        mine: list[News] = [
+        own: list[Event] = [
             story.end_of(ref, at.cursor) for ref in parts if story.has_finished(ref) and ref not in ended
         ]
-        mine += [event for event in events if is_about(event, followed, story.ref) or self._is_signal(event)]
-        mine = self._without_losses(story, mine, at)
-        others = [ref for ref in joined if ref not in parts]
         # A job of which something was lost here, and what else belongs to that, may have been told in part.
         is_known = any(ref in self._lost for ref in refs)
-        mine += story.present(others, at.cursor, skipped=is_known, known=followed)
-        mine += self._troubles(story, refs, at)
-        return mine
+        own += story.present(others, at.cursor, skipped=is_known, known=followed)
+        own += self._troubles(story, refs, at)
+        return self._without_losses(story, mine, at), own
 
     def _joined(self, story: JobStory, refs: Collection[Ref], at: Moment, number: int) -> list[Ref]:
         """Return the joined targets whose present can be told now; they are followed from here on."""
@@ -146,7 +145,7 @@ class Following:
         for ref, trouble in story.setbacks.troubled.items():
             if ref in refs and ref in self._joining and ref not in self._troubled:
                 self._troubled.add(ref)
-                yield evolve(trouble, cursor=at.cursor)
+                yield evolve(trouble, cursor=at.cursor, index=0)
 
     def _without_losses(self, story: JobStory, events: Sequence[News], at: Moment) -> list[News]:
         """Return *events* without losses of what is over anyway, taking note of the others."""
@@ -163,20 +162,26 @@ class Following:
 
     # The present ----------------------------------------------------------------------------------------------------
 
-    def present(self, story: JobStory, refs: Collection[Ref], cursor: str, since: int) -> Iterator[Event]:
-        """Yield where *refs* stand, for a reader that missed what was told in batch *since* and later."""
+    def present(
+        self, story: JobStory, refs: Collection[Ref], cursor: str, since: int, *, skipped: bool
+    ) -> Iterator[Event]:
+        """Yield where *refs* stand, for a reader that missed what was told in batch *since* and later.
+
+        *skipped*: it had something of the stream before.
+        """
         told = [
             ref for ref in refs if ref not in self._joining and (ref not in self._lost or ref in story.lost)
         ]
-        joined = [ref for ref in told if self._told_at.get(ref, 0) >= since]
+        joined = [ref for ref in told if self._told_at.get(ref, -1) >= since]
         others = [ref for ref in told if ref not in joined] if joined else told
-        yield from story.present(others, cursor, since=since, skipped=since > 1)
+        yield from story.present(others, cursor, since=since, skipped=skipped)
         if joined:
-            yield from story.present(joined, cursor, known=others)
+            # It had nothing of these, unless it comes from before this watch.
+            yield from story.present(joined, cursor, skipped=skipped and not since, known=others)
         for ref in refs:
             sequence, lost = self._lost.get(ref, (0, None))
             if lost is not None and sequence >= since:
-                yield evolve(lost, cursor=cursor)
+                yield evolve(lost, cursor=cursor, index=0)
 
 
 def is_about(event: News, refs: Collection[Ref], job: Ref) -> bool:

@@ -268,9 +268,7 @@ class Watch(SharedStream):
             )
             self._wake()
 
-    def _concerning(
-        self, job: JobRef, events: Sequence[News], at: Moment
-    ) -> tuple[list[News], list[Event]]:
+    def _concerning(self, job: JobRef, events: Sequence[News], at: Moment) -> tuple[list[News], list[Event]]:
         """Return what of *events* concerns the targets that belong to *job*, and what is told to this watch alone."""
         refs, story = self._targets.of(job), self._watcher.story(job)
         if story is None:
