@@ -7,7 +7,7 @@ from sys import intern
 
 from attrs import evolve
 
-from bkjob_async.engine.cadence import SETTLE_BOUND
+from bkjob_async.engine.cadence import SETTLE_BOUND, UNREAD_BOUND
 from bkjob_async.engine.job_standing import JobStanding, without
 from bkjob_async.engine.moment import Moment
 from bkjob_async.engine.news import News
@@ -150,6 +150,7 @@ class JobStory(JobStanding, eq=False, gc=False):
     def _reopen(self, at: Moment) -> Event:
         if self._announced is not None:
             self._announced = telling(self._announced[0], 0, finished=False)
+            self._sequence = at.sequence  # who misses this must hear that it is over no more
         self.epoch += 1
         self._closing_since = None
         self.running_since = self._began_at = None
@@ -169,7 +170,7 @@ class JobStory(JobStanding, eq=False, gc=False):
     def _close(self, at: Moment) -> list[Event]:
         """Announce what is over and settled: steps first, then the job.
 
-        A step that never began, or was left as it was, is over with its job.
+        A step that never began is over with its job; so is one that was left as it was, after a longer while.
         """
         events: list[Event] = []
         for tracker in self.steps:
@@ -183,8 +184,11 @@ class JobStory(JobStanding, eq=False, gc=False):
         doubtful = self._is_doubtful(self._alive_at, at.now)
         if settling or not (overdue or not (begun or doubtful)):
             return events
+        abandoned = at.now - self._closing_since >= UNREAD_BOUND
         for tracker in self.open_steps():
-            if tracker.ref in self.singles and tracker.seen is not None:
+            if tracker.ref in self.singles and (
+                tracker.seen == NOT_STARTED or (tracker.started and abandoned)
+            ):
                 events += tracker.end_with_job(at)
                 events.append(self.end_of(tracker.ref, at.cursor))
         if self.whole and not self.finished:
@@ -210,13 +214,14 @@ class JobStory(JobStanding, eq=False, gc=False):
         self.operated_at = since
 
     def lose(self, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
-        """Give up a target; losing the job loses its steps."""
+        """Give up a target; losing the job loses its steps. What has finished is over as it was, but for who joins it."""
         refs = [each for each in self.targets if ref in (self.ref, each) and each not in self.lost]
         lost = {
             each: Lost(ref=each, reason=reason, message=message, cursor=cursor)
             for each in sorted(refs, key=str)
         }
-        self.setbacks = evolve(self.setbacks, lost={**self.lost, **lost})
+        given_up = {each: event for each, event in lost.items() if not self.has_finished(each)}
+        self.setbacks = evolve(self.setbacks, lost={**self.lost, **given_up})
         return list(lost.values())
 
     def count_not_found(self, ref: Ref) -> int:

@@ -33,6 +33,7 @@ class StepHosts(StepStanding, eq=False, gc=False):
         was_finished = self.finished
         if self.announced is not None:
             self.announced = telling(self.announced[0], self.announced[1], finished=False)
+            self.sequence = at.sequence  # who misses this must hear that it is over no more
         self.epoch += 1
         survey, self._own_course = self.survey, None
         self.running_since = self.began_at = None
