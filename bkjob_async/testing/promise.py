@@ -77,6 +77,7 @@ class _Checker:
     _positions: dict[HostRun | Ref, int] = field(factory=dict)
     _troubled: set[Ref | None] = field(factory=set)
     _reopened: Counter[Ref] = field(factory=Counter)
+    _over_with_job: Counter[Ref] = field(factory=Counter)
 
     def read(self, batch: Batch) -> None:
         """Check one batch against all before it."""
@@ -187,7 +188,11 @@ class _Checker:
         if event.ref in self._over and event.is_finished and not event.skipped:
             self._break(f"{event} although it was over already")
         if event.is_finished:
-            self._was_over.add((event.ref, event.execute_count))
+            if event.after.is_finished():
+                self._was_over.add((event.ref, event.execute_count))
+            else:
+                # What never began, or was left as it was, is over with its job, and may be reopened with it.
+                self._over_with_job[event.ref] += 1
         self._set_over(event)
         self._advance(event.ref, event.after.code, event)
 
@@ -271,7 +276,7 @@ class _Checker:
         for ref in refs:
             # Nothing is reopened more often than it truly left a final status.
             codes = self.truth.codes(ref) or ()
-            left = sum(run_status(code).is_finished() for code in codes[:-1])
+            left = sum(run_status(code).is_finished() for code in codes[:-1]) + self._over_with_job[ref]
             if self._reopened[ref] > left:
                 times = self._reopened[ref]
                 self._break(f"{ref} was told as over too early: reopened {times} times, truly {left}")
@@ -287,7 +292,8 @@ class _Checker:
         step, number, _ = run
         latest = self._runs.get(step, 0)
         past = self.owes_past and (step, number) in self._was_over and number < latest
-        return past or (step in self._over and self._runs.get(step) == number)
+        over = step in self._over and run_status(self._status[step]).is_finished()
+        return past or (over and self._runs.get(step) == number)
 
     def _ends_of(self, run: HostRun, truth: Truth) -> set[int | None]:
         """Return the codes that a host may have been told last, its step being over."""
