@@ -38,7 +38,8 @@ def false_details(
 def false_result(step: StepResult, truth: Truth, place: int) -> list[str]:
     """Return what is wrong with the hosts of a finished step, which it reached no earlier than *place*."""
     runs = truth.hosts_of(step.ref, step.execute_count)
-    if not step.is_finished or not step.hosts_visible or not runs:
+    # What never began, or was left as it was, is over with its job only: nothing of it is an end.
+    if not (step.is_finished and step.status.is_finished() and step.hosts_visible and runs):
         return []
     stories = [
         {run: truth.code_before(run, moment) for run in runs}
