@@ -94,7 +94,9 @@ class StepHosts(StepStanding, eq=False, gc=False):
             self._refresh_failures(look, groups, taken)
         if closing is not None:
             closing.end_read = taken.believed and look.complete
-            closing.rows_settled = closing.end_read and self.hosts.open_count == 0
+            # Of an execution that has just begun no host may be listed yet, although the step has some.
+            are_listed = not len(self.hosts) or bool(self.hosts.counts())
+            closing.rows_settled = closing.end_read and are_listed and self.hosts.open_count == 0
         return events
 
     def _count_as(self, groups: Sequence[GroupLook]) -> bool:

@@ -362,3 +362,14 @@ def test_an_answer_that_is_not_believed_does_not_begin_the_bound() -> None:
 
     assert tell(story, 30, job(3, step(3))) == []
     assert tell(story, 31, step(3, [host(1, 9), host(2, 9)]))[:2] == ["host 2 None>9", "step #0 3."]
+
+
+def test_an_execution_whose_hosts_are_not_listed_yet_has_not_settled() -> None:
+    """It shows the end before it at first, and no host at all; the step has some."""
+    story = story_of()
+    tell(story, 0, job(2, step(2, [host(1, 7)])))
+    tell(story, 1, job(4, step(4, [host(1, 104)])))
+    tell(story, 2, job(2, step(4, [], run=1)))
+
+    assert tell(story, 3, job(4, step(4, [], run=1))) == []
+    assert tell(story, 4, job(4, step(4, [host(1, 104)], run=1)))[-1] == "finished 2:100"
