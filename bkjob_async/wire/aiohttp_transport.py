@@ -10,12 +10,13 @@ from contextlib import nullcontext
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
-from attrs import field, frozen
+from attrs import field, frozen, validators
 from yarl import URL
 
 from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UsageError
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
-from bkjob_async.wire.bodies import CONTENT_ENCODING, read_bounded, unpacked
+from bkjob_async.wire.bodies import CONTENT_ENCODING, LARGEST_BODY, read_bounded, unpacked
+from bkjob_async.wire.body_budget import MIB, BodyBudget
 from bkjob_async.wire.short_way import ShortWay
 from bkjob_async.wire.time_limits import TimeLimits
 from bkjob_async.wire.whole_answers import Answer
@@ -42,6 +43,8 @@ class HttpOptions:
 
     *ssl* is True (verify against the system's authorities), a context of your own (client certificates, private
     authorities), or False (no verification; never for production). *proxy* may carry user and password.
+    *largest_body* bytes are the most that one answer may have, unpacked; all that are under way may have about twice as
+    many together, and wait for each other beyond that.
     """
 
     connections: int = 64
@@ -49,6 +52,7 @@ class HttpOptions:
     proxy: str | None = field(default=None, repr=False, validator=_is_proxy)
     trust_env: bool = False
     headers: Mapping[str, str] = field(factory=dict, repr=False, validator=_plain_headers)
+    largest_body: int = field(default=LARGEST_BODY, validator=validators.ge(MIB))
 
 
 class AiohttpTransport:
@@ -69,6 +73,7 @@ class AiohttpTransport:
         self._says_encoding = any(name.lower() == "accept-encoding" for name in self._options.headers)
         self._short: ShortWay | None = None
         self._limits = TimeLimits()
+        self._budget = BodyBudget(self._options.largest_body)
         self._closed = False
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
@@ -80,7 +85,7 @@ class AiohttpTransport:
             (status, headers, body), connection = answer or await self._ask_as_usual(request)
             encoding = headers.get(CONTENT_ENCODING)
             if encoding is not None and self._packed:
-                body = unpacked(body, encoding, status)
+                body = await unpacked(body, encoding, status, self._budget)
             return HttpResponse(status=status, headers=headers, body=body, connection=connection)
         except asyncio.CancelledError:
             if not self._limits.end(limit):
@@ -108,7 +113,7 @@ class AiohttpTransport:
             content, headers, status = response.content, response.headers, response.status
             connection = connection_of(response)
             try:
-                body = await read_bounded(content, headers, status, read=response.read)
+                body = await read_bounded(content, headers, status, self._budget, read=response.read)
             except BaseException:
                 response.close()
                 raise
@@ -146,7 +151,7 @@ class AiohttpTransport:
             trust_env=options.trust_env,
         )
         if self._proxy is None and not options.trust_env:
-            self._short = ShortWay(connector, self._headers_of)
+            self._short = ShortWay(connector, self._headers_of, self._budget)
         return self._session
 
     async def aclose(self) -> None:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError
 
-from bkjob_async.wire.bodies import LARGEST_BODY
-from bkjob_async.wire.whole_answers import Answer, Part, answer_in
+from bkjob_async.wire.bodies import too_long
+from bkjob_async.wire.body_budget import FREE, MIB, BodyBudget
+from bkjob_async.wire.chunks import BadChunks, Chunks
+from bkjob_async.wire.whole_answers import Answer, Part, Surplus, answer_in, without_interim
 
 # Servers close what is idle for a minute or so; a connection unused for this to twice this many seconds is closed first.
 UNUSED = 15.0
-# From so many bytes on, a body goes straight to where it will stay; aiohttp copies it twice.
-LARGE = 1_000_000
 # So much is read at a time, as asyncio does. It makes room for it anew at each read, which for a small answer takes longer
 # than all else about reading it.
 ROOM = 256 * 1024
+# A body asks the budget for so much at a time at most.
+LARGEST_STEP = 4 * MIB
+# So many bytes of interim answers may come before the real one.
+LONGEST_INTERIM = 64 * 1024
 NO_TRACES: list[aiohttp.tracing.Trace] = []
 NO_TIME_LIMIT = aiohttp.ClientTimeout(total=None)
 
@@ -32,7 +38,9 @@ class Line(asyncio.BufferedProtocol):
     """
 
     __slots__ = (
+        "_budget",
         "_filling",
+        "_interim",
         "_is_listening",
         "_loop",
         "_room",
@@ -42,7 +50,9 @@ class Line(asyncio.BufferedProtocol):
         "transport",
     )
 
-    def __init__(self, connection: aiohttp.connector.Connection, room: memoryview) -> None:
+    def __init__(
+        self, connection: aiohttp.connector.Connection, room: memoryview, budget: BodyBudget
+    ) -> None:
         """Take over a connection that was just fetched; raise what aiohttp raises where it is closed."""
         handler, transport = connection.protocol, connection.transport
         if handler is None or transport is None:
@@ -51,9 +61,11 @@ class Line(asyncio.BufferedProtocol):
         self.handler: ResponseHandler = handler
         self.transport = transport
         self._room = room
+        self._budget = budget
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[Answer | None] | None = None
         self._filling: Filling | None = None
+        self._interim = 0
         self._is_listening = False
 
     def prepare(self) -> bool:
@@ -77,6 +89,7 @@ class Line(asyncio.BufferedProtocol):
         """Send a request; return the answer, None where the handler has it, or heard that there will be none."""
         waiter: asyncio.Future[Answer | None] = self._loop.create_future()
         self._waiter = waiter
+        self._interim = 0
         self.transport.write(words)
         try:
             return await waiter
@@ -89,27 +102,54 @@ class Line(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take in an answer, or how it begins."""
-        data, waiter = bytes(self._room[:nbytes]), self._waiter
+        waiter = self._waiter
         if waiter is None or waiter.done():
-            self._hand_over(data)
+            # It would be taken for the next answer.
+            self.transport.close()
             return
+        data = bytes(self._room[:nbytes])
+        if data.startswith(b"HTTP/1.1 1"):
+            behind = self._behind_interim(data)
+            if not behind:
+                return
+            data = behind
         found = answer_in(data)
         if isinstance(found, Part):
-            if LARGE <= found.size <= LARGEST_BODY:
-                self._filling = Filling(self, found)
-                self.transport.set_protocol(self._filling)
-                return
-            found = None
+            self._filling = Filling(self, found, self._room, self._budget)
+            self.transport.set_protocol(self._filling)
+            self._filling.begin()
+            return
+        if isinstance(found, Surplus):
+            self.transport.close()
+            found = found.answer
         if found is None:
             self._hand_over(data)
         waiter.set_result(found)
 
-    def filled(self, answer: Answer) -> None:
-        """Take in a large answer that is whole by now."""
+    def _behind_interim(self, data: bytes) -> bytes:
+        """Return what comes behind interim answers; nothing where that has still to come."""
+        behind = without_interim(data)
+        self._interim += len(data) - len(behind or b"")
+        if behind is None or self._interim > LONGEST_INTERIM:
+            self.failed(HttpProcessingError(message="there is no end of interim answers"))
+        return behind or b""
+
+    def filled(self, answer: Answer, *, has_surplus: bool) -> None:
+        """Take in an answer that is whole by now; *has_surplus*: more came than belongs to it."""
         self._filling = None
         self.transport.set_protocol(self)
+        if has_surplus:
+            self.transport.close()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(answer)
+
+    def failed(self, error: Exception) -> None:
+        """Take note that an answer cannot be read."""
+        self._filling = None
+        self.transport.set_protocol(self)
+        self.transport.close()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
 
     def eof_received(self) -> None:
         """Let the transport close itself."""
@@ -117,6 +157,8 @@ class Line(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the handler find out what that means for whoever waits."""
+        if self._filling is not None:
+            self.failed(self._filling.broken_off(exc))
         self._hand_over()
         self.handler.connection_lost(exc)
         if self._waiter is not None and not self._waiter.done():
@@ -135,8 +177,6 @@ class Line(asyncio.BufferedProtocol):
         if self._is_listening:
             self._is_listening = False
             self.transport.set_protocol(self.handler)
-        if self._filling is not None:
-            data, self._filling = self._filling.came(), None
         if data:
             self.handler.data_received(data)
 
@@ -147,38 +187,93 @@ class Line(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Hang up."""
-        self._filling = None
+        if self._filling is not None:
+            self._filling.leave()
+            self._filling = None
         self._hand_over()
         self.connection.close()
 
 
 class Filling(asyncio.BufferedProtocol):
-    """Takes in the rest of a large body for a line."""
+    """Takes in the rest of a body for a line.
 
-    __slots__ = ("_at", "_body", "_line", "_part", "_view")
+    Room is made as bytes arrive, never on the word of a head alone, and only as far as the budget goes: until there is
+    more, nothing is read. One byte more than belongs to the body is asked for, which shows that there is more.
+    """
 
-    def __init__(self, line: Line, part: Part) -> None:
-        """Go on after *part*."""
+    __slots__ = ("_budget", "_chunks", "_line", "_part", "_received", "_room", "_share")
+
+    def __init__(self, line: Line, part: Part, room: memoryview, budget: BodyBudget) -> None:
+        """Go on after *part*, by way of *room*."""
         self._line = line
         self._part = part
-        self._body = bytearray(part.size)
-        self._view = memoryview(self._body)
-        self._at = len(part.begun)
-        self._view[: self._at] = part.begun
+        self._room = room
+        self._budget = budget
+        self._share = budget.share()
+        self._chunks = Chunks() if part.size is None else None
+        self._received = self._chunks.body if self._chunks is not None else BytesIO()
+
+    def begin(self) -> None:
+        """Take in what came with the head."""
+        if self._part.size is not None and self._part.size > self._budget.largest:
+            self._fail(too_long(self._budget, self._part.status))
+        else:
+            self._take_in(self._part.begun)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio asks so
-        """Return where the next bytes go: never more than belong to this body."""
-        return self._view[self._at :]
+        """Return where the next bytes go."""
+        return self._room
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Take note of *nbytes* more."""
-        self._at += nbytes
-        if self._at == self._part.size:
-            self._line.filled((self._part.status, self._part.headers, bytes(self._body)))
+        """Take in *nbytes* more."""
+        self._take_in(self._room[:nbytes])
 
-    def came(self) -> bytes:
-        """Return all that came so far, head and all."""
-        return self._part.head + self._view[: self._at]
+    def _take_in(self, data: bytes | memoryview) -> None:
+        part, received, chunks = self._part, self._received, self._chunks
+        if chunks is not None:
+            try:
+                chunks.feed(bytes(data))
+            except BadChunks as error:
+                self._fail(HttpProcessingError(message=str(error)))
+                return
+            is_whole, has_surplus = chunks.is_whole, chunks.has_surplus
+        else:
+            assert part.size is not None  # noqa: S101 - it comes in chunks otherwise
+            left = part.size - received.tell()
+            received.write(data[:left])
+            is_whole, has_surplus = len(data) >= left, len(data) > left
+        size = received.tell()
+        if size > self._budget.largest:
+            self._fail(too_long(self._budget, part.status))
+        elif is_whole:
+            self.leave()
+            answer = part.status, part.headers, received.getvalue()
+            self._line.filled(answer, has_surplus=has_surplus)
+        elif not self._has_room_beyond(size):
+            self._line.transport.pause_reading()
+
+    def _has_room_beyond(self, size: int) -> bool:
+        """Take what the next bytes need; resume reading when that is there later on."""
+        count = size + ROOM - FREE - self._share.taken
+        return count <= 0 or self._share.take(max(count, min(size, LARGEST_STEP)), self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._line.transport.is_closing():
+            self._line.transport.resume_reading()
+
+    def _fail(self, error: Exception) -> None:
+        self.leave()
+        self._line.failed(error)
+
+    def broken_off(self, error: Exception | None) -> Exception:
+        """Return the error of a body that ends before its time."""
+        self.leave()
+        reason = f": {error}" if error is not None else ""
+        return aiohttp.ClientPayloadError(f"{self._received.tell()} bytes came of {self._part.size}{reason}")
+
+    def leave(self) -> None:
+        """Give back what was taken of the budget."""
+        self._share.release()
 
     def eof_received(self) -> None:
         """Let the transport close itself."""
@@ -203,11 +298,12 @@ class OpenLines:
     They count towards the connector's limit. As long as anybody waits for the connector, nothing is kept here.
     """
 
-    __slots__ = ("_connector", "_idle", "_least", "_room", "_timer", "_wanted")
+    __slots__ = ("_budget", "_connector", "_idle", "_least", "_room", "_timer", "_wanted")
 
-    def __init__(self, connector: aiohttp.BaseConnector) -> None:
-        """Hold none yet."""
+    def __init__(self, connector: aiohttp.BaseConnector, budget: BodyBudget) -> None:
+        """Hold none yet; bodies are bounded by *budget*."""
         self._connector = connector
+        self._budget = budget
         self._idle: list[Line] = []
         self._wanted = 0
         self._room = memoryview(bytearray(ROOM))
@@ -232,7 +328,7 @@ class OpenLines:
         with self.making_room():
             connection = await self._connector.connect(sample, traces=NO_TRACES, timeout=NO_TIME_LIMIT)
         try:
-            line = Line(connection, self._room)
+            line = Line(connection, self._room, self._budget)
             is_of_use = line.prepare()
         except BaseException:
             connection.close()
@@ -244,7 +340,10 @@ class OpenLines:
 
     def put(self, line: Line, *, last: bool) -> None:
         """Keep *line* until it is used again, unless somebody waits for it; *last*: it has carried all it will."""
-        if self._wanted or last:
+        if last or line.transport.is_closing():
+            line.close()
+            return
+        if self._wanted:
             line.release()
             return
         self._idle.append(line)

@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from bkjob_async.http_messages import Closable, HttpRequest
 from bkjob_async.wire.bodies import read_bounded
+from bkjob_async.wire.body_budget import BodyBudget
 from bkjob_async.wire.open_lines import OpenLines
-from bkjob_async.wire.whole_answers import Answer
+from bkjob_async.wire.whole_answers import MOST_INTERIM, Answer
 
 Headers = Mapping[str, str]
 
@@ -58,15 +60,18 @@ class ShortWay:
     then go the usual way.
     """
 
-    __slots__ = ("_full", "_kept", "_last", "_origin", "is_open", "lines")
+    __slots__ = ("_budget", "_full", "_kept", "_last", "_origin", "is_open", "lines")
 
-    def __init__(self, connector: aiohttp.BaseConnector, full: Callable[[HttpRequest], Headers]) -> None:
+    def __init__(
+        self, connector: aiohttp.BaseConnector, full: Callable[[HttpRequest], Headers], budget: BodyBudget
+    ) -> None:
         """Send nothing yet; the server is that of the first request."""
+        self._budget = budget
         self._full = full
         self._kept: dict[bool, Likeness] = {}
         self._last: Headers | None = None
         self._origin: URL | None = None
-        self.lines = OpenLines(connector)
+        self.lines = OpenLines(connector, budget)
         self.is_open = True
 
     async def ask(self, request: HttpRequest) -> tuple[Answer, Closable] | None:
@@ -83,9 +88,10 @@ class ShortWay:
                 line = lines.take() or await lines.open(likeness.sample)
                 try:
                     answer = await line.ask(words)
-                    last = False
+                    # Behind an unusual answer nobody can see where the next one begins.
+                    last = answer is None
                     if answer is None:
-                        answer, last = await read_from(line.handler)
+                        answer = await read_from(line.handler, self._budget)
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
                     line.close()
                     if not tries_left:
@@ -140,13 +146,14 @@ class ShortWay:
         self.lines.close()
 
 
-async def read_from(handler: ResponseHandler) -> tuple[Answer, bool]:
-    """Read an answer of whatever shape; return whether it is the last on its connection, too."""
-    message, content = await handler.read()
-    while 100 <= message.code < 200 and message.code != 101:
+async def read_from(handler: ResponseHandler, budget: BodyBudget) -> Answer:
+    """Read an answer of whatever shape."""
+    for _ in range(MOST_INTERIM):
         message, content = await handler.read()
-    body = await read_bounded(content, message.headers, message.code)
-    return (message.code, message.headers, body), message.should_close
+        if message.code == 101 or not 100 <= message.code < 200:
+            body = await read_bounded(content, message.headers, message.code, budget)
+            return message.code, message.headers, body
+    raise HttpProcessingError(message="there is no end of interim answers")
 
 
 def is_plain(text: str) -> bool:

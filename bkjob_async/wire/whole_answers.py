@@ -8,8 +8,13 @@ from collections.abc import Iterator, Mapping
 Answer = tuple[int, Mapping[str, str], bytes]
 
 END = b"\r\n\r\n"
+# aiohttp's bounds of a line, a field and their number: it judges what is beyond any of them.
+LONGEST_HEAD, MOST_FIELDS = 8190, 128
 # A status that has a body, then fields of plain text on a line each: RFC 9112, without all that it still allows.
 HEAD = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [ -~]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ -~]*\r\n)*\Z")
+# What may come before an answer, and says nothing: 100 to 199, but for 101, behind which something else begins.
+INTERIM = re.compile(rb"HTTP/1\.1 1(?!01)[0-9]{2} ")
+MOST_INTERIM = 16
 BODILESS = (b"204", b"205", b"304")
 # Lengths and chunks beyond these do not come in one piece.
 LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9}) *\r\n")
@@ -62,27 +67,35 @@ class LateHeaders(Mapping[str, str]):
 
 
 class Part:
-    """What came first of an answer: its *head* as bytes, what that says, and how its body of *size* bytes begins."""
+    """What came first of an answer, and how its body begins: one of *size* bytes, or None where it comes in chunks."""
 
-    __slots__ = ("begun", "head", "headers", "size", "status")
+    __slots__ = ("begun", "headers", "size", "status")
 
-    def __init__(self, status: int, headers: LateHeaders, head: bytes, begun: bytes, size: int) -> None:
+    def __init__(self, status: int, headers: LateHeaders, begun: bytes, size: int | None) -> None:
         self.status = status
         self.headers = headers
-        self.head = head
         self.begun = begun
         self.size = size
 
 
-def answer_in(data: bytes) -> Answer | Part | None:
+class Surplus:
+    """An answer with more behind it than belongs to it: whatever that is, it answers nothing."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+
+
+def answer_in(data: bytes) -> Answer | Part | Surplus | None:  # noqa: PLR0911 - once a request, in one go
     """Return the answer that is all of *data*, or that begins with it; None for any that is not as usual.
 
-    It is usual when the connection goes on, and the body is told by its length or, if it is whole, comes in chunks.
+    It is usual when the connection goes on, and the body is told by its length or comes in chunks.
     """
     end = data.find(END)
     head = data[: end + 2]
-    usual = HEAD.match(head) if end > 0 else None
-    if usual is None or usual[1] in BODILESS:
+    usual = HEAD.match(head) if 0 < end <= LONGEST_HEAD else None
+    if usual is None or usual[1] in BODILESS or head.count(b"\r\n") > MOST_FIELDS:
         return None
     first = head.index(b"\r\n")
     lowered = head[first:].lower()
@@ -92,14 +105,29 @@ def answer_in(data: bytes) -> Answer | Part | None:
     if CODING_FIELD in lowered:
         plain = CHUNKED in lowered and lowered.count(CODING_FIELD) == 1 and LENGTH_FIELD not in lowered
         chunks = joined(data, start) if plain else None
-        return None if chunks is None else (status, headers, chunks)
+        if chunks is not None:
+            return status, headers, chunks
+        return Part(status, headers, data[start:], None) if plain else None
     length = LENGTH.search(lowered)
     if length is None or lowered.count(LENGTH_FIELD) > 1:
         return None
     body, size = data[start:], int(length[1])
     if len(body) == size:
         return status, headers, body
-    return Part(status, headers, data[:start], body, size) if len(body) < size else None
+    if len(body) > size:
+        return Surplus((status, headers, body[:size]))
+    return Part(status, headers, body, size)
+
+
+def without_interim(data: bytes) -> bytes | None:
+    """Return *data* without the interim answers that it begins with, None where there are too many."""
+    at = 0
+    for _ in range(MOST_INTERIM):
+        end = data.find(END, at, at + LONGEST_HEAD) if INTERIM.match(data, at) else -1
+        if end < 0:
+            return data[at:]
+        at = end + 4
+    return None
 
 
 def joined(data: bytes, start: int) -> bytes | None:

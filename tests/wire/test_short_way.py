@@ -19,6 +19,13 @@ from bkjob_async.wire.short_way import ShortWay
 from tests.wire.raw_server import answer, serving
 
 HINTS = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+IN_CHUNKS = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    + (b"1000\r\n" + b"x" * 4096 + b"\r\n") * 146
+    + b"7C0\r\n"
+    + b"x" * 1984
+    + b"\r\n0\r\n\r\n"
+)
 HEADERS = {"X-Bkapi-Authorization": '{"bk_app_code": "test"}', "Accept": "application/json"}
 
 
@@ -115,7 +122,8 @@ async def test_an_aiohttp_that_works_otherwise_is_used_the_usual_way(
             return await ask(self, *arguments)
 
     monkeypatch.setattr(ShortWay, "ask", ask_strangely)
-    async with serving(lambda *_: HINTS + answer(b"{}")) as (_, url), opened() as transport:
+    unusual = answer(b"{}").replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with serving(lambda *_: unusual) as (_, url), opened() as transport:
         answers = [await get(transport, url) for _ in range(3)]
 
     assert [each.body for each in answers] == [b"{}"] * 3
@@ -181,6 +189,12 @@ async def test_what_comes_before_anything_was_asked_is_no_answer() -> None:
     ("said", "status", "body"),
     [
         (HINTS + answer(b"{}"), 200, b"{}"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\n{\r\n1\r\n}\r\n0\r\nT: 1\r\n\r\n",
+            200,
+            b"{}",
+        ),
+        (IN_CHUNKS, 200, b"x" * 600_000),
         (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n", 200, b"{}"),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", 200, b"{}"),
@@ -195,7 +209,9 @@ async def test_answers_of_every_shape_are_read(said: bytes, status: int, body: b
         answers = [await get(transport, url) for _ in range(3)]
 
     assert [(each.status, each.body) for each in answers] == [(status, body)] * 3
-    assert server.connections == (3 if b"Connection: close" in said else 1)
+    # Behind what aiohttp has to read, nobody can see whether more came than belongs to it.
+    unusual = said.startswith(b"HTTP/1.1 204") or b"Connection: close" in said
+    assert server.connections == (3 if unusual else 1)
 
 
 @pytest.mark.usefixtures("no_usual_way")

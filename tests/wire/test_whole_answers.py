@@ -10,7 +10,7 @@ from aiohttp.http import HttpProcessingError, HttpResponseParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.wire.whole_answers import Part, answer_in
+from bkjob_async.wire.whole_answers import Part, Surplus, answer_in
 
 USUAL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 IN_CHUNKS = (
@@ -95,7 +95,7 @@ def first_of_each(headers: object) -> dict[str, str]:
 def is_read_alike(data: bytes) -> bool:
     """Whether what is read at once, if anything, is what aiohttp reads."""
     found = answer_in(data)
-    if found is None or isinstance(found, Part):
+    if not isinstance(found, tuple):
         return True
     return (found[0], dict(found[1]), found[2]) == by_aiohttp(data)
 
@@ -121,7 +121,7 @@ def test_part_of_an_answer_is_no_whole_one(data: bytes) -> None:
     """Nor is more than one."""
     assert isinstance(answer_in(data), tuple)
     assert not any(isinstance(answer_in(data[:length]), tuple) for length in range(len(data)))
-    assert answer_in(data + data) is None
+    assert not isinstance(answer_in(data + data), tuple)
 
 
 def test_how_an_answer_begins_is_told() -> None:
@@ -129,7 +129,24 @@ def test_how_an_answer_begins_is_told() -> None:
     found = answer_in(USUAL[:-1])
 
     assert isinstance(found, Part)
-    assert (found.status, found.head + found.begun, found.size) == (200, USUAL[:-1], 2)
+    assert (found.status, found.begun, found.size) == (200, b"{", 2)
+
+
+def test_more_than_an_answer_is_told() -> None:
+    """Whatever it is, the connection is of no use any more."""
+    for more in (b"H", b"\r\n", USUAL):
+        found = answer_in(USUAL + more)
+
+        assert isinstance(found, Surplus)
+        assert found.answer[2] == b"{}"
+
+
+def test_a_head_beyond_aiohttps_bounds_is_left_to_it() -> None:
+    """However it is beyond them."""
+    long, many = b"X-Long: " + b"x" * 8200 + b"\r\n", b"X: y\r\n" * 130
+
+    for lines in (long, many):
+        assert answer_in(USUAL.replace(b"Content-Length", lines + b"Content-Length")) is None
 
 
 def test_headers_are_told_apart_when_they_are_asked_for() -> None:

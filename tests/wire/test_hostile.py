@@ -1,0 +1,66 @@
+"""Whatever a server sends: a typed error in time, and a client that works as before."""
+
+import asyncio
+
+import pytest
+
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.wire.aiohttp_transport import AiohttpTransport
+from tests.hostile import AT_ONCE, DEEDS, WAYS, client_of, hostile_server, said
+
+FINE = ("good", "surplus")
+
+
+def is_fine(deed: str, answer: str) -> bool:
+    """Whether *answer* is what a client may say: an answer with something behind it is an answer."""
+    return answer != "OK" or deed.startswith(FINE)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("deed", DEEDS)
+async def test_a_client_survives(deed: str, way: str) -> None:
+    """One request, then several at once; afterwards all is as before."""
+    async with hostile_server() as (hostile, url), client_of(url, WAYS[way], 0.3) as client:
+        hostile.deed = deed
+        answers = [await said(client), *await asyncio.gather(*(said(client) for _ in range(3)))]
+        hostile.deed = "good"
+        again = [await said(client) for _ in range(3)]
+        transport = client._session.transport
+        assert isinstance(transport, AiohttpTransport)
+
+        assert [answer for answer in answers if not is_fine(deed, answer)] == []
+        assert again == ["OK"] * 3
+        assert client._session.admission.limit.in_flight == 0
+        assert (transport._budget.taken, len(transport._budget._shares)) == (0, 0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_client_survives_all_of_it_at_once(way: str) -> None:
+    """Each request meets another deed."""
+    async with hostile_server() as (hostile, url), client_of(url, WAYS[way], 0.5) as client:
+
+        async def meet(deed: str) -> str:
+            hostile.deed = deed
+            return await said(client)
+
+        answers = await asyncio.gather(*(meet(deed) for deed in [*DEEDS, *DEEDS][:AT_ONCE]))
+        hostile.deed = "good"
+        again = await asyncio.gather(*(said(client) for _ in range(AT_ONCE)))
+
+        assert len(answers) == AT_ONCE
+        assert set(again) == {"OK"}
+
+
+async def test_an_answer_with_something_behind_it_is_the_last_of_its_connection() -> None:
+    """Whatever it is, the next request goes over another."""
+    for deed in (deed for deed in DEEDS if deed.startswith("surplus")):
+        async with hostile_server() as (hostile, url):
+            transport = AiohttpTransport()
+            hostile.deed = deed
+            request = HttpRequest(method="GET", url=client_of(url, WAYS["fast"], 1)._session.base_url)
+            answer = await transport.send(request, timeout=1)
+            short = transport._short
+            assert short is not None
+            assert answer.status == 200
+            assert short.lines.take() is None, deed
+            await transport.aclose()
