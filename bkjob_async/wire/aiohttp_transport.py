@@ -43,8 +43,8 @@ class HttpOptions:
 
     *ssl* is True (verify against the system's authorities), a context of your own (client certificates, private
     authorities), or False (no verification; never for production). *proxy* may carry user and password.
-    *largest_body* bytes are the most that one answer may have, unpacked; all that are under way may have about twice as
-    many together, and wait for each other beyond that.
+    *largest_body* bytes are the most that one answer may have, unpacked; the others that are under way may have a quarter
+    as many together, and wait for each other beyond that.
     """
 
     connections: int = 64
@@ -95,7 +95,10 @@ class AiohttpTransport:
             failure = failure_of(error, timeout)
         finally:
             self._limits.end(limit)
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # else it and this frame would hold each other
 
     async def _ask_as_usual(self, request: HttpRequest) -> tuple[Answer, Closable | None]:
         """Ask in aiohttp's own way, which knows of bodies, proxies and whatever a lent session has."""

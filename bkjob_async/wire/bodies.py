@@ -39,9 +39,9 @@ async def read_bounded(
             return await (read or content.read)()
         if int(length) > budget.largest:
             raise too_long(budget, status)
-    body = BytesIO()
     size = 0
-    with budget.share() as share:
+    # Closed at the end, so that no frame of an error keeps it.
+    with budget.share() as share, BytesIO() as body:
         async for chunk in content.iter_any():
             size += len(chunk)
             if size > budget.largest:
@@ -81,8 +81,7 @@ async def _large(first: bytes, inflater: Inflater, packed: int, budget: BodyBudg
 
 
 async def _unpacked_in_a_thread(first: bytes, inflater: Inflater, packed: int, budget: BodyBudget) -> bytes:
-    body = BytesIO()
-    with budget.share() as share:
+    with budget.share() as share, BytesIO() as body:
         body.write(first)
         while not inflater.is_done:
             await share.hold(packed + inflater.size)

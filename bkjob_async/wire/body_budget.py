@@ -22,7 +22,7 @@ class BodyBudget:
     def __init__(self, largest: int) -> None:
         """Let one body have *largest* bytes."""
         self.largest = largest
-        self.size = largest * 3 // 4
+        self.size = largest // 4
         self.taken = 0
         self.inflating = asyncio.Lock()
         self._shares: dict[Share, None] = {}

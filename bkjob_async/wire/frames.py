@@ -63,4 +63,7 @@ async def _outermost(awaited: Awaitable[T]) -> T:
         return await awaited
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
         shown = without_frames(error)
-    raise shown
+    try:
+        raise shown
+    finally:
+        del shown  # else it and this frame would hold each other

@@ -246,8 +246,8 @@ class Filling(asyncio.BufferedProtocol):
         if size > self._budget.largest:
             self._fail(too_long(self._budget, part.status))
         elif is_whole:
-            self.leave()
             answer = part.status, part.headers, received.getvalue()
+            self.leave()
             self._line.filled(answer, has_surplus=has_surplus)
         elif not self._has_room_beyond(size):
             self._line.transport.pause_reading()
@@ -267,12 +267,14 @@ class Filling(asyncio.BufferedProtocol):
 
     def broken_off(self, error: Exception | None) -> Exception:
         """Return the error of a body that ends before its time."""
-        self.leave()
         reason = f": {error}" if error is not None else ""
-        return aiohttp.ClientPayloadError(f"{self._received.tell()} bytes came of {self._part.size}{reason}")
+        came = self._received.tell()
+        self.leave()
+        return aiohttp.ClientPayloadError(f"{came} bytes came of {self._part.size or 'chunks'}{reason}")
 
     def leave(self) -> None:
-        """Give back what was taken of the budget."""
+        """Let go of what came, and give back what was taken of the budget."""
+        self._received.close()
         self._share.release()
 
     def eof_received(self) -> None:

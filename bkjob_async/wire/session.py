@@ -113,7 +113,10 @@ class Session:
             )
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
             shown = without_frames(error, self.keyring.secrets)
-        raise shown
+        try:
+            raise shown
+        finally:
+            del shown  # else it and this frame would hold each other
 
     async def call_raw(
         self,
@@ -134,7 +137,10 @@ class Session:
             )
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
             shown = without_frames(error, self.keyring.secrets)
-        raise shown
+        try:
+            raise shown
+        finally:
+            del shown  # else it and this frame would hold each other
 
     @overload
     async def look(self, question: GetJobInstanceStatus) -> JobLook: ...
@@ -146,7 +152,10 @@ class Session:
             return await self._look(question)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
             shown = without_frames(error, self.keyring.secrets)
-        raise shown
+        try:
+            raise shown
+        finally:
+            del shown  # else it and this frame would hold each other
 
     async def _look(self, question: GetJobInstanceStatus | GetStepInstanceStatus) -> JobLook | StepLook:
         def read(response: HttpResponse) -> JobLook | StepLook:

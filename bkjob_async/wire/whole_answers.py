@@ -15,6 +15,8 @@ HEAD = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [ -~]*\r\n(?:[!#$%&'*+.^_`|~0-9A-
 # What may come before an answer, and says nothing: 100 to 199, but for 101, behind which something else begins.
 INTERIM = re.compile(rb"HTTP/1\.1 1(?!01)[0-9]{2} ")
 MOST_INTERIM = 16
+# So many chunks are looked through at once at most.
+MOST_PIECES = 1000
 BODILESS = (b"204", b"205", b"304")
 # Lengths and chunks beyond these do not come in one piece.
 LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9}) *\r\n")
@@ -143,4 +145,6 @@ def joined(data: bytes, start: int) -> bytes | None:
         if start == end:
             return b"".join(pieces) if len(data) == end + 2 else None
         pieces.append(data[start:end])
+        if len(pieces) > MOST_PIECES:
+            return None
         start = end + 2

@@ -1,6 +1,8 @@
 """Whatever a server sends: a typed error in time, and a client that works as before."""
 
 import asyncio
+import gc
+import tracemalloc
 
 import pytest
 
@@ -64,3 +66,20 @@ async def test_an_answer_with_something_behind_it_is_the_last_of_its_connection(
             assert answer.status == 200
             assert short.lines.take() is None, deed
             await transport.aclose()
+
+
+async def test_a_body_that_failed_is_let_go_at_once() -> None:
+    """An error that holds its own frames would keep it until the garbage is collected."""
+    async with hostile_server() as (hostile, url), client_of(url, WAYS["fast"], 1) as client:
+        hostile.deed = "bomb: gzip"
+        gc.collect()
+        gc.disable()
+        try:
+            tracemalloc.start()
+            assert await said(client) == "UnusableAnswer"
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+            gc.enable()
+
+    assert held < 4_000_000
