@@ -37,8 +37,16 @@ class Watch(SharedStream):
     * Every change carries `before` and `after`; a host that ran through two states between two looks shows one change.
     * The last changes of hosts come before their step's finish, the step's before the job's.
     * A host that an answer does not mention has not changed.
-    * A finished target that runs again is `Reopened`.
-    * A failed poll is `Trouble`, never a failed job; a target that cannot be read any more is `Lost`.
+    * A finished target that runs again is `Reopened` as soon as that is seen. What has settled is looked at again every
+      10 s while the watch lingers (twice within a shorter *linger*), after an operation through this client, when it is
+      nudged, when another watch joins it, and with any other target of its job. With `linger=None` there are no looks
+      for its own sake.
+    * A step that never began is over when its job is: its status stays what it was, with `is_finished`. It is
+      reopened when the job goes on.
+    * A failed poll is `Trouble`, never a failed job; a target that cannot be read any more is `Lost`, and stays so
+      in this watch, unless it is dropped and added again.
+    * A target that another watch, or this one, has followed before is read once more before anything is told of it:
+      first where it stands, at first sight, then what is new. What is dropped and added again begins anew in this way.
     * A slow reader misses no host: what it can no longer get one by one it gets as the newest change of each host,
       marked `skipped`.
     * The cursor of an event is the place behind that event, that of a batch behind the whole batch: a reader that is given
