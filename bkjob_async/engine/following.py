@@ -99,7 +99,16 @@ class Following:
         parts = [ref for ref in joined if story.ref in followed and ref != story.ref]
         others = [ref for ref in joined if ref not in parts]
         followed.update(parts)
-        mine = [event for event in events if is_about(event, followed, story.ref) or self._is_signal(event)]
+        mine = [
+            event
+            for event in events
+            # Trouble is over for those only that were told of it: not for what joins just now.
+            if (
+                is_about(event, followed, story.ref)
+                and not (isinstance(event, Recovered) and event.ref in parts)
+            )
+            or self._is_signal(event)
+        ]
         ended = {event.ref for event in events if isinstance(event, Finished)}
         own: list[Event] = [
             story.end_of(ref, at.cursor) for ref in parts if story.has_finished(ref) and ref not in ended

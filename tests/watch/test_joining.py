@@ -312,3 +312,19 @@ async def test_dropped_and_added_again_is_told_anew() -> None:
     steps = [event for event in told if isinstance(event, bkjob.StepChanged)]
     assert steps[0].before is None
     assert not any(event.after.phase is bkjob.Phase.FAILED for event in steps)
+
+
+async def test_a_step_that_joins_its_job_as_trouble_ends_hears_nothing_of_it() -> None:
+    """The answer that shows that it is over is the first one for the step in this watch."""
+    world = World(12)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(LONG,)),)))
+    step = world.jobs[job.job_instance_id].steps[0].ref
+    async with client_of(world) as (client, door), client.watch(job) as watch, client.watch(step):
+        door.spoil = lambda _request, now: HTML if now > 5.0 else None
+        await asyncio.sleep(20)
+        door.spoil = lambda _request, _now: None
+        watch.add(step)
+        batches = [batch async for batch in watch.batches()]
+
+    assert keeps_its_promise(batches, world)
+    assert [event.ref for event in of_type(batches, bkjob.Recovered)] == [job]
