@@ -225,8 +225,9 @@ class Columns(Struct, eq=False, gc=False):
             cells[begin:statuses] = blended(cells[begin:statuses], told * size, wide)
         self._keep(cells)
 
-    def clear_statuses(self) -> None:
-        """Forget every status, keep every name."""
+    def clear_statuses(self, sequence: int) -> None:
+        """Forget every status, keep every name; batch *sequence* tells it."""
+        self.move_marked(bytes((255,)) * len(self), bytes(len(self)), sequence)
         self._keep(self._cells[: self._statuses_at] + bytes(2 * len(self)))
 
     def name_anew(self, names: Sequence[int], addresses: Sequence[int]) -> None:

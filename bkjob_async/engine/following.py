@@ -13,6 +13,7 @@ from bkjob_async.model.events import (
     Event,
     Finished,
     HostChanged,
+    HostCounts,
     Lost,
     Recovered,
     Reopened,
@@ -22,7 +23,7 @@ from bkjob_async.model.events import (
 from bkjob_async.model.refs import Ref
 
 # What happens within a followed job is told without its steps being targets by themselves.
-WITHIN = HostMoves | HostChanged | StepChanged | Reopened
+WITHIN = HostMoves | HostChanged | HostCounts | StepChanged | Reopened
 
 # In place of the round that a target waits for: it was read.
 READ = 0

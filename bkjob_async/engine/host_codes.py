@@ -30,9 +30,10 @@ class HostCodes(Columns, eq=False, gc=False):
         """Keep what is odd, nothing where nothing is."""
         self._odd = NOTHING_ODD if odd.are_none else odd
 
-    def begin_execution(self) -> None:
-        """Forget where hosts stood, keep who they are: a new execution starts over."""
-        self.clear_statuses()
+    def begin_execution(self, sequence: int) -> None:
+        """Forget where hosts stood, keep who they are: a new execution, told in batch *sequence*, starts over."""
+        if len(self):
+            self.clear_statuses(sequence)
         if self._odd is not NOTHING_ODD:
             self._be_odd(evolve(self._odd, rare=NO_CODES, doubled=NO_COUNTS))
 
@@ -160,6 +161,10 @@ class HostCodes(Columns, eq=False, gc=False):
     def _meant(self, index: int, small: int, *, before: bool = False) -> int | None:
         """Return the code that a byte of the host at *index* stands for."""
         return self._odd.rare[index, before] if small == RARE else code_of(small)
+
+    def has_changed(self, since: int) -> bool:
+        """Whether any host has changed, or an execution begun, in batch *since* or later."""
+        return max(self.sequences(), default=-1) >= since
 
     def present(self, since: int = 0) -> Iterator[tuple[int, int | None, int]]:
         """Yield (place, before, status) of each host whose last change is batch *since* or later."""

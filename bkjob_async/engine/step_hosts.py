@@ -42,7 +42,7 @@ class StepHosts(StepStanding, eq=False, gc=False):
             self._go_on().survey = survey
         if new_execution:
             self._go_on().first_of_execution = True
-            self.hosts.begin_execution()
+            self.hosts.begin_execution(at.sequence)
             self._failures = None
         return [Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)] if was_finished else []
 

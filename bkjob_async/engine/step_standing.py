@@ -11,7 +11,7 @@ from bkjob_async.engine.failures import Failures
 from bkjob_async.engine.hosts import HostTable
 from bkjob_async.engine.packing import NO_TIMES, Telling, unpacked_times
 from bkjob_async.engine.survey import Survey
-from bkjob_async.model.events import Event, HostChanged, StepChanged
+from bkjob_async.model.events import Event, HostChanged, HostCounts, StepChanged
 from bkjob_async.model.refs import StepRef
 from bkjob_async.model.result import StepResult
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
@@ -153,6 +153,11 @@ class StepStanding(Struct, eq=False, gc=False):
             cursor=cursor,
         )
 
+    def _counted(self, cursor: str) -> HostCounts:
+        return HostCounts(
+            ref=self.ref, execute_count=self.execute_count, hosts=self.hosts.counts(), cursor=cursor
+        )
+
     def _failure(self, index: int) -> HostSnapshot | None:
         return self._failures.get(index) if self._failures is not None else None
 
@@ -184,6 +189,8 @@ class StepStanding(Struct, eq=False, gc=False):
                 skipped=skipped,
                 cursor=cursor,
             )
+        if skipped and self.hosts.has_changed(since):
+            yield self._counted(cursor)
         if changed and finished:
             yield self._changed(None, cursor, skipped=skipped)
 

@@ -106,6 +106,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
             self._go_on().closing = None
         before = self.seen
         self._note(look, finished=finished)
+        events += self._counting_anew(at, again=again)
         if finished:
             self._begin_closing(at)
         else:
@@ -117,6 +118,10 @@ class StepTracker(StepHosts, eq=False, gc=False):
             self._note_rows(at, moved=bool(moves))
             events += moves
         return events
+
+    def _counting_anew(self, at: Moment, *, again: bool) -> list[Event]:
+        """Tell that the hosts of the execution before count no more, where another one began."""
+        return [self._counted(at.cursor)] if again and len(self.hosts) else []
 
     def _is_going_on(self, at: Moment, *, begins: bool) -> None:
         """Take note that the step runs."""

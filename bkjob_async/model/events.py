@@ -6,7 +6,7 @@ the batch that it came in).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -15,7 +15,7 @@ from attrs import field, frozen
 from bkjob_async.model.printing import counted, first_of, printable, tally
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
-from bkjob_async.model.status import HostStatus, RunStatus
+from bkjob_async.model.status import HostStatus, Phase, RunStatus
 
 
 @frozen(kw_only=True)
@@ -64,6 +64,44 @@ class HostChanged(Placed):
         extra = f" ({self.after.name})" if self.after.is_finished and not self.after.is_success else ""
         run = f" #{self.execute_count}" if self.execute_count else ""
         return printable(f"{self.ref}{run} {self.host} {before} → {self.after.phase}{extra}")
+
+
+@frozen(kw_only=True)
+class HostCounts(Placed):
+    """How many hosts of a step stand in each phase, where changes alone would not add up to it.
+
+    It comes when another execution begins: those of the one before count no more, and *hosts* is empty until the first of
+    the new one is seen. And it comes behind the changes that are told in place of what was compacted away. From one to the
+    next each `HostChanged` adds a host to the phase of its `after`, and takes one from that of its `before`, if any. So
+    this gauge stands where `Watch.counts()` does whenever it has read all that was told::
+
+        gauge = defaultdict(Counter)
+
+        def count(event):
+            if isinstance(event, HostCounts):
+                gauge[event.ref] = Counter(event.hosts)
+            elif isinstance(event, HostChanged):
+                gauge[event.ref][event.after.phase] += 1
+                if event.before is not None:
+                    gauge[event.ref][event.before.phase] -= 1
+
+        def total(targets):
+            watched = (step for step in gauge if step in targets or step.job in targets)
+            return sum((gauge[step] for step in watched), Counter())
+
+    What is `Lost` counts as it was last seen. No event tells what was dropped: whoever drops a target, and may add it again,
+    removes its steps from the gauge. A later watch tells its whole present, and begins with an empty gauge.
+    """
+
+    kind: ClassVar[str] = "host_counts"
+
+    ref: StepRef
+    execute_count: int
+    hosts: Mapping[Phase, int]
+
+    def __str__(self) -> str:
+        run = f" #{self.execute_count}" if self.execute_count else ""
+        return printable(f"{self.ref}{run} hosts: {tally(self.hosts) or 'none yet'}")
 
 
 @frozen(kw_only=True)
@@ -220,6 +258,7 @@ class Stalled(Placed):
 
 Event = (
     HostChanged
+    | HostCounts
     | StepChanged
     | JobChanged
     | InSync

@@ -13,6 +13,7 @@ from bkjob_async.model.events import (
     Event,
     Finished,
     HostChanged,
+    HostCounts,
     InSync,
     JobChanged,
     Lost,
@@ -31,6 +32,7 @@ KINDS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
         HostChanged,
+        HostCounts,
         StepChanged,
         JobChanged,
         InSync,

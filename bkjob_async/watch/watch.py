@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -23,6 +24,7 @@ from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.figures import LastSeen, WatchStats
 from bkjob_async.watch.slicing import Slicing
 from bkjob_async.watch.stream import SharedStream
+from bkjob_async.watch.totals import Totals
 from bkjob_async.watch.watcher import Watcher
 
 REVISIT = 10.0
@@ -77,6 +79,7 @@ class Watch(SharedStream):
         self._deadline = deadline
         self._linger = linger
         self._told = 0
+        self._totals = Totals()
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
         self._left: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
@@ -178,6 +181,7 @@ class Watch(SharedStream):
         if ref in self._targets:
             return
         self._targets.add(ref, unread=self._in_sync_at is None)
+        self._totals.changed(ref.job)
         story, number = self._watcher.subscribe(self, ref)
         self._targets.share(story.ref, story.targets)
         if number is not None:
@@ -195,6 +199,7 @@ class Watch(SharedStream):
             self._following.forget(ref)
             self._log.forget(ref)
             self._watcher.unsubscribe(self, ref)
+            self._totals.changed(ref.job)
 
     def nudge(self, ref: RefLike) -> None:
         """Look at *ref* as soon as there is room."""
@@ -212,8 +217,14 @@ class Watch(SharedStream):
         story = self._story_of(ref)
         return story.result(ref) if story is not None and story.was_read(ref) else None
 
-    def counts(self, ref: RefLike) -> Mapping[Phase, int]:
-        """Count the hosts of *ref* by phase, in the present execution of each step."""
+    def counts(self, ref: RefLike | None = None) -> Mapping[Phase, int]:
+        """Count the hosts of *ref*, or of all targets, by phase, in the present execution of each step.
+
+        A host counts once for each watched step, whether the step, its job or both are targets. Of all targets, the first
+        call counts everything (some microseconds a job), later ones only the jobs in which something moved meanwhile.
+        """
+        if ref is None:
+            return self._totals.now((job for job, _ in self._targets.jobs()), self._counts_of)
         ref = as_ref(ref, self.scope)
         story = self._story_of(ref)
         return story.counts(ref) if story is not None else {}
@@ -221,6 +232,16 @@ class Watch(SharedStream):
     def _story_of(self, ref: Ref) -> JobStory | None:
         """Return the story that *ref* belongs to, None where it is not known here how that stands by now."""
         return None if self._following.is_joining(ref) else self._story(ref.job)
+
+    def _counts_of(self, job: JobRef) -> Mapping[Phase, int]:
+        """Count the hosts of all targets that belong to *job*."""
+        story = self._story(job)
+        refs = [ref for ref in self._targets.of(job) if not self._following.is_joining(ref)]
+        if story is None:
+            return {}
+        if job in refs:
+            return story.counts(job)
+        return sum((Counter(story.counts(ref)) for ref in refs), Counter())
 
     def explain(self, ref: RefLike) -> Explanation:
         """Say why *ref* is, or is not, being looked at, and when next."""
@@ -261,6 +282,8 @@ class Watch(SharedStream):
         if self._state != "open":
             return
         mine, own = (list(events), []) if job is None else self._concerning(job, events, at)
+        if job is not None:
+            self._totals.changed(job)
         if job is not None and not self._targets.all_read:
             self._note_read(job)
         if self._in_sync_at is None and self._targets.all_read and not self._requests:

@@ -176,7 +176,7 @@ def test_a_new_execution_starts_over_with_the_same_hosts() -> None:
     for sequence in range(2):
         table.apply(flat([*rows, rows[2]]), sequence)
 
-    table.begin_execution()
+    table.begin_execution(1)
 
     assert (list(table.present()), list(table.unsuccessful()), table.counts()) == ([], [], {})
     assert (table.open_count, table.is_countable, len(table)) == (0, False, 3)

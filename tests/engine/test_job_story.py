@@ -159,7 +159,12 @@ def test_a_second_round_starts_over() -> None:
     tell(story, 0, job(4, step(4, [host(1, 104), host(2, 9)])))
     assert story.is_over(JOB)
 
-    assert tell(story, 5, job(2, step(4, [], run=1))) == ["reopened 2:100", "job 2", "reopened 2:100/200"]
+    assert tell(story, 5, job(2, step(4, [], run=1))) == [
+        "reopened 2:100",
+        "job 2",
+        "reopened 2:100/200",
+        "host_counts",
+    ]
     assert tell(story, 6, job(2, step(2, [host(1, 7), host(2, 9)], run=1))) == [
         "step #1 2",
         "host 1 None>7",
@@ -178,7 +183,11 @@ def test_a_final_status_that_comes_with_a_new_execution_is_provisional() -> None
     story = story_of(STEP)
     tell(story, 0, step(4, [host(1, 104)]))
 
-    assert tell(story, 1, step(4, [host(1, 104)], run=1)) == ["reopened 2:100/200", "host 1 None>104"]
+    assert tell(story, 1, step(4, [host(1, 104)], run=1)) == [
+        "reopened 2:100/200",
+        "host_counts",
+        "host 1 None>104",
+    ]
     assert tell(story, 16, step(4, [host(1, 104)], run=1)) == ["step #1 4.", "finished 2:100/200"]
 
 

@@ -8,7 +8,7 @@ from attrs import frozen
 from msgspec.structs import replace
 
 from bkjob_async.engine.news import Events
-from bkjob_async.model.events import Finished, Reopened, StepChanged
+from bkjob_async.model.events import Finished, HostCounts, Reopened, StepChanged
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.snapshot import Times
@@ -241,6 +241,6 @@ def test_two_operations_in_quick_succession_may_pass_over_an_execution() -> None
 
     news = Events(story.apply_step(step(2, [host(1, 7)], run=2), at(1)))
 
-    assert [type(event) for event in news[:2]] == [Reopened, StepChanged]
+    assert [type(event) for event in news[:3]] == [Reopened, HostCounts, StepChanged]
     assert story.tracker(200).execute_count == 2
     assert not any(isinstance(event, Finished) for event in news)

@@ -1,0 +1,152 @@
+"""A gauge of ten lines stands where the watch does, whatever happens to the hosts that it counts."""
+
+from __future__ import annotations
+
+import asyncio
+import textwrap
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import HANGS, RED, Fate, JobPlan, Rolling, StepPlan, exactly
+from tests.watch.stage import client_of
+from tests.watch.test_cutting import a_few, all_of, in_virtual_time, operate, operations, plans
+
+pytestmark = pytest.mark.looptime
+SLOW = Fate(runs=exactly(20.0))
+TWO_RED = StepPlan(hosts=4, fates=(SLOW,), pinned={0: RED, 1: RED}, retry_fates=(SLOW,))
+
+
+class Gauge:
+    """The gauge of the docstring, word for word."""
+
+    def __init__(self) -> None:
+        """Run the lines as they stand."""
+        assert bkjob.HostCounts.__doc__ is not None
+        _, _, text = bkjob.HostCounts.__doc__.partition("::\n\n")
+        lines = text[: text.index("\n\n    What is")]
+        names: dict[str, Any] = {"defaultdict": defaultdict, "Counter": Counter, **vars(bkjob)}
+        exec(textwrap.dedent(lines), names)  # noqa: S102 - our own docstring
+        self.count: Callable[[bkjob.Event], None] = names["count"]
+        self.total: Callable[[set[bkjob.Ref]], Counter[bkjob.Phase]] = names["total"]
+        self.steps: dict[bkjob.StepRef, Counter[bkjob.Phase]] = names["gauge"]
+
+
+async def follow(gauge: Gauge, watch: bkjob.Watch, after: str | None = None, until: float = 1e9) -> str:
+    """Count what is told, comparing with the watch whenever all was read; return where it was left."""
+    reader, cursor = watch.batches(after=after), after or ""
+    try:
+        while True:
+            async with asyncio.timeout_at(until):
+                batch = await anext(reader)
+            for event in batch.events:
+                gauge.count(event)
+            cursor = batch.cursor
+            position = reader._position
+            if watch.is_in_sync and position.place == watch._log.end and position.backlog is None:
+                assert gauge.total(watch.targets) == watch.counts()
+    except (TimeoutError, StopAsyncIteration, bkjob.DeadlineExceeded):
+        return cursor
+
+
+@pytest.mark.parametrize("operation", [2, 8])
+async def test_a_retry_takes_the_hosts_of_the_execution_before_out_of_their_phases(operation: int) -> None:
+    """Of failed hosts only, or of all: each host counts once."""
+    world = World(1)
+    job = world.add(JobPlan(steps=(TWO_RED,)))
+    gauge = Gauge()
+    async with client_of(world) as (client, _), client.watch(job, linger=None) as watch:
+        await follow_for(40, gauge, watch)
+        assert gauge.total(watch.targets) == {bkjob.Phase.SUCCESS: 2, bkjob.Phase.FAILED: 2}
+        step = world.jobs[job.job_instance_id].steps[0].ref
+        await client.operate_step_instance(step, operation_code=operation)
+        reader_at = await follow_for(60, gauge2 := Gauge(), watch)
+
+        assert watch.counts() == {bkjob.Phase.SUCCESS: 4}
+        assert gauge2.total(watch.targets) == watch.counts()
+        assert reader_at
+
+
+async def follow_for(seconds: float, gauge: Gauge, watch: bkjob.Watch) -> str:
+    """Count what is told from the beginning until so long from now."""
+    return await follow(gauge, watch, until=asyncio.get_running_loop().time() + seconds)
+
+
+async def test_all_targets_are_counted_once_wherever_they_overlap() -> None:
+    """A job and its step are the same hosts; what is dropped counts no more, what is lost as it was last seen."""
+    world = World(1)
+    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, fates=(HANGS,)),) * 2)) for _ in range(3)]
+    step = world.jobs[jobs[0].job_instance_id].steps[0].ref
+    async with client_of(world) as (client, _), client.watch([*jobs, step], linger=None) as watch:
+        await asyncio.sleep(20)
+        whole = Counter(watch.counts())
+        each = sum((Counter(watch.counts(job)) for job in jobs), Counter[bkjob.Phase]())
+        watch.drop(jobs[0])
+        await asyncio.sleep(1)
+        left = Counter(watch.counts())
+
+    assert whole == each
+    assert whole - left == Counter(watch.counts(jobs[1])) - Counter(watch.counts(step))
+    assert Counter(watch.counts()) == left
+
+
+@a_few
+@given(
+    plans,
+    operations,
+    st.sampled_from([12, 100_000]),
+    st.floats(0.1, 100.0),
+    st.just(0.0) | st.floats(0.1, 60.0),
+)
+def test_it_stands_where_the_watch_does(
+    plans: tuple[JobPlan, ...],
+    operations: list[tuple[float, int, int]],
+    log_limit: int,
+    pause: float,
+    head_start: float,
+) -> None:
+    """Through retries, rolling, ignored errors, compaction, late readers, in a later watch too."""
+
+    async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
+        watch = client.watch(refs, deadline=150.0, linger=None)
+        watch._log._limit = log_limit
+        gauge = Gauge()
+        loop = asyncio.get_running_loop()
+        async with watch:
+            acting = asyncio.create_task(operate(client, world, refs, operations))
+            cursor = await follow(gauge, watch, until=loop.time() + head_start) if head_start else ""
+            await asyncio.sleep(pause)
+            cursor = await follow(gauge, watch, cursor, until=loop.time() + 60.0)
+        async with client.watch(refs, deadline=100.0, linger=None) as later:
+            await follow(Gauge(), later, cursor)
+            fresh = Gauge()
+            for event in await all_of(later.events()):
+                fresh.count(event)
+        await acting
+
+        assert later.counts() == fresh.total(later.targets)
+
+    in_virtual_time(plans, act)
+
+
+async def test_it_stands_through_rolling_batches() -> None:
+    """Hosts come batch by batch; a retry begins with the counts of nothing."""
+    world = World(1)
+    step = StepPlan(hosts=6, fates=(RED, SLOW), retry_fates=(SLOW,), rolling=Rolling(sizes=(2, 2, 2), mode=1))
+    job = world.add(JobPlan(steps=(step,)))
+    gauge = Gauge()
+    async with client_of(world) as (client, _), client.watch(job, linger=None, deadline=300.0) as watch:
+        ref = world.jobs[job.job_instance_id].steps[0].ref
+        following = asyncio.create_task(follow(gauge, watch))
+        await asyncio.sleep(100)
+        await client.operate_step_instance(ref, operation_code=8)
+        await following
+        assert gauge.steps[ref].total() > 0
+
+        assert gauge.total(watch.targets) == watch.counts()
