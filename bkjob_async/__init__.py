@@ -2,7 +2,7 @@
 
 from importlib.metadata import PackageNotFoundError, version
 
-from bkjob_async.client import GatheredLogs, JobClient, JobInstances, connect
+from bkjob_async.client import GatheredLogs, JobClient, JobInstances, PagedList, connect
 from bkjob_async.dialects.offline import decode, decode_callback
 from bkjob_async.engine.conditions import Condition, FirstFailure, HostsDone
 from bkjob_async.engine.durations import LearntDuration
@@ -41,17 +41,22 @@ from bkjob_async.model.answers import (
     FileDetail,
     FileLog,
     FileSourceDetail,
+    GseTask,
     HostLog,
     JobInstance,
     JobInstancePage,
     Launched,
+    LocalFileUpload,
+    Page,
     ScriptDetail,
     StepDetail,
     StepLogs,
     StepVariables,
+    TaskContextField,
     Variable,
 )
 from bkjob_async.model.codes import (
+    AccountCategory,
     FileMode,
     FileSourceType,
     FileStatus,
@@ -62,6 +67,7 @@ from bkjob_async.model.codes import (
     RollingMode,
     RollingType,
     ScriptLanguage,
+    ScriptStatus,
     StepType,
     TaskType,
     TransferMode,
@@ -83,6 +89,17 @@ from bkjob_async.model.events import (
     Stalled,
     StepChanged,
     Trouble,
+)
+from bkjob_async.model.extras import (
+    BkciPluginBatchGetJobInstanceExecuteObjectLog,
+    BkciPluginFastExecuteScript,
+    BkciPluginFastTransferFile,
+    BkciPluginGetJobInstanceStatus,
+    GenerateLocalFileUploadUrl,
+    GetFileTaskContext,
+    GetScriptTaskContext,
+    QueryGseTask,
+    QueryJobInstance,
 )
 from bkjob_async.model.grade import Grade
 from bkjob_async.model.launches import (
@@ -119,6 +136,30 @@ from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepR
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
+from bkjob_async.model.stored import (
+    CronJob,
+    JobPlan,
+    JobTemplate,
+    PlanStep,
+    PlanVariable,
+    Script,
+    ScriptVersion,
+    StoredAccount,
+)
+from bkjob_async.model.stored_reads import (
+    GetAccountList,
+    GetCronDetail,
+    GetCronList,
+    GetJobPlanDetail,
+    GetJobPlanList,
+    GetJobTemplateList,
+    GetPublicScriptList,
+    GetPublicScriptVersionDetail,
+    GetPublicScriptVersionList,
+    GetScriptList,
+    GetScriptVersionDetail,
+    GetScriptVersionList,
+)
 from bkjob_async.model.targets import Targets, TopoNode
 from bkjob_async.observe.observer import Mended, Observation, Observer, Polled, Troubled
 from bkjob_async.watch.doorbell import Doorbell
@@ -215,6 +256,27 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "FastExecuteSql",
     "FastTransferFile",
     "PushConfigFile",
+    "BkciPluginBatchGetJobInstanceExecuteObjectLog",
+    "BkciPluginFastExecuteScript",
+    "BkciPluginFastTransferFile",
+    "BkciPluginGetJobInstanceStatus",
+    "GenerateLocalFileUploadUrl",
+    "GetFileTaskContext",
+    "GetScriptTaskContext",
+    "QueryGseTask",
+    "QueryJobInstance",
+    "GetAccountList",
+    "GetCronDetail",
+    "GetCronList",
+    "GetJobPlanDetail",
+    "GetJobPlanList",
+    "GetJobTemplateList",
+    "GetPublicScriptList",
+    "GetPublicScriptVersionDetail",
+    "GetPublicScriptVersionList",
+    "GetScriptList",
+    "GetScriptVersionDetail",
+    "GetScriptVersionList",
     "RawCall",
     # what launches are made of
     "FileSource",
@@ -243,6 +305,21 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "JobInstancePage",
     "StepVariables",
     "Variable",
+    "Page",
+    "PagedList",
+    "GseTask",
+    "LocalFileUpload",
+    "TaskContextField",
+    "AccountCategory",
+    "ScriptStatus",
+    "CronJob",
+    "JobPlan",
+    "JobTemplate",
+    "PlanStep",
+    "PlanVariable",
+    "Script",
+    "ScriptVersion",
+    "StoredAccount",
     "Envelope",
     "FileMode",
     "FileStatus",

@@ -5,5 +5,6 @@ from bkjob_async.client.connecting import connect
 from bkjob_async.client.job_client import JobClient
 from bkjob_async.client.listing import JobInstances
 from bkjob_async.client.log_gathering import GatheredLogs
+from bkjob_async.client.paged_list import PagedList
 
-__all__ = ["GatheredLogs", "JobClient", "JobInstances", "Priority", "connect"]
+__all__ = ["GatheredLogs", "JobClient", "JobInstances", "PagedList", "Priority", "connect"]

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Iterable
 
 from bkjob_async.client.calling import stated
-from bkjob_async.client.commands import Commands
+from bkjob_async.client.extras import ExtraOperations
 from bkjob_async.client.learning import Learning
 from bkjob_async.client.log_gathering import GatheredLogs, is_same
 from bkjob_async.client.questions import Questions
+from bkjob_async.client.scripts import ScriptQueries
+from bkjob_async.client.stored_items import StoredItemQueries
 from bkjob_async.client.waiting import Deadline, Waiting, seconds
 from bkjob_async.engine.conditions import Condition
 from bkjob_async.errors import UsageError
@@ -28,7 +30,7 @@ RETRYABLE = frozenset({4, 9, 11})
 SHORTEST = 0.001
 
 
-class Verbs(Questions, Commands, Waiting, Learning):
+class Verbs(Questions, StoredItemQueries, ScriptQueries, ExtraOperations, Waiting, Learning):
     """Verbs: a few lines over the operations each, to launch, watch and return the result."""
 
     @hiding_arguments

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Literal, Protocol, TypeVar, overload
 
 import msgspec
 from attrs import field, frozen
@@ -72,7 +72,8 @@ class Call:
     *name* is the dialect's own name of the operation, None where it is the common one. *parameters* turns the
     operation into the platform's parameters without those of its scope, None meaning not sent; *read* turns the operation and the opened envelope
     (whose `data` it reads) into the model; *quick* does the same to an answer exactly as documented, and says None to
-    any other; *look* reads the response in the engine's way. A GET carries parameters in the query, a POST as a JSON
+    any other; *look* reads the response in the engine's way. *only* says that a gateway offers it below `/system/` alone,
+    or to users alone. A GET carries parameters in the query, a POST as a JSON
     body.
     """
 
@@ -82,6 +83,7 @@ class Call:
     name: str | None = None
     quick: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = None
     look: Callable[[Any, HttpResponse, tzinfo], Any] | None = None
+    only: Literal["system", "user"] | None = None
 
 
 Calls = Mapping[type[Operation[Any]], Call]

@@ -10,6 +10,7 @@ from attrs import field, frozen
 from bkjob_async.dialects import v3_parameters as send
 from bkjob_async.dialects.base import Calls
 from bkjob_async.dialects.esb import EsbDialect
+from bkjob_async.dialects.extra_calls import SYSTEM_CALLS, UPLOADS
 from bkjob_async.dialects.gateway_v3 import CALLS as GATEWAY_CALLS
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.operations import GetStepInstanceStatus
@@ -25,9 +26,11 @@ CAPABILITIES = Capabilities(
     list_length=send.LIST_LENGTH_V3,
 )
 
-# The same operations with the same parameters as in the gateway, but nothing about a single step.
-LACKING = (GetStepInstanceStatus, GetStepInstanceDetail)
-CALLS: Calls = {kind: call for kind, call in GATEWAY_CALLS.items() if kind not in LACKING}
+# The same operations with the same parameters as in the gateway, but nothing about a single step
+# and nothing that needs `/system/`.
+LACKING = (GetStepInstanceStatus, GetStepInstanceDetail, *SYSTEM_CALLS)
+SHARED: Calls = {kind: call for kind, call in GATEWAY_CALLS.items() if kind not in LACKING}
+CALLS: Calls = {**SHARED, **UPLOADS}
 
 
 @frozen(kw_only=True)

@@ -18,8 +18,10 @@ from bkjob_async.dialects.details import (
     read_operated,
     read_variables,
 )
+from bkjob_async.dialects.extra_calls import SYSTEM_CALLS
 from bkjob_async.dialects.gateway import GatewayDialect
 from bkjob_async.dialects.step_details import read_step_detail
+from bkjob_async.dialects.stored_items import CALLS as STORED_CALLS
 from bkjob_async.dialects.v3_answers import (
     look_job,
     look_step,
@@ -83,6 +85,8 @@ CALLS: Calls = {
     FastExecuteSql: Call(method="POST", parameters=start.fast_execute_sql, read=read_launched),
     FastTransferFile: Call(method="POST", parameters=start.fast_transfer_file, read=read_launched),
     PushConfigFile: Call(method="POST", parameters=start.push_config_file, read=read_launched),
+    **STORED_CALLS,
+    **SYSTEM_CALLS,
 }
 
 

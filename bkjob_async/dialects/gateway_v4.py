@@ -11,6 +11,7 @@ from bkjob_async.dialects import v3_launches as start
 from bkjob_async.dialects import v3_parameters as send
 from bkjob_async.dialects.base import Call, Calls
 from bkjob_async.dialects.details import read_host_logs, read_job_list, read_launched
+from bkjob_async.dialects.extra_calls import CONTEXT_CALLS
 from bkjob_async.dialects.gateway import GatewayDialect
 from bkjob_async.dialects.v4_answers import look_job, quick_job_status, read_job_status
 from bkjob_async.model.capabilities import Capabilities
@@ -45,6 +46,7 @@ CALLS: Calls = {
     ),
     GetJobInstanceList: Call(method="GET", parameters=send.job_list_v4, read=read_job_list),
     FastExecuteScript: Call(method="POST", parameters=start.fast_execute_script_v4, read=read_launched),
+    **CONTEXT_CALLS,
 }
 
 

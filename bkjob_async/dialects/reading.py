@@ -120,6 +120,15 @@ class Fields:
         self.path = path
         self.zone = zone
 
+    @property
+    def members(self) -> dict[str, Any]:
+        """The object itself, as it came."""
+        return self._members
+
+    def missing(self, name: str, expected: str) -> UnusableAnswer:
+        """Say that *name* is not there, where *expected* was expected."""
+        return unusable(self._at(name), expected, None)
+
     def has(self, name: str) -> bool:
         """Whether the object has this member, even a null."""
         return name in self._members

@@ -4,36 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from attrs import frozen
+from attrs import NOTHING, fields, frozen
 
 from bkjob_async.dialects.details import read_scope
 from bkjob_async.dialects.reading import INT64, Fields
+from bkjob_async.dialects.registry import OPERATIONS
 from bkjob_async.errors import CallFailed, UsageError
-from bkjob_async.model.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    PushConfigFile,
-)
-from bkjob_async.model.operations import (
-    GetJobInstanceStatus,
-    GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
-    Operation,
-)
-from bkjob_async.model.questions import (
-    BatchGetJobInstanceIpLog,
-    GetJobInstanceGlobalVarValue,
-    GetJobInstanceIpLog,
-    GetJobInstanceList,
-    GetJobInstanceLog,
-    GetStepInstanceDetail,
-    RawCall,
-)
+from bkjob_async.model.operations import Operation
+from bkjob_async.model.questions import RawCall
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 
 # What neither the answer nor the caller names reads as this id, which no platform ever gives.
@@ -58,27 +38,20 @@ class About:
         return self.step.scope
 
 
-ASK: Mapping[str, Callable[[About], Operation[Any]]] = {
-    "get_job_instance_status": lambda it: GetJobInstanceStatus(ref=it.job),
-    "get_step_instance_status": lambda it: GetStepInstanceStatus(ref=it.step),
-    "get_step_instance_detail": lambda it: GetStepInstanceDetail(ref=it.step),
-    "get_job_instance_log": lambda it: GetJobInstanceLog(ref=it.job),
-    "get_job_instance_ip_log": lambda it: GetJobInstanceIpLog(ref=it.step, host=HostKey()),
-    "batch_get_job_instance_ip_log": lambda it: BatchGetJobInstanceIpLog(ref=it.step, hosts=()),
-    "get_job_instance_list": lambda it: GetJobInstanceList(
-        scope=it.scope, create_time_start=LONG_AGO, create_time_end=LONG_AGO
-    ),
-    "get_job_instance_global_var_value": lambda it: GetJobInstanceGlobalVarValue(ref=it.job),
-    "operate_step_instance": lambda it: OperateStepInstance(ref=it.step, operation_code=0),
-    "operate_job_instance": lambda it: OperateJobInstance(ref=it.job, operation_code=0),
-    "execute_job_plan": lambda it: ExecuteJobPlan(scope=it.scope, job_plan_id=NAMELESS),
-    "fast_execute_script": lambda it: FastExecuteScript(scope=it.scope, targets=()),
-    "fast_execute_sql": lambda it: FastExecuteSql(scope=it.scope, targets=(), db_account_id=NAMELESS),
-    "fast_transfer_file": lambda it: FastTransferFile(
-        scope=it.scope, targets=(), sources=(), file_target_path=""
-    ),
-    "push_config_file": lambda it: PushConfigFile(scope=it.scope, targets=(), files={}, file_target_path=""),
+# What fills the fields of a question that has to be asked about something.
+FILLED: Mapping[str, Callable[[About], Any]] = {
+    "scope": lambda it: it.scope,
+    "step_instance_id": lambda it: it.step.step_instance_id,
+    "host": lambda _: HostKey(),
+    "files": lambda _: {},
+    "create_time_start": lambda _: LONG_AGO,
+    "create_time_end": lambda _: LONG_AGO,
+    **dict.fromkeys(("id", "job_plan_id", "db_account_id"), lambda _: NAMELESS),
+    **dict.fromkeys(("operation_code", "mode"), lambda _: 0),
+    **dict.fromkeys(("hosts", "targets", "sources", "file_names"), lambda _: ()),
+    **dict.fromkeys(("file_target_path", "script_id", "gse_task_id"), lambda _: ""),
 }
+KINDS: Mapping[str, type[Operation[Any]]] = {kind.name: kind for kind in OPERATIONS}
 
 # What single dialects call the same operations.
 ALIASES: Mapping[str, str] = {
@@ -92,13 +65,24 @@ def question(
     name: str, envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None
 ) -> Operation[Any]:
     """Return the question that an answer to the operation of this *name* answers; raise `UsageError`."""
-    ask = ASK.get(ALIASES.get(name, name))
-    if ask is not None:
-        return ask(about(envelope, ref=ref, scope=scope))
+    kind = KINDS.get(ALIASES.get(name, name))
+    if kind is not None:
+        return blank(kind, about(envelope, ref=ref, scope=scope))
     try:
         return RawCall(name=name)
     except ValueError as error:
         raise UsageError(f"no operation is called {name!r}") from error
+
+
+def blank(kind: type[Operation[Any]], it: About) -> Operation[Any]:
+    """Return a question of this *kind* that asks about *it*, and says nothing else."""
+    given: dict[str, Any] = {}
+    for each in fields(cast("type[Any]", kind)):
+        if each.name == "ref":
+            given["ref"] = it.step if "StepRef" in str(each.type) else it.job
+        elif each.default is NOTHING or each.name == "id":
+            given[each.name] = FILLED[each.name](it)
+    return kind(**given)
 
 
 def about(envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None) -> About:

@@ -68,7 +68,9 @@ def read_source(source: Fields) -> FileSourceDetail:
 
 
 def read_account(parent: Fields) -> Account | None:
-    """Read the account of *parent*; documents call its name `name`, servers `alias`."""
+    """Read the account of *parent*; documents call its name `name`, servers `alias`, or it stands alone."""
+    if isinstance(parent.get("account"), str):
+        return Account(name=parent.text("account"))
     account = parent.maybe_child("account")
     if account is None:
         return None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HostStatus, RunStatus
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
@@ -103,10 +105,10 @@ class JobInstance:
 
 
 @frozen(kw_only=True)
-class JobInstancePage:
-    """One page of a list; *total* counts all pages, None where the dialect does not count."""
+class Page(Generic[T]):
+    """One page of a list; *total* counts all pages, None where the platform does not count."""
 
-    items: tuple[JobInstance, ...] = ()
+    items: tuple[T, ...] = ()
     start: int = 0
     length: int = 0
     total: int | None = None
@@ -118,6 +120,11 @@ class JobInstancePage:
         if not self.items or (self.total is not None and after >= self.total):
             return None
         return after if self.total is not None or len(self.items) >= self.length else None
+
+
+@frozen(kw_only=True)
+class JobInstancePage(Page[JobInstance]):
+    """One page of job instances."""
 
 
 @frozen(kw_only=True)
@@ -207,3 +214,36 @@ class Callback:
     job_instance_id: int
     status: RunStatus
     steps: Mapping[int, RunStatus] = field(factory=dict)
+
+
+@frozen(kw_only=True)
+class GseTask:
+    """The agent's task behind one batch of one execution of a step; *links* lead to the web console."""
+
+    ref: StepRef
+    gse_task_id: str = ""
+    execute_count: int | None = None
+    batch: int | None = None
+    links: tuple[str, ...] = ()
+    raw: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class LocalFileUpload:
+    """Where to PUT a local file, and the *path* that names it to `fast_transfer_file` afterwards.
+
+    The URL carries a credential and does not show.
+    """
+
+    file_name: str
+    upload_url: str = field(repr=False)
+    path: str
+
+
+@frozen(kw_only=True)
+class TaskContextField:
+    """One fact about what a host was told to do, and what came of it; values may be secret and do not show."""
+
+    name: str
+    value: str = field(default="", repr=False)
+    description: str = ""

@@ -31,6 +31,22 @@ class FileSourceType(IntEnum):
     THIRD_PARTY = 3
 
 
+class AccountCategory(IntEnum):
+    """What an account is for: an operating system or a database."""
+
+    SYSTEM = 1
+    DATABASE = 2
+
+
+class ScriptStatus(IntEnum):
+    """Where a version of a script stands."""
+
+    NOT_ONLINE = 0
+    ONLINE = 1
+    OFFLINE = 2
+    DISABLED = 3
+
+
 class RollingType(IntEnum):
     """What rolls: the targets, or the sources of files."""
 

@@ -10,6 +10,17 @@ import msgspec
 from bkjob_async.dialects.base import TableDialect
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.model.extras import (
+    BkciPluginBatchGetJobInstanceExecuteObjectLog,
+    BkciPluginFastExecuteScript,
+    BkciPluginFastTransferFile,
+    BkciPluginGetJobInstanceStatus,
+    GenerateLocalFileUploadUrl,
+    GetFileTaskContext,
+    GetScriptTaskContext,
+    QueryGseTask,
+    QueryJobInstance,
+)
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
@@ -34,6 +45,20 @@ from bkjob_async.model.questions import (
     GetStepInstanceDetail,
 )
 from bkjob_async.model.refs import HostKey, JobRef, Scope
+from bkjob_async.model.stored_reads import (
+    GetAccountList,
+    GetCronDetail,
+    GetCronList,
+    GetJobPlanDetail,
+    GetJobPlanList,
+    GetJobTemplateList,
+    GetPublicScriptList,
+    GetPublicScriptVersionDetail,
+    GetPublicScriptVersionList,
+    GetScriptList,
+    GetScriptVersionDetail,
+    GetScriptVersionList,
+)
 
 SCOPE = Scope.biz(2)
 JOB = JobRef(SCOPE, 7001)
@@ -66,6 +91,38 @@ QUESTIONS: tuple[Operation[Any], ...] = (
         scope=SCOPE, files={"a.conf": "x=1"}, file_target_path="/etc", targets=HOST, account_alias="root"
     ),
 )
+STORED: tuple[Operation[Any], ...] = (
+    GetJobTemplateList(scope=SCOPE, item_name="greet"),
+    GetJobPlanList(scope=SCOPE, job_template_id=11),
+    GetJobPlanDetail(scope=SCOPE, job_plan_id=12),
+    GetAccountList(scope=SCOPE),
+    GetScriptList(scope=SCOPE),
+    GetScriptVersionList(scope=SCOPE, script_id="5c1b", return_script_content=True),
+    GetScriptVersionDetail(scope=SCOPE, id=71),
+    GetPublicScriptList(),
+    GetPublicScriptVersionList(script_id="5c1b"),
+    GetPublicScriptVersionDetail(id=71),
+    GetCronList(scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15)),
+    GetCronDetail(scope=SCOPE, id=81),
+)
+EXTRAS: tuple[Operation[Any], ...] = (
+    GenerateLocalFileUploadUrl(scope=SCOPE, file_names="a.txt"),
+    QueryGseTask(step_instance_id=8001),
+    QueryJobInstance(gse_task_id="GSETASK:S:20231114:1"),
+    GetScriptTaskContext(ref=STEP, host=31),
+    GetFileTaskContext(ref=STEP, host=31, mode=1),
+    BkciPluginFastExecuteScript(scope=SCOPE, targets=HOST, script_content="date", account_alias="root"),
+    BkciPluginFastTransferFile(
+        scope=SCOPE,
+        sources=[FileSource(files="/opt/a.tgz", server=HOST, account_alias="root")],
+        file_target_path="/srv",
+        targets=HOST,
+        account_alias="root",
+    ),
+    BkciPluginGetJobInstanceStatus(ref=JOB, return_ip_result=True),
+    BkciPluginBatchGetJobInstanceExecuteObjectLog(ref=STEP, hosts=[31]),
+)
+QUESTIONS += STORED + EXTRAS
 QUESTION = {question.name: question for question in QUESTIONS}
 DIALECTS: dict[str, TableDialect] = {
     name: dialect(name) for name in ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")

@@ -79,7 +79,7 @@ def test_dialects_own_names_are_known(dialect: str, name: str, common: str) -> N
 
 def test_an_unknown_operation_is_plain_data() -> None:
     """There is no model for it, but the envelope is opened all the same."""
-    assert decode('{"result": true, "code": 0, "data": [1]}', operation="get_cron_list") == [1]
+    assert decode('{"result": true, "code": 0, "data": [1]}', operation="get_dangerous_rule_list") == [1]
     with pytest.raises(UsageError, match="no operation"):
         decode("{}", operation="../admin")
 

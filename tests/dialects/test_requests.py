@@ -133,6 +133,12 @@ def test_every_operation_goes_out_or_says_who_can(dialect_name: str, question: O
     can = [name for name, (_, calls) in NAMES.items() if type(question) in calls]
 
     if dialect_name in can:
+        only = spoken.call_for(question).only
+        if only is not None:
+            others = dialect(dialect_name, system=only == "user")
+            with pytest.raises(NotSupported, match="system=True"):
+                others.encode(question)
+            spoken = dialect(dialect_name, system=only == "system")
         assert spoken.encode(question).url.path.startswith(spoken.root)
         return
     with pytest.raises(NotSupported) as refused:

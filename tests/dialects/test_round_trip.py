@@ -27,6 +27,7 @@ from bkjob_async.model.questions import (
 )
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.routes import ROUTES
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world_codes import FILE
 from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
@@ -85,6 +86,15 @@ class Caller:
         return self.dialect.decode(operation, self.answer(operation))
 
 
+def is_offered(way: tuple[str, dict[str, Any]], question: Operation[Any]) -> bool:
+    """Tell whether a way of speaking has an operation, and the simulated platform answers it."""
+    name, options = way
+    call = DIALECTS[name].calls.get(type(question))
+    if call is None or (call.only is not None and (call.only == "system") is not ("system" in options)):
+        return False
+    return (call.name or question.name) in ROUTES[name]
+
+
 def label(way: tuple[str, dict[str, Any]]) -> str:
     """Return a short name of a way of speaking."""
     return "-".join([way[0], *way[1]])
@@ -127,7 +137,7 @@ def host_addresses(caller: Caller) -> list[str]:
 
 @pytest.mark.parametrize(
     ("caller", "operation"),
-    [(way, question) for way in WAYS for question in QUESTIONS if type(question) in DIALECTS[way[0]].calls],
+    [(way, question) for way in WAYS for question in QUESTIONS if is_offered(way, question)],
     indirect=["caller"],
     ids=lambda value: getattr(value, "name", None) or label(value),
 )

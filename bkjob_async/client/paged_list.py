@@ -1,0 +1,74 @@
+"""A list of the platform item by item, over as many pages as there are."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, Protocol, Self, TypeVar
+
+from attrs import evolve
+
+from bkjob_async.client.calling import Calling
+from bkjob_async.model.answers import Page
+from bkjob_async.model.stored_reads import ListQuery
+
+USUAL_PAGE = 100
+
+
+class HasId(Protocol):
+    """An item of a list."""
+
+    @property
+    def id(self) -> int | str:
+        """What no other item of the list has."""
+        ...
+
+
+T = TypeVar("T", bound=HasId)
+
+
+class PagedList(Generic[T]):
+    """An async iterator over a list; it holds nothing open and may be left at any time.
+
+    `total` is how many there are in all, None before the first page and where the platform does not count. A failure
+    may be tried again by iterating on.
+    """
+
+    def __init__(self, query: ListQuery[T], fetch: Callable[[ListQuery[T]], Awaitable[Page[T]]]) -> None:
+        """Prepare to ask *query*, page by page."""
+        self.total: int | None = None
+        self._next: ListQuery[T] | None = query
+        self._fetch = fetch
+        self._ready: deque[T] = deque()
+        self._seen: set[int | str] = set()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        while not self._ready:
+            if self._next is None:
+                raise StopAsyncIteration
+            await self._fetch_page(self._next)
+        return self._ready.popleft()
+
+    async def _fetch_page(self, query: ListQuery[T]) -> None:
+        page = await self._fetch(query)
+        self.total = page.total
+        # What is made meanwhile pushes others onto the next page.
+        fresh = [item for item in page.items if item.id not in self._seen]
+        self._seen.update(item.id for item in fresh)
+        self._ready.extend(fresh)
+        start = page.next_start
+        self._next = evolve(query, start=start) if start is not None and start > query.start else None
+
+    async def all(self) -> tuple[T, ...]:
+        """Return all that are left at once."""
+        return tuple([item async for item in self])
+
+
+class ListCalling(Calling):
+    """Calls that return lists."""
+
+    def _listed(self, query: ListQuery[T], request_timeout: float | None) -> PagedList[T]:
+        return PagedList(query, lambda page: self._ask(page, request_timeout))

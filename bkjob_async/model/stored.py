@@ -1,0 +1,146 @@
+"""What people keep on the platform: templates, plans, accounts, scripts, crons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import field, frozen
+
+from bkjob_async.model.answers import FileDetail, ScriptDetail
+from bkjob_async.model.refs import Scope
+from bkjob_async.model.targets import Targets
+
+
+@frozen(kw_only=True)
+class StoredItem:
+    """Who made something and who changed it last; *raw* is the platform's whole answer about it.
+
+    *scope* is None for what is public. Times carry a zone.
+    """
+
+    scope: Scope | None = None
+    creator: str = ""
+    create_time: datetime | None = None
+    last_modify_user: str = ""
+    last_modify_time: datetime | None = None
+    raw: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class JobTemplate(StoredItem):
+    """A job template, of which plans are made."""
+
+    id: int
+    name: str = ""
+    description: str = ""
+
+
+@frozen(kw_only=True)
+class PlanVariable:
+    """A global variable of a plan or cron; *type* is a `VariableType`, *server* a variable's hosts.
+
+    *value* may be secret and does not show. *is_used* is None where the platform does not say.
+    """
+
+    id: int | None = None
+    name: str = ""
+    type: int | None = None
+    value: str | None = field(default=None, repr=False)
+    server: Targets | None = None
+    description: str = ""
+    is_required: bool = False
+    is_used: bool | None = None
+
+
+@frozen(kw_only=True)
+class PlanStep:
+    """A step of a plan: what it is told to do. *type* is a `StepType`."""
+
+    id: int | None = None
+    name: str = ""
+    type: int | None = None
+    script: ScriptDetail | None = None
+    file: FileDetail | None = None
+    approval_message: str | None = None
+    raw: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(kw_only=True)
+class JobPlan(StoredItem):
+    """A job plan, which `execute_job_plan` starts; *need_update*: its template has changed since.
+
+    *steps* and *global_vars* come with `get_job_plan_detail` only.
+    """
+
+    id: int
+    name: str = ""
+    job_template_id: int | None = None
+    need_update: bool | None = None
+    steps: tuple[PlanStep, ...] = ()
+    global_vars: tuple[PlanVariable, ...] = ()
+
+
+@frozen(kw_only=True)
+class StoredAccount(StoredItem):
+    """An account that scripts run as, by *id* or *alias*; *category* is an `AccountCategory`.
+
+    *type* is the platform's number: 1 Linux, 2 Windows, 9 MySQL, 10 Oracle, 11 DB2.
+    """
+
+    id: int
+    account: str = ""
+    alias: str = ""
+    category: int | None = None
+    type: int | None = None
+    os: str = ""
+    description: str = ""
+    db_system_account_id: int | None = None
+
+
+@frozen(kw_only=True)
+class Script(StoredItem):
+    """A script; *online_script_version_id* is None where no version is online."""
+
+    id: str
+    name: str = ""
+    script_language: int | None = None
+    online_script_version_id: int | None = None
+    description: str = ""
+
+
+@frozen(kw_only=True)
+class ScriptVersion(StoredItem):
+    """One version of a script; *status* is a `ScriptStatus`.
+
+    *content* is plain text, None where it was not asked for.
+    """
+
+    id: int
+    script_id: str = ""
+    name: str = ""
+    version: str = ""
+    content: str | None = field(default=None, repr=False)
+    status: int | None = None
+    version_desc: str = ""
+    script_language: int | None = None
+    description: str = ""
+
+
+@frozen(kw_only=True)
+class CronJob(StoredItem):
+    """A plan that runs by the clock; *status* is 1 while it is on.
+
+    *expression* is crontab text, empty for what runs once, at *execute_time*. *global_vars* come with
+    `get_cron_detail` only.
+    """
+
+    id: int
+    name: str = ""
+    status: int | None = None
+    job_plan_id: int | None = None
+    expression: str = ""
+    execute_time: datetime | None = None
+    execute_time_zone: str = ""
+    global_vars: tuple[PlanVariable, ...] = ()
