@@ -7,7 +7,7 @@ from datetime import tzinfo
 from typing import Any, Literal, Protocol, TypeVar, overload
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from yarl import URL
 
 from bkjob_async.dialects.envelopes import opened
@@ -20,7 +20,9 @@ from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.questions import RawCall
+from bkjob_async.model.raw import RawAnswer
 from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
 R = TypeVar("R")
 
@@ -169,7 +171,7 @@ class TableDialect:
         found = call.quick(operation, response, self.zone) if call.quick else None
         if found is None:
             found = call.read(operation, Fields(opened(response), zone=self.zone))
-        answer: R = found
+        answer: R = with_raw(found, response.body)
         return answer
 
     @overload
@@ -185,6 +187,14 @@ class TableDialect:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")
         answer: JobLook | StepLook = call.look(operation, response, self.zone)
         return answer
+
+
+def with_raw(answer: Any, body: bytes) -> Any:
+    """Return a snapshot that keeps the *body* that it was read from, any other answer as it is."""
+    if isinstance(answer, JobSnapshot):
+        raw = RawAnswer(body)
+        return evolve(answer, answer=raw, steps=tuple(evolve(step, answer=raw) for step in answer.steps))
+    return evolve(answer, answer=RawAnswer(body)) if isinstance(answer, StepSnapshot) else answer
 
 
 def scope_of(operation: Operation[Any]) -> Scope | None:

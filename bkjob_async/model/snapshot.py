@@ -1,10 +1,13 @@
 """What the platform said about a job, its steps and hosts at one moment."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from attrs import field, frozen
 
 from bkjob_async.model.printing import counted, first_of, printable
+from bkjob_async.model.raw import RawAnswer
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.status import HostStatus, RunStatus
 
@@ -79,6 +82,15 @@ class StepSnapshot:
     operator: str | None = None
     groups: tuple[HostGroup, ...] | None = None
     hosts: tuple[HostSnapshot, ...] | None = None
+    answer: RawAnswer | None = field(default=None, repr=False, eq=False)
+
+    @property
+    def raw(self) -> Mapping[str, Any] | None:
+        """What the platform said of the step, in its own words; None where no answer was kept.
+
+        Answers of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
+        """
+        return None if self.answer is None else self.answer.step(self.ref.step_instance_id)
 
     def __str__(self) -> str:
         hosts = "no host rows" if self.hosts is None else counted(len(self.hosts), "host")
@@ -100,6 +112,15 @@ class JobSnapshot:
     operator: str | None = None
     launch_mode: int | None = None
     steps: tuple[StepSnapshot, ...] = ()
+    answer: RawAnswer | None = field(default=None, repr=False, eq=False)
+
+    @property
+    def raw(self) -> Mapping[str, Any] | None:
+        """The platform's whole `data` about the job, in its own words; None where no answer was kept.
+
+        Answers of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
+        """
+        return None if self.answer is None else self.answer.data
 
     def __str__(self) -> str:
         steps = first_of([f"{step.ref.step_instance_id} {step.status.name}" for step in self.steps])

@@ -13,10 +13,13 @@ from bkjob_async.dialects.registry import DIALECTS as TABLES
 from bkjob_async.model.operations import Operation
 from bkjob_async.simulator.routes import ROUTES
 from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world_codes import FILE
+from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
 from tests.client.stage import DIALECTS, FAILING, client_of
 
 pytestmark = pytest.mark.looptime
 
+SENDS_FILES = JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: RED}),))
 HOSTS = ["0:10.0.0.1", "0:10.0.0.2"]
 Ask = Callable[[bkjob.JobClient, bkjob.StepRef, datetime], Awaitable[Any]]
 
@@ -39,9 +42,7 @@ async def a_version_of_a_script(client: bkjob.JobClient, _step: bkjob.StepRef, _
     return await client.get_script_version_detail(id=script.online_script_version_id)
 
 
-async def versions_of_a_public_script(
-    client: bkjob.JobClient, _step: bkjob.StepRef, _today: datetime
-) -> Any:
+async def versions_of_a_public_script(client: bkjob.JobClient, _step: bkjob.StepRef, _today: datetime) -> Any:
     """Return the versions of the first public script."""
     script = await anext(client.get_public_script_list())
     return await client.get_public_script_version_list(script.id).all()
@@ -63,6 +64,12 @@ async def a_cron(client: bkjob.JobClient, _step: bkjob.StepRef, _today: datetime
 async def a_job_by_its_agent_task(client: bkjob.JobClient, step: bkjob.StepRef, _today: datetime) -> Any:
     """Return what an agent's task belongs to."""
     return await client.query_job_instance((await client.query_gse_task(step))[0].gse_task_id)
+
+
+async def context_of_files(client: bkjob.JobClient, step: bkjob.StepRef, _today: datetime) -> Any:
+    """Return what went wrong at a host of the job that sends files, which was added behind the first."""
+    files = bkjob.StepRef(step.scope, step.job_instance_id + 1, step.step_instance_id + 1)
+    return await client.get_file_task_context(files, host=1, mode=bkjob.FileMode.DOWNLOAD)
 
 
 METHODS: dict[type[Operation[Any]], tuple[Ask, type]] = {
@@ -110,10 +117,10 @@ METHODS: dict[type[Operation[Any]], tuple[Ask, type]] = {
         bkjob.Launched,
     ),
 }
-FILE = bkjob.FileSource(files="/a", server=HOSTS[0], account_alias="root")
+SOURCE = bkjob.FileSource(files="/a", server=HOSTS[0], account_alias="root")
 # Those that all interfaces of version 3 have, and those of single dialects.
 METHODS |= {
-    bkjob.GetJobTemplateList: (lambda c, *_: c.get_job_template_list(name="e").all(), tuple),
+    bkjob.GetJobTemplateList: (lambda c, *_: c.get_job_template_list(name="usual").all(), tuple),
     bkjob.GetJobPlanList: (lambda c, *_: c.get_job_plan_list().all(), tuple),
     bkjob.GetJobPlanDetail: (lambda c, *_: c.get_job_plan_detail(1000), bkjob.JobPlan),
     bkjob.GetAccountList: (lambda c, *_: c.get_account_list(category=1).all(), tuple),
@@ -129,7 +136,7 @@ METHODS |= {
     bkjob.QueryGseTask: (lambda c, s, _: c.query_gse_task(s), tuple),
     bkjob.QueryJobInstance: (a_job_by_its_agent_task, bkjob.GseTask),
     bkjob.GetScriptTaskContext: (lambda c, s, _: c.get_script_task_context(s, host=1), tuple),
-    bkjob.GetFileTaskContext: (lambda c, s, _: c.get_file_task_context(s, host=1, mode=1), tuple),
+    bkjob.GetFileTaskContext: (context_of_files, tuple),
     bkjob.BkciPluginGetJobInstanceStatus: (
         lambda c, s, _: c.bkci_plugin_get_job_instance_status(s.job),
         bkjob.JobSnapshot,
@@ -143,7 +150,7 @@ METHODS |= {
         bkjob.Launched,
     ),
     bkjob.BkciPluginFastTransferFile: (
-        lambda c, *_: c.bkci_plugin_fast_transfer_file(FILE, "/srv", HOSTS, account_alias="root"),
+        lambda c, *_: c.bkci_plugin_fast_transfer_file(SOURCE, "/srv", HOSTS, account_alias="root"),
         bkjob.Launched,
     ),
 }
@@ -158,7 +165,7 @@ def test_every_operation_of_every_table_has_a_method() -> None:
     assert tabled == ALL
 
 
-@pytest.mark.parametrize("kind", sorted(ALL, key=lambda kind: kind.name), ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [*METHODS, bkjob.OperateJobInstance])
 def test_every_operation_is_complete(kind: type[Operation[Any]]) -> None:
     """A method and a public name; in each dialect an encoder and a decoder, or an error that names who has them."""
     assert callable(getattr(bkjob.JobClient, kind.name))
@@ -178,6 +185,7 @@ async def test_each_goes_there_and_back_or_is_not_sent(dialect: str, kind: type[
     """A typed answer where the dialect has the operation; elsewhere an error that names who has, and no request."""
     simulator = Simulator()
     step = simulator.steps(simulator.add(FAILING))[0]
+    simulator.add(SENDS_FILES)
     simulator.advance(3600)
     today = datetime.fromtimestamp(simulator.world.epoch_ms / 1000, UTC)
     ask, answer = METHODS[kind]
@@ -230,3 +238,36 @@ async def test_what_makes_no_sense_is_not_sent(call: Callable[[bkjob.JobClient],
             await call(client)
 
         assert transport.requests == 0
+
+
+@pytest.mark.parametrize("dialect", ["esb-jobv3", "gateway-v3"])
+async def test_a_list_is_read_page_by_page(dialect: str) -> None:
+    """Each item comes once, and no page is fetched before it is needed."""
+    simulator = Simulator()
+    async with client_of(simulator, dialect) as (client, transport):
+        accounts = client.get_account_list(length=2)
+        first = await anext(accounts)
+        asked = transport.requests
+        rest = await accounts.all()
+
+    assert asked == 1
+    assert accounts.total == 1 + len(rest) == 3
+    assert len({first.id, *(account.id for account in rest)}) == 3
+
+
+async def test_a_plan_is_found_launched_watched_and_read() -> None:
+    """The way of most consumers: list, detail, launch, wait, logs; the answer in the platform's own words."""
+    simulator = Simulator()
+    async with client_of(simulator) as (client, _):
+        plan = await anext(client.get_job_plan_list())
+        told = await client.get_job_plan_detail(plan.id)
+        launched = await client.execute_job_plan(told.id)
+        await client.wait(launched, deadline=3600)
+        status = await client.get_job_instance_status(launched)
+        logs = await client.logs(launched)
+
+    assert told.steps
+    assert status.raw is not None
+    assert status.raw["job_instance"]["job_instance_id"] == launched.ref.job_instance_id
+    assert status.steps[0].raw is not None
+    assert logs

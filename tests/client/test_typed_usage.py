@@ -11,7 +11,8 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import JobPlan
+from bkjob_async.simulator.world_codes import FILE
+from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
 from tests.client import typed_usage
 from tests.client.stage import FAILING, client_of
 
@@ -36,7 +37,14 @@ async def test_typical_code_runs() -> None:
         again = simulator.add(FAILING)
         await client.wait(again, deadline=600)
         await typed_usage.operate(client, simulator.steps(again)[0], pending)
+        await typed_usage.browse(client)
         await typed_usage.connect("http://x", transport)
+    async with client_of(simulator, system=True) as (client, _):
+        await typed_usage.use_system_paths(client, step, bkjob.HostKey.parse("0:10.0.0.1"))
+    files = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={1: RED}),))))[0]
+    simulator.advance(600)
+    async with client_of(simulator, "gateway-v4") as (client, _):
+        await typed_usage.ask_for_contexts(client, step, files)
     async with client_of(simulator, "esb-job") as (client, _):
         await typed_usage.ask_the_old_component(client, job)
 

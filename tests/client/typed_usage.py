@@ -32,6 +32,53 @@ async def list_jobs(client: bkjob.JobClient, start: datetime, end: datetime) -> 
     assert_type(await client.get_job_instance_list(start, end).all(), tuple[bkjob.JobInstance, ...])
 
 
+async def browse(client: bkjob.JobClient) -> None:
+    """Read what people keep on the platform."""
+    assert_type(client.get_job_template_list(name="a"), bkjob.PagedList[bkjob.JobTemplate])
+    async for plan in client.get_job_plan_list():
+        assert_type(plan, bkjob.JobPlan)
+        assert_type(await client.get_job_plan_detail(plan.id), bkjob.JobPlan)
+    assert_type(await client.get_account_list().all(), tuple[bkjob.StoredAccount, ...])
+    async for script in client.get_script_list():
+        assert_type(script, bkjob.Script)
+        async for version in client.get_script_version_list(script.id, return_script_content=True):
+            assert_type(version, bkjob.ScriptVersion)
+            assert_type(await client.get_script_version_detail(id=version.id), bkjob.ScriptVersion)
+    async for script in client.get_public_script_list():
+        async for version in client.get_public_script_version_list(script.id):
+            assert_type(await client.get_public_script_version_detail(id=version.id), bkjob.ScriptVersion)
+    async for cron in client.get_cron_list():
+        assert_type(cron, bkjob.CronJob)
+        assert_type(await client.get_cron_detail(cron.id), bkjob.CronJob)
+
+
+async def use_system_paths(client: bkjob.JobClient, step: bkjob.StepRef, host: bkjob.HostKey) -> None:
+    """Ask what version 3 of the gateway has below `/system/` only."""
+    (task, *_) = assert_type(await client.query_gse_task(step), tuple[bkjob.GseTask, ...])
+    assert_type(await client.query_job_instance(task.gse_task_id), bkjob.GseTask)
+    uploads = await client.generate_local_file_upload_url(["a.txt"])
+    assert_type(uploads, tuple[bkjob.LocalFileUpload, ...])
+    assert_type(await client.bkci_plugin_get_job_instance_status(step.job), bkjob.JobSnapshot)
+    assert_type(
+        await client.bkci_plugin_batch_get_job_instance_execute_object_log(step, hosts=1), bkjob.StepLogs
+    )
+    local = bkjob.FileSource(files=uploads[0].path, file_type=bkjob.FileSourceType.LOCAL)
+    await client.fast_transfer_file(local, "/srv", host, account_alias="root")
+    script = await client.bkci_plugin_fast_execute_script("date", host, account_alias="root")
+    assert_type(script, bkjob.Launched)
+    source = bkjob.FileSource(files="/a", server=host, account_alias="root")
+    transfer = await client.bkci_plugin_fast_transfer_file(source, "/srv", host, account_alias="root")
+    assert_type(transfer, bkjob.Launched)
+
+
+async def ask_for_contexts(client: bkjob.JobClient, step: bkjob.StepRef, file_step: bkjob.StepRef) -> None:
+    """Ask version 4 of the gateway what went wrong at one host."""
+    context = await client.get_script_task_context(step, host=1)
+    assert_type(context, tuple[bkjob.TaskContextField, ...])
+    context = await client.get_file_task_context(file_step, host=1, mode=bkjob.FileMode.DOWNLOAD)
+    assert_type(context, tuple[bkjob.TaskContextField, ...])
+
+
 async def launch(client: bkjob.JobClient, host: bkjob.HostKey) -> None:
     """Start one of each kind."""
     mode = bkjob.RollingConfig(mode=bkjob.RollingMode.IGNORE_FAIL, expression="1 100%")

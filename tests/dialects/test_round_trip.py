@@ -12,6 +12,11 @@ from bkjob_async.dialects.registry import dialect
 from bkjob_async.errors import NotAuthenticated, NotFound, WrongState
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import AppCredentials
+from bkjob_async.model.extras import (
+    BkciPluginBatchGetJobInstanceExecuteObjectLog,
+    GetFileTaskContext,
+    GetScriptTaskContext,
+)
 from bkjob_async.model.launches import FastExecuteScript, FileSource
 from bkjob_async.model.operations import (
     GetJobInstanceStatus,
@@ -51,6 +56,17 @@ WAYS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+# What the simulated platform stores.
+STORED_IDS = {
+    "get_script_version_list": "c0ffee00000000000000000000000001",
+    "get_public_script_version_list": "c0ffee00000000000000000000000002",
+    "get_script_version_detail": 501,
+    "get_public_script_version_detail": 510,
+    "get_cron_detail": 300,
+}
+IDS_ONLY = (GetScriptTaskContext, GetFileTaskContext, BkciPluginBatchGetJobInstanceExecuteObjectLog)
+
+
 class Caller:
     """Speaks one dialect to one simulated platform, at the world's present."""
 
@@ -60,6 +76,7 @@ class Caller:
         fails = StepPlan(hosts=3, pinned={1: RED})
         self.job = self.simulator.add(JobPlan(name="tale", steps=(fails, StepPlan(hosts=2, kind=FILE))))
         self.step = self.simulator.steps(self.job)[0]
+        self.files = self.simulator.add(JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: RED}),)))
 
     def signed(self, operation: Operation[Any]) -> HttpRequest:
         """Return an operation as it goes out."""
@@ -112,11 +129,26 @@ def about(operation: Any, caller: Caller) -> Operation[Any]:
     """Return an operation of the samples about something that this world has."""
     addresses = host_addresses(caller)
     today = datetime.fromtimestamp(caller.simulator.world.epoch_ms / 1000, UTC)
+    step = caller.simulator.step(caller.step)
+    ids = [host.bk_host_id for host in step.hosts]
+    by_id = isinstance(operation, IDS_ONLY)
+    sends_files = isinstance(operation, GetFileTaskContext)
+    files = caller.simulator.steps(caller.files)[0]
     here: dict[str, Any] = {
-        "ref": caller.step if isinstance(getattr(operation, "ref", None), StepRef) else caller.job,
+        "id": STORED_IDS.get(operation.name),
+        "script_id": STORED_IDS.get(operation.name),
+        "step_instance_id": step.id,
+        "gse_task_id": f"GSETASK:{step.id}:0:0",
+        "ref": files
+        if sends_files
+        else caller.step
+        if isinstance(getattr(operation, "ref", None), StepRef)
+        else caller.job,
         "scope": caller.job.scope,
-        "host": addresses[0],
-        "hosts": addresses,
+        "host": caller.simulator.step(files).hosts[0].bk_host_id
+        if sends_files
+        else (ids if by_id else addresses)[0],
+        "hosts": ids if by_id else addresses,
         "targets": addresses,
         "sources": FileSource(files="/a", server=addresses, account_alias="root"),
         "job_plan_id": 1000,
@@ -124,7 +156,7 @@ def about(operation: Any, caller: Caller) -> Operation[Any]:
         "create_time_end": today + timedelta(days=1),
     }
     changed: Operation[Any] = evolve(
-        operation, **{name: value for name, value in here.items() if hasattr(operation, name)}
+        operation, **{name: here[name] for name in here if getattr(operation, name, None) is not None}
     )
     return changed
 

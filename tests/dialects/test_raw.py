@@ -1,0 +1,56 @@
+"""Whatever the platform says of a job or step can be reached, in its own words."""
+
+import pickle
+
+import pytest
+
+from bkjob_async.dialects.registry import dialect
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.operations import GetJobInstanceStatus
+from tests.dialects.asking import JOB, SAMPLES, answer, asked, decoded
+
+JOBS = [name for name in SAMPLES if name.endswith("get_job_instance_status")]
+
+
+@pytest.mark.parametrize("sample", JOBS)
+def test_a_job_keeps_its_answer_and_each_step_its_part(sample: str) -> None:
+    """Fields without a place in the model are there, whichever list the steps stand in."""
+    snapshot = decoded(sample)
+
+    assert snapshot.raw == SAMPLES[sample]["data"]
+    for step in snapshot.steps:
+        assert step.raw["step_instance_id"] == step.ref.step_instance_id
+        assert step.raw["name"] == step.name
+    assert pickle.loads(pickle.dumps(snapshot)).raw == snapshot.raw  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize(
+    "sample", ["gateway-v3/get_step_instance_status", "esb-job/get_step_instance_status"]
+)
+def test_a_step_keeps_its_answer(sample: str) -> None:
+    """The whole data, as nothing else is in it."""
+    assert decoded(sample).raw == SAMPLES[sample]["data"]
+
+
+def test_the_raw_answer_is_no_part_of_what_is_equal_or_shown() -> None:
+    """Two looks at the same state are equal, and a repr stays short."""
+    spoken, question = asked("gateway-v3/get_job_instance_status")
+    body = SAMPLES["gateway-v3/get_job_instance_status"]
+
+    one = spoken.decode(question, answer({**body, "job_request_id": "another"}))
+    other = spoken.decode(question, answer(body))
+
+    assert one == other
+    assert "job_request_id" not in repr(one)
+
+
+def test_a_text_in_another_encoding_can_be_reached_too() -> None:
+    """It costs its strange letters, not the answer."""
+    body = b'{"result":true,"code":0,"data":{"job_instance":{"status":3,"name":"\xc4"},"finished":true}}'
+
+    found = dialect("gateway-v3").decode(
+        GetJobInstanceStatus(ref=JOB), HttpResponse(status=200, headers={}, body=body)
+    )
+
+    assert found.raw is not None
+    assert found.raw["job_instance"]["name"] == "\ufffd"
