@@ -241,7 +241,7 @@ def target_of(operation: Operation[Any]) -> Ref | None:
         return operation.ref
     if isinstance(operation, RawCall) and not operation.repeatable and operation.scope is not None:
         job = operation.parameters.get("job_instance_id")
-        return JobRef(operation.scope, job) if isinstance(job, int) and job > 0 else None
+        return JobRef(operation.scope, job) if type(job) is int and job > 0 else None
     return None
 
 

@@ -62,11 +62,8 @@ def by_fields(unit: float = MILLISECONDS) -> Callable[[Operation[Any]], dict[str
     """Return what makes parameters of an operation's fields, by their names; times are counted in *unit*."""
 
     def parameters(operation: Any) -> dict[str, Any]:
-        return {
-            WIRE_NAMES.get(each.name, each.name): wire_value(getattr(operation, each.name), unit)
-            for each in fields(type(operation))
-            if each.name != "scope"
-        }
+        names = [str(each.name) for each in fields(type(operation)) if each.name != "scope"]
+        return {WIRE_NAMES.get(name, name): wire_value(getattr(operation, name), unit) for name in names}
 
     return parameters
 

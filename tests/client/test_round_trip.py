@@ -220,6 +220,17 @@ async def test_a_plain_script_arrives_as_it_was_written(dialect: str) -> None:
     "call",
     [
         lambda c: c.fast_execute_script("x", HOSTS, account_alias="root", timeout=0),
+        lambda c: c.fast_execute_script("x", HOSTS, account_alias="root", timeout=259_201),
+        lambda c: c.fast_execute_script(
+            "x",
+            HOSTS,
+            account_alias="root",
+            rolling_config=bkjob.RollingConfig(execution_mode=2, expression="1"),
+        ),
+        lambda c: c.get_job_plan_list(length=1001).all(),
+        lambda c: c.get_script_version_detail(script_id="a"),
+        lambda c: c.operate_job_instance(c.step(1, 2), 1),
+        lambda c: c.query_gse_task(1),
         lambda c: c.fast_execute_script("x", "no:such:host", account_alias="root"),
         lambda c: c.get_job_instance_status(0),
         lambda c: c.get_job_instance_status("one"),

@@ -70,7 +70,11 @@ def test_times_of_crons_are_counted_in_seconds_and_all_others_in_milliseconds() 
     crons = GetCronList(scope=SCOPE, item_name="night", create_time_start=DAY)
 
     assert sent("gateway-v3", plans) == {
-        "bk_scope_type": "biz", "bk_scope_id": "2", "name": "greet", "start": "40", "length": "10",
+        "bk_scope_type": "biz",
+        "bk_scope_id": "2",
+        "name": "greet",
+        "start": "40",
+        "length": "10",
         "create_time_start": "1699920000000",
     }
     assert sent("gateway-v3", crons)["create_time_start"] == "1699920000"
