@@ -44,6 +44,7 @@ ACCEPTED = (
 )
 NO_SCOPE = "it does not say the scope: give a default with connect(scope=...), or a JobRef"
 
+_REFS = (JobRef, StepRef)
 _PLAIN_ID = re.compile(r"(?P<job>\d{1,19})(?:/(?P<step>\d{1,19}))?")
 # `api_execute/JOB`, `api_execute_step/JOB/STEP`, and the console's own pages, which name the scope.
 _LINK_PATH = re.compile(
@@ -76,9 +77,8 @@ def as_refs(values: Iterable[RefLike] | RefLike, default_scope: Scope | None = N
     """Return what *values*, one or many, name; raise `UsageError`."""
     if isinstance(values, JobRef | StepRef | int | str) or not isinstance(values, Iterable):
         return (as_ref(values, default_scope),)
-    return tuple(
-        [value if isinstance(value, JobRef | StepRef) else as_ref(value, default_scope) for value in values]
-    )
+    # There may be hundreds of thousands, nearly all of them refs already.
+    return tuple([value if isinstance(value, _REFS) else as_ref(value, default_scope) for value in values])
 
 
 def as_job_ref(value: JobRefLike, default_scope: Scope | None = None) -> JobRef:
