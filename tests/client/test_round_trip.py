@@ -11,7 +11,6 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.dialects.registry import DIALECTS as TABLES
 from bkjob_async.model.operations import Operation
-from bkjob_async.simulator.routes import ROUTES
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world_codes import FILE
 from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
@@ -190,8 +189,6 @@ async def test_each_goes_there_and_back_or_is_not_sent(dialect: str, kind: type[
     today = datetime.fromtimestamp(simulator.world.epoch_ms / 1000, UTC)
     ask, answer = METHODS[kind]
     call = TABLES[dialect][1].get(kind)
-    if call is not None and (call.name or kind.name) not in ROUTES[dialect]:
-        pytest.skip("the simulated platform does not answer this")
     options = {"system": True} if call is not None and call.only == "system" else {}
 
     async with client_of(simulator, dialect, **options) as (client, transport):
@@ -282,3 +279,29 @@ async def test_a_plan_is_found_launched_watched_and_read() -> None:
     assert status.raw["job_instance"]["job_instance_id"] == launched.ref.job_instance_id
     assert status.steps[0].raw is not None
     assert logs
+
+
+@pytest.mark.parametrize("dialect", ["esb-jobv3", "gateway-v3", "gateway-v4"])
+async def test_a_launch_runs_on_hosts_and_groups_alike(dialect: str) -> None:
+    """Whoever names a host and a group means both."""
+    simulator = Simulator()
+    async with client_of(simulator, dialect) as (client, _):
+        targets = bkjob.Targets(hosts=HOSTS[0], dynamic_groups=["night-shift"])
+        launched = await client.fast_execute_script("date", targets, account_alias="root")
+
+    addresses = [host.ip for host in simulator.job(launched.ref).steps[0].hosts]
+    assert addresses[0] == "10.0.0.1"
+    assert len(addresses) > 1
+
+
+@pytest.mark.parametrize("dialect", ["esb-jobv3", "gateway-v3", "gateway-v4"])
+async def test_a_job_of_a_tenant_set_is_named_by_it(dialect: str) -> None:
+    """What is launched there is found there, and nowhere else."""
+    simulator = Simulator()
+    scope = bkjob.Scope.tenant_set(1)
+    async with client_of(simulator, dialect) as (client, _):
+        launched = await client.fast_execute_script("date", HOSTS, account_alias="root", scope=scope)
+        found = await client.get_job_instance_status(str(launched.ref))
+
+    assert found.ref == launched.ref
+    assert str(found.ref).startswith("tenant_set:1:")

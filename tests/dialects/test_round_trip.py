@@ -32,7 +32,6 @@ from bkjob_async.model.questions import (
 )
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.desk import Site
-from bkjob_async.simulator.routes import ROUTES
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world_codes import FILE
 from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
@@ -104,12 +103,10 @@ class Caller:
 
 
 def is_offered(way: tuple[str, dict[str, Any]], question: Operation[Any]) -> bool:
-    """Tell whether a way of speaking has an operation, and the simulated platform answers it."""
+    """Tell whether a way of speaking has an operation."""
     name, options = way
     call = DIALECTS[name].calls.get(type(question))
-    if call is None or (call.only is not None and (call.only == "system") is not ("system" in options)):
-        return False
-    return (call.name or question.name) in ROUTES[name]
+    return call is not None and (call.only is None or (call.only == "system") is ("system" in options))
 
 
 def label(way: tuple[str, dict[str, Any]]) -> str:
