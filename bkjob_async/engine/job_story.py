@@ -74,6 +74,7 @@ class JobStory(JobStanding, eq=False, gc=False):
         tracker = self.tracker(look.step_instance_id)
         if self._is_at_ease() and tracker.stands_as(look, reading):
             self.seen_at = at.now
+            tracker.refusals = 0
             tracker.seen_again(at)
             return NO_NEWS
         self._is_seen(at)

@@ -67,7 +67,6 @@ class StepTracker(StepHosts, eq=False, gc=False):
 
     def seen_again(self, at: Moment) -> None:
         """Take note that the step stands as before."""
-        self.refusals = 0
         if not self.finished:
             self.alive_at = at.now
 

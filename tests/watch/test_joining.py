@@ -328,3 +328,19 @@ async def test_a_step_that_joins_its_job_as_trouble_ends_hears_nothing_of_it() -
 
     assert keeps_its_promise(batches, world)
     assert [event.ref for event in of_type(batches, bkjob.Recovered)] == [job]
+
+
+async def test_who_joins_a_confirmation_that_waits_is_told_of_it() -> None:
+    """Its step shows no hosts, so that no round of questions may end with asking for them again."""
+    world = World(1)
+    job = world.add(JobPlan(steps=(StepPlan(kind=3, hosts=0),)))
+    async with client_of(world) as (client, door), client.watch(job, linger=None):
+        await asyncio.sleep(30.0)
+        async with client.watch(job, linger=None, deadline=10.0) as late:
+            present = await anext(aiter(late.batches()))
+
+    assert [str(event) for event in present.events if not isinstance(event, bkjob.InSync)] == [
+        f"{job} job ∅ → WAITING",
+        f"{world.jobs[job.job_instance_id].steps[0].ref} step ∅ → WAITING",
+    ]
+    assert door.asked["get_step_instance_status"] == 1

@@ -1,0 +1,288 @@
+"""What a random history must not show: all that its watches, readers and waits saw is held against the truth."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+
+from attrs import define, field
+
+import bkjob_async as bkjob
+from bkjob_async.model.status import run_status
+from bkjob_async.simulator.world_history import History as WorldHistory
+from bkjob_async.testing import Truth, broken_promises, truth_of
+from bkjob_async.testing.results import false_result
+from tests.watch.histories import History, WatchPlan
+
+# What stood so for so many seconds, undisturbed, was told.
+QUIET = 60.0
+# A watch ends so many seconds after its last target at the latest, beside its linger; and not so long after a restart.
+SETTLED = 20.0
+# So long after a fault the polls that failed are spread at most.
+RECOVERY = 70.0
+
+
+# The last word on each target, and when it was told.
+Told = Mapping[bkjob.Ref, tuple[float, bkjob.Event]]
+
+
+@define(kw_only=True)
+class Cut:
+    """What a reader saw before it was left, and what the one after it saw."""
+
+    kind: str
+    about: bkjob.Ref | None
+    first: list[bkjob.Event]
+    rest: list[bkjob.Event]
+
+
+@define(kw_only=True)
+class Watched:
+    """A watch, and all that its readers saw."""
+
+    plan: WatchPlan
+    watch: bkjob.Watch
+    after: str = ""
+    targets: set[bkjob.Ref] = field(factory=set)
+    joins: dict[bkjob.Ref, list[float]] = field(factory=dict)
+    dropped: list[tuple[float, bkjob.Ref]] = field(factory=list)
+    batches: list[bkjob.Batch] = field(factory=list)
+    times: list[float] = field(factory=list)
+    slowly: list[bkjob.Batch] = field(factory=list)
+    whole: list[bkjob.Event] | None = None
+    cut: Cut | None = None
+    late: set[bkjob.Ref] | None = None
+    left: float | None = None
+    ended: float | None = None
+    results: dict[bkjob.Ref, bkjob.JobResult | bkjob.Lost] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether targets can be added to it, or dropped."""
+        return self.ended is None and self.left is None and self.watch._state == "open"
+
+    def told(self) -> dict[bkjob.Ref, tuple[float, bkjob.Event]]:
+        """Return the last word on whether each target is over, and when it was told."""
+        last: dict[bkjob.Ref, tuple[float, bkjob.Event]] = {}
+        for time, batch in zip(self.times, self.batches, strict=True):
+            for event in batch.events:
+                if isinstance(event, bkjob.Finished | bkjob.Lost | bkjob.Reopened):
+                    last[event.ref] = (time, event)
+        return last
+
+
+@define(kw_only=True)
+class Waited:
+    """A wait, and what it brought."""
+
+    ref: bkjob.JobRef
+    begun: float
+    ended: float = 0.0
+    result: bkjob.JobResult | None = None
+    error: Exception | None = None
+
+
+@define
+class Past:
+    """All that was done and seen; *operations* are (second, job, through the client)."""
+
+    watches: list[Watched] = field(factory=list)
+    waits: list[Waited] = field(factory=list)
+    operations: list[tuple[float, bkjob.JobRef, bool]] = field(factory=list)
+
+
+def broken(history: History, world: WorldHistory, past: Past) -> list[str]:
+    """Return every promise that was broken, in words."""
+    checks = Checks(history, truth_of(world), past)
+    found = [words for seen in past.watches for words in checks.of_watch(seen)]
+    return found + [words for waited in past.waits for words in checks.of_wait(waited)]
+
+
+@define
+class Checks:
+    """Holds what was seen against the truth."""
+
+    history: History
+    truth: Truth
+    past: Past
+
+    def of_watch(self, seen: Watched) -> Iterator[str]:
+        """Yield what is wrong with a watch."""
+        yield from self.stream(seen, seen.batches, after=seen.after)
+        yield from (f"slowly: {words}" for words in self.stream(seen, seen.slowly))
+        yield from self.cut(seen)
+        yield from self.lost(seen)
+        yield from self.end(seen)
+        for told in (seen.batches, seen.slowly) if seen.plan.slow else (seen.batches,):
+            if seen.left is None:
+                yield from self.unseen(seen, told)
+
+    def stream(self, seen: Watched, batches: Sequence[bkjob.Batch], *, after: str = "") -> Sequence[str]:
+        """Check what one reader saw behind a cursor."""
+        owes_past = seen.plan.grade is not bkjob.Grade.FINISH
+        return broken_promises(batches, truth=self.truth, joins=seen.joins, owes_past=owes_past, after=after)
+
+    def disturbed(self, begin: float, end: float) -> bool:
+        """Whether faults may have kept polls from working between two moments."""
+        return any(w.start <= end and w.start + w.length + RECOVERY >= begin for w in self.history.faults)
+
+    # Readers --------------------------------------------------------------------------------------------------------
+
+    def cut(self, seen: Watched) -> Iterator[str]:
+        """Check that nothing is lost, and nothing told twice, behind the cursor of any event."""
+        if seen.cut is None or not seen.cut.rest:
+            return
+        told = [*seen.cut.first, *seen.cut.rest]
+        if seen.whole is not None:
+            whole = [event for event in seen.whole if belongs(event, seen.cut)]
+            if told != whole:
+                n = next((n for n in count() if told[n : n + 1] != whole[n : n + 1]), 0)
+                shown = f"{told[n : n + 1]}, not {whole[n : n + 1]}"
+                yield f"cut after {len(seen.cut.first)} {seen.cut.kind}: number {n} is {shown}"
+        elif seen.cut.kind == "events":
+            # Within the present that stands for what was missed, cursors are those from before it: it is told again.
+            cursor = seen.cut.first[-1].cursor
+            known = [event.cursor for event in seen.cut.first].index(cursor) + 1 if cursor else 0
+            told = [*seen.cut.first[:known], *seen.cut.rest]
+            pieces = [bkjob.Batch(n, (event,), event.cursor) for n, event in enumerate(told, 1)]
+            yield from (f"cut: {words}" for words in self.stream(seen, pieces))
+
+    def lost(self, seen: Watched) -> Iterator[str]:
+        """Check that a target was only lost when it really could not be read after it was added."""
+        windows = [w for w in self.history.faults if w.kind in ("forbidden", "another job", "another scope")]
+        for time, event in seen.told().values():
+            if isinstance(event, bkjob.Lost):
+                joined = max(seen.joins.get(event.ref, [0.0]))
+                if not any(w.start <= time and w.start + w.length + 1 >= joined for w in windows):
+                    yield f"{event}, and could be read ever since it was added at {joined:.0f} s"
+
+    # Ends -----------------------------------------------------------------------------------------------------------
+
+    def end(self, seen: Watched) -> Iterator[str]:
+        """Check when a watch ended, and what it said then."""
+        if seen.ended is None or seen.left is not None:
+            return
+        told = {ref: (t, e) for ref, (t, e) in seen.told().items() if not isinstance(e, bkjob.Reopened)}
+        for ref, result in (seen.results or {}).items():
+            if ref in told and isinstance(result, bkjob.JobResult):
+                event = told[ref][1]
+                if isinstance(event, bkjob.Finished) and event.result.status != result.status:
+                    yield f"results() of {ref} has {result.status}, and {event.result.status} was told last"
+        if seen.late is not None:
+            yield from self.deadline(seen, told)
+        else:
+            yield from self.running(seen, told)
+        linger = seen.plan.linger
+        if linger is None or not seen.targets or not set(told) >= seen.targets:
+            return
+        since = max(
+            *(told[ref][0] for ref in seen.targets),
+            *(joined for joins in seen.joins.values() for joined in joins),
+            *(at for at, _ in seen.dropped),
+            *(at for at, job, own in self.past.operations if own and job in {r.job for r in seen.targets}),
+            0.0,
+        )
+        if seen.ended > since + linger + SETTLED:
+            yield f"stays open until {seen.ended:.0f} s although all was over at {since:.0f} s"
+
+    def deadline(self, seen: Watched, told: Told) -> Iterator[str]:
+        """Check that only unfinished targets were called late."""
+        assert seen.ended is not None
+        for ref in seen.late or ():
+            begin = max(0.0, seen.ended - QUIET)
+            own = any(
+                job == ref.job and o and at > seen.ended - SETTLED for at, job, o in self.past.operations
+            )
+            if ref in told and not own:
+                yield f"the deadline calls {ref} late, and {told[ref][1]} was told"
+            joined = max(seen.joins.get(ref, [0.0]))
+            over = any(self.is_quietly_over(each, begin, seen.ended) for each in (ref, ref.job))
+            if over and joined < begin and not self.disturbed(begin, seen.ended):
+                yield f"the deadline calls {ref} late, and it was over long before"
+
+    def is_quietly_over(self, ref: bkjob.Ref, begin: float, end: float) -> bool:
+        """Whether a job or step was over all the time from *begin* to *end*."""
+        codes, since = self.truth.codes(ref) or (), self.truth.since.get(ref, ())
+        place = bisect_right(since, end) - 1
+        return bool(codes) and run_status(codes[place]).is_finished() and since[place] < begin
+
+    def running(self, seen: Watched, told: Told) -> Iterator[str]:
+        """Check that a watch that ended by itself left nothing running, as far as it can know."""
+        assert seen.ended is not None
+        begin = seen.ended - SETTLED
+        for ref in seen.targets:
+            if ref not in told:
+                yield f"ended by itself before {ref} was told as over"
+                continue
+            time, event = told[ref]
+            if isinstance(event, bkjob.Lost) or begin < 0 or self.disturbed(begin, seen.ended):
+                continue
+            if self.truth.is_over(ref, begin, seen.ended) or self.truth.codes(ref) == (1,):
+                continue
+            if self.truth.is_over(ref.job, begin, seen.ended):
+                continue
+            by_others = any(
+                job == ref.job and not own and at >= time - 2 for at, job, own in self.past.operations
+            )
+            if seen.plan.linger or not by_others:
+                yield f"ended at {seen.ended:.0f} s while {ref} was running, told as {event}"
+
+    def unseen(self, seen: Watched, batches: Sequence[bkjob.Batch]) -> Iterator[str]:
+        """Check that what has been so for long at the end, undisturbed, was told."""
+        if seen.ended is None or self.disturbed(seen.ended - QUIET, seen.ended):
+            return
+        last: dict[bkjob.Ref, int] = {}
+        lost: set[bkjob.Ref] = set()
+        for batch in batches:
+            for event in batch.events:
+                if isinstance(event, bkjob.JobChanged | bkjob.StepChanged):
+                    last[event.ref] = event.after.code
+                elif isinstance(event, bkjob.Lost):
+                    lost.add(event.ref)
+        for part, joins in seen.joins.items():
+            if not {part, part.job} & seen.targets or {part, part.job} & lost:
+                continue
+            codes, since = self.truth.codes(part), self.truth.since.get(part)
+            if not codes or not since or joins[-1] > seen.ended - QUIET:
+                continue
+            place = max(0, bisect_right(since, seen.ended) - 1)
+            others = [at for at, job, own in self.past.operations if job == part.job and not own]
+            excused = seen.plan.linger in (0.0, None) and others and part in last
+            moved = since[place] > seen.ended - QUIET
+            if moved or excused or codes[place] == last.get(part, 1):
+                continue
+            yield f"{part} is {codes[place]} since {since[place]:.0f} s, and was last told as {last.get(part)}"
+
+    # Waits ----------------------------------------------------------------------------------------------------------
+
+    def of_wait(self, waited: Waited) -> Iterator[str]:
+        """Yield what is wrong with the outcome of a wait."""
+        ref, result = waited.ref, waited.result
+        if result is not None:
+            place = self.truth.place_at(ref, waited.begun)
+            codes = self.truth.jobs.get(ref, ())
+            if result.status.code not in codes[place:]:
+                yield f"a wait from {waited.begun:.0f} s on had {result.status}, truly {list(codes[place:])}"
+            for step in result.steps:
+                start = self.truth.place_at(step.ref, waited.begun)
+                yield from (f"a wait had {words}" for words in false_result(step, self.truth, start))
+        elif isinstance(waited.error, bkjob.TargetLost):
+            windows = [
+                w for w in self.history.faults if w.kind in ("forbidden", "another job", "another scope")
+            ]
+            if not any(w.start <= waited.ended and w.start + w.length + 1 >= waited.begun for w in windows):
+                yield f"a wait from {waited.begun:.0f} s on ended with {waited.error!r}"
+        elif (
+            isinstance(waited.error, bkjob.DeadlineExceeded)
+            and not self.disturbed(waited.begun, waited.ended)
+            and self.is_quietly_over(ref, waited.begun, waited.ended)
+        ):
+            yield f"a wait from {waited.begun:.0f} s on did not end, and {ref} was over before"
+
+
+def belongs(event: bkjob.Event, cut: Cut) -> bool:
+    """Whether a reader of this kind is told an event."""
+    if cut.kind == "hosts":
+        return isinstance(event, bkjob.HostChanged)
+    return cut.kind == "events" or event.ref is None or cut.about in (event.ref, event.ref.job)

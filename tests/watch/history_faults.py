@@ -1,0 +1,146 @@
+"""What goes wrong in random histories: errors, torn answers, answers about other jobs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from random import Random
+
+from yarl import URL
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan
+from tests.watch.histories import History
+
+HTML = HttpResponse(status=502, body=b"<html>bad gateway</html>")
+FAULTS: dict[str, HttpResponse | bkjob.BkJobError] = {
+    "html": HTML,
+    "half": HttpResponse(status=200, body=b'{"result": true, "code": 0, "data": {"jo'),
+    "timeout": bkjob.RequestTimedOut(bkjob.CallFacts(message="no answer")),
+    "refused": bkjob.TransportFailed(bkjob.CallFacts(message="refused", sent=False)),
+    "throttled": HttpResponse(status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'),
+    "internal": HttpResponse(status=200, body=b'{"result": false, "code": 1240002, "message": "oops"}'),
+    "credentials": HttpResponse(
+        status=400, body=b'{"result": false, "code": 1640001, "message": "who are you"}'
+    ),
+}
+FORBIDDEN = {
+    "gateway-v4": HttpResponse(
+        status=403,
+        body=b'{"error": {"code": "NO_PERMISSION", "message": "apply for it"}, "job_request_id": "1"}',
+    )
+}
+FORBIDDEN_BY_CODE = HttpResponse(
+    status=200, body=b'{"result": false, "code": 9900403, "message": "apply for it"}'
+)
+STRANGER = JobPlan(
+    job_instance_id=999_999,
+    first_step_id=888_001,
+    steps=(StepPlan(hosts=2, fates=(Fate(status=9, tag="strange", runs=Span(0.0, 1.0)),)),) * 2,
+)
+
+Spoiler = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]
+
+
+def spoiler(history: History, dice: Random, forbidden: int) -> Spoiler:
+    """Return what puts errors, or answers about another job, in place of answers while a fault lasts.
+
+    *forbidden* is the id of the job that must not be read while the fault of that name lasts.
+    """
+    strange = World(history.seed, at_once=True)
+    strange.add(STRANGER)
+    others = Platform(strange)
+
+    def spoil(request: HttpRequest, now: float) -> HttpResponse | bkjob.BkJobError | None:
+        for window in history.faults:
+            if not window.covers(now):
+                continue
+            if window.kind == "forbidden":
+                if is_read(request) and str(forbidden) in said(request):
+                    return FORBIDDEN.get(history.dialect, FORBIDDEN_BY_CODE)
+            elif dice.random() >= window.share:
+                continue
+            elif window.kind in FAULTS:
+                return FAULTS[window.kind]
+            elif window.kind in ("another job", "another scope") and is_read(request):
+                response = others.answer(about_the_stranger(request), now)
+                if window.kind == "another job":
+                    return response
+                job = re.search(r"20000000\d{3}", said(request))
+                body = response.body.replace(b"999999", job[0].encode() if job else b"999999")
+                body = re.sub(rb'"bk_scope_id": ?"2"', b'"bk_scope_id":"3"', body)
+                body = re.sub(rb'"bk_biz_id": ?2\b', b'"bk_biz_id":3', body)
+                return HttpResponse(status=response.status, headers=response.headers, body=body)
+        return None
+
+    return spoil
+
+
+def is_read(request: HttpRequest) -> bool:
+    """Whether a request asks for the status of a job or a step."""
+    return request.url.path.rstrip("/").endswith(("get_job_instance_status", "get_step_instance_status"))
+
+
+def said(request: HttpRequest) -> str:
+    """Return all that a request says, as text."""
+    return f"{request.url} {(request.body or b'').decode()}"
+
+
+def about_the_stranger(request: HttpRequest) -> HttpRequest:
+    """Return the same question about the other job."""
+
+    def other(text: str) -> str:
+        return re.sub(r"30000000\d{3}", "888001", re.sub(r"20000000\d{3}", "999999", text))
+
+    return HttpRequest(
+        method=request.method,
+        url=URL(other(str(request.url))),
+        headers=request.headers,
+        body=None if request.body is None else other(request.body.decode()).encode(),
+    )
+
+
+def tearer(history: History, dice: Random) -> Callable[[HttpResponse, float], HttpResponse]:
+    """Return what tears answers: a host in two groups, or a row left out."""
+    last: dict[tuple[object, ...], int] = {}
+
+    def tear(response: HttpResponse, now: float) -> HttpResponse:
+        if b"step_result_group_list" not in response.body:
+            return response
+        answer = json.loads(response.body)
+        data = answer.get("data") or {}
+        lists = [
+            g["host_result_list"]
+            for g in data.get("step_result_group_list") or ()
+            if g.get("host_result_list")
+        ]
+        run = (data.get("step_instance_id"), data.get("execute_count"))
+        # Groups are read one after the other: a host that moved on since the last look stands where it was, too.
+        stale = [
+            (row, other)
+            for rows in lists
+            for row in rows
+            for other in lists
+            if other is not rows and other[0]["status"] == last.get((*run, row["bk_host_id"]))
+        ]
+        for rows in lists:
+            for row in rows:
+                last[*run, row["bk_host_id"]] = row["status"]
+        kinds = {w.kind for w in history.faults if w.covers(now) and dice.random() < w.share}
+        if "missing" in kinds and lists:
+            rows = dice.choice(lists)
+            rows.pop(dice.randrange(len(rows)))
+        elif "torn" in kinds and stale:
+            row, other = dice.choice(stale)
+            other.append({**row, "status": other[0]["status"]})
+            group = next(g for g in data["step_result_group_list"] if g.get("host_result_list") is other)
+            group["host_size"] += 1
+        else:
+            return response
+        return HttpResponse(status=200, body=json.dumps(answer).encode())
+
+    return tear

@@ -1,0 +1,157 @@
+"""Random histories of one kind each, for bugs that show in that kind more often than elsewhere."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from bkjob_async.simulator.world_plans import DEAF, HANGS, JobPlan, Rolling, StepPlan
+from tests.watch.histories import (
+    FAILS,
+    LONG,
+    QUICK,
+    TAGGED,
+    FaultWindow,
+    History,
+    WatchPlan,
+    jobs,
+)
+from tests.watch.stage import ALL_DIALECTS
+
+CAN_OPERATE = tuple(dialect for dialect in ALL_DIALECTS if dialect != "gateway-v4")
+
+
+def of(*plans: JobPlan, dialects: tuple[str, ...] = ALL_DIALECTS, **options: Any) -> SearchStrategy[History]:
+    """Return histories of these jobs; *options* are strategies."""
+    kind = partial(st.builds, History, seed=st.integers(0, 10_000), dialect=st.sampled_from(dialects))
+    return kind(**{"plans": st.just(plans), **options})
+
+
+def watched(*watches: WatchPlan) -> SearchStrategy[tuple[WatchPlan, ...]]:
+    """Return these watches."""
+    return st.just(watches)
+
+
+def at(low: float, high: float, *actions: tuple[float, str, int, int]) -> SearchStrategy[Any]:
+    """Return actions that begin at some moment; each is (seconds later, what, number, which watch)."""
+    return st.floats(low, high).map(
+        lambda moment: tuple((moment + later, *action) for later, *action in actions)
+    )
+
+
+failing = JobPlan(steps=(StepPlan(hosts=3, fates=(FAILS,)),))
+failing_first = JobPlan(steps=(StepPlan(hosts=3, fates=(FAILS,)), StepPlan(hosts=2, fates=(LONG,))))
+hanging_last = JobPlan(steps=(StepPlan(hosts=3, fates=(QUICK, FAILS)), StepPlan(hosts=2, fates=(HANGS,))))
+FOR_EVER = WatchPlan(linger=None)
+
+retried = of(failing, dialects=CAN_OPERATE, actions=at(20, 90, (0, "operate", 0, 0)))
+skipped = of(
+    JobPlan(steps=(StepPlan(hosts=3, fates=(DEAF,)), StepPlan(hosts=1))),
+    dialects=CAN_OPERATE,
+    actions=at(5, 60, (0, "stop", 0, 0), (4, "operate", 10, 0)),
+)
+rolled = of(
+    JobPlan(steps=(StepPlan(hosts=6, fates=(FAILS,), rolling=Rolling(sizes=(2, 2, 2), mode=2)),)),
+    interval=st.floats(0.2, 0.4),
+)
+slowly_read = of(
+    plans=st.lists(jobs, min_size=9, max_size=9).map(tuple),
+    watches=st.sampled_from([0.5, 3.0]).map(
+        lambda slow: (WatchPlan(slow=slow, picks=tuple((n, "job") for n in range(9))),)
+    ),
+    log_limit=st.just(8),
+)
+
+# Where stories meet.
+mistaken = of(
+    plans=st.lists(jobs, min_size=1, max_size=2).map(tuple),
+    faults=st.tuples(
+        st.builds(
+            FaultWindow,
+            kind=st.sampled_from(["another job", "another scope"]),
+            start=st.floats(0, 20),
+            length=st.just(30.0),
+            share=st.just(0.4),
+        )
+    ),
+    watches=watched(WatchPlan(linger=0.0, picks=((0, "job"), (1, "first")))),
+)
+cut_apart = of(
+    plans=st.lists(jobs, min_size=1, max_size=3).map(tuple),
+    watches=st.tuples(
+        st.builds(
+            WatchPlan,
+            picks=st.just(((0, "job"), (1, "both"), (2, "first"))),
+            cut=st.tuples(st.integers(1, 25), st.just(0.0), st.sampled_from(["events", "hosts", "about"])),
+        )
+    ),
+)
+retried_step = of(
+    failing_first,
+    dialects=("gateway-v3",),
+    watches=st.sampled_from([0.0, None]).map(lambda n: (WatchPlan(picks=((0, "steps"),), linger=n),)),
+    actions=at(20, 60, (0, "operate", 0, 0)),
+)
+joined_late = of(
+    JobPlan(steps=(StepPlan(hosts=3, fates=(FAILS,), retry_fates=(LONG, TAGGED)),)),
+    watches=st.floats(40, 60).map(lambda n: (FOR_EVER, WatchPlan(opens=n, linger=0.0))),
+    actions=at(20, 38, (0, "operate elsewhere", 0, 0), (20, "wait", 0, 0)),
+)
+readable_again = of(
+    failing,
+    faults=st.floats(0, 5).map(lambda n: (FaultWindow(kind="forbidden", start=n, length=40.0, share=1.0),)),
+    watches=watched(FOR_EVER, WatchPlan(opens=90.0, linger=0.0)),
+)
+one_part_over = of(
+    hanging_last,
+    watches=st.sampled_from(["first", "both"]).map(
+        lambda part: (FOR_EVER, WatchPlan(picks=((0, part),), linger=0.0))
+    ),
+)
+never_begun = of(
+    failing_first,
+    watches=st.sampled_from(["both", "last"]).map(lambda part: (WatchPlan(picks=((0, part),), linger=0.0),)),
+)
+two_batches = of(
+    JobPlan(
+        steps=(
+            StepPlan(hosts=2, fates=(FAILS, TAGGED, QUICK), rolling=Rolling(sizes=(1, 1), mode=2, kind=2)),
+        )
+    ),
+)
+overlapping = of(
+    hanging_last,
+    watches=st.floats(0, 30).map(lambda n: (FOR_EVER, WatchPlan(opens=n, picks=((0, "both"),)))),
+)
+added_step = of(hanging_last, watches=watched(FOR_EVER), actions=at(1, 40, (0, "add", 1, 0)))
+overflowing = of(
+    JobPlan(steps=(StepPlan(hosts=7, fates=(QUICK, LONG), retry_fates=(LONG,)),) * 2),
+    JobPlan(steps=(StepPlan(hosts=3, fates=(QUICK, FAILS)),)),
+    JobPlan(steps=(StepPlan(hosts=7, fates=(QUICK, LONG)),) * 2),
+    watches=watched(
+        WatchPlan(picks=((0, "job"), (1, "job"), (2, "job"))),
+        WatchPlan(picks=((0, "job"), (2, "job")), slow=7.0),
+    ),
+    log_limit=st.sampled_from([8, 16]),
+    actions=at(15, 40, (0, "add", 4, 1)),
+)
+joined_in_trouble = of(
+    hanging_last,
+    faults=st.floats(2, 9).map(lambda n: (FaultWindow(kind="half", start=n, length=25.0, share=1.0),)),
+    watches=st.floats(12, 25).map(lambda n: (FOR_EVER, WatchPlan(opens=n, linger=None))),
+)
+lost_for_the_slow = of(
+    JobPlan(steps=(StepPlan(hosts=7, fates=(LONG,)),)),
+    JobPlan(steps=(StepPlan(hosts=7, fates=(QUICK, LONG)),) * 2),
+    faults=st.floats(0, 5).map(lambda n: (FaultWindow(kind="forbidden", start=n, length=90.0, share=1.0),)),
+    watches=watched(WatchPlan(picks=((0, "job"), (1, "job")), slow=7.0)),
+    log_limit=st.sampled_from([8, 16, 25]),
+)
+reopened_in_linger = of(
+    JobPlan(steps=(StepPlan(hosts=3, fates=(FAILS,), retry_fates=(HANGS, LONG)),)),
+    watches=watched(WatchPlan(linger=20.0)),
+    actions=at(12, 25, (0, "operate elsewhere", 0, 0)),
+)

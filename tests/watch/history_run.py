@@ -1,0 +1,251 @@
+"""Runs a random history in virtual time, and collects what every watch and every reader of it saw."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import partial
+from random import Random
+from typing import Any
+from unittest import mock
+
+import looptime
+from attrs import define, evolve, field
+
+import bkjob_async as bkjob
+from bkjob_async.engine.plan import next_question
+from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_operations import Refused
+from bkjob_async.simulator.world_records import Job
+from tests.watch.histories import HORIZON, OPERATIONS, History, WatchPlan
+from tests.watch.history_checks import Cut, Past, Waited, Watched, broken
+from tests.watch.history_faults import spoiler, tearer
+from tests.watch.stage import client_of
+
+
+def run(history: History) -> list[str]:
+    """Run a history to its end; return every promise that a reader saw broken."""
+    with ExitStack() as patches:
+        if history.survey != "small":
+            patches.enter_context(mock.patch("bkjob_async.engine.survey.SURVEYED", 0))
+            patches.enter_context(mock.patch("bkjob_async.engine.sweep.FEWEST", 1))
+            patches.enter_context(mock.patch("bkjob_async.engine.hosts.MANY_NAMES", 0))
+            patches.enter_context(mock.patch("bkjob_async.simulator.render_groups.READ_AT_ONCE", 0))
+        if history.survey == "guess":
+            scarce = partial(next_question, requests_are_scarce=True)
+            ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
+            patches.enter_context(mock.patch("bkjob_async.watch.polling.next_question", ask))
+        if history.log_limit < 100:
+            patches.enter_context(mock.patch("bkjob_async.watch.stream.PORTION", 3))
+        runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
+        return patches.enter_context(runner).run(_run(history))
+
+
+async def _run(history: History) -> list[str]:
+    world = World(history.seed)
+    refs = [world.add(plan) for plan in history.plans]
+    dice = Random(history.seed)
+    platform = Platform(world, site=Site(group_pace=0.2 if history.latency else 0.002))
+    options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
+    async with client_of(platform, history.dialect, **options) as (client, door):
+        door.spoil = spoiler(history, dice, refs[0].job_instance_id)
+        door.tear = tearer(history, dice)
+        door.clock.now()  # the world begins with the history, whenever the first watch is opened
+        stage = Stage(history, world, client, refs)
+        await asyncio.gather(*(stage.watch(plan) for plan in history.watches), stage.act())
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    orphans = [f"{task} was left behind" for task in left]
+    world.advance(now())  # nobody may have asked since its jobs were dropped
+    return orphans + broken(history, world.history(), stage.past)
+
+
+def now() -> float:
+    """Return the time in the history."""
+    return asyncio.get_running_loop().time()
+
+
+@define
+class Stage:
+    """The world, its client, and what people do with them."""
+
+    history: History
+    world: World
+    client: bkjob.JobClient
+    refs: list[bkjob.JobRef]
+    past: Past = field(factory=Past)
+
+    # Watches --------------------------------------------------------------------------------------------------------
+
+    async def watch(self, plan: WatchPlan) -> None:
+        """Open a watch at its time, and read it to its end."""
+        await asyncio.sleep(plan.opens)
+        self.world.advance(now())
+        picked = [(self.refs[number % len(self.refs)], part) for number, part in plan.picks]
+        refs = [ref for job, part in picked for ref in self.parts(job, part)]
+        watch = self.client.watch(refs, deadline=HORIZON - plan.opens, linger=plan.linger, grade=plan.grade)
+        watch._log._limit = self.history.log_limit
+        after = self.cursor_of_an_earlier() if plan.resumes else None
+        seen = Watched(plan=plan, watch=watch, after=after or "")
+        self.past.watches.append(seen)
+        self.note_joins(seen, *refs)
+        async with watch:
+            readers = [self.read(seen, after)]
+            if plan.slow:
+                readers.append(self.read_slowly(seen))
+            if plan.cut is not None:
+                readers.append(self.read_in_two(seen, *plan.cut))
+            await asyncio.gather(*readers)
+        if self.history.log_limit > 1000:
+            seen.whole = []
+            with suppress(bkjob.DeadlineExceeded):
+                async for event in watch:
+                    seen.whole.append(event)
+        if seen.left is None:
+            seen.results = await results_of(watch)
+
+    def cursor_of_an_earlier(self) -> str | None:
+        """Return the cursor of some event that an earlier watch told."""
+        events = [event for seen in self.past.watches for batch in seen.batches for event in batch.events]
+        return events[self.history.seed % len(events)].cursor if events else None
+
+    def parts(self, job: bkjob.JobRef, part: str) -> list[bkjob.Ref]:
+        """Return what is watched of a job."""
+        record = self.world.jobs.get(job.job_instance_id)
+        steps = [step.ref for step in record.steps] if record is not None else []
+        if not steps or part == "job":
+            return [job]
+        if part in ("first", "last"):
+            return [steps[0 if part == "first" else -1]]
+        return [*steps] if part == "steps" else [job, *steps]
+
+    def note_joins(self, seen: Watched, *refs: bkjob.Ref) -> None:
+        """Take note of what targets make a watch follow from now on."""
+        for ref in refs:
+            for part in self.parts(ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
+                if ref not in seen.targets and part not in seen.targets and part.job not in seen.targets:
+                    seen.joins.setdefault(part, []).append(now())
+            seen.targets.add(ref)
+
+    async def read(self, seen: Watched, after: str | None) -> None:
+        """Read a watch at once, and take note of when it said what."""
+        try:
+            async for batch in seen.watch.batches(after=after):
+                seen.batches.append(batch)
+                seen.times.append(now())
+        except bkjob.DeadlineExceeded as error:
+            seen.late = set(error.snapshots)
+        seen.ended = now()
+
+    async def read_slowly(self, seen: Watched) -> None:
+        """Read a watch a batch at a time, and at once when it is over."""
+        with suppress(bkjob.DeadlineExceeded):
+            async for batch in seen.watch.batches():
+                seen.slowly.append(batch)
+                if seen.ended is None:
+                    await asyncio.sleep(seen.plan.slow)
+
+    async def read_in_two(self, seen: Watched, events: int, pause: float, kind: str) -> None:
+        """Read some events, and the others behind the cursor of the last."""
+        about = min(seen.targets, key=str, default=None)
+        open_reader: Callable[[str | None], Any] = {
+            "events": lambda after: seen.watch.events(after=after),
+            "hosts": lambda after: seen.watch.hosts(after=after),
+            "about": lambda after: seen.watch.events(ref=about, after=after),
+        }[kind]
+        first: list[bkjob.Event] = []
+        rest: list[bkjob.Event] = []
+        seen.cut = Cut(kind=kind, about=about, first=first, rest=rest)
+        with suppress(bkjob.DeadlineExceeded):
+            async for event in open_reader(None):
+                first.append(event)
+                if len(first) == events:
+                    break
+            await asyncio.sleep(pause)
+            if len(first) == events:
+                async for event in open_reader(first[-1].cursor):
+                    rest.append(event)
+
+    # What people do -------------------------------------------------------------------------------------------------
+
+    async def act(self) -> None:
+        """Do what people do, at its time; what the platform refuses is refused."""
+        waits: list[asyncio.Task[None]] = []
+        for moment, action, number, which in self.history.actions:
+            await asyncio.sleep(moment - now())
+            ref = self.refs[number % len(self.refs)]
+            job = self.world.jobs.get(ref.job_instance_id)
+            self.world.advance(now())
+            if job is None:
+                continue
+            if action == "wait":
+                waits.append(asyncio.create_task(self.wait(ref)))
+                continue
+            with suppress(bkjob.CallFailed, bkjob.NotSupported, Refused):
+                await self.operate(action, number, job)
+            watches = [seen for seen in self.past.watches if seen.is_open]
+            if watches:
+                await self.change(action, number, watches[which % len(watches)], ref)
+        for wait in waits:
+            await wait
+
+    async def operate(self, action: str, number: int, job: Job) -> None:
+        """Operate on a job or its current step, through the client or elsewhere."""
+        code, verb = OPERATIONS[number % len(OPERATIONS)], action.split(maxsplit=1)[0]
+        elsewhere = action.endswith("elsewhere") or self.history.dialect == "gateway-v4"
+        if verb not in ("operate", "stop", "start"):
+            return
+        self.past.operations.append((now(), job.ref, not elsewhere))
+        if verb == "operate" and elsewhere:
+            self.world.operate_step(job.current_step, code)
+        elif verb == "operate":
+            await self.client.operate_step_instance(job.current_step.ref, operation_code=code)
+        elif elsewhere:
+            self.world.operate_job(job, 1 if verb == "stop" else 2)
+        else:
+            await self.client.operate_job_instance(job.ref, operation_code=1 if verb == "stop" else 2)
+
+    async def change(self, action: str, number: int, seen: Watched, ref: bkjob.JobRef) -> None:
+        """Change what a watch watches."""
+        match action:
+            case "add" if number % 3 == 0:
+                self.refs.append(self.world.add(evolve(self.history.plans[0], created=0.0)))
+                self.note_joins(seen, self.refs[-1])
+                seen.watch.add(self.refs[-1])
+            case "add":
+                parts = self.parts(ref, ("job", "first", "last", "both")[number % 4])
+                self.note_joins(seen, *parts)
+                seen.watch.add(*parts)
+            case "drop":
+                refs = [target for target in sorted(seen.targets, key=str) if target.job == ref]
+                if refs:
+                    seen.targets.discard(refs[number % len(refs)])
+                    seen.dropped.append((now(), refs[number % len(refs)]))
+                    seen.watch.drop(refs[number % len(refs)])
+            case "nudge":
+                seen.watch.nudge(ref)
+            case "leave" if number % 2:
+                seen.left = now()
+                await seen.watch.aclose()
+            case _:
+                pass
+
+    async def wait(self, ref: bkjob.JobRef) -> None:
+        """Wait for a job that may be over already."""
+        waited = Waited(ref=ref, begun=now())
+        self.past.waits.append(waited)
+        try:
+            waited.result = await self.client.wait(ref, deadline=60.0)
+        except (bkjob.DeadlineExceeded, bkjob.TargetLost, bkjob.CallFailed) as error:
+            waited.error = error
+        waited.ended = now()
+
+
+async def results_of(watch: bkjob.Watch) -> dict[bkjob.Ref, bkjob.JobResult | bkjob.Lost] | None:
+    """Return how the targets of a watch ended, None where its deadline passed."""
+    try:
+        return await watch.results()
+    except bkjob.DeadlineExceeded:
+        return None
