@@ -11,9 +11,9 @@ from bkjob_async.model.events import Batch
 
 @define
 class Cursors:
-    """The cursors that the last batch of a stream had."""
+    """The cursors that the last batch of a stream had; at first the one that its reader began behind."""
 
-    _known: tuple[str, ...] = ("",)
+    _known: tuple[str, ...]
 
     def wrong_in(self, batch: Batch) -> Iterator[str]:
         """Yield which events have another cursor than the batch's, or one that is not behind the event before.

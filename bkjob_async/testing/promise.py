@@ -42,15 +42,17 @@ def broken_promises(
     truth: Truth | None = None,
     joins: Mapping[Ref, Sequence[float]] | None = None,
     owes_past: bool = True,
+    after: str = "",
 ) -> list[str]:
     """Return every promise that a reader's stream breaks, in words; none is an empty list.
 
     With *truth* (the whole story, at least as far as the stream goes) also what was invented, and what a finished
     target shows other than its true end. *joins* has the seconds at which each job and step came to be watched, more
     than one where it was dropped in between: what is told of it must have been true after that. *owes_past* False
-    allows that hosts of an execution that was retried were never told, as a watch for the end alone does.
+    allows that hosts of an execution that was retried were never told, as a watch for the end alone does. *after* is
+    the cursor that the reader began behind.
     """
-    checker = _Checker(truth, Joins(joins or {}), owes_past)
+    checker = _Checker(truth, Joins(joins or {}), owes_past, Cursors((after,)))
     for batch in batches:
         checker.read(batch)
     checker.compare_ends()
@@ -64,9 +66,9 @@ class _Checker:
     truth: Truth | None
     joins: Joins
     owes_past: bool
+    _cursors: Cursors
     broken: list[str] = field(factory=list)
     _sequence: int = 0
-    _cursors: Cursors = field(factory=Cursors)
     _synced: bool = False
     _hosts: dict[HostRun, int] = field(factory=dict)
     _runs: dict[StepRef, int] = field(factory=dict)
