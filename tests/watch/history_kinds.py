@@ -127,6 +127,11 @@ overlapping = of(
     watches=st.floats(0, 30).map(lambda n: (FOR_EVER, WatchPlan(opens=n, picks=((0, "both"),)))),
 )
 added_step = of(hanging_last, watches=watched(FOR_EVER), actions=at(1, 40, (0, "add", 1, 0)))
+added_job = of(
+    hanging_last,
+    watches=watched(FOR_EVER, WatchPlan(picks=((0, "first"),))),
+    actions=at(1, 40, (0, "add", 4, 1)),
+)
 overflowing = of(
     JobPlan(steps=(StepPlan(hosts=7, fates=(QUICK, LONG), retry_fates=(LONG,)),) * 2),
     JobPlan(steps=(StepPlan(hosts=3, fates=(QUICK, FAILS)),)),

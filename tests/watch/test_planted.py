@@ -8,18 +8,26 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
+from bkjob_async.dialects import esb_job_answers, v3_answers
+from bkjob_async.engine.following import Following
 from bkjob_async.engine.hosts import HostTable
 from bkjob_async.engine.job_story import JobStory
+from bkjob_async.engine.moment import Place, Places
 from bkjob_async.engine.moves import Moves, Taken
 from bkjob_async.engine.packing import small_code
 from bkjob_async.engine.step_tracker import StepTracker
-from bkjob_async.model.events import HostChanged
+from bkjob_async.model.events import HostChanged, Recovered
+from bkjob_async.watch.polling import Polling
 from bkjob_async.watch.position import Backlog, Position
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.subscriber import Watched
+from bkjob_async.watch.targets import Targets
 from bkjob_async.watch.watch import Watch
 from bkjob_async.watch.watcher import Watcher
-from tests.watch.histories import History, histories, retried, rolled, run, skipped, slowly_read
+from tests.watch import history_kinds as kinds
+from tests.watch.histories import History, histories
+from tests.watch.history_kinds import retried, rolled, skipped, slowly_read
+from tests.watch.history_run import run
 
 Patch = pytest.MonkeyPatch
 
@@ -189,6 +197,86 @@ def news_before_the_present(patch: Patch) -> None:
     patch.setattr(Backlog, "_is_up_to_date", all_are)
 
 
+# Where stories meet.
+
+
+def believe_answers_about_others(patch: Patch) -> None:
+    """Take whatever comes back for the answer to what was asked."""
+    for answers in (v3_answers, esb_job_answers):
+        patch.setattr(answers, "check_job", lambda *_: None)
+        patch.setattr(answers, "check_step", lambda *_: None)
+
+
+def read_on_behind_the_batch(patch: Patch) -> None:
+    """Take the cursor of an event for that of its batch."""
+    place = Places.place
+    patch.setattr(Places, "place", lambda self, cursor: Place(place(self, cursor).sequence, None))
+
+
+def forget_own_retry(patch: Patch) -> None:
+    """Ask for open steps only, though one that ended was just operated on."""
+    patch.setattr(
+        "bkjob_async.engine.plan.askable_steps", lambda story, _: [] if story.whole else story.open_steps()
+    )
+
+
+def remember_for_others(patch: Patch) -> None:
+    """Tell a watch that joins what another one saw long ago."""
+    subscribe = Watcher.subscribe
+    patch.setattr(Watcher, "subscribe", lambda *a: (subscribe(*a)[0], None))
+
+
+def end_with_the_others(patch: Patch) -> None:
+    """See that a target is over only when all of its job are."""
+    go_on = Polling._next
+    patch.setattr(Polling, "_next", lambda self, story, now, **_: go_on(self, story, now, told=False))
+
+
+def last_batch_speaks(patch: Patch) -> None:
+    """Let the last of a host's rows tell how it ended."""
+    patch.setattr("bkjob_async.engine.hosts.speaking", lambda positions, *_: positions[-1])
+
+
+def tell_overlaps_again(patch: Patch) -> None:
+    """Tell what joins the targets of a watch without regard to what it follows."""
+    present = JobStory.present
+
+    def whole(self: JobStory, *args: Any, known: Any = (), **options: Any) -> Any:
+        _ = known
+        return present(self, *args, **options)
+
+    patch.setattr(JobStory, "present", whole)
+
+
+def forget_when_it_joined(patch: Patch) -> None:
+    """Take what was told of a target before it was added for known to every reader."""
+    joined = Following._joined
+
+    def forgetful(self: Following, *args: Any) -> Any:
+        found = joined(self, *args)
+        self._told_at.clear()
+        return found
+
+    patch.setattr(Following, "_joined", forgetful)
+
+
+def recover_from_nothing(patch: Patch) -> None:
+    """Tell who joins in trouble only of its end."""
+    patch.setattr(Following, "_is_signal", lambda _self, event: isinstance(event, Recovered))
+    patch.setattr(Following, "_troubles", lambda *_: ())
+
+
+def settle_for_good(patch: Patch) -> None:
+    """Take a target that was over for over, though it runs again."""
+    settle = Targets.settle
+
+    def once(self: Targets, ref: Any, *, over: bool) -> None:
+        if over:
+            settle(self, ref, over=True)
+
+    patch.setattr(Targets, "settle", once)
+
+
 # A bug that shows in one kind of history only is looked for in that kind.
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
@@ -196,6 +284,16 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     ignore_execute_count: retried,
     ignored_error_is_final: rolled,
     news_before_the_present: slowly_read,
+    believe_answers_about_others: kinds.mistaken,
+    read_on_behind_the_batch: kinds.cut_apart,
+    forget_own_retry: kinds.retried_step,
+    remember_for_others: kinds.joined_late,
+    end_with_the_others: kinds.one_part_over,
+    last_batch_speaks: kinds.two_batches,
+    tell_overlaps_again: kinds.added_job,
+    forget_when_it_joined: kinds.overflowing,
+    recover_from_nothing: kinds.joined_in_trouble,
+    settle_for_good: kinds.reopened_in_linger,
 }
 PLANTED: tuple[Callable[[Patch], None], ...] = (
     emit_twice,
@@ -213,6 +311,16 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     ignored_error_is_final,
     read_twice,
     news_before_the_present,
+    believe_answers_about_others,
+    read_on_behind_the_batch,
+    forget_own_retry,
+    remember_for_others,
+    end_with_the_others,
+    last_batch_speaks,
+    tell_overlaps_again,
+    forget_when_it_joined,
+    recover_from_nothing,
+    settle_for_good,
 )
 
 
