@@ -42,7 +42,10 @@ Observation = Polled | Troubled | Mended
 
 
 class Observer(Protocol):
-    """Whoever wants to know; called inside the event loop, so it must be quick and not raise."""
+    """Whoever wants to know; called inside the event loop, so it must be quick.
+
+    One that raises is logged once, with its error, and is called again; polling goes on.
+    """
 
     def __call__(self, observation: Observation) -> None:
         """Take notice of *observation*."""

@@ -24,8 +24,8 @@ from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.questions import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Scope
-from bkjob_async.observe.observer import Observation, Observer, Polled
-from bkjob_async.observe.to_logging import log, logs_polls
+from bkjob_async.observe.dispatch import ObserverDispatch
+from bkjob_async.observe.observer import Observer, Polled
 from bkjob_async.watch.rereads import Rereads
 from bkjob_async.watch.slicing import Slicing
 from bkjob_async.watch.subscriber import NOBODY, Audiences, Subscriber, Watched
@@ -52,8 +52,7 @@ class Polling:
         """Prepare to ask through *session*; nothing runs before the first target."""
         self._session = session
         self.pacing = pacing
-        self._observers = tuple(observers)
-        self._log_only = self._observers == (log,)
+        self._observe = ObserverDispatch(observers)
         self._sweeps = Sweeps(session.dialect.capabilities, pacing.cadence)
         self._supervisor: Supervisor[Watched | Sweep[Watched]] = Supervisor(
             self._ask, crashed=self._crashed, workers=workers, group=scope_of
@@ -326,16 +325,12 @@ class Polling:
         events: Sequence[News] = (),
         error: str | None = None,
     ) -> None:
-        """Tell of one poll whoever wants to know; most logs do not."""
-        if self._log_only and not logs_polls():
+        """Tell of one poll whoever wants to know."""
+        if not self._observe.wants_polls:
             return
         ref = None if isinstance(question, GetJobInstanceList) else question.ref
         count = size_of(events)
         self._observe(Polled(ref=ref, question=question.name, seconds=seconds, events=count, error=error))
-
-    def _observe(self, observation: Observation) -> None:
-        for observer in self._observers:
-            observer(observation)
 
     def _moment(self) -> Moment:
         """Return the time now with a new place in the stream."""

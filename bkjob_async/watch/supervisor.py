@@ -34,7 +34,8 @@ class Supervisor(Generic[K]):
 
     Where more is due than can be polled, the groups that *group* names take turns, and what is urgent goes first. A key
     being polled is never polled a second time before it came back; made due meanwhile, it is polled again right after.
-    When a poll crashes, everything stops and *crashed* is told, with the error itself and not a group of one.
+    When a poll crashes, every worker stops and *crashed* is told, with the error itself and not a group of one. Workers
+    start anew for whatever becomes due afterwards.
     """
 
     def __init__(
@@ -175,6 +176,9 @@ class Supervisor(Generic[K]):
                 crew.group = group
                 crew.grow(self._work)
         except BaseExceptionGroup as several:
+            crew.group = None
+            if self._crew is crew:
+                self._crew = None
             error = first_of(several)
             if error is not None:
                 self._crashed(error)

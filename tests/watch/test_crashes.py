@@ -1,0 +1,125 @@
+"""What a defect of the engine, or of an observer, does to watches: those that are open, and those that come later."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+from attrs import evolve
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.observe.observer import Observation, Polled
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan, exactly
+from tests.watch.stage import client_of, keeps_its_promise, watched
+
+pytestmark = pytest.mark.looptime
+
+PLAN = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(20.0)),)),))
+
+
+def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
+    """Return a world of short jobs."""
+    world = World(1)
+    return world, [world.add(PLAN) for _ in range(jobs)]
+
+
+async def test_a_crash_reaches_open_watches_as_itself_and_the_next_watch_is_polled() -> None:
+    """The error is the defect's own; workers start anew, for new targets and for those that crashed."""
+    world, jobs = world_of(40)
+    async with client_of(world, latency=0.1) as (client, door):
+
+        def crash(_request: HttpRequest, now: float) -> None:
+            if 3.0 < now < 4.0:
+                raise ZeroDivisionError("a defect")
+
+        door.spoil = crash
+        with pytest.raises(ZeroDivisionError, match="a defect"):
+            await watched(client, *jobs[:30])
+        await asyncio.sleep(2.0)
+        async with asyncio.timeout(100.0):
+            batches = await watched(client, *jobs[20:])
+
+    assert keeps_its_promise(batches, world)
+    finished = {event.ref for batch in batches for event in batch.events if isinstance(event, bkjob.Finished)}
+    assert finished == set(jobs[20:])
+
+
+async def test_a_watch_that_opens_while_workers_stop_after_a_crash_is_polled() -> None:
+    """Its first look comes from workers that start anew."""
+    world, jobs = world_of(2)
+    async with client_of(world, latency=0.1) as (client, door):
+
+        def crash(_request: HttpRequest, now: float) -> None:
+            if 3.0 < now < 4.0:
+                raise ZeroDivisionError("a defect")
+
+        door.spoil = crash
+        async with client.watch(jobs[0], linger=None) as watch:
+            with pytest.raises(ZeroDivisionError):
+                async for _ in watch:
+                    pass
+            door.spoil = lambda _request, _now: None
+            async with asyncio.timeout(100.0):
+                result = await client.wait(jobs[1])
+
+    assert result.ok
+
+
+async def test_an_observer_that_raises_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged once with its error, stays, and others hear everything."""
+    world, jobs = world_of(3)
+    failures: list[Observation] = []
+    polls: list[Observation] = []
+
+    def broken(observation: Observation) -> None:
+        failures.append(observation)
+        raise LookupError("a broken observer")
+
+    with caplog.at_level(logging.WARNING, logger="bkjob_async"):
+        async with client_of(world, observers=(broken, polls.append)) as (client, _):
+            batches = await watched(client, *jobs)
+
+    assert keeps_its_promise(batches, world)
+    assert failures == polls
+    assert sum(isinstance(each, Polled) for each in polls) > 10
+    said = [record for record in caplog.records if record.exc_info is not None]
+    assert len(said) == 1
+    assert "a broken observer" in caplog.text
+
+
+async def test_an_observer_that_cancels_is_one_that_raises() -> None:
+    """A `CancelledError` of its own making is not the engine's cancellation."""
+    world, jobs = world_of(1)
+
+    def broken(_observation: Observation) -> None:
+        raise asyncio.CancelledError
+
+    async with client_of(world, observers=(broken,)) as (client, _), asyncio.timeout(100.0):
+        assert (await client.wait(jobs[0])).ok
+
+
+@pytest.mark.parametrize("grade", [bkjob.Grade.EXACT, bkjob.Grade.FINISH])
+async def test_polls_are_told_with_the_seconds_they_took(grade: bkjob.Grade) -> None:
+    """Whatever came of them: news, none, a failure; the same holds for lists in place of polls."""
+    world = World(1)
+    plan = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=Span(20.0, 300.0)),)),))
+    jobs: list[bkjob.Ref] = [world.add(plan) for _ in range(60)]
+    jobs += [world.jobs[world.add(plan).job_instance_id].steps[0].ref for _ in range(10)]
+    polls: list[Observation] = []
+    async with client_of(world, latency=0.25, observers=(polls.append,)) as (client, door):
+        door.tear = lambda response, now: (
+            evolve(response, status=502, body=b"")
+            if now < 2.0 or (60.0 < now < 80.0 and len(response.body) > 3000)  # lists are long
+            else response
+        )
+        async with client.watch(jobs, linger=None, grade=grade):
+            await asyncio.sleep(120.0)
+
+    told = [each for each in polls if isinstance(each, Polled)]
+    kinds = {(each.ref is None, each.error is None, each.events > 0) for each in told}
+    of_lists = {(True, False, False), (True, True, False)} if grade is bkjob.Grade.FINISH else set()
+    assert kinds == {(False, False, False), (False, True, False), (False, True, True)} | of_lists
+    assert [each.seconds for each in told] == pytest.approx([0.25] * len(told))
