@@ -16,18 +16,19 @@ import msgspec
 from bkjob_async.dialects.error_codes import is_redirect, kind_of_code, kind_of_family, kind_of_status
 from bkjob_async.dialects.reading import as_flag, as_integer
 from bkjob_async.dialects.secrecy import scrub
-from bkjob_async.errors import CallFacts, CallFailed, Throttled, UnusableAnswer
+from bkjob_async.dialects.waiting_times import parse_retry_after
+from bkjob_async.errors import CallFacts, CallFailed, PlatformTrouble, Throttled, UnusableAnswer
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.answers import Envelope
 
 LONGEST_MESSAGE = 500
-LONGEST_WAIT = 3600.0
 
 REQUEST_ID_HEADERS = ("X-Bkapi-Request-Id", "X-Request-Id", "X-Bk-Job-Request-Id")
 REQUEST_ID_KEYS = ("request_id", "job_request_id")
 ERROR_CODE_HEADER = "x-bkapi-error-code"
 ERROR_MESSAGE_HEADER = "x-bkapi-error-message"
-RESET_HEADER = "x-bkapi-ratelimit-reset"
+# Refusals that may say when to ask again.
+MAY_SAY_WHEN = (Throttled, PlatformTrouble)
 
 _TITLE = re.compile(rb"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTALL)
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
@@ -120,7 +121,7 @@ def failure(response: HttpResponse, body: Any) -> CallFailed:
             message=message,
             http_status=response.status,
             request_ids=request_ids(headers, members),
-            retry_after=retry_after(headers) if kind is Throttled else None,
+            retry_after=parse_retry_after(headers) if kind in MAY_SAY_WHEN else None,
             permission=permission if isinstance(permission, dict) and permission.get("actions") else None,
         )
     )
@@ -152,7 +153,7 @@ def strange_answer(response: HttpResponse) -> CallFailed:
             message=said,
             http_status=response.status,
             request_ids=request_ids(headers, {}),
-            retry_after=retry_after(headers) if kind is Throttled else None,
+            retry_after=parse_retry_after(headers) if kind in MAY_SAY_WHEN else None,
         )
     )
 
@@ -214,9 +215,3 @@ def request_ids(headers: Mapping[str, str], members: Mapping[str, Any]) -> dict[
         for name, value in found.items()
         if isinstance(value, str) and _REQUEST_ID.fullmatch(value)
     }
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds until the limit's window ends, where the gateway said so."""
-    seconds = as_integer(headers.get(RESET_HEADER))
-    return None if seconds is None or seconds < 0 else min(float(seconds), LONGEST_WAIT)

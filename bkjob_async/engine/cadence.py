@@ -1,7 +1,7 @@
 """How long to wait until the next look at the same job."""
 
 from collections.abc import Sequence
-from math import inf, sqrt
+from math import floor, inf, sqrt
 
 from attrs import field, frozen, validators
 
@@ -31,6 +31,13 @@ LONGEST_LAGS = 4.0
 FEW, MANY = 32, 1000
 FIRST_SPREAD, SPREAD = 1.0, 0.1
 GOLDEN = (sqrt(5.0) - 1.0) / 2.0
+
+# A target that cannot be polled is tried again after this many seconds at most.
+LONGEST_BACKOFF = 60.0
+
+# At a fixed interval: a look this share of it before its time counts as the one that is due then, and one that is late by
+# that share is left out.
+EARLY, TOO_LATE = 0.25, 0.5
 
 
 @frozen(kw_only=True)
@@ -102,10 +109,25 @@ class Cadence:
         longest = max(STRAGGLERS, STRAGGLING_STEPS * usual)
         return min(longest, sqrt(2.0 * price * sqrt(hosts) / moves)) if moves > 0.0 else longest
 
-    def after_failure(self, failures: int) -> float:
-        """Return the seconds until a look is tried again after *failures* in a row."""
+    def after_failure(self, failures: int, longest: float = LONGEST_BACKOFF) -> float:
+        """Return the seconds until a look is tried again after *failures* in a row, about *longest* at most."""
         first = self.interval or 1.0
-        return min(first * 2.0 ** min(failures - 1, 10), max(60.0, first))
+        return min(first * 2.0 ** min(failures - 1, 10), max(longest, first))
+
+
+def next_slot(ref: JobRef, interval: float, *, asked: float, now: float) -> float:
+    """Return when *ref* is looked at next at a fixed *interval*, after a look that began at *asked* and is over *now*.
+
+    The look may be late already; what was missed before it is not made up for.
+    """
+    due = slot_after(ref, interval, asked + EARLY * interval)
+    return due if now - due <= TOO_LATE * interval else slot_after(ref, interval, now)
+
+
+def slot_after(ref: JobRef, interval: float, now: float) -> float:
+    """Return the first time after *now* that *ref* has at a fixed *interval*: the targets are spread over it."""
+    phase = ref.job_instance_id * GOLDEN % 1.0 * interval
+    return phase + (floor((now - phase) / interval) + 1) * interval
 
 
 def spread(wait: float, ref: JobRef, *, looks: int, live: int) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import exp
 from typing import Protocol
 
-from bkjob_async.engine.cadence import Cadence, spread
+from bkjob_async.engine.cadence import Cadence, next_slot, spread
 from bkjob_async.engine.durations import Durations, is_duration
 from bkjob_async.engine.expectation import Expectation
 from bkjob_async.engine.job_story import JobStory
@@ -110,18 +110,21 @@ class Pacing:
         story: JobStory,
         now: float,
         *,
+        asked: float | None = None,
         limit: float | None = None,
         has_doorbell: bool = False,
         ends_in: float | None = None,
     ) -> float:
-        """Return when *story* is looked at next, after a look at *now*.
+        """Return when *story* is looked at next, after a look that began at *asked* and is over *now*.
 
         *limit* is requests per second, None for any. *has_doorbell*: the platform is expected to call when it is over.
         *ends_in* is when its watch ends, in seconds.
         """
         cadence = self.cadence
         if cadence.interval is not None:
-            return now + cadence.next_wait(age=0.0, settling=story.is_settling(now))
+            if story.is_settling(now):
+                return now + cadence.next_wait(age=0.0, settling=True)
+            return next_slot(story.ref, cadence.interval, asked=now if asked is None else asked, now=now)
         open_steps = story.open_steps()
         settling = story.is_settling(now, open_steps)
         pace = story.pace

@@ -2,7 +2,8 @@
 
 A gateway counts requests in windows and says with every answer how many are left and when the window ends. What is left
 is spread over the rest of the window, so that nothing is refused and something is always left for what is urgent. A
-gateway that announces nothing teaches its rate by refusing: down by a fifth at once, up again in small steps.
+gateway that announces nothing teaches its rate by refusing: down by a fifth at once, up again in small steps. As long as
+nothing at all gets through, single requests try whether it is over; such refusals teach no rate.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from attrs import define, field
 
 LONGEST_WINDOW = 3600.0
 # An unexplained refusal waits so long for a window to end, then twice as long each time.
-SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 5.0
+# What would close everything for longer is not believed: single requests try it, so far apart at most, the first sooner.
+LONGEST_BELIEVED, FIRST_TRIED = 60.0, 5.0
+# A single request that tries is waited for so long before the next.
+TRYING = 5.0
 # One refusal is an accident; another one within so many seconds teaches a rate. A rate that has grown to so many times
 # what was refused last teaches nothing any more.
 AGAIN, FORGOTTEN = 10.0, 6.0
@@ -29,8 +34,8 @@ STALE = 0.3
 class Quota:
     """The requests left to one group of calls; times are the caller's clock.
 
-    `opens` is when the next background request may go, `opens_urgent` when an urgent one may. Nothing is known at
-    first, and everything is open.
+    `opens` is when the next background request may go, `opens_urgent` when an urgent one may, `accepted_at` when the
+    last one was let through. Nothing is known at first, and everything is open.
     """
 
     opens: float = field(default=0.0, init=False)
@@ -40,7 +45,9 @@ class Quota:
     left: float = field(default=0.0, init=False)
     ends: float = field(default=0.0, init=False)
     _length: float = field(default=1.0, init=False)
+    accepted_at: float = field(default=-inf, init=False)
     _taken_at: float = field(default=0.0, init=False)
+    _announced_at: float = field(default=0.0, init=False)
     _paused_until: float = field(default=0.0, init=False)
     _careful_until: float = field(default=0.0, init=False)
     _refused_at: float = field(default=-inf, init=False)
@@ -69,6 +76,8 @@ class Quota:
             self._grow(now)
         if self.rate is not None:
             self.opens = self.opens_urgent = max(self.opens_urgent, now) + 1.0 / self.rate
+        if self._refusals:
+            self.opens = self.opens_urgent = now + TRYING
 
     def announce(
         self, now: float, *, limit: int | None, remaining: int, reset: float, sent: float, under_way: int
@@ -82,7 +91,10 @@ class Quota:
         self.limit = max(limit or self.limit or 0, remaining + 1)
         self._length = max(self._length, reset)
         self._said_until = max(self._said_until, now + reset)
-        self.rate, self._refusals = None, 0
+        self._announced_at = now
+        self.rate = None
+        if remaining:
+            self._refusals = 0
         if now - sent > STALE * reset:
             self._careful_until = max(self._careful_until, now + self._length)
         if now - sent < reset:  # else it speaks of a window that is over
@@ -94,7 +106,8 @@ class Quota:
         self._spread()
 
     def accept(self, now: float, *, sent: float) -> None:
-        """Count a request *sent* then that was let through with no word on how many are left."""
+        """Count a request *sent* then that was let through."""
+        self.accepted_at = now
         second = int(now)
         if second != self._second:
             self._accepted_before = self._accepted if second == self._second + 1 else 0
@@ -105,20 +118,30 @@ class Quota:
             self.opens = self.opens_urgent = self._paused_until
         if self._refusals and sent > self._refused_at:
             self._refusals = 0
+            if self.limit is None:
+                self.opens = self.opens_urgent = now
 
     def refuse(self, now: float, *, told: float | None, sent: float) -> None:
         """Take in a refusal of a request *sent* then; *told* is for how many seconds the gateway wants peace.
 
         Those that were under way together count as one.
         """
+        of_one_moment = sent <= self._refused_at
+        is_closed = self._refusals > 0  # nothing got through since the last refusal
+        again = now - self._refused_at < AGAIN
+        if not of_one_moment:
+            self._refused_at = now
+            self._refusals += 1
+        tries = max(0, min(self._refusals - 1, 10))
         if told is not None:
-            self._pause(now, min(told, LONGEST_WINDOW) if told > 0.0 else SHORTEST_PAUSE)
-        if sent <= self._refused_at:
+            self._pause(
+                now,
+                min(told, LONGEST_BELIEVED, FIRST_TRIED * 2.0**tries) if told > LONGEST_BELIEVED else told,
+            )
+        elif not of_one_moment:
+            self._pause(now, min(SHORTEST_PAUSE * 2.0**tries, LONGEST_PAUSE))
+        if of_one_moment or is_closed:
             return
-        again, self._refused_at = now - self._refused_at < AGAIN, now
-        self._refusals += 1
-        if told is None:
-            self._pause(now, min(SHORTEST_PAUSE * 2.0 ** min(self._refusals - 1, 10), LONGEST_PAUSE))
         if self.limit is None:
             recent = float(max(self._accepted, self._accepted_before, 1))
             if again or self.rate is not None:
@@ -130,12 +153,12 @@ class Quota:
 
     def _pause(self, now: float, seconds: float) -> None:
         """Let nothing out for so long, and little after it: whoever waited comes back one by one."""
-        until = now + seconds
+        until = now + max(seconds, SHORTEST_PAUSE)
         if until > self._paused_until:
             self._paused_until = self.ends = until
             self._careful_until = until + self._length
             self.left = 0.0
-            self.opens, self.opens_urgent = max(self.opens, until), max(self.opens_urgent, until)
+            self.opens = self.opens_urgent = until
 
     def _grow(self, now: float) -> None:
         """Raise a learnt rate, once a second, as long as it is used."""
@@ -153,9 +176,10 @@ class Quota:
     def _spread(self) -> None:
         """Say when the next may go: at once while plenty is left, else in even steps until the window ends."""
         if self.left <= 0:
-            self.opens = self.opens_urgent = max(self.ends, self._paused_until)
+            closed = min(self.ends, max(self._taken_at, self._announced_at) + LONGEST_BELIEVED)
+            self.opens = self.opens_urgent = max(closed, self._paused_until)
             return
         self.opens = self.opens_urgent = self._paused_until
         since = max(self._taken_at, self._paused_until)
         if (self.limit is not None and self.left <= self.limit / 2) or since < self._careful_until:
-            self.opens = since + max(0.0, self.ends - since) / (self.left + 1)
+            self.opens = since + min(LONGEST_BELIEVED, max(0.0, self.ends - since) / (self.left + 1))

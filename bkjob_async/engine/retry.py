@@ -6,6 +6,9 @@ from bkjob_async.errors import BkJobError, PlatformTrouble, Throttled, Transport
 
 WORTH_ANOTHER_TRY = (PlatformTrouble, Throttled, TransportFailed)
 
+# A server that asks for a longer wait is not waited for within a call.
+LONGEST_TOLD = 60.0
+
 
 @frozen(kw_only=True)
 class Retries:
@@ -20,19 +23,30 @@ class Retries:
     budget: int = field(default=32, validator=validators.ge(0))
 
     def next_wait(
-        self, error: BkJobError, *, attempt: int, repeatable: bool, jitter: float = 0.5
+        self,
+        error: BkJobError,
+        *,
+        attempt: int,
+        repeatable: bool,
+        jitter: float = 0.5,
+        patience: float = LONGEST_TOLD,
     ) -> float | None:
         """Return how long to wait before trying again, or None to give up.
 
         *attempt* counts from 1; *jitter* in 0..1 spreads the wait between half and the whole of it. The server's own
-        waiting time wins where it gave one. What starts or changes something is tried again only when it is certain
-        that it never went out.
+        waiting time wins where it gave one; one longer than *patience*, in seconds, is not waited for. What starts or
+        changes something is tried again only when it is certain that it never went out. A call that waited for its turn in
+        vain has waited long enough.
         """
         if attempt >= self.attempts or not isinstance(error, WORTH_ANOTHER_TRY):
             return None
         if not repeatable and not never_happened(error):
             return None
+        if isinstance(error, Throttled) and not error.facts.sent:
+            return None
         told = error.retry_after
+        if told is not None and told > patience:
+            return None
         if told is not None:
             return told + jitter * self.first
         wait = min(self.first * 2.0 ** (attempt - 1), self.longest)

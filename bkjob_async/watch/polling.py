@@ -8,17 +8,18 @@ from collections.abc import Awaitable, Iterable, Iterator, Sequence
 
 from attrs import evolve
 
-from bkjob_async.engine.cadence import SETTLE_INTERVAL
+from bkjob_async.engine.cadence import SETTLE_INTERVAL, slot_after
 from bkjob_async.engine.job_story import NO_NEWS, JobStory
 from bkjob_async.engine.moment import Moment, Places
 from bkjob_async.engine.news import News, numbered, size_of
 from bkjob_async.engine.pacing import Pacing
 from bkjob_async.engine.plan import THE_JOB, Question, begin_follow_ups, next_question
+from bkjob_async.engine.recovery import SLOWEST_RATE, Recovery
 from bkjob_async.engine.retry import Retries
 from bkjob_async.engine.survey import reading_of
 from bkjob_async.engine.sweep import Sweep, is_swept
 from bkjob_async.engine.verdict import NOT_FOUND_TWICE, Verdict, judge
-from bkjob_async.errors import BkJobError, CallFailed
+from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus
@@ -31,11 +32,11 @@ from bkjob_async.watch.slicing import Slicing
 from bkjob_async.watch.subscriber import NOBODY, Audiences, Subscriber, Watched
 from bkjob_async.watch.supervisor import Supervisor
 from bkjob_async.watch.sweeping import Sweeps, unseen_until
-from bkjob_async.watch.troubles import WAY_IN_DOUBT, Troubles, stalled
+from bkjob_async.watch.troubles import HELD_BACK, WAY_IN_DOUBT, Troubles, stalled
 from bkjob_async.wire.session import Session
 
-# How many targets a second are looked at again after an outage, at first.
-RECOVERY_RATE = 100.0
+# A target whose polls fail on their way, while others get through, is tried again after so many seconds at most.
+LONGEST_WITHOUT_WAY = 15.0
 ONCE = Retries(attempts=1)
 DONE = object()
 
@@ -64,6 +65,7 @@ class Polling:
         self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
         self.places = Places(secrets.token_hex(4))
         self._polls = 0
+        self._recovery = Recovery()
         self._again: Iterator[None] = iter(())
         self._looking_again = Slicing(lambda: next(self._again, DONE) is not DONE)
 
@@ -84,7 +86,7 @@ class Polling:
         if self.troubles.breaker.is_open:
             held_back = self.troubles.hold_back(story, started)
             if held_back is not None:
-                self._supervisor.due(story, started + held_back)
+                self._supervisor.due(story, held_back)
                 return
         if story.pace is not None:
             self.pacing.asked(story, started, self._queue())
@@ -99,19 +101,20 @@ class Polling:
             look = await self._session.look(question)
         except BkJobError as error:
             if story.audience != NOBODY:
-                self._failed(story, question, error)
+                self._failed(story, question, error, started)
                 self._observe_poll(question, self._now() - started, error=type(error).__name__)
             return
-        finally:
-            self.troubles.probed(story)
         if story.audience != NOBODY:  # else it was dropped while the question was on its way
             self._heed(story, question, look, started)
 
     def _heed(self, story: Watched, question: Question, look: JobLook | StepLook, started: float) -> None:
         """Take in an answer, and tell what is news."""
         if not self.troubles.breaker.is_calm:
-            self._way_is_open()
+            self._way_is_open(started)
         at = self._moment()
+        if self._recovery.answered(at.now, sent=started) and self._supervisor.overdue:
+            self._look_at_all_again()
+        asked = at.now if self._recovery.was_held_up(started) else started
         events: Sequence[News] = self.troubles.recovered(story, at) if story.setbacks.troubled else ()
         if isinstance(look, JobLook):
             events = [*events, *story.apply_job(look, at), *self._missing_steps(story, at)]
@@ -119,7 +122,7 @@ class Polling:
             reading = None if isinstance(question, GetJobInstanceStatus) else reading_of(question)
             news = story.apply_step(look, at, reading)
             if news is NO_NEWS and self._goes_on(story, at.now):
-                self._go_on(story, at)
+                self._go_on(story, at, asked)
                 self._observe_poll(question, at.now - started)
                 return
             events = [*events, *news]
@@ -127,7 +130,7 @@ class Polling:
         if not story.pending:
             self._rereads.answered(story)
         self._publish(story, at, events)
-        self._next(story, at.now, told=bool(events))
+        self._next(story, at.now, asked, told=bool(events))
         self._observe_poll(question, at.now - started, events)
 
     def _goes_on(self, story: Watched, now: float) -> bool:
@@ -149,13 +152,13 @@ class Polling:
         """Return the seconds between looks at what is over, None to look no more."""
         return min((s.revisit for s in self._audiences.of(story) if s.revisit is not None), default=None)
 
-    def _go_on(self, story: Watched, at: Moment) -> None:
+    def _go_on(self, story: Watched, at: Moment, asked: float) -> None:
         """Look again later at what stands as it stood."""
         for subscriber in self._audiences.of(story):
             if not subscriber.is_in_sync:
                 subscriber.take(story.ref, at, NO_NEWS)
         if story.audience != NOBODY:
-            self._supervisor.due(story, self._next_look(story, at.now))
+            self._supervisor.due(story, self._next_look(story, at.now, asked))
 
     def _queue(self) -> float:
         """Return how many seconds of requests wait for their turn."""
@@ -163,8 +166,8 @@ class Polling:
         pace = admission.pace
         return admission.waiting / pace if pace else 0.0
 
-    def _next(self, story: Watched, now: float, *, told: bool) -> None:
-        """See who is through with a story, and decide when it is looked at again, if ever."""
+    def _next(self, story: Watched, now: float, asked: float, *, told: bool) -> None:
+        """See who is through with a story, asked about at *asked*, and decide when it is looked at again, if ever."""
         if story.ended:
             has_doorbell = any(s.has_doorbell for s in self._audiences.of(story))
             self.pacing.learn(story, now, has_doorbell=has_doorbell)
@@ -175,7 +178,7 @@ class Polling:
         if story.pending or self._is_awaited(story):
             self._supervisor.due(story, now)
         elif not story.all_settled(now):
-            self._supervisor.due(story, self._next_look(story, now))
+            self._supervisor.due(story, self._next_look(story, now, asked))
             self._have_swept(story, now)
         else:
             self._sweeps.forget(story)
@@ -199,10 +202,10 @@ class Polling:
         self._rereads.forget(story)
         return False
 
-    def _next_look(self, story: Watched, now: float) -> float:
-        """Return when a story that goes on is looked at again."""
+    def _next_look(self, story: Watched, now: float, asked: float) -> float:
+        """Return when a story that goes on, asked about at *asked*, is looked at again."""
         if self.pacing.cadence.interval is not None:
-            return self.pacing.next_look(story, now)
+            return self.pacing.next_look(story, now, asked=asked)
         audience = self._audiences.of(story)
         ends = [s.ends_at for s in audience if s.ends_at is not None]
         return self.pacing.next_look(
@@ -223,49 +226,79 @@ class Polling:
                 events += story.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
         return events
 
-    def _failed(self, story: Watched, question: Question, error: BkJobError) -> None:
-        """Say what a failed poll means, and when to try again."""
+    def _failed(self, story: Watched, question: Question, error: BkJobError, asked: float) -> None:
+        """Say what a failed poll, begun at *asked*, means, and when to try again."""
         verdict = judge(error, question, story)
         story.give_up_round()
         if verdict not in WAY_IN_DOUBT:
-            self._way_is_open()
+            self._way_is_open(asked)
         at = self._moment()
         if verdict is Verdict.ASK_OTHERWISE:
             # Not at once: should the other question be refused as well, this must not become a busy loop.
             self._supervisor.due(story, at.now + SETTLE_INTERVAL)
             return
         story.setbacks = evolve(story.setbacks, failures=story.setbacks.failures + 1)
+        was_open = self.troubles.breaker.is_open
         events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
+        if self.troubles.breaker.is_open and not was_open:
+            self._recovery.paused()
         if not events:
             at = self._moment()  # something may have been told to everybody meanwhile
             events = stalled(story, at, self.pacing.cadence.interval)
         self._publish(story, at, events)
         if story.all_settled(at.now) and not self._is_awaited(story):
-            self._next(story, at.now, told=True)
+            self._next(story, at.now, asked, told=True)
             return
         if events:
             self._check(story)
         if story.audience == NOBODY:
             return
-        told = error.retry_after if isinstance(error, CallFailed) else None
-        wait = max(told or 0.0, self.pacing.cadence.after_failure(story.setbacks.failures))
-        self._supervisor.due(story, self.troubles.not_before(at.now + wait))
+        self._supervisor.due(story, self.troubles.try_again(at.now + self._backoff(story, verdict)))
 
-    def _way_is_open(self) -> None:
-        """Take note that the platform answers; after an outage, look at everything again, but not all at once."""
-        if not self.troubles.answered(len(self._stories)):
-            return
+    def _backoff(self, story: Watched, verdict: Verdict) -> float:
+        """Return the seconds until a failed poll is tried again, as far as it concerns this story alone."""
+        cadence, failures = self.pacing.cadence, story.setbacks.failures
+        if verdict is Verdict.THROTTLED:
+            return cadence.after_failure(
+                1
+            )  # how long nothing gets through is known where requests wait for their turn
+        if verdict is Verdict.GATEWAY_TROUBLE:
+            if len(self._stories) < 2:
+                return self.troubles.breaker.longest  # nobody else finds out that the platform is back
+            return cadence.after_failure(failures, LONGEST_WITHOUT_WAY)
+        return cadence.after_failure(failures)
+
+    def _way_is_open(self, sent: float) -> None:
+        """Take note that the platform answers a request *sent* then; after an outage, look at everything again."""
+        if self.troubles.answered(len(self._stories), self._now(), sent=sent):
+            self._look_at_all_again()
+
+    def _look_at_all_again(self) -> None:
+        """Look at everything again after an outage, as many a second as is usual."""
         self._again = self._look_again(tuple(self._stories.values()), self._now())
         self._looking_again.go()
 
-    def _look_again(self, stories: Iterable[Watched], now: float) -> Iterator[None]:
-        """Make one story after the other due, so many a second."""
-        number = 0
+    def _look_again(self, stories: Sequence[Watched], now: float) -> Iterator[None]:
+        """Make one story after the other due, each in its own slot where looks are at a short fixed interval."""
+        number, interval = 0, self.pacing.cadence.interval
+        rate = self._recovery.rate_again(len(stories))
         for story in stories:
-            if story.audience != NOBODY and (story in self._rereads or not story.all_settled(now)):
-                self._supervisor.due(story, now + number / RECOVERY_RATE)
+            if self._is_wanted(story, now) and self._was_held_up(story, now):
+                if interval is not None and len(stories) > interval * SLOWEST_RATE:
+                    at = slot_after(story.ref, interval, now)
+                else:
+                    at = now + number / rate
+                self._supervisor.reschedule(story, at)
                 number += 1
             yield
+
+    def _is_wanted(self, story: Watched, now: float) -> bool:
+        """Return whether somebody watches *story* and it is not over, or waits for it to be read anew."""
+        return story.audience != NOBODY and (story in self._rereads or not story.all_settled(now))
+
+    def _was_held_up(self, story: Watched, now: float) -> bool:
+        """Return whether an outage may have kept a look at *story* from being made."""
+        return story.setbacks.failures > 0 or story.due is None or story.due <= now + HELD_BACK
 
     # Lists in place of many polls -----------------------------------------------------------------------------------
 

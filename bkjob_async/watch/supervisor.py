@@ -97,6 +97,15 @@ class Supervisor(Generic[K]):
         if key.due is not None and key.due < at:
             self.schedule.put(key, at)
 
+    def reschedule(self, key: K, at: float) -> None:
+        """Make *key* due at *at*, whether it was due earlier or later, or is late; one being polled stays so."""
+        if self.is_busy(key):
+            return
+        if is_late(key):
+            self._has_turn(key)
+        self.schedule.put(key, at)
+        self._wake()
+
     def forget(self, key: K) -> None:
         """Take *key* off the schedule; a poll on its way comes back and is not repeated."""
         self.schedule.discard(key)

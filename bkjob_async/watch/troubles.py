@@ -17,9 +17,12 @@ from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trou
 from bkjob_async.model.operations import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.observer import Mended, Observation, Troubled
+from bkjob_async.watch.subscriber import NOBODY, Watched
 
 STALLED_AFTER = 60.0
 STALLED_LOOKS = 5
+# What may not be polled now is thought of again after so many seconds.
+HELD_BACK = 10.0
 LOST_REASONS = {Verdict.NOT_FOUND: LostReason.NOT_FOUND, Verdict.FORBIDDEN: LostReason.FORBIDDEN}
 # These say nothing about whether the platform can be reached at all.
 WAY_IN_DOUBT = (Verdict.CLIENT_TROUBLE, Verdict.GATEWAY_TROUBLE, Verdict.THROTTLED)
@@ -38,37 +41,35 @@ class Troubles:
         self.breaker = Breaker()
         self.everywhere: Trouble | None = None
         self.client_error: BkJobError | None = None
-        self._probing: JobStory | None = None
+        self._next_probe: Watched | None = None
         self._tell_all = tell_all
         self._observe = observe
 
     # The way to the platform ----------------------------------------------------------------------------------------
 
-    def hold_back(self, story: JobStory, now: float) -> float | None:
-        """Return how long a poll of *story* must wait, now that only single probes may try the way; None for not."""
-        if self._probing is None and now >= self.breaker.probe_at:
-            self._probing = story
+    def hold_back(self, story: Watched, now: float) -> float | None:
+        """Return until when a poll of *story* must wait, now that only single probes may try the way; None for not."""
+        if self.breaker.probe(now):
+            self._next_probe = None
             return None
-        # Recovery makes everything due at once; this is for the case that the probing target is dropped.
-        return self.breaker.longest
+        if self._next_probe is None or self._next_probe.audience == NOBODY:
+            self._next_probe = story
+        # Recovery makes everything due again; the others come back by themselves in case the next probe is dropped.
+        return self.breaker.probe_at if self._next_probe is story else now + HELD_BACK
 
-    def probed(self, story: JobStory) -> None:
-        """Take note that a poll came back."""
-        if self._probing is story:
-            self._probing = None
-
-    def answered(self, targets: int) -> bool:
-        """Take note that the platform answers; announce it, and return True, where it did not before."""
-        if not self.breaker.succeeded():
+    def answered(self, targets: int, now: float, *, sent: float) -> bool:
+        """Take note that the platform answers a request *sent* then; announce it, and return True, where it did not."""
+        if not self.breaker.succeeded(now, sent=sent):
             return False
+        self._next_probe = None
         self.client_error = self.everywhere = None
         self._tell_all(Recovered(ref=None, targets=targets))
         self._observe(Mended(ref=None, targets=targets))
         return True
 
-    def not_before(self, due: float) -> float:
-        """Return when a failed poll may be tried again, no earlier than *due*."""
-        return max(due, self.breaker.probe_at) if self.breaker.is_open else due
+    def try_again(self, due: float) -> float:
+        """Return when a failed poll is tried again: *due* by itself, with the next probe where only probes may go."""
+        return self.breaker.probe_at if self.breaker.is_open else due
 
     # Targets --------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from bkjob_async.engine.fairness import Turns
 from bkjob_async.engine.limit import INSTANT, Limit
 from bkjob_async.engine.quota import Quota
-from bkjob_async.errors import ClientClosed
+from bkjob_async.errors import CallFacts, ClientClosed, Throttled
 from bkjob_async.wire.announcement import Announcement
 
 # A scope pays one turn more for so many bytes of an answer, while others wait.
@@ -30,13 +30,14 @@ class Place:
 class Waiting(Place):
     """One request that waits for its turn."""
 
-    __slots__ = ("is_out", "lane", "turn")
+    __slots__ = ("is_out", "lane", "timer", "turn")
 
     def __init__(self, place: Place, lane: _Lane, turn: asyncio.Future[None]) -> None:
         super().__init__(place.scope, place.resource, place.urgent, place.sent)
         self.lane = lane
         self.turn = turn
         self.is_out = False
+        self.timer: asyncio.TimerHandle | None = None
 
 
 class Admission:
@@ -66,13 +67,21 @@ class Admission:
 
     # A request's way ------------------------------------------------------------------------------------------------
 
-    async def enter(self, scope: Hashable = None, resource: str = "", *, urgent: bool = False) -> Place:
+    async def enter(
+        self,
+        scope: Hashable = None,
+        resource: str = "",
+        *,
+        urgent: bool = False,
+        patience: float | None = None,
+    ) -> Place:
         """Wait until a request may go out; each place needs one `leave`. Raise `ClientClosed` after `close`.
 
-        *scope* is whose share it counts towards, *resource* what is asked for by its name at the gateway.
+        *scope* is whose share it counts towards, *resource* what is asked for by its name at the gateway. Raise
+        `Throttled` when for *patience* seconds (None: for ever) none of its kind has been let through.
         """
         place = self.enter_at_once(scope, resource, urgent=urgent)
-        return place if place is not None else await self._wait(scope, resource, urgent=urgent)
+        return place if place is not None else await self._wait(scope, resource, patience, urgent=urgent)
 
     def enter_at_once(self, scope: Hashable, resource: str, *, urgent: bool) -> Place | None:
         """Let a request out if nobody waits and nothing is in its way, as is usual; None where it has to wait."""
@@ -91,7 +100,7 @@ class Admission:
         quota.take(now)
         return Place(scope, resource, urgent, now)
 
-    async def _wait(self, scope: Hashable, resource: str, *, urgent: bool) -> Place:
+    async def _wait(self, scope: Hashable, resource: str, patience: float | None, *, urgent: bool) -> Place:
         if self._closed:
             raise closed()
         loop = asyncio.get_running_loop()
@@ -101,6 +110,8 @@ class Admission:
         lane.turns.push(place.scope, waiting, urgent=place.urgent)
         self.waiting += 1
         self._let_in()
+        if patience is not None and not waiting.is_out:
+            waiting.timer = loop.call_later(patience, self._give_up, waiting, patience)
         try:
             await waiting.turn
         except asyncio.CancelledError:
@@ -109,7 +120,24 @@ class Admission:
             elif not self._closed:
                 self.waiting -= 1
             raise
+        finally:
+            if waiting.timer is not None:
+                waiting.timer.cancel()
         return waiting
+
+    def _give_up(self, waiting: Waiting, patience: float) -> None:
+        """Tell a request that it has waited in vain, unless others of its kind got through meanwhile."""
+        if waiting.turn.done():
+            return
+        loop = asyncio.get_running_loop()
+        quota = waiting.lane.quota or self.quota
+        left = quota.accepted_at + patience - loop.time()
+        if left > INSTANT:
+            waiting.timer = loop.call_later(left, self._give_up, waiting, patience)
+            return
+        self.waiting -= 1
+        opens = self._opens(waiting.lane, urgent=waiting.urgent) - loop.time()
+        waiting.turn.set_exception(not_sent(patience, opens if opens > INSTANT else None))
 
     def answered(self, place: Place, size: int, said: Announcement | None) -> None:
         """Take note of an answer of *size* bytes, and of what it *said* of a quota."""
@@ -130,7 +158,7 @@ class Admission:
             turns.charge(place.scope, size / BYTES_A_TURN, urgent=place.urgent)
 
     def accepted(self, place: Place) -> None:
-        """Take note that a request was let through with no word on how many are left."""
+        """Take note that a request was let through."""
         self.quota.accept(place.heard, sent=place.sent)
         lane = self._lanes.get(place.resource) if self._lanes else None
         if lane is not None and lane.quota is not None:
@@ -261,6 +289,13 @@ class _Lane:
 def still_waits(place: Waiting) -> bool:
     """Whether somebody still waits for this turn."""
     return not place.turn.done()
+
+
+def not_sent(waited: float, opens: float | None) -> Throttled:
+    """Return what somebody hears whose turn did not come in time; *opens* is in how many seconds it may."""
+    why = "the gateway lets nothing through" if opens is not None else "requests under way get no answers"
+    message = f"not sent, it waited {waited:g} s for its turn: {why}"
+    return Throttled(CallFacts(message=message, retry_after=opens, sent=False))
 
 
 def closed() -> ClientClosed:

@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from attrs import frozen
 from multidict import istr
 
+from bkjob_async.dialects.waiting_times import parse_number, parse_reset
+
 PREFIX = "x-bkapi-ratelimit-"
 # Headers of aiohttp find an `istr` without folding its case each time.
-LIMIT, REMAINING, RESET, PLUGIN = (istr(PREFIX + word) for word in ("limit", "remaining", "reset", "plugin"))
-LONGEST_NUMBER = 12
+LIMIT, REMAINING, PLUGIN = (istr(PREFIX + word) for word in ("limit", "remaining", "plugin"))
 
 
 @frozen(kw_only=True)
 class Announcement:
-    """So many of *limit* requests are *remaining*, for *reset* whole seconds more.
+    """So many of *limit* requests are *remaining*, for *reset* seconds more.
 
     *of_resource*: they are those of the resource that was asked for, not of the whole stage.
     """
@@ -34,22 +35,15 @@ def announcement(headers: Mapping[str, str]) -> Announcement | None:
     said = headers.get(REMAINING)
     if said is None:
         return None
-    remaining, reset = whole(said), whole(headers.get(RESET))
+    remaining, reset = parse_number(said), parse_reset(headers)
     if remaining is None or not reset:
         return None
-    limit = whole(headers.get(LIMIT))
+    limit = parse_number(headers.get(LIMIT))
     return Announcement(
-        limit=limit or None, remaining=remaining, reset=float(reset), of_resource=is_of_resource(headers)
+        limit=limit or None, remaining=remaining, reset=reset, of_resource=is_of_resource(headers)
     )
 
 
 def is_of_resource(headers: Mapping[str, str]) -> bool:
     """Whether the plugin that counts says that it counts one resource only."""
     return "resource" in headers.get(PLUGIN, "")
-
-
-def whole(text: str | None) -> int | None:
-    """Read a header's whole number, None where there is none."""
-    if text is None or len(text) > LONGEST_NUMBER or not (text.isascii() and text.isdigit()):
-        return None
-    return int(text)

@@ -15,7 +15,7 @@ from bkjob_async.dialects.base import Dialect
 from bkjob_async.dialects.envelopes import envelope_of
 from bkjob_async.dialects.secrecy import redacted, secrets_in
 from bkjob_async.engine.limit import Limit
-from bkjob_async.engine.retry import Retries, RetryBudget, never_happened
+from bkjob_async.engine.retry import LONGEST_TOLD, Retries, RetryBudget, never_happened
 from bkjob_async.errors import (
     CallFailed,
     NotAuthenticated,
@@ -51,8 +51,9 @@ VAGUE = 1306000
 class Session:
     """Speaks one dialect to one platform, through one budget.
 
-    Every request waits for admission first, then has *request_timeout* seconds for itself. Reads are tried again as
-    *retries* says; what starts or changes something goes out once.
+    Every request waits for admission first, then has *request_timeout* seconds for itself. An urgent one waits for
+    admission no longer than that either, unless the gateway lets others through meanwhile: then it raises `Throttled`, and
+    was not sent. Reads are tried again as *retries* says; what starts or changes something goes out once.
     """
 
     def __init__(
@@ -197,6 +198,7 @@ class Session:
     ) -> T:
         """Send until there is an answer, or no sense in another try."""
         request = self.prepare(operation)
+        limit = self.request_timeout if timeout is None else timeout
         attempt, renewed = 1, False
         while True:
             credentials: Credentials | None = None
@@ -204,12 +206,7 @@ class Session:
                 credentials = await self.keyring.get()
                 signed = self.dialect.sign(request, credentials)
                 ready = Ready(operation, signed)
-                answer = await self._exchange(
-                    ready,
-                    read,
-                    timeout=self.request_timeout if timeout is None else timeout,
-                    urgent=urgent,
-                )
+                answer = await self._exchange(ready, read, timeout=limit, urgent=urgent)
             except CallFailed as error:
                 failure = self._explained(error, operation, attempt)
             else:
@@ -220,7 +217,11 @@ class Session:
                 attempt += 1
                 continue
             wait = retries.next_wait(
-                failure, attempt=attempt, repeatable=operation.repeatable, jitter=self._dice.random()
+                failure,
+                attempt=attempt,
+                repeatable=operation.repeatable,
+                jitter=self._dice.random(),
+                patience=limit if urgent else LONGEST_TOLD,
             )
             if wait is None or not self._budget.spend(failure, asyncio.get_running_loop().time()):
                 raise failure
@@ -237,7 +238,7 @@ class Session:
     ) -> T:
         admission, scope, resource = self.admission, ready.scope, ready.resource
         place = admission.enter_at_once(scope, resource, urgent=urgent) or await admission.enter(
-            scope, resource, urgent=urgent
+            scope, resource, urgent=urgent, patience=timeout if urgent else None
         )
         # The place is given on only when the answer has been heeded: who comes next must find the door closed.
         said: Announcement | None = None
@@ -256,8 +257,7 @@ class Session:
             admission.unanswered(place)
             raise
         else:
-            if said is None:
-                admission.accepted(place)
+            admission.accepted(place)
             return answer
         finally:
             admission.leave()

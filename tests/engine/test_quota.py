@@ -149,7 +149,7 @@ def test_refusals_without_a_word_wait_longer_each_time() -> None:
     quota.accept(now, sent=now - 0.1)
     quota.refuse(now + 5.0, told=None, sent=now + 4.9)
 
-    assert waits == [1.0, 2.0, 4.0, 8.0]
+    assert waits == [1.0, 2.0, 4.0, 5.0]
     assert quota.opens - now - 5.0 == 1.0
 
 
@@ -165,6 +165,7 @@ def test_one_refusal_is_an_accident() -> None:
     while quota.pace is not None:
         now = max(now + 0.01, quota.opens)
         quota.take(now)
+        quota.accept(now, sent=now)
     assert 60.0 < now - 103.0 < 90.0
 
 
@@ -206,9 +207,9 @@ def test_others_who_use_the_same_quota_are_seen() -> None:
 def test_garbage_never_closes_the_door_for_long(
     limit: int, remaining: int, reset: float, under_way: int
 ) -> None:
-    """An hour at most, and never for ever."""
+    """A minute at most: what says longer is tried."""
     quota = Quota()
     quota.announce(10.0, limit=limit, remaining=remaining, reset=reset, sent=9.0, under_way=under_way)
     quota.take(10.0)
 
-    assert quota.opens <= 10.0 + 3600.0
+    assert quota.opens <= 10.0 + 60.0

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 
 import pytest
+from attrs import evolve
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
@@ -156,3 +157,73 @@ async def test_a_limit_of_one_resource_leaves_the_others_alone() -> None:
 
     assert isinstance(door, Door)
     assert took < 0.2
+
+
+REFUSED = b'{"code": 1642902, "result": false, "message": "no"}'
+
+
+@pytest.mark.parametrize("reset", ["3600", "1795000000", "99999", "1795000000000"])
+async def test_one_strange_refusal_does_not_stop_the_client(reset: str) -> None:
+    """It names a time long ahead, in whatever unit; single requests find out that it is over."""
+    platform, jobs = gateway(RateLimit(10**6), jobs=50)
+    platform.rate_limit = None
+    headers = {"x-bkapi-ratelimit-reset": reset, "x-bkapi-error-code": "1642902"}
+    async with client_of(platform, latency=0.05, interval=1.0) as (client, door):
+        async with client.watch(jobs, linger=None):
+            await asyncio.sleep(10.0)
+            refused_at = door.clock.now()
+            door.spoil = lambda _request, now: (
+                HttpResponse(status=429, headers=headers, body=REFUSED) if now < refused_at + 0.1 else None
+            )
+            await asyncio.sleep(0.5)
+            before = asyncio.get_running_loop().time()
+            await client.operate_job_instance(jobs[0], 1)
+            took = asyncio.get_running_loop().time() - before
+            await asyncio.sleep(20.0)
+        rate = sum(time >= refused_at + 10.0 for time in door.times) / 10.5
+
+    assert took < 6.0
+    assert rate >= 0.9 * 50
+
+
+@pytest.mark.parametrize("said", ["refused", "nothing left"])
+async def test_what_is_urgent_waits_a_bounded_time(said: str) -> None:
+    """The gateway closes for an hour: calls fail within their time limit and a turn, and no command was sent."""
+    platform, jobs = gateway(RateLimit(10**6), jobs=3)
+    platform.rate_limit = None
+    headers = {
+        "x-bkapi-ratelimit-limit": "100",
+        "x-bkapi-ratelimit-remaining": "0",
+        "x-bkapi-ratelimit-reset": "3000",
+    }
+    async with client_of(platform, latency=0.05, request_timeout=10.0) as (client, door):
+        if said == "refused":
+            door.spoil = lambda _request, _now: HttpResponse(status=429, headers=headers, body=REFUSED)
+        else:
+            door.tear = lambda response, _now: evolve(response, headers={**response.headers, **headers})
+        async with client.watch(jobs, linger=None):
+            await asyncio.sleep(5.0)
+            loop = asyncio.get_running_loop()
+            for call in (client.get_job_instance_status(jobs[0]), client.operate_job_instance(jobs[0], 1)):
+                before = loop.time()
+                with pytest.raises(bkjob.Throttled) as refused:
+                    await call
+                assert loop.time() - before <= 2 * 10.0 + 1.0
+            await asyncio.sleep(300.0)
+        rests = [later - time for time, later in zip(door.times, door.times[1:], strict=False)]
+
+    assert "not sent" in str(refused.value)
+    assert not any("operate" in url for url in door.urls) or said == "refused"
+    assert max(rests) <= 61.0
+
+
+async def test_a_long_queue_is_no_reason_to_give_up() -> None:
+    """Calls that wait for longer than their time limit behind others that are served are served, too."""
+    platform, jobs = gateway(RateLimit(10**6), jobs=1)
+    async with client_of(platform, latency=0.05, request_timeout=2.0, requests_per_second=10.0) as (
+        client,
+        _,
+    ):
+        answers = await asyncio.gather(*(client.get_job_instance_status(jobs[0]) for _ in range(100)))
+
+    assert len(answers) == 100

@@ -128,8 +128,8 @@ def poll_error_is_failure(patch: Patch) -> None:
     """Report a failed poll as hosts that failed."""
     failed = Watcher._failed
 
-    def blaming(self: Watcher, story: Watched, question: Any, error: Any) -> None:
-        failed(self, story, question, error)
+    def blaming(self: Watcher, story: Watched, question: Any, error: Any, asked: float) -> None:
+        failed(self, story, question, error, asked)
         at = self._moment()
         for tracker in story.steps:
             for index, before, code in tracker.hosts.present():
