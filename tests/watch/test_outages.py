@@ -127,7 +127,6 @@ async def test_an_outage_is_over_when_the_platform_is_back(
 ) -> None:
     """At a fixed interval: requests flow within two seconds and an answer's time, and never a storm."""
     outage = await seen(kind, seconds=seconds, latency=latency, jobs=jobs, interval=1.0)
-    print(outage.usual, outage.during, outage.peak, outage.first, [outage.after[n] for n in range(12)])
 
     assert outage.first <= 2.0
     back = 3 + int(latency)
@@ -135,19 +134,10 @@ async def test_an_outage_is_over_when_the_platform_is_back(
     assert outage.peak <= max(1.2 * outage.usual, outage.usual + 3)
 
 
-@pytest.mark.parametrize("seconds", [1.0, 60.0])
-@pytest.mark.parametrize("kind", ["away", "503", "stopped", "429", "1306429"])
-async def test_whoever_looks_when_there_can_be_news_is_back_as_soon(kind: str, seconds: float) -> None:
+@pytest.mark.parametrize("kind", ["away", "stopped", "429"])
+async def test_whoever_looks_when_there_can_be_news_is_back_as_soon(kind: str) -> None:
     """At the platform's own rhythm: all jobs are seen again in the time that a round of looks takes."""
-    outage = await seen(kind, seconds=seconds, latency=0.3, jobs=60, down=LATER)
-    print(
-        outage.usual,
-        outage.usual_peak,
-        outage.during,
-        outage.peak,
-        outage.first,
-        [outage.after[n] for n in range(20)],
-    )
+    outage = await seen(kind, seconds=60.0, latency=0.3, jobs=60, down=LATER)
 
     assert outage.first <= 5.0 + 1.0 / outage.usual
     assert outage.rate(0, 20) >= 0.8
@@ -160,7 +150,6 @@ async def test_whoever_looks_when_there_can_be_news_is_back_as_soon(kind: str, s
 async def test_a_time_of_refusals_teaches_no_rate(kind: str, seconds: float, latency: float) -> None:
     """Everything was refused, however little was asked: ten seconds later it is asked as much as before."""
     outage = await seen(kind, seconds=seconds, latency=latency, jobs=60, interval=1.0)
-    print(outage.usual, outage.during, outage.peak, outage.first, [outage.after[n] for n in range(20)])
 
     assert outage.first <= 5.0
     assert outage.rate(10, 15) >= 0.9
