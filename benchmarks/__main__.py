@@ -1,4 +1,4 @@
-"""Run benchmarks by name: `python -m benchmarks [name ...] [--save FILE] [--compare FILE]`."""
+"""Run benchmarks by name: `python -m benchmarks [name ...] [--save FILE] [--compare FILE] [--full]`."""
 
 import argparse
 import importlib
@@ -22,6 +22,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
     parser.add_argument("--save", type=Path, metavar="FILE", help="save the results as JSON")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show a saved run's ratios beside")
+    parser.add_argument("--full", action="store_true", help="let outages take as long as they are meant to")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in NAMES]
     if unknown:

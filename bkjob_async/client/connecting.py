@@ -7,6 +7,7 @@ from datetime import tzinfo
 from typing import Any, Literal
 
 import aiohttp
+from attrs import evolve
 
 from bkjob_async.client.job_client import JobClient
 from bkjob_async.dialects.base import Dialect
@@ -60,7 +61,8 @@ def connect(
     your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that returns them: it is
     asked at first use, and once more when the platform refuses what it gave. *scope* is the default where a bare job
     id is given. *request_timeout* is seconds for one try, once it is under way. *max_in_flight* and
-    *requests_per_second* bound all requests of this client together. *retries* says how reads are tried again.
+    *requests_per_second* bound all requests of this client together; where an answer takes L seconds, no more than
+    *max_in_flight* / L requests a second are possible. *retries* says how reads are tried again.
 
     A job is looked at when there can be news: at the platform's own rhythm as long as nothing is known of it, less often
     while earlier runs of the same name say that it will not end soon, and where *requests_per_second* does not suffice
@@ -91,19 +93,33 @@ def connect(
         "acting_user": acting_user,
         "credentials_in": credentials_in,
     }
+    at_once = in_flight(max_in_flight, http, session)
+    limit = Limit(max_in_flight=at_once, rate=requests_per_second)
     way = Session(
         url,
-        transport=transport or AiohttpTransport(http, session=session),
+        transport=transport
+        or AiohttpTransport(evolve(http or HttpOptions(), connections=at_once), session=session),
         dialect=spoken(dialect, {name: value for name, value in options.items() if value is not None}),
         credentials=credentials,
-        limit=Limit(max_in_flight=max_in_flight, rate=requests_per_second),
+        limit=limit,
         retries=retries,
         request_timeout=request_timeout,
     )
     durations = Durations.imported(learnt) if learnt is not None else Durations()
     pacing = Pacing(Cadence(interval=interval, lag=lag), durations)
-    watcher = Watcher(way, pacing=pacing, workers=max_in_flight, observers=(log, *observers))
+    watcher = Watcher(way, pacing=pacing, workers=at_once, observers=(log, *observers))
     return JobClient(way, watcher, scope=scope, doorbell=doorbell)
+
+
+def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSession | None) -> int:
+    """Return how many requests may be under way at once: *most*, or as many as there are connections.
+
+    A request that waits for a connection would spend its own time limit on that.
+    """
+    connections = http.connections if http is not None else None
+    if session is not None and session.connector is not None:
+        connections = session.connector.limit or None  # 0 is any number
+    return most if connections is None else min(most, connections)
 
 
 def spoken(dialect: str | Dialect, options: dict[str, Any]) -> Dialect:

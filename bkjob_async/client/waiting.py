@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from bkjob_async.client.calling import Calling
 from bkjob_async.engine.conditions import Condition
-from bkjob_async.errors import BkJobError, NeverTrue, TargetLost, UsageError
-from bkjob_async.model.events import Finished, Lost, Trouble
+from bkjob_async.errors import BkJobError, CallFacts, NeverTrue, TargetLost, Throttled, UsageError
+from bkjob_async.model.events import Finished, Lost, Stalled, Trouble
 from bkjob_async.model.grade import Grade
 from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref
@@ -64,8 +64,9 @@ class Waiting(Calling):
 
         With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns as soon as that is true, with
         the result so far. Raises `NeverTrue` when it no longer can be, `DeadlineExceeded` with the last snapshot,
-        `TargetLost` when the target cannot be read any more, and the error itself when credentials do not work before
-        anything was seen. The job is never touched.
+        `TargetLost` when the target cannot be read any more. Before anything was seen, it raises the error itself when
+        credentials do not work, and `Throttled` when the gateway has let nothing through for a minute. The job is never
+        touched.
         """
         ref = self._ref(ref)
         # A condition is about hosts; a plain wait may let small moves of large steps collect.
@@ -76,7 +77,7 @@ class Waiting(Calling):
                 for event in news:
                     if isinstance(event, Lost):
                         raise TargetLost(ref, event.reason.value, event.message)
-                    if isinstance(event, Trouble) and watch.snapshot(ref) is None:
+                    if isinstance(event, Trouble | Stalled) and watch.snapshot(ref) is None:
                         self._raise_if_hopeless()
                 ended = [e.result for e in news if isinstance(e, Finished) and e.ref == ref]
                 result = reached(watch, ref, until, ended)
@@ -93,6 +94,9 @@ class Waiting(Calling):
         error = self._watcher.troubles.client_error
         if error is not None:
             raise error
+        if self._session.admission.quota.is_closed and not self._watcher.troubles.breaker.is_open:
+            message = "nothing could be read yet: the gateway lets nothing through"
+            raise Throttled(CallFacts(operation="wait", message=message, sent=False))
 
 
 def seconds(deadline: Deadline) -> float | None:

@@ -64,6 +64,11 @@ class Quota:
         """Requests a second that the gateway seems to allow, None while nothing is known."""
         return self.limit / self._length if self.limit is not None else self.rate
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing gets through: everything was refused since, or nothing is left of what was announced."""
+        return self._refusals > 0 or (self.limit is not None and self.left <= 0)
+
     def take(self, now: float) -> None:
         """Count a request that goes out at *now*."""
         if self.limit is not None:

@@ -28,6 +28,7 @@ from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import Observer, Polled
 from bkjob_async.watch.rereads import Rereads
+from bkjob_async.watch.silence import SilenceTimer
 from bkjob_async.watch.slicing import Slicing
 from bkjob_async.watch.subscriber import NOBODY, Audiences, Subscriber, Watched
 from bkjob_async.watch.supervisor import Supervisor
@@ -66,6 +67,12 @@ class Polling:
         self.places = Places(secrets.token_hex(4))
         self._polls = 0
         self._recovery = Recovery()
+        self._silence = SilenceTimer(
+            self._stories.values(),
+            interval=pacing.cadence.interval,
+            is_held_up=self._is_held_up,
+            tell=self._tell_stalled,
+        )
         self._again: Iterator[None] = iter(())
         self._looking_again = Slicing(lambda: next(self._again, DONE) is not DONE)
 
@@ -95,8 +102,6 @@ class Polling:
         scarce = self._session.admission.waiting > 0
         question = next_question(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
         self._polls += 1
-        if story.first_asked_at is None and story.seen_at is None:
-            story.first_asked_at = started
         try:
             look = await self._session.look(question)
         except BkJobError as error:
@@ -244,7 +249,6 @@ class Polling:
             self._recovery.paused()
         if not events:
             at = self._moment()  # something may have been told to everybody meanwhile
-            events = stalled(story, at, self.pacing.cadence.interval)
         self._publish(story, at, events)
         if story.all_settled(at.now) and not self._is_awaited(story):
             self._next(story, at.now, asked, told=True)
@@ -299,6 +303,17 @@ class Polling:
     def _was_held_up(self, story: Watched, now: float) -> bool:
         """Return whether an outage may have kept a look at *story* from being made."""
         return story.setbacks.failures > 0 or story.due is None or story.due <= now + HELD_BACK
+
+    def _is_held_up(self, story: Watched, now: float) -> bool:
+        """Return whether a look at *story* is overdue, under way, failed, or not made because of an outage."""
+        if story.due is None:
+            return not self._supervisor.is_idle(story)
+        by = now + HELD_BACK if self.troubles.breaker.is_open else now
+        return story.setbacks.failures > 0 or story.due <= by
+
+    def _tell_stalled(self, story: Watched) -> None:
+        at = self._moment()
+        self._publish(story, at, stalled(story, at))
 
     # Lists in place of many polls -----------------------------------------------------------------------------------
 

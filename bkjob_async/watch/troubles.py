@@ -138,11 +138,19 @@ def affected_by(story: JobStory, question: Question) -> Sequence[Ref]:
     return sorted(refs, key=str)
 
 
-def stalled(story: JobStory, at: Moment, interval: float | None) -> list[Event]:
-    """Announce, once, that nothing could be seen of a story's targets for long."""
+def silence_of(story: JobStory, now: float) -> float:
+    """Return for how many seconds nothing was seen of a story, from when it was first wanted."""
     since = story.seen_at if story.seen_at is not None else story.first_asked_at
-    silence = at.now - since if since is not None else 0.0
-    if story.setbacks.stalled or silence < max(STALLED_AFTER, STALLED_LOOKS * (interval or 0.0)):
-        return []
+    return now - since if since is not None else 0.0
+
+
+def longest_silence(interval: float | None) -> float:
+    """Return after how many seconds without an answer a target is stalled."""
+    return max(STALLED_AFTER, STALLED_LOOKS * (interval or 0.0))
+
+
+def stalled(story: JobStory, at: Moment) -> list[Event]:
+    """Announce, once, that nothing could be seen of a story's targets for long."""
     story.setbacks = evolve(story.setbacks, stalled=True)
-    return [Stalled(ref=ref, seconds=silence, cursor=at.cursor) for ref in sorted(story.targets, key=str)]
+    targets = sorted((ref for ref in story.targets if ref not in story.lost), key=str)
+    return [Stalled(ref=ref, seconds=silence_of(story, at.now), cursor=at.cursor) for ref in targets]

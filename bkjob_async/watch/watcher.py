@@ -54,7 +54,9 @@ class Watcher(Polling):
         story = self._stories.get(job)
         if story is None:
             story = self._stories[job] = Watched(job, operated_at=self._operated.get(job))
+            story.first_asked_at = now
             self.pacing.begin()
+            self._silence.start()
         audience = self._audiences.of(story)
         if subscriber not in audience:
             audience = (*audience, subscriber)
@@ -149,10 +151,12 @@ class Watcher(Polling):
     async def rest(self) -> None:
         """Stop the workers when nothing is watched any more."""
         if not self._stories:
+            self._silence.stop()
             await self._supervisor.aclose()
 
     async def aclose(self) -> None:
         """End every watch and wait until every worker has stopped."""
         for subscriber in tuple(self._subscribers):
             subscriber.fail(ClientClosed("the client was closed while this watch was open"))
+        self._silence.stop()
         await self._supervisor.aclose()

@@ -22,6 +22,8 @@ from bkjob_async.wire.time_limits import TimeLimits
 from bkjob_async.wire.whole_answers import Answer
 
 KEEPALIVE = 30.0
+# Where nobody says how many.
+CONNECTIONS = 64
 
 
 def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
@@ -41,13 +43,14 @@ def _is_proxy(_options: object, _attribute: object, proxy: str | None) -> None:
 class HttpOptions:
     """How to reach the platform: *connections* at most, TLS, proxy, further *headers* of every request.
 
+    *connections* None is as many as the client's `max_in_flight`; fewer bound that, too.
     *ssl* is True (verify against the system's authorities), a context of your own (client certificates, private
     authorities), or False (no verification; never for production). *proxy* may carry user and password.
     *largest_body* bytes are the most that one answer may have, unpacked; the others that are under way may have a quarter
     as many together, and wait for each other beyond that.
     """
 
-    connections: int = 64
+    connections: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
     ssl: ssl_module.SSLContext | bool = True
     proxy: str | None = field(default=None, repr=False, validator=_is_proxy)
     trust_env: bool = False
@@ -144,7 +147,7 @@ class AiohttpTransport:
     def _open(self) -> aiohttp.ClientSession:
         options = self._options
         connector = aiohttp.TCPConnector(
-            limit=options.connections, ssl=options.ssl, keepalive_timeout=KEEPALIVE
+            limit=options.connections or CONNECTIONS, ssl=options.ssl, keepalive_timeout=KEEPALIVE
         )
         self._session = aiohttp.ClientSession(
             connector=connector,

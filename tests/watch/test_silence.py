@@ -1,0 +1,84 @@
+"""Whoever watches learns that nothing was seen for long, whatever the reason. In virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.simulator.world import World
+from bkjob_async.simulator.world_plans import HANGS, JobPlan, StepPlan
+from tests.watch.stage import client_of
+
+pytestmark = pytest.mark.looptime
+
+LONG = JobPlan(steps=(StepPlan(hosts=1, fates=(HANGS,)),))
+REFUSED = HttpResponse(
+    status=429, headers={"x-bkapi-ratelimit-reset": "3000"}, body=b'{"code": 1642902, "result": false}'
+)
+
+
+async def stalled(
+    client: bkjob.JobClient, jobs: list[bkjob.JobRef], seconds: float
+) -> list[tuple[float, bkjob.Stalled]]:
+    """Watch *jobs* for so many seconds; return when each was told to be stalled."""
+    told: list[tuple[float, bkjob.Stalled]] = []
+    loop = asyncio.get_running_loop()
+    async with client.watch(jobs, linger=None, deadline=seconds) as watch:
+        with pytest.raises(bkjob.DeadlineExceeded):
+            async for event in watch:
+                if isinstance(event, bkjob.Stalled):
+                    told.append((loop.time(), event))
+    return told
+
+
+@pytest.mark.parametrize("latency", [0.01, 500.0])
+async def test_polls_that_hang_are_told_in_time(latency: float) -> None:
+    """A request limit of ten minutes, and as many places as targets or fewer: each target is told of, once."""
+    world = World(1, at_once=True)
+    jobs = [world.add(LONG) for _ in range(50)]
+    async with client_of(world, latency=latency, request_timeout=600.0) as (client, _):
+        told = await stalled(client, jobs, 90.0)
+
+    expected = sorted(jobs, key=str) if latency > 1.0 else []
+    assert sorted((event.ref for _, event in told), key=str) == expected
+    assert all(60.0 <= event.seconds == at <= 70.0 for at, event in told)
+
+
+async def test_a_gateway_that_lets_nothing_through_is_told() -> None:
+    """Everything waits for its turn; a wait that has seen nothing raises."""
+    world = World(1, at_once=True)
+    jobs = [world.add(LONG) for _ in range(50)]
+    async with client_of(world) as (client, door):
+        door.spoil = lambda _request, now: REFUSED if now > 5.0 else None
+        told = await stalled(client, jobs, 90.0)
+        before = asyncio.get_running_loop().time()
+        with pytest.raises(bkjob.Throttled, match="nothing could be read yet"):
+            await client.wait(world.add(LONG))
+        took = asyncio.get_running_loop().time() - before
+
+    assert len(told) == 50
+    assert took <= 71.0
+
+
+async def test_an_outage_is_told_of_those_that_are_not_looked_at_meanwhile() -> None:
+    """Only single probes go out; all targets are stalled all the same, and none after it is over."""
+    world = World(1, at_once=True)
+    jobs = [world.add(LONG) for _ in range(50)]
+    gone = bkjob.TransportFailed(bkjob.CallFacts(message="connection refused", sent=False))
+    async with client_of(world) as (client, door):
+        door.spoil = lambda _request, now: gone if 30.0 < now < 130.0 else None
+        told = await stalled(client, jobs, 400.0)
+
+    assert len(told) == 50
+    assert all(90.0 <= at <= 115.0 for at, _ in told)
+
+
+async def test_who_is_looked_at_seldom_is_not_stalled() -> None:
+    """A long interval, and targets that wait for their next look in peace."""
+    world = World(1, at_once=True)
+    jobs = [world.add(LONG) for _ in range(5)]
+    async with client_of(world, interval=200.0) as (client, _):
+        assert await stalled(client, jobs, 900.0) == []
