@@ -81,7 +81,7 @@ class Quota:
             self._grow(now)
         if self.rate is not None:
             self.opens = self.opens_urgent = max(self.opens_urgent, now) + 1.0 / self.rate
-        if self._refusals:
+        if self._refusals and self.limit is None:
             self.opens = self.opens_urgent = now + TRYING
 
     def announce(
@@ -145,6 +145,9 @@ class Quota:
             )
         elif not of_one_moment:
             self._pause(now, min(SHORTEST_PAUSE * 2.0**tries, LONGEST_PAUSE))
+        if is_closed and not of_one_moment and self.rate is not None:
+            # The first of these refusals was none of a rate either: what it seemed to teach is outgrown fast.
+            self._refused_rate = min(self._refused_rate, self.rate / (2.0 * BEYOND))
         if of_one_moment or is_closed:
             return
         if self.limit is None:
@@ -163,7 +166,10 @@ class Quota:
             self._paused_until = self.ends = until
             self._careful_until = until + self._length
             self.left = 0.0
-            self.opens = self.opens_urgent = until
+            if self.limit is None:
+                self.opens = self.opens_urgent = until
+            else:
+                self.opens, self.opens_urgent = max(self.opens, until), max(self.opens_urgent, until)
 
     def _grow(self, now: float) -> None:
         """Raise a learnt rate, once a second, as long as it is used."""

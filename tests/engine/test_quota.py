@@ -213,3 +213,32 @@ def test_garbage_never_closes_the_door_for_long(
     quota.take(10.0)
 
     assert quota.opens <= 10.0 + 60.0
+
+
+def test_while_everything_is_refused_single_requests_try() -> None:
+    """The next goes when the answer to the last is known, or after seconds; no such refusal teaches a rate."""
+    quota = Quota()
+    for request in range(100):
+        quota.accept(100.0 + request / 50, sent=99.9 + request / 50)
+    quota.refuse(102.0, told=None, sent=101.9)
+    rate = quota.pace
+    quota.take(103.0)
+    assert quota.opens_urgent == 108.0
+
+    quota.refuse(103.1, told=None, sent=103.0)
+    assert quota.opens == 105.1
+    quota.take(105.1)
+    quota.accept(105.2, sent=105.1)
+    assert quota.opens == 105.2
+    assert quota.pace == rate == 50.0
+
+
+def test_a_long_pause_is_not_believed() -> None:
+    """Single requests try it, the first soon, and never more than a minute apart."""
+    quota, now, waits = Quota(), 100.0, []
+    for _ in range(6):
+        quota.refuse(now, told=3000.0, sent=now - 0.1)
+        waits.append(quota.opens_urgent - now)
+        now = quota.opens + 1.0
+
+    assert waits == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
