@@ -102,6 +102,8 @@ class Polling:
         scarce = self._session.admission.waiting > 0
         question = next_question(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
         self._polls += 1
+        if story.first_asked_at is None and story.seen_at is None:
+            story.first_asked_at = started
         try:
             look = await self._session.look(question)
         except BkJobError as error:
@@ -311,9 +313,9 @@ class Polling:
         by = now + HELD_BACK if self.troubles.breaker.is_open else now
         return story.setbacks.failures > 0 or story.due <= by
 
-    def _tell_stalled(self, story: Watched) -> None:
+    def _tell_stalled(self, story: Watched, silence: float) -> None:
         at = self._moment()
-        self._publish(story, at, stalled(story, at))
+        self._publish(story, at, stalled(story, at, silence))
 
     # Lists in place of many polls -----------------------------------------------------------------------------------
 

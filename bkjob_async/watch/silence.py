@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from bkjob_async.watch.slicing import Slicing
 from bkjob_async.watch.subscriber import NOBODY, Watched
-from bkjob_async.watch.troubles import longest_silence, silence_of
+from bkjob_async.watch.troubles import longest_silence
 
 # Seconds between two rounds, and how many stories are looked through at a time.
 EVERY, AT_A_TIME = 10.0, 64
@@ -27,13 +27,15 @@ class SilenceTimer:
         *,
         interval: float | None,
         is_held_up: Callable[[Watched, float], bool],
-        tell: Callable[[Watched], None],
+        tell: Callable[[Watched, float], None],
     ) -> None:
         """Prepare; nothing happens before `start`."""
         self._stories = stories
         self._longest = longest_silence(interval)
         self._is_held_up = is_held_up
         self._tell = tell
+        # Since when targets wait that were never asked about; few do for long.
+        self._unasked: dict[Watched, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._round: Iterator[None] = iter(())
         self._slices = Slicing(lambda: next(self._round, DONE) is not DONE)
@@ -59,10 +61,14 @@ class SilenceTimer:
         self._slices.go()
 
     def _go_through(self, stories: tuple[Watched, ...], now: float) -> Iterator[None]:
+        before, self._unasked = self._unasked, {}
         for number, story in enumerate(stories):
             if number % AT_A_TIME == 0:
                 yield
-            if silence_of(story, now) < self._longest or story.setbacks.stalled or story.audience == NOBODY:
+            since = story.seen_at if story.seen_at is not None else story.first_asked_at
+            if since is None:
+                since = self._unasked[story] = before.get(story, now)
+            if now - since < self._longest or story.setbacks.stalled or story.audience == NOBODY:
                 continue
             if not story.all_settled(now) and self._is_held_up(story, now):
-                self._tell(story)
+                self._tell(story, now - since)

@@ -138,19 +138,13 @@ def affected_by(story: JobStory, question: Question) -> Sequence[Ref]:
     return sorted(refs, key=str)
 
 
-def silence_of(story: JobStory, now: float) -> float:
-    """Return for how many seconds nothing was seen of a story, from when it was first wanted."""
-    since = story.seen_at if story.seen_at is not None else story.first_asked_at
-    return now - since if since is not None else 0.0
-
-
 def longest_silence(interval: float | None) -> float:
     """Return after how many seconds without an answer a target is stalled."""
     return max(STALLED_AFTER, STALLED_LOOKS * (interval or 0.0))
 
 
-def stalled(story: JobStory, at: Moment) -> list[Event]:
-    """Announce, once, that nothing could be seen of a story's targets for long."""
+def stalled(story: JobStory, at: Moment, silence: float) -> list[Event]:
+    """Announce, once, that nothing could be seen of a story's targets for *silence* seconds."""
     story.setbacks = evolve(story.setbacks, stalled=True)
     targets = sorted((ref for ref in story.targets if ref not in story.lost), key=str)
-    return [Stalled(ref=ref, seconds=silence_of(story, at.now), cursor=at.cursor) for ref in targets]
+    return [Stalled(ref=ref, seconds=silence, cursor=at.cursor) for ref in targets]

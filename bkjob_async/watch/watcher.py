@@ -54,7 +54,6 @@ class Watcher(Polling):
         story = self._stories.get(job)
         if story is None:
             story = self._stories[job] = Watched(job, operated_at=self._operated.get(job))
-            story.first_asked_at = now
             self.pacing.begin()
             self._silence.start()
         audience = self._audiences.of(story)

@@ -44,7 +44,7 @@ async def test_polls_that_hang_are_told_in_time(latency: float) -> None:
 
     expected = sorted(jobs, key=str) if latency > 1.0 else []
     assert sorted((event.ref for _, event in told), key=str) == expected
-    assert all(60.0 <= event.seconds == at <= 70.0 for at, event in told)
+    assert all(60.0 <= event.seconds <= at <= 70.0 for at, event in told)
 
 
 async def test_a_gateway_that_lets_nothing_through_is_told() -> None:
