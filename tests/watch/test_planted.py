@@ -229,7 +229,9 @@ def remember_for_others(patch: Patch) -> None:
 def end_with_the_others(patch: Patch) -> None:
     """See that a target is over only when all of its job are."""
     go_on = Polling._next
-    patch.setattr(Polling, "_next", lambda self, story, now, **_: go_on(self, story, now, told=False))
+    patch.setattr(
+        Polling, "_next", lambda self, story, now, asked, **_: go_on(self, story, now, asked, told=False)
+    )
 
 
 def last_batch_speaks(patch: Patch) -> None:
