@@ -382,3 +382,34 @@ def test_an_execution_whose_hosts_are_not_listed_yet_has_not_settled() -> None:
 
     assert tell(story, 3, job(4, step(4, [], run=1))) == []
     assert tell(story, 4, job(4, step(4, [host(1, 104)], run=1)))[-1] == "finished 2:100"
+
+
+def test_another_final_status_reopens_a_job() -> None:
+    """It ran between two looks, and ended otherwise."""
+    story = story_of()
+    tell(story, 0, job(4))
+    assert story.is_settled(JOB, 0.0)
+
+    assert tell(story, 9, job(3)) == [f"reopened {JOB}", "job 3.", f"finished {JOB}"]
+
+
+def test_the_bound_begins_anew_with_another_final_status() -> None:
+    """What is left as it was by the platform is waited for from the last change on."""
+    story = story_of()
+    tell(story, 0, job(4, step(2, [host(1, 7)])))
+    tell(story, 10, job(3, step(2, [host(1, 7)])))
+
+    assert "job 3." not in tell(story, 16, job(3, step(2, [host(1, 7)])))
+    assert "job 3." in tell(story, 26, job(3, step(2, [host(1, 7)])))
+
+
+def test_another_final_status_is_not_the_one_before_an_operation() -> None:
+    """It is no longer in doubt, though nothing was seen to run."""
+    story = story_of()
+    tell(story, 0, job(4))
+    story.expect_change(5.0)
+    assert not story.is_settled(JOB, 6.0)
+
+    tell(story, 6, job(3))
+
+    assert story.is_settled(JOB, 6.0)

@@ -146,18 +146,19 @@ async def test_a_list_that_does_not_pay_is_given_up_for_longer_each_time(options
     assert mean(told.lags) == pytest.approx(mean(plain.lags), rel=0.1)
 
 
-async def test_observers_hear_of_lists_too() -> None:
-    """A list that is refused is seen by whoever watches the watcher."""
+@pytest.mark.parametrize(("spoil", "error"), [(refusing, "NotAllowed"), (lambda *_: None, None)])
+async def test_observers_hear_of_lists_too(spoil: Any, error: str | None) -> None:
+    """A list, answered or refused, is seen by whoever watches the watcher, and how long it took."""
     world = World()
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(RUNS,)),))) for _ in range(JOBS)]
     seen: list[bkjob.Observation] = []
     async with client_of(world, observers=[seen.append]) as (client, door):
-        door.spoil = refusing
+        door.spoil = spoil
         await watched(client, *refs, grade=bkjob.Grade.FINISH)
     lists = [polled for polled in seen if isinstance(polled, bkjob.Polled) and polled.ref is None]
 
-    assert lists
-    assert {(polled.question, polled.error) for polled in lists} == {("get_job_instance_list", "NotAllowed")}
+    assert {(polled.question, polled.error) for polled in lists} == {("get_job_instance_list", error)}
+    assert all(0.0 <= polled.seconds < 1.0 for polled in lists)
 
 
 async def test_few_jobs_are_not_worth_a_list() -> None:

@@ -218,3 +218,29 @@ async def test_explain_says_why() -> None:
     assert (badly.because, badly.seen_ago) == ("its last poll failed", None)
     assert badly.failures > 2
     assert unknown.because == "nobody watches it"
+
+
+async def test_observers_hear_how_long_each_poll_took() -> None:
+    """Whether it brought news, none, or failed, and however long after the beginning."""
+    world, jobs = world_of(2)
+    seen: list[bkjob.Observation] = []
+    async with client_of(world, latency=0.5, observers=[seen.append]) as (client, door):
+        door.tear = lambda response, now: HTML if 20 < now < 23 else response
+        await watched(client, jobs[0], world.jobs[jobs[1].job_instance_id].steps[0].ref)
+    polls = [each for each in seen if isinstance(each, bkjob.Polled)]
+
+    assert {bool(poll.error) for poll in polls} == {bool(poll.events) for poll in polls} == {True, False}
+    assert all(poll.seconds == pytest.approx(0.5, abs=0.2) for poll in polls if poll.error is None)
+    assert all(0.5 <= poll.seconds < 10 for poll in polls)
+
+
+async def test_a_deadline_that_passed_is_told_to_who_reads_later() -> None:
+    """Leaving the watch, and leaving it again, does not make it one that ended by itself."""
+    world, jobs = world_of(1)
+    async with client_of(world) as (client, _), client.watch(jobs, deadline=2.0) as watch:
+        await asyncio.sleep(3.0)
+        await watch.aclose()
+        await watch.aclose()
+
+        with pytest.raises(bkjob.DeadlineExceeded):
+            await watch.results()
