@@ -6,10 +6,12 @@ from math import inf
 
 from attrs import define, field, setters
 
-# Without an answer for this many seconds, plus so many times what an answer usually takes, the platform stood still.
-STILL, STILL_ANSWERS = 0.5, 4.0
+# The platform stood still when no answer came for this many seconds longer than one takes, and for this many usual gaps
+# between answers.
+STILL, GAPS = 0.5, 4.0
 # How much of the newest sample counts; samples of the rate are this long, in seconds.
 NEWEST, SAMPLE = 0.2, 1.0
+LEAST_RATE = 1e-3
 # Looks a second after an outage where fewer are usual.
 SLOWEST_RATE = 1.0
 
@@ -34,8 +36,8 @@ class Recovery:
         if heard_at is None:
             self._seconds, self._since = now - sent, now
             return False
-        bound = STILL + STILL_ANSWERS * self._seconds
-        if now - heard_at > bound and now - sent > STILL:
+        bound = STILL + self._seconds + GAPS / max(self.rate or SLOWEST_RATE, LEAST_RATE)
+        if now - heard_at > bound and now - sent > self._seconds:
             # What is known of the rate is kept: it was measured before.
             self._since, self._count, self._still_until = now, 0, now
             return True
