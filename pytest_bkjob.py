@@ -12,9 +12,9 @@ import pytest
 
 if TYPE_CHECKING:
     from bkjob_async import JobClient
-    from bkjob_async.simulator.clock import WorldClock
+    from bkjob_async.simulator.servers.clock import WorldClock
+    from bkjob_async.simulator.servers.thread import ServerInThread
     from bkjob_async.simulator.simulator import Simulator
-    from bkjob_async.simulator.thread import ServerInThread
 
 URLS = {
     "gateway-v3": "http://simulator/api/bk-job/prod",

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from statistics import median
 
-from benchmarks.fleets import (
+from benchmarks.many_clients import (
     AS_THE_PLATFORM,
     AT_ONCE,
     Fleet,

@@ -15,8 +15,8 @@ from statistics import median
 import msgspec
 from cattrs.preconf.orjson import make_converter
 
-from benchmarks.beside.bodies import STEP, step_body
-from benchmarks.beside.naive import Answer
+from benchmarks.compare.bodies import STEP, step_body
+from benchmarks.compare.naive import Answer
 from benchmarks.table import show
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.http_messages import HttpResponse

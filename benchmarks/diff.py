@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from random import Random
 from statistics import median
 
-from benchmarks.beside.bodies import FIRST_HOST
+from benchmarks.compare.bodies import FIRST_HOST
 from benchmarks.table import show
-from bkjob_async.dialects.rows import BareRow
-from bkjob_async.engine.hosts import HostTable
-from bkjob_async.model.look import GroupLook
+from bkjob_async.dialects.common.host_rows import BareRow
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.model.poll_view import GroupLook
 
 HOSTS = 10_000
 ROUNDS = 9

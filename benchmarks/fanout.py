@@ -10,11 +10,11 @@ from statistics import median
 from typing import Any
 
 from benchmarks.memory import by_id
-from benchmarks.silence import watcher_without_platform
+from benchmarks.offline import watcher_without_platform
 from benchmarks.table import show
-from bkjob_async.engine.moment import Moment
-from bkjob_async.engine.moves import Moves
-from bkjob_async.engine.news import HostMoves
+from bkjob_async.engine.host_table.changes import Moves
+from bkjob_async.engine.stream.cursor import Moment
+from bkjob_async.engine.stream.lazy_events import HostMoves
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status

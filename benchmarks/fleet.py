@@ -107,7 +107,7 @@ async def watch(url: str, first: int, last: int) -> list[tuple[str, object]]:
 
 async def measure() -> list[tuple[str, object]]:
     """Start the platform, and watch."""
-    code = f"from benchmarks.beside.fleet import main; main({JOBS})"
+    code = f"from benchmarks.compare.fleet import main; main({JOBS})"
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe)
     if process.stdout is None or process.stdin is None:

@@ -20,21 +20,21 @@ from statistics import mean, median
 from attrs import define, evolve, field
 from yarl import URL
 
-from benchmarks.beside.whole import Host, hosts_in, moves_between
-from benchmarks.lives import LIVES, LOOKS, lived
+from benchmarks.compare.whole import Host, hosts_in, moves_between
+from benchmarks.lifecycles import LIVES, LOOKS, lived
 from benchmarks.table import show
 from bkjob_async.dialects.registry import dialect
-from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.moment import Moment
-from bkjob_async.engine.news import HostMoves, News
-from bkjob_async.engine.plan import Question, ask_step, begin_follow_ups, next_question
-from bkjob_async.engine.survey import reading_of
+from bkjob_async.engine.group_polling.group_poller import reading_of
+from bkjob_async.engine.stream.cursor import Moment
+from bkjob_async.engine.stream.lazy_events import HostMoves, News
+from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.tracking.next_request import Question, ask_step, begin_follow_ups, next_question
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.credentials import AppCredentials
-from bkjob_async.model.grade import Grade
+from bkjob_async.model.detail_level import Grade
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.refs import StepRef
-from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.handlers.platform import Platform
 
 ROUNDS, SAMPLED, SETTLING, FIRST_LOOKS = 5, 10, 20, 2
 PLATFORM = URL("http://simulator/api/bk-job/prod/")

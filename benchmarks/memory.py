@@ -8,16 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
 
-from benchmarks.silence import watcher_without_platform
+from benchmarks.offline import watcher_without_platform
 from benchmarks.table import show
-from bkjob_async.engine.hosts import HostTable
-from bkjob_async.engine.moment import Moment
-from bkjob_async.engine.schedule import Schedule
-from bkjob_async.model.look import GroupLook, HostRow, JobLook, StepLook
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.scheduling.timer_wheel import Schedule
+from bkjob_async.engine.stream.cursor import Moment
+from bkjob_async.model.poll_view import GroupLook, HostRow, JobLook, StepLook
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
-from bkjob_async.watch.subscriber import Watched
+from bkjob_async.watch.subscribers import Watched
 from bkjob_async.watch.watch import Watch
 
 HOSTS = 100_000

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from attrs import frozen
 
 import bkjob_async as bkjob
-from benchmarks.beside.outage_server import HOSTS
+from benchmarks.compare.outage_server import HOSTS
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
@@ -58,7 +58,7 @@ class Seen:
 def server(seconds: float, latency: float) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """Run a server in another process; give it with its port and the ids of its jobs."""
     call = f"main({JOBS}, {ENDING}, {seconds}, {latency})"
-    command = [sys.executable, "-c", f"from benchmarks.beside.outage_server import main; {call}"]
+    command = [sys.executable, "-c", f"from benchmarks.compare.outage_server import main; {call}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the server has no pipes")

@@ -15,9 +15,9 @@ from __future__ import annotations
 import asyncio
 
 import bkjob_async as bkjob
-from benchmarks.beside.bodies import STEP
-from benchmarks.beside.processes import figures_of, interleaved, tell
-from benchmarks.beside.server import counted, running_server
+from benchmarks.compare.bodies import STEP
+from benchmarks.compare.processes import figures_of, interleaved, tell
+from benchmarks.compare.server import counted, running_server
 from benchmarks.poll import CREDENTIALS, ours
 from benchmarks.table import show
 
@@ -30,7 +30,7 @@ THREADS = 32
 
 def child(way: str, server: str) -> None:
     """Measure one way in this process."""
-    from benchmarks.beside import others  # noqa: PLC0415 - only who is measured pays for what it imports
+    from benchmarks.compare import others  # noqa: PLC0415 - only who is measured pays for what it imports
 
     if way == "ours":
         used = asyncio.run(ours(server, THREADS, SECONDS))
@@ -44,7 +44,7 @@ def child(way: str, server: str) -> None:
 
 def first_look(way: str, server: str) -> None:
     """Look once at ten thousand targets."""
-    from benchmarks.beside import others  # noqa: PLC0415 - only who is measured pays for what it imports
+    from benchmarks.compare import others  # noqa: PLC0415 - only who is measured pays for what it imports
 
     if way == "ours":
         asyncio.run(watch_once(server))

@@ -23,12 +23,12 @@ from attrs import evolve
 from yarl import URL
 
 import bkjob_async as bkjob
-from benchmarks.beside.bodies import STEP
-from benchmarks.beside.naive import Targets
-from benchmarks.beside.processes import cpu_per_poll, interleaved, tell
-from benchmarks.beside.server import running_server
+from benchmarks.compare.bodies import STEP
+from benchmarks.compare.naive import Targets
+from benchmarks.compare.processes import cpu_per_poll, interleaved, tell
+from benchmarks.compare.server import running_server
 from benchmarks.table import show
-from bkjob_async.dialects.gateway_v3 import GatewayV3
+from bkjob_async.dialects.gateway.v3 import GatewayV3
 
 SIZES = {1: (32, 1.0), 1_000: (32, 1.5), 10_000: (8, 2.5)}  # hosts: requests in flight, seconds
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="bench", bk_username="admin")  # noqa: S106 - made up

@@ -21,13 +21,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import bkjob_async as bkjob
-from benchmarks.beside.bodies import STEP, step_body
-from benchmarks.beside.heartbeat import Heartbeat
-from benchmarks.beside.processes import interleaved, tell
+from benchmarks.compare.bodies import STEP, step_body
+from benchmarks.compare.heartbeat import Heartbeat
+from benchmarks.compare.processes import interleaved, tell
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.watch.subscriber import Watched
-from bkjob_async.watch.supervisor import Supervisor
+from bkjob_async.watch.subscribers import Watched
+from bkjob_async.watch.worker_pool import Supervisor
 
 TARGETS, PER_SECOND, WORKERS = 100_000, 5_000, 32
 PERIOD = TARGETS / PER_SECOND

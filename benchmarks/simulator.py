@@ -15,12 +15,12 @@ from yarl import URL
 
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.simulator.clock import WorldClock
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.scenarios import by_name
-from bkjob_async.simulator.server import SimulatorServer
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.clock import WorldClock
+from bkjob_async.simulator.servers.http import SimulatorServer
+from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.scenarios import by_name
+from bkjob_async.simulator.world.world import World
 
 SECONDS, ROUNDS, IN_FLIGHT = 1.5, 3, 16
 HEADERS = {"X-Bkapi-Authorization": '{"bk_app_code":"bench","bk_app_secret":"bench"}'}

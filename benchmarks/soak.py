@@ -21,10 +21,10 @@ import looptime
 import bkjob_async as bkjob
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.transport import SimulatedTransport
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, Rolling, Span, StepPlan
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.in_process import SimulatedTransport
+from bkjob_async.simulator.world.plans import Fate, JobPlan, Rolling, Span, StepPlan
+from bkjob_async.simulator.world.world import World
 
 HOURS = float(os.environ.get("BKJOB_SOAK_HOURS", "24"))
 JOBS = int(os.environ.get("BKJOB_SOAK_JOBS", "2000"))

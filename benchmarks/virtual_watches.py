@@ -15,13 +15,13 @@ import looptime
 from attrs import evolve
 
 import bkjob_async as bkjob
-from benchmarks.fleets import MEDIAN, SPREAD_OF_ALL, Lags
-from bkjob_async.dialects.gateway_v3 import GatewayV3
-from bkjob_async.engine.durations import Durations
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.transport import SimulatedTransport
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan, exactly
+from benchmarks.many_clients import MEDIAN, SPREAD_OF_ALL, Lags
+from bkjob_async.dialects.gateway.v3 import GatewayV3
+from bkjob_async.engine.scheduling.duration_stats import Durations
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.in_process import SimulatedTransport
+from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
 PLANS, SPREAD = 20, 0.3

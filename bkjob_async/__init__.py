@@ -3,10 +3,10 @@
 from importlib.metadata import PackageNotFoundError, version
 
 from bkjob_async.client import GatheredLogs, JobClient, JobInstances, PagedList, connect
-from bkjob_async.dialects.offline import decode, decode_callback
-from bkjob_async.engine.conditions import Condition, FirstFailure, HostsDone
-from bkjob_async.engine.durations import LearntDuration
-from bkjob_async.engine.retry import Retries
+from bkjob_async.dialects.decode import decode, decode_callback
+from bkjob_async.engine.flow_control.retry import Retries
+from bkjob_async.engine.scheduling.duration_stats import LearntDuration
+from bkjob_async.engine.stream.wait_conditions import Condition, FirstFailure, HostsDone
 from bkjob_async.errors import (
     ApiNotFound,
     ApplicationNotAllowed,
@@ -74,6 +74,7 @@ from bkjob_async.model.codes import (
     VariableType,
 )
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
+from bkjob_async.model.detail_level import Grade
 from bkjob_async.model.events import (
     Batch,
     Event,
@@ -101,7 +102,6 @@ from bkjob_async.model.extras import (
     QueryGseTask,
     QueryJobInstance,
 )
-from bkjob_async.model.grade import Grade
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
@@ -122,7 +122,7 @@ from bkjob_async.model.operations import (
     Operation,
     StepOperation,
 )
-from bkjob_async.model.questions import (
+from bkjob_async.model.reads import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceGlobalVarValue,
     GetJobInstanceIpLog,
@@ -162,13 +162,13 @@ from bkjob_async.model.stored_reads import (
 )
 from bkjob_async.model.targets import Targets, TopoNode
 from bkjob_async.observe.observer import Mended, Observation, Observer, Polled, Troubled
-from bkjob_async.watch.doorbell import Doorbell
+from bkjob_async.watch.callbacks import Doorbell
 from bkjob_async.watch.explanation import Explanation
-from bkjob_async.watch.figures import WatchStats
 from bkjob_async.watch.reader import Reader
+from bkjob_async.watch.stats import WatchStats
 from bkjob_async.watch.watch import Watch
 from bkjob_async.wire.aiohttp_transport import HttpOptions
-from bkjob_async.wire.keyring import CredentialsProvider
+from bkjob_async.wire.credentials import CredentialsProvider
 from bkjob_async.wire.transport import Transport
 
 try:

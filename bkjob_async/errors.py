@@ -30,7 +30,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bkjob_async.model.failure import BkJobError, UsageError
+from bkjob_async.model.base_error import BkJobError, UsageError
 from bkjob_async.model.printing import printable
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobFailed, JobResult

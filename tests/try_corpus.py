@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bkjob_async.dialects.offline import decode, decode_callback
+from bkjob_async.dialects.decode import decode, decode_callback
 from bkjob_async.errors import BkJobError, CallFailed
 
 # Folders of answers that belong to no single dialect or operation.

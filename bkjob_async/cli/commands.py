@@ -16,8 +16,8 @@ from bkjob_async.cli.lines import note, speak_utf8, stop_speaking
 from bkjob_async.cli.simulating import Stage, simulate
 from bkjob_async.cli.watching import Wish, refs_from, show_lines, watch
 from bkjob_async.dialects.registry import DIALECTS
-from bkjob_async.simulator.faults import FAULTS
-from bkjob_async.simulator.scenarios import SCENARIOS
+from bkjob_async.simulator.faults.faults import FAULTS
+from bkjob_async.simulator.world.scenarios import SCENARIOS
 
 ENVIRONMENT = """\b
 Credentials come from the environment, never from an argument:

@@ -18,9 +18,9 @@ from bkjob_async import (
     Watch,
     connect,
 )
-from bkjob_async.cli import demo_story
-from bkjob_async.cli.demo_books import Seen, disagreements, figures_seen, figures_true
-from bkjob_async.cli.demo_words import closing, opening, table
+from bkjob_async.cli import demo_jobs as demo_story
+from bkjob_async.cli.demo_check import Seen, disagreements, figures_seen, figures_true
+from bkjob_async.cli.demo_text import closing, opening, table
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import say
 from bkjob_async.simulator.simulator import Simulator

@@ -11,12 +11,12 @@ from attrs import frozen
 from bkjob_async import JobRef, UsageError
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import note, our_name, say
-from bkjob_async.simulator.control import CONTROL_PATH
-from bkjob_async.simulator.faults import ActiveFault, parsed_fault
-from bkjob_async.simulator.rate_limit import RateLimit
-from bkjob_async.simulator.scenarios import Scenario, by_name
+from bkjob_async.simulator.faults.faults import ActiveFault, parsed_fault
+from bkjob_async.simulator.faults.rate_limit import RateLimit
+from bkjob_async.simulator.servers.control import CONTROL_PATH
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world import FIRST_JOB_ID
+from bkjob_async.simulator.world.scenarios import Scenario, by_name
+from bkjob_async.simulator.world.world import FIRST_JOB_ID
 
 SHOWN = 5
 

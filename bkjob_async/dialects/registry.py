@@ -4,16 +4,16 @@ from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import Any
 
-from bkjob_async.dialects.base import Calls, TableDialect
-from bkjob_async.dialects.esb_job import CALLS as ESB_JOB
-from bkjob_async.dialects.esb_job import EsbJob
-from bkjob_async.dialects.esb_jobv3 import CALLS as ESB_JOBV3
-from bkjob_async.dialects.esb_jobv3 import EsbJobV3
-from bkjob_async.dialects.gateway_v3 import CALLS as GATEWAY_V3
-from bkjob_async.dialects.gateway_v3 import GatewayV3
-from bkjob_async.dialects.gateway_v4 import CALLS as GATEWAY_V4
-from bkjob_async.dialects.gateway_v4 import GatewayV4
-from bkjob_async.dialects.reading import DEFAULT_ZONE
+from bkjob_async.dialects.common.base import Calls, TableDialect
+from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE
+from bkjob_async.dialects.esb.job import CALLS as ESB_JOB
+from bkjob_async.dialects.esb.job import EsbJob
+from bkjob_async.dialects.esb.jobv3 import CALLS as ESB_JOBV3
+from bkjob_async.dialects.esb.jobv3 import EsbJobV3
+from bkjob_async.dialects.gateway.v3 import CALLS as GATEWAY_V3
+from bkjob_async.dialects.gateway.v3 import GatewayV3
+from bkjob_async.dialects.gateway.v4 import CALLS as GATEWAY_V4
+from bkjob_async.dialects.gateway.v4 import GatewayV4
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations import Operation
 

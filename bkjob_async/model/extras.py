@@ -9,7 +9,7 @@ from attrs import field, frozen, validators
 from bkjob_async.model.answers import GseTask, LocalFileUpload, TaskContextField
 from bkjob_async.model.launches import FastExecuteScript, FastTransferFile
 from bkjob_async.model.operations import GetJobInstanceStatus, Operation
-from bkjob_async.model.questions import BatchGetJobInstanceIpLog
+from bkjob_async.model.reads import BatchGetJobInstanceIpLog
 from bkjob_async.model.refs import HostKey, Scope, StepRef
 from bkjob_async.model.targets import host_key
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
-from bkjob_async.model.failure import UsageError
+from bkjob_async.model.base_error import UsageError
 from bkjob_async.model.refs import JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
 
 R = TypeVar("R", bound=Ref)

@@ -8,7 +8,7 @@ from typing import Self
 
 from attrs import field, frozen
 
-from bkjob_async.model.failure import BkJobError
+from bkjob_async.model.base_error import BkJobError
 from bkjob_async.model.printing import counted, first_of, printable, tally
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.snapshot import HostSnapshot, Times

@@ -6,21 +6,21 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.simulator.callbacks import CallbackSender, Post
-from bkjob_async.simulator.clock import WorldClock
-from bkjob_async.simulator.desk import Site
-from bkjob_async.simulator.faults import ActiveFault, Fault, parsed_fault
-from bkjob_async.simulator.launch_fates import LaunchFates
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.rate_limit import RateLimit
-from bkjob_async.simulator.scenarios import Scenario, by_name
-from bkjob_async.simulator.server import SimulatorServer
-from bkjob_async.simulator.thread import ServerInThread
-from bkjob_async.simulator.transport import SimulatedTransport
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_history import History
-from bkjob_async.simulator.world_plans import GREEN, RED, Fate, JobPlan, Lags
-from bkjob_async.simulator.world_records import Job, Step
+from bkjob_async.simulator.faults.faults import ActiveFault, Fault, parsed_fault
+from bkjob_async.simulator.faults.rate_limit import RateLimit
+from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.callbacks import CallbackSender, Post
+from bkjob_async.simulator.servers.clock import WorldClock
+from bkjob_async.simulator.servers.http import SimulatorServer
+from bkjob_async.simulator.servers.in_process import SimulatedTransport
+from bkjob_async.simulator.servers.thread import ServerInThread
+from bkjob_async.simulator.world.history import History
+from bkjob_async.simulator.world.launch_outcomes import LaunchFates
+from bkjob_async.simulator.world.plans import GREEN, RED, Fate, JobPlan, Lags
+from bkjob_async.simulator.world.records import Job, Step
+from bkjob_async.simulator.world.scenarios import Scenario, by_name
+from bkjob_async.simulator.world.world import World
 
 
 class Simulator:

@@ -1,13 +1,12 @@
 """What tests need: a simulated platform, the promise of the stream as a validator, the truth to hold it against."""
 
-from bkjob_async.simulator.desk import Site
-from bkjob_async.simulator.faults import Fault
-from bkjob_async.simulator.rate_limit import RateLimit
-from bkjob_async.simulator.scenarios import Scenario
+from bkjob_async.simulator.faults.faults import Fault
+from bkjob_async.simulator.faults.rate_limit import RateLimit
+from bkjob_async.simulator.handlers.context import Site
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_catalog import Account, Catalog, Cron, Script, ScriptVersion, Template
-from bkjob_async.simulator.world_inputs import SourceInputs, StepInputs, Variable
-from bkjob_async.simulator.world_plans import (
+from bkjob_async.simulator.world.catalog import Account, Catalog, Cron, Script, ScriptVersion, Template
+from bkjob_async.simulator.world.inputs import SourceInputs, StepInputs, Variable
+from bkjob_async.simulator.world.plans import (
     DEAF,
     GREEN,
     HANGS,
@@ -27,6 +26,7 @@ from bkjob_async.simulator.world_plans import (
     host,
     hosts,
 )
+from bkjob_async.simulator.world.scenarios import Scenario
 from bkjob_async.testing.promise import broken_promises
 from bkjob_async.testing.results import states_of
 from bkjob_async.testing.truth import Truth, truth_of

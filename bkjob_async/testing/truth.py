@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.status import run_status
-from bkjob_async.simulator.world_history import History
+from bkjob_async.simulator.world.history import History
 
 HostRun = tuple[StepRef, int, str]
 Details = tuple[str, int | None]

@@ -7,7 +7,7 @@ from itertools import chain
 
 from attrs import evolve
 
-from bkjob_async.engine.news import HostMoves, parts_of
+from bkjob_async.engine.stream.lazy_events import HostMoves, parts_of
 from bkjob_async.model.events import (
     Batch,
     Event,

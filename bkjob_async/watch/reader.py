@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, Self, TypeVar
 
-from bkjob_async.engine.moment import Place
+from bkjob_async.engine.stream.cursor import Place
 from bkjob_async.model.events import Batch
-from bkjob_async.watch.position import Position
+from bkjob_async.watch.backlog import Position
 
 T = TypeVar("T")
 BEGINNING = Place(0, None)

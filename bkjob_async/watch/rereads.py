@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bkjob_async.watch.subscriber import Watched
+from bkjob_async.watch.subscribers import Watched
 
 
 class Rereads:

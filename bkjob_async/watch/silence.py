@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator
 
-from bkjob_async.watch.slicing import Slicing
-from bkjob_async.watch.subscriber import NOBODY, Watched
-from bkjob_async.watch.troubles import longest_silence
+from bkjob_async.watch.cooperative import Slicing
+from bkjob_async.watch.error_reporting import longest_silence
+from bkjob_async.watch.subscribers import NOBODY, Watched
 
 # Seconds between two rounds, and how many stories are looked through at a time.
 EVERY, AT_A_TIME = 10.0, 64

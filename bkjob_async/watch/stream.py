@@ -8,16 +8,16 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from bkjob_async.engine.following import Following
-from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.log import Log
-from bkjob_async.engine.moment import never_given_out
-from bkjob_async.engine.news import last_index
+from bkjob_async.engine.stream.cursor import never_given_out
+from bkjob_async.engine.stream.event_log import Log
+from bkjob_async.engine.stream.lazy_events import last_index
+from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.tracking.joined_targets import Following
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
 from bkjob_async.model.refs import JobRef
+from bkjob_async.watch.backlog import PORTION, Backlog, Position
 from bkjob_async.watch.picking import as_skipped
-from bkjob_async.watch.position import PORTION, Backlog, Position
 from bkjob_async.watch.readable import Readable
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.targets import Targets

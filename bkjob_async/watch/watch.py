@@ -8,21 +8,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.moment import Moment
-from bkjob_async.engine.news import Events, News, numbered, size_of
-from bkjob_async.engine.slices import Requests
+from bkjob_async.engine.scheduling.slices import Requests
+from bkjob_async.engine.stream.cursor import Moment
+from bkjob_async.engine.stream.lazy_events import Events, News, numbered, size_of
+from bkjob_async.engine.tracking.job_tracker import JobStory
 from bkjob_async.errors import DeadlineExceeded, UsageError
+from bkjob_async.model.detail_level import Grade
 from bkjob_async.model.events import Batch, Event, InSync
-from bkjob_async.model.grade import Grade
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
+from bkjob_async.watch.cooperative import Slicing
 from bkjob_async.watch.explanation import Explanation
-from bkjob_async.watch.figures import LastSeen, WatchStats
-from bkjob_async.watch.slicing import Slicing
+from bkjob_async.watch.stats import LastSeen, WatchStats
 from bkjob_async.watch.stream import SharedStream
 from bkjob_async.watch.totals import Totals
 from bkjob_async.watch.watcher import Watcher

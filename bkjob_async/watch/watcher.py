@@ -6,15 +6,15 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from bkjob_async.engine.cadence import SETTLE_BOUND
-from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.pacing import Pacing
+from bkjob_async.engine.scheduling.poll_planner import Pacing
+from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.tracking.settling import SETTLE_BOUND
 from bkjob_async.errors import ClientClosed
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.explanation import Explanation
-from bkjob_async.watch.polling import Polling
-from bkjob_async.watch.subscriber import Subscriber, Watched
+from bkjob_async.watch.poller import Polling
+from bkjob_async.watch.subscribers import Subscriber, Watched
 from bkjob_async.wire.session import Session
 
 

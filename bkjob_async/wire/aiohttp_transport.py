@@ -17,9 +17,9 @@ from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, Usag
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
 from bkjob_async.wire.bodies import CONTENT_ENCODING, LARGEST_BODY, read_bounded, unpacked
 from bkjob_async.wire.body_budget import MIB, BodyBudget
-from bkjob_async.wire.short_way import ShortWay
-from bkjob_async.wire.time_limits import TimeLimits
-from bkjob_async.wire.whole_answers import Answer
+from bkjob_async.wire.fast_http.client import ShortWay
+from bkjob_async.wire.fast_http.response_parser import Answer
+from bkjob_async.wire.timeouts import TimeLimits
 
 KEEPALIVE = 30.0
 # Where nobody says how many.

@@ -10,7 +10,7 @@ import aiohttp
 
 from bkjob_async.errors import CallFacts, TransportFailed, UnusableAnswer
 from bkjob_async.wire.body_budget import FREE, MIB, BodyBudget
-from bkjob_async.wire.inflating import ENCODINGS, Inflater, TooLarge
+from bkjob_async.wire.decompression import ENCODINGS, Inflater, TooLarge
 
 # A job of 50 000 hosts answers with 15 MB; a stream without end must stop somewhere.
 LARGEST_BODY = 64 * MIB

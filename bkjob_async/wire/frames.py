@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from bkjob_async.dialects.secrecy import redact
-from bkjob_async.model.failure import BkJobError
+from bkjob_async.dialects.common.redaction import redact
+from bkjob_async.model.base_error import BkJobError
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -11,11 +11,11 @@ import anyio
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.base import Dialect
-from bkjob_async.dialects.envelopes import envelope_of
-from bkjob_async.dialects.secrecy import redacted, secrets_in
-from bkjob_async.engine.limit import Limit
-from bkjob_async.engine.retry import LONGEST_TOLD, Retries, RetryBudget, never_happened
+from bkjob_async.dialects.common.base import Dialect
+from bkjob_async.dialects.common.envelopes import envelope_of
+from bkjob_async.dialects.common.redaction import redacted, secrets_in
+from bkjob_async.engine.flow_control.rate_limit import Limit
+from bkjob_async.engine.flow_control.retry import LONGEST_TOLD, Retries, RetryBudget, never_happened
 from bkjob_async.errors import (
     CallFailed,
     NotAuthenticated,
@@ -30,13 +30,13 @@ from bkjob_async.errors import (
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.answers import Envelope
 from bkjob_async.model.credentials import Credentials
-from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
-from bkjob_async.wire.admission import Admission
-from bkjob_async.wire.announcement import Announcement, announcement
+from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.wire.credentials import CredentialsSource, Keyring
 from bkjob_async.wire.frames import without_frames
-from bkjob_async.wire.keyring import CredentialsSource, Keyring
-from bkjob_async.wire.ready import Ready, ReadyQuestions
+from bkjob_async.wire.prepared_requests import Ready, ReadyQuestions
+from bkjob_async.wire.rate_limit_headers import Announcement, announcement
+from bkjob_async.wire.request_limiter import Admission
 from bkjob_async.wire.transport import Transport
 
 R = TypeVar("R")

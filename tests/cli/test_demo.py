@@ -15,11 +15,11 @@ from bkjob_async import (
     RunStatus,
     StepChanged,
 )
-from bkjob_async.cli import demo_story
-from bkjob_async.cli.demo_books import Seen, disagreements, is_sampled
+from bkjob_async.cli import demo_jobs as demo_story
+from bkjob_async.cli.demo_check import Seen, disagreements, is_sampled
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_history import History
-from bkjob_async.simulator.world_plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.history import History
+from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 from tests.cli import shell
 
 

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import bkjob_async as bkjob
+from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.transport import SimulatedTransport
-from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import RED, JobPlan, StepPlan
 
 URLS = {
     "esb-job": "http://sim",

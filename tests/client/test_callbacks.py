@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.handlers.context import Site
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import JobPlan
+from bkjob_async.simulator.world.plans import JobPlan
 from tests.client.stage import SCOPE, client_of
 
 pytestmark = pytest.mark.looptime

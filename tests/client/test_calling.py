@@ -10,7 +10,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import JobPlan
+from bkjob_async.simulator.world.plans import JobPlan
 from tests.client.stage import DIALECTS, FAILING, SCOPE, client_of
 
 pytestmark = pytest.mark.looptime

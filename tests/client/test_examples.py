@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.handlers.context import Site
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import GREEN, RED
+from bkjob_async.simulator.world.plans import GREEN, RED
 from tests.client.examples import aiohttp_application, celery_task, fastapi_lifespan
 from tests.client.stage import CREDENTIALS, SCOPE, URLS
 

@@ -11,9 +11,9 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_codes import CONFIRM, FILE
-from bkjob_async.simulator.world_inputs import SourceInputs, StepInputs
-from bkjob_async.simulator.world_plans import Fate, Host, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.codes import CONFIRM, FILE
+from bkjob_async.simulator.world.inputs import SourceInputs, StepInputs
+from bkjob_async.simulator.world.plans import Fate, Host, JobPlan, StepPlan, exactly
 from tests.client.stage import client_of
 
 pytestmark = pytest.mark.looptime

@@ -9,7 +9,7 @@ from attrs import frozen
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import DEAF, HANGS, RED, JobPlan, Lags, Rolling, StepPlan
+from bkjob_async.simulator.world.plans import DEAF, HANGS, RED, JobPlan, Lags, Rolling, StepPlan
 from tests.client.stage import client_of
 
 pytestmark = pytest.mark.looptime

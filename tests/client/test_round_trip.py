@@ -12,8 +12,8 @@ import bkjob_async as bkjob
 from bkjob_async.dialects.registry import DIALECTS as TABLES
 from bkjob_async.model.operations import Operation
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_codes import FILE
-from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
+from bkjob_async.simulator.world.codes import FILE
+from bkjob_async.simulator.world.plans import RED, JobPlan, StepPlan
 from tests.client.stage import DIALECTS, FAILING, client_of
 
 pytestmark = pytest.mark.looptime

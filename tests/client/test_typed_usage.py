@@ -11,8 +11,8 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_codes import FILE
-from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
+from bkjob_async.simulator.world.codes import FILE
+from bkjob_async.simulator.world.plans import RED, JobPlan, StepPlan
 from tests.client import typed_usage
 from tests.client.stage import FAILING, client_of
 

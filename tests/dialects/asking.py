@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bkjob_async.dialects.base import TableDialect
+from bkjob_async.dialects.common.base import TableDialect
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.extras import (
@@ -36,7 +36,7 @@ from bkjob_async.model.operations import (
     OperateStepInstance,
     Operation,
 )
-from bkjob_async.model.questions import (
+from bkjob_async.model.reads import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceGlobalVarValue,
     GetJobInstanceIpLog,

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.dialects.envelopes import opened
-from bkjob_async.dialects.esb_job_answers import quick_job as quick_esb_job
-from bkjob_async.dialects.esb_job_answers import read_job as read_esb_job
-from bkjob_async.dialects.reading import DEFAULT_ZONE, Fields
-from bkjob_async.dialects.v3_answers import read_job, read_step
-from bkjob_async.dialects.v3_quick import quick_job, quick_step
-from bkjob_async.dialects.v4_answers import quick_job as quick_v4_job
-from bkjob_async.dialects.v4_answers import read_job as read_v4_job
+from bkjob_async.dialects.common.envelopes import opened
+from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, Fields
+from bkjob_async.dialects.esb.job_responses import quick_job as quick_esb_job
+from bkjob_async.dialects.esb.job_responses import read_job as read_esb_job
+from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
+from bkjob_async.dialects.gateway.v3_strict_decoder import quick_job, quick_step
+from bkjob_async.dialects.gateway.v4_responses import quick_job as quick_v4_job
+from bkjob_async.dialects.gateway.v4_responses import read_job as read_v4_job
 from bkjob_async.errors import CallFailed
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.look import StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import StepLook
 from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked
 

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.dialects.envelopes import opened
-from bkjob_async.dialects.instances import look_at_job, look_at_step
-from bkjob_async.dialects.late_rows import SHORT
-from bkjob_async.dialects.reading import Fields
-from bkjob_async.dialects.rows import LightRow
-from bkjob_async.dialects.v3_answers import read_job, read_step
+from bkjob_async.dialects.common.envelopes import opened
+from bkjob_async.dialects.common.host_rows import LightRow
+from bkjob_async.dialects.common.json_fields import Fields
+from bkjob_async.dialects.common.parsed import look_at_job, look_at_step
+from bkjob_async.dialects.gateway.lazy_rows import SHORT
+from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
 from bkjob_async.errors import CallFailed, UnusableAnswer
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.look import JobLook, StepLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import JobLook, StepLook
 from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked
 from tests.dialects.test_any_json import damaged, put

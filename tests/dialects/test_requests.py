@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.base import TableDialect, scope_of
+from bkjob_async.dialects.common.base import TableDialect, scope_of
 from bkjob_async.dialects.registry import DIALECTS as NAMES
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.errors import NotSupported, UsageError
@@ -20,7 +20,7 @@ from bkjob_async.model.operations import (
     Operation,
     StepOperation,
 )
-from bkjob_async.model.questions import (
+from bkjob_async.model.reads import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceIpLog,
     GetJobInstanceList,

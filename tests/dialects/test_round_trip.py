@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.base import TableDialect
+from bkjob_async.dialects.common.base import TableDialect
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.errors import NotAuthenticated, NotFound, WrongState
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -25,16 +25,16 @@ from bkjob_async.model.operations import (
     OperateStepInstance,
     Operation,
 )
-from bkjob_async.model.questions import (
+from bkjob_async.model.reads import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceLog,
     RawCall,
 )
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.handlers.context import Site
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_codes import FILE
-from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
+from bkjob_async.simulator.world.codes import FILE
+from bkjob_async.simulator.world.plans import RED, JobPlan, StepPlan
 from tests.dialects.asking import DIALECTS, QUESTIONS, decoded
 
 R = TypeVar("R")

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.model.look import JobLook
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import JobLook
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import HostStatus, Phase, RunStatus

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from bkjob_async.engine.moment import Moment
-from bkjob_async.model.look import GroupLook, HostRow, JobLook, StepLook
+from bkjob_async.engine.stream.cursor import Moment
+from bkjob_async.model.poll_view import GroupLook, HostRow, JobLook, StepLook
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status

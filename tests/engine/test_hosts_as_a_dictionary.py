@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.engine.host_index import HostIndex
-from bkjob_async.engine.hosts import HostTable
-from bkjob_async.engine.packing import RARE, small_code
-from bkjob_async.model.look import GroupLook
+from bkjob_async.engine.host_table.encoding import RARE, small_code
+from bkjob_async.engine.host_table.id_index import HostIndex
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.model.poll_view import GroupLook
 from bkjob_async.model.status import host_status
 from tests.engine.looks import Row
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bkjob_async.engine.job_story import JobStory
-from bkjob_async.model.look import JobLook, StepLook
+from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.model.poll_view import JobLook, StepLook
 from bkjob_async.model.refs import JobRef, Ref
 from tests.engine.looks import JOB, Row, at, host, job, step
-from tests.engine.test_job_story import tell
+from tests.engine.tracking.test_job_tracker import tell
 
 
 class Thorough(JobStory, eq=False, gc=False):

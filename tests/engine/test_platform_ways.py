@@ -7,13 +7,13 @@ import pytest
 from attrs import frozen
 from msgspec.structs import replace
 
-from bkjob_async.engine.news import Events
+from bkjob_async.engine.stream.lazy_events import Events
 from bkjob_async.model.events import Finished, HostCounts, Reopened, StepChanged
-from bkjob_async.model.look import JobLook, StepLook
+from bkjob_async.model.poll_view import JobLook, StepLook
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.snapshot import Times
 from tests.engine.looks import JOB, at, host, job, step
-from tests.engine.test_job_story import STEP, story_of, tell
+from tests.engine.tracking.test_job_tracker import STEP, story_of, tell
 
 Told = Sequence[str]
 

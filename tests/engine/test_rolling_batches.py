@@ -8,15 +8,15 @@ import pytest
 from attrs import evolve
 from msgspec.structs import replace
 
-from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.news import Events
+from bkjob_async.engine.stream.lazy_events import Events
+from bkjob_async.engine.tracking.job_tracker import JobStory
 from bkjob_async.model.events import Event, Finished, HostChanged
 from bkjob_async.model.events_json import event_from_json, event_to_json
-from bkjob_async.model.look import GroupLook, JobLook, StepLook
+from bkjob_async.model.poll_view import GroupLook, JobLook, StepLook
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
 from tests.engine.looks import JOB, Row, at, job, step
-from tests.engine.test_job_story import STEP, story_of
+from tests.engine.tracking.test_job_tracker import STEP, story_of
 
 GOOD = Row(status=9, bk_host_id=1, tag="ok", exit_code=0)
 BAD = Row(status=104, bk_host_id=1, tag="bad", exit_code=3)

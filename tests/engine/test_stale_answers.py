@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bkjob_async.engine.group_counts import moved_codes, told_by
-from bkjob_async.engine.hosts import HostTable
-from bkjob_async.model.look import GroupLook
+from bkjob_async.engine.group_polling.group_counts import moved_codes, told_by
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.model.poll_view import GroupLook
 from tests.engine.looks import JOB, host, job, step
-from tests.engine.test_job_story import STEP, story_of, tell
+from tests.engine.tracking.test_job_tracker import STEP, story_of, tell
 
 
 def test_an_answer_from_before_a_retry_says_nothing_of_the_job_either() -> None:

@@ -12,7 +12,7 @@ from bkjob_async.model.launches import (
     GlobalVar,
     PushConfigFile,
 )
-from bkjob_async.model.questions import RawCall
+from bkjob_async.model.reads import RawCall
 from bkjob_async.model.refs import HostKey, Scope
 from bkjob_async.model.targets import Targets
 

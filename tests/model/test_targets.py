@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.model.questions import log_questions
+from bkjob_async.model.reads import log_questions
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.targets import HostLike, Targets, TopoNode, host_keys, targets_of
 

@@ -9,7 +9,7 @@ from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.simulator.platform import Platform
+from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.simulator import Simulator
 
 AUTHORIZATION = '{"bk_app_code":"tests","bk_app_secret":"made-up","bk_username":"admin"}'

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.handlers.context import Site
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_catalog import Account, Catalog
-from bkjob_async.simulator.world_inputs import Variable
-from bkjob_async.simulator.world_plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.catalog import Account, Catalog
+from bkjob_async.simulator.world.inputs import Variable
+from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 from tests.simulator.questions import ask, body, data
 
 V3, ESB, ESB3 = "gateway-v3", "esb-job", "esb-jobv3"

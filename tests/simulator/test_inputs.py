@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_codes import CONFIRM, FILE, SQL
-from bkjob_async.simulator.world_inputs import StepInputs
-from bkjob_async.simulator.world_plans import Host, JobPlan, StepPlan
+from bkjob_async.simulator.world.codes import CONFIRM, FILE, SQL
+from bkjob_async.simulator.world.inputs import StepInputs
+from bkjob_async.simulator.world.plans import Host, JobPlan, StepPlan
 from tests.simulator.questions import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}

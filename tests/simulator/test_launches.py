@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.handlers.context import Site
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_fleet import host_by_address, host_by_id, rolling_sizes
-from bkjob_async.simulator.world_plans import HANGS, RED, Fate, JobPlan, StepPlan, container, exactly, host
+from bkjob_async.simulator.world.hosts import host_by_address, host_by_id, rolling_sizes
+from bkjob_async.simulator.world.plans import HANGS, RED, Fate, JobPlan, StepPlan, container, exactly, host
 from tests.simulator.questions import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import HANGS, JobPlan, Rolling, StepPlan
-from bkjob_async.simulator.world_records import Step
+from bkjob_async.simulator.world.plans import HANGS, JobPlan, Rolling, StepPlan
+from bkjob_async.simulator.world.records import Step
 from tests.simulator.questions import ask, body, of
 
 RUN_CODES = range(1, 16)

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from bkjob_async import JobClient
-from bkjob_async.simulator.clock import WorldClock
+from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 
 
 @pytest.mark.looptime

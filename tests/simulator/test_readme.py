@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import bkjob_async.simulator
-from bkjob_async.simulator.control import ACTS
-from bkjob_async.simulator.faults import FAULTS
-from bkjob_async.simulator.scenarios import SCENARIOS, by_name
+from bkjob_async.simulator.faults.faults import FAULTS
+from bkjob_async.simulator.servers.control import ACTS
+from bkjob_async.simulator.world.scenarios import SCENARIOS, by_name
 
 PAGE = (Path(bkjob_async.simulator.__file__).parent / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.handlers.context import Site
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import HANGS, RED, Fate, exactly
-from bkjob_async.simulator.world_scripts import NotUnderstoodError, fate_of
+from bkjob_async.simulator.world.plans import HANGS, RED, Fate, exactly
+from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, fate_of
 from tests.simulator.questions import ask, body, data
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}

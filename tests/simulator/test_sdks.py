@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from bkjob_async.simulator.servers.thread import ServerInThread
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.thread import ServerInThread
-from bkjob_async.simulator.world_plans import RED, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import RED, JobPlan, StepPlan
 
 apigateway = pytest.importorskip("bkapi_client_core.apigateway", reason="install the extra `sdk`")
 esb = pytest.importorskip("bkapi_client_core.esb", reason="install the extra `sdk`")

@@ -9,9 +9,9 @@ import pytest
 
 from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_codes import CONFIRM, FILE
-from bkjob_async.simulator.world_inputs import StepInputs
-from bkjob_async.simulator.world_plans import RED, JobPlan, Rolling, StepPlan, container, host
+from bkjob_async.simulator.world.codes import CONFIRM, FILE
+from bkjob_async.simulator.world.inputs import StepInputs
+from bkjob_async.simulator.world.plans import RED, JobPlan, Rolling, StepPlan, container, host
 from tests.simulator.questions import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}

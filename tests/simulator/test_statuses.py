@@ -8,9 +8,9 @@ import pytest
 from attrs import evolve
 
 from bkjob_async.model.refs import StepRef
-from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.handlers.context import Site
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import (
+from bkjob_async.simulator.world.plans import (
     GREEN,
     HANGS,
     RED,

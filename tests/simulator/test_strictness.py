@@ -11,9 +11,9 @@ from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.desk import Site
+from bkjob_async.simulator.handlers.context import Site
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world_plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 from tests.simulator.questions import AUTHORIZATION, PREFIXES, body, of, request
 
 STATUS = "get_job_instance_status"

@@ -6,8 +6,8 @@ from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world_codes import CONFIRM, FILE
-from bkjob_async.simulator.world_plans import (
+from bkjob_async.simulator.world.codes import CONFIRM, FILE
+from bkjob_async.simulator.world.plans import (
     DEAF,
     HANGS,
     INVALID,

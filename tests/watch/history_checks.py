@@ -10,7 +10,7 @@ from attrs import define, field
 
 import bkjob_async as bkjob
 from bkjob_async.model.status import run_status
-from bkjob_async.simulator.world_history import History as WorldHistory
+from bkjob_async.simulator.world.history import History as WorldHistory
 from bkjob_async.testing import Truth, broken_promises, truth_of
 from bkjob_async.testing.results import false_result
 from tests.watch.histories import History, WatchPlan

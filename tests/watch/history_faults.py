@@ -11,9 +11,9 @@ from yarl import URL
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.world import World
 from tests.watch.histories import History
 
 HTML = HttpResponse(status=502, body=b"<html>bad gateway</html>")

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from bkjob_async.simulator.world_plans import DEAF, HANGS, JobPlan, Rolling, StepPlan
+from bkjob_async.simulator.world.plans import DEAF, HANGS, JobPlan, Rolling, StepPlan
 from tests.watch.histories import (
     FAILS,
     LONG,

@@ -14,12 +14,12 @@ import looptime
 from attrs import define, evolve, field
 
 import bkjob_async as bkjob
-from bkjob_async.engine.plan import next_question
-from bkjob_async.simulator.desk import Site
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_operations import Refused
-from bkjob_async.simulator.world_records import Job
+from bkjob_async.engine.tracking.next_request import next_question
+from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.world.operations import Refused
+from bkjob_async.simulator.world.records import Job
+from bkjob_async.simulator.world.world import World
 from tests.watch.histories import HORIZON, OPERATIONS, History, WatchPlan
 from tests.watch.history_checks import Cut, Past, Waited, Watched, broken
 from tests.watch.history_faults import spoiler, tearer
@@ -30,14 +30,14 @@ def run(history: History) -> list[str]:
     """Run a history to its end; return every promise that a reader saw broken."""
     with ExitStack() as patches:
         if history.survey != "small":
-            patches.enter_context(mock.patch("bkjob_async.engine.survey.SURVEYED", 0))
-            patches.enter_context(mock.patch("bkjob_async.engine.sweep.FEWEST", 1))
-            patches.enter_context(mock.patch("bkjob_async.engine.hosts.MANY_NAMES", 0))
-            patches.enter_context(mock.patch("bkjob_async.simulator.render_groups.READ_AT_ONCE", 0))
+            patches.enter_context(mock.patch("bkjob_async.engine.group_polling.group_poller.SURVEYED", 0))
+            patches.enter_context(mock.patch("bkjob_async.engine.scheduling.list_polling.FEWEST", 1))
+            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MANY_NAMES", 0))
+            patches.enter_context(mock.patch("bkjob_async.simulator.protocol.groups.READ_AT_ONCE", 0))
         if history.survey == "guess":
             scarce = partial(next_question, requests_are_scarce=True)
             ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
-            patches.enter_context(mock.patch("bkjob_async.watch.polling.next_question", ask))
+            patches.enter_context(mock.patch("bkjob_async.watch.poller.next_question", ask))
         if history.log_limit < 100:
             patches.enter_context(mock.patch("bkjob_async.watch.stream.PORTION", 3))
         runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))

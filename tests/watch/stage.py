@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import bkjob_async as bkjob
-from bkjob_async.dialects.base import Dialect
+from bkjob_async.dialects.common.base import Dialect
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.transport import SimulatedTransport
-from bkjob_async.simulator.world import World
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.in_process import SimulatedTransport
+from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 
 DIALECTS = ("gateway-v3", "esb-job")

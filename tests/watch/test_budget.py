@@ -10,10 +10,10 @@ from attrs import evolve
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.rate_limit import RateLimit
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.faults.rate_limit import RateLimit
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.world.plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import Door, client_of
 
 pytestmark = pytest.mark.looptime

@@ -9,8 +9,8 @@ import anyio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import DIALECTS, Door, client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime

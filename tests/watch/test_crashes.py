@@ -11,8 +11,8 @@ from attrs import evolve
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.observe.observer import Observation, Polled
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan, exactly
+from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime

@@ -6,8 +6,8 @@ import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import HANGS, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.stage import client_of, keeps_its_promise, watched
 

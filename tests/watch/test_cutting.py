@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.histories import jobs
 from tests.watch.stage import client_of

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import GREEN, HANGS, RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import GREEN, HANGS, RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
 from tests.watch.test_joining import of_type, retry
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import HANGS, RED, Fate, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, RED, Fate, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of
 from tests.watch.test_cutting import a_few, all_of, in_virtual_time, operate, operations, plans
 

@@ -10,8 +10,8 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import GREEN, HANGS, RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import GREEN, HANGS, RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
 

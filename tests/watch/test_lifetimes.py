@@ -9,10 +9,10 @@ import looptime
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.transport import SimulatedTransport
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import HANGS, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.in_process import SimulatedTransport
+from bkjob_async.simulator.world.plans import HANGS, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import CREDENTIALS, SCOPE, URLS, client_of
 
 pytestmark = pytest.mark.looptime
@@ -126,7 +126,7 @@ async def test_an_engine_crash_comes_out_of_the_next_read(monkeypatch: pytest.Mo
     """As itself, from every reader; the body is not cancelled."""
     world, jobs = hanging_world()
     async with client_of(world) as (client, _):
-        monkeypatch.setattr("bkjob_async.watch.polling.next_question", lambda *_, **__: 1 // 0)
+        monkeypatch.setattr("bkjob_async.watch.poller.next_question", lambda *_, **__: 1 // 0)
         async with client.watch(jobs) as watch:
             await asyncio.sleep(1)  # the body goes on
             with pytest.raises(ZeroDivisionError):
@@ -138,7 +138,7 @@ async def test_an_engine_crash_comes_out_of_the_next_read(monkeypatch: pytest.Mo
 
 async def test_a_slow_reader_misses_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fell off the log comes as the newest change of each host, marked."""
-    monkeypatch.setattr("bkjob_async.engine.log.Log.__init__.__defaults__", (20,))
+    monkeypatch.setattr("bkjob_async.engine.stream.event_log.Log.__init__.__defaults__", (20,))
     world = World(7)
     job = world.add(
         JobPlan(

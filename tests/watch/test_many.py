@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise
 
 BUSY = Fate(runs=Span(5.0, 30.0))
@@ -141,7 +141,7 @@ LEAVING_EARLY = """
     import asyncio, warnings
     import bkjob_async as bkjob
     from bkjob_async.simulator.simulator import Simulator
-    from bkjob_async.simulator.world_plans import HANGS, JobPlan, StepPlan
+    from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 
     async def main():
         asyncio.get_running_loop().slow_callback_duration = 60  # how long things take is not the question

@@ -13,10 +13,10 @@ from attrs import frozen
 import bkjob_async as bkjob
 from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.transport import SimulatedTransport
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.in_process import SimulatedTransport
+from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import CREDENTIALS, SCOPE, URLS
 
 pytestmark = pytest.mark.looptime

@@ -8,19 +8,20 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 from msgspec.structs import replace
 
-from bkjob_async.dialects import esb_job_answers, v3_answers
-from bkjob_async.engine.following import Following
-from bkjob_async.engine.hosts import HostTable
-from bkjob_async.engine.job_story import JobStory
-from bkjob_async.engine.moment import Place, Places
-from bkjob_async.engine.moves import Moves, Taken
-from bkjob_async.engine.packing import small_code
-from bkjob_async.engine.step_tracker import StepTracker
+from bkjob_async.dialects.esb import job_responses as esb_job_answers
+from bkjob_async.dialects.gateway import v3_responses as v3_answers
+from bkjob_async.engine.host_table.changes import Moves, Taken
+from bkjob_async.engine.host_table.encoding import small_code
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.stream.cursor import Place, Places
+from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.tracking.joined_targets import Following
+from bkjob_async.engine.tracking.step_tracker import StepTracker
 from bkjob_async.model.events import HostChanged, Recovered
-from bkjob_async.watch.polling import Polling
-from bkjob_async.watch.position import Backlog, Position
+from bkjob_async.watch.backlog import Backlog, Position
+from bkjob_async.watch.poller import Polling
 from bkjob_async.watch.reader import Reader
-from bkjob_async.watch.subscriber import Watched
+from bkjob_async.watch.subscribers import Watched
 from bkjob_async.watch.targets import Targets
 from bkjob_async.watch.watch import Watch
 from bkjob_async.watch.watcher import Watcher
@@ -166,7 +167,7 @@ def job_before_its_steps(patch: Patch) -> None:
 
 def ignored_error_is_final(patch: Patch) -> None:
     """Take code 6 for the end, although a rolling step shows it between batches."""
-    patch.setattr("bkjob_async.engine.step_tracker.PROVISIONAL", -1)
+    patch.setattr("bkjob_async.engine.tracking.step_tracker.PROVISIONAL", -1)
 
 
 def read_twice(patch: Patch) -> None:
@@ -216,7 +217,8 @@ def read_on_behind_the_batch(patch: Patch) -> None:
 def forget_own_retry(patch: Patch) -> None:
     """Ask for open steps only, though one that ended was just operated on."""
     patch.setattr(
-        "bkjob_async.engine.plan.askable_steps", lambda story, _: [] if story.whole else story.open_steps()
+        "bkjob_async.engine.tracking.next_request.askable_steps",
+        lambda story, _: [] if story.whole else story.open_steps(),
     )
 
 
@@ -236,7 +238,7 @@ def end_with_the_others(patch: Patch) -> None:
 
 def last_batch_speaks(patch: Patch) -> None:
     """Let the last of a host's rows tell how it ended."""
-    patch.setattr("bkjob_async.engine.hosts.speaking", lambda positions, *_: positions[-1])
+    patch.setattr("bkjob_async.engine.host_table.table.speaking", lambda positions, *_: positions[-1])
 
 
 def tell_overlaps_again(patch: Patch) -> None:

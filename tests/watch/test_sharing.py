@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.engine.news import HostMoves
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.engine.stream.lazy_events import HostMoves
+from bkjob_async.simulator.world.plans import RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 

@@ -8,8 +8,8 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of
 
 pytestmark = pytest.mark.looptime

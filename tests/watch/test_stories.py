@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_codes import CONFIRM
-from bkjob_async.simulator.world_plans import GREEN, RED, Fate, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.codes import CONFIRM
+from bkjob_async.simulator.world.plans import GREEN, RED, Fate, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import states_of
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 

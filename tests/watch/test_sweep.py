@@ -11,11 +11,11 @@ import pytest
 from attrs import evolve, frozen
 
 import bkjob_async as bkjob
-from bkjob_async.dialects.gateway_v3 import GatewayV3
-from bkjob_async.engine.sweep import LONGEST_UNSEEN
+from bkjob_async.dialects.gateway.v3 import GatewayV3
+from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime

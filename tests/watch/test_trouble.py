@@ -9,10 +9,10 @@ from yarl import URL
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.desk import Site
-from bkjob_async.simulator.platform import Platform
-from bkjob_async.simulator.world import World
-from bkjob_async.simulator.world_plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.world.plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
 from tests.watch.stage import CREDENTIALS, DIALECTS, SCOPE, client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime

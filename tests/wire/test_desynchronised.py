@@ -10,11 +10,11 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.dialects.registry import dialect
-from bkjob_async.engine.retry import Retries
+from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.model.operations import Operation
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
+from bkjob_async.wire.fast_http.client import ShortWay
 from bkjob_async.wire.session import Session
-from bkjob_async.wire.short_way import ShortWay
 from tests.wire.raw_server import answer, serving
 
 JOB = bkjob.JobRef(bkjob.Scope.biz(2), 100)

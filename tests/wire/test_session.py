@@ -12,7 +12,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.dialects.registry import dialect
-from bkjob_async.engine.limit import Limit
+from bkjob_async.engine.flow_control.rate_limit import Limit
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.session import Session
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 
 import bkjob_async as bkjob
-from bkjob_async.watch.doorbell_aiohttp import add_doorbell
+from bkjob_async.watch.callbacks_aiohttp import add_doorbell
 
 JOBS = web.AppKey("jobs", bkjob.JobClient)
 DOORBELL = web.AppKey("doorbell", bkjob.Doorbell)

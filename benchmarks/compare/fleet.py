@@ -1,0 +1,37 @@
+"""A simulated platform with a fleet of jobs that are all under way, for a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.http import SimulatorServer
+from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
+
+SMALL, LARGE = StepPlan(hosts=1, fates=(HANGS,)), StepPlan(hosts=10, fates=(HANGS,))
+
+
+def plan(number: int) -> JobPlan:
+    """Return what a job of the fleet consists of."""
+    if number % 100 == 0:
+        return JobPlan(name="many hosts", steps=(LARGE,))
+    return JobPlan(name="five steps", steps=(SMALL,) * 5) if number % 10 == 0 else JobPlan(steps=(SMALL,))
+
+
+async def serve(jobs: int) -> None:
+    """Serve so many jobs until stdin ends; say where, and the first and last of them."""
+    world = World(1)
+    refs = [world.add(plan(number)) for number in range(jobs)]
+    gc.freeze()
+    async with SimulatorServer(Platform(world)) as server:
+        print(json.dumps([server.url, refs[0].job_instance_id, refs[-1].job_instance_id]), flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+def main(jobs: int) -> None:
+    """Serve in this process."""
+    asyncio.run(serve(jobs))

@@ -1,0 +1,69 @@
+"""The story that the demo tells: a few dozen jobs, and what becomes of their hosts."""
+
+from __future__ import annotations
+
+from random import Random
+
+from attrs import evolve
+
+from bkjob_async.simulator.world.codes import FILE
+from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan, hosts
+
+# Hosts of later jobs wait longer, as they do on a busy evening.
+QUEUE = 5.0
+
+SENT = Fate(runs=Span(0.5, 4.0, skew=2.0), log="sent\n")
+RESTARTED = Fate(waits=Span(0.0, 1.0), runs=Span(0.5, 5.0, skew=2.0), log="restarted\n")
+BROKEN = Fate(
+    status=104, runs=Span(0.5, 3.0), tag="port in use", exit_code=1, log="bind: address already in use\n"
+)
+NO_AGENT = Fate(status=18, exit_code=None, error_code=117, log="")
+SLOW = Fate(runs=Span(11.0, 11.0), log="restarted, at last\n")
+
+SERVICES = (
+    "login",
+    "lobby",
+    "match",
+    "chat",
+    "mail",
+    "guild",
+    "shop",
+    "pay",
+    "rank",
+    "push",
+    "audit",
+    "gate",
+)
+
+
+def tell(jobs: int, hosts_each: int, seed: int) -> list[JobPlan]:
+    """Return the plans of all jobs; the first one is the one to be retried.
+
+    The second has a slow host, the third an error that is ignored; of the others, every sixth fails.
+    """
+    dice = Random(seed)  # noqa: S311 - tells a story, keeps no secret
+    return [job(number, jobs, hosts_each, dice) for number in range(jobs)]
+
+
+def job(number: int, jobs: int, hosts_each: int, dice: Random) -> JobPlan:
+    """Return one job: send a package, then restart a service."""
+    fleet = hosts(hosts_each, first=1 + number * hosts_each)
+    wait = QUEUE * number / jobs
+    sent = evolve(SENT, waits=Span(wait, wait + 2.0))
+    send = StepPlan(name="send package", kind=FILE, hosts=fleet, fates=(sent,))
+    restart = StepPlan(name="restart", hosts=fleet, fates=(RESTARTED,), retry_fates=(RESTARTED,))
+    if number == 0:
+        restart = evolve(restart, pinned=dict.fromkeys(some(hosts_each, dice), BROKEN))
+    elif number == 1:
+        restart = evolve(restart, pinned={dice.randrange(hosts_each): SLOW})
+    elif number == 2:
+        send = evolve(send, pinned={dice.randrange(hosts_each): NO_AGENT}, ignore_error=True)
+    elif number % 6 == 5:
+        restart = evolve(restart, pinned=dict.fromkeys(some(hosts_each, dice), BROKEN))
+    name = f"{SERVICES[number % len(SERVICES)]}-{number // len(SERVICES) + 1}"
+    return JobPlan(name=name, steps=(send, restart))
+
+
+def some(hosts_each: int, dice: Random) -> list[int]:
+    """Choose a few of a step's hosts."""
+    return dice.sample(range(hosts_each), max(1, min(hosts_each, hosts_each // 8)))

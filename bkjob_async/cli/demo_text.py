@@ -1,0 +1,61 @@
+"""What the demo says before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bkjob_async import Phase
+from bkjob_async.cli.demo_check import Figures
+from bkjob_async.cli.lines import our_name
+
+MOST_COMPLAINTS = 10
+
+
+def opening(jobs: int, hosts: int, url: str) -> str:
+    """Say in two lines what there is to be seen."""
+    return (
+        f"A simulated BlueKing Job platform at {url} runs {jobs} jobs of 2 steps on {hosts} hosts each.\n"
+        "A real client watches them over real HTTP, shows every host as it moves, and retries a job that fails.\n"
+    )
+
+
+def table(watched: Figures, happened: Figures) -> str:
+    """Return the figures of both sets of books, side by side."""
+    rows = [("", "watched", "happened")]
+    rows += compared("jobs", watched.jobs, happened.jobs)
+    rows.append(("steps", str(watched.steps), str(happened.steps)))
+    rows.append(("executions of steps", str(watched.executions), str(happened.executions)))
+    rows += compared("hosts of steps", watched.hosts, happened.hosts)
+    return "\n" + "\n".join(f"{name:<28}{left:>10}{right:>10}".rstrip() for name, left, right in rows)
+
+
+def compared(
+    what: str, watched: Mapping[Phase, int], happened: Mapping[Phase, int]
+) -> list[tuple[str, str, str]]:
+    """Return a total and one row per phase."""
+    rows = [(what, str(sum(watched.values())), str(sum(happened.values())))]
+    rows += [
+        (f"  {phase}", str(watched.get(phase, 0)), str(happened.get(phase, 0)))
+        for phase in Phase
+        if watched.get(phase) or happened.get(phase)
+    ]
+    return rows
+
+
+def closing(*, agree: bool, wrong: Sequence[str], seen: int, moved: int, polls: int, seconds: float) -> str:
+    """Say whether the books agree, and what to do next."""
+    lines = [f"\n{seen} of {moved} host transitions seen, by {polls} questions, in {seconds:.1f} s."]
+    if agree:
+        lines.append("The simulator's own books agree: every host's last state is right, none was invented.")
+    else:
+        lines.append("The simulator's own books DISAGREE:")
+        lines += [f"  {complaint}" for complaint in wrong[:MOST_COMPLAINTS]]
+    simulate, watch = f"{our_name()} simulate", f"{our_name()} watch --url URL --biz 2 JOB"
+    width = len(watch)
+    lines += [
+        "",
+        f"Next:  {simulate:<{width}}  a platform of your own to try things on",
+        f"       {watch:<{width}}  watch a job there, or on your real platform",
+        f"       {'README.md':<{width}}  ten lines of Python that do the same",
+    ]
+    return "\n".join(lines)

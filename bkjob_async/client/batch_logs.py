@@ -1,0 +1,113 @@
+"""Many hosts' logs: in parts, a few at a time, with what could not be had named."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import anyio
+from attrs import define, evolve, field, frozen
+
+from bkjob_async.errors import CallFailed, InvalidRequest, PlatformTrouble, UnusableAnswer
+from bkjob_async.model.answers import HostLog, StepLogs
+from bkjob_async.model.reads import BatchGetJobInstanceIpLog, log_questions
+from bkjob_async.model.refs import HostKey, StepRef
+
+ASKERS = 4
+# A part of 500 with one bad host takes 18 questions to divide; a step that is rejected as such must not take 1000.
+DIVISIONS = 40
+WORTH_DIVIDING = (InvalidRequest, PlatformTrouble, UnusableAnswer)
+
+Ask = Callable[[BatchGetJobInstanceIpLog], Awaitable[StepLogs]]
+
+
+@frozen(kw_only=True)
+class GatheredLogs:
+    """The logs of a step's hosts, in no order.
+
+    *missing* names each host whose log could not be had, with the error; a host that merely has not logged anything is
+    in neither.
+    """
+
+    ref: StepRef
+    name: str = ""
+    hosts: tuple[HostLog, ...] = ()
+    missing: Mapping[HostKey, CallFailed] = field(factory=dict)
+
+    def of(self, host: HostKey) -> HostLog | None:
+        """Return the log of *host*, None when there is none; any of its names will do."""
+        return next((log for log in self.hosts if is_same(log.host, host)), None)
+
+
+@define(eq=False)
+class Gathering:
+    """Parts still to be asked for, and what came of the others."""
+
+    ask: Ask
+    parts: deque[BatchGetJobInstanceIpLog]
+    divisions: int = DIVISIONS
+    hosts: list[HostLog] = field(factory=list)
+    missing: dict[HostKey, CallFailed] = field(factory=dict)
+
+    async def run(self) -> None:
+        """Ask until no part is left."""
+        while self.parts:
+            part = self.parts.popleft()
+            try:
+                answer = await self.ask(part)
+            except CallFailed as error:
+                self.failed(part, error)
+            else:
+                self.hosts += answer.hosts
+
+    def failed(self, part: BatchGetJobInstanceIpLog, error: CallFailed) -> None:
+        """Divide a part that failed, or give it up."""
+        half = len(part.hosts) // 2
+        if half and self.divisions and isinstance(error, WORTH_DIVIDING):
+            self.divisions -= 1
+            self.parts += (evolve(part, hosts=part.hosts[:half]), evolve(part, hosts=part.hosts[half:]))
+        else:
+            self.missing.update(dict.fromkeys(part.hosts, error))
+
+
+async def gather_logs(ask: Ask, ref: StepRef, hosts: Sequence[HostKey], *, at_once: int) -> GatheredLogs:
+    """Ask for the logs of all *hosts*, at most *at_once* in each question; raise when there is none at all."""
+    parts = deque(log_questions(ref, hosts, at_once=at_once))
+    gathering = Gathering(ask, parts)
+    if len(parts) == 1:
+        await gathering.run()  # an error keeps its own face, outside a group
+    while parts:
+        # Those who found nothing left may have gone before another divided its part.
+        await together(gathering, min(ASKERS, len(parts)))
+    if gathering.missing and not gathering.hosts:
+        raise next(iter(gathering.missing.values()))
+    return GatheredLogs(ref=ref, hosts=tuple(gathering.hosts), missing=gathering.missing)
+
+
+async def together(gathering: Gathering, askers: int) -> None:
+    """Let some ask at the same time; what stops one stops all, and is raised as itself."""
+    stopped: list[Exception] = []
+    async with anyio.create_task_group() as group:
+
+        async def one() -> None:
+            try:
+                await gathering.run()
+            except Exception as error:  # noqa: BLE001 - raised below, as itself and not inside a group
+                stopped.append(error)
+                group.cancel_scope.cancel()
+
+        for _ in range(askers):
+            group.start_soon(one)
+    if stopped:
+        raise stopped[0]
+
+
+def is_same(one: HostKey, other: HostKey) -> bool:
+    """Whether two names are of the same host or container: one thing that both say is enough."""
+    if one.container_id is not None or other.container_id is not None:
+        return one.container_id == other.container_id
+    if one.bk_host_id and other.bk_host_id:
+        return one.bk_host_id == other.bk_host_id
+    if (one.bk_cloud_id or 0) != (other.bk_cloud_id or 0):
+        return False
+    return bool((one.ip and one.ip == other.ip) or (one.ipv6 and one.ipv6 == other.ipv6))

@@ -1,0 +1,131 @@
+"""Joining the parts of a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import tzinfo
+from typing import Any, Literal
+
+import aiohttp
+from attrs import evolve
+
+from bkjob_async.client.client import JobClient
+from bkjob_async.dialects.common.base import Dialect
+from bkjob_async.dialects.registry import dialect as dialect_named
+from bkjob_async.engine.flow_control.rate_limit import Limit
+from bkjob_async.engine.flow_control.retry import Retries
+from bkjob_async.engine.scheduling.duration_stats import Durations
+from bkjob_async.engine.scheduling.poll_interval import Cadence
+from bkjob_async.engine.scheduling.poll_planner import Pacing
+from bkjob_async.errors import UsageError
+from bkjob_async.model.refs import Scope
+from bkjob_async.observe.observer import Observer
+from bkjob_async.observe.to_logging import log
+from bkjob_async.watch.callbacks import Doorbell
+from bkjob_async.watch.watcher import Watcher
+from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from bkjob_async.wire.credentials import CredentialsSource
+from bkjob_async.wire.session import Session
+from bkjob_async.wire.transport import Transport
+
+
+def connect(
+    url: str,
+    credentials: CredentialsSource,
+    *,
+    dialect: str | Dialect = "gateway-v3",
+    scope: Scope | None = None,
+    request_timeout: float = 30.0,
+    max_in_flight: int = 32,
+    requests_per_second: float | None = None,
+    interval: float | None = None,
+    lag: float | None = None,
+    learnt: Mapping[str, Any] | None = None,
+    doorbell: Doorbell | None = None,
+    retries: Retries | None = None,
+    timezone: tzinfo | None = None,
+    tenant: str | None = None,
+    language: str | None = None,
+    system: bool | None = None,
+    acting_user: str | None = None,
+    credentials_in: Literal["header", "body"] | None = None,
+    http: HttpOptions | None = None,
+    session: aiohttp.ClientSession | None = None,
+    transport: Transport | None = None,
+    observers: Iterable[Observer] = (),
+) -> JobClient:
+    """Return a client of the platform at *url*; open it with `async with`.
+
+    *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
+    (`https://paas.example.com`); *dialect* one of `gateway-v3`, `gateway-v4`, `esb-jobv3`, `esb-job`, or a dialect of
+    your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that returns them: it is
+    asked at first use, and once more when the platform refuses what it gave. *scope* is the default where a bare job
+    id is given. *request_timeout* is seconds for one try, once it is under way. *max_in_flight* and
+    *requests_per_second* bound all requests of this client together; where an answer takes L seconds, no more than
+    *max_in_flight* / L requests a second are possible. *retries* says how reads are tried again.
+
+    A job is looked at when there can be news: at the platform's own rhythm as long as nothing is known of it, less often
+    while earlier runs of the same name say that it will not end soon, and where *requests_per_second* does not suffice
+    for that, first where an end is most likely to have gone unseen. *lag* asks for as few looks as find ends so many
+    seconds late on average; *interval* fixes the seconds between two looks instead. *learnt* is what `client.learnt()`
+    returned before. A *doorbell* with a base has the platform call back about everything that is launched, and rings in
+    every watch and wait.
+
+    *timezone* is that of times which carry none; *tenant* (`X-Bk-Tenant-Id`) and *language* (`en`, `zh-cn`) go into
+    headers. Gateways: *system* calls the `/system/` twins, for *acting_user* where given. ESB: *credentials_in* puts
+    credentials into `header` or `body`. *http* has TLS, client certificates, proxy and further headers. A lent aiohttp
+    *session* is never closed; *transport* replaces HTTP altogether.
+    Raises `UsageError` for what cannot work.
+    """
+    if session is not None and transport is not None:
+        raise UsageError("give a session or a transport, not both")
+    if not request_timeout > 0:
+        raise UsageError("request_timeout is a positive number of seconds")
+    if interval is not None and lag is not None:
+        raise UsageError("give an interval or a lag, not both")
+    if doorbell is not None and not doorbell.base:
+        raise UsageError("a client's doorbell has to know where it is reached: Doorbell(base=...)")
+    options = {
+        "timezone": timezone,
+        "tenant": tenant,
+        "language": language,
+        "system": system,
+        "acting_user": acting_user,
+        "credentials_in": credentials_in,
+    }
+    at_once = in_flight(max_in_flight, http, session)
+    limit = Limit(max_in_flight=at_once, rate=requests_per_second)
+    way = Session(
+        url,
+        transport=transport
+        or AiohttpTransport(evolve(http or HttpOptions(), connections=at_once), session=session),
+        dialect=spoken(dialect, {name: value for name, value in options.items() if value is not None}),
+        credentials=credentials,
+        limit=limit,
+        retries=retries,
+        request_timeout=request_timeout,
+    )
+    durations = Durations.imported(learnt) if learnt is not None else Durations()
+    pacing = Pacing(Cadence(interval=interval, lag=lag), durations)
+    watcher = Watcher(way, pacing=pacing, workers=at_once, observers=(log, *observers))
+    return JobClient(way, watcher, scope=scope, doorbell=doorbell)
+
+
+def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSession | None) -> int:
+    """Return how many requests may be under way at once: *most*, or as many as there are connections.
+
+    A request that waits for a connection would spend its own time limit on that.
+    """
+    connections = http.connections if http is not None else None
+    if session is not None and session.connector is not None:
+        connections = session.connector.limit or None  # 0 is any number
+    return most if connections is None else min(most, connections)
+
+
+def spoken(dialect: str | Dialect, options: dict[str, Any]) -> Dialect:
+    """Return the dialect of this name with its options; one that is made already takes none."""
+    if isinstance(dialect, str):
+        return dialect_named(dialect, **options)
+    if options:
+        raise UsageError(f"give {', '.join(options)} to the dialect itself: it is made already")
+    return dialect

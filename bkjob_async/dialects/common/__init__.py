@@ -1,0 +1,1 @@
+"""What all dialects share: envelopes, fields, hosts, errors."""

@@ -1,0 +1,136 @@
+"""Whether an answer is about what was asked for: its job, its step, its scope, its host.
+
+A connection that carries answers one behind hands out the answer to somebody else's request: a well-formed body about
+another job. What an answer does not name is not compared.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bkjob_async.dialects.common.json_fields import INT64, Fields
+from bkjob_async.errors import CallFacts, UnusableAnswer
+from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
+
+# How the platform reads a bare `bk_biz_id`.
+# bk-job: EsbAppScopeReq.java, ResourceScopeTypeEnum.java
+BIZ_SETS = range(8_000_000, 10_000_000)
+TENANT_SET, TENANT_SET_BIZ_ID = "tenant_set", INT64 - 1
+
+NamedScope = tuple[str, int | None]
+
+
+class Named(Protocol):
+    """What an object of an answer names, as it was decoded; None for what it does not."""
+
+    @property
+    def job_instance_id(self) -> int | None:
+        """The job."""
+        ...
+
+    @property
+    def bk_scope_type(self) -> str | None:
+        """The kind of its scope."""
+        ...
+
+    @property
+    def bk_scope_id(self) -> str | None:
+        """The id of its scope, as text."""
+        ...
+
+    @property
+    def bk_biz_id(self) -> int | None:
+        """Its scope in the older way."""
+        ...
+
+
+def is_surely_of(named: Named, job: JobRef) -> bool:
+    """Return True when *named* is of *job* at first sight; False sends the answer to `check_job`."""
+    number, scope = named.job_instance_id, job.scope
+    if number is not None and number != job.job_instance_id:
+        return False
+    kind, text = named.bk_scope_type, named.bk_scope_id
+    if kind is not None and text is not None:
+        return kind == scope.type and text == str(scope.id)
+    business = named.bk_biz_id
+    return business is None or (
+        business == scope.id and (scope.type is ScopeType.BIZ or business in BIZ_SETS)
+    )
+
+
+def check_ref(fields: Fields, ref: JobRef | StepRef) -> None:
+    """Raise `UnusableAnswer` when *fields* name another job or step than *ref*."""
+    if isinstance(ref, StepRef):
+        check_step(fields, ref)
+    else:
+        check_job(fields, ref)
+
+
+def check_step(fields: Fields, step: StepRef) -> None:
+    """Raise `UnusableAnswer` when *fields* name another step than the one asked for, another job or scope."""
+    check_job(fields, step.job)
+    number = fields.maybe_identity("step_instance_id")
+    if number is not None and number != step.step_instance_id:
+        raise another("step", step, f"{step.job}/{number}")
+
+
+def check_job(fields: Fields, job: JobRef) -> None:
+    """Raise `UnusableAnswer` when *fields* name another job than the one asked for, or another scope."""
+    number = fields.maybe_identity("job_instance_id")
+    if number is not None and number != job.job_instance_id:
+        raise another("job", job, f"{job.scope}:{number}")
+    check_scope(fields, job.scope)
+
+
+def check_scope(fields: Fields, scope: Scope) -> None:
+    """Raise `UnusableAnswer` when *fields* name another scope than the one asked for."""
+    found = scope_named(fields)
+    if found is None or is_nameless(scope):
+        return
+    kind, number = mapped(scope.type, scope.id)
+    if found[0] != kind or found[1] not in (None, number):
+        raise another("scope", f"{kind}:{number}", f"{found[0]}:{found[1] or '?'}")
+
+
+def check_host(found: HostKey, asked: HostKey) -> None:
+    """Raise `UnusableAnswer` when *found* is surely another host; names of different kinds are not compared."""
+    if asked.bk_host_id is not None:
+        differ = found.bk_host_id not in (None, asked.bk_host_id)
+    else:
+        here, there = (found.bk_cloud_id or 0, found.ip), (asked.bk_cloud_id or 0, asked.ip)
+        differ = bool(found.ip and asked.ip) and here != there
+    if differ:
+        raise another("host", asked, found)
+
+
+def scope_named(fields: Fields) -> NamedScope | None:
+    """Return kind and id of the scope that *fields* name, None where they do not; an id may be unknown.
+
+    `bk_scope_type` and `bk_scope_id` win over `bk_biz_id`.
+    """
+    kind, number = fields.maybe_text("bk_scope_type"), fields.maybe_identity("bk_scope_id")
+    if kind and number is not None:
+        return mapped(kind, number)
+    business = fields.maybe_identity("bk_biz_id")
+    return None if business is None else mapped(ScopeType.BIZ, business)
+
+
+def mapped(kind: str, number: int) -> NamedScope:
+    """Return a scope as the platform reads it: some numbers of businesses stand for other kinds of scope."""
+    if kind != ScopeType.BIZ:
+        return str(kind), number
+    if number == TENANT_SET_BIZ_ID:
+        return TENANT_SET, None
+    return (ScopeType.BIZ_SET if number in BIZ_SETS else ScopeType.BIZ).value, number
+
+
+def is_nameless(scope: Scope) -> bool:
+    """Whether *scope* is the one that recorded answers have whose scope nobody named."""
+    return scope.id == TENANT_SET_BIZ_ID
+
+
+def another(thing: str, asked: object, got: object) -> UnusableAnswer:
+    """Return the error for an answer about something else than was *asked* for."""
+    return UnusableAnswer(
+        CallFacts(message=f"the answer is about another {thing}: asked for {asked}, got {got}")
+    )

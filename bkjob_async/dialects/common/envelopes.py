@@ -1,0 +1,217 @@
+"""Opening an answer's envelope: its data, or the typed error.
+
+An error is classified by its code first, then by the headers of whoever made it, then by the HTTP status. Success is
+HTTP 2xx with `result` true and `code` 0, in version 4 with no `error`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from bkjob_async.dialects.common.error_codes import is_redirect, kind_of_code, kind_of_family, kind_of_status
+from bkjob_async.dialects.common.json_fields import as_flag, as_integer
+from bkjob_async.dialects.common.redaction import scrub
+from bkjob_async.dialects.common.waiting_times import parse_retry_after
+from bkjob_async.errors import CallFacts, CallFailed, PlatformTrouble, Throttled, UnusableAnswer
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.answers import Envelope
+
+LONGEST_MESSAGE = 500
+
+REQUEST_ID_HEADERS = ("X-Bkapi-Request-Id", "X-Request-Id", "X-Bk-Job-Request-Id")
+REQUEST_ID_KEYS = ("request_id", "job_request_id")
+ERROR_CODE_HEADER = "x-bkapi-error-code"
+ERROR_MESSAGE_HEADER = "x-bkapi-error-message"
+# Refusals that may say when to ask again.
+MAY_SAY_WHEN = (Throttled, PlatformTrouble)
+
+_TITLE = re.compile(rb"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTALL)
+_REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
+
+
+def parsed(body: bytes) -> Any:
+    """Return the JSON value of *body*; raise ValueError for what is none.
+
+    A text in another encoding than UTF-8 costs its strange letters, not the answer.
+    """
+    text = body.removeprefix(b"\xef\xbb\xbf")
+    try:
+        try:
+            return msgspec.json.decode(text)
+        except UnicodeDecodeError:
+            return msgspec.json.decode(text.decode(errors="replace"))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise ValueError("not JSON") from error
+
+
+def opened(response: HttpResponse) -> dict[str, Any]:
+    """Return the envelope of a success, or raise the typed error."""
+    try:
+        body = parsed(response.body)
+    except ValueError:
+        raise strange_answer(response) from None
+    if isinstance(body, dict) and 200 <= response.status < 300 and is_success(body):
+        return body
+    raise failure(response, body)
+
+
+def envelope_of(response: HttpResponse) -> Envelope:
+    """Return a success as it came, or raise the typed error."""
+    members = opened(response)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Envelope(
+        data=members.get("data"),
+        message=message_of(members),
+        request_ids=request_ids(headers, members),
+        http_status=response.status,
+        headers=response.headers,
+        body=response.body,
+    )
+
+
+def is_success(body: Mapping[str, Any]) -> bool:
+    """Tell whether an envelope of any dialect carries data rather than an error."""
+    code = body.get("code")
+    if body.get("error") is not None or (code is not None and as_integer(code) != 0):
+        return False
+    result = body.get("result")
+    if result is None:
+        return code is not None or "data" in body
+    return as_flag(result) is True
+
+
+def failure(response: HttpResponse, body: Any) -> CallFailed:
+    """Return the typed error that an answer with a JSON *body* is."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    members = body if isinstance(body, dict) else {}
+    nested = members.get("error")
+    error: dict[str, Any] = nested if isinstance(nested, dict) else {}
+    code = code_of(error.get("code") if error else members.get("code"))
+    made_by_gateway = code_of(headers.get(ERROR_CODE_HEADER))
+    details = detail_codes(error)
+    kind = next(
+        (
+            kind
+            for kind in (
+                *(kind_of_code(detail) for detail in details),
+                kind_of_code(code),
+                kind_of_code(made_by_gateway),
+                kind_of_family(code if code is not None else made_by_gateway),
+                kind_of_status(response.status),
+            )
+            if kind is not None
+        ),
+        CallFailed if looks_like_envelope(members) else UnusableAnswer,
+    )
+    message = message_of(error or members) or plain(headers.get(ERROR_MESSAGE_HEADER, ""))
+    if is_redirect(response.status):
+        message = redirection(headers)
+    if not message and kind is UnusableAnswer:
+        message = "the answer is JSON, but not the platform's envelope"
+    permission = error.get("data") if error else members.get("permission")
+    return kind(
+        CallFacts(
+            code=code if code is not None else made_by_gateway,
+            details=details,
+            message=message,
+            http_status=response.status,
+            request_ids=request_ids(headers, members),
+            retry_after=parse_retry_after(headers) if kind in MAY_SAY_WHEN else None,
+            permission=permission if isinstance(permission, dict) and permission.get("actions") else None,
+        )
+    )
+
+
+def strange_answer(response: HttpResponse) -> CallFailed:
+    """Return the typed error that an answer without JSON is: HTML, nothing, half a body."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    code = code_of(headers.get(ERROR_CODE_HEADER))
+    body = response.body.lstrip()
+    by_status = None if response.status == 404 else kind_of_status(response.status)
+    kind = kind_of_code(code) or kind_of_family(code) or by_status or UnusableAnswer
+    title = _TITLE.search(body[:4096])
+    said = plain(headers.get(ERROR_MESSAGE_HEADER, ""))
+    if is_redirect(response.status):
+        said = redirection(headers)
+    if not said:
+        if title:
+            said = f"the answer is a web page, not JSON: {plain(title[1].decode(errors='replace'))!r}"
+        elif not body:
+            said = "the answer is empty"
+        elif body[:1] in b"{[":
+            said = f"the answer is not whole, or not JSON ({len(response.body)} bytes)"
+        else:
+            said = f"the answer is not JSON ({len(response.body)} bytes)"
+    return kind(
+        CallFacts(
+            code=code,
+            message=said,
+            http_status=response.status,
+            request_ids=request_ids(headers, {}),
+            retry_after=parse_retry_after(headers) if kind in MAY_SAY_WHEN else None,
+        )
+    )
+
+
+def redirection(headers: Mapping[str, str]) -> str:
+    """Return where a redirect leads, without what may be secret in it, and what that means."""
+    try:
+        url = urlsplit(headers.get("location", "")[:LONGEST_MESSAGE])
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return "the answer is a redirect: the URL is wrong"
+    server = f"{url.scheme or 'http'}://{host}{f':{port}' if port else ''}" if host else ""
+    where = plain(server + url.path)
+    return f"the answer is a redirect{' to ' if where else ''}{where}: the URL is wrong"
+
+
+def looks_like_envelope(members: Mapping[str, Any]) -> bool:
+    """Whether these are the members of one of the platform's envelopes."""
+    return any(name in members for name in ("result", "code", "error"))
+
+
+def code_of(value: object) -> int | str | None:
+    """Return an error code: a number where it is one, else a short word; None for none and for 0."""
+    number = as_integer(value)
+    if number is not None:
+        return number or None
+    return plain(value)[:60] or None if isinstance(value, str) else None
+
+
+def detail_codes(error: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the numeric codes that version 4 lists, as text, under its word."""
+    details = error.get("details")
+    rows = details if isinstance(details, list) else []
+    codes = (as_integer(row.get("code")) for row in rows[:10] if isinstance(row, dict))
+    return tuple(code for code in codes if code)
+
+
+def message_of(members: Mapping[str, Any]) -> str:
+    """Return what an envelope says, in one line: texts may come in several languages at once."""
+    said = members.get("message") or members.get("msg") or members.get("bk_error_msg")
+    if isinstance(said, dict):
+        said = said.get("en") or next((text for text in said.values() if isinstance(text, str)), "")
+    return plain(said) if isinstance(said, str) else ""
+
+
+def plain(text: str) -> str:
+    """Return *text* as one bounded line, with named credentials hidden."""
+    line = " ".join(scrub(text[: 4 * LONGEST_MESSAGE]).split())
+    line = "".join(letter for letter in line if letter.isprintable())
+    return line if len(line) <= LONGEST_MESSAGE else line[:LONGEST_MESSAGE] + "…"
+
+
+def request_ids(headers: Mapping[str, str], members: Mapping[str, Any]) -> dict[str, str]:
+    """Return the ids under which the platform's people find this call, by header or key."""
+    found: dict[str, Any] = {name: headers.get(name.lower()) for name in REQUEST_ID_HEADERS}
+    found |= {name: members.get(name) for name in REQUEST_ID_KEYS}
+    return {
+        name: value
+        for name, value in found.items()
+        if isinstance(value, str) and _REQUEST_ID.fullmatch(value)
+    }

@@ -1,0 +1,241 @@
+"""Host rows: the names of a host, its code, its details."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from attrs import evolve
+from msgspec import Meta, Struct, field
+
+from bkjob_async.dialects.common.hosts import read_execute_object
+from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, Fields, as_integer, as_moment
+from bkjob_async.model.fast_frozen import draft_of
+from bkjob_async.model.poll_view import HostRow
+from bkjob_async.model.refs import HostKey
+from bkjob_async.model.snapshot import HostSnapshot, Times
+from bkjob_async.model.status import host_status
+
+Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
+Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
+Number = Annotated[float, Meta(gt=-float(INT64), lt=float(INT64))]
+
+_draft = draft_of(HostKey)
+
+# Rows without a code of their own stand in a group that has one.
+NO_CODE = -1
+
+
+class Row(Struct, gc=False):
+    """One host's row; the names are those of the v3 interfaces, times are Unix milliseconds."""
+
+    status: Code
+    bk_host_id: Identity | None = None
+    bk_cloud_id: Code | None = None
+    ip: str | None = None
+    ipv6: str | None = None
+    tag: str | None = None
+    exit_code: Code | None = None
+    error_code: Code | None = None
+    start_time: Code | None = None
+    end_time: Code | None = None
+    total_time: Number | None = None
+
+    @property
+    def container_id(self) -> int | None:
+        """A host is no container."""
+        return None
+
+    @property
+    def container_name(self) -> str | None:
+        """A host is no container."""
+        return None
+
+
+class LightRow(Struct, gc=False):
+    """A host's row of which only the least was read; `late_rows` reads the rest.
+
+    What stands for the exit code may be anything: no look fails for it.
+    """
+
+    bk_host_id: Identity
+    said: Any = field(default=None, name="exit_code")
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, None where it cannot be understood."""
+        said = self.said
+        return said if said is None or (type(said) is int and 0 <= said < INT64) else as_integer(said)
+
+    @property
+    def bk_cloud_id(self) -> int | None:
+        """Not read."""
+        return None
+
+    @property
+    def ip(self) -> str | None:
+        """Not read."""
+        return None
+
+    @property
+    def ipv6(self) -> str | None:
+        """Not read."""
+        return None
+
+    @property
+    def container_id(self) -> int | None:
+        """A host is no container."""
+        return None
+
+
+class BareRow(LightRow, gc=False, kw_only=True):
+    """A host's row in a flat list: id, code, and what an event tells."""
+
+    status: Code
+    tag: str | None = None
+
+
+class GroupedRow(LightRow, gc=False):
+    """A host's row in a group, which has its code and its tag."""
+
+    @property
+    def tag(self) -> str | None:
+        """Not read: the group tells it."""
+        return None
+
+    @property
+    def status(self) -> int:
+        """Not read: it would be wrong while groups are read one after the other."""
+        raise LookupError("the row is in the state of its group")
+
+
+class ContainerRow(Row, gc=False):
+    """The row of a container, which has an id and a name of its own."""
+
+    own_id: int | None = None
+    own_name: str | None = None
+
+    @property
+    def container_id(self) -> int | None:
+        """The container's id on the platform."""
+        return self.own_id
+
+    @property
+    def container_name(self) -> str | None:
+        """The container's name in its cluster."""
+        return self.own_name
+
+
+def read_rows(parent: Fields, *names: str, group_status: int | None = None) -> list[Row] | None:
+    """Read a list of host rows, None where there is none."""
+    rows = parent.children(*names)
+    return None if rows is None else [read_row(row, group_status) for row in rows]
+
+
+def read_row(row: Fields, group_status: int | None = None) -> Row:
+    """Read a host's row; its code may be missing only where its group has one."""
+    return Row(
+        status=read_code(row, group_status),
+        bk_host_id=row.maybe_identity("bk_host_id"),
+        bk_cloud_id=row.maybe_integer("bk_cloud_id"),
+        ip=row.maybe_text("ip"),
+        ipv6=row.maybe_text("ipv6"),
+        **read_details(row),
+    )
+
+
+def read_object_row(row: Fields) -> Row:
+    """Read the row of an execute object of version 4: a host or a container."""
+    host = read_execute_object(row.child("execute_object"))
+    code, details = read_code(row, None), read_details(row)
+    if host.container_id is not None or host.container_name is not None:
+        return ContainerRow(status=code, own_id=host.container_id, own_name=host.container_name, **details)
+    return Row(
+        status=code,
+        bk_host_id=host.bk_host_id,
+        bk_cloud_id=host.bk_cloud_id,
+        ip=host.ip,
+        ipv6=host.ipv6,
+        **details,
+    )
+
+
+def read_code(row: Fields, group_status: int | None) -> int:
+    """Read a row's host code, that of its group where it has none."""
+    code = row.maybe_integer("status")
+    if code is None:
+        return group_status if group_status is not None else row.integer("status")
+    return code
+
+
+def read_details(row: Fields) -> dict[str, Any]:
+    """Read what a row says beside who and how."""
+    return {
+        "tag": row.maybe_text("tag"),
+        "exit_code": row.maybe_integer("exit_code"),
+        "error_code": row.maybe_integer("error_code"),
+        "start_time": row_time(row, "start_time"),
+        "end_time": row_time(row, "end_time"),
+        "total_time": row.number("total_time"),
+    }
+
+
+def row_time(row: Fields, name: str) -> int | None:
+    """Return a row's time in Unix milliseconds or as the number that came."""
+    value = row.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return row.maybe_integer(name)
+    time = row.time(name)
+    return None if time is None else round(time.timestamp() * 1000)
+
+
+def names_of(rows: Sequence[Row]) -> Iterator[object]:
+    """Yield the surest name of each row's host, None for a row without any."""
+    for row in rows:
+        if row.bk_host_id is not None:
+            yield row.bk_host_id
+        elif row.ip or row.ipv6:
+            yield (row.bk_cloud_id or 0, row.ip or row.ipv6)
+        elif row.container_id is not None:
+            yield ("container", row.container_id)
+        else:
+            yield None
+
+
+def host_snapshot(row: HostRow) -> HostSnapshot:
+    """Return all that an answer said of one host, by its row in full."""
+    assert isinstance(row, Row)  # noqa: S101 - `StepLook.named` hands out no other rows
+    # The row was validated when it was decoded.
+    host: HostKey = _draft(
+        row.bk_host_id,
+        row.bk_cloud_id,
+        row.ip or None,
+        row.ipv6 or None,
+        row.container_id,
+        row.container_name,
+    )
+    host.__class__ = HostKey
+    return HostSnapshot(
+        host=host,
+        status=host_status(row.status),
+        tag=row.tag or "",
+        exit_code=row.exit_code,
+        error_code=row.error_code,
+        times=millisecond_times(None, row.start_time, row.end_time, row.total_time),
+    )
+
+
+def untagged_snapshot(row: HostRow) -> HostSnapshot:
+    """Return the same of an answer that never speaks of tags: a row without one says nothing of it."""
+    snapshot = host_snapshot(row)
+    return snapshot if snapshot.tag else evolve(snapshot, tag=None)
+
+
+def millisecond_times(create: int | None, start: int | None, end: int | None, total: float | None) -> Times:
+    """Return times from Unix milliseconds and a duration in milliseconds."""
+    return Times(
+        create_time=as_moment(create),
+        start_time=as_moment(start),
+        end_time=as_moment(end),
+        total_time=None if total is None else total / MILLISECONDS,
+    )

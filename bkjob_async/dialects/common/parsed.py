@@ -1,0 +1,180 @@
+"""Jobs, steps and hosts as answers show them, before they become a snapshot or a look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import field, frozen
+
+from bkjob_async.dialects.common.host_rows import NO_CODE, Row, host_snapshot, names_of, untagged_snapshot
+from bkjob_async.model.poll_view import GroupLook, HostRow, JobLook, StepLook
+from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
+from bkjob_async.model.status import RUN_CODES, host_status, run_status
+
+
+@frozen(kw_only=True)
+class SeenGroup:
+    """Rows that stood together; *told* is False where the answer left rows out without a word."""
+
+    status: int | None = None
+    tag: str = ""
+    size: int | None = None
+    rows: Sequence[Row] | None = None
+    told: bool = True
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the group's rows are as many as the platform counts."""
+        return self.told and self.size == len(self.rows or ())
+
+
+@frozen(kw_only=True)
+class SeenStep:
+    """One step; *grouped* says that the platform itself grouped the hosts by status and tag.
+
+    *tells_tags* is False where answers never speak of tags.
+    """
+
+    step_instance_id: int
+    status: int
+    finished: bool | None = None
+    name: str = ""
+    type: int | None = None
+    execute_count: int = 0
+    times: Times = field(factory=Times)
+    operator: str | None = None
+    groups: Sequence[SeenGroup] | None = None
+    grouped: bool = False
+    tells_tags: bool = True
+
+
+@frozen(kw_only=True)
+class SeenJob:
+    """A job and its steps, in their order."""
+
+    status: int
+    finished: bool | None = None
+    name: str = ""
+    times: Times = field(factory=Times)
+    operator: str | None = None
+    launch_mode: int | None = None
+    steps: Sequence[SeenStep] = ()
+
+
+def listed(rows: Sequence[Row] | None) -> tuple[SeenGroup, ...] | None:
+    """Return a flat list of rows as the one group without a status that it is; None for none."""
+    return None if rows is None else (SeenGroup(size=len(rows), rows=rows),)
+
+
+def grouped(
+    status: int | None, tag: str | None, size: int | None, rows: Sequence[Row] | None, *, told: bool = True
+) -> SeenGroup:
+    """Return a group whose rows all stand where the group stands.
+
+    The group's own status and tag win over the rows': groups are read one after the other while hosts move.
+    """
+    for row in rows or ():
+        if status is not None and row.status != status:
+            row.status = status
+        if tag is not None and row.tag != tag:
+            row.tag = tag
+    return SeenGroup(status=status, tag=tag or "", size=size, rows=rows, told=told)
+
+
+# Looks: what the engine reads ---------------------------------------------------------------------------------------
+
+
+def look_at_job(job: SeenJob) -> JobLook:
+    """Return a job as lightly as the engine needs it."""
+    return JobLook(
+        status=job.status,
+        finished=job.finished,
+        name=job.name,
+        when=lambda: job.times,
+        steps=tuple(look_at_step(step) for step in job.steps),
+    )
+
+
+def look_at_step(step: SeenStep, *, asked_for_all: bool = True) -> StepLook:
+    """Return a step as lightly as the engine needs it; *asked_for_all*: the question left no host out."""
+    groups = step.groups
+    return StepLook(
+        step_instance_id=step.step_instance_id,
+        status=step.status,
+        finished=step.finished,
+        name=step.name,
+        type=step.type,
+        execute_count=step.execute_count,
+        when=lambda: step.times,
+        groups=None
+        if groups is None
+        else tuple(
+            GroupLook(status=group.status, tag=group.tag, size=group.size or 0, rows=group.rows)
+            for group in groups
+        ),
+        complete=asked_for_all and groups is not None and is_complete(groups),
+        details=host_snapshot if step.tells_tags else untagged_snapshot,
+        tells_tags=step.tells_tags,
+    )
+
+
+def is_complete(groups: Sequence[SeenGroup]) -> bool:
+    """Whether every group lists as many rows as it counts, and every row names its host."""
+    if not all(group.is_whole for group in groups):
+        return False
+    return all(name is not None for group in groups for name in names_of(group.rows or ()))
+
+
+# Snapshots: what people read ----------------------------------------------------------------------------------------
+
+
+def job_snapshot(job: SeenJob, ref: JobRef) -> JobSnapshot:
+    """Return a job as people read it."""
+    status = run_status(job.status)
+    finished = status.is_finished(flag=job.finished)
+    return JobSnapshot(
+        ref=ref,
+        status=status,
+        is_finished=finished,
+        name=job.name,
+        times=job.times,
+        operator=job.operator,
+        launch_mode=job.launch_mode,
+        steps=tuple(
+            step_snapshot(step, ref.step(step.step_instance_id), job_finished=finished) for step in job.steps
+        ),
+    )
+
+
+def step_snapshot(step: SeenStep, ref: StepRef, *, job_finished: bool | None = None) -> StepSnapshot:
+    """Return a step as people read it; a code that nobody knows follows the step's flag, else the job's."""
+    flag = step.finished
+    if flag is None and step.status not in RUN_CODES:
+        flag = job_finished
+    read = host_snapshot if step.tells_tags else untagged_snapshot
+    groups = None if step.groups is None else tuple(host_group(group, read) for group in step.groups)
+    listings = [group.hosts for group in groups or () if group.hosts is not None]
+    hosts = tuple(host for listing in listings for host in listing)
+    return StepSnapshot(
+        ref=ref,
+        status=run_status(step.status),
+        is_finished=run_status(step.status).is_finished(flag=flag),
+        name=step.name,
+        type=step.type,
+        execute_count=step.execute_count,
+        times=step.times,
+        operator=step.operator,
+        groups=groups if step.grouped else None,
+        hosts=hosts if listings or groups == () else None,
+    )
+
+
+def host_group(group: SeenGroup, read: Callable[[HostRow], HostSnapshot]) -> HostGroup:
+    """Return a group as people read it, each of its rows *read*."""
+    return HostGroup(
+        status=host_status(NO_CODE if group.status is None else group.status),
+        tag=group.tag,
+        size=group.size or 0,
+        hosts=None if group.rows is None else tuple(map(read, group.rows)),
+    )

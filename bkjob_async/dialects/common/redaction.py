@@ -1,0 +1,132 @@
+"""Keeping secrets out of what people read, even where an answer echoes them."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+from attrs import evolve
+
+from bkjob_async.errors import CallFacts
+from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript
+from bkjob_async.model.operations import Operation
+from bkjob_async.model.reads import RawCall
+
+HIDDEN = "***"
+# A text may be cut in the middle of a secret; so short a piece of it gives nothing away.
+HARMLESS = 3
+
+_NAMED = re.compile(
+    r"""(\\*["']?\b(?:bk_)?(?:app_secret|token|ticket|signature|access_token|password)\\*["']?\s*[:=]\s*\\*["']?)"""
+    r"""[^\s"'\\&,;}<]+""",
+    re.IGNORECASE,
+)
+
+# Parameters of any operation by name: what is secret by its name, what is when another says so, and variables.
+_SECRET_NAME = re.compile(r"passw|secret|token|ticket|cipher|credential|private_?key", re.IGNORECASE)
+_SAYS_SENSITIVE = ("is_param_sensitive", "param_sensitive", "is_sensitive_param")
+_PARAMETERS = ("script_param", "param_content")
+_VARIABLES = ("global_var_list", "global_vars", "globalVars")
+
+
+def scrub(text: str) -> str:
+    """Hide whatever stands behind the name of a credential."""
+    return _NAMED.sub(rf"\1{HIDDEN}", text)
+
+
+def spellings(secret: str) -> tuple[str, ...]:
+    """Return the ways in which *secret* may stand in an answer, the longest first."""
+    one_line = "".join(letter for letter in " ".join(secret.split()) if letter.isprintable())
+    ways = {
+        secret,
+        one_line,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        json.dumps(json.dumps(secret))[3:-3],
+        quote(secret, safe=""),
+        quote_plus(secret),
+        b64encode(secret.encode()).decode(),
+    }
+    return tuple(sorted(filter(None, ways), key=len, reverse=True))
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Return *text* without any of *secrets*, in whatever spelling, nor the beginning of one at its end."""
+    for secret in secrets:
+        for way in spellings(secret) if secret else ():
+            text = text.replace(way, HIDDEN)
+            text = _without_cut_secret(text, way)
+    return text
+
+
+def _without_cut_secret(text: str, secret: str) -> str:
+    body = text.removesuffix("…")
+    for length in range(min(len(secret) - 1, len(body)), HARMLESS, -1):
+        if body.endswith(secret[:length]):
+            return body[:-length] + HIDDEN
+    return text
+
+
+def redacted(facts: CallFacts, secrets: Iterable[str]) -> CallFacts:
+    """Return *facts* with every secret hidden, wherever the platform put it."""
+    held = tuple(secrets)
+    return evolve(
+        facts,
+        code=_hidden(facts.code, held),
+        message=redact(facts.message, held),
+        request_ids=_hidden(facts.request_ids, held),
+        permission=_hidden(facts.permission, held),
+    )
+
+
+def secrets_in(operation: Operation[Any]) -> tuple[str, ...]:
+    """Return what *operation* carries to the platform that nobody else may read.
+
+    Passwords, parameters that are called sensitive, and values of variables: which of those are ciphers, only the
+    platform knows.
+    """
+    found: Iterable[object]
+    match operation:
+        case FastExecuteScript():
+            found = (
+                operation.script_param if operation.is_param_sensitive else None,
+                *_secret_values(operation.host_password_list, named=True),
+            )
+        case ExecuteJobPlan():
+            found = (variable.value for variable in operation.global_vars)
+        case RawCall():
+            found = _secret_values(operation.parameters)
+        case _:
+            return ()
+    return tuple(secret for secret in found if isinstance(secret, str) and len(secret) > HARMLESS)
+
+
+def _secret_values(given: object, *, named: bool = False, variables: bool = False) -> Iterator[str]:
+    """Yield the texts that stand, at any depth, under names of secrets, and the values of *variables*."""
+    if isinstance(given, str):
+        if named:
+            yield given
+    elif isinstance(given, Mapping):
+        sensitive = any(given.get(name) for name in _SAYS_SENSITIVE)
+        for name, value in given.items():
+            is_secret = bool(_SECRET_NAME.search(str(name))) or (sensitive and name in _PARAMETERS)
+            yield from _secret_values(
+                value,
+                named=named or is_secret or (variables and name == "value"),
+                variables=name in _VARIABLES,
+            )
+    elif isinstance(given, list | tuple):
+        for item in given:
+            yield from _secret_values(item, named=named, variables=variables)
+
+
+def _hidden(value: Any, secrets: tuple[str, ...]) -> Any:
+    if isinstance(value, str):
+        return redact(value, secrets)
+    if isinstance(value, Mapping):
+        return {_hidden(name, secrets): _hidden(item, secrets) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_hidden(item, secrets) for item in value]
+    return value

@@ -1,0 +1,241 @@
+"""Answers beside statuses: launches, logs, lists, variables, details, under all their names."""
+
+from __future__ import annotations
+
+from html import unescape
+
+from bkjob_async.dialects.common.correlation import (
+    check_host,
+    check_job,
+    check_ref,
+    check_scope,
+    check_step,
+    is_nameless,
+    scope_named,
+)
+from bkjob_async.dialects.common.hosts import read_execute_object, read_host
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, Fields, read_times
+from bkjob_async.model.answers import (
+    FileLog,
+    HostLog,
+    JobInstance,
+    JobInstancePage,
+    Launched,
+    StepLogs,
+    StepVariables,
+    Variable,
+)
+from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript
+from bkjob_async.model.operations import Operated, OperateJobInstance, OperateStepInstance
+from bkjob_async.model.reads import (
+    BatchGetJobInstanceIpLog,
+    GetJobInstanceGlobalVarValue,
+    GetJobInstanceIpLog,
+    GetJobInstanceList,
+    GetJobInstanceLog,
+)
+from bkjob_async.model.refs import HostKey, JobRef, Scope
+from bkjob_async.model.status import host_status, run_status
+
+FILE_LOGS = ("file_logs", "file_atomic_task_logs", "upload_log", "download_log")
+SCRIPT_ROWS = (
+    "script_task_logs",
+    "script_step_execute_object_logs",
+    "script_execute_object_task_logs",
+    "script_logs",
+)
+FILE_ROWS = ("file_task_logs", "file_step_execute_object_logs", "file_execute_object_task_logs", "file_logs")
+STEP_VARIABLES = ("step_instance_var_list", "job_instance_var_list", "job_instance_var_values")
+
+
+# Launches and operations --------------------------------------------------------------------------------------------
+
+
+def read_operated(operation: OperateStepInstance | OperateJobInstance, answer: Fields) -> Operated:
+    """Read that an operation was taken on; the ids that come back must be those that went out."""
+    if isinstance(answer.get("data"), dict):
+        check_ref(answer.child("data"), operation.ref)
+    return Operated(ref=operation.ref)
+
+
+def read_launched(operation: ExecuteJobPlan | FastExecuteScript, answer: Fields) -> Launched:
+    """Read which job was started."""
+    data = answer.child("data")
+    check_scope(data, operation.scope)
+    ref = JobRef(operation.scope, data.identity("job_instance_id"))
+    step = data.maybe_identity("step_instance_id")
+    return Launched(ref=ref, name=data.text("job_instance_name"), step=ref.step(step) if step else None)
+
+
+# Logs ---------------------------------------------------------------------------------------------------------------
+
+
+def read_job_logs(operation: GetJobInstanceLog, answer: Fields) -> tuple[StepLogs, ...]:
+    """Read all logs of a job, step by step; durations are seconds."""
+    return tuple(read_step_log(step, operation.ref) for step in answer.children("data") or ())
+
+
+def read_step_log(step: Fields, ref: JobRef) -> StepLogs:
+    """Read a step's logs, hosts in groups of one status and tag."""
+    check_job(step, ref)
+    number = step.maybe_identity("step_instance_id")
+    status = step.maybe_integer("status")
+    return StepLogs(
+        ref=ref.step(number) if number else None,
+        name=step.text("name"),
+        status=None if status is None else run_status(status),
+        is_finished=step.flag("is_finished", "finished"),
+        hosts=tuple(
+            read_log_row(row, group)
+            for group in step.children("step_results") or ()
+            for row in group.children("ip_logs") or ()
+        ),
+    )
+
+
+def read_log_row(row: Fields, group: Fields) -> HostLog:
+    """Read one host's log in its group.
+
+    The backend that counts by `execute_count` escapes HTML in the text, the one that counts by `retry_count` does not.
+    """
+    code = group.maybe_integer("ip_status", "status")
+    text = row.text("log_content")
+    return HostLog(
+        host=read_host(row),
+        text=unescape(text) if row.has("execute_count") else text,
+        status=None if code is None else host_status(code),
+        tag=group.text("tag"),
+        exit_code=row.maybe_integer("exit_code"),
+        error_code=row.maybe_integer("error_code"),
+        execute_count=row.maybe_integer("execute_count", "retry_count"),
+        times=read_times(row, unit=SECONDS),
+    )
+
+
+def read_host_log(operation: GetJobInstanceIpLog, answer: Fields) -> HostLog:
+    """Read one host's log; an answer that does not name the host is about the one asked for."""
+    data = answer.child("data")
+    check_step(data, operation.ref)
+    log = host_log(data, data.maybe_integer("log_type"), default=operation.host)
+    check_host(log.host, operation.host)
+    return log
+
+
+def read_host_logs(operation: BatchGetJobInstanceIpLog, answer: Fields) -> StepLogs:
+    """Read many hosts' logs, of a script or of a transfer."""
+    data = answer.child("data")
+    check_step(data, operation.ref)
+    log_type = data.maybe_integer("log_type")
+    rows = [*(data.children(*SCRIPT_ROWS) or ()), *(data.children(*FILE_ROWS) or ())]
+    return StepLogs(
+        ref=operation.ref, log_type=log_type, hosts=tuple(host_log(row, log_type) for row in rows)
+    )
+
+
+def host_log(row: Fields, log_type: int | None, *, default: HostKey | None = None) -> HostLog:
+    """Read a host's log: text of a script, files of a transfer, under the names of all versions."""
+    content = row.get("log_content")
+    files = [file for name in FILE_LOGS for file in row.children(name) or ()]
+    if isinstance(content, list):
+        files += row.children("log_content") or ()
+    return HostLog(
+        host=read_host(row, default=default),
+        text="" if isinstance(content, list) else row.text("log_content"),
+        files=tuple(read_file_log(file) for file in files),
+        log_type=log_type,
+    )
+
+
+def read_file_log(file: Fields) -> FileLog:
+    """Read what was logged of one file."""
+    return FileLog(
+        mode=file.maybe_integer("mode"),
+        status=file.maybe_integer("status"),
+        source=read_end(file, "src"),
+        source_path=file.text("src_path"),
+        destination=read_end(file, "dest"),
+        destination_path=file.text("dest_path"),
+        text=file.text("log_content"),
+        size=file.text("size"),
+        speed=file.text("speed"),
+        progress=file.text("process"),
+    )
+
+
+def read_end(file: Fields, end: str) -> HostKey | None:
+    """Read the host at one end of a transfer; some servers send its bare address, third-party sources none."""
+    thing = file.get(f"{end}_execute_object")
+    if thing is not None:
+        return read_execute_object(file.child(f"{end}_execute_object"))
+    named = file.get(f"{end}_ip", f"{end}_host")
+    if isinstance(named, str):
+        return HostKey(ip=named) if named else None
+    host = file.maybe_child(f"{end}_ip", f"{end}_host")
+    return None if host is None else read_host(host)
+
+
+# Lists and variables ------------------------------------------------------------------------------------------------
+
+
+def read_job_list(operation: GetJobInstanceList, answer: Fields) -> JobInstancePage:
+    """Read a page of job instances; version 4 neither counts nor says where the page starts."""
+    data = answer.child("data")
+    rows = data.children("data", "job_instance_list") or ()
+    start, length = data.maybe_integer("start", "offset"), data.maybe_integer("length")
+    return JobInstancePage(
+        items=tuple(read_job_instance(row, operation.scope) for row in rows),
+        start=operation.start if start is None else start,
+        length=operation.length if length is None else length,
+        total=data.maybe_integer("total"),
+    )
+
+
+def read_job_instance(row: Fields, scope: Scope) -> JobInstance:
+    """Read one job of a list; documents and servers name its id, status and type differently."""
+    check_scope(row, scope)
+    own = read_scope(row) if is_nameless(scope) else None
+    return JobInstance(
+        ref=JobRef(own or scope, row.identity("job_instance_id", "id")),
+        status=run_status(row.integer("status", "task_status")),
+        name=row.text("name"),
+        operator=row.maybe_text("operator"),
+        launch_mode=row.maybe_integer("launch_mode"),
+        type=row.maybe_integer("type", "task_type"),
+        job_plan_id=row.maybe_identity("job_plan_id"),
+        job_template_id=row.maybe_identity("job_template_id"),
+        times=read_times(row, unit=MILLISECONDS),
+    )
+
+
+def read_scope(row: Fields) -> Scope | None:
+    """Read the scope that an object is in, None where it does not say; a kind that nobody knows stays a text."""
+    kind, number = scope_named(row) or ("", None)
+    try:
+        return Scope(kind, number) if number is not None else None
+    except ValueError:
+        return None
+
+
+def read_variables(operation: GetJobInstanceGlobalVarValue, answer: Fields) -> tuple[StepVariables, ...]:
+    """Read the values of global variables, step by step."""
+    data = answer.child("data")
+    check_job(data, operation.ref)
+    steps = data.children(*STEP_VARIABLES) or ()
+    return tuple(read_step_variables(step, operation.ref) for step in steps)
+
+
+def read_step_variables(step: Fields, ref: JobRef) -> StepVariables:
+    """Read the values that one step saw."""
+    number = step.maybe_identity("step_instance_id")
+    variables = step.children("global_var_list", "step_instance_var_values") or ()
+    return StepVariables(
+        ref=ref.step(number) if number else None,
+        variables=tuple(
+            Variable(
+                name=variable.text("name"),
+                value=variable.text("value"),
+                type=variable.maybe_integer("type", "category"),
+            )
+            for variable in variables
+        ),
+    )

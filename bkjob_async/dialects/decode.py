@@ -1,0 +1,138 @@
+"""Decoding recorded answers and callbacks, exactly as a live call would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, overload
+from urllib.parse import parse_qsl, unquote_plus
+
+from attrs import evolve
+
+from bkjob_async.dialects.common.base import Dialect
+from bkjob_async.dialects.common.envelopes import opened, parsed
+from bkjob_async.dialects.common.json_fields import Fields
+from bkjob_async.dialects.decode_requests import question
+from bkjob_async.dialects.registry import dialect as dialect_named
+from bkjob_async.errors import CallFacts, CallFailed, UnusableAnswer
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.answers import Callback
+from bkjob_async.model.operations import Operation
+from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.status import run_status
+
+R = TypeVar("R")
+
+FORM = "application/x-www-form-urlencoded"
+STEP_LISTS = ("step_instances", "step_instance_list")
+
+
+@overload
+def decode(
+    body: bytes | str,
+    *,
+    operation: Operation[R],
+    dialect: str | Dialect = ...,
+    http_status: int = ...,
+    headers: Mapping[str, str] | None = ...,
+    envelope: bool = ...,
+) -> R: ...
+@overload
+def decode(
+    body: bytes | str,
+    *,
+    operation: str,
+    dialect: str | Dialect = ...,
+    http_status: int = ...,
+    headers: Mapping[str, str] | None = ...,
+    envelope: bool = ...,
+    ref: Ref | None = ...,
+    scope: Scope | None = ...,
+) -> Any: ...
+def decode(
+    body: bytes | str,
+    *,
+    operation: str | Operation[Any],
+    dialect: str | Dialect = "gateway-v3",
+    http_status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    envelope: bool = True,
+    ref: Ref | None = None,
+    scope: Scope | None = None,
+) -> Any:
+    """Return what a live call would return for this answer, or raise what it would raise.
+
+    *operation* is the platform's name of it or, where the answer depends on what was asked, the operation itself; a
+    name that has no class of its own gives the plain `data`. *envelope* False takes a *body* that is the `data` alone.
+    Ids that the answer does not name come from *ref* and *scope*, and without those read as 2**63 - 1.
+    Raises a `CallFailed`, and `UsageError` for a dialect that does not exist or does not have the operation.
+    """
+    spoken = dialect_named(dialect) if isinstance(dialect, str) else dialect
+    content = body.encode(errors="replace") if isinstance(body, str) else body
+    response = HttpResponse(status=http_status, headers=headers or {}, body=content)
+    name = operation if isinstance(operation, str) else operation.name
+    try:
+        if not envelope:
+            response = wrapped(response)
+        if isinstance(operation, str):
+            operation = question(operation, peeked(response), ref=ref, scope=scope)
+        return spoken.decode(operation, response)
+    except CallFailed as error:
+        failure = type(error)(evolve(error.facts, operation=name, dialect=spoken.name))
+    raise failure
+
+
+def peeked(response: HttpResponse) -> Mapping[str, Any]:
+    """Return the envelope of an answer, an empty one for an error: that is for decoding to raise."""
+    try:
+        return opened(response)
+    except CallFailed:
+        return {}
+
+
+def wrapped(response: HttpResponse) -> HttpResponse:
+    """Return an answer whose body is the data alone as a whole one; raise `UnusableAnswer` for what is no JSON."""
+    try:
+        parsed(response.body)
+    except ValueError:
+        message = f"the data is not JSON ({len(response.body)} bytes)"
+        raise UnusableAnswer(CallFacts(message=message, http_status=response.status)) from None
+    return evolve(response, body=b'{"data":' + response.body.removeprefix(b"\xef\xbb\xbf") + b"}")
+
+
+def decode_callback(body: bytes | str, content_type: str = "application/json") -> Callback:
+    """Return what the platform called back with; raise `UnusableAnswer` for what means nothing.
+
+    The second attempt of a callback carries the same JSON as a form, so *content_type* is a hint only.
+    """
+    content = body.encode(errors="replace") if isinstance(body, str) else body
+    for text in readings(content, content_type):
+        try:
+            value = parsed(text)
+        except ValueError:
+            continue
+        return callback_of(Fields(value))
+    raise UnusableAnswer(CallFacts(operation="callback", message="the callback is not JSON"))
+
+
+def readings(content: bytes, content_type: str) -> Iterator[bytes]:
+    """Yield the texts that a body may mean: itself, and what a form carries as a key or a value."""
+    yield content
+    if not content_type.lower().startswith(FORM):
+        return
+    text = content.decode(errors="replace")
+    yield unquote_plus(text).strip().removesuffix("=").encode()
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=10)
+    except ValueError:
+        return
+    yield from (part.encode() for pair in pairs for part in reversed(pair) if part)
+
+
+def callback_of(callback: Fields) -> Callback:
+    """Read a callback; documents and servers call the list of steps differently, or leave it out."""
+    steps = callback.children(*STEP_LISTS) or ()
+    return Callback(
+        job_instance_id=callback.identity("job_instance_id"),
+        status=run_status(callback.integer("status")),
+        steps={step.identity("step_instance_id"): run_status(step.integer("status")) for step in steps},
+    )

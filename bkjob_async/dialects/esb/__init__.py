@@ -1,0 +1,1 @@
+"""The ESB's dialects, job and jobv3."""

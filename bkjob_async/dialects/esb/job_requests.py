@@ -1,0 +1,227 @@
+"""Parameters of the ESB's component `job`, version 2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bkjob_async.dialects.common.correlation import BIZ_SETS
+from bkjob_async.dialects.common.hosts import address_of, refuse_containers
+from bkjob_async.dialects.gateway.v3_launch_requests import encoded, file_list, present
+from bkjob_async.errors import NotSupported
+from bkjob_async.model.codes import FileSourceType
+from bkjob_async.model.launches import (
+    ExecuteJobPlan,
+    FastExecuteScript,
+    FastExecuteSql,
+    FastTransferFile,
+    FileSource,
+    GlobalVar,
+    PushConfigFile,
+)
+from bkjob_async.model.operations import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+)
+from bkjob_async.model.reads import GetJobInstanceGlobalVarValue, GetJobInstanceLog
+from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType
+from bkjob_async.model.targets import Targets
+
+
+def scope_parameters(scope: Scope) -> dict[str, Any]:
+    """Return a scope's parameters; what is no business is known to newer servers only.
+
+    Older ones know the numbers of some business sets; any other number would be taken for a business.
+    """
+    if scope.type is ScopeType.BIZ:
+        return {"bk_biz_id": scope.id}
+    named = {"bk_scope_type": str(scope.type), "bk_scope_id": str(scope.id)}
+    is_known = scope.type is ScopeType.BIZ_SET and scope.id in BIZ_SETS
+    return {"bk_biz_id": scope.id, **named} if is_known else named
+
+
+def job_parameters(ref: JobRef) -> dict[str, Any]:
+    """Return the parameters that name a job."""
+    return {"job_instance_id": ref.job_instance_id}
+
+
+def by_job(
+    operation: GetJobInstanceStatus | GetJobInstanceLog | GetJobInstanceGlobalVarValue,
+) -> dict[str, Any]:
+    """Return what an operation takes that knows nothing but a job; host rows come unasked."""
+    return job_parameters(operation.ref)
+
+
+def step_status(operation: GetStepInstanceStatus) -> dict[str, Any]:
+    """Return what `get_step_instance_status` takes, twice.
+
+    The documented component reads a nested `params`, the backend that replaced it reads the same keys flat.
+    """
+    ref = operation.ref
+    ids = {"job_instance_id": ref.job_instance_id, "step_instance_id": ref.step_instance_id}
+    return {**ids, "params": ids}
+
+
+def operate_step(operation: OperateStepInstance) -> dict[str, Any]:
+    """Return what `operate_step_instance` takes."""
+    return {
+        **job_parameters(operation.ref.job),
+        "step_instance_id": operation.ref.step_instance_id,
+        "operation_code": operation.operation_code,
+    }
+
+
+def operate_job(operation: OperateJobInstance) -> dict[str, Any]:
+    """Return what `operate_job_instance` takes."""
+    return {**job_parameters(operation.ref), "operation_code": operation.operation_code}
+
+
+# Launches -----------------------------------------------------------------------------------------------------------
+
+
+def refuse(name: str, **options: object) -> None:
+    """Raise `NotSupported` for the options of *name* that this dialect does not know."""
+    given = [option for option, value in options.items() if value not in (None, (), {})]
+    if given:
+        others = "esb-jobv3, gateway-v3, gateway-v4"
+        raise NotSupported(f"esb-job's {name} does not take {', '.join(given)}; see {others}")
+
+
+def ip_list(hosts: tuple[HostKey, ...]) -> list[dict[str, Any]]:
+    """Return hosts by address, the only name that they have here."""
+    refuse_containers(hosts)
+    return [address_of(host) for host in hosts]
+
+
+def target_server(targets: Targets) -> dict[str, Any]:
+    """Return targets as `target_server` has them here."""
+    refuse("target_server", kube_container_filters=targets.kube_container_filters)
+    return present(
+        ip_list=ip_list(targets.hosts) or None,
+        dynamic_group_id_list=list(targets.dynamic_groups) or None,
+        topo_node_list=[{"id": node.id, "node_type": node.node_type} for node in targets.topo_nodes] or None,
+    )
+
+
+def execute_job(operation: ExecuteJobPlan) -> dict[str, Any]:
+    """Return what `execute_job` takes."""
+    refuse("execute_job", start_task=operation.start_task)
+    return {
+        "bk_job_id": operation.job_plan_id,
+        "global_vars": [global_var(variable) for variable in operation.global_vars] or None,
+        "bk_callback_url": operation.callback_url,
+    }
+
+
+def global_var(variable: GlobalVar) -> dict[str, Any]:
+    """Return a global variable: its value, or its hosts."""
+    return present(
+        id=variable.id,
+        name=variable.name,
+        value=variable.value,
+        target_server=None if variable.server is None else target_server(variable.server),
+    )
+
+
+def script_id(number: str | None) -> int | str | None:
+    """Return a script's id, a number in this dialect."""
+    return int(number) if number is not None and number.isdecimal() else number
+
+
+def fast_execute_script(operation: FastExecuteScript) -> dict[str, Any]:
+    """Return what `fast_execute_script` takes."""
+    refuse(
+        operation.name,
+        account_id=operation.account_id,
+        script_version_id=operation.script_version_id,
+        rolling_config=operation.rolling_config,
+        start_task=operation.start_task,
+        windows_interpreter=operation.windows_interpreter,
+        host_password_list=operation.host_password_list,
+    )
+    return {
+        "script_id": script_id(operation.script_id),
+        "script_content": encoded(operation.script_content),
+        "script_type": operation.script_language,
+        "script_param": encoded(operation.script_param),
+        "script_timeout": operation.timeout,
+        "account": operation.account_alias,
+        "is_param_sensitive": int(operation.is_param_sensitive),
+        "task_name": operation.task_name,
+        "bk_callback_url": operation.callback_url,
+        "target_server": target_server(operation.targets),
+    }
+
+
+def fast_execute_sql(operation: FastExecuteSql) -> dict[str, Any]:
+    """Return what `fast_execute_sql` takes."""
+    refuse(operation.name, script_version_id=operation.script_version_id, start_task=operation.start_task)
+    return {
+        "script_id": script_id(operation.script_id),
+        "script_content": encoded(operation.script_content),
+        "script_timeout": operation.timeout,
+        "db_account_id": operation.db_account_id,
+        "task_name": operation.task_name,
+        "bk_callback_url": operation.callback_url,
+        "target_server": target_server(operation.targets),
+    }
+
+
+def fast_push_file(operation: FastTransferFile) -> dict[str, Any]:
+    """Return what `fast_push_file` takes."""
+    refuse(
+        "fast_push_file",
+        account_id=operation.account_id,
+        transfer_mode=operation.transfer_mode,
+        file_target_name=operation.file_target_name,
+        rolling_config=operation.rolling_config,
+        start_task=operation.start_task,
+    )
+    return {
+        "file_source": [file_source(source) for source in operation.sources],
+        "file_target_path": operation.file_target_path,
+        "task_name": operation.task_name,
+        "account": operation.account_alias,
+        "timeout": operation.timeout,
+        "upload_speed_limit": operation.upload_speed_limit,
+        "download_speed_limit": operation.download_speed_limit,
+        "bk_callback_url": operation.callback_url,
+        "target_server": target_server(operation.targets),
+    }
+
+
+def file_source(source: FileSource) -> dict[str, Any]:
+    """Return where files come from: hosts only."""
+    refuse(
+        "file_source",
+        account_id=source.account_id,
+        file_type=None if source.file_type == FileSourceType.SERVER else source.file_type,
+        file_source_id=source.file_source_id,
+        file_source_code=source.file_source_code,
+    )
+    return present(
+        files=list(source.files),
+        account=source.account_alias,
+        target_server=None if source.server is None else target_server(source.server),
+    )
+
+
+def push_config_file(operation: PushConfigFile) -> dict[str, Any]:
+    """Return what `push_config_file` takes: hosts by address only."""
+    targets = operation.targets
+    refuse(
+        operation.name,
+        account_id=operation.account_id,
+        callback_url=operation.callback_url,
+        dynamic_groups=targets.dynamic_groups,
+        topo_nodes=targets.topo_nodes,
+        kube_container_filters=targets.kube_container_filters,
+    )
+    return {
+        "account": operation.account_alias,
+        "task_name": operation.task_name,
+        "file_target_path": operation.file_target_path,
+        "file_list": file_list(operation),
+        "ip_list": ip_list(targets.hosts),
+    }

@@ -1,0 +1,1 @@
+"""The API gateway's dialects, versions 3 and 4."""

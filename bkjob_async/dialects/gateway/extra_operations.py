@@ -1,0 +1,236 @@
+"""Further operations of single dialects: agent tasks, uploads, contexts, and those made for pipelines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bkjob_async.dialects.common.base import Call, Calls
+from bkjob_async.dialects.common.hosts import CONTAINER
+from bkjob_async.dialects.common.json_fields import Fields
+from bkjob_async.dialects.common.responses import read_host_logs, read_launched, read_scope
+from bkjob_async.dialects.gateway.v3_launch_requests import (
+    file_source,
+    object_targets,
+    rolling,
+    script_common,
+)
+from bkjob_async.dialects.gateway.v3_requests import (
+    LOG_HOSTS_V3,
+    check_count,
+    job_parameters,
+    step_parameters,
+)
+from bkjob_async.dialects.gateway.v4_responses import look_job, read_job_status
+from bkjob_async.errors import NotSupported, UsageError
+from bkjob_async.model.answers import GseTask, LocalFileUpload, TaskContextField
+from bkjob_async.model.extras import (
+    BkciPluginBatchGetJobInstanceExecuteObjectLog,
+    BkciPluginFastExecuteScript,
+    BkciPluginFastTransferFile,
+    BkciPluginGetJobInstanceStatus,
+    GenerateLocalFileUploadUrl,
+    GetFileTaskContext,
+    GetScriptTaskContext,
+    QueryGseTask,
+    QueryJobInstance,
+)
+from bkjob_async.model.refs import HostKey, JobRef
+from bkjob_async.model.targets import Targets
+
+HOST = 1
+
+
+# Agent tasks --------------------------------------------------------------------------------------------------------
+
+
+def gse_task_of(operation: QueryGseTask) -> dict[str, Any]:
+    """Return what `query_gse_task` takes: a step by its id alone."""
+    return {"step_instance_id": operation.step_instance_id}
+
+
+def job_of_gse_task(operation: QueryJobInstance) -> dict[str, Any]:
+    """Return what `query_job_instance` takes."""
+    return {"gse_task_id": operation.gse_task_id}
+
+
+def read_gse_tasks(_operation: QueryGseTask, answer: Fields) -> tuple[GseTask, ...]:
+    """Read the agent's tasks of a step, one for each batch of each execution."""
+    return tuple(read_gse_task(row) for row in answer.children("data") or ())
+
+
+def read_one_gse_task(_operation: QueryJobInstance, answer: Fields) -> GseTask:
+    """Read which step an agent's task belongs to."""
+    return read_gse_task(answer.child("data"))
+
+
+def read_gse_task(row: Fields) -> GseTask:
+    """Read one task of the agent; the server says in which scope it is."""
+    scope = read_scope(row)
+    if scope is None:
+        raise row.missing("bk_scope_id", "the scope of the job")
+    return GseTask(
+        ref=JobRef(scope, row.identity("job_instance_id")).step(row.identity("step_instance_id")),
+        gse_task_id=row.text("gse_task_id"),
+        execute_count=row.maybe_integer("retry_count", "execute_count"),
+        batch=row.maybe_integer("batch"),
+        links=row.texts("link"),
+        raw=row.members,
+    )
+
+
+# Uploads ------------------------------------------------------------------------------------------------------------
+
+
+def upload_urls(operation: GenerateLocalFileUploadUrl) -> dict[str, Any]:
+    """Return what `generate_local_file_upload_url` takes."""
+    return {"file_name_list": list(operation.file_names)}
+
+
+def read_upload_urls(operation: GenerateLocalFileUploadUrl, answer: Fields) -> tuple[LocalFileUpload, ...]:
+    """Read where each file is uploaded, in the order in which they were named."""
+    urls = answer.child("data").child("url_map")
+    return tuple(
+        LocalFileUpload(
+            file_name=name, upload_url=urls.child(name).text("upload_url"), path=urls.child(name).text("path")
+        )
+        for name in operation.file_names or urls.members
+        if urls.has(name)
+    )
+
+
+# Contexts -----------------------------------------------------------------------------------------------------------
+
+
+def context(operation: GetScriptTaskContext | GetFileTaskContext) -> dict[str, Any]:
+    """Return what both questions about one host take."""
+    kind, number = execute_object(operation.host)
+    return {
+        **step_parameters(operation.ref),
+        "execute_count": operation.execute_count,
+        "batch": operation.batch,
+        "execute_object_type": kind,
+        "execute_object_resource_id": number,
+    }
+
+
+def script_context(operation: GetScriptTaskContext) -> dict[str, Any]:
+    """Return what `get_script_task_context` takes."""
+    return {**context(operation), "content": operation.content}
+
+
+def file_context(operation: GetFileTaskContext) -> dict[str, Any]:
+    """Return what `get_file_task_context` takes."""
+    return {**context(operation), "mode": operation.mode}
+
+
+def execute_object(host: HostKey) -> tuple[int, int]:
+    """Return kind and id of a host or container; raise `UsageError` for one without an id."""
+    if host.container_id is not None:
+        return CONTAINER, host.container_id
+    if host.bk_host_id is None:
+        raise UsageError(f"{host} is named by its address; here it is named by its bk_host_id")
+    return HOST, host.bk_host_id
+
+
+def read_context(
+    _operation: GetScriptTaskContext | GetFileTaskContext, answer: Fields
+) -> tuple[TaskContextField, ...]:
+    """Read the facts, in their order."""
+    return tuple(
+        TaskContextField(name=row.text("name"), value=row.text("value"), description=row.text("description"))
+        for row in answer.child("data").children("field_list") or ()
+    )
+
+
+# Pipelines ----------------------------------------------------------------------------------------------------------
+
+
+def pipeline_targets(targets: Targets) -> dict[str, Any]:
+    """Return targets under the names that only these operations have."""
+    return object_targets(targets, "host_dynamic_group_list", "host_topo_node_list")
+
+
+def pipeline_script(operation: BkciPluginFastExecuteScript) -> dict[str, Any]:
+    """Return what `bkci_plugin_fast_execute_script` takes."""
+    refuse(operation.name, start_task=operation.start_task, host_password_list=operation.host_password_list)
+    url = operation.callback_url
+    return {
+        **script_common(operation),
+        "callback_url": None,
+        "callback": None if url is None else {"url": url},
+        "is_param_sensitive": operation.is_param_sensitive,
+        "execute_target": pipeline_targets(operation.targets),
+    }
+
+
+def pipeline_file(operation: BkciPluginFastTransferFile) -> dict[str, Any]:
+    """Return what `bkci_plugin_fast_transfer_file` takes."""
+    refuse(operation.name, start_task=operation.start_task)
+    return {
+        "task_name": operation.task_name,
+        "file_source_list": [file_source(source) for source in operation.sources],
+        "file_target_path": operation.file_target_path,
+        "file_target_name": operation.file_target_name,
+        "account_alias": operation.account_alias,
+        "account_id": operation.account_id,
+        "execute_object": pipeline_targets(operation.targets),
+        "callback_url": operation.callback_url,
+        "upload_speed_limit": operation.upload_speed_limit,
+        "download_speed_limit": operation.download_speed_limit,
+        "timeout": operation.timeout,
+        "transfer_mode": operation.transfer_mode,
+        "rolling_config": rolling(operation.rolling_config),
+    }
+
+
+def refuse(name: str, **options: object) -> None:
+    """Raise `NotSupported` for the options that *name* does not take."""
+    given = [option for option, value in options.items() if value not in (None, ())]
+    if given:
+        raise NotSupported(f"{name} does not take {', '.join(given)}")
+
+
+def pipeline_status(operation: BkciPluginGetJobInstanceStatus) -> dict[str, Any]:
+    """Return what `bkci_plugin_get_job_instance_status` takes."""
+    return {
+        **job_parameters(operation.ref),
+        "include_execute_object_task_result": operation.return_ip_result,
+    }
+
+
+def pipeline_logs(operation: BkciPluginBatchGetJobInstanceExecuteObjectLog) -> dict[str, Any]:
+    """Return what `bkci_plugin_batch_get_job_instance_execute_object_log` takes: ids, as text."""
+    check_count(operation.hosts, LOG_HOSTS_V3)
+    named = [execute_object(host) for host in operation.hosts]
+    objects = [{"type": kind, "resource_id": str(number)} for kind, number in named]
+    return {**step_parameters(operation.ref), "execute_object_list": objects}
+
+
+UPLOADS: Calls = {
+    GenerateLocalFileUploadUrl: Call(method="POST", parameters=upload_urls, read=read_upload_urls),
+}
+# What version 3 of the gateway offers below `/system/` alone.
+SYSTEM_CALLS: Calls = {
+    GenerateLocalFileUploadUrl: Call(
+        method="POST", parameters=upload_urls, read=read_upload_urls, only="system"
+    ),
+    QueryGseTask: Call(method="GET", parameters=gse_task_of, read=read_gse_tasks, only="system"),
+    QueryJobInstance: Call(method="GET", parameters=job_of_gse_task, read=read_one_gse_task, only="system"),
+    BkciPluginFastExecuteScript: Call(
+        method="POST", parameters=pipeline_script, read=read_launched, only="system"
+    ),
+    BkciPluginFastTransferFile: Call(
+        method="POST", parameters=pipeline_file, read=read_launched, only="system"
+    ),
+    BkciPluginGetJobInstanceStatus: Call(
+        method="POST", parameters=pipeline_status, read=read_job_status, look=look_job, only="system"
+    ),
+    BkciPluginBatchGetJobInstanceExecuteObjectLog: Call(
+        method="POST", parameters=pipeline_logs, read=read_host_logs, only="system"
+    ),
+}
+# What version 4 offers to users alone.
+CONTEXT_CALLS: Calls = {
+    GetScriptTaskContext: Call(method="POST", parameters=script_context, read=read_context, only="user"),
+    GetFileTaskContext: Call(method="POST", parameters=file_context, read=read_context, only="user"),
+}

@@ -1,0 +1,296 @@
+"""Plans, templates, accounts, scripts and crons: parameters and answers, the same in all v3 interfaces."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from attrs import evolve, fields
+
+from bkjob_async.dialects.common.base import Call, Calls
+from bkjob_async.dialects.common.correlation import check_scope
+from bkjob_async.dialects.common.hosts import read_host
+from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, SECONDS, Fields, unusable
+from bkjob_async.dialects.common.responses import read_scope
+from bkjob_async.dialects.common.step_detail import read_file, read_script
+from bkjob_async.model.answers import Page, ScriptDetail
+from bkjob_async.model.operations import Operation
+from bkjob_async.model.refs import HostKey
+from bkjob_async.model.stored import (
+    CronJob,
+    JobPlan,
+    JobTemplate,
+    PlanStep,
+    PlanVariable,
+    Script,
+    ScriptVersion,
+    StoredAccount,
+)
+from bkjob_async.model.stored_reads import (
+    GetAccountList,
+    GetCronDetail,
+    GetCronList,
+    GetJobPlanDetail,
+    GetJobPlanList,
+    GetJobTemplateList,
+    GetPublicScriptList,
+    GetPublicScriptVersionDetail,
+    GetPublicScriptVersionList,
+    GetScriptList,
+    GetScriptVersionDetail,
+    GetScriptVersionList,
+    ListQuery,
+)
+from bkjob_async.model.targets import Targets, TopoNode
+
+T = TypeVar("T")
+
+# The id of what nobody names, in a recorded answer.
+NAMELESS = INT64 - 1
+
+# Fields of operations whose platform name means something else in the model.
+WIRE_NAMES = {"item_name": "name"}
+
+
+# Parameters ---------------------------------------------------------------------------------------------------------
+
+
+def by_fields(unit: float = MILLISECONDS) -> Callable[[Operation[Any]], dict[str, Any]]:
+    """Return what makes parameters of an operation's fields, by their names; times are counted in *unit*."""
+
+    def parameters(operation: Any) -> dict[str, Any]:
+        names = [str(each.name) for each in fields(type(operation)) if each.name != "scope"]
+        return {WIRE_NAMES.get(name, name): wire_value(getattr(operation, name), unit) for name in names}
+
+    return parameters
+
+
+def wire_value(value: object, unit: float) -> object:
+    """Return *value* as it is sent: times as numbers."""
+    return round(value.timestamp() * unit) if isinstance(value, datetime) else value
+
+
+# Answers ------------------------------------------------------------------------------------------------------------
+
+
+def page_of(read: Callable[[Fields], T]) -> Callable[[ListQuery[T], Fields], Page[T]]:
+    """Return what reads a page whose rows *read* reads."""
+
+    def read_page(operation: ListQuery[T], answer: Fields) -> Page[T]:
+        data = answer.child("data")
+        rows = data.children("data") or []
+        for row in rows:
+            check_own_scope(operation, row)
+        start, length = data.maybe_integer("start"), data.maybe_integer("length")
+        return Page(
+            items=tuple(read(row) for row in rows),
+            start=operation.start if start is None else start,
+            length=operation.length if length is None else length,
+            total=data.maybe_integer("total"),
+        )
+
+    return read_page
+
+
+def one_of(read: Callable[[Fields], T], asked: str, *names: str) -> Callable[[Operation[T], Fields], T]:
+    """Return what reads the one thing whose id, under one of *names*, must be that of the operation's field *asked*."""
+
+    def read_one(operation: Operation[T], answer: Fields) -> T:
+        data = answer.child("data")
+        check_own_scope(operation, data)
+        wanted, found = getattr(operation, asked), data.maybe_identity(*names)
+        if found is not None and wanted not in {None, NAMELESS, found}:
+            raise unusable(f"$.data.{names[0]}", f"{wanted}", found)
+        return read(data)
+
+    return read_one
+
+
+def check_own_scope(operation: object, row: Fields) -> None:
+    """Raise `UnusableAnswer` for what lies in another scope than the one asked about."""
+    scope = getattr(operation, "scope", None)
+    if scope is not None:
+        check_scope(row, scope)
+
+
+def edited(row: Fields) -> dict[str, Any]:
+    """Read who made something and who changed it last."""
+    return {
+        "scope": read_scope(row),
+        "creator": row.text("creator"),
+        "create_time": row.time("create_time"),
+        "last_modify_user": row.text("last_modify_user"),
+        "last_modify_time": row.time("last_modify_time"),
+        "raw": row.members,
+    }
+
+
+def read_template(row: Fields) -> JobTemplate:
+    """Read a job template."""
+    return JobTemplate(
+        id=row.identity("id"), name=row.text("name"), description=row.text("description"), **edited(row)
+    )
+
+
+def read_plan(row: Fields) -> JobPlan:
+    """Read a job plan; documents and servers name its id differently in details."""
+    return JobPlan(
+        id=row.identity("id", "job_plan_id"),
+        name=row.text("name"),
+        job_template_id=row.maybe_identity("job_template_id"),
+        need_update=row.flag("need_update"),
+        steps=tuple(read_plan_step(step) for step in row.children("step_list") or ()),
+        global_vars=read_variables(row),
+        **edited(row),
+    )
+
+
+def read_plan_step(step: Fields) -> PlanStep:
+    """Read a step of a plan."""
+    script, file = step.maybe_child("script_info"), step.maybe_child("file_info")
+    approval = step.maybe_child("approval_info")
+    return PlanStep(
+        id=step.maybe_identity("id"),
+        name=step.text("name"),
+        type=step.maybe_integer("type"),
+        script=None if script is None else plain_script(read_script(script)),
+        file=None if file is None else read_file(file),
+        approval_message=None if approval is None else approval.maybe_text("approval_message"),
+        raw=step.members,
+    )
+
+
+def plain_script(script: ScriptDetail) -> ScriptDetail:
+    """Return a script of a plan as plain text: plans carry it in base64, unlike step instances."""
+    return evolve(script, content=plain(script.content), parameters=plain(script.parameters))
+
+
+def plain(text: str) -> str:
+    """Return what a base64 text means, and itself where it is none."""
+    try:
+        return b64decode(text, validate=True).decode()
+    except (NotBase64, ValueError):
+        return text
+
+
+def read_variables(row: Fields) -> tuple[PlanVariable, ...]:
+    """Read the global variables of a plan or a cron."""
+    return tuple(read_variable(variable) for variable in row.children("global_var_list") or ())
+
+
+def read_variable(variable: Fields) -> PlanVariable:
+    """Read a global variable."""
+    server = variable.maybe_child("server")
+    return PlanVariable(
+        id=variable.maybe_identity("id"),
+        name=variable.text("name"),
+        type=variable.maybe_integer("type"),
+        value=variable.maybe_text("value"),
+        server=None if server is None else read_targets(server),
+        description=variable.text("description"),
+        is_required=variable.flag("required") or False,
+        is_used=variable.flag("used"),
+    )
+
+
+def read_targets(server: Fields) -> Targets:
+    """Read hosts named one by one, groups and nodes."""
+    ids = server.get("host_id_list")
+    named = [HostKey(bk_host_id=number) for number in ids or () if type(number) is int and number > 0]
+    rows = server.children("ip_list", "host_list") or ()
+    return Targets(
+        hosts=[*(read_host(row) for row in rows), *(() if rows else named)],
+        dynamic_groups=[group.text("id") for group in server.children("dynamic_group_list") or ()],
+        topo_nodes=[
+            TopoNode(node.text("node_type"), node.identity("id"))
+            for node in server.children("topo_node_list") or ()
+        ],
+    )
+
+
+def read_account(row: Fields) -> StoredAccount:
+    """Read an account."""
+    return StoredAccount(
+        id=row.identity("id"),
+        account=row.text("account"),
+        alias=row.text("alias"),
+        category=row.maybe_integer("category"),
+        type=row.maybe_integer("type"),
+        os=row.text("os"),
+        description=row.text("description"),
+        db_system_account_id=row.maybe_identity("db_system_account_id"),
+        **edited(row),
+    )
+
+
+def read_stored_script(row: Fields) -> Script:
+    """Read a script of a list."""
+    return Script(
+        id=row.text("id"),
+        name=row.text("name"),
+        script_language=row.maybe_integer("script_language"),
+        online_script_version_id=row.maybe_identity("online_script_version_id"),
+        description=row.text("description"),
+        **edited(row),
+    )
+
+
+def read_version(row: Fields) -> ScriptVersion:
+    """Read one version of a script."""
+    return ScriptVersion(
+        id=row.identity("id"),
+        script_id=row.text("script_id"),
+        name=row.text("name"),
+        version=row.text("version"),
+        content=row.maybe_text("content"),
+        status=row.maybe_integer("status"),
+        version_desc=row.text("version_desc"),
+        script_language=row.maybe_integer("script_language"),
+        description=row.text("description"),
+        **edited(row),
+    )
+
+
+def read_cron(row: Fields) -> CronJob:
+    """Read a cron."""
+    return CronJob(
+        id=row.identity("id"),
+        name=row.text("name"),
+        status=row.maybe_integer("status"),
+        job_plan_id=row.maybe_identity("job_plan_id"),
+        expression=row.text("expression"),
+        execute_time=row.time("execute_time"),
+        execute_time_zone=row.text("execute_time_zone"),
+        global_vars=read_variables(row),
+        **edited(row),
+    )
+
+
+def listing(read: Callable[[Fields], Any], unit: float = MILLISECONDS) -> Call:
+    """Return the line of a list whose rows *read* reads."""
+    return Call(method="GET", parameters=by_fields(unit), read=page_of(read))
+
+
+def detail(read: Callable[[Fields], Any], asked: str, *names: str) -> Call:
+    """Return the line of one thing that *read* reads; see `one_of`."""
+    return Call(method="GET", parameters=by_fields(), read=one_of(read, asked, *names))
+
+
+CALLS: Calls = {
+    GetJobTemplateList: listing(read_template),
+    GetJobPlanList: listing(read_plan),
+    GetJobPlanDetail: detail(read_plan, "job_plan_id", "id", "job_plan_id"),
+    GetAccountList: listing(read_account),
+    GetScriptList: listing(read_stored_script),
+    GetScriptVersionList: listing(read_version),
+    GetScriptVersionDetail: detail(read_version, "id", "id"),
+    GetPublicScriptList: listing(read_stored_script),
+    GetPublicScriptVersionList: listing(read_version),
+    GetPublicScriptVersionDetail: detail(read_version, "id", "id"),
+    # The times of crons are counted in seconds.
+    GetCronList: listing(read_cron, SECONDS),
+    GetCronDetail: detail(read_cron, "id", "id"),
+}

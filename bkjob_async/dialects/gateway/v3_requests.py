@@ -1,0 +1,163 @@
+"""Parameters of questions and operations in the v3 interfaces; version 4 changes a few."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bkjob_async.dialects.common.hosts import address_of, lists_of
+from bkjob_async.errors import UsageError
+from bkjob_async.model.operations import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+)
+from bkjob_async.model.reads import (
+    BatchGetJobInstanceIpLog,
+    GetJobInstanceGlobalVarValue,
+    GetJobInstanceIpLog,
+    GetJobInstanceList,
+    GetStepInstanceDetail,
+)
+from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
+
+# The platform's own bounds on one question for logs.
+LOG_HOSTS_V3 = 500
+LOG_HOSTS_V4 = 50
+
+# And on one page of a list.
+LIST_LENGTH_V3 = 1000
+LIST_LENGTH_V4 = 200
+
+
+def scope_parameters(scope: Scope) -> dict[str, Any]:
+    """Return a scope's parameters; its id travels as text."""
+    return {"bk_scope_type": str(scope.type), "bk_scope_id": str(scope.id)}
+
+
+def scope_parameters_esb(scope: Scope) -> dict[str, Any]:
+    """Return a scope's parameters for the ESB: its older sites know a business by `bk_biz_id` only."""
+    named = scope_parameters(scope)
+    return {"bk_biz_id": scope.id, **named} if scope.type is ScopeType.BIZ else named
+
+
+def job_parameters(ref: JobRef) -> dict[str, Any]:
+    """Return the parameters that name a job."""
+    return {"job_instance_id": ref.job_instance_id}
+
+
+def step_parameters(ref: StepRef) -> dict[str, Any]:
+    """Return the parameters that name a step."""
+    return {**job_parameters(ref.job), "step_instance_id": ref.step_instance_id}
+
+
+def by_job(operation: GetJobInstanceGlobalVarValue) -> dict[str, Any]:
+    """Return what an operation takes that knows nothing but a job."""
+    return job_parameters(operation.ref)
+
+
+def by_step(operation: GetStepInstanceDetail) -> dict[str, Any]:
+    """Return what an operation takes that knows nothing but a step."""
+    return step_parameters(operation.ref)
+
+
+def job_status(operation: GetJobInstanceStatus) -> dict[str, Any]:
+    """Return what `get_job_instance_status` takes."""
+    return {**job_parameters(operation.ref), "return_ip_result": operation.return_ip_result}
+
+
+def job_status_v4(operation: GetJobInstanceStatus) -> dict[str, Any]:
+    """Return what `get_job_instance_status` takes in version 4."""
+    return {**job_parameters(operation.ref), "return_execute_object_result": operation.return_ip_result}
+
+
+def step_status(operation: GetStepInstanceStatus) -> dict[str, Any]:
+    """Return what `get_step_instance_status` takes."""
+    return {
+        **step_parameters(operation.ref),
+        "execute_count": operation.execute_count,
+        "batch": operation.batch,
+        "max_host_num_per_group": operation.max_host_num_per_group,
+        "keyword": operation.keyword,
+        "search_ip": operation.search_ip,
+        "status": operation.status,
+        "tag": operation.tag,
+    }
+
+
+def operate_step(operation: OperateStepInstance) -> dict[str, Any]:
+    """Return what `operate_step_instance` takes."""
+    return {**step_parameters(operation.ref), "operation_code": operation.operation_code}
+
+
+def operate_job(operation: OperateJobInstance) -> dict[str, Any]:
+    """Return what `operate_job_instance` takes."""
+    return {**job_parameters(operation.ref), "operation_code": operation.operation_code}
+
+
+def host_log(operation: GetJobInstanceIpLog) -> dict[str, Any]:
+    """Return what `get_job_instance_ip_log` takes: a host by id, else by address."""
+    host = operation.host
+    lists_of((host,))
+    named = {"bk_host_id": host.bk_host_id} if host.bk_host_id is not None else address_of(host)
+    return {**step_parameters(operation.ref), **named}
+
+
+def host_logs(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
+    """Return what `batch_get_job_instance_ip_log` takes."""
+    check_count(operation.hosts, LOG_HOSTS_V3)
+    return {**step_parameters(operation.ref), **lists_of(operation.hosts)}
+
+
+def host_logs_v4(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
+    """Return what `batch_get_job_instance_execute_object_log` takes, containers included."""
+    check_count(operation.hosts, LOG_HOSTS_V4)
+    ids = [host.container_id for host in operation.hosts]
+    if not any(number is not None for number in ids):
+        return {**step_parameters(operation.ref), **lists_of(operation.hosts)}
+    if None in ids:
+        raise UsageError("ask for the logs of hosts and of containers separately")
+    return {**step_parameters(operation.ref), "container_id_list": ids}
+
+
+def check_count(hosts: Sequence[HostKey], most: int) -> None:
+    """Raise `UsageError` for no host, and for more than the platform takes at once."""
+    if not 1 <= len(hosts) <= most:
+        raise UsageError(
+            f"ask for the logs of 1 to {most} hosts at once, not {len(hosts)}; see log_questions"
+        )
+
+
+def job_list(operation: GetJobInstanceList) -> dict[str, Any]:
+    """Return what `get_job_instance_list` takes; times travel as Unix milliseconds."""
+    check_length(operation.length, LIST_LENGTH_V3)
+    return {**list_filters(operation), "start": operation.start, "length": operation.length}
+
+
+def job_list_v4(operation: GetJobInstanceList) -> dict[str, Any]:
+    """Return what `get_job_instance_list` takes in version 4."""
+    check_length(operation.length, LIST_LENGTH_V4)
+    return {**list_filters(operation), "offset": operation.start, "length": operation.length}
+
+
+def check_length(length: int, most: int) -> None:
+    """Raise `UsageError` for a page that is longer than the platform gives."""
+    if length > most:
+        raise UsageError(f"a page of the list has {most} job instances at most, not {length}")
+
+
+def list_filters(operation: GetJobInstanceList) -> dict[str, Any]:
+    """Return what a list is filtered by."""
+    return {
+        "create_time_start": round(operation.create_time_start.timestamp() * 1000),
+        "create_time_end": round(operation.create_time_end.timestamp() * 1000),
+        "job_instance_id": operation.job_instance_id,
+        "job_cron_id": operation.job_cron_id,
+        "operator": operation.operator,
+        "name": operation.job_name,
+        "launch_mode": operation.launch_mode,
+        "type": operation.type,
+        "status": operation.status,
+        "ip": operation.ip,
+    }

@@ -1,0 +1,155 @@
+"""Status answers of the v3 interfaces, of any shape that means something.
+
+`get_job_instance_status` is the same in the gateway's v3 and in the ESB's jobv3; `get_step_instance_status` is the
+gateway's. Both ways end in the same values, so that which one was taken cannot be seen.
+"""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+
+from bkjob_async.dialects.common.correlation import check_job, check_step
+from bkjob_async.dialects.common.envelopes import opened
+from bkjob_async.dialects.common.host_rows import read_rows
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, Fields, read_times
+from bkjob_async.dialects.common.parsed import (
+    SeenGroup,
+    SeenJob,
+    SeenStep,
+    grouped,
+    job_snapshot,
+    listed,
+    look_at_job,
+    look_at_step,
+    step_snapshot,
+)
+from bkjob_async.dialects.gateway.v3_poll_decoder import bare_job, bare_step
+from bkjob_async.dialects.gateway.v3_strict_decoder import quick_job, quick_step
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+
+# Before `step_result_group_list` there were flat lists, under two names (documents of 2023).
+FLAT_LISTS = ("step_host_result_list", "step_ip_result_list")
+NO_FILTERS = (None,) * 5
+ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
+
+
+def read_job_status(operation: GetJobInstanceStatus, answer: Fields) -> JobSnapshot:
+    """Read a job with its steps."""
+    return job_snapshot(read_job(operation.ref, answer), operation.ref)
+
+
+def read_step_status(operation: GetStepInstanceStatus, answer: Fields) -> StepSnapshot:
+    """Read a step with its groups of hosts."""
+    return step_snapshot(read_step(operation.ref, answer), operation.ref)
+
+
+def quick_job_status(
+    operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo
+) -> JobSnapshot | None:
+    """Read a job's answer that is exactly as documented; None for any other."""
+    job = quick_job(operation.ref, response)
+    return None if job is None else job_snapshot(job, operation.ref)
+
+
+def quick_step_status(
+    operation: GetStepInstanceStatus, response: HttpResponse, _zone: tzinfo
+) -> StepSnapshot | None:
+    """Read a step's answer that is exactly as documented; None for any other."""
+    step = quick_step(operation.ref, response)
+    return None if step is None else step_snapshot(step, operation.ref)
+
+
+# Looking ------------------------------------------------------------------------------------------------------------
+
+
+def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
+    """Read a job's answer as the engine needs it."""
+    ref = operation.ref
+    look = bare_job(ref, response)
+    if look is not None:
+        return look
+    return look_at_job(quick_job(ref, response) or read_job(ref, Fields(opened(response), zone=zone)))
+
+
+def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepLook:
+    """Read a step's answer as the engine needs it."""
+    ref, for_all = operation.ref, asks_for_all(operation)
+    look = bare_step(ref, response, asked_for_all=for_all)
+    if look is not None:
+        return look
+    step = quick_step(ref, response) or read_step(ref, Fields(opened(response), zone=zone))
+    return look_at_step(step, asked_for_all=for_all)
+
+
+def asks_for_all(operation: GetStepInstanceStatus) -> bool:
+    """Whether a question leaves no host out: all batches, the latest execution, no filter."""
+    filters = (
+        operation.execute_count,
+        operation.keyword,
+        operation.search_ip,
+        operation.status,
+        operation.tag,
+    )
+    return operation.batch == 0 and filters == NO_FILTERS
+
+
+# Reading leniently --------------------------------------------------------------------------------------------------
+
+
+def read_job(ref: JobRef, answer: Fields) -> SeenJob:
+    """Read an answer about the job *ref* of any shape that means something."""
+    data = answer.child("data")
+    job = data.child("job_instance")
+    check_job(job, ref)
+    return SeenJob(
+        status=job.integer("status"),
+        finished=data.flag("finished", "is_finished"),
+        name=job.text("name"),
+        operator=job.maybe_text("operator"),
+        launch_mode=job.maybe_integer("launch_mode", "start_way"),
+        times=read_times(job, unit=MILLISECONDS),
+        steps=tuple(
+            read_step_line(step, listed(read_rows(step, *ROW_LISTS)))
+            for step in data.children("step_instance_list") or ()
+        ),
+    )
+
+
+def read_step(ref: StepRef, answer: Fields) -> SeenStep:
+    """Read an answer about the step *ref* of any shape that means something."""
+    data = answer.child("data")
+    check_step(data, ref)
+    groups = data.children("step_result_group_list")
+    if groups is None:
+        flat = read_rows(data, *FLAT_LISTS)
+        return read_step_line(data, () if flat is None else listed(flat), by_platform=flat is None)
+    return read_step_line(data, tuple(read_group(group) for group in groups), by_platform=True)
+
+
+def read_step_line(
+    step: Fields, groups: tuple[SeenGroup, ...] | None, *, by_platform: bool = False
+) -> SeenStep:
+    """Read what is said of a step itself."""
+    return SeenStep(
+        step_instance_id=step.identity("step_instance_id"),
+        status=step.integer("status"),
+        finished=step.flag("finished", "is_finished") if by_platform else None,
+        name=step.text("name"),
+        type=step.maybe_integer("type"),
+        execute_count=step.maybe_integer("execute_count", "retry_count") or 0,
+        times=read_times(step, unit=MILLISECONDS),
+        operator=step.maybe_text("operator"),
+        groups=groups,
+        grouped=by_platform,
+    )
+
+
+def read_group(group: Fields) -> SeenGroup:
+    """Read a group: without a code of its own its rows have theirs."""
+    status = group.maybe_integer("result_type")
+    rows = read_rows(group, "host_result_list", group_status=status)
+    return grouped(status, group.maybe_text("tag"), group.maybe_integer("host_size"), rows)

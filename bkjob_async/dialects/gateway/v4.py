@@ -1,0 +1,61 @@
+"""The API gateway, version 4: `{gateway}/{stage}/api/v4/<operation>`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from bkjob_async.dialects.common.base import Call, Calls
+from bkjob_async.dialects.common.responses import read_host_logs, read_job_list, read_launched
+from bkjob_async.dialects.gateway import v3_launch_requests as start
+from bkjob_async.dialects.gateway import v3_requests as send
+from bkjob_async.dialects.gateway.base import GatewayDialect
+from bkjob_async.dialects.gateway.extra_operations import CONTEXT_CALLS
+from bkjob_async.dialects.gateway.v4_responses import look_job, quick_job_status, read_job_status
+from bkjob_async.model.capabilities import Capabilities
+from bkjob_async.model.launches import FastExecuteScript
+from bkjob_async.model.operations import GetJobInstanceStatus
+from bkjob_async.model.reads import BatchGetJobInstanceIpLog, GetJobInstanceList
+from bkjob_async.model.refs import Scope
+
+CAPABILITIES = Capabilities(
+    step_status=False,
+    job_rows_on_request=True,
+    groups=False,
+    containers=True,
+    job_list=True,
+    log_hosts=send.LOG_HOSTS_V4,
+    list_length=send.LIST_LENGTH_V4,
+)
+
+CALLS: Calls = {
+    GetJobInstanceStatus: Call(
+        method="GET",
+        parameters=send.job_status_v4,
+        read=read_job_status,
+        quick=quick_job_status,
+        look=look_job,
+    ),
+    BatchGetJobInstanceIpLog: Call(
+        method="POST",
+        name="batch_get_job_instance_execute_object_log",
+        parameters=send.host_logs_v4,
+        read=read_host_logs,
+    ),
+    GetJobInstanceList: Call(method="GET", parameters=send.job_list_v4, read=read_job_list),
+    FastExecuteScript: Call(method="POST", parameters=start.fast_execute_script_v4, read=read_launched),
+    **CONTEXT_CALLS,
+}
+
+
+@frozen(kw_only=True)
+class GatewayV4(GatewayDialect):
+    """The API gateway, version 4: no step status, but containers."""
+
+    name: str = "gateway-v4"
+    capabilities: Capabilities = CAPABILITIES
+    root: str = "api/v4/"
+    calls: Calls = field(default=CALLS, repr=False)
+    scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(default=send.scope_parameters, repr=False)

@@ -1,0 +1,1 @@
+"""How much may go out: rates, quotas, concurrency, retries."""

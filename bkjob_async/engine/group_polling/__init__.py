@@ -1,0 +1,1 @@
+"""Reading a large step by the sizes of its groups."""

@@ -1,0 +1,1 @@
+"""Where every host of a step stands, packed."""

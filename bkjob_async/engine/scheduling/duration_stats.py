@@ -1,0 +1,260 @@
+"""How long runs of the same name took, learnt online and kept in a bounded place."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from math import exp, isfinite, log, sqrt
+from typing import Any
+
+from attrs import frozen
+
+from bkjob_async.engine.scheduling.end_prediction import Expectation, LogNormal
+from bkjob_async.errors import UsageError
+from bkjob_async.model.refs import Scope
+
+VERSION = 1
+KEYS = 10_000
+# What takes less than this cannot be told apart; what takes longer than two months is a mistake.
+SHORTEST, LONGEST = 0.1, 60 * 86_400.0
+
+# Before anything was learnt: half of all runs take less than 30 s, one in a hundred more than 20 minutes. Both figures
+# are assumptions, and weigh as much as a few runs.
+ALL_RUNS = (8.0, log(30.0), 8.0 * 1.586**2)
+WITHIN = (10.0, 10.0 * 0.4**2)
+DOUBT = 0.05
+
+MEMORY = 50.0
+MEMORY_OF_ALL = 1000.0
+NARROWEST, WIDEST = 0.05, 3.0
+OWN_SPREAD_WEIGHT = 3.0
+# A run this many spreads away from the others counts as one that is just so far away. Two of them in a row, on the same
+# side, are a change: they count in full, and all that was before no more than one of them.
+STRANGE = 2.0
+
+# Names often end in a date or a serial number; runs that differ in nothing else are alike.
+STAMP = re.compile(r"\d{4,}(?:[-_:. T/]?\d{1,2})*")
+
+Key = tuple[Scope, str, str | None]
+
+
+@frozen(kw_only=True)
+class LearntDuration:
+    """What earlier runs of a job (*step* None) or of one of its steps say.
+
+    *median* is seconds; *spread* is that of the logarithm: with 0.3, two runs in three take 0.74 to 1.35 times the
+    median. *runs* counts all that were ever learnt from, though old ones fade.
+    """
+
+    scope: Scope
+    job: str
+    step: str | None
+    runs: int
+    median: float
+    spread: float
+
+
+class Record:
+    """Logarithms of durations, as count, mean and sum of squares about the mean; old ones fade."""
+
+    __slots__ = ("expectation", "mean", "runs", "squares", "strange", "weight")
+
+    def __init__(self, weight: float = 0.0, mean: float = 0.0, squares: float = 0.0, runs: int = 0) -> None:
+        self.weight = weight
+        self.mean = mean
+        self.squares = squares
+        self.runs = runs
+        self.strange = 0
+        self.expectation: Expectation | None = None
+
+    def add(self, value: float, memory: float) -> None:
+        """Take in one logarithm; no more than *memory* of them count at a time."""
+        if self.weight >= memory:
+            self.fade((memory - 1.0) / self.weight)
+        self.weight += 1.0
+        off = value - self.mean
+        self.mean += off / self.weight
+        self.squares += off * (value - self.mean)
+        self.runs += 1
+        self.expectation = None
+
+    def fade(self, share: float) -> None:
+        """Let all that was taken in count only this *share*."""
+        self.squares *= share
+        self.weight *= share
+
+
+class Durations:
+    """The law of each name's durations; the names used least recently are forgotten beyond *keys*."""
+
+    def __init__(self, *, keys: int = KEYS) -> None:
+        self._keys = keys
+        self._records: OrderedDict[Key, Record] = OrderedDict()
+        self._all = Record(*ALL_RUNS)
+        self._within = WITHIN
+        self._stranger: Expectation | None = None
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def learn(self, scope: Scope, job: str, step: str | None, seconds: float) -> bool:
+        """Take in how long a run of a job, or of one of its steps, took; tell whether that made sense."""
+        if not is_duration(seconds):
+            return False
+        key = (scope, alike(job), None if step is None else alike(step))
+        record = self._records.get(key)
+        if record is None:
+            record = self._records[key] = Record()
+            if len(self._records) > self._keys:
+                self._records.popitem(last=False)
+        else:
+            self._records.move_to_end(key)
+        value = log(max(seconds, SHORTEST))
+        if record.weight >= 1.0:
+            value = self._less_strange(record, value)
+        record.add(value, MEMORY)
+        self._all.add(log(max(seconds, SHORTEST)), MEMORY_OF_ALL)
+        self._stranger = None
+        return True
+
+    def _less_strange(self, record: Record, value: float) -> float:
+        """Pull *value* towards the others if it is far from them; note how far runs of one name lie apart."""
+        off, far = value - record.mean, STRANGE * self._own(record).sigma
+        near = max(-far, min(far, off))
+        before, record.strange = record.strange, (off > far) - (off < -far)
+        if record.strange and record.strange == before:
+            record.fade(1.0 / record.weight)
+            return value
+        if record.weight >= 2.0 or near == off:
+            weight, squares = self._within
+            fade = min(1.0, (MEMORY_OF_ALL - 1.0) / weight)
+            mild = near * near * record.weight / (record.weight + 1.0)
+            self._within = (weight * fade + 1.0, squares * fade + mild)
+        return record.mean + near if record.weight >= 2.0 else value
+
+    # What is expected -----------------------------------------------------------------------------------------------
+
+    def runs(self, scope: Scope, job: str, step: str | None) -> int:
+        """Return how many runs of this name were learnt from."""
+        record = self._find(scope, job, step)
+        return record.runs if record is not None else 0
+
+    def expectation(self, scope: Scope, job: str, step: str | None) -> Expectation | None:
+        """Return what earlier runs of this name say, None when there were none."""
+        record = self._find(scope, job, step)
+        if record is None:
+            return None
+        if record.expectation is None:
+            record.expectation = Expectation(self._own(record), self._of_all(), DOUBT)
+        return record.expectation
+
+    def stranger(self) -> Expectation:
+        """Return what all runs together say of one whose name is not known."""
+        if self._stranger is None:
+            law = self._of_all()
+            self._stranger = Expectation(law, law, DOUBT)
+        return self._stranger
+
+    def _find(self, scope: Scope, job: str, step: str | None) -> Record | None:
+        return self._records.get((scope, alike(job), None if step is None else alike(step)))
+
+    def _own(self, record: Record) -> LogNormal:
+        """Return the law of one name, shrunk towards that of all while it rests on few runs."""
+        within = self._within[1] / self._within[0]
+        among = max(self._all.squares / self._all.weight, within)
+        pull = within / among
+        weight = record.weight + pull
+        mu = (record.weight * record.mean + pull * self._all.mean) / weight
+        freedom = max(0.0, record.weight - 1.0)
+        variance = (OWN_SPREAD_WEIGHT * within + record.squares) / (OWN_SPREAD_WEIGHT + freedom)
+        return LogNormal(mu, bounded(sqrt(variance * (1.0 + 1.0 / weight))))
+
+    def _of_all(self) -> LogNormal:
+        return LogNormal(self._all.mean, bounded(sqrt(self._all.squares / self._all.weight)))
+
+    # As data --------------------------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[LearntDuration]:
+        """Yield what was learnt, the names used last at the end."""
+        for (scope, job, step), record in self._records.items():
+            freedom = max(1.0, record.weight - 1.0)
+            yield LearntDuration(
+                scope=scope,
+                job=job,
+                step=step,
+                runs=record.runs,
+                median=exp(record.mean),
+                spread=sqrt(record.squares / freedom),
+            )
+
+    def exported(self) -> dict[str, Any]:
+        """Return all that was learnt as plain data that JSON can carry."""
+        return {
+            "version": VERSION,
+            "all": [self._all.weight, self._all.mean, self._all.squares, self._all.runs],
+            "within": list(self._within),
+            "names": [
+                [str(scope), job, step, record.weight, record.mean, record.squares, record.runs]
+                for (scope, job, step), record in self._records.items()
+            ],
+        }
+
+    @classmethod
+    def imported(cls, data: Mapping[str, Any], *, keys: int = KEYS) -> Durations:
+        """Read back what `exported` wrote; raise `UsageError` for anything else."""
+        try:
+            if data["version"] != VERSION:
+                raise UsageError(f"what was learnt has version {data['version']!r}, not {VERSION}")
+            made = cls(keys=keys)
+            made._all = record_from(*data["all"])
+            weight, squares = data["within"]
+            made._within = (number(weight, low=1e-6), number(squares, low=1e-6))
+            for scope, job, step, *figures in data["names"][-keys:]:
+                key = (Scope.parse(scope), text(job), None if step is None else text(step))
+                made._records[key] = record_from(*figures)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise UsageError("this is not what was learnt and exported before") from error
+        return made
+
+
+def is_duration(seconds: float) -> bool:
+    """Whether a number of seconds can be a run's duration."""
+    return isfinite(seconds) and 0.0 < seconds <= LONGEST
+
+
+def bounded(sigma: float) -> float:
+    """Return a spread within what is believed of any law."""
+    return min(WIDEST, max(NARROWEST, sigma))
+
+
+@lru_cache(maxsize=4096)
+def alike(name: str) -> str:
+    """Return a name without dates and serial numbers."""
+    return STAMP.sub("#", name)
+
+
+def record_from(weight: object, mean: object, squares: object, runs: object) -> Record:
+    """Read back one record; raise ValueError for figures that none can have."""
+    whole = number(runs, low=0.0, high=1e15)
+    return Record(
+        number(weight, low=1e-6, high=1e6),
+        number(mean, low=log(SHORTEST) - 1e-9, high=log(LONGEST)),
+        number(squares, low=0.0, high=1e9),
+        int(whole),
+    )
+
+
+def number(value: object, *, low: float, high: float = 1e9) -> float:
+    """Return a number between *low* and *high*; raise ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError("not a number in range")
+    return float(value)
+
+
+def text(value: object) -> str:
+    """Return a text; raise TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value

@@ -1,0 +1,135 @@
+"""How long to wait until the next look at the same job."""
+
+from collections.abc import Sequence
+from math import floor, inf, sqrt
+
+from attrs import field, frozen, validators
+
+from bkjob_async.engine.scheduling.end_prediction import Expectation
+from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
+from bkjob_async.model.refs import JobRef
+
+# The platform itself learns host states by polling its agents: every second at first, then every 2, 5 and 10 s.
+# Looking more often than that shows nothing new. (bk-job, ScriptTaskResultHandleScheduleStrategy)
+RHYTHM = ((10.0, 1.0), (60.0, 2.0), (300.0, 5.0), (inf, 10.0))
+
+# Nobody knows when a user confirms or starts something; a person does not need to be seen within a second.
+WAITING_INTERVAL = 5.0
+
+# The last hosts of a step move so rarely that their rate alone would forget them. (seconds, even intervals)
+STRAGGLERS, STRAGGLING_STEPS = 5.0, 2.0
+
+# No step is longer than this many even intervals and this share of the age, whatever is expected.
+LONGEST_STEPS, LONGEST_SHARE = 4.0, 0.25
+LONGEST_LAGS = 4.0
+
+# Targets that came together are looked at apart, where they are many: so few need no spreading, so many need all of it.
+FEW, MANY = 32, 1000
+FIRST_SPREAD, SPREAD = 1.0, 0.1
+GOLDEN = (sqrt(5.0) - 1.0) / 2.0
+
+# A target that cannot be polled is tried again after this many seconds at most.
+LONGEST_BACKOFF = 60.0
+
+# At a fixed interval: a look this share of it before its time counts as the one that is due then, and one that is late by
+# that share is left out.
+EARLY, TOO_LATE = 0.25, 0.5
+
+
+@frozen(kw_only=True)
+class Cadence:
+    """How often to look: at a fixed *interval*, with a mean *lag* as the goal, or as news can be expected.
+
+    Both are seconds. *rhythm* is how often the platform itself learns something: pairs of an age and the interval that
+    holds up to it.
+    """
+
+    interval: float | None = field(default=None, validator=validators.optional(validators.gt(0.0)))
+    lag: float | None = field(default=None, validator=validators.optional(validators.gt(0.0)))
+    rhythm: Sequence[tuple[float, float]] = RHYTHM
+
+    def shortest(self, age: float) -> float:
+        """Return the interval below which nothing new can show at *age*."""
+        for until, every in self.rhythm:
+            if age < until:
+                return every
+        return self.rhythm[-1][1]
+
+    def longest(self, age: float, usual: float) -> float:
+        """Return the longest step at *age*, *usual* being the even interval that the whole fleet has room for."""
+        shortest = self.shortest(age)
+        bound = LONGEST_STEPS * max(shortest, usual) + LONGEST_SHARE * age
+        if self.lag is not None:
+            bound = min(bound, max(LONGEST_LAGS * self.lag, usual))
+        return max(bound, shortest)
+
+    def next_wait(
+        self,
+        *,
+        age: float,
+        settling: bool = False,
+        waiting: bool = False,
+        expectation: Expectation | None = None,
+        price: float = 0.0,
+        usual: float = 0.0,
+        hosts: int = 0,
+        moves: float = 0.0,
+    ) -> float:
+        """Return the seconds until the next look.
+
+        *age* is how long this run has been going on. *settling*: a final status has shown whose details may still
+        move. *waiting*: it stands still until a user acts. *expectation* says when an end is due, None: unknown, so
+        the platform's rhythm is followed. *price* is what a look is worth, in seconds of unseen lag; *usual* the even
+        interval that there is room for. *hosts* is how many there are, *moves* how many of them move each second.
+        """
+        if settling:
+            return min(SETTLE_INTERVAL, self.interval or SETTLE_INTERVAL)
+        if self.interval is not None:
+            return self.interval
+        shortest = self.shortest(age)
+        if waiting:
+            return max(shortest, WAITING_INTERVAL, usual)
+        wait = shortest
+        if expectation is not None:
+            wait = expectation.wait(age, price, shortest, self.longest(age, usual))
+        if hosts > 1 and wait > shortest:
+            wait = max(shortest, min(wait, self.for_hosts(hosts, moves, price, usual)))
+        return wait
+
+    @staticmethod
+    def for_hosts(hosts: int, moves: float, price: float, usual: float) -> float:
+        """Return the step at which the unseen lag of the hosts that move reaches *price*.
+
+        All *hosts* together are worth the root of their number of ends of runs.
+        """
+        longest = max(STRAGGLERS, STRAGGLING_STEPS * usual)
+        return min(longest, sqrt(2.0 * price * sqrt(hosts) / moves)) if moves > 0.0 else longest
+
+    def after_failure(self, failures: int, longest: float = LONGEST_BACKOFF) -> float:
+        """Return the seconds until a look is tried again after *failures* in a row, about *longest* at most."""
+        first = self.interval or 1.0
+        return min(first * 2.0 ** min(failures - 1, 10), max(longest, first))
+
+
+def next_slot(ref: JobRef, interval: float, *, asked: float, now: float) -> float:
+    """Return when *ref* is looked at next at a fixed *interval*, after a look that began at *asked* and is over *now*.
+
+    The look may be late already; what was missed before it is not made up for.
+    """
+    due = slot_after(ref, interval, asked + EARLY * interval)
+    return due if now - due <= TOO_LATE * interval else slot_after(ref, interval, now)
+
+
+def slot_after(ref: JobRef, interval: float, now: float) -> float:
+    """Return the first time after *now* that *ref* has at a fixed *interval*: the targets are spread over it."""
+    phase = ref.job_instance_id * GOLDEN % 1.0 * interval
+    return phase + (floor((now - phase) / interval) + 1) * interval
+
+
+def spread(wait: float, ref: JobRef, *, looks: int, live: int) -> float:
+    """Stretch a wait, so that *live* targets that came together do not stay together; the same for the same *looks*."""
+    if live <= FEW:
+        return wait
+    share = (ref.job_instance_id * GOLDEN + looks * GOLDEN * GOLDEN) % 1.0
+    crowd = min(1.0, (live - FEW) / (MANY - FEW))
+    return wait * (1.0 + crowd * share * (FIRST_SPREAD if looks == 0 else SPREAD))

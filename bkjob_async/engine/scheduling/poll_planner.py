@@ -1,0 +1,290 @@
+"""When each story is looked at next: one cadence, one price, and what earlier runs have taught, for the whole fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import exp
+from typing import Protocol
+
+from bkjob_async.engine.scheduling.clock_skew import ServerClock
+from bkjob_async.engine.scheduling.duration_stats import Durations, is_duration
+from bkjob_async.engine.scheduling.end_prediction import Expectation
+from bkjob_async.engine.scheduling.poll_interval import Cadence, next_slot, spread
+from bkjob_async.engine.scheduling.request_cost import AT_REST, Price
+from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.tracking.poll_state import Pace
+from bkjob_async.engine.tracking.step_tracker import StepTracker
+from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.model.snapshot import Times
+from bkjob_async.model.status import Phase, run_status
+
+# Ends that belong to the run itself; what somebody stopped or skipped says nothing of how long it takes.
+NATURAL = {Phase.SUCCESS, Phase.FAILED, Phase.IGNORED}
+# A duration that only we have seen counts when it is this many looks long.
+SHARP = 4.0
+
+# How often callbacks really come is counted; before that, every other one is expected.
+RINGS = (2.0, 4.0)
+RING_MEMORY = 100.0
+MOST_TRUST = 0.95
+
+LAG_GAIN = 0.1
+CHEAPEST = 1e-5
+# A look a little before a watch ends, so that its last word is fresh.
+BEFORE_END = 0.5
+
+
+# A gateway may announce that nothing at all gets through; one request in a minute and a half is what is planned then.
+SLOWEST_LIMIT = 0.01
+
+# What the platform's clock shows is known better after some ends.
+LOOKS_TO_BE_SURE = 4
+
+
+class Timed(Protocol):
+    """A job or a step: what the platform says of its times."""
+
+    @property
+    def times(self) -> Times:
+        """When it was created, began and ended."""
+        ...
+
+
+class Pacing:
+    """Decides when stories are looked at next, and learns from how they end."""
+
+    def __init__(self, cadence: Cadence, durations: Durations | None = None) -> None:
+        self.cadence = cadence
+        self.durations = durations if durations is not None else Durations()
+        # Where ends are spread evenly, looking every 2L seconds finds them L seconds late.
+        at_rest = AT_REST if cadence.lag is None else max(CHEAPEST, 0.04 * cadence.lag**2)
+        self.price = Price(at_rest=at_rest)
+        self._clock = ServerClock()
+        self._rung, self._ended = RINGS
+
+    # A target's life ------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Count one more story that is to be looked at for the first time."""
+        if self.cadence.interval is None:
+            self.price.unseen += 1
+
+    def end(self, story: JobStory) -> None:
+        """Count a story no more: nobody watches it."""
+        if story.pace is not None:
+            self.rest(story)
+        elif self.cadence.interval is None:
+            self.price.unseen -= 1
+
+    def rest(self, story: JobStory) -> None:
+        """Count a story out while it needs no looks."""
+        if story.pace is not None:
+            self._weigh(story.pace, 0.0)
+
+    def asked(self, story: JobStory, now: float, queue: float = 0.0) -> None:
+        """Take note that a question goes out *queue* seconds from *now*: another one of a round, or its first."""
+        pace = story.pace
+        if pace is None:
+            return
+        if story.pending:
+            pace.cost += 1
+        else:
+            pace.cost = 1
+            self.price.came_late(pace.came_due(now) + queue, pace.step)
+
+    def postponed(self, story: JobStory, until: float) -> None:
+        """Take note that a story needs no look of its own before *until*."""
+        if story.pace is not None:
+            story.pace.due = until
+            self._weigh(story.pace, 0.0)
+
+    def rang(self, story: JobStory) -> None:
+        """Take note that somebody said that there is news of a story."""
+        if story.pace is not None:
+            story.pace.rung = True
+
+    # When to look ---------------------------------------------------------------------------------------------------
+
+    def next_look(
+        self,
+        story: JobStory,
+        now: float,
+        *,
+        asked: float | None = None,
+        limit: float | None = None,
+        has_doorbell: bool = False,
+        ends_in: float | None = None,
+    ) -> float:
+        """Return when *story* is looked at next, after a look that began at *asked* and is over *now*.
+
+        *limit* is requests per second, None for any. *has_doorbell*: the platform is expected to call when it is over.
+        *ends_in* is when its watch ends, in seconds.
+        """
+        cadence = self.cadence
+        if cadence.interval is not None:
+            if story.is_settling(now):
+                return now + cadence.next_wait(age=0.0, settling=True)
+            return next_slot(story.ref, cadence.interval, asked=now if asked is None else asked, now=now)
+        open_steps = story.open_steps()
+        settling = story.is_settling(now, open_steps)
+        pace = story.pace
+        if pace is None:
+            pace = story.pace = Pace()
+            self.price.unseen -= 1
+        if settling:
+            self._weigh(pace, 0.0)
+            return now + cadence.next_wait(age=0.0, settling=True)
+        limit = None if limit is None else max(limit, SLOWEST_LIMIT)
+        price = self.price.value(limit)
+        hosts = 0
+        for tracker in open_steps:
+            hosts += len(tracker.hosts)
+        if not pace.looks:
+            self._clock.saw(story.times, now)
+        if hosts > 1:
+            pace.saw(sum(tracker.hosts.open_count for tracker in open_steps), now)
+        age, expectation = self._expected(story, open_steps, now, known_only=price <= AT_REST)
+        usual = 0.0 if limit is None else self.price.live * pace.cost / limit
+        wait = cadence.next_wait(
+            age=age,
+            waiting=story.is_waiting(now, open_steps),
+            expectation=expectation,
+            price=price * pace.cost / (1.0 - self._trust if has_doorbell else 1.0),
+            usual=usual,
+            hosts=hosts,
+            moves=pace.moves,
+        )
+        wait = spread(wait, story.ref, looks=pace.looks, live=self.price.live)
+        self._weigh(pace, Price.weight(price, wait, pace.cost))
+        if ends_in is not None and BEFORE_END < ends_in - BEFORE_END < wait:
+            wait = ends_in - BEFORE_END
+        pace.looks += 1
+        pace.step = wait
+        pace.due = now + wait
+        pace.rung = False
+        return pace.due  # one object here and in the schedule
+
+    def _weigh(self, pace: Pace, weight: float) -> None:
+        self.price.replace(pace.weight, weight)
+        pace.weight = weight
+
+    def _expected(
+        self, story: JobStory, open_steps: Sequence[StepTracker], now: float, *, known_only: bool
+    ) -> tuple[float, Expectation | None]:
+        """Return how old what runs now is, and when it is expected to end: by step, else by job, else by all runs."""
+        for tracker in open_steps:
+            if tracker.execute_count or not tracker.started:
+                continue
+            known = self.durations.expectation(story.ref.scope, story.name, tracker.name)
+            if known is not None:
+                return self._age(story.pace, tracker, tracker.running_since, now), known
+        if story.whole and not story.epoch and not story.is_operated:
+            known = self.durations.expectation(story.ref.scope, story.name, None)
+            if known is not None:
+                return self._age(story.pace, story, story.running_since, now), known
+        age = story.age(now)
+        if known_only and self.cadence.lag is None:
+            return age, None
+        return age, self.durations.stranger()
+
+    def _age(self, pace: Pace | None, run: Timed, since: float | None, now: float) -> float:
+        """Return how long a *run*, seen running *since* then, has been going on, as far as we or the platform can tell."""
+        if since is None:
+            return 0.0
+        if pace is None or pace.since != since or pace.looks < LOOKS_TO_BE_SURE:
+            times = run.times
+            told = times.total_time if times.total_time is not None and is_duration(times.total_time) else 0.0
+            age = max(now - since, told, self._clock.age(times, now))
+            if pace is None:
+                return age
+            pace.began, pace.since = now - age, since
+        return now - pace.began
+
+    @property
+    def _trust(self) -> float:
+        """The share of ends that callbacks are expected to tell."""
+        return min(MOST_TRUST, self._rung / self._ended)
+
+    # What ends teach ------------------------------------------------------------------------------------------------
+
+    def learn(self, story: JobStory, now: float, *, has_doorbell: bool = False) -> None:
+        """Learn from what has just ended in *story*."""
+        ended, story.ended = story.ended, ()
+        self._clock.saw(story.times, now)
+        if has_doorbell and any(ref == story.ref for ref, _ in ended) and story.pace is not None:
+            self._ended += 1.0
+            self._rung += story.pace.rung
+            if self._ended > RING_MEMORY:
+                self._rung, self._ended = self._rung / 2.0, self._ended / 2.0
+        for job, step, seconds in self._durations_of(story, ended):
+            if self.durations.learn(story.ref.scope, job, step, seconds) and self.cadence.lag is not None:
+                self._steer_to_lag(story, job, step, seconds, self.cadence.lag)
+
+    def _durations_of(
+        self, story: JobStory, ended: Sequence[tuple[Ref, float | None]]
+    ) -> Iterator[tuple[str, str | None, float]]:
+        """Yield what teaches something: names and seconds of first executions that nobody interfered with."""
+        if story.is_operated:
+            return
+        sharp = SHARP * story.pace.step if story.pace is not None else 0.0
+        for ref, seen_for in ended:
+            step = story.tracker(ref.step_instance_id) if isinstance(ref, StepRef) else None
+            if step is None:
+                name, first_run = story.name, is_first_run_of_all(story)
+                seconds = seconds_of(story.times, seen_for, sharp)
+            else:
+                name, first_run = step.name, is_first_run(step)
+                seconds = seconds_of(step.times, seen_for, sharp)
+            if name and first_run and seconds is not None:
+                yield story.name, None if step is None else name, seconds
+
+    def _steer_to_lag(self, story: JobStory, job: str, step: str | None, seconds: float, goal: float) -> None:
+        """Move the price so that ends are found, on average, *goal* seconds late."""
+        known = self.durations.expectation(story.ref.scope, job, step)
+        if known is None or story.pace is None or not story.pace.step:
+            return
+        before = max(0.0, seconds - story.pace.step / 2.0)
+        lag = known.lag_when_found(before, story.pace.step)
+        off = max(-1.0, min(1.0, 1.0 - lag / goal))
+        self.price.at_rest = max(CHEAPEST, self.price.at_rest * exp(LAG_GAIN * off))
+
+    # In words -------------------------------------------------------------------------------------------------------
+
+    def expects(self, story: JobStory, now: float) -> str:
+        """Say in a few words what earlier runs lead to expect of *story*, empty when nothing."""
+        if self.cadence.interval is not None:
+            return ""
+        open_steps = story.open_steps()
+        age, expectation = self._expected(story, open_steps, now, known_only=True)
+        if expectation is None:
+            return ""
+        median, factor = expectation.own.median, exp(expectation.own.sigma)
+        return f"{age:.0f} s of about {median:.0f} s ({median / factor:.0f} to {median * factor:.0f} s)"
+
+
+def is_natural(code: int | None) -> bool:
+    """Whether a run ended by itself."""
+    return code is not None and run_status(code).phase in NATURAL
+
+
+def is_first_run(tracker: StepTracker) -> bool:
+    """Whether a step ended by itself in its first execution."""
+    return tracker.execute_count == 0 and tracker.epoch == 0 and is_natural(tracker.seen)
+
+
+def is_first_run_of_all(story: JobStory) -> bool:
+    """Whether a job ended by itself, and so did all its steps that had their turn."""
+    trackers = (tracker for tracker in story.steps if tracker.started)
+    return not story.epoch and is_natural(story.seen) and all(is_first_run(each) for each in trackers)
+
+
+def seconds_of(times: Times, seen_for: float | None, sharp: float) -> float | None:
+    """Return how long something took: by the platform's word, by its clock, else as we saw it if that is *sharp*."""
+    if times.total_time is not None and is_duration(times.total_time):
+        return times.total_time
+    if times.start_time is not None and times.end_time is not None:
+        seconds = (times.end_time - times.start_time).total_seconds()
+        return seconds if is_duration(seconds) else None
+    if seen_for is not None and is_duration(seen_for) and seen_for >= sharp:
+        return seen_for
+    return None

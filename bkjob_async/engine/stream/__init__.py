@@ -1,0 +1,1 @@
+"""What readers of a watch are given: events, their log and their cursors."""

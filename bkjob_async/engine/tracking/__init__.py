@@ -1,0 +1,1 @@
+"""What is known of a job and its steps, and what a response changes in it."""

@@ -1,0 +1,118 @@
+"""What a failed poll means for the watch; never anything about the job."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from attrs import evolve
+
+from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.tracking.next_request import Question
+from bkjob_async.engine.tracking.step_state import HIDDEN, REFUSALS
+from bkjob_async.engine.tracking.step_tracker import StepTracker
+from bkjob_async.errors import (
+    ApiNotFound,
+    ApplicationNotAllowed,
+    BkJobError,
+    CallFailed,
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    PlatformTrouble,
+    Throttled,
+    TransportFailed,
+    WrongState,
+)
+from bkjob_async.model.operations import GetStepInstanceStatus
+
+# A read right after a launch may come from a database that is behind; twice unknown is unknown.
+NOT_FOUND_TWICE = 2
+FORBIDDEN_AFTER = 3
+INTERNAL_ERROR = 1240002
+
+
+class Verdict(Enum):
+    """What to do about a failed poll."""
+
+    TARGET_TROUBLE = auto()
+    """This target cannot be polled just now; try again later."""
+    CLIENT_TROUBLE = auto()
+    """No target can be polled until somebody mends credentials, grants or the URL."""
+    GATEWAY_TROUBLE = auto()
+    """The way to the platform is broken, perhaps for all."""
+    THROTTLED = auto()
+    """Too many requests: wait, it says nothing about anything."""
+    ASK_OTHERWISE = auto()
+    """This question does not suit this target; plan another."""
+    UNSURE = auto()
+    """It may be nothing: ask once more before anything is said."""
+    NOT_FOUND = auto()
+    """The target is not there."""
+    FORBIDDEN = auto()
+    """The target may not be read."""
+
+
+BY_CLASS: dict[type[BkJobError], Verdict] = {
+    NotAuthenticated: Verdict.CLIENT_TROUBLE,
+    ApplicationNotAllowed: Verdict.CLIENT_TROUBLE,
+    ApiNotFound: Verdict.CLIENT_TROUBLE,
+    Throttled: Verdict.THROTTLED,
+    TransportFailed: Verdict.GATEWAY_TROUBLE,
+}
+GATEWAY_STATUS = frozenset({502, 503, 504})
+GATEWAY_CODES = frozenset({1306201, 1650200, 1650201, 1650300, 1650401})
+
+
+def judge(error: BkJobError, question: Question, story: JobStory) -> Verdict:
+    """Return what *error* in answer to *question* means.
+
+    Counts refusals in *story*, because an error is believed to be about the target only when it repeats.
+    """
+    refused = refusal(error, question, story)
+    if refused is not None:
+        return refused
+    if isinstance(error, NotFound):
+        twice = story.count_not_found(question.ref) >= NOT_FOUND_TWICE
+        return Verdict.NOT_FOUND if twice else Verdict.UNSURE
+    if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
+        return Verdict.FORBIDDEN if story.setbacks.failures + 1 >= FORBIDDEN_AFTER else Verdict.TARGET_TROUBLE
+    if is_gateway_made(error):
+        return Verdict.GATEWAY_TROUBLE
+    return next(
+        (verdict for kind, verdict in BY_CLASS.items() if isinstance(error, kind)), Verdict.TARGET_TROUBLE
+    )
+
+
+def refusal(error: BkJobError, question: Question, story: JobStory) -> Verdict | None:
+    """Return what to do when the platform cannot answer this question for this kind of step; None for other errors.
+
+    A confirmation answers 1241003 to a step question. A container step answers 1240002, which may also be a passing
+    internal error: it is believed when it repeats, and never of what was read before.
+    """
+    if isinstance(error, WrongState) and isinstance(question, GetStepInstanceStatus):
+        story.tracker(question.ref.step_instance_id).refusals = HIDDEN
+        return Verdict.ASK_OTHERWISE
+    if not isinstance(error, PlatformTrouble) or error.code != INTERNAL_ERROR:
+        return None
+    if isinstance(question, GetStepInstanceStatus):
+        tracker = story.tracker(question.ref.step_instance_id)
+        return None if len(tracker.hosts) else step_refused(tracker)
+    if question.return_ip_result and not any(len(tracker.hosts) for tracker in story.steps):
+        refused = story.setbacks.job_rows_refused + 1
+        story.setbacks = evolve(story.setbacks, job_rows_refused=refused)
+        return Verdict.ASK_OTHERWISE if refused >= REFUSALS else Verdict.UNSURE
+    return None
+
+
+def step_refused(tracker: StepTracker) -> Verdict:
+    """Count a step's refusal to show hosts; believe it when it repeats."""
+    tracker.refusals += 1
+    return Verdict.UNSURE if tracker.visible else Verdict.ASK_OTHERWISE
+
+
+def is_gateway_made(error: BkJobError) -> bool:
+    """Whether a proxy or gateway on the way made the error, not the platform."""
+    if not isinstance(error, CallFailed) or isinstance(error, InvalidRequest):
+        return False
+    return error.facts.http_status in GATEWAY_STATUS or error.code in GATEWAY_CODES

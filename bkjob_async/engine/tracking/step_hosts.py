@@ -1,0 +1,221 @@
+"""What answers say of one step's hosts: which of them moved, and how those failed that did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
+
+from bkjob_async.engine.group_polling.group_poller import Counts, Reading, Survey, is_large
+from bkjob_async.engine.host_table.changes import Move, Moves, Taken
+from bkjob_async.engine.host_table.encoding import telling
+from bkjob_async.engine.host_table.failure_details import Failures
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.stream.cursor import Moment
+from bkjob_async.engine.stream.lazy_events import HostMoves, News
+from bkjob_async.engine.tracking.step_state import Closing, StepStanding
+from bkjob_async.model.events import Event, HostChanged, Reopened
+from bkjob_async.model.fast_frozen import draft_of, sealed
+from bkjob_async.model.poll_view import GroupLook, HostRow, StepLook, with_all_names
+from bkjob_async.model.snapshot import HostSnapshot
+from bkjob_async.model.status import host_status
+
+# Where at least one host in so many moved, the answer is kept until the events are read.
+MANY = 8
+
+draft = draft_of(HostChanged)
+
+
+class StepHosts(StepStanding, eq=False, gc=False):
+    """Takes in what answers say of the hosts of one step instance."""
+
+    def _reopen(self, at: Moment, *, new_execution: bool) -> list[Event]:
+        """Begin another epoch: what was final is not, or another execution began."""
+        was_finished = self.finished
+        if self.announced is not None:
+            self.announced = telling(self.announced[0], self.announced[1], finished=False)
+            self.sequence = at.sequence  # who misses this must hear that it is over no more
+        self.epoch += 1
+        survey, self._own_course = self.survey, None
+        self.running_since = self.began_at = None
+        if survey is not None:
+            survey.give_up()
+            self._go_on().survey = survey
+        if new_execution:
+            self._go_on().first_of_execution = True
+            self.hosts.begin_execution(at.sequence)
+            self._failures = None
+        return [Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)] if was_finished else []
+
+    def _take_groups(
+        self,
+        look: StepLook,
+        groups: Sequence[GroupLook],
+        at: Moment,
+        *,
+        reading: Reading,
+        patient: bool,
+    ) -> list[News]:
+        """Take in the groups of an answer, as much of them as was asked for."""
+        if reading is None:
+            return self._take_all(look, groups, at)
+        self._let_go()
+        if self.survey is None:
+            return []  # nothing is known that counts could be held against
+        survey, moves = self.survey, None
+        asked = None if isinstance(reading, Counts) else reading
+        if asked is not None:
+            moves = survey.take_group(self.hosts, groups, asked, at.sequence)
+        elif not survey.begin(self.hosts, groups, patient=patient):
+            return []
+        if moves is None:
+            taken = self.hosts.apply(groups, at.sequence, look.named, survey.index)
+            survey.listed(taken, groups, asked=asked)
+            moves = taken.moves
+        tag, rest = "", survey.rest()
+        if rest is not None:
+            left, (code, tag) = rest
+            moves += self.hosts.infer(left, code, at.sequence)
+        return self._moved_all(moves, look, at, tag=tag)
+
+    def _take_all(self, look: StepLook, groups: Sequence[GroupLook], at: Moment) -> list[News]:
+        """Take in the rows of an answer that was asked for all of them."""
+        if self._hosts is None and any(group.rows for group in groups):
+            self._hosts = HostTable()
+        index = None if self.survey is None else self.survey.index
+        taken = self.hosts.apply(groups, at.sequence, look.named, index, whole=look.complete)
+        if look.complete and taken.believed and is_large(len(self.hosts)):
+            survey = self._go_on().survey = self.survey or Survey(at.now)
+            survey.was_read_in_full(at.now, groups)
+        elif self.survey is not None:
+            self.survey.give_up()
+        events = self._moved_all(taken.moves, look, at)
+        closing = self.course.closing
+        if closing is not None or self.finished:
+            self._refresh_failures(look, groups, taken)
+        if closing is not None:
+            closing.end_read = taken.believed and look.complete
+            # Of an execution that has just begun no host may be listed yet, although the step has some.
+            are_listed = not len(self.hosts) or bool(self.hosts.counts())
+            closing.rows_settled = closing.end_read and are_listed and self.hosts.open_count == 0
+        return events
+
+    def _count_as(self, groups: Sequence[GroupLook]) -> bool:
+        """Whether the groups are as large as they were when all hosts were where they are known to be."""
+        survey = self.survey
+        if survey is None or not survey.stands_as(groups):
+            return False
+        self._let_go()
+        return True
+
+    def _let_go(self) -> None:
+        """Let go of the answer before."""
+        self.hosts.read_names()
+        if self.survey is not None:
+            self.survey.let_go()
+        if self._failures is not None:
+            self._failures.let_go()
+
+    def _moved_all(self, moves: Moves, look: StepLook, at: Moment, *, tag: str = "") -> list[News]:
+        if not moves:
+            return []
+        events: list[News] = []
+        if self.finished:
+            # A row that moves after all was told as over: it is told again, with the right result.
+            events += self._reopen(at, new_execution=False)
+            self._go_on().closing = Closing(at.now)
+        elif self.course.closing is not None:
+            self.course.closing.rows_settled = False
+        self._note_failures(moves, look, tag)
+        told = self._moved(moves, look, at, tag)
+        if MANY * len(moves) < len(self.hosts):
+            # Events are made when they are read: a few moves shall not hold on to a whole answer until then.
+            if self.survey is not None:
+                self.survey.hold(told)
+            else:
+                told.let_go()
+        if self.survey is None and self._failures is not None:
+            self._failures.let_go()
+        return [*events, told]
+
+    def _note_failures(self, moves: Moves, look: StepLook, tag: str) -> None:
+        """Keep the details of hosts that failed, and forget those that no longer are."""
+        bad = {code for code in set(moves.afters) if is_failure(code)}
+        if self._failures is not None and any(
+            code is not None and is_failure(code) for code in set(moves.befores)
+        ):
+            self._failures.forget(moves.places)
+        if not bad:
+            return
+        failures = self._failures = self._failures or Failures()
+        for move in moves.into(bad):
+            if move.row is not None:
+                failures.note(move.index, move.row, look.named, look.details)
+            else:
+                failures.note_bare(move.index, self._bare_details(move, tag))
+
+    def _bare_details(self, move: Move, tag: str) -> HostSnapshot:
+        """Return what its group says of a host that no answer listed."""
+        return HostSnapshot(host=self.hosts.key(move.index), status=host_status(move.after), tag=tag)
+
+    def _moved(self, moves: Moves, look: StepLook, at: Moment, tag: str) -> HostMoves:
+        """Return the hosts that moved, as events to be."""
+        execute_count, epoch, read = self.execute_count, self.epoch, look.details
+        tags, none = tags_by_code(look.groups or ()), "" if look.tells_tags else None
+
+        def tag_of(code: int, row: HostRow | None) -> str | None:
+            if row is None:
+                return tag
+            if tags is None:
+                return read(row).tag
+            own = row.tag
+            return tags.get(code) or none if own is None else own
+
+        def events(moves: Moves, indexes: Iterable[int]) -> list[HostChanged]:
+            drafts = map(
+                draft,
+                repeat(self.ref),
+                self.hosts.keys(moves.places),
+                repeat(execute_count),
+                [None if before is None else host_status(before) for before in moves.befores],
+                map(host_status, moves.afters),
+                repeat(at.cursor),
+                indexes,
+                map(tag_of, moves.afters, moves.rows),
+                [None if row is None else row.exit_code for row in moves.rows],
+                repeat(epoch),
+                repeat(False),
+            )
+            return sealed(HostChanged, drafts)
+
+        return HostMoves(self.ref, moves, events, look.named if tags is None else with_all_names)
+
+    def _refresh_failures(self, look: StepLook, groups: Sequence[GroupLook], taken: Taken) -> None:
+        """Read the details of failed hosts again: exit codes and times arrive late."""
+        failures = self._failures
+        if not failures:
+            return
+        begin = 0
+        for group in groups:
+            rows = group.rows or ()
+            begin, places = begin + len(rows), taken.places[begin : begin + len(rows)]
+            # Where every host stands once, none that failed stands in a group that did not.
+            if group.status is None or is_failure(group.status) or not taken.each_once:
+                for place, row in zip(places, rows, strict=True):
+                    if place in failures:
+                        failures.note(place, row, look.named, look.details)
+        failures.let_go()
+
+
+def tags_by_code(groups: Sequence[GroupLook]) -> Mapping[int, str] | None:
+    """Return the tag of each status that has one; None where hosts of one status have several."""
+    tags: dict[int, str] = {}
+    for group in groups:
+        if group.status is not None and group.tag != tags.setdefault(group.status, group.tag):
+            return None
+    return tags
+
+
+def is_failure(code: int) -> bool:
+    """Whether a host code is the end of a host, and not a good one."""
+    status = host_status(code)
+    return status.is_finished and not status.is_success

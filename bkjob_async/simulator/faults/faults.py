@@ -1,0 +1,236 @@
+"""What can go wrong between a question and its answer, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.simulator.faults.bodies import (
+    codes_changed,
+    fields_added,
+    garbled,
+    recoded,
+    rows_doubled,
+    rows_lost,
+)
+from bkjob_async.simulator.protocol.envelopes import failure
+from bkjob_async.simulator.protocol.requests import Asked, Refusal
+from bkjob_async.simulator.world.plans import Span, exactly
+
+HTML = "text/html"
+
+# A slow answer comes in so many pieces.
+PIECES = 20
+NO_TIME = exactly(0.0)
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """How an answer travels: late, in pieces, in part, or never.
+
+    *cut* is how much of the body arrives before the connection ends, *drip* the seconds between pieces.
+    """
+
+    response: HttpResponse
+    delay: float = 0.0
+    cut: float | None = None
+    drip: float | None = None
+    reset: bool = False
+    hang: bool = False
+
+
+Answer = Callable[[Asked | None, str], HttpResponse]
+
+
+@frozen(kw_only=True)
+class Fault:
+    """One way to go wrong.
+
+    *instead* answers in the platform's place: nothing happens in the world, unless *done_anyway*. *change* spoils a
+    real answer. The others say how the answer travels; *callback* is what becomes of callbacks.
+    """
+
+    name: str
+    instead: Answer | None = field(default=None, repr=False)
+    done_anyway: bool = False
+    change: Callable[[HttpResponse], HttpResponse] | None = field(default=None, repr=False)
+    delay: Span = NO_TIME
+    cut: float | None = None
+    drip: float | None = None
+    reset: bool = False
+    hang: bool = False
+    callback: str | None = None
+
+
+@define(eq=False)
+class ActiveFault:
+    """A fault at work: how often, how many times, on what; `hits` counts."""
+
+    fault: Fault
+    share: float = 1.0
+    times: int | None = None
+    operations: frozenset[str] | None = None
+    jobs: frozenset[int] | None = None
+    hits: int = 0
+
+    def strikes(self, asked: Asked | None, dice: Random) -> bool:
+        """Decide whether this request is hit, and count it."""
+        if self.fault.callback is not None or (self.times is not None and self.hits >= self.times):
+            return False
+        if self.operations is not None and (asked is None or asked.operation not in self.operations):
+            return False
+        if self.jobs is not None and (asked is None or job_of(asked) not in self.jobs):
+            return False
+        if self.share < 1.0 and dice.random() >= self.share:
+            return False
+        self.hits += 1
+        return True
+
+    def spoils_callback(self) -> bool:
+        """Decide whether a callback is hit, and count it."""
+        if self.fault.callback is None or (self.times is not None and self.hits >= self.times):
+            return False
+        self.hits += 1
+        return True
+
+
+def job_of(asked: Asked) -> int | None:
+    """Return the job that a request is about."""
+    try:
+        return asked.integer("job_instance_id")
+    except Refusal:
+        return None
+
+
+def delivered(struck: Iterable[ActiveFault], response: HttpResponse, dice: Random) -> Delivery:
+    """Return how a response travels, all faults together."""
+    delivery = Delivery(response=response)
+    for active in struck:
+        fault = active.fault
+        changed = fault.change(delivery.response) if fault.change is not None else delivery.response
+        delivery = evolve(
+            delivery,
+            response=changed,
+            delay=delivery.delay + fault.delay.draw(dice),
+            cut=delivery.cut if fault.cut is None else fault.cut,
+            drip=delivery.drip if fault.drip is None else fault.drip,
+            reset=delivery.reset or fault.reset,
+            hang=delivery.hang or fault.hang,
+        )
+    return delivery
+
+
+def refused(code: int, message: str, *, status: int = 200, by: str = "job", **headers: str) -> Answer:
+    """Return an answer that refuses, in the envelope of whoever does."""
+
+    def answer(asked: Asked | None, request_id: str) -> HttpResponse:
+        dialect = asked.dialect if asked is not None else "gateway-v3"
+        response = failure(dialect, Refusal(code, message, status=status, by=by), request_id)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return evolve(response, headers={**response.headers, **named})
+
+    return answer
+
+
+def page(status: int, title: str) -> Answer:
+    """Return a proxy's error page."""
+
+    def answer(_asked: Asked | None, _request_id: str) -> HttpResponse:
+        text = f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
+        return HttpResponse(status=status, headers={"content-type": HTML}, body=text.encode())
+
+    return answer
+
+
+def nothing(status: int) -> Answer:
+    """Return an answer without a body."""
+
+    def answer(_asked: Asked | None, _request_id: str) -> HttpResponse:
+        return HttpResponse(status=status)
+
+    return answer
+
+
+def throttled(code: int) -> Answer:
+    """Return the gateway's refusal of too many requests."""
+    return refused(
+        code,
+        "Request rate exceeds the limit",
+        status=429,
+        by="gateway",
+        x_bkapi_ratelimit_limit="10",
+        x_bkapi_ratelimit_remaining="0",
+        x_bkapi_ratelimit_reset="2",
+        x_bkapi_ratelimit_plugin="bk-stage-rate-limit",
+    )
+
+
+FAULTS: dict[str, Fault] = {
+    fault.name: fault
+    for fault in (
+        Fault(name="latency", delay=Span(0.05, 2.0, skew=3.0)),
+        Fault(name="gateway-rate-limit", instead=throttled(1642902)),
+        Fault(name="gateway-concurrency", instead=throttled(1642904)),
+        Fault(name="esb-rate-limit", instead=refused(1306429, "Access frequency limit", by="esb")),
+        Fault(name="esb-timeout", instead=refused(1306201, "Request third-party interface error", by="esb")),
+        Fault(name="internal-error", instead=refused(1240002, "Internal Server Error")),
+        Fault(name="database-away", instead=refused(1252001, "DB is not available")),
+        Fault(
+            name="gateway-timeout-json",
+            instead=refused(1650401, "Request backend timeout", status=504, by="gateway"),
+            done_anyway=True,
+        ),
+        Fault(name="bad-gateway", instead=page(502, "Bad Gateway")),
+        Fault(name="gateway-timeout", instead=page(504, "Gateway Time-out"), done_anyway=True),
+        Fault(name="login-page", instead=page(200, "Login")),
+        Fault(name="empty-401", instead=nothing(401)),
+        Fault(name="half-body", cut=0.5),
+        Fault(name="half-json", change=lambda r: evolve(r, body=r.body[: len(r.body) // 2])),
+        Fault(name="garbage", change=garbled),
+        Fault(name="slow-drip", drip=0.2),
+        Fault(name="reset", reset=True),
+        Fault(name="hang", hang=True),
+        Fault(name="wrong-charset", change=recoded),
+        Fault(name="duplicate-rows", change=rows_doubled),
+        Fault(name="missing-rows", change=rows_lost),
+        Fault(name="unknown-codes", change=codes_changed),
+        Fault(name="unknown-fields", change=fields_added),
+        Fault(name="callback-lost", callback="lost"),
+        Fault(name="callback-doubled", callback="doubled"),
+        Fault(name="callback-form", callback="form"),
+        Fault(name="callback-early", callback="early"),
+    )
+}
+
+
+def fault_named(name: str) -> Fault:
+    """Return a fault by its name; raise a KeyError that lists the names there are."""
+    if name not in FAULTS:
+        raise KeyError(f"no such fault: {name}; there are: {', '.join(FAULTS)}")
+    return FAULTS[name]
+
+
+def described(active: ActiveFault) -> dict[str, Any]:
+    """Return a fault at work in plain words."""
+    return {
+        "name": active.fault.name,
+        "share": active.share,
+        "times": active.times,
+        "operations": sorted(active.operations) if active.operations is not None else None,
+        "jobs": sorted(active.jobs) if active.jobs is not None else None,
+        "hits": active.hits,
+    }
+
+
+def parsed_fault(text: str) -> ActiveFault:
+    """Read a fault from a command line: `NAME`, `NAME:SHARE`, or `NAME:SHARE:TIMES`; ValueError, KeyError."""
+    name, _, rest = text.partition(":")
+    share, _, times = rest.partition(":")
+    active = ActiveFault(fault_named(name), float(share or 1.0), int(times) if times else None)
+    if not 0.0 < active.share <= 1.0:
+        raise ValueError(f"a fault's share is between 0 and 1, not {active.share:g}")
+    return active

@@ -1,0 +1,157 @@
+"""Answers of the ESB's `job` that list plans, scripts and crons: no totals, and times as local texts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bkjob_async.simulator.handlers.catalog import is_wanted, made
+from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
+from bkjob_async.simulator.protocol.inputs import coded, host_names, server
+from bkjob_async.simulator.protocol.requests import Asked
+from bkjob_async.simulator.protocol.times import second_text
+from bkjob_async.simulator.world.codes import CONFIRM, FILE
+from bkjob_async.simulator.world.inputs import Variable
+from bkjob_async.simulator.world.launch_outcomes import hosts_of
+from bkjob_async.simulator.world.plans import Host, JobPlan, StepPlan
+
+USUAL_CRONS = 10
+
+
+def authorship(desk: Desk) -> dict[str, Any]:
+    """Return who made an entry and when, in local time."""
+    fields = made(desk).fields(per_second=1)
+    texts = {name: second_text(fields[name]) for name in ("create_time", "last_modify_time")}
+    return {**fields, **texts}
+
+
+def job_list(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
+    """Answer `get_job_list`: every plan, newest first; without a length there is one page of all."""
+    scope = desk.scope(asked)
+    found = [
+        {**scope_fields(scope), "bk_job_id": number, "name": plan.name, **authorship(desk)}
+        for number, plan in sorted(desk.site.plans.items(), reverse=True)
+        if is_wanted_by_name(asked, plan.name, desk)
+    ]
+    start, length = max(0, asked.integer("start") or 0), asked.integer("length") or 0
+    return found[start : start + length] if length > 0 else found[start:]
+
+
+def is_wanted_by_name(asked: Asked, name: str, desk: Desk) -> bool:
+    """Whether the name and the author are those asked for; times are texts here and are not compared."""
+    return (asked.text("name") or "") in name and asked.text("creator") in (
+        None,
+        "",
+        desk.site.catalog.creator,
+    )
+
+
+def job_detail(desk: Desk, asked: Asked) -> dict[str, Any]:
+    """Answer `get_job_detail`: the steps and variables of one plan."""
+    scope, number = desk.scope(asked), asked.id("bk_job_id")
+    plan = desk.site.plans.get(number)
+    if plan is None:
+        raise refusal(1243009)
+    template = desk.site.catalog.template_of(number)
+    return {
+        **scope_fields(scope),
+        "bk_job_id": number,
+        "template_id": None if template is None else template.id,
+        "name": plan.name,
+        **authorship(desk),
+        "steps": [step_fields(number, order, step, desk) for order, step in enumerate(plan.steps, start=1)],
+        "global_vars": [variable_fields(variable, plan) for variable in plan.variables],
+    }
+
+
+def step_fields(number: int, order: int, step: StepPlan, desk: Desk) -> dict[str, Any]:
+    """Return one step of a plan; all kinds share one object."""
+    inputs, is_script = step.inputs, step.kind not in (FILE, CONFIRM)
+    return {
+        "step_id": number * 100 + order,
+        "name": step.name or f"step {order}",
+        "type": step.kind,
+        "order": order,
+        "account": inputs.account,
+        "script_content": coded(step.content) if is_script else None,
+        "script_param": coded(inputs.parameters) if is_script else None,
+        "script_timeout": inputs.timeout if is_script else None,
+        "script_type": inputs.language if is_script else None,
+        "file_target_path": inputs.target_path if step.kind == FILE else None,
+        "file_source": [{"files": step.content.split(",")}] if step.kind == FILE else None,
+        "ip_list": addresses(hosts_of(step)),
+        "confirm_message": inputs.confirm_message if step.kind == CONFIRM else None,
+        **authorship(desk),
+    }
+
+
+def variable_fields(variable: Variable, plan: JobPlan) -> dict[str, Any]:
+    """Return one global variable; hosts have no value, but addresses."""
+    is_hosts = variable.kind == 3
+    return {
+        "id": variable.id,
+        "name": variable.name,
+        "category": variable.kind,
+        "value": None if is_hosts else variable.value,
+        "description": variable.description,
+        "ip_list": addresses(hosts_of(plan.steps[0])) if is_hosts and plan.steps else None,
+    }
+
+
+def addresses(hosts: tuple[Host, ...]) -> list[dict[str, Any]]:
+    """Return hosts as version 2 names them."""
+    names: list[dict[str, Any]] = server(host_names(hosts))["ip_list"]
+    return names
+
+
+def cron_list(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
+    """Answer `get_cron_list` of version 2: other names, no total."""
+    scope, number = desk.scope(asked), asked.integer("cron_id")
+    status, name = asked.integer("cron_status"), asked.text("cron_name") or ""
+    found = [
+        cron
+        for cron in desk.site.catalog.crons
+        if (cron.id == number if number else name in cron.name and is_wanted(desk, asked, cron.name))
+        and (number or status not in (1, 2) or cron.is_on == (status == 1))
+    ]
+    start, length = max(0, asked.integer("start") or 0), asked.integer("length") or USUAL_CRONS
+    return [
+        {
+            **scope_fields(scope),
+            "bk_job_id": cron.plan_id,
+            "cron_id": cron.id,
+            "cron_name": cron.name,
+            "cron_status": 1 if cron.is_on else 2,
+            "cron_expression": cron.expression,
+            **authorship(desk),
+        }
+        for cron in found[start : start + length]
+    ]
+
+
+def script_list(desk: Desk, asked: Asked) -> dict[str, Any]:
+    """Answer `get_script_list` of version 2: versions with numbers as ids, and other names for the page."""
+    scope, public = desk.scope(asked), asked.flag("is_public")
+    found = [
+        {
+            **scope_fields(scope),
+            "id": version.id,
+            "name": script.name,
+            "public": script.is_public,
+            "version": version.version,
+            "type": version.language,
+            **authorship(desk),
+            "content": coded(version.content) if asked.flag("return_script_content") else None,
+        }
+        for script in desk.site.catalog.scripts
+        if script.is_public == public and (asked.text("script_name") or "") in script.name
+        for version in (script.online,)
+        if version is not None and (asked.integer("script_type") or 0) in (0, version.language)
+    ]
+    start, length = max(0, asked.integer("start") or 0), asked.integer("length") or len(found)
+    return {
+        "start": start,
+        "page_size": length,
+        "total_record_size": len(found),
+        "data": found[start : start + length],
+    }

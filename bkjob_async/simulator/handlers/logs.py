@@ -1,0 +1,127 @@
+"""Answers about what hosts said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.targets import by_entry, by_id, listed
+from bkjob_async.simulator.protocol import logs as render_logs
+from bkjob_async.simulator.protocol.requests import Asked, missing
+from bkjob_async.simulator.world.codes import CONFIRM
+from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.records import Step
+
+MOST_HOSTS, MOST_OBJECTS = 500, 50
+
+
+class KnownHosts:
+    """The hosts of a step by their ids and addresses; others are those of the fleet."""
+
+    def __init__(self, step: Step) -> None:
+        """Know the hosts of *step*, those of containers left out."""
+        hosts = [host for host in step.hosts if host.container_id is None]
+        self._by_id = {host.bk_host_id: host for host in hosts}
+        self._by_address = {(host.bk_cloud_id, host.ip): host for host in hosts if host.ip}
+
+    def by_id(self, number: Any) -> Host:
+        """Return the host of an id; refuse what is none."""
+        host = by_id(number)
+        return self._by_id.get(host.bk_host_id, host)
+
+    def by_entry(self, entry: Any, name: str) -> Host:
+        """Return the host of `{bk_host_id}` or `{bk_cloud_id, ip}`; refuse what is neither."""
+        host = by_entry(entry, name)
+        own = self._by_address.get((host.bk_cloud_id, host.ip)) if host.ip else None
+        return own or self._by_id.get(host.bk_host_id, host)
+
+
+def v2_job_log(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
+    """Answer `get_job_instance_log`: everything of every step."""
+    job = desk.job(asked)
+    return [
+        render_logs.v2_step_log(step, desk.now, desk.epoch_ms, classic=desk.site.classic)
+        for step in job.steps
+    ]
+
+
+def one_log(desk: Desk, asked: Asked) -> dict[str, Any]:
+    """Answer `get_job_instance_ip_log`: one host, named as it was asked for."""
+    step = readable(desk.step(asked))
+    number, ip = asked.integer("bk_host_id"), asked.text("ip")
+    known = KnownHosts(step)
+    if number is not None:
+        host = known.by_id(number)
+        names: dict[str, Any] = {"bk_host_id": number, "bk_cloud_id": None, "ip": None}
+    elif ip and (cloud := asked.integer("bk_cloud_id")) is not None:
+        host = known.by_entry({"bk_cloud_id": cloud, "ip": ip}, "ip")
+        names = {"bk_host_id": None, "bk_cloud_id": cloud, "ip": ip}
+    else:
+        raise missing("host_id/(bk_cloud_id+ip)")
+    kind = render_logs.log_type(step)
+    script = render_logs.host_log(step, host, desk.now) if kind == render_logs.SCRIPT_LOG else None
+    files = None if kind == render_logs.SCRIPT_LOG else render_logs.file_logs(step, host, desk.now)
+    if number is None and ((script and script.strip()) or files):
+        # The id comes from the log itself: without one it stays unknown.
+        names["bk_host_id"] = host.bk_host_id
+    return {"log_type": kind, **names, "log_content": script, "file_logs": files}
+
+
+def many_logs(desk: Desk, asked: Asked) -> dict[str, Any]:
+    """Answer `batch_get_job_instance_ip_log`: at most 500 hosts."""
+    step = readable(desk.step(asked))
+    given, known = dict(asked.parameters), KnownHosts(step)
+    hosts = [known.by_id(number) for number in listed(given, "host_id_list")]
+    hosts += [known.by_entry(entry, "ip_list") for entry in listed(given, "ip_list")]
+    if not hosts or len(hosts) > MOST_HOSTS:
+        raise missing("host_id_list")
+    kind = render_logs.log_type(step)
+    answer = {"job_instance_id": step.job.id, "step_instance_id": step.id, "log_type": kind}
+    if kind == render_logs.SCRIPT_LOG:
+        logs: list[dict[str, Any]] = [
+            {**host_names(host), "log_content": text}
+            for host in hosts
+            if (text := render_logs.host_log(step, host, desk.now)) is not None
+        ]
+        return {**answer, "script_task_logs": logs or None, "file_task_logs": None}
+    files = [{**host_names(host), "file_logs": render_logs.file_logs(step, host, desk.now)} for host in hosts]
+    kept = [entry for entry in files if entry["file_logs"]]
+    return {**answer, "script_task_logs": None, "file_task_logs": kept or None}
+
+
+def host_names(host: Host) -> dict[str, Any]:
+    """Return a host's names in a batch of logs."""
+    return {
+        "host_id": host.bk_host_id,
+        "bk_host_id": host.bk_host_id,
+        "bk_cloud_id": host.bk_cloud_id,
+        "ip": host.ip,
+        "ipv6": host.ipv6,
+    }
+
+
+def v4_logs(desk: Desk, asked: Asked) -> dict[str, Any]:
+    """Answer `batch_get_job_instance_execute_object_log`: at most 50 objects, the first list counts."""
+    step = readable(desk.step(asked))
+    given, known = dict(asked.parameters), KnownHosts(step)
+    containers = {host.container_id: host for host in step.hosts if host.container_id is not None}
+    hosts = [known.by_id(number) for number in listed(given, "host_id_list")]
+    hosts = hosts or [known.by_entry(entry, "ip_list") for entry in listed(given, "ip_list")]
+    asked_for = len(hosts) or len(list(listed(given, "container_id_list")))
+    hosts = hosts or [containers[n] for n in listed(given, "container_id_list") if n in containers]
+    if not asked_for or asked_for > MOST_OBJECTS:
+        raise missing("host_id_list")
+    kind = render_logs.log_type(step)
+    logs = [render_logs.v4_log(step, host, desk.now) for host in hosts if host in step.hosts]
+    answer = {"job_instance_id": step.job.id, "step_instance_id": step.id, "log_type": kind}
+    if not logs:
+        return answer
+    name = "script" if kind == render_logs.SCRIPT_LOG else "file"
+    return {**answer, f"{name}_step_execute_object_logs": logs}
+
+
+def readable(step: Step) -> Step:
+    """Return a step that writes logs; refuse one that only asks a person."""
+    if step.plan.kind == CONFIRM:
+        raise refusal(1241003)
+    return step

@@ -1,0 +1,122 @@
+"""The platform as a function: a request and a moment in, an answer out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from random import Random
+
+from attrs import evolve
+
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.simulator.faults.faults import ActiveFault, Delivery, Fault, delivered, fault_named
+from bkjob_async.simulator.faults.rate_limit import RateLimit
+from bkjob_async.simulator.handlers.auth import admitted
+from bkjob_async.simulator.handlers.context import Desk, Site
+from bkjob_async.simulator.protocol.envelopes import failure, success
+from bkjob_async.simulator.protocol.requests import Asked, Refusal, asked
+from bkjob_async.simulator.world.world import World
+
+
+class Platform:
+    """Answers requests in all dialects about one world.
+
+    *site* is how the installation is set up. `answered` counts what was asked, by (dialect, operation);
+    `rate_limit` can be set and taken away at any time.
+    """
+
+    def __init__(
+        self, world: World, site: Site | None = None, *, rate_limit: RateLimit | None = None
+    ) -> None:
+        """Stand in front of *world*."""
+        self.world = world
+        self.site = site or Site()
+        self.rate_limit = rate_limit
+        self.answered: Counter[tuple[str, str]] = Counter()
+        self.faults: list[ActiveFault] = []
+        self._dice = Random(f"{world.seed}/faults")
+
+    def answer(self, request: HttpRequest, now: float) -> HttpResponse:
+        """Return the platform's answer at a moment; time before it has passed."""
+        self.world.advance(now)
+        request_id = self._request_id(request, now)
+        dialect = "gateway-v3"
+        try:
+            question = asked(request)
+            dialect = question.dialect
+            self.answered[dialect, question.operation] += 1
+            self._count(question, now)
+            route = admitted(question, request, self.site)
+            data = route.handle(Desk(world=self.world, site=self.site, now=now), question)
+        except Refusal as refused:
+            return self._limited(failure(dialect, refused, request_id), now)
+        return self._limited(success(dialect, data, request_id), now)
+
+    def deliver(self, request: HttpRequest, now: float) -> Delivery:
+        """Return the answer and how it travels, after all faults that strike."""
+        if not self.faults:
+            return Delivery(response=self.answer(request, now))
+        try:
+            question: Asked | None = asked(request)
+        except Refusal:
+            question = None
+        struck = [active for active in self.faults if active.strikes(question, self._dice)]
+        instead = next((active.fault for active in struck if active.fault.instead is not None), None)
+        if instead is None or instead.instead is None:
+            response = self.answer(request, now)
+        else:
+            if instead.done_anyway:
+                self.answer(request, now)
+            self.world.advance(now)
+            response = instead.instead(question, self._request_id(request, now))
+        return delivered(struck, response, self._dice)
+
+    @contextmanager
+    def fault(
+        self,
+        fault: Fault | str,
+        *,
+        share: float = 1.0,
+        times: int | None = None,
+        operations: Iterable[str] | None = None,
+        jobs: Iterable[int] | None = None,
+    ) -> Iterator[ActiveFault]:
+        """Let a fault be at work within a `with` block.
+
+        It strikes a *share* of the requests, at most so many *times*, of these *operations* or about these *jobs*
+        only. Several blocks add up.
+        """
+        active = ActiveFault(
+            fault_named(fault) if isinstance(fault, str) else fault,
+            share,
+            times,
+            None if operations is None else frozenset(operations),
+            None if jobs is None else frozenset(jobs),
+        )
+        self.faults.append(active)
+        try:
+            yield active
+        finally:
+            if active in self.faults:
+                self.faults.remove(active)
+
+    def _count(self, question: Asked, now: float) -> None:
+        """Refuse what is too much, in the words of whoever counts."""
+        if self.rate_limit is None or self.rate_limit.take(now):
+            return
+        if question.dialect.startswith("esb"):
+            raise Refusal(1306429, "Access frequency limit", by="esb")
+        raise Refusal(1642902, "Request rate exceeds the limit", status=429, by="gateway")
+
+    def _limited(self, response: HttpResponse, now: float) -> HttpResponse:
+        """Say how much is left, where the gateway answers."""
+        if self.rate_limit is None or "x-bkapi-request-id" not in response.headers:
+            return response
+        return evolve(response, headers={**response.headers, **self.rate_limit.headers(now)})
+
+    def _request_id(self, request: HttpRequest, now: float) -> str:
+        """Return an id that the same question at the same moment gets again, in either door."""
+        said = f"{self.world.seed}|{now:.6f}|{request.method}|{request.url.raw_path_qs}".encode()
+        return blake2b(said, digest_size=16).hexdigest()

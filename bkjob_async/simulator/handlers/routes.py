@@ -1,0 +1,124 @@
+"""Which operation of which dialect is answered by what."""
+
+from __future__ import annotations
+
+from bkjob_async.simulator.handlers import catalog, catalog_v2, lists, logs, plugin, status, tools
+from bkjob_async.simulator.handlers import launch as launches
+from bkjob_async.simulator.handlers import step_detail as details
+from bkjob_async.simulator.handlers import task_context as contexts
+from bkjob_async.simulator.handlers.context import (
+    EITHER,
+    EVERYBODY,
+    READ,
+    SYSTEMS,
+    USERS,
+    WRITE,
+    Handler,
+    Route,
+)
+from bkjob_async.simulator.world.codes import FILE, SCRIPT, SQL
+
+run_script = launches.launch(SCRIPT, "API Quick execution script")
+run_sql = launches.launch(SQL, "API Quick execution SQL")
+send_file = launches.launch(FILE, "API Quick distribution file")
+push_text = launches.launch(FILE, "API Push config file")
+
+V3_READS: dict[str, Handler] = {
+    "get_job_instance_status": status.v3_job_status,
+    "get_job_instance_ip_log": logs.one_log,
+    "get_job_instance_list": lists.v3_list,
+    "get_job_instance_global_var_value": lists.v3_variables,
+    "get_job_plan_list": catalog.plan_list,
+    "get_job_plan_detail": catalog.plan_detail,
+    "get_job_template_list": catalog.template_list,
+    "get_account_list": catalog.account_list,
+    "get_script_list": catalog.script_list(public=False),
+    "get_script_version_list": catalog.version_list(public=False),
+    "get_script_version_detail": catalog.version_detail(public=False),
+    "get_public_script_list": catalog.script_list(public=True),
+    "get_public_script_version_list": catalog.version_list(public=True),
+    "get_public_script_version_detail": catalog.version_detail(public=True),
+    "get_cron_list": catalog.cron_list,
+    "get_cron_detail": catalog.cron_detail,
+}
+V3_WRITES: dict[str, Handler] = {
+    "batch_get_job_instance_ip_log": logs.many_logs,
+    "operate_step_instance": status.operate_step,
+    "operate_job_instance": status.operate_job,
+    "execute_job_plan": launches.execute_plan,
+    "fast_execute_script": run_script,
+    "fast_execute_sql": run_sql,
+    "fast_transfer_file": send_file,
+    "push_config_file": push_text,
+}
+V3_GATEWAY_READS: dict[str, Handler] = {
+    "get_step_instance_status": status.v3_step_status,
+    "get_step_instance_detail": details.step_detail,
+}
+V3_SYSTEM_READS: dict[str, Handler] = {
+    "query_gse_task": tools.query_gse_task,
+    "query_job_instance": tools.query_job_instance,
+}
+V3_SYSTEM_WRITES: dict[str, Handler] = {
+    "bkci_plugin_fast_execute_script": run_script,
+    "bkci_plugin_fast_transfer_file": send_file,
+    "bkci_plugin_get_job_instance_status": plugin.job_status,
+    "bkci_plugin_batch_get_job_instance_execute_object_log": plugin.logs,
+    "generate_local_file_upload_url": tools.upload_urls,
+}
+V2: dict[str, Handler] = {
+    "get_job_instance_status": status.v2_job_status,
+    "get_step_instance_status": status.v2_step_status,
+    "get_job_instance_log": logs.v2_job_log,
+    "get_job_instance_global_var_value": lists.v2_variables,
+    "get_job_list": catalog_v2.job_list,
+    "get_job_detail": catalog_v2.job_detail,
+    "get_script_list": catalog_v2.script_list,
+    "get_cron_list": catalog_v2.cron_list,
+    "operate_step_instance": status.operate_step,
+    "operate_job_instance": status.operate_job,
+    "execute_job": launches.execute_plan,
+    "fast_execute_script": run_script,
+    "fast_execute_sql": run_sql,
+    "fast_push_file": send_file,
+    "push_config_file": push_text,
+}
+V4_READS: dict[str, Handler] = {
+    "get_job_instance_status": status.v4_job_status,
+    "get_job_instance_list": lists.v4_list,
+}
+V4_WRITES: dict[str, Handler] = {
+    "batch_get_job_instance_execute_object_log": logs.v4_logs,
+    "fast_execute_script": run_script,
+}
+
+
+V4_USER_WRITES: dict[str, Handler] = {
+    "get_script_task_context": contexts.script_context,
+    "get_file_task_context": contexts.file_context,
+}
+
+
+def by(
+    methods: frozenset[str], handlers: dict[str, Handler], *, audience: str = EVERYBODY
+) -> dict[str, Route]:
+    """Return routes that may be asked by these methods, on these paths of the gateway."""
+    return {name: Route(handle, methods, audience) for name, handle in handlers.items()}
+
+
+ESB_ONLY: dict[str, Handler] = {"generate_local_file_upload_url": tools.upload_urls}
+ROUTES: dict[str, dict[str, Route]] = {
+    "esb-job": by(EITHER, V2),
+    "esb-jobv3": by(EITHER, {**V3_READS, **V3_WRITES, **ESB_ONLY}),
+    "gateway-v3": {
+        **by(READ, {**V3_READS, **V3_GATEWAY_READS}),
+        **by(WRITE, V3_WRITES),
+        **by(READ, V3_SYSTEM_READS, audience=SYSTEMS),
+        **by(WRITE, V3_SYSTEM_WRITES, audience=SYSTEMS),
+    },
+    "gateway-v4": {
+        **by(READ, V4_READS),
+        **by(WRITE, V4_WRITES),
+        **by(WRITE, V4_USER_WRITES, audience=USERS),
+    },
+}

@@ -1,0 +1,173 @@
+"""The hosts that a launch names, in each dialect's spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from attrs import frozen
+
+from bkjob_async.simulator.handlers.context import refusal
+from bkjob_async.simulator.protocol.requests import Asked, bad_request, invalid, missing
+from bkjob_async.simulator.world.hosts import (
+    containers_of_filter,
+    host_by_address,
+    host_by_id,
+    hosts_of_group,
+)
+from bkjob_async.simulator.world.plans import Host
+
+MOST_TARGETS = 50_000
+CONTAINERS = "kube_container_filters"
+
+
+@frozen(kw_only=True)
+class TargetNames:
+    """How one family of operations spells its targets; what it does not name is ignored, as the server does."""
+
+    parameter: str
+    hosts: str = "ip_list"
+    ids: str | None = None
+    groups: str = "dynamic_group_list"
+    nodes: str = "topo_node_list"
+    containers: str | None = None
+    may_mix: bool = True
+
+
+V3 = TargetNames(parameter="target_server", ids="host_id_list")
+V2 = TargetNames(parameter="target_server", ids="host_id_list", groups="dynamic_group_id_list")
+V4 = TargetNames(parameter="execute_target", hosts="host_list", containers=CONTAINERS, may_mix=False)
+PLUGIN_SCRIPT = TargetNames(
+    parameter="execute_target",
+    hosts="host_list",
+    groups="host_dynamic_group_list",
+    nodes="host_topo_node_list",
+    containers=CONTAINERS,
+)
+PLUGIN_FILE = TargetNames(
+    parameter="execute_object",
+    hosts="host_list",
+    groups="host_dynamic_group_list",
+    nodes="host_topo_node_list",
+    containers=CONTAINERS,
+)
+OF_DIALECT = {"esb-job": V2, "esb-jobv3": V3, "gateway-v3": V3, "gateway-v4": V4}
+OF_PLUGIN = {"bkci_plugin_fast_execute_script": PLUGIN_SCRIPT, "bkci_plugin_fast_transfer_file": PLUGIN_FILE}
+
+
+def targets(asked: Asked) -> tuple[Host, ...]:
+    """Return the hosts that a launch is for, each once; refuse none, and too many."""
+    names = OF_PLUGIN.get(asked.operation, OF_DIALECT[asked.dialect])
+    found: dict[Host, None] = {}
+    for server in servers(asked, names):
+        found.update(dict.fromkeys(named(server, names)))
+    if not found:
+        raise refusal(1244001)
+    if len(found) > MOST_TARGETS:
+        raise refusal(1244022)
+    return tuple(found)
+
+
+def servers(asked: Asked, names: TargetNames) -> Iterator[dict[str, Any]]:
+    """Yield every object of the request that names hosts."""
+    given = asked.parameters
+    value = given.get(names.parameter)
+    if isinstance(value, dict):
+        yield value
+    elif value is not None:
+        raise bad_request(names.parameter)
+    if asked.dialect == "esb-job":
+        yield {"ip_list": given.get("ip_list"), "dynamic_group_id_list": given.get("custom_query_id")}
+
+
+def named(server: dict[str, Any], names: TargetNames) -> Iterator[Host]:
+    """Yield the hosts of one object that names hosts: one by one, by groups, by nodes, by container filters."""
+    if names.ids is not None:
+        for number in listed(server, names.ids):
+            yield by_id(number)
+    for entry in listed(server, names.hosts):
+        yield by_entry(entry, names.hosts)
+    for entry in listed(server, names.groups):
+        yield from hosts_of_group(f"group {identity(entry, names.groups)}")
+    for entry in listed(server, names.nodes):
+        yield from hosts_of_group(f"{node_type(entry, names.nodes)} {identity(entry, names.nodes)}")
+    if names.containers is not None:
+        for entry in containers_wanted(server, names):
+            yield from containers_of_filter(repr(entry))
+
+
+def containers_wanted(server: dict[str, Any], names: TargetNames) -> list[dict[str, Any]]:
+    """Return the container filters; refuse them beside hosts, and version 4's without a cluster."""
+    filters = list(listed(server, CONTAINERS))
+    if filters and not all(isinstance(entry, dict) for entry in filters):
+        raise bad_request(CONTAINERS)
+    if names.may_mix:
+        return filters
+    if filters and any(server.get(name) for name in (names.hosts, names.groups, names.nodes)):
+        raise invalid("Job execute target - cannot mix host and container in one step")
+    for entry in filters:
+        check_cluster(entry)
+    return filters
+
+
+def check_cluster(entry: dict[str, Any]) -> None:
+    """Refuse a filter without a cluster, and one of a whole cluster that does not say so."""
+    cluster = entry.get("kube_cluster_filter")
+    if not isinstance(cluster, dict) or not cluster.get("cluster_uid_list"):
+        raise invalid("Job execute target - cluster filter cannot be empty")
+    narrower = (
+        "kube_namespace_filter",
+        "kube_workload_filter",
+        "kube_pod_filter",
+        "kube_container_prop_filter",
+    )
+    if not any(entry.get(name) for name in narrower) and not entry.get("execute_in_whole_cluster"):
+        raise invalid(
+            "Job execute target - only the cluster filter is given; to execute in the whole cluster, "
+            "set execute_in_whole_cluster to true"
+        )
+
+
+def listed(server: dict[str, Any], name: str) -> Iterable[Any]:
+    """Return an optional list; refuse what is none."""
+    value = server.get(name)
+    if value is None:
+        return ()
+    if isinstance(value, list):
+        return value
+    raise missing(name)
+
+
+def identity(entry: Any, name: str) -> str:
+    """Return the id of a group or node; version 2 has it plain, all others in an object."""
+    found = entry.get("id") if isinstance(entry, dict) else entry
+    plain = name == "dynamic_group_id_list"
+    if found in (None, "") or isinstance(found, dict | list) or isinstance(entry, dict) == plain:
+        raise bad_request(name)
+    return str(found)
+
+
+def node_type(entry: Any, name: str) -> str:
+    """Return the kind of a topology node."""
+    kind = entry.get("node_type") if isinstance(entry, dict) else None
+    if not isinstance(kind, str) or not kind:
+        raise bad_request(name)
+    return kind
+
+
+def by_id(number: Any) -> Host:
+    """Return the host of an id; refuse what is none."""
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise missing("host_id_list")
+    return host_by_id(number)
+
+
+def by_entry(entry: Any, name: str) -> Host:
+    """Return the host of `{bk_host_id}` or `{bk_cloud_id, ip}`; refuse what is neither."""
+    if isinstance(entry, dict):
+        if isinstance(entry.get("bk_host_id"), int):
+            return by_id(entry["bk_host_id"])
+        cloud, ip = entry.get("bk_cloud_id", 0), entry.get("ip")
+        if isinstance(ip, str) and ip and isinstance(cloud, int):
+            return host_by_address(cloud, ip)
+    raise missing(name)

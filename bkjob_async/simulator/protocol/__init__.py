@@ -1,0 +1,1 @@
+"""Requests and responses as the platform's documents have them."""

@@ -1,0 +1,146 @@
+"""What stands around data and errors, in each dialect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.simulator.protocol.permission import PERMISSION_DENIED
+from bkjob_async.simulator.protocol.requests import Refusal
+
+JSON = "application/json"
+encode = msgspec.json.encode
+
+GATEWAY_NAMES = {
+    1640001: "INVALID_ARGS",
+    1640301: "APP_NO_PERMISSION",
+    1640401: "API_NOT_FOUND",
+    1641301: "BODY_SIZE_LIMIT_EXCEED",
+    1642901: "RATE_LIMIT_RESTRICTION",
+    1642902: "RATE_LIMIT_RESTRICTION",
+    1642903: "RATE_LIMIT_RESTRICTION",
+    1642904: "CONCURRENCY_LIMIT_RESTRICTION",
+    1650200: "BAD_GATEWAY",
+    1650300: "SERVICE_UNAVAILABLE",
+    1650401: "REQUEST_BACKEND_TIMEOUT",
+}
+
+# Job's numeric code, as version 4 names it and with its HTTP status.
+V4_ERRORS: dict[int, tuple[int, str]] = {
+    1240002: (500, "INTERNAL"),
+    1240003: (400, "INVALID_ARGUMENT"),
+    1241001: (400, "INVALID_ARGUMENT"),
+    1241002: (400, "INVALID_ARGUMENT"),
+    1241003: (400, "FAILED_PRECONDITION"),
+    1241007: (400, "INVALID_ARGUMENT"),
+    1241010: (400, "INVALID_ARGUMENT"),
+    1241012: (400, "INVALID_ARGUMENT"),
+    1243001: (404, "NOT_FOUND"),
+    1243051: (404, "NOT_FOUND"),
+    1244001: (400, "INVALID_ARGUMENT"),
+    1244006: (404, "NOT_FOUND"),
+    1244007: (404, "NOT_FOUND"),
+    1244020: (400, "INVALID_ARGUMENT"),
+    1244022: (500, "INTERNAL"),
+    1244026: (400, "INVALID_ARGUMENT"),
+    1244032: (429, "RESOURCE_EXHAUSTED"),
+    1244033: (429, "RESOURCE_EXHAUSTED"),
+    1244034: (429, "RESOURCE_EXHAUSTED"),
+    1264001: (400, "INVALID_ARGUMENT"),
+    1264004: (400, "INVALID_ARGUMENT"),
+    1306429: (429, "RATELIMIT_EXCEED"),
+    9900403: (403, "NO_PERMISSION"),
+}
+
+
+def success(dialect: str, data: Any, request_id: str) -> HttpResponse:
+    """Return data in its dialect's envelope."""
+    if dialect == "gateway-v4":
+        body: dict[str, Any] = {"data": data, "job_request_id": request_id}
+    elif dialect == "gateway-v3":
+        body = {"code": 0, "result": True, "job_request_id": request_id}
+        # Version 3 leaves null members out of the envelope, not out of what is in it.
+        body |= {} if data is None else {"data": data}
+    else:
+        body = {
+            "code": 0,
+            "result": True,
+            "message": "",
+            "data": data,
+            "request_id": request_id,
+            "job_request_id": request_id,
+        }
+    return HttpResponse(status=200, headers=headers(dialect, request_id), body=encode(body))
+
+
+def failure(dialect: str, refusal: Refusal, request_id: str) -> HttpResponse:
+    """Return a refusal in the envelope of whoever made it."""
+    if refusal.by == "gateway":
+        return gateway_failure(refusal, request_id)
+    if refusal.by == "esb-path":
+        lost = {"result": False, "data": None, "message": refusal.message}
+        return HttpResponse(status=refusal.status, headers={"content-type": JSON}, body=encode(lost))
+    if dialect == "gateway-v4":
+        return v4_failure(refusal, request_id)
+    if dialect == "gateway-v3":
+        body = {
+            "code": refusal.code,
+            "result": False,
+            "job_request_id": request_id,
+            "message": refusal.message,
+        }
+    else:
+        body = {
+            "code": refusal.code,
+            "result": False,
+            "message": refusal.message,
+            "data": None,
+            "request_id": request_id,
+        }
+    if refusal.code == PERMISSION_DENIED:
+        body["permission"] = refusal.details
+    status = refusal.status if dialect == "gateway-v3" else 200
+    return HttpResponse(status=status, headers=headers(dialect, request_id), body=encode(body))
+
+
+def gateway_failure(refusal: Refusal, request_id: str) -> HttpResponse:
+    """Return an error that the gateway itself makes."""
+    name = GATEWAY_NAMES.get(refusal.code, "ERROR")
+    body = {
+        "code": refusal.code,
+        "code_name": name,
+        "data": None,
+        "message": refusal.message,
+        "result": False,
+    }
+    told = {
+        **headers("gateway-v3", request_id),
+        "x-bkapi-error-code": str(refusal.code),
+        "x-bkapi-error-message": refusal.message.encode("ascii", "replace").decode(),
+    }
+    return HttpResponse(status=refusal.status, headers=told, body=encode(body))
+
+
+def v4_failure(refusal: Refusal, request_id: str) -> HttpResponse:
+    """Return an error of version 4; Job's own number travels as text among its details."""
+    status, name = V4_ERRORS.get(refusal.code, (500, "INTERNAL"))
+    error: dict[str, Any] = {"code": name, "message": refusal.message}
+    if refusal.code == PERMISSION_DENIED:
+        error["data"] = refusal.details
+    else:
+        error["details"] = [{"code": str(refusal.code), "message": refusal.message}]
+    body = {"error": error, "job_request_id": request_id}
+    return HttpResponse(status=status, headers=headers("gateway-v4", request_id), body=encode(body))
+
+
+def headers(dialect: str, request_id: str) -> dict[str, str]:
+    """Return the headers that every answer of a dialect has."""
+    if dialect.startswith("gateway"):
+        return {
+            "content-type": JSON,
+            "x-bkapi-request-id": request_id,
+            "x-bk-job-request-id": request_id,
+        }
+    return {"content-type": JSON}

@@ -1,0 +1,221 @@
+"""Jobs and steps as the ESB's component `job` (version 2) shows them.
+
+*classic* is the component of old sites: texts with offsets, `retry_count`, every group with its hosts. Without it the
+answers are those of the current backend, which fills the first group only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
+from bkjob_async.simulator.protocol.groups import Filter, GroupRead, read_groups
+from bkjob_async.simulator.protocol.rows import Fragment, joined, waiting_hosts
+from bkjob_async.simulator.protocol.times import duration_s, local_text
+from bkjob_async.simulator.world.codes import (
+    CONFIRM,
+    FINAL_RUN,
+    GOOD_HOST,
+    HOST_WAITING,
+    OPEN_HOST,
+    host_words,
+)
+from bkjob_async.simulator.world.operations import STEP_RULES
+from bkjob_async.simulator.world.records import Execution, Job, Step
+
+AD_HOC = -1
+BAD_AGENT = frozenset({1, 18, 310})
+OPERATION_NAMES = {
+    2: "Retry failed hosts",
+    3: "Ignore error",
+    6: "Confirm",
+    8: "Retry all hosts",
+    9: "Terminate",
+    10: "Restart confirmation",
+    11: "Next step",
+    12: "Skip",
+    13: "Continue",
+}
+
+
+def job_status(job: Job, *, epoch_ms: int, classic: bool) -> dict[str, Any]:
+    """Return `data` of a job's status, hosts always included."""
+    current = job.current_step.id if job.started is not None else 0
+
+    def text(moment: float | None) -> str | None:
+        return local_text(moment, epoch_ms, offset=classic)
+
+    scope = {"bk_biz_id": job.ref.scope.id} if classic else scope_fields(job.ref.scope)
+    return {
+        "is_finished": job.status in FINAL_RUN,
+        "job_instance": {
+            **scope,
+            "job_instance_id": job.id,
+            "bk_job_id": job.plan.plan_id or AD_HOC,
+            "status": job.status,
+            "name": job.plan.name,
+            "operator": job.plan.operator,
+            "create_time": text(job.created),
+            "start_time": text(job.started),
+            "end_time": text(job.ended),
+            "total_time": duration_s(job.total),
+            "start_way": job.plan.launch_mode,
+            "current_step_instance_id": current,
+        },
+        "blocks": [block(step, epoch_ms, classic=classic) for step in job.steps],
+    }
+
+
+def block(step: Step, epoch_ms: int, *, classic: bool) -> dict[str, Any]:
+    """Return one step in the block around it."""
+
+    def text(moment: float | None) -> str | None:
+        return local_text(moment, epoch_ms, offset=classic)
+
+    instance: dict[str, Any] = {
+        **step_fields(step, classic=classic),
+        "start_time": text(step.started),
+        "end_time": text(step.ended),
+        "create_time": text(step.created),
+        "total_time": duration_s(step.total),
+        "pause": 0 if classic else None,
+        "step_ip_status": hosts_of(step),
+    }
+    if not classic:
+        return {"step_instances": [instance]}
+    instance["order"] = 1
+    instance["operation_list"] = [
+        {"operation_code": code, "operation_name": OPERATION_NAMES[code]}
+        for code, rule in STEP_RULES.items()
+        if step.status in rule.states and rule.confirm == (step.plan.kind == CONFIRM) and not rule.rolling
+    ]
+    return {
+        "type": step.plan.kind,
+        "block_order": step.order,
+        "block_name": step.name,
+        "step_instances": [instance],
+    }
+
+
+def step_fields(step: Step, *, classic: bool) -> dict[str, Any]:
+    """Return what both answers say about a step itself."""
+    return {
+        "step_instance_id": step.id,
+        "step_id": AD_HOC,
+        "name": step.name,
+        "type": step.plan.kind,
+        "operator": step.job.plan.operator,
+        "status": step.status,
+        "retry_count" if classic else "execute_count": step.execute_count,
+    }
+
+
+def hosts_of(step: Step) -> msgspec.Raw:
+    """Return address and status of all hosts of a step's latest execution."""
+    if step.execution is None or step.plan.kind == CONFIRM:
+        return msgspec.Raw(b"[]")
+    return joined(step.execution, "v2-job", job_row)
+
+
+def job_row(execution: Execution, row: int) -> dict[str, Any]:
+    """Return how a host looks in a job's status."""
+    host = execution.hosts[row]
+    return {"ip": host.ip, "bk_cloud_id": host.bk_cloud_id, "status": execution.statuses[row]}
+
+
+def step_row(*, classic: bool) -> Fragment:
+    """Return how a host looks in a step's status: nothing but its names."""
+
+    def make(execution: Execution, row: int) -> dict[str, Any]:
+        host = execution.hosts[row]
+        names = {"bk_cloud_id": host.bk_cloud_id, "ip": host.ip}
+        return names if classic else {"bk_host_id": host.bk_host_id, **names}
+
+    return make
+
+
+def step_status(
+    step: Step, *, now: float, pace: float, language: str, epoch_ms: int, classic: bool
+) -> dict[str, Any]:
+    """Return `data` of a step's status."""
+
+    def text(moment: float | None) -> str | None:
+        return local_text(moment, epoch_ms, offset=False)
+
+    total = step.total
+    if step.started is not None and step.status not in FINAL_RUN:
+        total = now - step.started
+    numbers: dict[str, int | None] = {**counters(step)} if classic else dict.fromkeys(COUNTERS)
+    return {
+        "is_finished": step.status in FINAL_RUN,
+        "step_instance_detail": {
+            **step_fields(step, classic=classic),
+            "job_instance_id": step.job.id,
+            "bk_biz_id": step.job.ref.scope.id,
+            "start_time": text(step.started),
+            "end_time": text(step.ended),
+            "total_time": duration_s(total),
+            **addresses(step),
+            **numbers,
+        },
+        "step_instance_analyse_result": analysed(
+            step, now=now, pace=pace, language=language, classic=classic
+        ),
+    }
+
+
+def analysed(step: Step, *, now: float, pace: float, language: str, classic: bool) -> list[dict[str, Any]]:
+    """Return a step's groups; the current backend lists the hosts of the first one only."""
+    asked = Filter(batch=0) if classic else Filter()
+    if waiting_hosts(step):
+        rows = [{"bk_cloud_id": host.bk_cloud_id, "ip": host.ip} for host in step.hosts]
+        return [group_fields(HOST_WAITING, len(rows), rows, language)]
+    kind = "v2-step-classic" if classic else "v2-step"
+    read = read_groups(step, asked, kind, step_row(classic=classic), now=now, pace=pace)
+    return [described(group, language, listed=classic or place == 0) for place, group in enumerate(read)]
+
+
+def described(group: GroupRead, language: str, *, listed: bool) -> dict[str, Any]:
+    """Return one group, with its hosts or without."""
+    if listed:
+        return group_fields(group.status, group.size, group.rows, language)
+    return {"result_type": group.status, "result_type_text": host_words(group.status, language), "count": 0}
+
+
+def group_fields(status: int, size: int, rows: object, language: str) -> dict[str, Any]:
+    """Return a group with its hosts."""
+    return {
+        "result_type": status,
+        "result_type_text": host_words(status, language),
+        "count": size,
+        "ip_list": rows,
+    }
+
+
+def addresses(step: Step) -> dict[str, str]:
+    """Return the targets as texts, and those of them without a working agent."""
+    execution = step.execution
+    bad = (
+        ()
+        if execution is None
+        else (h for h, code in zip(execution.hosts, execution.statuses, strict=True) if code in BAD_AGENT)
+    )
+    return {
+        "target_ips": ",".join(host.label for host in step.hosts),
+        "abnormal_agent_ips": ",".join(host.label for host in bad),
+    }
+
+
+COUNTERS = ("total_ip_num", "abnormal_agent_ip_num", "running_ip_num", "fail_ip_num", "success_ip_num")
+
+
+def counters(step: Step) -> dict[str, int]:
+    """Return how many hosts are how far."""
+    codes = [] if step.execution is None else step.execution.statuses
+    bad = sum(code in BAD_AGENT for code in codes)
+    running = sum(code in OPEN_HOST for code in codes)
+    good = sum(code in GOOD_HOST for code in codes)
+    numbers = (len(step.hosts), bad, running, len(codes) - running - good, good)
+    return dict(zip(COUNTERS, numbers, strict=True))

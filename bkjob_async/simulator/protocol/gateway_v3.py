@@ -1,0 +1,200 @@
+"""Jobs and steps as API version 3 shows them: `get_job_instance_status`, `get_step_instance_status`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bkjob_async.model.refs import Scope
+from bkjob_async.simulator.protocol.groups import Filter, GroupRead, read_groups, status_read
+from bkjob_async.simulator.protocol.rows import (
+    Fragment,
+    encode,
+    is_file,
+    joined,
+    listed,
+    row_tag,
+    waiting_hosts,
+)
+from bkjob_async.simulator.protocol.times import duration_ms, milliseconds, run_time
+from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, HOST_WAITING, host_words
+from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.records import Execution, Job, Step
+
+TENANT_SET_BUSINESS = 2**63 - 1
+
+
+def scope_fields(scope: Scope) -> dict[str, Any]:
+    """Return a scope in all its spellings; the oldest one has a number of its own for tenant sets."""
+    kind = str(scope.type)
+    business = TENANT_SET_BUSINESS if kind == "tenant_set" else scope.id
+    return {"bk_biz_id": business, "bk_scope_type": kind, "bk_scope_id": str(scope.id)}
+
+
+def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
+    """Return `data` of a job's status."""
+    return {
+        "finished": job.status in FINAL_RUN,
+        "job_instance": {
+            **scope_fields(job.ref.scope),
+            "job_instance_id": job.id,
+            "name": job.plan.name,
+            "create_time": milliseconds(job.created, epoch_ms),
+            "status": job.status,
+            "start_time": milliseconds(job.started, epoch_ms),
+            "end_time": milliseconds(job.ended, epoch_ms),
+            "total_time": duration_ms(job.total),
+        },
+        "step_instance_list": [
+            {
+                **step_fields(step, epoch_ms),
+                "step_ip_result_list": job_hosts(step, epoch_ms) if with_hosts else None,
+            }
+            for step in job.steps
+        ],
+    }
+
+
+def step_fields(step: Step, epoch_ms: int) -> dict[str, Any]:
+    """Return what a job's status says about a step itself, straight from the record."""
+    return {
+        "status": step.status,
+        "total_time": duration_ms(step.total),
+        "name": step.name,
+        "step_instance_id": step.id,
+        "execute_count": step.execute_count,
+        "create_time": milliseconds(step.created, epoch_ms),
+        "end_time": milliseconds(step.ended, epoch_ms),
+        "type": step.plan.kind,
+        "start_time": milliseconds(step.started, epoch_ms),
+    }
+
+
+def job_hosts(step: Step, epoch_ms: int) -> msgspec.Raw:
+    """Return all hosts of a step's latest execution, all batches."""
+    if step.execution is None or step.plan.kind == CONFIRM:
+        return msgspec.Raw(b"[]")
+    return joined(step.execution, "v3-job", job_row(epoch_ms, files=is_file(step)))
+
+
+def job_row(epoch_ms: int, *, files: bool) -> Fragment:
+    """Return how a host looks in a job's status."""
+
+    def make(execution: Execution, row: int) -> dict[str, Any]:
+        host, fate = execution.hosts[row], execution.fates[row]
+        over = execution.statuses[row] not in (HOST_WAITING, 7)
+        return {
+            "bk_host_id": host.bk_host_id,
+            "ip": host.ip,
+            "bk_cloud_id": host.bk_cloud_id,
+            "status": execution.statuses[row],
+            "tag": row_tag(execution, row, is_file=files),
+            "exit_code": fate.exit_code if over else None,
+            "error_code": fate.error_code if over else 0,
+            **times(execution, row, epoch_ms),
+        }
+
+    return make
+
+
+def times(execution: Execution, row: int, epoch_ms: int) -> dict[str, Any]:
+    """Return a row's times; a total comes with its end."""
+    start, end = execution.starts[row], execution.ends[row]
+    return {
+        "start_time": milliseconds(start, epoch_ms),
+        "end_time": milliseconds(end, epoch_ms),
+        "total_time": duration_ms(run_time(start, end)),
+    }
+
+
+def step_status(
+    step: Step, asked: Filter, *, now: float, pace: float, language: str, epoch_ms: int
+) -> dict[str, Any]:
+    """Return `data` of a step's status; while a step runs its total is live."""
+    fields = step_fields(step, epoch_ms)
+    status = fields["status"] = status_read(step, asked, now=now, pace=pace)
+    if step.started is not None and status not in FINAL_RUN:
+        fields |= {"end_time": None, "total_time": duration_ms(now - step.started)}
+    groups: list[dict[str, Any]]
+    if waiting_hosts(step):
+        groups = [unstarted_group(step, asked, language)]
+    else:
+        kind = f"v3-step-{language}"
+        make = step_row(epoch_ms, language, files=is_file(step))
+        read = read_groups(step, asked, kind, make, now=now, pace=pace)
+        groups = [group_fields(group, language, files=is_file(step)) for group in read]
+    return {**fields, "step_result_group_list": groups} if groups else fields
+
+
+def group_fields(group: GroupRead, language: str, *, files: bool) -> dict[str, Any]:
+    """Return a group of one status and tag."""
+    return {
+        "result_type": group.status,
+        "result_type_desc": host_words(group.status, language),
+        "tag": "" if files else group.tag,
+        "host_size": group.size,
+        "host_result_list": group.rows,
+    }
+
+
+def unstarted_group(step: Step, asked: Filter, language: str) -> dict[str, Any]:
+    """Return the one group of a step whose turn has not come."""
+    shown = step.hosts[: asked.most] if asked.most is not None and asked.most > 0 else step.hosts
+    rows = listed(
+        encode(
+            {
+                **host_fields(host),
+                "status": HOST_WAITING,
+                "status_desc": host_words(HOST_WAITING, language),
+                "tag": None,
+                "exit_code": 0,
+                "start_time": None,
+                "end_time": None,
+                "total_time": 0,
+            }
+        )
+        for host in shown
+    )
+    return group_fields(
+        GroupRead(status=HOST_WAITING, tag=None, size=len(step.hosts), rows=msgspec.Raw(rows)),
+        language,
+        files=False,
+    )
+
+
+def host_fields(host: Host) -> dict[str, Any]:
+    """Return what a step's status says about a host itself."""
+    return {
+        "bk_host_id": host.bk_host_id,
+        "ip": host.ip,
+        "ipv6": host.ipv6,
+        "bk_agent_id": host.bk_agent_id,
+        "bk_cloud_id": host.bk_cloud_id,
+        "bk_cloud_name": "Default Area" if host.bk_cloud_id == 0 else f"Area {host.bk_cloud_id}",
+    }
+
+
+def step_row(epoch_ms: int, language: str, *, files: bool) -> Fragment:
+    """Return how a host looks in a step's status."""
+
+    def make(execution: Execution, row: int) -> dict[str, Any]:
+        status = execution.statuses[row]
+        over = status not in (HOST_WAITING, 7)
+        return {
+            **host_fields(execution.hosts[row]),
+            "status": status,
+            "status_desc": host_words(status, language),
+            "tag": row_tag(execution, row, is_file=files),
+            "exit_code": execution.fates[row].exit_code if over else None,
+            **times(execution, row, epoch_ms),
+        }
+
+    return make
+
+
+def unreadable(step: Step) -> int | None:
+    """Return the error that asking for a step's own status meets, if any."""
+    if step.plan.kind == CONFIRM:
+        return 1241003
+    return 1240002 if step.has_containers else None

@@ -1,0 +1,84 @@
+"""Jobs as API version 4 shows them: execute objects, and no key without a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bkjob_async.simulator.protocol.gateway_v3 import scope_fields, step_fields, times
+from bkjob_async.simulator.protocol.rows import is_file, joined, row_tag
+from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
+from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, OPEN_HOST
+from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.records import Execution, Job, Step
+
+HOST_OBJECT, CONTAINER_OBJECT = 1, 2
+
+
+def present(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return only what has a value."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
+    """Return `data` of a job's status."""
+    instance = {
+        **scope_fields(job.ref.scope),
+        "job_instance_id": job.id,
+        "name": job.plan.name,
+        "create_time": milliseconds(job.created, epoch_ms),
+        "status": job.status,
+        "start_time": milliseconds(job.started, epoch_ms),
+        "end_time": milliseconds(job.ended, epoch_ms),
+        "total_time": duration_ms(job.total),
+    }
+    return {
+        "finished": job.status in FINAL_RUN,
+        "job_instance": present(instance),
+        "step_instance_list": [job_step(step, epoch_ms, with_hosts=with_hosts) for step in job.steps],
+    }
+
+
+def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
+    """Return one step, with its execute objects where they were asked for."""
+    fields = present(step_fields(step, epoch_ms))
+    if not with_hosts:
+        return fields
+    rows = msgspec.Raw(b"[]")
+    if step.execution is not None and step.plan.kind != CONFIRM:
+        files = is_file(step)
+
+        def make(execution: Execution, row: int) -> dict[str, Any]:
+            over = execution.statuses[row] not in OPEN_HOST
+            return present(
+                {
+                    "execute_object": execute_object(execution.hosts[row]),
+                    "status": execution.statuses[row],
+                    "tag": row_tag(execution, row, is_file=files),
+                    "exit_code": execution.fates[row].exit_code if over else None,
+                    **times(execution, row, epoch_ms),
+                }
+            )
+
+        rows = joined(step.execution, "v4-job", make)
+    return {**fields, "step_execute_object_result_list": rows}
+
+
+def execute_object(host: Host) -> dict[str, Any]:
+    """Return a host or container as an execute object; its resource id is text."""
+    if host.container_id is None:
+        names = {
+            "bk_host_id": host.bk_host_id,
+            "ip": host.ip,
+            "ipv6": host.ipv6,
+            "bk_cloud_id": host.bk_cloud_id,
+        }
+        return {"type": HOST_OBJECT, "resource_id": str(host.bk_host_id), "host": present(names)}
+    container = {
+        "id": host.container_id,
+        "container_id": f"docker://{host.container_id:064x}",
+        "name": host.container_name,
+        "node_host_id": host.bk_host_id,
+    }
+    return {"type": CONTAINER_OBJECT, "resource_id": str(host.container_id), "container": present(container)}

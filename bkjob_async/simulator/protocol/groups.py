@@ -1,0 +1,187 @@
+"""A step's hosts in groups of one status and tag, read as the platform reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from itertools import islice
+from typing import NamedTuple
+
+import msgspec
+from attrs import frozen
+
+from bkjob_async.simulator.protocol.rows import Fragment, encode, fragments, joined, listed
+from bkjob_async.simulator.world.records import Execution, Group, Step
+
+# Above so many targets the platform reads a step's groups one by one, so that a host may move in between.
+READ_AT_ONCE = 100
+
+Rows = Collection[int]
+
+
+@frozen(kw_only=True)
+class Filter:
+    """Which rows of which groups a step status shows; None asks for nothing in particular."""
+
+    execute_count: int | None = None
+    batch: int | None = None
+    most: int | None = None
+    status: int | None = None
+    tag: str | None = None
+    keyword: str | None = None
+    search_ip: str | None = None
+
+    @property
+    def searches(self) -> bool:
+        """Whether rows are picked by what they contain."""
+        return bool(self.keyword) or bool(self.search_ip)
+
+
+@frozen(kw_only=True)
+class GroupRead:
+    """One group as it was read: how many hosts it was said to have, and its hosts' JSON, if asked for."""
+
+    status: int
+    tag: str | None
+    size: int
+    rows: msgspec.Raw | None
+
+
+class Moment(NamedTuple):
+    """How rows stood in groups at a moment, and which of them stand elsewhere by now."""
+
+    groups: dict[Group, Rows]
+    moved: Collection[int]
+
+
+def read_groups(
+    step: Step, asked: Filter, kind: str, make: Fragment, *, now: float, pace: float
+) -> list[GroupRead]:
+    """Read a step's groups as the platform does: counts first, then each group's hosts, *pace* seconds apart.
+
+    The reading ends *now*: what a slow server shows is older at its beginning than at its end.
+    """
+    number = step.execute_count if asked.execute_count is None else asked.execute_count
+    execution = step.executions.get(number)
+    if execution is None:
+        return []
+    batch = step.batch if asked.batch is None else asked.batch
+    reader = _Reader(execution, batch, asked, kind, make)
+    begin = reading_begins(step, execution, now=now, pace=pace)
+    if begin == now:
+        return [reader.read(group, size, present) for group, size, present in reader.at_once()]
+    counted = reader.ordered(reader.moment(begin).groups)
+    pace = (now - begin) / (len(counted) + 1)
+    return [
+        reader.read(group, len(rows), reader.moment(begin + pace * place))
+        for place, (group, rows) in enumerate(counted, start=1)
+    ]
+
+
+def reading_begins(step: Step, execution: Execution, *, now: float, pace: float) -> float:
+    """Return when a reading that ends *now* began: not before the step was shown last, or it would show the past."""
+    if len(step.hosts) <= READ_AT_ONCE or not pace:
+        return now
+    return max(step.shown_at, now - pace * (sum(map(bool, execution.groups.values())) + 1))
+
+
+def status_read(step: Step, asked: Filter, *, now: float, pace: float) -> int:
+    """Return the step's own status as a reading shows it that ends *now*: it is read first, before any group."""
+    number = step.execute_count if asked.execute_count is None else asked.execute_count
+    execution = step.executions.get(number)
+    if execution is None or number != step.execute_count:
+        return step.status
+    begin = reading_begins(step, execution, now=now, pace=pace)
+    if not execution.moves or execution.moves[0].at > begin:
+        return step.status  # the reading began before this execution did
+    return next((code for at, code in reversed(step.log) if at <= begin), step.status)
+
+
+class _Reader:
+    """Reads the groups of one execution at any moment of the recent past."""
+
+    def __init__(
+        self, execution: Execution, batch: int | None, asked: Filter, kind: str, make: Fragment
+    ) -> None:
+        self._execution = execution
+        self._batch = batch or None
+        self._asked = asked
+        self._kind = kind
+        self._make = make
+        self._shown: set[Group] = set()
+
+    def at_once(self) -> list[tuple[Group, int, Moment]]:
+        """Return every group with its size, all of the present moment."""
+        present = Moment(self._chosen(self._present()), ())
+        return [(group, len(rows), present) for group, rows in self.ordered(present.groups)]
+
+    def moment(self, moment: float) -> Moment:
+        """Return how rows stood in groups at a moment."""
+        moves = self._execution.moves
+        past = self._execution.statuses_at(moment) if moves and moves[-1].at > moment else {}
+        return Moment(self._chosen(self._moved_back(past)), past)
+
+    def _present(self) -> dict[Group, Rows]:
+        return {group: rows for group, rows in self._execution.groups.items() if rows}
+
+    def _moved_back(self, past: dict[int, int | None]) -> dict[Group, Rows]:
+        """Return groups with some rows put back to where they stood; others share what is kept."""
+        groups, own = self._present(), dict[Group, dict[int, None]]()
+        for row, code in past.items():
+            there = self._execution.group_of(row)
+            own.setdefault(there, dict.fromkeys(groups.get(there, ()))).pop(row, None)
+            if code is not None:
+                then = self._execution.group_for(row, code)
+                own.setdefault(then, dict.fromkeys(groups.get(then, ())))[row] = None
+        return {group: rows for group, rows in {**groups, **own}.items() if rows}
+
+    def _chosen(self, groups: dict[Group, Rows]) -> dict[Group, Rows]:
+        """Keep the rows that are asked for; a group that loses all to a search remains, empty."""
+        execution, batch = self._execution, self._batch
+        if batch is not None:
+            kept = {g: tuple(n for n in rows if execution.batches[n] == batch) for g, rows in groups.items()}
+            groups = {group: rows for group, rows in kept.items() if rows}
+        if not self._asked.searches:
+            return groups
+        return {group: tuple(filter(self._matches, rows)) for group, rows in groups.items()}
+
+    def _matches(self, row: int) -> bool:
+        asked, execution = self._asked, self._execution
+        host = execution.hosts[row]
+        if asked.search_ip and asked.search_ip not in f"{host.ip or ''} {host.ipv6 or ''}":
+            return False
+        return not asked.keyword or asked.keyword in execution.fates[row].log
+
+    def ordered(self, groups: dict[Group, Rows]) -> list[tuple[Group, Rows]]:
+        """Return the groups in the platform's order, and settle which of them show hosts."""
+        ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or ""))
+        status, tag = self._asked.status, self._asked.tag or ""
+        if status is None:
+            self._shown = {group for group, _ in ordered}
+        else:
+            # Without a match it is the first group whose hosts come.
+            matching = [group for group, _ in ordered if group[0] == status and (group[1] or "") == tag]
+            self._shown = set(matching or [group for group, _ in ordered[:1]])
+        return ordered
+
+    def read(self, group: Group, size: int, moment: Moment) -> GroupRead:
+        """Return one group with its hosts, cut to the number asked for."""
+        rows = moment.groups.get(group, ())
+        wanted = group in self._shown and (rows or not self._asked.searches)
+        body = self._body(group, rows, moment.moved) if wanted else None
+        return GroupRead(status=group[0], tag=group[1], size=size, rows=body)
+
+    def _body(self, group: Group, rows: Rows, moved: Collection[int]) -> msgspec.Raw:
+        most = self._asked.most
+        if most is not None and 0 < most < len(rows):
+            rows = tuple(islice(rows, most))
+        if rows is self._execution.groups.get(group):
+            return joined(self._execution, self._kind, self._make, group)
+        return msgspec.Raw(listed(self._parts(group, rows, moved)))
+
+    def _parts(self, group: Group, rows: Rows, moved: Collection[int]) -> Iterable[bytes]:
+        """Return rows as they stood in *group*; those that have moved since are made for this once."""
+        execution = self._execution
+        stayed = [row for row in rows if row not in moved] if moved else rows
+        yield from fragments(execution, self._kind, self._make, stayed)
+        for row in (row for row in rows if row in moved) if moved else ():
+            yield encode({**self._make(execution, row), "status": group[0], "tag": group[1]})

@@ -1,0 +1,133 @@
+"""What steps were told to do, as version 3 shows it (`EsbStepV3DTO`), for instances and for plans.
+
+Null members are kept, as the server keeps them. A plan's scripts and their parameters travel as base64, those of an
+instance as plain text.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from bkjob_async.simulator.world.codes import CONFIRM, FILE, SCRIPT, SQL
+from bkjob_async.simulator.world.inputs import SourceInputs, StepInputs
+from bkjob_async.simulator.world.plans import Host, StepPlan
+
+APPROVAL_KIND = 3
+BY_HAND, BY_REFERENCE = 1, 2
+HIDDEN = "******"
+SOURCE_HOST = (1, 0, "10.0.0.1")
+
+Coding = Callable[[str], str]
+
+
+def plain(text: str) -> str:
+    """Return a text as it is."""
+    return text
+
+
+def coded(text: str) -> str:
+    """Return a text as base64."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def step_inputs(
+    number: int, name: str, step: StepPlan, hosts: Iterable[Host], *, coding: Coding
+) -> dict[str, Any]:
+    """Return one step: its id, name and kind, and the one of three objects that its kind has."""
+    kinds = {SQL: SCRIPT, CONFIRM: APPROVAL_KIND}
+    return {
+        "id": number,
+        "name": name,
+        "type": kinds.get(step.kind, step.kind),
+        "script_info": script_info(step, hosts, coding) if step.kind in (SCRIPT, SQL) else None,
+        "file_info": file_info(step, hosts) if step.kind == FILE else None,
+        "approval_info": approval_info(step) if step.kind == CONFIRM else None,
+    }
+
+
+def script_info(step: StepPlan, hosts: Iterable[Host], coding: Coding) -> dict[str, Any]:
+    """Return the inputs of a step that runs a script."""
+    inputs = step.inputs
+    referred = inputs.script_version_id is not None
+    return {
+        "script_type": BY_REFERENCE if referred else BY_HAND,
+        "script_id": inputs.script_id,
+        "script_version_id": inputs.script_version_id,
+        "script_content": coding(step.content),
+        "script_language": inputs.language,
+        "script_param": HIDDEN if inputs.is_param_sensitive else coding(inputs.parameters),
+        "windows_interpreter": None,
+        "script_timeout": inputs.timeout,
+        "account": account(inputs),
+        "server": server(host_names(hosts)),
+        "is_param_sensitive": int(inputs.is_param_sensitive),
+        "is_ignore_error": int(step.ignore_error),
+    }
+
+
+def file_info(step: StepPlan, hosts: Iterable[Host]) -> dict[str, Any]:
+    """Return the inputs of a step that sends files; limits are MB per second."""
+    inputs = step.inputs
+    return {
+        "file_source_list": [source(entry) for entry in sources_of(step)],
+        "file_destination": {
+            "path": inputs.target_path,
+            "account": account(inputs),
+            "server": server(host_names(hosts)),
+        },
+        "timeout": inputs.timeout,
+        "source_speed_limit": inputs.upload_speed_limit,
+        "destination_speed_limit": inputs.download_speed_limit,
+        "transfer_mode": inputs.transfer_mode,
+        "is_ignore_error": int(step.ignore_error),
+    }
+
+
+def approval_info(step: StepPlan) -> dict[str, Any]:
+    """Return what a person is asked."""
+    return {
+        "approval_type": None,
+        "approval_user": None,
+        "approval_message": step.inputs.confirm_message,
+        "notify_channel": None,
+    }
+
+
+def sources_of(step: StepPlan) -> tuple[SourceInputs, ...]:
+    """Return where a step's files come from; one that only has their names gets them from one host."""
+    files = tuple(name for name in step.content.split(",") if name)
+    return step.inputs.sources or (SourceInputs(files=files, hosts=(SOURCE_HOST,)),)
+
+
+def source(entry: SourceInputs) -> dict[str, Any]:
+    """Return one source of files."""
+    from_hosts = entry.kind == 1
+    return {
+        "file_list": list(entry.files),
+        "account": {"id": 1, "name": entry.account, "alias": None} if from_hosts else None,
+        "server": server(entry.hosts) if from_hosts else None,
+        "file_type": entry.kind,
+        "file_source_id": entry.file_source_id,
+        "file_source_code": None,
+    }
+
+
+def account(inputs: StepInputs) -> dict[str, Any]:
+    """Return the account that a step runs as; its alias stays out, as on the platform."""
+    return {"id": inputs.account_id, "name": inputs.account, "alias": None}
+
+
+def host_names(hosts: Iterable[Host]) -> list[tuple[int, int, str | None]]:
+    """Return the names of the hosts among the targets."""
+    return [(host.bk_host_id, host.bk_cloud_id, host.ip) for host in hosts if host.container_id is None]
+
+
+def server(hosts: Iterable[tuple[int, int, str | None]]) -> dict[str, Any]:
+    """Return targets; those of groups and nodes are hosts by now."""
+    return {
+        "ip_list": [{"bk_host_id": number, "bk_cloud_id": cloud, "ip": ip} for number, cloud, ip in hosts],
+        "dynamic_group_list": None,
+        "topo_node_list": None,
+    }

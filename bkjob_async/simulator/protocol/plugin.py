@@ -1,0 +1,107 @@
+"""Jobs and logs as the operations for the pipeline plug-in show them: version 4's objects in version 3's envelope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bkjob_async.simulator.protocol import logs as render_logs
+from bkjob_async.simulator.protocol.gateway_v3 import job_status as v3_job_status
+from bkjob_async.simulator.protocol.gateway_v3 import step_fields, times
+from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
+from bkjob_async.simulator.protocol.rows import is_file, joined, row_tag
+from bkjob_async.simulator.world.codes import CONFIRM, OPEN_HOST
+from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.records import Execution, Job, Step
+
+
+def execute_object(host: Host) -> dict[str, Any]:
+    """Return a host or container; the container's own id has another name than in version 4."""
+    if host.container_id is None:
+        names = {"bk_host_id": host.bk_host_id, "bk_cloud_id": host.bk_cloud_id, "ip": host.ip}
+        return {"type": HOST_OBJECT, "resource_id": str(host.bk_host_id), "host": names}
+    container = {
+        "id": host.container_id,
+        "container_uid": f"docker://{host.container_id:064x}",
+        "name": host.container_name,
+    }
+    return {"type": CONTAINER_OBJECT, "resource_id": str(host.container_id), "container": container}
+
+
+def job_status(job: Job, *, with_objects: bool, epoch_ms: int) -> dict[str, Any]:
+    """Return `data` of a job's status."""
+    fields = v3_job_status(job, with_hosts=False, epoch_ms=epoch_ms)
+    steps = [
+        {
+            **step_fields(step, epoch_ms),
+            "execute_object_result_list": object_rows(step, epoch_ms) if with_objects else None,
+        }
+        for step in job.steps
+    ]
+    return {**fields, "step_instance_list": steps}
+
+
+def object_rows(step: Step, epoch_ms: int) -> msgspec.Raw:
+    """Return all execute objects of a step's latest execution."""
+    if step.execution is None or step.plan.kind == CONFIRM:
+        return msgspec.Raw(b"[]")
+    files = is_file(step)
+
+    def make(execution: Execution, row: int) -> dict[str, Any]:
+        over = execution.statuses[row] not in OPEN_HOST
+        fate = execution.fates[row]
+        return {
+            "execute_object": execute_object(execution.hosts[row]),
+            "status": execution.statuses[row],
+            "tag": row_tag(execution, row, is_file=files),
+            "exit_code": fate.exit_code if over else None,
+            "error_code": fate.error_code if over else 0,
+            **times(execution, row, epoch_ms),
+        }
+
+    return joined(step.execution, "plugin-job", make)
+
+
+def logs(step: Step, hosts: list[Host], now: float) -> dict[str, Any]:
+    """Return `data` of the logs of some execute objects; null where the step writes logs of the other kind."""
+    kind = render_logs.log_type(step)
+    scripts: list[dict[str, Any]] | None = None
+    files: list[dict[str, Any]] | None = None
+    if kind == render_logs.SCRIPT_LOG:
+        scripts = [
+            {"execute_object": execute_object(host), "log_content": text}
+            for host in hosts
+            if (text := render_logs.host_log(step, host, now)) is not None
+        ]
+    else:
+        files = [
+            {
+                "execute_object": execute_object(host),
+                "file_atomic_task_logs": [
+                    file_log(entry, host) for entry in render_logs.file_logs(step, host, now)
+                ],
+            }
+            for host in hosts
+        ]
+    return {
+        "job_instance_id": step.job.id,
+        "step_instance_id": step.id,
+        "log_type": kind,
+        "script_execute_object_task_logs": scripts,
+        "file_execute_object_task_logs": files,
+    }
+
+
+def file_log(entry: dict[str, Any], host: Host) -> dict[str, Any]:
+    """Return one file's transfer with execute objects in the place of addresses."""
+    kept = {name: value for name, value in entry.items() if name not in ("src_ip", "dest_ip")}
+    source = entry["src_ip"]
+    kept["src_execute_object"] = {
+        "type": HOST_OBJECT,
+        "resource_id": str(source["bk_host_id"]),
+        "host": source,
+    }
+    if "dest_ip" in entry:
+        kept["dest_execute_object"] = execute_object(host)
+    return kept

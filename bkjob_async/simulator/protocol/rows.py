@@ -1,0 +1,65 @@
+"""Host rows as JSON fragments, made once per move and joined on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from bkjob_async.simulator.world.codes import BLANK, FILE, HOST_WAITING
+from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.records import Execution, Group, Step
+
+Fragment = Callable[[Execution, int], dict[str, Any]]
+encode = msgspec.json.encode
+
+
+def fragments(execution: Execution, kind: str, make: Fragment, rows: Iterable[int] | None) -> list[bytes]:
+    """Return the JSON of rows (None: of all), each made anew only after it moved."""
+    made = execution.rendered.get(kind)
+    if made is None:
+        made = execution.rendered[kind] = [None] * len(execution.hosts)
+    chosen = range(len(made)) if rows is None else list(rows)
+    for row in chosen:
+        if made[row] is None:
+            made[row] = encode(make(execution, row))
+    # With ten thousand rows it matters that picking them is done in one go.
+    picked = (
+        made if rows is None else itemgetter(*chosen)(made) if len(chosen) > 1 else [made[n] for n in chosen]
+    )
+    return [fragment for fragment in picked if fragment is not None]
+
+
+def joined(execution: Execution, kind: str, make: Fragment, group: Group | None = None) -> msgspec.Raw:
+    """Return all rows, or those of one group, as one JSON list; kept until one of them moves."""
+    key = (kind, group)
+    version = execution.version if group is None else execution.changed.get(group, 0)
+    kept = execution.joined.get(key)
+    if kept is not None and kept[0] == version:
+        return msgspec.Raw(kept[1])
+    body = listed(fragments(execution, kind, make, None if group is None else execution.groups[group]))
+    execution.joined[key] = (version, body)
+    return msgspec.Raw(body)
+
+
+def listed(parts: Iterable[bytes]) -> bytes:
+    """Return fragments as one JSON list."""
+    return b"[" + b",".join(parts) + b"]"
+
+
+def waiting_hosts(step: Step) -> tuple[Host, ...]:
+    """Return the hosts of a step that has not started; none once it has."""
+    return step.hosts if step.status == BLANK and not step.executions else ()
+
+
+def row_tag(execution: Execution, row: int, *, is_file: bool) -> str | None:
+    """Return a row's tag; it has none before its end, and an empty one when it is about files."""
+    _, tag = execution.group_of(row)
+    return "" if is_file and execution.statuses[row] != HOST_WAITING else tag
+
+
+def is_file(step: Step) -> bool:
+    """Whether a step sends files."""
+    return step.plan.kind == FILE

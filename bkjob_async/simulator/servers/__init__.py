@@ -1,0 +1,1 @@
+"""The ways into the simulator: in process, over HTTP, from a thread."""

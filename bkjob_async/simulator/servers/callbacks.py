@@ -1,0 +1,161 @@
+"""Sends the callbacks that the platform owes; the only HTTP client in this room.
+
+Sources: bk-job's CallbackListener and HttpConPoolUtil: 200 alone is success, any other status is tried once more as a
+form, no connection is not tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.clock import WorldClock
+from bkjob_async.simulator.servers.control_access import is_local
+from bkjob_async.simulator.world.codes import FINAL_RUN
+from bkjob_async.simulator.world.world import CallBack
+
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+PATIENCE = 15.0
+SHORTEST, LONGEST = 0.01, 0.25
+
+LOG = logging.getLogger(__name__)
+
+Post = Callable[[str, bytes, str], Awaitable[int]]
+
+
+class CallbackSender:
+    """Lets world time pass even when nobody asks, and calls back whoever asked for it.
+
+    *post* carries one callback (URL, body, content type) and returns the status of the answer; by default a real
+    HTTP client does, to loopback addresses only unless *remote*. `sent` counts what went out, `withheld` what did
+    not because its address is not on this machine.
+    """
+
+    def __init__(
+        self, platform: Platform, clock: WorldClock, *, post: Post | None = None, remote: bool = False
+    ) -> None:
+        """Watch the world of *platform* in the time of *clock*, once started."""
+        self._platform = platform
+        self._clock = clock
+        self._lent = post
+        self._session: aiohttp.ClientSession | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._posts: set[asyncio.Task[None]] = set()
+        self._early: set[int] = set()
+        self._remote = remote
+        self.sent = 0
+        self.withheld = 0
+
+    def start(self) -> None:
+        """Begin to look after the world."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Stop, with whatever is still under way; harmless when repeated."""
+        task, self._task = self._task, None
+        for running in [*self._posts, *([task] if task else [])]:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _run(self) -> None:
+        while True:
+            world = self._platform.world
+            world.advance(self._clock.now())
+            self._send_early()
+            due, world.callbacks = world.callbacks, []
+            for callback in due:
+                self._send(callback)
+            await asyncio.sleep(self._pause())
+
+    def _pause(self) -> float:
+        """Return the seconds until something may have happened."""
+        moment = self._platform.world.next_at
+        if moment is None or self._clock.is_held:
+            return LONGEST
+        return min(LONGEST, max(SHORTEST, (moment - self._clock.now()) / self._clock.speed))
+
+    def _send(self, callback: CallBack) -> None:
+        spoilt = {active.fault.callback for active in self._platform.faults if active.spoils_callback()}
+        if "lost" in spoilt:
+            return
+        for _ in range(2 if "doubled" in spoilt else 1):
+            self._begin(callback, FORM if "form" in spoilt else JSON)
+
+    def _send_early(self) -> None:
+        """Call back about jobs that still run, where that fault is at work."""
+        faults = [active for active in self._platform.faults if active.fault.callback == "early"]
+        for job in list(self._platform.world.jobs.values()) if faults else ():
+            url = job.plan.callback_url
+            if (
+                url
+                and job.id not in self._early
+                and job.status not in FINAL_RUN
+                and faults[0].spoils_callback()
+            ):
+                self._early.add(job.id)
+                steps = tuple((step.id, step.status) for step in job.steps)
+                moment = self._platform.world.now
+                self._begin(
+                    CallBack(at=moment, url=url, job_instance_id=job.id, status=job.status, steps=steps), JSON
+                )
+
+    def _begin(self, callback: CallBack, kind: str) -> None:
+        if self._lent is None and not self._remote and not is_here(callback.url):
+            self.withheld += 1
+            LOG.warning(
+                "the callback of job %d was not sent: its URL is not on this machine; remote_callbacks=True sends it",
+                callback.job_instance_id,
+            )
+            return
+        task = asyncio.get_running_loop().create_task(self._call(callback, kind))
+        self._posts.add(task)
+        task.add_done_callback(self._posts.discard)
+
+    async def _call(self, callback: CallBack, kind: str) -> None:
+        body = body_of(callback)
+        post = self._lent or self._post
+        with suppress(OSError, TimeoutError, aiohttp.ClientError, ValueError):
+            self.sent += 1
+            if await post(callback.url, body, kind) != 200 and kind == JSON:
+                self.sent += 1
+                await post(callback.url, body, FORM)
+
+    async def _post(self, url: str, body: bytes, kind: str) -> int:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
+        headers = {"Content-Type": kind}
+        async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
+            return response.status
+
+
+def is_here(url: str) -> bool:
+    """Whether a URL leads to this machine."""
+    try:
+        host = URL(url).host
+    except ValueError:
+        return False
+    return host is not None and is_local(host.lower())
+
+
+def body_of(callback: CallBack) -> bytes:
+    """Return a callback's JSON, in the names of the code rather than of its documents."""
+    return msgspec.json.encode(
+        {
+            "job_instance_id": callback.job_instance_id,
+            "status": callback.status,
+            "step_instances": [
+                {"step_instance_id": number, "status": status} for number, status in callback.steps
+            ],
+        }
+    )

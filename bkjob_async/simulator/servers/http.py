@@ -1,0 +1,164 @@
+"""The door over HTTP: the platform behind real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.simulator.faults.faults import PIECES, Delivery
+from bkjob_async.simulator.handlers.auth import LARGEST_BODY
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.callbacks import CallbackSender
+from bkjob_async.simulator.servers.clock import WorldClock
+from bkjob_async.simulator.servers.control import CONTROL_PATH, control
+from bkjob_async.simulator.servers.control_access import control_refusal
+
+
+def create_app(
+    platform: Platform, clock: WorldClock | None = None, *, control_names: Collection[str] = ()
+) -> web.Application:
+    """Return a web application that answers as *platform* does, in *clock*'s time.
+
+    *control_names* are host names that the control API may be asked by, besides loopback ones.
+    """
+    clock = clock or WorldClock()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        question = HttpRequest(
+            method=request.method, url=request.url, headers=request.headers, body=body or None
+        )
+        if request.path.startswith(CONTROL_PATH):
+            refusal = control_refusal(request.headers, reached_at=address_of(request), names=control_names)
+            if refusal is not None:
+                return whole(Delivery(response=refusal))
+            return whole(Delivery(response=control(platform, clock, question)))
+        return await sent(platform.deliver(question, clock.now()), request)
+
+    async def begin(_app: web.Application) -> None:
+        clock.now()
+
+    app = web.Application(client_max_size=2 * LARGEST_BODY)
+    app.router.add_route("*", "/{path:.*}", handle)
+    app.on_startup.append(begin)
+    return app
+
+
+def address_of(request: web.Request) -> str | None:
+    """Return the address of this machine that a request came to."""
+    name = request.get_extra_info("sockname")
+    return str(name[0]) if isinstance(name, tuple) else None
+
+
+async def sent(delivery: Delivery, request: web.Request) -> web.StreamResponse:
+    """Send an answer the way it is to travel."""
+    if delivery.hang:
+        await asyncio.Event().wait()
+    if delivery.delay:
+        await asyncio.sleep(delivery.delay)
+    if delivery.reset:
+        broken_off(request)
+    if delivery.cut is not None or delivery.drip is not None:
+        return await in_pieces(delivery, request)
+    return whole(delivery)
+
+
+def whole(delivery: Delivery) -> web.Response:
+    """Return an answer as aiohttp sends it."""
+    response = delivery.response
+    return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
+
+
+async def in_pieces(delivery: Delivery, request: web.Request) -> web.StreamResponse:
+    """Send a body slowly, or only its beginning."""
+    body = delivery.response.body
+    response = web.StreamResponse(status=delivery.response.status, headers=dict(delivery.response.headers))
+    response.content_length = len(body)
+    await response.prepare(request)
+    size = max(1, -(-len(body) // PIECES))
+    end = len(body) if delivery.cut is None else int(len(body) * delivery.cut)
+    for start in range(0, end, size):
+        if delivery.drip is not None:
+            await asyncio.sleep(delivery.drip)
+        await response.write(body[start : min(end, start + size)])
+    if delivery.cut is not None:
+        if request.transport is not None:
+            request.transport.close()
+        return response
+    await response.write_eof()
+    return response
+
+
+def broken_off(request: web.Request) -> None:
+    """Reset the connection; what is written afterwards goes nowhere."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+class SimulatorServer:
+    """Serves a platform on a port of the loopback interface, within `async with`.
+
+    *port* 0 takes a free one; `url` says which. World time passes *speed* times as fast as the event loop's.
+    Callbacks are sent while it serves, to loopback addresses only unless *remote_callbacks*. *control_names* are
+    host names that the control API may be asked by, besides loopback ones.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        speed: float = 1.0,
+        clock: WorldClock | None = None,
+        control_names: Collection[str] = (),
+        remote_callbacks: bool = False,
+    ) -> None:
+        """Serve *platform*, once entered."""
+        self.platform = platform
+        self.clock = clock or WorldClock(speed=speed)
+        self._host = host
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self._control_names = frozenset(name.lower() for name in control_names)
+        self._callbacks = CallbackSender(platform, self.clock, remote=remote_callbacks)
+
+    @property
+    def url(self) -> str:
+        """Where it listens: the ESB's root, and the gateway's base URL as well."""
+        return f"http://{self._host}:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def start(self) -> None:
+        """Listen; raise OSError for a port that is taken."""
+        app = create_app(self.platform, self.clock, control_names=self._control_names)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        self._runner = runner
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except BaseException:
+            await self.aclose()
+            raise
+        self._port = runner.addresses[0][1]
+        self._callbacks.start()
+
+    async def aclose(self) -> None:
+        """Close every connection; harmless when repeated."""
+        await self._callbacks.aclose()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()

@@ -1,0 +1,1 @@
+"""The life of every simulated job as a function of time."""

@@ -1,0 +1,101 @@
+"""The platform's engine: gives rows to their agents, and looks at them in its own rhythm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from bkjob_async.simulator.world.codes import (
+    FILE,
+    HOST_RUNNING,
+    HOST_UNKNOWN,
+    HOST_WAITING,
+    OPEN_HOST,
+)
+from bkjob_async.simulator.world.event_queue import Agenda
+from bkjob_async.simulator.world.plans import Fate, Lags, Rolling, StepPlan
+from bkjob_async.simulator.world.poll_rhythm import FILE_RHYTHM, SCRIPT_RHYTHM, AtOnce, Rhythm
+from bkjob_async.simulator.world.records import Execution, Planned, Step
+
+RowsDone = Callable[[Step, Execution, int], None]
+
+
+class Engine:
+    """Moves the rows of executions; *rows_done* is told, one lag later, when none of them is open."""
+
+    def __init__(self, agenda: Agenda, lags: Lags, rows_done: RowsDone, *, at_once: bool) -> None:
+        """Put all further moves on *agenda*."""
+        self.agenda = agenda
+        self.lags = lags
+        self._rows_done = rows_done
+        self._script: Rhythm | AtOnce = AtOnce() if at_once else SCRIPT_RHYTHM
+        self._file: Rhythm | AtOnce = AtOnce() if at_once else FILE_RHYTHM
+
+    def run(self, step: Step, execution: Execution, rows: Sequence[int], dice: Random) -> None:
+        """Plan the moves of waiting rows as the engine's polls will see them."""
+        execution.origin = origin = self.agenda.now + self.lags.dispatch
+        rhythm, rolling = self.rhythm_of(step.plan), step.plan.rolling
+        planned = [move for move in execution.planned if move.row not in execution.forced]
+        for row in rows:
+            fate = execution.fates[row]
+            if execution.statuses[row] != HOST_WAITING:
+                continue
+            wait = fate.waits.draw(dice) + late_start(rolling, execution.batches[row])
+            length = fate.runs.draw(dice)
+            runs = fate.status is not None
+            execution.spans[row] = (origin + wait, origin + wait + length if runs else None)
+            running_at = origin + rhythm.after(wait)
+            done_at = origin + rhythm.after(wait + length)
+            if not runs or running_at < done_at:
+                planned.append(Planned(running_at, row, HOST_RUNNING))
+            if fate.status is not None:
+                planned.append(Planned(done_at, row, fate.status))
+        planned.sort(reverse=True)
+        execution.planned = planned
+        self._next_tick(step, execution)
+
+    def _next_tick(self, step: Step, execution: Execution) -> None:
+        if execution.planned:
+            self.agenda.at(execution.planned[-1].at, self._tick, step, execution)
+        self.check_end(step, execution)
+
+    def _tick(self, step: Step, execution: Execution) -> None:
+        """Take over what the engine sees at one of its polls."""
+        now, planned = self.agenda.now, execution.planned
+        if execution.frozen or not planned or planned[-1].at > now:
+            return
+        while planned and planned[-1].at <= now:
+            move = planned.pop()
+            if move.row not in execution.forced and execution.statuses[move.row] in OPEN_HOST:
+                execution.put(move.row, move.code, move.at)
+        self._next_tick(step, execution)
+
+    def check_end(self, step: Step, execution: Execution) -> None:
+        """Send the step's end event once no row is open."""
+        if execution.open == 0 and not execution.frozen:
+            self.agenda.after(self.lags.step, self._rows_done, step, execution, execution.version)
+
+    def rhythm_of(self, plan: StepPlan) -> Rhythm | AtOnce:
+        """Return when the engine looks at a step's hosts."""
+        return self._file if plan.kind == FILE else self._script
+
+    def next_poll(self, step: Step, seconds: float = 0.0) -> float:
+        """Return the engine's first poll of a step's hosts *seconds* from now."""
+        execution = step.execution
+        origin = execution.origin if execution is not None else self.agenda.now
+        return origin + self.rhythm_of(step.plan).after(max(0.0, self.agenda.now + seconds - origin))
+
+    def end_rows(self, step: Step, code: int) -> None:
+        """End all open rows with *code*, but those who do not hear."""
+        execution, now = step.execution, self.agenda.now
+        if execution is None:
+            return
+        for row, status in enumerate(execution.statuses):
+            if status in OPEN_HOST and (execution.fates[row].stoppable or code == HOST_UNKNOWN):
+                execution.force(row, Fate(status=code, exit_code=None, error_code=126), code, now)
+        self.check_end(step, execution)
+
+
+def late_start(rolling: Rolling | None, batch: int) -> float:
+    """Return how much later a batch of a parallel rolling starts."""
+    return rolling.stagger * (batch - 1) if rolling is not None and rolling.parallel else 0.0

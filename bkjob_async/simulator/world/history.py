@@ -1,0 +1,82 @@
+"""What really happened: every move of every host, step and job, to compare an observer with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import field, frozen
+
+from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.simulator.world.codes import GOOD_HOST, HOST_STOPPED, OPEN_HOST
+from bkjob_async.simulator.world.records import Execution, Job
+
+HostRun = tuple[StepRef, int, str]
+Moves = tuple[tuple[float, int], ...]
+
+# The tag and the exit code that a row ended with.
+Details = tuple[str, int | None]
+
+
+@frozen(kw_only=True)
+class History:
+    """The (time, code) that each host, step and job went through, oldest first.
+
+    *hosts* is keyed by (step, execute_count, host label). A host that a rolling step reaches once per batch is told
+    as one: unfinished while any of its rows is, then its worst end. *details* has, for each final code of a host, what
+    the rows that ended with this code show; several rows may have ended with the same one.
+    """
+
+    hosts: Mapping[HostRun, Moves] = field(factory=dict, repr=False)
+    details: Mapping[HostRun, Mapping[int, frozenset[Details]]] = field(factory=dict, repr=False)
+    steps: Mapping[StepRef, Moves] = field(factory=dict, repr=False)
+    jobs: Mapping[JobRef, Moves] = field(factory=dict, repr=False)
+
+
+def history_of(jobs: Iterable[Job]) -> History:
+    """Collect what *jobs* went through."""
+    hosts: dict[HostRun, Moves] = {}
+    details: dict[HostRun, Mapping[int, frozenset[Details]]] = {}
+    steps: dict[StepRef, Moves] = {}
+    told: dict[JobRef, Moves] = {}
+    for job in jobs:
+        told[job.ref] = tuple(job.log)
+        for step in job.steps:
+            steps[step.ref] = tuple(step.log)
+            for number, execution in step.executions.items():
+                for label, moves in host_moves(execution).items():
+                    hosts[step.ref, number, label] = moves
+                for label, ends in host_details(execution, is_file=step.plan.is_file).items():
+                    details[step.ref, number, label] = ends
+    return History(hosts=hosts, details=details, steps=steps, jobs=told)
+
+
+def host_moves(execution: Execution) -> dict[str, Moves]:
+    """Return what each host of an execution went through, by label."""
+    moves: dict[str, list[tuple[float, int]]] = {}
+    rows: dict[str, dict[int, int]] = {}
+    for move in execution.moves:
+        label = execution.hosts[move.row].label
+        states = rows.setdefault(label, {})
+        states[move.row] = move.after
+        code = folded(states.values())
+        seen = moves.setdefault(label, [])
+        if not seen or seen[-1][1] != code:
+            seen.append((move.at, code))
+    return {label: tuple(seen) for label, seen in moves.items()}
+
+
+def host_details(execution: Execution, *, is_file: bool) -> dict[str, Mapping[int, frozenset[Details]]]:
+    """Return what the finished rows of each host show, by label and final code."""
+    ends: dict[str, dict[int, frozenset[Details]]] = {}
+    for row, code in enumerate(execution.statuses):
+        if code not in OPEN_HOST:
+            fate = execution.fates[row]
+            shown: Details = ("" if is_file else fate.tag, fate.exit_code)
+            of_host = ends.setdefault(execution.hosts[row].label, {})
+            of_host[code] = of_host.get(code, frozenset()) | {shown}
+    return {label: dict(of_host) for label, of_host in ends.items()}
+
+
+def folded(codes: Iterable[int]) -> int:
+    """Fold the rows of one host: unfinished while any is, then failed before stopped before well."""
+    return max(codes, key=lambda code: (code in OPEN_HOST, code not in GOOD_HOST, code != HOST_STOPPED, code))

@@ -1,0 +1,281 @@
+"""How jobs, steps and hosts move on: the platform's engine, event by event.
+
+Sources: bk-job's JobListener, StepListener, GseStepEventHandler, ConfirmStepEventHandler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from bkjob_async.simulator.world.codes import (
+    ABANDONED,
+    ABNORMAL,
+    BLANK,
+    CONFIRM,
+    FAIL,
+    GOOD_HOST,
+    HOST_STOPPED,
+    HOST_SUCCESS,
+    HOST_UNKNOWN,
+    HOST_WAITING,
+    IGNORE_ERROR,
+    ROLLING_WAITING,
+    RUNNING,
+    SKIPPED,
+    STILLBORN_HOST,
+    STOP_SUCCESS,
+    STOPPING,
+    SUCCESS,
+    WAITING_USER,
+)
+from bkjob_async.simulator.world.engine import Engine
+from bkjob_async.simulator.world.event_queue import Agenda
+from bkjob_async.simulator.world.plans import Fate, Host, JobPlan, Lags
+from bkjob_async.simulator.world.records import Execution, Job, Step
+
+# What becomes of a running job when its current step has ended so; absent: on to the next step.
+ENDS_JOB = {FAIL: FAIL, ABNORMAL: ABNORMAL, ABANDONED: ABANDONED, STOP_SUCCESS: STOP_SUCCESS}
+GOES_ON = frozenset({SUCCESS, SKIPPED, IGNORE_ERROR, ROLLING_WAITING})
+
+Finished = Callable[[Job], None]
+
+
+class Lifecycle:
+    """Moves jobs on; whoever ends one is told through *finished*."""
+
+    def __init__(self, agenda: Agenda, lags: Lags, seed: int, finished: Finished, *, at_once: bool) -> None:
+        """Put all further events on *agenda*."""
+        self.agenda = agenda
+        self.lags = lags
+        self.seed = seed
+        self.engine = Engine(agenda, lags, self._close_step, at_once=at_once)
+        self._finished = finished
+
+    # Jobs -----------------------------------------------------------------------------------------------------------
+
+    def start_job(self, job: Job) -> None:
+        """Handle a job's start event."""
+        if job.status == BLANK and job.started is None:
+            job.started = self.agenda.now
+            job.put(RUNNING, self.agenda.now)
+            self.queue_step(job.steps[0])
+
+    def refresh_job(self, job: Job) -> None:
+        """Look at the current step's end: go on, or end as well."""
+        step = job.current_step
+        if job.status == STOPPING:
+            well = step.status == SUCCESS and step.order == len(job.steps)
+            ended_so = step.status if step.status in (ABNORMAL, ABANDONED) else STOP_SUCCESS
+            if step.status in ENDS_JOB or step.status in GOES_ON:
+                self.finish_job(job, SUCCESS if well else ended_so)
+        elif job.status == RUNNING and step.status in ENDS_JOB:
+            self.finish_job(job, ENDS_JOB[step.status])
+        elif job.status == RUNNING and step.status in GOES_ON:
+            self._next(job, step)
+
+    def _next(self, job: Job, step: Step) -> None:
+        if step.has_more_batches and step.status != SKIPPED:
+            self._next_batch(step)
+        elif step.order == len(job.steps):
+            self.finish_job(job, SUCCESS)
+        else:
+            job.current = step.order
+            self.queue_step(job.current_step)
+
+    def finish_job(self, job: Job, status: int, *, silently: bool = False) -> None:
+        """End a job; *silently* calls nobody back."""
+        job.ended = self.agenda.now
+        job.total = job.ended - (job.started if job.started is not None else job.ended)
+        job.put(status, self.agenda.now)
+        if not silently:
+            self._finished(job)
+
+    # Steps ----------------------------------------------------------------------------------------------------------
+
+    def queue_step(self, step: Step) -> None:
+        """Write a step down as the next one, and send its start event."""
+        step.batch = 1 if step.plan.rolling else 0
+        if step.plan.rolling:
+            step.put(ROLLING_WAITING, self.agenda.now)
+        self.agenda.after(self.lags.event, self.start_step, step)
+
+    def start_step(self, step: Step) -> None:
+        """Handle a step's start event."""
+        if step.job.status != RUNNING or step.status not in (BLANK, ROLLING_WAITING):
+            return
+        now = self.agenda.now
+        step.started = now if step.started is None else step.started
+        if step.plan.kind == CONFIRM:
+            self.ask_person(step)
+            return
+        step.put(RUNNING, now)
+        execution = step.executions.setdefault(step.execute_count, Execution(step.execute_count))
+        self._open_batch(step, execution)
+
+    def ask_person(self, step: Step) -> None:
+        """Let step and job wait for a person."""
+        step.put(WAITING_USER, self.agenda.now)
+        step.job.put(WAITING_USER, self.agenda.now)
+
+    def _next_batch(self, step: Step) -> None:
+        """Go on rolling, after a person's word where the mode asks for it."""
+        rolling = step.plan.rolling
+        if rolling is not None and rolling.mode == 3:
+            self.ask_person(step)
+        else:
+            self.roll_on(step)
+
+    def roll_on(self, step: Step) -> None:
+        """Send the start event of the next batch."""
+        step.batch += 1
+        step.put(ROLLING_WAITING, self.agenda.now)
+        self.agenda.after(self.lags.event, self.start_step, step)
+
+    def _open_batch(self, step: Step, execution: Execution) -> None:
+        """Write down the rows of the batch that is due, all waiting, and hand them to their agents."""
+        dice = self._dice(step)
+        fates = step.plan.fates if step.execute_count == 0 else step.plan.retry_fates
+        rows = []
+        for batch, position, host in self._due_hosts(step):
+            pinned = step.plan.pinned.get(position) if step.execute_count == 0 else None
+            fate = pinned or drawn(fates, dice)
+            rows.append(self._row(execution, host, batch, fate))
+        self._hand_over(step, execution, rows, dice)
+
+    def _due_hosts(self, step: Step) -> list[tuple[int, int, Host]]:
+        """Return (batch, position, host) of all that start now."""
+        rolling, numbered = step.plan.rolling, list(enumerate(step.hosts))
+        if rolling is None:
+            return [(0, position, host) for position, host in numbered]
+        batches = range(1, len(rolling.sizes) + 1) if rolling.parallel else (step.batch,)
+        if rolling.kind == 2:
+            return [(batch, position, host) for batch in batches for position, host in numbered]
+        return [
+            (batch, position, host)
+            for batch in batches
+            for position, host in numbered[sum(rolling.sizes[: batch - 1]) : sum(rolling.sizes[:batch])]
+        ]
+
+    def _row(self, execution: Execution, host: Host, batch: int, fate: Fate) -> int:
+        code = fate.status if fate.status is not None and fate.status in STILLBORN_HOST else HOST_WAITING
+        return execution.add(host, batch, fate, code, self.agenda.now)
+
+    def _hand_over(self, step: Step, execution: Execution, rows: Sequence[int], dice: Random) -> None:
+        self.engine.run(step, execution, rows, dice)
+        if step.plan.abnormal_after is not None and step.execute_count == 0:
+            self.agenda.after(step.plan.abnormal_after, self._break_down, step, execution)
+
+    def _close_step(self, step: Step, execution: Execution, version: int) -> None:
+        """Fold the rows into the step's status."""
+        stale = execution is not step.execution or execution.open or execution.version != version
+        if stale or step.status not in (RUNNING, STOPPING):
+            return
+        now, status = self.agenda.now, self._outcome(step, execution)
+        step.close(now)
+        step.put(status, now)
+        self.agenda.after(self.lags.job, self.refresh_job, step.job)
+
+    def _outcome(self, step: Step, execution: Execution) -> int:
+        rolling = step.plan.rolling
+        rows = execution.rows_of(None if rolling is None or rolling.parallel else step.batch)
+        well = all(execution.statuses[row] in GOOD_HOST for row in rows)
+        if step.status == STOPPING:
+            return SUCCESS if well else STOP_SUCCESS
+        if well:
+            return ROLLING_WAITING if step.has_more_batches else SUCCESS
+        ignored = step.plan.ignore_error or (rolling is not None and rolling.mode == 2)
+        return IGNORE_ERROR if ignored else FAIL
+
+    def _break_down(self, step: Step, execution: Execution) -> None:
+        """Let the engine itself fail: the step ends, its rows stay as they are for ever."""
+        if step.status == RUNNING and execution is step.execution and execution.open:
+            execution.frozen = True
+            step.close(self.agenda.now)
+            step.put(step.plan.abnormal_status, self.agenda.now)
+            self.agenda.after(self.lags.job, self.refresh_job, step.job)
+
+    # Stopping, skipping, repeating ----------------------------------------------------------------------------------
+
+    def stop_step(self, step: Step) -> None:
+        """Handle a step's stop event; confirm steps have no case for it and stay."""
+        job, now = step.job, self.agenda.now
+        if job.status != STOPPING:
+            return
+        if step.status == RUNNING and step.execution is not None:
+            step.put(STOPPING, now)
+            self.agenda.at(
+                self.engine.next_poll(step, step.plan.stop_takes), self.engine.end_rows, step, HOST_STOPPED
+            )
+        elif step.plan.kind == CONFIRM and step.status == WAITING_USER:
+            return
+        elif step.status in (BLANK, ROLLING_WAITING, WAITING_USER):
+            if step.status != BLANK:
+                step.close(now)
+                step.put(STOP_SUCCESS, now)
+            self.finish_job(job, STOP_SUCCESS)
+
+    def skip_step(self, step: Step) -> None:
+        """Handle a skip event: on to the next step, the rows follow at the engine's next poll."""
+        if step.status == STOPPING:
+            step.close(self.agenda.now)
+            step.put(SKIPPED, self.agenda.now)
+            self.agenda.at(self.engine.next_poll(step), self.engine.end_rows, step, HOST_UNKNOWN)
+            step.job.put(RUNNING, self.agenda.now)
+            self.agenda.after(self.lags.job, self.refresh_job, step.job)
+
+    def repeat_step(self, step: Step, *, all_hosts: bool) -> None:
+        """Handle a retry event: rows of a new execution, succeeded hosts carried along."""
+        if step.status not in (FAIL, ABNORMAL, STOP_SUCCESS):
+            return
+        now, dice = self.agenda.now, self._dice(step)
+        step.put(RUNNING, now)
+        step.ended = step.total = None
+        if not step.executions:
+            # Terminated before it began: this is its first execution, whatever its number.
+            self._open_batch(
+                step, step.executions.setdefault(step.execute_count, Execution(step.execute_count))
+            )
+            return
+        before = step.executions[max(step.executions)]
+        before.frozen = True
+        execution = step.executions[step.execute_count] = Execution(step.execute_count)
+        rows = []
+        for row, host in enumerate(before.hosts):
+            batch, fate = before.batches[row], before.fates[row]
+            serial = step.plan.rolling is not None and not step.plan.rolling.parallel
+            past_batch = serial and batch < step.batch
+            done = before.statuses[row] in GOOD_HOST
+            if past_batch or (done and not all_hosts):
+                code = HOST_SUCCESS if done else before.statuses[row]
+                execution.add(host, batch, fate, code, now)
+                execution.starts[row], execution.ends[row] = before.starts[row], before.ends[row]
+            else:
+                rows.append(self._row(execution, host, batch, drawn(step.plan.retry_fates, dice)))
+        self._hand_over(step, execution, rows, dice)
+
+    def _dice(self, step: Step) -> Random:
+        """Return dice of this step's own, so that no other story changes them."""
+        return Random(f"{self.seed}/{step.id}/{step.execute_count}/{step.batch}")
+
+
+def drawn(fates: Sequence[Fate], dice: Random) -> Fate:
+    """Return one of the fates, by weight."""
+    if len(fates) == 1:
+        return fates[0]
+    point = dice.random() * sum(fate.weight for fate in fates)
+    for fate in fates:
+        point -= fate.weight
+        if point < 0:
+            return fate
+    return fates[-1]
+
+
+def drawn_plan(plans: Sequence[tuple[float, JobPlan]], dice: Random) -> JobPlan:
+    """Return one of the plans, by weight."""
+    point = dice.random() * sum(weight for weight, _ in plans)
+    for weight, plan in plans:
+        point -= weight
+        if point < 0:
+            return plan
+    return plans[-1][1]

@@ -1,0 +1,235 @@
+"""What the platform has on record: jobs, steps, executions, host rows, and every move they made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from math import inf
+from typing import NamedTuple
+
+from attrs import define, field
+
+from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.simulator.world.codes import BLANK, HOST_RUNNING, OPEN_HOST
+from bkjob_async.simulator.world.plans import Fate, Host, JobPlan, StepPlan
+
+Group = tuple[int, str | None]
+
+
+class Move(NamedTuple):
+    """One row went from one code to another."""
+
+    at: float
+    row: int
+    before: int | None
+    after: int
+
+
+class Planned(NamedTuple):
+    """One row will be seen in another code."""
+
+    at: float
+    row: int
+    code: int
+
+
+@define(eq=False)
+class Execution:
+    """The host rows of one execution of a step, as parallel lists, and all their moves."""
+
+    number: int
+    hosts: list[Host] = field(factory=list)
+    batches: list[int] = field(factory=list)
+    fates: list[Fate] = field(factory=list)
+    statuses: list[int] = field(factory=list)
+    starts: list[float | None] = field(factory=list)
+    ends: list[float | None] = field(factory=list)
+    moves: list[Move] = field(factory=list)
+    groups: dict[Group, dict[int, None]] = field(factory=dict)
+    spans: dict[int, tuple[float, float | None]] = field(factory=dict)
+    planned: list[Planned] = field(factory=list)
+    forced: set[int] = field(factory=set)
+    open: int = 0
+    origin: float = 0.0
+    frozen: bool = False
+    version: int = 0
+    rendered: dict[str, list[bytes | None]] = field(factory=dict, repr=False)
+    joined: dict[object, tuple[int, bytes]] = field(factory=dict, repr=False)
+    changed: dict[Group, int] = field(factory=dict, repr=False)
+
+    def group_of(self, row: int) -> Group:
+        """Return the group that a row stands in: its status, and its tag once it has one."""
+        return self.group_for(row, self.statuses[row])
+
+    def group_for(self, row: int, code: int) -> Group:
+        """Return the group that a row would stand in with another code."""
+        return (code, None if code in OPEN_HOST else self.fates[row].tag)
+
+    def add(self, host: Host, batch: int, fate: Fate, code: int, at: float) -> int:
+        """Append a row that begins with *code*; return its number."""
+        row = len(self.hosts)
+        self.hosts.append(host)
+        self.batches.append(batch)
+        self.fates.append(fate)
+        self.statuses.append(code)
+        self.starts.append(None)
+        self.ends.append(None)
+        for fragments in self.rendered.values():
+            fragments.append(None)
+        if code in OPEN_HOST:
+            self.open += 1
+        else:
+            self.starts[row] = self.ends[row] = at
+        self._enter(row)
+        self.moves.append(Move(at, row, None, code))
+        return row
+
+    def _enter(self, row: int) -> None:
+        """Let a row into the group that it belongs to by now."""
+        group = self.group_of(row)
+        self.groups.setdefault(group, {})[row] = None
+        self.version += 1
+        self.changed[group] = self.version
+
+    def _leave(self, row: int) -> None:
+        """Take a row out of its group, before it changes."""
+        group = self.group_of(row)
+        self.groups[group].pop(row)
+        self.version += 1
+        self.changed[group] = self.version
+
+    def put(self, row: int, code: int, at: float) -> None:
+        """Move a row to *code*, and remember that."""
+        before = self.statuses[row]
+        if before == code:
+            return
+        self._leave(row)
+        self._close(row, before, code, at)
+        self.statuses[row] = code
+        self._enter(row)
+        self.moves.append(Move(at, row, before, code))
+        for fragments in self.rendered.values():
+            fragments[row] = None
+
+    def _close(self, row: int, before: int, code: int, at: float) -> None:
+        """Fill in a row's times; the engine reports when things were, not when it looked."""
+        start, end = self.spans.get(row, (at, None))
+        if code == HOST_RUNNING or self.starts[row] is None:
+            self.starts[row] = min(start, at)
+        if before in OPEN_HOST and code not in OPEN_HOST:
+            self.open -= 1
+            self.ends[row] = at if end is None or row in self.forced else min(end, at)
+
+    def force(self, row: int, fate: Fate, code: int, at: float) -> None:
+        """Give a row another end than the planned one, now."""
+        self.forced.add(row)
+        self._leave(row)
+        self.fates[row] = fate
+        self._enter(row)
+        self.put(row, code, at)
+
+    def rows_of(self, batch: int | None) -> Sequence[int]:
+        """Return the rows of one batch; all with None or 0."""
+        if not batch:
+            return range(len(self.hosts))
+        return [row for row, of in enumerate(self.batches) if of == batch]
+
+    def statuses_at(self, moment: float) -> dict[int, int | None]:
+        """Return rows that stood elsewhere at *moment*, with their code then (None: not there yet)."""
+        changed: dict[int, int | None] = {}
+        for move in reversed(self.moves):
+            if move.at <= moment:
+                break
+            changed[move.row] = move.before
+        return changed
+
+
+@define(eq=False, slots=False)
+class Step:
+    """One step instance and everything it went through."""
+
+    id: int
+    job: Job = field(repr=False)
+    plan: StepPlan
+    hosts: tuple[Host, ...] = field(repr=False)
+    order: int
+    created: float
+    name: str
+    status: int = BLANK
+    execute_count: int = 0
+    batch: int = 0
+    started: float | None = None
+    ended: float | None = None
+    total: float | None = None
+    log: list[tuple[float, int]] = field(factory=list)
+    executions: dict[int, Execution] = field(factory=dict, repr=False)
+    shown_at: float = -inf
+
+    @property
+    def ref(self) -> StepRef:
+        """Its name."""
+        return self.job.ref.step(self.id)
+
+    @property
+    def execution(self) -> Execution | None:
+        """The latest execution's rows; None before there are any."""
+        return self.executions.get(self.execute_count)
+
+    @cached_property
+    def has_containers(self) -> bool:
+        """Whether any target is a container, which only version 4 can show."""
+        return any(host.container_id is not None for host in self.hosts)
+
+    @property
+    def has_more_batches(self) -> bool:
+        """Whether a serially rolling step has batches left."""
+        rolling = self.plan.rolling
+        return rolling is not None and not rolling.parallel and self.batch < len(rolling.sizes)
+
+    def put(self, code: int, at: float) -> None:
+        """Move to *code*, and remember that."""
+        if code != self.status:
+            self.status = code
+            self.log.append((at, code))
+
+    def close(self, at: float) -> None:
+        """Write down the end; rolling steps do so after each batch."""
+        self.ended = at
+        self.total = at - (self.started if self.started is not None else at)
+
+
+@define(eq=False)
+class Job:
+    """One job instance and everything it went through."""
+
+    id: int
+    ref: JobRef
+    plan: JobPlan
+    created: float
+    status: int = BLANK
+    started: float | None = None
+    ended: float | None = None
+    total: float | None = None
+    current: int = 0
+    log: list[tuple[float, int]] = field(factory=list)
+    steps: list[Step] = field(factory=list)
+
+    @property
+    def current_step(self) -> Step:
+        """The step that the job is at."""
+        return self.steps[self.current]
+
+    def put(self, code: int, at: float) -> None:
+        """Move to *code*, and remember that."""
+        if code != self.status:
+            self.status = code
+            self.log.append((at, code))
+
+    def step(self, step_instance_id: int) -> Step | None:
+        """Return a step by its id."""
+        return next((step for step in self.steps if step.id == step_instance_id), None)
+
+    def hosts(self) -> Iterator[Host]:
+        """Yield the hosts of all steps."""
+        for step in self.steps:
+            yield from step.hosts

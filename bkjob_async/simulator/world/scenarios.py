@@ -1,0 +1,234 @@
+"""Stories by name: small values that a world is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve, field, frozen
+
+from bkjob_async.simulator.world.codes import CONFIRM, FILE, SQL
+from bkjob_async.simulator.world.plans import (
+    DEAF,
+    GREEN,
+    HANGS,
+    NO_AGENT,
+    RED,
+    Arrivals,
+    Fate,
+    JobPlan,
+    Lags,
+    Rolling,
+    Span,
+    StepPlan,
+    exactly,
+)
+from bkjob_async.simulator.world.world import World
+
+CONFIRM_STEP = StepPlan(kind=CONFIRM, name="confirm", hosts=0)
+SLOW = Fate(runs=Span(5.0, 600.0, skew=6.0))
+FAILS_SOMETIMES = (evolve(GREEN, weight=0.9), evolve(RED, weight=0.1))
+
+BAD_LINE = (
+    "latency:0.1",
+    "bad-gateway:0.03",
+    "gateway-timeout:0.02",
+    "internal-error:0.02",
+    "reset:0.02",
+    "half-json:0.02",
+    "duplicate-rows:0.02",
+    "missing-rows:0.02",
+    "unknown-fields:0.1",
+)
+
+
+@frozen(kw_only=True)
+class Scenario:
+    """A world's beginning: jobs, jobs that keep coming, how quick the platform is, and what goes wrong.
+
+    *faults* are written as `NAME:SHARE`; they are no part of the world and strike at its doors.
+    """
+
+    name: str
+    summary: str
+    jobs: tuple[JobPlan, ...] = field(default=(), repr=False)
+    arrivals: tuple[Arrivals, ...] = field(default=(), repr=False)
+    lags: Lags = field(factory=Lags, repr=False)
+    faults: tuple[str, ...] = ()
+
+    def world(self, seed: int = 0) -> World:
+        """Return a world in which this is about to happen."""
+        world = World(seed, lags=self.lags)
+        self.fill(world)
+        return world
+
+    def fill(self, world: World) -> None:
+        """Add this story to a world."""
+        for job in self.jobs:
+            world.add(job)
+        for arrivals in self.arrivals:
+            world.expect(arrivals)
+
+
+def one(name: str, *steps: StepPlan) -> tuple[JobPlan, ...]:
+    """Return a single job."""
+    return (JobPlan(name=name, steps=steps),)
+
+
+def all_green() -> Scenario:
+    """Return three steps on ten hosts, all well."""
+    steps = (StepPlan(hosts=10), StepPlan(hosts=10, kind=FILE), StepPlan(hosts=2, kind=SQL))
+    return Scenario(name="all-green", summary="three steps, all well", jobs=one("all green", *steps))
+
+
+def some_fail() -> Scenario:
+    """Return a step in which a few hosts fail, each in its own way."""
+    fails = {2: RED, 5: NO_AGENT, 7: evolve(RED, tag="disk full", exit_code=28)}
+    step = StepPlan(hosts=12, pinned=fails)
+    return Scenario(name="some-fail", summary="3 of 12 hosts fail", jobs=one("some fail", step))
+
+
+def one_hangs() -> Scenario:
+    """Return a step in which one host never ends."""
+    step = StepPlan(hosts=10, pinned={4: HANGS})
+    return Scenario(name="one-hangs", summary="one of 10 hosts never ends", jobs=one("one hangs", step))
+
+
+def slow_tail() -> Scenario:
+    """Return a step most of whose hosts are quick, and some very slow."""
+    step = StepPlan(hosts=200, fates=(SLOW,))
+    return Scenario(name="slow-tail", summary="200 hosts, some take 10 minutes", jobs=one("slow", step))
+
+
+def second_round() -> Scenario:
+    """Return a step that fails, and succeeds when retried."""
+    steps = (StepPlan(hosts=6, pinned={1: RED, 3: RED}), StepPlan(hosts=6))
+    return Scenario(
+        name="second-round", summary="2 of 6 hosts fail, a retry heals them", jobs=one("again", *steps)
+    )
+
+
+def rolling() -> Scenario:
+    """Return three jobs that roll over their hosts: pausing, ignoring, asking."""
+    jobs = tuple(
+        JobPlan(
+            name=f"rolling mode {mode}",
+            steps=(StepPlan(hosts=9, rolling=Rolling(sizes=(1, 3, 5), mode=mode), pinned=pinned),),
+        )
+        for mode, pinned in ((1, {}), (2, {2: RED}), (3, {}))
+    )
+    return Scenario(name="rolling", summary="batches of 1, 3 and 5 hosts, in all three modes", jobs=jobs)
+
+
+def manual_confirm() -> Scenario:
+    """Return a job that waits for a person between two steps."""
+    steps = (StepPlan(hosts=3), CONFIRM_STEP, StepPlan(hosts=3))
+    return Scenario(name="manual-confirm", summary="a person is asked", jobs=one("confirm", *steps))
+
+
+def force_stop() -> Scenario:
+    """Return a job that runs long enough to be terminated, and hears."""
+    long = Fate(runs=exactly(3600.0))
+    return Scenario(
+        name="force-stop",
+        summary="hosts run for an hour, or until terminated",
+        jobs=one("stop me", StepPlan(hosts=8, fates=(long,)), StepPlan(hosts=8)),
+    )
+
+
+def skip() -> Scenario:
+    """Return a job two of whose hosts do not hear when terminated, so that the step must be skipped."""
+    step = StepPlan(hosts=8, pinned={1: DEAF, 2: DEAF})
+    return Scenario(
+        name="skip",
+        summary="two hosts ignore the termination; skip the step",
+        jobs=one("skip me", step, StepPlan(hosts=8)),
+    )
+
+
+def ten_thousand_hosts() -> Scenario:
+    """Return one step on ten thousand hosts."""
+    step = StepPlan(hosts=10_000, fates=(Fate(runs=Span(2.0, 120.0, skew=2.0)),))
+    return Scenario(name="ten-thousand-hosts", summary="one step, 10 000 hosts", jobs=one("big", step))
+
+
+def thousand_small_jobs() -> Scenario:
+    """Return a thousand jobs of a few hosts, started within a minute."""
+    steps = (StepPlan(hosts=5, fates=FAILS_SOMETIMES),)
+    jobs = tuple(JobPlan(name=f"small {n}", steps=steps, created=n * 0.06) for n in range(1000))
+    return Scenario(name="thousand-small-jobs", summary="1 000 jobs of 5 hosts", jobs=jobs)
+
+
+def mixed_fleet() -> Scenario:
+    """Return jobs of all kinds that keep coming, and are archived after a while."""
+    gone = 1800.0
+    small = JobPlan(name="small", steps=(StepPlan(hosts=3, fates=FAILS_SOMETIMES),), archived_after=gone)
+    file = JobPlan(
+        name="files", steps=(StepPlan(kind=FILE, hosts=20), StepPlan(hosts=20)), archived_after=gone
+    )
+    rolls = JobPlan(
+        name="rolling",
+        steps=(StepPlan(hosts=12, rolling=Rolling(sizes=(2, 4, 6), mode=2), fates=FAILS_SOMETIMES),),
+        archived_after=gone,
+    )
+    slow = JobPlan(name="slow", steps=(StepPlan(hosts=50, fates=(SLOW,)),), archived_after=gone)
+    big = JobPlan(name="big", steps=(StepPlan(hosts=500, fates=(SLOW,)),), archived_after=gone)
+    plans = ((10.0, small), (4.0, file), (2.0, rolls), (2.0, slow), (0.2, big))
+    return Scenario(
+        name="mixed-fleet",
+        summary="jobs of all kinds keep coming",
+        arrivals=(Arrivals(plans=plans, every=Span(1.0, 7.0)),),
+    )
+
+
+def chaos() -> Scenario:
+    """Return a fleet in which everything happens that can."""
+    fates = (
+        evolve(GREEN, weight=0.7),
+        evolve(RED, weight=0.1),
+        evolve(NO_AGENT, weight=0.05),
+        evolve(SLOW, weight=0.1),
+        evolve(RED, status=103, exit_code=None, weight=0.03),
+        evolve(HANGS, weight=0.02),
+    )
+    jobs = tuple(
+        JobPlan(name=f"chaos {n}", steps=steps, created=n * 1.5)
+        for n in range(40)
+        for steps in [
+            (
+                StepPlan(hosts=5 + n, fates=fates),
+                StepPlan(hosts=9, kind=FILE, fates=fates, ignore_error=True),
+                StepPlan(hosts=8, rolling=Rolling(sizes=(2, 6), mode=1 + n % 3), fates=fates),
+                StepPlan(hosts=5, abnormal_after=3.0 if n % 7 == 0 else None),
+            )[n % 2 :]
+        ]
+    )
+    return Scenario(
+        name="chaos",
+        summary="40 jobs, everything that can happen, over a bad line",
+        jobs=jobs,
+        faults=BAD_LINE,
+    )
+
+
+SCENARIOS: dict[str, Callable[[], Scenario]] = {
+    "all-green": all_green,
+    "some-fail": some_fail,
+    "one-hangs": one_hangs,
+    "slow-tail": slow_tail,
+    "second-round": second_round,
+    "rolling": rolling,
+    "manual-confirm": manual_confirm,
+    "force-stop": force_stop,
+    "skip": skip,
+    "ten-thousand-hosts": ten_thousand_hosts,
+    "thousand-small-jobs": thousand_small_jobs,
+    "mixed-fleet": mixed_fleet,
+    "chaos": chaos,
+}
+
+
+def by_name(name: str) -> Scenario:
+    """Return a scenario by its name; raise a KeyError that lists the names there are."""
+    if name not in SCENARIOS:
+        raise KeyError(f"no such scenario: {name}; there are: {', '.join(SCENARIOS)}")
+    return SCENARIOS[name]()

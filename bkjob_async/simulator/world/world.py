@@ -1,0 +1,193 @@
+"""The life of every job as a function of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from random import Random
+
+from attrs import frozen
+
+from bkjob_async.model.refs import JobRef, Scope
+from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, OPEN_HOST
+from bkjob_async.simulator.world.event_queue import Agenda
+from bkjob_async.simulator.world.history import History, history_of
+from bkjob_async.simulator.world.lifecycle import Lifecycle, drawn_plan
+from bkjob_async.simulator.world.operations import operate_job, operate_step
+from bkjob_async.simulator.world.plans import Arrivals, Fate, Host, JobPlan, Lags, StepPlan, hosts
+from bkjob_async.simulator.world.records import Job, Step
+
+FIRST_JOB_ID = 20_000_000_001
+FIRST_STEP_ID = 30_000_000_001
+EPOCH_MS = 1_767_225_600_000
+
+
+@frozen(kw_only=True)
+class CallBack:
+    """A callback that the platform owes to somebody; its URL may hold a token and stays out of the repr."""
+
+    at: float
+    url: str
+    job_instance_id: int
+    status: int
+    steps: tuple[tuple[int, int], ...]
+
+    def __repr__(self) -> str:
+        return f"CallBack({self.job_instance_id} {self.status} at {self.at:g})"
+
+
+class World:
+    """Jobs, their steps and hosts, moving with time; the same *seed* moves them the same way.
+
+    Time is seconds from the world's beginning; `advance` lets it pass and is called by whoever looks. *epoch_ms* is
+    the Unix time of its beginning. *at_once* lets the platform know at once what hosts do, without the rhythm of its
+    engine's polls.
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        lags: Lags | None = None,
+        epoch_ms: int = EPOCH_MS,
+        at_once: bool = False,
+    ) -> None:
+        """Begin with nothing in it."""
+        self.seed = seed
+        self.epoch_ms = epoch_ms
+        self.jobs: dict[int, Job] = {}
+        self.callbacks: list[CallBack] = []
+        self._agenda = Agenda()
+        self.life = Lifecycle(self._agenda, lags or Lags(), seed, self._job_finished, at_once=at_once)
+        self._next_job = FIRST_JOB_ID
+        self._next_step = FIRST_STEP_ID
+
+    @property
+    def now(self) -> float:
+        """Seconds since the beginning."""
+        return self._agenda.now
+
+    @property
+    def next_at(self) -> float | None:
+        """When something happens next; None when nothing will by itself."""
+        return self._agenda.next_at
+
+    def advance(self, now: float) -> None:
+        """Let everything happen until *now*."""
+        self._agenda.advance(now)
+
+    def advance_to_end(self, limit: float = 1e9) -> float:
+        """Let everything happen that will by itself, until *limit*; return when that was."""
+        while (moment := self._agenda.next_at) is not None and moment <= limit:
+            self._agenda.advance(moment)
+        return self.now
+
+    # Making jobs ----------------------------------------------------------------------------------------------------
+
+    def add(self, plan: JobPlan) -> JobRef:
+        """Create a job at its time, or now when that is past; return its name."""
+        job_id = plan.job_instance_id or self._take_job_id()
+        if job_id in self.jobs:
+            raise ValueError(f"there is a job {job_id} already")
+        ref = JobRef(plan.scope, job_id)
+        job = Job(id=job_id, ref=ref, plan=plan, created=max(plan.created, self.now))
+        step_id = plan.first_step_id
+        for order, step in enumerate(plan.steps, start=1):
+            number = self._take_step_id() if step_id is None else step_id + order - 1
+            job.steps.append(self._step(job, step, number, order))
+        if job.created <= self.now:
+            self._create(job)
+        else:
+            self._agenda.at(job.created, self._create, job)
+        return ref
+
+    def _step(self, job: Job, plan: StepPlan, number: int, order: int) -> Step:
+        chosen = hosts(plan.hosts) if isinstance(plan.hosts, int) else plan.hosts
+        name = plan.name or f"step {order}"
+        return Step(number, job, plan, chosen, order, job.created, name, log=[(job.created, BLANK)])
+
+    def _create(self, job: Job) -> None:
+        self.jobs[job.id] = job
+        job.log.append((self.now, BLANK))
+        if job.plan.start_task:
+            self._agenda.after(self.life.lags.event, self.life.start_job, job)
+
+    def _take_job_id(self) -> int:
+        self._next_job += 1
+        return self._next_job - 1
+
+    def _take_step_id(self) -> int:
+        self._next_step += 1
+        return self._next_step - 1
+
+    def expect(self, arrivals: Arrivals) -> None:
+        """Let jobs keep coming."""
+        dice = Random(f"{self.seed}/arrivals/{len(self._agenda)}")
+        self._agenda.at(max(arrivals.first, self.now), self._arrive, arrivals, dice, 0)
+
+    def _arrive(self, arrivals: Arrivals, dice: Random, made: int) -> None:
+        if arrivals.count is not None and made >= arrivals.count:
+            return
+        self.add(drawn_plan(arrivals.plans, dice))
+        self._agenda.after(arrivals.every.draw(dice), self._arrive, arrivals, dice, made + 1)
+
+    # Looking and touching -------------------------------------------------------------------------------------------
+
+    def job(self, job_instance_id: int, scope: Scope | None = None) -> Job | None:
+        """Return a job by its id, None for one that is unknown, archived, or in another scope."""
+        job = self.jobs.get(job_instance_id)
+        return job if job is not None and scope in (None, job.ref.scope) else None
+
+    def operate_step(self, step: Step, operation: int, user: str = "admin") -> None:
+        """Take an operation on a step on, or raise `Refused`."""
+        operate_step(self.life, step, operation, user)
+
+    def operate_job(self, job: Job, operation: int) -> None:
+        """Terminate or start a job, or raise `Refused`."""
+        operate_job(self.life, job, operation)
+
+    def end_host(self, step: Step, label: str, fate: Fate | None = None) -> None:
+        """End a host's open rows now, well or as *fate* says; KeyError for a host that is not there."""
+        execution, chosen = step.execution, fate or Fate()
+        named = [] if execution is None else [n for n, h in enumerate(execution.hosts) if h.label == label]
+        if execution is None or not named:
+            raise KeyError(label)
+        code = chosen.status if chosen.status is not None else HOST_SUCCESS
+        for row in named:
+            if execution.statuses[row] in OPEN_HOST:
+                execution.force(row, chosen, code, self.now)
+        self.life.engine.check_end(step, execution)
+
+    def refs(self) -> tuple[JobRef, ...]:
+        """Return the names of all jobs there are."""
+        return tuple(job.ref for job in self.jobs.values())
+
+    def history(self, jobs: Iterable[JobRef] | None = None) -> History:
+        """Return what really happened, to all jobs or to some."""
+        if jobs is None:
+            return history_of(self.jobs.values())
+        return history_of(self.jobs[ref.job_instance_id] for ref in jobs)
+
+    def all_hosts(self) -> set[Host]:
+        """Return every host that any job has to do with."""
+        return {host for job in self.jobs.values() for host in job.hosts()}
+
+    # Endings --------------------------------------------------------------------------------------------------------
+
+    def _job_finished(self, job: Job) -> None:
+        if job.plan.callback_url:
+            steps = tuple((step.id, step.status) for step in job.steps)
+            self.callbacks.append(
+                CallBack(
+                    at=self.now,
+                    url=job.plan.callback_url,
+                    job_instance_id=job.id,
+                    status=job.status,
+                    steps=steps,
+                )
+            )
+        if job.plan.archived_after is not None:
+            self._agenda.after(job.plan.archived_after, self._archive, job, job.ended)
+
+    def _archive(self, job: Job, ended: float | None) -> None:
+        if job.ended == ended:
+            self.jobs.pop(job.id, None)

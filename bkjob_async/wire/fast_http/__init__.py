@@ -1,0 +1,1 @@
+"""Bodiless reads over aiohttp's connections without its session."""

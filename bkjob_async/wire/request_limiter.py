@@ -1,0 +1,303 @@
+"""Where requests wait for their turn, before the connection pool."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Hashable
+
+from bkjob_async.engine.flow_control.fair_queue import Turns
+from bkjob_async.engine.flow_control.rate_limit import INSTANT, Limit
+from bkjob_async.engine.flow_control.server_quota import Quota
+from bkjob_async.errors import CallFacts, ClientClosed, Throttled
+from bkjob_async.wire.rate_limit_headers import Announcement
+
+# A scope pays one turn more for so many bytes of an answer, while others wait.
+BYTES_A_TURN = 65_536
+
+
+class Place:
+    """One request that was let out: for whom, for what, and when."""
+
+    __slots__ = ("heard", "resource", "scope", "sent", "urgent")
+
+    def __init__(self, scope: Hashable, resource: str, urgent: bool, sent: float) -> None:  # noqa: FBT001 - once a request
+        self.scope = scope
+        self.resource = resource
+        self.urgent = urgent
+        self.sent = self.heard = sent
+
+
+class Waiting(Place):
+    """One request that waits for its turn."""
+
+    __slots__ = ("is_out", "lane", "timer", "turn")
+
+    def __init__(self, place: Place, lane: _Lane, turn: asyncio.Future[None]) -> None:
+        super().__init__(place.scope, place.resource, place.urgent, place.sent)
+        self.lane = lane
+        self.turn = turn
+        self.is_out = False
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Admission:
+    """A queue in front of all bounds: the client's own `Limit`, and the quotas that the gateway announces.
+
+    Scopes take turns, urgent requests first, though one turn in eight is the background's; within a scope the first to
+    come is the first. A quota of one resource alone holds up only the requests for that resource. Time spent here does
+    not count towards a request's own time limit.
+    """
+
+    def __init__(self, limit: Limit) -> None:
+        """Guard *limit*; it belongs to this admission alone."""
+        self.limit = limit
+        self.quota = Quota()
+        self.waiting = 0
+        self._common = _Lane(None)
+        self._lanes: dict[str, _Lane] = {}
+        self._order = [self._common]
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def pace(self) -> float | None:
+        """Requests a second that may go out as far as is known, None while there is no bound."""
+        known = [pace for pace in (self.limit.rate, self.quota.pace) if pace is not None]
+        return min(known) if known else None
+
+    # A request's way ------------------------------------------------------------------------------------------------
+
+    async def enter(
+        self,
+        scope: Hashable = None,
+        resource: str = "",
+        *,
+        urgent: bool = False,
+        patience: float | None = None,
+    ) -> Place:
+        """Wait until a request may go out; each place needs one `leave`. Raise `ClientClosed` after `close`.
+
+        *scope* is whose share it counts towards, *resource* what is asked for by its name at the gateway. Raise
+        `Throttled` when for *patience* seconds (None: for ever) none of its kind has been let through.
+        """
+        place = self.enter_at_once(scope, resource, urgent=urgent)
+        return place if place is not None else await self._wait(scope, resource, patience, urgent=urgent)
+
+    def enter_at_once(self, scope: Hashable, resource: str, *, urgent: bool) -> Place | None:
+        """Let a request out if nobody waits and nothing is in its way, as is usual; None where it has to wait."""
+        now = asyncio.get_running_loop().time()
+        limit, quota = self.limit, self.quota
+        if (
+            self.waiting
+            or self._lanes
+            or self._closed
+            or limit.in_flight >= limit.concurrency.allowed
+            or limit.opens > now
+            or (quota.opens_urgent if urgent else quota.opens) > now
+        ):
+            return None
+        limit.take(now)
+        quota.take(now)
+        return Place(scope, resource, urgent, now)
+
+    async def _wait(self, scope: Hashable, resource: str, patience: float | None, *, urgent: bool) -> Place:
+        if self._closed:
+            raise closed()
+        loop = asyncio.get_running_loop()
+        place = Place(scope, resource, urgent, loop.time())
+        lane = self._lanes.get(place.resource, self._common)
+        waiting = Waiting(place, lane, loop.create_future())
+        lane.turns.push(place.scope, waiting, urgent=place.urgent)
+        self.waiting += 1
+        self._let_in()
+        if patience is not None and not waiting.is_out:
+            waiting.timer = loop.call_later(patience, self._give_up, waiting, patience)
+        try:
+            await waiting.turn
+        except asyncio.CancelledError:
+            if waiting.is_out:
+                self.leave()  # its turn came in the same breath as the cancellation
+            elif not self._closed:
+                self.waiting -= 1
+            raise
+        finally:
+            if waiting.timer is not None:
+                waiting.timer.cancel()
+        return waiting
+
+    def _give_up(self, waiting: Waiting, patience: float) -> None:
+        """Tell a request that it has waited in vain, unless others of its kind got through meanwhile."""
+        if waiting.turn.done():
+            return
+        loop = asyncio.get_running_loop()
+        quota = waiting.lane.quota or self.quota
+        left = quota.accepted_at + patience - loop.time()
+        if left > INSTANT:
+            waiting.timer = loop.call_later(left, self._give_up, waiting, patience)
+            return
+        self.waiting -= 1
+        opens = self._opens(waiting.lane, urgent=waiting.urgent) - loop.time()
+        waiting.turn.set_exception(not_sent(patience, opens if opens > INSTANT else None))
+
+    def answered(self, place: Place, size: int, said: Announcement | None) -> None:
+        """Take note of an answer of *size* bytes, and of what it *said* of a quota."""
+        limit = self.limit
+        now = place.heard = asyncio.get_running_loop().time()
+        limit.concurrency.answered(now, sent=place.sent, size=size, in_flight=limit.in_flight)
+        if said is not None:
+            self._quota_of(place.resource, own=said.of_resource).announce(
+                now,
+                limit=said.limit,
+                remaining=said.remaining,
+                reset=said.reset,
+                sent=place.sent,
+                under_way=limit.in_flight - 1,
+            )
+        if size > BYTES_A_TURN and self.waiting:
+            turns = (self._lanes.get(place.resource) or self._common).turns
+            turns.charge(place.scope, size / BYTES_A_TURN, urgent=place.urgent)
+
+    def accepted(self, place: Place) -> None:
+        """Take note that a request was let through."""
+        self.quota.accept(place.heard, sent=place.sent)
+        lane = self._lanes.get(place.resource) if self._lanes else None
+        if lane is not None and lane.quota is not None:
+            lane.quota.accept(place.heard, sent=place.sent)
+
+    def refused(self, place: Place, *, told: float | None, of_resource: bool, at_once: bool) -> None:
+        """Take note of a refusal: let nothing of its kind out for *told* seconds, or until a window must be over.
+
+        *at_once* says that there were too many at the same time.
+        """
+        now = asyncio.get_running_loop().time()
+        if at_once:
+            self.limit.concurrency.refused(now, sent=place.sent)
+        self._quota_of(place.resource, own=of_resource).refuse(now, told=told, sent=place.sent)
+
+    def unanswered(self, place: Place) -> None:
+        """Take note that there was no answer in time."""
+        self.limit.concurrency.unanswered(asyncio.get_running_loop().time(), sent=place.sent)
+
+    def leave(self) -> None:
+        """Give the place of a request that came back to the next."""
+        self.limit.give_back()
+        if self.waiting:
+            self._let_in()
+
+    def _quota_of(self, resource: str, *, own: bool) -> Quota:
+        """Return the quota of a resource alone, or that of the whole gateway."""
+        if not own:
+            return self.quota
+        lane = self._lanes.get(resource)
+        if lane is None:
+            lane = self._lanes[resource] = _Lane(Quota())
+            self._order.append(lane)
+        assert lane.quota is not None  # noqa: S101 - made with one
+        return lane.quota
+
+    # The queue ------------------------------------------------------------------------------------------------------
+
+    def _opens(self, lane: _Lane, *, urgent: bool) -> float:
+        """Return when the next request of a lane may go, as far as it hangs on time."""
+        opens = max(self.limit.opens, self.quota.opens_urgent if urgent else self.quota.opens)
+        if lane.quota is None:
+            return opens
+        return max(opens, lane.quota.opens_urgent if urgent else lane.quota.opens)
+
+    def _let_out(self, waiting: Waiting, now: float) -> None:
+        self.limit.take(now)
+        self.quota.take(now)
+        if waiting.lane.quota is not None:
+            waiting.lane.quota.take(now)
+        self.waiting -= 1
+        waiting.sent = waiting.heard = now
+        waiting.is_out = True
+        waiting.turn.set_result(None)
+
+    def _let_in(self) -> None:
+        """Let in whoever may go, by turns; set an alarm for the next when that is a question of time."""
+        loop = asyncio.get_running_loop()
+        while self.waiting and not self.limit.is_full:
+            now = loop.time()
+            place, opens = self._next(now)
+            if place is None:
+                if opens is not None:
+                    self._alarm(opens)
+                return
+            lane = self._lanes.get(place.resource)
+            if lane is not None and lane is not place.lane:
+                # It came before anybody knew that its resource has a quota of its own.
+                place.lane = lane
+                lane.turns.push(place.scope, place, urgent=place.urgent)
+                continue
+            self._let_out(place, now)
+
+    def _next(self, now: float) -> tuple[Waiting | None, float | None]:
+        """Return who goes now, else when somebody may."""
+        soonest: float | None = None
+        for number, lane in enumerate(self._order):
+            if not lane.turns:
+                continue
+            opens = self._opens(lane, urgent=False)
+            opens_urgent = self._opens(lane, urgent=True) if lane.turns.has_urgent else opens
+            place = None
+            if opens <= now + INSTANT:
+                place = lane.turns.pop()
+            elif opens_urgent <= now + INSTANT:
+                place = lane.turns.pop(background=False)
+            if place is not None:
+                self._order.append(self._order.pop(number))
+                return place, None
+            if lane.turns:
+                at = opens_urgent if opens_urgent > now + INSTANT else opens
+                soonest = at if soonest is None else min(soonest, at)
+        return None, soonest
+
+    def _alarm(self, at: float) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._let_in()
+
+    def close(self) -> None:
+        """Let nobody in any more; whoever waits is told."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for lane in self._order:
+            for place in lane.turns.clear():
+                place.turn.set_exception(closed())
+        self.waiting = 0
+
+
+class _Lane:
+    """Those who wait behind the same quota; the common one is that of the whole gateway."""
+
+    __slots__ = ("quota", "turns")
+
+    def __init__(self, quota: Quota | None) -> None:
+        self.quota = quota
+        self.turns: Turns[Hashable, Waiting] = Turns(wanted=still_waits)
+
+
+def still_waits(place: Waiting) -> bool:
+    """Whether somebody still waits for this turn."""
+    return not place.turn.done()
+
+
+def not_sent(waited: float, opens: float | None) -> Throttled:
+    """Return what somebody hears whose turn did not come in time; *opens* is in how many seconds it may."""
+    why = "the gateway lets nothing through" if opens is not None else "requests under way get no answers"
+    message = f"not sent, it waited {waited:g} s for its turn: {why}"
+    return Throttled(CallFacts(message=message, retry_after=opens, sent=False))
+
+
+def closed() -> ClientClosed:
+    """Return what somebody hears who waits for a turn that never comes."""
+    return ClientClosed("the client was closed before this request went out")

@@ -1,0 +1,231 @@
+"""One line each: run, send, retry, read logs; and a result that checks itself."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpRequest
+from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world.plans import HANGS, RED, JobPlan, StepPlan
+from tests.client.stage import DIALECTS, FAILING, client_of
+
+pytestmark = pytest.mark.looptime
+
+HOSTS = ["0:10.0.0.1", "0:10.0.0.2"]
+OPERATED = [name for name in DIALECTS if name != "gateway-v4"]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_script_runs_in_one_line(dialect: str) -> None:
+    """Launched, watched, and its result is there."""
+    simulator = Simulator()
+    async with client_of(simulator, dialect) as (client, transport):
+        result = await client.run_script("uptime", HOSTS, account="root", deadline=600)
+
+    assert result.check() is result
+    assert result.hosts == {bkjob.Phase.SUCCESS: 2}
+    assert transport.asked["fast_execute_script"] == 1
+
+
+@pytest.mark.parametrize("dialect", OPERATED)
+async def test_plans_and_files_run_in_one_line(dialect: str) -> None:
+    """The same for all that can be launched."""
+    simulator = Simulator()
+    async with client_of(simulator, dialect) as (client, _):
+        plan = await client.run_plan(1000, {"hosts": bkjob.Targets(hosts=HOSTS)}, deadline=600)
+        sent = await client.send_file("/a", "/srv", HOSTS, source=HOSTS[0], deadline=600)
+
+    assert (plan.ok, sent.ok) == (True, True)
+    assert (plan.hosts, sent.hosts) == ({bkjob.Phase.SUCCESS: 2}, {bkjob.Phase.SUCCESS: 2})
+
+
+@pytest.mark.parametrize("dialect", OPERATED)
+async def test_what_failed_runs_again_in_one_line(dialect: str) -> None:
+    """The commonest thing to do at night."""
+    simulator = Simulator()
+    job = simulator.add(FAILING)
+    async with client_of(simulator, dialect) as (client, _):
+        first = await client.wait(job, deadline=600)
+        with pytest.raises(bkjob.JobFailed, match="1 host") as failed:
+            first.check()
+        second = await client.retry_failed(first, deadline=600)
+        with pytest.raises(bkjob.UsageError, match="no failed step"):
+            await client.retry_failed(second)
+
+    assert failed.value.result is first
+    assert second.check().steps[0].execute_count == 1
+
+
+async def test_a_deadline_covers_launch_and_wait() -> None:
+    """It counts from the call, and the job goes on."""
+    simulator = Simulator(site=Site(fates=(HANGS,)))
+    start = asyncio.get_running_loop().time()
+    async with client_of(simulator, transport=simulator.transport(latency=3.0)) as (client, _):
+        with pytest.raises(bkjob.DeadlineExceeded) as late:
+            await client.run_script("sleep", HOSTS, deadline=20)
+
+    assert asyncio.get_running_loop().time() - start == pytest.approx(20, abs=0.1)
+    (job,) = simulator.refs
+    assert job in late.value.snapshots
+    assert simulator.job(job).status == 2
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_logs_come_by_step_in_every_dialect(dialect: str) -> None:
+    """Of a whole job, of one step, of some hosts."""
+    simulator = Simulator()
+    two = JobPlan(steps=(StepPlan(hosts=3), StepPlan(hosts=2)))
+    job = simulator.add(two)
+    first, second = simulator.steps(job)
+    simulator.advance(600)
+    async with client_of(simulator, dialect) as (client, _):
+        of_job = await client.logs(job)
+        of_step = await client.logs(second)
+        of_host = await client.logs(first, hosts="0:10.0.0.2")
+
+    assert [(logs.ref, len(logs.hosts)) for logs in of_job] == [(first, 3), (second, 2)]
+    assert [(logs.ref, len(logs.hosts)) for logs in of_step] == [(second, 2)]
+    found = of_host[0].of(bkjob.HostKey.parse("0:10.0.0.2"))
+    assert found is not None
+    assert [found] == list(of_host[0].hosts)
+    assert found.text
+    assert of_host[0].missing == {}
+
+
+MANY = 1200
+
+
+@pytest.mark.parametrize(("dialect", "parts"), [("gateway-v3", 3), ("esb-jobv3", 3), ("gateway-v4", 24)])
+async def test_many_logs_come_in_parts_a_few_at_a_time(dialect: str, parts: int) -> None:
+    """As large as the platform takes: 500, in version 4 50."""
+    simulator = Simulator()
+    job = simulator.add(JobPlan(steps=(StepPlan(hosts=MANY),)))
+    step = simulator.steps(job)[0]
+    hosts = [row.bk_host_id for row in simulator.step(step).hosts]
+    simulator.advance(600)
+    async with client_of(simulator, dialect, transport=simulator.transport(latency=0.1)) as (client, door):
+        logs = await client.batch_get_job_instance_ip_log(step, hosts=hosts)
+
+    assert len({log.host for log in logs.hosts}) == MANY
+    assert door.requests == parts
+    assert 1 < door.most_in_flight <= 4
+
+
+async def test_a_bad_part_does_not_lose_the_rest() -> None:
+    """A timeout of one part names its hosts as missing, with the error."""
+    simulator = Simulator()
+    job = simulator.add(JobPlan(steps=(StepPlan(hosts=MANY),)))
+    step = simulator.steps(job)[0]
+    hosts = [row.bk_host_id for row in simulator.step(step).hosts]
+    simulator.advance(600)
+    once = bkjob.Retries(attempts=1)
+    async with client_of(simulator, retries=once) as (client, _):
+        with simulator.fault("reset", times=1):
+            logs = await client.batch_get_job_instance_ip_log(step, hosts=hosts)
+        with simulator.fault("reset"), pytest.raises(bkjob.TransportFailed):
+            await client.batch_get_job_instance_ip_log(step, hosts=hosts)
+
+    assert len(logs.missing) in (200, 500)
+    assert len(logs.hosts) + len(logs.missing) == MANY
+    assert {type(error) for error in logs.missing.values()} == {bkjob.TransportFailed}
+
+
+async def test_one_host_that_breaks_its_part_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part is divided until the others are there."""
+    simulator = Simulator()
+    job = simulator.add(JobPlan(steps=(StepPlan(hosts=300),)))
+    step = simulator.steps(job)[0]
+    hosts = [row.bk_host_id for row in simulator.step(step).hosts]
+    bad = hosts[170]
+    simulator.advance(600)
+    door = simulator.transport()
+    send = door.send
+
+    async def breaks(request: HttpRequest, *, timeout: float) -> object:  # noqa: ASYNC109 - the protocol's
+        answer = await send(request, timeout=timeout)
+        if re.search(rb"\b%d\b" % bad, request.body or b""):
+            return type(answer)(status=200, body=b'{"result":false,"code":1241007,"message":"bad host"}')
+        return answer
+
+    monkeypatch.setattr(door, "send", breaks)
+    async with client_of(simulator, transport=door) as (client, _):
+        logs = await client.batch_get_job_instance_ip_log(step, hosts=hosts)
+
+    assert list(logs.missing) == [bkjob.HostKey(bk_host_id=bad)]
+    assert isinstance(logs.missing[bkjob.HostKey(bk_host_id=bad)], bkjob.InvalidRequest)
+    assert len(logs.hosts) == 299
+    assert door.requests < 25
+
+
+@pytest.mark.parametrize("red", [RED])
+async def test_a_wait_can_be_for_less_than_the_end(red: object) -> None:
+    """A condition passes through the verbs."""
+    simulator = Simulator(site=Site(fates=(RED,)))
+    async with client_of(simulator) as (client, _):
+        result = await client.run_script("false", HOSTS, until=bkjob.FirstFailure(), deadline=600)
+
+    assert len(result.failed) >= 1
+
+
+async def test_a_target_may_be_named_in_any_form() -> None:
+    """Ids, text, links and what a launch returned go wherever a ref goes."""
+    simulator = Simulator()
+    async with client_of(simulator) as (client, _):
+        launched = await client.fast_execute_script("date", HOSTS, account_alias="root")
+        number = launched.ref.job_instance_id
+        link = f"https://job.example.com/api_execute/{number}"
+        forms = (launched, launched.ref, number, f"2:{number}", link)
+        results = {(await client.wait(form, deadline=600)).ref for form in forms}
+        async with client.watch(forms, deadline=600) as watch:
+            assert set(await watch.results()) == {launched.ref}
+            assert watch.snapshot(number) == watch.snapshot(link) == watch.snapshot(launched)
+            assert watch.progress(number) == watch.progress(launched.ref)
+            assert watch.counts(f"{number}") == {bkjob.Phase.SUCCESS: 2}
+            assert watch.explain(number).ref == launched.ref
+            watch.nudge(number)
+            assert [event async for event in watch.events(ref=number)]
+            assert [change async for change in watch.hosts(ref=link)]
+        client.nudge(link)
+        logs = await client.logs(launched, hosts=HOSTS)
+        assert logs == await client.logs(f"{link}?stepInstanceId={logs[0].ref.step_instance_id}", hosts=HOSTS)
+        status = await client.get_step_instance_status(launched)
+        assert (await client.get_job_instance_status(status.ref.job)).ref == launched.ref
+
+    assert results == {launched.ref}
+
+
+@pytest.mark.parametrize("given", [True, 5.0, None, "five", object(), bkjob.HostKey(bk_host_id=5)])
+async def test_what_names_no_target_is_refused_at_the_call(given: object) -> None:
+    """With a usage error that says what is accepted, before anything is sent or opened."""
+    simulator = Simulator()
+    async with client_of(simulator) as (client, transport):
+        for call in (client.wait, client.logs, client.retry_failed, client.get_job_instance_status):
+            with pytest.raises(bkjob.UsageError, match="names no job"):
+                await call(given)  # type: ignore[arg-type]
+        for refs in (given, [given]):
+            with pytest.raises(bkjob.UsageError, match="names no job"):
+                client.watch(refs)  # type: ignore[arg-type]
+        with pytest.raises(bkjob.UsageError, match="names no job"):
+            client.nudge(given)  # type: ignore[arg-type]
+        assert transport.requests == 0
+
+
+@pytest.mark.parametrize("by_step", [False, True])
+async def test_what_failed_is_retried_by_its_name(by_step: bool) -> None:  # noqa: FBT001 - the case
+    """Without a result in hand the platform is asked where the job stands."""
+    simulator = Simulator()
+    job = simulator.add(FAILING)
+    simulator.advance(3600)
+    async with client_of(simulator) as (client, transport):
+        name = f"{simulator.steps(job)[0]}" if by_step else job.job_instance_id
+        result = await client.retry_failed(name, deadline=600)
+        with pytest.raises(bkjob.UsageError, match="no failed step"):
+            await client.retry_failed(job)
+
+    assert result.ok
+    assert transport.asked["operate_step_instance"] == 1

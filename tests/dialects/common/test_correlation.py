@@ -1,0 +1,258 @@
+"""An answer is compared with its question before anything of it is believed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from bkjob_async.dialects.common.host_rows import LightRow
+from bkjob_async.dialects.decode import decode
+from bkjob_async.errors import UnusableAnswer
+from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import JobLook
+from bkjob_async.model.reads import GetJobInstanceIpLog
+from bkjob_async.model.refs import JobRef, Scope
+from tests.dialects.asking import DIALECTS, JOB, SAMPLES, STEP, answer, asked
+from tests.dialects.test_any_json import GONE, put
+
+JOB_STATUS = [f"{name}/get_job_instance_status" for name in DIALECTS]
+STEP_STATUS = ["esb-job/get_step_instance_status", "gateway-v3/get_step_instance_status"]
+LARGEST = 2**63 - 1
+
+
+def names_at(sample: str) -> tuple[str, ...]:
+    """Return where an answer names what it is about."""
+    operation = sample.partition("/")[2].partition(".")[0]
+    if operation == "get_job_instance_status":
+        return ("data", "job_instance")
+    return ("data", "step_instance_detail") if sample == STEP_STATUS[0] else ("data",)
+
+
+def renamed(sample: str, **names: Any) -> Any:
+    """Return a sample's body that names other things."""
+    body = copy.deepcopy(SAMPLES[sample])
+    for name, value in names.items():
+        body = put(body, (*names_at(sample), name), value)
+    return body
+
+
+def changed(sample: str, *path: str | int, to: object) -> Any:
+    """Return a sample's body with something else at one place."""
+    return put(copy.deepcopy(SAMPLES[sample]), path, to)
+
+
+def readings(sample: str, body: Any) -> list[Any]:
+    """Return what every reader of an answer makes of it: a value, or the error's message."""
+    spoken, question = asked(sample)
+    found: list[Any] = []
+    readers: list[Any] = [spoken.decode]
+    if isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus):
+        readers.append(spoken.look)
+    for read in readers:
+        try:
+            found.append(read(question, answer(body)))
+        except UnusableAnswer as error:
+            found.append(error.facts.message)
+    return found
+
+
+def is_refused(sample: str, body: Any, thing: str) -> bool:
+    """Whether every reader refuses an answer because it is about another *thing*."""
+    return all(
+        isinstance(found, str) and found.startswith(f"the answer is about another {thing}: asked for ")
+        for found in readings(sample, body)
+    )
+
+
+def is_believed(sample: str, body: Any) -> bool:
+    """Whether every reader believes an answer."""
+    return not any(isinstance(found, str) for found in readings(sample, body))
+
+
+ABOUT_A_JOB = [
+    *JOB_STATUS,
+    *STEP_STATUS,
+    "gateway-v3/get_step_instance_detail",
+    *(f"{name}/get_job_instance_ip_log" for name in ("esb-jobv3", "gateway-v3")),
+    *(f"{name}/batch_get_job_instance_ip_log" for name in ("esb-jobv3", "gateway-v3", "gateway-v4")),
+    *(f"{name}/get_job_instance_global_var_value" for name in ("esb-job", "esb-jobv3", "gateway-v3")),
+    *(
+        f"{name}/operate_{thing}_instance"
+        for name in ("esb-job", "esb-jobv3", "gateway-v3")
+        for thing in ("job", "step")
+    ),
+]
+ABOUT_A_STEP = [sample for sample in ABOUT_A_JOB if "step" in sample or "ip_log" in sample]
+
+
+@pytest.mark.parametrize("sample", ABOUT_A_JOB)
+@pytest.mark.parametrize("number", [999_999, "999999", 999_999.0])
+def test_an_answer_about_another_job_is_none(sample: str, number: object) -> None:
+    """Whatever asked for it, and however its id is written."""
+    assert is_refused(sample, renamed(sample, job_instance_id=number), "job")
+    assert is_believed(sample, renamed(sample, job_instance_id="7001"))
+
+
+@pytest.mark.parametrize("sample", ABOUT_A_STEP)
+def test_an_answer_about_another_step_is_none(sample: str) -> None:
+    """Even of the same job."""
+    assert is_refused(sample, renamed(sample, step_instance_id=8002), "step")
+    assert is_believed(sample, renamed(sample, step_instance_id="8001"))
+
+
+@pytest.mark.parametrize("sample", JOB_STATUS)
+def test_the_error_says_what_was_asked_and_what_came(sample: str) -> None:
+    """Whoever reads it can look for the other job."""
+    body = renamed(sample, job_instance_id=999_999)
+
+    assert readings(sample, body) == [
+        "the answer is about another job: asked for 2:7001, got 2:999999",
+        "the answer is about another job: asked for 2:7001, got 2:999999",
+    ]
+
+
+@pytest.mark.parametrize("sample", [*JOB_STATUS, *STEP_STATUS])
+@pytest.mark.parametrize(
+    ("names", "believed"),
+    [
+        ({"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": GONE, "job_instance_id": GONE}, True),
+        ({"bk_scope_type": None, "bk_scope_id": None, "bk_biz_id": None, "job_instance_id": None}, True),
+        ({"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": 2}, True),
+        ({"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": "2"}, True),
+        ({"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": 3}, False),
+        ({"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": LARGEST}, False),
+        ({"bk_scope_type": "biz", "bk_scope_id": "2", "bk_biz_id": 1111}, True),
+        ({"bk_scope_type": "biz", "bk_scope_id": 2}, True),
+        ({"bk_scope_type": "biz", "bk_scope_id": "3", "bk_biz_id": 2}, False),
+        ({"bk_scope_type": "biz_set", "bk_scope_id": "2", "bk_biz_id": 2}, False),
+        ({"bk_scope_type": "tenant_set", "bk_scope_id": "2", "bk_biz_id": LARGEST}, False),
+        ({"bk_scope_type": "biz", "bk_scope_id": GONE, "bk_biz_id": 2}, True),
+        ({"bk_scope_type": GONE, "bk_scope_id": "7", "bk_biz_id": 2}, True),
+        ({"bk_scope_type": "", "bk_scope_id": "", "bk_biz_id": 2}, True),
+        ({"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": 0, "job_instance_id": 0}, True),
+        ({"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": -1, "job_instance_id": -1}, True),
+    ],
+)
+def test_scopes_are_compared_as_the_platform_reads_them(
+    sample: str, names: dict[str, Any], *, believed: bool
+) -> None:
+    """`bk_scope_*` wins over `bk_biz_id`; what is not said is not compared."""
+    body = renamed(sample, **names)
+
+    assert is_believed(sample, body) if believed else is_refused(sample, body, "scope")
+
+
+@pytest.mark.parametrize("sample", JOB_STATUS)
+@pytest.mark.parametrize(
+    ("scope", "names"),
+    [
+        (Scope.biz_set(9_000_001), {"bk_biz_id": 9_000_001}),
+        (Scope.biz(9_000_001), {"bk_biz_id": 9_000_001}),
+        (Scope.biz(9_000_001), {"bk_scope_type": "biz_set", "bk_scope_id": "9000001"}),
+        (Scope.biz_set(9_000_001), {"bk_scope_type": "biz", "bk_scope_id": "9000001"}),
+        (Scope.biz_set(12), {"bk_scope_type": "biz_set", "bk_scope_id": "12", "bk_biz_id": 5}),
+    ],
+)
+def test_a_business_set_may_go_by_a_business_number(sample: str, scope: Scope, names: dict[str, Any]) -> None:
+    """From 8000000 to 9999999 the platform reads one for the other."""
+    nothing = {"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": GONE}
+    body = renamed(sample, **{**nothing, **names})
+    question = GetJobInstanceStatus(ref=JobRef(scope, JOB.job_instance_id))
+    spoken = DIALECTS[sample.partition("/")[0]]
+
+    assert spoken.decode(question, answer(body)).ref.scope == scope
+    assert spoken.look(question, answer(body)).status == spoken.decode(question, answer(body)).status.code
+
+
+@pytest.mark.parametrize("number", [7_999_999, 10_000_000])
+def test_other_numbers_are_businesses(number: int) -> None:
+    """The range has two ends."""
+    body = renamed(
+        JOB_STATUS[2], bk_scope_type="biz_set", bk_scope_id=str(number), job_instance_id=JOB.job_instance_id
+    )
+
+    with pytest.raises(UnusableAnswer, match="another scope"):
+        DIALECTS["gateway-v3"].decode(
+            GetJobInstanceStatus(ref=JobRef(Scope.biz(number), JOB.job_instance_id)), answer(body)
+        )
+
+
+@pytest.mark.parametrize("dialect", ["esb-jobv3", "gateway-v3", "gateway-v4"])
+def test_a_list_is_of_one_scope(dialect: str) -> None:
+    """It is about many jobs, but none of another scope; a business set keeps the name that it was asked by."""
+    sample = f"{dialect}/get_job_instance_list"
+    rows = "job_instance_list" if dialect == "gateway-v4" else "data"
+    strange = changed(sample, "data", rows, 0, "bk_scope_id", to="3")
+
+    assert is_refused(sample, strange, "scope")
+    assert is_believed(sample, changed(sample, "data", rows, 0, "job_instance_id", to=999_999))
+
+
+@pytest.mark.parametrize(
+    "sample", [f"{name}/fast_execute_script" for name in ("esb-jobv3", "gateway-v3", "gateway-v4")]
+)
+def test_a_job_that_was_started_elsewhere_is_not_ours(sample: str) -> None:
+    """A launch answers with a job that nobody knew before; its scope is known."""
+    assert is_refused(sample, changed(sample, "data", "bk_biz_id", to=3), "scope")
+    assert is_believed(sample, changed(sample, "data", "bk_biz_id", to=2))
+
+
+def test_logs_of_steps_may_name_their_job() -> None:
+    """Where they do not, they are the job's that was asked for."""
+    sample = "esb-job/get_job_instance_log"
+
+    assert is_refused(sample, changed(sample, "data", 0, "job_instance_id", to=999_999), "job")
+
+
+@pytest.mark.parametrize(
+    ("asked_host", "names", "believed"),
+    [
+        (31, {"bk_host_id": 31, "ip": "10.9.9.9"}, True),
+        (31, {"bk_host_id": None, "ip": "10.1.0.31"}, True),
+        (31, {"bk_host_id": 32}, False),
+        ("0:10.1.0.31", {"bk_host_id": 32, "ip": "10.1.0.31", "bk_cloud_id": 0}, True),
+        ("0:10.1.0.31", {"bk_host_id": None, "ip": "10.1.0.32", "bk_cloud_id": 0}, False),
+        ("0:10.1.0.31", {"bk_host_id": None, "ip": "10.1.0.31", "bk_cloud_id": 3}, False),
+    ],
+)
+def test_the_log_of_another_host_is_none(
+    asked_host: int | str, names: dict[str, Any], *, believed: bool
+) -> None:
+    """Where it is named in the same way as it was asked for."""
+    sample = "gateway-v3/get_job_instance_ip_log"
+    question = GetJobInstanceIpLog(ref=STEP, host=asked_host)
+    response = answer(renamed(sample, **names))
+
+    if believed:
+        assert DIALECTS["gateway-v3"].decode(question, response).text
+    else:
+        with pytest.raises(UnusableAnswer, match="about another host"):
+            DIALECTS["gateway-v3"].decode(question, response)
+
+
+def test_comparing_keeps_the_answer_light() -> None:
+    """An answer that names what was asked for is read in the quick way, on old sites, too."""
+    for names in ({}, {"bk_scope_type": GONE, "bk_scope_id": GONE}, {"bk_biz_id": GONE}):
+        for sample in ("gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"):
+            spoken, question = asked(sample)
+            assert isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus)
+            look = spoken.look(question, answer(renamed(sample, **names)))
+            steps = look.steps if isinstance(look, JobLook) else (look,)
+            rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
+            assert rows
+            assert all(isinstance(row, LightRow) for row in rows)
+
+
+@pytest.mark.parametrize("sample", [*JOB_STATUS, *STEP_STATUS])
+def test_a_recorded_answer_is_about_what_it_names(sample: str) -> None:
+    """Nobody asked for it; only a name that the caller gives is compared."""
+    body = answer(renamed(sample, bk_scope_type="tenant_set", bk_scope_id="5", bk_biz_id=LARGEST)).body
+    dialect, operation = sample.split("/")
+
+    assert decode(body, operation=operation, dialect=dialect).ref.job.job_instance_id == (
+        JOB.job_instance_id if operation == "get_job_instance_status" or dialect == "esb-job" else LARGEST
+    )
+    with pytest.raises(UnusableAnswer, match="another"):
+        decode(body, operation=operation, dialect=dialect, ref=STEP if "step" in operation else JOB)

@@ -1,0 +1,110 @@
+"""No spelling of a secret survives into what people read."""
+
+import json
+from base64 import b64encode
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from bkjob_async.dialects.common.envelopes import failure
+from bkjob_async.dialects.common.redaction import redact, redacted, secrets_in, spellings
+from bkjob_async.errors import NotAllowed
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript, GlobalVar
+from bkjob_async.model.operations import OperateJobInstance, Operation
+from bkjob_async.model.reads import RawCall
+from bkjob_async.model.refs import JobRef, Scope
+
+SECRET = 'p/w "q\\uote" +&=%ß'
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        SECRET,
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        quote(SECRET, safe=""),
+        b64encode(SECRET.encode()).decode(),
+    ],
+)
+def test_every_spelling_is_hidden(spelling: str) -> None:
+    """A secret is found raw, escaped, in a URL and in base64."""
+    assert redact(f"before {spelling} after", [SECRET]) == "before *** after"
+
+
+def test_a_secret_cut_in_the_middle_is_hidden() -> None:
+    """A bounded message may end inside a secret."""
+    assert redact("token is abcdefgh…", ["abcdefghijkl"]) == "token is ***"
+    assert redact("it ends with abc", ["abcdefghijkl"]) == "it ends with abc"
+
+
+def shown(echo: object, message: str, request_id: str, secrets: list[str]) -> str:
+    """Return everything that people can see of an error."""
+    body = {
+        "result": False,
+        "code": 9900403,
+        "message": message,
+        "permission": {"actions": [echo]},
+        "request_id": request_id,
+    }
+    facts = redacted(failure(HttpResponse(status=200), body).facts, secrets)
+    return f"{facts!r} {NotAllowed(facts)} {NotAllowed(facts)!r}"
+
+
+@given(st.text(min_size=6, max_size=40), st.text(max_size=30), st.integers(0, 3))
+def test_no_error_shows_a_secret(secret: str, noise: str, depth: int) -> None:
+    """Wherever an answer echoes a secret, the error that people see does not."""
+    one_line = "".join(letter for letter in " ".join(secret.split()) if letter.isprintable())
+    # What stands in every error, and in the noise around the echo, is no secret.
+    frame = shown(noise, noise, "r-1", []) + "***"
+    assume(len(one_line) > 5 and not any(way in frame for way in (secret, one_line)))
+    echo: object = noise + secret
+    for _ in range(depth):
+        echo = {"id": echo, secret: [echo]}
+
+    seen = shown(echo, f"{noise}{secret}{noise}", secret, [secret])
+
+    assert not [way for way in spellings(secret) if way in seen]
+
+
+SCOPE = Scope.biz(2)
+NESTED = {
+    "db_password": "one-1",
+    "account": {"credential": {"name": "two-2"}, "alias": "plain"},
+    "host_password_list": [{"bk_host_id": 1, "password": "three-3"}],
+    "script_param": "four-4",
+    "is_param_sensitive": 1,
+    "global_var_list": [{"name": "plain", "value": "five-5", "server": {"ip_list": ["plain"]}}],
+    "task_name": "plain",
+    "token": "abc",
+}
+CARRIED: list[tuple[Operation[Any], set[str]]] = [
+    (OperateJobInstance(ref=JobRef(SCOPE, 1), operation_code=1), set()),
+    (FastExecuteScript(scope=SCOPE, targets=[1], script_param="not sensitive"), set()),
+    (
+        FastExecuteScript(
+            scope=SCOPE,
+            targets=[1],
+            script_param="sensitive",
+            is_param_sensitive=True,
+            host_password_list=[{"bk_host_id": 1, "password": "of a host"}],
+        ),
+        {"sensitive", "of a host"},
+    ),
+    (ExecuteJobPlan(scope=SCOPE, job_plan_id=1, global_vars=(GlobalVar(id=1, value="cipher"),)), {"cipher"}),
+    (
+        RawCall(name="anything", parameters=NESTED),
+        {"one-1", "two-2", "three-3", "four-4", "five-5"},
+    ),
+    (RawCall(name="anything", parameters={"script_param": "not sensitive"}), set()),
+]
+
+
+@pytest.mark.parametrize(("operation", "carried"), CARRIED, ids=lambda case: type(case).__name__)
+def test_what_an_operation_carries_is_secret_too(operation: Operation[Any], carried: set[str]) -> None:
+    """Passwords, sensitive parameters, variables; nothing so short that it would hide half of a message."""
+    assert set(secrets_in(operation)) == carried

@@ -1,0 +1,75 @@
+"""Which failures are tried again, and after how long."""
+
+import pytest
+
+from bkjob_async.engine.flow_control.retry import Retries, RetryBudget
+from bkjob_async.errors import (
+    CallFacts,
+    CallFailed,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    PlatformTrouble,
+    RequestTimedOut,
+    Throttled,
+    TransportFailed,
+    UnusableAnswer,
+)
+
+NEVER_SENT = CallFacts(sent=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "read", "command"),
+    [
+        (PlatformTrouble(CallFacts()), True, False),
+        (Throttled(CallFacts()), True, True),
+        (TransportFailed(CallFacts()), True, False),
+        (TransportFailed(NEVER_SENT), True, True),
+        (RequestTimedOut(CallFacts()), True, False),
+        (OutcomeUnknown(CallFacts()), False, False),
+        (UnusableAnswer(CallFacts()), False, False),
+        (NotFound(CallFacts()), False, False),
+        (InvalidRequest(CallFacts()), False, False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, CallFailed) else str(value),
+)
+def test_only_what_can_help_is_tried_again(error: CallFailed, *, read: bool, command: bool) -> None:
+    """A command goes out a second time only when the first certainly did nothing."""
+    retries = Retries()
+
+    assert (retries.next_wait(error, attempt=1, repeatable=True) is not None) is read
+    assert (retries.next_wait(error, attempt=1, repeatable=False) is not None) is command
+
+
+def test_waits_double_up_to_the_longest_and_end() -> None:
+    """Jitter takes at most half of a wait away."""
+    retries = Retries(attempts=9, first=1.0, longest=4.0)
+    error = PlatformTrouble(CallFacts())
+
+    waits = [retries.next_wait(error, attempt=n, repeatable=True, jitter=1.0) for n in range(1, 10)]
+    assert waits == [1, 2, 4, 4, 4, 4, 4, 4, None]
+    assert retries.next_wait(error, attempt=1, repeatable=True, jitter=0.0) == 0.5
+
+
+def test_the_servers_own_waiting_time_wins() -> None:
+    """What the server asks for is never cut short."""
+    wait = Retries(first=0.5).next_wait(
+        Throttled(CallFacts(retry_after=7.0)), attempt=1, repeatable=True, jitter=0.5
+    )
+
+    assert wait == 7.25
+
+
+def test_further_tries_are_shared_and_come_back() -> None:
+    """By time and by calls that work; a refusal of too many requests costs none."""
+    budget = RetryBudget(size=2.0, earned=0.5, refill=0.1)
+    trouble, refusal = PlatformTrouble(CallFacts()), Throttled(CallFacts())
+
+    assert [budget.spend(trouble, 0.0) for _ in range(3)] == [True, True, False]
+    assert budget.spend(refusal, 0.0)
+    assert [budget.spend(trouble, 10.0) for _ in range(2)] == [True, False]
+    budget.succeeded()
+    budget.succeeded()
+    assert [budget.spend(trouble, 10.0) for _ in range(2)] == [True, False]
+    assert [budget.spend(trouble, 1e6) for _ in range(3)] == [True, True, False]

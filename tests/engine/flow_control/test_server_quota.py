@@ -1,0 +1,244 @@
+"""What a gateway allows, learnt from what it says and from what it refuses."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bkjob_async.engine.flow_control.server_quota import Quota
+from bkjob_async.simulator.faults.rate_limit import RateLimit
+
+MOST_AT_ONCE = 32
+
+
+class Client:
+    """Asks a gateway as often as the quota lets it, with answers that take *latency* seconds."""
+
+    def __init__(
+        self, limit: RateLimit, *, says: bool = True, latency: float = 0.0, start: float = 0.0
+    ) -> None:
+        self.quota = Quota()
+        self.limit = limit
+        self.says = says
+        self.latency = latency
+        self.now = start
+        self.sent: list[float] = []
+        self.refused: list[float] = []
+        self.under_way: list[tuple[float, float, bool, dict[str, str]]] = []
+
+    def run(self, until: float) -> None:
+        """Ask whenever it may, and hear answers when they come."""
+        while True:
+            heard_at = self.under_way[0][0] if self.under_way else until
+            opens = self.quota.opens if len(self.under_way) < MOST_AT_ONCE else until
+            at = max(self.now, min(opens, heard_at))
+            if at >= until:
+                return
+            self.now = at
+            if heard_at <= at:
+                self.hear(*self.under_way.pop(0))
+                continue
+            self.now += 0.002  # a client has other things to do, too
+            self.quota.take(self.now)
+            self.sent.append(self.now)
+            let_through = self.limit.take(self.now)
+            said = self.limit.headers(self.now)
+            self.under_way.append((self.now + self.latency, self.now, let_through, said))
+
+    def hear(self, now: float, sent: float, let_through: bool, said: dict[str, str]) -> None:  # noqa: FBT001
+        """Take in an answer."""
+        if self.says:
+            self.quota.announce(
+                now,
+                limit=int(said["x-bkapi-ratelimit-limit"]),
+                remaining=int(said["x-bkapi-ratelimit-remaining"]),
+                reset=float(said["x-bkapi-ratelimit-reset"]),
+                sent=sent,
+                under_way=len(self.under_way),
+            )
+        elif let_through:
+            self.quota.accept(now, sent=sent)
+        if not let_through:
+            told = float(said["x-bkapi-ratelimit-reset"]) if self.says else None
+            self.quota.refuse(now, told=told, sent=sent)
+            self.refused.append(sent)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.sampled_from([(10, 1), (50, 1), (100, 5), (300, 60), (3, 1), (600, 10)]),
+    st.floats(0.0, 0.9),
+    st.floats(0.0, 1.0),
+)
+def test_an_announced_limit_is_kept_and_used(limit: tuple[int, int], latency: float, start: float) -> None:
+    """Whatever the window, the latency and the moment: next to no refusal after the first window."""
+    gateway = RateLimit(*limit)
+    client = Client(gateway, latency=latency, start=start)
+    first = 2.0 * gateway.window + 2.0
+    client.run(first + 10 * gateway.window)
+
+    late = [time for time in client.sent if time >= first]
+    assert sum(time >= first for time in client.refused) <= 0.01 * len(late)
+    possible = min(limit[0], MOST_AT_ONCE / max(latency, 0.001) * gateway.window)
+    assert len(late) >= 0.7 * 10 * possible / (1 + latency / gateway.window)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.sampled_from([5, 20, 80]), st.floats(0.0, 0.2))
+def test_a_limit_that_nobody_announces_is_learnt(limit: int, latency: float) -> None:
+    """By refusals alone: after the first ten seconds next to none, and most of what is allowed is used."""
+    client = Client(RateLimit(limit), says=False, latency=latency)
+    client.run(120.0)
+
+    late = [time for time in client.sent if time >= 20.0]
+    assert sum(time >= 20.0 for time in client.refused) <= 0.02 * len(late)
+    assert len(late) >= 0.6 * 100 * limit
+
+
+def test_plenty_is_not_spread() -> None:
+    """While more than half is left, everything may go at once."""
+    quota = Quota()
+    quota.announce(10.0, limit=100, remaining=99, reset=60.0, sent=9.9, under_way=0)
+    for _ in range(40):
+        quota.take(10.0)
+    assert quota.opens <= 10.0
+
+    for _ in range(30):
+        quota.take(10.0)
+    assert quota.opens > 10.5
+    assert quota.opens_urgent <= 10.0
+
+
+def test_nothing_left_holds_what_is_urgent_too() -> None:
+    """Until the window ends."""
+    quota = Quota()
+    quota.announce(10.0, limit=100, remaining=0, reset=5.0, sent=9.9, under_way=0)
+
+    assert (quota.opens, quota.opens_urgent) == (15.0, 15.0)
+
+
+def test_a_refusal_is_obeyed_and_followed_by_no_burst() -> None:
+    """After the pause one goes at once, and the next half a second later."""
+    quota = Quota()
+    quota.announce(10.0, limit=2, remaining=1, reset=1.0, sent=9.9, under_way=0)
+    quota.refuse(10.5, told=30.0, sent=10.4)
+    assert quota.opens_urgent == 40.5
+
+    quota.take(40.5)
+    assert quota.opens >= 40.9
+
+
+def test_the_longer_of_two_waits_counts() -> None:
+    """Answers overtake each other; a pause is never shortened."""
+    quota = Quota()
+    quota.refuse(0.0, told=30.0, sent=-0.1)
+    quota.refuse(0.1, told=2.0, sent=-0.1)
+    quota.announce(0.2, limit=10, remaining=9, reset=1.0, sent=-0.1, under_way=0)
+
+    assert quota.opens == 30.0
+    assert quota.opens_urgent == 30.0
+
+
+def test_refusals_without_a_word_wait_longer_each_time() -> None:
+    """A window of unknown length: 1, 2, 4 seconds; the first success begins anew."""
+    quota, now, waits = Quota(), 100.0, []
+    for _ in range(4):
+        quota.refuse(now, told=None, sent=now - 0.1)
+        waits.append(quota.opens - now)
+        now = quota.opens + 1.0
+    quota.accept(now, sent=now - 0.1)
+    quota.refuse(now + 5.0, told=None, sent=now + 4.9)
+
+    assert waits == [1.0, 2.0, 4.0, 5.0]
+    assert quota.opens - now - 5.0 == 1.0
+
+
+def test_one_refusal_is_an_accident() -> None:
+    """It is waited for; then all goes on at the rate of before, and faster from second to second."""
+    quota = Quota()
+    for request in range(40):
+        quota.accept(100.0 + request / 20, sent=100.0 + request / 20)
+    quota.refuse(102.0, told=None, sent=101.9)
+    assert (quota.opens, quota.pace) == (103.0, 20.0)
+
+    now = 103.0
+    while quota.pace is not None:
+        now = max(now + 0.01, quota.opens)
+        quota.take(now)
+        quota.accept(now, sent=now)
+    assert 60.0 < now - 103.0 < 90.0
+
+
+def test_a_second_refusal_within_seconds_teaches_a_rate() -> None:
+    """A fifth less than what was let through, and slow to grow."""
+    quota = Quota()
+    for second in (100.0, 101.5):
+        for _ in range(20):
+            quota.accept(second, sent=second)
+        quota.refuse(second + 0.1, told=None, sent=second)
+
+    assert quota.pace == 16.0
+
+
+def test_what_is_announced_no_longer_is_forgotten() -> None:
+    """One answer with a limit, then answers without a word: nothing is spread any more."""
+    quota = Quota()
+    quota.announce(10.0, limit=10, remaining=0, reset=2.0, sent=9.9, under_way=0)
+    quota.refuse(10.0, told=2.0, sent=9.9)
+    quota.take(12.0)
+    assert quota.opens > 12.0
+
+    quota.accept(15.5, sent=15.0)
+    quota.take(15.5)
+    assert quota.opens <= 15.5
+    assert quota.pace is None
+
+
+def test_others_who_use_the_same_quota_are_seen() -> None:
+    """Each answer says what is left for all."""
+    quota = Quota()
+    quota.announce(10.0, limit=100, remaining=90, reset=60.0, sent=9.9, under_way=0)
+    quota.announce(11.0, limit=100, remaining=20, reset=59.0, sent=10.9, under_way=0)
+
+    assert quota.left == 20
+
+
+@given(st.integers(-5, 10**9), st.integers(-5, 10**9), st.floats(-10, 10**9), st.integers(0, 50))
+def test_garbage_never_closes_the_door_for_long(
+    limit: int, remaining: int, reset: float, under_way: int
+) -> None:
+    """A minute at most: what says longer is tried."""
+    quota = Quota()
+    quota.announce(10.0, limit=limit, remaining=remaining, reset=reset, sent=9.0, under_way=under_way)
+    quota.take(10.0)
+
+    assert quota.opens <= 10.0 + 60.0
+
+
+def test_while_everything_is_refused_single_requests_try() -> None:
+    """The next goes when the answer to the last is known, or after seconds; no such refusal teaches a rate."""
+    quota = Quota()
+    for request in range(100):
+        quota.accept(100.0 + request / 50, sent=99.9 + request / 50)
+    quota.refuse(102.0, told=None, sent=101.9)
+    rate = quota.pace
+    quota.take(103.0)
+    assert quota.opens_urgent == 108.0
+
+    quota.refuse(103.1, told=None, sent=103.0)
+    assert quota.opens == 105.1
+    quota.take(105.1)
+    quota.accept(105.2, sent=105.1)
+    assert quota.opens == 105.2
+    assert quota.pace == rate == 50.0
+
+
+def test_a_long_pause_is_not_believed() -> None:
+    """Single requests try it, the first soon, and never more than a minute apart."""
+    quota, now, waits = Quota(), 100.0, []
+    for _ in range(6):
+        quota.refuse(now, told=3000.0, sent=now - 0.1)
+        waits.append(quota.opens_urgent - now)
+        now = quota.opens + 1.0
+
+    assert waits == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]

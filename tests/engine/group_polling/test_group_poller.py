@@ -1,0 +1,457 @@
+"""What counts prove, and what happens when answers do not add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bkjob_async.engine.group_polling import group_poller as survey
+from bkjob_async.engine.group_polling.group_poller import (
+    LONGEST_COLLECTING,
+    THETA,
+    GroupRead,
+    Survey,
+    reading_of,
+)
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.stream.lazy_events import Events
+from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobStory
+from bkjob_async.engine.tracking.next_request import Question, begin_follow_ups, next_question
+from bkjob_async.model.capabilities import Capabilities
+from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.events import HostChanged
+from bkjob_async.model.operations import GetStepInstanceStatus
+from bkjob_async.model.poll_view import GroupLook, StepLook
+from tests.engine.looks import JOB, Row, at, details
+
+GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
+STEP = JOB.step(200)
+States = dict[int, tuple[int, str]]
+
+
+@pytest.fixture(autouse=True)
+def every_step_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count the hosts of small steps, too."""
+    monkeypatch.setattr(survey, "SURVEYED", 0)
+
+
+def answer(question: Question, states: States, *, run: int = 0, status: int = 2) -> StepLook:
+    """Answer as the platform does: groups by status and tag; rows as asked for, of the first group as a last resort."""
+    assert isinstance(question, GetStepInstanceStatus)
+    groups: dict[tuple[int, str], list[int]] = {}
+    for number, group in sorted(states.items()):
+        groups.setdefault(group, []).append(number)
+    shown = set(groups)
+    if question.status is not None:
+        asked = (question.status, question.tag or "")
+        shown = {asked} if asked in groups else set(sorted(groups)[:1])
+    limit = question.max_host_num_per_group
+    looks = tuple(
+        GroupLook(
+            status=code,
+            tag=tag,
+            size=len(numbers),
+            rows=[Row(status=code, bk_host_id=n) for n in numbers[:limit]] if (code, tag) in shown else None,
+        )
+        for (code, tag), numbers in sorted(groups.items())
+    )
+    whole = question.status is None and all(g.rows is not None and len(g.rows) == g.size for g in looks)
+    return StepLook(
+        step_instance_id=200, status=status, execute_count=run, groups=looks, complete=whole, details=details
+    )
+
+
+class Follower:
+    """Follows one step by the engine's own plan, and keeps count of what that takes."""
+
+    def __init__(self, *, grade: Grade = Grade.EXACT, guess: bool = False) -> None:
+        self.story = JobStory(JOB)
+        self.story.want(STEP)
+        self.story.grade = grade
+        self.guess = guess
+        self.now = 0.0
+        self.asked: list[GetStepInstanceStatus] = []
+        self.records = 0
+        self.known: dict[int, int] = {}
+
+    def look(self, *snapshots: States, run: int = 0, status: int = 2) -> list[str]:
+        """Look once, each further question meeting the next of *snapshots*; return what was told of hosts."""
+        told: list[str] = []
+        self.now += 1.0
+        waiting = list(snapshots)
+        while True:
+            question = next_question(self.story, GATEWAY, requests_are_scarce=self.guess)
+            assert isinstance(question, GetStepInstanceStatus)
+            self.asked.append(question)
+            seen = answer(question, waiting[0], run=run, status=status)
+            waiting = waiting[1:] or waiting
+            if question.max_host_num_per_group is None:
+                self.records += sum(len(group.rows or ()) for group in seen.groups or ())
+            for event in Events(self.story.apply_step(seen, at(self.now), reading_of(question))):
+                if isinstance(event, HostChanged):
+                    assert event.host.bk_host_id is not None
+                    before = event.before.code if event.before else None
+                    assert self.known.get(event.host.bk_host_id) == before or run
+                    self.known[event.host.bk_host_id] = event.after.code
+                    told.append(f"{event.host.bk_host_id}:{before}>{event.after.code}{event.tag}")
+            begin_follow_ups(self.story, question, GATEWAY)
+            if not self.story.pending:
+                return told
+
+    @property
+    def last(self) -> str:
+        """What was asked last, in a word."""
+        return word(self.asked[-1])
+
+
+def word(question: GetStepInstanceStatus) -> str:
+    """Return how a question reads a step, in a word."""
+    if question.status is not None:
+        return f"{question.status}{question.tag or ''}"
+    limit = question.max_host_num_per_group
+    return "all" if limit is None else f"counts {limit}"
+
+
+def many(code: int, numbers: Sequence[int], tag: str = "") -> States:
+    """Return hosts that stand alike."""
+    return dict.fromkeys(numbers, (code, tag))
+
+
+def test_equal_counts_are_one_small_question() -> None:
+    """Statuses only move forward, so what counts alike has not moved."""
+    follower = Follower()
+    follower.look(many(7, range(1, 9)))
+
+    assert follower.look(many(7, range(1, 9))) == []
+    assert [word(question) for question in follower.asked] == ["all", "counts 1"]
+
+
+def test_equal_counts_are_passed_over() -> None:
+    """What counts alike while nothing is about to end is no news at all, yet the step counts as seen."""
+    follower = Follower()
+    follower.look(many(7, range(1, 9)))
+    follower.look(many(7, range(1, 9)))
+    question = next_question(follower.story, GATEWAY)
+    assert isinstance(question, GetStepInstanceStatus)
+    seen = answer(question, many(7, range(1, 9)))
+
+    assert follower.story.apply_step(seen, at(9.0), reading_of(question)) is NO_NEWS
+    assert follower.story.seen_at == 9.0
+
+
+def test_all_groups_that_moved_are_read_but_the_largest() -> None:
+    """The hosts that no list had stand in the one group that was not read."""
+    follower = Follower()
+    follower.look(many(5, range(1, 9)))
+    told = follower.look({**many(5, [1, 2]), **many(7, [3, 4, 5]), **many(9, [6, 7, 8])})
+
+    assert [word(question) for question in follower.asked[1:]] == ["counts 1", "7", "5"]
+    assert sorted(told) == ["3:5>7", "4:5>7", "5:5>7", "6:5>9", "7:5>9", "8:5>9"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "over"),
+    [
+        pytest.param(range(8, 30), range(1, 6), id="most still wait"),
+        pytest.param(range(28, 30), range(1, 26), id="most are over"),
+    ],
+)
+def test_who_waits_need_not_be_read_where_nobody_skipped_the_run(waiting: range, over: range) -> None:
+    """Everybody who left the waiting is seen running, so whoever ran before and does not is over."""
+    follower = Follower()
+    begun = over.stop
+    start = {**many(5, range(begun + 1, 30)), **many(7, [begun - 1, begun]), **many(9, over[:-1])}
+    follower.look(start)
+    after = {**start, **many(7, range(begun, waiting.start)), begun - 1: (9, "")}
+    told = follower.look(after)
+
+    assert [word(question) for question in follower.asked[1:]] == ["counts 1", "7"]
+    assert follower.known == codes_of(after)
+    assert f"{begun - 1}:7>9" in told
+
+
+def test_who_skipped_the_run_is_found() -> None:
+    """A host that was not seen running makes the counts disagree, and the smaller of both lists tells who it was."""
+    follower = Follower()
+    start = {**many(9, range(1, 20)), **many(7, [20, 21]), **many(5, range(22, 40))}
+    follower.look(start)
+    told = follower.look({**start, 20: (9, ""), 22: (7, ""), 23: (9, "")})
+
+    assert [word(question) for question in follower.asked[1:]] == ["counts 1", "7", "5"]
+    assert sorted(told) == ["20:7>9", "22:5>7", "23:5>9"]
+
+
+def test_where_one_group_is_left_nothing_need_be_read() -> None:
+    """All hosts moved on to the only group there is; counts show one of them, and all get the group's tag."""
+    follower = Follower()
+    follower.look(many(7, range(1, 5)))
+
+    assert follower.look(many(9, range(1, 5), "ok")) == ["1:7>9ok", "2:7>9ok", "3:7>9ok", "4:7>9ok"]
+    assert follower.last == "counts 1"
+
+
+def test_a_final_group_that_did_not_grow_is_not_read() -> None:
+    """Nothing leaves a final status within one execution."""
+    follower = Follower()
+    start = {**many(9, range(1, 4)), **many(104, [4, 5]), **many(7, range(6, 14))}
+    follower.look(start)
+    told = follower.look({**start, 6: (104, "")})
+
+    assert [word(question) for question in follower.asked[1:]] == ["counts 1", "104"]
+    assert told == ["6:7>104"]
+
+
+def test_a_guess_brings_all_groups_but_the_largest_at_once() -> None:
+    """Where requests are scarcer than bytes, one answer is enough; a wrong guess is asked on."""
+    follower = Follower(guess=True)
+    follower.look({**many(7, range(1, 9)), **many(9, [9, 10])})
+    right = follower.look({**many(7, range(2, 9)), **many(9, [1, 9, 10])})
+    wrong = follower.look({**many(7, range(2, 4)), **many(9, [1, *range(4, 11)])})
+    follower.look(many(9, range(1, 11)))
+
+    assert right == ["1:7>9"]
+    assert [word(question) for question in follower.asked[:2]] == ["all", "counts 3"]
+    assert sorted(wrong) == ["4:7>9", "5:7>9", "6:7>9", "7:7>9", "8:7>9"]
+
+
+def test_a_guess_leaves_out_who_waits_and_who_is_over() -> None:
+    """While hosts take turns, those that run, and those that failed, tell where all others stand."""
+    follower = Follower(guess=True)
+    states = {**many(9, range(1, 20)), **many(7, [20, 21]), **many(5, range(22, 60))}
+    follower.look(states)
+    for number in range(20, 30):
+        follower.look(states := {**states, number: (9, ""), number + 2: (7, "")})
+
+    assert [word(question) for question in follower.asked[1:]] == ["counts 3"] * 10
+    assert follower.known == codes_of(states)
+
+
+def test_tags_are_read_one_by_one() -> None:
+    """The platform lists the hosts of one status and one tag, of the empty one where none is named."""
+    follower = Follower()
+    follower.look(many(7, range(1, 10)))
+    told = follower.look({**many(9, [1, 2], "a"), **many(9, [3]), **many(7, range(4, 10))})
+
+    assert [word(question) for question in follower.asked[1:]] == ["counts 1", "9a"]
+    assert sorted(told) == ["1:7>9", "2:7>9", "3:7>9"]
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "after"),
+    [
+        pytest.param(
+            ({**many(7, range(1, 8)), **many(9, [8, 9])}, {**many(7, range(2, 8)), **many(9, [1, 8, 9])}),
+            {1: 9, 8: 9, 9: 9},
+            id="hosts moved between two answers",
+        ),
+        pytest.param(
+            ({**many(7, range(1, 8)), **many(9, [8, 9])}, many(7, range(1, 10))),
+            {},
+            id="the group that was asked for is gone, and the first one comes instead",
+        ),
+        pytest.param(
+            (
+                {**many(7, range(1, 8)), **many(9, [8, 9])},
+                {**many(7, range(1, 8)), **many(9, [8, 10])},
+                {**many(7, range(1, 8)), **many(9, [8, 9, 10])},
+            ),
+            {8: 9, 9: 9, 10: 9},
+            id="a host that nobody knew stands in the group that was asked for",
+        ),
+        pytest.param((many(7, range(1, 12)),), {10: 7, 11: 7}, id="more hosts are counted than are known"),
+        pytest.param((many(7, range(1, 9)),), {}, id="fewer hosts are counted than are known"),
+        pytest.param((many(5, range(1, 10)),), dict.fromkeys(range(1, 10), 5), id="hosts went backward"),
+    ],
+)
+def test_what_does_not_add_up_is_read_in_full(snapshots: tuple[States, ...], after: dict[int, int]) -> None:
+    """Counts prove nothing once answers disagree; no host is told to be where it was not seen."""
+    follower = Follower()
+    start = many(7, range(1, 10))
+    follower.look(start)
+    follower.look(*snapshots)
+
+    assert follower.last == "all"
+    assert follower.known == {**dict.fromkeys(range(1, 10), 7), **after}
+
+
+def test_counts_are_trusted_again_later_each_time() -> None:
+    """A step that never adds up costs little more than reading it in full."""
+    follower = Follower()
+    for number in range(60):
+        follower.look(many(7, range(1, 9 + number % 2)))
+
+    asked = [word(question) for question in follower.asked]
+    assert asked.count("counts 1") <= 8
+    assert asked.count("all") >= 55
+
+
+def test_a_step_is_read_in_full_now_and_then() -> None:
+    """Two hosts that changed places would never show in counts."""
+    follower = Follower()
+    start = {1: (7, ""), 2: (9, ""), 3: (7, "")}
+    swapped = {1: (9, ""), 2: (7, ""), 3: (7, "")}
+    follower.look(start)
+    assert follower.look(swapped) == []
+    follower.now += survey.AUDIT_INTERVAL
+    follower.look(swapped)
+
+    assert sorted(follower.look(swapped)) == ["1:7>9", "2:9>7"]
+
+
+def test_the_end_is_read_in_full() -> None:
+    """Exit codes and times come with the last answer, and it alone settles a step."""
+    follower = Follower()
+    follower.look(many(7, range(1, 5)))
+    follower.look(many(9, range(1, 5)), status=3)
+    assert not follower.story.is_over(STEP)
+    follower.look(many(9, range(1, 5)), status=3)
+
+    assert [word(question) for question in follower.asked] == ["all", "counts 1", "all"]
+    assert follower.story.is_over(STEP)
+
+
+def test_another_execution_is_read_from_its_beginning() -> None:
+    """Counts of a new execution cannot be held against the hosts of the one before."""
+    follower = Follower()
+    follower.look(many(7, range(1, 5)))
+    follower.look(many(5, range(1, 5)), run=1)
+
+    assert follower.last == "all"
+    assert follower.known == dict.fromkeys(range(1, 5), 5)
+
+
+def test_a_watch_for_the_end_reads_hosts_at_the_end() -> None:
+    """Until then, counts carry the step's status."""
+    follower = Follower(grade=Grade.FINISH)
+    assert follower.look(many(7, range(1, 5))) == []
+    assert follower.look(many(9, range(1, 5)), status=3) == []
+
+    assert sorted(follower.look(many(9, range(1, 5)), status=3)) == [
+        "1:None>9",
+        "2:None>9",
+        "3:None>9",
+        "4:None>9",
+    ]
+    assert [word(question) for question in follower.asked] == ["counts 1", "counts 1", "all"]
+    assert follower.story.is_over(STEP)
+
+
+def test_small_moves_may_collect_but_not_for_long() -> None:
+    """A watch for final states reads when it is worth it, and after a few looks at the latest."""
+    follower = Follower(grade=Grade.FINAL)
+    states = many(7, range(1, 101)) | many(9, range(101, 200))
+    follower.look(states)
+    states[1] = (9, "")
+    told = [follower.look(states) for _ in range(LONGEST_COLLECTING + 1)]
+
+    assert told == [[]] * LONGEST_COLLECTING + [["1:7>9"]]
+
+
+moves = st.lists(
+    st.lists(st.tuples(st.integers(1, 30), st.sampled_from([7, 9, 9, 9, 104, 403])), max_size=8), max_size=25
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(looks=moves, guess=st.booleans())
+def test_what_is_followed_exactly_is_known_after_every_look(
+    *, looks: list[list[tuple[int, int]]], guess: bool
+) -> None:
+    """By counts, groups and inference as by reading everything; in full it is read at both ends only."""
+    follower = Follower(guess=guess)
+    states = many(5, range(1, 31))
+    follower.look(states)
+    for steps in looks:
+        move_on(states, steps)
+        follower.look(states)
+        assert follower.known == codes_of(states)
+    follower.look(states, status=3)
+    follower.look(states, status=3)
+
+    assert Counter(map(word, follower.asked))["all"] <= 3
+
+
+@settings(max_examples=150, deadline=None)
+@given(moves)
+def test_no_more_is_read_than_the_bound_says(looks: list[list[tuple[int, int]]]) -> None:
+    """Read at most 2N + moves/THETA, and N for each time that few moves had waited long enough."""
+    follower = Follower(grade=Grade.FINAL)
+    states = many(5, range(1, 31))
+    follower.look(states)
+    moved = waited = long_waits = 0
+    for steps in looks:
+        moved += move_on(states, steps)
+        unread = sum(follower.known[n] != code for n, code in codes_of(states).items())
+        records = follower.records
+        follower.look(states)
+        waited = waited + 1 if unread else 0
+        if follower.records > records and unread < THETA * (follower.records - records):
+            assert waited > LONGEST_COLLECTING
+            long_waits += 1
+        waited = 0 if follower.known == codes_of(states) else waited
+        assert waited <= LONGEST_COLLECTING
+    follower.look(states, status=3)
+    follower.look(states, status=3)
+
+    assert follower.known == codes_of(states)
+    assert follower.records <= 2 * 30 + moved / THETA + 30 * long_waits
+
+
+def move_on(states: States, steps: list[tuple[int, int]]) -> int:
+    """Move hosts that are not over forward; return how many moved."""
+    moved = 0
+    for number, code in steps:
+        if states[number][0] in (5, 7) and code != states[number][0]:
+            states[number] = (code, "")
+            moved += 1
+    return moved
+
+
+def codes_of(states: States) -> dict[int, int]:
+    """Return every host's code."""
+    return {number: code for number, (code, _) in states.items()}
+
+
+def test_a_row_that_names_nobody_proves_nothing() -> None:
+    """A list of the right length that leaves its hosts unnamed is no list of these hosts."""
+    table, counted = HostTable(), Survey(0.0)
+    table.apply([GroupLook(status=7, size=4, rows=[Row(status=7, bk_host_id=n) for n in range(1, 5)])], 1)
+    told = [GroupLook(status=7, size=2), GroupLook(status=9, size=2)]
+    assert counted.begin(table, told, patient=False)
+
+    assert counted.reading(0.0, guess=False) == GroupRead(7, "")
+    listed = [listing(told[0], Row(status=7, bk_host_id=1), Row(status=7)), told[1]]
+    assert counted.take_group(table, listed, GroupRead(7, ""), 2) is None
+    counted.listed(table.apply(listed, 2), listed, asked=GroupRead(7, ""))
+
+    assert (counted.rest(), counted.must_reread) == (None, True)
+
+
+def listing(group: GroupLook, *rows: Row) -> GroupLook:
+    """Return a group that lists *rows*."""
+    return GroupLook(status=group.status, tag=group.tag, size=group.size, rows=rows)
+
+
+def test_an_outdated_answer_ends_the_round() -> None:
+    """Within a round a replica that lags behind shows the execution before: the group is not asked for again at once."""
+    follower = Follower()
+    follower.look(many(7, range(1, 41)), run=1)
+    moved = many(7, range(4, 41)) | many(9, range(1, 3)) | many(104, [3])
+    asked = []
+    for run in (1, 0):
+        question = next_question(follower.story, GATEWAY)
+        assert isinstance(question, GetStepInstanceStatus)
+        asked.append(word(question))
+        follower.story.apply_step(answer(question, moved, run=run), at(5.0 + run), reading_of(question))
+        begin_follow_ups(follower.story, question, GATEWAY)
+
+    assert asked[0] == "counts 1"
+    assert asked[1] != "counts 1"
+    assert not follower.story.pending
+    question = next_question(follower.story, GATEWAY)
+    assert isinstance(question, GetStepInstanceStatus)
+    assert question.status is None

@@ -1,0 +1,77 @@
+"""When a run is expected to end."""
+
+from math import log
+from statistics import NormalDist
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bkjob_async.engine.scheduling.end_prediction import Expectation, LogNormal
+
+ANY = LogNormal(log(30.0), 1.586)
+LAWS = st.builds(
+    lambda mu, sigma: Expectation(LogNormal(mu, sigma), ANY, 0.05),
+    st.floats(-1.0, 10.0),
+    st.floats(0.05, 3.0),
+)
+AGES = st.floats(0.0, 1e5)
+STEPS = st.floats(0.01, 1e4)
+
+
+def share_over(law: LogNormal, age: float) -> float:
+    """Return the share of runs that are over at *age*, by the standard library's normal law."""
+    return NormalDist(law.mu, law.sigma).cdf(log(age)) if age > 0 else 0.0
+
+
+@given(st.floats(1.0, 300.0), st.floats(0.5, 60.0), st.floats(0.1, 1.5))
+def test_the_unseen_lag_is_the_integral_of_its_definition(age: float, step: float, sigma: float) -> None:
+    """Summed up in small pieces, it is the same."""
+    own = LogNormal(log(60.0), sigma)
+    pieces = 2000
+
+    def over(at: float) -> float:
+        return 0.95 * share_over(own, at) + 0.05 * share_over(ANY, at)
+
+    total = sum(over(age + (n + 0.5) * step / pieces) - over(age) for n in range(pieces)) * step / pieces
+    left = 1.0 - over(age)
+    assert Expectation(own, ANY, 0.05).unseen_lag(age, step) == pytest.approx(
+        total / left, rel=1e-3, abs=1e-9
+    )
+
+
+@given(LAWS, AGES, STEPS, st.floats(1.0, 10.0))
+def test_the_unseen_lag_grows_with_the_step(law: Expectation, age: float, step: float, factor: float) -> None:
+    """It is never negative, and never more than the step itself."""
+    shorter, longer = law.unseen_lag(age, step), law.unseen_lag(age, step * factor)
+
+    assert 0.0 <= shorter <= step * (1.0 + 1e-6)
+    assert longer >= shorter * (1.0 - 1e-6) - 1e-9
+
+
+@given(LAWS, st.floats(0.0, 3e3), st.floats(1e-3, 1e2))
+def test_the_wait_is_where_the_lag_reaches_the_price(law: Expectation, age: float, price: float) -> None:
+    """To a few parts in a hundred, unless a bound came first."""
+    wait = law.wait(age, price, 0.05, 1e5)
+
+    assert 0.05 <= wait <= 1e5
+    if 0.05 < wait < 1e5:
+        assert law.unseen_lag(age, wait) == pytest.approx(price, rel=0.1, abs=1e-6)
+
+
+@given(LAWS, AGES, STEPS)
+def test_an_end_was_found_within_the_step(law: Expectation, age: float, step: float) -> None:
+    """Neither before its beginning nor after its end."""
+    assert 0.0 <= law.lag_when_found(age, step) <= step
+
+
+def test_what_is_older_than_anything_is_not_hurried() -> None:
+    """Where nobody is left, nothing is expected."""
+    narrow = LogNormal(log(10.0), 0.05)
+
+    assert Expectation(narrow, narrow, 0.05).wait(1e5, 0.01, 1.0, 100.0) == 100.0
+
+
+def test_bounds_that_cross_give_the_shortest() -> None:
+    """Faster than that shows nothing."""
+    assert Expectation(ANY, ANY, 0.05).wait(5.0, 1.0, 10.0, 4.0) == 10.0

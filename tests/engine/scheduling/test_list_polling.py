@@ -1,0 +1,120 @@
+"""What is asked of a list, and what its pages are taken to say."""
+
+from datetime import UTC, datetime, timedelta
+
+from msgspec.structs import replace
+
+from bkjob_async.engine.scheduling.list_polling import LONGEST_SPAN, PAGE, PAUSE, Sweep
+from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.model.answers import JobInstance, JobInstancePage
+from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.reads import GetJobInstanceList
+from bkjob_async.model.refs import JobRef, Scope
+from bkjob_async.model.snapshot import Times
+from bkjob_async.model.status import run_status
+from tests.engine.looks import at, job, step
+
+SCOPE = Scope.biz(2)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def running(number: int, created: datetime = START) -> JobStory:
+    """Return a job of which only the end is wanted, and that was seen running."""
+    story = JobStory(JobRef(SCOPE, number))
+    story.want(story.ref)
+    story.grade = Grade.FINISH
+    story.apply_job(replace(job(2, step(2)), when=lambda: Times(create_time=created)), at(0))
+    return story
+
+
+def sweep_of(*stories: JobStory) -> Sweep[JobStory]:
+    """Return a sweep that has taken note of these jobs."""
+    sweep: Sweep[JobStory] = Sweep(SCOPE)
+    for story in stories:
+        sweep.note(story)
+    return sweep
+
+
+def asked(sweep: Sweep[JobStory]) -> GetJobInstanceList:
+    """Return the next page that is asked for."""
+    question = sweep.question(1000)
+    assert question is not None
+    return question
+
+
+def page(*numbers: int, start: int = 0, total: int | None = None, code: int = 2) -> JobInstancePage:
+    """Return a page that lists these jobs."""
+    items = tuple(JobInstance(ref=JobRef(SCOPE, number), status=run_status(code)) for number in numbers)
+    return JobInstancePage(
+        items=items, start=start, length=PAGE, total=len(items) if total is None else total
+    )
+
+
+def test_a_list_reaches_from_the_oldest_running_job_to_the_newest() -> None:
+    """However long jobs keep coming and going: those that are over are not reached back for."""
+    stories = [running(n, START + timedelta(days=n)) for n in range(1, 60)]
+    sweep = sweep_of(*stories[:3])
+    assert asked(sweep).create_time_start == START + timedelta(days=1)
+    for old, new in zip(stories, stories[3:], strict=False):
+        sweep.note(new)
+        sweep.forget(old)
+
+    assert asked(sweep).create_time_start == START + timedelta(days=57)
+    assert asked(sweep).create_time_end == START + timedelta(days=59, seconds=1)
+
+
+def test_a_list_reaches_back_no_further_than_the_platform_allows() -> None:
+    """What is older is looked at as if there were no list."""
+    sweep = sweep_of(running(1), running(2, START + timedelta(days=300)))
+
+    assert asked(sweep).create_time_start == START + timedelta(days=300) - LONGEST_SPAN
+
+
+def test_a_job_that_no_longer_runs_is_not_asked_about() -> None:
+    """Its own answers come before any list."""
+    story = running(1)
+    sweep = sweep_of(story, running(2))
+    story.apply_job(job(3, step(3)), at(1))
+    sweep.note(story)
+
+    assert list(sweep.running) == [2]
+
+
+def test_what_a_whole_list_leaves_out_is_hinted_at_once() -> None:
+    """And again only when it was listed meanwhile; what a cut list leaves out is not hinted at."""
+    first, second = running(1), running(2)
+    sweep = sweep_of(first, second)
+
+    assert sweep.heard(page(1, 2), 0.0).moved == []
+    assert sweep.heard(page(1, 90, 91, total=5000, start=1000), 1.0).moved == []
+    assert sweep.heard(page(1), 2.0).moved == [second]
+    assert sweep.heard(page(1), 3.0).moved == []
+    assert sweep.heard(page(1, 2), 4.0).moved == []
+    assert sweep.heard(page(2, code=3), 5.0).moved == [first, second]
+
+
+def test_a_round_is_all_pages_that_are_dense() -> None:
+    """The next page comes at once; one that is full of others is the last."""
+    sweep = sweep_of(*(running(number) for number in range(1, 401)))
+
+    assert list(sweep.heard(page(*range(1, 201), total=600), 0.0).moved) == []
+    assert (asked(sweep).start, sweep.next_wait()) == (200, 0.0)
+    sweep.heard(page(*range(201, 401), start=200, total=600), 0.0)
+    assert asked(sweep).start == 400
+    sweep.heard(page(*range(9001, 9201), start=400, total=600), 0.0)
+    assert asked(sweep).start == 0
+    assert sweep.next_wait() > 0.0
+
+
+def test_a_list_of_other_peoples_jobs_is_left_for_longer_each_time() -> None:
+    """Until one pays again."""
+    sweep = sweep_of(*(running(number) for number in range(1, 31)))
+    others = page(*range(9001, 9201), total=5000)
+
+    sweep.heard(others, 0.0)
+    assert (sweep.pays(PAUSE - 1.0), sweep.pays(PAUSE)) == (False, True)
+    sweep.heard(others, PAUSE)
+    assert (sweep.pays(3 * PAUSE - 1.0), sweep.pays(3 * PAUSE)) == (False, True)
+    sweep.heard(page(*range(1, 31)), 3 * PAUSE)
+    sweep.heard(others, 200.0)
+    assert sweep.pays(200.0 + PAUSE)

@@ -1,0 +1,117 @@
+"""How often to look."""
+
+from math import log
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bkjob_async.engine.scheduling.end_prediction import Expectation, LogNormal
+from bkjob_async.engine.scheduling.poll_interval import RHYTHM, STRAGGLERS, Cadence, spread
+from bkjob_async.model.refs import JobRef, Scope
+
+ANY = LogNormal(log(30.0), 1.586)
+HALF_A_MINUTE = Expectation(LogNormal(log(30.0), 0.2), ANY, 0.05)
+AGES = st.floats(0.0, 1e6)
+PRICES = st.floats(1e-4, 1e4)
+LAWS = st.builds(
+    lambda mu, sigma: Expectation(LogNormal(mu, sigma), ANY, 0.05),
+    st.floats(-1.0, 12.0),
+    st.floats(0.05, 3.0),
+)
+
+
+def test_it_follows_the_platforms_own_rhythm() -> None:
+    """The platform learns of hosts every 1, 2, 5, then 10 s; looking more often shows nothing."""
+    ages = [0.0, 9.9, 10.0, 59.0, 60.0, 299.0, 300.0, 86_400.0]
+    waits = [Cadence().next_wait(age=age) for age in ages]
+
+    assert waits == [1, 1, 2, 2, 5, 5, 10, 10]
+
+
+def test_a_settling_target_is_looked_at_every_second() -> None:
+    """Whatever its age."""
+    assert Cadence().next_wait(age=9_999.0, settling=True) == 1.0
+    assert Cadence(interval=0.2).next_wait(age=0.0, settling=True) == 0.2
+
+
+def test_what_waits_for_a_user_is_not_hurried() -> None:
+    """Nobody confirms within a second."""
+    assert Cadence().next_wait(age=0.0, waiting=True) == 5.0
+
+
+def test_a_fixed_interval_is_kept() -> None:
+    """The user's word goes."""
+    assert Cadence(interval=3.0).next_wait(age=500.0, expectation=HALF_A_MINUTE, price=1.0) == 3.0
+
+
+def test_what_should_not_end_yet_is_looked_at_less_often() -> None:
+    """Half a minute is expected: five seconds into it nothing is; at its end everything is; after it, it may be stuck."""
+    waits = [
+        Cadence().next_wait(age=age, expectation=HALF_A_MINUTE, price=0.01) for age in (5.0, 29.0, 200.0)
+    ]
+
+    assert waits[0] > 3.0
+    assert waits[1:] == [2.0, 5.0]
+
+
+@given(AGES, PRICES, LAWS, st.floats(0.0, 1e3), st.tuples(st.integers(0, 10_000), st.floats(0.0, 1e4)))
+def test_no_step_is_shorter_than_the_rhythm_or_longer_than_the_cap(
+    age: float, price: float, law: Expectation, usual: float, moving: tuple[int, float]
+) -> None:
+    """Whatever is expected, and however hosts move."""
+    cadence, (hosts, moves) = Cadence(), moving
+    wait = cadence.next_wait(age=age, expectation=law, price=price, usual=usual, hosts=hosts, moves=moves)
+
+    assert cadence.shortest(age) <= wait <= cadence.longest(age, usual)
+
+
+@given(AGES, PRICES, st.floats(1.0, 100.0), LAWS)
+def test_dearer_requests_make_longer_steps(age: float, price: float, factor: float, law: Expectation) -> None:
+    """Up to the precision of the search."""
+    cheap = Cadence().next_wait(age=age, expectation=law, price=price, usual=10.0)
+    dear = Cadence().next_wait(age=age, expectation=law, price=price * factor, usual=10.0)
+
+    assert dear >= cheap * 0.97
+
+
+@given(st.integers(2, 10_000), st.floats(1e-3, 1e3), st.floats(1.0, 100.0))
+def test_hosts_that_move_faster_are_looked_at_more_often(hosts: int, moves: float, factor: float) -> None:
+    """With the root of the rate; and the last ones are not forgotten."""
+    slow = Cadence.for_hosts(hosts, moves, 0.01, 0.0)
+    fast = Cadence.for_hosts(hosts, moves * factor, 0.01, 0.0)
+
+    assert fast <= slow <= STRAGGLERS
+    assert slow == STRAGGLERS or fast == pytest.approx(slow / factor**0.5)
+    assert Cadence.for_hosts(hosts, 0.0, 0.01, 0.0) == STRAGGLERS
+
+
+def test_a_lag_that_is_asked_for_bounds_every_step() -> None:
+    """Four times the mean that was asked for, as long as there is room for that."""
+    assert Cadence(lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4) == 8.0
+    assert Cadence(lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4, usual=20.0) == 20.0
+
+
+def test_few_targets_keep_their_time_and_many_spread() -> None:
+    """The first time over one more step, later over a tenth; no step gets shorter, and it is no matter of luck."""
+    refs = [JobRef(Scope.biz(2), number) for number in range(20_000_000_001, 20_000_001_001)]
+    first = [spread(2.0, ref, looks=0, live=2000) for ref in refs]
+    later = [spread(2.0, ref, looks=7, live=2000) for ref in refs]
+    slots = [sum(2.0 + n / 5 <= wait < 2.2 + n / 5 for wait in first) for n in range(10)]
+
+    assert [spread(2.0, ref, looks=0, live=30) for ref in refs] == [2.0] * 1000
+    assert min(slots) > 90
+    assert max(slots) < 110
+    assert min(later) >= 2.0
+    assert 2.19 < max(later) <= 2.2
+    assert first == [spread(2.0, ref, looks=0, live=2000) for ref in refs]
+
+
+def test_failures_back_off_up_to_a_minute() -> None:
+    """A broken target costs little, and is tried for ever."""
+    assert [Cadence().after_failure(n) for n in (1, 2, 3, 7, 500)] == [1, 2, 4, 60, 60]
+
+
+def test_the_rhythm_has_no_end() -> None:
+    """Every age has an interval."""
+    assert RHYTHM[-1][0] == float("inf")

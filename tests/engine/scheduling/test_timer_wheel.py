@@ -1,0 +1,98 @@
+"""Due times in slots against a plain dict."""
+
+from attrs import define
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bkjob_async.engine.scheduling.timer_wheel import SLOTS, Schedule
+
+
+@define(eq=False)
+class Thing:
+    """Something that is due some time, with a name to tell it by."""
+
+    name: object
+    due: float | None = None
+
+
+def test_the_earliest_comes_first_and_only_when_it_is_due() -> None:
+    """Nothing comes before its time, then all in order."""
+    schedule: Schedule[Thing] = Schedule()
+    early, late = Thing("early"), Thing("late")
+    schedule.put(late, 3.0)
+    schedule.put(early, 1.0)
+
+    assert schedule.pop_due(0.9) is None
+    assert schedule.next_due() == 1.0
+    assert [schedule.pop_due(5.0), schedule.pop_due(5.0), schedule.pop_due(5.0)] == [early, late, None]
+
+
+def test_hasten_never_delays() -> None:
+    """A nudge brings a look forward and puts none off."""
+    schedule: Schedule[Thing] = Schedule()
+    thing = Thing("a")
+    schedule.put(thing, 2.0)
+    schedule.hasten(thing, 5.0)
+    assert thing.due == 2.0
+
+    schedule.hasten(thing, 1.0)
+    assert thing.due == 1.0
+
+
+def test_moving_for_ever_does_not_grow_the_heap() -> None:
+    """Dead entries are swept out, those that lie where a thing has come back to among them."""
+    schedule: Schedule[Thing] = Schedule()
+    things = [Thing(number) for number in range(10)]
+    for turn in range(10_000):
+        schedule.put(things[turn % 10], float(turn))
+    assert schedule._entries <= 64 + 20
+
+    for turn in range(10_000):
+        schedule.put(things[turn % 10], float(turn // 10 % 2))
+    assert schedule._entries <= 64 + 20
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["put", "hasten", "discard", "pop"]), st.integers(0, 5), st.integers(0, 9))
+    )
+)
+def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]]) -> None:
+    """Whatever is done to it, it holds what a plain dict would."""
+    schedule: Schedule[Thing] = Schedule()
+    things = [Thing(number) for number in range(6)]
+    plain: dict[Thing, float] = {}
+    for action, number, time in actions:
+        key = things[number]
+        match action:
+            case "put":
+                schedule.put(key, time)
+                plain[key] = time
+            case "hasten":
+                schedule.hasten(key, time)
+                plain[key] = min(time, plain.get(key, time))
+            case "discard":
+                schedule.discard(key)
+                plain.pop(key, None)
+            case _:
+                popped = schedule.pop_due(time)
+                if popped is None:
+                    assert all(due > time for due in plain.values())
+                else:
+                    assert plain.pop(popped) <= min([time, *plain.values()])
+        assert len(schedule) == len(plain)
+        assert schedule.next_due() == (min(plain.values()) if plain else None)
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.floats(0.0, 3.0)), max_size=60))
+def test_within_a_slot_time_decides_and_then_arrival(puts: list[tuple[int, float]]) -> None:
+    """Due times that lie closer together than a slot come in their exact order."""
+    schedule: Schedule[Thing] = Schedule()
+    at = [slot / SLOTS + round(within) / (4 * SLOTS) for slot, within in puts]
+    for number, due in enumerate(at):
+        schedule.put(Thing(number), due)
+    popped = []
+    while (thing := schedule.pop_due(1000.0)) is not None:
+        popped.append(thing.name)
+
+    assert popped == sorted(range(len(at)), key=lambda number: (at[number], number))

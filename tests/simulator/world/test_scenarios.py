@@ -1,0 +1,163 @@
+"""The named stories, told again and again."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world.codes import FINAL_RUN, OPEN_HOST
+from bkjob_async.simulator.world.plans import (
+    GREEN,
+    INVALID,
+    NO_AGENT,
+    RED,
+    Fate,
+    JobPlan,
+    Rolling,
+    Span,
+    StepPlan,
+    exactly,
+)
+from bkjob_async.simulator.world.poll_rhythm import FILE_RHYTHM, SCRIPT_RHYTHM, Rhythm
+from bkjob_async.simulator.world.scenarios import SCENARIOS, by_name
+from bkjob_async.simulator.world.world import World
+from tests.simulator.questions import ask, body, of
+
+SMALL = [name for name in SCENARIOS if name not in {"ten-thousand-hosts", "mixed-fleet"}]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_story_is_the_same_however_it_is_looked_at(name: str) -> None:
+    """In one jump, or second by second."""
+    at_once, step_by_step = by_name(name).world(5), by_name(name).world(5)
+    at_once.advance(200.0)
+    for second in range(201):
+        step_by_step.advance(float(second))
+
+    assert at_once.history() == step_by_step.history()
+
+
+@pytest.mark.parametrize("dialect", ["gateway-v3", "gateway-v4", "esb-job", "esb-jobv3"])
+def test_the_same_seed_gives_the_same_bytes(dialect: str) -> None:
+    """At the same moments, answer by answer."""
+
+    def answers() -> list[bytes]:
+        simulator = Simulator("chaos", seed=11)
+        bodies = []
+        for moment in range(0, 120, 7):
+            simulator.world.advance(float(moment))
+            for ref in simulator.refs[:5]:
+                given = {**of(ref, dialect), "return_ip_result": "true"}
+                bodies.append(ask(simulator, "get_job_instance_status", given, dialect=dialect).body)
+        return bodies
+
+    assert answers() == answers()
+
+
+def test_ten_thousand_hosts_come_in_one_answer() -> None:
+    """And are counted in another."""
+    simulator = Simulator("ten-thousand-hosts")
+    simulator.world.advance(30.0)
+    step = simulator.steps(simulator.refs[0])[0]
+
+    full = body(ask(simulator, "get_step_instance_status", {**of(step), "batch": 0}))["data"]
+    counts = {**of(step), "batch": 0, "max_host_num_per_group": 1}
+    summary = ask(simulator, "get_step_instance_status", counts)
+
+    assert sum(len(group["host_result_list"]) for group in full["step_result_group_list"]) == 10_000
+    assert sum(g["host_size"] for g in body(summary)["data"]["step_result_group_list"]) == 10_000
+    assert len(summary.body) < 2000
+
+
+def test_hours_of_the_mixed_fleet_are_cheap_and_leave_nothing_behind() -> None:
+    """A quarter of a day, looked at every minute, in a quarter of a minute; what is over is forgotten."""
+    world = by_name("mixed-fleet").world()
+    started, fleet, agenda = time.process_time(), [], []
+    for minute in range(6 * 60):
+        world.advance(minute * 60.0)
+        if minute >= 60:
+            fleet.append(len(world.jobs))
+            agenda.append(len(world.life.agenda))
+
+    assert time.process_time() - started < 15.0
+    assert max(fleet) < 1.5 * min(fleet)
+    assert max(agenda) < 1.5 * min(agenda)
+
+
+def test_chaos_comes_over_a_bad_line() -> None:
+    """Its faults are at the doors, not in the world."""
+    simulator = Simulator("chaos")
+
+    assert {active.fault.name for active in simulator.platform.faults} >= {"reset", "bad-gateway"}
+
+
+def test_an_unknown_scenario_names_the_known_ones() -> None:
+    """The error helps."""
+    with pytest.raises(KeyError, match="second-round"):
+        by_name("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("rhythm", "moment", "seen"),
+    [
+        (SCRIPT_RHYTHM, 0.0, 1.0),
+        (SCRIPT_RHYTHM, 9.5, 10.0),
+        (SCRIPT_RHYTHM, 10.1, 12.0),
+        (SCRIPT_RHYTHM, 61.0, 65.0),
+        (SCRIPT_RHYTHM, 325.5, 335.0),
+        (FILE_RHYTHM, 2.5, 4.0),
+        (FILE_RHYTHM, 21.0, 25.0),
+        (FILE_RHYTHM, 1001.0, 1010.0),
+    ],
+)
+def test_the_engine_looks_in_its_own_rhythm(rhythm: Rhythm, moment: float, seen: float) -> None:
+    """Every second at first, every ten in the end."""
+    assert rhythm.after(moment) == seen
+
+
+# Random stories -----------------------------------------------------------------------------------------------------
+
+FATES = st.sampled_from([GREEN, RED, NO_AGENT, INVALID, Fate(runs=Span(0.0, 90.0)), Fate(runs=exactly(0.0))])
+PLANS = st.builds(
+    StepPlan,
+    kind=st.sampled_from([1, 2, 4]),
+    hosts=st.integers(1, 9),
+    fates=st.tuples(FATES, FATES),
+    ignore_error=st.booleans(),
+    rolling=st.none()
+    | st.builds(Rolling, sizes=st.just((2, 3, 4)), mode=st.sampled_from([1, 2]), parallel=st.booleans()),
+)
+OPERATIONS = st.lists(st.tuples(st.floats(0.0, 60.0), st.sampled_from([2, 3, 8, 11, 12])), max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PLANS, min_size=1, max_size=3), OPERATIONS, st.integers(0, 99))
+def test_whatever_happens_every_story_comes_to_an_end(
+    plans: list[StepPlan], operations: list[tuple[float, int]], seed: int
+) -> None:
+    """Jobs end after their steps, steps after their hosts; times never run backwards."""
+    world = World(seed)
+    ref = world.add(JobPlan(steps=tuple(plans)))
+    job = world.jobs[ref.job_instance_id]
+    for wait, operation in operations:
+        world.advance(world.now + wait)
+        parameters = {**of(job.current_step.ref), "operation_code": operation}
+        ask(Platform(world), "operate_step_instance", parameters, method="POST")
+    world.advance_to_end()
+
+    history = world.history()
+    assert job.status in FINAL_RUN
+    for moves in (*history.hosts.values(), *history.steps.values(), *history.jobs.values()):
+        times = [moment for moment, _ in moves]
+        assert times == sorted(times)
+    for step in job.steps:
+        execution = step.execution
+        if step.status in FINAL_RUN and execution is not None:
+            assert not OPEN_HOST & set(execution.statuses)
+            # An execution that was counted but never began has no moves: the step was ignored, then retried at once.
+            assert max((move.at for move in execution.moves), default=0.0) <= step.log[-1][0]

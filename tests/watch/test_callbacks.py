@@ -1,0 +1,311 @@
+"""Callbacks in all their shapes, and what they change: when we look, never what we believe."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+import bkjob_async as bkjob
+from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world.plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.watch.callbacks_aiohttp import add_doorbell
+from tests.client.stage import client_of
+
+TOKEN = "an-unguessable-token-0123"
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+PLAIN = b'{"job_instance_id":7,"status":3,"step_instances":[{"step_instance_id":8,"status":3}]}'
+SHAPES = [
+    (PLAIN, JSON),
+    (PLAIN.replace(b"step_instances", b"step_instance_list"), "application/json; charset=utf-8"),
+    (b'{"job_instance_id":"7","status":"3","new":[1]}', JSON),
+    (PLAIN, FORM),
+    (quote(PLAIN.decode()).encode(), FORM),
+    (quote(PLAIN.decode()).encode() + b"=", FORM),
+    (PLAIN, ""),
+]
+NOT_CALLBACKS = [
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"status":3}',
+    b'{"job_instance_id":0}',
+    b"<html>",
+    b"\xff\xfe",
+]
+
+
+async def ring(
+    bell: bkjob.Doorbell, *chunks: bytes, path: str = f"/x/{TOKEN}", method: str = "POST", kind: str = JSON
+) -> int:
+    """Send a request to the ASGI application; return the status of its answer."""
+    messages = [
+        {"type": "http.request", "body": chunk, "more_body": n < len(chunks)}
+        for n, chunk in enumerate(chunks, 1)
+    ]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"Content-Type", kind.encode())]
+    await bell({"type": "http", "path": path, "method": method, "headers": headers}, receive, send)
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    status: int = sent[0]["status"]
+    return status
+
+
+@pytest.mark.parametrize(("body", "kind"), SHAPES)
+async def test_every_shape_is_answered_with_200_and_handed_on(body: bytes, kind: str) -> None:
+    """The callable has it, and so has whoever iterates."""
+    heard: list[bkjob.Callback] = []
+    bell = bkjob.Doorbell(TOKEN, heard.append)
+
+    assert await ring(bell, body[:9], body[9:], kind=kind) == 200
+    assert [(callback.job_instance_id, callback.status.code) for callback in heard] == [(7, 3)]
+    assert await anext(bell) == heard[0]
+
+
+@pytest.mark.parametrize("body", NOT_CALLBACKS)
+async def test_what_is_no_callback_is_refused(body: bytes) -> None:
+    """400, and nobody hears of it."""
+    heard: list[bkjob.Callback] = []
+
+    assert await ring(bkjob.Doorbell(TOKEN, heard.append), body) == 400
+    assert heard == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ({"path": "/x/another-token-of-that-length"}, 404),
+        ({"path": f"/{TOKEN}/more"}, 404),
+        ({"path": "/"}, 404),
+        ({"path": "/ä"}, 404),
+        ({"path": f"/x/{TOKEN}/"}, 200),
+        ({"method": "GET"}, 405),
+    ],
+)
+async def test_only_the_secret_path_rings(request_: dict[str, str], status: int) -> None:
+    """Everything else looks as if nothing were there."""
+    assert await ring(bkjob.Doorbell(TOKEN), PLAIN, **request_) == status
+
+
+async def test_a_body_has_a_bound() -> None:
+    """It is refused as soon as it is too long, not when it has ended."""
+    bell = bkjob.Doorbell(TOKEN, largest_body=1000)
+
+    assert await ring(bell, *[b" " * 600] * 50) == 413
+
+
+async def test_a_callable_that_fails_does_not_make_the_platform_call_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """200 all the same; the failure is logged."""
+
+    def fail(_callback: bkjob.Callback) -> None:
+        raise RuntimeError("mine")
+
+    assert await ring(bkjob.Doorbell(TOKEN, fail), PLAIN) == 200
+    assert "mine" in caplog.text
+
+
+@pytest.mark.parametrize("token", ["", "short", "with/a/slash/in/it", "ä" * 30])
+def test_a_token_that_can_be_guessed_is_refused(token: str) -> None:
+    """Made up by the doorbell itself, it is long and new each time."""
+    with pytest.raises(bkjob.UsageError):
+        bkjob.Doorbell(token)
+    assert bkjob.Doorbell().url("http://me/") != bkjob.Doorbell().url("http://me")
+
+
+async def test_the_servers_own_lifespan_is_answered() -> None:
+    """It can stand alone, as the application of an ASGI server."""
+    messages = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    await bkjob.Doorbell(TOKEN)({"type": "lifespan"}, receive, send)
+
+    assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_it_lives_in_an_aiohttp_application() -> None:
+    """Over real HTTP: 200, 404, 400, 413."""
+    bell = bkjob.Doorbell(TOKEN, largest_body=1000)
+    app = web.Application()
+    add_doorbell(app, bell, "/bk")
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    here = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    statuses = []
+    async with aiohttp.ClientSession() as session:
+        for url, body in [
+            (bell.url(here + "/bk"), PLAIN),
+            (here + "/bk/wrong", PLAIN),
+            (bell.url(here + "/bk"), b"?"),
+            (bell.url(here + "/bk"), b" " * 5000),
+        ]:
+            async with session.post(url, data=body) as response:
+                statuses.append(response.status)
+    await runner.cleanup()
+
+    assert statuses == [200, 404, 400, 413]
+    assert (await anext(bell)).job_instance_id == 7
+
+
+async def test_what_says_that_it_is_too_long_is_not_read() -> None:
+    """Its head is enough."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        pytest.fail("it was read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    for length in (b"65537", b"9" * 30):
+        headers = [(b"content-length", length)]
+        scope = {"type": "http", "path": f"/x/{TOKEN}", "method": "POST", "headers": headers}
+        await bkjob.Doorbell(TOKEN)(scope, receive, send)
+
+    assert [message["status"] for message in sent if "status" in message] == [413, 413]
+
+
+@pytest.mark.looptime
+async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
+    """Ten seconds for all of it, however it is spread."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.sleep(1)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "path": f"/x/{TOKEN}", "method": "POST", "headers": []}
+    start = asyncio.get_running_loop().time()
+    await bkjob.Doorbell(TOKEN)(scope, receive, send)
+
+    assert sent[0]["status"] == 408
+    assert asyncio.get_running_loop().time() - start == pytest.approx(10.0)
+
+
+SLOW = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(400.0)),)),))
+
+
+@pytest.mark.looptime
+async def test_a_ring_makes_a_watch_look_once_and_believe_nothing() -> None:
+    """A callback that lies changes when we look; the status is what the platform says."""
+    simulator = Simulator(at_once=True)
+    job, other = simulator.add(SLOW), simulator.add(SLOW)
+    bell = bkjob.Doorbell(TOKEN)
+    async with (
+        client_of(simulator, interval=100.0) as (client, transport),
+        client.watch([job, other], doorbell=bell) as watch,
+    ):
+        await asyncio.sleep(20)
+        before = transport.asked.copy()
+        lie = b'{"job_instance_id":%d,"status":4}' % job.job_instance_id
+        await ring(bell, lie)
+        await asyncio.sleep(5)
+        snapshot = watch.snapshot(job)
+        looks = transport.asked - before
+        await ring(bell, b'{"job_instance_id":99,"status":4}')
+        await asyncio.sleep(5)
+
+        assert snapshot is not None
+        assert snapshot.status.code == 2
+        assert looks["get_job_instance_status"] <= 1
+        assert 1 <= looks.total() <= 2  # the job, and the hosts of its step
+        assert transport.asked - before == looks
+
+
+@pytest.mark.looptime
+async def test_a_callback_ends_a_wait_sooner() -> None:
+    """The job ends at 400 s and something; without the bell the next look would be at 569 s."""
+    ends = []
+    for lost in (False, True):
+        simulator = Simulator(at_once=True)
+        bell = bkjob.Doorbell(TOKEN)
+
+        async def post(url: str, body: bytes, kind: str, bell: bkjob.Doorbell = bell) -> int:
+            return await ring(bell, body, path=url.removeprefix("http://me"), kind=kind)
+
+        job = simulator.add(JobPlan(steps=SLOW.steps, callback_url=bell.url("http://me/cb")))
+        sender = simulator.callbacks(post=post)
+        start = asyncio.get_running_loop().time()
+        async with client_of(simulator, interval=700.0) as (client, _):
+            if not lost:
+                sender.start()
+            async with client.watch(job, doorbell=bell) as watch:
+                results = await watch.results()
+        await sender.aclose()
+        assert isinstance(results[job], bkjob.JobResult)
+        ends.append(asyncio.get_running_loop().time() - start)
+
+    assert ends[0] < 430
+    assert ends[1] > 490
+
+
+@pytest.mark.looptime
+async def test_a_flood_of_callbacks_makes_one_look_a_second() -> None:
+    """Whoever knows the token cannot use up the site's quota with it."""
+    simulator = Simulator(at_once=True)
+    jobs = [simulator.add(SLOW) for _ in range(3)]
+    bell = bkjob.Doorbell(TOKEN)
+    async with (
+        client_of(simulator, interval=100.0) as (client, transport),
+        client.watch(jobs, doorbell=bell) as watch,
+    ):
+        await asyncio.sleep(20)
+        before = transport.asked.total()
+        for _ in range(100):
+            for job in jobs:
+                await ring(bell, b'{"job_instance_id":%d,"status":2}' % job.job_instance_id)
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(5)
+        looks = transport.asked.total() - before
+
+        assert watch.snapshot(jobs[0]) is not None
+        # Of each job its status and, at most, the hosts of its step: 11 times in 10 s.
+        assert 3 * 10 <= looks <= 3 * 2 * 12
+
+
+@pytest.mark.looptime
+async def test_the_last_of_many_callbacks_is_not_lost() -> None:
+    """What comes within the second is looked at when it is over."""
+    simulator = Simulator(at_once=True)
+    job = simulator.add(SLOW)
+    bell = bkjob.Doorbell(TOKEN)
+    body = b'{"job_instance_id":%d,"status":3}' % job.job_instance_id
+    async with (
+        client_of(simulator, interval=100.0) as (client, transport),
+        client.watch(job, doorbell=bell),
+    ):
+        await asyncio.sleep(20)
+        await ring(bell, body)
+        await asyncio.sleep(0.5)
+        before = transport.asked.total()
+        await ring(bell, body)
+        await asyncio.sleep(0.1)
+        at_once = transport.asked.total() - before
+        await asyncio.sleep(1)
+
+        assert at_once == 0
+        assert transport.asked.total() > before

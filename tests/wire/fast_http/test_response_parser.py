@@ -1,0 +1,163 @@
+"""Answers that are read at once: the same as by aiohttp's parser, or left to it."""
+
+import asyncio
+from collections.abc import Mapping
+
+import aiohttp
+import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http import HttpProcessingError, HttpResponseParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bkjob_async.wire.fast_http.response_parser import Part, Surplus, answer_in
+
+USUAL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+IN_CHUNKS = (
+    b"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n00a\r\n          \r\n1\r\n}\r\n0\r\n\r\n"
+)
+
+LINES = st.sampled_from(
+    [
+        b"Content-Length: 2",
+        b"content-length:2 ",
+        b"Content-Length: 3",
+        b"Content-Length: +2",
+        b"Content-Length: 2, 2",
+        b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: gzip, chunked",
+        b"Transfer-Encoding: identity",
+        b"Connection: keep-alive",
+        b"Connection: Keep-Alive",
+        b"Connection: close",
+        b"Connection: upgrade",
+        b"Upgrade: websocket",
+        b"X-Bkapi-RateLimit-Remaining:  7 ",
+        b"X-Bkapi-RateLimit-Remaining: 8",
+        b"X-Empty:",
+        b"X-Folded: a\r\n b",
+        b"X-Odd: \xc3\xa4",
+        b"X-Bell: \x07",
+        b"X-Tab:\ta\tb",
+        b"X Space: a",
+        b"X-Space : a",
+        b": nameless",
+        b"no colon",
+        b"X-Return: a\rContent-Length: 2",
+        b"X-Feed: a\nContent-Length: 2",
+    ]
+)
+STATUS = st.sampled_from(
+    [
+        *(b"HTTP/1.1 200 OK", b"HTTP/1.1 404 Not Found", b"HTTP/1.1 502 Bad Gateway", b"HTTP/1.1 200 "),
+        *(b"HTTP/1.1 204 No Content", b"HTTP/1.1 304 Not Modified", b"HTTP/1.1 103 Early Hints"),
+        *(b"HTTP/1.0 200 OK", b"HTTP/2 200", b"HTTP/1.1 200", b"http/1.1 200 OK", b"HTTP/1.1 099 What"),
+    ]
+)
+BODIES = st.sampled_from(
+    [
+        *(b"", b"{}", b"{}\r\n", b"{} ", b"2\r\n{}\r\n0\r\n\r\n", b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"),
+        *(b"2;x=y\r\n{}\r\n0\r\n\r\n", b"2\r\n{}\r\n0\r\nX: y\r\n\r\n", b"2\r\n{}\r\n0\r\n\r\nHTTP/1.1"),
+        *(b"2\r\n{}0\r\n\r\n", b"02\r\n{}\r\n00\r\n\r\n", b"2\n{}\n0\n\n", b"-2\r\n{}\r\n0\r\n\r\n"),
+    ]
+)
+
+
+def by_aiohttp(data: bytes) -> tuple[int, dict[str, str], bytes] | None:
+    """Return what aiohttp reads; None where it is not whole, not all of *data*, or not to be gone on after."""
+    loop = asyncio.new_event_loop()
+    try:
+        parser = HttpResponseParser(
+            BaseProtocol(loop), loop, 2**16, payload_exception=aiohttp.ClientPayloadError, read_until_eof=True
+        )
+        try:
+            messages, upgraded, tail = parser.feed_data(data)
+        except HttpProcessingError:
+            return None
+        if len(messages) != 1 or upgraded or tail:
+            return None
+        message, content = messages[0]
+        if message.should_close or not content.is_eof() or content.exception() is not None:
+            return None
+        return message.code, first_of_each(message.headers.items()), content.read_nowait()
+    finally:
+        loop.close()
+
+
+def first_of_each(headers: object) -> dict[str, str]:
+    """Return headers by their name in lower case; the first of those that have the same."""
+    found: dict[str, str] = {}
+    for name, value in headers:  # type: ignore[attr-defined]
+        found.setdefault(name.lower(), value.strip(" \t"))  # older parsers keep blanks at the end
+    return found
+
+
+def is_read_alike(data: bytes) -> bool:
+    """Whether what is read at once, if anything, is what aiohttp reads."""
+    found = answer_in(data)
+    if not isinstance(found, tuple):
+        return True
+    return (found[0], dict(found[1]), found[2]) == by_aiohttp(data)
+
+
+@given(STATUS, st.lists(LINES, max_size=4), BODIES)
+def test_whatever_is_read_at_once_is_read_the_same_by_aiohttp(
+    status: bytes, lines: list[bytes], body: bytes
+) -> None:
+    """Nothing is read that aiohttp reads otherwise, or would not read."""
+    assert is_read_alike(b"\r\n".join([status, *lines, b"", body]))
+
+
+@given(st.sampled_from([USUAL, IN_CHUNKS]), st.integers(0, 200), st.integers(0, 2), st.binary(max_size=3))
+def test_damage_is_never_read_at_once_otherwise(data: bytes, at: int, less: int, more: bytes) -> None:
+    """Wherever some bytes are lost, or come in between."""
+    at %= len(data)
+
+    assert is_read_alike(data[:at] + more + data[at + less :])
+
+
+@pytest.mark.parametrize("data", [USUAL, IN_CHUNKS])
+def test_part_of_an_answer_is_no_whole_one(data: bytes) -> None:
+    """Nor is more than one."""
+    assert isinstance(answer_in(data), tuple)
+    assert not any(isinstance(answer_in(data[:length]), tuple) for length in range(len(data)))
+    assert not isinstance(answer_in(data + data), tuple)
+
+
+def test_how_an_answer_begins_is_told() -> None:
+    """Where its length is known, and not yet exceeded."""
+    found = answer_in(USUAL[:-1])
+
+    assert isinstance(found, Part)
+    assert (found.status, found.begun, found.size) == (200, b"{", 2)
+
+
+def test_more_than_an_answer_is_told() -> None:
+    """Whatever it is, the connection is of no use any more."""
+    for more in (b"H", b"\r\n", USUAL):
+        found = answer_in(USUAL + more)
+
+        assert isinstance(found, Surplus)
+        assert found.answer[2] == b"{}"
+
+
+def test_a_head_beyond_aiohttps_bounds_is_left_to_it() -> None:
+    """However it is beyond them."""
+    long, many = b"X-Long: " + b"x" * 8200 + b"\r\n", b"X: y\r\n" * 130
+
+    for lines in (long, many):
+        assert answer_in(USUAL.replace(b"Content-Length", lines + b"Content-Length")) is None
+
+
+def test_headers_are_told_apart_when_they_are_asked_for() -> None:
+    """By any spelling of their names."""
+    found = answer_in(USUAL)
+    assert isinstance(found, tuple)
+    headers: Mapping[str, str] = found[1]
+
+    assert headers.get("X-Missing") is None
+    assert headers.get("X-Missing", "none") == "none"
+    assert headers.get("CONTENT-TYPE") == headers["content-type"] == "application/json"
+    assert "Content-length" in headers
+    assert dict(headers) == {"content-type": "application/json", "content-length": "2"}
+    assert len(headers) == 2
