@@ -59,12 +59,12 @@ def equal_requests() -> None:
 def under_a_limit() -> None:
     """Compare with asking all in turn: 1000 live, 100 requests a second."""
     rows = []
-    for what, heard, must, aim in LIMITED:
+    for what, on_page, must, aim in LIMITED:
         for words, cadence in RHYTHMS.items():
             pairs = []
             for seed in SEEDS:
                 in_turn = Fleet(seed, live=1000, limit=100.0).lags(None)
-                priced = Fleet(seed, live=1000, limit=100.0, heard=heard).lags(cadence)
+                priced = Fleet(seed, live=1000, limit=100.0, on_page=on_page).lags(cadence)
                 pairs.append((priced.mean / in_turn.mean, priced.p95 / in_turn.p95))
             rows.append((f"{what}, {words}", *medians(pairs), must, aim))
     columns = ("fleet", "mean lag ÷ in turn", "p95 lag ÷ in turn", "must", "aim")

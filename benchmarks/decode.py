@@ -1,6 +1,6 @@
 """What decoding one answer costs: our look at a step, beside cattrs with orjson into all thirteen fields.
 
-*look* is the dialect's own `look`: bytes in, a `StepLook` out, checks and all. *1 % asked* also asks for the details of
+*look* is the dialect's own `look`: bytes in, a `StepPollView` out, checks and all. *1 % asked* also asks for the details of
 one host in a hundred, as a poll does of which one host in a hundred moved; *all asked* for those of every host. *model*
 is `decode`, the snapshot that a user's call returns. All run in this process in turn, garbage collection off.
 """

@@ -17,7 +17,7 @@ from benchmarks.compare.bodies import FIRST_HOST
 from benchmarks.table import show
 from bkjob_async.dialects.common.host_rows import BareRow
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.model.poll_view import GroupLook
+from bkjob_async.model.poll_view import GroupPollView
 
 HOSTS = 10_000
 ROUNDS = 9
@@ -25,7 +25,7 @@ LOOKS = 6
 SHARES = (0.0, 0.01, 1.0)
 RUNNING, DONE = 7, 9
 
-Look = tuple[GroupLook, ...]
+Look = tuple[GroupPollView, ...]
 
 
 def looks(share: float, order: str) -> tuple[Look, Look]:
@@ -45,14 +45,14 @@ def looks(share: float, order: str) -> tuple[Look, Look]:
 
 def flat(rows: Sequence[BareRow]) -> Look:
     """Return rows as one list."""
-    return (GroupLook(size=len(rows), rows=rows),)
+    return (GroupPollView(size=len(rows), rows=rows),)
 
 
 def grouped(rows: Sequence[BareRow]) -> Look:
     """Return rows in groups by status."""
     codes = sorted({row.status for row in rows})
     groups = {code: [row for row in rows if row.status == code] for code in codes}
-    return tuple(GroupLook(status=code, size=len(own), rows=own) for code, own in groups.items())
+    return tuple(GroupPollView(status=code, size=len(own), rows=own) for code, own in groups.items())
 
 
 class Table:

@@ -13,8 +13,8 @@ from benchmarks.memory import by_id
 from benchmarks.offline import watcher_without_platform
 from benchmarks.table import show
 from bkjob_async.engine.host_table.changes import Moves
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.engine.stream.lazy_events import HostMoves
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
@@ -47,12 +47,12 @@ def ready(number: int) -> HostChanged:
     return READY[number]
 
 
-def moved() -> HostMoves:
+def moved() -> LazyHostEvents:
     """Return hosts that moved, no event made yet."""
-    return HostMoves(STEP, MOVES, lambda moves, indexes: map(made, moves.places, indexes))
+    return LazyHostEvents(STEP, MOVES, lambda moves, indexes: map(made, moves.places, indexes))
 
 
-def read_before() -> HostMoves:
+def read_before() -> LazyHostEvents:
     """Return hosts that moved, every event made."""
     moves = moved()
     moves.events()
@@ -90,7 +90,7 @@ def by_watch(read: Callable[[Watch], Counting]) -> Way:
         async with Watch(watcher_without_platform(), [STEP], deadline=None, linger=None) as watch:
             tasks: list[asyncio.Task[int]] = [asyncio.create_task(read(watch)) for _ in range(READERS)]
             for number in range(1, BATCHES + 1):
-                at = Moment(0.0, number, "")
+                at = PollStamp(0.0, number, "")
                 watch.take(STEP.job, at, [MOVES_READ if make is ready else moved()])
                 await asyncio.sleep(0)
             await watch.aclose()

@@ -24,14 +24,14 @@ from benchmarks.compare.whole import Host, hosts_in, moves_between
 from benchmarks.lifecycles import LIVES, LOOKS, lived
 from benchmarks.table import show
 from bkjob_async.dialects.registry import dialect
-from bkjob_async.engine.group_polling.group_poller import reading_of
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.engine.stream.lazy_events import HostMoves, News
-from bkjob_async.engine.tracking.job_tracker import JobStory
-from bkjob_async.engine.tracking.next_request import Question, ask_step, begin_follow_ups, next_question
+from bkjob_async.engine.group_polling.group_poller import read_mode_of
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
+from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.next_request import Question, ask_step, begin_follow_ups, next_request
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.credentials import AppCredentials
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.handlers.platform import Platform
@@ -99,14 +99,16 @@ class Everything:
 class Ours:
     """The engine asks, the dialect looks, the story compares."""
 
-    def __init__(self, ref: StepRef, *, grade: Grade = Grade.EXACT, guess: bool = False) -> None:
+    def __init__(
+        self, ref: StepRef, *, detail_level: DetailLevel = DetailLevel.EVERY_CHANGE, guess: bool = False
+    ) -> None:
         """Follow *ref* as closely as *grade* says; *guess*: by few requests rather than few bytes."""
         self.bill = Bill()
         self._ref = ref
         self._guess = guess
-        self._story = JobStory(ref.job)
+        self._story = JobTracker(ref.job)
         self._story.want(ref)
-        self._story.grade = grade
+        self._story.detail_level = detail_level
 
     @property
     def is_over(self) -> bool:
@@ -115,10 +117,10 @@ class Ours:
 
     def look(self, number: int, ask: Callable[[Question], bytes], _ref: StepRef) -> None:
         """Look once, with all the questions that this takes."""
-        at = Moment(float(number), number + 1, "")
+        at = PollStamp(float(number), number + 1, "")
         while True:
             start = time.process_time()
-            question = next_question(self._story, SPOKEN.capabilities, requests_are_scarce=self._guess)
+            question = next_request(self._story, SPOKEN.capabilities, requests_are_scarce=self._guess)
             self.bill.seconds_beside += time.process_time() - start
             body = ask(question)
             start = time.process_time()
@@ -130,17 +132,17 @@ class Ours:
             if not self._story.pending:
                 return
 
-    def _take(self, question: Question, body: bytes, at: Moment) -> Sequence[News]:
+    def _take(self, question: Question, body: bytes, at: PollStamp) -> Sequence[EventOrLazy]:
         response = HttpResponse(status=200, body=body)
         if isinstance(question, GetJobInstanceStatus):
             news = self._story.apply_job(SPOKEN.look(question, response), at)
         else:
-            news = self._story.apply_step(SPOKEN.look(question, response), at, reading_of(question))
+            news = self._story.apply_step(SPOKEN.look(question, response), at, read_mode_of(question))
         begin_follow_ups(self._story, question, SPOKEN.capabilities)
         return news
 
-    def _note(self, number: int, news: Iterable[News]) -> None:
-        moved = [part for part in news if isinstance(part, HostMoves)]
+    def _note(self, number: int, news: Iterable[EventOrLazy]) -> None:
+        moved = [part for part in news if isinstance(part, LazyHostEvents)]
         start = time.process_time()
         events = [event for part in moved for event in part.events()]
         self.bill.seconds_beside += time.process_time() - start
@@ -157,7 +159,7 @@ class Ours:
 WAYS: dict[str, Callable[[StepRef], Ours]] = {
     "exact": Ours,
     "exact, guessed limit": partial(Ours, guess=True),
-    "final": partial(Ours, grade=Grade.FINAL),
+    "final": partial(Ours, detail_level=DetailLevel.COALESCED),
 }
 
 

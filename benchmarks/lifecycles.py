@@ -6,9 +6,9 @@ from collections.abc import Callable
 from random import Random
 
 from bkjob_async.model.refs import StepRef
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import Fate, JobPlan, Lags, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, PlatformDelays, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 
 HOSTS = 10_000
@@ -66,11 +66,11 @@ def lived(life: Life) -> tuple[Platform, StepRef]:
         start, end = life(number, dice)
         waits, runs = exactly(max(0.0, start)), exactly(max(0.1, end - max(0.0, start)))
         failing = dice.random() < FAILING
-        pinned[number] = Fate(
+        pinned[number] = HostOutcome(
             waits=waits, runs=runs, status=104 if failing else 9, exit_code=2 if failing else 0
         )
-    world = World(1, lags=Lags(event=0.0, dispatch=0.0, step=0.0, job=0.0), at_once=True)
+    world = World(1, lags=PlatformDelays(event=0.0, dispatch=0.0, step=0.0, job=0.0), at_once=True)
     ref = world.add(JobPlan(steps=(StepPlan(hosts=HOSTS, pinned=pinned),)))
     # Answers are of one moment: what a torn one costs is another question.
-    platform = Platform(world, Site(group_pace=0.0))
+    platform = Platform(world, SiteConfig(group_pace=0.0))
     return platform, world.jobs[ref.job_instance_id].steps[0].ref

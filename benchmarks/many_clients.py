@@ -1,6 +1,6 @@
 """Plans whose runs take log-normal times, and fleets of such runs looked at in virtual time.
 
-What decides is the library's own: `Cadence`, `Durations`, `Price`, `Schedule`. Only the runs are made up.
+What decides is the library's own: `PollIntervals`, `DurationTable`, `RequestCost`, `TimerWheel`. Only the runs are made up.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from statistics import NormalDist, mean
 from attrs import frozen
 
 from benchmarks.lifecycles import burst
-from bkjob_async.engine.scheduling.duration_stats import Durations
-from bkjob_async.engine.scheduling.end_prediction import Expectation
-from bkjob_async.engine.scheduling.poll_interval import Cadence
-from bkjob_async.engine.scheduling.request_cost import Price
-from bkjob_async.engine.scheduling.timer_wheel import Schedule
-from bkjob_async.engine.tracking.poll_state import Pace
+from bkjob_async.engine.scheduling.duration_stats import DurationTable
+from bkjob_async.engine.scheduling.end_prediction import EndPrediction
+from bkjob_async.engine.scheduling.poll_interval import PollIntervals
+from bkjob_async.engine.scheduling.request_cost import RequestCost
+from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
+from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.model.refs import Scope
 
 # All runs together: half take less than 30 s, one in a hundred more than 20 minutes.
@@ -27,13 +27,13 @@ MEDIAN, SPREAD_OF_ALL = 30.0, 1.586
 PLANS = 80
 SCOPE = Scope.biz(2)
 
-AS_THE_PLATFORM = Cadence()
-AT_ONCE = Cadence(rhythm=((inf, 0.01),))
-IN_TENTHS = Cadence(rhythm=((inf, 0.1),))
+AS_THE_PLATFORM = PollIntervals()
+AT_ONCE = PollIntervals(rhythm=((inf, 0.01),))
+IN_TENTHS = PollIntervals(rhythm=((inf, 0.1),))
 
 
 @frozen
-class Lags:
+class PlatformDelays:
     """How late ends were seen, and how many requests it took for each."""
 
     seconds: Sequence[float]
@@ -67,33 +67,37 @@ class Plans:
         seconds = exp(self._medians[plan] + self._spread * self.dice.gauss(0.0, 1.0))
         return seconds * self.dice.choice((0.1, 6.0)) if self.dice.random() < self._outliers else seconds
 
-    def taught(self, runs: int, *, others: bool = False) -> Durations:
+    def taught(self, runs: int, *, others: bool = False) -> DurationTable:
         """Return what *runs* earlier runs of each plan teach; of plans with *other* names, only about all runs."""
-        durations = Durations()
+        durations = DurationTable()
         for _ in range(runs):
             for plan in range(PLANS):
                 durations.learn(SCOPE, f"other {plan}" if others else f"plan {plan}", None, self.run(plan))
         return durations
 
 
-def expected(durations: Durations, plan: int) -> Expectation:
+def expected(durations: DurationTable, plan: int) -> EndPrediction:
     """Return what is expected of a plan's next run."""
-    return durations.expectation(SCOPE, f"plan {plan}", None) or durations.stranger()
+    return durations.expectation(SCOPE, f"plan {plan}", None) or durations.unknown_name_estimate()
 
 
 # One after the other, at equal requests --------------------------------------------------------------------------------
 
 
-def by_interval(runs: Sequence[tuple[int, float]], interval: float) -> Lags:
+def by_interval(runs: Sequence[tuple[int, float]], interval: float) -> PlatformDelays:
     """Look at each run every *interval* seconds."""
     looks = [int(seconds / interval) + 1 for _, seconds in runs]
     lags = [n * interval - seconds for n, (_, seconds) in zip(looks, runs, strict=True)]
-    return Lags(lags, mean(looks))
+    return PlatformDelays(lags, mean(looks))
 
 
 def by_price(
-    runs: Sequence[tuple[int, float]], durations: Durations, price: float, usual: float, cadence: Cadence
-) -> Lags:
+    runs: Sequence[tuple[int, float]],
+    durations: DurationTable,
+    price: float,
+    usual: float,
+    cadence: PollIntervals,
+) -> PlatformDelays:
     """Look at each run when its unseen lag reaches *price*; *usual* is the even interval for the same requests."""
     lags, looks = [], 0
     for plan, seconds in runs:
@@ -102,10 +106,12 @@ def by_price(
             age += cadence.next_wait(age=age, expectation=expectation, price=price, usual=usual)
             looks += 1
         lags.append(age - seconds)
-    return Lags(lags, looks / len(runs))
+    return PlatformDelays(lags, looks / len(runs))
 
 
-def at_requests(wanted: float, trial: Callable[[float], Lags], low: float, high: float) -> tuple[float, Lags]:
+def at_requests(
+    wanted: float, trial: Callable[[float], PlatformDelays], low: float, high: float
+) -> tuple[float, PlatformDelays]:
     """Find the figure at which *trial* takes *wanted* requests; more of it takes fewer."""
     for _ in range(14):
         middle = sqrt(low * high)
@@ -115,7 +121,7 @@ def at_requests(wanted: float, trial: Callable[[float], Lags], low: float, high:
 
 
 def beside_a_fixed_interval(
-    seed: int, cadence: Cadence, *, past: int, outliers: float = 0.0, requests: float = 10.0
+    seed: int, cadence: PollIntervals, *, past: int, outliers: float = 0.0, requests: float = 10.0
 ) -> tuple[float, float]:
     """Return mean and p95 lag of the rule ÷ those of a fixed interval, at the same requests per run."""
     plans = Plans(seed, outliers=outliers)
@@ -134,9 +140,9 @@ class Live:
 
     __slots__ = ("due", "end", "expectation", "pace", "start")
 
-    def __init__(self, start: float, end: float, expectation: Expectation) -> None:
+    def __init__(self, start: float, end: float, expectation: EndPrediction) -> None:
         self.start, self.end, self.expectation = start, end, expectation
-        self.pace = Pace()
+        self.pace = PollState()
         self.due: float | None = None
 
 
@@ -146,16 +152,18 @@ class Fleet:
     *heard* is the share of ends that a callback tells, a tenth of a second later; each rings for one verifying look.
     """
 
-    def __init__(self, seed: int, *, live: int, limit: float, heard: float = 0.0) -> None:
+    def __init__(self, seed: int, *, live: int, limit: float, on_page: float = 0.0) -> None:
         self._plans = Plans(seed)
         self._durations = self._plans.taught(10)
         self._dice = Random(seed + 1)
-        self._live, self._limit, self._heard = live, limit, heard
+        self._live, self._limit, self._heard = live, limit, on_page
 
-    def lags(self, cadence: Cadence | None, *, warm_up: float = 200.0, window: float = 400.0) -> Lags:
+    def lags(
+        self, cadence: PollIntervals | None, *, warm_up: float = 200.0, window: float = 400.0
+    ) -> PlatformDelays:
         """Return how late the ends in *window* seconds are seen; without a *cadence*, all are asked in turn."""
-        price = Price(unseen=self._live) if cadence is not None else Price()
-        schedule: Schedule[Live] = Schedule()
+        price = RequestCost(unseen=self._live) if cadence is not None else RequestCost()
+        schedule: TimerWheel[Live] = TimerWheel()
         bells: list[tuple[float, int, Live]] = []
         for _ in range(self._live):
             self._begin(0.0, schedule, bells)
@@ -166,7 +174,7 @@ class Fleet:
             while bells and bells[0][0] <= now:
                 rung = heapq.heappop(bells)[2]
                 if rung.due is not None:
-                    schedule.hasten(rung, now)
+                    schedule.schedule_earlier(rung, now)
             run = schedule.pop_due(now)
             if run is None:
                 continue
@@ -179,9 +187,9 @@ class Fleet:
             price.replace(run.pace.weight, 0.0)
             price.unseen += 1
             self._begin(now, schedule, bells)
-        return Lags(lags, asked / now)
+        return PlatformDelays(lags, asked / now)
 
-    def _begin(self, now: float, schedule: Schedule[Live], bells: list[tuple[float, int, Live]]) -> None:
+    def _begin(self, now: float, schedule: TimerWheel[Live], bells: list[tuple[float, int, Live]]) -> None:
         """Let another run begin, which may ring when it ends."""
         plan = self._dice.randrange(PLANS)
         run = Live(now, now + self._plans.run(plan), expected(self._durations, plan))
@@ -189,7 +197,7 @@ class Fleet:
         if self._dice.random() < self._heard:
             heapq.heappush(bells, (run.end + 0.1, len(bells), run))
 
-    def _step(self, run: Live, now: float, price: Price, cadence: Cadence) -> float:
+    def _step(self, run: Live, now: float, price: RequestCost, cadence: PollIntervals) -> float:
         pace = run.pace
         if pace.looks:
             price.came_late(pace.came_due(now), pace.step)
@@ -202,7 +210,7 @@ class Fleet:
             price=value / (1.0 - min(0.95, self._heard)),
             usual=price.live / self._limit,
         )
-        weight = Price.weight(value, step, 1.0)
+        weight = RequestCost.weight(value, step, 1.0)
         price.replace(pace.weight, weight)
         pace.weight, pace.step, pace.due = weight, step, now + step
         pace.looks += 1
@@ -221,10 +229,10 @@ def bulk_and_stragglers(seed: int, hosts: int = 1000) -> list[float]:
 def requests_for_a_lag_of_hosts(seed: int, wanted: float) -> tuple[float, float]:
     """Return the requests that it takes by movement ÷ by a fixed interval of the same mean lag, and the step's lag."""
     ends = bulk_and_stragglers(seed)
-    durations = Durations()
+    durations = DurationTable()
     for number in range(10):
         durations.learn(SCOPE, "step", None, bulk_and_stragglers(1000 * seed + number)[-1])
-    expectation = durations.expectation(SCOPE, "step", None) or durations.stranger()
+    expectation = durations.expectation(SCOPE, "step", None) or durations.unknown_name_estimate()
     moving = lambda price: hosts_by_movement(ends, price, IN_TENTHS, expectation)  # noqa: E731 - one line says it
     moved, lag_of_step = at_lag(wanted, moving, 1e-3, 30.0)
     fixed, _ = at_lag(moved.mean, lambda interval: hosts_by_interval(ends, interval), 0.2, 10.0)
@@ -232,8 +240,8 @@ def requests_for_a_lag_of_hosts(seed: int, wanted: float) -> tuple[float, float]
 
 
 def at_lag(
-    wanted: float, trial: Callable[[float], tuple[Lags, float]], low: float, high: float
-) -> tuple[Lags, float]:
+    wanted: float, trial: Callable[[float], tuple[PlatformDelays, float]], low: float, high: float
+) -> tuple[PlatformDelays, float]:
     """Find what *trial* gives where the mean lag is as *wanted*; more of its figure makes more lag."""
     for _ in range(16):
         middle = sqrt(low * high)
@@ -241,18 +249,18 @@ def at_lag(
     return trial(low)
 
 
-def hosts_by_interval(ends: Sequence[float], interval: float) -> tuple[Lags, float]:
+def hosts_by_interval(ends: Sequence[float], interval: float) -> tuple[PlatformDelays, float]:
     """Look at a step every *interval* seconds; return its hosts' lags and its own."""
     looks = int(ends[-1] / interval) + 1
     lags = [(int(end / interval) + 1) * interval - end for end in ends]
-    return Lags(lags, looks), looks * interval - ends[-1]
+    return PlatformDelays(lags, looks), looks * interval - ends[-1]
 
 
 def hosts_by_movement(
-    ends: Sequence[float], price: float, cadence: Cadence, expectation: Expectation
-) -> tuple[Lags, float]:
+    ends: Sequence[float], price: float, cadence: PollIntervals, expectation: EndPrediction
+) -> tuple[PlatformDelays, float]:
     """Look at a step as its hosts move; return their lags and its own."""
-    pace, now, looks, seen = Pace(), 0.0, 0, 0
+    pace, now, looks, seen = PollState(), 0.0, 0, 0
     lags: list[float] = []
     while seen < len(ends):
         pace.saw(len(ends) - seen, now)
@@ -263,4 +271,4 @@ def hosts_by_movement(
         while seen < len(ends) and ends[seen] <= now:
             lags.append(now - ends[seen])
             seen += 1
-    return Lags(lags, looks), now - ends[-1]
+    return PlatformDelays(lags, looks), now - ends[-1]

@@ -11,13 +11,13 @@ from attrs import frozen
 from benchmarks.offline import watcher_without_platform
 from benchmarks.table import show
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.scheduling.timer_wheel import Schedule
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.model.poll_view import GroupLook, HostRow, JobLook, StepLook
+from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
-from bkjob_async.watch.subscribers import Watched
+from bkjob_async.watch.subscribers import PollTarget
 from bkjob_async.watch.watch import Watch
 
 HOSTS = 100_000
@@ -65,8 +65,8 @@ def packed(row: Callable[[int], Row], hosts_per_step: int, hosts: int) -> float:
         for first in range(1, hosts + 1, hosts_per_step):
             table = HostTable()
             rows = [row(number) for number in range(first, first + hosts_per_step)]
-            table.apply((GroupLook(rows=rows),), 1)
-            table.apply((GroupLook(status=9, rows=rows),), 2)
+            table.apply((GroupPollView(rows=rows),), 1)
+            table.apply((GroupPollView(status=9, rows=rows),), 2)
             tables.append(table)
         return tables
 
@@ -107,16 +107,16 @@ def details(row: HostRow) -> HostSnapshot:
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def seen(number: int, status: int, hosts: int) -> StepLook:
+def seen(number: int, status: int, hosts: int) -> StepPollView:
     """Return a look at a step, with times, and hosts once it has begun."""
     begun = Times(create_time=START, start_time=START + timedelta(seconds=number % 1000))
     rows = [by_id(number * hosts + n) for n in range(hosts)] if status != 1 else []
-    return StepLook(
+    return StepPollView(
         step_instance_id=number,
         status=status,
         name=f"step of plan {number % 100}",
         when=lambda: begun if status != 1 else Times(create_time=START),
-        groups=(GroupLook(status=9 if status == 3 else 7, size=len(rows), rows=rows),),
+        groups=(GroupPollView(status=9 if status == 3 else 7, size=len(rows), rows=rows),),
         complete=True,
         details=details,
     )
@@ -130,10 +130,10 @@ def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
     refs = [JobRef(Scope.biz(2), 10**10 + number) for number in range(steps // steps_of_a_job)]
 
     def build() -> object:
-        stories: dict[JobRef, Watched] = {}
-        schedule: Schedule[Watched] = Schedule()
+        stories: dict[JobRef, PollTarget] = {}
+        schedule: TimerWheel[PollTarget] = TimerWheel()
         for number, ref in enumerate(refs):
-            story = stories[ref] = Watched(ref)
+            story = stories[ref] = PollTarget(ref)
             story.want(ref)
             first = 3 * 10**10 + number * steps_of_a_job
             running = steps_of_a_job // 2
@@ -143,8 +143,8 @@ def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
             ]
             for now in (number, number + 1):
                 story.apply_job(
-                    JobLook(status=2, name=f"plan {number % 100}", when=looks[0].when, steps=looks),
-                    Moment(float(now), number, ""),
+                    JobPollView(status=2, name=f"plan {number % 100}", when=looks[0].when, steps=looks),
+                    PollStamp(float(now), number, ""),
                 )
                 story.ended = ()  # what ended was learnt from
             schedule.put(story, number / 1_000)  # so many looks a second
@@ -157,7 +157,7 @@ def watch_cost(steps: int) -> float:
     """Return bytes per target of a whole watch: each the one step of a job, looked at once, its news fallen off."""
     scope = Scope.biz(2)
     refs = [JobRef(scope, number).step(1) for number in range(1, steps + 1)]
-    look = StepLook(step_instance_id=1, status=2, groups=(), complete=True, details=details)
+    look = StepPollView(step_instance_id=1, status=2, groups=(), complete=True, details=details)
 
     async def watch() -> int:
         watcher = watcher_without_platform(look)

@@ -8,12 +8,12 @@ from typing import Any, cast
 from attrs import define
 
 from bkjob_async.dialects.registry import dialect
-from bkjob_async.engine.flow_control.rate_limit import Limit
-from bkjob_async.engine.scheduling.poll_interval import Cadence
-from bkjob_async.engine.scheduling.poll_planner import Pacing
-from bkjob_async.model.poll_view import StepLook
-from bkjob_async.watch.watcher import Watcher
-from bkjob_async.wire.request_limiter import Admission
+from bkjob_async.engine.flow_control.rate_limit import RateLimiter
+from bkjob_async.engine.scheduling.poll_interval import PollIntervals
+from bkjob_async.engine.scheduling.poll_planner import PollPlanner
+from bkjob_async.model.poll_view import StepPollView
+from bkjob_async.watch.watcher import PollTargets
+from bkjob_async.wire.request_limiter import RequestLimiter
 from bkjob_async.wire.session import Session
 
 
@@ -21,9 +21,9 @@ from bkjob_async.wire.session import Session
 class Silence:
     """A session that takes every question; *answer* comes at once, None never."""
 
-    answer: StepLook | None = None
+    answer: StepPollView | None = None
     dialect = dialect("gateway-v3")
-    admission = Admission(Limit())
+    limiter = RequestLimiter(RateLimiter())
 
     async def look(self, _question: object) -> Any:
         """Answer, or wait for ever."""
@@ -32,7 +32,9 @@ class Silence:
         return self.answer
 
 
-def watcher_without_platform(answer: StepLook | None = None) -> Watcher:
+def watcher_without_platform(answer: StepPollView | None = None) -> PollTargets:
     """Return a watcher that hears *answer* to whatever it asks, or nothing; it asks again once an hour."""
     session = cast("Session", Silence(answer))
-    return Watcher(session, pacing=Pacing(Cadence(interval=3600.0)), workers=4, observers=())
+    return PollTargets(
+        session, poll_planner=PollPlanner(PollIntervals(interval=3600.0)), workers=4, observers=()
+    )

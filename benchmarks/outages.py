@@ -69,7 +69,7 @@ def server(seconds: float, latency: float) -> Iterator[tuple[subprocess.Popen[st
             process.stdin.close()
 
 
-def enter(process: subprocess.Popen[str], state: str) -> None:
+def acquire(process: subprocess.Popen[str], state: str) -> None:
     """Have the server enter a state."""
     if state == "stopped":
         process.send_signal(signal.SIGSTOP)
@@ -104,10 +104,10 @@ async def watch_outage(kind: str, seconds: float, latency: float) -> Seen:
             reader = loop.create_task(read())
             await asyncio.sleep(BEFORE)
             down = loop.time()
-            enter(process, kind)
+            acquire(process, kind)
             await asyncio.sleep(seconds)
             up = loop.time()
-            enter(process, "up")
+            acquire(process, "up")
             await asyncio.sleep(AFTER)
             reader.cancel()
     lost = ENDING * HOSTS - len(ended)

@@ -1,6 +1,6 @@
 """What it takes to keep time for a hundred thousand targets, beside a task for each of them.
 
-* *ours* is the library's `Supervisor` with its `Schedule`: 32 workers, keys as a watch has them.
+* *ours* is the library's `WorkerPool` with its `TimerWheel`: 32 workers, keys as a watch has them.
 * *tasks* is what people write: a task per target that sleeps until it is due.
 
 The first table is the steady state: every target every 20 s, so 5 000 polls a second, a poll being one trip through the
@@ -26,8 +26,8 @@ from benchmarks.compare.heartbeat import Heartbeat
 from benchmarks.compare.processes import interleaved, tell
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.watch.subscribers import Watched
-from bkjob_async.watch.worker_pool import Supervisor
+from bkjob_async.watch.subscribers import PollTarget
+from bkjob_async.watch.worker_pool import WorkerPool
 
 TARGETS, PER_SECOND, WORKERS = 100_000, 5_000, 32
 PERIOD = TARGETS / PER_SECOND
@@ -82,21 +82,21 @@ async def ours() -> dict[str, float]:
     lateness = Lateness(begin + 1.0)
     due = [begin + number / PER_SECOND for number in range(TARGETS)]
 
-    async def poll(story: Watched) -> None:
+    async def poll(story: PollTarget) -> None:
         number = story.ref.job_instance_id - 1
         lateness.note(loop.time(), due[number])
         await asyncio.sleep(0)
         due[number] += PERIOD
-        supervisor.due(story, due[number])
+        worker_pool.due(story, due[number])
 
     def crashed(error: BaseException) -> None:
         raise error
 
-    supervisor = Supervisor(poll, crashed=crashed, workers=WORKERS)
+    worker_pool = WorkerPool(poll, crashed=crashed, workers=WORKERS)
     for ref, at in zip(refs(TARGETS), due, strict=True):
-        supervisor.due(Watched(ref), at)
+        worker_pool.due(PollTarget(ref), at)
     found = await lateness.figures()
-    await supervisor.aclose()
+    await worker_pool.aclose()
     return found
 
 
@@ -163,7 +163,7 @@ def job_body() -> bytes:
     return json.dumps({"code": 0, "result": True, "data": data}).encode()
 
 
-async def come_and_go(count: int, leave: str) -> dict[str, float]:
+async def come_and_go(count: int, release: str) -> dict[str, float]:
     """Add so many jobs to an open watch and *leave*: by closing it when each was looked at, or by dropping them."""
     door = NextDoor(0.05)
     targets = refs(count)
@@ -175,17 +175,17 @@ async def come_and_go(count: int, leave: str) -> dict[str, float]:
             while watch.stats().targets < count:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
         door.latency = 0.0
-        while leave == "close" and watch.stats().polls < 2 * count:  # noqa: ASYNC110 - there is no event for it
+        while release == "close" and watch.stats().polls < 2 * count:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
         async with Heartbeat() as leaving:
-            if leave == "close":
+            if release == "close":
                 await watch.aclose()
             else:
                 watch.drop(*targets)
             while client._watcher._stories:  # noqa: ASYNC110, SLF001 - nobody else needs to know
                 await asyncio.sleep(0.01)
         await watch.aclose()
-    return {**adding.figures("add"), **leaving.figures(leave)}
+    return {**adding.figures("add"), **leaving.figures(release)}
 
 
 def child(way: str) -> None:

@@ -18,7 +18,7 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.http import SimulatorServer
-from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan
 from bkjob_async.simulator.world.scenarios import by_name
 from bkjob_async.simulator.world.world import World
 
@@ -33,7 +33,7 @@ def worlds() -> dict[str, World]:
     small.advance(60.0)
     still.advance(600.0)
     moving = World(at_once=True)
-    fates = (Fate(waits=Span(0.0, 60.0), runs=Span(1.0, 60.0)),)
+    fates = (HostOutcome(waits=Span(0.0, 60.0), runs=Span(1.0, 60.0)),)
     moving.add(JobPlan(steps=(StepPlan(hosts=10_000, fates=fates),)))
     moving.advance(5.0)
     return {"small": small, "still": still, "moving": moving}

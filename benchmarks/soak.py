@@ -23,7 +23,7 @@ from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import Fate, JobPlan, Rolling, Span, StepPlan
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Rolling, Span, StepPlan
 from bkjob_async.simulator.world.world import World
 
 HOURS = float(os.environ.get("BKJOB_SOAK_HOURS", "24"))
@@ -34,8 +34,8 @@ SAMPLES = 48
 EVENTS_AN_HOUR = 8_000
 TRACE = bool(os.environ.get("BKJOB_SOAK_TRACE"))
 
-SLOW = Fate(runs=Span(600.0, 14_400.0, skew=2.0))
-FAILS = Fate(status=104, exit_code=1, runs=Span(60.0, 3600.0), weight=0.2)
+SLOW = HostOutcome(runs=Span(600.0, 14_400.0, skew=2.0))
+FAILS = HostOutcome(status=104, exit_code=1, runs=Span(60.0, 3600.0), weight=0.2)
 PLANS = (
     JobPlan(steps=(StepPlan(hosts=3, fates=(SLOW, FAILS)),), archived_after=600.0),
     JobPlan(steps=(StepPlan(hosts=5, fates=(SLOW,)), StepPlan(hosts=5, fates=(SLOW,))), archived_after=600.0),

@@ -5,19 +5,20 @@ from importlib.metadata import PackageNotFoundError, version
 from bkjob_async.client import GatheredLogs, JobClient, JobInstances, PagedList, connect
 from bkjob_async.dialects.decode import decode, decode_callback
 from bkjob_async.engine.flow_control.retry import Retries
-from bkjob_async.engine.scheduling.duration_stats import LearntDuration
+from bkjob_async.engine.scheduling.duration_stats import DurationStats
 from bkjob_async.engine.stream.wait_conditions import Condition, FirstFailure, HostsDone
 from bkjob_async.errors import (
     ApiNotFound,
     ApplicationNotAllowed,
     BkJobError,
-    CallFacts,
     CallFailed,
     ClientClosed,
+    ConditionUnreachable,
     DeadlineExceeded,
+    ErrorDetails,
     InvalidRequest,
+    InvalidResponse,
     JobFailed,
-    NeverTrue,
     NotAllowed,
     NotAuthenticated,
     NotFound,
@@ -29,7 +30,6 @@ from bkjob_async.errors import (
     TargetLost,
     Throttled,
     TransportFailed,
-    UnusableAnswer,
     UsageError,
     WrongEventLoop,
     WrongState,
@@ -45,7 +45,7 @@ from bkjob_async.model.answers import (
     HostLog,
     JobInstance,
     JobInstancePage,
-    Launched,
+    JobLaunch,
     LocalFileUpload,
     Page,
     ScriptDetail,
@@ -74,7 +74,7 @@ from bkjob_async.model.codes import (
     VariableType,
 )
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import (
     Batch,
     Event,
@@ -116,10 +116,10 @@ from bkjob_async.model.launches import (
 from bkjob_async.model.operations import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
-    Operated,
     OperateJobInstance,
     OperateStepInstance,
     Operation,
+    OperationAccepted,
     StepOperation,
 )
 from bkjob_async.model.reads import (
@@ -161,8 +161,8 @@ from bkjob_async.model.stored_reads import (
     GetScriptVersionList,
 )
 from bkjob_async.model.targets import Targets, TopoNode
-from bkjob_async.observe.observer import Mended, Observation, Observer, Polled, Troubled
-from bkjob_async.watch.callbacks import Doorbell
+from bkjob_async.observe.observer import Observation, Observer, PollCompleted, PollingFailed, PollingRecovered
+from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.stats import WatchStats
@@ -178,7 +178,7 @@ except PackageNotFoundError:  # a copy of the sources that nobody installed
 
 __all__ = [  # noqa: RUF022 - grouped by what people look for
     # opening
-    "Grade",
+    "DetailLevel",
     "connect",
     "JobClient",
     "AppCredentials",
@@ -204,9 +204,9 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Watch",
     "WatchStats",
     "Explanation",
-    "LearntDuration",
+    "DurationStats",
     "Reader",
-    "Doorbell",
+    "CallbackReceiver",
     "Callback",
     "Condition",
     "HostsDone",
@@ -244,7 +244,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "StepOperation",
     "OperateJobInstance",
     "JobOperation",
-    "Operated",
+    "OperationAccepted",
     "GetStepInstanceDetail",
     "GetJobInstanceLog",
     "GetJobInstanceIpLog",
@@ -290,7 +290,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "ScriptLanguage",
     "TransferMode",
     # answers
-    "Launched",
+    "JobLaunch",
     "StepDetail",
     "ScriptDetail",
     "FileDetail",
@@ -334,9 +334,9 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # observers
     "Observer",
     "Observation",
-    "Polled",
-    "Troubled",
-    "Mended",
+    "PollCompleted",
+    "PollingFailed",
+    "PollingRecovered",
     # errors
     "BkJobError",
     "UsageError",
@@ -346,9 +346,9 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "JobFailed",
     "DeadlineExceeded",
     "TargetLost",
-    "NeverTrue",
+    "ConditionUnreachable",
     "CallFailed",
-    "CallFacts",
+    "ErrorDetails",
     "InvalidRequest",
     "ApiNotFound",
     "NotAuthenticated",
@@ -359,7 +359,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "QuotaExceeded",
     "Throttled",
     "PlatformTrouble",
-    "UnusableAnswer",
+    "InvalidResponse",
     "TransportFailed",
     "RequestTimedOut",
     "OutcomeUnknown",

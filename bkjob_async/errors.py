@@ -19,7 +19,7 @@ BkJobError
     ├── QuotaExceeded        wait: the site's quota of running jobs is used up
     ├── Throttled            wait: too many requests; `retry_after` seconds where the server said so
     ├── PlatformTrouble      the platform: it says itself that it has a problem
-    ├── UnusableAnswer       the platform: what came back makes no sense
+    ├── InvalidResponse       the platform: what came back makes no sense
     ├── TransportFailed      the network: no whole answer came back
     │   └── RequestTimedOut  the network or the platform: no answer in time
     └── OutcomeUnknown       you: look whether it happened; nobody can tell whether the command went through
@@ -41,13 +41,14 @@ __all__ = [
     "ApiNotFound",
     "ApplicationNotAllowed",
     "BkJobError",
-    "CallFacts",
     "CallFailed",
     "ClientClosed",
+    "ConditionUnreachable",
     "DeadlineExceeded",
+    "ErrorDetails",
     "InvalidRequest",
+    "InvalidResponse",
     "JobFailed",
-    "NeverTrue",
     "NotAllowed",
     "NotAuthenticated",
     "NotFound",
@@ -59,7 +60,6 @@ __all__ = [
     "TargetLost",
     "Throttled",
     "TransportFailed",
-    "UnusableAnswer",
     "UsageError",
     "WrongEventLoop",
     "WrongState",
@@ -103,7 +103,7 @@ class TargetLost(BkJobError):
         self.reason = reason
 
 
-class NeverTrue(BkJobError):
+class ConditionUnreachable(BkJobError):
     """The target ended, and the condition waited for can no longer become true."""
 
     def __init__(self, result: JobResult, condition: str) -> None:
@@ -113,7 +113,7 @@ class NeverTrue(BkJobError):
 
 
 @frozen(kw_only=True)
-class CallFacts:
+class ErrorDetails:
     """What is known of a failed call; secrets are never part of it.
 
     *code* is the platform's own (int, or the API gateway v4's word), *request_ids* maps each header or key to its
@@ -139,7 +139,7 @@ class CallFailed(BkJobError):
 
     advice = "see the message"
 
-    def __init__(self, facts: CallFacts) -> None:
+    def __init__(self, facts: ErrorDetails) -> None:
         """Keep the *facts* and say them in one line."""
         super().__init__(facts)
         self.facts = facts
@@ -258,7 +258,7 @@ class PlatformTrouble(CallFailed):
     advice = "try again; if it stays, tell the platform's people the request ids"
 
 
-class UnusableAnswer(CallFailed):
+class InvalidResponse(CallFailed):
     """What came back cannot be read as an answer, or is the answer to another question."""
 
     advice = "check the URL, proxies and the dialect; the answer is not the platform's"

@@ -53,8 +53,8 @@ def test_a_sample_is_the_same_for_the_same_seed() -> None:
 
 def test_a_mutant_is_killed_or_survives() -> None:
     """Two mutants are tried: one against a test that notices everything, both against one that notices nothing."""
-    mutants = [m for m in all_mutants() if m.unit == "judge"][:2]
-    strict, blind = [["tests/engine/test_verdict.py"]], [["tests/test_public.py"]]
+    mutants = [m for m in all_mutants() if m.unit == "classify_poll_error"][:2]
+    strict, blind = [["tests/engine/tracking/test_error_policy.py"]], [["tests/test_public.py"]]
 
     assert [trial.killed for trial in trials(mutants, processes=2, tests=strict)] == [True, True]
     assert [trial.killed for trial in trials(mutants, processes=2, tests=blind)] == [False, False]

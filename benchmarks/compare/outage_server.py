@@ -13,7 +13,7 @@ from aiohttp import web
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
-from bkjob_async.simulator.world.plans import HANGS, Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, Span, StepPlan
 from bkjob_async.simulator.world.world import World
 
 HOSTS = 3
@@ -57,7 +57,7 @@ class OutageServer:
         answer = self._platform.answer(question, self._clock.now())
         return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)
 
-    async def enter(self, state: str) -> None:
+    async def acquire(self, state: str) -> None:
         """Listen or not, and answer as that state has it."""
         self.state = state
         if state == "away":
@@ -84,14 +84,14 @@ class OutageServer:
 async def serve(jobs: int, ending: int, seconds: float, latency: float) -> None:
     """Serve *jobs* that go on and some that end within so many *seconds*; each line of stdin is a state to enter."""
     world = World(1)
-    plan = JobPlan(steps=(StepPlan(hosts=HOSTS, fates=(Fate(runs=Span(1.0, seconds)),)),))
+    plan = JobPlan(steps=(StepPlan(hosts=HOSTS, fates=(HostOutcome(runs=Span(1.0, seconds)),)),))
     refs = [world.add(LONG) for _ in range(jobs)] + [world.add(plan) for _ in range(ending)]
     server = OutageServer(world, latency)
-    await server.enter("up")
+    await server.acquire("up")
     print(json.dumps([server.port, *(ref.job_instance_id for ref in refs)]), flush=True)
     loop = asyncio.get_running_loop()
     while state := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
-        await server.enter(state)
+        await server.acquire(state)
     await server.aclose()
 
 

@@ -13,8 +13,8 @@ from bkjob_async.cli import views
 from bkjob_async.cli.demo import Size, demo
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import note, speak_utf8, stop_speaking
-from bkjob_async.cli.simulating import Stage, simulate
-from bkjob_async.cli.watching import Wish, refs_from, show_lines, watch
+from bkjob_async.cli.simulating import SimulateOptions, simulate
+from bkjob_async.cli.watching import WatchOptions, refs_from, show_lines, watch
 from bkjob_async.dialects.registry import DIALECTS
 from bkjob_async.simulator.faults.faults import FAULTS
 from bkjob_async.simulator.world.scenarios import SCENARIOS
@@ -116,7 +116,7 @@ def simulate_command(
 
     The first line on stdout is its URL, for every dialect; any app code and secret will do.
     """
-    stage = Stage(
+    stage = SimulateOptions(
         scenario=scenario,
         port=port,
         seed=seed,
@@ -171,7 +171,7 @@ def watch_command(
     if biz and biz_set:
         raise UsageError("give --biz or --biz-set, not both")
     scope = Scope.biz(biz) if biz else Scope.biz_set(biz_set) if biz_set else None
-    wish = Wish(
+    wish = WatchOptions(
         url=url, dialect=dialect, refs=refs_from(targets, scope), deadline=deadline, interval=interval
     )
     return run_to_end(watch(wish, show_lines(as_json=as_json)))

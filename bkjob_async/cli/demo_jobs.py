@@ -7,18 +7,18 @@ from random import Random
 from attrs import evolve
 
 from bkjob_async.simulator.world.codes import FILE
-from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan, hosts
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan, hosts
 
 # Hosts of later jobs wait longer, as they do on a busy evening.
 QUEUE = 5.0
 
-SENT = Fate(runs=Span(0.5, 4.0, skew=2.0), log="sent\n")
-RESTARTED = Fate(waits=Span(0.0, 1.0), runs=Span(0.5, 5.0, skew=2.0), log="restarted\n")
-BROKEN = Fate(
+SENT = HostOutcome(runs=Span(0.5, 4.0, skew=2.0), log="sent\n")
+RESTARTED = HostOutcome(waits=Span(0.0, 1.0), runs=Span(0.5, 5.0, skew=2.0), log="restarted\n")
+BROKEN = HostOutcome(
     status=104, runs=Span(0.5, 3.0), tag="port in use", exit_code=1, log="bind: address already in use\n"
 )
-NO_AGENT = Fate(status=18, exit_code=None, error_code=117, log="")
-SLOW = Fate(runs=Span(11.0, 11.0), log="restarted, at last\n")
+NO_AGENT = HostOutcome(status=18, exit_code=None, error_code=117, log="")
+SLOW = HostOutcome(runs=Span(11.0, 11.0), log="restarted, at last\n")
 
 SERVICES = (
     "login",

@@ -22,7 +22,7 @@ SHOWN = 5
 
 
 @frozen(kw_only=True)
-class Stage:
+class SimulateOptions:
     """What is played, where, and how fast."""
 
     scenario: str
@@ -34,7 +34,7 @@ class Stage:
     remote_callbacks: bool = False
 
 
-async def simulate(stage: Stage) -> ExitCode:
+async def simulate(stage: SimulateOptions) -> ExitCode:
     """Serve a scenario until SIGINT or SIGTERM; the first line on stdout is the URL."""
     scenario = by_name(stage.scenario)
     limit = RateLimit(stage.rate_limit) if stage.rate_limit is not None else None
@@ -64,7 +64,7 @@ def fault_from(text: str) -> ActiveFault:
         raise UsageError(f"--fault {text}: {error.args[0]}") from error
 
 
-def introduce(scenario: Scenario, stage: Stage, url: str, jobs: tuple[JobRef, ...]) -> None:
+def introduce(scenario: Scenario, stage: SimulateOptions, url: str, jobs: tuple[JobRef, ...]) -> None:
     """Say on stderr what is played, and how to watch it."""
     shown = ", ".join(str(ref) for ref in jobs[:SHOWN]) + (", …" if len(jobs) > SHOWN else "")
     first = jobs[0].job_instance_id if jobs else FIRST_JOB_ID

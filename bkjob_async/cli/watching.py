@@ -25,7 +25,7 @@ from bkjob_async.model.ref_input import ScopeMissing, as_ref
 
 
 @frozen(kw_only=True)
-class Wish:
+class WatchOptions:
     """What is to be watched, where, and for how long."""
 
     url: str
@@ -54,7 +54,7 @@ def show_lines(*, as_json: bool) -> Tell:
     return lambda event: say(line(event))
 
 
-async def watch(wish: Wish, tell: Tell) -> ExitCode:
+async def watch(wish: WatchOptions, tell: Tell) -> ExitCode:
     """Tell every event of the wish's targets until they are over."""
     outcome = Outcome()
     try:
@@ -73,7 +73,7 @@ class Hopeless(BkJobError):
     """Nothing was seen, and nothing will be."""
 
 
-async def follow(wish: Wish, credentials: Credentials, tell: Tell, outcome: Outcome) -> None:
+async def follow(wish: WatchOptions, credentials: Credentials, tell: Tell, outcome: Outcome) -> None:
     """Carry events to *tell* and *outcome*; raise `Hopeless` when nothing will come."""
     client = connect(wish.url, credentials, dialect=wish.dialect, interval=wish.interval)
     async with client, client.watch(wish.refs, deadline=wish.deadline) as news:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import anyio
 from attrs import define, evolve, field, frozen
 
-from bkjob_async.errors import CallFailed, InvalidRequest, PlatformTrouble, UnusableAnswer
+from bkjob_async.errors import CallFailed, InvalidRequest, InvalidResponse, PlatformTrouble
 from bkjob_async.model.answers import HostLog, StepLogs
 from bkjob_async.model.reads import BatchGetJobInstanceIpLog, log_questions
 from bkjob_async.model.refs import HostKey, StepRef
@@ -16,7 +16,7 @@ from bkjob_async.model.refs import HostKey, StepRef
 ASKERS = 4
 # A part of 500 with one bad host takes 18 questions to divide; a step that is rejected as such must not take 1000.
 DIVISIONS = 40
-WORTH_DIVIDING = (InvalidRequest, PlatformTrouble, UnusableAnswer)
+WORTH_DIVIDING = (InvalidRequest, PlatformTrouble, InvalidResponse)
 
 Ask = Callable[[BatchGetJobInstanceIpLog], Awaitable[StepLogs]]
 

@@ -17,8 +17,8 @@ from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance
 from bkjob_async.model.reads import RawCall
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
-from bkjob_async.watch.callbacks import Doorbell
-from bkjob_async.watch.watcher import Watcher
+from bkjob_async.watch.callbacks import CallbackReceiver
+from bkjob_async.watch.watcher import PollTargets
 from bkjob_async.wire.frames import hiding_arguments
 from bkjob_async.wire.session import Session
 
@@ -46,11 +46,11 @@ class Calling:
     def __init__(
         self,
         session: Session,
-        watcher: Watcher,
+        watcher: PollTargets,
         *,
         scope: Scope | None,
         lifetime: Lifetime | None = None,
-        doorbell: Doorbell | None = None,
+        doorbell: CallbackReceiver | None = None,
     ) -> None:
         """Join the parts; `connect` is the way to make one."""
         self._doorbell = doorbell

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from bkjob_async.client.calling import Calling, stated
 from bkjob_async.errors import UsageError
-from bkjob_async.model.answers import Launched
+from bkjob_async.model.answers import JobLaunch
 from bkjob_async.model.codes import ScriptLanguage
 from bkjob_async.model.launches import (
     ExecuteJobPlan,
@@ -18,7 +18,7 @@ from bkjob_async.model.launches import (
     PushConfigFile,
     RollingConfig,
 )
-from bkjob_async.model.operations import Operated, OperateJobInstance, OperateStepInstance
+from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance, OperationAccepted
 from bkjob_async.model.ref_input import JobRefLike, RefLike
 from bkjob_async.model.refs import Scope
 from bkjob_async.model.targets import TargetsLike
@@ -45,7 +45,7 @@ class Commands(Calling):
         *,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> Operated:
+    ) -> OperationAccepted:
         """Retry, ignore, confirm, skip a step; *operation_code* is a `StepOperation` or an int.
 
         It goes out once. Watches and waits of this client look again at once, and take a final status for provisional
@@ -65,7 +65,7 @@ class Commands(Calling):
         *,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> Operated:
+    ) -> OperationAccepted:
         """Terminate a job, or start a pending one; *operation_code* is a `JobOperation` or an int.
 
         It goes out once; watches and waits look again at once. Raises a `CallFailed`: `WrongState` when the job is not
@@ -85,7 +85,7 @@ class Commands(Calling):
         start_task: bool | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> Launched:
+    ) -> JobLaunch:
         """Start a job plan; it goes out once.
 
         *global_var_list* holds `GlobalVar` values, or maps names to texts or `Targets`. With *start_task* False the
@@ -125,7 +125,7 @@ class Commands(Calling):
         host_password_list: Iterable[Mapping[str, object]] = (),
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> Launched:
+    ) -> JobLaunch:
         """Run a script on hosts; it goes out once.
 
         *script_content* and *script_param* are plain text, encoded once on the way; or name a *script_id* or
@@ -175,7 +175,7 @@ class Commands(Calling):
         start_task: bool | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> Launched:
+    ) -> JobLaunch:
         """Run SQL as a database account; it goes out once.
 
         *script_content* is plain text, encoded once on the way; *timeout* is the script's, in seconds. Raises a
@@ -216,7 +216,7 @@ class Commands(Calling):
         start_task: bool | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> Launched:
+    ) -> JobLaunch:
         """Send files from hosts or file sources to hosts; it goes out once.
 
         *file_target_name* renames a single file on its way. Local files (`FileSourceType.LOCAL`) are uploaded first,
@@ -258,7 +258,7 @@ class Commands(Calling):
         callback_url: str | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> Launched:
+    ) -> JobLaunch:
         """Put small text files onto hosts; it goes out once.
 
         *file_list* maps file names to contents, text or bytes, encoded once on the way. Raises a `CallFailed`,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bkjob_async.client.calling import stated
 from bkjob_async.client.commands import Commands
-from bkjob_async.model.answers import GseTask, Launched, LocalFileUpload, StepLogs, TaskContextField
+from bkjob_async.model.answers import GseTask, JobLaunch, LocalFileUpload, StepLogs, TaskContextField
 from bkjob_async.model.codes import ScriptLanguage
 from bkjob_async.model.extras import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
@@ -181,7 +181,7 @@ class ExtraOperations(Commands):
         windows_interpreter: str | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> Launched:
+    ) -> JobLaunch:
         """Run a script on hosts or containers; it goes out once. See `fast_execute_script`.
 
         In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when no clear answer came back;
@@ -227,7 +227,7 @@ class ExtraOperations(Commands):
         rolling_config: RollingConfig | None = None,
         scope: Scope | None = None,
         request_timeout: float | None = None,
-    ) -> Launched:
+    ) -> JobLaunch:
         """Send files to hosts or containers; it goes out once. See `fast_transfer_file`.
 
         In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when no clear answer came back;

@@ -12,17 +12,17 @@ from attrs import evolve
 from bkjob_async.client.client import JobClient
 from bkjob_async.dialects.common.base import Dialect
 from bkjob_async.dialects.registry import dialect as dialect_named
-from bkjob_async.engine.flow_control.rate_limit import Limit
+from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.flow_control.retry import Retries
-from bkjob_async.engine.scheduling.duration_stats import Durations
-from bkjob_async.engine.scheduling.poll_interval import Cadence
-from bkjob_async.engine.scheduling.poll_planner import Pacing
+from bkjob_async.engine.scheduling.duration_stats import DurationTable
+from bkjob_async.engine.scheduling.poll_interval import PollIntervals
+from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Scope
 from bkjob_async.observe.observer import Observer
 from bkjob_async.observe.to_logging import log
-from bkjob_async.watch.callbacks import Doorbell
-from bkjob_async.watch.watcher import Watcher
+from bkjob_async.watch.callbacks import CallbackReceiver
+from bkjob_async.watch.watcher import PollTargets
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.credentials import CredentialsSource
 from bkjob_async.wire.session import Session
@@ -41,7 +41,7 @@ def connect(
     interval: float | None = None,
     lag: float | None = None,
     learnt: Mapping[str, Any] | None = None,
-    doorbell: Doorbell | None = None,
+    doorbell: CallbackReceiver | None = None,
     retries: Retries | None = None,
     timezone: tzinfo | None = None,
     tenant: str | None = None,
@@ -84,7 +84,7 @@ def connect(
     if interval is not None and lag is not None:
         raise UsageError("give an interval or a lag, not both")
     if doorbell is not None and not doorbell.base:
-        raise UsageError("a client's doorbell has to know where it is reached: Doorbell(base=...)")
+        raise UsageError("a client's doorbell has to know where it is reached: CallbackReceiver(base=...)")
     options = {
         "timezone": timezone,
         "tenant": tenant,
@@ -94,7 +94,7 @@ def connect(
         "credentials_in": credentials_in,
     }
     at_once = in_flight(max_in_flight, http, session)
-    limit = Limit(max_in_flight=at_once, rate=requests_per_second)
+    limit = RateLimiter(max_in_flight=at_once, rate=requests_per_second)
     way = Session(
         url,
         transport=transport
@@ -105,9 +105,9 @@ def connect(
         retries=retries,
         request_timeout=request_timeout,
     )
-    durations = Durations.imported(learnt) if learnt is not None else Durations()
-    pacing = Pacing(Cadence(interval=interval, lag=lag), durations)
-    watcher = Watcher(way, pacing=pacing, workers=at_once, observers=(log, *observers))
+    durations = DurationTable.imported(learnt) if learnt is not None else DurationTable()
+    poll_planner = PollPlanner(PollIntervals(interval=interval, lag=lag), durations)
+    watcher = PollTargets(way, poll_planner=poll_planner, workers=at_once, observers=(log, *observers))
     return JobClient(way, watcher, scope=scope, doorbell=doorbell)
 
 

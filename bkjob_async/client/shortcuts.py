@@ -12,7 +12,7 @@ from bkjob_async.client.extras import ExtraOperations
 from bkjob_async.client.queries import Questions
 from bkjob_async.client.scripts import ScriptQueries
 from bkjob_async.client.stored_items import StoredItemQueries
-from bkjob_async.client.wait import Deadline, Waiting, seconds
+from bkjob_async.client.wait import Deadline, Waits, seconds
 from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.errors import UsageError
 from bkjob_async.model.answers import StepLogs
@@ -30,7 +30,7 @@ RETRYABLE = frozenset({4, 9, 11})
 SHORTEST = 0.001
 
 
-class Verbs(Questions, StoredItemQueries, ScriptQueries, ExtraOperations, Waiting, Learning):
+class Verbs(Questions, StoredItemQueries, ScriptQueries, ExtraOperations, Waits, Learning):
     """Verbs: a few lines over the operations each, to launch, watch and return the result."""
 
     @hiding_arguments

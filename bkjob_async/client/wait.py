@@ -7,20 +7,27 @@ from datetime import timedelta
 
 from bkjob_async.client.calling import Calling
 from bkjob_async.engine.stream.wait_conditions import Condition
-from bkjob_async.errors import BkJobError, CallFacts, NeverTrue, TargetLost, Throttled, UsageError
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.errors import (
+    BkJobError,
+    ConditionUnreachable,
+    ErrorDetails,
+    TargetLost,
+    Throttled,
+    UsageError,
+)
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Finished, Lost, Stalled, Trouble
 from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
-from bkjob_async.watch.callbacks import Doorbell
+from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.picking import events_but_hosts
 from bkjob_async.watch.watch import Watch
 
 Deadline = float | timedelta | None
 
 
-class Waiting(Calling):
+class Waits(Calling):
     """Watches and waits."""
 
     def watch(
@@ -29,8 +36,8 @@ class Waiting(Calling):
         *,
         deadline: Deadline = None,
         linger: float | None = 0.0,
-        grade: Grade = Grade.EXACT,
-        doorbell: Doorbell | None = None,
+        detail_level: DetailLevel = DetailLevel.EVERY_CHANGE,
+        doorbell: CallbackReceiver | None = None,
     ) -> Watch:
         """Watch jobs and steps; `async with` the watch, then iterate it.
 
@@ -47,7 +54,7 @@ class Waiting(Calling):
             targets,
             deadline=seconds(deadline),
             linger=linger,
-            grade=grade,
+            detail_level=detail_level,
             scope=self.scope,
         )
         bell = doorbell or self._doorbell
@@ -63,15 +70,15 @@ class Waiting(Calling):
         *ref* is anything that `job` or `step` takes: a ref, an id, text, a link, what a launch returned.
 
         With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns as soon as that is true, with
-        the result so far. Raises `NeverTrue` when it no longer can be, `DeadlineExceeded` with the last snapshot,
+        the result so far. Raises `ConditionUnreachable` when it no longer can be, `DeadlineExceeded` with the last snapshot,
         `TargetLost` when the target cannot be read any more. Before anything was seen, it raises the error itself when
         credentials do not work, and `Throttled` when the gateway has let nothing through for a minute. The job is never
         touched.
         """
         ref = self._ref(ref)
         # A condition is about hosts; a plain wait may let small moves of large steps collect.
-        grade = Grade.FINAL if until is None else Grade.EXACT
-        async with self.watch(ref, deadline=deadline, grade=grade) as watch:
+        detail_level = DetailLevel.COALESCED if until is None else DetailLevel.EVERY_CHANGE
+        async with self.watch(ref, deadline=deadline, detail_level=detail_level) as watch:
             async for batch in watch.batches():
                 news = tuple(events_but_hosts(batch))
                 for event in news:
@@ -94,9 +101,9 @@ class Waiting(Calling):
         error = self._watcher.troubles.client_error
         if error is not None:
             raise error
-        if self._session.admission.quota.is_closed and not self._watcher.troubles.breaker.is_open:
+        if self._session.limiter.quota.is_closed and not self._watcher.troubles.breaker.is_open:
             message = "nothing could be read yet: the gateway lets nothing through"
-            raise Throttled(CallFacts(operation="wait", message=message, sent=False))
+            raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))
 
 
 def seconds(deadline: Deadline) -> float | None:
@@ -110,10 +117,10 @@ def seconds(deadline: Deadline) -> float | None:
 
 
 def reached(watch: Watch, ref: Ref, until: Condition | None, ended: list[JobResult]) -> JobResult | None:
-    """Return the result that a wait is over with, None while it goes on; raise `NeverTrue`."""
+    """Return the result that a wait is over with, None while it goes on; raise `ConditionUnreachable`."""
     if until is None:
         return ended[-1] if ended else None
     holds = until.holds(watch.counts(ref), over=bool(ended))
     if holds is None and ended:
-        raise NeverTrue(ended[-1], repr(until))
+        raise ConditionUnreachable(ended[-1], repr(until))
     return watch.progress(ref) if holds else None

@@ -10,10 +10,10 @@ from attrs import evolve
 
 from bkjob_async.dialects.common.base import Dialect
 from bkjob_async.dialects.common.envelopes import opened, parsed
-from bkjob_async.dialects.common.json_fields import Fields
+from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.decode_requests import question
 from bkjob_async.dialects.registry import dialect as dialect_named
-from bkjob_async.errors import CallFacts, CallFailed, UnusableAnswer
+from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.answers import Callback
 from bkjob_async.model.operations import Operation
@@ -90,17 +90,17 @@ def peeked(response: HttpResponse) -> Mapping[str, Any]:
 
 
 def wrapped(response: HttpResponse) -> HttpResponse:
-    """Return an answer whose body is the data alone as a whole one; raise `UnusableAnswer` for what is no JSON."""
+    """Return an answer whose body is the data alone as a whole one; raise `InvalidResponse` for what is no JSON."""
     try:
         parsed(response.body)
     except ValueError:
         message = f"the data is not JSON ({len(response.body)} bytes)"
-        raise UnusableAnswer(CallFacts(message=message, http_status=response.status)) from None
+        raise InvalidResponse(ErrorDetails(message=message, http_status=response.status)) from None
     return evolve(response, body=b'{"data":' + response.body.removeprefix(b"\xef\xbb\xbf") + b"}")
 
 
 def decode_callback(body: bytes | str, content_type: str = "application/json") -> Callback:
-    """Return what the platform called back with; raise `UnusableAnswer` for what means nothing.
+    """Return what the platform called back with; raise `InvalidResponse` for what means nothing.
 
     The second attempt of a callback carries the same JSON as a form, so *content_type* is a hint only.
     """
@@ -110,8 +110,8 @@ def decode_callback(body: bytes | str, content_type: str = "application/json") -
             value = parsed(text)
         except ValueError:
             continue
-        return callback_of(Fields(value))
-    raise UnusableAnswer(CallFacts(operation="callback", message="the callback is not JSON"))
+        return callback_of(JsonObject(value))
+    raise InvalidResponse(ErrorDetails(operation="callback", message="the callback is not JSON"))
 
 
 def readings(content: bytes, content_type: str) -> Iterator[bytes]:
@@ -128,7 +128,7 @@ def readings(content: bytes, content_type: str) -> Iterator[bytes]:
     yield from (part.encode() for pair in pairs for part in reversed(pair) if part)
 
 
-def callback_of(callback: Fields) -> Callback:
+def callback_of(callback: JsonObject) -> Callback:
     """Read a callback; documents and servers call the list of steps differently, or leave it out."""
     steps = callback.children(*STEP_LISTS) or ()
     return Callback(

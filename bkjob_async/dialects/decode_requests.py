@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from attrs import NOTHING, fields, frozen
 
-from bkjob_async.dialects.common.json_fields import INT64, Fields
+from bkjob_async.dialects.common.json_fields import INT64, JsonObject
 from bkjob_async.dialects.common.responses import read_scope
 from bkjob_async.dialects.registry import OPERATIONS
 from bkjob_async.errors import CallFailed, UsageError
@@ -92,7 +92,7 @@ def about(envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None) 
     data = envelope.get("data")
     members = data if isinstance(data, dict) else {}
     places = [members, members.get("job_instance"), members.get("step_instance_detail")]
-    named = [Fields(place) for place in places if isinstance(place, dict)]
+    named = [JsonObject(place) for place in places if isinstance(place, dict)]
     job = ref or JobRef(
         scope or first(named, read_scope) or Scope.biz(NAMELESS),
         first(named, lambda place: place.maybe_identity("job_instance_id")) or NAMELESS,
@@ -100,7 +100,7 @@ def about(envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None) 
     return About(job.step(first(named, lambda place: place.maybe_identity("step_instance_id")) or NAMELESS))
 
 
-def first(places: list[Fields], read: Callable[[Fields], Any]) -> Any:
+def first(places: list[JsonObject], read: Callable[[JsonObject], Any]) -> Any:
     """Return the first thing that can be read in one of *places*, None for nothing."""
     for place in places:
         try:

@@ -30,7 +30,7 @@ class Envelope:
 
 
 @frozen(kw_only=True)
-class Launched:
+class JobLaunch:
     """A job was started; *step* names its only step where the dialect says so (quick launches)."""
 
     ref: JobRef

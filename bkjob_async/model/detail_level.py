@@ -3,15 +3,15 @@
 from enum import IntEnum
 
 
-class Grade(IntEnum):
+class DetailLevel(IntEnum):
     """What a watch must see of hosts; the finer of two grades wins where targets are shared.
 
     Whatever the grade, steps and jobs are seen to end at once, and the result has the end of every host.
     """
 
-    FINISH = 1
+    END_ONLY = 1
     """The end only: hosts are read when their step is over."""
-    FINAL = 2
+    COALESCED = 2
     """Every host's end, a few looks late at most: small moves of large steps are collected before they are read."""
-    EXACT = 3
+    EVERY_CHANGE = 3
     """Whatever moved between two looks, at once."""

@@ -10,7 +10,7 @@ from attrs import NOTHING, Attribute, field, fields, make_class
 F = TypeVar("F")
 
 
-def draft_of(fact: type[Any]) -> Callable[..., Any]:
+def unfrozen_twin(fact: type[Any]) -> Callable[..., Any]:
     """Return a class that makes drafts of a *fact* whose fields are taken by position, in the order of `fields_of`.
 
     The constructor of a frozen class gets past its own guard field by field, and takes four times as long. A draft has no
@@ -32,7 +32,7 @@ def fields_of(fact: type[Any]) -> list[Attribute[Any]]:
     return sorted(fields(fact), key=lambda each: each.default is not NOTHING)
 
 
-def sealed(fact: type[F], drafts: Iterable[Any]) -> list[F]:
+def freeze(fact: type[F], drafts: Iterable[Any]) -> list[F]:
     """Return *drafts* as facts; nobody may hold them as drafts."""
     facts = list(drafts)
     for each in facts:

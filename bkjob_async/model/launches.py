@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
-from bkjob_async.model.answers import Launched
+from bkjob_async.model.answers import JobLaunch
 from bkjob_async.model.operations import Operation
 from bkjob_async.model.refs import Scope
 from bkjob_async.model.targets import Targets, TargetsLike, targets_of
@@ -88,7 +88,7 @@ def _global_var(name: str, value: str | Targets) -> GlobalVar:
 
 
 @frozen(kw_only=True)
-class ExecuteJobPlan(Operation[Launched]):
+class ExecuteJobPlan(Operation[JobLaunch]):
     """Start a job plan.
 
     *global_vars* are `GlobalVar` values, or a mapping of names to texts or `Targets`. With *start_task* False the job
@@ -106,7 +106,7 @@ class ExecuteJobPlan(Operation[Launched]):
 
 
 @frozen(kw_only=True)
-class FastExecuteScript(Operation[Launched]):
+class FastExecuteScript(Operation[JobLaunch]):
     """Run a script on hosts.
 
     *script_content* and *script_param* are plain text, encoded once on the way; or give *script_version_id* or
@@ -137,7 +137,7 @@ class FastExecuteScript(Operation[Launched]):
 
 
 @frozen(kw_only=True)
-class FastExecuteSql(Operation[Launched]):
+class FastExecuteSql(Operation[JobLaunch]):
     """Run SQL by a database account; *script_content* is plain text, *timeout* seconds.
 
     Documents: `fast_execute_sql`.
@@ -185,7 +185,7 @@ def _sources(given: FileSource | Iterable[FileSource]) -> tuple[FileSource, ...]
 
 
 @frozen(kw_only=True)
-class FastTransferFile(Operation[Launched]):
+class FastTransferFile(Operation[JobLaunch]):
     """Send files from hosts to hosts.
 
     *file_target_name* renames a single file on its way. *transfer_mode* is a `TransferMode`; *timeout* is seconds, the limits are megabytes per second. Documents:
@@ -213,7 +213,7 @@ class FastTransferFile(Operation[Launched]):
 
 
 @frozen(kw_only=True)
-class PushConfigFile(Operation[Launched]):
+class PushConfigFile(Operation[JobLaunch]):
     """Put small text files onto hosts.
 
     *files* maps file names to contents, text or bytes, encoded once on the way. Documents: `push_config_file`.

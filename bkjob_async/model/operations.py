@@ -77,14 +77,14 @@ class StepOperation(IntEnum):
 
 
 @frozen(kw_only=True)
-class Operated:
+class OperationAccepted:
     """An operation was taken on; it says nothing about the new status."""
 
     ref: JobRef | StepRef
 
 
 @frozen(kw_only=True)
-class OperateStepInstance(Operation[Operated]):
+class OperateStepInstance(Operation[OperationAccepted]):
     """Do something to a step: retry, ignore, confirm, skip, go on.
 
     *operation_code* is a `StepOperation` or the platform's plain int. Documents: `operate_step_instance`.
@@ -98,7 +98,7 @@ class OperateStepInstance(Operation[Operated]):
 
 
 @frozen(kw_only=True)
-class OperateJobInstance(Operation[Operated]):
+class OperateJobInstance(Operation[OperationAccepted]):
     """Do something to a whole job: terminate it, or start one that is pending.
 
     *operation_code* is a `JobOperation` or the platform's plain int. Documents: `operate_job_instance`.

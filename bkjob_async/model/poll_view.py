@@ -16,7 +16,7 @@ from bkjob_async.model.snapshot import HostSnapshot, Times
 class HostRow(Protocol):
     """One host in an answer: its names, its host code, and what an event tells beside them.
 
-    A row that has a host id may leave its other names to `StepLook.named`.
+    A row that has a host id may leave its other names to `StepPollView.named`.
     """
 
     @property
@@ -65,7 +65,7 @@ def with_all_names(row: HostRow) -> HostRow:
     return row
 
 
-class GroupLook(Struct, frozen=True, kw_only=True, gc=False):
+class GroupPollView(Struct, frozen=True, kw_only=True, gc=False):
     """Rows that an answer listed together.
 
     Where the answer had groups, *status*, *tag* and *size* are the group's; a flat list is one group without a status.
@@ -78,7 +78,7 @@ class GroupLook(Struct, frozen=True, kw_only=True, gc=False):
     rows: Sequence[HostRow] | None = None
 
 
-class StepLook(Struct, frozen=True, kw_only=True, gc=False):
+class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
     """One step in an answer.
 
     *finished* is the server's flag, None where the dialect has none. *groups* is None where the answer cannot speak
@@ -96,7 +96,7 @@ class StepLook(Struct, frozen=True, kw_only=True, gc=False):
     type: int | None = None
     execute_count: int = 0
     when: Callable[[], Times] = Times
-    groups: Sequence[GroupLook] | None = None
+    groups: Sequence[GroupPollView] | None = None
     complete: bool = False
     named: Callable[[HostRow], HostRow] = with_all_names
     details: Callable[[HostRow], HostSnapshot]
@@ -108,14 +108,14 @@ class StepLook(Struct, frozen=True, kw_only=True, gc=False):
         return self.when()
 
 
-class JobLook(Struct, frozen=True, kw_only=True, gc=False):
+class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
     """A whole job in an answer: its status and its steps in their order."""
 
     status: int
     finished: bool | None = None
     name: str = ""
     when: Callable[[], Times] = Times
-    steps: Sequence[StepLook] = ()
+    steps: Sequence[StepPollView] = ()
 
     @property
     def times(self) -> Times:
@@ -123,4 +123,4 @@ class JobLook(Struct, frozen=True, kw_only=True, gc=False):
         return self.when()
 
 
-Look = JobLook | StepLook
+Look = JobPollView | StepPollView

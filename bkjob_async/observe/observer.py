@@ -8,7 +8,7 @@ from bkjob_async.model.refs import Ref
 
 
 @frozen(kw_only=True)
-class Polled:
+class PollCompleted:
     """One poll came back: after *seconds*, with *events* of news, or with the class of an *error*.
 
     *ref* is what was asked about, None where a list stood for many.
@@ -22,7 +22,7 @@ class Polled:
 
 
 @frozen(kw_only=True)
-class Troubled:
+class PollingFailed:
     """Polling a target, or everything (*ref* None), began to fail."""
 
     ref: Ref | None
@@ -31,14 +31,14 @@ class Troubled:
 
 
 @frozen(kw_only=True)
-class Mended:
+class PollingRecovered:
     """Polling works again."""
 
     ref: Ref | None
     targets: int = 1
 
 
-Observation = Polled | Troubled | Mended
+Observation = PollCompleted | PollingFailed | PollingRecovered
 
 
 class Observer(Protocol):

@@ -2,7 +2,7 @@
 
 import logging
 
-from bkjob_async.observe.observer import Mended, Observation, Troubled
+from bkjob_async.observe.observer import Observation, PollingFailed, PollingRecovered
 
 logger = logging.getLogger("bkjob_async")
 logger.addHandler(logging.NullHandler())
@@ -16,9 +16,9 @@ def logs_polls() -> bool:
 def log(observation: Observation) -> None:
     """Write trouble as WARNING, recovery as INFO, polls as DEBUG."""
     match observation:
-        case Troubled(ref=ref, message=message, targets=targets):
+        case PollingFailed(ref=ref, message=message, targets=targets):
             logger.warning("%s: %s", ref or f"all {targets} targets", message)
-        case Mended(ref=ref, targets=targets):
+        case PollingRecovered(ref=ref, targets=targets):
             logger.info("%s: polling works again", ref or f"all {targets} targets")
         case polled if logger.isEnabledFor(logging.DEBUG):
             logger.debug("%s", polled)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.faults.faults import ActiveFault, Fault, parsed_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.callbacks import CallbackSender, Post
 from bkjob_async.simulator.servers.clock import WorldClock
@@ -17,7 +17,7 @@ from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.servers.thread import ServerInThread
 from bkjob_async.simulator.world.history import History
 from bkjob_async.simulator.world.launch_outcomes import LaunchFates
-from bkjob_async.simulator.world.plans import GREEN, RED, Fate, JobPlan, Lags
+from bkjob_async.simulator.world.plans import GREEN, RED, HostOutcome, JobPlan, PlatformDelays
 from bkjob_async.simulator.world.records import Job, Step
 from bkjob_async.simulator.world.scenarios import Scenario, by_name
 from bkjob_async.simulator.world.world import World
@@ -36,9 +36,9 @@ class Simulator:
         scenario: Scenario | str | None = None,
         *,
         seed: int = 0,
-        site: Site | None = None,
+        site: SiteConfig | None = None,
         speed: float = 1.0,
-        lags: Lags | None = None,
+        lags: PlatformDelays | None = None,
         at_once: bool = False,
         rate_limit: RateLimit | None = None,
     ) -> None:
@@ -48,7 +48,7 @@ class Simulator:
         self.world = World(seed, lags=lags or default, at_once=at_once)
         if chosen is not None:
             chosen.fill(self.world)
-        self.site = site or Site()
+        self.site = site or SiteConfig()
         self.platform = Platform(self.world, self.site, rate_limit=rate_limit)
         if chosen is not None:
             self.platform.faults += map(parsed_fault, chosen.faults)
@@ -163,9 +163,9 @@ class Simulator:
 
     def set_launch_fates(
         self,
-        hosts: Mapping[str, Fate] | None = None,
+        hosts: Mapping[str, HostOutcome] | None = None,
         *,
-        others: Fate = GREEN,
+        others: HostOutcome = GREEN,
         name: str | None = None,
         times: int | None = 1,
     ) -> LaunchFates:
@@ -179,7 +179,7 @@ class Simulator:
         self.site.launch_fates.append(fates)
         return fates
 
-    def finish_host(self, step: StepRef, host: str, fate: Fate | None = None) -> None:
+    def finish_host(self, step: StepRef, host: str, fate: HostOutcome | None = None) -> None:
         """End a host (`cloud:ip`) now, well or as *fate* says; KeyError for one that is not there."""
         self.world.advance(self.clock.now())
         self.world.end_host(self.step(step), host, fate)
@@ -188,4 +188,4 @@ class Simulator:
         self, step: StepRef, host: str, *, status: int = 104, exit_code: int | None = 1, tag: str = ""
     ) -> None:
         """End a host (`cloud:ip`) badly, now."""
-        self.finish_host(step, host, Fate(status=status, exit_code=exit_code, tag=tag, log=RED.log))
+        self.finish_host(step, host, HostOutcome(status=status, exit_code=exit_code, tag=tag, log=RED.log))

@@ -2,7 +2,7 @@
 
 from bkjob_async.simulator.faults.faults import Fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.catalog import Account, Catalog, Cron, Script, ScriptVersion, Template
 from bkjob_async.simulator.world.inputs import SourceInputs, StepInputs, Variable
@@ -14,10 +14,10 @@ from bkjob_async.simulator.world.plans import (
     NO_AGENT,
     RED,
     Arrivals,
-    Fate,
     Host,
+    HostOutcome,
     JobPlan,
-    Lags,
+    PlatformDelays,
     Rolling,
     Span,
     StepPlan,
@@ -42,18 +42,18 @@ __all__ = [
     "Arrivals",
     "Catalog",
     "Cron",
-    "Fate",
     "Fault",
     "Host",
+    "HostOutcome",
     "JobPlan",
-    "Lags",
+    "PlatformDelays",
     "RateLimit",
     "Rolling",
     "Scenario",
     "Script",
     "ScriptVersion",
     "Simulator",
-    "Site",
+    "SiteConfig",
     "SourceInputs",
     "Span",
     "StepInputs",

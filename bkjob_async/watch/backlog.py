@@ -9,7 +9,13 @@ from attrs import evolve
 from msgspec import Struct
 
 from bkjob_async.engine.stream.cursor import Place
-from bkjob_async.engine.stream.lazy_events import Events, HostMoves, News, parts_behind, parts_of
+from bkjob_async.engine.stream.lazy_events import (
+    EventOrLazy,
+    LazyEventList,
+    LazyHostEvents,
+    parts_behind,
+    parts_of,
+)
 from bkjob_async.model.events import Batch, Event, InSync, Recovered, Trouble
 from bkjob_async.model.refs import JobRef
 
@@ -71,14 +77,16 @@ class Backlog:
         parts = [part for part in parts_of(batch.events) if self._is_up_to_date(part)]
         if not parts:
             return None
-        events = [event for part in parts for event in (part if isinstance(part, HostMoves) else (part,))]
+        events = [
+            event for part in parts for event in (part if isinstance(part, LazyHostEvents) else (part,))
+        ]
         return Batch(batch.sequence, self.at_cursor(events), self.cursor)
 
     def at_cursor(self, events: Sequence[Event]) -> tuple[Event, ...]:
         """Return *events* with the cursor from before the backlog."""
         return tuple(evolve(event, cursor=self.cursor, index=0) for event in events)
 
-    def _is_up_to_date(self, part: News) -> bool:
+    def _is_up_to_date(self, part: EventOrLazy) -> bool:
         if isinstance(part, InSync | Trouble | Recovered) or part.ref is None:
             return False
         return part.ref.job not in self.jobs
@@ -120,4 +128,4 @@ class Position:
 
 def rest_of(batch: Batch, index: int) -> Batch:
     """Return what is left of a batch behind its first *index* events."""
-    return Batch(batch.sequence, Events(parts_behind(parts_of(batch.events), index)), batch.cursor)
+    return Batch(batch.sequence, LazyEventList(parts_behind(parts_of(batch.events), index)), batch.cursor)

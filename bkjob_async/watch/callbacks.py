@@ -15,7 +15,7 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from bkjob_async.dialects.decode import decode_callback
-from bkjob_async.errors import UnusableAnswer, UsageError
+from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.answers import Callback
 from bkjob_async.watch.nudges import Nudges
 from bkjob_async.watch.watch import Watch
@@ -33,7 +33,7 @@ OK, BAD, NOT_HERE, NO_METHOD, TOO_SLOW, TOO_LARGE = 200, 400, 404, 405, 408, 413
 logger = logging.getLogger("bkjob_async")
 
 
-class Doorbell:
+class CallbackReceiver:
     """Receives callbacks below a path that ends in a secret *token*; an ASGI application.
 
     Each goes to *ring*, a plain callable, to every watch that was opened with this doorbell, and to whoever iterates:
@@ -70,7 +70,7 @@ class Doorbell:
         """Return what to give as `callback_url`; *base*, its own unless given, is where the platform reaches this."""
         base = self.base if base is None else base
         if not base:
-            raise UsageError("a doorbell has to know where it is reached: Doorbell(base=...)")
+            raise UsageError("a doorbell has to know where it is reached: CallbackReceiver(base=...)")
         return f"{base.rstrip('/')}/{self._token}"
 
     def wire(self, watch: Watch) -> None:
@@ -91,7 +91,7 @@ class Doorbell:
             return TOO_LARGE
         try:
             callback = decode_callback(body, content_type)
-        except UnusableAnswer:
+        except InvalidResponse:
             return BAD
         self._hand_on(callback)
         return OK

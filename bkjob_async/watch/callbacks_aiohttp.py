@@ -6,12 +6,14 @@ import asyncio
 
 from aiohttp import web
 
-from bkjob_async.watch.callbacks import LONGEST_READ, TOO_LARGE, TOO_SLOW, Doorbell
+from bkjob_async.watch.callbacks import LONGEST_READ, TOO_LARGE, TOO_SLOW, CallbackReceiver
 
 NOT_HERE = 404
 
 
-def add_doorbell(app: web.Application, doorbell: Doorbell, prefix: str = "/bkjob/callback") -> None:
+def add_callback_receiver(
+    app: web.Application, doorbell: CallbackReceiver, prefix: str = "/bkjob/callback"
+) -> None:
     """Let *app* receive callbacks at `{prefix}/{token}`: `doorbell.url("https://me.example.com" + prefix)`."""
 
     async def handle(request: web.Request) -> web.Response:

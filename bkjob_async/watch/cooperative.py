@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bkjob_async.engine.scheduling.slices import is_enough
+from bkjob_async.engine.scheduling.slices import slice_is_over
 
 
-class Slicing:
+class CooperativeLoop:
     """Does one small thing after the other, *step* by step, until it says that nothing is left.
 
     The first slice is done at once: a few things are done when `go` returns.
@@ -32,16 +32,16 @@ class Slicing:
         began, done = loop.time(), 0
         while self._step():
             done += 1
-            if is_enough(done, loop.time() - began):
+            if slice_is_over(done, loop.time() - began):
                 self._next = loop.call_soon(self._slice)
                 return
 
     async def wait(self) -> None:
         """Wait until nothing is left."""
-        await all_the_same(lambda: self._next is not None, lambda: asyncio.sleep(0))
+        await wait_uncancellable(lambda: self._next is not None, lambda: asyncio.sleep(0))
 
 
-async def all_the_same(goes_on: Callable[[], bool], pause: Callable[[], Awaitable[object]]) -> None:
+async def wait_uncancellable(goes_on: Callable[[], bool], pause: Callable[[], Awaitable[object]]) -> None:
     """Pause as long as something *goes_on*, even if cancelled meanwhile; let a cancellation through afterwards."""
     cancelled: asyncio.CancelledError | None = None
     while goes_on():

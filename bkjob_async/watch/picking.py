@@ -7,7 +7,7 @@ from itertools import chain
 
 from attrs import evolve
 
-from bkjob_async.engine.stream.lazy_events import HostMoves, parts_of
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents, parts_of
 from bkjob_async.model.events import (
     Batch,
     Event,
@@ -31,7 +31,7 @@ def events_of(batch: Batch) -> Iterator[Event]:
 def events_about(batch: Batch, ref: Ref | None, scope: Scope | None) -> Iterable[Event]:
     """Return the events of one target with all that belongs to it, or of one scope."""
     return chain.from_iterable(
-        part if isinstance(part, HostMoves) else (part,)
+        part if isinstance(part, LazyHostEvents) else (part,)
         for part in parts_of(batch.events)
         if belongs(part.ref, ref, scope)
     )
@@ -47,9 +47,9 @@ def hosts_of(
 ) -> Iterable[HostChanged]:
     """Return the changes of hosts: of one target, of one scope, into one phase."""
     changes: Iterable[HostChanged] = chain.from_iterable(
-        part if isinstance(part, HostMoves) else (part,)
+        part if isinstance(part, LazyHostEvents) else (part,)
         for part in parts_of(batch.events)
-        if isinstance(part, HostMoves | HostChanged) and belongs(part.ref, ref, scope)
+        if isinstance(part, LazyHostEvents | HostChanged) and belongs(part.ref, ref, scope)
     )
     return changes if phase is None else [event for event in changes if event.after.phase is phase]
 
@@ -61,7 +61,7 @@ def results_of(batch: Batch) -> Iterator[JobResult]:
 
 def events_but_hosts(batch: Batch) -> Iterator[Event]:
     """Yield all but the changes of hosts, for whoever does not look at those."""
-    return (part for part in parts_of(batch.events) if not isinstance(part, HostMoves | HostChanged))
+    return (part for part in parts_of(batch.events) if not isinstance(part, LazyHostEvents | HostChanged))
 
 
 def as_skipped(batch: Batch) -> Batch:

@@ -9,32 +9,32 @@ from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from attrs import evolve
 
 from bkjob_async.engine.flow_control.retry import Retries
-from bkjob_async.engine.group_polling.group_poller import reading_of
+from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.recovery import SLOWEST_RATE, Recovery
-from bkjob_async.engine.scheduling.list_polling import Sweep, is_swept
+from bkjob_async.engine.scheduling.list_polling import ListPoller, is_list_pollable
 from bkjob_async.engine.scheduling.poll_interval import slot_after
-from bkjob_async.engine.scheduling.poll_planner import Pacing
-from bkjob_async.engine.stream.cursor import Moment, Places
-from bkjob_async.engine.stream.lazy_events import News, numbered, size_of
-from bkjob_async.engine.tracking.error_policy import NOT_FOUND_TWICE, Verdict, judge
-from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobStory
-from bkjob_async.engine.tracking.next_request import THE_JOB, Question, begin_follow_ups, next_question
+from bkjob_async.engine.scheduling.poll_planner import PollPlanner
+from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, numbered, size_of
+from bkjob_async.engine.tracking.error_policy import NOT_FOUND_TWICE, ErrorAction, classify_poll_error
+from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobTracker
+from bkjob_async.engine.tracking.next_request import THE_JOB, Question, begin_follow_ups, next_request
 from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
 from bkjob_async.model.operations import GetJobInstanceStatus
-from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.reads import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.observe.dispatch import ObserverDispatch
-from bkjob_async.observe.observer import Observer, Polled
-from bkjob_async.watch.cooperative import Slicing
-from bkjob_async.watch.error_reporting import HELD_BACK, WAY_IN_DOUBT, Troubles, stalled
-from bkjob_async.watch.list_pollers import Sweeps, unseen_until
+from bkjob_async.observe.observer import Observer, PollCompleted
+from bkjob_async.watch.cooperative import CooperativeLoop
+from bkjob_async.watch.error_reporting import HELD_BACK, REACHABILITY_UNKNOWN, ErrorReporting, stalled
+from bkjob_async.watch.list_pollers import ListPollers, unseen_until
 from bkjob_async.watch.rereads import Rereads
 from bkjob_async.watch.silence import SilenceTimer
-from bkjob_async.watch.subscribers import NOBODY, Audiences, Subscriber, Watched
-from bkjob_async.watch.worker_pool import Supervisor
+from bkjob_async.watch.subscribers import NOBODY, Audiences, PollTarget, Subscriber
+from bkjob_async.watch.worker_pool import WorkerPool
 from bkjob_async.wire.session import Session
 
 # A target whose polls fail on their way, while others get through, is tried again after so many seconds at most.
@@ -50,32 +50,32 @@ class Polling:
     """
 
     def __init__(
-        self, session: Session, *, pacing: Pacing, workers: int, observers: Iterable[Observer]
+        self, session: Session, *, poll_planner: PollPlanner, workers: int, observers: Iterable[Observer]
     ) -> None:
         """Prepare to ask through *session*; nothing runs before the first target."""
         self._session = session
-        self.pacing = pacing
+        self.poll_planner = poll_planner
         self._observe = ObserverDispatch(observers)
-        self._sweeps = Sweeps(session.dialect.capabilities, pacing.cadence)
-        self._supervisor: Supervisor[Watched | Sweep[Watched]] = Supervisor(
+        self._sweeps = ListPollers(session.dialect.capabilities, poll_planner.cadence)
+        self._supervisor: WorkerPool[PollTarget | ListPoller[PollTarget]] = WorkerPool(
             self._ask, crashed=self._crashed, workers=workers, group=scope_of
         )
-        self._stories: dict[JobRef, Watched] = {}
+        self._stories: dict[JobRef, PollTarget] = {}
         self._audiences = Audiences()
         self._rereads = Rereads()
         self._subscribers: list[Subscriber] = []
-        self.troubles = Troubles(tell_all=self._tell_all, observe=self._observe)
-        self.places = Places(secrets.token_hex(4))
+        self.troubles = ErrorReporting(tell_all=self._tell_all, observe=self._observe)
+        self.places = CursorSequence(secrets.token_hex(4))
         self._polls = 0
         self._recovery = Recovery()
         self._silence = SilenceTimer(
             self._stories.values(),
-            interval=pacing.cadence.interval,
+            interval=poll_planner.cadence.interval,
             is_held_up=self._is_held_up,
             tell=self._tell_stalled,
         )
         self._again: Iterator[None] = iter(())
-        self._looking_again = Slicing(lambda: next(self._again, DONE) is not DONE)
+        self._looking_again = CooperativeLoop(lambda: next(self._again, DONE) is not DONE)
 
     @property
     def polls(self) -> int:
@@ -84,24 +84,24 @@ class Polling:
 
     # One poll -------------------------------------------------------------------------------------------------------
 
-    def _ask(self, key: Watched | Sweep[Watched]) -> Awaitable[None]:
-        return self._sweep(key) if isinstance(key, Sweep) else self._poll(key)
+    def _ask(self, key: PollTarget | ListPoller[PollTarget]) -> Awaitable[None]:
+        return self._sweep(key) if isinstance(key, ListPoller) else self._poll(key)
 
-    async def _poll(self, story: Watched) -> None:
+    async def _poll(self, story: PollTarget) -> None:
         if story.audience == NOBODY:
             return
         started = self._now()
         if self.troubles.breaker.is_open:
-            held_back = self.troubles.hold_back(story, started)
+            held_back = self.troubles.delay_if_open(story, started)
             if held_back is not None:
                 self._supervisor.due(story, held_back)
                 return
         if story.pace is not None:
-            self.pacing.asked(story, started, self._queue())
+            self.poll_planner.asked(story, started, self._queue())
         if not story.pending and (self._rereads.begin(story) or self._is_revisited(story, started)):
             story.pending = (THE_JOB,)
-        scarce = self._session.admission.waiting > 0
-        question = next_question(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
+        scarce = self._session.limiter.waiting > 0
+        question = next_request(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
         self._polls += 1
         if story.first_asked_at is None and story.seen_at is None:
             story.first_asked_at = started
@@ -115,19 +115,23 @@ class Polling:
         if story.audience != NOBODY:  # else it was dropped while the question was on its way
             self._heed(story, question, look, started)
 
-    def _heed(self, story: Watched, question: Question, look: JobLook | StepLook, started: float) -> None:
+    def _heed(
+        self, story: PollTarget, question: Question, look: JobPollView | StepPollView, started: float
+    ) -> None:
         """Take in an answer, and tell what is news."""
-        if not self.troubles.breaker.is_calm:
+        if not self.troubles.breaker.has_no_failures:
             self._way_is_open(started)
         at = self._moment()
         if self._recovery.answered(at.now, sent=started) and self._supervisor.overdue:
             self._look_at_all_again()
         asked = at.now if self._recovery.was_held_up(started) else started
-        events: Sequence[News] = self.troubles.recovered(story, at) if story.setbacks.troubled else ()
-        if isinstance(look, JobLook):
+        events: Sequence[EventOrLazy] = (
+            self.troubles.recovered(story, at) if story.poll_failures.troubled else ()
+        )
+        if isinstance(look, JobPollView):
             events = [*events, *story.apply_job(look, at), *self._missing_steps(story, at)]
         else:
-            reading = None if isinstance(question, GetJobInstanceStatus) else reading_of(question)
+            reading = None if isinstance(question, GetJobInstanceStatus) else read_mode_of(question)
             news = story.apply_step(look, at, reading)
             if news is NO_NEWS and self._goes_on(story, at.now):
                 self._go_on(story, at, asked)
@@ -141,13 +145,13 @@ class Polling:
         self._next(story, at.now, asked, told=bool(events))
         self._observe_poll(question, at.now - started, events)
 
-    def _goes_on(self, story: Watched, now: float) -> bool:
+    def _goes_on(self, story: PollTarget, now: float) -> bool:
         """Whether no question about a story is left, nobody waits for it, and only what it shows can change anything."""
         if story.pending or story.operated_at is not None or story in self._rereads:
             return False
         return not story.all_settled(now)
 
-    def _is_revisited(self, story: Watched, now: float) -> bool:
+    def _is_revisited(self, story: PollTarget, now: float) -> bool:
         """Whether a single step is over that somebody wants to see again, while others are asked for themselves."""
         if story.whole or len(story.singles) < 2 or story.job_seen_at is None:
             return False
@@ -156,11 +160,11 @@ class Polling:
             return False
         return any(story.has_finished(ref) for ref in story.singles)
 
-    def _revisit(self, story: Watched) -> float | None:
+    def _revisit(self, story: PollTarget) -> float | None:
         """Return the seconds between looks at what is over, None to look no more."""
         return min((s.revisit for s in self._audiences.of(story) if s.revisit is not None), default=None)
 
-    def _go_on(self, story: Watched, at: Moment, asked: float) -> None:
+    def _go_on(self, story: PollTarget, at: PollStamp, asked: float) -> None:
         """Look again later at what stands as it stood."""
         for subscriber in self._audiences.of(story):
             if not subscriber.is_in_sync:
@@ -170,15 +174,15 @@ class Polling:
 
     def _queue(self) -> float:
         """Return how many seconds of requests wait for their turn."""
-        admission = self._session.admission
-        pace = admission.pace
-        return admission.waiting / pace if pace else 0.0
+        limiter = self._session.limiter
+        pace = limiter.pace
+        return limiter.waiting / pace if pace else 0.0
 
-    def _next(self, story: Watched, now: float, asked: float, *, told: bool) -> None:
+    def _next(self, story: PollTarget, now: float, asked: float, *, told: bool) -> None:
         """See who is through with a story, asked about at *asked*, and decide when it is looked at again, if ever."""
         if story.ended:
             has_doorbell = any(s.has_doorbell for s in self._audiences.of(story))
-            self.pacing.learn(story, now, has_doorbell=has_doorbell)
+            self.poll_planner.learn(story, now, has_doorbell=has_doorbell)
         if told or story.operated_at is not None or story in self._rereads:
             self._check(story)
         if story.audience == NOBODY:
@@ -190,18 +194,18 @@ class Polling:
             self._have_swept(story, now)
         else:
             self._sweeps.forget(story)
-            self.pacing.rest(story)
+            self.poll_planner.rest(story)
             self._check(story)
             every = self._revisit(story)
             if every is not None and story.audience != NOBODY:
                 self._supervisor.due(story, now + every)
 
-    def _check(self, story: Watched) -> None:
+    def _check(self, story: PollTarget) -> None:
         """Let those who want to hear of a story see which of their targets have settled."""
         for subscriber in self._audiences.of(story):
             subscriber.check(story.ref)
 
-    def _is_awaited(self, story: Watched) -> bool:
+    def _is_awaited(self, story: PollTarget) -> bool:
         """Whether somebody waits for a story to be read anew."""
         if story not in self._rereads:
             return False
@@ -210,21 +214,21 @@ class Polling:
         self._rereads.forget(story)
         return False
 
-    def _next_look(self, story: Watched, now: float, asked: float) -> float:
+    def _next_look(self, story: PollTarget, now: float, asked: float) -> float:
         """Return when a story that goes on, asked about at *asked*, is looked at again."""
-        if self.pacing.cadence.interval is not None:
-            return self.pacing.next_look(story, now, asked=asked)
+        if self.poll_planner.cadence.interval is not None:
+            return self.poll_planner.next_look(story, now, asked=asked)
         audience = self._audiences.of(story)
         ends = [s.ends_at for s in audience if s.ends_at is not None]
-        return self.pacing.next_look(
+        return self.poll_planner.next_look(
             story,
             now,
-            limit=self._session.admission.pace,
+            limit=self._session.limiter.pace,
             has_doorbell=any(s.has_doorbell for s in audience),
             ends_in=min(ends) - now if ends else None,
         )
 
-    def _missing_steps(self, story: JobStory, at: Moment) -> list[Event]:
+    def _missing_steps(self, story: JobTracker, at: PollStamp) -> list[Event]:
         """Give up single steps that the job does not have."""
         events: list[Event] = []
         for ref in story.singles:
@@ -234,18 +238,18 @@ class Polling:
                 events += story.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
         return events
 
-    def _failed(self, story: Watched, question: Question, error: BkJobError, asked: float) -> None:
+    def _failed(self, story: PollTarget, question: Question, error: BkJobError, asked: float) -> None:
         """Say what a failed poll, begun at *asked*, means, and when to try again."""
-        verdict = judge(error, question, story)
+        verdict = classify_poll_error(error, question, story)
         story.give_up_round()
-        if verdict not in WAY_IN_DOUBT:
+        if verdict not in REACHABILITY_UNKNOWN:
             self._way_is_open(asked)
         at = self._moment()
-        if verdict is Verdict.ASK_OTHERWISE:
+        if verdict is ErrorAction.USE_OTHER_REQUEST:
             # Not at once: should the other question be refused as well, this must not become a busy loop.
             self._supervisor.due(story, at.now + SETTLE_INTERVAL)
             return
-        story.setbacks = evolve(story.setbacks, failures=story.setbacks.failures + 1)
+        story.poll_failures = evolve(story.poll_failures, failures=story.poll_failures.failures + 1)
         was_open = self.troubles.breaker.is_open
         events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
         if self.troubles.breaker.is_open and not was_open:
@@ -262,14 +266,14 @@ class Polling:
             return
         self._supervisor.due(story, self.troubles.try_again(at.now + self._backoff(story, verdict)))
 
-    def _backoff(self, story: Watched, verdict: Verdict) -> float:
+    def _backoff(self, story: PollTarget, verdict: ErrorAction) -> float:
         """Return the seconds until a failed poll is tried again, as far as it concerns this story alone."""
-        cadence, failures = self.pacing.cadence, story.setbacks.failures
-        if verdict is Verdict.THROTTLED:
+        cadence, failures = self.poll_planner.cadence, story.poll_failures.failures
+        if verdict is ErrorAction.THROTTLED:
             return cadence.after_failure(
                 1
             )  # how long nothing gets through is known where requests wait for their turn
-        if verdict is Verdict.GATEWAY_TROUBLE:
+        if verdict is ErrorAction.GATEWAY_TROUBLE:
             if len(self._stories) < 2:
                 return self.troubles.breaker.longest  # nobody else finds out that the platform is back
             return cadence.after_failure(failures, LONGEST_WITHOUT_WAY)
@@ -285,9 +289,9 @@ class Polling:
         self._again = self._look_again(tuple(self._stories.values()), self._now())
         self._looking_again.go()
 
-    def _look_again(self, stories: Sequence[Watched], now: float) -> Iterator[None]:
+    def _look_again(self, stories: Sequence[PollTarget], now: float) -> Iterator[None]:
         """Make one story after the other due, each in its own slot where looks are at a short fixed interval."""
-        number, interval = 0, self.pacing.cadence.interval
+        number, interval = 0, self.poll_planner.cadence.interval
         rate = self._recovery.rate_again(len(stories))
         for story in stories:
             if self._is_wanted(story, now) and self._was_held_up(story, now):
@@ -299,38 +303,38 @@ class Polling:
                 number += 1
             yield
 
-    def _is_wanted(self, story: Watched, now: float) -> bool:
+    def _is_wanted(self, story: PollTarget, now: float) -> bool:
         """Return whether somebody watches *story* and it is not over, or waits for it to be read anew."""
         return story.audience != NOBODY and (story in self._rereads or not story.all_settled(now))
 
-    def _was_held_up(self, story: Watched, now: float) -> bool:
+    def _was_held_up(self, story: PollTarget, now: float) -> bool:
         """Return whether an outage may have kept a look at *story* from being made."""
-        return story.setbacks.failures > 0 or story.due is None or story.due <= now + HELD_BACK
+        return story.poll_failures.failures > 0 or story.due is None or story.due <= now + HELD_BACK
 
-    def _is_held_up(self, story: Watched, now: float) -> bool:
+    def _is_held_up(self, story: PollTarget, now: float) -> bool:
         """Return whether a look at *story* is overdue, under way, failed, or not made because of an outage."""
         if story.due is None:
             return not self._supervisor.is_idle(story)
         by = now + HELD_BACK if self.troubles.breaker.is_open else now
-        return story.setbacks.failures > 0 or story.due <= by
+        return story.poll_failures.failures > 0 or story.due <= by
 
-    def _tell_stalled(self, story: Watched, silence: float) -> None:
+    def _tell_stalled(self, story: PollTarget, silence: float) -> None:
         at = self._moment()
         self._publish(story, at, stalled(story, at, silence))
 
     # Lists in place of many polls -----------------------------------------------------------------------------------
 
-    def _have_swept(self, story: Watched, now: float) -> None:
+    def _have_swept(self, story: PollTarget, now: float) -> None:
         """Let a list speak for a story where that is worth it."""
         sweep = self._sweeps.note(story)
-        if sweep is not None and sweep.pays(now) and self._supervisor.is_idle(sweep):
+        if sweep is not None and sweep.is_worthwhile(now) and self._supervisor.is_idle(sweep):
             self._supervisor.due(sweep, now + sweep.interval)
 
-    async def _sweep(self, sweep: Sweep[Watched]) -> None:
+    async def _sweep(self, sweep: ListPoller[PollTarget]) -> None:
         """Ask for a page of the jobs that run, and heed what it hints at."""
         started = self._now()
         question = sweep.question(self._sweeps.page)
-        if question is None or not sweep.pays(started) or self.troubles.breaker.is_open:
+        if question is None or not sweep.is_worthwhile(started) or self.troubles.breaker.is_open:
             return  # the next look at one of its jobs begins anew
         self._polls += 1
         try:
@@ -341,21 +345,21 @@ class Polling:
             self._observe_poll(question, now - started, error=type(error).__name__)
             return
         now = self._now()
-        hints = sweep.heard(page, now)
+        hints = sweep.on_page(page, now)
         for story in hints.still:
-            if is_swept(story):
+            if is_list_pollable(story):
                 until = unseen_until(story, self._audiences.of(story), sweep.next_word(now))
                 self._supervisor.postpone(story, until)
-                self.pacing.postponed(story, until)
+                self.poll_planner.postponed(story, until)
         for story in hints.moved:
             self._supervisor.due(story, now)
-        if sweep.pays(now):
+        if sweep.is_worthwhile(now):
             self._supervisor.due(sweep, now + sweep.next_wait())
         self._observe_poll(question, now - started)
 
-    # Telling --------------------------------------------------------------------------------------------------------
+    # AnnouncedState --------------------------------------------------------------------------------------------------------
 
-    def _publish(self, story: Watched, at: Moment, events: Sequence[News]) -> None:
+    def _publish(self, story: PollTarget, at: PollStamp, events: Sequence[EventOrLazy]) -> None:
         numbered(events)
         for subscriber in self._audiences.of(story):
             subscriber.take(story.ref, at, events)
@@ -373,7 +377,7 @@ class Polling:
         self,
         question: Question | GetJobInstanceList,
         seconds: float,
-        events: Sequence[News] = (),
+        events: Sequence[EventOrLazy] = (),
         error: str | None = None,
     ) -> None:
         """Tell of one poll whoever wants to know."""
@@ -381,9 +385,11 @@ class Polling:
             return
         ref = None if isinstance(question, GetJobInstanceList) else question.ref
         count = size_of(events)
-        self._observe(Polled(ref=ref, question=question.name, seconds=seconds, events=count, error=error))
+        self._observe(
+            PollCompleted(ref=ref, question=question.name, seconds=seconds, events=count, error=error)
+        )
 
-    def _moment(self) -> Moment:
+    def _moment(self) -> PollStamp:
         """Return the time now with a new place in the stream."""
         return self.places.next(asyncio.get_running_loop().time())
 
@@ -392,6 +398,6 @@ class Polling:
         return asyncio.get_running_loop().time()
 
 
-def scope_of(key: Watched | Sweep[Watched]) -> Scope:
+def scope_of(key: PollTarget | ListPoller[PollTarget]) -> Scope:
     """Return whose share polls count towards."""
-    return key.scope if isinstance(key, Sweep) else key.ref.scope
+    return key.scope if isinstance(key, ListPoller) else key.ref.scope

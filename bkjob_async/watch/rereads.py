@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bkjob_async.watch.subscribers import Watched
+from bkjob_async.watch.subscribers import PollTarget
 
 
 class Rereads:
@@ -14,20 +14,20 @@ class Rereads:
     __slots__ = ("_answered", "_begun")
 
     def __init__(self) -> None:
-        self._begun: dict[Watched, int] = {}
-        self._answered: dict[Watched, int] = {}
+        self._begun: dict[PollTarget, int] = {}
+        self._answered: dict[PollTarget, int] = {}
 
     def __bool__(self) -> bool:
         return bool(self._begun)
 
-    def __contains__(self, story: Watched) -> bool:
+    def __contains__(self, story: PollTarget) -> bool:
         return story in self._begun
 
-    def want(self, story: Watched) -> int:
+    def want(self, story: PollTarget) -> int:
         """Return the number of the next round about *story*: the first that can tell how it stands by now."""
         return self._begun.setdefault(story, 0) + 1
 
-    def begin(self, story: Watched) -> bool:
+    def begin(self, story: PollTarget) -> bool:
         """Take note that a round begins; tell whether somebody waits for it."""
         number = self._begun.get(story)
         if number is None:
@@ -35,17 +35,17 @@ class Rereads:
         self._begun[story] = number + 1
         return True
 
-    def answered(self, story: Watched) -> None:
+    def answered(self, story: PollTarget) -> None:
         """Take note that the present round is answered whole."""
         number = self._begun.get(story)
         if number:
             self._answered[story] = number
 
-    def number(self, story: Watched) -> int:
+    def number(self, story: PollTarget) -> int:
         """Return the number of the last round that was answered whole, 0 for none."""
         return self._answered.get(story, 0)
 
-    def forget(self, story: Watched) -> None:
+    def forget(self, story: PollTarget) -> None:
         """Take note that nobody waits for *story* any more."""
         self._begun.pop(story, None)
         self._answered.pop(story, None)

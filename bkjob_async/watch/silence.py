@@ -1,13 +1,13 @@
-"""Telling that a target has not been seen for long, by one timer for all of them."""
+"""AnnouncedState that a target has not been seen for long, by one timer for all of them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator
 
-from bkjob_async.watch.cooperative import Slicing
+from bkjob_async.watch.cooperative import CooperativeLoop
 from bkjob_async.watch.error_reporting import longest_silence
-from bkjob_async.watch.subscribers import NOBODY, Watched
+from bkjob_async.watch.subscribers import NOBODY, PollTarget
 
 # Seconds between two rounds, and how many stories are looked through at a time.
 EVERY, AT_A_TIME = 10.0, 64
@@ -23,11 +23,11 @@ class SilenceTimer:
 
     def __init__(
         self,
-        stories: Collection[Watched],
+        stories: Collection[PollTarget],
         *,
         interval: float | None,
-        is_held_up: Callable[[Watched, float], bool],
-        tell: Callable[[Watched, float], None],
+        is_held_up: Callable[[PollTarget, float], bool],
+        tell: Callable[[PollTarget, float], None],
     ) -> None:
         """Prepare; nothing happens before `start`."""
         self._stories = stories
@@ -35,10 +35,10 @@ class SilenceTimer:
         self._is_held_up = is_held_up
         self._tell = tell
         # Since when targets wait that were never asked about; few do for long.
-        self._unasked: dict[Watched, float] = {}
+        self._unasked: dict[PollTarget, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._round: Iterator[None] = iter(())
-        self._slices = Slicing(lambda: next(self._round, DONE) is not DONE)
+        self._slices = CooperativeLoop(lambda: next(self._round, DONE) is not DONE)
 
     def start(self) -> None:
         """Begin, unless it is under way; it stops by itself when there is no story."""
@@ -60,7 +60,7 @@ class SilenceTimer:
         self._round = self._go_through(tuple(self._stories), asyncio.get_running_loop().time())
         self._slices.go()
 
-    def _go_through(self, stories: tuple[Watched, ...], now: float) -> Iterator[None]:
+    def _go_through(self, stories: tuple[PollTarget, ...], now: float) -> Iterator[None]:
         before, self._unasked = self._unasked, {}
         for number, story in enumerate(stories):
             if number % AT_A_TIME == 0:
@@ -68,7 +68,7 @@ class SilenceTimer:
             since = story.seen_at if story.seen_at is not None else story.first_asked_at
             if since is None:
                 since = self._unasked[story] = before.get(story, now)
-            if now - since < self._longest or story.setbacks.stalled or story.audience == NOBODY:
+            if now - since < self._longest or story.poll_failures.stalled or story.audience == NOBODY:
                 continue
             if not story.all_settled(now) and self._is_held_up(story, now):
                 self._tell(story, now - since)

@@ -11,7 +11,7 @@ from attrs import evolve
 from bkjob_async.engine.stream.cursor import never_given_out
 from bkjob_async.engine.stream.event_log import Log
 from bkjob_async.engine.stream.lazy_events import last_index
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.joined_targets import Following
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
@@ -21,7 +21,7 @@ from bkjob_async.watch.picking import as_skipped
 from bkjob_async.watch.readable import Readable
 from bkjob_async.watch.reader import Reader
 from bkjob_async.watch.targets import Targets
-from bkjob_async.watch.watcher import Watcher
+from bkjob_async.watch.watcher import PollTargets
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class SharedStream(Readable):
     It is `new`, `open` or `closed`; what was told stays readable after that.
     """
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: PollTargets) -> None:
         """Hold nothing yet; *watcher* has the stories of the targets."""
         self._watcher = watcher
         self._targets = Targets()
@@ -44,9 +44,9 @@ class SharedStream(Readable):
         self._in_sync_at: int | None = None
         self._waiting: set[asyncio.Future[None]] = set()
         # While the watch is open the engine has the stories; afterwards they are kept for readers that come late.
-        self._kept: dict[JobRef, JobStory] = {}
+        self._kept: dict[JobRef, JobTracker] = {}
 
-    def _story(self, job: JobRef) -> JobStory | None:
+    def _story(self, job: JobRef) -> JobTracker | None:
         """Return the story of a job that is, or was, watched here."""
         if self._state == "closed" and job in self._kept:
             return self._kept[job]

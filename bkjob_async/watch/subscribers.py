@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.engine.stream.lazy_events import News
-from bkjob_async.engine.tracking.job_tracker import JobStory
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.refs import JobRef, Ref
 
 # The number of those who want to hear of what nobody watches.
@@ -19,7 +19,7 @@ class Subscriber(Protocol):
     """A watch, as the engine sees it: it wants some targets and takes what concerns them."""
 
     @property
-    def grade(self) -> Grade:
+    def detail_level(self) -> DetailLevel:
         """How closely hosts are followed."""
         ...
 
@@ -51,7 +51,7 @@ class Subscriber(Protocol):
         """Whether *job* is to be read once more before anything is told of it."""
         ...
 
-    def take(self, job: JobRef | None, at: Moment, events: Sequence[News]) -> None:
+    def take(self, job: JobRef | None, at: PollStamp, events: Sequence[EventOrLazy]) -> None:
         """Take in news about *job*, or about everything (None)."""
         ...
 
@@ -64,7 +64,7 @@ class Subscriber(Protocol):
         ...
 
 
-class Watched(JobStory, eq=False, gc=False):
+class PollTarget(JobTracker, eq=False, gc=False):
     """A story that is being told; a key of its own for the supervisor, told by identity.
 
     *audience* is the number of those who want to hear it: they themselves would lead back to the story.
@@ -85,11 +85,11 @@ class Audiences:
         self._numbers: dict[tuple[Subscriber, ...], int] = {(): NOBODY}
         self._last = NOBODY
 
-    def of(self, story: Watched) -> tuple[Subscriber, ...]:
+    def of(self, story: PollTarget) -> tuple[Subscriber, ...]:
         """Return who wants to hear of a story."""
         return self._members[story.audience]
 
-    def set(self, story: Watched, members: tuple[Subscriber, ...]) -> None:
+    def set(self, story: PollTarget, members: tuple[Subscriber, ...]) -> None:
         """Let *members* be those who want to hear of a story."""
         number = self._numbers.get(members)
         if number is None:

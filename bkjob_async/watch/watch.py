@@ -9,23 +9,23 @@ from types import TracebackType
 from typing import Self
 
 from bkjob_async.engine.scheduling.slices import Requests
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.engine.stream.lazy_events import Events, News, numbered, size_of
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, numbered, size_of
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.errors import DeadlineExceeded, UsageError
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, Event, InSync
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
-from bkjob_async.watch.cooperative import Slicing
+from bkjob_async.watch.cooperative import CooperativeLoop
 from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.stats import LastSeen, WatchStats
 from bkjob_async.watch.stream import SharedStream
 from bkjob_async.watch.totals import Totals
-from bkjob_async.watch.watcher import Watcher
+from bkjob_async.watch.watcher import PollTargets
 
 REVISIT = 10.0
 
@@ -60,21 +60,21 @@ class Watch(SharedStream):
 
     def __init__(
         self,
-        watcher: Watcher,
+        watcher: PollTargets,
         refs: Iterable[Ref],
         *,
         deadline: float | None,
         linger: float | None,
-        grade: Grade = Grade.EXACT,
+        detail_level: DetailLevel = DetailLevel.EVERY_CHANGE,
         scope: Scope | None = None,
     ) -> None:
         """Prepare to watch *refs*; nothing is asked before `async with`. Bare ids are in *scope*."""
         super().__init__(watcher)
         self.scope = scope
-        self.grade = grade
+        self.detail_level = detail_level
         self._requests = Requests()
-        self._changing = Slicing(self._change)
-        self._leaving = Slicing(self._leave)
+        self._changing = CooperativeLoop(self._change)
+        self._leaving = CooperativeLoop(self._leave)
         self._first = tuple(refs)
         self._deadline = deadline
         self._linger = linger
@@ -229,7 +229,7 @@ class Watch(SharedStream):
         story = self._story_of(ref)
         return story.counts(ref) if story is not None else {}
 
-    def _story_of(self, ref: Ref) -> JobStory | None:
+    def _story_of(self, ref: Ref) -> JobTracker | None:
         """Return the story that *ref* belongs to, None where it is not known here how that stands by now."""
         return None if self._following.is_joining(ref) else self._story(ref.job)
 
@@ -277,7 +277,7 @@ class Watch(SharedStream):
         """Whether *job* is to be read once more before anything is told of it."""
         return self._following.awaits(self.refs_of(job))
 
-    def take(self, job: JobRef | None, at: Moment, events: Sequence[News]) -> None:
+    def take(self, job: JobRef | None, at: PollStamp, events: Sequence[EventOrLazy]) -> None:
         """Take in news about *job*, or about everything (None)."""
         if self._state != "open":
             return
@@ -295,11 +295,13 @@ class Watch(SharedStream):
             mine += numbered(own, behind=behind)
             self._told += size_of(mine)
             self._log.append(
-                Batch(at.sequence, Events(mine, last_index=behind + max(1, len(own))), at.cursor)
+                Batch(at.sequence, LazyEventList(mine, last_index=behind + max(1, len(own))), at.cursor)
             )
             self._wake()
 
-    def _concerning(self, job: JobRef, events: Sequence[News], at: Moment) -> tuple[list[News], list[Event]]:
+    def _concerning(
+        self, job: JobRef, events: Sequence[EventOrLazy], at: PollStamp
+    ) -> tuple[list[EventOrLazy], list[Event]]:
         """Return what of *events* concerns the targets that belong to *job*, and what is told to this watch alone."""
         refs, story = self._targets.of(job), self._watcher.story(job)
         if story is None:
@@ -322,7 +324,7 @@ class Watch(SharedStream):
             self._targets.settle(ref, over=story is not None and self._is_over(story, ref, now))
         self._end_when_settled()
 
-    def _is_over(self, story: JobStory, ref: Ref, now: float) -> bool:
+    def _is_over(self, story: JobTracker, ref: Ref, now: float) -> bool:
         if self._following.is_joining(ref):
             return False
         return self._following.is_lost(ref) or story.is_settled(ref, now)

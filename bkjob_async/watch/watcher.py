@@ -6,26 +6,26 @@ from collections.abc import Iterable
 
 from attrs import evolve
 
-from bkjob_async.engine.scheduling.poll_planner import Pacing
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.scheduling.poll_planner import PollPlanner
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND
 from bkjob_async.errors import ClientClosed
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.explanation import Explanation
 from bkjob_async.watch.poller import Polling
-from bkjob_async.watch.subscribers import Subscriber, Watched
+from bkjob_async.watch.subscribers import PollTarget, Subscriber
 from bkjob_async.wire.session import Session
 
 
-class Watcher(Polling):
+class PollTargets(Polling):
     """Knows who watches what, and has it polled; stories live as long as some watch wants them."""
 
     def __init__(
-        self, session: Session, *, pacing: Pacing, workers: int, observers: Iterable[Observer]
+        self, session: Session, *, poll_planner: PollPlanner, workers: int, observers: Iterable[Observer]
     ) -> None:
         """Prepare to ask through *session*; nothing runs before the first target."""
-        super().__init__(session, pacing=pacing, workers=workers, observers=observers)
+        super().__init__(session, poll_planner=poll_planner, workers=workers, observers=observers)
         self._operated: dict[JobRef, float] = {}
 
     # What is watched ------------------------------------------------------------------------------------------------
@@ -43,7 +43,7 @@ class Watcher(Polling):
             self._subscribers.remove(subscriber)
             self._audiences.forget(subscriber)
 
-    def subscribe(self, subscriber: Subscriber, ref: Ref) -> tuple[JobStory, int | None]:
+    def subscribe(self, subscriber: Subscriber, ref: Ref) -> tuple[JobTracker, int | None]:
         """Watch *ref* for *subscriber*; it is looked at as soon as there is room.
 
         Return its story, and which round of questions can tell how it stands by now; None where nothing was asked yet,
@@ -53,8 +53,8 @@ class Watcher(Polling):
         job = ref.job
         story = self._stories.get(job)
         if story is None:
-            story = self._stories[job] = Watched(job, operated_at=self._operated.get(job))
-            self.pacing.begin()
+            story = self._stories[job] = PollTarget(job, operated_at=self._operated.get(job))
+            self.poll_planner.begin()
             self._silence.start()
         audience = self._audiences.of(story)
         if subscriber not in audience:
@@ -63,7 +63,7 @@ class Watcher(Polling):
         is_new = story.first_asked_at is None and story.seen_at is None
         story.want(ref)
         story.seek_again(ref)
-        story.grade = max(other.grade for other in audience)
+        story.detail_level = max(other.detail_level for other in audience)
         self._supervisor.due(story, now)
         return story, None if is_new else self._rereads.want(story)
 
@@ -81,15 +81,15 @@ class Watcher(Polling):
         left = tuple(other for other in audience if other is not subscriber)
         self._audiences.set(story, left)
         if left:
-            story.grade = max(other.grade for other in left)
+            story.detail_level = max(other.detail_level for other in left)
         else:
             del self._stories[job]
-            self.pacing.end(story)
+            self.poll_planner.end(story)
             self._sweeps.forget(story)
             self._supervisor.forget(story)
             self._rereads.forget(story)
 
-    def story(self, ref: Ref) -> JobStory | None:
+    def story(self, ref: Ref) -> JobTracker | None:
         """Return the story that *ref* belongs to, None when nobody watches it."""
         return self._stories.get(ref.job)
 
@@ -102,7 +102,7 @@ class Watcher(Polling):
         """Look at *ref* as soon as there is room, before all that is merely late."""
         story = self._stories.get(ref.job)
         if story is not None:
-            self.pacing.rang(story)
+            self.poll_planner.rang(story)
             self._supervisor.due(story, self._now(), urgent=True)
 
     def operated(self, ref: Ref) -> None:
@@ -128,22 +128,22 @@ class Watcher(Polling):
             because=self._because(story, ref, now),
             seen_ago=None if story.seen_at is None else now - story.seen_at,
             next_in=None if due is None else max(0.0, due - now),
-            failures=story.setbacks.failures,
+            failures=story.poll_failures.failures,
         )
 
-    def _because(self, story: Watched, ref: Ref, now: float) -> str:
+    def _because(self, story: PollTarget, ref: Ref, now: float) -> str:
         """Return the first reason that holds, the strongest first."""
         reasons = (
             (ref in story.lost, "it is lost"),
             (self._supervisor.is_busy(story), "it is being asked about"),
             (self.troubles.breaker.is_open, "the platform cannot be reached; single probes try it"),
-            (story.setbacks.failures > 0, "its last poll failed"),
+            (story.poll_failures.failures > 0, "its last poll failed"),
             (story.is_settled(ref, now), "it is over"),
             (story.is_settling(now), "a final status is settling"),
             (story.is_waiting(now), "it waits for a user"),
             (not story.was_read(ref), "it was not seen yet"),
         )
-        expected = self.pacing.expects(story, now)
+        expected = self.poll_planner.expects(story, now)
         running = expected or f"{story.age(now):.0f} s"
         return next((words for holds, words in reasons if holds), f"it has been running for {running}")
 

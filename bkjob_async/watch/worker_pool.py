@@ -6,30 +6,30 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
-from bkjob_async.engine.flow_control.fair_queue import Turns
-from bkjob_async.engine.scheduling.timer_wheel import Schedule, Scheduled
-from bkjob_async.watch.cooperative import all_the_same
+from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
+from bkjob_async.engine.scheduling.timer_wheel import Scheduled, TimerWheel
+from bkjob_async.watch.cooperative import wait_uncancellable
 
 
-class Polled(Scheduled, Protocol):
+class Pollable(Scheduled, Protocol):
     """What is polled: it knows when it is due, and once that is past whether its turn is urgent."""
 
     urgent: bool | None
 
 
-K = TypeVar("K", bound=Polled)
+K = TypeVar("K", bound=Pollable)
 
 # How many late keys are lined up at a time, so that a long backlog never holds up the loop.
 SWEEP = 256
 
 # What is due within so many seconds is polled together with what is due now: waking up costs more than a poll's share.
-TOGETHER = 0.002
+COALESCE_SECONDS = 0.002
 
 # In place of when a key is wanted again: it is not being polled.
 NOT_BUSY = -1.0
 
 
-class Supervisor(Generic[K]):
+class WorkerPool(Generic[K]):
     """Runs *poll* for whatever the schedule says is due, with at most *workers* at once.
 
     Where more is due than can be polled, the groups that *group* names take turns, and what is urgent goes first. A key
@@ -47,15 +47,15 @@ class Supervisor(Generic[K]):
         group: Callable[[K], Hashable] = lambda _key: None,
     ) -> None:
         """Prepare; nothing runs before something is due."""
-        self.schedule: Schedule[K] = Schedule()
+        self.schedule: TimerWheel[K] = TimerWheel()
         self._group = group
         # Late keys are marked as such: a dict of the longest backlog would keep the room that it once needed.
         self._late = 0
-        self._turns: Turns[Hashable, K] = Turns(wanted=is_late)
+        self._turns: PriorityFairQueue[Hashable, K] = PriorityFairQueue(wanted=is_late)
         self._poll = poll
         self._crashed = crashed
         self._workers = workers
-        self._crew: _Crew[K] | None = None
+        self._crew: _Workers[K] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -85,7 +85,7 @@ class Supervisor(Generic[K]):
             if not key.urgent:
                 self._line_up((key,), urgent=True)
         elif not is_late(key):
-            self.schedule.hasten(key, at)
+            self.schedule.schedule_earlier(key, at)
         self._wake()
 
     def is_idle(self, key: K) -> bool:
@@ -119,14 +119,14 @@ class Supervisor(Generic[K]):
         loop = asyncio.get_running_loop()
         crew = self._crew
         if crew is None:
-            crew = self._crew = _Crew()
+            crew = self._crew = _Workers()
             crew.task = loop.create_task(self._run(crew), name="bkjob_async watch")
             self._ending.add(crew.task)
             crew.task.add_done_callback(self._ending.discard)
         now, first = loop.time(), self._first_due()
         if first is not None and first <= now:
             if crew.idle:
-                crew.hand_out(self._take(now, len(crew.idle)))
+                crew.assign(self._take(now, len(crew.idle)))
                 first = self._first_due()
             if first is not None and first <= now and crew.can_grow(self._workers):
                 crew.grow(self._work)
@@ -139,7 +139,7 @@ class Supervisor(Generic[K]):
 
     def _take(self, now: float, most: int) -> list[K]:
         """Return what is polled next, *most* keys at most: what is due, by turns where there is more of it."""
-        soon = now + TOGETHER
+        soon = now + COALESCE_SECONDS
         if not self._late:
             keys = self.schedule.pop_all_due(soon, most)
             if len(keys) < most:
@@ -179,7 +179,7 @@ class Supervisor(Generic[K]):
         self._timer = None
         self._wake()
 
-    async def _run(self, crew: _Crew[K]) -> None:
+    async def _run(self, crew: _Workers[K]) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 crew.group = group
@@ -194,7 +194,7 @@ class Supervisor(Generic[K]):
         finally:
             crew.group = None
 
-    async def _work(self, crew: _Crew[K]) -> None:
+    async def _work(self, crew: _Workers[K]) -> None:
         loop = asyncio.get_running_loop()
         while True:
             key = self._next_for(crew, loop.time()) if crew is self._crew else None
@@ -205,11 +205,11 @@ class Supervisor(Generic[K]):
             finally:
                 again = crew.busy.pop(key)
             if again is not None and crew is self._crew:
-                self.schedule.hasten(key, again)  # this worker is awake: it looks what is due next
+                self.schedule.schedule_earlier(key, again)  # this worker is awake: it looks what is due next
             elif again is not None:
                 self.due(key, again)
 
-    def _next_for(self, crew: _Crew[K], now: float) -> K | None:
+    def _next_for(self, crew: _Workers[K], now: float) -> K | None:
         """Return what a worker polls that has just become free, and hand the rest of what is due to others."""
         first = self._first_due()
         if first is None:
@@ -223,7 +223,7 @@ class Supervisor(Generic[K]):
         key = keys.pop(0)
         crew.busy[key] = None
         if keys:
-            crew.hand_out(keys)
+            crew.assign(keys)
         if crew.idle or crew.can_grow(self._workers):
             self._wake()
         return key
@@ -237,10 +237,12 @@ class Supervisor(Generic[K]):
         if crew is not None and crew.task is not None:
             crew.task.cancel()
         ending = set(self._ending)
-        await all_the_same(lambda: not all(task.done() for task in ending), lambda: asyncio.wait(ending))
+        await wait_uncancellable(
+            lambda: not all(task.done() for task in ending), lambda: asyncio.wait(ending)
+        )
 
 
-class _Crew(Generic[K]):
+class _Workers(Generic[K]):
     """The workers of one run: who is idle, what is being polled and when it is wanted again."""
 
     __slots__ = ("busy", "group", "idle", "size", "task")
@@ -252,7 +254,7 @@ class _Crew(Generic[K]):
         self.busy: dict[K, float | None] = {}
         self.size = 0
 
-    def hand_out(self, keys: Iterable[K]) -> None:
+    def assign(self, keys: Iterable[K]) -> None:
         """Give each of *keys* to an idle worker; there are enough of them."""
         for key in keys:
             call = self.idle.pop()
@@ -276,7 +278,7 @@ class _Crew(Generic[K]):
         """Whether another worker may start."""
         return self.group is not None and self.size < limit
 
-    def grow(self, work: Callable[[_Crew[K]], Coroutine[Any, Any, None]]) -> None:
+    def grow(self, work: Callable[[_Workers[K]], Coroutine[Any, Any, None]]) -> None:
         """Start another worker, unless all of them are being stopped."""
         assert self.group is not None  # noqa: S101 - `can_grow` was asked
         working = work(self)
@@ -288,7 +290,7 @@ class _Crew(Generic[K]):
             self.size += 1
 
 
-def is_late(key: Polled) -> bool:
+def is_late(key: Pollable) -> bool:
     """Whether *key* waits for its turn."""
     return key.urgent is not None
 

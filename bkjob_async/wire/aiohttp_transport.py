@@ -13,13 +13,13 @@ from aiohttp.http import HttpProcessingError
 from attrs import field, frozen, validators
 from yarl import URL
 
-from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed, UsageError
+from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed, UsageError
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
-from bkjob_async.wire.bodies import CONTENT_ENCODING, LARGEST_BODY, read_bounded, unpacked
+from bkjob_async.wire.bodies import CONTENT_ENCODING, LARGEST_BODY, decoded_body, read_bounded
 from bkjob_async.wire.body_budget import MIB, BodyBudget
-from bkjob_async.wire.fast_http.client import ShortWay
+from bkjob_async.wire.fast_http.client import FastHttpClient
 from bkjob_async.wire.fast_http.response_parser import Answer
-from bkjob_async.wire.timeouts import TimeLimits
+from bkjob_async.wire.timeouts import TimeoutManager
 
 KEEPALIVE = 30.0
 # Where nobody says how many.
@@ -74,8 +74,8 @@ class AiohttpTransport:
         self._session = session
         self._packed = session is None or not session.auto_decompress  # else aiohttp unpacks piece by piece
         self._says_encoding = any(name.lower() == "accept-encoding" for name in self._options.headers)
-        self._short: ShortWay | None = None
-        self._limits = TimeLimits()
+        self._short: FastHttpClient | None = None
+        self._limits = TimeoutManager()
         self._budget = BodyBudget(self._options.largest_body)
         self._closed = False
 
@@ -88,7 +88,7 @@ class AiohttpTransport:
             (status, headers, body), connection = answer or await self._ask_as_usual(request)
             encoding = headers.get(CONTENT_ENCODING)
             if encoding is not None and self._packed:
-                body = await unpacked(body, encoding, status, self._budget)
+                body = await decoded_body(body, encoding, status, self._budget)
             return HttpResponse(status=status, headers=headers, body=body, connection=connection)
         except asyncio.CancelledError:
             if not self._limits.end(limit):
@@ -132,7 +132,7 @@ class AiohttpTransport:
             further = {"Accept-Encoding": "gzip" if request.packed else "identity", **further}
         return {**further, **request.headers}
 
-    def _shortest(self) -> ShortWay | None:
+    def _shortest(self) -> FastHttpClient | None:
         """Return the short way, None where there is none; raise `TransportFailed` when there can be no way any more."""
         self._opened()
         return self._short
@@ -141,7 +141,7 @@ class AiohttpTransport:
         """Return the session; raise `TransportFailed` when there can be none any more."""
         if self._closed or (self._session is not None and self._session.closed):
             whose = "lent aiohttp session" if self._lent and not self._closed else "transport"
-            raise TransportFailed(CallFacts(message=f"the {whose} is closed", sent=False))
+            raise TransportFailed(ErrorDetails(message=f"the {whose} is closed", sent=False))
         return self._session or self._open()
 
     def _open(self) -> aiohttp.ClientSession:
@@ -157,7 +157,7 @@ class AiohttpTransport:
             trust_env=options.trust_env,
         )
         if self._proxy is None and not options.trust_env:
-            self._short = ShortWay(connector, self._headers_of, self._budget)
+            self._short = FastHttpClient(connector, self._headers_of, self._budget)
         return self._session
 
     async def aclose(self) -> None:
@@ -202,16 +202,16 @@ def failure_of(error: Exception, timeout: float) -> Exception:
         case TimeoutError():
             return timed_out(timeout)
         case aiohttp.ClientConnectorError():
-            facts = CallFacts(message=said(error), sent=False)
+            facts = ErrorDetails(message=said(error), sent=False)
         case aiohttp.ClientHttpProxyError():
             # Its text names the headers of its request, and among them the proxy's password.
-            facts = CallFacts(message=f"the proxy refused: HTTP {error.status}", sent=False)
+            facts = ErrorDetails(message=f"the proxy refused: HTTP {error.status}", sent=False)
         case UnicodeError():
-            facts = CallFacts(message=f"no such host: {said(error)}", sent=False)
+            facts = ErrorDetails(message=f"no such host: {said(error)}", sent=False)
         case aiohttp.ClientPayloadError():
-            facts = CallFacts(message=f"the answer broke off: {said(error)}")
+            facts = ErrorDetails(message=f"the answer broke off: {said(error)}")
         case aiohttp.ClientError() | HttpProcessingError() | OSError():
-            facts = CallFacts(message=said(error))
+            facts = ErrorDetails(message=said(error))
         case _:
             return error
     return TransportFailed(facts)
@@ -219,7 +219,7 @@ def failure_of(error: Exception, timeout: float) -> Exception:
 
 def timed_out(timeout: float) -> RequestTimedOut:
     """Return the error of a request that took longer than *timeout* seconds."""
-    return RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s"))
+    return RequestTimedOut(ErrorDetails(message=f"no answer within {timeout:g} s"))
 
 
 def said(error: BaseException) -> str:

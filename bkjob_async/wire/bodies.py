@@ -8,7 +8,7 @@ from io import BytesIO
 
 import aiohttp
 
-from bkjob_async.errors import CallFacts, TransportFailed, UnusableAnswer
+from bkjob_async.errors import ErrorDetails, InvalidResponse, TransportFailed
 from bkjob_async.wire.body_budget import FREE, MIB, BodyBudget
 from bkjob_async.wire.decompression import ENCODINGS, Inflater, TooLarge
 
@@ -28,7 +28,7 @@ async def read_bounded(
     *,
     read: Callable[[], Awaitable[bytes]] | None = None,
 ) -> bytes:
-    """Read the whole body; raise `UnusableAnswer` for one beyond all reason.
+    """Read the whole body; raise `InvalidResponse` for one beyond all reason.
 
     *read* reads one whose length is known to be small, where it is not just the content that is to be read.
     """
@@ -51,7 +51,7 @@ async def read_bounded(
         return body.getvalue()
 
 
-async def unpacked(body: bytes, encoding: str, status: int, budget: BodyBudget) -> bytes:
+async def decoded_body(body: bytes, encoding: str, status: int, budget: BodyBudget) -> bytes:
     """Return what a packed *body* unpacks to, or raise the typed error.
 
     What is larger than usual is unpacked in a thread, a slice at a time.
@@ -61,7 +61,7 @@ async def unpacked(body: bytes, encoding: str, status: int, budget: BodyBudget) 
         return body
     if name not in ENCODINGS:
         message = "the answer is packed in a way that nobody asked for"
-        raise UnusableAnswer(CallFacts(message=message, http_status=status))
+        raise InvalidResponse(ErrorDetails(message=message, http_status=status))
     inflater = Inflater(body, largest=budget.largest)
     try:
         first = inflater.next_slice() if len(body) <= UNPACKED_AT_ONCE else b""
@@ -70,7 +70,7 @@ async def unpacked(body: bytes, encoding: str, status: int, budget: BodyBudget) 
         message = f"the answer broke off: {error}"
     except TooLarge:
         raise too_long(budget, status) from None
-    raise TransportFailed(CallFacts(message=message, http_status=status))
+    raise TransportFailed(ErrorDetails(message=message, http_status=status))
 
 
 async def _large(first: bytes, inflater: Inflater, packed: int, budget: BodyBudget) -> bytes:
@@ -89,7 +89,7 @@ async def _unpacked_in_a_thread(first: bytes, inflater: Inflater, packed: int, b
         return body.getvalue()
 
 
-def too_long(budget: BodyBudget, status: int) -> UnusableAnswer:
+def too_long(budget: BodyBudget, status: int) -> InvalidResponse:
     """Return the error of an answer beyond all reason."""
     message = f"the answer is longer than {budget.largest // MIB} MiB, or packed beyond all reason"
-    return UnusableAnswer(CallFacts(message=message, http_status=status))
+    return InvalidResponse(ErrorDetails(message=message, http_status=status))

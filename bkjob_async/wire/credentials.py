@@ -9,8 +9,8 @@ from typing import Protocol
 
 from attrs import evolve
 
-from bkjob_async.dialects.common.redaction import scrub
-from bkjob_async.errors import CallFacts, CallFailed, NotAuthenticated, UsageError
+from bkjob_async.dialects.common.redaction import redact_named
+from bkjob_async.errors import CallFailed, ErrorDetails, NotAuthenticated, UsageError
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials, secrets_of
 
 
@@ -28,7 +28,7 @@ CredentialsSource = Credentials | CredentialsProvider
 REMEMBERED = 3
 
 
-class Keyring:
+class CredentialsCache:
     """The credentials of a session.
 
     A provider is asked at first use, and once more by whoever is refused with what it gave. However many wait, it is
@@ -80,18 +80,18 @@ class Keyring:
         try:
             fresh = await provider()
         except CallFailed as error:
-            failure = type(error)(evolve(error.facts, message=scrub(error.facts.message)))
+            failure = type(error)(evolve(error.facts, message=redact_named(error.facts.message)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
             # Its text and its frames may hold what it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"
-            failure = NotAuthenticated(CallFacts(message=message, sent=False))
+            failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
         finally:
             self._asking = None
         if failure is not None:
             raise failure
         if not isinstance(fresh, AppCredentials | AccessToken):
             message = f"the credentials provider returned {type(fresh).__name__}, no credentials"
-            raise NotAuthenticated(CallFacts(message=message, sent=False))
+            raise NotAuthenticated(ErrorDetails(message=message, sent=False))
         self.held = fresh
         self._known.append(fresh)
         return fresh

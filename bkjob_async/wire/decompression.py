@@ -22,7 +22,7 @@ class TooLarge(Exception):
     """What it unpacks to is larger than allowed."""
 
 
-def inflated(body: bytes, *, largest: int) -> bytes:
+def decompress(body: bytes, *, largest: int) -> bytes:
     """Return what *body* unpacks to; raise ValueError for a broken one, `TooLarge` beyond *largest* bytes."""
     inflater = Inflater(body, largest=largest)
     pieces = [inflater.next_slice()]

@@ -18,7 +18,7 @@ KEPT = 4096
 SMALLEST_PACKED, LARGEST_PACKED = 32_000, 1_500_000
 
 
-class Ready:
+class PreparedRequest:
     """A question ready to be sent, and whose share of what it counts towards."""
 
     __slots__ = ("question", "request", "resource", "scope")
@@ -36,7 +36,7 @@ class Ready:
             self.request = evolve(self.request, packed=packed)
 
 
-class ReadyQuestions:
+class PreparedRequestCache:
     """Keeps what *sign* makes of questions, by their identity: the engine asks the same objects again and again.
 
     What was not asked for since as many others were is forgotten, and so is all that carries other credentials.
@@ -47,12 +47,12 @@ class ReadyQuestions:
     def __init__(self, sign: Callable[[Operation[Any], Credentials], HttpRequest]) -> None:
         """Keep nothing yet."""
         self._sign = sign
-        self._new: dict[int, Ready] = {}
-        self._old: dict[int, Ready] = {}
+        self._new: dict[int, PreparedRequest] = {}
+        self._old: dict[int, PreparedRequest] = {}
         self._credentials: Credentials | None = None
         self._headers: Mapping[str, str] = {}
 
-    def get(self, question: Operation[Any], credentials: Credentials) -> Ready:
+    def get(self, question: Operation[Any], credentials: Credentials) -> PreparedRequest:
         """Return *question* ready to be sent with *credentials*."""
         if credentials is not self._credentials:
             self._credentials = credentials
@@ -60,10 +60,12 @@ class ReadyQuestions:
         found = self._new.get(id(question))
         return found if found is not None else self._keep(question, credentials)
 
-    def _keep(self, question: Operation[Any], credentials: Credentials) -> Ready:
+    def _keep(self, question: Operation[Any], credentials: Credentials) -> PreparedRequest:
         if 2 * len(self._new) >= KEPT:
             self._new, self._old = {}, self._new
-        ready = self._old.pop(id(question), None) or Ready(question, self._signed(question, credentials))
+        ready = self._old.pop(id(question), None) or PreparedRequest(
+            question, self._signed(question, credentials)
+        )
         self._new[id(question)] = ready
         return ready
 

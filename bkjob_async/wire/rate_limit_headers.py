@@ -18,7 +18,7 @@ LIMIT, REMAINING, PLUGIN = (istr(PREFIX + word) for word in ("limit", "remaining
 
 
 @frozen(kw_only=True)
-class Announcement:
+class RateLimitHeaders:
     """So many of *limit* requests are *remaining*, for *reset* seconds more.
 
     *of_resource*: they are those of the resource that was asked for, not of the whole stage.
@@ -30,7 +30,7 @@ class Announcement:
     of_resource: bool
 
 
-def announcement(headers: Mapping[str, str]) -> Announcement | None:
+def parse_rate_limit_headers(headers: Mapping[str, str]) -> RateLimitHeaders | None:
     """Return what *headers* say, None when they say nothing that makes sense."""
     said = headers.get(REMAINING)
     if said is None:
@@ -39,7 +39,7 @@ def announcement(headers: Mapping[str, str]) -> Announcement | None:
     if remaining is None or not reset:
         return None
     limit = parse_number(headers.get(LIMIT))
-    return Announcement(
+    return RateLimitHeaders(
         limit=limit or None, remaining=remaining, reset=reset, of_resource=is_of_resource(headers)
     )
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable
 
-from bkjob_async.engine.flow_control.fair_queue import Turns
-from bkjob_async.engine.flow_control.rate_limit import INSTANT, Limit
-from bkjob_async.engine.flow_control.server_quota import Quota
-from bkjob_async.errors import CallFacts, ClientClosed, Throttled
-from bkjob_async.wire.rate_limit_headers import Announcement
+from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
+from bkjob_async.engine.flow_control.rate_limit import INSTANT, RateLimiter
+from bkjob_async.engine.flow_control.server_quota import ServerQuota
+from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
+from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
 
 # A scope pays one turn more for so many bytes of an answer, while others wait.
 BYTES_A_TURN = 65_536
 
 
-class Place:
+class Permit:
     """One request that was let out: for whom, for what, and when."""
 
     __slots__ = ("heard", "resource", "scope", "sent", "urgent")
@@ -27,12 +27,12 @@ class Place:
         self.sent = self.heard = sent
 
 
-class Waiting(Place):
+class Waiter(Permit):
     """One request that waits for its turn."""
 
     __slots__ = ("is_out", "lane", "timer", "turn")
 
-    def __init__(self, place: Place, lane: _Lane, turn: asyncio.Future[None]) -> None:
+    def __init__(self, place: Permit, lane: _Queue, turn: asyncio.Future[None]) -> None:
         super().__init__(place.scope, place.resource, place.urgent, place.sent)
         self.lane = lane
         self.turn = turn
@@ -40,21 +40,21 @@ class Waiting(Place):
         self.timer: asyncio.TimerHandle | None = None
 
 
-class Admission:
-    """A queue in front of all bounds: the client's own `Limit`, and the quotas that the gateway announces.
+class RequestLimiter:
+    """A queue in front of all bounds: the client's own `RateLimiter`, and the quotas that the gateway announces.
 
     Scopes take turns, urgent requests first, though one turn in eight is the background's; within a scope the first to
     come is the first. A quota of one resource alone holds up only the requests for that resource. Time spent here does
     not count towards a request's own time limit.
     """
 
-    def __init__(self, limit: Limit) -> None:
+    def __init__(self, limit: RateLimiter) -> None:
         """Guard *limit*; it belongs to this admission alone."""
         self.limit = limit
-        self.quota = Quota()
+        self.quota = ServerQuota()
         self.waiting = 0
-        self._common = _Lane(None)
-        self._lanes: dict[str, _Lane] = {}
+        self._common = _Queue(None)
+        self._lanes: dict[str, _Queue] = {}
         self._order = [self._common]
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -67,14 +67,14 @@ class Admission:
 
     # A request's way ------------------------------------------------------------------------------------------------
 
-    async def enter(
+    async def acquire(
         self,
         scope: Hashable = None,
         resource: str = "",
         *,
         urgent: bool = False,
         patience: float | None = None,
-    ) -> Place:
+    ) -> Permit:
         """Wait until a request may go out; each place needs one `leave`. Raise `ClientClosed` after `close`.
 
         *scope* is whose share it counts towards, *resource* what is asked for by its name at the gateway. Raise
@@ -83,7 +83,7 @@ class Admission:
         place = self.enter_at_once(scope, resource, urgent=urgent)
         return place if place is not None else await self._wait(scope, resource, patience, urgent=urgent)
 
-    def enter_at_once(self, scope: Hashable, resource: str, *, urgent: bool) -> Place | None:
+    def enter_at_once(self, scope: Hashable, resource: str, *, urgent: bool) -> Permit | None:
         """Let a request out if nobody waits and nothing is in its way, as is usual; None where it has to wait."""
         now = asyncio.get_running_loop().time()
         limit, quota = self.limit, self.quota
@@ -98,15 +98,15 @@ class Admission:
             return None
         limit.take(now)
         quota.take(now)
-        return Place(scope, resource, urgent, now)
+        return Permit(scope, resource, urgent, now)
 
-    async def _wait(self, scope: Hashable, resource: str, patience: float | None, *, urgent: bool) -> Place:
+    async def _wait(self, scope: Hashable, resource: str, patience: float | None, *, urgent: bool) -> Permit:
         if self._closed:
             raise closed()
         loop = asyncio.get_running_loop()
-        place = Place(scope, resource, urgent, loop.time())
+        place = Permit(scope, resource, urgent, loop.time())
         lane = self._lanes.get(place.resource, self._common)
-        waiting = Waiting(place, lane, loop.create_future())
+        waiting = Waiter(place, lane, loop.create_future())
         lane.turns.push(place.scope, waiting, urgent=place.urgent)
         self.waiting += 1
         self._let_in()
@@ -116,7 +116,7 @@ class Admission:
             await waiting.turn
         except asyncio.CancelledError:
             if waiting.is_out:
-                self.leave()  # its turn came in the same breath as the cancellation
+                self.release()  # its turn came in the same breath as the cancellation
             elif not self._closed:
                 self.waiting -= 1
             raise
@@ -125,7 +125,7 @@ class Admission:
                 waiting.timer.cancel()
         return waiting
 
-    def _give_up(self, waiting: Waiting, patience: float) -> None:
+    def _give_up(self, waiting: Waiter, patience: float) -> None:
         """Tell a request that it has waited in vain, unless others of its kind got through meanwhile."""
         if waiting.turn.done():
             return
@@ -139,7 +139,7 @@ class Admission:
         opens = self._opens(waiting.lane, urgent=waiting.urgent) - loop.time()
         waiting.turn.set_exception(not_sent(patience, opens if opens > INSTANT else None))
 
-    def answered(self, place: Place, size: int, said: Announcement | None) -> None:
+    def answered(self, place: Permit, size: int, said: RateLimitHeaders | None) -> None:
         """Take note of an answer of *size* bytes, and of what it *said* of a quota."""
         limit = self.limit
         now = place.heard = asyncio.get_running_loop().time()
@@ -157,14 +157,14 @@ class Admission:
             turns = (self._lanes.get(place.resource) or self._common).turns
             turns.charge(place.scope, size / BYTES_A_TURN, urgent=place.urgent)
 
-    def accepted(self, place: Place) -> None:
+    def accepted(self, place: Permit) -> None:
         """Take note that a request was let through."""
         self.quota.accept(place.heard, sent=place.sent)
         lane = self._lanes.get(place.resource) if self._lanes else None
         if lane is not None and lane.quota is not None:
             lane.quota.accept(place.heard, sent=place.sent)
 
-    def refused(self, place: Place, *, told: float | None, of_resource: bool, at_once: bool) -> None:
+    def refused(self, place: Permit, *, told: float | None, of_resource: bool, at_once: bool) -> None:
         """Take note of a refusal: let nothing of its kind out for *told* seconds, or until a window must be over.
 
         *at_once* says that there were too many at the same time.
@@ -174,37 +174,37 @@ class Admission:
             self.limit.concurrency.refused(now, sent=place.sent)
         self._quota_of(place.resource, own=of_resource).refuse(now, told=told, sent=place.sent)
 
-    def unanswered(self, place: Place) -> None:
+    def unanswered(self, place: Permit) -> None:
         """Take note that there was no answer in time."""
         self.limit.concurrency.unanswered(asyncio.get_running_loop().time(), sent=place.sent)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Give the place of a request that came back to the next."""
         self.limit.give_back()
         if self.waiting:
             self._let_in()
 
-    def _quota_of(self, resource: str, *, own: bool) -> Quota:
+    def _quota_of(self, resource: str, *, own: bool) -> ServerQuota:
         """Return the quota of a resource alone, or that of the whole gateway."""
         if not own:
             return self.quota
         lane = self._lanes.get(resource)
         if lane is None:
-            lane = self._lanes[resource] = _Lane(Quota())
+            lane = self._lanes[resource] = _Queue(ServerQuota())
             self._order.append(lane)
         assert lane.quota is not None  # noqa: S101 - made with one
         return lane.quota
 
     # The queue ------------------------------------------------------------------------------------------------------
 
-    def _opens(self, lane: _Lane, *, urgent: bool) -> float:
+    def _opens(self, lane: _Queue, *, urgent: bool) -> float:
         """Return when the next request of a lane may go, as far as it hangs on time."""
         opens = max(self.limit.opens, self.quota.opens_urgent if urgent else self.quota.opens)
         if lane.quota is None:
             return opens
         return max(opens, lane.quota.opens_urgent if urgent else lane.quota.opens)
 
-    def _let_out(self, waiting: Waiting, now: float) -> None:
+    def _let_out(self, waiting: Waiter, now: float) -> None:
         self.limit.take(now)
         self.quota.take(now)
         if waiting.lane.quota is not None:
@@ -232,7 +232,7 @@ class Admission:
                 continue
             self._let_out(place, now)
 
-    def _next(self, now: float) -> tuple[Waiting | None, float | None]:
+    def _next(self, now: float) -> tuple[Waiter | None, float | None]:
         """Return who goes now, else when somebody may."""
         soonest: float | None = None
         for number, lane in enumerate(self._order):
@@ -276,17 +276,17 @@ class Admission:
         self.waiting = 0
 
 
-class _Lane:
+class _Queue:
     """Those who wait behind the same quota; the common one is that of the whole gateway."""
 
     __slots__ = ("quota", "turns")
 
-    def __init__(self, quota: Quota | None) -> None:
+    def __init__(self, quota: ServerQuota | None) -> None:
         self.quota = quota
-        self.turns: Turns[Hashable, Waiting] = Turns(wanted=still_waits)
+        self.turns: PriorityFairQueue[Hashable, Waiter] = PriorityFairQueue(wanted=is_queued)
 
 
-def still_waits(place: Waiting) -> bool:
+def is_queued(place: Waiter) -> bool:
     """Whether somebody still waits for this turn."""
     return not place.turn.done()
 
@@ -295,7 +295,7 @@ def not_sent(waited: float, opens: float | None) -> Throttled:
     """Return what somebody hears whose turn did not come in time; *opens* is in how many seconds it may."""
     why = "the gateway lets nothing through" if opens is not None else "requests under way get no answers"
     message = f"not sent, it waited {waited:g} s for its turn: {why}"
-    return Throttled(CallFacts(message=message, retry_after=opens, sent=False))
+    return Throttled(ErrorDetails(message=message, retry_after=opens, sent=False))
 
 
 def closed() -> ClientClosed:

@@ -14,29 +14,29 @@ from yarl import URL
 from bkjob_async.dialects.common.base import Dialect
 from bkjob_async.dialects.common.envelopes import envelope_of
 from bkjob_async.dialects.common.redaction import redacted, secrets_in
-from bkjob_async.engine.flow_control.rate_limit import Limit
+from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.flow_control.retry import LONGEST_TOLD, Retries, RetryBudget, never_happened
 from bkjob_async.errors import (
     CallFailed,
+    InvalidResponse,
     NotAuthenticated,
     OutcomeUnknown,
     PlatformTrouble,
     RequestTimedOut,
     Throttled,
     TransportFailed,
-    UnusableAnswer,
     UsageError,
 )
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.answers import Envelope
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
-from bkjob_async.model.poll_view import JobLook, StepLook
-from bkjob_async.wire.credentials import CredentialsSource, Keyring
+from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.frames import without_frames
-from bkjob_async.wire.prepared_requests import Ready, ReadyQuestions
-from bkjob_async.wire.rate_limit_headers import Announcement, announcement
-from bkjob_async.wire.request_limiter import Admission
+from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
+from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
+from bkjob_async.wire.request_limiter import RequestLimiter
 from bkjob_async.wire.transport import Transport
 
 R = TypeVar("R")
@@ -63,7 +63,7 @@ class Session:
         transport: Transport,
         dialect: Dialect,
         credentials: CredentialsSource,
-        limit: Limit | None = None,
+        limit: RateLimiter | None = None,
         retries: Retries | None = None,
         request_timeout: float = 30.0,
         seed: int | None = None,
@@ -77,13 +77,13 @@ class Session:
         self.base_url = url
         self.dialect = dialect
         self.transport = transport
-        self.admission = Admission(limit or Limit())
+        self.limiter = RequestLimiter(limit or RateLimiter())
         self.request_timeout = request_timeout
         self.retries = retries or Retries()
-        self.keyring = Keyring(credentials)
+        self.keyring = CredentialsCache(credentials)
         self._budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
-        self._ready = ReadyQuestions(self._signed)
+        self._ready = PreparedRequestCache(self._signed)
         self._dice = Random(seed)  # noqa: S311 - spreads waits, keeps no secret
 
     def prepare(self, operation: Operation[Any]) -> HttpRequest:
@@ -144,10 +144,12 @@ class Session:
             del shown  # else it and this frame would hold each other
 
     @overload
-    async def look(self, question: GetJobInstanceStatus) -> JobLook: ...
+    async def look(self, question: GetJobInstanceStatus) -> JobPollView: ...
     @overload
-    async def look(self, question: GetStepInstanceStatus) -> StepLook: ...
-    async def look(self, question: GetJobInstanceStatus | GetStepInstanceStatus) -> JobLook | StepLook:
+    async def look(self, question: GetStepInstanceStatus) -> StepPollView: ...
+    async def look(
+        self, question: GetJobInstanceStatus | GetStepInstanceStatus
+    ) -> JobPollView | StepPollView:
         """Ask once, and read the answer as lightly as the engine needs; raise a `CallFailed`."""
         try:
             return await self._look(question)
@@ -158,8 +160,10 @@ class Session:
         finally:
             del shown  # else it and this frame would hold each other
 
-    async def _look(self, question: GetJobInstanceStatus | GetStepInstanceStatus) -> JobLook | StepLook:
-        def read(response: HttpResponse) -> JobLook | StepLook:
+    async def _look(
+        self, question: GetJobInstanceStatus | GetStepInstanceStatus
+    ) -> JobPollView | StepPollView:
+        def read(response: HttpResponse) -> JobPollView | StepPollView:
             ready.learn_size(len(response.body))
             return self.dialect.look(question, response)
 
@@ -205,7 +209,7 @@ class Session:
             try:
                 credentials = await self.keyring.get()
                 signed = self.dialect.sign(request, credentials)
-                ready = Ready(operation, signed)
+                ready = PreparedRequest(operation, signed)
                 answer = await self._exchange(ready, read, timeout=limit, urgent=urgent)
             except CallFailed as error:
                 failure = self._explained(error, operation, attempt)
@@ -230,37 +234,37 @@ class Session:
 
     async def _exchange(
         self,
-        ready: Ready,
+        ready: PreparedRequest,
         read: Callable[[HttpResponse], T],
         *,
         timeout: float,  # noqa: ASYNC109 - per call, not per task
         urgent: bool,
     ) -> T:
-        admission, scope, resource = self.admission, ready.scope, ready.resource
-        place = admission.enter_at_once(scope, resource, urgent=urgent) or await admission.enter(
+        limiter, scope, resource = self.limiter, ready.scope, ready.resource
+        place = limiter.enter_at_once(scope, resource, urgent=urgent) or await limiter.acquire(
             scope, resource, urgent=urgent, patience=timeout if urgent else None
         )
         # The place is given on only when the answer has been heeded: who comes next must find the door closed.
-        said: Announcement | None = None
+        said: RateLimitHeaders | None = None
         try:
             response = await self.transport.send(ready.request, timeout=timeout)
-            said = announcement(response.headers)
-            admission.answered(place, len(response.body), said)
+            said = parse_rate_limit_headers(response.headers)
+            limiter.answered(place, len(response.body), said)
             answer = read_or_close(read, response)
         except Throttled as error:
             of_resource = error.code == RESOURCE_RATE or (said is not None and said.of_resource)
-            admission.refused(
+            limiter.refused(
                 place, told=error.retry_after, of_resource=of_resource, at_once=error.code == CONCURRENCY
             )
             raise
         except RequestTimedOut:
-            admission.unanswered(place)
+            limiter.unanswered(place)
             raise
         else:
-            admission.accepted(place)
+            limiter.accepted(place)
             return answer
         finally:
-            admission.leave()
+            limiter.release()
 
     def _explained(self, error: CallFailed, operation: Operation[Any], attempts: int) -> CallFailed:
         """Return *error* with what only the session knows, and without any secret."""
@@ -270,7 +274,7 @@ class Session:
 
     async def aclose(self) -> None:
         """Let go of connections; who still waits for a turn hears `ClientClosed`."""
-        self.admission.close()
+        self.limiter.close()
         try:
             await self.keyring.aclose()
         finally:
@@ -284,7 +288,7 @@ def read_or_close(read: Callable[[HttpResponse], T], response: HttpResponse) -> 
     """
     try:
         return read(response)
-    except UnusableAnswer:
+    except InvalidResponse:
         if response.connection is not None:
             response.connection.close()
         raise
@@ -295,7 +299,7 @@ def kind_of(error: CallFailed, operation: Operation[Any]) -> type[CallFailed]:
 
     When a command went out and no clear answer came back, nobody knows whether it happened.
     """
-    unclear = isinstance(error, TransportFailed | PlatformTrouble | UnusableAnswer)
+    unclear = isinstance(error, TransportFailed | PlatformTrouble | InvalidResponse)
     if not operation.repeatable and unclear and not never_happened(error):
         return OutcomeUnknown
     return type(error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class TimeLimit:
+class RequestTimeout:
     """The time that one request has."""
 
     __slots__ = ("at", "cancelling", "passed", "task")
@@ -17,7 +17,7 @@ class TimeLimit:
         self.passed = False
 
 
-class TimeLimits:
+class TimeoutManager:
     """Cancels requests that take too long.
 
     What `asyncio.timeout` does, at a tenth of its cost: nearly every request comes back in time, so that a timer of its
@@ -28,21 +28,21 @@ class TimeLimits:
 
     def __init__(self) -> None:
         """Nothing is limited yet."""
-        self._running: set[TimeLimit] = set()
+        self._running: set[RequestTimeout] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self, seconds: float) -> TimeLimit:
+    def begin(self, seconds: float) -> RequestTimeout:
         """Cancel the current task in *seconds*, unless `end` comes first."""
         loop = asyncio.get_running_loop()
         task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 - whoever awaits runs in a task
-        limit = TimeLimit(task, loop.time() + seconds)
+        limit = RequestTimeout(task, loop.time() + seconds)
         self._running.add(limit)
         if self._timer is None or limit.at < self._timer.when():
             self._set_timer(loop, limit.at)
         return limit
 
-    def end(self, limit: TimeLimit) -> bool:
+    def end(self, limit: RequestTimeout) -> bool:
         """Let go of *limit*; return whether it, and nobody else, cancelled the task. Harmless when repeated."""
         self._running.discard(limit)
         if not limit.passed:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from bkjob_async.cli.entry import main
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from tests.cli import shell
 
@@ -104,7 +104,7 @@ def test_3_a_target_that_is_not_there(green: str) -> None:
 
 async def test_3_credentials_that_are_refused() -> None:
     """Nothing was seen and nothing will be: it does not wait for better times."""
-    site = Site(app_code="tests", app_secret="another")
+    site = SiteConfig(app_code="tests", app_secret="another")
     async with Simulator("all-green", site=site).serve() as server:
         done = await asyncio.to_thread(shell.run, "watch", "--url", server.url, "--biz", "2", JOB)
 

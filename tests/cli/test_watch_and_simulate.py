@@ -32,7 +32,7 @@ Lines = list[dict[str, Any]]
 def the_same_world() -> tuple[list[Ref], Truth]:
     """Let the same seed tell the same story here; return what to watch of it, and what becomes of that.
 
-    Watched are whole jobs, one step of each beside it, and single steps of jobs that themselves never end.
+    PollTarget are whole jobs, one step of each beside it, and single steps of jobs that themselves never end.
     """
     world = Simulator(SCENARIO, seed=SEED)
     world.world.advance_to_end(limit=LONGEST)

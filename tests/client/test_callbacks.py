@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import JobPlan
 from tests.client.stage import SCOPE, client_of
@@ -28,7 +28,7 @@ async def ringing(
     simulator: Simulator, dialect: str, **options: Any
 ) -> AsyncIterator[tuple[bkjob.JobClient, list[str]]]:
     """Open a client whose doorbell really rings; yield it with the URLs that were called."""
-    bell = bkjob.Doorbell(TOKEN, base="https://me.example.com/bk/")
+    bell = bkjob.CallbackReceiver(TOKEN, base="https://me.example.com/bk/")
     called: list[str] = []
 
     async def post(url: str, body: bytes, kind: str) -> int:
@@ -81,7 +81,7 @@ async def test_a_watch_may_have_a_doorbell_of_its_own() -> None:
     """Then the client's does not ring in it."""
     simulator = Simulator()
     job = simulator.add(JobPlan())
-    own = bkjob.Doorbell()
+    own = bkjob.CallbackReceiver()
     async with (
         ringing(simulator, "gateway-v3", interval=500.0) as (client, _),
         client.watch(job, doorbell=own) as watch,
@@ -103,16 +103,16 @@ def test_a_clients_doorbell_knows_where_it_is_reached() -> None:
     credentials = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="secret", bk_username="admin")
 
     with pytest.raises(bkjob.UsageError, match="where it is reached"):
-        bkjob.connect("http://sim", credentials, scope=SCOPE, doorbell=bkjob.Doorbell())
+        bkjob.connect("http://sim", credentials, scope=SCOPE, doorbell=bkjob.CallbackReceiver())
     with pytest.raises(bkjob.UsageError, match="where it is reached"):
-        bkjob.Doorbell().url()
+        bkjob.CallbackReceiver().url()
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_callback_that_the_platform_refuses_is_named(dialect: str) -> None:
     """With the way out, and without what may be secret in the URL."""
-    simulator = Simulator(site=Site(allowed_callbacks=("https://other.example.com/",)))
-    bell = bkjob.Doorbell(TOKEN, base="https://me.example.com/bk/")
+    simulator = Simulator(site=SiteConfig(allowed_callbacks=("https://other.example.com/",)))
+    bell = bkjob.CallbackReceiver(TOKEN, base="https://me.example.com/bk/")
     async with client_of(simulator, dialect, doorbell=bell) as (client, _):
         with pytest.raises(bkjob.InvalidRequest, match=r"https://me\.example\.com/bk/\*\*\*") as refused:
             await client.fast_execute_script("uptime", HOSTS, account_alias="root")
@@ -131,7 +131,7 @@ async def test_a_callback_that_the_platform_refuses_is_named(dialect: str) -> No
 async def test_a_refusal_for_another_reason_is_left_alone() -> None:
     """Only a message that speaks of the callback is explained."""
     simulator = Simulator()
-    bell = bkjob.Doorbell(TOKEN, base="https://me.example.com/bk/")
+    bell = bkjob.CallbackReceiver(TOKEN, base="https://me.example.com/bk/")
     async with client_of(simulator, doorbell=bell) as (client, _):
         with pytest.raises(bkjob.InvalidRequest) as refused:
             await client.fast_execute_script("uptime", HOSTS)

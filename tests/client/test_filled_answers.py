@@ -13,13 +13,15 @@ import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.inputs import SourceInputs, StepInputs
-from bkjob_async.simulator.world.plans import Fate, Host, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import Host, HostOutcome, JobPlan, StepPlan, exactly
 from tests.client.stage import client_of
 
 pytestmark = pytest.mark.looptime
 
 OWN = Host(bk_host_id=77, bk_cloud_id=3, ip="192.168.0.7", ipv6="fd00::7", bk_agent_id="agent-77")
-TAGGED = Fate(status=104, exit_code=28, error_code=1, tag="disk full", log="no space\n", runs=exactly(4.0))
+TAGGED = HostOutcome(
+    status=104, exit_code=28, error_code=1, tag="disk full", log="no space\n", runs=exactly(4.0)
+)
 SCRIPT_INPUTS = StepInputs(parameters="one two", is_param_sensitive=False)
 FILE_INPUTS = StepInputs(
     sources=(SourceInputs(files=("/a",), hosts=((9, 0, "10.0.0.9"),)),),

@@ -9,12 +9,12 @@ from attrs import frozen
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import DEAF, HANGS, RED, JobPlan, Lags, Rolling, StepPlan
+from bkjob_async.simulator.world.plans import DEAF, HANGS, RED, JobPlan, PlatformDelays, Rolling, StepPlan
 from tests.client.stage import client_of
 
 pytestmark = pytest.mark.looptime
 
-LATE = Lags(event=4.0)
+LATE = PlatformDelays(event=4.0)
 CONFIRM = StepPlan(kind=3, hosts=0)
 GREEN, SECOND = StepPlan(hosts=2), StepPlan(hosts=1)
 FAILS = StepPlan(hosts=2, pinned={0: RED})

@@ -91,16 +91,16 @@ METHODS: dict[type[Operation[Any]], tuple[Ask, type]] = {
     ),
     bkjob.OperateStepInstance: (
         lambda c, s, _: c.operate_step_instance(s, operation_code=bkjob.StepOperation.RETRY_FAILED_HOSTS),
-        bkjob.Operated,
+        bkjob.OperationAccepted,
     ),
-    bkjob.ExecuteJobPlan: (lambda c, *_: c.execute_job_plan(1000, {"who": "me"}), bkjob.Launched),
+    bkjob.ExecuteJobPlan: (lambda c, *_: c.execute_job_plan(1000, {"who": "me"}), bkjob.JobLaunch),
     bkjob.FastExecuteScript: (
         lambda c, *_: c.fast_execute_script("date", HOSTS, account_alias="root"),
-        bkjob.Launched,
+        bkjob.JobLaunch,
     ),
     bkjob.FastExecuteSql: (
         lambda c, *_: c.fast_execute_sql("select 1", HOSTS, db_account_id=6),
-        bkjob.Launched,
+        bkjob.JobLaunch,
     ),
     bkjob.FastTransferFile: (
         lambda c, *_: c.fast_transfer_file(
@@ -109,11 +109,11 @@ METHODS: dict[type[Operation[Any]], tuple[Ask, type]] = {
             HOSTS,
             account_alias="root",
         ),
-        bkjob.Launched,
+        bkjob.JobLaunch,
     ),
     bkjob.PushConfigFile: (
         lambda c, *_: c.push_config_file({"a.conf": "x=1"}, "/etc", HOSTS, account_alias="root"),
-        bkjob.Launched,
+        bkjob.JobLaunch,
     ),
 }
 SOURCE = bkjob.FileSource(files="/a", server=HOSTS[0], account_alias="root")
@@ -146,11 +146,11 @@ METHODS |= {
     ),
     bkjob.BkciPluginFastExecuteScript: (
         lambda c, *_: c.bkci_plugin_fast_execute_script("date", HOSTS, account_alias="root"),
-        bkjob.Launched,
+        bkjob.JobLaunch,
     ),
     bkjob.BkciPluginFastTransferFile: (
         lambda c, *_: c.bkci_plugin_fast_transfer_file(SOURCE, "/srv", HOSTS, account_alias="root"),
-        bkjob.Launched,
+        bkjob.JobLaunch,
     ),
 }
 NAMES = {kind: kind.name for kind in METHODS}

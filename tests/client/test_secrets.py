@@ -255,7 +255,7 @@ async def test_credentials_in_the_body_do_not_show(body: bytes | None) -> None:
 FAILURES: list[BaseException] = [
     OSError(f"vault at http://vault/{VAULT} is away"),
     ValueError(VAULT),
-    bkjob.NotAuthenticated(bkjob.CallFacts(message=f"token={VAULT}")),
+    bkjob.NotAuthenticated(bkjob.ErrorDetails(message=f"token={VAULT}")),
     bkjob.UsageError(f"password={VAULT}"),
 ]
 

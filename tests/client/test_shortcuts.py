@@ -9,7 +9,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import HANGS, RED, JobPlan, StepPlan
 from tests.client.stage import DIALECTS, FAILING, client_of
@@ -63,7 +63,7 @@ async def test_what_failed_runs_again_in_one_line(dialect: str) -> None:
 
 async def test_a_deadline_covers_launch_and_wait() -> None:
     """It counts from the call, and the job goes on."""
-    simulator = Simulator(site=Site(fates=(HANGS,)))
+    simulator = Simulator(site=SiteConfig(fates=(HANGS,)))
     start = asyncio.get_running_loop().time()
     async with client_of(simulator, transport=simulator.transport(latency=3.0)) as (client, _):
         with pytest.raises(bkjob.DeadlineExceeded) as late:
@@ -165,7 +165,7 @@ async def test_one_host_that_breaks_its_part_stands_alone(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("red", [RED])
 async def test_a_wait_can_be_for_less_than_the_end(red: object) -> None:
     """A condition passes through the verbs."""
-    simulator = Simulator(site=Site(fates=(RED,)))
+    simulator = Simulator(site=SiteConfig(fates=(RED,)))
     async with client_of(simulator) as (client, _):
         result = await client.run_script("false", HOSTS, until=bkjob.FirstFailure(), deadline=600)
 

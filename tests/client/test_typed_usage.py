@@ -33,7 +33,7 @@ async def test_typical_code_runs() -> None:
         assert (await typed_usage.run(client)).ok
         await typed_usage.retry(client, await client.wait(job, deadline=60))
         await typed_usage.call(client, job)
-        await typed_usage.follow(client, job, bkjob.Doorbell())
+        await typed_usage.follow(client, job, bkjob.CallbackReceiver())
         again = simulator.add(FAILING)
         await client.wait(again, deadline=600)
         await typed_usage.operate(client, simulator.steps(again)[0], pending)

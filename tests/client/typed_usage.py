@@ -65,10 +65,10 @@ async def use_system_paths(client: bkjob.JobClient, step: bkjob.StepRef, host: b
     local = bkjob.FileSource(files=uploads[0].path, file_type=bkjob.FileSourceType.LOCAL)
     await client.fast_transfer_file(local, "/srv", host, account_alias="root")
     script = await client.bkci_plugin_fast_execute_script("date", host, account_alias="root")
-    assert_type(script, bkjob.Launched)
+    assert_type(script, bkjob.JobLaunch)
     source = bkjob.FileSource(files="/a", server=host, account_alias="root")
     transfer = await client.bkci_plugin_fast_transfer_file(source, "/srv", host, account_alias="root")
-    assert_type(transfer, bkjob.Launched)
+    assert_type(transfer, bkjob.JobLaunch)
 
 
 async def ask_for_contexts(client: bkjob.JobClient, step: bkjob.StepRef, file_step: bkjob.StepRef) -> None:
@@ -86,15 +86,17 @@ async def launch(client: bkjob.JobClient, host: bkjob.HostKey) -> None:
         await client.fast_execute_script(
             "date", [host, "0:10.0.0.2"], account_alias="root", rolling_config=mode
         ),
-        bkjob.Launched,
+        bkjob.JobLaunch,
     )
-    assert_type(await client.fast_execute_sql("select 1", 1, db_account_id=6), bkjob.Launched)
+    assert_type(await client.fast_execute_sql("select 1", 1, db_account_id=6), bkjob.JobLaunch)
     source = bkjob.FileSource(files="/a", server="0:10.0.0.1", account_alias="root")
-    assert_type(await client.fast_transfer_file(source, "/srv", [host], account_alias="root"), bkjob.Launched)
     assert_type(
-        await client.push_config_file({"a": "b"}, "/etc", [host], account_alias="root"), bkjob.Launched
+        await client.fast_transfer_file(source, "/srv", [host], account_alias="root"), bkjob.JobLaunch
     )
-    assert_type(await client.execute_job_plan(1000, {"name": "value"}), bkjob.Launched)
+    assert_type(
+        await client.push_config_file({"a": "b"}, "/etc", [host], account_alias="root"), bkjob.JobLaunch
+    )
+    assert_type(await client.execute_job_plan(1000, {"name": "value"}), bkjob.JobLaunch)
 
 
 async def run(client: bkjob.JobClient) -> bkjob.JobResult:
@@ -109,8 +111,8 @@ async def run(client: bkjob.JobClient) -> bkjob.JobResult:
 async def operate(client: bkjob.JobClient, failed: bkjob.StepRef, pending: bkjob.JobRef) -> None:
     """Steer jobs."""
     code = bkjob.StepOperation.RETRY_ALL_HOSTS
-    assert_type(await client.operate_step_instance(failed, operation_code=code), bkjob.Operated)
-    assert_type(await client.operate_job_instance(pending, bkjob.JobOperation.START), bkjob.Operated)
+    assert_type(await client.operate_step_instance(failed, operation_code=code), bkjob.OperationAccepted)
+    assert_type(await client.operate_job_instance(pending, bkjob.JobOperation.START), bkjob.OperationAccepted)
     ended = assert_type(await client.wait(pending, until=bkjob.HostsDone(0.5), deadline=600), bkjob.JobResult)
     assert_type(ended.hosts[bkjob.Phase.SUCCESS], int)
 
@@ -138,7 +140,7 @@ async def call(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
     assert_type(view.step(1, 2), bkjob.StepRef)
 
 
-async def follow(client: bkjob.JobClient, job: bkjob.JobRef, doorbell: bkjob.Doorbell) -> None:
+async def follow(client: bkjob.JobClient, job: bkjob.JobRef, doorbell: bkjob.CallbackReceiver) -> None:
     """Watch in every way there is."""
     async with client.watch(job, deadline=600, doorbell=doorbell) as watch:
         assert_type(watch, bkjob.Watch)
@@ -155,7 +157,7 @@ async def follow(client: bkjob.JobClient, job: bkjob.JobRef, doorbell: bkjob.Doo
         assert_type(watch.explain(job), bkjob.Explanation)
         assert_type(watch.snapshot(job), bkjob.JobSnapshot | bkjob.StepSnapshot | None)
         client.nudge(job)
-        assert_type(client.durations(), tuple[bkjob.LearntDuration, ...])
+        assert_type(client.durations(), tuple[bkjob.DurationStats, ...])
         assert_type(client.learnt(), dict[str, Any])
 
 

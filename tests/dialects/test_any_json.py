@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async.dialects.common.envelopes import opened
-from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, Fields
+from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
 from bkjob_async.dialects.esb.job_responses import quick_job as quick_esb_job
 from bkjob_async.dialects.esb.job_responses import read_job as read_esb_job
 from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
@@ -21,7 +21,7 @@ from bkjob_async.dialects.gateway.v4_responses import read_job as read_v4_job
 from bkjob_async.errors import CallFailed
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import StepLook
+from bkjob_async.model.poll_view import StepPollView
 from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked
 
@@ -148,7 +148,7 @@ def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) ->
             look = spoken.look(question, response)
         except CallFailed:
             return
-        steps: tuple[StepLook, ...] = (look,) if isinstance(look, StepLook) else tuple(look.steps)
+        steps: tuple[StepPollView, ...] = (look,) if isinstance(look, StepPollView) else tuple(look.steps)
         for step in steps:
             for group in step.groups or ():
                 for row in group.rows or ():
@@ -196,7 +196,7 @@ def test_the_documented_answer_goes_the_quick_way(sample: str) -> None:
     response = answer(SAMPLES[sample])
 
     assert quick(response) is not None
-    assert quick(response) == lenient(Fields(opened(response)))
+    assert quick(response) == lenient(JsonObject(opened(response)))
 
 
 @settings(max_examples=800, deadline=None)
@@ -210,7 +210,7 @@ def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
     seen = quick(response)
 
     if seen is not None:
-        assert seen == lenient(Fields(opened(response)))
+        assert seen == lenient(JsonObject(opened(response)))
 
 
 @settings(max_examples=300, deadline=None)
@@ -228,7 +228,7 @@ def test_both_ways_read_the_same_bytes(sample: str, data: st.DataObject) -> None
     seen = quick(response)
 
     if seen is not None:
-        assert seen == lenient(Fields(opened(response)))
+        assert seen == lenient(JsonObject(opened(response)))
 
 
 V3, STEP, V4 = (

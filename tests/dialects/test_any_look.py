@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from bkjob_async.dialects.common.envelopes import opened
 from bkjob_async.dialects.common.host_rows import LightRow
-from bkjob_async.dialects.common.json_fields import Fields
+from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.parsed import look_at_job, look_at_step
 from bkjob_async.dialects.gateway.lazy_rows import SHORT
 from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
-from bkjob_async.errors import CallFailed, UnusableAnswer
+from bkjob_async.errors import CallFailed, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.model.poll_view import JobPollView, StepPollView
 from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked
 from tests.dialects.test_any_json import damaged, put
@@ -28,7 +28,7 @@ from tests.dialects.test_any_json import damaged, put
 JOB, STEP = "gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"
 
 
-def looked(sample: str, response: HttpResponse) -> JobLook | StepLook:
+def looked(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
     """Return the look at an answer, as the dialect gives it."""
     spoken, question = asked(sample)
     if isinstance(question, GetJobInstanceStatus):
@@ -37,28 +37,28 @@ def looked(sample: str, response: HttpResponse) -> JobLook | StepLook:
     return spoken.look(question, response)
 
 
-def leniently(sample: str, response: HttpResponse) -> JobLook | StepLook:
+def leniently(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
     """Return the look at an answer by who reads all of it at once."""
-    answered = Fields(opened(response))
+    answered = JsonObject(opened(response))
     if sample == JOB:
         return look_at_job(read_job(asking.JOB, answered))
     return look_at_step(read_step(asking.STEP, answered))
 
 
-def told(look: JobLook | StepLook) -> list[Any]:
+def told(look: JobPollView | StepPollView) -> list[Any]:
     """Return all that a look tells, in plain values."""
-    steps = look.steps if isinstance(look, JobLook) else (look,)
+    steps = look.steps if isinstance(look, JobPollView) else (look,)
     head = [look.status, look.finished, look.name, look.times]
     return [*head, *(step_told(step) for step in steps)]
 
 
-def step_told(step: StepLook) -> list[Any]:
+def step_told(step: StepPollView) -> list[Any]:
     """Return all that the look at a step tells."""
     own = (step.step_instance_id, step.status, step.finished, step.name, step.type, step.execute_count)
     return [own, step.times, step.complete, [groups_told(step, group) for group in step.groups or ()]]
 
 
-def groups_told(step: StepLook, group: Any) -> list[Any]:
+def groups_told(step: StepPollView, group: Any) -> list[Any]:
     """Return all that a group tells, its rows by their names and details."""
     rows = [
         (
@@ -80,7 +80,7 @@ def same(sample: str, response: HttpResponse) -> None:
     """Assert that both readers tell the same; only what the look did not need may be unusable to the other."""
     try:
         expected = told(leniently(sample, response))
-    except UnusableAnswer:
+    except InvalidResponse:
         with suppress(CallFailed):
             told(looked(sample, response))
         return
@@ -96,7 +96,7 @@ def test_the_documented_answer_is_read_late(sample: str) -> None:
     """Of every row no more than id and code; the rest comes out as if it had been read at once."""
     response = answer(SAMPLES[sample])
     look = looked(sample, response)
-    steps = look.steps if isinstance(look, JobLook) else (look,)
+    steps = look.steps if isinstance(look, JobPollView) else (look,)
     rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
 
     assert rows
@@ -161,8 +161,8 @@ def test_few_or_many_rows_are_read_alike(asked_for: int) -> None:
     """A few one by one, many all at once, from the last to the first."""
     response = answer(large_step(SHORT * 8))
     look, expected = looked(STEP, response), leniently(STEP, response)
-    assert isinstance(look, StepLook)
-    assert isinstance(expected, StepLook)
+    assert isinstance(look, StepPollView)
+    assert isinstance(expected, StepPollView)
     groups = zip(look.groups or (), expected.groups or (), strict=True)
     pairs = [pair for ours, theirs in groups for pair in zip(ours.rows or (), theirs.rows or (), strict=True)]
 
@@ -174,7 +174,7 @@ def test_few_or_many_rows_are_read_alike(asked_for: int) -> None:
 def test_failed_hosts_are_read_at_once() -> None:
     """All that is said of them is kept anyway; of the others only what a look needs."""
     look = looked(STEP, answer(large_step(2)))
-    assert isinstance(look, StepLook)
+    assert isinstance(look, StepPollView)
     rows = [row for group in look.groups or () for row in group.rows or ()]
 
     assert [isinstance(row, LightRow) for row in rows] == [True] * 4 + [False] * 4
@@ -190,7 +190,7 @@ def test_a_row_that_cannot_be_understood_keeps_id_and_code(group: int, first: in
     body = large_step(SHORT * 2)
     body["data"]["step_result_group_list"][group]["host_result_list"][3]["exit_code"] = []
     look = looked(STEP, answer(body))
-    assert isinstance(look, StepLook)
+    assert isinstance(look, StepPollView)
     shown = (look.groups or ())[group]
     details = [look.details(look.named(row)) for row in shown.rows or ()]
 
@@ -208,7 +208,7 @@ def test_hosts_without_an_id_are_read_at_once() -> None:
 
     same(STEP, HttpResponse(status=200, body=msgspec.json.encode(body)))
     look = looked(STEP, answer(body))
-    assert isinstance(look, StepLook)
+    assert isinstance(look, StepPollView)
     assert look.complete
 
 
@@ -217,7 +217,7 @@ def test_a_named_row_keeps_no_answer() -> None:
     body = answer(large_step(SHORT * 8)).body
     references = sys.getrefcount(body)
     look = looked(STEP, HttpResponse(status=200, body=body))
-    assert isinstance(look, StepLook)
+    assert isinstance(look, StepPollView)
     kept = [look.named(row) for group in look.groups or () for row in (group.rows or ())[:3]]
     details = look.details
     del look

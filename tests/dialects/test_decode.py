@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from bkjob_async.dialects.decode import decode, decode_callback
 from bkjob_async.dialects.decode_requests import NAMELESS
-from bkjob_async.errors import CallFailed, NotFound, NotSupported, PlatformTrouble, UnusableAnswer, UsageError
+from bkjob_async.errors import (
+    CallFailed,
+    InvalidResponse,
+    NotFound,
+    NotSupported,
+    PlatformTrouble,
+    UsageError,
+)
 from bkjob_async.model.operations import GetJobInstanceStatus
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.status import RunStatus
@@ -97,7 +104,7 @@ def test_errors_are_those_of_a_live_call() -> None:
     assert "1244006" in str(caught.value)
     with pytest.raises(PlatformTrouble):
         decode(b"<html>", operation=GetJobInstanceStatus(ref=JOB), http_status=502)
-    with pytest.raises(UnusableAnswer, match="not JSON"):
+    with pytest.raises(InvalidResponse, match="not JSON"):
         decode('1, "result": false', operation="get_job_instance_status", envelope=False)
     with pytest.raises(NotSupported, match="gateway-v3 can"):
         decode('{"data": {}}', operation="get_step_instance_status", dialect="gateway-v4")
@@ -144,7 +151,7 @@ def test_a_callback_may_say_nothing_of_steps() -> None:
 def test_what_is_no_callback_is_an_error(body: str) -> None:
     """A body that means nothing is an unusable answer, as a form too."""
     for content_type in ("application/json", FORM):
-        with pytest.raises(UnusableAnswer):
+        with pytest.raises(InvalidResponse):
             decode_callback(body, content_type)
 
 
@@ -154,4 +161,4 @@ def test_any_body_is_a_callback_or_a_typed_error(body: Any, content_type: str) -
     try:
         decode_callback(body, content_type)
     except CallFailed as error:
-        assert isinstance(error, UnusableAnswer)  # noqa: PT017 - most bodies are no callback, a few may be
+        assert isinstance(error, InvalidResponse)  # noqa: PT017 - most bodies are no callback, a few may be

@@ -2,12 +2,12 @@
 
 import pytest
 
-from bkjob_async.errors import CallFailed, PlatformTrouble, Throttled, UnusableAnswer
+from bkjob_async.errors import CallFailed, InvalidResponse, PlatformTrouble, Throttled
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.snapshot import JobSnapshot
 from bkjob_async.model.status import Phase
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from tests.dialects.test_round_trip import WAYS, Caller, label
 
 FAULTS: list[tuple[str, type[CallFailed]]] = [
@@ -20,9 +20,9 @@ FAULTS: list[tuple[str, type[CallFailed]]] = [
     ("gateway-timeout-json", PlatformTrouble),
     ("bad-gateway", PlatformTrouble),
     ("gateway-timeout", PlatformTrouble),
-    ("login-page", UnusableAnswer),
-    ("half-json", UnusableAnswer),
-    ("garbage", UnusableAnswer),
+    ("login-page", InvalidResponse),
+    ("half-json", InvalidResponse),
+    ("garbage", InvalidResponse),
 ]
 PLAIN = [way for way in WAYS if not way[1]]
 
@@ -126,7 +126,7 @@ def test_missing_rows_are_not_complete() -> None:
 @pytest.mark.parametrize("classic", [True, False])
 def test_both_backends_of_the_oldest_dialect_are_understood(classic: bool) -> None:  # noqa: FBT001
     """The classic component wants nested parameters, its successor flat ones; times and counters differ."""
-    caller = Caller("esb-job", {}, site=Site(classic=classic))
+    caller = Caller("esb-job", {}, site=SiteConfig(classic=classic))
     caller.advance(3600)
 
     job = caller.call(question(caller))

@@ -31,7 +31,7 @@ from bkjob_async.model.reads import (
     RawCall,
 )
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.plans import RED, JobPlan, StepPlan
@@ -69,7 +69,7 @@ IDS_ONLY = (GetScriptTaskContext, GetFileTaskContext, BkciPluginBatchGetJobInsta
 class Caller:
     """Speaks one dialect to one simulated platform, at the world's present."""
 
-    def __init__(self, name: str, options: dict[str, Any], *, site: Site | None = None) -> None:
+    def __init__(self, name: str, options: dict[str, Any], *, site: SiteConfig | None = None) -> None:
         self.dialect: TableDialect = dialect(name, **options)
         self.simulator = Simulator(site=site)
         fails = StepPlan(hosts=3, pinned={1: RED})
@@ -280,7 +280,7 @@ def test_anything_else_is_called_raw(caller: Caller) -> None:
 @pytest.mark.parametrize(("name", "options"), WAYS)
 def test_wrong_credentials_are_a_typed_error_without_the_secret(name: str, options: dict[str, Any]) -> None:
     """Every platform says no in its own way, and it is the same error."""
-    caller = Caller(name, options, site=Site(app_secret="another"))
+    caller = Caller(name, options, site=SiteConfig(app_secret="another"))
 
     with pytest.raises(NotAuthenticated) as refused:
         caller.call(GetJobInstanceStatus(ref=caller.job))

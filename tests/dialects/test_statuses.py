@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobLook
+from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from tests.dialects.asking import DIALECTS, JOB, SAMPLES, STEP, answer, decoded, host
 
 JOBS = ["esb-job", "esb-jobv3", "gateway-v3", "gateway-v4"]
-FINAL = {3, 4, 5, 6, 8, 9, 11, 12, 13, 14}
+COALESCED = {3, 4, 5, 6, 8, 9, 11, 12, 13, 14}
 
 
 def job_with(dialect: str, *, status: object, flag: object = ...) -> Any:
@@ -27,7 +27,7 @@ def job_with(dialect: str, *, status: object, flag: object = ...) -> Any:
     return body
 
 
-def read_job(dialect: str, body: Any) -> tuple[JobSnapshot, JobLook]:
+def read_job(dialect: str, body: Any) -> tuple[JobSnapshot, JobPollView]:
     """Read a job both ways."""
     question = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
     return DIALECTS[dialect].decode(question, answer(body)), DIALECTS[dialect].look(question, answer(body))
@@ -46,7 +46,7 @@ def test_finished_follows_the_flag_and_without_one_the_table(dialect: str, code:
         snapshot, look = read_job(dialect, job_with(dialect, status=code, flag=flag))
         assert (snapshot.is_finished, look.finished, look.status) == (flag, flag, code)
     snapshot, look = read_job(dialect, job_with(dialect, status=str(code)))
-    assert (snapshot.is_finished, look.finished, look.status) == (code in FINAL, None, code)
+    assert (snapshot.is_finished, look.finished, look.status) == (code in COALESCED, None, code)
 
 
 @pytest.mark.parametrize("dialect", JOBS)

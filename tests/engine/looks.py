@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.model.poll_view import GroupLook, HostRow, JobLook, StepLook
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
@@ -40,24 +40,24 @@ def details(row: HostRow) -> HostSnapshot:
 
 def step(
     status: int, rows: Sequence[Row] | None = None, *, number: int = 200, run: int = 0, complete: bool = True
-) -> StepLook:
+) -> StepPollView:
     """Return a look at a step; *rows* None is an answer that says nothing of hosts."""
-    return StepLook(
+    return StepPollView(
         step_instance_id=number,
         status=status,
         execute_count=run,
-        groups=None if rows is None else (GroupLook(size=len(rows), rows=rows),),
+        groups=None if rows is None else (GroupPollView(size=len(rows), rows=rows),),
         complete=rows is not None and complete,
         details=details,
     )
 
 
-def job(status: int, *steps: StepLook, finished: bool | None = None) -> JobLook:
+def job(status: int, *steps: StepPollView, finished: bool | None = None) -> JobPollView:
     """Return a look at a job."""
-    return JobLook(status=status, finished=finished, steps=steps)
+    return JobPollView(status=status, finished=finished, steps=steps)
 
 
-def at(now: float) -> Moment:
+def at(now: float) -> PollStamp:
     """Return the moment *now*; places in the stream follow the time."""
     sequence = int(now * 1000) + 1
-    return Moment(now, sequence, "test")
+    return PollStamp(now, sequence, "test")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.engine.host_table.encoding import RARE, small_code
-from bkjob_async.engine.host_table.id_index import HostIndex
+from bkjob_async.engine.host_table.encoding import UNENCODABLE, small_code
+from bkjob_async.engine.host_table.id_index import IdIndex
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.model.poll_view import GroupLook
+from bkjob_async.model.poll_view import GroupPollView
 from bkjob_async.model.status import host_status
 from tests.engine.looks import Row
 
@@ -29,15 +29,15 @@ def rows_of(now: dict[int, int]) -> list[Row]:
     return [Row(status=code, bk_host_id=number, exit_code=number) for number, code in now.items()]
 
 
-def flat(rows: Sequence[Row]) -> list[GroupLook]:
+def flat(rows: Sequence[Row]) -> list[GroupPollView]:
     """Return a look without groups."""
-    return [GroupLook(size=len(rows), rows=rows)]
+    return [GroupPollView(size=len(rows), rows=rows)]
 
 
-def grouped(rows: Sequence[Row]) -> list[GroupLook]:
+def grouped(rows: Sequence[Row]) -> list[GroupPollView]:
     """Return a look in groups, the worst last."""
     return [
-        GroupLook(status=code, size=len(each), rows=each)
+        GroupPollView(status=code, size=len(each), rows=each)
         for code in sorted({row.status for row in rows})
         for each in [[row for row in rows if row.status == code]]
     ]
@@ -93,7 +93,7 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
             now = {n: now[n] for n in list(now)[: data.draw(st.integers(1, size))]}
         rows = rows_of(now)
         look = grouped(rows) if data.draw(st.booleans()) else flat(rows)
-        index = HostIndex(table.names()) if len(table) and data.draw(st.booleans()) else None
+        index = IdIndex(table.names()) if len(table) and data.draw(st.booleans()) else None
         stood = [n for group in look for n in (row.bk_host_id for row in group.rows or ())] == [
             table.key(place).bk_host_id for place in range(len(table))
         ] and all(hosts.code[n] == now[n] for n in now)
@@ -129,7 +129,7 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
 def test_codes_that_a_byte_cannot_name_are_not_taken_for_each_other(size: int) -> None:
     """Two of them look alike in the table; a host that goes from one to the other has moved all the same."""
     one, other = RARE_CODES
-    assert small_code(one) == small_code(other) == RARE
+    assert small_code(one) == small_code(other) == UNENCODABLE
     table = HostTable()
     table.apply(flat(rows_of(dict.fromkeys(range(1, size + 1), one))), 1)
     look = flat(rows_of({**dict.fromkeys(range(1, size + 1), one), size: other}))

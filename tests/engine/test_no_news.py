@@ -6,21 +6,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bkjob_async.engine.tracking.job_tracker import JobStory
-from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, Ref
 from tests.engine.looks import JOB, Row, at, host, job, step
 from tests.engine.tracking.test_job_tracker import tell
 
 
-class Thorough(JobStory, eq=False, gc=False):
+class Thorough(JobTracker, eq=False, gc=False):
     """A story that passes over nothing."""
 
     def _is_at_ease(self) -> bool:
         return False
 
 
-def story_of(kind: type[JobStory], target: Ref) -> JobStory:
+def story_of(kind: type[JobTracker], target: Ref) -> JobTracker:
     """Return a story in which *target* is watched."""
     story = kind(JOB)
     story.want(target)
@@ -43,7 +43,7 @@ BASES = (
 )
 
 
-def one_thing_changed(look: StepLook) -> st.SearchStrategy[StepLook]:
+def one_thing_changed(look: StepPollView) -> st.SearchStrategy[StepPollView]:
     """Return looks like *look*, all but for one thing."""
     rows = [step(look.status, rows, run=look.execute_count) for rows in OTHER_ROWS]
     changed = [
@@ -70,16 +70,16 @@ changes = st.tuples(
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[tuple[float, JobLook | StepLook, bool]]:
+def histories(draw: st.DrawFn) -> list[tuple[float, JobPollView | StepPollView, bool]]:
     """Return looks with the seconds before each; most show what the one before did."""
-    looks: list[tuple[float, JobLook | StepLook, bool]] = []
+    looks: list[tuple[float, JobPollView | StepPollView, bool]] = []
     for _ in range(draw(st.integers(1, 5))):
         seconds, of_step, status, flag, further, operated = draw(changes)
         rest = [step(1, number=201)] * further
         look = of_step if status is None else job(status, of_step, *rest, finished=flag)
         looks += [(seconds, look, operated)] * draw(st.integers(1, 2))
-        if isinstance(look, StepLook):
-            again: JobLook | StepLook = draw(one_thing_changed(look))
+        if isinstance(look, StepPollView):
+            again: JobPollView | StepPollView = draw(one_thing_changed(look))
         else:
             again = replace(look, steps=(draw(one_thing_changed(of_step)), *rest))
         looks.append((seconds, again, False))
@@ -89,10 +89,10 @@ def histories(draw: st.DrawFn) -> list[tuple[float, JobLook | StepLook, bool]]:
 @settings(max_examples=300)
 @given(st.sampled_from([JOB, JOB.step(200)]), histories())
 def test_what_is_passed_over_is_no_news(
-    target: Ref, looks: Sequence[tuple[float, JobLook | StepLook, bool]]
+    target: Ref, looks: Sequence[tuple[float, JobPollView | StepPollView, bool]]
 ) -> None:
     """Whoever reads each answer in full tells the same at the same look, and stands where the other stands."""
-    quick, thorough = story_of(JobStory, target), story_of(Thorough, target)
+    quick, thorough = story_of(JobTracker, target), story_of(Thorough, target)
     now = 0.0
     for seconds, look, operated in looks:
         if operated:
@@ -103,7 +103,7 @@ def test_what_is_passed_over_is_no_news(
         assert standing(quick, now) == standing(thorough, now)
 
 
-def standing(story: JobStory, now: float) -> Sequence[object]:
+def standing(story: JobTracker, now: float) -> Sequence[object]:
     """Return what decides about what comes next."""
     return (
         story.all_settled(now),
@@ -119,7 +119,7 @@ def standing(story: JobStory, now: float) -> Sequence[object]:
 
 def test_a_look_that_shows_the_same_is_passed_over() -> None:
     """The short way is gone: nothing is made for it, yet it counts as seen."""
-    story = story_of(JobStory, JOB)
+    story = story_of(JobTracker, JOB)
     shown = job(2, step(2, [host(1, 7)]), step(1, number=201))
     story.apply_job(shown, at(0))
 

@@ -7,9 +7,9 @@ import pytest
 from attrs import frozen
 from msgspec.structs import replace
 
-from bkjob_async.engine.stream.lazy_events import Events
+from bkjob_async.engine.stream.lazy_events import LazyEventList
 from bkjob_async.model.events import Finished, HostCounts, Reopened, StepChanged
-from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.snapshot import Times
 from tests.engine.looks import JOB, at, host, job, step
@@ -22,12 +22,12 @@ Told = Sequence[str]
 class Way:
     """One way of the platform: what is watched, what it shows when, and what is told of it each time."""
 
-    shown: Sequence[tuple[float, JobLook | StepLook, Told]]
+    shown: Sequence[tuple[float, JobPollView | StepPollView, Told]]
     over: bool = True
     target: Ref = JOB
 
 
-def with_an_end(look: StepLook) -> StepLook:
+def with_an_end(look: StepPollView) -> StepPollView:
     """Return a look that carries the end of an earlier batch."""
     return replace(look, when=lambda: Times(end_time=datetime(2026, 1, 1, tzinfo=UTC), total_time=3.0))
 
@@ -239,7 +239,7 @@ def test_two_operations_in_quick_succession_may_pass_over_an_execution() -> None
     story = story_of(STEP)
     tell(story, 0, step(4, [host(1, 104)]))
 
-    news = Events(story.apply_step(step(2, [host(1, 7)], run=2), at(1)))
+    news = LazyEventList(story.apply_step(step(2, [host(1, 7)], run=2), at(1)))
 
     assert [type(event) for event in news[:3]] == [Reopened, HostCounts, StepChanged]
     assert story.tracker(200).execute_count == 2

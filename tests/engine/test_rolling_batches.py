@@ -8,11 +8,11 @@ import pytest
 from attrs import evolve
 from msgspec.structs import replace
 
-from bkjob_async.engine.stream.lazy_events import Events
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.model.events import Event, Finished, HostChanged
 from bkjob_async.model.events_json import event_from_json, event_to_json
-from bkjob_async.model.poll_view import GroupLook, JobLook, StepLook
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
 from tests.engine.looks import JOB, Row, at, job, step
@@ -24,7 +24,7 @@ OTHER = Row(status=9, bk_host_id=2, tag="ok", exit_code=0)
 OPEN = Row(status=7, bk_host_id=1)
 
 
-def in_groups(look: StepLook) -> StepLook:
+def in_groups(look: StepPollView) -> StepPollView:
     """Return the same look with its rows in groups of one status and tag, in the platform's order."""
     rows = [row for group in look.groups or () for row in group.rows or ()]
     kinds = sorted({(row.status, row.tag or "") for row in rows})
@@ -35,20 +35,20 @@ def in_groups(look: StepLook) -> StepLook:
     return replace(
         look,
         groups=tuple(
-            GroupLook(status=code, tag=tag, size=len(each), rows=each) for code, tag, each in groups
+            GroupPollView(status=code, tag=tag, size=len(each), rows=each) for code, tag, each in groups
         ),
     )
 
 
-def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) -> JobLook:
+def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) -> JobPollView:
     """Return a look at a job of one step."""
     look = step(status, rows)
     return job(status, in_groups(look) if grouped else look, finished=finished)
 
 
-def told(story: JobStory, now: float, look: JobLook) -> list[Event]:
+def told(story: JobTracker, now: float, look: JobPollView) -> list[Event]:
     """Take in a look; return what is told."""
-    return list(Events(story.apply_job(look, at(now))))
+    return list(LazyEventList(story.apply_job(look, at(now))))
 
 
 def changes(events: Sequence[Event]) -> list[tuple[int | None, int, str | None, int | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bkjob_async.engine.group_polling.group_counts import moved_codes, told_by
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.model.poll_view import GroupLook
+from bkjob_async.model.poll_view import GroupPollView
 from tests.engine.looks import JOB, host, job, step
 from tests.engine.tracking.test_job_tracker import STEP, story_of, tell
 
@@ -73,8 +73,8 @@ def test_sizes_below_nothing_are_none() -> None:
     """Counts that make no sense prove nothing, though they add up."""
     table = HostTable()
     rows = [host(n, 7) for n in range(1, 101)]
-    table.apply([GroupLook(status=7, size=100, rows=rows)], 1)
-    counts = [GroupLook(status=7, size=-1), GroupLook(status=9, size=101)]
+    table.apply([GroupPollView(status=7, size=100, rows=rows)], 1)
+    counts = [GroupPollView(status=7, size=-1), GroupPollView(status=9, size=101)]
 
     assert told_by(counts) == {}
     assert moved_codes(table, told_by(counts)) is None

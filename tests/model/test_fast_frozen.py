@@ -5,7 +5,7 @@ from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 
 from bkjob_async.model.events import HostChanged
-from bkjob_async.model.fast_frozen import draft_of, fields_of, sealed
+from bkjob_async.model.fast_frozen import fields_of, freeze, unfrozen_twin
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
 
@@ -18,8 +18,8 @@ def test_a_sealed_draft_is_the_fact_itself() -> None:
         ref=REF, host=HostKey(bk_host_id=1), execute_count=0, before=None, after=host_status(7), cursor="3-a"
     )
 
-    (fact,) = sealed(
-        HostChanged, [draft_of(HostChanged)(*(getattr(made, f.name) for f in fields_of(HostChanged)))]
+    (fact,) = freeze(
+        HostChanged, [unfrozen_twin(HostChanged)(*(getattr(made, f.name) for f in fields_of(HostChanged)))]
     )
 
     assert type(fact) is HostChanged
@@ -31,6 +31,6 @@ def test_a_sealed_draft_is_the_fact_itself() -> None:
 
 def test_a_draft_has_the_defaults_of_the_fact() -> None:
     """What is left out is as the fact would have it."""
-    (key,) = sealed(HostKey, [draft_of(HostKey)(1)])
+    (key,) = freeze(HostKey, [unfrozen_twin(HostKey)(1)])
 
     assert key == HostKey(bk_host_id=1)

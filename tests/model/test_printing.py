@@ -5,8 +5,8 @@ import pytest
 from bkjob_async import (
     Batch,
     BkJobError,
-    CallFacts,
     CallFailed,
+    ErrorDetails,
     Event,
     Finished,
     HostChanged,
@@ -48,7 +48,7 @@ EVENTS: list[Event] = [
     Finished(ref=JOB, result=JobResult(ref=JOB, status=RunStatus(4), name=EVIL)),
 ]
 ERRORS: list[BkJobError] = [
-    CallFailed(CallFacts(operation=EVIL, message=EVIL, code=EVIL)),
+    CallFailed(ErrorDetails(operation=EVIL, message=EVIL, code=EVIL)),
     TargetLost(JOB, EVIL, EVIL),
     BkJobError(EVIL),
 ]
@@ -123,7 +123,7 @@ def test_a_short_list_is_named_whole() -> None:
 def test_a_request_id_is_named_once() -> None:
     """A gateway repeats it in headers and body."""
     ids = {"X-Bkapi-Request-Id": "abc", "X-Request-Id": "abc", "request_id": "abc", "job_request_id": "def"}
-    text = str(NotFound(CallFacts(operation="get_job_instance_status", request_ids=ids)))
+    text = str(NotFound(ErrorDetails(operation="get_job_instance_status", request_ids=ids)))
 
     assert text.count("abc") == 1
     assert "X-Bkapi-Request-Id abc, job_request_id def" in text

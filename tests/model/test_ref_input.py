@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bkjob_async.errors import UsageError
-from bkjob_async.model.answers import Launched
+from bkjob_async.model.answers import JobLaunch
 from bkjob_async.model.ref_input import as_job_ref, as_ref, as_refs, as_step_ref
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 
@@ -31,8 +31,8 @@ def untyped(make: Any) -> Any:
         ("2:5/7", STEP),
         ("biz_set:9:5", ELSEWHERE),
         ("tenant_set:1:5", JobRef(Scope.tenant_set(1), 5)),
-        (Launched(ref=JOB), JOB),
-        (Launched(ref=JOB, step=STEP), JOB),
+        (JobLaunch(ref=JOB), JOB),
+        (JobLaunch(ref=JOB, step=STEP), JOB),
         ("https://job.example.com/api_execute/5", JOB),
         ("https://job.example.com/t/job/api_execute/5/?stepInstanceId=7&retryCount=0&batch=1", STEP),
         ("https://job.example.com/api_execute_step/5/7?retryCount=0&batch=0", STEP),
@@ -78,8 +78,8 @@ def test_a_job_is_not_a_step_and_a_step_not_a_job() -> None:
     with pytest.raises(UsageError, match="its job, 2:5"):
         as_job_ref(STEP)  # type: ignore[arg-type]
     assert as_step_ref(STEP) == as_step_ref("2:5/7") == as_step_ref(5, 7, HOME) == STEP
-    assert as_step_ref(Launched(ref=JOB, step=STEP)) == as_step_ref(STEP, 7) == STEP
-    for given in (JOB, Launched(ref=JOB), 5):
+    assert as_step_ref(JobLaunch(ref=JOB, step=STEP)) == as_step_ref(STEP, 7) == STEP
+    for given in (JOB, JobLaunch(ref=JOB), 5):
         with pytest.raises(UsageError, match="a step needs"):
             as_step_ref(given, None, HOME)
     with pytest.raises(UsageError, match="another"):

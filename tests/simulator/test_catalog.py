@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.catalog import Account, Catalog
 from bkjob_async.simulator.world.inputs import Variable
@@ -27,7 +27,7 @@ LISTS = (
 DAY_MS = 86_400_000
 
 
-def told(operation: str, dialect: str = V3, site: Site | None = None, **given: Any) -> Any:
+def told(operation: str, dialect: str = V3, site: SiteConfig | None = None, **given: Any) -> Any:
     """Ask a usual site for something."""
     return data(ask(Simulator(site=site), operation, {**BIZ, **given}, dialect=dialect))
 
@@ -61,7 +61,7 @@ def test_pages_out_of_bounds_are_put_right(operation: str) -> None:
 
 def test_pages_cover_a_long_list() -> None:
     """Every plan once, newest first."""
-    site = Site(plans={number: JobPlan(name=f"plan {number}") for number in range(1, 46)})
+    site = SiteConfig(plans={number: JobPlan(name=f"plan {number}") for number in range(1, 46)})
 
     pages = [told("get_job_plan_list", site=site, start=start, length=20) for start in (0, 20, 40)]
 
@@ -122,7 +122,7 @@ def test_a_cipher_keeps_its_value() -> None:
     """Only its name is told."""
     plan = JobPlan(variables=(Variable(id=1, name="key", kind=4, value="p4ss"),))
 
-    detail = told("get_job_plan_detail", site=Site(plans={5: plan}), job_plan_id=5)
+    detail = told("get_job_plan_detail", site=SiteConfig(plans={5: plan}), job_plan_id=5)
 
     assert detail["global_var_list"][0]["value"] == "******"
 
@@ -132,7 +132,7 @@ def test_accounts_are_filtered_by_what_they_are_for() -> None:
     assert [entry["alias"] for entry in told("get_account_list", category=2)["data"]] == ["dba"]
     assert [entry["os"] for entry in told("get_account_list", alias="system")["data"]] == ["Windows"]
     assert told("get_account_list", account="roo")["total"] == 0
-    own = Site(catalog=Catalog(accounts=(Account(id=4, name="app"),)))
+    own = SiteConfig(catalog=Catalog(accounts=(Account(id=4, name="app"),)))
     assert told("get_account_list", site=own)["data"][0]["alias"] == "app"
 
 
@@ -209,7 +209,7 @@ def test_version_4_has_no_lists() -> None:
 
 def test_version_2_lists_under_its_own_names() -> None:
     """Plans are `bk_job_id`, times are texts, and there are no totals."""
-    site = Site(plans={9: JobPlan(name="old", steps=(StepPlan(content="true"),))})
+    site = SiteConfig(plans={9: JobPlan(name="old", steps=(StepPlan(content="true"),))})
     biz = {"bk_biz_id": 2}
 
     def old(operation: str, **given: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bkjob_async.model.refs import ScopeType
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.hosts import containers_of_filter, hosts_of_group
 from bkjob_async.simulator.world.plans import Host, host
@@ -175,7 +175,7 @@ def test_files_can_roll_over_their_sources(dialect: str, where: str | None) -> N
 @pytest.mark.parametrize(("url", "code"), [("http://ours/x", 0), ("http://theirs/x", 1240003)])
 def test_a_list_of_allowed_callbacks_refuses_the_others(operation: str, url: str, code: int) -> None:
     """At the launch of anything."""
-    simulator = Simulator(site=Site(allowed_callbacks=("http://ours/",)))
+    simulator = Simulator(site=SiteConfig(allowed_callbacks=("http://ours/",)))
     given = {
         **COMMON,
         **HERE,

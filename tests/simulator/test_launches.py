@@ -7,10 +7,19 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.hosts import host_by_address, host_by_id, rolling_sizes
-from bkjob_async.simulator.world.plans import HANGS, RED, Fate, JobPlan, StepPlan, container, exactly, host
+from bkjob_async.simulator.world.plans import (
+    HANGS,
+    RED,
+    HostOutcome,
+    JobPlan,
+    StepPlan,
+    container,
+    exactly,
+    host,
+)
 from tests.simulator.questions import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
@@ -96,7 +105,7 @@ def test_files_are_sent() -> None:
 def test_a_plan_of_the_site_is_launched_on_the_hosts_of_its_variables() -> None:
     """An unknown one is 1244012."""
     plan = JobPlan(name="release", steps=(StepPlan(hosts=2), StepPlan(hosts=2, kind=2)))
-    simulator = Simulator(site=Site(plans={7: plan}))
+    simulator = Simulator(site=SiteConfig(plans={7: plan}))
     hosts = [{"name": "hosts", "server": {"host_id_list": [41, 42, 43]}}]
 
     answer = launch(simulator, "execute_job_plan", {**BIZ, "job_plan_id": 7, "global_var_list": hosts})
@@ -159,7 +168,7 @@ def test_a_fleets_hosts_are_the_same_by_id_and_by_address() -> None:
 def test_a_log_grows_while_its_host_runs() -> None:
     """Nothing, a part, everything."""
     simulator = Simulator(at_once=True)
-    plan = StepPlan(hosts=1, fates=(Fate(runs=exactly(10.0), log="0123456789"),))
+    plan = StepPlan(hosts=1, fates=(HostOutcome(runs=exactly(10.0), log="0123456789"),))
     step = simulator.steps(simulator.add(JobPlan(steps=(plan,))))[0]
     logs = []
     for moment in (0.4, 5.8, 20.0):
@@ -215,9 +224,9 @@ def test_file_logs_tell_uploads_and_downloads() -> None:
 
 def test_version_2_tells_all_logs_of_a_job_at_once() -> None:
     """By status and tag; a host that never ran has no times; the current backend escapes."""
-    simulator = Simulator(site=Site(classic=False))
-    fate = Fate(log="a < b\n")
-    plan = StepPlan(hosts=2, fates=(fate,), pinned={0: Fate(status=18, log="")})
+    simulator = Simulator(site=SiteConfig(classic=False))
+    fate = HostOutcome(log="a < b\n")
+    plan = StepPlan(hosts=2, fates=(fate,), pinned={0: HostOutcome(status=18, log="")})
     ref = simulator.add(JobPlan(steps=(plan,)))
     simulator.world.advance_to_end()
 

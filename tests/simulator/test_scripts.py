@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import HANGS, RED, Fate, exactly
+from bkjob_async.simulator.world.plans import HANGS, RED, HostOutcome, exactly
 from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, fate_of
 from tests.simulator.questions import ask, body, data
 
@@ -159,12 +159,12 @@ def test_fates_for_a_host_that_the_launch_lacks_are_refused() -> None:
 
 def test_fates_of_the_site_come_before_the_script() -> None:
     """All launches fare so."""
-    simulator = Simulator(site=Site(fates=(HANGS,)))
+    simulator = Simulator(site=SiteConfig(fates=(HANGS,)))
 
     data(launch(simulator, "./deploy.sh"))
 
     assert statuses(simulator) == [2, 7, 7]
-    assert Simulator(site=Site(fates=(Fate(),))).site.fates == (Fate(),)
+    assert Simulator(site=SiteConfig(fates=(HostOutcome(),))).site.fates == (HostOutcome(),)
 
 
 def test_a_script_of_the_site_runs_by_its_id() -> None:

@@ -8,13 +8,13 @@ import pytest
 from attrs import evolve
 
 from bkjob_async.model.refs import StepRef
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import (
     GREEN,
     HANGS,
     RED,
-    Fate,
+    HostOutcome,
     JobPlan,
     Rolling,
     Span,
@@ -28,7 +28,9 @@ from tests.simulator.questions import ask, body, data, of
 DISK_FULL = evolve(RED, tag="disk full", exit_code=28, log="no space left on device\n")
 
 
-def told(*steps: StepPlan, until: float | None = None, site: Site | None = None) -> tuple[Simulator, StepRef]:
+def told(
+    *steps: StepPlan, until: float | None = None, site: SiteConfig | None = None
+) -> tuple[Simulator, StepRef]:
     """Let one job live, to its end or until a moment; return its first step."""
     simulator = Simulator(site=site)
     ref = simulator.add(JobPlan(steps=steps))
@@ -149,8 +151,8 @@ def test_a_running_steps_total_is_live_in_its_own_status_only() -> None:
 
 def test_a_host_that_moves_between_two_group_reads_is_seen_twice_or_not_at_all() -> None:
     """Above 100 hosts counts come first, then group after group."""
-    plan = StepPlan(hosts=200, fates=(Fate(runs=Span(1.0, 9.0)),))
-    simulator, step = told(plan, until=5.0, site=Site(group_pace=1.0))
+    plan = StepPlan(hosts=200, fates=(HostOutcome(runs=Span(1.0, 9.0)),))
+    simulator, step = told(plan, until=5.0, site=SiteConfig(group_pace=1.0))
 
     seen: list[int] = []
     answer = step_status(simulator, step)
@@ -163,8 +165,8 @@ def test_a_host_that_moves_between_two_group_reads_is_seen_twice_or_not_at_all()
 
 def test_below_100_hosts_an_answer_is_of_one_moment() -> None:
     """All groups agree."""
-    plan = StepPlan(hosts=100, fates=(Fate(runs=Span(1.0, 9.0)),))
-    simulator, step = told(plan, until=5.0, site=Site(group_pace=1.0))
+    plan = StepPlan(hosts=100, fates=(HostOutcome(runs=Span(1.0, 9.0)),))
+    simulator, step = told(plan, until=5.0, site=SiteConfig(group_pace=1.0))
 
     found = groups(step_status(simulator, step))
 
@@ -222,7 +224,7 @@ def test_version_4_leaves_out_what_has_no_value() -> None:
 
 def test_the_classic_component_tells_times_with_and_without_an_offset() -> None:
     """With one in a job's status, without in a step's; seconds, not milliseconds."""
-    simulator, step = told(StepPlan(hosts=1, fates=(Fate(runs=exactly(2.0)),)))
+    simulator, step = told(StepPlan(hosts=1, fates=(HostOutcome(runs=exactly(2.0)),)))
 
     job = data(ask(simulator, "get_job_instance_status", of(step.job, "esb-job"), dialect="esb-job"))
     own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))
@@ -243,7 +245,7 @@ def test_the_classic_component_tells_times_with_and_without_an_offset() -> None:
 
 def test_the_current_backend_fills_the_first_group_only() -> None:
     """The others count nothing and list nobody."""
-    simulator, step = told(StepPlan(hosts=3, pinned={0: RED}), site=Site(classic=False))
+    simulator, step = told(StepPlan(hosts=3, pinned={0: RED}), site=SiteConfig(classic=False))
 
     own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))
 

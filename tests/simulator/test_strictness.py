@@ -11,7 +11,7 @@ from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 from tests.simulator.questions import AUTHORIZATION, PREFIXES, body, of, request
@@ -23,7 +23,7 @@ CREDENTIALS = {"bk_app_code": "tests", "bk_app_secret": "made-up"}
 @pytest.fixture
 def simulator() -> Simulator:
     """Return a world with one finished job."""
-    simulator = Simulator(site=Site(plans={}))
+    simulator = Simulator(site=SiteConfig(plans={}))
     simulator.add(JobPlan(steps=(StepPlan(hosts=2),)))
     simulator.world.advance_to_end()
     return simulator

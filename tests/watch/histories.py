@@ -12,7 +12,7 @@ from bkjob_async.simulator.world.plans import (
     HANGS,
     INVALID,
     NO_AGENT,
-    Fate,
+    HostOutcome,
     JobPlan,
     Rolling,
     Span,
@@ -23,13 +23,13 @@ from tests.watch.stage import ALL_DIALECTS
 # When all watches end at the latest, in seconds.
 HORIZON = 200.0
 
-QUICK = Fate(runs=Span(0.0, 4.0), waits=Span(0.0, 2.0))
-TAGGED = Fate(runs=Span(0.0, 6.0), tag="new")
-LONG = Fate(runs=Span(5.0, 60.0))
-FAILS = Fate(status=104, exit_code=2, runs=Span(0.0, 9.0), tag="full")
-KILLED = Fate(status=403, runs=Span(0.0, 5.0))
-STRANGE = Fate(status=777, runs=Span(0.0, 5.0))
-FATES = (QUICK, QUICK, TAGGED, LONG, FAILS, FAILS, KILLED, STRANGE, NO_AGENT, INVALID, HANGS, DEAF)
+QUICK = HostOutcome(runs=Span(0.0, 4.0), waits=Span(0.0, 2.0))
+TAGGED = HostOutcome(runs=Span(0.0, 6.0), tag="new")
+LONG = HostOutcome(runs=Span(5.0, 60.0))
+FAILS = HostOutcome(status=104, exit_code=2, runs=Span(0.0, 9.0), tag="full")
+KILLED = HostOutcome(status=403, runs=Span(0.0, 5.0))
+NON_NUMERIC_ID = HostOutcome(status=777, runs=Span(0.0, 5.0))
+FATES = (QUICK, QUICK, TAGGED, LONG, FAILS, FAILS, KILLED, NON_NUMERIC_ID, NO_AGENT, INVALID, HANGS, DEAF)
 
 fates = st.lists(st.sampled_from(FATES), min_size=1, max_size=3).map(tuple)
 rollings = st.builds(
@@ -126,7 +126,7 @@ class WatchPlan:
     opens: float = 0.0
     picks: tuple[tuple[int, str], ...] = ((0, "job"),)
     linger: float | None = None
-    grade: bkjob.Grade = bkjob.Grade.EXACT
+    detail_level: bkjob.DetailLevel = bkjob.DetailLevel.EVERY_CHANGE
     slow: float = 0.0
     cut: tuple[int, float, str] | None = None
     resumes: bool = False
@@ -150,7 +150,7 @@ class History:
     interval: float | None = None
     latency: float = 0.0
     log_limit: int = field(default=100_000)
-    survey: str = "small"
+    group_poller: str = "small"
 
 
 windows = st.builds(
@@ -169,7 +169,9 @@ watch_plans = st.builds(
     opens=st.sampled_from([0.0, 0.0, 0.0, 30.0]) | st.floats(0, 90),
     picks=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(PARTS)), min_size=1, max_size=3).map(tuple),
     linger=st.sampled_from([0.0, 0.0, 20.0, None]),
-    grade=st.sampled_from([bkjob.Grade.EXACT, bkjob.Grade.EXACT, *bkjob.Grade]),
+    detail_level=st.sampled_from(
+        [bkjob.DetailLevel.EVERY_CHANGE, bkjob.DetailLevel.EVERY_CHANGE, *bkjob.DetailLevel]
+    ),
     slow=st.sampled_from([0.0, 0.0, 0.0, 7.0]),
     cut=st.none() | cuts,
     resumes=st.sampled_from([False, False, False, True]),
@@ -188,5 +190,5 @@ histories = st.builds(
     interval=st.none() | st.floats(0.5, 8.0),
     latency=st.sampled_from([0.0, 0.0, 0.05, 1.5]),
     log_limit=st.sampled_from([100_000, 100_000, 25, 8]),
-    survey=st.sampled_from(["small", "counts", "counts", "guess"]),
+    group_poller=st.sampled_from(["small", "counts", "counts", "guess"]),
 )

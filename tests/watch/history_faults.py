@@ -12,7 +12,7 @@ from yarl import URL
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.histories import History
 
@@ -20,8 +20,8 @@ HTML = HttpResponse(status=502, body=b"<html>bad gateway</html>")
 FAULTS: dict[str, HttpResponse | bkjob.BkJobError] = {
     "html": HTML,
     "half": HttpResponse(status=200, body=b'{"result": true, "code": 0, "data": {"jo'),
-    "timeout": bkjob.RequestTimedOut(bkjob.CallFacts(message="no answer")),
-    "refused": bkjob.TransportFailed(bkjob.CallFacts(message="refused", sent=False)),
+    "timeout": bkjob.RequestTimedOut(bkjob.ErrorDetails(message="no answer")),
+    "refused": bkjob.TransportFailed(bkjob.ErrorDetails(message="refused", sent=False)),
     "throttled": HttpResponse(status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'),
     "internal": HttpResponse(status=200, body=b'{"result": false, "code": 1240002, "message": "oops"}'),
     "credentials": HttpResponse(
@@ -40,7 +40,7 @@ FORBIDDEN_BY_CODE = HttpResponse(
 STRANGER = JobPlan(
     job_instance_id=999_999,
     first_step_id=888_001,
-    steps=(StepPlan(hosts=2, fates=(Fate(status=9, tag="strange", runs=Span(0.0, 1.0)),)),) * 2,
+    steps=(StepPlan(hosts=2, fates=(HostOutcome(status=9, tag="strange", runs=Span(0.0, 1.0)),)),) * 2,
 )
 
 Spoiler = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]

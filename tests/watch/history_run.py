@@ -14,14 +14,14 @@ import looptime
 from attrs import define, evolve, field
 
 import bkjob_async as bkjob
-from bkjob_async.engine.tracking.next_request import next_question
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.engine.tracking.next_request import next_request
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.operations import Refused
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from tests.watch.histories import HORIZON, OPERATIONS, History, WatchPlan
-from tests.watch.history_checks import Cut, Past, Waited, Watched, broken
+from tests.watch.history_checks import Cut, Past, PollTarget, Waited, broken
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.stage import client_of
 
@@ -29,15 +29,15 @@ from tests.watch.stage import client_of
 def run(history: History) -> list[str]:
     """Run a history to its end; return every promise that a reader saw broken."""
     with ExitStack() as patches:
-        if history.survey != "small":
-            patches.enter_context(mock.patch("bkjob_async.engine.group_polling.group_poller.SURVEYED", 0))
+        if history.group_poller != "small":
+            patches.enter_context(mock.patch("bkjob_async.engine.group_polling.group_poller.LARGE_STEP", 0))
             patches.enter_context(mock.patch("bkjob_async.engine.scheduling.list_polling.FEWEST", 1))
             patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MANY_NAMES", 0))
             patches.enter_context(mock.patch("bkjob_async.simulator.protocol.groups.READ_AT_ONCE", 0))
-        if history.survey == "guess":
-            scarce = partial(next_question, requests_are_scarce=True)
+        if history.group_poller == "guess":
+            scarce = partial(next_request, requests_are_scarce=True)
             ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
-            patches.enter_context(mock.patch("bkjob_async.watch.poller.next_question", ask))
+            patches.enter_context(mock.patch("bkjob_async.watch.poller.next_request", ask))
         if history.log_limit < 100:
             patches.enter_context(mock.patch("bkjob_async.watch.stream.PORTION", 3))
         runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
@@ -48,13 +48,13 @@ async def _run(history: History) -> list[str]:
     world = World(history.seed)
     refs = [world.add(plan) for plan in history.plans]
     dice = Random(history.seed)
-    platform = Platform(world, site=Site(group_pace=0.2 if history.latency else 0.002))
+    platform = Platform(world, site=SiteConfig(group_pace=0.2 if history.latency else 0.002))
     options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
     async with client_of(platform, history.dialect, **options) as (client, door):
         door.spoil = spoiler(history, dice, refs[0].job_instance_id)
         door.tear = tearer(history, dice)
         door.clock.now()  # the world begins with the history, whenever the first watch is opened
-        stage = Stage(history, world, client, refs)
+        stage = SimulateOptions(history, world, client, refs)
         await asyncio.gather(*(stage.watch(plan) for plan in history.watches), stage.act())
     left = asyncio.all_tasks() - {asyncio.current_task()}
     orphans = [f"{task} was left behind" for task in left]
@@ -68,7 +68,7 @@ def now() -> float:
 
 
 @define
-class Stage:
+class SimulateOptions:
     """The world, its client, and what people do with them."""
 
     history: History
@@ -85,10 +85,12 @@ class Stage:
         self.world.advance(now())
         picked = [(self.refs[number % len(self.refs)], part) for number, part in plan.picks]
         refs = [ref for job, part in picked for ref in self.parts(job, part)]
-        watch = self.client.watch(refs, deadline=HORIZON - plan.opens, linger=plan.linger, grade=plan.grade)
+        watch = self.client.watch(
+            refs, deadline=HORIZON - plan.opens, linger=plan.linger, detail_level=plan.detail_level
+        )
         watch._log._limit = self.history.log_limit
         after = self.cursor_of_an_earlier() if plan.resumes else None
-        seen = Watched(plan=plan, watch=watch, after=after or "")
+        seen = PollTarget(plan=plan, watch=watch, after=after or "")
         self.past.watches.append(seen)
         self.note_joins(seen, *refs)
         async with watch:
@@ -121,7 +123,7 @@ class Stage:
             return [steps[0 if part == "first" else -1]]
         return [*steps] if part == "steps" else [job, *steps]
 
-    def note_joins(self, seen: Watched, *refs: bkjob.Ref) -> None:
+    def note_joins(self, seen: PollTarget, *refs: bkjob.Ref) -> None:
         """Take note of what targets make a watch follow from now on."""
         for ref in refs:
             for part in self.parts(ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
@@ -129,7 +131,7 @@ class Stage:
                     seen.joins.setdefault(part, []).append(now())
             seen.targets.add(ref)
 
-    async def read(self, seen: Watched, after: str | None) -> None:
+    async def read(self, seen: PollTarget, after: str | None) -> None:
         """Read a watch at once, and take note of when it said what."""
         try:
             async for batch in seen.watch.batches(after=after):
@@ -139,7 +141,7 @@ class Stage:
             seen.late = set(error.snapshots)
         seen.ended = now()
 
-    async def read_slowly(self, seen: Watched) -> None:
+    async def read_slowly(self, seen: PollTarget) -> None:
         """Read a watch a batch at a time, and at once when it is over."""
         with suppress(bkjob.DeadlineExceeded):
             async for batch in seen.watch.batches():
@@ -147,7 +149,7 @@ class Stage:
                 if seen.ended is None:
                     await asyncio.sleep(seen.plan.slow)
 
-    async def read_in_two(self, seen: Watched, events: int, pause: float, kind: str) -> None:
+    async def read_in_two(self, seen: PollTarget, events: int, pause: float, kind: str) -> None:
         """Read some events, and the others behind the cursor of the last."""
         about = min(seen.targets, key=str, default=None)
         open_reader: Callable[[str | None], Any] = {
@@ -207,7 +209,7 @@ class Stage:
         else:
             await self.client.operate_job_instance(job.ref, operation_code=1 if verb == "stop" else 2)
 
-    async def change(self, action: str, number: int, seen: Watched, ref: bkjob.JobRef) -> None:
+    async def change(self, action: str, number: int, seen: PollTarget, ref: bkjob.JobRef) -> None:
         """Change what a watch watches."""
         match action:
             case "add" if number % 3 == 0:

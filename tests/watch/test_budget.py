@@ -12,13 +12,13 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import Door, client_of
 
 pytestmark = pytest.mark.looptime
 
-LONG = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(5000.0)),)),))
+LONG = JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(5000.0)),)),))
 
 
 class Counted(RateLimit):

@@ -9,12 +9,12 @@ import anyio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import DIALECTS, Door, client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
-FORTY = StepPlan(name="copy", hosts=1, fates=(Fate(runs=exactly(40.0)),))
+FORTY = StepPlan(name="copy", hosts=1, fates=(HostOutcome(runs=exactly(40.0)),))
 DEPLOY = JobPlan(name="deploy", steps=(FORTY,))
 
 
@@ -100,7 +100,7 @@ async def test_what_somebody_stopped_teaches_nothing() -> None:
 async def test_a_second_execution_teaches_nothing() -> None:
     """Neither the step's, whose failed hosts alone ran again, nor the job's, which waited for somebody."""
     world = World()
-    fails = Fate(status=104, exit_code=1, runs=exactly(5.0))
+    fails = HostOutcome(status=104, exit_code=1, runs=exactly(5.0))
     ref = world.add(JobPlan(name="deploy", steps=(StepPlan(name="copy", hosts=1, fates=(fails,)),)))
     async with client_of(world) as (client, _):
         result = await client.wait(ref)
@@ -114,7 +114,9 @@ async def test_a_second_execution_teaches_nothing() -> None:
 async def test_a_watch_looks_once_more_before_its_deadline() -> None:
     """So that the last snapshot is fresh, however long the steps have become."""
     world = World()
-    ref = world.add(JobPlan(name="backup", steps=(StepPlan(hosts=1, fates=(Fate(runs=exactly(5000.0)),)),)))
+    ref = world.add(
+        JobPlan(name="backup", steps=(StepPlan(hosts=1, fates=(HostOutcome(runs=exactly(5000.0)),)),))
+    )
     async with client_of(world) as (client, door):
         with pytest.raises(bkjob.DeadlineExceeded):
             await watched(client, ref, deadline=999.0)
@@ -137,7 +139,7 @@ async def test_a_lag_can_be_asked_for_instead() -> None:
 
 async def rung(client: bkjob.JobClient, ref: bkjob.JobRef, *, is_heard: bool) -> bkjob.JobResult:
     """Watch *ref* with a doorbell, which rings half a second after its end unless it goes unheard."""
-    doorbell = bkjob.Doorbell()
+    doorbell = bkjob.CallbackReceiver()
 
     async def ring() -> None:
         await anyio.sleep(43.5)

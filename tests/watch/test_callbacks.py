@@ -12,8 +12,8 @@ from aiohttp import web
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import Fate, JobPlan, StepPlan, exactly
-from bkjob_async.watch.callbacks_aiohttp import add_doorbell
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
 from tests.client.stage import client_of
 
 TOKEN = "an-unguessable-token-0123"
@@ -41,7 +41,11 @@ NOT_CALLBACKS = [
 
 
 async def ring(
-    bell: bkjob.Doorbell, *chunks: bytes, path: str = f"/x/{TOKEN}", method: str = "POST", kind: str = JSON
+    bell: bkjob.CallbackReceiver,
+    *chunks: bytes,
+    path: str = f"/x/{TOKEN}",
+    method: str = "POST",
+    kind: str = JSON,
 ) -> int:
     """Send a request to the ASGI application; return the status of its answer."""
     messages = [
@@ -66,21 +70,21 @@ async def ring(
 @pytest.mark.parametrize(("body", "kind"), SHAPES)
 async def test_every_shape_is_answered_with_200_and_handed_on(body: bytes, kind: str) -> None:
     """The callable has it, and so has whoever iterates."""
-    heard: list[bkjob.Callback] = []
-    bell = bkjob.Doorbell(TOKEN, heard.append)
+    on_page: list[bkjob.Callback] = []
+    bell = bkjob.CallbackReceiver(TOKEN, on_page.append)
 
     assert await ring(bell, body[:9], body[9:], kind=kind) == 200
-    assert [(callback.job_instance_id, callback.status.code) for callback in heard] == [(7, 3)]
-    assert await anext(bell) == heard[0]
+    assert [(callback.job_instance_id, callback.status.code) for callback in on_page] == [(7, 3)]
+    assert await anext(bell) == on_page[0]
 
 
 @pytest.mark.parametrize("body", NOT_CALLBACKS)
 async def test_what_is_no_callback_is_refused(body: bytes) -> None:
     """400, and nobody hears of it."""
-    heard: list[bkjob.Callback] = []
+    on_page: list[bkjob.Callback] = []
 
-    assert await ring(bkjob.Doorbell(TOKEN, heard.append), body) == 400
-    assert heard == []
+    assert await ring(bkjob.CallbackReceiver(TOKEN, on_page.append), body) == 400
+    assert on_page == []
 
 
 @pytest.mark.parametrize(
@@ -96,12 +100,12 @@ async def test_what_is_no_callback_is_refused(body: bytes) -> None:
 )
 async def test_only_the_secret_path_rings(request_: dict[str, str], status: int) -> None:
     """Everything else looks as if nothing were there."""
-    assert await ring(bkjob.Doorbell(TOKEN), PLAIN, **request_) == status
+    assert await ring(bkjob.CallbackReceiver(TOKEN), PLAIN, **request_) == status
 
 
 async def test_a_body_has_a_bound() -> None:
     """It is refused as soon as it is too long, not when it has ended."""
-    bell = bkjob.Doorbell(TOKEN, largest_body=1000)
+    bell = bkjob.CallbackReceiver(TOKEN, largest_body=1000)
 
     assert await ring(bell, *[b" " * 600] * 50) == 413
 
@@ -114,7 +118,7 @@ async def test_a_callable_that_fails_does_not_make_the_platform_call_again(
     def fail(_callback: bkjob.Callback) -> None:
         raise RuntimeError("mine")
 
-    assert await ring(bkjob.Doorbell(TOKEN, fail), PLAIN) == 200
+    assert await ring(bkjob.CallbackReceiver(TOKEN, fail), PLAIN) == 200
     assert "mine" in caplog.text
 
 
@@ -122,8 +126,8 @@ async def test_a_callable_that_fails_does_not_make_the_platform_call_again(
 def test_a_token_that_can_be_guessed_is_refused(token: str) -> None:
     """Made up by the doorbell itself, it is long and new each time."""
     with pytest.raises(bkjob.UsageError):
-        bkjob.Doorbell(token)
-    assert bkjob.Doorbell().url("http://me/") != bkjob.Doorbell().url("http://me")
+        bkjob.CallbackReceiver(token)
+    assert bkjob.CallbackReceiver().url("http://me/") != bkjob.CallbackReceiver().url("http://me")
 
 
 async def test_the_servers_own_lifespan_is_answered() -> None:
@@ -137,16 +141,16 @@ async def test_the_servers_own_lifespan_is_answered() -> None:
     async def send(message: Any) -> None:
         sent.append(message["type"])
 
-    await bkjob.Doorbell(TOKEN)({"type": "lifespan"}, receive, send)
+    await bkjob.CallbackReceiver(TOKEN)({"type": "lifespan"}, receive, send)
 
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
 async def test_it_lives_in_an_aiohttp_application() -> None:
     """Over real HTTP: 200, 404, 400, 413."""
-    bell = bkjob.Doorbell(TOKEN, largest_body=1000)
+    bell = bkjob.CallbackReceiver(TOKEN, largest_body=1000)
     app = web.Application()
-    add_doorbell(app, bell, "/bk")
+    add_callback_receiver(app, bell, "/bk")
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -181,7 +185,7 @@ async def test_what_says_that_it_is_too_long_is_not_read() -> None:
     for length in (b"65537", b"9" * 30):
         headers = [(b"content-length", length)]
         scope = {"type": "http", "path": f"/x/{TOKEN}", "method": "POST", "headers": headers}
-        await bkjob.Doorbell(TOKEN)(scope, receive, send)
+        await bkjob.CallbackReceiver(TOKEN)(scope, receive, send)
 
     assert [message["status"] for message in sent if "status" in message] == [413, 413]
 
@@ -200,13 +204,13 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
 
     scope = {"type": "http", "path": f"/x/{TOKEN}", "method": "POST", "headers": []}
     start = asyncio.get_running_loop().time()
-    await bkjob.Doorbell(TOKEN)(scope, receive, send)
+    await bkjob.CallbackReceiver(TOKEN)(scope, receive, send)
 
     assert sent[0]["status"] == 408
     assert asyncio.get_running_loop().time() - start == pytest.approx(10.0)
 
 
-SLOW = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(400.0)),)),))
+SLOW = JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(400.0)),)),))
 
 
 @pytest.mark.looptime
@@ -214,7 +218,7 @@ async def test_a_ring_makes_a_watch_look_once_and_believe_nothing() -> None:
     """A callback that lies changes when we look; the status is what the platform says."""
     simulator = Simulator(at_once=True)
     job, other = simulator.add(SLOW), simulator.add(SLOW)
-    bell = bkjob.Doorbell(TOKEN)
+    bell = bkjob.CallbackReceiver(TOKEN)
     async with (
         client_of(simulator, interval=100.0) as (client, transport),
         client.watch([job, other], doorbell=bell) as watch,
@@ -242,9 +246,9 @@ async def test_a_callback_ends_a_wait_sooner() -> None:
     ends = []
     for lost in (False, True):
         simulator = Simulator(at_once=True)
-        bell = bkjob.Doorbell(TOKEN)
+        bell = bkjob.CallbackReceiver(TOKEN)
 
-        async def post(url: str, body: bytes, kind: str, bell: bkjob.Doorbell = bell) -> int:
+        async def post(url: str, body: bytes, kind: str, bell: bkjob.CallbackReceiver = bell) -> int:
             return await ring(bell, body, path=url.removeprefix("http://me"), kind=kind)
 
         job = simulator.add(JobPlan(steps=SLOW.steps, callback_url=bell.url("http://me/cb")))
@@ -268,7 +272,7 @@ async def test_a_flood_of_callbacks_makes_one_look_a_second() -> None:
     """Whoever knows the token cannot use up the site's quota with it."""
     simulator = Simulator(at_once=True)
     jobs = [simulator.add(SLOW) for _ in range(3)]
-    bell = bkjob.Doorbell(TOKEN)
+    bell = bkjob.CallbackReceiver(TOKEN)
     async with (
         client_of(simulator, interval=100.0) as (client, transport),
         client.watch(jobs, doorbell=bell) as watch,
@@ -292,7 +296,7 @@ async def test_the_last_of_many_callbacks_is_not_lost() -> None:
     """What comes within the second is looked at when it is over."""
     simulator = Simulator(at_once=True)
     job = simulator.add(SLOW)
-    bell = bkjob.Doorbell(TOKEN)
+    bell = bkjob.CallbackReceiver(TOKEN)
     body = b'{"job_instance_id":%d,"status":3}' % job.job_instance_id
     async with (
         client_of(simulator, interval=100.0) as (client, transport),

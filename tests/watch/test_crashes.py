@@ -10,14 +10,14 @@ from attrs import evolve
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.observe.observer import Observation, Polled
-from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan, exactly
+from bkjob_async.observe.observer import Observation, PollCompleted
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
 
-PLAN = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(20.0)),)),))
+PLAN = JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(20.0)),)),))
 
 
 def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
@@ -84,7 +84,7 @@ async def test_an_observer_that_raises_stops_nothing(caplog: pytest.LogCaptureFi
 
     assert keeps_its_promise(batches, world)
     assert failures == polls
-    assert sum(isinstance(each, Polled) for each in polls) > 10
+    assert sum(isinstance(each, PollCompleted) for each in polls) > 10
     said = [record for record in caplog.records if record.exc_info is not None]
     assert len(said) == 1
     assert "a broken observer" in caplog.text
@@ -101,11 +101,11 @@ async def test_an_observer_that_cancels_is_one_that_raises() -> None:
         assert (await client.wait(jobs[0])).ok
 
 
-@pytest.mark.parametrize("grade", [bkjob.Grade.EXACT, bkjob.Grade.FINISH])
-async def test_polls_are_told_with_the_seconds_they_took(grade: bkjob.Grade) -> None:
+@pytest.mark.parametrize("detail_level", [bkjob.DetailLevel.EVERY_CHANGE, bkjob.DetailLevel.END_ONLY])
+async def test_polls_are_told_with_the_seconds_they_took(detail_level: bkjob.DetailLevel) -> None:
     """Whatever came of them: news, none, a failure; the same holds for lists in place of polls."""
     world = World(1)
-    plan = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=Span(20.0, 300.0)),)),))
+    plan = JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=Span(20.0, 300.0)),)),))
     jobs: list[bkjob.Ref] = [world.add(plan) for _ in range(60)]
     jobs += [world.jobs[world.add(plan).job_instance_id].steps[0].ref for _ in range(10)]
     polls: list[Observation] = []
@@ -115,11 +115,13 @@ async def test_polls_are_told_with_the_seconds_they_took(grade: bkjob.Grade) -> 
             if now < 2.0 or (60.0 < now < 80.0 and len(response.body) > 3000)  # lists are long
             else response
         )
-        async with client.watch(jobs, linger=None, grade=grade):
+        async with client.watch(jobs, linger=None, detail_level=detail_level):
             await asyncio.sleep(120.0)
 
-    told = [each for each in polls if isinstance(each, Polled)]
+    told = [each for each in polls if isinstance(each, PollCompleted)]
     kinds = {(each.ref is None, each.error is None, each.events > 0) for each in told}
-    of_lists = {(True, False, False), (True, True, False)} if grade is bkjob.Grade.FINISH else set()
+    of_lists = (
+        {(True, False, False), (True, True, False)} if detail_level is bkjob.DetailLevel.END_ONLY else set()
+    )
     assert kinds == {(False, False, False), (False, True, False), (False, True, True)} | of_lists
     assert [each.seconds for each in told] == pytest.approx([0.25] * len(told))

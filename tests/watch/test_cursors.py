@@ -6,13 +6,15 @@ import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HANGS, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.stage import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
-PLAN = JobPlan(steps=(StepPlan(hosts=4, fates=(Fate(runs=exactly(6.0)), Fate(runs=exactly(20.0)))),))
+PLAN = JobPlan(
+    steps=(StepPlan(hosts=4, fates=(HostOutcome(runs=exactly(6.0)), HostOutcome(runs=exactly(20.0)))),)
+)
 
 
 async def test_a_reader_continues_behind_any_batch() -> None:

@@ -7,14 +7,14 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import GREEN, HANGS, RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import GREEN, HANGS, RED, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
 from tests.watch.test_joining import of_type, retry
 
 pytestmark = pytest.mark.looptime
 
-LONG = Fate(runs=exactly(40.0))
+LONG = HostOutcome(runs=exactly(40.0))
 FAILS_FIRST = JobPlan(
     steps=(StepPlan(hosts=2, fates=(RED,), retry_fates=(LONG,)), StepPlan(hosts=2, fates=(GREEN,)))
 )
@@ -128,7 +128,7 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
         JobPlan(
             steps=(
                 StepPlan(hosts=2, fates=(RED,), ignore_error=True, retry_fates=(GREEN,)),
-                StepPlan(hosts=2, fates=(Fate(runs=exactly(100.0)),)),
+                StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(100.0)),)),
             )
         )
     )

@@ -1,11 +1,11 @@
 """When a failed poll is tried again."""
 
-from bkjob_async.watch.error_reporting import Troubles
+from bkjob_async.watch.error_reporting import ErrorReporting
 
 
 def test_a_failed_poll_is_tried_again_in_its_own_time_or_as_the_next_probe() -> None:
     """By itself while others get through; with the next probe where nobody does, be it earlier or later."""
-    troubles = Troubles(tell_all=lambda _event: None, observe=lambda _observation: None)
+    troubles = ErrorReporting(tell_all=lambda _event: None, observe=lambda _observation: None)
     assert troubles.try_again(200.0) == 200.0
 
     troubles.breaker.failed("a", 100.0, targets=1, at_once=True)

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HANGS, RED, Fate, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, RED, HostOutcome, JobPlan, Rolling, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of
 from tests.watch.test_cutting import a_few, all_of, in_virtual_time, operate, operations, plans
 
 pytestmark = pytest.mark.looptime
-SLOW = Fate(runs=exactly(20.0))
+SLOW = HostOutcome(runs=exactly(20.0))
 TWO_RED = StepPlan(hosts=4, fates=(SLOW,), pinned={0: RED, 1: RED}, retry_fates=(SLOW,))
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.world.plans import GREEN, HANGS, RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import GREEN, HANGS, RED, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
@@ -18,7 +18,7 @@ from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
 pytestmark = pytest.mark.looptime
 E = TypeVar("E")
 
-LONG = Fate(runs=exactly(40.0))
+LONG = HostOutcome(runs=exactly(40.0))
 RETRIED = JobPlan(steps=(StepPlan(hosts=2, fates=(RED,), retry_fates=(LONG,)),))
 REFUSED = HttpResponse(status=200, body=b'{"result": false, "code": 1238001, "message": "no permission"}')
 HTML = HttpResponse(status=500, body=b"<html>oops</html>")
@@ -114,7 +114,7 @@ async def test_an_answer_that_was_asked_for_before_the_join_does_not_count() -> 
 async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -> None:
     """A wait asks anew; the older watch was told that it has lost the target, and hears no more of it."""
     world = World(4)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(100.0)),)),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(100.0)),)),)))
     async with client_of(world) as (client, door), client.watch(job, linger=None) as old:
         door.spoil = lambda _request, now: REFUSED if 5.0 < now < 50.0 else None
         await first_end(old)
@@ -196,7 +196,7 @@ async def test_a_step_added_to_a_watch_of_its_job_after_its_end() -> None:
 async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
     """They moved before this watch joined, and the log has let go of what it was told then."""
     world = World(7)
-    quick = JobPlan(steps=(StepPlan(hosts=6, fates=(Fate(runs=exactly(2.0)),)),))
+    quick = JobPlan(steps=(StepPlan(hosts=6, fates=(HostOutcome(runs=exactly(2.0)),)),))
     other, many = world.add(JobPlan(steps=(StepPlan(hosts=5, fates=(LONG,)),))), world.add(quick)
     async with client_of(world) as (client, _), client.watch(many, linger=None):
         await asyncio.sleep(20)
@@ -218,7 +218,7 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
 async def test_a_reader_that_fell_behind_hears_once_what_is_lost() -> None:
     """It was told before, and lies in what was compacted away for others only."""
     world = World(8)
-    fates = {n: Fate(runs=exactly(20.0 + 10.0 * n)) for n in range(6)}
+    fates = {n: HostOutcome(runs=exactly(20.0 + 10.0 * n)) for n in range(6)}
     job = world.add(JobPlan(steps=(StepPlan(hosts=6, pinned=fates),)))
     nobody = bkjob.JobRef(job.scope, 404)
     async with client_of(world) as (client, _):

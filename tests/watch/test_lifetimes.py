@@ -11,7 +11,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import HANGS, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import CREDENTIALS, SCOPE, URLS, client_of
 
@@ -35,17 +35,17 @@ async def test_opened_in_one_task_and_closed_in_another() -> None:
     client = bkjob.connect(URLS["gateway-v3"], CREDENTIALS, transport=SimulatedTransport(Platform(world)))
     opened: list[bkjob.Watch] = []
 
-    async def enter() -> None:
+    async def acquire() -> None:
         await client.__aenter__()
         opened.append(await client.watch(jobs).__aenter__())
         await anext(aiter(opened[0]))
 
-    async def leave() -> None:
+    async def release() -> None:
         await opened[0].__aexit__(None, None, None)
         await client.__aexit__(None, None, None)
 
-    await asyncio.create_task(enter())
-    await asyncio.create_task(leave())
+    await asyncio.create_task(acquire())
+    await asyncio.create_task(release())
 
     assert others() == set()
 
@@ -126,7 +126,7 @@ async def test_an_engine_crash_comes_out_of_the_next_read(monkeypatch: pytest.Mo
     """As itself, from every reader; the body is not cancelled."""
     world, jobs = hanging_world()
     async with client_of(world) as (client, _):
-        monkeypatch.setattr("bkjob_async.watch.poller.next_question", lambda *_, **__: 1 // 0)
+        monkeypatch.setattr("bkjob_async.watch.poller.next_request", lambda *_, **__: 1 // 0)
         async with client.watch(jobs) as watch:
             await asyncio.sleep(1)  # the body goes on
             with pytest.raises(ZeroDivisionError):
@@ -144,7 +144,11 @@ async def test_a_slow_reader_misses_no_host(monkeypatch: pytest.MonkeyPatch) -> 
         JobPlan(
             steps=(
                 StepPlan(
-                    hosts=30, fates=(Fate(waits=exactly(2.0), runs=exactly(8.0)), Fate(runs=exactly(20.0)))
+                    hosts=30,
+                    fates=(
+                        HostOutcome(waits=exactly(2.0), runs=exactly(8.0)),
+                        HostOutcome(runs=exactly(20.0)),
+                    ),
                 ),
             )
         )

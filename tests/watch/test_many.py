@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise
 
-BUSY = Fate(runs=Span(5.0, 30.0))
+BUSY = HostOutcome(runs=Span(5.0, 30.0))
 
 
 def fleet(jobs: int) -> tuple[World, list[bkjob.JobRef]]:

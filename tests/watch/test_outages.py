@@ -11,7 +11,7 @@ import pytest
 from attrs import frozen
 
 import bkjob_async as bkjob
-from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed
+from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
@@ -35,7 +35,7 @@ def refused(body: bytes, status: int = 200, **headers: str) -> HttpResponse:
 
 
 SPOILT: dict[str, Callable[[], Answer]] = {
-    "away": lambda: TransportFailed(CallFacts(message="connection refused", sent=False)),
+    "away": lambda: TransportFailed(ErrorDetails(message="connection refused", sent=False)),
     "503": lambda: refused(b"<html>503</html>", 503),
     "429": lambda: refused(b'{"code": 1642902, "result": false, "message": "no"}', 429),
     "1306429": lambda: refused(b'{"code": 1306429, "result": false, "message": "no"}'),
@@ -59,7 +59,7 @@ class Outage(SimulatedTransport):
             if self.kind == "stopped":
                 await asyncio.sleep(min(timeout, self.up - now))
                 if self.up - now > timeout:
-                    raise RequestTimedOut(CallFacts(message="no answer"))
+                    raise RequestTimedOut(ErrorDetails(message="no answer"))
             else:
                 await asyncio.sleep(self.latency)
                 answer = SPOILT[self.kind]()

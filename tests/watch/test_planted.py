@@ -13,18 +13,18 @@ from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.host_table.changes import Moves, Taken
 from bkjob_async.engine.host_table.encoding import small_code
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.cursor import Place, Places
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.stream.cursor import CursorSequence, Place
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.joined_targets import Following
 from bkjob_async.engine.tracking.step_tracker import StepTracker
 from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.watch.backlog import Backlog, Position
 from bkjob_async.watch.poller import Polling
 from bkjob_async.watch.reader import Reader
-from bkjob_async.watch.subscribers import Watched
+from bkjob_async.watch.subscribers import PollTarget
 from bkjob_async.watch.targets import Targets
 from bkjob_async.watch.watch import Watch
-from bkjob_async.watch.watcher import Watcher
+from bkjob_async.watch.watcher import PollTargets
 from tests.watch import history_kinds as kinds
 from tests.watch.histories import History, histories
 from tests.watch.history_kinds import retried, rolled, skipped, slowly_read
@@ -121,15 +121,15 @@ def cursor_off_by_one(patch: Patch) -> None:
 
 def forget_a_nudge(patch: Patch) -> None:
     """Take no notice of operations."""
-    patch.setattr(Watcher, "operated", lambda *_: None)
-    patch.setattr(Watcher, "nudge", lambda *_: None)
+    patch.setattr(PollTargets, "operated", lambda *_: None)
+    patch.setattr(PollTargets, "nudge", lambda *_: None)
 
 
 def poll_error_is_failure(patch: Patch) -> None:
     """Report a failed poll as hosts that failed."""
-    failed = Watcher._failed
+    failed = PollTargets._failed
 
-    def blaming(self: Watcher, story: Watched, question: Any, error: Any, asked: float) -> None:
+    def blaming(self: PollTargets, story: PollTarget, question: Any, error: Any, asked: float) -> None:
         failed(self, story, question, error, asked)
         at = self._moment()
         for tracker in story.steps:
@@ -146,7 +146,7 @@ def poll_error_is_failure(patch: Patch) -> None:
                     self._publish(story, at, [blamed])
                     return
 
-    patch.setattr(Watcher, "_failed", blaming)
+    patch.setattr(PollTargets, "_failed", blaming)
 
 
 def believe_doubled_rows(patch: Patch) -> None:
@@ -162,7 +162,7 @@ def believe_doubled_rows(patch: Patch) -> None:
 
 def job_before_its_steps(patch: Patch) -> None:
     """Announce the job's end without waiting for its steps."""
-    patch.setattr(JobStory, "open_steps", lambda _self: [])
+    patch.setattr(JobTracker, "open_steps", lambda _self: [])
 
 
 def ignored_error_is_final(patch: Patch) -> None:
@@ -210,8 +210,8 @@ def believe_answers_about_others(patch: Patch) -> None:
 
 def read_on_behind_the_batch(patch: Patch) -> None:
     """Take the cursor of an event for that of its batch."""
-    place = Places.place
-    patch.setattr(Places, "place", lambda self, cursor: Place(place(self, cursor).sequence, None))
+    place = CursorSequence.place
+    patch.setattr(CursorSequence, "place", lambda self, cursor: Place(place(self, cursor).sequence, None))
 
 
 def forget_own_retry(patch: Patch) -> None:
@@ -224,8 +224,8 @@ def forget_own_retry(patch: Patch) -> None:
 
 def remember_for_others(patch: Patch) -> None:
     """Tell a watch that joins what another one saw long ago."""
-    subscribe = Watcher.subscribe
-    patch.setattr(Watcher, "subscribe", lambda *a: (subscribe(*a)[0], None))
+    subscribe = PollTargets.subscribe
+    patch.setattr(PollTargets, "subscribe", lambda *a: (subscribe(*a)[0], None))
 
 
 def end_with_the_others(patch: Patch) -> None:
@@ -243,13 +243,13 @@ def last_batch_speaks(patch: Patch) -> None:
 
 def tell_overlaps_again(patch: Patch) -> None:
     """Tell what joins the targets of a watch without regard to what it follows."""
-    present = JobStory.present
+    present = JobTracker.present
 
-    def whole(self: JobStory, *args: Any, known: Any = (), **options: Any) -> Any:
+    def whole(self: JobTracker, *args: Any, known: Any = (), **options: Any) -> Any:
         _ = known
         return present(self, *args, **options)
 
-    patch.setattr(JobStory, "present", whole)
+    patch.setattr(JobTracker, "present", whole)
 
 
 def forget_when_it_joined(patch: Patch) -> None:

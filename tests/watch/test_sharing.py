@@ -5,14 +5,16 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.engine.stream.lazy_events import HostMoves
-from bkjob_async.simulator.world.plans import RED, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents
+from bkjob_async.simulator.world.plans import RED, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 
 pytestmark = pytest.mark.looptime
-PLAN = JobPlan(steps=(StepPlan(hosts=4, fates=(Fate(runs=exactly(6.0)), Fate(runs=exactly(20.0)))),))
+PLAN = JobPlan(
+    steps=(StepPlan(hosts=4, fates=(HostOutcome(runs=exactly(6.0)), HostOutcome(runs=exactly(20.0)))),)
+)
 
 
 async def test_the_same_target_in_two_watches_is_asked_about_once() -> None:
@@ -98,7 +100,9 @@ async def test_results_come_as_jobs_end(dialect: str) -> None:
     """Like `asyncio.as_completed`: the quick ones first; `results` waits for all."""
     world = World(3)
     lengths = (30.0, 5.0, 15.0)
-    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(t)),)),))) for t in lengths]
+    jobs = [
+        world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(t)),)),))) for t in lengths
+    ]
     async with client_of(world, dialect) as (client, _), client.watch(jobs) as watch:
         order = [result.ref async for result in watch.as_finished()]
         results = await watch.results()
@@ -110,8 +114,10 @@ async def test_results_come_as_jobs_end(dialect: str) -> None:
 async def test_waiting_for_less_than_the_end() -> None:
     """A share of the hosts, or the first failure; and an error at once when it can no longer come."""
     world = World(4)
-    slow = Fate(runs=exactly(60.0))
-    plan = JobPlan(steps=(StepPlan(hosts=4, fates=(slow,), pinned={0: RED, 1: Fate(runs=exactly(10.0))}),))
+    slow = HostOutcome(runs=exactly(60.0))
+    plan = JobPlan(
+        steps=(StepPlan(hosts=4, fates=(slow,), pinned={0: RED, 1: HostOutcome(runs=exactly(10.0))}),)
+    )
     job = world.add(plan)
     green = world.add(PLAN)
     loop = asyncio.get_running_loop()
@@ -120,7 +126,7 @@ async def test_waiting_for_less_than_the_end() -> None:
         first = loop.time()
         half = await client.wait(job, until=bkjob.HostsDone(0.5))
         second = loop.time()
-        with pytest.raises(bkjob.NeverTrue):
+        with pytest.raises(bkjob.ConditionUnreachable):
             await client.wait(green, until=bkjob.FirstFailure())
 
     assert [host.host.label for _, host in failed.failed if host.status.is_finished] == ["0:10.0.0.1"]
@@ -179,10 +185,10 @@ async def test_a_reader_reads_what_it_asked_for() -> None:
 async def test_who_only_waits_pays_for_no_event_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits and results are told from what ended; hosts that moved do not become events for them."""
 
-    def read(_moves: HostMoves) -> None:
+    def read(_moves: LazyHostEvents) -> None:
         raise AssertionError("nobody asked for hosts")
 
-    monkeypatch.setattr(HostMoves, "events", read)
+    monkeypatch.setattr(LazyHostEvents, "events", read)
     world = World(8)
     first, second = world.add(PLAN), world.add(PLAN)
     async with client_of(world) as (client, _), client.watch(second) as watch:

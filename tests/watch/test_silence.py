@@ -67,7 +67,7 @@ async def test_an_outage_is_told_of_those_that_are_not_looked_at_meanwhile() -> 
     """Only single probes go out; all targets are stalled all the same, and none after it is over."""
     world = World(1, at_once=True)
     jobs = [world.add(LONG) for _ in range(50)]
-    gone = bkjob.TransportFailed(bkjob.CallFacts(message="connection refused", sent=False))
+    gone = bkjob.TransportFailed(bkjob.ErrorDetails(message="connection refused", sent=False))
     async with client_of(world) as (client, door):
         door.spoil = lambda _request, now: gone if 30.0 < now < 130.0 else None
         told = await stalled(client, jobs, 400.0)

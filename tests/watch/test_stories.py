@@ -6,15 +6,15 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.world.codes import CONFIRM
-from bkjob_async.simulator.world.plans import GREEN, RED, Fate, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.plans import GREEN, RED, HostOutcome, JobPlan, Rolling, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import states_of
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 
 pytestmark = pytest.mark.looptime
-FAST = Fate(runs=exactly(3.0), waits=exactly(1.0), tag="ok")
-SLOW = Fate(runs=exactly(45.0))
-FAILS = Fate(status=104, exit_code=3, runs=exactly(5.0))
+FAST = HostOutcome(runs=exactly(3.0), waits=exactly(1.0), tag="ok")
+SLOW = HostOutcome(runs=exactly(45.0))
+FAILS = HostOutcome(status=104, exit_code=3, runs=exactly(5.0))
 
 
 def two_steps(**changes: object) -> JobPlan:

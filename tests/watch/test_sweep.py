@@ -14,12 +14,12 @@ import bkjob_async as bkjob
 from bkjob_async.dialects.gateway.v3 import GatewayV3
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world.plans import Fate, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
-RUNS = Fate(runs=Span(20.0, 300.0))
+RUNS = HostOutcome(runs=Span(20.0, 300.0))
 JOBS = 60
 
 
@@ -35,7 +35,7 @@ class Seen:
 async def seen(
     *,
     lists: bool = True,
-    grade: bkjob.Grade = bkjob.Grade.FINISH,
+    detail_level: bkjob.DetailLevel = bkjob.DetailLevel.END_ONLY,
     others: int = 0,
     **doors: Callable[..., Any],
 ) -> Seen:
@@ -43,14 +43,14 @@ async def seen(
     world = World(7)
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(RUNS,)),))) for _ in range(JOBS)]
     for _ in range(others):
-        world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(Fate(status=None),)),)))
+        world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(HostOutcome(status=None),)),)))
     dialect = GatewayV3()
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
     told: dict[bkjob.Ref, float] = {}
     async with client_of(world, spoken) as (client, door):
         for name, value in doors.items():
             setattr(door, name, value)
-        async with client.watch(refs, grade=grade, deadline=1000.0) as watch:
+        async with client.watch(refs, detail_level=detail_level, deadline=1000.0) as watch:
             batches = []
             async for batch in watch.batches():
                 batches.append(batch)
@@ -75,7 +75,7 @@ async def test_one_page_stands_for_many_looks() -> None:
 
 async def test_who_wants_to_know_more_than_the_end_is_not_served_by_lists() -> None:
     """Hosts that move show in no list."""
-    assert (await seen(grade=bkjob.Grade.EXACT)).lists == 0
+    assert (await seen(detail_level=bkjob.DetailLevel.EVERY_CHANGE)).lists == 0
 
 
 def rewritten(change: Callable[[dict[str, Any]], None]) -> Callable[[HttpResponse, float], HttpResponse]:
@@ -154,8 +154,8 @@ async def test_observers_hear_of_lists_too(spoil: Any, error: str | None) -> Non
     seen: list[bkjob.Observation] = []
     async with client_of(world, observers=[seen.append]) as (client, door):
         door.spoil = spoil
-        await watched(client, *refs, grade=bkjob.Grade.FINISH)
-    lists = [polled for polled in seen if isinstance(polled, bkjob.Polled) and polled.ref is None]
+        await watched(client, *refs, detail_level=bkjob.DetailLevel.END_ONLY)
+    lists = [polled for polled in seen if isinstance(polled, bkjob.PollCompleted) and polled.ref is None]
 
     assert {(polled.question, polled.error) for polled in lists} == {("get_job_instance_list", error)}
     assert all(0.0 <= polled.seconds < 1.0 for polled in lists)
@@ -166,6 +166,6 @@ async def test_few_jobs_are_not_worth_a_list() -> None:
     world = World()
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(RUNS,)),))) for _ in range(5)]
     async with client_of(world) as (client, door):
-        await watched(client, *refs, grade=bkjob.Grade.FINISH)
+        await watched(client, *refs, detail_level=bkjob.DetailLevel.END_ONLY)
 
     assert not any("job_instance_list" in url for url in door.urls)

@@ -9,9 +9,9 @@ from yarl import URL
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.handlers.context import Site
+from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import CREDENTIALS, DIALECTS, SCOPE, client_of, keeps_its_promise, watched
 
@@ -25,9 +25,9 @@ SPOILT: dict[str, HttpResponse | bkjob.BkJobError] = {
     "html in 200": HttpResponse(status=200, body=b"<html>please log in</html>"),
     "half a body": HttpResponse(status=200, body=b'{"result": true, "code": 0, "data": {"job_in'),
     "nothing": HttpResponse(status=200, body=b""),
-    "refused": bkjob.TransportFailed(bkjob.CallFacts(message="connection refused", sent=False)),
-    "broken off": bkjob.TransportFailed(bkjob.CallFacts(message="the answer broke off")),
-    "timeout": bkjob.RequestTimedOut(bkjob.CallFacts(message="no answer within 30 s")),
+    "refused": bkjob.TransportFailed(bkjob.ErrorDetails(message="connection refused", sent=False)),
+    "broken off": bkjob.TransportFailed(bkjob.ErrorDetails(message="the answer broke off")),
+    "timeout": bkjob.RequestTimedOut(bkjob.ErrorDetails(message="no answer within 30 s")),
     "result false": HttpResponse(
         status=200, body=b'{"result": false, "code": 1240002, "message": "internal", "job_request_id": "r1"}'
     ),
@@ -40,7 +40,7 @@ SPOILT: dict[str, HttpResponse | bkjob.BkJobError] = {
         status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'
     ),
 }
-RUNS = Fate(runs=exactly(40.0))
+RUNS = HostOutcome(runs=exactly(40.0))
 
 
 def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
@@ -96,7 +96,7 @@ async def test_answers_about_another_job_are_not_believed(dialect: str) -> None:
     assert keeps_its_promise(batches, world)
     events = [event for batch in batches for event in batch.events]
     (trouble,) = [e for e in events if isinstance(e, bkjob.Trouble)]
-    assert (trouble.ref, trouble.error) == (jobs[1], "UnusableAnswer")
+    assert (trouble.ref, trouble.error) == (jobs[1], "InvalidResponse")
     assert f"the answer is about another job: asked for {jobs[1]}, got {over}" in trouble.message
     assert [e.ref for e in events if isinstance(e, bkjob.Recovered)] == [jobs[1]]
 
@@ -136,7 +136,7 @@ async def test_a_job_archived_while_it_is_watched_is_gone() -> None:
 async def test_an_outage_is_one_trouble_and_one_recovery() -> None:
     """Ten minutes without the platform: said once for all, probed rarely, and no burst afterwards."""
     world = World(1)
-    slow = JobPlan(steps=(StepPlan(hosts=2, fates=(Fate(runs=exactly(1500.0)),)),))
+    slow = JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(1500.0)),)),))
     jobs = [world.add(slow) for _ in range(100)]  # more than fit into a slice
     down, up = 300.0, 900.0
     async with client_of(world) as (client, door):
@@ -163,10 +163,10 @@ async def test_bad_credentials_are_everybodys_trouble_until_they_are_mended(
 ) -> None:
     """Polling pauses, says so once, and goes on; the secret is in no line of it."""
     world, jobs = world_of(10)
-    platform = Platform(world, Site(app_secret="another"))
+    platform = Platform(world, SiteConfig(app_secret="another"))
     with caplog.at_level(logging.DEBUG):
         async with client_of(platform, dialect) as (client, door):
-            mend = asyncio.get_running_loop().call_later(60, setattr, platform, "site", Site())
+            mend = asyncio.get_running_loop().call_later(60, setattr, platform, "site", SiteConfig())
             batches = await watched(client, *jobs)
             asked_in_vain = sum(time < 60 for time in door.times)
             assert not mend.cancelled()
@@ -184,7 +184,7 @@ async def test_bad_credentials_are_everybodys_trouble_until_they_are_mended(
 async def test_a_wait_does_not_hang_on_bad_credentials() -> None:
     """Nobody mends them while a script waits; nothing was seen that could be lost."""
     world, jobs = world_of(1)
-    async with client_of(Platform(world, Site(app_secret="another"))) as (client, _):
+    async with client_of(Platform(world, SiteConfig(app_secret="another"))) as (client, _):
         for _ in range(2):
             with pytest.raises(bkjob.NotAuthenticated):
                 await client.wait(jobs[0])
@@ -227,7 +227,7 @@ async def test_observers_hear_how_long_each_poll_took() -> None:
     async with client_of(world, latency=0.5, observers=[seen.append]) as (client, door):
         door.tear = lambda response, now: HTML if 20 < now < 23 else response
         await watched(client, jobs[0], world.jobs[jobs[1].job_instance_id].steps[0].ref)
-    polls = [each for each in seen if isinstance(each, bkjob.Polled)]
+    polls = [each for each in seen if isinstance(each, bkjob.PollCompleted)]
 
     assert {bool(poll.error) for poll in polls} == {bool(poll.events) for poll in polls} == {True, False}
     assert all(poll.seconds == pytest.approx(0.5, abs=0.2) for poll in polls if poll.error is None)

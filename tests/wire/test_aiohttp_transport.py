@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
-from bkjob_async.errors import RequestTimedOut, TransportFailed, UnusableAnswer, UsageError
+from bkjob_async.errors import InvalidResponse, RequestTimedOut, TransportFailed, UsageError
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire import aiohttp_transport, bodies
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
@@ -23,7 +23,7 @@ Serve = Callable[[Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitab
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let requests go either way; nobody who sends them can tell."""
     if request.param == "usual":
-        monkeypatch.setattr(aiohttp_transport, "ShortWay", lambda *_: None)
+        monkeypatch.setattr(aiohttp_transport, "FastHttpClient", lambda *_: None)
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ async def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(
         writer.write(head.encode() + packed)
         await writer.drain()
 
-    with pytest.raises(UnusableAnswer, match="longer than"):
+    with pytest.raises(InvalidResponse, match="longer than"):
         await get(await serve(handle))
 
 
@@ -337,7 +337,7 @@ async def test_a_damaged_packed_body_is_no_answer(serve: Serve) -> None:
 
 async def test_a_body_packed_as_nobody_asked_is_not_guessed_at(serve: Serve) -> None:
     """It is an answer, but not one that can be used."""
-    with pytest.raises(UnusableAnswer, match="nobody asked for"):
+    with pytest.raises(InvalidResponse, match="nobody asked for"):
         await get(await serve(answering(packed_answer(b"?", "zstd"))))
 
 
@@ -357,7 +357,7 @@ async def test_packed_answers_are_asked_for(
 ) -> None:
     """Unless they are not worth it, or the user wants it otherwise."""
     heads: list[bytes] = []
-    server = await asyncio.start_server(heard(heads), "127.0.0.1", 0)
+    server = await asyncio.start_server(on_page(heads), "127.0.0.1", 0)
     url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     transport = AiohttpTransport(HttpOptions(headers=own))
     await transport.send(HttpRequest(method="GET", url=url, packed=packed), timeout=5)
@@ -369,7 +369,7 @@ async def test_packed_answers_are_asked_for(
     assert lines == [f"accept-encoding: {asked}"]
 
 
-def heard(heads: list[bytes]) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+def on_page(heads: list[bytes]) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     """Return a handler that notes what was asked."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

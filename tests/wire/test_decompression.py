@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.wire.decompression import FIRST_SLICE, MOST_MEMBERS, SLICE, Inflater, TooLarge, inflated
+from bkjob_async.wire.decompression import FIRST_SLICE, MOST_MEMBERS, SLICE, Inflater, TooLarge, decompress
 
 BODY = b'{"code": 0, "data": "' + b"x" * 1000 + b'"}'
 
@@ -15,24 +15,24 @@ BODY = b'{"code": 0, "data": "' + b"x" * 1000 + b'"}'
 @given(st.binary(max_size=2000), st.integers(0, 9))
 def test_what_was_packed_comes_out(body: bytes, level: int) -> None:
     """Whatever it was, in gzip as in zlib's own format."""
-    assert inflated(gzip.compress(body, level), largest=2000) == body
-    assert inflated(zlib.compress(body, level), largest=2000) == body
+    assert decompress(gzip.compress(body, level), largest=2000) == body
+    assert decompress(zlib.compress(body, level), largest=2000) == body
 
 
 def test_members_follow_each_other() -> None:
     """A gzip body may have several, which count together."""
     packed = gzip.compress(b"one") + gzip.compress(b"") + gzip.compress(b"two")
 
-    assert inflated(packed, largest=6) == b"onetwo"
+    assert decompress(packed, largest=6) == b"onetwo"
     with pytest.raises(TooLarge):
-        inflated(packed, largest=5)
+        decompress(packed, largest=5)
 
 
 @pytest.mark.parametrize("cut", [1, 5, 12, 20, -9, -1])
 def test_half_a_body_is_broken(cut: int) -> None:
     """Never the half that could be unpacked."""
     with pytest.raises(ValueError, match="packed body"):
-        inflated(gzip.compress(BODY)[:cut], largest=10_000)
+        decompress(gzip.compress(BODY)[:cut], largest=10_000)
 
 
 def test_a_damaged_body_is_broken() -> None:
@@ -42,25 +42,25 @@ def test_a_damaged_body_is_broken() -> None:
 
     for broken in (bytes(packed), BODY, gzip.compress(BODY) + b"rest"):
         with pytest.raises(ValueError, match="broken"):
-            inflated(broken, largest=10_000)
+            decompress(broken, largest=10_000)
 
 
 def test_a_small_body_does_not_unpack_without_bound() -> None:
     """One byte too many is too many."""
     packed = gzip.compress(b" " * 1_000_000)
 
-    assert len(inflated(packed, largest=1_000_000)) == 1_000_000
+    assert len(decompress(packed, largest=1_000_000)) == 1_000_000
     with pytest.raises(TooLarge):
-        inflated(packed, largest=999_999)
+        decompress(packed, largest=999_999)
 
 
 def test_very_many_members_are_refused() -> None:
     """Each would cost a copy of what follows it."""
-    assert inflated(gzip.compress(b"x") * MOST_MEMBERS, largest=1000) == b"x" * MOST_MEMBERS
+    assert decompress(gzip.compress(b"x") * MOST_MEMBERS, largest=1000) == b"x" * MOST_MEMBERS
     with pytest.raises(ValueError, match="too many members"):
-        inflated(gzip.compress(b"x") * (MOST_MEMBERS + 1), largest=1000)
+        decompress(gzip.compress(b"x") * (MOST_MEMBERS + 1), largest=1000)
     with pytest.raises(ValueError, match="too many members"):
-        inflated(gzip.compress(b"") * 100_000, largest=1000)
+        decompress(gzip.compress(b"") * 100_000, largest=1000)
 
 
 def test_what_is_packed_beyond_all_reason_is_refused_early() -> None:

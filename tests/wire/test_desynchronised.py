@@ -13,7 +13,7 @@ from bkjob_async.dialects.registry import dialect
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.model.operations import Operation
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
-from bkjob_async.wire.fast_http.client import ShortWay
+from bkjob_async.wire.fast_http.client import FastHttpClient
 from bkjob_async.wire.session import Session
 from tests.wire.raw_server import answer, serving
 
@@ -39,7 +39,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         async def nowhere(*_: object) -> None:
             """Lead nowhere."""
 
-        monkeypatch.setattr(ShortWay, "ask", nowhere)
+        monkeypatch.setattr(FastHttpClient, "ask", nowhere)
 
 
 async def look(session: Session, _operation: Operation[Any]) -> object:
@@ -57,8 +57,8 @@ async def call(session: Session, operation: Operation[Any]) -> object:
 @pytest.mark.parametrize(
     ("ask", "operation", "error"),
     [
-        (look, READ, bkjob.UnusableAnswer),
-        (call, READ, bkjob.UnusableAnswer),
+        (look, READ, bkjob.InvalidResponse),
+        (call, READ, bkjob.InvalidResponse),
         (call, STOP, bkjob.OutcomeUnknown),
     ],
 )

@@ -32,7 +32,7 @@ async def test_a_client_survives(deed: str, way: str) -> None:
 
         assert [answer for answer in answers if not is_fine(deed, answer)] == []
         assert again == ["OK"] * 3
-        assert client._session.admission.limit.in_flight == 0
+        assert client._session.limiter.limit.in_flight == 0
         assert (transport._budget.taken, len(transport._budget._shares)) == (0, 0)
 
 
@@ -76,7 +76,7 @@ async def test_a_body_that_failed_is_let_go_at_once() -> None:
         gc.disable()
         try:
             tracemalloc.start()
-            assert await said(client) == "UnusableAnswer"
+            assert await said(client) == "InvalidResponse"
             held, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()

@@ -6,7 +6,7 @@ from yarl import URL
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.operations import Operation
-from bkjob_async.wire.prepared_requests import ReadyQuestions
+from bkjob_async.wire.prepared_requests import PreparedRequestCache
 
 ONE, OTHER = (
     bkjob.AppCredentials(bk_app_code="made", bk_app_secret=secret, bk_username="up")
@@ -17,12 +17,12 @@ QUESTIONS = [
 ]
 
 
-class Desk:
+class RequestContext:
     """Signs questions, and counts how many."""
 
     def __init__(self) -> None:
         self.signed = 0
-        self.questions = ReadyQuestions(self.sign)
+        self.questions = PreparedRequestCache(self.sign)
 
     def sign(self, _question: Operation[object], credentials: bkjob.Credentials) -> HttpRequest:
         """Return a request."""
@@ -39,7 +39,7 @@ class Desk:
 
 def test_what_is_asked_again_was_kept() -> None:
     """And all of them share one object of equal headers, by which a transport knows them again."""
-    desk = Desk()
+    desk = RequestContext()
 
     assert desk.get(0, 1, 2) == 3
     assert desk.get(2, 1, 0, 1) == 0
@@ -49,7 +49,7 @@ def test_what_is_asked_again_was_kept() -> None:
 def test_not_more_than_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is asked now and then outlives what is asked once."""
     monkeypatch.setattr("bkjob_async.wire.prepared_requests.KEPT", 4)
-    desk = Desk()
+    desk = RequestContext()
     desk.get(0)
     for number in range(1, 9):
         desk.get(number, 0)
@@ -61,7 +61,7 @@ def test_not_more_than_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_nothing_is_kept_for_other_credentials() -> None:
     """Whoever comes with others gets what they sign."""
-    desk = Desk()
+    desk = RequestContext()
     desk.get(0)
 
     assert desk.get(0, credentials=OTHER) == 1

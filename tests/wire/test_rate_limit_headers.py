@@ -2,7 +2,7 @@
 
 import pytest
 
-from bkjob_async.wire.rate_limit_headers import Announcement, announcement
+from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
 
 
 def headers(**said: str) -> dict[str, str]:
@@ -14,14 +14,16 @@ def test_a_whole_announcement_is_read() -> None:
     """The plugin says whose quota it is."""
     said = headers(limit="100", remaining="7", reset="3", plugin="bk-resource-rate-limit")
 
-    assert announcement(said) == Announcement(limit=100, remaining=7, reset=3.0, of_resource=True)
+    assert parse_rate_limit_headers(said) == RateLimitHeaders(
+        limit=100, remaining=7, reset=3.0, of_resource=True
+    )
 
 
 def test_limit_and_plugin_may_be_missing() -> None:
     """What is left, and for how long, is enough."""
-    said = announcement(headers(remaining="0", reset="60"))
+    said = parse_rate_limit_headers(headers(remaining="0", reset="60"))
 
-    assert said == Announcement(limit=None, remaining=0, reset=60.0, of_resource=False)
+    assert said == RateLimitHeaders(limit=None, remaining=0, reset=60.0, of_resource=False)
 
 
 @pytest.mark.parametrize(
@@ -41,4 +43,4 @@ def test_limit_and_plugin_may_be_missing() -> None:
 )
 def test_what_makes_no_sense_is_no_announcement(said: dict[str, str]) -> None:
     """Sites may send nothing, or anything."""
-    assert announcement(headers(**said)) is None
+    assert parse_rate_limit_headers(headers(**said)) is None

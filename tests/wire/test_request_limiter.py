@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from bkjob_async.engine.flow_control.rate_limit import Limit
-from bkjob_async.wire.rate_limit_headers import Announcement
-from bkjob_async.wire.request_limiter import BYTES_A_TURN, Admission
+from bkjob_async.engine.flow_control.rate_limit import RateLimiter
+from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
+from bkjob_async.wire.request_limiter import BYTES_A_TURN, RequestLimiter
 
 pytestmark = pytest.mark.looptime
 
 
 async def pass_through(
-    admission: Admission,
+    limiter: RequestLimiter,
     done: list[str],
     name: str,
     *,
@@ -21,62 +21,62 @@ async def pass_through(
     urgent: bool = False,
 ) -> None:
     """Enter, hold the place for a second, leave."""
-    await admission.enter(scope, resource, urgent=urgent)
+    await limiter.acquire(scope, resource, urgent=urgent)
     await asyncio.sleep(1)
     done.append(name)
-    admission.leave()
+    limiter.release()
 
 
 async def test_first_come_first_served_and_urgent_before_both() -> None:
     """A user's own call does not queue behind a thousand polls."""
-    admission = Admission(Limit(max_in_flight=1))
+    limiter = RequestLimiter(RateLimiter(max_in_flight=1))
     done: list[str] = []
 
     async with asyncio.TaskGroup() as group:
         for name in ("a", "b", "c"):
-            group.create_task(pass_through(admission, done, name))
+            group.create_task(pass_through(limiter, done, name))
         await asyncio.sleep(0.5)
-        group.create_task(pass_through(admission, done, "user", urgent=True))
+        group.create_task(pass_through(limiter, done, "user", urgent=True))
 
     assert done == ["a", "user", "b", "c"]
-    assert (admission.limit.in_flight, admission.waiting) == (0, 0)
+    assert (limiter.limit.in_flight, limiter.waiting) == (0, 0)
 
 
 async def test_a_rate_spreads_requests_over_time() -> None:
     """Ten requests at five a second take two seconds, not one burst."""
-    admission = Admission(Limit(rate=5.0, max_in_flight=100))
+    limiter = RequestLimiter(RateLimiter(rate=5.0, max_in_flight=100))
     times = []
     for _ in range(11):
-        await admission.enter()
+        await limiter.acquire()
         times.append(asyncio.get_running_loop().time())
-        admission.leave()
+        limiter.release()
 
     assert times[-1] - times[0] == pytest.approx(2.0)
 
 
 async def test_a_refusal_holds_all_and_ends_by_itself() -> None:
     """Nobody has to come back for the waiting to go on."""
-    admission = Admission(Limit())
-    refused = await admission.enter()
-    admission.refused(refused, told=30.0, of_resource=False, at_once=False)
-    admission.leave()
+    limiter = RequestLimiter(RateLimiter())
+    refused = await limiter.acquire()
+    limiter.refused(refused, told=30.0, of_resource=False, at_once=False)
+    limiter.release()
     start = asyncio.get_running_loop().time()
-    await admission.enter(urgent=True)
+    await limiter.acquire(urgent=True)
 
     assert asyncio.get_running_loop().time() - start == pytest.approx(30.0)
 
 
 async def test_a_refused_resource_holds_up_nothing_else() -> None:
     """Whoever asks for something else goes at once, in front of those who came earlier."""
-    admission = Admission(Limit(max_in_flight=1))
+    limiter = RequestLimiter(RateLimiter(max_in_flight=1))
     done: list[str] = []
-    place = await admission.enter(resource="steps")
-    waiting = [asyncio.create_task(pass_through(admission, done, "early", resource="steps"))]
+    place = await limiter.acquire(resource="steps")
+    waiting = [asyncio.create_task(pass_through(limiter, done, "early", resource="steps"))]
     await asyncio.sleep(0)
-    admission.refused(place, told=30.0, of_resource=True, at_once=False)
-    admission.leave()
+    limiter.refused(place, told=30.0, of_resource=True, at_once=False)
+    limiter.release()
     waiting += [
-        asyncio.create_task(pass_through(admission, done, name, resource=name)) for name in ("steps", "jobs")
+        asyncio.create_task(pass_through(limiter, done, name, resource=name)) for name in ("steps", "jobs")
     ]
     await asyncio.sleep(29)
     before = list(done)
@@ -88,11 +88,11 @@ async def test_a_refused_resource_holds_up_nothing_else() -> None:
 
 async def test_a_small_scope_does_not_wait_behind_a_large_one() -> None:
     """A hundred requests of one scope and two of another: turn by turn."""
-    admission = Admission(Limit(max_in_flight=1))
+    limiter = RequestLimiter(RateLimiter(max_in_flight=1))
     done: list[str] = []
-    large = [asyncio.create_task(pass_through(admission, done, "large", scope=1)) for _ in range(100)]
+    large = [asyncio.create_task(pass_through(limiter, done, "large", scope=1)) for _ in range(100)]
     await asyncio.sleep(0)
-    small = [asyncio.create_task(pass_through(admission, done, "small", scope=2)) for _ in range(2)]
+    small = [asyncio.create_task(pass_through(limiter, done, "small", scope=2)) for _ in range(2)]
     await asyncio.wait([*large, *small])
 
     assert [n for n, name in enumerate(done) if name == "small"] == [2, 4]
@@ -100,15 +100,15 @@ async def test_a_small_scope_does_not_wait_behind_a_large_one() -> None:
 
 async def test_large_answers_cost_their_scope_turns() -> None:
     """Two scopes ask for as much, but the answers of one are forty times as long: it gets fewer turns."""
-    admission = Admission(Limit(max_in_flight=1))
+    limiter = RequestLimiter(RateLimiter(max_in_flight=1))
     done: list[str] = []
 
     async def ask(scope: str, size: int) -> None:
-        place = await admission.enter(scope)
+        place = await limiter.acquire(scope)
         await asyncio.sleep(1)
         done.append(scope)
-        admission.answered(place, size, None)
-        admission.leave()
+        limiter.answered(place, size, None)
+        limiter.release()
 
     tasks = [asyncio.create_task(ask("long", 10 * BYTES_A_TURN)) for _ in range(50)]
     tasks += [asyncio.create_task(ask("short", 1000)) for _ in range(50)]
@@ -122,17 +122,17 @@ async def test_large_answers_cost_their_scope_turns() -> None:
 
 async def test_the_announced_rest_is_spread_over_the_window() -> None:
     """Ten of a hundred are left for ten seconds: one a second, and what is urgent goes at once."""
-    admission = Admission(Limit())
-    place = await admission.enter()
-    said = Announcement(limit=100, remaining=10, reset=10.0, of_resource=False)
-    admission.answered(place, 0, said)
-    admission.leave()
+    limiter = RequestLimiter(RateLimiter())
+    place = await limiter.acquire()
+    said = RateLimitHeaders(limit=100, remaining=10, reset=10.0, of_resource=False)
+    limiter.answered(place, 0, said)
+    limiter.release()
     start = asyncio.get_running_loop().time()
     times: list[float] = []
     for urgent in (False, False, True, False):
-        await admission.enter(urgent=urgent)
+        await limiter.acquire(urgent=urgent)
         times.append(asyncio.get_running_loop().time() - start)
-        admission.leave()
+        limiter.release()
 
     assert times[2] == times[1]
     assert times[0] == pytest.approx(0.9, abs=0.15)
@@ -142,14 +142,14 @@ async def test_the_announced_rest_is_spread_over_the_window() -> None:
 
 async def test_whoever_is_cancelled_leaves_no_hole() -> None:
     """A cancelled waiter neither keeps a place nor blocks those behind it."""
-    admission = Admission(Limit(max_in_flight=1))
-    await admission.enter()
-    waiters = [asyncio.create_task(admission.enter()) for _ in range(3)]
+    limiter = RequestLimiter(RateLimiter(max_in_flight=1))
+    await limiter.acquire()
+    waiters = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
     await asyncio.sleep(0)
     waiters[0].cancel()
-    admission.leave()
+    limiter.release()
     waiters[1].cancel()  # its turn came just now
     await asyncio.wait(waiters)
 
     assert [task.cancelled() for task in waiters] == [True, True, False]
-    assert admission.limit.in_flight == 1
+    assert limiter.limit.in_flight == 1

@@ -12,7 +12,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.dialects.registry import dialect
-from bkjob_async.engine.flow_control.rate_limit import Limit
+from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.session import Session
 
@@ -158,7 +158,9 @@ async def test_whoever_is_cancelled_does_not_disturb_the_others() -> None:
 async def test_an_outage_is_not_answered_by_a_storm() -> None:
     """A thousand calls share their further tries; without that there would be 3000 requests."""
     door = Door(refusal(1240001))
-    session = session_of(door, retries=bkjob.Retries(attempts=3, budget=20), limit=Limit(max_in_flight=1000))
+    session = session_of(
+        door, retries=bkjob.Retries(attempts=3, budget=20), limit=RateLimiter(max_in_flight=1000)
+    )
     answers = await asyncio.gather(*(session.call(READ) for _ in range(1000)), return_exceptions=True)
 
     assert all(isinstance(answer, bkjob.PlatformTrouble) for answer in answers)
@@ -191,7 +193,7 @@ async def test_the_announced_limit_holds_the_next_request() -> None:
         body=OK.body,
     )
     door = Door(spent, OK)
-    session = session_of(door, limit=Limit(max_in_flight=1))
+    session = session_of(door, limit=RateLimiter(max_in_flight=1))
     await asyncio.gather(session.call(READ), session.call(READ))
 
     assert door.times[1] - door.times[0] == pytest.approx(5.0)
@@ -200,7 +202,7 @@ async def test_the_announced_limit_holds_the_next_request() -> None:
 async def test_a_refusal_holds_the_next_request() -> None:
     """The place is given on only when the door is closed."""
     door = Door(refusal(1306429), OK, latency=0.1)
-    session = session_of(door, limit=Limit(max_in_flight=1))
+    session = session_of(door, limit=RateLimiter(max_in_flight=1))
     await asyncio.gather(session.call(READ), session.call(READ))
 
     assert door.times[1] - door.times[0] >= 1.0
@@ -209,7 +211,7 @@ async def test_a_refusal_holds_the_next_request() -> None:
 async def test_who_waits_when_the_client_closes_is_told() -> None:
     """Nobody waits for ever, and nothing goes out afterwards."""
     door = Door(OK, latency=50)
-    session = session_of(door, limit=Limit(max_in_flight=1))
+    session = session_of(door, limit=RateLimiter(max_in_flight=1))
     calls = [asyncio.create_task(session.call(READ)) for _ in range(3)]
     await asyncio.sleep(1)
     await session.aclose()
@@ -221,14 +223,14 @@ async def test_who_waits_when_the_client_closes_is_told() -> None:
 
 async def test_a_cancelled_call_gives_its_place_back() -> None:
     """Whether it waited or was under way."""
-    session = session_of(Door(OK, latency=50), limit=Limit(max_in_flight=1))
+    session = session_of(Door(OK, latency=50), limit=RateLimiter(max_in_flight=1))
     calls = [asyncio.create_task(session.call(READ)) for _ in range(2)]
     await asyncio.sleep(1)
     for call in calls:
         call.cancel()
     await asyncio.wait(calls)
 
-    assert (session.admission.limit.in_flight, session.admission.waiting) == (0, 0)
+    assert (session.limiter.limit.in_flight, session.limiter.waiting) == (0, 0)
 
 
 ECHOES: list[Callable[[], HttpResponse | Exception]] = [
@@ -236,14 +238,14 @@ ECHOES: list[Callable[[], HttpResponse | Exception]] = [
     lambda: refusal(9900403, "apply", permission={"actions": [{"id": SECRET, SECRET: [SECRET]}]}),
     lambda: refusal(1241003, f"bad_app_secret={SECRET}", request_id=SECRET),
     lambda: HttpResponse(status=502, body=f"<html><title>{SECRET}</title>".encode()),
-    lambda: bkjob.TransportFailed(bkjob.CallFacts(message=f"cannot reach {SECRET}")),
+    lambda: bkjob.TransportFailed(bkjob.ErrorDetails(message=f"cannot reach {SECRET}")),
     lambda: chained(OSError(f"cannot reach {SECRET}")),
 ]
 
 
 def chained(cause: Exception) -> Exception:
     """Return what a transport raises *from* a foreign error."""
-    error = bkjob.TransportFailed(bkjob.CallFacts(message="unreachable"))
+    error = bkjob.TransportFailed(bkjob.ErrorDetails(message="unreachable"))
     error.__cause__ = cause
     return error
 

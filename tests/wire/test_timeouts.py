@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from bkjob_async.wire.timeouts import TimeLimits
+from bkjob_async.wire.timeouts import TimeoutManager
 
 pytestmark = pytest.mark.looptime
 
 
-async def limited(limits: TimeLimits, seconds: float, work: float) -> str:
+async def limited(limits: TimeoutManager, seconds: float, work: float) -> str:
     """Work for so long within a limit; tell what came of it."""
     limit = limits.begin(seconds)
     try:
@@ -27,7 +27,7 @@ async def limited(limits: TimeLimits, seconds: float, work: float) -> str:
 
 async def test_only_what_takes_too_long_is_cancelled() -> None:
     """Each by its own limit, whatever was begun before it."""
-    limits = TimeLimits()
+    limits = TimeoutManager()
     ended = await asyncio.gather(*(limited(limits, *times) for times in ((30, 1), (5, 7), (2, 9), (8, 9))))
 
     assert ended == ["done", "too late at 5", "too late at 2", "too late at 8"]
@@ -35,7 +35,7 @@ async def test_only_what_takes_too_long_is_cancelled() -> None:
 
 async def test_a_limit_begins_when_it_is_begun() -> None:
     """A timer that was set for somebody who is done is no reason to cancel the next."""
-    limits = TimeLimits()
+    limits = TimeoutManager()
     await limited(limits, 3, 1)
     await asyncio.sleep(1)
 
@@ -45,7 +45,7 @@ async def test_a_limit_begins_when_it_is_begun() -> None:
 
 async def test_a_cancellation_from_outside_passes_through() -> None:
     """Before the limit, and in the same breath as it."""
-    limits = TimeLimits()
+    limits = TimeoutManager()
     early = asyncio.create_task(limited(limits, 3, 9))
     at_once = asyncio.create_task(limited(limits, 2, 9))
     asyncio.get_running_loop().call_later(1, early.cancel)
@@ -62,7 +62,7 @@ async def test_who_is_limited_can_go_on_afterwards() -> None:
     async def twice() -> list[str]:
         return [await limited(limits, 1, 2), await limited(limits, 2, 1), await limited(limits, 1, 2)]
 
-    limits = TimeLimits()
+    limits = TimeoutManager()
     task = asyncio.create_task(twice())
 
     assert await task == ["too late at 1", "done", "too late at 3"]
@@ -71,7 +71,7 @@ async def test_who_is_limited_can_go_on_afterwards() -> None:
 
 async def test_an_error_of_its_own_is_not_taken_for_lateness() -> None:
     """Whoever fails on being cancelled has failed, and is not being cancelled any more."""
-    limits = TimeLimits()
+    limits = TimeoutManager()
 
     async def fail() -> None:
         limit = limits.begin(1)

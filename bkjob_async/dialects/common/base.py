@@ -12,13 +12,13 @@ from yarl import URL
 
 from bkjob_async.dialects.common.auth import sign_header
 from bkjob_async.dialects.common.envelopes import opened
-from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, Fields
+from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
-from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.raw import RawAnswer
 from bkjob_async.model.reads import RawCall
 from bkjob_async.model.refs import Ref, Scope
@@ -62,9 +62,9 @@ class Dialect(Protocol):
         ...
 
     @overload
-    def look(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobLook: ...
+    def look(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
     @overload
-    def look(self, operation: GetStepInstanceStatus, response: HttpResponse) -> StepLook: ...
+    def look(self, operation: GetStepInstanceStatus, response: HttpResponse) -> StepPollView: ...
 
 
 @frozen(kw_only=True)
@@ -81,7 +81,7 @@ class Call:
 
     method: str
     parameters: Callable[[Any], Mapping[str, Any]]
-    read: Callable[[Any, Fields], Any]
+    read: Callable[[Any, JsonObject], Any]
     name: str | None = None
     quick: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = None
     look: Callable[[Any, HttpResponse, tzinfo], Any] | None = None
@@ -96,7 +96,7 @@ def raw_parameters(call: RawCall) -> Mapping[str, Any]:
     return call.parameters
 
 
-def read_raw(_call: RawCall, answer: Fields) -> Any:
+def read_raw(_call: RawCall, answer: JsonObject) -> Any:
     """Return the plain data of an answer."""
     return answer.get("data")
 
@@ -170,22 +170,22 @@ class TableDialect:
         call = self.call_for(operation)
         found = call.quick(operation, response, self.zone) if call.quick else None
         if found is None:
-            found = call.read(operation, Fields(opened(response), zone=self.zone))
+            found = call.read(operation, JsonObject(opened(response), zone=self.zone))
         answer: R = with_raw(found, response.body)
         return answer
 
     @overload
-    def look(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobLook: ...
+    def look(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
     @overload
-    def look(self, operation: GetStepInstanceStatus, response: HttpResponse) -> StepLook: ...
+    def look(self, operation: GetStepInstanceStatus, response: HttpResponse) -> StepPollView: ...
     def look(
         self, operation: GetJobInstanceStatus | GetStepInstanceStatus, response: HttpResponse
-    ) -> JobLook | StepLook:
+    ) -> JobPollView | StepPollView:
         """Read the answer as lightly as the engine needs it, or raise a `CallFailed`."""
         call = self.call_for(operation)
         if call.look is None:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")
-        answer: JobLook | StepLook = call.look(operation, response, self.zone)
+        answer: JobPollView | StepPollView = call.look(operation, response, self.zone)
         return answer
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bkjob_async.dialects.common.json_fields import INT64, Fields
-from bkjob_async.errors import CallFacts, UnusableAnswer
+from bkjob_async.dialects.common.json_fields import INT64, JsonObject
+from bkjob_async.errors import ErrorDetails, InvalidResponse
 from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 
 # How the platform reads a bare `bk_biz_id`.
@@ -58,32 +58,32 @@ def is_surely_of(named: Named, job: JobRef) -> bool:
     )
 
 
-def check_ref(fields: Fields, ref: JobRef | StepRef) -> None:
-    """Raise `UnusableAnswer` when *fields* name another job or step than *ref*."""
+def check_ref(fields: JsonObject, ref: JobRef | StepRef) -> None:
+    """Raise `InvalidResponse` when *fields* name another job or step than *ref*."""
     if isinstance(ref, StepRef):
         check_step(fields, ref)
     else:
         check_job(fields, ref)
 
 
-def check_step(fields: Fields, step: StepRef) -> None:
-    """Raise `UnusableAnswer` when *fields* name another step than the one asked for, another job or scope."""
+def check_step(fields: JsonObject, step: StepRef) -> None:
+    """Raise `InvalidResponse` when *fields* name another step than the one asked for, another job or scope."""
     check_job(fields, step.job)
     number = fields.maybe_identity("step_instance_id")
     if number is not None and number != step.step_instance_id:
         raise another("step", step, f"{step.job}/{number}")
 
 
-def check_job(fields: Fields, job: JobRef) -> None:
-    """Raise `UnusableAnswer` when *fields* name another job than the one asked for, or another scope."""
+def check_job(fields: JsonObject, job: JobRef) -> None:
+    """Raise `InvalidResponse` when *fields* name another job than the one asked for, or another scope."""
     number = fields.maybe_identity("job_instance_id")
     if number is not None and number != job.job_instance_id:
         raise another("job", job, f"{job.scope}:{number}")
     check_scope(fields, job.scope)
 
 
-def check_scope(fields: Fields, scope: Scope) -> None:
-    """Raise `UnusableAnswer` when *fields* name another scope than the one asked for."""
+def check_scope(fields: JsonObject, scope: Scope) -> None:
+    """Raise `InvalidResponse` when *fields* name another scope than the one asked for."""
     found = scope_named(fields)
     if found is None or is_nameless(scope):
         return
@@ -93,7 +93,7 @@ def check_scope(fields: Fields, scope: Scope) -> None:
 
 
 def check_host(found: HostKey, asked: HostKey) -> None:
-    """Raise `UnusableAnswer` when *found* is surely another host; names of different kinds are not compared."""
+    """Raise `InvalidResponse` when *found* is surely another host; names of different kinds are not compared."""
     if asked.bk_host_id is not None:
         differ = found.bk_host_id not in (None, asked.bk_host_id)
     else:
@@ -103,7 +103,7 @@ def check_host(found: HostKey, asked: HostKey) -> None:
         raise another("host", asked, found)
 
 
-def scope_named(fields: Fields) -> NamedScope | None:
+def scope_named(fields: JsonObject) -> NamedScope | None:
     """Return kind and id of the scope that *fields* name, None where they do not; an id may be unknown.
 
     `bk_scope_type` and `bk_scope_id` win over `bk_biz_id`.
@@ -129,8 +129,8 @@ def is_nameless(scope: Scope) -> bool:
     return scope.id == TENANT_SET_BIZ_ID
 
 
-def another(thing: str, asked: object, got: object) -> UnusableAnswer:
+def another(thing: str, asked: object, got: object) -> InvalidResponse:
     """Return the error for an answer about something else than was *asked* for."""
-    return UnusableAnswer(
-        CallFacts(message=f"the answer is about another {thing}: asked for {asked}, got {got}")
+    return InvalidResponse(
+        ErrorDetails(message=f"the answer is about another {thing}: asked for {asked}, got {got}")
     )

@@ -15,9 +15,9 @@ import msgspec
 
 from bkjob_async.dialects.common.error_codes import is_redirect, kind_of_code, kind_of_family, kind_of_status
 from bkjob_async.dialects.common.json_fields import as_flag, as_integer
-from bkjob_async.dialects.common.redaction import scrub
+from bkjob_async.dialects.common.redaction import redact_named
 from bkjob_async.dialects.common.waiting_times import parse_retry_after
-from bkjob_async.errors import CallFacts, CallFailed, PlatformTrouble, Throttled, UnusableAnswer
+from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse, PlatformTrouble, Throttled
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.answers import Envelope
 
@@ -106,16 +106,16 @@ def failure(response: HttpResponse, body: Any) -> CallFailed:
             )
             if kind is not None
         ),
-        CallFailed if looks_like_envelope(members) else UnusableAnswer,
+        CallFailed if looks_like_envelope(members) else InvalidResponse,
     )
     message = message_of(error or members) or plain(headers.get(ERROR_MESSAGE_HEADER, ""))
     if is_redirect(response.status):
         message = redirection(headers)
-    if not message and kind is UnusableAnswer:
+    if not message and kind is InvalidResponse:
         message = "the answer is JSON, but not the platform's envelope"
     permission = error.get("data") if error else members.get("permission")
     return kind(
-        CallFacts(
+        ErrorDetails(
             code=code if code is not None else made_by_gateway,
             details=details,
             message=message,
@@ -133,7 +133,7 @@ def strange_answer(response: HttpResponse) -> CallFailed:
     code = code_of(headers.get(ERROR_CODE_HEADER))
     body = response.body.lstrip()
     by_status = None if response.status == 404 else kind_of_status(response.status)
-    kind = kind_of_code(code) or kind_of_family(code) or by_status or UnusableAnswer
+    kind = kind_of_code(code) or kind_of_family(code) or by_status or InvalidResponse
     title = _TITLE.search(body[:4096])
     said = plain(headers.get(ERROR_MESSAGE_HEADER, ""))
     if is_redirect(response.status):
@@ -148,7 +148,7 @@ def strange_answer(response: HttpResponse) -> CallFailed:
         else:
             said = f"the answer is not JSON ({len(response.body)} bytes)"
     return kind(
-        CallFacts(
+        ErrorDetails(
             code=code,
             message=said,
             http_status=response.status,
@@ -201,7 +201,7 @@ def message_of(members: Mapping[str, Any]) -> str:
 
 def plain(text: str) -> str:
     """Return *text* as one bounded line, with named credentials hidden."""
-    line = " ".join(scrub(text[: 4 * LONGEST_MESSAGE]).split())
+    line = " ".join(redact_named(text[: 4 * LONGEST_MESSAGE]).split())
     line = "".join(letter for letter in line if letter.isprintable())
     return line if len(line) <= LONGEST_MESSAGE else line[:LONGEST_MESSAGE] + "…"
 

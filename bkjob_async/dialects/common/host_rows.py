@@ -9,8 +9,8 @@ from attrs import evolve
 from msgspec import Meta, Struct, field
 
 from bkjob_async.dialects.common.hosts import read_execute_object
-from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, Fields, as_integer, as_moment
-from bkjob_async.model.fast_frozen import draft_of
+from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, JsonObject, as_integer, as_moment
+from bkjob_async.model.fast_frozen import unfrozen_twin
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, Times
@@ -20,7 +20,7 @@ Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
 Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
 Number = Annotated[float, Meta(gt=-float(INT64), lt=float(INT64))]
 
-_draft = draft_of(HostKey)
+_draft = unfrozen_twin(HostKey)
 
 # Rows without a code of their own stand in a group that has one.
 NO_CODE = -1
@@ -126,13 +126,13 @@ class ContainerRow(Row, gc=False):
         return self.own_name
 
 
-def read_rows(parent: Fields, *names: str, group_status: int | None = None) -> list[Row] | None:
+def read_rows(parent: JsonObject, *names: str, group_status: int | None = None) -> list[Row] | None:
     """Read a list of host rows, None where there is none."""
     rows = parent.children(*names)
     return None if rows is None else [read_row(row, group_status) for row in rows]
 
 
-def read_row(row: Fields, group_status: int | None = None) -> Row:
+def read_row(row: JsonObject, group_status: int | None = None) -> Row:
     """Read a host's row; its code may be missing only where its group has one."""
     return Row(
         status=read_code(row, group_status),
@@ -144,7 +144,7 @@ def read_row(row: Fields, group_status: int | None = None) -> Row:
     )
 
 
-def read_object_row(row: Fields) -> Row:
+def read_object_row(row: JsonObject) -> Row:
     """Read the row of an execute object of version 4: a host or a container."""
     host = read_execute_object(row.child("execute_object"))
     code, details = read_code(row, None), read_details(row)
@@ -160,7 +160,7 @@ def read_object_row(row: Fields) -> Row:
     )
 
 
-def read_code(row: Fields, group_status: int | None) -> int:
+def read_code(row: JsonObject, group_status: int | None) -> int:
     """Read a row's host code, that of its group where it has none."""
     code = row.maybe_integer("status")
     if code is None:
@@ -168,7 +168,7 @@ def read_code(row: Fields, group_status: int | None) -> int:
     return code
 
 
-def read_details(row: Fields) -> dict[str, Any]:
+def read_details(row: JsonObject) -> dict[str, Any]:
     """Read what a row says beside who and how."""
     return {
         "tag": row.maybe_text("tag"),
@@ -180,7 +180,7 @@ def read_details(row: Fields) -> dict[str, Any]:
     }
 
 
-def row_time(row: Fields, name: str) -> int | None:
+def row_time(row: JsonObject, name: str) -> int | None:
     """Return a row's time in Unix milliseconds or as the number that came."""
     value = row.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -204,7 +204,7 @@ def names_of(rows: Sequence[Row]) -> Iterator[object]:
 
 def host_snapshot(row: HostRow) -> HostSnapshot:
     """Return all that an answer said of one host, by its row in full."""
-    assert isinstance(row, Row)  # noqa: S101 - `StepLook.named` hands out no other rows
+    assert isinstance(row, Row)  # noqa: S101 - `StepPollView.named` hands out no other rows
     # The row was validated when it was decoded.
     host: HostKey = _draft(
         row.bk_host_id,

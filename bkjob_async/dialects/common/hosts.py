@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bkjob_async.dialects.common.json_fields import Fields, as_integer
+from bkjob_async.dialects.common.json_fields import JsonObject, as_integer
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.refs import HostKey
 
@@ -49,7 +49,7 @@ def host_of(host: HostKey) -> dict[str, Any]:
     return {"bk_host_id": host.bk_host_id} if host.bk_host_id is not None else address_of(host)
 
 
-def read_host(row: Fields, *, default: HostKey | None = None) -> HostKey:
+def read_host(row: JsonObject, *, default: HostKey | None = None) -> HostKey:
     """Read who a row is about: flat names, or an execute object of version 4; else *default*."""
     thing = row.maybe_child("execute_object")
     if thing is not None:
@@ -58,7 +58,7 @@ def read_host(row: Fields, *, default: HostKey | None = None) -> HostKey:
     return default if default is not None and host == HostKey() else host
 
 
-def read_names(host: Fields) -> HostKey:
+def read_names(host: JsonObject) -> HostKey:
     """Read the flat names of a host; some servers and mocks call its id `host_id`."""
     return HostKey(
         bk_host_id=host.maybe_identity("bk_host_id", "host_id"),
@@ -68,7 +68,7 @@ def read_names(host: Fields) -> HostKey:
     )
 
 
-def read_execute_object(thing: Fields) -> HostKey:
+def read_execute_object(thing: JsonObject) -> HostKey:
     """Read an execute object: a host, or a container with an id and a name."""
     container = thing.maybe_child("container")
     if container is not None:
@@ -84,7 +84,7 @@ def read_execute_object(thing: Fields) -> HostKey:
     return HostKey(container_id=number) if is_container else HostKey(bk_host_id=number)
 
 
-def resource_id(thing: Fields) -> int | None:
+def resource_id(thing: JsonObject) -> int | None:
     """Return the id that an execute object has as text, None for one that is no number."""
     number = as_integer(thing.get("resource_id"))
     return number if number is not None and number > 0 else None

@@ -1,4 +1,4 @@
-"""Reading JSON leniently: numbers sent as text, nulls, times of every kind."""
+"""ReadMode JSON leniently: numbers sent as text, nulls, times of every kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from bkjob_async.errors import CallFacts, UnusableAnswer
+from bkjob_async.errors import ErrorDetails, InvalidResponse
 from bkjob_async.model.snapshot import Times
 
 # The platform's servers speak this zone where a time carries none; it has had no summer time since 1991.
@@ -37,10 +37,10 @@ _KINDS = {
 }
 
 
-def unusable(path: str, expected: str, found: object) -> UnusableAnswer:
+def unusable(path: str, expected: str, found: object) -> InvalidResponse:
     """Say where in the answer what kind of value stands, never the value itself."""
     kind = _KINDS.get(type(found), "something else")
-    return UnusableAnswer(CallFacts(message=f"{path}: expected {expected}, found {kind}"))
+    return InvalidResponse(ErrorDetails(message=f"{path}: expected {expected}, found {kind}"))
 
 
 def as_integer(value: object) -> int | None:
@@ -103,11 +103,11 @@ def as_moment(number: int | None) -> datetime | None:
         return None
 
 
-class Fields:
+class JsonObject:
     """One JSON object of an answer, and where in the answer it stands.
 
     Each reader takes one or several names of the same thing, and reads the first that is there and not null. What
-    must be there and is not, and what has a kind that cannot be understood, raises `UnusableAnswer` with its path.
+    must be there and is not, and what has a kind that cannot be understood, raises `InvalidResponse` with its path.
     """
 
     __slots__ = ("_members", "path", "zone")
@@ -125,7 +125,7 @@ class Fields:
         """The object itself, as it came."""
         return self._members
 
-    def missing(self, name: str, expected: str) -> UnusableAnswer:
+    def missing(self, name: str, expected: str) -> InvalidResponse:
         """Say that *name* is not there, where *expected* was expected."""
         return unusable(self._at(name), expected, None)
 
@@ -222,17 +222,17 @@ class Fields:
         """Return a time with a zone, None where there is none or it cannot be read."""
         return as_time(self._find(names)[1], self.zone)
 
-    def child(self, *names: str) -> Fields:
+    def child(self, *names: str) -> JsonObject:
         """Return an object that must be there."""
         name, value = self._find(names)
-        return Fields(value, self._at(name), self.zone)
+        return JsonObject(value, self._at(name), self.zone)
 
-    def maybe_child(self, *names: str) -> Fields | None:
+    def maybe_child(self, *names: str) -> JsonObject | None:
         """Return an object, None where there is none."""
         name, value = self._find(names)
-        return None if value is None else Fields(value, self._at(name), self.zone)
+        return None if value is None else JsonObject(value, self._at(name), self.zone)
 
-    def children(self, *names: str) -> list[Fields] | None:
+    def children(self, *names: str) -> list[JsonObject] | None:
         """Return a list of objects, None where there is none."""
         name, value = self._find(names)
         if value is None:
@@ -240,10 +240,10 @@ class Fields:
         path = self._at(name)
         if not isinstance(value, list):
             raise unusable(path, "a list", value)
-        return [Fields(item, f"{path}[{index}]", self.zone) for index, item in enumerate(value)]
+        return [JsonObject(item, f"{path}[{index}]", self.zone) for index, item in enumerate(value)]
 
 
-def read_times(fields: Fields, *, unit: float) -> Times:
+def read_times(fields: JsonObject, *, unit: float) -> Times:
     """Read the times of an object whose duration is counted in *unit*."""
     total = fields.number("total_time")
     return Times(

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from attrs import field, frozen
 
 from bkjob_async.dialects.common.host_rows import NO_CODE, Row, host_snapshot, names_of, untagged_snapshot
-from bkjob_async.model.poll_view import GroupLook, HostRow, JobLook, StepLook
+from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import RUN_CODES, host_status, run_status
 
 
 @frozen(kw_only=True)
-class SeenGroup:
+class ParsedGroup:
     """Rows that stood together; *told* is False where the answer left rows out without a word."""
 
     status: int | None = None
@@ -30,7 +30,7 @@ class SeenGroup:
 
 
 @frozen(kw_only=True)
-class SeenStep:
+class ParsedStep:
     """One step; *grouped* says that the platform itself grouped the hosts by status and tag.
 
     *tells_tags* is False where answers never speak of tags.
@@ -44,13 +44,13 @@ class SeenStep:
     execute_count: int = 0
     times: Times = field(factory=Times)
     operator: str | None = None
-    groups: Sequence[SeenGroup] | None = None
+    groups: Sequence[ParsedGroup] | None = None
     grouped: bool = False
     tells_tags: bool = True
 
 
 @frozen(kw_only=True)
-class SeenJob:
+class ParsedJob:
     """A job and its steps, in their order."""
 
     status: int
@@ -59,17 +59,17 @@ class SeenJob:
     times: Times = field(factory=Times)
     operator: str | None = None
     launch_mode: int | None = None
-    steps: Sequence[SeenStep] = ()
+    steps: Sequence[ParsedStep] = ()
 
 
-def listed(rows: Sequence[Row] | None) -> tuple[SeenGroup, ...] | None:
+def listed(rows: Sequence[Row] | None) -> tuple[ParsedGroup, ...] | None:
     """Return a flat list of rows as the one group without a status that it is; None for none."""
-    return None if rows is None else (SeenGroup(size=len(rows), rows=rows),)
+    return None if rows is None else (ParsedGroup(size=len(rows), rows=rows),)
 
 
 def grouped(
     status: int | None, tag: str | None, size: int | None, rows: Sequence[Row] | None, *, told: bool = True
-) -> SeenGroup:
+) -> ParsedGroup:
     """Return a group whose rows all stand where the group stands.
 
     The group's own status and tag win over the rows': groups are read one after the other while hosts move.
@@ -79,15 +79,15 @@ def grouped(
             row.status = status
         if tag is not None and row.tag != tag:
             row.tag = tag
-    return SeenGroup(status=status, tag=tag or "", size=size, rows=rows, told=told)
+    return ParsedGroup(status=status, tag=tag or "", size=size, rows=rows, told=told)
 
 
 # Looks: what the engine reads ---------------------------------------------------------------------------------------
 
 
-def look_at_job(job: SeenJob) -> JobLook:
+def look_at_job(job: ParsedJob) -> JobPollView:
     """Return a job as lightly as the engine needs it."""
-    return JobLook(
+    return JobPollView(
         status=job.status,
         finished=job.finished,
         name=job.name,
@@ -96,10 +96,10 @@ def look_at_job(job: SeenJob) -> JobLook:
     )
 
 
-def look_at_step(step: SeenStep, *, asked_for_all: bool = True) -> StepLook:
+def look_at_step(step: ParsedStep, *, asked_for_all: bool = True) -> StepPollView:
     """Return a step as lightly as the engine needs it; *asked_for_all*: the question left no host out."""
     groups = step.groups
-    return StepLook(
+    return StepPollView(
         step_instance_id=step.step_instance_id,
         status=step.status,
         finished=step.finished,
@@ -110,7 +110,7 @@ def look_at_step(step: SeenStep, *, asked_for_all: bool = True) -> StepLook:
         groups=None
         if groups is None
         else tuple(
-            GroupLook(status=group.status, tag=group.tag, size=group.size or 0, rows=group.rows)
+            GroupPollView(status=group.status, tag=group.tag, size=group.size or 0, rows=group.rows)
             for group in groups
         ),
         complete=asked_for_all and groups is not None and is_complete(groups),
@@ -119,7 +119,7 @@ def look_at_step(step: SeenStep, *, asked_for_all: bool = True) -> StepLook:
     )
 
 
-def is_complete(groups: Sequence[SeenGroup]) -> bool:
+def is_complete(groups: Sequence[ParsedGroup]) -> bool:
     """Whether every group lists as many rows as it counts, and every row names its host."""
     if not all(group.is_whole for group in groups):
         return False
@@ -129,7 +129,7 @@ def is_complete(groups: Sequence[SeenGroup]) -> bool:
 # Snapshots: what people read ----------------------------------------------------------------------------------------
 
 
-def job_snapshot(job: SeenJob, ref: JobRef) -> JobSnapshot:
+def job_snapshot(job: ParsedJob, ref: JobRef) -> JobSnapshot:
     """Return a job as people read it."""
     status = run_status(job.status)
     finished = status.is_finished(flag=job.finished)
@@ -147,7 +147,7 @@ def job_snapshot(job: SeenJob, ref: JobRef) -> JobSnapshot:
     )
 
 
-def step_snapshot(step: SeenStep, ref: StepRef, *, job_finished: bool | None = None) -> StepSnapshot:
+def step_snapshot(step: ParsedStep, ref: StepRef, *, job_finished: bool | None = None) -> StepSnapshot:
     """Return a step as people read it; a code that nobody knows follows the step's flag, else the job's."""
     flag = step.finished
     if flag is None and step.status not in RUN_CODES:
@@ -170,7 +170,7 @@ def step_snapshot(step: SeenStep, ref: StepRef, *, job_finished: bool | None = N
     )
 
 
-def host_group(group: SeenGroup, read: Callable[[HostRow], HostSnapshot]) -> HostGroup:
+def host_group(group: ParsedGroup, read: Callable[[HostRow], HostSnapshot]) -> HostGroup:
     """Return a group as people read it, each of its rows *read*."""
     return HostGroup(
         status=host_status(NO_CODE if group.status is None else group.status),

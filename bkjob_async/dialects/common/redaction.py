@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 from attrs import evolve
 
-from bkjob_async.errors import CallFacts
+from bkjob_async.errors import ErrorDetails
 from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript
 from bkjob_async.model.operations import Operation
 from bkjob_async.model.reads import RawCall
@@ -31,12 +31,12 @@ _PARAMETERS = ("script_param", "param_content")
 _VARIABLES = ("global_var_list", "global_vars", "globalVars")
 
 
-def scrub(text: str) -> str:
+def redact_named(text: str) -> str:
     """Hide whatever stands behind the name of a credential."""
     return _NAMED.sub(rf"\1{HIDDEN}", text)
 
 
-def spellings(secret: str) -> tuple[str, ...]:
+def encodings_of(secret: str) -> tuple[str, ...]:
     """Return the ways in which *secret* may stand in an answer, the longest first."""
     one_line = "".join(letter for letter in " ".join(secret.split()) if letter.isprintable())
     ways = {
@@ -55,7 +55,7 @@ def spellings(secret: str) -> tuple[str, ...]:
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return *text* without any of *secrets*, in whatever spelling, nor the beginning of one at its end."""
     for secret in secrets:
-        for way in spellings(secret) if secret else ():
+        for way in encodings_of(secret) if secret else ():
             text = text.replace(way, HIDDEN)
             text = _without_cut_secret(text, way)
     return text
@@ -69,7 +69,7 @@ def _without_cut_secret(text: str, secret: str) -> str:
     return text
 
 
-def redacted(facts: CallFacts, secrets: Iterable[str]) -> CallFacts:
+def redacted(facts: ErrorDetails, secrets: Iterable[str]) -> ErrorDetails:
     """Return *facts* with every secret hidden, wherever the platform put it."""
     held = tuple(secrets)
     return evolve(

@@ -14,19 +14,19 @@ from bkjob_async.dialects.common.correlation import (
     scope_named,
 )
 from bkjob_async.dialects.common.hosts import read_execute_object, read_host
-from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, Fields, read_times
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, read_times
 from bkjob_async.model.answers import (
     FileLog,
     HostLog,
     JobInstance,
     JobInstancePage,
-    Launched,
+    JobLaunch,
     StepLogs,
     StepVariables,
     Variable,
 )
 from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript
-from bkjob_async.model.operations import Operated, OperateJobInstance, OperateStepInstance
+from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance, OperationAccepted
 from bkjob_async.model.reads import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceGlobalVarValue,
@@ -51,31 +51,33 @@ STEP_VARIABLES = ("step_instance_var_list", "job_instance_var_list", "job_instan
 # Launches and operations --------------------------------------------------------------------------------------------
 
 
-def read_operated(operation: OperateStepInstance | OperateJobInstance, answer: Fields) -> Operated:
+def read_operated(
+    operation: OperateStepInstance | OperateJobInstance, answer: JsonObject
+) -> OperationAccepted:
     """Read that an operation was taken on; the ids that come back must be those that went out."""
     if isinstance(answer.get("data"), dict):
         check_ref(answer.child("data"), operation.ref)
-    return Operated(ref=operation.ref)
+    return OperationAccepted(ref=operation.ref)
 
 
-def read_launched(operation: ExecuteJobPlan | FastExecuteScript, answer: Fields) -> Launched:
+def read_launched(operation: ExecuteJobPlan | FastExecuteScript, answer: JsonObject) -> JobLaunch:
     """Read which job was started."""
     data = answer.child("data")
     check_scope(data, operation.scope)
     ref = JobRef(operation.scope, data.identity("job_instance_id"))
     step = data.maybe_identity("step_instance_id")
-    return Launched(ref=ref, name=data.text("job_instance_name"), step=ref.step(step) if step else None)
+    return JobLaunch(ref=ref, name=data.text("job_instance_name"), step=ref.step(step) if step else None)
 
 
 # Logs ---------------------------------------------------------------------------------------------------------------
 
 
-def read_job_logs(operation: GetJobInstanceLog, answer: Fields) -> tuple[StepLogs, ...]:
+def read_job_logs(operation: GetJobInstanceLog, answer: JsonObject) -> tuple[StepLogs, ...]:
     """Read all logs of a job, step by step; durations are seconds."""
     return tuple(read_step_log(step, operation.ref) for step in answer.children("data") or ())
 
 
-def read_step_log(step: Fields, ref: JobRef) -> StepLogs:
+def read_step_log(step: JsonObject, ref: JobRef) -> StepLogs:
     """Read a step's logs, hosts in groups of one status and tag."""
     check_job(step, ref)
     number = step.maybe_identity("step_instance_id")
@@ -93,7 +95,7 @@ def read_step_log(step: Fields, ref: JobRef) -> StepLogs:
     )
 
 
-def read_log_row(row: Fields, group: Fields) -> HostLog:
+def read_log_row(row: JsonObject, group: JsonObject) -> HostLog:
     """Read one host's log in its group.
 
     The backend that counts by `execute_count` escapes HTML in the text, the one that counts by `retry_count` does not.
@@ -112,7 +114,7 @@ def read_log_row(row: Fields, group: Fields) -> HostLog:
     )
 
 
-def read_host_log(operation: GetJobInstanceIpLog, answer: Fields) -> HostLog:
+def read_host_log(operation: GetJobInstanceIpLog, answer: JsonObject) -> HostLog:
     """Read one host's log; an answer that does not name the host is about the one asked for."""
     data = answer.child("data")
     check_step(data, operation.ref)
@@ -121,7 +123,7 @@ def read_host_log(operation: GetJobInstanceIpLog, answer: Fields) -> HostLog:
     return log
 
 
-def read_host_logs(operation: BatchGetJobInstanceIpLog, answer: Fields) -> StepLogs:
+def read_host_logs(operation: BatchGetJobInstanceIpLog, answer: JsonObject) -> StepLogs:
     """Read many hosts' logs, of a script or of a transfer."""
     data = answer.child("data")
     check_step(data, operation.ref)
@@ -132,7 +134,7 @@ def read_host_logs(operation: BatchGetJobInstanceIpLog, answer: Fields) -> StepL
     )
 
 
-def host_log(row: Fields, log_type: int | None, *, default: HostKey | None = None) -> HostLog:
+def host_log(row: JsonObject, log_type: int | None, *, default: HostKey | None = None) -> HostLog:
     """Read a host's log: text of a script, files of a transfer, under the names of all versions."""
     content = row.get("log_content")
     files = [file for name in FILE_LOGS for file in row.children(name) or ()]
@@ -146,7 +148,7 @@ def host_log(row: Fields, log_type: int | None, *, default: HostKey | None = Non
     )
 
 
-def read_file_log(file: Fields) -> FileLog:
+def read_file_log(file: JsonObject) -> FileLog:
     """Read what was logged of one file."""
     return FileLog(
         mode=file.maybe_integer("mode"),
@@ -162,7 +164,7 @@ def read_file_log(file: Fields) -> FileLog:
     )
 
 
-def read_end(file: Fields, end: str) -> HostKey | None:
+def read_end(file: JsonObject, end: str) -> HostKey | None:
     """Read the host at one end of a transfer; some servers send its bare address, third-party sources none."""
     thing = file.get(f"{end}_execute_object")
     if thing is not None:
@@ -177,7 +179,7 @@ def read_end(file: Fields, end: str) -> HostKey | None:
 # Lists and variables ------------------------------------------------------------------------------------------------
 
 
-def read_job_list(operation: GetJobInstanceList, answer: Fields) -> JobInstancePage:
+def read_job_list(operation: GetJobInstanceList, answer: JsonObject) -> JobInstancePage:
     """Read a page of job instances; version 4 neither counts nor says where the page starts."""
     data = answer.child("data")
     rows = data.children("data", "job_instance_list") or ()
@@ -190,7 +192,7 @@ def read_job_list(operation: GetJobInstanceList, answer: Fields) -> JobInstanceP
     )
 
 
-def read_job_instance(row: Fields, scope: Scope) -> JobInstance:
+def read_job_instance(row: JsonObject, scope: Scope) -> JobInstance:
     """Read one job of a list; documents and servers name its id, status and type differently."""
     check_scope(row, scope)
     own = read_scope(row) if is_nameless(scope) else None
@@ -207,7 +209,7 @@ def read_job_instance(row: Fields, scope: Scope) -> JobInstance:
     )
 
 
-def read_scope(row: Fields) -> Scope | None:
+def read_scope(row: JsonObject) -> Scope | None:
     """Read the scope that an object is in, None where it does not say; a kind that nobody knows stays a text."""
     kind, number = scope_named(row) or ("", None)
     try:
@@ -216,7 +218,7 @@ def read_scope(row: Fields) -> Scope | None:
         return None
 
 
-def read_variables(operation: GetJobInstanceGlobalVarValue, answer: Fields) -> tuple[StepVariables, ...]:
+def read_variables(operation: GetJobInstanceGlobalVarValue, answer: JsonObject) -> tuple[StepVariables, ...]:
     """Read the values of global variables, step by step."""
     data = answer.child("data")
     check_job(data, operation.ref)
@@ -224,7 +226,7 @@ def read_variables(operation: GetJobInstanceGlobalVarValue, answer: Fields) -> t
     return tuple(read_step_variables(step, operation.ref) for step in steps)
 
 
-def read_step_variables(step: Fields, ref: JobRef) -> StepVariables:
+def read_step_variables(step: JsonObject, ref: JobRef) -> StepVariables:
     """Read the values that one step saw."""
     number = step.maybe_identity("step_instance_id")
     variables = step.children("global_var_list", "step_instance_var_values") or ()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bkjob_async.dialects.common.correlation import check_step
 from bkjob_async.dialects.common.hosts import read_host
-from bkjob_async.dialects.common.json_fields import Fields
+from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.model.answers import Account, FileDetail, FileSourceDetail, ScriptDetail, StepDetail
 from bkjob_async.model.reads import GetStepInstanceDetail
 from bkjob_async.model.refs import HostKey
 
 
-def read_step_detail(operation: GetStepInstanceDetail, answer: Fields) -> StepDetail:
+def read_step_detail(operation: GetStepInstanceDetail, answer: JsonObject) -> StepDetail:
     """Read what a step was told to do; what is not modelled stays in `raw`."""
     data = answer.child("data")
     check_step(data, operation.ref)
@@ -27,7 +27,7 @@ def read_step_detail(operation: GetStepInstanceDetail, answer: Fields) -> StepDe
     )
 
 
-def read_script(script: Fields) -> ScriptDetail:
+def read_script(script: JsonObject) -> ScriptDetail:
     """Read a script step's orders; the timeout is seconds."""
     return ScriptDetail(
         content=script.text("script_content"),
@@ -41,7 +41,7 @@ def read_script(script: Fields) -> ScriptDetail:
     )
 
 
-def read_file(file: Fields) -> FileDetail:
+def read_file(file: JsonObject) -> FileDetail:
     """Read a file step's orders; the limits are megabytes per second."""
     destination = file.maybe_child("file_destination")
     return FileDetail(
@@ -57,7 +57,7 @@ def read_file(file: Fields) -> FileDetail:
     )
 
 
-def read_source(source: Fields) -> FileSourceDetail:
+def read_source(source: JsonObject) -> FileSourceDetail:
     """Read where files come from."""
     return FileSourceDetail(
         files=source.texts("file_list"),
@@ -67,7 +67,7 @@ def read_source(source: Fields) -> FileSourceDetail:
     )
 
 
-def read_account(parent: Fields) -> Account | None:
+def read_account(parent: JsonObject) -> Account | None:
     """Read the account of *parent*; documents call its name `name`, servers `alias`, or it stands alone."""
     if isinstance(parent.get("account"), str):
         return Account(name=parent.text("account"))
@@ -77,7 +77,7 @@ def read_account(parent: Fields) -> Account | None:
     return Account(id=account.maybe_identity("id"), name=account.text("name", "alias"))
 
 
-def read_hosts(parent: Fields) -> tuple[HostKey, ...]:
+def read_hosts(parent: JsonObject) -> tuple[HostKey, ...]:
     """Read the hosts of *parent* named one by one; in one document `server` stands in another `server`."""
     server = parent.maybe_child("server")
     if server is None:

@@ -10,11 +10,11 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from bkjob_async.dialects.common.correlation import check_job, check_step, is_surely_of
 from bkjob_async.dialects.common.envelopes import opened
 from bkjob_async.dialects.common.host_rows import Code, Identity, Number, Row, read_rows
-from bkjob_async.dialects.common.json_fields import SECONDS, Fields, as_time, read_times
+from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, as_time, read_times
 from bkjob_async.dialects.common.parsed import (
-    SeenGroup,
-    SeenJob,
-    SeenStep,
+    ParsedGroup,
+    ParsedJob,
+    ParsedStep,
     grouped,
     job_snapshot,
     listed,
@@ -24,7 +24,7 @@ from bkjob_async.dialects.common.parsed import (
 )
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times
 
@@ -89,12 +89,12 @@ class JobEnvelope(Struct):
 _JOB = msgspec.json.Decoder(JobEnvelope)
 
 
-def read_job_status(operation: GetJobInstanceStatus, answer: Fields) -> JobSnapshot:
+def read_job_status(operation: GetJobInstanceStatus, answer: JsonObject) -> JobSnapshot:
     """Read a job with its steps and their hosts."""
     return job_snapshot(read_job(operation.ref, answer), operation.ref)
 
 
-def read_step_status(operation: GetStepInstanceStatus, answer: Fields) -> StepSnapshot:
+def read_step_status(operation: GetStepInstanceStatus, answer: JsonObject) -> StepSnapshot:
     """Read a step with the hosts of the groups that the server filled."""
     return step_snapshot(read_step(operation.ref, answer), operation.ref)
 
@@ -107,21 +107,23 @@ def quick_job_status(
     return None if job is None else job_snapshot(job, operation.ref)
 
 
-def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
+def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
     """Read a job's answer as the engine needs it."""
     ref = operation.ref
-    return look_at_job(quick_job(ref, response, zone) or read_job(ref, Fields(opened(response), zone=zone)))
+    return look_at_job(
+        quick_job(ref, response, zone) or read_job(ref, JsonObject(opened(response), zone=zone))
+    )
 
 
-def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepLook:
+def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
     """Read a step's answer as the engine needs it."""
-    return look_at_step(read_step(operation.ref, Fields(opened(response), zone=zone)))
+    return look_at_step(read_step(operation.ref, JsonObject(opened(response), zone=zone)))
 
 
 # The quick way ------------------------------------------------------------------------------------------------------
 
 
-def quick_job(ref: JobRef, response: HttpResponse, zone: tzinfo) -> SeenJob | None:
+def quick_job(ref: JobRef, response: HttpResponse, zone: tzinfo) -> ParsedJob | None:
     """Read an answer about the job *ref* that is exactly as documented; None for any other."""
     try:
         envelope = _JOB.decode(response.body)
@@ -134,7 +136,7 @@ def quick_job(ref: JobRef, response: HttpResponse, zone: tzinfo) -> SeenJob | No
     if not is_surely_of(job, ref):
         return None
     lines = [line for block in envelope.data.blocks or () for line in block.step_instances or ()]
-    return SeenJob(
+    return ParsedJob(
         status=job.status,
         finished=envelope.data.is_finished,
         name=job.name or "",
@@ -145,10 +147,10 @@ def quick_job(ref: JobRef, response: HttpResponse, zone: tzinfo) -> SeenJob | No
     )
 
 
-def step_of(line: StepLine, zone: tzinfo) -> SeenStep:
+def step_of(line: StepLine, zone: tzinfo) -> ParsedStep:
     """Return the step that a line tells of."""
     count = line.retry_count if line.execute_count is None else line.execute_count
-    return SeenStep(
+    return ParsedStep(
         step_instance_id=line.step_instance_id,
         status=line.status,
         name=line.name or "",
@@ -174,7 +176,7 @@ def line_times(line: JobLine | StepLine, zone: tzinfo) -> Times:
 # The lenient way ----------------------------------------------------------------------------------------------------
 
 
-def read_job(ref: JobRef, answer: Fields) -> SeenJob:
+def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
     """Read an answer about the job *ref*: steps stand in blocks, hosts always come."""
     data = answer.child("data")
     job = data.child("job_instance")
@@ -182,7 +184,7 @@ def read_job(ref: JobRef, answer: Fields) -> SeenJob:
     steps = [
         step for block in data.children("blocks") or () for step in block.children("step_instances") or ()
     ]
-    return SeenJob(
+    return ParsedJob(
         status=job.integer("status"),
         finished=data.flag("is_finished", "finished"),
         name=job.text("name"),
@@ -193,7 +195,7 @@ def read_job(ref: JobRef, answer: Fields) -> SeenJob:
     )
 
 
-def read_step(ref: StepRef, answer: Fields) -> SeenStep:
+def read_step(ref: StepRef, answer: JsonObject) -> ParsedStep:
     """Read an answer about the step *ref*; its flag stands beside it, its hosts in groups.
 
     The counters (`running_ip_num`, `fail_ip_num`, ...) contradict the groups in the platform's own documents, and are
@@ -211,10 +213,10 @@ def read_step(ref: StepRef, answer: Fields) -> SeenStep:
 
 
 def read_step_line(
-    step: Fields, groups: tuple[SeenGroup, ...] | None, *, finished: bool | None = None
-) -> SeenStep:
+    step: JsonObject, groups: tuple[ParsedGroup, ...] | None, *, finished: bool | None = None
+) -> ParsedStep:
     """Read what is said of a step itself."""
-    return SeenStep(
+    return ParsedStep(
         step_instance_id=step.identity("step_instance_id"),
         status=step.integer("status"),
         finished=finished,
@@ -228,7 +230,7 @@ def read_step_line(
     )
 
 
-def read_group(group: Fields) -> SeenGroup:
+def read_group(group: JsonObject) -> ParsedGroup:
     """Read a group; current servers fill the first one only, and count 0 in the others."""
     status = group.integer("result_type")
     rows = read_rows(group, "ip_list", group_status=status)

@@ -6,7 +6,7 @@ from typing import Any
 
 from bkjob_async.dialects.common.base import Call, Calls
 from bkjob_async.dialects.common.hosts import CONTAINER
-from bkjob_async.dialects.common.json_fields import Fields
+from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.responses import read_host_logs, read_launched, read_scope
 from bkjob_async.dialects.gateway.v3_launch_requests import (
     file_source,
@@ -53,17 +53,17 @@ def job_of_gse_task(operation: QueryJobInstance) -> dict[str, Any]:
     return {"gse_task_id": operation.gse_task_id}
 
 
-def read_gse_tasks(_operation: QueryGseTask, answer: Fields) -> tuple[GseTask, ...]:
+def read_gse_tasks(_operation: QueryGseTask, answer: JsonObject) -> tuple[GseTask, ...]:
     """Read the agent's tasks of a step, one for each batch of each execution."""
     return tuple(read_gse_task(row) for row in answer.children("data") or ())
 
 
-def read_one_gse_task(_operation: QueryJobInstance, answer: Fields) -> GseTask:
+def read_one_gse_task(_operation: QueryJobInstance, answer: JsonObject) -> GseTask:
     """Read which step an agent's task belongs to."""
     return read_gse_task(answer.child("data"))
 
 
-def read_gse_task(row: Fields) -> GseTask:
+def read_gse_task(row: JsonObject) -> GseTask:
     """Read one task of the agent; the server says in which scope it is."""
     scope = read_scope(row)
     if scope is None:
@@ -86,7 +86,9 @@ def upload_urls(operation: GenerateLocalFileUploadUrl) -> dict[str, Any]:
     return {"file_name_list": list(operation.file_names)}
 
 
-def read_upload_urls(operation: GenerateLocalFileUploadUrl, answer: Fields) -> tuple[LocalFileUpload, ...]:
+def read_upload_urls(
+    operation: GenerateLocalFileUploadUrl, answer: JsonObject
+) -> tuple[LocalFileUpload, ...]:
     """Read where each file is uploaded, in the order in which they were named."""
     urls = answer.child("data").child("url_map")
     return tuple(
@@ -133,7 +135,7 @@ def execute_object(host: HostKey) -> tuple[int, int]:
 
 
 def read_context(
-    _operation: GetScriptTaskContext | GetFileTaskContext, answer: Fields
+    _operation: GetScriptTaskContext | GetFileTaskContext, answer: JsonObject
 ) -> tuple[TaskContextField, ...]:
     """Read the facts, in their order."""
     return tuple(

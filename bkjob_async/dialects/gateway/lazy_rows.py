@@ -13,8 +13,8 @@ from msgspec import Raw
 
 from bkjob_async.dialects.common.envelopes import parsed
 from bkjob_async.dialects.common.host_rows import BareRow, GroupedRow, Row, read_row
-from bkjob_async.dialects.common.json_fields import Fields
-from bkjob_async.errors import UnusableAnswer
+from bkjob_async.dialects.common.json_fields import JsonObject
+from bkjob_async.errors import InvalidResponse
 from bkjob_async.model.poll_view import HostRow
 
 _ROW = msgspec.json.Decoder(Row)
@@ -136,8 +136,8 @@ def read_piece(piece: Raw, listing: Listing, light: AnyRow) -> Row:
         row = _ROW.decode(piece)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         try:
-            row = read_row(Fields(parsed(bytes(piece))), listing.status)
-        except (UnusableAnswer, ValueError):
+            row = read_row(JsonObject(parsed(bytes(piece))), listing.status)
+        except (InvalidResponse, ValueError):
             row = Row(
                 status=listing.status if listing.status is not None else light.status,
                 bk_host_id=light.bk_host_id,

@@ -13,7 +13,7 @@ from attrs import evolve, fields
 from bkjob_async.dialects.common.base import Call, Calls
 from bkjob_async.dialects.common.correlation import check_scope
 from bkjob_async.dialects.common.hosts import read_host
-from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, SECONDS, Fields, unusable
+from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, SECONDS, JsonObject, unusable
 from bkjob_async.dialects.common.responses import read_scope
 from bkjob_async.dialects.common.step_detail import read_file, read_script
 from bkjob_async.model.answers import Page, ScriptDetail
@@ -76,10 +76,10 @@ def wire_value(value: object, unit: float) -> object:
 # Answers ------------------------------------------------------------------------------------------------------------
 
 
-def page_of(read: Callable[[Fields], T]) -> Callable[[ListQuery[T], Fields], Page[T]]:
+def page_of(read: Callable[[JsonObject], T]) -> Callable[[ListQuery[T], JsonObject], Page[T]]:
     """Return what reads a page whose rows *read* reads."""
 
-    def read_page(operation: ListQuery[T], answer: Fields) -> Page[T]:
+    def read_page(operation: ListQuery[T], answer: JsonObject) -> Page[T]:
         data = answer.child("data")
         rows = data.children("data") or []
         for row in rows:
@@ -95,10 +95,12 @@ def page_of(read: Callable[[Fields], T]) -> Callable[[ListQuery[T], Fields], Pag
     return read_page
 
 
-def one_of(read: Callable[[Fields], T], asked: str, *names: str) -> Callable[[Operation[T], Fields], T]:
+def one_of(
+    read: Callable[[JsonObject], T], asked: str, *names: str
+) -> Callable[[Operation[T], JsonObject], T]:
     """Return what reads the one thing whose id, under one of *names*, must be that of the operation's field *asked*."""
 
-    def read_one(operation: Operation[T], answer: Fields) -> T:
+    def read_one(operation: Operation[T], answer: JsonObject) -> T:
         data = answer.child("data")
         check_own_scope(operation, data)
         wanted, found = getattr(operation, asked), data.maybe_identity(*names)
@@ -109,14 +111,14 @@ def one_of(read: Callable[[Fields], T], asked: str, *names: str) -> Callable[[Op
     return read_one
 
 
-def check_own_scope(operation: object, row: Fields) -> None:
-    """Raise `UnusableAnswer` for what lies in another scope than the one asked about."""
+def check_own_scope(operation: object, row: JsonObject) -> None:
+    """Raise `InvalidResponse` for what lies in another scope than the one asked about."""
     scope = getattr(operation, "scope", None)
     if scope is not None:
         check_scope(row, scope)
 
 
-def edited(row: Fields) -> dict[str, Any]:
+def edited(row: JsonObject) -> dict[str, Any]:
     """Read who made something and who changed it last."""
     return {
         "scope": read_scope(row),
@@ -128,14 +130,14 @@ def edited(row: Fields) -> dict[str, Any]:
     }
 
 
-def read_template(row: Fields) -> JobTemplate:
+def read_template(row: JsonObject) -> JobTemplate:
     """Read a job template."""
     return JobTemplate(
         id=row.identity("id"), name=row.text("name"), description=row.text("description"), **edited(row)
     )
 
 
-def read_plan(row: Fields) -> JobPlan:
+def read_plan(row: JsonObject) -> JobPlan:
     """Read a job plan; documents and servers name its id differently in details."""
     return JobPlan(
         id=row.identity("id", "job_plan_id"),
@@ -148,7 +150,7 @@ def read_plan(row: Fields) -> JobPlan:
     )
 
 
-def read_plan_step(step: Fields) -> PlanStep:
+def read_plan_step(step: JsonObject) -> PlanStep:
     """Read a step of a plan."""
     script, file = step.maybe_child("script_info"), step.maybe_child("file_info")
     approval = step.maybe_child("approval_info")
@@ -176,12 +178,12 @@ def plain(text: str) -> str:
         return text
 
 
-def read_variables(row: Fields) -> tuple[PlanVariable, ...]:
+def read_variables(row: JsonObject) -> tuple[PlanVariable, ...]:
     """Read the global variables of a plan or a cron."""
     return tuple(read_variable(variable) for variable in row.children("global_var_list") or ())
 
 
-def read_variable(variable: Fields) -> PlanVariable:
+def read_variable(variable: JsonObject) -> PlanVariable:
     """Read a global variable."""
     server = variable.maybe_child("server")
     return PlanVariable(
@@ -196,7 +198,7 @@ def read_variable(variable: Fields) -> PlanVariable:
     )
 
 
-def read_targets(server: Fields) -> Targets:
+def read_targets(server: JsonObject) -> Targets:
     """Read hosts named one by one, groups and nodes."""
     ids = server.get("host_id_list")
     named = [HostKey(bk_host_id=number) for number in ids or () if type(number) is int and number > 0]
@@ -211,7 +213,7 @@ def read_targets(server: Fields) -> Targets:
     )
 
 
-def read_account(row: Fields) -> StoredAccount:
+def read_account(row: JsonObject) -> StoredAccount:
     """Read an account."""
     return StoredAccount(
         id=row.identity("id"),
@@ -226,7 +228,7 @@ def read_account(row: Fields) -> StoredAccount:
     )
 
 
-def read_stored_script(row: Fields) -> Script:
+def read_stored_script(row: JsonObject) -> Script:
     """Read a script of a list."""
     return Script(
         id=row.text("id"),
@@ -238,7 +240,7 @@ def read_stored_script(row: Fields) -> Script:
     )
 
 
-def read_version(row: Fields) -> ScriptVersion:
+def read_version(row: JsonObject) -> ScriptVersion:
     """Read one version of a script."""
     return ScriptVersion(
         id=row.identity("id"),
@@ -254,7 +256,7 @@ def read_version(row: Fields) -> ScriptVersion:
     )
 
 
-def read_cron(row: Fields) -> CronJob:
+def read_cron(row: JsonObject) -> CronJob:
     """Read a cron."""
     return CronJob(
         id=row.identity("id"),
@@ -269,12 +271,12 @@ def read_cron(row: Fields) -> CronJob:
     )
 
 
-def listing(read: Callable[[Fields], Any], unit: float = MILLISECONDS) -> Call:
+def listing(read: Callable[[JsonObject], Any], unit: float = MILLISECONDS) -> Call:
     """Return the line of a list whose rows *read* reads."""
     return Call(method="GET", parameters=by_fields(unit), read=page_of(read))
 
 
-def detail(read: Callable[[Fields], Any], asked: str, *names: str) -> Call:
+def detail(read: Callable[[JsonObject], Any], asked: str, *names: str) -> Call:
     """Return the line of one thing that *read* reads; see `one_of`."""
     return Call(method="GET", parameters=by_fields(), read=one_of(read, asked, *names))
 

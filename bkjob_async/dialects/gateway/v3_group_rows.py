@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from bkjob_async.dialects.common.host_rows import Code, GroupedRow, Row
-from bkjob_async.model.poll_view import GroupLook
+from bkjob_async.model.poll_view import GroupPollView
 from bkjob_async.model.status import HOST_CODES, SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES
 
 LIGHT = SUCCESSFUL_HOST_CODES | UNFINISHED_HOST_CODES
@@ -61,14 +61,14 @@ else:
 AnyGroup = GroupLine | KnownGroup
 
 
-def group_looks(groups: Sequence[AnyGroup]) -> list[GroupLook] | None:
+def group_looks(groups: Sequence[AnyGroup]) -> list[GroupPollView] | None:
     """Return groups as the engine reads them; None where a row is not as documented."""
-    looks: list[GroupLook] = []
+    looks: list[GroupPollView] = []
     for group in groups:
         code, rows = group.result_type, group.host_result_list
         if code not in LIGHT and rows and isinstance(group, KnownGroup) and not stand_in(group):
             return None
-        looks.append(GroupLook(status=code, tag=group.tag or "", size=group.host_size, rows=rows))
+        looks.append(GroupPollView(status=code, tag=group.tag or "", size=group.host_size, rows=rows))
     return looks
 
 

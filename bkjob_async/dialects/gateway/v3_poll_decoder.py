@@ -24,7 +24,7 @@ from bkjob_async.dialects.common.host_rows import (
 from bkjob_async.dialects.gateway.lazy_rows import LateRows, Listing
 from bkjob_async.dialects.gateway.v3_group_rows import AnyGroup, AnyKnownGroup, GroupLine, group_looks
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.poll_view import GroupLook, JobLook, StepLook
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import Times
 
@@ -122,7 +122,7 @@ _STEP = msgspec.json.Decoder(StepEnvelope[GroupLine])
 _JOB = msgspec.json.Decoder(JobEnvelope)
 
 
-def bare_step(ref: StepRef, response: HttpResponse, *, asked_for_all: bool) -> StepLook | None:
+def bare_step(ref: StepRef, response: HttpResponse, *, asked_for_all: bool) -> StepPollView | None:
     """Look at an answer about the step *ref* that is as documented; None for any other."""
     look = step_by(_KNOWN_STEP, ref, response, asked_for_all=asked_for_all)
     # A code that nobody knows, or a row that cannot be read in full: neither takes the lightness from all the others.
@@ -131,7 +131,7 @@ def bare_step(ref: StepRef, response: HttpResponse, *, asked_for_all: bool) -> S
 
 def step_by(
     decoder: StepDecoder, ref: StepRef, response: HttpResponse, *, asked_for_all: bool
-) -> StepLook | None:
+) -> StepPollView | None:
     """Look at an answer about the step *ref* that a decoder can read; None for any other."""
     body = response.body
     try:
@@ -152,7 +152,7 @@ def step_by(
     return step_look(line, groups, late, complete=asked_for_all and are_whole(lines))
 
 
-def bare_job(ref: JobRef, response: HttpResponse) -> JobLook | None:
+def bare_job(ref: JobRef, response: HttpResponse) -> JobPollView | None:
     """Look at an answer about the job *ref* that is as documented; None for any other."""
     body = response.body
     try:
@@ -168,7 +168,7 @@ def bare_job(ref: JobRef, response: HttpResponse) -> JobLook | None:
     if any(line.step_host_result_list is not UNSET or line.retry_count is not UNSET for line in lines):
         return None
     late = LateRows(body, partial(listings_of_steps, lines), cut_job)
-    return JobLook(
+    return JobPollView(
         status=job.status,
         finished=data.finished,
         name=job.name or "",
@@ -187,17 +187,17 @@ def are_whole(groups: Sequence[AnyGroup]) -> bool:
     return True
 
 
-def flat(line: StepLine) -> tuple[GroupLook, ...] | None:
+def flat(line: StepLine) -> tuple[GroupPollView, ...] | None:
     """Return the rows of a step in a job's answer as the one group without a status that they are."""
     rows = line.step_ip_result_list
-    return None if rows is None else (GroupLook(size=len(rows), rows=rows),)
+    return None if rows is None else (GroupPollView(size=len(rows), rows=rows),)
 
 
 def step_look(
-    line: StepLine | StepData[Any], groups: Sequence[GroupLook] | None, late: LateRows, *, complete: bool
-) -> StepLook:
+    line: StepLine | StepData[Any], groups: Sequence[GroupPollView] | None, late: LateRows, *, complete: bool
+) -> StepPollView:
     """Return the look at the step that a line tells of."""
-    return StepLook(
+    return StepPollView(
         step_instance_id=line.step_instance_id,
         status=line.status,
         name=line.name or "",

@@ -11,11 +11,11 @@ from datetime import tzinfo
 from bkjob_async.dialects.common.correlation import check_job, check_step
 from bkjob_async.dialects.common.envelopes import opened
 from bkjob_async.dialects.common.host_rows import read_rows
-from bkjob_async.dialects.common.json_fields import MILLISECONDS, Fields, read_times
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject, read_times
 from bkjob_async.dialects.common.parsed import (
-    SeenGroup,
-    SeenJob,
-    SeenStep,
+    ParsedGroup,
+    ParsedJob,
+    ParsedStep,
     grouped,
     job_snapshot,
     listed,
@@ -27,7 +27,7 @@ from bkjob_async.dialects.gateway.v3_poll_decoder import bare_job, bare_step
 from bkjob_async.dialects.gateway.v3_strict_decoder import quick_job, quick_step
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
@@ -37,12 +37,12 @@ NO_FILTERS = (None,) * 5
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
 
-def read_job_status(operation: GetJobInstanceStatus, answer: Fields) -> JobSnapshot:
+def read_job_status(operation: GetJobInstanceStatus, answer: JsonObject) -> JobSnapshot:
     """Read a job with its steps."""
     return job_snapshot(read_job(operation.ref, answer), operation.ref)
 
 
-def read_step_status(operation: GetStepInstanceStatus, answer: Fields) -> StepSnapshot:
+def read_step_status(operation: GetStepInstanceStatus, answer: JsonObject) -> StepSnapshot:
     """Read a step with its groups of hosts."""
     return step_snapshot(read_step(operation.ref, answer), operation.ref)
 
@@ -66,22 +66,22 @@ def quick_step_status(
 # Looking ------------------------------------------------------------------------------------------------------------
 
 
-def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
+def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
     """Read a job's answer as the engine needs it."""
     ref = operation.ref
     look = bare_job(ref, response)
     if look is not None:
         return look
-    return look_at_job(quick_job(ref, response) or read_job(ref, Fields(opened(response), zone=zone)))
+    return look_at_job(quick_job(ref, response) or read_job(ref, JsonObject(opened(response), zone=zone)))
 
 
-def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepLook:
+def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
     """Read a step's answer as the engine needs it."""
     ref, for_all = operation.ref, asks_for_all(operation)
     look = bare_step(ref, response, asked_for_all=for_all)
     if look is not None:
         return look
-    step = quick_step(ref, response) or read_step(ref, Fields(opened(response), zone=zone))
+    step = quick_step(ref, response) or read_step(ref, JsonObject(opened(response), zone=zone))
     return look_at_step(step, asked_for_all=for_all)
 
 
@@ -100,12 +100,12 @@ def asks_for_all(operation: GetStepInstanceStatus) -> bool:
 # Reading leniently --------------------------------------------------------------------------------------------------
 
 
-def read_job(ref: JobRef, answer: Fields) -> SeenJob:
+def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
     """Read an answer about the job *ref* of any shape that means something."""
     data = answer.child("data")
     job = data.child("job_instance")
     check_job(job, ref)
-    return SeenJob(
+    return ParsedJob(
         status=job.integer("status"),
         finished=data.flag("finished", "is_finished"),
         name=job.text("name"),
@@ -119,7 +119,7 @@ def read_job(ref: JobRef, answer: Fields) -> SeenJob:
     )
 
 
-def read_step(ref: StepRef, answer: Fields) -> SeenStep:
+def read_step(ref: StepRef, answer: JsonObject) -> ParsedStep:
     """Read an answer about the step *ref* of any shape that means something."""
     data = answer.child("data")
     check_step(data, ref)
@@ -131,10 +131,10 @@ def read_step(ref: StepRef, answer: Fields) -> SeenStep:
 
 
 def read_step_line(
-    step: Fields, groups: tuple[SeenGroup, ...] | None, *, by_platform: bool = False
-) -> SeenStep:
+    step: JsonObject, groups: tuple[ParsedGroup, ...] | None, *, by_platform: bool = False
+) -> ParsedStep:
     """Read what is said of a step itself."""
-    return SeenStep(
+    return ParsedStep(
         step_instance_id=step.identity("step_instance_id"),
         status=step.integer("status"),
         finished=step.flag("finished", "is_finished") if by_platform else None,
@@ -148,7 +148,7 @@ def read_step_line(
     )
 
 
-def read_group(group: Fields) -> SeenGroup:
+def read_group(group: JsonObject) -> ParsedGroup:
     """Read a group: without a code of its own its rows have theirs."""
     status = group.maybe_integer("result_type")
     rows = read_rows(group, "host_result_list", group_status=status)

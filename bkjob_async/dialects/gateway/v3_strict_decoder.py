@@ -10,7 +10,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from bkjob_async.dialects.common.correlation import is_surely_of
 from bkjob_async.dialects.common.host_rows import Code, Identity, Number, Row, millisecond_times
-from bkjob_async.dialects.common.parsed import SeenGroup, SeenJob, SeenStep, grouped, listed
+from bkjob_async.dialects.common.parsed import ParsedGroup, ParsedJob, ParsedStep, grouped, listed
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import Times
@@ -117,7 +117,7 @@ _JOB = msgspec.json.Decoder(JobEnvelope)
 _STEP = msgspec.json.Decoder(StepEnvelope)
 
 
-def quick_job(ref: JobRef, response: HttpResponse) -> SeenJob | None:
+def quick_job(ref: JobRef, response: HttpResponse) -> ParsedJob | None:
     """Read an answer about the job *ref* that is exactly as documented; None for any other."""
     try:
         envelope = _JOB.decode(response.body)
@@ -134,7 +134,7 @@ def quick_job(ref: JobRef, response: HttpResponse) -> SeenJob | None:
     lines = data.step_instance_list or ()
     if any(line.step_host_result_list is not UNSET or line.retry_count is not UNSET for line in lines):
         return None
-    return SeenJob(
+    return ParsedJob(
         status=job.status,
         finished=data.finished,
         name=job.name or "",
@@ -145,7 +145,7 @@ def quick_job(ref: JobRef, response: HttpResponse) -> SeenJob | None:
     )
 
 
-def quick_step(ref: StepRef, response: HttpResponse) -> SeenStep | None:
+def quick_step(ref: StepRef, response: HttpResponse) -> ParsedStep | None:
     """Read an answer about the step *ref* that is exactly as documented; None for any other."""
     try:
         envelope = _STEP.decode(response.body)
@@ -174,10 +174,10 @@ def is_plain_success(response: HttpResponse, envelope: JobEnvelope | StepEnvelop
 
 
 def step_of(
-    line: StepLine | StepData, groups: tuple[SeenGroup, ...] | None, *, by_platform: bool = False
-) -> SeenStep:
+    line: StepLine | StepData, groups: tuple[ParsedGroup, ...] | None, *, by_platform: bool = False
+) -> ParsedStep:
     """Return the step that a line tells of."""
-    return SeenStep(
+    return ParsedStep(
         step_instance_id=line.step_instance_id,
         status=line.status,
         name=line.name or "",

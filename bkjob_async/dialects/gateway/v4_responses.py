@@ -19,11 +19,11 @@ from bkjob_async.dialects.common.host_rows import (
     read_object_row,
     read_rows,
 )
-from bkjob_async.dialects.common.json_fields import MILLISECONDS, Fields, read_times
-from bkjob_async.dialects.common.parsed import SeenJob, SeenStep, job_snapshot, listed, look_at_job
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject, read_times
+from bkjob_async.dialects.common.parsed import ParsedJob, ParsedStep, job_snapshot, listed, look_at_job
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations import GetJobInstanceStatus
-from bkjob_async.model.poll_view import JobLook
+from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import JobRef
 from bkjob_async.model.snapshot import JobSnapshot
 
@@ -117,7 +117,7 @@ class JobEnvelope(Struct):
 _JOB = msgspec.json.Decoder(JobEnvelope)
 
 
-def read_job_status(operation: GetJobInstanceStatus, answer: Fields) -> JobSnapshot:
+def read_job_status(operation: GetJobInstanceStatus, answer: JsonObject) -> JobSnapshot:
     """Read a job with its steps."""
     return job_snapshot(read_job(operation.ref, answer), operation.ref)
 
@@ -130,16 +130,16 @@ def quick_job_status(
     return None if job is None else job_snapshot(job, operation.ref)
 
 
-def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobLook:
+def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
     """Read a job's answer as the engine needs it."""
     ref = operation.ref
-    return look_at_job(quick_job(ref, response) or read_job(ref, Fields(opened(response), zone=zone)))
+    return look_at_job(quick_job(ref, response) or read_job(ref, JsonObject(opened(response), zone=zone)))
 
 
 # The quick way ------------------------------------------------------------------------------------------------------
 
 
-def quick_job(ref: JobRef, response: HttpResponse) -> SeenJob | None:
+def quick_job(ref: JobRef, response: HttpResponse) -> ParsedJob | None:
     """Read an answer about the job *ref* that is exactly as documented, with hosts only; None for any other."""
     try:
         envelope = _JOB.decode(response.body)
@@ -157,7 +157,7 @@ def quick_job(ref: JobRef, response: HttpResponse) -> SeenJob | None:
         return None
     if not is_surely_of(job, ref):
         return None
-    return SeenJob(
+    return ParsedJob(
         status=job.status,
         finished=data.finished,
         name=job.name or "",
@@ -177,10 +177,10 @@ def odd(line: StepLine) -> Iterator[object]:
         yield row.execute_object.host.host_id
 
 
-def step_of(line: StepLine) -> SeenStep:
+def step_of(line: StepLine) -> ParsedStep:
     """Return the step that a line tells of."""
     rows = line.step_execute_object_result_list
-    return SeenStep(
+    return ParsedStep(
         step_instance_id=line.step_instance_id,
         status=line.status,
         name=line.name or "",
@@ -213,12 +213,12 @@ def host_row(line: RowLine) -> Row:
 # The lenient way ----------------------------------------------------------------------------------------------------
 
 
-def read_job(ref: JobRef, answer: Fields) -> SeenJob:
+def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
     """Read an answer about the job *ref* of any shape that means something."""
     data = answer.child("data")
     job = data.child("job_instance")
     check_job(job, ref)
-    return SeenJob(
+    return ParsedJob(
         status=job.integer("status"),
         finished=data.flag("finished", "is_finished"),
         name=job.text("name"),
@@ -229,14 +229,14 @@ def read_job(ref: JobRef, answer: Fields) -> SeenJob:
     )
 
 
-def read_step(step: Fields) -> SeenStep:
+def read_step(step: JsonObject) -> ParsedStep:
     """Read a step in a job's answer."""
     rows = step.children(*OBJECT_LISTS)
     if rows is None:
         groups = listed(read_rows(step, FLAT_LIST))
     else:
         groups = listed([read_object_row(row) for row in rows])
-    return SeenStep(
+    return ParsedStep(
         step_instance_id=step.identity("step_instance_id"),
         status=step.integer("status"),
         name=step.text("name"),

@@ -15,7 +15,7 @@ BACK_OFF, BACK_OFF_REFUSED = 0.8, 0.5
 
 
 @define(kw_only=True, on_setattr=setters.NO_OP)  # it judges every answer: only who makes one is checked
-class Concurrency:
+class AIMDConcurrency:
     """The number of requests allowed at once, between 1 and *most*.
 
     Answers are judged in rounds of as many as are allowed at once. It grows only after a round in which all places were

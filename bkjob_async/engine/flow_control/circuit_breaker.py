@@ -9,12 +9,12 @@ from attrs import define, field
 
 
 @define(kw_only=True)
-class Breaker:
+class CircuitBreaker:
     """Opens when different targets fail one after another with no success between.
 
     *threshold* failures of *distinct* targets in a row (all of them, where there are fewer) open it. Single probes may
     then go, the first after *first* seconds; the wait between two doubles up to *longest*, or up to *longest_refused*
-    where credentials were refused. A probe that gets no answer does not hold up the next. Failures of requests that were
+    where credentials were refused. A probe that gets no answer does not hold up the next. FailureDetails of requests that were
     already under way count for nothing; the first success of one that went out afterwards closes it.
     """
 
@@ -32,7 +32,7 @@ class Breaker:
     _longest_now: float = field(default=0.0, init=False)
 
     @property
-    def is_calm(self) -> bool:
+    def has_no_failures(self) -> bool:
         """Whether nothing has failed since the last success."""
         return not (self._failures or self.is_open)
 

@@ -105,7 +105,7 @@ class _Line(Generic[T]):
         self.things: deque[T] = deque()
 
 
-class Turns(Generic[G, T]):
+class PriorityFairQueue(Generic[G, T]):
     """Two fair queues: what is urgent goes first, but one turn in eight is the background's."""
 
     __slots__ = ("_background", "_row", "_urgent")

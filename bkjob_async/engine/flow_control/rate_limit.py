@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from attrs import Factory, define, field, setters, validators
 
-from bkjob_async.engine.flow_control.adaptive_concurrency import Concurrency
+from bkjob_async.engine.flow_control.adaptive_concurrency import AIMDConcurrency
 
 INSTANT = 1e-6
 
 
 @define(kw_only=True, on_setattr=setters.NO_OP)  # it counts every request: only who makes one is checked
-class Limit:
+class RateLimiter:
     """What all requests of a client may take together: so many at once, so many a second.
 
     *rate* is requests per second (None: as many as *max_in_flight* lets through), *burst* how many may go at once after
@@ -22,8 +22,8 @@ class Limit:
     burst: int = field(default=1, validator=validators.gt(0))
     in_flight: int = field(default=0, init=False)
     opens: float = field(default=0.0, init=False)
-    concurrency: Concurrency = field(
-        default=Factory(lambda self: Concurrency(most=self.max_in_flight), takes_self=True), init=False
+    concurrency: AIMDConcurrency = field(
+        default=Factory(lambda self: AIMDConcurrency(most=self.max_in_flight), takes_self=True), init=False
     )
     _free_at: float = field(default=0.0, init=False)
 

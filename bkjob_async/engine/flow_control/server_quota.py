@@ -31,7 +31,7 @@ STALE = 0.3
 
 
 @define(kw_only=True)
-class Quota:
+class ServerQuota:
     """The requests left to one group of calls; times are the caller's clock.
 
     `opens` is when the next background request may go, `opens_urgent` when an urgent one may, `accepted_at` when the

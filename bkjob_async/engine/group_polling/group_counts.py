@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.model.poll_view import GroupLook
+from bkjob_async.model.poll_view import GroupPollView
 
 WAITING, RUNNING = 5, 7
 Group = tuple[int, str]
 Told = Mapping[Group, int]
 
 
-def group_of(group: GroupLook) -> Group | None:
+def group_of(group: GroupPollView) -> Group | None:
     """Return a group's status and tag, None for one without."""
     return None if group.status is None else (group.status, group.tag)
 
 
-def told_by(groups: Iterable[GroupLook]) -> dict[Group, int]:
+def told_by(groups: Iterable[GroupPollView]) -> dict[Group, int]:
     """Return the groups' sizes by status and tag, nothing for groups that cannot be told apart or counted."""
     told: dict[Group, int] = {}
     for group in groups:

@@ -27,15 +27,15 @@ from bkjob_async.engine.group_polling.group_counts import (
 )
 from bkjob_async.engine.group_polling.group_round import Round, are_ends, reading_order
 from bkjob_async.engine.host_table.changes import Moves, Taken
-from bkjob_async.engine.host_table.encoding import NEVER, small_code
-from bkjob_async.engine.host_table.id_index import HostIndex, picked
+from bkjob_async.engine.host_table.encoding import NOT_SEEN, small_code
+from bkjob_async.engine.host_table.id_index import IdIndex, picked
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.lazy_events import HostMoves
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.operations import GetStepInstanceStatus
-from bkjob_async.model.poll_view import GroupLook
+from bkjob_async.model.poll_view import GroupPollView
 
 # Up to so many hosts, one answer with all of them is as cheap as their counts, and the platform reads it at once.
-SURVEYED = 100
+LARGE_STEP = 100
 
 # Moves may collect until reading them brings this share of news, but no longer than for so many looks.
 THETA = 0.20
@@ -52,7 +52,7 @@ LONGEST_DISTRUST = 16
 
 
 @frozen
-class GroupRead:
+class SingleGroup:
     """The hosts of one group are asked for, by its status and tag."""
 
     status: int
@@ -60,34 +60,34 @@ class GroupRead:
 
 
 @frozen
-class Counts:
+class CountsOnly:
     """The groups' sizes are asked for, and no more than *limit* hosts of each."""
 
     limit: int = 1
 
 
-Reading = GroupRead | Counts | None
+ReadMode = SingleGroup | CountsOnly | None
 """How a step is read; None in full."""
 
-COUNTS = Counts()
+COUNTS_ONLY = CountsOnly()
 
 
 def is_large(hosts: int) -> bool:
     """Whether so many hosts are better counted than read."""
-    return hosts > SURVEYED
+    return hosts > LARGE_STEP
 
 
-def reading_of(question: GetStepInstanceStatus) -> Reading:
+def read_mode_of(question: GetStepInstanceStatus) -> ReadMode:
     """Return how *question* reads a step."""
     if question.status is not None:
-        return GroupRead(question.status, question.tag or "")
+        return SingleGroup(question.status, question.tag or "")
     limit = question.max_host_num_per_group
-    if limit == COUNTS.limit:
-        return COUNTS
-    return None if limit is None else Counts(limit)
+    if limit == COUNTS_ONLY.limit:
+        return COUNTS_ONLY
+    return None if limit is None else CountsOnly(limit)
 
 
-class Survey:
+class GroupPoller:
     """How a large step is read: by counts, by groups, or in full."""
 
     __slots__ = (
@@ -108,10 +108,10 @@ class Survey:
 
     def __init__(self, now: float) -> None:
         self.round: Round | None = None
-        self.index: HostIndex | None = None
+        self.index: IdIndex | None = None
         self.must_reread = False
         self._agreed: Told | None = None
-        self._last: ReferenceType[HostMoves] | None = None
+        self._last: ReferenceType[LazyHostEvents] | None = None
         self._in_full_at = now
         self._collected = self._in_full = self._distrust = self._quiet = 0
         self._second: int | None = None
@@ -120,17 +120,17 @@ class Survey:
 
     # What to ask ----------------------------------------------------------------------------------------------------
 
-    def reading(self, now: float, *, guess: bool) -> Reading:
+    def reading(self, now: float, *, guess: bool) -> ReadMode:
         """Return how the step is to be read; *guess*: by one question rather than by few bytes."""
         if self.must_reread:
             return None
         if self.round is not None:
-            return GroupRead(*self.round.wanted[0])
+            return SingleGroup(*self.round.wanted[0])
         if self._in_full or now - self._in_full_at >= AUDIT_INTERVAL:
             return None
         # Enough for all groups that are sure to be read to come whole, should they go on changing as they did.
         self._guesses = guess
-        return Counts((self._second or 0) + 2 * self._growth + 1) if guess else COUNTS
+        return CountsOnly((self._second or 0) + 2 * self._growth + 1) if guess else COUNTS_ONLY
 
     @property
     def wants_more(self) -> bool:
@@ -142,7 +142,7 @@ class Survey:
         self.round = self._agreed = None
         self.must_reread = False
 
-    def hold(self, moves: HostMoves) -> None:
+    def hold(self, moves: LazyHostEvents) -> None:
         """Let events of a few hosts wait for a reader, and the answer with them, until the next answer comes."""
         self._last = ref(moves)
 
@@ -154,7 +154,7 @@ class Survey:
 
     # What was answered ----------------------------------------------------------------------------------------------
 
-    def was_read_in_full(self, now: float, groups: Sequence[GroupLook]) -> None:
+    def was_read_in_full(self, now: float, groups: Sequence[GroupPollView]) -> None:
         """Take note of an answer with all hosts."""
         self.give_up()
         self.index = None
@@ -164,7 +164,7 @@ class Survey:
         if self._guesses or self._second is None:
             self._remember(told_by(groups))
 
-    def begin(self, table: HostTable, groups: Sequence[GroupLook], *, patient: bool) -> bool:
+    def begin(self, table: HostTable, groups: Sequence[GroupPollView], *, patient: bool) -> bool:
         """Take note of groups' sizes; return whether a round has begun, for hosts moved that are to be read.
 
         *patient*: few moves may collect for some looks.
@@ -190,12 +190,12 @@ class Survey:
                 return False
         self._quiet = 0
         if self.index is None and wanted:
-            self.index = HostIndex(table.names())
+            self.index = IdIndex(table.names())
         size = sum(told.values()) - sum(size for group, size in told.items() if group[0] not in moved)
         self.round = Round(told, frozenset(moved), wanted, rest, table.standing(moved), size)
         return True
 
-    def stands_as(self, groups: Sequence[GroupLook]) -> bool:
+    def stands_as(self, groups: Sequence[GroupPollView]) -> bool:
         """Whether the groups are as large as they were, so that nothing moved; only where no round is under way."""
         return self._agrees(told_by(groups))
 
@@ -215,7 +215,7 @@ class Survey:
             self.index = None
 
     def take_group(
-        self, table: HostTable, groups: Sequence[GroupLook], asked: GroupRead, sequence: int
+        self, table: HostTable, groups: Sequence[GroupPollView], asked: SingleGroup, sequence: int
     ) -> Moves | None:
         """Take in the whole of the one group that was *asked* for; None where it takes more than a glance to believe.
 
@@ -232,12 +232,12 @@ class Survey:
         if places is None or len(set(places)) != len(places):
             return None
         stood = bytes(picked(left, places))
-        if NEVER in stood:
+        if NOT_SEEN in stood:
             return None
         present.strike(named, places)
         return table.enter(places, stood, asked.status, rows, sequence)
 
-    def listed(self, taken: Taken, groups: Sequence[GroupLook], *, asked: GroupRead | None) -> None:
+    def listed(self, taken: Taken, groups: Sequence[GroupPollView], *, asked: SingleGroup | None) -> None:
         """Take note of the rows of an answer in the present round.
 
         An answer that disagrees with the sizes that the round began with ends it.
@@ -261,7 +261,7 @@ class Survey:
             if named[0] not in present.codes:
                 agrees = not any(stood)
             elif named in present.wanted and len(places) == group.size:
-                agrees = NEVER not in stood
+                agrees = NOT_SEEN not in stood
                 present.strike(named, places)
             else:
                 small = small_code(named[0])

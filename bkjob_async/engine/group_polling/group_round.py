@@ -7,9 +7,9 @@ from collections.abc import Container, Sequence
 from attrs import define
 
 from bkjob_async.engine.group_polling.group_counts import RUNNING, WAITING, Group, Told
-from bkjob_async.engine.host_table.encoding import NEVER, small_code
+from bkjob_async.engine.host_table.encoding import NOT_SEEN, small_code
 
-WAITS_NO_MORE = bytes.maketrans(bytes((small_code(WAITING),)), bytes((NEVER,)))
+WAITS_NO_MORE = bytes.maketrans(bytes((small_code(WAITING),)), bytes((NOT_SEEN,)))
 
 
 def reading_order(told: Told, moved: Container[int]) -> list[Group]:
@@ -69,4 +69,4 @@ class Round:
         self.size -= len(places)
         left = self.left
         for place in places:
-            left[place] = NEVER
+            left[place] = NOT_SEEN

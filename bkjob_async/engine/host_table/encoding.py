@@ -12,15 +12,15 @@ from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HOST_CODES, UNFINISHED_HOST_CODES
 
 # One byte per status: 0 is "not seen in this execution", then the known codes, then unknown ones as they come.
-NEVER = 0
+NOT_SEEN = 0
 CODES: list[int | None] = [None, *HOST_CODES]
 _SMALL: dict[int, int] = {code: small for small, code in enumerate(CODES) if code is not None}
-RARE = 255
+UNENCODABLE = 255
 
 OPEN = frozenset(_SMALL[code] for code in UNFINISHED_HOST_CODES)
 
 ADDRESS = 1 << 63
-STRANGE = 1 << 62
+NON_NUMERIC_ID = 1 << 62
 _CLOUDS = 1 << 30
 _OCTETS = {str(number): number for number in range(256)}
 _TEXTS = tuple(_OCTETS)
@@ -30,8 +30,8 @@ def small_code(code: int) -> int:
     """Return one byte for a host code; `RARE` for more strange codes than a byte can name."""
     small = _SMALL.get(code)
     if small is None:
-        if len(CODES) >= RARE:
-            return RARE
+        if len(CODES) >= UNENCODABLE:
+            return UNENCODABLE
         small = _SMALL[code] = len(CODES)
         CODES.append(code)
     return small
@@ -126,10 +126,10 @@ def unpacked_times(packed: bytes) -> Times:
 
 # What was told --------------------------------------------------------------------------------------------------------
 
-Telling = tuple[int, int, bool]
+AnnouncedState = tuple[int, int, bool]
 
 
 @lru_cache(maxsize=4096)
-def telling(code: int, execute_count: int, *, finished: bool) -> Telling:
+def announced_state(code: int, execute_count: int, *, finished: bool) -> AnnouncedState:
     """Return what readers were told of a step or job, one shared object for all that were told alike."""
     return code, execute_count, finished

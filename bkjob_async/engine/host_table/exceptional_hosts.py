@@ -16,7 +16,7 @@ NO_COUNTS: Mapping[int, int] = MappingProxyType({})
 
 
 @frozen(eq=False)
-class Oddities:
+class ExceptionalHosts:
     """What is odd about some hosts, by their places.
 
     *strange* are names that are no number: IPv6, containers. *rare* are codes beyond what a byte can name, (place,
@@ -35,4 +35,4 @@ class Oddities:
         return not (self.strange or self.rare or self.doubled or self.late)
 
 
-NOTHING_ODD = Oddities()
+NOTHING_ODD = ExceptionalHosts()

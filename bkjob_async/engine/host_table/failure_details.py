@@ -11,7 +11,7 @@ Named = Callable[[HostRow], HostRow]
 Details = Callable[[HostRow], HostSnapshot]
 
 
-class Failures:
+class FailureDetails:
     """The details of failed hosts by their places, as rows that stand on their own; read as far as somebody asks.
 
     What is said of a host is a row, to be read by the one reader of all of them, or what was made of it already.

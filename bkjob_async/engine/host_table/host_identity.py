@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeGuard, cast
 
-from bkjob_async.engine.host_table.encoding import ADDRESS, STRANGE, packed_address, unpacked_address
-from bkjob_async.model.fast_frozen import draft_of
+from bkjob_async.engine.host_table.encoding import ADDRESS, NON_NUMERIC_ID, packed_address, unpacked_address
+from bkjob_async.model.fast_frozen import unfrozen_twin
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 
-LARGEST_ID = STRANGE - 1
+LARGEST_ID = NON_NUMERIC_ID - 1
 
-_draft = draft_of(HostKey)
+_draft = unfrozen_twin(HostKey)
 
 
-class Roll:
+class IdentityIndex:
     """The names of a table's hosts, unpacked for one look that brings unknown or reordered ones.
 
     A host's place is fixed at first sight and shared by all its names. *names* are host ids, packed addresses, or
@@ -33,9 +33,9 @@ class Roll:
         self.strange = dict(strange)
         self.changed = False
         self._places: dict[int | None, int] = dict(zip(self.names, range(len(self.names)), strict=True))
-        if max(self.names, default=0) >= STRANGE:
+        if max(self.names, default=0) >= NON_NUMERIC_ID:
             # What is no id must not be met by a row whose id is that very number.
-            self._places = {name: index for index, name in enumerate(self.names) if name < STRANGE}
+            self._places = {name: index for index, name in enumerate(self.names) if name < NON_NUMERIC_ID}
         self._by_address: dict[int, int] | None = None
         self._by_text: dict[object, int] = {}
 
@@ -79,7 +79,7 @@ class Roll:
             return None
         # An address joins two rows only if they do not name two different machines.
         name = self.names[found]
-        if row.bk_host_id is not None and name < STRANGE and name != row.bk_host_id:
+        if row.bk_host_id is not None and name < NON_NUMERIC_ID and name != row.bk_host_id:
             return None
         self.join(found, row)
         return found
@@ -98,7 +98,7 @@ class Roll:
         """Learn further names of the host at *index* from a row about it."""
         name, host_id = self.names[index], row.bk_host_id
         address = packed_address(row.bk_cloud_id or 0, row.ip) if row.ip else None
-        if name >= STRANGE and is_id(host_id):
+        if name >= NON_NUMERIC_ID and is_id(host_id):
             self._rename(index, host_id)
             if name & ADDRESS:
                 self._learn(index, name)
@@ -145,14 +145,14 @@ class Roll:
         elif address is not None:
             name = address
         elif row.ip or row.ipv6 or row.container_id is not None or host_id is not None:
-            name, strange = STRANGE | index, True
+            name, strange = NON_NUMERIC_ID | index, True
         else:
             return -1
         if strange:
             self.strange[index] = key_of(row)
         self.names.append(name)
         self.addresses.append(0 if address is None or name == address else address)
-        if name < STRANGE:
+        if name < NON_NUMERIC_ID:
             self._places[name] = index
         self.changed = True
         if self._by_address is not None:
@@ -169,7 +169,7 @@ def key_from(name: int, address: int, strange: HostKey | None) -> HostKey:
     """Return all the names of a host from its packed name, the address beside it, and names that are no numbers."""
     packed = name if name & ADDRESS else address
     cloud, ip = unpacked_address(packed) if packed else (None, None)
-    plain: HostKey = _draft(name if name < STRANGE else None, cloud, ip)
+    plain: HostKey = _draft(name if name < NON_NUMERIC_ID else None, cloud, ip)
     plain.__class__ = HostKey
     return plain if strange is None else merged(plain, strange)
 

@@ -10,23 +10,23 @@ from typing import cast
 from attrs import evolve
 
 from bkjob_async.engine.host_table.changes import NO_MOVES, Move, Moves
-from bkjob_async.engine.host_table.encoding import CODES, NEVER, OPEN, RARE, code_of, small_code
-from bkjob_async.engine.host_table.exceptional_hosts import NO_CODES, NO_COUNTS, NOTHING_ODD, Oddities
+from bkjob_async.engine.host_table.encoding import CODES, NOT_SEEN, OPEN, UNENCODABLE, code_of, small_code
+from bkjob_async.engine.host_table.exceptional_hosts import NO_CODES, NO_COUNTS, NOTHING_ODD, ExceptionalHosts
 from bkjob_async.engine.host_table.id_index import picked
-from bkjob_async.engine.host_table.packed_columns import Columns
-from bkjob_async.engine.host_table.reordering import SPARSE, Cells, NearOrder
+from bkjob_async.engine.host_table.packed_columns import PackedColumns
+from bkjob_async.engine.host_table.reordering import SPARSE, Cells, Reordering
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
 
 ALL = 255
 
 
-class HostCodes(Columns, eq=False, gc=False):
+class HostStatuses(PackedColumns, eq=False, gc=False):
     """The codes of hosts in a fixed order, and what they were before their last change."""
 
-    _odd: Oddities = NOTHING_ODD
+    _odd: ExceptionalHosts = NOTHING_ODD
 
-    def _be_odd(self, odd: Oddities) -> None:
+    def _be_odd(self, odd: ExceptionalHosts) -> None:
         """Keep what is odd, nothing where nothing is."""
         self._odd = NOTHING_ODD if odd.are_none else odd
 
@@ -44,7 +44,7 @@ class HostCodes(Columns, eq=False, gc=False):
     ) -> Moves:
         """Move hosts, each named once, to where their rows say."""
         small = small_codes(codes)
-        if RARE not in small:
+        if UNENCODABLE not in small:
             return self._moves_to(small, places, rows, sequence)
         differ = [n for n, index in enumerate(places) if self._code(index) != codes[n]]
         places, codes, rows = picked(places, differ), picked(codes, differ), picked(rows, differ)
@@ -62,7 +62,7 @@ class HostCodes(Columns, eq=False, gc=False):
             return NO_MOVES
         differ = marked(differing(known, small))
         if len(differ) < len(places):
-            places = places.at(differ) if isinstance(places, NearOrder) else picked(places, differ)
+            places = places.at(differ) if isinstance(places, Reordering) else picked(places, differ)
             rows = picked(rows, differ)
             known, small = bytes(picked(known, differ)), bytes(picked(small, differ))
         before = [self._code(index) for index in places] if self._odd.rare else codes_of(known)
@@ -104,7 +104,7 @@ class HostCodes(Columns, eq=False, gc=False):
         for move in moves:
             for code, is_before in ((move.before, True), (move.after, False)):
                 rare.pop((move.index, is_before), None)
-                if code is not None and small_code(code) == RARE:
+                if code is not None and small_code(code) == UNENCODABLE:
                     rare[move.index, is_before] = code
         self._be_odd(evolve(self._odd, rare=rare))
 
@@ -114,7 +114,7 @@ class HostCodes(Columns, eq=False, gc=False):
         *left* holds a byte for each place: what stands for a host's present code, or 0 for a host that stays.
         """
         small = small_code(code)
-        marks = bytes(left.translate(marking_all_but(NEVER, small)))
+        marks = bytes(left.translate(marking_all_but(NOT_SEEN, small)))
         places = marked(marks)
         if not places:
             return NO_MOVES
@@ -148,8 +148,8 @@ class HostCodes(Columns, eq=False, gc=False):
         """Count the hosts of the present execution by phase."""
         total: Counter[Phase] = Counter()
         statuses = self.statuses()
-        for small in set(statuses) - {NEVER}:
-            code = code_of(small) if small != RARE else None
+        for small in set(statuses) - {NOT_SEEN}:
+            code = code_of(small) if small != UNENCODABLE else None
             total[Phase.UNKNOWN if code is None else host_status(code).phase] += statuses.count(small)
         return dict(total)
 
@@ -160,7 +160,7 @@ class HostCodes(Columns, eq=False, gc=False):
 
     def _meant(self, index: int, small: int, *, before: bool = False) -> int | None:
         """Return the code that a byte of the host at *index* stands for."""
-        return self._odd.rare[index, before] if small == RARE else code_of(small)
+        return self._odd.rare[index, before] if small == UNENCODABLE else code_of(small)
 
     def has_changed(self, since: int) -> bool:
         """Whether any host has changed, or an execution begun, in batch *since* or later."""
@@ -177,7 +177,7 @@ class HostCodes(Columns, eq=False, gc=False):
     def unsuccessful(self) -> Iterator[tuple[int, int]]:
         """Yield (place, status) of each host that did not succeed, or did not yet."""
         statuses = self.statuses()
-        successful = {NEVER, *map(small_code, SUCCESSFUL_HOST_CODES)}
+        successful = {NOT_SEEN, *map(small_code, SUCCESSFUL_HOST_CODES)}
         wanted = bytes(small not in successful for small in range(256))
         for index in compress(range(len(statuses)), statuses.translate(wanted)):
             code = self._meant(index, statuses[index])
@@ -197,10 +197,10 @@ def in_order(column: Cells, places: Sequence[int]) -> bytes:
     """Return what a *column* of a byte a host holds at *places*."""
     if isinstance(places, range):  # every host, in the order of the table
         return bytes(column)
-    return places.read(column) if isinstance(places, NearOrder) else bytes(picked(column, places))
+    return places.read(column) if isinstance(places, Reordering) else bytes(picked(column, places))
 
 
-ALL_BUT_NEVER = marking_all_but(NEVER)
+ALL_BUT_NEVER = marking_all_but(NOT_SEEN)
 
 
 def differing(one: bytes | bytearray, other: bytes | bytearray) -> bytes:

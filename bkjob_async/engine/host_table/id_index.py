@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any, TypeVar, cast, overload
 
-from bkjob_async.engine.host_table.encoding import STRANGE
+from bkjob_async.engine.host_table.encoding import NON_NUMERIC_ID
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class HostIndex:
+class IdIndex:
     """The place of every name; ninety bytes a host, kept while hosts of a step move and dropped soon after.
 
     A name stays where it is for as long as the table lives, so names that are learnt later are the only ones missing.
@@ -22,9 +22,9 @@ class HostIndex:
 
     def __init__(self, names: Sequence[int]) -> None:
         self._place_of = dict(zip(names, range(len(names)), strict=True))
-        if max(names, default=0) >= STRANGE:
+        if max(names, default=0) >= NON_NUMERIC_ID:
             # What is no id must not be met by a row whose id is that very number.
-            self._place_of = {name: place for name, place in self._place_of.items() if name < STRANGE}
+            self._place_of = {name: place for name, place in self._place_of.items() if name < NON_NUMERIC_ID}
 
     def places(self, names: Sequence[int | None]) -> Sequence[int] | None:
         """Return the place of each of *names*, None when one of them is unknown."""

@@ -15,7 +15,7 @@ from typing import Literal, cast
 
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.reordering import Cells, NearOrder
+from bkjob_async.engine.host_table.reordering import Cells, Reordering
 
 # Up to one in so many hosts is looked for by itself, where all others stand together.
 FEW_ELSEWHERE = 16
@@ -32,7 +32,7 @@ BEFORE_STATUSES = (12, 20, 16, 24)
 SMALL = 1024
 
 
-class Columns(Struct, eq=False, gc=False):
+class PackedColumns(Struct, eq=False, gc=False):
     """Names, addresses, batch numbers, statuses and those before, of *n* hosts in a fixed order."""
 
     _cells: Cells = b""
@@ -112,7 +112,7 @@ class Columns(Struct, eq=False, gc=False):
             found = cells.find(packed, found + 1, end)
         return found // 8
 
-    def places_in_order(self, names: Sequence[int | None], sizes: Sequence[int]) -> NearOrder | None:
+    def places_in_order(self, names: Sequence[int | None], sizes: Sequence[int]) -> Reordering | None:
         """Return the place of each of *names* where they are all hosts, each once, and nearly all together in this order.
 
         They were listed in lists of these *sizes*, each in the order of the hosts; None where it is not as simple.
@@ -127,13 +127,13 @@ class Columns(Struct, eq=False, gc=False):
         apart, together = [*names[:begin], *names[end:]], packed[8 * begin : 8 * end]
         guessed = elsewhere_by_size(cast("Sequence[int]", names), begin, end)
         if self.names_at(guessed) == apart:
-            order = NearOrder(size, guessed, begin)
+            order = Reordering(size, guessed, begin)
             if order.together(self._cells, 8) == together:
                 return order
         elsewhere = self._find_in_order(packed, sizes)
         if elsewhere is None:
             return None
-        order = NearOrder(size, elsewhere, begin)
+        order = Reordering(size, elsewhere, begin)
         return order if order.together(self._cells, 8) == together else None
 
     def _find_in_order(self, packed: bytes, sizes: Sequence[int]) -> list[int] | None:

@@ -15,7 +15,7 @@ SPARSE = 16
 Cells = bytes | bytearray
 
 
-class NearOrder(Sequence[int]):
+class Reordering(Sequence[int]):
     """The places of all hosts of a table as a look lists them: in the table's order, but for those *elsewhere*.
 
     So many of them as *before* says are listed first, the others last. Only who asks for every place has them written

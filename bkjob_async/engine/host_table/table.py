@@ -13,13 +13,13 @@ from itertools import accumulate, compress
 from attrs import evolve
 
 from bkjob_async.engine.host_table.changes import Taken
-from bkjob_async.engine.host_table.encoding import NEVER, RARE, small_code
+from bkjob_async.engine.host_table.encoding import NOT_SEEN, UNENCODABLE, small_code
 from bkjob_async.engine.host_table.exceptional_hosts import NO_KEYS
-from bkjob_async.engine.host_table.host_identity import LARGEST_ID, Roll, is_id, key_from
-from bkjob_async.engine.host_table.host_statuses import HostCodes, small_codes
-from bkjob_async.engine.host_table.id_index import HostIndex, picked
+from bkjob_async.engine.host_table.host_identity import LARGEST_ID, IdentityIndex, is_id, key_from
+from bkjob_async.engine.host_table.host_statuses import HostStatuses, small_codes
+from bkjob_async.engine.host_table.id_index import IdIndex, picked
 from bkjob_async.engine.host_table.packed_columns import column_of
-from bkjob_async.model.poll_view import GroupLook, HostRow, with_all_names
+from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import Phase, host_status
 
@@ -54,7 +54,7 @@ def speaking(
     return max(positions, key=rank)
 
 
-class HostTable(HostCodes, eq=False, gc=False):
+class HostTable(HostStatuses, eq=False, gc=False):
     """The hosts of one step: who they are, and where each was last seen.
 
     A host's place is fixed at first sight and shared by all its names; a name learnt later joins. Absence from a look
@@ -64,24 +64,26 @@ class HostTable(HostCodes, eq=False, gc=False):
     @property
     def is_countable(self) -> bool:
         """Whether every host stands somewhere, once, under a code that can be counted."""
-        return bool(len(self)) and not (self._odd.doubled or self.has_status(NEVER) or self.has_status(RARE))
+        return bool(len(self)) and not (
+            self._odd.doubled or self.has_status(NOT_SEEN) or self.has_status(UNENCODABLE)
+        )
 
     # Looks ----------------------------------------------------------------------------------------------------------
 
-    def stands_as(self, groups: Sequence[GroupLook]) -> bool:
+    def stands_as(self, groups: Sequence[GroupPollView]) -> bool:
         """Whether *groups* list exactly these hosts, in their order and each once, where they stand."""
         if self._odd.doubled:
             return False
         ids = [row.bk_host_id for group in groups for row in group.rows or ()]
         smalls = small_codes_in(groups)
-        return self.has_names(ids) and self.has_statuses(smalls) and RARE not in smalls
+        return self.has_names(ids) and self.has_statuses(smalls) and UNENCODABLE not in smalls
 
     def apply(
         self,
-        groups: Sequence[GroupLook],
+        groups: Sequence[GroupPollView],
         sequence: int,
         named: Callable[[HostRow], HostRow] = with_all_names,
-        index: HostIndex | None = None,
+        index: IdIndex | None = None,
         *,
         whole: bool = True,
     ) -> Taken:
@@ -108,7 +110,7 @@ class HostTable(HostCodes, eq=False, gc=False):
         if not each_once:
             lists_all = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
             return self._apply_doubtful(places, groups, rows, sequence, whole=whole and lists_all)
-        if RARE in smalls:
+        if UNENCODABLE in smalls:
             moves = self._moves(places, codes_in(groups), rows, sequence)
         else:
             moves = self._moves_to(smalls, places, rows, sequence)
@@ -117,7 +119,7 @@ class HostTable(HostCodes, eq=False, gc=False):
     def _apply_doubtful(
         self,
         places: Sequence[int],
-        groups: Sequence[GroupLook],
+        groups: Sequence[GroupPollView],
         rows: Sequence[HostRow],
         sequence: int,
         *,
@@ -137,7 +139,7 @@ class HostTable(HostCodes, eq=False, gc=False):
         places: Sequence[int],
         codes: Sequence[int],
         rows: Sequence[HostRow],
-        groups: Sequence[GroupLook],
+        groups: Sequence[GroupPollView],
         *,
         whole: bool,
     ) -> tuple[list[int], bool]:
@@ -186,7 +188,7 @@ class HostTable(HostCodes, eq=False, gc=False):
     # Names ----------------------------------------------------------------------------------------------------------
 
     def known_places(
-        self, ids: Sequence[int | None], rows: Sequence[HostRow], index: HostIndex | None = None
+        self, ids: Sequence[int | None], rows: Sequence[HostRow], index: IdIndex | None = None
     ) -> Sequence[int] | None:
         """Return the places of hosts by ids that are all known here, None otherwise and where rows say more."""
         if not ids or (rows[0].ip and not self._has_addresses):
@@ -194,7 +196,7 @@ class HostTable(HostCodes, eq=False, gc=False):
         if index is None and FEW * len(ids) < len(self):
             places = [self.find(number) if is_id(number) else -1 for number in ids]
             return None if -1 in places else places
-        return (index or HostIndex(self.names())).places(ids)
+        return (index or IdIndex(self.names())).places(ids)
 
     def _at_a_glance(
         self,
@@ -202,7 +204,7 @@ class HostTable(HostCodes, eq=False, gc=False):
         rows: Sequence[HostRow],
         sizes: Sequence[int],
         named: Callable[[HostRow], HostRow],
-        index: HostIndex | None,
+        index: IdIndex | None,
     ) -> Sequence[int] | None:
         """Return the place of each row's host where they are all hosts, each listed once, and that is easily seen."""
         if self._odd.doubled:
@@ -218,7 +220,7 @@ class HostTable(HostCodes, eq=False, gc=False):
     def _enrol(self, rows: Sequence[HostRow], named: Callable[[HostRow], HostRow]) -> list[int]:
         """Return the place of each row's host by all its names, new ones at first sight."""
         self.read_names()
-        roll = Roll(self.names(), self.addresses(), self._odd.strange)
+        roll = IdentityIndex(self.names(), self.addresses(), self._odd.strange)
         places = roll.places(rows, named)
         if roll.changed:
             self.name_anew(roll.names, roll.addresses)
@@ -257,7 +259,7 @@ class HostTable(HostCodes, eq=False, gc=False):
         if self._odd.late is None:
             return
         rows, named = self._odd.late
-        roll = Roll((), (), NO_KEYS)
+        roll = IdentityIndex((), (), NO_KEYS)
         roll.places(rows, named)
         self.name_anew(roll.names, roll.addresses)
         self._be_odd(evolve(self._odd, strange=roll.strange, late=None))
@@ -284,19 +286,19 @@ def one_list(lists: Sequence[Sequence[HostRow]]) -> list[HostRow]:
     return rows
 
 
-def codes_in(groups: Sequence[GroupLook]) -> list[int]:
+def codes_in(groups: Sequence[GroupPollView]) -> list[int]:
     """Return the code of each row, that of its group where it has one."""
     return [
         row.status if group.status is None else group.status for group in groups for row in group.rows or ()
     ]
 
 
-def tags_in(groups: Sequence[GroupLook]) -> list[str]:
+def tags_in(groups: Sequence[GroupPollView]) -> list[str]:
     """Return the tag of each row, that of its group where it has none of its own."""
     return [row.tag or group.tag for group in groups for row in group.rows or ()]
 
 
-def small_codes_in(groups: Sequence[GroupLook]) -> bytes:
+def small_codes_in(groups: Sequence[GroupPollView]) -> bytes:
     """Return the code of each row as a small one."""
     return b"".join(
         small_codes([row.status for row in group.rows])

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from bkjob_async.engine.scheduling.end_prediction import Expectation, LogNormal
+from bkjob_async.engine.scheduling.end_prediction import EndPrediction, LogNormal
 from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Scope
 
@@ -32,7 +32,7 @@ NARROWEST, WIDEST = 0.05, 3.0
 OWN_SPREAD_WEIGHT = 3.0
 # A run this many spreads away from the others counts as one that is just so far away. Two of them in a row, on the same
 # side, are a change: they count in full, and all that was before no more than one of them.
-STRANGE = 2.0
+NON_NUMERIC_ID = 2.0
 
 # Names often end in a date or a serial number; runs that differ in nothing else are alike.
 STAMP = re.compile(r"\d{4,}(?:[-_:. T/]?\d{1,2})*")
@@ -41,7 +41,7 @@ Key = tuple[Scope, str, str | None]
 
 
 @frozen(kw_only=True)
-class LearntDuration:
+class DurationStats:
     """What earlier runs of a job (*step* None) or of one of its steps say.
 
     *median* is seconds; *spread* is that of the logarithm: with 0.3, two runs in three take 0.74 to 1.35 times the
@@ -67,7 +67,7 @@ class Record:
         self.squares = squares
         self.runs = runs
         self.strange = 0
-        self.expectation: Expectation | None = None
+        self.expectation: EndPrediction | None = None
 
     def add(self, value: float, memory: float) -> None:
         """Take in one logarithm; no more than *memory* of them count at a time."""
@@ -86,7 +86,7 @@ class Record:
         self.weight *= share
 
 
-class Durations:
+class DurationTable:
     """The law of each name's durations; the names used least recently are forgotten beyond *keys*."""
 
     def __init__(self, *, keys: int = KEYS) -> None:
@@ -94,7 +94,7 @@ class Durations:
         self._records: OrderedDict[Key, Record] = OrderedDict()
         self._all = Record(*ALL_RUNS)
         self._within = WITHIN
-        self._stranger: Expectation | None = None
+        self._stranger: EndPrediction | None = None
 
     def __len__(self) -> int:
         return len(self._records)
@@ -103,7 +103,7 @@ class Durations:
         """Take in how long a run of a job, or of one of its steps, took; tell whether that made sense."""
         if not is_duration(seconds):
             return False
-        key = (scope, alike(job), None if step is None else alike(step))
+        key = (scope, normalize_name(job), None if step is None else normalize_name(step))
         record = self._records.get(key)
         if record is None:
             record = self._records[key] = Record()
@@ -121,7 +121,7 @@ class Durations:
 
     def _less_strange(self, record: Record, value: float) -> float:
         """Pull *value* towards the others if it is far from them; note how far runs of one name lie apart."""
-        off, far = value - record.mean, STRANGE * self._own(record).sigma
+        off, far = value - record.mean, NON_NUMERIC_ID * self._own(record).sigma
         near = max(-far, min(far, off))
         before, record.strange = record.strange, (off > far) - (off < -far)
         if record.strange and record.strange == before:
@@ -141,24 +141,24 @@ class Durations:
         record = self._find(scope, job, step)
         return record.runs if record is not None else 0
 
-    def expectation(self, scope: Scope, job: str, step: str | None) -> Expectation | None:
+    def expectation(self, scope: Scope, job: str, step: str | None) -> EndPrediction | None:
         """Return what earlier runs of this name say, None when there were none."""
         record = self._find(scope, job, step)
         if record is None:
             return None
         if record.expectation is None:
-            record.expectation = Expectation(self._own(record), self._of_all(), DOUBT)
+            record.expectation = EndPrediction(self._own(record), self._of_all(), DOUBT)
         return record.expectation
 
-    def stranger(self) -> Expectation:
+    def unknown_name_estimate(self) -> EndPrediction:
         """Return what all runs together say of one whose name is not known."""
         if self._stranger is None:
             law = self._of_all()
-            self._stranger = Expectation(law, law, DOUBT)
+            self._stranger = EndPrediction(law, law, DOUBT)
         return self._stranger
 
     def _find(self, scope: Scope, job: str, step: str | None) -> Record | None:
-        return self._records.get((scope, alike(job), None if step is None else alike(step)))
+        return self._records.get((scope, normalize_name(job), None if step is None else normalize_name(step)))
 
     def _own(self, record: Record) -> LogNormal:
         """Return the law of one name, shrunk towards that of all while it rests on few runs."""
@@ -176,11 +176,11 @@ class Durations:
 
     # As data --------------------------------------------------------------------------------------------------------
 
-    def __iter__(self) -> Iterator[LearntDuration]:
+    def __iter__(self) -> Iterator[DurationStats]:
         """Yield what was learnt, the names used last at the end."""
         for (scope, job, step), record in self._records.items():
             freedom = max(1.0, record.weight - 1.0)
-            yield LearntDuration(
+            yield DurationStats(
                 scope=scope,
                 job=job,
                 step=step,
@@ -202,7 +202,7 @@ class Durations:
         }
 
     @classmethod
-    def imported(cls, data: Mapping[str, Any], *, keys: int = KEYS) -> Durations:
+    def imported(cls, data: Mapping[str, Any], *, keys: int = KEYS) -> DurationTable:
         """Read back what `exported` wrote; raise `UsageError` for anything else."""
         try:
             if data["version"] != VERSION:
@@ -230,7 +230,7 @@ def bounded(sigma: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def alike(name: str) -> str:
+def normalize_name(name: str) -> str:
     """Return a name without dates and serial numbers."""
     return STAMP.sub("#", name)
 

@@ -1,6 +1,6 @@
 """When a run is expected to end, and when looking for its end is worth a request.
 
-Durations are taken for a mixture of log-normal laws: mostly that of earlier runs of the same name, a little that of all
+DurationTable are taken for a mixture of log-normal laws: mostly that of earlier runs of the same name, a little that of all
 runs, so that what behaves unlike its name is not forgotten. With S the share of runs still going on at an age and J the
 integral of S from there to infinity, the lag that nobody sees when the next look comes *step* seconds after the one at
 *age* is (S(age)·step − J(age) + J(age + step)) / S(age) on average. It is zero at first, convex, and never stops rising.
@@ -32,7 +32,7 @@ class LogNormal:
         return exp(self.mu)
 
 
-class Expectation:
+class EndPrediction:
     """A law of durations mixed with a second one, asked when to look next.
 
     *own* is the law of similar runs, *others* that of all runs, mixed in by *doubt* (0 to 1).
@@ -57,7 +57,7 @@ class Expectation:
         share = half * erfc(place) + half_2 * erfc(place_2)
         return share, mean * erfc(place - width) + mean_2 * erfc(place_2 - width_2) - age * share
 
-    def unseen_lag(self, age: float, step: float) -> float:
+    def expected_detection_lag(self, age: float, step: float) -> float:
         """Return the mean seconds for which an end would go unseen, looking at *age* and *step* seconds later."""
         share, rest = self.tail(age)
         if share < NOBODY_LEFT:
@@ -113,7 +113,7 @@ class Expectation:
 
 
 def part_of(law: LogNormal, half: float) -> tuple[float, float, float, float, float]:
-    """Return what `Expectation.tail` needs of one law: scale, shift, half its weight, its share of the mean, width."""
+    """Return what `EndPrediction.tail` needs of one law: scale, shift, half its weight, its share of the mean, width."""
     scale = 1.0 / (law.sigma * SQRT_2)
     mean = exp(law.mu + law.sigma * law.sigma / 2.0)
     return scale, law.mu * scale, half, half * mean, law.sigma / SQRT_2

@@ -12,11 +12,11 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.poll_failures import NONE
 from bkjob_async.engine.tracking.step_state import RUNNING
 from bkjob_async.model.answers import JobInstancePage
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.reads import GetJobInstanceList
 from bkjob_async.model.refs import Scope
 
@@ -39,18 +39,18 @@ DENSE = 0.1
 PAUSE, LONGEST_PAUSE = 60.0, 3600.0
 
 
-S = TypeVar("S", bound=JobStory)
+S = TypeVar("S", bound=JobTracker)
 
 
 @frozen
-class Hints(Generic[S]):
+class ListHints(Generic[S]):
     """What a page says: these jobs are *still* running, those may have *moved*."""
 
     still: Sequence[S] = ()
     moved: Sequence[S] = ()
 
 
-class Sweep(Generic[S]):
+class ListPoller(Generic[S]):
     """The running jobs of one *scope* of which only the end is wanted, by their ids."""
 
     __slots__ = (
@@ -84,7 +84,7 @@ class Sweep(Generic[S]):
     def note(self, story: S) -> None:
         """Take note of how a job stands after a look at it."""
         number = story.ref.job_instance_id
-        if not is_swept(story):
+        if not is_list_pollable(story):
             self.forget(story)
         elif number not in self.running and len(self.running) < MOST:
             created = story.times.create_time
@@ -98,7 +98,7 @@ class Sweep(Generic[S]):
             del self.running[number], self._created[number]
             self._hinted.discard(number)
 
-    def pays(self, now: float) -> bool:
+    def is_worthwhile(self, now: float) -> bool:
         """Whether a list is worth asking for."""
         return len(self.running) >= FEWEST and now >= self.paused_until
 
@@ -116,7 +116,7 @@ class Sweep(Generic[S]):
             length=min(length, PAGE),
         )
 
-    def heard(self, page: JobInstancePage, now: float) -> Hints[S]:
+    def on_page(self, page: JobInstancePage, now: float) -> ListHints[S]:
         """Take in a page; return what it hints at."""
         ours = {item.ref.job_instance_id for item in page.items if item.status.code == RUNNING}
         ours &= self.running.keys()
@@ -127,7 +127,7 @@ class Sweep(Generic[S]):
         is_dense = len(ours) >= DENSE * len(page.items)
         if following is not None and following <= LAST_START and is_dense:
             self._start = following
-            return Hints(still)
+            return ListHints(still)
         # What the last page did not reach is neither here nor there.
         gone = self.running.keys() - self._listed - self._hinted if following is None else set[int]()
         self._hinted |= gone
@@ -136,7 +136,7 @@ class Sweep(Generic[S]):
         else:
             self._pause = PAUSE
             self._begin_round()
-        return Hints(still, [self.running[number] for number in gone])
+        return ListHints(still, [self.running[number] for number in gone])
 
     def failed(self, now: float) -> None:
         """Take note that a page could not be had, or was not worth it."""
@@ -163,15 +163,15 @@ class Sweep(Generic[S]):
         return now + 1.5 * self.interval + 1.0
 
 
-def is_swept(story: JobStory) -> bool:
+def is_list_pollable(story: JobTracker) -> bool:
     """Whether a job runs, undisturbed, and all that is wanted of it is its end."""
     return (
-        story.grade is Grade.FINISH
+        story.detail_level is DetailLevel.END_ONLY
         and story.whole
         and not story.singles
         and story.seen == RUNNING
         and not story.finished
-        and story.setbacks is NONE
+        and story.poll_failures is NONE
         and not story.pending
         and story.seen_at is not None
         and not story.is_settling(story.seen_at)

@@ -5,7 +5,7 @@ from math import floor, inf, sqrt
 
 from attrs import field, frozen, validators
 
-from bkjob_async.engine.scheduling.end_prediction import Expectation
+from bkjob_async.engine.scheduling.end_prediction import EndPrediction
 from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
 from bkjob_async.model.refs import JobRef
 
@@ -37,7 +37,7 @@ EARLY, TOO_LATE = 0.25, 0.5
 
 
 @frozen(kw_only=True)
-class Cadence:
+class PollIntervals:
     """How often to look: at a fixed *interval*, with a mean *lag* as the goal, or as news can be expected.
 
     Both are seconds. *rhythm* is how often the platform itself learns something: pairs of an age and the interval that
@@ -69,7 +69,7 @@ class Cadence:
         age: float,
         settling: bool = False,
         waiting: bool = False,
-        expectation: Expectation | None = None,
+        expectation: EndPrediction | None = None,
         price: float = 0.0,
         usual: float = 0.0,
         hosts: int = 0,

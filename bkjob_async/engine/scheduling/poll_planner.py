@@ -7,12 +7,12 @@ from math import exp
 from typing import Protocol
 
 from bkjob_async.engine.scheduling.clock_skew import ServerClock
-from bkjob_async.engine.scheduling.duration_stats import Durations, is_duration
-from bkjob_async.engine.scheduling.end_prediction import Expectation
-from bkjob_async.engine.scheduling.poll_interval import Cadence, next_slot, spread
-from bkjob_async.engine.scheduling.request_cost import AT_REST, Price
-from bkjob_async.engine.tracking.job_tracker import JobStory
-from bkjob_async.engine.tracking.poll_state import Pace
+from bkjob_async.engine.scheduling.duration_stats import DurationTable, is_duration
+from bkjob_async.engine.scheduling.end_prediction import EndPrediction
+from bkjob_async.engine.scheduling.poll_interval import PollIntervals, next_slot, spread
+from bkjob_async.engine.scheduling.request_cost import AT_REST, RequestCost
+from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.engine.tracking.step_tracker import StepTracker
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.snapshot import Times
@@ -50,15 +50,15 @@ class Timed(Protocol):
         ...
 
 
-class Pacing:
+class PollPlanner:
     """Decides when stories are looked at next, and learns from how they end."""
 
-    def __init__(self, cadence: Cadence, durations: Durations | None = None) -> None:
+    def __init__(self, cadence: PollIntervals, durations: DurationTable | None = None) -> None:
         self.cadence = cadence
-        self.durations = durations if durations is not None else Durations()
+        self.durations = durations if durations is not None else DurationTable()
         # Where ends are spread evenly, looking every 2L seconds finds them L seconds late.
         at_rest = AT_REST if cadence.lag is None else max(CHEAPEST, 0.04 * cadence.lag**2)
-        self.price = Price(at_rest=at_rest)
+        self.price = RequestCost(at_rest=at_rest)
         self._clock = ServerClock()
         self._rung, self._ended = RINGS
 
@@ -69,19 +69,19 @@ class Pacing:
         if self.cadence.interval is None:
             self.price.unseen += 1
 
-    def end(self, story: JobStory) -> None:
+    def end(self, story: JobTracker) -> None:
         """Count a story no more: nobody watches it."""
         if story.pace is not None:
             self.rest(story)
         elif self.cadence.interval is None:
             self.price.unseen -= 1
 
-    def rest(self, story: JobStory) -> None:
+    def rest(self, story: JobTracker) -> None:
         """Count a story out while it needs no looks."""
         if story.pace is not None:
             self._weigh(story.pace, 0.0)
 
-    def asked(self, story: JobStory, now: float, queue: float = 0.0) -> None:
+    def asked(self, story: JobTracker, now: float, queue: float = 0.0) -> None:
         """Take note that a question goes out *queue* seconds from *now*: another one of a round, or its first."""
         pace = story.pace
         if pace is None:
@@ -92,13 +92,13 @@ class Pacing:
             pace.cost = 1
             self.price.came_late(pace.came_due(now) + queue, pace.step)
 
-    def postponed(self, story: JobStory, until: float) -> None:
+    def postponed(self, story: JobTracker, until: float) -> None:
         """Take note that a story needs no look of its own before *until*."""
         if story.pace is not None:
             story.pace.due = until
             self._weigh(story.pace, 0.0)
 
-    def rang(self, story: JobStory) -> None:
+    def rang(self, story: JobTracker) -> None:
         """Take note that somebody said that there is news of a story."""
         if story.pace is not None:
             story.pace.rung = True
@@ -107,7 +107,7 @@ class Pacing:
 
     def next_look(
         self,
-        story: JobStory,
+        story: JobTracker,
         now: float,
         *,
         asked: float | None = None,
@@ -129,7 +129,7 @@ class Pacing:
         settling = story.is_settling(now, open_steps)
         pace = story.pace
         if pace is None:
-            pace = story.pace = Pace()
+            pace = story.pace = PollState()
             self.price.unseen -= 1
         if settling:
             self._weigh(pace, 0.0)
@@ -155,7 +155,7 @@ class Pacing:
             moves=pace.moves,
         )
         wait = spread(wait, story.ref, looks=pace.looks, live=self.price.live)
-        self._weigh(pace, Price.weight(price, wait, pace.cost))
+        self._weigh(pace, RequestCost.weight(price, wait, pace.cost))
         if ends_in is not None and BEFORE_END < ends_in - BEFORE_END < wait:
             wait = ends_in - BEFORE_END
         pace.looks += 1
@@ -164,13 +164,13 @@ class Pacing:
         pace.rung = False
         return pace.due  # one object here and in the schedule
 
-    def _weigh(self, pace: Pace, weight: float) -> None:
+    def _weigh(self, pace: PollState, weight: float) -> None:
         self.price.replace(pace.weight, weight)
         pace.weight = weight
 
     def _expected(
-        self, story: JobStory, open_steps: Sequence[StepTracker], now: float, *, known_only: bool
-    ) -> tuple[float, Expectation | None]:
+        self, story: JobTracker, open_steps: Sequence[StepTracker], now: float, *, known_only: bool
+    ) -> tuple[float, EndPrediction | None]:
         """Return how old what runs now is, and when it is expected to end: by step, else by job, else by all runs."""
         for tracker in open_steps:
             if tracker.execute_count or not tracker.started:
@@ -185,9 +185,9 @@ class Pacing:
         age = story.age(now)
         if known_only and self.cadence.lag is None:
             return age, None
-        return age, self.durations.stranger()
+        return age, self.durations.unknown_name_estimate()
 
-    def _age(self, pace: Pace | None, run: Timed, since: float | None, now: float) -> float:
+    def _age(self, pace: PollState | None, run: Timed, since: float | None, now: float) -> float:
         """Return how long a *run*, seen running *since* then, has been going on, as far as we or the platform can tell."""
         if since is None:
             return 0.0
@@ -207,7 +207,7 @@ class Pacing:
 
     # What ends teach ------------------------------------------------------------------------------------------------
 
-    def learn(self, story: JobStory, now: float, *, has_doorbell: bool = False) -> None:
+    def learn(self, story: JobTracker, now: float, *, has_doorbell: bool = False) -> None:
         """Learn from what has just ended in *story*."""
         ended, story.ended = story.ended, ()
         self._clock.saw(story.times, now)
@@ -221,7 +221,7 @@ class Pacing:
                 self._steer_to_lag(story, job, step, seconds, self.cadence.lag)
 
     def _durations_of(
-        self, story: JobStory, ended: Sequence[tuple[Ref, float | None]]
+        self, story: JobTracker, ended: Sequence[tuple[Ref, float | None]]
     ) -> Iterator[tuple[str, str | None, float]]:
         """Yield what teaches something: names and seconds of first executions that nobody interfered with."""
         if story.is_operated:
@@ -238,7 +238,9 @@ class Pacing:
             if name and first_run and seconds is not None:
                 yield story.name, None if step is None else name, seconds
 
-    def _steer_to_lag(self, story: JobStory, job: str, step: str | None, seconds: float, goal: float) -> None:
+    def _steer_to_lag(
+        self, story: JobTracker, job: str, step: str | None, seconds: float, goal: float
+    ) -> None:
         """Move the price so that ends are found, on average, *goal* seconds late."""
         known = self.durations.expectation(story.ref.scope, job, step)
         if known is None or story.pace is None or not story.pace.step:
@@ -250,7 +252,7 @@ class Pacing:
 
     # In words -------------------------------------------------------------------------------------------------------
 
-    def expects(self, story: JobStory, now: float) -> str:
+    def expects(self, story: JobTracker, now: float) -> str:
         """Say in a few words what earlier runs lead to expect of *story*, empty when nothing."""
         if self.cadence.interval is not None:
             return ""
@@ -272,7 +274,7 @@ def is_first_run(tracker: StepTracker) -> bool:
     return tracker.execute_count == 0 and tracker.epoch == 0 and is_natural(tracker.seen)
 
 
-def is_first_run_of_all(story: JobStory) -> bool:
+def is_first_run_of_all(story: JobTracker) -> bool:
     """Whether a job ended by itself, and so did all its steps that had their turn."""
     trackers = (tracker for tracker in story.steps if tracker.started)
     return not story.epoch and is_natural(story.seen) and all(is_first_run(each) for each in trackers)

@@ -26,7 +26,7 @@ LEAST_STRAIN, MOST_STRAIN = 0.3, 1e4
 
 
 @define(kw_only=True, on_setattr=setters.NO_OP)
-class Price:
+class RequestCost:
     """The price of a request; *fixed* holds it, otherwise it fits the fleet's requests to the limit.
 
     *at_rest* is the lowest price, *unseen* how many targets wait for their first look.

@@ -12,7 +12,7 @@ LONGEST_SLICE = 0.002
 LARGEST_SLICE = 64
 
 
-def is_enough(done: int, seconds: float) -> bool:
+def slice_is_over(done: int, seconds: float) -> bool:
     """Whether a slice in which so much was *done* in so many *seconds* is over."""
     return done >= LARGEST_SLICE or seconds >= LONGEST_SLICE
 

@@ -20,7 +20,7 @@ K = TypeVar("K", bound=Scheduled)
 SLOTS = 64
 
 
-class Schedule(Generic[K]):
+class TimerWheel(Generic[K]):
     """Due times of things, in order of time, then of arrival.
 
     A thing stands in a plain list, that of its slot, and knows when it is due: far less than what an entry of a heap
@@ -48,7 +48,7 @@ class Schedule(Generic[K]):
         """Make *key* due at *due*, wherever it was before."""
         self._put(key, due, key.due)
 
-    def hasten(self, key: K, due: float) -> None:
+    def schedule_earlier(self, key: K, due: float) -> None:
         """Make *key* due at *due* unless it is due earlier."""
         known = key.due
         if known is None or due < known:

@@ -18,7 +18,7 @@ from bkjob_async.errors import UsageError
 LONGEST = 20
 
 
-class Moment(Struct, gc=False):
+class PollStamp(Struct, gc=False):
     """The time *now* on the caller's clock, and the batch's *sequence* in the streams of the client *name*."""
 
     now: float
@@ -46,7 +46,7 @@ class Place(Struct, frozen=True, gc=False):
         return self.sequence if self.index is None else self.sequence - 1
 
 
-class Places:
+class CursorSequence:
     """The places in one client's streams: ever larger numbers, and cursors that no other client takes for its own."""
 
     __slots__ = ("_name", "last")
@@ -56,10 +56,10 @@ class Places:
         self._name = name
         self.last = 0
 
-    def next(self, now: float) -> Moment:
+    def next(self, now: float) -> PollStamp:
         """Return the next place, taken at *now*."""
         self.last += 1
-        return Moment(now, self.last, self._name)
+        return PollStamp(now, self.last, self._name)
 
     def place(self, cursor: str) -> Place:
         """Return the place that a cursor names; raise `UsageError` for one that was never given out here.

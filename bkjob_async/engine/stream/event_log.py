@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from bkjob_async.engine.stream.lazy_events import Events, parts_of
+from bkjob_async.engine.stream.lazy_events import LazyEventList, parts_of
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
 
@@ -60,7 +60,7 @@ class Log:
         """Make the events of a batch that is no longer new: unread it holds on to a whole answer."""
         if len(self._batches) > UNREAD:
             events = self._batches[-1 - UNREAD].events
-            if isinstance(events, Events):
+            if isinstance(events, LazyEventList):
                 events.told()
 
     def at(self, place: int) -> Batch | None:

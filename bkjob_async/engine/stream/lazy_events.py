@@ -20,7 +20,7 @@ _numbers: list[int] = []
 Build = Callable[[Moves, Iterable[int]], Iterable[HostChanged]]
 
 
-class HostMoves:
+class LazyHostEvents:
     """Hosts of one step that moved at one look; all become events when the first is read, the same for every reader.
 
     *before* is how many events of the same batch come before them.
@@ -54,7 +54,7 @@ class HostMoves:
         return iter(self.events())
 
     def __repr__(self) -> str:
-        return f"<HostMoves {self.ref}: {self._size}>"
+        return f"<LazyHostEvents {self.ref}: {self._size}>"
 
     def events(self) -> tuple[HostChanged, ...]:
         """Return the events, and let go of what they were made from."""
@@ -71,11 +71,11 @@ class HostMoves:
             self._moves = self._moves.with_rows([row and named(row) for row in self._moves.rows])
 
 
-News = Event | HostMoves
-N = TypeVar("N", bound=News)
+EventOrLazy = Event | LazyHostEvents
+N = TypeVar("N", bound=EventOrLazy)
 
 
-class Events(Sequence[Event]):
+class LazyEventList(Sequence[Event]):
     """The events of a batch, like a tuple of them; those of hosts are made when they are first asked for.
 
     `parts` are what it was made from: an event each, or all hosts of a step that moved, as long as those are many or
@@ -84,7 +84,7 @@ class Events(Sequence[Event]):
 
     __slots__ = ("_size", "_told", "last_index", "parts")
 
-    def __init__(self, parts: Sequence[News], *, last_index: int = 0) -> None:
+    def __init__(self, parts: Sequence[EventOrLazy], *, last_index: int = 0) -> None:
         """Hold *parts* in their order."""
         self.parts = parts
         self.last_index = last_index
@@ -96,7 +96,7 @@ class Events(Sequence[Event]):
         if self._told is None:
             told: list[Event] = []
             for part in self.parts:
-                if isinstance(part, HostMoves):
+                if isinstance(part, LazyHostEvents):
                     told += part.events()
                 else:
                     told.append(part)
@@ -121,7 +121,7 @@ class Events(Sequence[Event]):
         return self.told()[index]
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Events | tuple):
+        if isinstance(other, LazyEventList | tuple):
             return self.told() == tuple(other)
         return NotImplemented
 
@@ -132,14 +132,14 @@ class Events(Sequence[Event]):
         return repr(self.told())
 
 
-def size_of(parts: Sequence[News]) -> int:
+def size_of(parts: Sequence[EventOrLazy]) -> int:
     """Return how many events *parts* are."""
-    return sum(len(part) if isinstance(part, HostMoves) else 1 for part in parts)
+    return sum(len(part) if isinstance(part, LazyHostEvents) else 1 for part in parts)
 
 
-def parts_of(events: Sequence[Event]) -> Sequence[News]:
+def parts_of(events: Sequence[Event]) -> Sequence[EventOrLazy]:
     """Return the parts of a batch's events, without making any event of a host that moved."""
-    return events.parts if isinstance(events, Events) else events
+    return events.parts if isinstance(events, LazyEventList) else events
 
 
 def numbered(parts: Sequence[N], *, behind: int = 0) -> Sequence[N]:
@@ -149,7 +149,7 @@ def numbered(parts: Sequence[N], *, behind: int = 0) -> Sequence[N]:
     """
     before = behind
     for part in parts:
-        if isinstance(part, HostMoves):
+        if isinstance(part, LazyHostEvents):
             part.before = before
             before += len(part)
         else:
@@ -170,14 +170,14 @@ def numbers(first: int, size: int) -> Iterable[int]:
 
 def last_index(events: Sequence[Event]) -> int:
     """Return the last place in a batch, of whose *events* some other watch may have been told more."""
-    return events.last_index if isinstance(events, Events) else len(events)
+    return events.last_index if isinstance(events, LazyEventList) else len(events)
 
 
-def parts_behind(parts: Sequence[News], index: int) -> list[News]:
+def parts_behind(parts: Sequence[EventOrLazy], index: int) -> list[EventOrLazy]:
     """Return what comes behind the first *index* events of a batch, of which *parts* may be only some."""
-    behind: list[News] = []
+    behind: list[EventOrLazy] = []
     for part in parts:
-        if not isinstance(part, HostMoves):
+        if not isinstance(part, LazyHostEvents):
             if index_of(part) > index:
                 behind.append(part)
         elif part.before >= index:

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from attrs import evolve
 
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.next_request import Question
 from bkjob_async.engine.tracking.step_state import HIDDEN, REFUSALS
 from bkjob_async.engine.tracking.step_tracker import StepTracker
@@ -32,7 +32,7 @@ FORBIDDEN_AFTER = 3
 INTERNAL_ERROR = 1240002
 
 
-class Verdict(Enum):
+class ErrorAction(Enum):
     """What to do about a failed poll."""
 
     TARGET_TROUBLE = auto()
@@ -43,9 +43,9 @@ class Verdict(Enum):
     """The way to the platform is broken, perhaps for all."""
     THROTTLED = auto()
     """Too many requests: wait, it says nothing about anything."""
-    ASK_OTHERWISE = auto()
+    USE_OTHER_REQUEST = auto()
     """This question does not suit this target; plan another."""
-    UNSURE = auto()
+    RETRY_ONCE = auto()
     """It may be nothing: ask once more before anything is said."""
     NOT_FOUND = auto()
     """The target is not there."""
@@ -53,38 +53,42 @@ class Verdict(Enum):
     """The target may not be read."""
 
 
-BY_CLASS: dict[type[BkJobError], Verdict] = {
-    NotAuthenticated: Verdict.CLIENT_TROUBLE,
-    ApplicationNotAllowed: Verdict.CLIENT_TROUBLE,
-    ApiNotFound: Verdict.CLIENT_TROUBLE,
-    Throttled: Verdict.THROTTLED,
-    TransportFailed: Verdict.GATEWAY_TROUBLE,
+BY_CLASS: dict[type[BkJobError], ErrorAction] = {
+    NotAuthenticated: ErrorAction.CLIENT_TROUBLE,
+    ApplicationNotAllowed: ErrorAction.CLIENT_TROUBLE,
+    ApiNotFound: ErrorAction.CLIENT_TROUBLE,
+    Throttled: ErrorAction.THROTTLED,
+    TransportFailed: ErrorAction.GATEWAY_TROUBLE,
 }
 GATEWAY_STATUS = frozenset({502, 503, 504})
 GATEWAY_CODES = frozenset({1306201, 1650200, 1650201, 1650300, 1650401})
 
 
-def judge(error: BkJobError, question: Question, story: JobStory) -> Verdict:
+def classify_poll_error(error: BkJobError, question: Question, story: JobTracker) -> ErrorAction:
     """Return what *error* in answer to *question* means.
 
-    Counts refusals in *story*, because an error is believed to be about the target only when it repeats.
+    CountsOnly refusals in *story*, because an error is believed to be about the target only when it repeats.
     """
     refused = refusal(error, question, story)
     if refused is not None:
         return refused
     if isinstance(error, NotFound):
         twice = story.count_not_found(question.ref) >= NOT_FOUND_TWICE
-        return Verdict.NOT_FOUND if twice else Verdict.UNSURE
+        return ErrorAction.NOT_FOUND if twice else ErrorAction.RETRY_ONCE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
-        return Verdict.FORBIDDEN if story.setbacks.failures + 1 >= FORBIDDEN_AFTER else Verdict.TARGET_TROUBLE
+        return (
+            ErrorAction.FORBIDDEN
+            if story.poll_failures.failures + 1 >= FORBIDDEN_AFTER
+            else ErrorAction.TARGET_TROUBLE
+        )
     if is_gateway_made(error):
-        return Verdict.GATEWAY_TROUBLE
+        return ErrorAction.GATEWAY_TROUBLE
     return next(
-        (verdict for kind, verdict in BY_CLASS.items() if isinstance(error, kind)), Verdict.TARGET_TROUBLE
+        (verdict for kind, verdict in BY_CLASS.items() if isinstance(error, kind)), ErrorAction.TARGET_TROUBLE
     )
 
 
-def refusal(error: BkJobError, question: Question, story: JobStory) -> Verdict | None:
+def refusal(error: BkJobError, question: Question, story: JobTracker) -> ErrorAction | None:
     """Return what to do when the platform cannot answer this question for this kind of step; None for other errors.
 
     A confirmation answers 1241003 to a step question. A container step answers 1240002, which may also be a passing
@@ -92,23 +96,23 @@ def refusal(error: BkJobError, question: Question, story: JobStory) -> Verdict |
     """
     if isinstance(error, WrongState) and isinstance(question, GetStepInstanceStatus):
         story.tracker(question.ref.step_instance_id).refusals = HIDDEN
-        return Verdict.ASK_OTHERWISE
+        return ErrorAction.USE_OTHER_REQUEST
     if not isinstance(error, PlatformTrouble) or error.code != INTERNAL_ERROR:
         return None
     if isinstance(question, GetStepInstanceStatus):
         tracker = story.tracker(question.ref.step_instance_id)
         return None if len(tracker.hosts) else step_refused(tracker)
     if question.return_ip_result and not any(len(tracker.hosts) for tracker in story.steps):
-        refused = story.setbacks.job_rows_refused + 1
-        story.setbacks = evolve(story.setbacks, job_rows_refused=refused)
-        return Verdict.ASK_OTHERWISE if refused >= REFUSALS else Verdict.UNSURE
+        refused = story.poll_failures.job_rows_refused + 1
+        story.poll_failures = evolve(story.poll_failures, job_rows_refused=refused)
+        return ErrorAction.USE_OTHER_REQUEST if refused >= REFUSALS else ErrorAction.RETRY_ONCE
     return None
 
 
-def step_refused(tracker: StepTracker) -> Verdict:
+def step_refused(tracker: StepTracker) -> ErrorAction:
     """Count a step's refusal to show hosts; believe it when it repeats."""
     tracker.refusals += 1
-    return Verdict.UNSURE if tracker.visible else Verdict.ASK_OTHERWISE
+    return ErrorAction.RETRY_ONCE if tracker.visible else ErrorAction.USE_OTHER_REQUEST
 
 
 def is_gateway_made(error: BkJobError) -> bool:

@@ -9,13 +9,13 @@ from typing import TypeVar
 from attrs import evolve
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.encoding import NO_TIMES, Telling, unpacked_times
-from bkjob_async.engine.tracking.poll_failures import NONE, Setbacks
-from bkjob_async.engine.tracking.poll_state import Pace
+from bkjob_async.engine.host_table.encoding import NO_TIMES, AnnouncedState, unpacked_times
+from bkjob_async.engine.tracking.poll_failures import NONE, PollFailures
+from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND
 from bkjob_async.engine.tracking.step_state import NOT_STARTED, RUNNING, span
 from bkjob_async.engine.tracking.step_tracker import StepTracker
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Finished, JobChanged, Lost
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
@@ -27,12 +27,12 @@ V = TypeVar("V")
 PENDING_SOON = 30.0
 
 
-class JobStanding(Struct, eq=False, gc=False):
+class JobState(Struct, eq=False, gc=False):
     """All that is known of one job instance, and what readers were told.
 
     One story serves every watch of the job and of its steps, so that nothing is asked twice and nothing told twice.
     Somebody watches the job itself, with all its steps (`whole`), or `singles` of its steps, or both. `pending` are questions left of the present round, by step (0 for the
-    job), `by_proxy` says that it began with a step that speaks for the job. It was seen running since `running_since`; the
+    job), `polled_via_step` says that it began with a step that speaks for the job. It was seen running since `running_since`; the
     last operation on it went out at `operated_at`.
 
     The collector of cycles passes over it, for there may be a hundred thousand: nothing in it may lead back to it.
@@ -48,15 +48,15 @@ class JobStanding(Struct, eq=False, gc=False):
     seen_at: float | None = None
     first_asked_at: float | None = None
     epoch: int = 0
-    grade: Grade = Grade.EXACT
+    detail_level: DetailLevel = DetailLevel.EVERY_CHANGE
     pending: tuple[int, ...] = ()
     job_seen_at: float | None = None
-    by_proxy: bool = False
-    setbacks: Setbacks = NONE
+    polled_via_step: bool = False
+    poll_failures: PollFailures = NONE
     ended: tuple[tuple[Ref, float | None], ...] = ()
-    pace: Pace | None = None
+    pace: PollState | None = None
     running_since: float | None = None
-    _announced: Telling | None = None
+    _announced: AnnouncedState | None = None
     _sequence: int = 0
     _times: bytes = NO_TIMES
     _closing_since: float | None = None
@@ -91,7 +91,7 @@ class JobStanding(Struct, eq=False, gc=False):
     def seek_again(self, ref: Ref) -> None:
         """Take a target that was given up for one that may be there after all."""
         if ref in self.lost:
-            self.setbacks = evolve(self.setbacks, lost=without(self.lost, ref))
+            self.poll_failures = evolve(self.poll_failures, lost=without(self.lost, ref))
 
     @property
     def targets(self) -> tuple[Ref, ...]:
@@ -115,7 +115,7 @@ class JobStanding(Struct, eq=False, gc=False):
 
     def open_steps(self) -> list[StepTracker]:
         """Return the watched steps that are not over."""
-        lost, found = self.setbacks.lost, list[StepTracker]()
+        lost, found = self.poll_failures.lost, list[StepTracker]()
         for tracker in self.steps:
             wanted = self.whole or (tracker.ref in self.singles and not (lost and tracker.ref in lost))
             if wanted and not tracker.finished:
@@ -125,7 +125,7 @@ class JobStanding(Struct, eq=False, gc=False):
     @property
     def lost(self) -> Mapping[Ref, Lost]:
         """The targets that were given up."""
-        return self.setbacks.lost
+        return self.poll_failures.lost
 
     def is_over(self, ref: Ref) -> bool:
         """Whether a target was announced finished or lost."""
@@ -150,7 +150,7 @@ class JobStanding(Struct, eq=False, gc=False):
 
     def is_settled(self, ref: Ref, now: float) -> bool:
         """Whether a target is over and nothing that was just done can have changed that."""
-        lost = self.setbacks.lost
+        lost = self.poll_failures.lost
         if lost and ref in lost:
             return True
         if ref is self.ref or not isinstance(ref, StepRef):
@@ -176,7 +176,7 @@ class JobStanding(Struct, eq=False, gc=False):
 
     def in_sync(self, ref: Ref) -> bool:
         """Whether all that can be known of *ref* by now was read, or it cannot be read."""
-        if ref in self.lost or self.setbacks.troubled:
+        if ref in self.lost or self.poll_failures.troubled:
             return True
         return self.was_read(ref) and not self.pending
 

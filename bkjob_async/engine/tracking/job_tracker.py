@@ -7,37 +7,37 @@ from sys import intern
 
 from attrs import evolve
 
-from bkjob_async.engine.group_polling.group_poller import Reading
-from bkjob_async.engine.host_table.encoding import packed_times, telling
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.engine.stream.lazy_events import News
-from bkjob_async.engine.tracking.job_state import JobStanding, without
+from bkjob_async.engine.group_polling.group_poller import ReadMode
+from bkjob_async.engine.host_table.encoding import announced_state, packed_times
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.tracking.job_state import JobState, without
 from bkjob_async.engine.tracking.poll_failures import NONE
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND, UNREAD_BOUND
 from bkjob_async.engine.tracking.step_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_tracker import StepTracker
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Event, Lost, LostReason, Reopened
-from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.status import run_status
 
-NO_NEWS: Sequence[News] = ()
+NO_NEWS: Sequence[EventOrLazy] = ()
 
 
-class JobStory(JobStanding, eq=False, gc=False):
+class JobTracker(JobState, eq=False, gc=False):
     """Follows one job instance: takes in what answers say of it and its steps, and says what is news."""
 
     def give_up_round(self) -> None:
         """Forget a look by several questions that was not brought to its end."""
         self.pending = ()
         for tracker in self.steps:
-            if tracker.survey is not None:
-                tracker.survey.give_up()
+            if tracker.group_poller is not None:
+                tracker.group_poller.give_up()
 
     # What answers say -----------------------------------------------------------------------------------------------
 
-    def apply_job(self, look: JobLook, at: Moment) -> Sequence[News]:
+    def apply_job(self, look: JobPollView, at: PollStamp) -> Sequence[EventOrLazy]:
         """Take in an answer about the whole job; return what can be told."""
         self.job_seen_at = at.now
         if self._is_at_ease() and self._stands_as(look):
@@ -46,10 +46,10 @@ class JobStory(JobStanding, eq=False, gc=False):
         steps = each_once(look.steps)
         self._is_found(self.ref)
         if self._is_outdated(steps):
-            self.setbacks = self.setbacks.cleared()
+            self.poll_failures = self.poll_failures.cleared()
             return self._close(at)
         self._is_seen(at)
-        events: list[News] = []
+        events: list[EventOrLazy] = []
         if look.name and look.name != self.name:
             self.name = intern(look.name)
         finished = run_status(look.status).is_finished(flag=look.finished)
@@ -69,7 +69,9 @@ class JobStory(JobStanding, eq=False, gc=False):
             self._closing_since = at.now
         return events + self._close(at)
 
-    def apply_step(self, look: StepLook, at: Moment, reading: Reading = None) -> Sequence[News]:
+    def apply_step(
+        self, look: StepPollView, at: PollStamp, reading: ReadMode = None
+    ) -> Sequence[EventOrLazy]:
         """Take in an answer about one step, asked for in this *reading*; return what can be told."""
         tracker = self.tracker(look.step_instance_id)
         if self._is_at_ease() and tracker.stands_as(look, reading):
@@ -82,13 +84,17 @@ class JobStory(JobStanding, eq=False, gc=False):
         self._is_found(tracker.ref)
         job_finished = None if self.seen is None else self._closing_since is not None or self.finished
         events = tracker.observe(
-            look, at, job_finished=job_finished, reading=reading, patient=self.grade < Grade.EXACT
+            look,
+            at,
+            job_finished=job_finished,
+            reading=reading,
+            patient=self.detail_level < DetailLevel.EVERY_CHANGE,
         )
         if self.finished and any(isinstance(event, Reopened) for event in events):
             events.insert(0, self._reopen(at))
         return events + self._close(at)
 
-    def _is_outdated(self, steps: Sequence[StepLook]) -> bool:
+    def _is_outdated(self, steps: Sequence[StepPollView]) -> bool:
         """Whether an answer is older than one before: it shows an earlier execution of a step, so none of it is news."""
         for step in steps:
             known = self.known_step(step.step_instance_id)
@@ -98,11 +104,11 @@ class JobStory(JobStanding, eq=False, gc=False):
 
     def _is_at_ease(self) -> bool:
         """Whether nothing went wrong and nothing is about to end: what shows the same as before is no news."""
-        if self.setbacks is not NONE or self._closing_since is not None:
+        if self.poll_failures is not NONE or self._closing_since is not None:
             return False
         return not self.has_closing_step()
 
-    def _stands_as(self, look: JobLook) -> bool:
+    def _stands_as(self, look: JobPollView) -> bool:
         """Whether the job and all its steps stand just as *look* shows them, and the job goes on."""
         told = self._announced
         if told is None or told[2] or told[0] != look.status or self.seen != look.status:
@@ -116,21 +122,23 @@ class JobStory(JobStanding, eq=False, gc=False):
                 return False
         return True
 
-    def _seen_again(self, at: Moment) -> None:
+    def _seen_again(self, at: PollStamp) -> None:
         """Take note that job and steps go on as before."""
         self.seen_at = self._alive_at = at.now
         for tracker in self.steps:
             tracker.seen_again(at)
 
-    def _is_seen(self, at: Moment) -> None:
+    def _is_seen(self, at: PollStamp) -> None:
         self.seen_at = at.now
-        self.setbacks = self.setbacks.cleared()
+        self.poll_failures = self.poll_failures.cleared()
 
     def _is_found(self, ref: Ref) -> None:
-        if ref in self.setbacks.not_found:
-            self.setbacks = evolve(self.setbacks, not_found=without(self.setbacks.not_found, ref))
+        if ref in self.poll_failures.not_found:
+            self.poll_failures = evolve(
+                self.poll_failures, not_found=without(self.poll_failures.not_found, ref)
+            )
 
-    def _observe_job(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
+    def _observe_job(self, code: int, at: PollStamp, *, finished: bool) -> list[Event]:
         events: list[Event] = []
         if self.finished and (not finished or code != self.seen):
             events.append(self._reopen(at))
@@ -148,17 +156,17 @@ class JobStory(JobStanding, eq=False, gc=False):
             events += self._announce(code, at, finished=False)
         return events
 
-    def _reopen(self, at: Moment) -> Event:
+    def _reopen(self, at: PollStamp) -> Event:
         if self._announced is not None:
-            self._announced = telling(self._announced[0], 0, finished=False)
+            self._announced = announced_state(self._announced[0], 0, finished=False)
             self._sequence = at.sequence  # who misses this must hear that it is over no more
         self.epoch += 1
         self._closing_since = None
         self.running_since = self._began_at = None
         return Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)
 
-    def _announce(self, code: int, at: Moment, *, finished: bool) -> list[Event]:
-        told = telling(code, 0, finished=finished)
+    def _announce(self, code: int, at: PollStamp, *, finished: bool) -> list[Event]:
+        told = announced_state(code, 0, finished=finished)
         if told == self._announced:
             return []
         before = self._announced[0] if self._announced else None
@@ -168,7 +176,7 @@ class JobStory(JobStanding, eq=False, gc=False):
 
     # When it is over ------------------------------------------------------------------------------------------------
 
-    def _close(self, at: Moment) -> list[Event]:
+    def _close(self, at: PollStamp) -> list[Event]:
         """Announce what is over and settled: steps first, then the job.
 
         A step that never began is over with its job; so is one that was left as it was, after a longer while.
@@ -198,7 +206,7 @@ class JobStory(JobStanding, eq=False, gc=False):
             self.ended += ((self.ref, self.seen_for),)
         return events
 
-    def _close_step(self, tracker: StepTracker, at: Moment) -> list[Event]:
+    def _close_step(self, tracker: StepTracker, at: PollStamp) -> list[Event]:
         seen_for = tracker.seen_for if tracker.is_closing else None
         events = tracker.close(
             at,
@@ -222,22 +230,24 @@ class JobStory(JobStanding, eq=False, gc=False):
             for each in sorted(refs, key=str)
         }
         given_up = {each: event for each, event in lost.items() if not self.has_finished(each)}
-        self.setbacks = evolve(self.setbacks, lost={**self.lost, **given_up})
+        self.poll_failures = evolve(self.poll_failures, lost={**self.lost, **given_up})
         return list(lost.values())
 
     def count_not_found(self, ref: Ref) -> int:
         """Count one more answer that *ref* is not there; return how many there were in a row."""
-        count = self.setbacks.not_found.get(ref, 0) + 1
-        self.setbacks = evolve(self.setbacks, not_found={**self.setbacks.not_found, ref: count})
+        count = self.poll_failures.not_found.get(ref, 0) + 1
+        self.poll_failures = evolve(
+            self.poll_failures, not_found={**self.poll_failures.not_found, ref: count}
+        )
         return count
 
 
-def each_once(steps: Sequence[StepLook]) -> Sequence[StepLook]:
+def each_once(steps: Sequence[StepPollView]) -> Sequence[StepPollView]:
     """Return *steps* without those that were listed before: two lines that differ would reopen the step at each look."""
     first = {step.step_instance_id: step for step in reversed(steps)}
     return steps if len(first) == len(steps) else [s for s in steps if first[s.step_instance_id] is s]
 
 
-def last_begun(steps: Sequence[StepLook]) -> int:
+def last_begun(steps: Sequence[StepPollView]) -> int:
     """Return the place of the last step that has begun: the job has left behind those before it."""
     return max((n for n, step in enumerate(steps) if step.status != NOT_STARTED), default=0)

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from attrs import evolve
 
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.engine.stream.lazy_events import HostMoves, News
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -23,7 +23,7 @@ from bkjob_async.model.events import (
 from bkjob_async.model.refs import Ref
 
 # What happens within a followed job is told without its steps being targets by themselves.
-WITHIN = HostMoves | HostChanged | HostCounts | StepChanged | Reopened
+WITHIN = LazyHostEvents | HostChanged | HostCounts | StepChanged | Reopened
 
 # In place of the round that a target waits for: it was read.
 READ = 0
@@ -78,8 +78,13 @@ class Following:
     # News -----------------------------------------------------------------------------------------------------------
 
     def select(
-        self, story: JobStory, refs: Collection[Ref], events: Sequence[News], at: Moment, number: int
-    ) -> tuple[list[News], list[Event]]:
+        self,
+        story: JobTracker,
+        refs: Collection[Ref],
+        events: Sequence[EventOrLazy],
+        at: PollStamp,
+        number: int,
+    ) -> tuple[list[EventOrLazy], list[Event]]:
         """Return what to tell of *events*; and what this watch alone is told, of targets whose present can be told by now.
 
         *refs* are the targets that belong to the job of *story*; *number* is the last round of questions about it that
@@ -91,8 +96,13 @@ class Following:
         return self._without_losses(story, mine, at) if any(isinstance(e, Lost) for e in mine) else mine, []
 
     def _select_apart(
-        self, story: JobStory, refs: Collection[Ref], events: Sequence[News], at: Moment, number: int
-    ) -> tuple[list[News], list[Event]]:
+        self,
+        story: JobTracker,
+        refs: Collection[Ref],
+        events: Sequence[EventOrLazy],
+        at: PollStamp,
+        number: int,
+    ) -> tuple[list[EventOrLazy], list[Event]]:
         """Return what to tell where some targets of the watch have just joined, or are lost."""
         followed = {ref for ref in refs if ref not in self._joining and ref not in self._lost}
         joined = self._joined(story, refs, at, number)
@@ -120,7 +130,7 @@ class Following:
         own += self._troubles(story, refs, at)
         return self._without_losses(story, mine, at), own
 
-    def _joined(self, story: JobStory, refs: Collection[Ref], at: Moment, number: int) -> list[Ref]:
+    def _joined(self, story: JobTracker, refs: Collection[Ref], at: PollStamp, number: int) -> list[Ref]:
         """Return the joined targets whose present can be told now; they are followed from here on."""
         joined: list[Ref] = []
         for ref in refs:
@@ -136,7 +146,7 @@ class Following:
             self._told_at[ref] = at.sequence
         return joined
 
-    def _is_signal(self, event: News) -> bool:
+    def _is_signal(self, event: EventOrLazy) -> bool:
         """Whether *event* is trouble of a joined target, or the end of a trouble that was told, or that it is lost."""
         match event:
             case Trouble(ref=ref) if ref in self._joining and ref not in self._troubled:
@@ -150,16 +160,18 @@ class Following:
             case _:
                 return False
 
-    def _troubles(self, story: JobStory, refs: Collection[Ref], at: Moment) -> Iterator[Event]:
+    def _troubles(self, story: JobTracker, refs: Collection[Ref], at: PollStamp) -> Iterator[Event]:
         """Yield the trouble of joined targets that was told to others before."""
-        for ref, trouble in story.setbacks.troubled.items():
+        for ref, trouble in story.poll_failures.troubled.items():
             if ref in refs and ref in self._joining and ref not in self._troubled:
                 self._troubled.add(ref)
                 yield evolve(trouble, cursor=at.cursor, index=0)
 
-    def _without_losses(self, story: JobStory, events: Sequence[News], at: Moment) -> list[News]:
+    def _without_losses(
+        self, story: JobTracker, events: Sequence[EventOrLazy], at: PollStamp
+    ) -> list[EventOrLazy]:
         """Return *events* without losses of what is over anyway, taking note of the others."""
-        kept: list[News] = []
+        kept: list[EventOrLazy] = []
         for event in events:
             if isinstance(event, Lost):
                 ref = event.ref
@@ -173,7 +185,7 @@ class Following:
     # The present ----------------------------------------------------------------------------------------------------
 
     def present(
-        self, story: JobStory, refs: Collection[Ref], cursor: str, since: int, *, skipped: bool
+        self, story: JobTracker, refs: Collection[Ref], cursor: str, since: int, *, skipped: bool
     ) -> Iterator[Event]:
         """Yield where *refs* stand, for a reader that missed what was told in batch *since* and later.
 
@@ -194,6 +206,6 @@ class Following:
                 yield evolve(lost, cursor=cursor, index=0)
 
 
-def is_about(event: News, refs: Collection[Ref], job: Ref) -> bool:
+def is_about(event: EventOrLazy, refs: Collection[Ref], job: Ref) -> bool:
     """Whether *event* concerns one of *refs*; what moves within a watched step or job does."""
     return event.ref is None or event.ref in refs or (job in refs and isinstance(event, WITHIN))

@@ -16,7 +16,7 @@ NO_TROUBLE: Mapping[Ref, Trouble] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
-class Setbacks:
+class PollFailures:
     """Failed polls of one job.
 
     *failures* counts them in a row, *not_found* answers that a target is not there; *troubled* is the trouble
@@ -30,7 +30,7 @@ class Setbacks:
     lost: Mapping[Ref, Lost] = NONE_LOST
     job_rows_refused: int = 0
 
-    def cleared(self) -> Setbacks:
+    def cleared(self) -> PollFailures:
         """Return what is left once an answer came."""
         if self is NONE:
             return self
@@ -38,4 +38,4 @@ class Setbacks:
         return NONE if left == NONE else left
 
 
-NONE = Setbacks()
+NONE = PollFailures()

@@ -8,7 +8,7 @@ from msgspec import Struct
 NEWEST = 0.7
 
 
-class Pace(Struct, eq=False, gc=False):
+class PollState(Struct, eq=False, gc=False):
     """One target's place in the fleet: what it weighs, when it is due, how old it is, how its hosts have been moving.
 
     `cost` is how many requests its last round took, `began` when what now runs is thought to have begun, by its being

@@ -5,41 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 
-from bkjob_async.engine.group_polling.group_poller import Counts, Reading, Survey, is_large
+from bkjob_async.engine.group_polling.group_poller import CountsOnly, GroupPoller, ReadMode, is_large
 from bkjob_async.engine.host_table.changes import Move, Moves, Taken
-from bkjob_async.engine.host_table.encoding import telling
-from bkjob_async.engine.host_table.failure_details import Failures
+from bkjob_async.engine.host_table.encoding import announced_state
+from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.engine.stream.lazy_events import HostMoves, News
-from bkjob_async.engine.tracking.step_state import Closing, StepStanding
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
+from bkjob_async.engine.tracking.step_state import Closing, StepState
 from bkjob_async.model.events import Event, HostChanged, Reopened
-from bkjob_async.model.fast_frozen import draft_of, sealed
-from bkjob_async.model.poll_view import GroupLook, HostRow, StepLook, with_all_names
+from bkjob_async.model.fast_frozen import freeze, unfrozen_twin
+from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
 
 # Where at least one host in so many moved, the answer is kept until the events are read.
 MANY = 8
 
-draft = draft_of(HostChanged)
+draft = unfrozen_twin(HostChanged)
 
 
-class StepHosts(StepStanding, eq=False, gc=False):
+class StepHosts(StepState, eq=False, gc=False):
     """Takes in what answers say of the hosts of one step instance."""
 
-    def _reopen(self, at: Moment, *, new_execution: bool) -> list[Event]:
+    def _reopen(self, at: PollStamp, *, new_execution: bool) -> list[Event]:
         """Begin another epoch: what was final is not, or another execution began."""
         was_finished = self.finished
         if self.announced is not None:
-            self.announced = telling(self.announced[0], self.announced[1], finished=False)
+            self.announced = announced_state(self.announced[0], self.announced[1], finished=False)
             self.sequence = at.sequence  # who misses this must hear that it is over no more
         self.epoch += 1
-        survey, self._own_course = self.survey, None
+        group_poller, self._own_course = self.group_poller, None
         self.running_since = self.began_at = None
-        if survey is not None:
-            survey.give_up()
-            self._go_on().survey = survey
+        if group_poller is not None:
+            group_poller.give_up()
+            self._go_on().group_poller = group_poller
         if new_execution:
             self._go_on().first_of_execution = True
             self.hosts.begin_execution(at.sequence)
@@ -48,46 +48,48 @@ class StepHosts(StepStanding, eq=False, gc=False):
 
     def _take_groups(
         self,
-        look: StepLook,
-        groups: Sequence[GroupLook],
-        at: Moment,
+        look: StepPollView,
+        groups: Sequence[GroupPollView],
+        at: PollStamp,
         *,
-        reading: Reading,
+        reading: ReadMode,
         patient: bool,
-    ) -> list[News]:
+    ) -> list[EventOrLazy]:
         """Take in the groups of an answer, as much of them as was asked for."""
         if reading is None:
             return self._take_all(look, groups, at)
         self._let_go()
-        if self.survey is None:
+        if self.group_poller is None:
             return []  # nothing is known that counts could be held against
-        survey, moves = self.survey, None
-        asked = None if isinstance(reading, Counts) else reading
+        group_poller, moves = self.group_poller, None
+        asked = None if isinstance(reading, CountsOnly) else reading
         if asked is not None:
-            moves = survey.take_group(self.hosts, groups, asked, at.sequence)
-        elif not survey.begin(self.hosts, groups, patient=patient):
+            moves = group_poller.take_group(self.hosts, groups, asked, at.sequence)
+        elif not group_poller.begin(self.hosts, groups, patient=patient):
             return []
         if moves is None:
-            taken = self.hosts.apply(groups, at.sequence, look.named, survey.index)
-            survey.listed(taken, groups, asked=asked)
+            taken = self.hosts.apply(groups, at.sequence, look.named, group_poller.index)
+            group_poller.listed(taken, groups, asked=asked)
             moves = taken.moves
-        tag, rest = "", survey.rest()
+        tag, rest = "", group_poller.rest()
         if rest is not None:
             left, (code, tag) = rest
             moves += self.hosts.infer(left, code, at.sequence)
         return self._moved_all(moves, look, at, tag=tag)
 
-    def _take_all(self, look: StepLook, groups: Sequence[GroupLook], at: Moment) -> list[News]:
+    def _take_all(
+        self, look: StepPollView, groups: Sequence[GroupPollView], at: PollStamp
+    ) -> list[EventOrLazy]:
         """Take in the rows of an answer that was asked for all of them."""
         if self._hosts is None and any(group.rows for group in groups):
             self._hosts = HostTable()
-        index = None if self.survey is None else self.survey.index
+        index = None if self.group_poller is None else self.group_poller.index
         taken = self.hosts.apply(groups, at.sequence, look.named, index, whole=look.complete)
         if look.complete and taken.believed and is_large(len(self.hosts)):
-            survey = self._go_on().survey = self.survey or Survey(at.now)
-            survey.was_read_in_full(at.now, groups)
-        elif self.survey is not None:
-            self.survey.give_up()
+            group_poller = self._go_on().group_poller = self.group_poller or GroupPoller(at.now)
+            group_poller.was_read_in_full(at.now, groups)
+        elif self.group_poller is not None:
+            self.group_poller.give_up()
         events = self._moved_all(taken.moves, look, at)
         closing = self.course.closing
         if closing is not None or self.finished:
@@ -99,10 +101,10 @@ class StepHosts(StepStanding, eq=False, gc=False):
             closing.rows_settled = closing.end_read and are_listed and self.hosts.open_count == 0
         return events
 
-    def _count_as(self, groups: Sequence[GroupLook]) -> bool:
+    def _count_as(self, groups: Sequence[GroupPollView]) -> bool:
         """Whether the groups are as large as they were when all hosts were where they are known to be."""
-        survey = self.survey
-        if survey is None or not survey.stands_as(groups):
+        group_poller = self.group_poller
+        if group_poller is None or not group_poller.stands_as(groups):
             return False
         self._let_go()
         return True
@@ -110,15 +112,17 @@ class StepHosts(StepStanding, eq=False, gc=False):
     def _let_go(self) -> None:
         """Let go of the answer before."""
         self.hosts.read_names()
-        if self.survey is not None:
-            self.survey.let_go()
+        if self.group_poller is not None:
+            self.group_poller.let_go()
         if self._failures is not None:
             self._failures.let_go()
 
-    def _moved_all(self, moves: Moves, look: StepLook, at: Moment, *, tag: str = "") -> list[News]:
+    def _moved_all(
+        self, moves: Moves, look: StepPollView, at: PollStamp, *, tag: str = ""
+    ) -> list[EventOrLazy]:
         if not moves:
             return []
-        events: list[News] = []
+        events: list[EventOrLazy] = []
         if self.finished:
             # A row that moves after all was told as over: it is told again, with the right result.
             events += self._reopen(at, new_execution=False)
@@ -129,15 +133,15 @@ class StepHosts(StepStanding, eq=False, gc=False):
         told = self._moved(moves, look, at, tag)
         if MANY * len(moves) < len(self.hosts):
             # Events are made when they are read: a few moves shall not hold on to a whole answer until then.
-            if self.survey is not None:
-                self.survey.hold(told)
+            if self.group_poller is not None:
+                self.group_poller.hold(told)
             else:
                 told.let_go()
-        if self.survey is None and self._failures is not None:
+        if self.group_poller is None and self._failures is not None:
             self._failures.let_go()
         return [*events, told]
 
-    def _note_failures(self, moves: Moves, look: StepLook, tag: str) -> None:
+    def _note_failures(self, moves: Moves, look: StepPollView, tag: str) -> None:
         """Keep the details of hosts that failed, and forget those that no longer are."""
         bad = {code for code in set(moves.afters) if is_failure(code)}
         if self._failures is not None and any(
@@ -146,7 +150,7 @@ class StepHosts(StepStanding, eq=False, gc=False):
             self._failures.forget(moves.places)
         if not bad:
             return
-        failures = self._failures = self._failures or Failures()
+        failures = self._failures = self._failures or FailureDetails()
         for move in moves.into(bad):
             if move.row is not None:
                 failures.note(move.index, move.row, look.named, look.details)
@@ -157,7 +161,7 @@ class StepHosts(StepStanding, eq=False, gc=False):
         """Return what its group says of a host that no answer listed."""
         return HostSnapshot(host=self.hosts.key(move.index), status=host_status(move.after), tag=tag)
 
-    def _moved(self, moves: Moves, look: StepLook, at: Moment, tag: str) -> HostMoves:
+    def _moved(self, moves: Moves, look: StepPollView, at: PollStamp, tag: str) -> LazyHostEvents:
         """Return the hosts that moved, as events to be."""
         execute_count, epoch, read = self.execute_count, self.epoch, look.details
         tags, none = tags_by_code(look.groups or ()), "" if look.tells_tags else None
@@ -185,11 +189,11 @@ class StepHosts(StepStanding, eq=False, gc=False):
                 repeat(epoch),
                 repeat(False),
             )
-            return sealed(HostChanged, drafts)
+            return freeze(HostChanged, drafts)
 
-        return HostMoves(self.ref, moves, events, look.named if tags is None else with_all_names)
+        return LazyHostEvents(self.ref, moves, events, look.named if tags is None else with_all_names)
 
-    def _refresh_failures(self, look: StepLook, groups: Sequence[GroupLook], taken: Taken) -> None:
+    def _refresh_failures(self, look: StepPollView, groups: Sequence[GroupPollView], taken: Taken) -> None:
         """Read the details of failed hosts again: exit codes and times arrive late."""
         failures = self._failures
         if not failures:
@@ -206,7 +210,7 @@ class StepHosts(StepStanding, eq=False, gc=False):
         failures.let_go()
 
 
-def tags_by_code(groups: Sequence[GroupLook]) -> Mapping[int, str] | None:
+def tags_by_code(groups: Sequence[GroupPollView]) -> Mapping[int, str] | None:
     """Return the tag of each status that has one; None where hosts of one status have several."""
     tags: dict[int, str] = {}
     for group in groups:

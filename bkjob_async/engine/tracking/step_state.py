@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from attrs import define
 from msgspec import Struct
 
-from bkjob_async.engine.group_polling.group_poller import Survey
-from bkjob_async.engine.host_table.encoding import NO_TIMES, Telling, unpacked_times
-from bkjob_async.engine.host_table.failure_details import Failures
+from bkjob_async.engine.group_polling.group_poller import GroupPoller
+from bkjob_async.engine.host_table.encoding import NO_TIMES, AnnouncedState, unpacked_times
+from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.events import Event, HostChanged, HostCounts, StepChanged
 from bkjob_async.model.refs import StepRef
@@ -43,7 +43,7 @@ class Course:
     """
 
     closing: Closing | None = None
-    survey: Survey | None = None
+    group_poller: GroupPoller | None = None
     first_of_execution: bool = False
     left_behind: bool = False
 
@@ -54,7 +54,7 @@ AT_REST = Course()
 REFUSALS, HIDDEN = 3, 1000
 
 
-class StepStanding(Struct, eq=False, gc=False):
+class StepState(Struct, eq=False, gc=False):
     """What is known of one step instance.
 
     `seen` is the platform's latest word, `announced` what readers were told: (code, execute_count, finished). They
@@ -68,7 +68,7 @@ class StepStanding(Struct, eq=False, gc=False):
     name: str = ""
     type: int | None = None
     seen: int | None = None
-    announced: Telling | None = None
+    announced: AnnouncedState | None = None
     execute_count: int = 0
     epoch: int = 0
     sequence: int = 0
@@ -78,7 +78,7 @@ class StepStanding(Struct, eq=False, gc=False):
     began_at: float | None = None
     _times: bytes = NO_TIMES
     _hosts: HostTable | None = None
-    _failures: Failures | None = None
+    _failures: FailureDetails | None = None
     _own_course: Course | None = None
 
     @property
@@ -93,9 +93,9 @@ class StepStanding(Struct, eq=False, gc=False):
         return self._own_course
 
     @property
-    def survey(self) -> Survey | None:
+    def group_poller(self) -> GroupPoller | None:
         """How the step is read while it is large and goes on."""
-        return None if self._own_course is None else self._own_course.survey
+        return None if self._own_course is None else self._own_course.group_poller
 
     @property
     def visible(self) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from sys import intern
 
-from bkjob_async.engine.group_polling.group_poller import Counts, Reading
-from bkjob_async.engine.host_table.encoding import packed_times, telling
-from bkjob_async.engine.stream.cursor import Moment
-from bkjob_async.engine.stream.lazy_events import News
+from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
+from bkjob_async.engine.host_table.encoding import announced_state, packed_times
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND, UNREAD_BOUND
 from bkjob_async.engine.tracking.step_hosts import StepHosts
 from bkjob_async.engine.tracking.step_state import HIDDEN, NOT_STARTED, Closing
 from bkjob_async.model.events import Event
-from bkjob_async.model.poll_view import StepLook
+from bkjob_async.model.poll_view import StepPollView
 from bkjob_async.model.status import RUN_CODES, run_status
 
 # A rolling step that ignores errors shows 6 between two batches, although 6 is a final code.
@@ -37,14 +37,14 @@ class StepTracker(StepHosts, eq=False, gc=False):
             return False
         return not closing.end_read or self.hosts.open_count == 0
 
-    def stands_as(self, look: StepLook, reading: Reading = None) -> bool:
+    def stands_as(self, look: StepPollView, reading: ReadMode = None) -> bool:
         """Whether the step stands just as *look*, asked for in this *reading*, shows it: nothing is to be told or kept."""
         if not self._status_stands_as(look):
             return False
         if reading is not None:
-            return isinstance(reading, Counts) and look.groups is not None and self._count_as(look.groups)
+            return isinstance(reading, CountsOnly) and look.groups is not None and self._count_as(look.groups)
         course, hosts = self._own_course, self._hosts
-        if (course is not None and course.survey is not None) or self._failures is not None:
+        if (course is not None and course.group_poller is not None) or self._failures is not None:
             return False
         if look.groups is None:
             return True
@@ -52,7 +52,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
             look.complete and hosts is not None and len(hosts) <= AT_A_GLANCE and hosts.stands_as(look.groups)
         )
 
-    def _status_stands_as(self, look: StepLook) -> bool:
+    def _status_stands_as(self, look: StepPollView) -> bool:
         told = self.announced
         if told is None:
             return False
@@ -65,21 +65,21 @@ class StepTracker(StepHosts, eq=False, gc=False):
             and code in (OVER if finished else GOING_ON)
         )
 
-    def seen_again(self, at: Moment) -> None:
+    def seen_again(self, at: PollStamp) -> None:
         """Take note that the step stands as before."""
         if not self.finished:
             self.alive_at = at.now
 
     def observe(
         self,
-        look: StepLook,
-        at: Moment,
+        look: StepPollView,
+        at: PollStamp,
         *,
         job_finished: bool | None,
-        reading: Reading = None,
+        reading: ReadMode = None,
         patient: bool = False,
         left_behind: bool | None = None,
-    ) -> list[News]:
+    ) -> list[EventOrLazy]:
         """Take in what an answer says of this step; return what can be told at once.
 
         *job_finished* is what is known of the job, None for nothing. *reading* is how the step was asked for;
@@ -87,14 +87,14 @@ class StepTracker(StepHosts, eq=False, gc=False):
         where the answer does not tell. An answer about an earlier execution than the known one says nothing.
         """
         if self.seen is not None and look.execute_count < self.execute_count:
-            if self.survey is not None:
-                self.survey.give_up()  # or the same group would be asked for again at once
+            if self.group_poller is not None:
+                self.group_poller.give_up()  # or the same group would be asked for again at once
             return []
         again = self.seen is not None and look.execute_count > self.execute_count
         finished = self._is_final(look, job_finished=job_finished) or (
             not again and self._is_over_with_job(look.status, job_finished=job_finished)
         )
-        events: list[News] = []
+        events: list[EventOrLazy] = []
         if again or (self.finished and (not finished or look.status != self.seen)):
             events += self._reopen(at, new_execution=again)
         if not finished or again or (self.seen is not None and look.status != self.seen):
@@ -118,11 +118,11 @@ class StepTracker(StepHosts, eq=False, gc=False):
             events += moves
         return events
 
-    def _counting_anew(self, at: Moment, *, again: bool) -> list[Event]:
+    def _counting_anew(self, at: PollStamp, *, again: bool) -> list[Event]:
         """Tell that the hosts of the execution before count no more, where another one began."""
         return [self._counted(at.cursor)] if again and len(self.hosts) else []
 
-    def _is_going_on(self, at: Moment, *, begins: bool) -> None:
+    def _is_going_on(self, at: PollStamp, *, begins: bool) -> None:
         """Take note that the step runs."""
         if self._own_course is not None:
             self._own_course.first_of_execution = False
@@ -130,7 +130,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
             self.running_since = at.now
             self.began_at = at.now if begins else None
 
-    def _note_left_behind(self, at: Moment, *, left: bool) -> None:
+    def _note_left_behind(self, at: PollStamp, *, left: bool) -> None:
         """Take note of whether the job has left this step behind.
 
         What was read of hosts while 6 may have been a state between batches is not the end: a whole batch may have come
@@ -143,7 +143,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
         if left and course.closing is not None and self.seen == PROVISIONAL:
             course.closing = Closing(at.now)
 
-    def _begin_closing(self, at: Moment) -> None:
+    def _begin_closing(self, at: PollStamp) -> None:
         if self.finished or self.is_closing:
             return
         self._go_on().closing = Closing(at.now)
@@ -151,7 +151,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
             # What was taken for a kind of step that shows no hosts may have been a bad moment: ask once more.
             self.refusals = 0
 
-    def _note_rows(self, at: Moment, *, moved: bool) -> None:
+    def _note_rows(self, at: PollStamp, *, moved: bool) -> None:
         """Take note that an answer spoke of hosts while a final status settles."""
         closing = self.course.closing
         if closing is None:
@@ -162,7 +162,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
         if closing.end_read and closing.looked_at is None:
             closing.looked_at = at.now
 
-    def _note(self, look: StepLook, *, finished: bool) -> None:
+    def _note(self, look: StepPollView, *, finished: bool) -> None:
         if finished or look.status != self.seen:
             self._times = packed_times(look.times)
         self.seen = look.status
@@ -172,7 +172,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
         self.type = look.type if look.type is not None else self.type
 
     @staticmethod
-    def _is_final(look: StepLook, *, job_finished: bool | None) -> bool:
+    def _is_final(look: StepPollView, *, job_finished: bool | None) -> bool:
         flag = look.finished
         if flag is None and look.status not in RUN_CODES:
             flag = job_finished
@@ -182,10 +182,10 @@ class StepTracker(StepHosts, eq=False, gc=False):
         """Whether a step that goes on by its status was told as over because its job is, and nothing changed since."""
         return self.finished and job_finished is not False and code == self.seen and code in GOING_ON
 
-    def _announce(self, at: Moment, *, finished: bool) -> list[Event]:
+    def _announce(self, at: PollStamp, *, finished: bool) -> list[Event]:
         """Tell the status that was seen, unless it was told already."""
         assert self.seen is not None  # noqa: S101 - both callers have just seen it
-        told = telling(self.seen, self.execute_count, finished=finished)
+        told = announced_state(self.seen, self.execute_count, finished=finished)
         if told == self.announced:
             return []
         before = self.announced[0] if self.announced else None
@@ -193,7 +193,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
         self.sequence = at.sequence
         return [self._changed(before, at.cursor)]
 
-    def close(self, at: Moment, *, doubtful: bool) -> list[Event]:
+    def close(self, at: PollStamp, *, doubtful: bool) -> list[Event]:
         """Announce a final status when its details have settled, or the bound has passed.
 
         No status of a step that the job has left behind is provisional. *doubtful*: an operation just went out, and the
@@ -212,13 +212,13 @@ class StepTracker(StepHosts, eq=False, gc=False):
                 return []
         return self._end(at)
 
-    def end_with_job(self, at: Moment) -> list[Event]:
+    def end_with_job(self, at: PollStamp) -> list[Event]:
         """Announce that the step is over as it stands, because its job is: it never began, or was left so."""
         return self._end(at)
 
-    def _end(self, at: Moment) -> list[Event]:
-        if self.survey is not None:
-            self.survey.let_go()
+    def _end(self, at: PollStamp) -> list[Event]:
+        if self.group_poller is not None:
+            self.group_poller.let_go()
         if self._failures is not None:
             self._failures.let_go()
         self._own_course = self.running_since = self.began_at = None
@@ -227,9 +227,9 @@ class StepTracker(StepHosts, eq=False, gc=False):
     def set_aside(self) -> None:
         """Forget what is under way: nobody follows the step for now."""
         if self._own_course is not None:
-            if self.survey is not None:
-                self.survey.let_go()
-            self._own_course.closing = self._own_course.survey = None
+            if self.group_poller is not None:
+                self.group_poller.let_go()
+            self._own_course.closing = self._own_course.group_poller = None
 
     def _is_overdue(self, closing: Closing, now: float) -> bool:
         """Whether details have been waited for long enough.

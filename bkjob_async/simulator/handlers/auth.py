@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.simulator.handlers.context import Route, Site
+from bkjob_async.simulator.handlers.context import Route, SiteConfig
 from bkjob_async.simulator.handlers.routes import ROUTES
 from bkjob_async.simulator.protocol.requests import Asked, Refusal, no_such_path
 
 LARGEST_BODY = 40 * 1024 * 1024
 
 
-def admitted(question: Asked, request: HttpRequest, site: Site) -> Route:
+def admitted(question: Asked, request: HttpRequest, site: SiteConfig) -> Route:
     """Return what answers a question, or raise the `Refusal` of whoever stands before it."""
     is_esb = question.dialect.startswith("esb")
     if len(request.body or b"") > LARGEST_BODY:
@@ -26,7 +26,7 @@ def admitted(question: Asked, request: HttpRequest, site: Site) -> Route:
     return route
 
 
-def check_credentials(question: Asked, site: Site) -> None:
+def check_credentials(question: Asked, site: SiteConfig) -> None:
     """Refuse who does not say who they are, or says it wrong."""
     given = question.credentials
     reason = (
@@ -38,12 +38,12 @@ def check_credentials(question: Asked, site: Site) -> None:
         raise not_granted(question)
 
 
-def wrong_token(token: str, site: Site) -> str | None:
+def wrong_token(token: str, site: SiteConfig) -> str | None:
     """Return what is wrong with an access token."""
     return "access token is invalid" if site.access_token not in (None, token) else None
 
 
-def wrong_app(question: Asked, site: Site) -> str | None:
+def wrong_app(question: Asked, site: SiteConfig) -> str | None:
     """Return what is wrong with an application's credentials and its user."""
     given = question.credentials
     if not given.get("bk_app_code") or not given.get("bk_app_secret"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, refusal
 from bkjob_async.simulator.protocol import catalog as render
 from bkjob_async.simulator.protocol.catalog import DAY_MS, Authorship
 from bkjob_async.simulator.protocol.requests import Asked, missing
@@ -23,12 +23,12 @@ def paged(asked: Asked, found: Sequence[Any], entry: Callable[[Any], dict[str, A
     return {"start": start, "length": length, "total": len(found), "data": data}
 
 
-def made(desk: Desk) -> Authorship:
+def made(desk: RequestContext) -> Authorship:
     """Return who made everything, and when."""
     return Authorship(creator=desk.site.catalog.creator, created_ms=desk.epoch_ms - DAY_MS)
 
 
-def is_wanted(desk: Desk, asked: Asked, name: str, *, per_second: int = 1000) -> bool:
+def is_wanted(desk: RequestContext, asked: Asked, name: str, *, per_second: int = 1000) -> bool:
     """Whether the common filters let an entry pass: part of its name, its author, its times."""
     authorship = made(desk).fields(per_second=per_second)
     for user in ("creator", "last_modify_user"):
@@ -43,7 +43,7 @@ def is_wanted(desk: Desk, asked: Asked, name: str, *, per_second: int = 1000) ->
     return (asked.text("name") or "") in name
 
 
-def plan_list(desk: Desk, asked: Asked) -> dict[str, Any]:
+def plan_list(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_plan_list`: newest first."""
     scope, catalog, template = desk.scope(asked), desk.site.catalog, asked.integer("job_template_id")
     found = [
@@ -58,7 +58,7 @@ def plan_list(desk: Desk, asked: Asked) -> dict[str, Any]:
     )
 
 
-def plan_detail(desk: Desk, asked: Asked) -> dict[str, Any]:
+def plan_detail(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_plan_detail`: the steps and variables of one plan."""
     scope, number = desk.scope(asked), asked.id("job_plan_id")
     plan = desk.site.plans.get(number)
@@ -68,14 +68,14 @@ def plan_detail(desk: Desk, asked: Asked) -> dict[str, Any]:
     return render.plan_detail(number, plan, template, scope, made(desk))
 
 
-def template_list(desk: Desk, asked: Asked) -> dict[str, Any]:
+def template_list(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_template_list`."""
     scope = desk.scope(asked)
     found = [entry for entry in desk.site.catalog.templates if is_wanted(desk, asked, entry.name)]
     return paged(asked, found, lambda entry: render.template_entry(entry, scope, made(desk)))
 
 
-def account_list(desk: Desk, asked: Asked) -> dict[str, Any]:
+def account_list(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_account_list`; an account's name and alias are compared whole."""
     scope, category = desk.scope(asked), asked.integer("category")
     if category not in (None, 1, 2):
@@ -90,10 +90,10 @@ def account_list(desk: Desk, asked: Asked) -> dict[str, Any]:
     return paged(asked, found, lambda entry: render.account_entry(entry, scope, made(desk)))
 
 
-def script_list(*, public: bool) -> Callable[[Desk, Asked], dict[str, Any]]:
+def script_list(*, public: bool) -> Callable[[RequestContext, Asked], dict[str, Any]]:
     """Return what answers `get_script_list`, or its public twin, which has no scope: scripts with an online version."""
 
-    def answer(desk: Desk, asked: Asked) -> dict[str, Any]:
+    def answer(desk: RequestContext, asked: Asked) -> dict[str, Any]:
         scope = None if public else desk.scope(asked)
         language = asked.integer("script_language") or 0
         if language not in range(6):
@@ -110,10 +110,10 @@ def script_list(*, public: bool) -> Callable[[Desk, Asked], dict[str, Any]]:
     return answer
 
 
-def version_list(*, public: bool) -> Callable[[Desk, Asked], dict[str, Any]]:
+def version_list(*, public: bool) -> Callable[[RequestContext, Asked], dict[str, Any]]:
     """Return what answers `get_script_version_list`, or its public twin."""
 
-    def answer(desk: Desk, asked: Asked) -> dict[str, Any]:
+    def answer(desk: RequestContext, asked: Asked) -> dict[str, Any]:
         scope = None if public else desk.scope(asked)
         script_id = asked.required_text("script_id", code=1241005)
         script = desk.site.catalog.script(script_id, public=public)
@@ -130,10 +130,10 @@ def version_list(*, public: bool) -> Callable[[Desk, Asked], dict[str, Any]]:
     return answer
 
 
-def version_detail(*, public: bool) -> Callable[[Desk, Asked], dict[str, Any]]:
+def version_detail(*, public: bool) -> Callable[[RequestContext, Asked], dict[str, Any]]:
     """Return what answers `get_script_version_detail`, which knows public scripts, too, or its public twin."""
 
-    def answer(desk: Desk, asked: Asked) -> dict[str, Any]:
+    def answer(desk: RequestContext, asked: Asked) -> dict[str, Any]:
         scope = None if public else desk.scope(asked)
         number, script_id, name = asked.integer("id") or 0, asked.text("script_id"), asked.text("version")
         if number <= 0 and not (script_id and name):
@@ -149,12 +149,12 @@ def version_detail(*, public: bool) -> Callable[[Desk, Asked], dict[str, Any]]:
     return answer
 
 
-def scripts(desk: Desk, *, public: bool) -> Iterable[Script]:
+def scripts(desk: RequestContext, *, public: bool) -> Iterable[Script]:
     """Return the scripts of a scope, or those of everybody."""
     return [script for script in desk.site.catalog.scripts if script.is_public == public]
 
 
-def cron_list(desk: Desk, asked: Asked) -> dict[str, Any]:
+def cron_list(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_cron_list`; with an id all other filters are ignored, and so is every status but 0 and 1."""
     scope, number, status = desk.scope(asked), asked.integer("id"), asked.integer("status")
     crons = desk.site.catalog.crons
@@ -172,7 +172,7 @@ def cron_list(desk: Desk, asked: Asked) -> dict[str, Any]:
     return paged(asked, found, lambda cron: render.cron_entry(cron, None, scope, made(desk), in_full=False))
 
 
-def cron_detail(desk: Desk, asked: Asked) -> dict[str, Any]:
+def cron_detail(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_cron_detail`: with its variables."""
     scope, number = desk.scope(asked), asked.id("id", code=1241002)
     cron = next((cron for cron in desk.site.catalog.crons if cron.id == number), None)

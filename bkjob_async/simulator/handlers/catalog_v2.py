@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bkjob_async.simulator.handlers.catalog import is_wanted, made
-from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, refusal
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.inputs import coded, host_names, server
 from bkjob_async.simulator.protocol.requests import Asked
@@ -18,14 +18,14 @@ from bkjob_async.simulator.world.plans import Host, JobPlan, StepPlan
 USUAL_CRONS = 10
 
 
-def authorship(desk: Desk) -> dict[str, Any]:
+def authorship(desk: RequestContext) -> dict[str, Any]:
     """Return who made an entry and when, in local time."""
     fields = made(desk).fields(per_second=1)
     texts = {name: second_text(fields[name]) for name in ("create_time", "last_modify_time")}
     return {**fields, **texts}
 
 
-def job_list(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
+def job_list(desk: RequestContext, asked: Asked) -> list[dict[str, Any]]:
     """Answer `get_job_list`: every plan, newest first; without a length there is one page of all."""
     scope = desk.scope(asked)
     found = [
@@ -37,7 +37,7 @@ def job_list(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
     return found[start : start + length] if length > 0 else found[start:]
 
 
-def is_wanted_by_name(asked: Asked, name: str, desk: Desk) -> bool:
+def is_wanted_by_name(asked: Asked, name: str, desk: RequestContext) -> bool:
     """Whether the name and the author are those asked for; times are texts here and are not compared."""
     return (asked.text("name") or "") in name and asked.text("creator") in (
         None,
@@ -46,7 +46,7 @@ def is_wanted_by_name(asked: Asked, name: str, desk: Desk) -> bool:
     )
 
 
-def job_detail(desk: Desk, asked: Asked) -> dict[str, Any]:
+def job_detail(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_detail`: the steps and variables of one plan."""
     scope, number = desk.scope(asked), asked.id("bk_job_id")
     plan = desk.site.plans.get(number)
@@ -64,7 +64,7 @@ def job_detail(desk: Desk, asked: Asked) -> dict[str, Any]:
     }
 
 
-def step_fields(number: int, order: int, step: StepPlan, desk: Desk) -> dict[str, Any]:
+def step_fields(number: int, order: int, step: StepPlan, desk: RequestContext) -> dict[str, Any]:
     """Return one step of a plan; all kinds share one object."""
     inputs, is_script = step.inputs, step.kind not in (FILE, CONFIRM)
     return {
@@ -104,7 +104,7 @@ def addresses(hosts: tuple[Host, ...]) -> list[dict[str, Any]]:
     return names
 
 
-def cron_list(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
+def cron_list(desk: RequestContext, asked: Asked) -> list[dict[str, Any]]:
     """Answer `get_cron_list` of version 2: other names, no total."""
     scope, number = desk.scope(asked), asked.integer("cron_id")
     status, name = asked.integer("cron_status"), asked.text("cron_name") or ""
@@ -129,7 +129,7 @@ def cron_list(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
     ]
 
 
-def script_list(desk: Desk, asked: Asked) -> dict[str, Any]:
+def script_list(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_script_list` of version 2: versions with numbers as ids, and other names for the page."""
     scope, public = desk.scope(asked), asked.flag("is_public")
     found = [

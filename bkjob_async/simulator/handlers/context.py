@@ -16,7 +16,7 @@ from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.inputs import Variable
 from bkjob_async.simulator.world.launch_outcomes import LaunchFates
 from bkjob_async.simulator.world.operations import Refused
-from bkjob_async.simulator.world.plans import Fate, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.records import Job, Step
 from bkjob_async.simulator.world.world import World
 
@@ -37,7 +37,7 @@ USUAL_PLANS: dict[int, JobPlan] = {
 
 
 @define(kw_only=True)
-class Site:
+class SiteConfig:
     """How one installation is set up; changed at any time.
 
     *app_code*, *app_secret* and *access_token* None take any that are not empty. *require_user* asks for a user outside `system`
@@ -58,7 +58,7 @@ class Site:
     forbidden_apis: set[str] = field(factory=set)
     classic: bool = True
     group_pace: float = 0.002
-    fates: tuple[Fate, ...] | None = None
+    fates: tuple[HostOutcome, ...] | None = None
     launch_fates: list[LaunchFates] = field(factory=list)
     plans: dict[int, JobPlan] = field(factory=lambda: dict(USUAL_PLANS))
     catalog: Catalog = USUAL_CATALOG
@@ -67,11 +67,11 @@ class Site:
 
 
 @frozen(kw_only=True)
-class Desk:
+class RequestContext:
     """One request's look at everything."""
 
     world: World
-    site: Site
+    site: SiteConfig
     now: float
 
     @property
@@ -109,7 +109,7 @@ class Desk:
         return step
 
 
-Handler = Callable[[Desk, Asked], Any]
+Handler = Callable[[RequestContext, Asked], Any]
 EVERYBODY, SYSTEMS, USERS = "everybody", "systems", "users"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, refusal
 from bkjob_async.simulator.handlers.launch_parameters import (
     SHELL,
     callback_of,
@@ -23,22 +23,22 @@ from bkjob_async.simulator.protocol.requests import Asked, Refusal, missing
 from bkjob_async.simulator.world import launch_outcomes as launch_fates
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, SCRIPT, SQL
 from bkjob_async.simulator.world.inputs import Variable
-from bkjob_async.simulator.world.plans import GREEN, Fate, Host, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import GREEN, Host, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, fate_of
 
 ACCOUNTS = ("account_id", "account_alias", "account", "db_account_id")
 JOB_KINDS = {SCRIPT: 1, SQL: 1, FILE: 2}
 HELP = (
     "the simulator cannot interpret this script ({}): give the launch fates with Simulator.set_launch_fates, "
-    "POST /_control/launch_fates or Site(fates=...), or write it with echo, sleep, exit, true, false, "
+    "POST /_control/launch_fates or SiteConfig(fates=...), or write it with echo, sleep, exit, true, false, "
     "job_success, job_fail, ';', '&&' and '||'"
 )
 
 
-def launch(kind: int, title: str) -> Callable[[Desk, Asked], dict[str, Any]]:
+def launch(kind: int, title: str) -> Callable[[RequestContext, Asked], dict[str, Any]]:
     """Return what answers the launch of a single step of a *kind*."""
 
-    def answer(desk: Desk, asked: Asked) -> dict[str, Any]:
+    def answer(desk: RequestContext, asked: Asked) -> dict[str, Any]:
         scope = desk.scope(asked)
         if not any(asked.parameters.get(name) for name in ACCOUNTS):
             raise missing("account_alias")
@@ -70,7 +70,7 @@ def launch(kind: int, title: str) -> Callable[[Desk, Asked], dict[str, Any]]:
     return answer
 
 
-def execute_plan(desk: Desk, asked: Asked) -> dict[str, Any]:
+def execute_plan(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Launch a job plan that the site has; host variables replace the hosts of its steps."""
     scope = desk.scope(asked)
     number = asked.id("bk_job_id" if asked.dialect == "esb-job" else "job_plan_id")
@@ -94,7 +94,7 @@ def execute_plan(desk: Desk, asked: Asked) -> dict[str, Any]:
     return launched(desk, asked, job, language=None)
 
 
-def launched(desk: Desk, asked: Asked, plan: JobPlan, *, language: int | None) -> dict[str, Any]:
+def launched(desk: RequestContext, asked: Asked, plan: JobPlan, *, language: int | None) -> dict[str, Any]:
     """Create the job with the fates of its hosts, and tell its ids as the dialect does; None is a plan's language."""
     fates = launch_fates.pick(desk.site.launch_fates, plan.name)
     if fates is not None:
@@ -118,15 +118,15 @@ def launched(desk: Desk, asked: Asked, plan: JobPlan, *, language: int | None) -
     return {**answer, "step_instance_id": step_id}
 
 
-def with_outcome(desk: Desk, step: StepPlan, language: int) -> StepPlan:
+def with_outcome(desk: RequestContext, step: StepPlan, language: int) -> StepPlan:
     """Return a launched step with the fates of the site, else with what its script says; files and SQL succeed."""
-    fates: tuple[Fate, ...] = desk.site.fates or (GREEN,)
+    fates: tuple[HostOutcome, ...] = desk.site.fates or (GREEN,)
     if desk.site.fates is None and step.kind == SCRIPT:
         fates = (interpreted(step.content, language),)
     return evolve(step, fates=fates, retry_fates=fates)
 
 
-def interpreted(script: str, language: int) -> Fate:
+def interpreted(script: str, language: int) -> HostOutcome:
     """Return what a script says; refuse one that the simulator cannot interpret, and say what to do."""
     if language != SHELL:
         raise not_understood("it is no shell script")
@@ -141,7 +141,7 @@ def not_understood(reason: str) -> Refusal:
     return refusal(1241012, HELP.format(reason))
 
 
-def common(desk: Desk, asked: Asked) -> dict[str, Any]:
+def common(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Return what every launch may say."""
     start = asked.parameters.get("start_task")
     return {

@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, refusal
 from bkjob_async.simulator.handlers.targets import V2, V3, named
 from bkjob_async.simulator.protocol.requests import Asked, bad_request, invalid, missing
 from bkjob_async.simulator.world.catalog import ScriptVersion
@@ -24,7 +24,7 @@ UNLISTED_CALLBACK = (
 )
 
 
-def script_of(desk: Desk, asked: Asked, kind: int) -> tuple[str, int, ScriptVersion | None]:
+def script_of(desk: RequestContext, asked: Asked, kind: int) -> tuple[str, int, ScriptVersion | None]:
     """Return a script's text, its language and its version on the site; refuse one that is missing or not base64."""
     version = known_version(desk, asked)
     if version is not None:
@@ -38,7 +38,7 @@ def script_of(desk: Desk, asked: Asked, kind: int) -> tuple[str, int, ScriptVers
     return decoded(coded, "script_content"), SHELL if language is None or kind == SQL else language, None
 
 
-def known_version(desk: Desk, asked: Asked) -> ScriptVersion | None:
+def known_version(desk: RequestContext, asked: Asked) -> ScriptVersion | None:
     """Return the script version that a launch names, by its own id or as its script's online one."""
     catalog = desk.site.catalog
     number, script = asked.integer("script_version_id"), asked.text("script_id")
@@ -87,7 +87,7 @@ def timeout_of(asked: Asked) -> int:
     return given
 
 
-def callback_of(desk: Desk, asked: Asked) -> str | None:
+def callback_of(desk: RequestContext, asked: Asked) -> str | None:
     """Return where to call back; refuse a URL that the site's list of allowed ones does not hold."""
     url = asked.text("bk_callback_url" if asked.dialect == "esb-job" else "callback_url")
     wrapped = asked.parameters.get("callback")

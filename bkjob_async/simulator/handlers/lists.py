@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, refusal
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.gateway_v4 import present
 from bkjob_async.simulator.protocol.requests import Asked, bad_request, missing
@@ -18,7 +18,7 @@ V3_MOST, V3_USUAL, V3_LAST_START = 1000, 20, 1000
 V4_MOST, V4_USUAL, V4_LAST_OFFSET = 200, 10, 10_000
 
 
-def v3_list(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v3_list(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_list` of version 3 and of `jobv3`: newest first, with their total."""
     found = list(matching(desk, asked))
     start, length = page(asked, "start", V3_USUAL, V3_MOST, V3_LAST_START)
@@ -30,7 +30,7 @@ def v3_list(desk: Desk, asked: Asked) -> dict[str, Any]:
     }
 
 
-def v4_list(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v4_list(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_list` of version 4: no total."""
     found = list(matching(desk, asked))
     start, length = page(asked, "offset", V4_USUAL, V4_MOST, V4_LAST_OFFSET)
@@ -49,7 +49,7 @@ def page(asked: Asked, first: str, usual: int, most: int, last: int) -> tuple[in
     return start, length
 
 
-def matching(desk: Desk, asked: Asked) -> Iterator[Job]:
+def matching(desk: RequestContext, asked: Asked) -> Iterator[Job]:
     """Yield the jobs that the filters let pass, newest first."""
     scope = desk.scope(asked)
     number = asked.integer("job_instance_id")
@@ -86,7 +86,7 @@ def passes(job: Job, scope: Scope, asked: Asked) -> bool:
     )
 
 
-def entry(job: Job, desk: Desk) -> dict[str, Any]:
+def entry(job: Job, desk: RequestContext) -> dict[str, Any]:
     """Return one line of the history."""
     plan_id, epoch_ms = job.plan.plan_id, desk.epoch_ms
     template = None if plan_id is None else desk.site.catalog.template_of(plan_id)
@@ -107,7 +107,7 @@ def entry(job: Job, desk: Desk) -> dict[str, Any]:
     }
 
 
-def v3_variables(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v3_variables(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_global_var_value`: one string variable per step."""
     job = desk.job(asked)
     return {
@@ -122,7 +122,7 @@ def v3_variables(desk: Desk, asked: Asked) -> dict[str, Any]:
     }
 
 
-def v2_variables(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v2_variables(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer the same in version 2's names."""
     job = desk.job(asked)
     return {

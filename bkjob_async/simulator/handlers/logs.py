@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, refusal
 from bkjob_async.simulator.handlers.targets import by_entry, by_id, listed
 from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol.requests import Asked, missing
@@ -36,7 +36,7 @@ class KnownHosts:
         return own or self._by_id.get(host.bk_host_id, host)
 
 
-def v2_job_log(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
+def v2_job_log(desk: RequestContext, asked: Asked) -> list[dict[str, Any]]:
     """Answer `get_job_instance_log`: everything of every step."""
     job = desk.job(asked)
     return [
@@ -45,7 +45,7 @@ def v2_job_log(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
     ]
 
 
-def one_log(desk: Desk, asked: Asked) -> dict[str, Any]:
+def one_log(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_ip_log`: one host, named as it was asked for."""
     step = readable(desk.step(asked))
     number, ip = asked.integer("bk_host_id"), asked.text("ip")
@@ -67,7 +67,7 @@ def one_log(desk: Desk, asked: Asked) -> dict[str, Any]:
     return {"log_type": kind, **names, "log_content": script, "file_logs": files}
 
 
-def many_logs(desk: Desk, asked: Asked) -> dict[str, Any]:
+def many_logs(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `batch_get_job_instance_ip_log`: at most 500 hosts."""
     step = readable(desk.step(asked))
     given, known = dict(asked.parameters), KnownHosts(step)
@@ -100,7 +100,7 @@ def host_names(host: Host) -> dict[str, Any]:
     }
 
 
-def v4_logs(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v4_logs(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `batch_get_job_instance_execute_object_log`: at most 50 objects, the first list counts."""
     step = readable(desk.step(asked))
     given, known = dict(asked.parameters), KnownHosts(step)

@@ -14,7 +14,7 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.faults.faults import ActiveFault, Delivery, Fault, delivered, fault_named
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.auth import admitted
-from bkjob_async.simulator.handlers.context import Desk, Site
+from bkjob_async.simulator.handlers.context import RequestContext, SiteConfig
 from bkjob_async.simulator.protocol.envelopes import failure, success
 from bkjob_async.simulator.protocol.requests import Asked, Refusal, asked
 from bkjob_async.simulator.world.world import World
@@ -28,11 +28,11 @@ class Platform:
     """
 
     def __init__(
-        self, world: World, site: Site | None = None, *, rate_limit: RateLimit | None = None
+        self, world: World, site: SiteConfig | None = None, *, rate_limit: RateLimit | None = None
     ) -> None:
         """Stand in front of *world*."""
         self.world = world
-        self.site = site or Site()
+        self.site = site or SiteConfig()
         self.rate_limit = rate_limit
         self.answered: Counter[tuple[str, str]] = Counter()
         self.faults: list[ActiveFault] = []
@@ -49,7 +49,7 @@ class Platform:
             self.answered[dialect, question.operation] += 1
             self._count(question, now)
             route = admitted(question, request, self.site)
-            data = route.handle(Desk(world=self.world, site=self.site, now=now), question)
+            data = route.handle(RequestContext(world=self.world, site=self.site, now=now), question)
         except Refusal as refused:
             return self._limited(failure(dialect, refused, request_id), now)
         return self._limited(success(dialect, data, request_id), now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, refusal
 from bkjob_async.simulator.handlers.logs import readable
 from bkjob_async.simulator.handlers.targets import listed
 from bkjob_async.simulator.protocol import plugin as render_plugin
@@ -15,13 +15,13 @@ from bkjob_async.simulator.world.plans import Host
 from bkjob_async.simulator.world.records import Step
 
 
-def job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
+def job_status(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `bkci_plugin_get_job_instance_status`, containers included."""
     with_objects = asked.flag("include_execute_object_task_result")
     return render_plugin.job_status(desk.job(asked), with_objects=with_objects, epoch_ms=desk.epoch_ms)
 
 
-def logs(desk: Desk, asked: Asked) -> dict[str, Any]:
+def logs(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `bkci_plugin_batch_get_job_instance_execute_object_log`."""
     step = readable(desk.step(asked))
     given = list(listed(dict(asked.parameters), "execute_object_list"))

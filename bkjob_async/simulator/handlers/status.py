@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import Desk, refusal, taken_on
+from bkjob_async.simulator.handlers.context import RequestContext, refusal, taken_on
 from bkjob_async.simulator.protocol import esb as render_esb
 from bkjob_async.simulator.protocol import gateway_v3 as render_gateway
 from bkjob_async.simulator.protocol import gateway_v4 as render_gateway_v4
@@ -14,7 +14,7 @@ from bkjob_async.simulator.protocol.requests import Asked
 from bkjob_async.simulator.world.records import Job, Step
 
 
-def v3_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v3_job_status(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_status` of version 3 and of `jobv3`."""
     job = desk.job(asked)
     with_hosts = asked.flag("return_ip_result")
@@ -24,7 +24,7 @@ def v3_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
     return render_gateway.job_status(job, with_hosts=with_hosts, epoch_ms=desk.epoch_ms)
 
 
-def v3_step_status(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v3_step_status(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_step_instance_status` of version 3."""
     step = desk.step(asked, legacy=False, code=1240003)
     refuse_unreadable(step)
@@ -49,14 +49,14 @@ def v3_step_status(desk: Desk, asked: Asked) -> dict[str, Any]:
     return answer
 
 
-def v4_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v4_job_status(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_status` of version 4, containers included."""
     with_hosts = asked.flag("return_execute_object_result")
     shown(desk, desk.job(asked).steps)
     return render_gateway_v4.job_status(desk.job(asked), with_hosts=with_hosts, epoch_ms=desk.epoch_ms)
 
 
-def v2_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v2_job_status(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_job_instance_status` of the ESB's `job`."""
     job = desk.job(asked)
     refuse_containers(job)
@@ -64,7 +64,7 @@ def v2_job_status(desk: Desk, asked: Asked) -> dict[str, Any]:
     return render_esb.job_status(job, epoch_ms=desk.epoch_ms, classic=desk.site.classic)
 
 
-def v2_step_status(desk: Desk, asked: Asked) -> dict[str, Any]:
+def v2_step_status(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_step_instance_status` of the ESB's `job`."""
     step = desk.step(asked)
     refuse_unreadable(step)
@@ -78,13 +78,13 @@ def v2_step_status(desk: Desk, asked: Asked) -> dict[str, Any]:
     )
 
 
-def shown(desk: Desk, steps: Iterable[Step]) -> None:
+def shown(desk: RequestContext, steps: Iterable[Step]) -> None:
     """Take note that somebody is shown how steps stand now."""
     for step in steps:
         step.shown_at = desk.now
 
 
-def operate_step(desk: Desk, asked: Asked) -> dict[str, Any]:
+def operate_step(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Take an operation on a step on."""
     step = desk.step(asked)
     operation = asked.integer("operation_code")
@@ -94,7 +94,7 @@ def operate_step(desk: Desk, asked: Asked) -> dict[str, Any]:
     return {"job_instance_id": step.job.id, "step_instance_id": step.id, "job_instance_name": None}
 
 
-def operate_job(desk: Desk, asked: Asked) -> dict[str, Any]:
+def operate_job(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Terminate or start a job."""
     job = desk.job(asked)
     operation = asked.integer("operation_code")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import Desk
+from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol.inputs import plain, step_inputs
 from bkjob_async.simulator.protocol.requests import Asked
 
 
-def step_detail(desk: Desk, asked: Asked) -> dict[str, Any]:
+def step_detail(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_step_instance_detail`: what a step was told to do."""
     step = desk.step(asked, legacy=False, code=1240003)
     return step_inputs(step.id, step.name, step.plan, step.hosts, coding=plain)

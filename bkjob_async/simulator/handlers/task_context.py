@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, refusal
 from bkjob_async.simulator.handlers.plugin import find_object
 from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
@@ -28,7 +28,7 @@ DESCRIPTIONS = {
 }
 
 
-def script_context(desk: Desk, asked: Asked) -> dict[str, Any]:
+def script_context(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_script_task_context`: the script and the end of what it printed, or of the text that is given."""
     step, host = task_of(desk, asked, SCRIPT, SQL)
     inputs = step.plan.inputs
@@ -42,7 +42,7 @@ def script_context(desk: Desk, asked: Asked) -> dict[str, Any]:
     )
 
 
-def file_context(desk: Desk, asked: Asked) -> dict[str, Any]:
+def file_context(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `get_file_task_context`: which transfers failed, and on which way."""
     if asked.integer("mode") is None:
         raise missing("mode")
@@ -66,7 +66,7 @@ def file_context(desk: Desk, asked: Asked) -> dict[str, Any]:
     )
 
 
-def task_of(desk: Desk, asked: Asked, *kinds: int) -> tuple[Step, Host]:
+def task_of(desk: RequestContext, asked: Asked, *kinds: int) -> tuple[Step, Host]:
     """Return the step and the execute object asked for; refuse steps of other kinds, and objects that have none."""
     step = desk.step(asked)
     count, kind = asked.integer("execute_count"), asked.integer("execute_object_type")

@@ -6,7 +6,7 @@ import re
 from typing import Any
 from uuid import UUID
 
-from bkjob_async.simulator.handlers.context import Desk, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, refusal
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.requests import Asked, missing
 from bkjob_async.simulator.world.codes import CONFIRM
@@ -15,7 +15,7 @@ from bkjob_async.simulator.world.records import Step
 GSE_TASK = re.compile(r"GSETASK:(\d+):(\d+):(\d+)")
 
 
-def query_gse_task(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
+def query_gse_task(desk: RequestContext, asked: Asked) -> list[dict[str, Any]]:
     """Answer `query_gse_task`: one task for each execution and batch of a step; no scope is asked for."""
     number = asked.id("step_instance_id")
     step = step_by_id(desk, number)
@@ -30,7 +30,7 @@ def query_gse_task(desk: Desk, asked: Asked) -> list[dict[str, Any]]:
     ]
 
 
-def query_job_instance(desk: Desk, asked: Asked) -> dict[str, Any]:
+def query_job_instance(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `query_job_instance`: the job and step that a task of the agent system belongs to."""
     name = asked.required_text("gse_task_id", code=1241007)
     found = GSE_TASK.fullmatch(name)
@@ -42,12 +42,12 @@ def query_job_instance(desk: Desk, asked: Asked) -> dict[str, Any]:
     return task_link(desk, step, count, batch)
 
 
-def step_by_id(desk: Desk, number: int) -> Step | None:
+def step_by_id(desk: RequestContext, number: int) -> Step | None:
     """Return a step by its id alone."""
     return next((step for job in desk.world.jobs.values() if (step := job.step(number)) is not None), None)
 
 
-def task_link(desk: Desk, step: Step, count: int, batch: int) -> dict[str, Any]:
+def task_link(desk: RequestContext, step: Step, count: int, batch: int) -> dict[str, Any]:
     """Return the ids of one task, and a link to it in the web console."""
     path = f"api_execute/{step.job.id}?stepInstanceId={step.id}&retryCount={count}&batch={batch}"
     if step.job.plan.plan_id is not None:
@@ -63,7 +63,7 @@ def task_link(desk: Desk, step: Step, count: int, batch: int) -> dict[str, Any]:
     }
 
 
-def upload_urls(desk: Desk, asked: Asked) -> dict[str, Any]:
+def upload_urls(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     """Answer `generate_local_file_upload_url`: where each file goes, and the path that a launch names it by."""
     scope, names = desk.scope(asked), asked.parameters.get("file_name_list")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
-from bkjob_async.simulator.protocol.groups import Filter, GroupRead, read_groups
+from bkjob_async.simulator.protocol.groups import Filter, SingleGroup, read_groups
 from bkjob_async.simulator.protocol.rows import Fragment, joined, waiting_hosts
 from bkjob_async.simulator.protocol.times import duration_s, local_text
 from bkjob_async.simulator.world.codes import (
@@ -177,7 +177,7 @@ def analysed(step: Step, *, now: float, pace: float, language: str, classic: boo
     return [described(group, language, listed=classic or place == 0) for place, group in enumerate(read)]
 
 
-def described(group: GroupRead, language: str, *, listed: bool) -> dict[str, Any]:
+def described(group: SingleGroup, language: str, *, listed: bool) -> dict[str, Any]:
     """Return one group, with its hosts or without."""
     if listed:
         return group_fields(group.status, group.size, group.rows, language)

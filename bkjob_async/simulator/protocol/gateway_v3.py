@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.protocol.groups import Filter, GroupRead, read_groups, status_read
+from bkjob_async.simulator.protocol.groups import Filter, SingleGroup, read_groups, status_read
 from bkjob_async.simulator.protocol.rows import (
     Fragment,
     encode,
@@ -127,7 +127,7 @@ def step_status(
     return {**fields, "step_result_group_list": groups} if groups else fields
 
 
-def group_fields(group: GroupRead, language: str, *, files: bool) -> dict[str, Any]:
+def group_fields(group: SingleGroup, language: str, *, files: bool) -> dict[str, Any]:
     """Return a group of one status and tag."""
     return {
         "result_type": group.status,
@@ -157,7 +157,7 @@ def unstarted_group(step: Step, asked: Filter, language: str) -> dict[str, Any]:
         for host in shown
     )
     return group_fields(
-        GroupRead(status=HOST_WAITING, tag=None, size=len(step.hosts), rows=msgspec.Raw(rows)),
+        SingleGroup(status=HOST_WAITING, tag=None, size=len(step.hosts), rows=msgspec.Raw(rows)),
         language,
         files=False,
     )

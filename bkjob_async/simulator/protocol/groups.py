@@ -37,7 +37,7 @@ class Filter:
 
 
 @frozen(kw_only=True)
-class GroupRead:
+class SingleGroup:
     """One group as it was read: how many hosts it was said to have, and its hosts' JSON, if asked for."""
 
     status: int
@@ -46,7 +46,7 @@ class GroupRead:
     rows: msgspec.Raw | None
 
 
-class Moment(NamedTuple):
+class ReadMoment(NamedTuple):
     """How rows stood in groups at a moment, and which of them stand elsewhere by now."""
 
     groups: dict[Group, Rows]
@@ -55,7 +55,7 @@ class Moment(NamedTuple):
 
 def read_groups(
     step: Step, asked: Filter, kind: str, make: Fragment, *, now: float, pace: float
-) -> list[GroupRead]:
+) -> list[SingleGroup]:
     """Read a step's groups as the platform does: counts first, then each group's hosts, *pace* seconds apart.
 
     The reading ends *now*: what a slow server shows is older at its beginning than at its end.
@@ -109,16 +109,16 @@ class _Reader:
         self._make = make
         self._shown: set[Group] = set()
 
-    def at_once(self) -> list[tuple[Group, int, Moment]]:
+    def at_once(self) -> list[tuple[Group, int, ReadMoment]]:
         """Return every group with its size, all of the present moment."""
-        present = Moment(self._chosen(self._present()), ())
+        present = ReadMoment(self._chosen(self._present()), ())
         return [(group, len(rows), present) for group, rows in self.ordered(present.groups)]
 
-    def moment(self, moment: float) -> Moment:
+    def moment(self, moment: float) -> ReadMoment:
         """Return how rows stood in groups at a moment."""
         moves = self._execution.moves
         past = self._execution.statuses_at(moment) if moves and moves[-1].at > moment else {}
-        return Moment(self._chosen(self._moved_back(past)), past)
+        return ReadMoment(self._chosen(self._moved_back(past)), past)
 
     def _present(self) -> dict[Group, Rows]:
         return {group: rows for group, rows in self._execution.groups.items() if rows}
@@ -163,12 +163,12 @@ class _Reader:
             self._shown = set(matching or [group for group, _ in ordered[:1]])
         return ordered
 
-    def read(self, group: Group, size: int, moment: Moment) -> GroupRead:
+    def read(self, group: Group, size: int, moment: ReadMoment) -> SingleGroup:
         """Return one group with its hosts, cut to the number asked for."""
         rows = moment.groups.get(group, ())
         wanted = group in self._shown and (rows or not self._asked.searches)
         body = self._body(group, rows, moment.moved) if wanted else None
-        return GroupRead(status=group[0], tag=group[1], size=size, rows=body)
+        return SingleGroup(status=group[0], tag=group[1], size=size, rows=body)
 
     def _body(self, group: Group, rows: Rows, moved: Collection[int]) -> msgspec.Raw:
         most = self._asked.most

@@ -6,7 +6,7 @@ import asyncio
 
 
 class WorldClock:
-    """Turns the event loop's time into the world's.
+    """PriorityFairQueue the event loop's time into the world's.
 
     It begins to run when first asked. *speed* is how many seconds of the world pass in one of the loop's; a held
     clock stands still until it goes on.

@@ -20,7 +20,7 @@ from bkjob_async.simulator.servers.control_outcomes import (
     launch_fates_from,
     launch_fates_told,
 )
-from bkjob_async.simulator.world.plans import RED, Fate, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import RED, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.records import Job, Step
 from bkjob_async.simulator.world.scenarios import SCENARIOS, by_name
 
@@ -28,7 +28,7 @@ CONTROL_PATH = "/_control"
 
 
 @frozen
-class Hand:
+class ControlRequest:
     """What one control request holds: the platform, its clock, and what was said."""
 
     platform: Platform
@@ -45,10 +45,10 @@ class Hand:
         return step
 
 
-Act = Callable[[Hand], Any]
+Act = Callable[[ControlRequest], Any]
 
 
-def state(hand: Hand) -> dict[str, Any]:
+def state(hand: ControlRequest) -> dict[str, Any]:
     """Tell the time, how it passes, and how much there is."""
     world = hand.platform.world
     return {
@@ -62,7 +62,7 @@ def state(hand: Hand) -> dict[str, Any]:
     }
 
 
-def jobs(hand: Hand) -> list[dict[str, Any]]:
+def jobs(hand: ControlRequest) -> list[dict[str, Any]]:
     """Tell the jobs there are."""
     return [job_told(job) for job in hand.platform.world.jobs.values()]
 
@@ -76,7 +76,7 @@ def job_told(job: Job) -> dict[str, Any]:
     return {"job_instance_id": job.id, "scope": str(job.ref.scope), "status": job.status, "steps": steps}
 
 
-def history(hand: Hand) -> dict[str, Any]:
+def history(hand: ControlRequest) -> dict[str, Any]:
     """Tell what really happened: (time, code) of every host, step and job."""
     wanted = hand.given.get("job_instance_id")
     refs = None if wanted is None else [hand.platform.world.jobs[int(wanted)].ref]
@@ -98,25 +98,25 @@ def history(hand: Hand) -> dict[str, Any]:
     }
 
 
-def advance(hand: Hand) -> dict[str, Any]:
+def advance(hand: ControlRequest) -> dict[str, Any]:
     """Move time on by hand."""
     hand.platform.world.advance(hand.clock.advance(float(hand.given["seconds"])))
     return state(hand)
 
 
-def hold(hand: Hand) -> dict[str, Any]:
+def hold(hand: ControlRequest) -> dict[str, Any]:
     """Stop time."""
     hand.clock.hold()
     return state(hand)
 
 
-def go_on(hand: Hand) -> dict[str, Any]:
+def go_on(hand: ControlRequest) -> dict[str, Any]:
     """Let time pass again."""
     hand.clock.go_on()
     return state(hand)
 
 
-def add_job(hand: Hand) -> list[dict[str, Any]]:
+def add_job(hand: ControlRequest) -> list[dict[str, Any]]:
     """Add a scenario's jobs, or one job: `{"scenario"}` or `{"name", "biz", "steps": [{"hosts", "kind", "fail"}]}`."""
     world, given = hand.platform.world, hand.given
     before = set(world.jobs)
@@ -142,17 +142,17 @@ def add_job(hand: Hand) -> list[dict[str, Any]]:
     return [job_told(job) for number, job in world.jobs.items() if number not in before]
 
 
-def finish_host(hand: Hand) -> dict[str, Any]:
+def finish_host(hand: ControlRequest) -> dict[str, Any]:
     """End a host well, or with the status given."""
-    return end_host(hand, Fate())
+    return end_host(hand, HostOutcome())
 
 
-def fail_host(hand: Hand) -> dict[str, Any]:
+def fail_host(hand: ControlRequest) -> dict[str, Any]:
     """End a host badly, with status 104 or the one given."""
     return end_host(hand, RED)
 
 
-def end_host(hand: Hand, usual: Fate) -> dict[str, Any]:
+def end_host(hand: ControlRequest, usual: HostOutcome) -> dict[str, Any]:
     """End a host now, as *usual* or as the request says."""
     step = hand.step()
     names = {name: hand.given[name] for name in FATE_NAMES if name in hand.given}
@@ -160,29 +160,29 @@ def end_host(hand: Hand, usual: Fate) -> dict[str, Any]:
     return job_told(step.job)
 
 
-def launch_fates(hand: Hand) -> list[dict[str, Any]]:
+def launch_fates(hand: ControlRequest) -> list[dict[str, Any]]:
     """Tell the fates that wait for launches."""
     return [launch_fates_told(fates) for fates in hand.platform.site.launch_fates]
 
 
-def add_launch_fates(hand: Hand) -> list[dict[str, Any]]:
+def add_launch_fates(hand: ControlRequest) -> list[dict[str, Any]]:
     """Give the next launches fates: `{"hosts": {"0:10.0.0.2": {"status": 104}}, "others": {}, "name", "times"}`."""
     hand.platform.site.launch_fates.append(launch_fates_from(hand.given))
     return launch_fates(hand)
 
 
-def end_launch_fates(hand: Hand) -> list[dict[str, Any]]:
+def end_launch_fates(hand: ControlRequest) -> list[dict[str, Any]]:
     """Take back all fates that wait for launches."""
     hand.platform.site.launch_fates.clear()
     return launch_fates(hand)
 
 
-def faults(hand: Hand) -> dict[str, Any]:
+def faults(hand: ControlRequest) -> dict[str, Any]:
     """Tell the faults at work, and the names of all there are."""
     return {"active": [described(active) for active in hand.platform.faults], "names": list(FAULTS)}
 
 
-def add_fault(hand: Hand) -> dict[str, Any]:
+def add_fault(hand: ControlRequest) -> dict[str, Any]:
     """Put a fault to work: `{"name", "share", "times", "operations", "jobs"}`."""
     given = hand.given
     operations, numbers, times = given.get("operations"), given.get("jobs"), given.get("times")
@@ -198,7 +198,7 @@ def add_fault(hand: Hand) -> dict[str, Any]:
     return faults(hand)
 
 
-def end_faults(hand: Hand) -> dict[str, Any]:
+def end_faults(hand: ControlRequest) -> dict[str, Any]:
     """End all faults, or those of one name."""
     name = hand.given.get("name")
     kept = [active for active in hand.platform.faults if name is not None and active.fault.name != name]
@@ -206,7 +206,7 @@ def end_faults(hand: Hand) -> dict[str, Any]:
     return faults(hand)
 
 
-def set_rate_limit(hand: Hand) -> dict[str, Any]:
+def set_rate_limit(hand: ControlRequest) -> dict[str, Any]:
     """Let so many requests pass per window of whole seconds; without a limit, all."""
     limit = hand.given.get("limit")
     window = int(hand.given.get("window", 1))
@@ -214,7 +214,7 @@ def set_rate_limit(hand: Hand) -> dict[str, Any]:
     return {"limit": limit, "window": window}
 
 
-def scenarios(_hand: Hand) -> dict[str, str]:
+def scenarios(_hand: ControlRequest) -> dict[str, str]:
     """Tell the scenarios there are."""
     return {name: make().summary for name, make in SCENARIOS.items()}
 
@@ -250,7 +250,7 @@ def control(platform: Platform, clock: WorldClock, request: HttpRequest) -> Http
     platform.world.advance(clock.now())
     try:
         given = msgspec.json.decode(request.body) if request.body else dict(request.url.query)
-        return said(200, act(Hand(platform, clock, given)))
+        return said(200, act(ControlRequest(platform, clock, given)))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         return said(400, {"error": f"{type(error).__name__}: {error}"})
 

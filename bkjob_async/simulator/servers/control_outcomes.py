@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from bkjob_async.simulator.world.launch_outcomes import LaunchFates
-from bkjob_async.simulator.world.plans import GREEN, RED, Fate, exactly
+from bkjob_async.simulator.world.plans import GREEN, RED, HostOutcome, exactly
 
 FATE_NAMES = ("status", "tag", "exit_code", "log", "runs")
 LAUNCH_NAMES = ("hosts", "others", "name", "times")
 
 
-def fate_from(given: Mapping[str, Any], usual: Fate) -> Fate:
+def fate_from(given: Mapping[str, Any], usual: HostOutcome) -> HostOutcome:
     """Return a fate; what is not given is *usual*. A status of null runs for ever, *runs* is seconds; ValueError."""
     refuse_unknown(given, FATE_NAMES)
     status = given.get("status", usual.status)
     exit_code = given.get("exit_code", usual.exit_code)
-    return Fate(
+    return HostOutcome(
         status=None if status is None else int(status),
         tag=str(given.get("tag", "")),
         exit_code=None if exit_code is None else int(exit_code),
@@ -40,7 +40,7 @@ def launch_fates_from(given: Mapping[str, Any]) -> LaunchFates:
     )
 
 
-def launched_fate(given: Mapping[str, Any]) -> Fate:
+def launched_fate(given: Mapping[str, Any]) -> HostOutcome:
     """Return the fate of a host of a launch."""
     return fate_from(given, GREEN if given.get("status", GREEN.status) == GREEN.status else RED)
 

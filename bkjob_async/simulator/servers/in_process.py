@@ -6,7 +6,7 @@ from collections import Counter
 
 import anyio
 
-from bkjob_async.errors import CallFacts, RequestTimedOut, TransportFailed
+from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.faults.faults import PIECES, Delivery
 from bkjob_async.simulator.handlers.platform import Platform
@@ -39,7 +39,7 @@ class SimulatedTransport:
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole answer."""
         if self.closed:
-            raise TransportFailed(CallFacts(message="the transport is closed", sent=False))
+            raise TransportFailed(ErrorDetails(message="the transport is closed", sent=False))
         self.clock.now()
         self.asked[request.url.path.rstrip("/").rpartition("/")[2]] += 1
         self.in_flight += 1
@@ -50,7 +50,7 @@ class SimulatedTransport:
                 await anyio.sleep(self.latency)
                 return await self._carried(self.platform.deliver(request, self.clock.now()))
         except TimeoutError as error:
-            raise RequestTimedOut(CallFacts(message=f"no answer within {timeout:g} s")) from error
+            raise RequestTimedOut(ErrorDetails(message=f"no answer within {timeout:g} s")) from error
         finally:
             self.in_flight -= 1
 
@@ -60,11 +60,11 @@ class SimulatedTransport:
             await anyio.sleep_forever()
         await anyio.sleep(delivery.delay)
         if delivery.reset:
-            raise TransportFailed(CallFacts(message="the connection was reset"))
+            raise TransportFailed(ErrorDetails(message="the connection was reset"))
         if delivery.drip is not None:
             await anyio.sleep(delivery.drip * PIECES)
         if delivery.cut is not None:
-            raise TransportFailed(CallFacts(message="the answer broke off"))
+            raise TransportFailed(ErrorDetails(message="the answer broke off"))
         return delivery.response
 
     async def aclose(self) -> None:

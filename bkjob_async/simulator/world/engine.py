@@ -12,8 +12,8 @@ from bkjob_async.simulator.world.codes import (
     HOST_WAITING,
     OPEN_HOST,
 )
-from bkjob_async.simulator.world.event_queue import Agenda
-from bkjob_async.simulator.world.plans import Fate, Lags, Rolling, StepPlan
+from bkjob_async.simulator.world.event_queue import EventQueue
+from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays, Rolling, StepPlan
 from bkjob_async.simulator.world.poll_rhythm import FILE_RHYTHM, SCRIPT_RHYTHM, AtOnce, Rhythm
 from bkjob_async.simulator.world.records import Execution, Planned, Step
 
@@ -23,7 +23,9 @@ RowsDone = Callable[[Step, Execution, int], None]
 class Engine:
     """Moves the rows of executions; *rows_done* is told, one lag later, when none of them is open."""
 
-    def __init__(self, agenda: Agenda, lags: Lags, rows_done: RowsDone, *, at_once: bool) -> None:
+    def __init__(
+        self, agenda: EventQueue, lags: PlatformDelays, rows_done: RowsDone, *, at_once: bool
+    ) -> None:
         """Put all further moves on *agenda*."""
         self.agenda = agenda
         self.lags = lags
@@ -92,7 +94,7 @@ class Engine:
             return
         for row, status in enumerate(execution.statuses):
             if status in OPEN_HOST and (execution.fates[row].stoppable or code == HOST_UNKNOWN):
-                execution.force(row, Fate(status=code, exit_code=None, error_code=126), code, now)
+                execution.force(row, HostOutcome(status=code, exit_code=None, error_code=126), code, now)
         self.check_end(step, execution)
 
 

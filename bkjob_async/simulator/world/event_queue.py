@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 
-class Agenda:
+class EventQueue:
     """Things to do at moments, done in order, ties in the order of their making."""
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import define, evolve, field
 
 from bkjob_async.simulator.world.codes import CONFIRM
-from bkjob_async.simulator.world.plans import GREEN, Fate, Host, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import GREEN, Host, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.plans import hosts as first_hosts
 
 
@@ -20,8 +20,8 @@ class LaunchFates:
     many launches are left, None for all that come.
     """
 
-    hosts: Mapping[str, Fate] = field(factory=dict)
-    others: Fate = GREEN
+    hosts: Mapping[str, HostOutcome] = field(factory=dict)
+    others: HostOutcome = GREEN
     name: str | None = None
     times: int | None = 1
 

@@ -30,8 +30,8 @@ from bkjob_async.simulator.world.codes import (
     WAITING_USER,
 )
 from bkjob_async.simulator.world.engine import Engine
-from bkjob_async.simulator.world.event_queue import Agenda
-from bkjob_async.simulator.world.plans import Fate, Host, JobPlan, Lags
+from bkjob_async.simulator.world.event_queue import EventQueue
+from bkjob_async.simulator.world.plans import Host, HostOutcome, JobPlan, PlatformDelays
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
 # What becomes of a running job when its current step has ended so; absent: on to the next step.
@@ -44,7 +44,9 @@ Finished = Callable[[Job], None]
 class Lifecycle:
     """Moves jobs on; whoever ends one is told through *finished*."""
 
-    def __init__(self, agenda: Agenda, lags: Lags, seed: int, finished: Finished, *, at_once: bool) -> None:
+    def __init__(
+        self, agenda: EventQueue, lags: PlatformDelays, seed: int, finished: Finished, *, at_once: bool
+    ) -> None:
         """Put all further events on *agenda*."""
         self.agenda = agenda
         self.lags = lags
@@ -157,7 +159,7 @@ class Lifecycle:
             for position, host in numbered[sum(rolling.sizes[: batch - 1]) : sum(rolling.sizes[:batch])]
         ]
 
-    def _row(self, execution: Execution, host: Host, batch: int, fate: Fate) -> int:
+    def _row(self, execution: Execution, host: Host, batch: int, fate: HostOutcome) -> int:
         code = fate.status if fate.status is not None and fate.status in STILLBORN_HOST else HOST_WAITING
         return execution.add(host, batch, fate, code, self.agenda.now)
 
@@ -259,7 +261,7 @@ class Lifecycle:
         return Random(f"{self.seed}/{step.id}/{step.execute_count}/{step.batch}")
 
 
-def drawn(fates: Sequence[Fate], dice: Random) -> Fate:
+def drawn(fates: Sequence[HostOutcome], dice: Random) -> HostOutcome:
     """Return one of the fates, by weight."""
     if len(fates) == 1:
         return fates[0]

@@ -79,7 +79,7 @@ def container(number: int) -> Host:
 
 
 @frozen(kw_only=True)
-class Fate:
+class HostOutcome:
     """What becomes of a host: how long it waits and runs, and how it ends.
 
     *status* None runs for ever; *stoppable* False ignores force-termination. *weight* is its share among others.
@@ -96,12 +96,12 @@ class Fate:
     weight: float = 1.0
 
 
-GREEN = Fate()
-RED = Fate(status=104, exit_code=1, error_code=0, log="no such file\n")
-HANGS = Fate(status=None)
-DEAF = Fate(status=None, stoppable=False)
-NO_AGENT = Fate(status=18, exit_code=None, error_code=117, log="")
-INVALID = Fate(status=2, exit_code=None, log="")
+GREEN = HostOutcome()
+RED = HostOutcome(status=104, exit_code=1, error_code=0, log="no such file\n")
+HANGS = HostOutcome(status=None)
+DEAF = HostOutcome(status=None, stoppable=False)
+NO_AGENT = HostOutcome(status=18, exit_code=None, error_code=117, log="")
+INVALID = HostOutcome(status=2, exit_code=None, log="")
 
 
 @frozen(kw_only=True)
@@ -132,9 +132,9 @@ class StepPlan:
     name: str = ""
     kind: int = SCRIPT
     hosts: int | tuple[Host, ...] = 3
-    fates: tuple[Fate, ...] = (GREEN,)
-    retry_fates: tuple[Fate, ...] = (GREEN,)
-    pinned: Mapping[int, Fate] = field(factory=dict)
+    fates: tuple[HostOutcome, ...] = (GREEN,)
+    retry_fates: tuple[HostOutcome, ...] = (GREEN,)
+    pinned: Mapping[int, HostOutcome] = field(factory=dict)
     ignore_error: bool = False
     rolling: Rolling | None = None
     confirmers: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class JobPlan:
 
 
 @frozen(kw_only=True)
-class Lags:
+class PlatformDelays:
     """Seconds that the platform takes between one thing and the next.
 
     *event* is one message of its queue, *dispatch* from a step's start to its hosts', *step* from the last host to

@@ -11,7 +11,7 @@ from attrs import define, field
 
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.world.codes import BLANK, HOST_RUNNING, OPEN_HOST
-from bkjob_async.simulator.world.plans import Fate, Host, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import Host, HostOutcome, JobPlan, StepPlan
 
 Group = tuple[int, str | None]
 
@@ -40,7 +40,7 @@ class Execution:
     number: int
     hosts: list[Host] = field(factory=list)
     batches: list[int] = field(factory=list)
-    fates: list[Fate] = field(factory=list)
+    fates: list[HostOutcome] = field(factory=list)
     statuses: list[int] = field(factory=list)
     starts: list[float | None] = field(factory=list)
     ends: list[float | None] = field(factory=list)
@@ -65,7 +65,7 @@ class Execution:
         """Return the group that a row would stand in with another code."""
         return (code, None if code in OPEN_HOST else self.fates[row].tag)
 
-    def add(self, host: Host, batch: int, fate: Fate, code: int, at: float) -> int:
+    def add(self, host: Host, batch: int, fate: HostOutcome, code: int, at: float) -> int:
         """Append a row that begins with *code*; return its number."""
         row = len(self.hosts)
         self.hosts.append(host)
@@ -120,7 +120,7 @@ class Execution:
             self.open -= 1
             self.ends[row] = at if end is None or row in self.forced else min(end, at)
 
-    def force(self, row: int, fate: Fate, code: int, at: float) -> None:
+    def force(self, row: int, fate: HostOutcome, code: int, at: float) -> None:
         """Give a row another end than the planned one, now."""
         self.forced.add(row)
         self._leave(row)

@@ -14,9 +14,9 @@ from bkjob_async.simulator.world.plans import (
     NO_AGENT,
     RED,
     Arrivals,
-    Fate,
+    HostOutcome,
     JobPlan,
-    Lags,
+    PlatformDelays,
     Rolling,
     Span,
     StepPlan,
@@ -25,7 +25,7 @@ from bkjob_async.simulator.world.plans import (
 from bkjob_async.simulator.world.world import World
 
 CONFIRM_STEP = StepPlan(kind=CONFIRM, name="confirm", hosts=0)
-SLOW = Fate(runs=Span(5.0, 600.0, skew=6.0))
+SLOW = HostOutcome(runs=Span(5.0, 600.0, skew=6.0))
 FAILS_SOMETIMES = (evolve(GREEN, weight=0.9), evolve(RED, weight=0.1))
 
 BAD_LINE = (
@@ -52,7 +52,7 @@ class Scenario:
     summary: str
     jobs: tuple[JobPlan, ...] = field(default=(), repr=False)
     arrivals: tuple[Arrivals, ...] = field(default=(), repr=False)
-    lags: Lags = field(factory=Lags, repr=False)
+    lags: PlatformDelays = field(factory=PlatformDelays, repr=False)
     faults: tuple[str, ...] = ()
 
     def world(self, seed: int = 0) -> World:
@@ -127,7 +127,7 @@ def manual_confirm() -> Scenario:
 
 def force_stop() -> Scenario:
     """Return a job that runs long enough to be terminated, and hears."""
-    long = Fate(runs=exactly(3600.0))
+    long = HostOutcome(runs=exactly(3600.0))
     return Scenario(
         name="force-stop",
         summary="hosts run for an hour, or until terminated",
@@ -147,7 +147,7 @@ def skip() -> Scenario:
 
 def ten_thousand_hosts() -> Scenario:
     """Return one step on ten thousand hosts."""
-    step = StepPlan(hosts=10_000, fates=(Fate(runs=Span(2.0, 120.0, skew=2.0)),))
+    step = StepPlan(hosts=10_000, fates=(HostOutcome(runs=Span(2.0, 120.0, skew=2.0)),))
     return Scenario(name="ten-thousand-hosts", summary="one step, 10 000 hosts", jobs=one("big", step))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from attrs import Factory, define, evolve, frozen
 
-from bkjob_async.simulator.world.plans import GREEN, RED, Fate, exactly
+from bkjob_async.simulator.world.plans import GREEN, RED, HostOutcome, exactly
 
 LONGEST_TAG = 256
 _COMMENT = re.compile(r"#[^\n]*")
@@ -57,7 +57,7 @@ class Run:
     is_over: bool = False
 
 
-def fate_of(script: str) -> Fate:
+def fate_of(script: str) -> HostOutcome:
     """Return what becomes of a host that runs *script*; raise `NotUnderstoodError` for what it cannot interpret.
 
     Understood are `sleep`, `echo`, `exit`, `true`, `false`, `job_success TAG`, `job_fail TAG` and a few commands

@@ -9,11 +9,19 @@ from attrs import frozen
 
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, OPEN_HOST
-from bkjob_async.simulator.world.event_queue import Agenda
+from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.history import History, history_of
 from bkjob_async.simulator.world.lifecycle import Lifecycle, drawn_plan
 from bkjob_async.simulator.world.operations import operate_job, operate_step
-from bkjob_async.simulator.world.plans import Arrivals, Fate, Host, JobPlan, Lags, StepPlan, hosts
+from bkjob_async.simulator.world.plans import (
+    Arrivals,
+    Host,
+    HostOutcome,
+    JobPlan,
+    PlatformDelays,
+    StepPlan,
+    hosts,
+)
 from bkjob_async.simulator.world.records import Job, Step
 
 FIRST_JOB_ID = 20_000_000_001
@@ -47,7 +55,7 @@ class World:
         self,
         seed: int = 0,
         *,
-        lags: Lags | None = None,
+        lags: PlatformDelays | None = None,
         epoch_ms: int = EPOCH_MS,
         at_once: bool = False,
     ) -> None:
@@ -56,8 +64,10 @@ class World:
         self.epoch_ms = epoch_ms
         self.jobs: dict[int, Job] = {}
         self.callbacks: list[CallBack] = []
-        self._agenda = Agenda()
-        self.life = Lifecycle(self._agenda, lags or Lags(), seed, self._job_finished, at_once=at_once)
+        self._agenda = EventQueue()
+        self.life = Lifecycle(
+            self._agenda, lags or PlatformDelays(), seed, self._job_finished, at_once=at_once
+        )
         self._next_job = FIRST_JOB_ID
         self._next_step = FIRST_STEP_ID
 
@@ -145,9 +155,9 @@ class World:
         """Terminate or start a job, or raise `Refused`."""
         operate_job(self.life, job, operation)
 
-    def end_host(self, step: Step, label: str, fate: Fate | None = None) -> None:
+    def end_host(self, step: Step, label: str, fate: HostOutcome | None = None) -> None:
         """End a host's open rows now, well or as *fate* says; KeyError for a host that is not there."""
-        execution, chosen = step.execution, fate or Fate()
+        execution, chosen = step.execution, fate or HostOutcome()
         named = [] if execution is None else [n for n, h in enumerate(execution.hosts) if h.label == label]
         if execution is None or not named:
             raise KeyError(label)

@@ -18,7 +18,7 @@ from yarl import URL
 from bkjob_async.http_messages import Closable, HttpRequest
 from bkjob_async.wire.bodies import read_bounded
 from bkjob_async.wire.body_budget import BodyBudget
-from bkjob_async.wire.fast_http.connections import OpenLines
+from bkjob_async.wire.fast_http.connections import ConnectionPool
 from bkjob_async.wire.fast_http.response_parser import MOST_INTERIM, Answer
 
 Headers = Mapping[str, str]
@@ -27,7 +27,7 @@ Headers = Mapping[str, str]
 TRIES = (1, 0)
 
 
-class Likeness:
+class RequestTemplate:
     """What requests with the same headers to the same server have in common: all but the target."""
 
     __slots__ = ("authority", "headers", "packed", "rest", "sample", "scheme")
@@ -53,7 +53,7 @@ class Likeness:
         )
 
 
-class ShortWay:
+class FastHttpClient:
     """Sends requests without a body to one server over *connector*; *full* returns all the headers of one.
 
     It relies on how aiohttp works inside. Where that is not as expected, `is_open` becomes False and stays so: requests
@@ -68,10 +68,10 @@ class ShortWay:
         """Send nothing yet; the server is that of the first request."""
         self._budget = budget
         self._full = full
-        self._kept: dict[bool, Likeness] = {}
+        self._kept: dict[bool, RequestTemplate] = {}
         self._last: Headers | None = None
         self._origin: URL | None = None
-        self.lines = OpenLines(connector, budget)
+        self.lines = ConnectionPool(connector, budget)
         self.is_open = True
 
     async def ask(self, request: HttpRequest) -> tuple[Answer, Closable] | None:
@@ -106,7 +106,7 @@ class ShortWay:
             self._give_up()
         return None
 
-    def _likeness(self, request: HttpRequest) -> Likeness | None:
+    def _likeness(self, request: HttpRequest) -> RequestTemplate | None:
         """Return what *request* has in common with others, None where it cannot go this way.
 
         What comes twice in a row is kept, for it will come again: of packed and of plain ones, one each.
@@ -123,7 +123,7 @@ class ShortWay:
             return None
         try:
             origin, loop = request.url.origin(), asyncio.get_running_loop()
-            found = Likeness(request, aiohttp.ClientRequest("GET", origin, headers=full, loop=loop))
+            found = RequestTemplate(request, aiohttp.ClientRequest("GET", origin, headers=full, loop=loop))
         except (AttributeError, TypeError):
             self._give_up()
             return None

@@ -14,10 +14,16 @@ from aiohttp.http import HttpProcessingError
 from bkjob_async.wire.bodies import too_long
 from bkjob_async.wire.body_budget import FREE, MIB, BodyBudget
 from bkjob_async.wire.chunks import BadChunks, Chunks
-from bkjob_async.wire.fast_http.response_parser import Answer, Part, Surplus, answer_in, without_interim
+from bkjob_async.wire.fast_http.response_parser import (
+    Answer,
+    PartialResponse,
+    Surplus,
+    parse_response,
+    without_interim,
+)
 
 # Servers close what is idle for a minute or so; a connection unused for this to twice this many seconds is closed first.
-UNUSED = 15.0
+IDLE_TIMEOUT = 15.0
 # So much is read at a time, as asyncio does. It makes room for it anew at each read, which for a small answer takes longer
 # than all else about reading it.
 ROOM = 256 * 1024
@@ -29,7 +35,7 @@ NO_TRACES: list[aiohttp.tracing.Trace] = []
 NO_TIME_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
-class Line(asyncio.BufferedProtocol):
+class Connection(asyncio.BufferedProtocol):
     """A connection that carries one request after the other.
 
     It listens in place of aiohttp's own *handler*, for answers that come whole and are as usual. Any other is handed over
@@ -64,7 +70,7 @@ class Line(asyncio.BufferedProtocol):
         self._budget = budget
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[Answer | None] | None = None
-        self._filling: Filling | None = None
+        self._filling: BodyReader | None = None
         self._interim = 0
         self._is_listening = False
 
@@ -113,9 +119,9 @@ class Line(asyncio.BufferedProtocol):
             if not behind:
                 return
             data = behind
-        found = answer_in(data)
-        if isinstance(found, Part):
-            self._filling = Filling(self, found, self._room, self._budget)
+        found = parse_response(data)
+        if isinstance(found, PartialResponse):
+            self._filling = BodyReader(self, found, self._room, self._budget)
             self.transport.set_protocol(self._filling)
             self._filling.begin()
             return
@@ -194,7 +200,7 @@ class Line(asyncio.BufferedProtocol):
         self.connection.close()
 
 
-class Filling(asyncio.BufferedProtocol):
+class BodyReader(asyncio.BufferedProtocol):
     """Takes in the rest of a body for a line.
 
     Room is made as bytes arrive, never on the word of a head alone, and only as far as the budget goes: until there is
@@ -203,7 +209,7 @@ class Filling(asyncio.BufferedProtocol):
 
     __slots__ = ("_budget", "_chunks", "_line", "_part", "_received", "_room", "_share")
 
-    def __init__(self, line: Line, part: Part, room: memoryview, budget: BodyBudget) -> None:
+    def __init__(self, line: Connection, part: PartialResponse, room: memoryview, budget: BodyBudget) -> None:
         """Go on after *part*, by way of *room*."""
         self._line = line
         self._part = part
@@ -294,7 +300,7 @@ class Filling(asyncio.BufferedProtocol):
         self._line.resume_writing()
 
 
-class OpenLines:
+class ConnectionPool:
     """The connections to one server that wait to be used again, the last one first.
 
     They count towards the connector's limit. As long as anybody waits for the connector, nothing is kept here.
@@ -306,14 +312,14 @@ class OpenLines:
         """Hold none yet; bodies are bounded by *budget*."""
         self._connector = connector
         self._budget = budget
-        self._idle: list[Line] = []
+        self._idle: list[Connection] = []
         self._wanted = 0
         self._room = memoryview(bytearray(ROOM))
         # So many at the bottom were not used since the timer was set.
         self._least = 0
         self._timer: asyncio.TimerHandle | None = None
 
-    def take(self) -> Line | None:
+    def take(self) -> Connection | None:
         """Return an open line, None where there is none."""
         idle = self._idle
         while idle:
@@ -325,12 +331,12 @@ class OpenLines:
             line.close()
         return None
 
-    async def open(self, sample: aiohttp.ClientRequest) -> Line:
+    async def open(self, sample: aiohttp.ClientRequest) -> Connection:
         """Return a line that the connector has, or makes, for requests like *sample*."""
         with self.making_room():
             connection = await self._connector.connect(sample, traces=NO_TRACES, timeout=NO_TIME_LIMIT)
         try:
-            line = Line(connection, self._room, self._budget)
+            line = Connection(connection, self._room, self._budget)
             is_of_use = line.prepare()
         except BaseException:
             connection.close()
@@ -340,7 +346,7 @@ class OpenLines:
             raise aiohttp.ServerDisconnectedError
         return line
 
-    def put(self, line: Line, *, last: bool) -> None:
+    def put(self, line: Connection, *, last: bool) -> None:
         """Keep *line* until it is used again, unless somebody waits for it; *last*: it has carried all it will."""
         if last or line.transport.is_closing():
             line.close()
@@ -369,7 +375,7 @@ class OpenLines:
 
     def _set_timer(self) -> None:
         self._least = len(self._idle)
-        self._timer = asyncio.get_running_loop().call_later(UNUSED, self._on_timer)
+        self._timer = asyncio.get_running_loop().call_later(IDLE_TIMEOUT, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None

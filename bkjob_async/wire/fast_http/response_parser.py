@@ -29,7 +29,7 @@ LENGTH_FIELD, CODING_FIELD, CONNECTION_FIELD = (
 CHUNKED, KEPT = b"\r\ntransfer-encoding: chunked\r\n", b"\r\nconnection: keep-alive\r\n"
 
 
-class LateHeaders(Mapping[str, str]):
+class LazyHeaders(Mapping[str, str]):
     """The headers of an answer, told apart when somebody asks for one that is there; names in lower case."""
 
     __slots__ = ("_found", "_lines", "_lowered")
@@ -68,12 +68,12 @@ class LateHeaders(Mapping[str, str]):
         return self._found
 
 
-class Part:
+class PartialResponse:
     """What came first of an answer, and how its body begins: one of *size* bytes, or None where it comes in chunks."""
 
     __slots__ = ("begun", "headers", "size", "status")
 
-    def __init__(self, status: int, headers: LateHeaders, begun: bytes, size: int | None) -> None:
+    def __init__(self, status: int, headers: LazyHeaders, begun: bytes, size: int | None) -> None:
         self.status = status
         self.headers = headers
         self.begun = begun
@@ -89,7 +89,7 @@ class Surplus:
         self.answer = answer
 
 
-def answer_in(data: bytes) -> Answer | Part | Surplus | None:  # noqa: PLR0911 - once a request, in one go
+def parse_response(data: bytes) -> Answer | PartialResponse | Surplus | None:  # noqa: PLR0911 - once a request, in one go
     """Return the answer that is all of *data*, or that begins with it; None for any that is not as usual.
 
     It is usual when the connection goes on, and the body is told by its length or comes in chunks.
@@ -103,13 +103,13 @@ def answer_in(data: bytes) -> Answer | Part | Surplus | None:  # noqa: PLR0911 -
     lowered = head[first:].lower()
     if CONNECTION_FIELD in lowered and (KEPT not in lowered or lowered.count(CONNECTION_FIELD) > 1):
         return None
-    status, headers, start = int(usual[1]), LateHeaders(head[first:], lowered), end + 4
+    status, headers, start = int(usual[1]), LazyHeaders(head[first:], lowered), end + 4
     if CODING_FIELD in lowered:
         plain = CHUNKED in lowered and lowered.count(CODING_FIELD) == 1 and LENGTH_FIELD not in lowered
         chunks = joined(data, start) if plain else None
         if chunks is not None:
             return status, headers, chunks
-        return Part(status, headers, data[start:], None) if plain else None
+        return PartialResponse(status, headers, data[start:], None) if plain else None
     length = LENGTH.search(lowered)
     if length is None or lowered.count(LENGTH_FIELD) > 1:
         return None
@@ -118,7 +118,7 @@ def answer_in(data: bytes) -> Answer | Part | Surplus | None:  # noqa: PLR0911 -
         return status, headers, body
     if len(body) > size:
         return Surplus((status, headers, body[:size]))
-    return Part(status, headers, body, size)
+    return PartialResponse(status, headers, body, size)
 
 
 def without_interim(data: bytes) -> bytes | None:

@@ -7,17 +7,17 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 
 import bkjob_async as bkjob
-from bkjob_async.watch.callbacks_aiohttp import add_doorbell
+from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
 
 JOBS = web.AppKey("jobs", bkjob.JobClient)
-DOORBELL = web.AppKey("doorbell", bkjob.Doorbell)
+DOORBELL = web.AppKey("doorbell", bkjob.CallbackReceiver)
 
 
 def application(connect: Callable[[], bkjob.JobClient]) -> web.Application:
     """Return an application that runs scripts and hears when they end."""
     app = web.Application()
-    app[DOORBELL] = bkjob.Doorbell()
-    add_doorbell(app, app[DOORBELL], "/bkjob/callback")
+    app[DOORBELL] = bkjob.CallbackReceiver()
+    add_callback_receiver(app, app[DOORBELL], "/bkjob/callback")
 
     async def jobs(app: web.Application) -> AsyncIterator[None]:
         async with connect() as app[JOBS]:

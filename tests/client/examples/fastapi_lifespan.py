@@ -26,7 +26,7 @@ def connect() -> bkjob.JobClient:
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[Mapping[str, Any]]:
     """Open the client when the application starts: `FastAPI(lifespan=lifespan)`."""
-    doorbell = bkjob.Doorbell()
+    doorbell = bkjob.CallbackReceiver()
     app.mount("/bkjob/callback", doorbell)
     async with connect() as client:
         yield {"jobs": client, "doorbell": doorbell}

@@ -9,9 +9,9 @@ import pytest
 
 from bkjob_async.dialects.common.host_rows import LightRow
 from bkjob_async.dialects.decode import decode
-from bkjob_async.errors import UnusableAnswer
+from bkjob_async.errors import InvalidResponse
 from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobLook
+from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.reads import GetJobInstanceIpLog
 from bkjob_async.model.refs import JobRef, Scope
 from tests.dialects.asking import DIALECTS, JOB, SAMPLES, STEP, answer, asked
@@ -53,7 +53,7 @@ def readings(sample: str, body: Any) -> list[Any]:
     for read in readers:
         try:
             found.append(read(question, answer(body)))
-        except UnusableAnswer as error:
+        except InvalidResponse as error:
             found.append(error.facts.message)
     return found
 
@@ -173,7 +173,7 @@ def test_other_numbers_are_businesses(number: int) -> None:
         JOB_STATUS[2], bk_scope_type="biz_set", bk_scope_id=str(number), job_instance_id=JOB.job_instance_id
     )
 
-    with pytest.raises(UnusableAnswer, match="another scope"):
+    with pytest.raises(InvalidResponse, match="another scope"):
         DIALECTS["gateway-v3"].decode(
             GetJobInstanceStatus(ref=JobRef(Scope.biz(number), JOB.job_instance_id)), answer(body)
         )
@@ -228,7 +228,7 @@ def test_the_log_of_another_host_is_none(
     if believed:
         assert DIALECTS["gateway-v3"].decode(question, response).text
     else:
-        with pytest.raises(UnusableAnswer, match="about another host"):
+        with pytest.raises(InvalidResponse, match="about another host"):
             DIALECTS["gateway-v3"].decode(question, response)
 
 
@@ -239,7 +239,7 @@ def test_comparing_keeps_the_answer_light() -> None:
             spoken, question = asked(sample)
             assert isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus)
             look = spoken.look(question, answer(renamed(sample, **names)))
-            steps = look.steps if isinstance(look, JobLook) else (look,)
+            steps = look.steps if isinstance(look, JobPollView) else (look,)
             rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
             assert rows
             assert all(isinstance(row, LightRow) for row in rows)
@@ -254,5 +254,5 @@ def test_a_recorded_answer_is_about_what_it_names(sample: str) -> None:
     assert decode(body, operation=operation, dialect=dialect).ref.job.job_instance_id == (
         JOB.job_instance_id if operation == "get_job_instance_status" or dialect == "esb-job" else LARGEST
     )
-    with pytest.raises(UnusableAnswer, match="another"):
+    with pytest.raises(InvalidResponse, match="another"):
         decode(body, operation=operation, dialect=dialect, ref=STEP if "step" in operation else JOB)

@@ -9,14 +9,14 @@ from bkjob_async.dialects.common.json_fields import (
     DEFAULT_ZONE,
     MILLISECONDS,
     SECONDS,
-    Fields,
+    JsonObject,
     as_flag,
     as_integer,
     as_number,
     as_time,
     read_times,
 )
-from bkjob_async.errors import UnusableAnswer
+from bkjob_async.errors import InvalidResponse
 
 MOMENT = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 TOKYO = timezone(timedelta(hours=9))
@@ -56,7 +56,7 @@ def test_a_time_is_read_in_every_form(value: object, zone: tzinfo, time: datetim
 @pytest.mark.parametrize(("unit", "total", "seconds"), [(SECONDS, 3.169, 3.169), (MILLISECONDS, 3169, 3.169)])
 def test_a_duration_is_seconds(unit: float, total: float, seconds: float) -> None:
     """The oldest dialect counts seconds, all others milliseconds."""
-    assert read_times(Fields({"total_time": total}), unit=unit).total_time == seconds
+    assert read_times(JsonObject({"total_time": total}), unit=unit).total_time == seconds
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_a_flag_may_be_text_or_number(value: object, flag: bool | None) -> None:
 )
 def test_a_complaint_names_the_place_and_never_the_value(read: Any, complaint: str) -> None:
     """An unusable answer says where, what was expected and what kind of thing stood there."""
-    answer = Fields({"a": {"word": "secret", "zero": 0, "rows": [{"ip": "x"}, {"ip": []}]}})
+    answer = JsonObject({"a": {"word": "secret", "zero": 0, "rows": [{"ip": "x"}, {"ip": []}]}})
 
-    with pytest.raises(UnusableAnswer) as caught:
+    with pytest.raises(InvalidResponse) as caught:
         read(answer)
 
     assert caught.value.facts.message == complaint
@@ -134,6 +134,6 @@ def test_a_complaint_names_the_place_and_never_the_value(read: Any, complaint: s
 
 def test_the_first_name_that_says_anything_is_read() -> None:
     """A null under today's name does not hide what stands under an older one."""
-    fields = Fields({"execute_count": None, "retry_count": 2})
+    fields = JsonObject({"execute_count": None, "retry_count": 2})
 
     assert fields.integer("execute_count", "retry_count") == 2

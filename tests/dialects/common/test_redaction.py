@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bkjob_async.dialects.common.envelopes import failure
-from bkjob_async.dialects.common.redaction import redact, redacted, secrets_in, spellings
+from bkjob_async.dialects.common.redaction import encodings_of, redact, redacted, secrets_in
 from bkjob_async.errors import NotAllowed
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript, GlobalVar
@@ -68,7 +68,7 @@ def test_no_error_shows_a_secret(secret: str, noise: str, depth: int) -> None:
 
     seen = shown(echo, f"{noise}{secret}{noise}", secret, [secret])
 
-    assert not [way for way in spellings(secret) if way in seen]
+    assert not [way for way in encodings_of(secret) if way in seen]
 
 
 SCOPE = Scope.biz(2)

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from bkjob_async.model.answers import JobInstancePage, StepLogs
 from bkjob_async.model.codes import FileMode, FileStatus, TaskType
-from bkjob_async.model.operations import Operated
+from bkjob_async.model.operations import OperationAccepted
 from bkjob_async.model.refs import HostKey, Scope
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from tests.dialects.asking import (
@@ -48,7 +48,7 @@ def test_a_launch_names_its_job_and_perhaps_its_step(sample: str) -> None:
 @pytest.mark.parametrize("sample", [name for name in SAMPLES if "/operate_" in name])
 def test_an_operation_answers_what_it_was_about(sample: str) -> None:
     """The answer says nothing of the new status."""
-    assert decoded(sample) == Operated(ref=STEP if "step" in sample else JOB)
+    assert decoded(sample) == OperationAccepted(ref=STEP if "step" in sample else JOB)
 
 
 # Logs ---------------------------------------------------------------------------------------------------------------

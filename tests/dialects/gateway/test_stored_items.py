@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from bkjob_async.dialects.registry import dialect
-from bkjob_async.errors import UnusableAnswer, UsageError
+from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.refs import HostKey, Scope
 from bkjob_async.model.stored_reads import GetCronList, GetJobPlanList, GetScriptVersionDetail
 from bkjob_async.model.targets import Targets, TopoNode
@@ -103,7 +103,7 @@ def test_another_answer_is_not_believed(changed: dict[str, Any]) -> None:
     sample = SAMPLES["gateway-v3/get_job_plan_detail"]
     body = {**sample, "data": {**sample["data"], **changed}}
 
-    with pytest.raises(UnusableAnswer):
+    with pytest.raises(InvalidResponse):
         dialect("gateway-v3").decode(QUESTION["get_job_plan_detail"], answer(body))
 
 

@@ -1,12 +1,12 @@
 """How many at once, by how the platform answers."""
 
-from bkjob_async.engine.flow_control.adaptive_concurrency import Concurrency
+from bkjob_async.engine.flow_control.adaptive_concurrency import AIMDConcurrency
 
 
 class Platform:
     """Answers one after another, each after so many seconds, with so many under way."""
 
-    def __init__(self, concurrency: Concurrency) -> None:
+    def __init__(self, concurrency: AIMDConcurrency) -> None:
         self.concurrency = concurrency
         self.now = 1000.0
 
@@ -22,12 +22,12 @@ class Platform:
 def test_a_platform_that_keeps_up_is_left_alone() -> None:
     """Nothing changes while answers take what they always take, however long that is."""
     for seconds in (0.001, 0.1, 20.0):
-        assert Platform(Concurrency(most=32)).answer(seconds, 1000) == 32
+        assert Platform(AIMDConcurrency(most=32)).answer(seconds, 1000) == 32
 
 
 def test_a_platform_that_cannot_keep_up_is_asked_less() -> None:
     """Answers that take five times as long for two rounds: down by a fifth; on and on: further."""
-    platform = Platform(Concurrency(most=32))
+    platform = Platform(AIMDConcurrency(most=32))
     platform.answer(0.1, 200)
 
     assert platform.answer(0.5, 32) == 32
@@ -37,7 +37,7 @@ def test_a_platform_that_cannot_keep_up_is_asked_less() -> None:
 
 def test_a_short_spike_is_no_reason() -> None:
     """One bad round between good ones, or some slow answers in every round."""
-    platform = Platform(Concurrency(most=32))
+    platform = Platform(AIMDConcurrency(most=32))
     platform.answer(0.1, 200)
     for _ in range(20):
         platform.answer(2.0, 32)
@@ -51,7 +51,7 @@ def test_a_short_spike_is_no_reason() -> None:
 
 def test_large_answers_are_no_slow_answers() -> None:
     """They are compared with their like."""
-    platform = Platform(Concurrency(most=32))
+    platform = Platform(AIMDConcurrency(most=32))
     for _ in range(500):
         platform.answer(0.05, 1, size=600)
         platform.answer(3.0, 3, size=9_000_000)
@@ -61,7 +61,7 @@ def test_large_answers_are_no_slow_answers() -> None:
 
 def test_it_grows_by_one_a_round_only_while_all_places_are_taken() -> None:
     """An idle client proves nothing about what the platform could do."""
-    platform = Platform(Concurrency(most=32))
+    platform = Platform(AIMDConcurrency(most=32))
     platform.concurrency.refused(platform.now, sent=platform.now - 1)
     assert platform.concurrency.allowed == 16
     assert platform.answer(0.1, 1000, in_flight=15) == 16
@@ -72,7 +72,7 @@ def test_it_grows_by_one_a_round_only_while_all_places_are_taken() -> None:
 
 def test_refusals_of_one_moment_count_once_and_one_is_always_allowed() -> None:
     """A burst that is refused as a whole halves what is allowed, and does not end it."""
-    concurrency = Concurrency(most=32)
+    concurrency = AIMDConcurrency(most=32)
     for _ in range(31):
         concurrency.refused(10.0, sent=9.0)
     assert concurrency.allowed == 16
@@ -84,7 +84,7 @@ def test_refusals_of_one_moment_count_once_and_one_is_always_allowed() -> None:
 
 def test_answers_that_never_come_are_slow_ones() -> None:
     """Two rounds of them."""
-    concurrency = Concurrency(most=10)
+    concurrency = AIMDConcurrency(most=10)
     for _ in range(20):
         concurrency.unanswered(100.0, sent=70.0)
 

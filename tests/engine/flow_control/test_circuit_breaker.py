@@ -1,11 +1,11 @@
 """When one target's failure is everybody's."""
 
-from bkjob_async.engine.flow_control.circuit_breaker import Breaker
+from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
 
 
-def opened(*, at_once: bool = False) -> Breaker:
+def opened(*, at_once: bool = False) -> CircuitBreaker:
     """Return a breaker that opened at 100 s."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for target in range(5):
         breaker.failed(target, 100.0, targets=100, at_once=at_once)
     assert breaker.is_open
@@ -14,14 +14,14 @@ def opened(*, at_once: bool = False) -> Breaker:
 
 def test_one_bad_target_does_not_open_it() -> None:
     """However often the same target fails among others."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
 
     assert not any(breaker.failed("bad", float(n), targets=100) for n in range(50))
 
 
 def test_different_targets_failing_in_a_row_open_it_once() -> None:
     """The fifth failure of at least three targets says that the way is broken."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
 
     opened = [breaker.failed(n, 0.0, targets=100) for n in range(7)]
     assert opened == [False, False, False, False, True, False, False]
@@ -29,7 +29,7 @@ def test_different_targets_failing_in_a_row_open_it_once() -> None:
 
 def test_a_success_between_keeps_it_closed() -> None:
     """Half the answers coming through is trouble of targets."""
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for n in range(20):
         assert not breaker.failed(n, 0.0, targets=100)
         breaker.succeeded(0.0, sent=0.0)
@@ -37,10 +37,10 @@ def test_a_success_between_keeps_it_closed() -> None:
 
 def test_credentials_fail_for_all_at_once() -> None:
     """One refusal of the application is enough."""
-    assert Breaker().failed("a", 0.0, targets=1, at_once=True)
+    assert CircuitBreaker().failed("a", 0.0, targets=1, at_once=True)
 
 
-def waits_between_probes(breaker: Breaker) -> list[float]:
+def waits_between_probes(breaker: CircuitBreaker) -> list[float]:
     """Return the seconds from the opening to the first probe, and between later ones."""
     waits, last = [], 100.0
     for _ in range(6):

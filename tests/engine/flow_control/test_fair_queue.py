@@ -1,11 +1,11 @@
-"""Turns between groups, and between what is urgent and what is not."""
+"""PriorityFairQueue between groups, and between what is urgent and what is not."""
 
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.flow_control.fair_queue import URGENT_TURNS, FairQueue, Turns
+from bkjob_async.engine.flow_control.fair_queue import URGENT_TURNS, FairQueue, PriorityFairQueue
 
 
 def test_groups_take_turns_however_much_each_has() -> None:
@@ -48,7 +48,7 @@ def test_whoever_costs_more_has_fewer_turns() -> None:
 
 def test_urgent_goes_first_and_the_background_never_starves() -> None:
     """One turn in eight is the background's, however much is urgent."""
-    turns: Turns[int, str] = Turns()
+    turns: PriorityFairQueue[int, str] = PriorityFairQueue()
     for _ in range(100):
         turns.push(0, "urgent", urgent=True)
         turns.push(0, "background", urgent=False)

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.flow_control.rate_limit import Limit
+from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 
 
 def test_no_more_in_flight_than_allowed() -> None:
     """The next one waits until another comes back."""
-    limit = Limit(max_in_flight=2)
+    limit = RateLimiter(max_in_flight=2)
     limit.take(0.0)
     limit.take(0.0)
     assert limit.wait(0.0) is None
@@ -20,7 +20,7 @@ def test_no_more_in_flight_than_allowed() -> None:
 @given(st.lists(st.floats(0, 3), max_size=40), st.integers(1, 5))
 def test_a_rate_is_kept_in_every_window(gaps: list[float], burst: int) -> None:
     """No second holds more than the rate and the burst together, however requests arrive."""
-    limit = Limit(rate=4.0, burst=burst, max_in_flight=1000)
+    limit = RateLimiter(rate=4.0, burst=burst, max_in_flight=1000)
     now, sent = 0.0, []
     for gap in gaps:
         now += gap

@@ -4,33 +4,33 @@ import pytest
 
 from bkjob_async.engine.flow_control.retry import Retries, RetryBudget
 from bkjob_async.errors import (
-    CallFacts,
     CallFailed,
+    ErrorDetails,
     InvalidRequest,
+    InvalidResponse,
     NotFound,
     OutcomeUnknown,
     PlatformTrouble,
     RequestTimedOut,
     Throttled,
     TransportFailed,
-    UnusableAnswer,
 )
 
-NEVER_SENT = CallFacts(sent=False)
+NEVER_SENT = ErrorDetails(sent=False)
 
 
 @pytest.mark.parametrize(
     ("error", "read", "command"),
     [
-        (PlatformTrouble(CallFacts()), True, False),
-        (Throttled(CallFacts()), True, True),
-        (TransportFailed(CallFacts()), True, False),
+        (PlatformTrouble(ErrorDetails()), True, False),
+        (Throttled(ErrorDetails()), True, True),
+        (TransportFailed(ErrorDetails()), True, False),
         (TransportFailed(NEVER_SENT), True, True),
-        (RequestTimedOut(CallFacts()), True, False),
-        (OutcomeUnknown(CallFacts()), False, False),
-        (UnusableAnswer(CallFacts()), False, False),
-        (NotFound(CallFacts()), False, False),
-        (InvalidRequest(CallFacts()), False, False),
+        (RequestTimedOut(ErrorDetails()), True, False),
+        (OutcomeUnknown(ErrorDetails()), False, False),
+        (InvalidResponse(ErrorDetails()), False, False),
+        (NotFound(ErrorDetails()), False, False),
+        (InvalidRequest(ErrorDetails()), False, False),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, CallFailed) else str(value),
 )
@@ -45,7 +45,7 @@ def test_only_what_can_help_is_tried_again(error: CallFailed, *, read: bool, com
 def test_waits_double_up_to_the_longest_and_end() -> None:
     """Jitter takes at most half of a wait away."""
     retries = Retries(attempts=9, first=1.0, longest=4.0)
-    error = PlatformTrouble(CallFacts())
+    error = PlatformTrouble(ErrorDetails())
 
     waits = [retries.next_wait(error, attempt=n, repeatable=True, jitter=1.0) for n in range(1, 10)]
     assert waits == [1, 2, 4, 4, 4, 4, 4, 4, None]
@@ -55,7 +55,7 @@ def test_waits_double_up_to_the_longest_and_end() -> None:
 def test_the_servers_own_waiting_time_wins() -> None:
     """What the server asks for is never cut short."""
     wait = Retries(first=0.5).next_wait(
-        Throttled(CallFacts(retry_after=7.0)), attempt=1, repeatable=True, jitter=0.5
+        Throttled(ErrorDetails(retry_after=7.0)), attempt=1, repeatable=True, jitter=0.5
     )
 
     assert wait == 7.25
@@ -64,7 +64,7 @@ def test_the_servers_own_waiting_time_wins() -> None:
 def test_further_tries_are_shared_and_come_back() -> None:
     """By time and by calls that work; a refusal of too many requests costs none."""
     budget = RetryBudget(size=2.0, earned=0.5, refill=0.1)
-    trouble, refusal = PlatformTrouble(CallFacts()), Throttled(CallFacts())
+    trouble, refusal = PlatformTrouble(ErrorDetails()), Throttled(ErrorDetails())
 
     assert [budget.spend(trouble, 0.0) for _ in range(3)] == [True, True, False]
     assert budget.spend(refusal, 0.0)

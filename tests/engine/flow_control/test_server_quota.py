@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.engine.flow_control.server_quota import Quota
+from bkjob_async.engine.flow_control.server_quota import ServerQuota
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 
 MOST_AT_ONCE = 32
@@ -17,7 +17,7 @@ class Client:
     def __init__(
         self, limit: RateLimit, *, says: bool = True, latency: float = 0.0, start: float = 0.0
     ) -> None:
-        self.quota = Quota()
+        self.quota = ServerQuota()
         self.limit = limit
         self.says = says
         self.latency = latency
@@ -97,7 +97,7 @@ def test_a_limit_that_nobody_announces_is_learnt(limit: int, latency: float) -> 
 
 def test_plenty_is_not_spread() -> None:
     """While more than half is left, everything may go at once."""
-    quota = Quota()
+    quota = ServerQuota()
     quota.announce(10.0, limit=100, remaining=99, reset=60.0, sent=9.9, under_way=0)
     for _ in range(40):
         quota.take(10.0)
@@ -111,7 +111,7 @@ def test_plenty_is_not_spread() -> None:
 
 def test_nothing_left_holds_what_is_urgent_too() -> None:
     """Until the window ends."""
-    quota = Quota()
+    quota = ServerQuota()
     quota.announce(10.0, limit=100, remaining=0, reset=5.0, sent=9.9, under_way=0)
 
     assert (quota.opens, quota.opens_urgent) == (15.0, 15.0)
@@ -119,7 +119,7 @@ def test_nothing_left_holds_what_is_urgent_too() -> None:
 
 def test_a_refusal_is_obeyed_and_followed_by_no_burst() -> None:
     """After the pause one goes at once, and the next half a second later."""
-    quota = Quota()
+    quota = ServerQuota()
     quota.announce(10.0, limit=2, remaining=1, reset=1.0, sent=9.9, under_way=0)
     quota.refuse(10.5, told=30.0, sent=10.4)
     assert quota.opens_urgent == 40.5
@@ -130,7 +130,7 @@ def test_a_refusal_is_obeyed_and_followed_by_no_burst() -> None:
 
 def test_the_longer_of_two_waits_counts() -> None:
     """Answers overtake each other; a pause is never shortened."""
-    quota = Quota()
+    quota = ServerQuota()
     quota.refuse(0.0, told=30.0, sent=-0.1)
     quota.refuse(0.1, told=2.0, sent=-0.1)
     quota.announce(0.2, limit=10, remaining=9, reset=1.0, sent=-0.1, under_way=0)
@@ -141,7 +141,7 @@ def test_the_longer_of_two_waits_counts() -> None:
 
 def test_refusals_without_a_word_wait_longer_each_time() -> None:
     """A window of unknown length: 1, 2, 4 seconds; the first success begins anew."""
-    quota, now, waits = Quota(), 100.0, []
+    quota, now, waits = ServerQuota(), 100.0, []
     for _ in range(4):
         quota.refuse(now, told=None, sent=now - 0.1)
         waits.append(quota.opens - now)
@@ -155,7 +155,7 @@ def test_refusals_without_a_word_wait_longer_each_time() -> None:
 
 def test_one_refusal_is_an_accident() -> None:
     """It is waited for; then all goes on at the rate of before, and faster from second to second."""
-    quota = Quota()
+    quota = ServerQuota()
     for request in range(40):
         quota.accept(100.0 + request / 20, sent=100.0 + request / 20)
     quota.refuse(102.0, told=None, sent=101.9)
@@ -171,7 +171,7 @@ def test_one_refusal_is_an_accident() -> None:
 
 def test_a_second_refusal_within_seconds_teaches_a_rate() -> None:
     """A fifth less than what was let through, and slow to grow."""
-    quota = Quota()
+    quota = ServerQuota()
     for second in (100.0, 101.5):
         for _ in range(20):
             quota.accept(second, sent=second)
@@ -182,7 +182,7 @@ def test_a_second_refusal_within_seconds_teaches_a_rate() -> None:
 
 def test_what_is_announced_no_longer_is_forgotten() -> None:
     """One answer with a limit, then answers without a word: nothing is spread any more."""
-    quota = Quota()
+    quota = ServerQuota()
     quota.announce(10.0, limit=10, remaining=0, reset=2.0, sent=9.9, under_way=0)
     quota.refuse(10.0, told=2.0, sent=9.9)
     quota.take(12.0)
@@ -196,7 +196,7 @@ def test_what_is_announced_no_longer_is_forgotten() -> None:
 
 def test_others_who_use_the_same_quota_are_seen() -> None:
     """Each answer says what is left for all."""
-    quota = Quota()
+    quota = ServerQuota()
     quota.announce(10.0, limit=100, remaining=90, reset=60.0, sent=9.9, under_way=0)
     quota.announce(11.0, limit=100, remaining=20, reset=59.0, sent=10.9, under_way=0)
 
@@ -208,7 +208,7 @@ def test_garbage_never_closes_the_door_for_long(
     limit: int, remaining: int, reset: float, under_way: int
 ) -> None:
     """A minute at most: what says longer is tried."""
-    quota = Quota()
+    quota = ServerQuota()
     quota.announce(10.0, limit=limit, remaining=remaining, reset=reset, sent=9.0, under_way=under_way)
     quota.take(10.0)
 
@@ -217,7 +217,7 @@ def test_garbage_never_closes_the_door_for_long(
 
 def test_while_everything_is_refused_single_requests_try() -> None:
     """The next goes when the answer to the last is known, or after seconds; no such refusal teaches a rate."""
-    quota = Quota()
+    quota = ServerQuota()
     for request in range(100):
         quota.accept(100.0 + request / 50, sent=99.9 + request / 50)
     quota.refuse(102.0, told=None, sent=101.9)
@@ -235,7 +235,7 @@ def test_while_everything_is_refused_single_requests_try() -> None:
 
 def test_a_long_pause_is_not_believed() -> None:
     """Single requests try it, the first soon, and never more than a minute apart."""
-    quota, now, waits = Quota(), 100.0, []
+    quota, now, waits = ServerQuota(), 100.0, []
     for _ in range(6):
         quota.refuse(now, told=3000.0, sent=now - 0.1)
         waits.append(quota.opens_urgent - now)

@@ -9,23 +9,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.engine.group_polling import group_poller as survey
+from bkjob_async.engine.group_polling import group_poller
 from bkjob_async.engine.group_polling.group_poller import (
     LONGEST_COLLECTING,
     THETA,
-    GroupRead,
-    Survey,
-    reading_of,
+    GroupPoller,
+    SingleGroup,
+    read_mode_of,
 )
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.lazy_events import Events
-from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobStory
-from bkjob_async.engine.tracking.next_request import Question, begin_follow_ups, next_question
+from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobTracker
+from bkjob_async.engine.tracking.next_request import Question, begin_follow_ups, next_request
 from bkjob_async.model.capabilities import Capabilities
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.operations import GetStepInstanceStatus
-from bkjob_async.model.poll_view import GroupLook, StepLook
+from bkjob_async.model.poll_view import GroupPollView, StepPollView
 from tests.engine.looks import JOB, Row, at, details
 
 GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
@@ -36,10 +36,10 @@ States = dict[int, tuple[int, str]]
 @pytest.fixture(autouse=True)
 def every_step_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count the hosts of small steps, too."""
-    monkeypatch.setattr(survey, "SURVEYED", 0)
+    monkeypatch.setattr(group_poller, "LARGE_STEP", 0)
 
 
-def answer(question: Question, states: States, *, run: int = 0, status: int = 2) -> StepLook:
+def answer(question: Question, states: States, *, run: int = 0, status: int = 2) -> StepPollView:
     """Answer as the platform does: groups by status and tag; rows as asked for, of the first group as a last resort."""
     assert isinstance(question, GetStepInstanceStatus)
     groups: dict[tuple[int, str], list[int]] = {}
@@ -51,7 +51,7 @@ def answer(question: Question, states: States, *, run: int = 0, status: int = 2)
         shown = {asked} if asked in groups else set(sorted(groups)[:1])
     limit = question.max_host_num_per_group
     looks = tuple(
-        GroupLook(
+        GroupPollView(
             status=code,
             tag=tag,
             size=len(numbers),
@@ -60,7 +60,7 @@ def answer(question: Question, states: States, *, run: int = 0, status: int = 2)
         for (code, tag), numbers in sorted(groups.items())
     )
     whole = question.status is None and all(g.rows is not None and len(g.rows) == g.size for g in looks)
-    return StepLook(
+    return StepPollView(
         step_instance_id=200, status=status, execute_count=run, groups=looks, complete=whole, details=details
     )
 
@@ -68,10 +68,10 @@ def answer(question: Question, states: States, *, run: int = 0, status: int = 2)
 class Follower:
     """Follows one step by the engine's own plan, and keeps count of what that takes."""
 
-    def __init__(self, *, grade: Grade = Grade.EXACT, guess: bool = False) -> None:
-        self.story = JobStory(JOB)
+    def __init__(self, *, detail_level: DetailLevel = DetailLevel.EVERY_CHANGE, guess: bool = False) -> None:
+        self.story = JobTracker(JOB)
         self.story.want(STEP)
-        self.story.grade = grade
+        self.story.detail_level = detail_level
         self.guess = guess
         self.now = 0.0
         self.asked: list[GetStepInstanceStatus] = []
@@ -84,14 +84,14 @@ class Follower:
         self.now += 1.0
         waiting = list(snapshots)
         while True:
-            question = next_question(self.story, GATEWAY, requests_are_scarce=self.guess)
+            question = next_request(self.story, GATEWAY, requests_are_scarce=self.guess)
             assert isinstance(question, GetStepInstanceStatus)
             self.asked.append(question)
             seen = answer(question, waiting[0], run=run, status=status)
             waiting = waiting[1:] or waiting
             if question.max_host_num_per_group is None:
                 self.records += sum(len(group.rows or ()) for group in seen.groups or ())
-            for event in Events(self.story.apply_step(seen, at(self.now), reading_of(question))):
+            for event in LazyEventList(self.story.apply_step(seen, at(self.now), read_mode_of(question))):
                 if isinstance(event, HostChanged):
                     assert event.host.bk_host_id is not None
                     before = event.before.code if event.before else None
@@ -135,11 +135,11 @@ def test_equal_counts_are_passed_over() -> None:
     follower = Follower()
     follower.look(many(7, range(1, 9)))
     follower.look(many(7, range(1, 9)))
-    question = next_question(follower.story, GATEWAY)
+    question = next_request(follower.story, GATEWAY)
     assert isinstance(question, GetStepInstanceStatus)
     seen = answer(question, many(7, range(1, 9)))
 
-    assert follower.story.apply_step(seen, at(9.0), reading_of(question)) is NO_NEWS
+    assert follower.story.apply_step(seen, at(9.0), read_mode_of(question)) is NO_NEWS
     assert follower.story.seen_at == 9.0
 
 
@@ -296,7 +296,7 @@ def test_a_step_is_read_in_full_now_and_then() -> None:
     swapped = {1: (9, ""), 2: (7, ""), 3: (7, "")}
     follower.look(start)
     assert follower.look(swapped) == []
-    follower.now += survey.AUDIT_INTERVAL
+    follower.now += group_poller.AUDIT_INTERVAL
     follower.look(swapped)
 
     assert sorted(follower.look(swapped)) == ["1:7>9", "2:9>7"]
@@ -326,7 +326,7 @@ def test_another_execution_is_read_from_its_beginning() -> None:
 
 def test_a_watch_for_the_end_reads_hosts_at_the_end() -> None:
     """Until then, counts carry the step's status."""
-    follower = Follower(grade=Grade.FINISH)
+    follower = Follower(detail_level=DetailLevel.END_ONLY)
     assert follower.look(many(7, range(1, 5))) == []
     assert follower.look(many(9, range(1, 5)), status=3) == []
 
@@ -342,7 +342,7 @@ def test_a_watch_for_the_end_reads_hosts_at_the_end() -> None:
 
 def test_small_moves_may_collect_but_not_for_long() -> None:
     """A watch for final states reads when it is worth it, and after a few looks at the latest."""
-    follower = Follower(grade=Grade.FINAL)
+    follower = Follower(detail_level=DetailLevel.COALESCED)
     states = many(7, range(1, 101)) | many(9, range(101, 200))
     follower.look(states)
     states[1] = (9, "")
@@ -379,7 +379,7 @@ def test_what_is_followed_exactly_is_known_after_every_look(
 @given(moves)
 def test_no_more_is_read_than_the_bound_says(looks: list[list[tuple[int, int]]]) -> None:
     """Read at most 2N + moves/THETA, and N for each time that few moves had waited long enough."""
-    follower = Follower(grade=Grade.FINAL)
+    follower = Follower(detail_level=DetailLevel.COALESCED)
     states = many(5, range(1, 31))
     follower.look(states)
     moved = waited = long_waits = 0
@@ -418,22 +418,22 @@ def codes_of(states: States) -> dict[int, int]:
 
 def test_a_row_that_names_nobody_proves_nothing() -> None:
     """A list of the right length that leaves its hosts unnamed is no list of these hosts."""
-    table, counted = HostTable(), Survey(0.0)
-    table.apply([GroupLook(status=7, size=4, rows=[Row(status=7, bk_host_id=n) for n in range(1, 5)])], 1)
-    told = [GroupLook(status=7, size=2), GroupLook(status=9, size=2)]
+    table, counted = HostTable(), GroupPoller(0.0)
+    table.apply([GroupPollView(status=7, size=4, rows=[Row(status=7, bk_host_id=n) for n in range(1, 5)])], 1)
+    told = [GroupPollView(status=7, size=2), GroupPollView(status=9, size=2)]
     assert counted.begin(table, told, patient=False)
 
-    assert counted.reading(0.0, guess=False) == GroupRead(7, "")
+    assert counted.reading(0.0, guess=False) == SingleGroup(7, "")
     listed = [listing(told[0], Row(status=7, bk_host_id=1), Row(status=7)), told[1]]
-    assert counted.take_group(table, listed, GroupRead(7, ""), 2) is None
-    counted.listed(table.apply(listed, 2), listed, asked=GroupRead(7, ""))
+    assert counted.take_group(table, listed, SingleGroup(7, ""), 2) is None
+    counted.listed(table.apply(listed, 2), listed, asked=SingleGroup(7, ""))
 
     assert (counted.rest(), counted.must_reread) == (None, True)
 
 
-def listing(group: GroupLook, *rows: Row) -> GroupLook:
+def listing(group: GroupPollView, *rows: Row) -> GroupPollView:
     """Return a group that lists *rows*."""
-    return GroupLook(status=group.status, tag=group.tag, size=group.size, rows=rows)
+    return GroupPollView(status=group.status, tag=group.tag, size=group.size, rows=rows)
 
 
 def test_an_outdated_answer_ends_the_round() -> None:
@@ -443,15 +443,15 @@ def test_an_outdated_answer_ends_the_round() -> None:
     moved = many(7, range(4, 41)) | many(9, range(1, 3)) | many(104, [3])
     asked = []
     for run in (1, 0):
-        question = next_question(follower.story, GATEWAY)
+        question = next_request(follower.story, GATEWAY)
         assert isinstance(question, GetStepInstanceStatus)
         asked.append(word(question))
-        follower.story.apply_step(answer(question, moved, run=run), at(5.0 + run), reading_of(question))
+        follower.story.apply_step(answer(question, moved, run=run), at(5.0 + run), read_mode_of(question))
         begin_follow_ups(follower.story, question, GATEWAY)
 
     assert asked[0] == "counts 1"
     assert asked[1] != "counts 1"
     assert not follower.story.pending
-    question = next_question(follower.story, GATEWAY)
+    question = next_request(follower.story, GATEWAY)
     assert isinstance(question, GetStepInstanceStatus)
     assert question.status is None

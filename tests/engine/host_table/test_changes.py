@@ -5,7 +5,7 @@ from weakref import ref
 from attrs import evolve
 
 from bkjob_async.engine.host_table.changes import NO_MOVES, Move, Moves
-from bkjob_async.engine.host_table.failure_details import Failures
+from bkjob_async.engine.host_table.failure_details import FailureDetails
 from tests.engine.looks import Row, details, host
 
 
@@ -39,7 +39,7 @@ class Answer:
 
 def test_an_answer_is_held_for_failures_until_it_is_let_go() -> None:
     """What failed is read when asked for, at the latest before the answer goes."""
-    answer, failures = Answer(), Failures()
+    answer, failures = Answer(), FailureDetails()
     failures.note(0, host(1, 104), answer.named, details)
     failures.note(1, host(2, 104), answer.named, details)
     assert (answer.asked, 0 in failures, 2 in failures) == (0, True, False)
@@ -55,7 +55,7 @@ def test_an_answer_is_held_for_failures_until_it_is_let_go() -> None:
 
 def test_what_is_said_later_of_a_failure_wins() -> None:
     """Exit codes arrive late; and what no answer listed is all that its group says."""
-    failures = Failures()
+    failures = FailureDetails()
     failures.note_bare(0, details(host(1, 104)))
     failures.note(1, host(2, 104), Answer().named, details)
     failures.note(0, host(1, 105), Answer().named, details)
@@ -69,7 +69,7 @@ def test_what_is_said_later_of_a_failure_wins() -> None:
 
 def test_what_was_not_read_yet_does_not_come_back() -> None:
     """A row that waits to be read is forgotten when a later look says less of its host."""
-    failures = Failures()
+    failures = FailureDetails()
     failures.note(0, host(1, 104), Answer().named, details)
     failures.note_bare(0, details(host(1, 106)))
     failures.let_go()
@@ -89,7 +89,7 @@ def test_moves_are_found_by_where_they_went() -> None:
 
 def test_each_failure_is_told_by_who_read_its_row() -> None:
     """Two answers may be of two kinds, and name and tell rows in two ways."""
-    answers, failures = (Answer(), Answer()), Failures()
+    answers, failures = (Answer(), Answer()), FailureDetails()
     failures.note(0, host(1, 104), answers[0].named, details)
     failures.note(1, host(2, 104), answers[1].named, details)
     failures.note(2, host(3, 104), answers[1].named, lambda row: evolve(details(row), tag="other"))

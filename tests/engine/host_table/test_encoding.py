@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkjob_async.engine.host_table.encoding import (
+    announced_state,
     packed_address,
     packed_times,
-    telling,
     unpacked_address,
     unpacked_times,
 )
@@ -91,4 +91,4 @@ def test_usual_times_take_little_room() -> None:
 
 def test_what_was_told_alike_is_one_object() -> None:
     """A hundred thousand running steps share what was told of them."""
-    assert telling(2, 0, finished=False) is telling(2, 0, finished=False)
+    assert announced_state(2, 0, finished=False) is announced_state(2, 0, finished=False)

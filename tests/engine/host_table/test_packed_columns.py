@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.host_table.packed_columns import FEW_ELSEWHERE, Columns
+from bkjob_async.engine.host_table.packed_columns import FEW_ELSEWHERE, PackedColumns
 
 smalls = st.integers(0, 5)
 
 
-def columns(statuses: list[int]) -> Columns:
+def columns(statuses: list[int]) -> PackedColumns:
     """Return hosts that stand so, told one by one."""
-    made = Columns()
+    made = PackedColumns()
     made.name_anew(range(1, len(statuses) + 1), ())
     for place, small in enumerate(statuses):
         made.move([place], [small], place)
@@ -35,7 +35,7 @@ def test_marked_hosts_move_as_one_by_one(hosts: list[tuple[int, int, bool]], seq
 @given(st.lists(st.integers(0, 2**20), min_size=1, max_size=50, unique=True), st.integers(0, 2**62))
 def test_names_are_found_and_others_are_not(names: list[int], other: int) -> None:
     """A name is found where it stands; one that nobody has is nowhere."""
-    made = Columns()
+    made = PackedColumns()
     made.name_anew(names, ())
 
     assert [made.find(name) for name in names] == list(range(len(names)))
@@ -44,7 +44,7 @@ def test_names_are_found_and_others_are_not(names: list[int], other: int) -> Non
 
 def test_a_name_in_the_middle_of_others_is_none() -> None:
     """The bytes of two names, one after the other, may hold those of a third."""
-    made = Columns()
+    made = PackedColumns()
     made.name_anew([1 << 40, 2], ())
 
     assert made.find((1 << 40 | 2 << 64) >> 32 & (1 << 64) - 1) == -1
@@ -55,7 +55,7 @@ def test_hosts_are_placed_in_their_order(groups: list[int], data: st.DataObject)
     """Lists in the order of the hosts tell the place of each; anything else tells nothing, rather than a wrong place."""
     ascend = data.draw(st.booleans())
     hosts = list(range(1, len(groups) + 1)) if ascend else [n ^ 1 for n in range(2, len(groups) + 2)]
-    made = Columns()
+    made = PackedColumns()
     made.name_anew(hosts, ())
     lists = [[hosts[n] for n, group in enumerate(groups) if group == each] for each in sorted(set(groups))]
     names = [name for each in lists for name in each]

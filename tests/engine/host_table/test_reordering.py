@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.host_table.reordering import NearOrder
+from bkjob_async.engine.host_table.reordering import Reordering
 
 
 @given(st.integers(1, 80), st.data())
@@ -15,7 +15,7 @@ def test_few_places_are_those_of_the_whole(size: int, data: st.DataObject) -> No
     rest = [place for place in range(size) if place not in elsewhere]
     whole = [*elsewhere[:before], *rest, *elsewhere[before:]]
 
-    order = NearOrder(size, elsewhere, before)
+    order = Reordering(size, elsewhere, before)
 
     assert list(order.at(positions)) == [whole[n] for n in positions]
     assert order.read(bytes(range(size))) == bytes(whole)

@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine.host_table import table as hosts
 from bkjob_async.engine.host_table.changes import Move
-from bkjob_async.engine.host_table.id_index import HostIndex
+from bkjob_async.engine.host_table.id_index import IdIndex
 from bkjob_async.engine.host_table.table import HostTable, badness
-from bkjob_async.model.poll_view import GroupLook, HostRow, with_all_names
+from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from tests.engine.looks import Row, host
 
 
-def groups(*rows: Row) -> tuple[GroupLook, ...]:
+def groups(*rows: Row) -> tuple[GroupPollView, ...]:
     """Return rows as a flat answer."""
-    return (GroupLook(size=len(rows), rows=rows),)
+    return (GroupPollView(size=len(rows), rows=rows),)
 
 
-def take(table: HostTable, looks: tuple[GroupLook, ...], sequence: int) -> tuple[list[Move], bool]:
+def take(table: HostTable, looks: tuple[GroupPollView, ...], sequence: int) -> tuple[list[Move], bool]:
     """Take in a look; return the moves, and whether every row was believed."""
     taken = table.apply(looks, sequence)
     return list(taken.moves), taken.believed
@@ -127,8 +127,11 @@ def test_a_batch_that_was_left_out_is_not_over() -> None:
 def test_a_batch_that_is_counted_but_not_listed_is_not_over_however_often() -> None:
     """A list shorter than its group left somebody out: a host of two batches that stands once may be that one."""
     table = HostTable()
-    batches = (GroupLook(status=7, size=1, rows=[host(1, 7)]), GroupLook(status=9, size=1, rows=[host(1, 9)]))
-    cut = (GroupLook(status=7, size=1, rows=[]), batches[1])
+    batches = (
+        GroupPollView(status=7, size=1, rows=[host(1, 7)]),
+        GroupPollView(status=9, size=1, rows=[host(1, 9)]),
+    )
+    cut = (GroupPollView(status=7, size=1, rows=[]), batches[1])
     for number, look in enumerate((batches, batches)):
         take(table, look, number)
 
@@ -287,7 +290,7 @@ def test_an_index_finds_who_is_found_without(rows: list[tuple[int, int]]) -> Non
     known = groups(*(Row(status=5, bk_host_id=n) for n in range(1, 31)), Row(status=5, ip="10.0.0.1"))
     with_index.apply(known, 1)
     without.apply(known, 1)
-    index = HostIndex(with_index.names())
+    index = IdIndex(with_index.names())
 
     look = groups(*(Row(status=code, bk_host_id=n) for n, code in rows))
     found, looked_for = with_index.apply(look, 2, index=index), without.apply(look, 2)
@@ -301,10 +304,10 @@ def test_a_row_of_a_host_that_many_do_not_know() -> None:
     """Among so many hosts one is looked for by itself, and may not be there."""
     table = HostTable()
     table.apply(
-        (GroupLook(status=7, size=600, rows=[Row(status=7, bk_host_id=n) for n in range(1, 601)]),), 1
+        (GroupPollView(status=7, size=600, rows=[Row(status=7, bk_host_id=n) for n in range(1, 601)]),), 1
     )
     taken = table.apply(
-        (GroupLook(status=7, size=601, rows=[Row(status=7, bk_host_id=9999)]),), 2, whole=False
+        (GroupPollView(status=7, size=601, rows=[Row(status=7, bk_host_id=9999)]),), 2, whole=False
     )
 
     assert (len(table), list(taken.places)) == (601, [600])
@@ -329,7 +332,7 @@ def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) 
                 numbers = sorted(number for number in now if now[number] == code)
                 numbers = numbers if ordered else data.draw(st.permutations(numbers))
                 rows = [Row(status=code, bk_host_id=number) for number in numbers]
-                look.append(GroupLook(status=code, size=len(rows), rows=rows))
+                look.append(GroupPollView(status=code, size=len(rows), rows=rows))
             taken = table.apply(look, sequence, named)
             told = {table.key(m.index).bk_host_id: (m.before, m.after) for m in taken.moves}
 
@@ -346,8 +349,8 @@ def test_hosts_first_met_in_ordered_groups_are_put_into_one_order(monkeypatch: p
     monkeypatch.setattr(hosts, "MANY_NAMES", 0)
     table = HostTable()
     first = [
-        GroupLook(status=7, size=2, rows=[Row(status=7, bk_host_id=n) for n in (1, 4)]),
-        GroupLook(status=9, size=2, rows=[Row(status=9, bk_host_id=n) for n in (2, 3)]),
+        GroupPollView(status=7, size=2, rows=[Row(status=7, bk_host_id=n) for n in (1, 4)]),
+        GroupPollView(status=9, size=2, rows=[Row(status=9, bk_host_id=n) for n in (2, 3)]),
     ]
 
     taken = table.apply(first, 1, lambda row: row)
@@ -383,7 +386,9 @@ def test_the_row_that_ended_worst_speaks_for_its_host(
     ]
     look = (
         tuple(
-            GroupLook(status=rows[n][0], tag=rows[n][2] or "", size=1, rows=[evolve(listed[n], status=-1)])
+            GroupPollView(
+                status=rows[n][0], tag=rows[n][2] or "", size=1, rows=[evolve(listed[n], status=-1)]
+            )
             for n in order
         )
         if is_grouped

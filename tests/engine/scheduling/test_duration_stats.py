@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.scheduling.duration_stats import LONGEST, Durations
+from bkjob_async.engine.scheduling.duration_stats import LONGEST, DurationTable
 from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Scope
 
@@ -18,15 +18,15 @@ NAMES = st.sampled_from(["deploy", "backup", "restart"])
 RUNS = st.lists(st.tuples(NAMES, st.none() | NAMES, st.floats(0.1, 1e5)), max_size=60)
 
 
-def taught(name: str, *seconds: float) -> Durations:
+def taught(name: str, *seconds: float) -> DurationTable:
     """Return what runs of one name teach."""
-    durations = Durations()
+    durations = DurationTable()
     for each in seconds:
         durations.learn(HERE, name, None, each)
     return durations
 
 
-def law_of(durations: Durations, name: str) -> tuple[float, float]:
+def law_of(durations: DurationTable, name: str) -> tuple[float, float]:
     """Return median and spread of what is expected of a name."""
     expectation = durations.expectation(HERE, name, None)
     assert expectation is not None
@@ -68,7 +68,7 @@ def test_a_name_that_changed_its_ways_is_learnt_anew() -> None:
 
 def test_steps_jobs_and_scopes_are_told_apart() -> None:
     """The same words may mean other things elsewhere."""
-    durations = Durations()
+    durations = DurationTable()
     durations.learn(HERE, "deploy", None, 100.0)
     durations.learn(HERE, "deploy", "copy", 10.0)
     durations.learn(THERE, "deploy", None, 1000.0)
@@ -94,20 +94,20 @@ def test_dates_and_serial_numbers_do_not_make_another_name() -> None:
 @pytest.mark.parametrize("seconds", [0.0, -1.0, nan, inf, -inf, LONGEST * 1.01])
 def test_what_is_no_duration_teaches_nothing(seconds: float) -> None:
     """It is refused, and leaves no trace."""
-    durations = Durations()
+    durations = DurationTable()
 
     assert not durations.learn(HERE, "deploy", None, seconds)
     assert len(durations) == 0
-    assert durations.exported() == Durations().exported()
+    assert durations.exported() == DurationTable().exported()
 
 
 @given(RUNS)
 def test_what_was_exported_is_read_back_through_json(runs: list[tuple[str, str | None, float]]) -> None:
     """Figure by figure, and expects the same."""
-    durations = Durations()
+    durations = DurationTable()
     for job, step, seconds in runs:
         durations.learn(HERE, job, step, seconds)
-    again = Durations.imported(json.loads(json.dumps(durations.exported())))
+    again = DurationTable.imported(json.loads(json.dumps(durations.exported())))
 
     assert again.exported() == durations.exported()
     assert list(again) == list(durations)
@@ -121,7 +121,7 @@ def test_what_was_exported_is_read_back_through_json(runs: list[tuple[str, str |
 @given(RUNS)
 def test_every_law_is_one_that_can_be_reckoned_with(runs: list[tuple[str, str | None, float]]) -> None:
     """Whatever was learnt: a step between its bounds."""
-    durations = Durations()
+    durations = DurationTable()
     for job, step, seconds in runs:
         durations.learn(HERE, job, step, seconds)
         expectation = durations.expectation(HERE, job, step)
@@ -131,12 +131,12 @@ def test_every_law_is_one_that_can_be_reckoned_with(runs: list[tuple[str, str | 
 
 def test_names_used_least_recently_are_forgotten() -> None:
     """Memory is bounded; what is used stays."""
-    durations = Durations(keys=3)
+    durations = DurationTable(keys=3)
     for name in ("one", "two", "three", "one", "four"):
         durations.learn(HERE, name, None, 5.0)
 
     assert [d.job for d in durations] == ["three", "one", "four"]
-    assert len(Durations.imported(durations.exported(), keys=2)) == 2
+    assert len(DurationTable.imported(durations.exported(), keys=2)) == 2
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_names_used_least_recently_are_forgotten() -> None:
 def test_what_was_not_exported_is_refused(change: dict[str, Any]) -> None:
     """As the user's mistake, whatever is wrong with it."""
     with pytest.raises(UsageError):
-        Durations.imported({**taught("deploy", 60.0).exported(), **change})
+        DurationTable.imported({**taught("deploy", 60.0).exported(), **change})
 
 
 def test_something_else_altogether_is_refused() -> None:
@@ -168,4 +168,4 @@ def test_something_else_altogether_is_refused() -> None:
     mistakes: list[Any] = [{}, [], "learnt", 7, None]
     for data in mistakes:
         with pytest.raises(UsageError):
-            Durations.imported(data)
+            DurationTable.imported(data)

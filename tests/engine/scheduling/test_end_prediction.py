@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.scheduling.end_prediction import Expectation, LogNormal
+from bkjob_async.engine.scheduling.end_prediction import EndPrediction, LogNormal
 
 ANY = LogNormal(log(30.0), 1.586)
 LAWS = st.builds(
-    lambda mu, sigma: Expectation(LogNormal(mu, sigma), ANY, 0.05),
+    lambda mu, sigma: EndPrediction(LogNormal(mu, sigma), ANY, 0.05),
     st.floats(-1.0, 10.0),
     st.floats(0.05, 3.0),
 )
@@ -35,32 +35,34 @@ def test_the_unseen_lag_is_the_integral_of_its_definition(age: float, step: floa
 
     total = sum(over(age + (n + 0.5) * step / pieces) - over(age) for n in range(pieces)) * step / pieces
     left = 1.0 - over(age)
-    assert Expectation(own, ANY, 0.05).unseen_lag(age, step) == pytest.approx(
+    assert EndPrediction(own, ANY, 0.05).expected_detection_lag(age, step) == pytest.approx(
         total / left, rel=1e-3, abs=1e-9
     )
 
 
 @given(LAWS, AGES, STEPS, st.floats(1.0, 10.0))
-def test_the_unseen_lag_grows_with_the_step(law: Expectation, age: float, step: float, factor: float) -> None:
+def test_the_unseen_lag_grows_with_the_step(
+    law: EndPrediction, age: float, step: float, factor: float
+) -> None:
     """It is never negative, and never more than the step itself."""
-    shorter, longer = law.unseen_lag(age, step), law.unseen_lag(age, step * factor)
+    shorter, longer = law.expected_detection_lag(age, step), law.expected_detection_lag(age, step * factor)
 
     assert 0.0 <= shorter <= step * (1.0 + 1e-6)
     assert longer >= shorter * (1.0 - 1e-6) - 1e-9
 
 
 @given(LAWS, st.floats(0.0, 3e3), st.floats(1e-3, 1e2))
-def test_the_wait_is_where_the_lag_reaches_the_price(law: Expectation, age: float, price: float) -> None:
+def test_the_wait_is_where_the_lag_reaches_the_price(law: EndPrediction, age: float, price: float) -> None:
     """To a few parts in a hundred, unless a bound came first."""
     wait = law.wait(age, price, 0.05, 1e5)
 
     assert 0.05 <= wait <= 1e5
     if 0.05 < wait < 1e5:
-        assert law.unseen_lag(age, wait) == pytest.approx(price, rel=0.1, abs=1e-6)
+        assert law.expected_detection_lag(age, wait) == pytest.approx(price, rel=0.1, abs=1e-6)
 
 
 @given(LAWS, AGES, STEPS)
-def test_an_end_was_found_within_the_step(law: Expectation, age: float, step: float) -> None:
+def test_an_end_was_found_within_the_step(law: EndPrediction, age: float, step: float) -> None:
     """Neither before its beginning nor after its end."""
     assert 0.0 <= law.lag_when_found(age, step) <= step
 
@@ -69,9 +71,9 @@ def test_what_is_older_than_anything_is_not_hurried() -> None:
     """Where nobody is left, nothing is expected."""
     narrow = LogNormal(log(10.0), 0.05)
 
-    assert Expectation(narrow, narrow, 0.05).wait(1e5, 0.01, 1.0, 100.0) == 100.0
+    assert EndPrediction(narrow, narrow, 0.05).wait(1e5, 0.01, 1.0, 100.0) == 100.0
 
 
 def test_bounds_that_cross_give_the_shortest() -> None:
     """Faster than that shows nothing."""
-    assert Expectation(ANY, ANY, 0.05).wait(5.0, 1.0, 10.0, 4.0) == 10.0
+    assert EndPrediction(ANY, ANY, 0.05).wait(5.0, 1.0, 10.0, 4.0) == 10.0

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from bkjob_async.engine.scheduling.list_polling import LONGEST_SPAN, PAGE, PAUSE, Sweep
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.scheduling.list_polling import LONGEST_SPAN, PAGE, PAUSE, ListPoller
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.model.answers import JobInstance, JobInstancePage
-from bkjob_async.model.detail_level import Grade
+from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.reads import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.snapshot import Times
@@ -18,24 +18,24 @@ SCOPE = Scope.biz(2)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def running(number: int, created: datetime = START) -> JobStory:
+def running(number: int, created: datetime = START) -> JobTracker:
     """Return a job of which only the end is wanted, and that was seen running."""
-    story = JobStory(JobRef(SCOPE, number))
+    story = JobTracker(JobRef(SCOPE, number))
     story.want(story.ref)
-    story.grade = Grade.FINISH
+    story.detail_level = DetailLevel.END_ONLY
     story.apply_job(replace(job(2, step(2)), when=lambda: Times(create_time=created)), at(0))
     return story
 
 
-def sweep_of(*stories: JobStory) -> Sweep[JobStory]:
+def sweep_of(*stories: JobTracker) -> ListPoller[JobTracker]:
     """Return a sweep that has taken note of these jobs."""
-    sweep: Sweep[JobStory] = Sweep(SCOPE)
+    sweep: ListPoller[JobTracker] = ListPoller(SCOPE)
     for story in stories:
         sweep.note(story)
     return sweep
 
 
-def asked(sweep: Sweep[JobStory]) -> GetJobInstanceList:
+def asked(sweep: ListPoller[JobTracker]) -> GetJobInstanceList:
     """Return the next page that is asked for."""
     question = sweep.question(1000)
     assert question is not None
@@ -85,23 +85,23 @@ def test_what_a_whole_list_leaves_out_is_hinted_at_once() -> None:
     first, second = running(1), running(2)
     sweep = sweep_of(first, second)
 
-    assert sweep.heard(page(1, 2), 0.0).moved == []
-    assert sweep.heard(page(1, 90, 91, total=5000, start=1000), 1.0).moved == []
-    assert sweep.heard(page(1), 2.0).moved == [second]
-    assert sweep.heard(page(1), 3.0).moved == []
-    assert sweep.heard(page(1, 2), 4.0).moved == []
-    assert sweep.heard(page(2, code=3), 5.0).moved == [first, second]
+    assert sweep.on_page(page(1, 2), 0.0).moved == []
+    assert sweep.on_page(page(1, 90, 91, total=5000, start=1000), 1.0).moved == []
+    assert sweep.on_page(page(1), 2.0).moved == [second]
+    assert sweep.on_page(page(1), 3.0).moved == []
+    assert sweep.on_page(page(1, 2), 4.0).moved == []
+    assert sweep.on_page(page(2, code=3), 5.0).moved == [first, second]
 
 
 def test_a_round_is_all_pages_that_are_dense() -> None:
     """The next page comes at once; one that is full of others is the last."""
     sweep = sweep_of(*(running(number) for number in range(1, 401)))
 
-    assert list(sweep.heard(page(*range(1, 201), total=600), 0.0).moved) == []
+    assert list(sweep.on_page(page(*range(1, 201), total=600), 0.0).moved) == []
     assert (asked(sweep).start, sweep.next_wait()) == (200, 0.0)
-    sweep.heard(page(*range(201, 401), start=200, total=600), 0.0)
+    sweep.on_page(page(*range(201, 401), start=200, total=600), 0.0)
     assert asked(sweep).start == 400
-    sweep.heard(page(*range(9001, 9201), start=400, total=600), 0.0)
+    sweep.on_page(page(*range(9001, 9201), start=400, total=600), 0.0)
     assert asked(sweep).start == 0
     assert sweep.next_wait() > 0.0
 
@@ -111,10 +111,10 @@ def test_a_list_of_other_peoples_jobs_is_left_for_longer_each_time() -> None:
     sweep = sweep_of(*(running(number) for number in range(1, 31)))
     others = page(*range(9001, 9201), total=5000)
 
-    sweep.heard(others, 0.0)
-    assert (sweep.pays(PAUSE - 1.0), sweep.pays(PAUSE)) == (False, True)
-    sweep.heard(others, PAUSE)
-    assert (sweep.pays(3 * PAUSE - 1.0), sweep.pays(3 * PAUSE)) == (False, True)
-    sweep.heard(page(*range(1, 31)), 3 * PAUSE)
-    sweep.heard(others, 200.0)
-    assert sweep.pays(200.0 + PAUSE)
+    sweep.on_page(others, 0.0)
+    assert (sweep.is_worthwhile(PAUSE - 1.0), sweep.is_worthwhile(PAUSE)) == (False, True)
+    sweep.on_page(others, PAUSE)
+    assert (sweep.is_worthwhile(3 * PAUSE - 1.0), sweep.is_worthwhile(3 * PAUSE)) == (False, True)
+    sweep.on_page(page(*range(1, 31)), 3 * PAUSE)
+    sweep.on_page(others, 200.0)
+    assert sweep.is_worthwhile(200.0 + PAUSE)

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.scheduling.end_prediction import Expectation, LogNormal
-from bkjob_async.engine.scheduling.poll_interval import RHYTHM, STRAGGLERS, Cadence, spread
+from bkjob_async.engine.scheduling.end_prediction import EndPrediction, LogNormal
+from bkjob_async.engine.scheduling.poll_interval import RHYTHM, STRAGGLERS, PollIntervals, spread
 from bkjob_async.model.refs import JobRef, Scope
 
 ANY = LogNormal(log(30.0), 1.586)
-HALF_A_MINUTE = Expectation(LogNormal(log(30.0), 0.2), ANY, 0.05)
+HALF_A_MINUTE = EndPrediction(LogNormal(log(30.0), 0.2), ANY, 0.05)
 AGES = st.floats(0.0, 1e6)
 PRICES = st.floats(1e-4, 1e4)
 LAWS = st.builds(
-    lambda mu, sigma: Expectation(LogNormal(mu, sigma), ANY, 0.05),
+    lambda mu, sigma: EndPrediction(LogNormal(mu, sigma), ANY, 0.05),
     st.floats(-1.0, 12.0),
     st.floats(0.05, 3.0),
 )
@@ -24,31 +24,32 @@ LAWS = st.builds(
 def test_it_follows_the_platforms_own_rhythm() -> None:
     """The platform learns of hosts every 1, 2, 5, then 10 s; looking more often shows nothing."""
     ages = [0.0, 9.9, 10.0, 59.0, 60.0, 299.0, 300.0, 86_400.0]
-    waits = [Cadence().next_wait(age=age) for age in ages]
+    waits = [PollIntervals().next_wait(age=age) for age in ages]
 
     assert waits == [1, 1, 2, 2, 5, 5, 10, 10]
 
 
 def test_a_settling_target_is_looked_at_every_second() -> None:
     """Whatever its age."""
-    assert Cadence().next_wait(age=9_999.0, settling=True) == 1.0
-    assert Cadence(interval=0.2).next_wait(age=0.0, settling=True) == 0.2
+    assert PollIntervals().next_wait(age=9_999.0, settling=True) == 1.0
+    assert PollIntervals(interval=0.2).next_wait(age=0.0, settling=True) == 0.2
 
 
 def test_what_waits_for_a_user_is_not_hurried() -> None:
     """Nobody confirms within a second."""
-    assert Cadence().next_wait(age=0.0, waiting=True) == 5.0
+    assert PollIntervals().next_wait(age=0.0, waiting=True) == 5.0
 
 
 def test_a_fixed_interval_is_kept() -> None:
     """The user's word goes."""
-    assert Cadence(interval=3.0).next_wait(age=500.0, expectation=HALF_A_MINUTE, price=1.0) == 3.0
+    assert PollIntervals(interval=3.0).next_wait(age=500.0, expectation=HALF_A_MINUTE, price=1.0) == 3.0
 
 
 def test_what_should_not_end_yet_is_looked_at_less_often() -> None:
     """Half a minute is expected: five seconds into it nothing is; at its end everything is; after it, it may be stuck."""
     waits = [
-        Cadence().next_wait(age=age, expectation=HALF_A_MINUTE, price=0.01) for age in (5.0, 29.0, 200.0)
+        PollIntervals().next_wait(age=age, expectation=HALF_A_MINUTE, price=0.01)
+        for age in (5.0, 29.0, 200.0)
     ]
 
     assert waits[0] > 3.0
@@ -57,20 +58,22 @@ def test_what_should_not_end_yet_is_looked_at_less_often() -> None:
 
 @given(AGES, PRICES, LAWS, st.floats(0.0, 1e3), st.tuples(st.integers(0, 10_000), st.floats(0.0, 1e4)))
 def test_no_step_is_shorter_than_the_rhythm_or_longer_than_the_cap(
-    age: float, price: float, law: Expectation, usual: float, moving: tuple[int, float]
+    age: float, price: float, law: EndPrediction, usual: float, moving: tuple[int, float]
 ) -> None:
     """Whatever is expected, and however hosts move."""
-    cadence, (hosts, moves) = Cadence(), moving
+    cadence, (hosts, moves) = PollIntervals(), moving
     wait = cadence.next_wait(age=age, expectation=law, price=price, usual=usual, hosts=hosts, moves=moves)
 
     assert cadence.shortest(age) <= wait <= cadence.longest(age, usual)
 
 
 @given(AGES, PRICES, st.floats(1.0, 100.0), LAWS)
-def test_dearer_requests_make_longer_steps(age: float, price: float, factor: float, law: Expectation) -> None:
+def test_dearer_requests_make_longer_steps(
+    age: float, price: float, factor: float, law: EndPrediction
+) -> None:
     """Up to the precision of the search."""
-    cheap = Cadence().next_wait(age=age, expectation=law, price=price, usual=10.0)
-    dear = Cadence().next_wait(age=age, expectation=law, price=price * factor, usual=10.0)
+    cheap = PollIntervals().next_wait(age=age, expectation=law, price=price, usual=10.0)
+    dear = PollIntervals().next_wait(age=age, expectation=law, price=price * factor, usual=10.0)
 
     assert dear >= cheap * 0.97
 
@@ -78,18 +81,20 @@ def test_dearer_requests_make_longer_steps(age: float, price: float, factor: flo
 @given(st.integers(2, 10_000), st.floats(1e-3, 1e3), st.floats(1.0, 100.0))
 def test_hosts_that_move_faster_are_looked_at_more_often(hosts: int, moves: float, factor: float) -> None:
     """With the root of the rate; and the last ones are not forgotten."""
-    slow = Cadence.for_hosts(hosts, moves, 0.01, 0.0)
-    fast = Cadence.for_hosts(hosts, moves * factor, 0.01, 0.0)
+    slow = PollIntervals.for_hosts(hosts, moves, 0.01, 0.0)
+    fast = PollIntervals.for_hosts(hosts, moves * factor, 0.01, 0.0)
 
     assert fast <= slow <= STRAGGLERS
     assert slow == STRAGGLERS or fast == pytest.approx(slow / factor**0.5)
-    assert Cadence.for_hosts(hosts, 0.0, 0.01, 0.0) == STRAGGLERS
+    assert PollIntervals.for_hosts(hosts, 0.0, 0.01, 0.0) == STRAGGLERS
 
 
 def test_a_lag_that_is_asked_for_bounds_every_step() -> None:
     """Four times the mean that was asked for, as long as there is room for that."""
-    assert Cadence(lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4) == 8.0
-    assert Cadence(lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4, usual=20.0) == 20.0
+    assert PollIntervals(lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4) == 8.0
+    assert (
+        PollIntervals(lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4, usual=20.0) == 20.0
+    )
 
 
 def test_few_targets_keep_their_time_and_many_spread() -> None:
@@ -109,7 +114,7 @@ def test_few_targets_keep_their_time_and_many_spread() -> None:
 
 def test_failures_back_off_up_to_a_minute() -> None:
     """A broken target costs little, and is tried for ever."""
-    assert [Cadence().after_failure(n) for n in (1, 2, 3, 7, 500)] == [1, 2, 4, 60, 60]
+    assert [PollIntervals().after_failure(n) for n in (1, 2, 3, 7, 500)] == [1, 2, 4, 60, 60]
 
 
 def test_the_rhythm_has_no_end() -> None:

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.scheduling.request_cost import AT_REST, LEAST_STRAIN, MOST_STRAIN, PLANNED, Price
+from bkjob_async.engine.scheduling.request_cost import (
+    AT_REST,
+    LEAST_STRAIN,
+    MOST_STRAIN,
+    PLANNED,
+    RequestCost,
+)
 
 HAZARDS = st.lists(st.floats(1e-4, 1.0), min_size=1, max_size=50)
 
@@ -19,9 +25,9 @@ def steps_at(price: float, hazards: list[float]) -> list[float]:
 @given(HAZARDS, st.floats(0.01, 100.0))
 def test_the_price_fits_the_fleet_to_the_limit_at_once(hazards: list[float], limit: float) -> None:
     """Whatever price the steps were chosen at, the next one is right for all."""
-    price = Price()
+    price = RequestCost()
     for step in steps_at(3.0, hazards):
-        price.replace(0.0, Price.weight(3.0, step, 1.0))
+        price.replace(0.0, RequestCost.weight(3.0, step, 1.0))
     now = price.value(limit)
 
     asked = sum(1.0 / step for step in steps_at(now, hazards))
@@ -31,7 +37,7 @@ def test_the_price_fits_the_fleet_to_the_limit_at_once(hazards: list[float], lim
 
 def test_without_a_limit_it_rests() -> None:
     """However many there are."""
-    price = Price()
+    price = RequestCost()
     for _ in range(100):
         price.replace(0.0, 5.0)
 
@@ -40,7 +46,7 @@ def test_without_a_limit_it_rests() -> None:
 
 def test_those_not_seen_yet_are_taken_to_be_like_the_others() -> None:
     """A thousand targets added at once do not begin with a rush."""
-    price = Price()
+    price = RequestCost()
     price.unseen = 99
     price.replace(0.0, 1.0)
 
@@ -50,7 +56,7 @@ def test_those_not_seen_yet_are_taken_to_be_like_the_others() -> None:
 
 def test_looks_that_come_late_raise_it_and_looks_in_time_lower_it_again() -> None:
     """Within bounds."""
-    price = Price()
+    price = RequestCost()
     price.replace(0.0, 1.0)
     for _ in range(10_000):
         price.came_late(100.0, 10.0)
@@ -65,10 +71,10 @@ def test_looks_that_come_late_raise_it_and_looks_in_time_lower_it_again() -> Non
 
 def test_when_nobody_is_left_nothing_is_remembered() -> None:
     """The next fleet begins afresh."""
-    price = Price()
+    price = RequestCost()
     price.replace(0.0, 1.0)
     for _ in range(100):
         price.came_late(100.0, 10.0)
     price.replace(1.0, 0.0)
 
-    assert price == Price()
+    assert price == RequestCost()

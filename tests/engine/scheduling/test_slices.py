@@ -1,6 +1,6 @@
 """Much to do comes in order, and in slices."""
 
-from bkjob_async.engine.scheduling.slices import LARGEST_SLICE, LONGEST_SLICE, Requests, is_enough
+from bkjob_async.engine.scheduling.slices import LARGEST_SLICE, LONGEST_SLICE, Requests, slice_is_over
 from bkjob_async.model.refs import JobRef, Scope
 
 A, B, C = (JobRef(Scope.biz(2), number) for number in (1, 2, 3))
@@ -34,6 +34,6 @@ def test_what_is_forgotten_leaves_nothing_behind() -> None:
 
 def test_a_slice_ends_by_time_or_by_number() -> None:
     """Whichever comes first."""
-    assert not is_enough(1, 0.0)
-    assert is_enough(1, LONGEST_SLICE)
-    assert is_enough(LARGEST_SLICE, 0.0)
+    assert not slice_is_over(1, 0.0)
+    assert slice_is_over(1, LONGEST_SLICE)
+    assert slice_is_over(LARGEST_SLICE, 0.0)

@@ -4,7 +4,7 @@ from attrs import define
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.scheduling.timer_wheel import SLOTS, Schedule
+from bkjob_async.engine.scheduling.timer_wheel import SLOTS, TimerWheel
 
 
 @define(eq=False)
@@ -17,7 +17,7 @@ class Thing:
 
 def test_the_earliest_comes_first_and_only_when_it_is_due() -> None:
     """Nothing comes before its time, then all in order."""
-    schedule: Schedule[Thing] = Schedule()
+    schedule: TimerWheel[Thing] = TimerWheel()
     early, late = Thing("early"), Thing("late")
     schedule.put(late, 3.0)
     schedule.put(early, 1.0)
@@ -29,19 +29,19 @@ def test_the_earliest_comes_first_and_only_when_it_is_due() -> None:
 
 def test_hasten_never_delays() -> None:
     """A nudge brings a look forward and puts none off."""
-    schedule: Schedule[Thing] = Schedule()
+    schedule: TimerWheel[Thing] = TimerWheel()
     thing = Thing("a")
     schedule.put(thing, 2.0)
-    schedule.hasten(thing, 5.0)
+    schedule.schedule_earlier(thing, 5.0)
     assert thing.due == 2.0
 
-    schedule.hasten(thing, 1.0)
+    schedule.schedule_earlier(thing, 1.0)
     assert thing.due == 1.0
 
 
 def test_moving_for_ever_does_not_grow_the_heap() -> None:
     """Dead entries are swept out, those that lie where a thing has come back to among them."""
-    schedule: Schedule[Thing] = Schedule()
+    schedule: TimerWheel[Thing] = TimerWheel()
     things = [Thing(number) for number in range(10)]
     for turn in range(10_000):
         schedule.put(things[turn % 10], float(turn))
@@ -59,7 +59,7 @@ def test_moving_for_ever_does_not_grow_the_heap() -> None:
 )
 def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]]) -> None:
     """Whatever is done to it, it holds what a plain dict would."""
-    schedule: Schedule[Thing] = Schedule()
+    schedule: TimerWheel[Thing] = TimerWheel()
     things = [Thing(number) for number in range(6)]
     plain: dict[Thing, float] = {}
     for action, number, time in actions:
@@ -69,7 +69,7 @@ def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]
                 schedule.put(key, time)
                 plain[key] = time
             case "hasten":
-                schedule.hasten(key, time)
+                schedule.schedule_earlier(key, time)
                 plain[key] = min(time, plain.get(key, time))
             case "discard":
                 schedule.discard(key)
@@ -87,7 +87,7 @@ def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]
 @given(st.lists(st.tuples(st.integers(0, 400), st.floats(0.0, 3.0)), max_size=60))
 def test_within_a_slot_time_decides_and_then_arrival(puts: list[tuple[int, float]]) -> None:
     """Due times that lie closer together than a slot come in their exact order."""
-    schedule: Schedule[Thing] = Schedule()
+    schedule: TimerWheel[Thing] = TimerWheel()
     at = [slot / SLOTS + round(within) / (4 * SLOTS) for slot, within in puts]
     for number, due in enumerate(at):
         schedule.put(Thing(number), due)

@@ -2,7 +2,7 @@
 
 from bkjob_async.engine.host_table.changes import Move, Moves
 from bkjob_async.engine.stream.event_log import UNREAD, Log
-from bkjob_async.engine.stream.lazy_events import FEW, Events, HostMoves, News
+from bkjob_async.engine.stream.lazy_events import FEW, EventOrLazy, LazyEventList, LazyHostEvents
 from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
@@ -13,7 +13,7 @@ STEP = JOB.step(200)
 RUNS = JobChanged(ref=JOB, before=None, after=run_status(2), is_finished=False)
 
 
-def moves(*numbers: int) -> tuple[HostMoves, list[int]]:
+def moves(*numbers: int) -> tuple[LazyHostEvents, list[int]]:
     """Return moves of these hosts, and the list of those that became events so far."""
     made: list[int] = []
 
@@ -24,14 +24,14 @@ def moves(*numbers: int) -> tuple[HostMoves, list[int]]:
 
     size = len(numbers)
     moved = Moves(numbers, [None] * size, [7] * size, [host(n, 7) for n in numbers])
-    return HostMoves(STEP, moved, lambda moves, _: map(event, moves)), made
+    return LazyHostEvents(STEP, moved, lambda moves, _: map(event, moves)), made
 
 
 def test_they_are_like_a_tuple_of_events() -> None:
     """Length, order, slices, equality and hash are those of the tuple."""
     both, _ = moves(1, 2)
-    parts: list[News] = [RUNS, both, InSync()]
-    events = Events(parts)
+    parts: list[EventOrLazy] = [RUNS, both, InSync()]
+    events = LazyEventList(parts)
     told = (RUNS, *both, InSync())
 
     assert (len(events), tuple(events), events[1:3], events[-1]) == (4, told, told[1:3], InSync())
@@ -45,7 +45,7 @@ def test_they_are_like_a_tuple_of_events() -> None:
 def test_nothing_is_made_before_it_is_read_and_nothing_twice() -> None:
     """Counting and equal readers cost no further events."""
     both, made = moves(1, 2)
-    events, others = Events([RUNS, both]), Events([both])
+    events, others = LazyEventList([RUNS, both]), LazyEventList([both])
     assert (len(events), made) == (3, [])
 
     first, second = list(events), list(others)
@@ -56,11 +56,11 @@ def test_nothing_is_made_before_it_is_read_and_nothing_twice() -> None:
 
 def test_a_few_events_that_were_read_are_all_that_is_kept() -> None:
     """Of many it is remembered that they moved together, so that readers of other things pass over them at once."""
-    few, many = Events([RUNS, moves(*range(1, FEW))[0]]), Events([RUNS, moves(*range(FEW))[0]])
+    few, many = LazyEventList([RUNS, moves(*range(1, FEW))[0]]), LazyEventList([RUNS, moves(*range(FEW))[0]])
 
     assert (list(few), list(many)) == (list(few.parts), [*many.parts[:1], *many.told()[1:]])
-    assert not any(isinstance(part, HostMoves) for part in few.parts)
-    assert isinstance(many.parts[1], HostMoves)
+    assert not any(isinstance(part, LazyHostEvents) for part in few.parts)
+    assert isinstance(many.parts[1], LazyHostEvents)
 
 
 def test_what_nobody_reads_holds_on_to_its_answer_only_for_a_while() -> None:
@@ -70,7 +70,7 @@ def test_what_nobody_reads_holds_on_to_its_answer_only_for_a_while() -> None:
     for n in range(UNREAD + 2):
         part, of_this = moves(n)
         made.append(of_this)
-        log.append(Batch(n + 1, Events([part])))
+        log.append(Batch(n + 1, LazyEventList([part])))
 
     assert [n for n, of_this in enumerate(made) if of_this] == [0, 1]
 
@@ -88,7 +88,7 @@ def test_rows_can_be_read_in_full_before_the_events() -> None:
         key = HostKey(bk_host_id=move.row.bk_host_id, ip=move.row.ip)
         return HostChanged(ref=STEP, host=key, execute_count=0, before=None, after=host_status(move.after))
 
-    moved = HostMoves(
+    moved = LazyHostEvents(
         STEP,
         Moves([0, 1], [7, 7], [9, 9], [Row(status=9, bk_host_id=1)] * 2),
         lambda moves, _: map(event, moves),

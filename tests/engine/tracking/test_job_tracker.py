@@ -1,7 +1,7 @@
 """What is told of a job, and when: order, settling, second rounds."""
 
-from bkjob_async.engine.stream.lazy_events import Events
-from bkjob_async.engine.tracking.job_tracker import JobStory
+from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -11,25 +11,27 @@ from bkjob_async.model.events import (
     Reopened,
     StepChanged,
 )
-from bkjob_async.model.poll_view import JobLook, StepLook
+from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
 from tests.engine.looks import JOB, at, host, job, step
 
 STEP = JOB.step(200)
 
 
-def story_of(*targets: Ref, operated_at: float | None = None) -> JobStory:
+def story_of(*targets: Ref, operated_at: float | None = None) -> JobTracker:
     """Return a story with these targets, the job itself by default."""
-    story = JobStory(JOB, operated_at=operated_at)
+    story = JobTracker(JOB, operated_at=operated_at)
     for ref in targets or (JOB,):
         story.want(ref)
     return story
 
 
-def tell(story: JobStory, now: float, look: JobLook | StepLook) -> list[str]:
+def tell(story: JobTracker, now: float, look: JobPollView | StepPollView) -> list[str]:
     """Take in a look; return the news in words."""
-    news = story.apply_job(look, at(now)) if isinstance(look, JobLook) else story.apply_step(look, at(now))
-    return [word(event) for event in Events(news)]
+    news = (
+        story.apply_job(look, at(now)) if isinstance(look, JobPollView) else story.apply_step(look, at(now))
+    )
+    return [word(event) for event in LazyEventList(news)]
 
 
 def word(event: Event) -> str:

@@ -15,7 +15,7 @@ from aiohttp import web
 from bkjob_async.simulator.servers.callbacks import CallbackSender, is_here
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FINAL_RUN
-from bkjob_async.simulator.world.plans import HANGS, Fate, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from tests.simulator.questions import AUTHORIZATION, ask, of, request
 
 Say = Callable[..., Awaitable[Any]]
@@ -200,7 +200,7 @@ async def listener() -> AsyncIterator[tuple[str, Received, list[int]]]:
 async def called_back(url: str, received: Received, *, count: int, fault: str | None = None) -> None:
     """Let a job end, and wait until so many callbacks came."""
     simulator = Simulator(speed=100.0)
-    fates = (Fate(runs=exactly(2.0)),)
+    fates = (HostOutcome(runs=exactly(2.0)),)
     simulator.add(JobPlan(steps=(StepPlan(fates=fates),), callback_url=url))
     with ExitStack() as stack:
         if fault:
@@ -327,11 +327,11 @@ async def test_in_process_callbacks_go_where_they_are_carried() -> None:
     """Virtual time, no socket; again after a retry."""
     simulator = Simulator()
     url = "http://nowhere/heard"
-    ref = simulator.add(JobPlan(steps=(StepPlan(pinned={0: Fate(status=104)}),), callback_url=url))
-    heard: list[int] = []
+    ref = simulator.add(JobPlan(steps=(StepPlan(pinned={0: HostOutcome(status=104)}),), callback_url=url))
+    on_page: list[int] = []
 
     async def post(_url: str, content: bytes, _kind: str) -> int:
-        heard.append(json.loads(content)["status"])
+        on_page.append(json.loads(content)["status"])
         return 200
 
     sender = simulator.callbacks(post=post)
@@ -343,7 +343,7 @@ async def test_in_process_callbacks_go_where_they_are_carried() -> None:
     await asyncio.sleep(30.0)
     await sender.aclose()
 
-    assert heard == [4, 3]
+    assert on_page == [4, 3]
 
 
 async def test_a_callback_url_stays_out_of_sight(simulator: Simulator, say: Say) -> None:

@@ -16,7 +16,7 @@ from bkjob_async.simulator.world.plans import (
     INVALID,
     NO_AGENT,
     RED,
-    Fate,
+    HostOutcome,
     JobPlan,
     Rolling,
     Span,
@@ -122,7 +122,9 @@ def test_the_engine_looks_in_its_own_rhythm(rhythm: Rhythm, moment: float, seen:
 
 # Random stories -----------------------------------------------------------------------------------------------------
 
-FATES = st.sampled_from([GREEN, RED, NO_AGENT, INVALID, Fate(runs=Span(0.0, 90.0)), Fate(runs=exactly(0.0))])
+FATES = st.sampled_from(
+    [GREEN, RED, NO_AGENT, INVALID, HostOutcome(runs=Span(0.0, 90.0)), HostOutcome(runs=exactly(0.0))]
+)
 PLANS = st.builds(
     StepPlan,
     kind=st.sampled_from([1, 2, 4]),

@@ -15,7 +15,7 @@ from bkjob_async.simulator.world.plans import (
     INVALID,
     NO_AGENT,
     RED,
-    Fate,
+    HostOutcome,
     JobPlan,
     Rolling,
     StepPlan,
@@ -23,7 +23,7 @@ from bkjob_async.simulator.world.plans import (
 )
 from bkjob_async.simulator.world.world import World
 
-QUICK = Fate(runs=exactly(2.0))
+QUICK = HostOutcome(runs=exactly(2.0))
 CONFIRM = StepPlan(kind=3, hosts=0)
 
 
@@ -236,7 +236,7 @@ def test_ignoring_an_abnormal_step_leaves_the_job_running_for_ever() -> None:
     ],
 )
 def test_rolling_steps_wait_before_each_batch(
-    mode: int, pinned: dict[int, Fate], step: list[int], job: list[int]
+    mode: int, pinned: dict[int, HostOutcome], step: list[int], job: list[int]
 ) -> None:
     """15 comes before each batch; a failed one pauses, is ignored, or a person is asked."""
     simulator, _ = lived(StepPlan(hosts=4, pinned=pinned, rolling=Rolling(sizes=(1, 3), mode=mode)))

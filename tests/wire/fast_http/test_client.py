@@ -16,10 +16,10 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire import aiohttp_transport
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.fast_http import connections as open_lines
-from bkjob_async.wire.fast_http.client import ShortWay
+from bkjob_async.wire.fast_http.client import FastHttpClient
 from tests.wire.raw_server import answer, serving
 
-HINTS = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early ListHints\r\n\r\n"
 IN_CHUNKS = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     + (b"1000\r\n" + b"x" * 4096 + b"\r\n") * 146
@@ -86,7 +86,7 @@ async def test_both_ways_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(lambda *_: answer(b"{}")) as (server, url):
         async with opened(options) as transport:
             await get(transport, url)
-        monkeypatch.setattr(aiohttp_transport, "ShortWay", lambda *_: None)
+        monkeypatch.setattr(aiohttp_transport, "FastHttpClient", lambda *_: None)
         async with opened(options) as transport:
             await get(transport, url)
     short, usual = (head.decode().split("\r\n") for head in server.heads)
@@ -113,16 +113,16 @@ async def test_an_aiohttp_that_works_otherwise_is_used_the_usual_way(
             return getattr(self._protocol, name)
 
     tried = []
-    ask, protocol = ShortWay.ask, vars(aiohttp.connector.Connection)["protocol"].fget
+    ask, protocol = FastHttpClient.ask, vars(aiohttp.connector.Connection)["protocol"].fget
 
-    async def ask_strangely(self: ShortWay, *arguments: Any) -> Any:
+    async def ask_strangely(self: FastHttpClient, *arguments: Any) -> Any:
         tried.append(lacks)
         with monkeypatch.context() as patch:
             strange = property(lambda connection: Strange(protocol(connection)))
             patch.setattr(aiohttp.connector.Connection, "protocol", strange)
             return await ask(self, *arguments)
 
-    monkeypatch.setattr(ShortWay, "ask", ask_strangely)
+    monkeypatch.setattr(FastHttpClient, "ask", ask_strangely)
     unusual = answer(b"{}").replace(b"HTTP/1.1", b"HTTP/1.0")
     async with serving(lambda *_: unusual) as (_, url), opened() as transport:
         answers = [await get(transport, url) for _ in range(3)]
@@ -315,7 +315,7 @@ async def test_an_idle_line_holds_no_answer(size: int) -> None:
 @pytest.mark.usefixtures("no_usual_way")
 async def test_lines_that_are_not_used_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A burst of looks leaves no more connections behind than go on being used."""
-    monkeypatch.setattr(open_lines, "UNUSED", 0.02)
+    monkeypatch.setattr(open_lines, "IDLE_TIMEOUT", 0.02)
     async with serving(lambda *_: answer(b"{}")) as (server, url), opened() as transport:
         await asyncio.gather(*(get(transport, url) for _ in range(8)))
         assert server.open == 8

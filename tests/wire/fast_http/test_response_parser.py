@@ -10,7 +10,7 @@ from aiohttp.http import HttpProcessingError, HttpResponseParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.wire.fast_http.response_parser import Part, Surplus, answer_in
+from bkjob_async.wire.fast_http.response_parser import PartialResponse, Surplus, parse_response
 
 USUAL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 IN_CHUNKS = (
@@ -50,7 +50,7 @@ LINES = st.sampled_from(
 STATUS = st.sampled_from(
     [
         *(b"HTTP/1.1 200 OK", b"HTTP/1.1 404 Not Found", b"HTTP/1.1 502 Bad Gateway", b"HTTP/1.1 200 "),
-        *(b"HTTP/1.1 204 No Content", b"HTTP/1.1 304 Not Modified", b"HTTP/1.1 103 Early Hints"),
+        *(b"HTTP/1.1 204 No Content", b"HTTP/1.1 304 Not Modified", b"HTTP/1.1 103 Early ListHints"),
         *(b"HTTP/1.0 200 OK", b"HTTP/2 200", b"HTTP/1.1 200", b"http/1.1 200 OK", b"HTTP/1.1 099 What"),
     ]
 )
@@ -94,7 +94,7 @@ def first_of_each(headers: object) -> dict[str, str]:
 
 def is_read_alike(data: bytes) -> bool:
     """Whether what is read at once, if anything, is what aiohttp reads."""
-    found = answer_in(data)
+    found = parse_response(data)
     if not isinstance(found, tuple):
         return True
     return (found[0], dict(found[1]), found[2]) == by_aiohttp(data)
@@ -119,23 +119,23 @@ def test_damage_is_never_read_at_once_otherwise(data: bytes, at: int, less: int,
 @pytest.mark.parametrize("data", [USUAL, IN_CHUNKS])
 def test_part_of_an_answer_is_no_whole_one(data: bytes) -> None:
     """Nor is more than one."""
-    assert isinstance(answer_in(data), tuple)
-    assert not any(isinstance(answer_in(data[:length]), tuple) for length in range(len(data)))
-    assert not isinstance(answer_in(data + data), tuple)
+    assert isinstance(parse_response(data), tuple)
+    assert not any(isinstance(parse_response(data[:length]), tuple) for length in range(len(data)))
+    assert not isinstance(parse_response(data + data), tuple)
 
 
 def test_how_an_answer_begins_is_told() -> None:
     """Where its length is known, and not yet exceeded."""
-    found = answer_in(USUAL[:-1])
+    found = parse_response(USUAL[:-1])
 
-    assert isinstance(found, Part)
+    assert isinstance(found, PartialResponse)
     assert (found.status, found.begun, found.size) == (200, b"{", 2)
 
 
 def test_more_than_an_answer_is_told() -> None:
     """Whatever it is, the connection is of no use any more."""
     for more in (b"H", b"\r\n", USUAL):
-        found = answer_in(USUAL + more)
+        found = parse_response(USUAL + more)
 
         assert isinstance(found, Surplus)
         assert found.answer[2] == b"{}"
@@ -146,12 +146,12 @@ def test_a_head_beyond_aiohttps_bounds_is_left_to_it() -> None:
     long, many = b"X-Long: " + b"x" * 8200 + b"\r\n", b"X: y\r\n" * 130
 
     for lines in (long, many):
-        assert answer_in(USUAL.replace(b"Content-Length", lines + b"Content-Length")) is None
+        assert parse_response(USUAL.replace(b"Content-Length", lines + b"Content-Length")) is None
 
 
 def test_headers_are_told_apart_when_they_are_asked_for() -> None:
     """By any spelling of their names."""
-    found = answer_in(USUAL)
+    found = parse_response(USUAL)
     assert isinstance(found, tuple)
     headers: Mapping[str, str] = found[1]
 
