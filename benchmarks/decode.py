@@ -20,7 +20,7 @@ from benchmarks.compare.naive import Answer
 from benchmarks.table import show
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations import GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import JobRef, Scope
 
 ROUNDS = 9

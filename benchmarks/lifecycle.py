@@ -32,7 +32,7 @@ from bkjob_async.engine.tracking.next_request import Question, ask_step, begin_f
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.credentials import AppCredentials
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.operations import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.handlers.platform import Platform
 

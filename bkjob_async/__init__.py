@@ -34,7 +34,83 @@ from bkjob_async.errors import (
     WrongEventLoop,
     WrongState,
 )
-from bkjob_async.model.answers import (
+from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
+from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.events import (
+    Batch,
+    Event,
+    Finished,
+    HostChanged,
+    HostCounts,
+    InSync,
+    JobChanged,
+    Lost,
+    LostReason,
+    Recovered,
+    Reopened,
+    Stalled,
+    StepChanged,
+    Trouble,
+)
+from bkjob_async.model.operations.base import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+    Operation,
+    OperationAccepted,
+    StepOperation,
+)
+from bkjob_async.model.operations.codes import (
+    AccountCategory,
+    FileMode,
+    FileSourceType,
+    FileStatus,
+    JobOperation,
+    LaunchMode,
+    LogType,
+    RollingExecution,
+    RollingMode,
+    RollingType,
+    ScriptLanguage,
+    ScriptStatus,
+    StepType,
+    TaskType,
+    TransferMode,
+    VariableType,
+)
+from bkjob_async.model.operations.extra_operations import (
+    BkciPluginBatchGetJobInstanceExecuteObjectLog,
+    BkciPluginFastExecuteScript,
+    BkciPluginFastTransferFile,
+    BkciPluginGetJobInstanceStatus,
+    GenerateLocalFileUploadUrl,
+    GetFileTaskContext,
+    GetScriptTaskContext,
+    QueryGseTask,
+    QueryJobInstance,
+)
+from bkjob_async.model.operations.launches import (
+    ExecuteJobPlan,
+    FastExecuteScript,
+    FastExecuteSql,
+    FastTransferFile,
+    FileSource,
+    GlobalVar,
+    PushConfigFile,
+    RollingConfig,
+    RollingFileSource,
+)
+from bkjob_async.model.operations.queries import (
+    BatchGetJobInstanceIpLog,
+    GetJobInstanceGlobalVarValue,
+    GetJobInstanceIpLog,
+    GetJobInstanceList,
+    GetJobInstanceLog,
+    GetStepInstanceDetail,
+    RawCall,
+)
+from bkjob_async.model.operations.responses import (
     Account,
     Callback,
     Envelope,
@@ -55,88 +131,7 @@ from bkjob_async.model.answers import (
     TaskContextField,
     Variable,
 )
-from bkjob_async.model.codes import (
-    AccountCategory,
-    FileMode,
-    FileSourceType,
-    FileStatus,
-    JobOperation,
-    LaunchMode,
-    LogType,
-    RollingExecution,
-    RollingMode,
-    RollingType,
-    ScriptLanguage,
-    ScriptStatus,
-    StepType,
-    TaskType,
-    TransferMode,
-    VariableType,
-)
-from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
-from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import (
-    Batch,
-    Event,
-    Finished,
-    HostChanged,
-    HostCounts,
-    InSync,
-    JobChanged,
-    Lost,
-    LostReason,
-    Recovered,
-    Reopened,
-    Stalled,
-    StepChanged,
-    Trouble,
-)
-from bkjob_async.model.extras import (
-    BkciPluginBatchGetJobInstanceExecuteObjectLog,
-    BkciPluginFastExecuteScript,
-    BkciPluginFastTransferFile,
-    BkciPluginGetJobInstanceStatus,
-    GenerateLocalFileUploadUrl,
-    GetFileTaskContext,
-    GetScriptTaskContext,
-    QueryGseTask,
-    QueryJobInstance,
-)
-from bkjob_async.model.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    FileSource,
-    GlobalVar,
-    PushConfigFile,
-    RollingConfig,
-    RollingFileSource,
-)
-from bkjob_async.model.operations import (
-    GetJobInstanceStatus,
-    GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
-    Operation,
-    OperationAccepted,
-    StepOperation,
-)
-from bkjob_async.model.reads import (
-    BatchGetJobInstanceIpLog,
-    GetJobInstanceGlobalVarValue,
-    GetJobInstanceIpLog,
-    GetJobInstanceList,
-    GetJobInstanceLog,
-    GetStepInstanceDetail,
-    RawCall,
-)
-from bkjob_async.model.ref_input import RefLike, as_ref
-from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
-from bkjob_async.model.result import JobResult, StepResult
-from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
-from bkjob_async.model.status import HostStatus, Phase, RunStatus
-from bkjob_async.model.stored import (
+from bkjob_async.model.operations.stored_items import (
     CronJob,
     JobPlan,
     JobTemplate,
@@ -146,7 +141,7 @@ from bkjob_async.model.stored import (
     ScriptVersion,
     StoredAccount,
 )
-from bkjob_async.model.stored_reads import (
+from bkjob_async.model.operations.stored_queries import (
     GetAccountList,
     GetCronDetail,
     GetCronList,
@@ -160,7 +155,12 @@ from bkjob_async.model.stored_reads import (
     GetScriptVersionDetail,
     GetScriptVersionList,
 )
-from bkjob_async.model.targets import Targets, TopoNode
+from bkjob_async.model.operations.targets import Targets, TopoNode
+from bkjob_async.model.ref_input import RefLike, as_ref
+from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
+from bkjob_async.model.result import JobResult, StepResult
+from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
+from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from bkjob_async.observe.observer import Observation, Observer, PollCompleted, PollingFailed, PollingRecovered
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.explanation import Explanation

@@ -9,8 +9,8 @@ import anyio
 from attrs import define, evolve, field, frozen
 
 from bkjob_async.errors import CallFailed, InvalidRequest, InvalidResponse, PlatformTrouble
-from bkjob_async.model.answers import HostLog, StepLogs
-from bkjob_async.model.reads import BatchGetJobInstanceIpLog, log_questions
+from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog, split_log_request
+from bkjob_async.model.operations.responses import HostLog, StepLogs
 from bkjob_async.model.refs import HostKey, StepRef
 
 ASKERS = 4
@@ -72,7 +72,7 @@ class Gathering:
 
 async def gather_logs(ask: Ask, ref: StepRef, hosts: Sequence[HostKey], *, at_once: int) -> GatheredLogs:
     """Ask for the logs of all *hosts*, at most *at_once* in each question; raise when there is none at all."""
-    parts = deque(log_questions(ref, hosts, at_once=at_once))
+    parts = deque(split_log_request(ref, hosts, at_once=at_once))
     gathering = Gathering(ask, parts)
     if len(parts) == 1:
         await gathering.run()  # an error keeps its own face, outside a group

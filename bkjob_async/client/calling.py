@@ -12,9 +12,9 @@ from yarl import URL
 from bkjob_async.client.lifetime import Lifetime
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.errors import InvalidRequest, OutcomeUnknown, UsageError
-from bkjob_async.model.answers import Envelope
-from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance, Operation, R
-from bkjob_async.model.reads import RawCall
+from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, Operation, R
+from bkjob_async.model.operations.queries import RawCall
+from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.watch.callbacks import CallbackReceiver

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from bkjob_async.client.calling import Calling, stated
 from bkjob_async.errors import UsageError
-from bkjob_async.model.answers import JobLaunch
-from bkjob_async.model.codes import ScriptLanguage
-from bkjob_async.model.launches import (
+from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, OperationAccepted
+from bkjob_async.model.operations.codes import ScriptLanguage
+from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
     FastExecuteSql,
@@ -18,10 +18,10 @@ from bkjob_async.model.launches import (
     PushConfigFile,
     RollingConfig,
 )
-from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance, OperationAccepted
+from bkjob_async.model.operations.responses import JobLaunch
+from bkjob_async.model.operations.targets import TargetsLike
 from bkjob_async.model.ref_input import JobRefLike, RefLike
 from bkjob_async.model.refs import Scope
-from bkjob_async.model.targets import TargetsLike
 from bkjob_async.wire.frames import hiding_arguments
 
 

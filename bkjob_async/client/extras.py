@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 from bkjob_async.client.calling import stated
 from bkjob_async.client.commands import Commands
-from bkjob_async.model.answers import GseTask, JobLaunch, LocalFileUpload, StepLogs, TaskContextField
-from bkjob_async.model.codes import ScriptLanguage
-from bkjob_async.model.extras import (
+from bkjob_async.model.operations.codes import ScriptLanguage
+from bkjob_async.model.operations.extra_operations import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
     BkciPluginFastExecuteScript,
     BkciPluginFastTransferFile,
@@ -19,11 +18,18 @@ from bkjob_async.model.extras import (
     QueryGseTask,
     QueryJobInstance,
 )
-from bkjob_async.model.launches import FileSource, RollingConfig
+from bkjob_async.model.operations.launches import FileSource, RollingConfig
+from bkjob_async.model.operations.responses import (
+    GseTask,
+    JobLaunch,
+    LocalFileUpload,
+    StepLogs,
+    TaskContextField,
+)
+from bkjob_async.model.operations.targets import HostLike, TargetsLike
 from bkjob_async.model.ref_input import JobRefLike, RefLike
 from bkjob_async.model.refs import Scope, StepRef
 from bkjob_async.model.snapshot import JobSnapshot
-from bkjob_async.model.targets import HostLike, TargetsLike
 
 
 class ExtraOperations(Commands):

@@ -9,8 +9,8 @@ from typing import Self
 from attrs import evolve
 
 from bkjob_async.errors import UsageError
-from bkjob_async.model.answers import JobInstance, JobInstancePage
-from bkjob_async.model.reads import GetJobInstanceList
+from bkjob_async.model.operations.queries import GetJobInstanceList
+from bkjob_async.model.operations.responses import JobInstance, JobInstancePage
 from bkjob_async.model.refs import JobRef
 
 # Version 3 begins no page behind this; what is older is reached by an earlier end of the span.

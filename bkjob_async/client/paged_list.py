@@ -9,8 +9,8 @@ from typing import Generic, Protocol, Self, TypeVar
 from attrs import evolve
 
 from bkjob_async.client.calling import Calling
-from bkjob_async.model.answers import Page
-from bkjob_async.model.stored_reads import ListQuery
+from bkjob_async.model.operations.responses import Page
+from bkjob_async.model.operations.stored_queries import ListQuery
 
 USUAL_PAGE = 100
 

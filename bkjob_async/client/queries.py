@@ -9,9 +9,8 @@ from bkjob_async.client.batch_logs import GatheredLogs, gather_logs
 from bkjob_async.client.calling import Calling, stated
 from bkjob_async.client.job_list import JobInstances
 from bkjob_async.errors import NotSupported
-from bkjob_async.model.answers import HostLog, StepDetail, StepLogs, StepVariables
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.reads import (
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceGlobalVarValue,
     GetJobInstanceIpLog,
@@ -19,10 +18,11 @@ from bkjob_async.model.reads import (
     GetJobInstanceLog,
     GetStepInstanceDetail,
 )
+from bkjob_async.model.operations.responses import HostLog, StepDetail, StepLogs, StepVariables
+from bkjob_async.model.operations.targets import HostLike, host_keys
 from bkjob_async.model.ref_input import JobRefLike, RefLike
 from bkjob_async.model.refs import Scope
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
-from bkjob_async.model.targets import HostLike, host_keys
 
 USUAL_PAGE = 100
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from bkjob_async.client.calling import stated
 from bkjob_async.client.paged_list import USUAL_PAGE, ListCalling, PagedList
-from bkjob_async.model.refs import Scope
-from bkjob_async.model.stored import Script, ScriptVersion
-from bkjob_async.model.stored_reads import (
+from bkjob_async.model.operations.stored_items import Script, ScriptVersion
+from bkjob_async.model.operations.stored_queries import (
     GetPublicScriptList,
     GetPublicScriptVersionDetail,
     GetPublicScriptVersionList,
@@ -14,6 +13,7 @@ from bkjob_async.model.stored_reads import (
     GetScriptVersionDetail,
     GetScriptVersionList,
 )
+from bkjob_async.model.refs import Scope
 
 
 class ScriptQueries(ListCalling):

@@ -15,14 +15,14 @@ from bkjob_async.client.stored_items import StoredItemQueries
 from bkjob_async.client.wait import Deadline, Waits, seconds
 from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.errors import UsageError
-from bkjob_async.model.answers import StepLogs
-from bkjob_async.model.launches import FileSource, GlobalVarsLike, RollingConfig
-from bkjob_async.model.operations import StepOperation
+from bkjob_async.model.operations.base import StepOperation
+from bkjob_async.model.operations.launches import FileSource, GlobalVarsLike, RollingConfig
+from bkjob_async.model.operations.responses import StepLogs
+from bkjob_async.model.operations.targets import HostLike, TargetsLike, host_keys
 from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
-from bkjob_async.model.targets import HostLike, TargetsLike, host_keys
 from bkjob_async.wire.frames import hiding_arguments
 
 # Failed, abnormal, terminated: what the platform lets run again.

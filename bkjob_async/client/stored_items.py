@@ -6,9 +6,8 @@ from datetime import datetime
 
 from bkjob_async.client.calling import stated
 from bkjob_async.client.paged_list import USUAL_PAGE, ListCalling, PagedList
-from bkjob_async.model.refs import Scope
-from bkjob_async.model.stored import CronJob, JobPlan, JobTemplate, StoredAccount
-from bkjob_async.model.stored_reads import (
+from bkjob_async.model.operations.stored_items import CronJob, JobPlan, JobTemplate, StoredAccount
+from bkjob_async.model.operations.stored_queries import (
     GetAccountList,
     GetCronDetail,
     GetCronList,
@@ -16,6 +15,7 @@ from bkjob_async.model.stored_reads import (
     GetJobPlanList,
     GetJobTemplateList,
 )
+from bkjob_async.model.refs import Scope
 
 
 class StoredItemQueries(ListCalling):

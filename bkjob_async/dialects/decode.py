@@ -15,8 +15,8 @@ from bkjob_async.dialects.decode_requests import question
 from bkjob_async.dialects.registry import dialect as dialect_named
 from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.answers import Callback
-from bkjob_async.model.operations import Operation
+from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.responses import Callback
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.status import run_status
 

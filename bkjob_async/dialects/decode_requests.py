@@ -12,8 +12,8 @@ from bkjob_async.dialects.common.json_fields import INT64, JsonObject
 from bkjob_async.dialects.common.responses import read_scope
 from bkjob_async.dialects.registry import OPERATIONS
 from bkjob_async.errors import CallFailed, UsageError
-from bkjob_async.model.operations import Operation
-from bkjob_async.model.reads import RawCall
+from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 
 # What neither the answer nor the caller names reads as this id, which no platform ever gives.

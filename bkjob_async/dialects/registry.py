@@ -15,7 +15,7 @@ from bkjob_async.dialects.gateway.v3 import GatewayV3
 from bkjob_async.dialects.gateway.v4 import CALLS as GATEWAY_V4
 from bkjob_async.dialects.gateway.v4 import GatewayV4
 from bkjob_async.errors import UsageError
-from bkjob_async.model.operations import Operation
+from bkjob_async.model.operations.base import Operation
 
 DIALECTS: Mapping[str, tuple[Callable[..., TableDialect], Calls]] = {
     "esb-job": (EsbJob, ESB_JOB),

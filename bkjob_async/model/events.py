@@ -19,7 +19,7 @@ from bkjob_async.model.status import HostStatus, Phase, RunStatus
 
 
 @frozen(kw_only=True)
-class Placed:
+class StreamEvent:
     """What stands somewhere in a stream: behind *index* events of the batch that *cursor* names, itself among them.
 
     Without an index, *cursor* is the place in full.
@@ -35,7 +35,7 @@ class Placed:
 
 
 @frozen(kw_only=True)
-class HostChanged(Placed):
+class HostChanged(StreamEvent):
     """A host stands elsewhere than at the engine's previous look.
 
     *before* is None at first sight in an execution. *epoch* counts the executions and reopenings of the step as this watch
@@ -67,7 +67,7 @@ class HostChanged(Placed):
 
 
 @frozen(kw_only=True)
-class HostCounts(Placed):
+class HostCounts(StreamEvent):
     """How many hosts of a step stand in each phase, where changes alone would not add up to it.
 
     It comes when another execution begins: those of the one before count no more, and *hosts* is empty until the first of
@@ -105,7 +105,7 @@ class HostCounts(Placed):
 
 
 @frozen(kw_only=True)
-class StepChanged(Placed):
+class StepChanged(StreamEvent):
     """A step has another status, or began another execution."""
 
     kind: ClassVar[str] = "step_changed"
@@ -127,7 +127,7 @@ class StepChanged(Placed):
 
 
 @frozen(kw_only=True)
-class JobChanged(Placed):
+class JobChanged(StreamEvent):
     """A job has another status."""
 
     kind: ClassVar[str] = "job_changed"
@@ -145,7 +145,7 @@ class JobChanged(Placed):
 
 
 @frozen(kw_only=True)
-class InSync(Placed):
+class InSync(StreamEvent):
     """Everything before was the present; everything from here on is news."""
 
     kind: ClassVar[str] = "in_sync"
@@ -157,7 +157,7 @@ class InSync(Placed):
 
 
 @frozen(kw_only=True)
-class Finished(Placed):
+class Finished(StreamEvent):
     """A watched target is over, its hosts settled; here is how it ended."""
 
     kind: ClassVar[str] = "finished"
@@ -174,7 +174,7 @@ class Finished(Placed):
 
 
 @frozen(kw_only=True)
-class Reopened(Placed):
+class Reopened(StreamEvent):
     """A target that was over runs again: a retry, a restart, the next step."""
 
     kind: ClassVar[str] = "reopened"
@@ -187,7 +187,7 @@ class Reopened(Placed):
 
 
 @frozen(kw_only=True)
-class Trouble(Placed):
+class Trouble(StreamEvent):
     """Polling fails; nothing is known to be wrong with the job.
 
     *ref* is None when the whole gateway or the credentials are the trouble; *targets* is the number affected.
@@ -208,7 +208,7 @@ class Trouble(Placed):
 
 
 @frozen(kw_only=True)
-class Recovered(Placed):
+class Recovered(StreamEvent):
     """Polling works again; *skipped*: what was said of it before was compacted away."""
 
     kind: ClassVar[str] = "recovered"
@@ -230,7 +230,7 @@ class LostReason(StrEnum):
 
 
 @frozen(kw_only=True)
-class Lost(Placed):
+class Lost(StreamEvent):
     """A target can no longer be read; that is not a failure of the job."""
 
     kind: ClassVar[str] = "lost"
@@ -244,7 +244,7 @@ class Lost(Placed):
 
 
 @frozen(kw_only=True)
-class Stalled(Placed):
+class Stalled(StreamEvent):
     """Nothing could be seen of a target for *seconds*."""
 
     kind: ClassVar[str] = "stalled"

@@ -1,13 +1,15 @@
 """What the platform said about a job, its steps and hosts at one moment."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from attrs import field, frozen
 
 from bkjob_async.model.printing import counted, first_of, printable
-from bkjob_async.model.raw import RawAnswer
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.status import HostStatus, RunStatus
 
@@ -82,7 +84,7 @@ class StepSnapshot:
     operator: str | None = None
     groups: tuple[HostGroup, ...] | None = None
     hosts: tuple[HostSnapshot, ...] | None = None
-    answer: RawAnswer | None = field(default=None, repr=False, eq=False)
+    response: LazyResponseData | None = field(default=None, repr=False, eq=False)
 
     @property
     def raw(self) -> Mapping[str, Any] | None:
@@ -90,7 +92,7 @@ class StepSnapshot:
 
         Answers of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
         """
-        return None if self.answer is None else self.answer.step(self.ref.step_instance_id)
+        return None if self.response is None else self.response.step(self.ref.step_instance_id)
 
     def __str__(self) -> str:
         hosts = "no host rows" if self.hosts is None else counted(len(self.hosts), "host")
@@ -112,7 +114,7 @@ class JobSnapshot:
     operator: str | None = None
     launch_mode: int | None = None
     steps: tuple[StepSnapshot, ...] = ()
-    answer: RawAnswer | None = field(default=None, repr=False, eq=False)
+    response: LazyResponseData | None = field(default=None, repr=False, eq=False)
 
     @property
     def raw(self) -> Mapping[str, Any] | None:
@@ -120,7 +122,7 @@ class JobSnapshot:
 
         Answers of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
         """
-        return None if self.answer is None else self.answer.data
+        return None if self.response is None else self.response.data
 
     def __str__(self) -> str:
         steps = first_of([f"{step.ref.step_instance_id} {step.status.name}" for step in self.steps])
@@ -140,3 +142,52 @@ def _named(name: str) -> str:
 def _in_short(hosts: tuple[HostSnapshot, ...] | None) -> str:
     """Return the first few rows of hosts and what each is."""
     return f": {first_of(hosts)}" if hosts else ""
+
+
+class LazyResponseData:
+    """The plain data of one response, decoded when it is first read.
+
+    It keeps the body as it came, and decodes nothing before `data` or `step` is called.
+    """
+
+    __slots__ = ("_body", "_data")
+
+    def __init__(self, body: bytes) -> None:
+        """Keep *body*, JSON with its data under `data`."""
+        self._body = body
+        self._data: Mapping[str, Any] | None = None
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The whole `data`, empty for a body without one."""
+        if self._data is None:
+            found = decode_data(self._body)
+            self._data = found if isinstance(found, dict) else {}
+        return self._data
+
+    def step(self, step_instance_id: int) -> Mapping[str, Any]:
+        """Return the object of one step: from the lists of a job, else the whole data."""
+        for each in objects_in_lists(self.data):
+            if str(each.get("step_instance_id")) == str(step_instance_id):
+                return each
+        return self.data
+
+
+def decode_data(body: bytes) -> Any:
+    """Return the `data` of a JSON body, in whichever encoding."""
+    text = body.removeprefix(b"\xef\xbb\xbf")
+    try:
+        envelope = msgspec.json.decode(text)
+    except UnicodeDecodeError:
+        envelope = msgspec.json.decode(text.decode(errors="replace"))
+    return envelope.get("data") if isinstance(envelope, dict) else None
+
+
+def objects_in_lists(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the objects of each list in *data*, those of lists inside them, too, but no deeper."""
+    for value in data.values():
+        for each in value if isinstance(value, list) else ():
+            if isinstance(each, dict):
+                yield each
+                inner = (item for items in each.values() if isinstance(items, list) for item in items)
+                yield from (item for item in inner if isinstance(item, dict) and "step_instance_id" in item)

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from bkjob_async.dialects.decode import decode_callback
 from bkjob_async.errors import InvalidResponse, UsageError
-from bkjob_async.model.answers import Callback
+from bkjob_async.model.operations.responses import Callback
 from bkjob_async.watch.nudges import Nudges
 from bkjob_async.watch.watch import Watch
 

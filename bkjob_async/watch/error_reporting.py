@@ -14,7 +14,7 @@ from bkjob_async.engine.tracking.next_request import Question
 from bkjob_async.engine.tracking.poll_failures import NO_TROUBLE
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
-from bkjob_async.model.operations import GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.observer import Observation, PollingFailed, PollingRecovered
 from bkjob_async.watch.subscribers import NOBODY, PollTarget

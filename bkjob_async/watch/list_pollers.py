@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import BEFORE_END
-from bkjob_async.model.capabilities import Capabilities
+from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.refs import Scope
 from bkjob_async.watch.subscribers import PollTarget, Subscriber
 

@@ -22,9 +22,9 @@ from bkjob_async.engine.tracking.next_request import THE_JOB, Question, begin_fo
 from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
-from bkjob_async.model.operations import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from bkjob_async.model.reads import GetJobInstanceList
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import Observer, PollCompleted

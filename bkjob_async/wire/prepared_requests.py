@@ -9,7 +9,7 @@ from attrs import evolve
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.credentials import Credentials
-from bkjob_async.model.operations import Operation
+from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.refs import JobRef, Scope, StepRef
 
 # How many questions are kept at most, at about 1 kB each.

@@ -28,9 +28,9 @@ from bkjob_async.errors import (
     UsageError,
 )
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.model.answers import Envelope
 from bkjob_async.model.credentials import Credentials
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.frames import without_frames

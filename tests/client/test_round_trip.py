@@ -10,7 +10,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.dialects.registry import DIALECTS as TABLES
-from bkjob_async.model.operations import Operation
+from bkjob_async.model.operations.base import Operation
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.plans import RED, JobPlan, StepPlan

@@ -10,7 +10,14 @@ import msgspec
 from bkjob_async.dialects.common.base import TableDialect
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.model.extras import (
+from bkjob_async.model.operations.base import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+    Operation,
+)
+from bkjob_async.model.operations.extra_operations import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
     BkciPluginFastExecuteScript,
     BkciPluginFastTransferFile,
@@ -21,7 +28,7 @@ from bkjob_async.model.extras import (
     QueryGseTask,
     QueryJobInstance,
 )
-from bkjob_async.model.launches import (
+from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
     FastExecuteSql,
@@ -29,14 +36,7 @@ from bkjob_async.model.launches import (
     FileSource,
     PushConfigFile,
 )
-from bkjob_async.model.operations import (
-    GetJobInstanceStatus,
-    GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
-    Operation,
-)
-from bkjob_async.model.reads import (
+from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceGlobalVarValue,
     GetJobInstanceIpLog,
@@ -44,8 +44,7 @@ from bkjob_async.model.reads import (
     GetJobInstanceLog,
     GetStepInstanceDetail,
 )
-from bkjob_async.model.refs import HostKey, JobRef, Scope
-from bkjob_async.model.stored_reads import (
+from bkjob_async.model.operations.stored_queries import (
     GetAccountList,
     GetCronDetail,
     GetCronList,
@@ -59,6 +58,7 @@ from bkjob_async.model.stored_reads import (
     GetScriptVersionDetail,
     GetScriptVersionList,
 )
+from bkjob_async.model.refs import HostKey, JobRef, Scope
 
 SCOPE = Scope.biz(2)
 JOB = JobRef(SCOPE, 7001)

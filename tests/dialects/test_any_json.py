@@ -20,7 +20,7 @@ from bkjob_async.dialects.gateway.v4_responses import quick_job as quick_v4_job
 from bkjob_async.dialects.gateway.v4_responses import read_job as read_v4_job
 from bkjob_async.errors import CallFailed
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import StepPollView
 from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked

@@ -19,7 +19,7 @@ from bkjob_async.dialects.gateway.lazy_rows import SHORT
 from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
 from bkjob_async.errors import CallFailed, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked

@@ -18,7 +18,7 @@ from bkjob_async.errors import (
     PlatformTrouble,
     UsageError,
 )
-from bkjob_async.model.operations import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.status import RunStatus
 from tests.dialects.asking import JOB, SAMPLES, SCOPE, STEP, asked, decoded

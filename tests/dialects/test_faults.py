@@ -4,7 +4,7 @@ import pytest
 
 from bkjob_async.errors import CallFailed, InvalidResponse, PlatformTrouble, Throttled
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.snapshot import JobSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.simulator.handlers.context import SiteConfig

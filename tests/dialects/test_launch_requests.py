@@ -7,14 +7,17 @@ import pytest
 from attrs import evolve
 
 from bkjob_async.errors import NotSupported, UsageError
-from bkjob_async.model.codes import (
+from bkjob_async.model.operations.base import (
+    Operation,
+)
+from bkjob_async.model.operations.codes import (
     FileSourceType,
     RollingExecution,
     RollingMode,
     ScriptLanguage,
     TransferMode,
 )
-from bkjob_async.model.launches import (
+from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
     FastExecuteSql,
@@ -25,11 +28,8 @@ from bkjob_async.model.launches import (
     RollingConfig,
     RollingFileSource,
 )
-from bkjob_async.model.operations import (
-    Operation,
-)
+from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey
-from bkjob_async.model.targets import Targets, TopoNode
 from tests.dialects.asking import DIALECTS, SCOPE, parameters, sent
 
 SCRIPT = FastExecuteScript(

@@ -6,7 +6,7 @@ import pytest
 
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from tests.dialects.asking import JOB, SAMPLES, answer, asked, decoded
 
 JOBS = [name for name in SAMPLES if name.endswith("get_job_instance_status")]

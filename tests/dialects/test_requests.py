@@ -12,7 +12,7 @@ from bkjob_async.dialects.registry import DIALECTS as NAMES
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.credentials import AccessToken, AppCredentials
-from bkjob_async.model.operations import (
+from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
     OperateJobInstance,
@@ -20,7 +20,7 @@ from bkjob_async.model.operations import (
     Operation,
     StepOperation,
 )
-from bkjob_async.model.reads import (
+from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceIpLog,
     GetJobInstanceList,

@@ -12,20 +12,20 @@ from bkjob_async.dialects.registry import dialect
 from bkjob_async.errors import NotAuthenticated, NotFound, WrongState
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import AppCredentials
-from bkjob_async.model.extras import (
-    BkciPluginBatchGetJobInstanceExecuteObjectLog,
-    GetFileTaskContext,
-    GetScriptTaskContext,
-)
-from bkjob_async.model.launches import FastExecuteScript, FileSource
-from bkjob_async.model.operations import (
+from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
     OperateJobInstance,
     OperateStepInstance,
     Operation,
 )
-from bkjob_async.model.reads import (
+from bkjob_async.model.operations.extra_operations import (
+    BkciPluginBatchGetJobInstanceExecuteObjectLog,
+    GetFileTaskContext,
+    GetScriptTaskContext,
+)
+from bkjob_async.model.operations.launches import FastExecuteScript, FileSource
+from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceLog,
     RawCall,

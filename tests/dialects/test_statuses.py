@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot

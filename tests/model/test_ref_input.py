@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bkjob_async.errors import UsageError
-from bkjob_async.model.answers import JobLaunch
+from bkjob_async.model.operations.responses import JobLaunch
 from bkjob_async.model.ref_input import as_job_ref, as_ref, as_refs, as_step_ref
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 

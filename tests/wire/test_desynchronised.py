@@ -11,7 +11,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.engine.flow_control.retry import Retries
-from bkjob_async.model.operations import Operation
+from bkjob_async.model.operations.base import Operation
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from bkjob_async.wire.fast_http.client import FastHttpClient
 from bkjob_async.wire.session import Session

@@ -5,7 +5,7 @@ from yarl import URL
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.model.operations import Operation
+from bkjob_async.model.operations.base import Operation
 from bkjob_async.wire.prepared_requests import PreparedRequestCache
 
 ONE, OTHER = (

@@ -15,14 +15,13 @@ from bkjob_async.dialects.common.envelopes import opened
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.credentials import Credentials
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.operations.capabilities import Capabilities
+from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from bkjob_async.model.raw import RawAnswer
-from bkjob_async.model.reads import RawCall
 from bkjob_async.model.refs import Ref, Scope
-from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.snapshot import JobSnapshot, LazyResponseData, StepSnapshot
 
 R = TypeVar("R")
 
@@ -192,9 +191,9 @@ class TableDialect:
 def with_raw(answer: Any, body: bytes) -> Any:
     """Return a snapshot that keeps the *body* that it was read from, any other answer as it is."""
     if isinstance(answer, JobSnapshot):
-        raw = RawAnswer(body)
-        return evolve(answer, answer=raw, steps=tuple(evolve(step, answer=raw) for step in answer.steps))
-    return evolve(answer, answer=RawAnswer(body)) if isinstance(answer, StepSnapshot) else answer
+        raw = LazyResponseData(body)
+        return evolve(answer, response=raw, steps=tuple(evolve(step, response=raw) for step in answer.steps))
+    return evolve(answer, response=LazyResponseData(body)) if isinstance(answer, StepSnapshot) else answer
 
 
 def scope_of(operation: Operation[Any]) -> Scope | None:

@@ -19,7 +19,7 @@ from bkjob_async.dialects.common.redaction import redact_named
 from bkjob_async.dialects.common.waiting_times import parse_retry_after
 from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse, PlatformTrouble, Throttled
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.answers import Envelope
+from bkjob_async.model.operations.responses import Envelope
 
 LONGEST_MESSAGE = 500
 

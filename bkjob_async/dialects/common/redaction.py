@@ -10,9 +10,9 @@ from urllib.parse import quote, quote_plus
 from attrs import evolve
 
 from bkjob_async.errors import ErrorDetails
-from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript
-from bkjob_async.model.operations import Operation
-from bkjob_async.model.reads import RawCall
+from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript
+from bkjob_async.model.operations.queries import RawCall
 
 HIDDEN = "***"
 # A text may be cut in the middle of a secret; so short a piece of it gives nothing away.

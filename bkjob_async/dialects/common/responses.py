@@ -15,7 +15,16 @@ from bkjob_async.dialects.common.correlation import (
 )
 from bkjob_async.dialects.common.hosts import read_execute_object, read_host
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, read_times
-from bkjob_async.model.answers import (
+from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, OperationAccepted
+from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript
+from bkjob_async.model.operations.queries import (
+    BatchGetJobInstanceIpLog,
+    GetJobInstanceGlobalVarValue,
+    GetJobInstanceIpLog,
+    GetJobInstanceList,
+    GetJobInstanceLog,
+)
+from bkjob_async.model.operations.responses import (
     FileLog,
     HostLog,
     JobInstance,
@@ -24,15 +33,6 @@ from bkjob_async.model.answers import (
     StepLogs,
     StepVariables,
     Variable,
-)
-from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript
-from bkjob_async.model.operations import OperateJobInstance, OperateStepInstance, OperationAccepted
-from bkjob_async.model.reads import (
-    BatchGetJobInstanceIpLog,
-    GetJobInstanceGlobalVarValue,
-    GetJobInstanceIpLog,
-    GetJobInstanceList,
-    GetJobInstanceLog,
 )
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status, run_status

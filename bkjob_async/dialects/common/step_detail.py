@@ -5,8 +5,14 @@ from __future__ import annotations
 from bkjob_async.dialects.common.correlation import check_step
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.model.answers import Account, FileDetail, FileSourceDetail, ScriptDetail, StepDetail
-from bkjob_async.model.reads import GetStepInstanceDetail
+from bkjob_async.model.operations.queries import GetStepInstanceDetail
+from bkjob_async.model.operations.responses import (
+    Account,
+    FileDetail,
+    FileSourceDetail,
+    ScriptDetail,
+    StepDetail,
+)
 from bkjob_async.model.refs import HostKey
 
 

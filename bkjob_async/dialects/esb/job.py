@@ -18,21 +18,21 @@ from bkjob_async.dialects.esb.job_responses import (
     read_job_status,
     read_step_status,
 )
-from bkjob_async.model.capabilities import Capabilities
-from bkjob_async.model.launches import (
+from bkjob_async.model.operations.base import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+)
+from bkjob_async.model.operations.capabilities import Capabilities
+from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
     FastExecuteSql,
     FastTransferFile,
     PushConfigFile,
 )
-from bkjob_async.model.operations import (
-    GetJobInstanceStatus,
-    GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
-)
-from bkjob_async.model.reads import GetJobInstanceGlobalVarValue, GetJobInstanceLog
+from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
 from bkjob_async.model.refs import Scope
 
 # Current servers fill only the first group of a step status, so a watch cannot live on it.

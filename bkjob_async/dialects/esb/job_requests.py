@@ -8,8 +8,14 @@ from bkjob_async.dialects.common.correlation import BIZ_SETS
 from bkjob_async.dialects.common.hosts import address_of, refuse_containers
 from bkjob_async.dialects.gateway.v3_launch_requests import encoded, file_list, present
 from bkjob_async.errors import NotSupported
-from bkjob_async.model.codes import FileSourceType
-from bkjob_async.model.launches import (
+from bkjob_async.model.operations.base import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+)
+from bkjob_async.model.operations.codes import FileSourceType
+from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
     FastExecuteSql,
@@ -18,15 +24,9 @@ from bkjob_async.model.launches import (
     GlobalVar,
     PushConfigFile,
 )
-from bkjob_async.model.operations import (
-    GetJobInstanceStatus,
-    GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
-)
-from bkjob_async.model.reads import GetJobInstanceGlobalVarValue, GetJobInstanceLog
+from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
+from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType
-from bkjob_async.model.targets import Targets
 
 
 def scope_parameters(scope: Scope) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from bkjob_async.dialects.common.parsed import (
     step_snapshot,
 )
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times

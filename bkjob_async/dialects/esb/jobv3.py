@@ -12,9 +12,9 @@ from bkjob_async.dialects.esb.base import EsbDialect
 from bkjob_async.dialects.gateway import v3_requests as send
 from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS, UPLOADS
 from bkjob_async.dialects.gateway.v3 import CALLS as GATEWAY_CALLS
-from bkjob_async.model.capabilities import Capabilities
-from bkjob_async.model.operations import GetStepInstanceStatus
-from bkjob_async.model.reads import GetStepInstanceDetail
+from bkjob_async.model.operations.base import GetStepInstanceStatus
+from bkjob_async.model.operations.capabilities import Capabilities
+from bkjob_async.model.operations.queries import GetStepInstanceDetail
 from bkjob_async.model.refs import Scope
 
 CAPABILITIES = Capabilities(

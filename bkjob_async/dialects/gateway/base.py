@@ -8,7 +8,7 @@ from attrs import frozen
 from bkjob_async.dialects.common.base import TableDialect
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.model.operations import Operation
+from bkjob_async.model.operations.base import Operation
 
 
 @frozen(kw_only=True)

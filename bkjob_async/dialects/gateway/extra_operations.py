@@ -22,8 +22,7 @@ from bkjob_async.dialects.gateway.v3_requests import (
 )
 from bkjob_async.dialects.gateway.v4_responses import look_job, read_job_status
 from bkjob_async.errors import NotSupported, UsageError
-from bkjob_async.model.answers import GseTask, LocalFileUpload, TaskContextField
-from bkjob_async.model.extras import (
+from bkjob_async.model.operations.extra_operations import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
     BkciPluginFastExecuteScript,
     BkciPluginFastTransferFile,
@@ -34,8 +33,9 @@ from bkjob_async.model.extras import (
     QueryGseTask,
     QueryJobInstance,
 )
+from bkjob_async.model.operations.responses import GseTask, LocalFileUpload, TaskContextField
+from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey, JobRef
-from bkjob_async.model.targets import Targets
 
 HOST = 1
 

@@ -16,10 +16,9 @@ from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, SECONDS, JsonObject, unusable
 from bkjob_async.dialects.common.responses import read_scope
 from bkjob_async.dialects.common.step_detail import read_file, read_script
-from bkjob_async.model.answers import Page, ScriptDetail
-from bkjob_async.model.operations import Operation
-from bkjob_async.model.refs import HostKey
-from bkjob_async.model.stored import (
+from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.responses import Page, ScriptDetail
+from bkjob_async.model.operations.stored_items import (
     CronJob,
     JobPlan,
     JobTemplate,
@@ -29,7 +28,7 @@ from bkjob_async.model.stored import (
     ScriptVersion,
     StoredAccount,
 )
-from bkjob_async.model.stored_reads import (
+from bkjob_async.model.operations.stored_queries import (
     GetAccountList,
     GetCronDetail,
     GetCronList,
@@ -44,7 +43,8 @@ from bkjob_async.model.stored_reads import (
     GetScriptVersionList,
     ListQuery,
 )
-from bkjob_async.model.targets import Targets, TopoNode
+from bkjob_async.model.operations.targets import Targets, TopoNode
+from bkjob_async.model.refs import HostKey
 
 T = TypeVar("T")
 

@@ -30,21 +30,21 @@ from bkjob_async.dialects.gateway.v3_responses import (
     read_job_status,
     read_step_status,
 )
-from bkjob_async.model.capabilities import Capabilities
-from bkjob_async.model.launches import (
+from bkjob_async.model.operations.base import (
+    GetJobInstanceStatus,
+    GetStepInstanceStatus,
+    OperateJobInstance,
+    OperateStepInstance,
+)
+from bkjob_async.model.operations.capabilities import Capabilities
+from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
     FastExecuteSql,
     FastTransferFile,
     PushConfigFile,
 )
-from bkjob_async.model.operations import (
-    GetJobInstanceStatus,
-    GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
-)
-from bkjob_async.model.reads import (
+from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceGlobalVarValue,
     GetJobInstanceIpLog,

@@ -8,8 +8,8 @@ from typing import Any
 
 from bkjob_async.dialects.common.hosts import host_of, lists_of
 from bkjob_async.errors import NotSupported, UsageError
-from bkjob_async.model.codes import FileSourceType, RollingExecution, RollingType
-from bkjob_async.model.launches import (
+from bkjob_async.model.operations.codes import FileSourceType, RollingExecution, RollingType
+from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
     FastExecuteSql,
@@ -19,7 +19,7 @@ from bkjob_async.model.launches import (
     PushConfigFile,
     RollingConfig,
 )
-from bkjob_async.model.targets import Targets
+from bkjob_async.model.operations.targets import Targets
 
 # Milliseconds; all three are needed where batches run in parallel.
 LONGEST_BATCH_WAIT = 3_600_000

@@ -7,13 +7,13 @@ from typing import Any
 
 from bkjob_async.dialects.common.hosts import address_of, lists_of
 from bkjob_async.errors import UsageError
-from bkjob_async.model.operations import (
+from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
     OperateJobInstance,
     OperateStepInstance,
 )
-from bkjob_async.model.reads import (
+from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceGlobalVarValue,
     GetJobInstanceIpLog,
@@ -125,7 +125,7 @@ def check_count(hosts: Sequence[HostKey], most: int) -> None:
     """Raise `UsageError` for no host, and for more than the platform takes at once."""
     if not 1 <= len(hosts) <= most:
         raise UsageError(
-            f"ask for the logs of 1 to {most} hosts at once, not {len(hosts)}; see log_questions"
+            f"ask for the logs of 1 to {most} hosts at once, not {len(hosts)}; see split_log_request"
         )
 
 

@@ -26,7 +26,7 @@ from bkjob_async.dialects.common.parsed import (
 from bkjob_async.dialects.gateway.v3_poll_decoder import bare_job, bare_step
 from bkjob_async.dialects.gateway.v3_strict_decoder import quick_job, quick_step
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot

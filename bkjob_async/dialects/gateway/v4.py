@@ -14,10 +14,10 @@ from bkjob_async.dialects.gateway import v3_requests as send
 from bkjob_async.dialects.gateway.base import GatewayDialect
 from bkjob_async.dialects.gateway.extra_operations import CONTEXT_CALLS
 from bkjob_async.dialects.gateway.v4_responses import look_job, quick_job_status, read_job_status
-from bkjob_async.model.capabilities import Capabilities
-from bkjob_async.model.launches import FastExecuteScript
-from bkjob_async.model.operations import GetJobInstanceStatus
-from bkjob_async.model.reads import BatchGetJobInstanceIpLog, GetJobInstanceList
+from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.operations.capabilities import Capabilities
+from bkjob_async.model.operations.launches import FastExecuteScript
+from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog, GetJobInstanceList
 from bkjob_async.model.refs import Scope
 
 CAPABILITIES = Capabilities(

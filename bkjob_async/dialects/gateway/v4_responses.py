@@ -22,7 +22,7 @@ from bkjob_async.dialects.common.host_rows import (
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject, read_times
 from bkjob_async.dialects.common.parsed import ParsedJob, ParsedStep, job_snapshot, listed, look_at_job
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.operations import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import JobRef
 from bkjob_async.model.snapshot import JobSnapshot

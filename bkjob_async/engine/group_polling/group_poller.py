@@ -31,7 +31,7 @@ from bkjob_async.engine.host_table.encoding import NOT_SEEN, small_code
 from bkjob_async.engine.host_table.id_index import IdIndex, picked
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
-from bkjob_async.model.operations import GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.poll_view import GroupPollView
 
 # Up to so many hosts, one answer with all of them is as cheap as their counts, and the platform reads it at once.

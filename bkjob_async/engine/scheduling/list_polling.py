@@ -15,9 +15,9 @@ from attrs import frozen
 from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.poll_failures import NONE
 from bkjob_async.engine.tracking.step_state import RUNNING
-from bkjob_async.model.answers import JobInstancePage
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.reads import GetJobInstanceList
+from bkjob_async.model.operations.queries import GetJobInstanceList
+from bkjob_async.model.operations.responses import JobInstancePage
 from bkjob_async.model.refs import Scope
 
 # So many running jobs are worth a list; a page of more would take too long to read in one go.

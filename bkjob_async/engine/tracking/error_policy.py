@@ -24,7 +24,7 @@ from bkjob_async.errors import (
     TransportFailed,
     WrongState,
 )
-from bkjob_async.model.operations import GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetStepInstanceStatus
 
 # A read right after a launch may come from a database that is behind; twice unknown is unknown.
 NOT_FOUND_TWICE = 2

@@ -14,9 +14,9 @@ from bkjob_async.engine.group_polling.group_poller import (
 from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.step_state import HIDDEN, NOT_STARTED, REFUSALS, RUNNING
 from bkjob_async.engine.tracking.step_tracker import StepTracker
-from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.refs import JobRef, StepRef
 
 Question = GetJobInstanceStatus | GetStepInstanceStatus

@@ -10,9 +10,9 @@ import pytest
 from bkjob_async.dialects.common.host_rows import LightRow
 from bkjob_async.dialects.decode import decode
 from bkjob_async.errors import InvalidResponse
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.queries import GetJobInstanceIpLog
 from bkjob_async.model.poll_view import JobPollView
-from bkjob_async.model.reads import GetJobInstanceIpLog
 from bkjob_async.model.refs import JobRef, Scope
 from tests.dialects.asking import DIALECTS, JOB, SAMPLES, STEP, answer, asked
 from tests.dialects.test_any_json import GONE, put

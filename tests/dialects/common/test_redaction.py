@@ -13,9 +13,9 @@ from bkjob_async.dialects.common.envelopes import failure
 from bkjob_async.dialects.common.redaction import encodings_of, redact, redacted, secrets_in
 from bkjob_async.errors import NotAllowed
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.launches import ExecuteJobPlan, FastExecuteScript, GlobalVar
-from bkjob_async.model.operations import OperateJobInstance, Operation
-from bkjob_async.model.reads import RawCall
+from bkjob_async.model.operations.base import OperateJobInstance, Operation
+from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript, GlobalVar
+from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.refs import JobRef, Scope
 
 SECRET = 'p/w "q\\uote" +&=%ß'

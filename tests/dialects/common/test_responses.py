@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from bkjob_async.model.answers import JobInstancePage, StepLogs
-from bkjob_async.model.codes import FileMode, FileStatus, TaskType
-from bkjob_async.model.operations import OperationAccepted
+from bkjob_async.model.operations.base import OperationAccepted
+from bkjob_async.model.operations.codes import FileMode, FileStatus, TaskType
+from bkjob_async.model.operations.responses import JobInstancePage, StepLogs
 from bkjob_async.model.refs import HostKey, Scope
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from tests.dialects.asking import (

@@ -8,9 +8,9 @@ from attrs import evolve
 
 from bkjob_async.dialects.registry import dialect
 from bkjob_async.errors import InvalidResponse, UsageError
+from bkjob_async.model.operations.stored_queries import GetCronList, GetJobPlanList, GetScriptVersionDetail
+from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey, Scope
-from bkjob_async.model.stored_reads import GetCronList, GetJobPlanList, GetScriptVersionDetail
-from bkjob_async.model.targets import Targets, TopoNode
 from tests.dialects.asking import DAY, QUESTION, SAMPLES, SCOPE, answer, decoded, host, parameters, sent
 
 V3 = ("esb-jobv3", "gateway-v3")

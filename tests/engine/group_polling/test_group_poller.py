@@ -21,10 +21,10 @@ from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.lazy_events import LazyEventList
 from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobTracker
 from bkjob_async.engine.tracking.next_request import Question, begin_follow_ups, next_request
-from bkjob_async.model.capabilities import Capabilities
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import HostChanged
-from bkjob_async.model.operations import GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetStepInstanceStatus
+from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import GroupPollView, StepPollView
 from tests.engine.looks import JOB, Row, at, details
 

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.scheduling.list_polling import LONGEST_SPAN, PAGE, PAUSE, ListPoller
 from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.model.answers import JobInstance, JobInstancePage
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.reads import GetJobInstanceList
+from bkjob_async.model.operations.queries import GetJobInstanceList
+from bkjob_async.model.operations.responses import JobInstance, JobInstancePage
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import run_status

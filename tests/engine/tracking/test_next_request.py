@@ -5,8 +5,8 @@ from attrs import evolve
 from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.next_request import LONGEST_PROXY, begin_follow_ups, next_request
 from bkjob_async.engine.tracking.step_state import HIDDEN
-from bkjob_async.model.capabilities import Capabilities
-from bkjob_async.model.operations import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.refs import Ref
 from tests.engine.looks import JOB, at, host, job, step
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import field, frozen
 
-from bkjob_async.model.answers import FileDetail, ScriptDetail
+from bkjob_async.model.operations.responses import FileDetail, ScriptDetail
+from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import Scope
-from bkjob_async.model.targets import Targets
 
 
 @frozen(kw_only=True)

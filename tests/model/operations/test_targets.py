@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.model.reads import log_questions
+from bkjob_async.model.operations.queries import split_log_request
+from bkjob_async.model.operations.targets import HostLike, Targets, TopoNode, host_keys, targets_of
 from bkjob_async.model.refs import HostKey, JobRef, Scope
-from bkjob_async.model.targets import HostLike, Targets, TopoNode, host_keys, targets_of
 
 STEP = JobRef(Scope.biz(2), 1).step(2)
 
@@ -55,7 +55,7 @@ HOSTS = st.lists(
 @given(HOSTS, st.integers(1, 20))
 def test_questions_for_logs_name_every_host_once_and_one_way(hosts: list[HostLike], at_once: int) -> None:
     """No question is too large, none mixes names, and none forgets or doubles a host."""
-    questions = list(log_questions(STEP, hosts, at_once=at_once))
+    questions = list(split_log_request(STEP, hosts, at_once=at_once))
 
     named = [host for question in questions for host in question.hosts]
     assert sorted(map(str, named)) == sorted(map(str, host_keys(hosts)))

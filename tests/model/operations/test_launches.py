@@ -2,8 +2,7 @@
 
 import pytest
 
-from bkjob_async.model.answers import HostLog, ScriptDetail, Variable
-from bkjob_async.model.launches import (
+from bkjob_async.model.operations.launches import (
     ExecuteJobPlan,
     FastExecuteScript,
     FastExecuteSql,
@@ -12,9 +11,10 @@ from bkjob_async.model.launches import (
     GlobalVar,
     PushConfigFile,
 )
-from bkjob_async.model.reads import RawCall
+from bkjob_async.model.operations.queries import RawCall
+from bkjob_async.model.operations.responses import HostLog, ScriptDetail, Variable
+from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey, Scope
-from bkjob_async.model.targets import Targets
 
 SCOPE = Scope.biz(2)
 SECRET = "hunter2"

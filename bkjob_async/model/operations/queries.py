@@ -8,10 +8,16 @@ from typing import Any, Literal
 
 from attrs import Factory, field, frozen, validators
 
-from bkjob_async.model.answers import HostLog, JobInstancePage, StepDetail, StepLogs, StepVariables
-from bkjob_async.model.operations import Operation
+from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.responses import (
+    HostLog,
+    JobInstancePage,
+    StepDetail,
+    StepLogs,
+    StepVariables,
+)
+from bkjob_async.model.operations.targets import HostLike, host_key, host_keys
 from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
-from bkjob_async.model.targets import HostLike, host_key, host_keys
 
 
 @frozen(kw_only=True)
@@ -46,7 +52,7 @@ class GetJobInstanceIpLog(Operation[HostLog]):
 class BatchGetJobInstanceIpLog(Operation[StepLogs]):
     """Ask for many hosts' logs of a step, all named the same way: by id, by address, or as containers.
 
-    Dialects take so many at once (`Capabilities.log_hosts`): see `log_questions`. Documents:
+    Dialects take so many at once (`Capabilities.log_hosts`): see `split_log_request`. Documents:
     `batch_get_job_instance_ip_log`, in version 4 `batch_get_job_instance_execute_object_log`.
     """
 
@@ -56,7 +62,7 @@ class BatchGetJobInstanceIpLog(Operation[StepLogs]):
     hosts: tuple[HostKey, ...] = field(converter=host_keys)
 
 
-def log_questions(
+def split_log_request(
     ref: StepRef, hosts: Iterable[HostLike], *, at_once: int
 ) -> Iterator[BatchGetJobInstanceIpLog]:
     """Yield the questions that ask for the logs of all *hosts*, at most *at_once* in each.

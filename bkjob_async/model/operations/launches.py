@@ -7,10 +7,10 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
-from bkjob_async.model.answers import JobLaunch
-from bkjob_async.model.operations import Operation
+from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.responses import JobLaunch
+from bkjob_async.model.operations.targets import Targets, TargetsLike, targets_of
 from bkjob_async.model.refs import Scope
-from bkjob_async.model.targets import Targets, TargetsLike, targets_of
 
 _seconds = validators.optional(validators.and_(validators.ge(1), validators.le(259_200)))
 

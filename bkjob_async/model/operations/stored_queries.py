@@ -7,10 +7,9 @@ from typing import Generic, TypeVar
 
 from attrs import field, frozen, validators
 
-from bkjob_async.model.answers import Page
-from bkjob_async.model.operations import Operation
-from bkjob_async.model.refs import Scope
-from bkjob_async.model.stored import (
+from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.responses import Page
+from bkjob_async.model.operations.stored_items import (
     CronJob,
     JobPlan,
     JobTemplate,
@@ -18,6 +17,7 @@ from bkjob_async.model.stored import (
     ScriptVersion,
     StoredAccount,
 )
+from bkjob_async.model.refs import Scope
 
 T = TypeVar("T")
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from attrs import field, frozen, validators
 
-from bkjob_async.model.answers import GseTask, LocalFileUpload, TaskContextField
-from bkjob_async.model.launches import FastExecuteScript, FastTransferFile
-from bkjob_async.model.operations import GetJobInstanceStatus, Operation
-from bkjob_async.model.reads import BatchGetJobInstanceIpLog
+from bkjob_async.model.operations.base import GetJobInstanceStatus, Operation
+from bkjob_async.model.operations.launches import FastExecuteScript, FastTransferFile
+from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog
+from bkjob_async.model.operations.responses import GseTask, LocalFileUpload, TaskContextField
+from bkjob_async.model.operations.targets import host_key
 from bkjob_async.model.refs import HostKey, Scope, StepRef
-from bkjob_async.model.targets import host_key
 
 
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Calls of the platform: what they ask for, and what they return."""
