@@ -50,10 +50,10 @@ class Calling:
         *,
         scope: Scope | None,
         lifetime: Lifetime | None = None,
-        doorbell: CallbackReceiver | None = None,
+        callbacks: CallbackReceiver | None = None,
     ) -> None:
         """Join the parts; `connect` is the way to make one."""
-        self._doorbell = doorbell
+        self._callbacks = callbacks
         self.scope = scope
         self._session = session
         self._watcher = watcher

@@ -28,13 +28,13 @@ from bkjob_async.wire.frames import hiding_arguments
 class Commands(Calling):
     """Commands: never repeated blindly; without a clear answer they raise `OutcomeUnknown`.
 
-    Where a launch takes a *callback_url*, it is that of the client's doorbell unless given; empty asks for no callback.
+    Where a launch takes a *callback_url*, it is that of the client's callback receiver unless given; empty asks for no callback.
     """
 
     def _callback_url(self, given: str | None) -> str | None:
         """Return where the platform is to call back, None for nowhere."""
-        if given is None and self._doorbell is not None:
-            return self._doorbell.url()
+        if given is None and self._callbacks is not None:
+            return self._callbacks.url()
         return given or None
 
     async def operate_step_instance(
@@ -265,7 +265,7 @@ class Commands(Calling):
         `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4` (`NotSupported`). Document:
         `push_config_file`.
         """
-        # The oldest dialect cannot call back about these; a doorbell of the client is no reason to refuse them.
+        # The oldest dialect cannot call back about these; a callback receiver of the client is no reason to refuse them.
         can_call_back = self._session.dialect.capabilities.config_file_callback
         command = stated(
             PushConfigFile,

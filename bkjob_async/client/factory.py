@@ -39,9 +39,9 @@ def connect(
     max_in_flight: int = 32,
     requests_per_second: float | None = None,
     interval: float | None = None,
-    lag: float | None = None,
+    target_lag: float | None = None,
     learnt: Mapping[str, Any] | None = None,
-    doorbell: CallbackReceiver | None = None,
+    callbacks: CallbackReceiver | None = None,
     retries: Retries | None = None,
     timezone: tzinfo | None = None,
     tenant: str | None = None,
@@ -66,10 +66,10 @@ def connect(
 
     A job is looked at when there can be news: at the platform's own rhythm as long as nothing is known of it, less often
     while earlier runs of the same name say that it will not end soon, and where *requests_per_second* does not suffice
-    for that, first where an end is most likely to have gone unseen. *lag* asks for as few looks as find ends so many
-    seconds late on average; *interval* fixes the seconds between two looks instead. *learnt* is what `client.learnt()`
-    returned before. A *doorbell* with a base has the platform call back about everything that is launched, and rings in
-    every watch and wait.
+    for that, first where an end is most likely to have gone unseen. *target_lag* asks for as few polls as
+    find ends so many seconds late on average; *interval* fixes the seconds between two polls instead. *learnt* is what `client.learnt()`
+    returned before. With *callbacks*, a receiver that knows its base URL, the platform calls back about everything that is launched, and
+    each callback makes every watch and wait of that job poll it.
 
     *timezone* is that of times which carry none; *tenant* (`X-Bk-Tenant-Id`) and *language* (`en`, `zh-cn`) go into
     headers. Gateways: *system* calls the `/system/` twins, for *acting_user* where given. ESB: *credentials_in* puts
@@ -81,10 +81,12 @@ def connect(
         raise UsageError("give a session or a transport, not both")
     if not request_timeout > 0:
         raise UsageError("request_timeout is a positive number of seconds")
-    if interval is not None and lag is not None:
-        raise UsageError("give an interval or a lag, not both")
-    if doorbell is not None and not doorbell.base:
-        raise UsageError("a client's doorbell has to know where it is reached: CallbackReceiver(base=...)")
+    if interval is not None and target_lag is not None:
+        raise UsageError("give an interval or a target_lag, not both")
+    if callbacks is not None and not callbacks.base:
+        raise UsageError(
+            "the client's callback receiver needs the URL at which the platform reaches it: CallbackReceiver(base=...)"
+        )
     options = {
         "timezone": timezone,
         "tenant": tenant,
@@ -106,9 +108,9 @@ def connect(
         request_timeout=request_timeout,
     )
     durations = DurationTable.imported(learnt) if learnt is not None else DurationTable()
-    poll_planner = PollPlanner(PollIntervals(interval=interval, lag=lag), durations)
+    poll_planner = PollPlanner(PollIntervals(interval=interval, target_lag=target_lag), durations)
     watcher = PollTargets(way, poll_planner=poll_planner, workers=at_once, observers=(log, *observers))
-    return JobClient(way, watcher, scope=scope, doorbell=doorbell)
+    return JobClient(way, watcher, scope=scope, callbacks=callbacks)
 
 
 def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSession | None) -> int:

@@ -37,15 +37,15 @@ class Waits(Calling):
         deadline: Deadline = None,
         linger: float | None = 0.0,
         detail_level: DetailLevel = DetailLevel.EVERY_CHANGE,
-        doorbell: CallbackReceiver | None = None,
+        callbacks: CallbackReceiver | None = None,
     ) -> Watch:
         """Watch jobs and steps; `async with` the watch, then iterate it.
 
         *refs* is one or many of what `job` and `step` take; raises `UsageError` at once for what names none.
         *deadline* is seconds from its opening: then its iterators deliver what there is and raise `DeadlineExceeded`.
         The watch ends *linger* seconds after all targets have settled; None keeps it open until it is left.
-        *grade* says how closely hosts are followed; steps and jobs are seen to end at once in any.
-        Each ring of *doorbell*, the client's own unless given, makes it look once at the job that the callback names.
+        *detail_level* says how closely hosts are followed; steps and jobs are seen to end at once in any.
+        Each callback that *callbacks* receives makes it poll the named job once; by default the client's own receiver.
         """
         self._lifetime.check()
         targets = as_refs(refs, self.scope)
@@ -57,9 +57,9 @@ class Waits(Calling):
             detail_level=detail_level,
             scope=self.scope,
         )
-        bell = doorbell or self._doorbell
-        if bell is not None:
-            bell.wire(watch)
+        callbacks = callbacks or self._callbacks
+        if callbacks is not None:
+            callbacks.attach(watch)
         return watch
 
     async def wait(

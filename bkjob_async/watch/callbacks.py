@@ -1,7 +1,8 @@
-"""Where the platform's callbacks arrive: each is a reason to look, none is believed.
+"""Receive the platform's job callbacks over ASGI and nudge the watches that wait for them.
 
-Callbacks are unsigned and may be lost, doubled or made up, so a ring changes when a watch looks and nothing else.
-Facts: `callback_protocol`; success is HTTP 200 and no other status, anything else is sent once more, as a form.
+Callbacks are unsigned. They may be lost, repeated or forged, so a callback only changes when a watch polls; what it
+says about the job is never used. Facts: `callback_protocol`. The platform counts HTTP 200 alone as success and sends
+the callback once more, form-encoded, after any other status.
 """
 
 from __future__ import annotations
@@ -17,148 +18,157 @@ from weakref import WeakKeyDictionary
 from bkjob_async.dialects.decode import decode_callback
 from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.operations.responses import Callback
-from bkjob_async.watch.nudges import Nudges
+from bkjob_async.model.refs import Ref
 from bkjob_async.watch.watch import Watch
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-LARGEST_BODY = 64 * 1024
-# Seconds that a body may take to arrive.
-LONGEST_READ = 10.0
-SHORTEST_TOKEN = 16
-LONGEST_QUEUE = 1000
-OK, BAD, NOT_HERE, NO_METHOD, TOO_SLOW, TOO_LARGE = 200, 400, 404, 405, 408, 413
+MAX_BODY_SIZE = 64 * 1024
+# Seconds within which a whole body must arrive.
+READ_TIMEOUT = 10.0
+MIN_TOKEN_LENGTH = 16
+MAX_QUEUED = 1000
+# Seconds between two polls of the same target that callbacks cause.
+NUDGE_INTERVAL = 1.0
+# From this many remembered targets on, those that were last nudged long ago are removed now and then.
+MANY_TARGETS = 1024
+OK, BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED = 200, 400, 404, 405
+REQUEST_TIMEOUT, CONTENT_TOO_LARGE = 408, 413
 
 logger = logging.getLogger("bkjob_async")
 
 
 class CallbackReceiver:
-    """Receives callbacks below a path that ends in a secret *token*; an ASGI application.
+    """An ASGI application that receives callbacks at a path ending in a secret *token*.
 
-    Each goes to *ring*, a plain callable, to every watch that was opened with this doorbell, and to whoever iterates:
-    `async for callback in doorbell`. The newest thousand wait for an iterator. `bkjob_async.watch.callbacks_aiohttp`
-    puts it into an aiohttp application.
+    Each callback nudges every watch that was opened with this receiver, is passed to *on_callback*, a plain function,
+    and can be read with `async for callback in receiver`. Up to a thousand callbacks are queued for iteration; the
+    oldest are dropped. `bkjob_async.watch.callbacks_aiohttp` adds a receiver to an aiohttp application.
 
-    Callbacks make a watch look at a target once a second at most. A body has *largest_body* bytes at most and ten
-    seconds to arrive; whatever is not for the token is refused unread.
+    Callbacks make a watch poll a target once a second at most. A body is limited to *largest_body* bytes and must arrive
+    within ten seconds. A request without the token is refused before its body is read.
     """
 
     def __init__(
         self,
         token: str | None = None,
-        ring: Callable[[Callback], object] | None = None,
+        on_callback: Callable[[Callback], object] | None = None,
         *,
         base: str | None = None,
-        largest_body: int = LARGEST_BODY,
+        largest_body: int = MAX_BODY_SIZE,
     ) -> None:
-        """Listen for *token*, one made up unless given; raise `UsageError` for one that can be guessed.
+        """Accept callbacks for *token*; a random one is made by default.
 
-        *base* is the URL where this is reached from the platform, without the token.
+        *base* is the URL at which the platform reaches this application, without the token.
+        Raises `UsageError` for a token that is too short or not fit for a path.
         """
         self._token = secrets.token_urlsafe(32) if token is None else token
-        if len(self._token) < SHORTEST_TOKEN or not self._token.isascii() or "/" in self._token:
-            raise UsageError(f"a token has at least {SHORTEST_TOKEN} ASCII characters, and no slash")
+        if len(self._token) < MIN_TOKEN_LENGTH or not self._token.isascii() or "/" in self._token:
+            raise UsageError(f"a token has at least {MIN_TOKEN_LENGTH} ASCII characters, and no slash")
         self.base = base
         self.largest_body = largest_body
-        self._ring = ring
-        self._watches: WeakKeyDictionary[Watch, Nudges] = WeakKeyDictionary()
-        self._rung: deque[Callback] = deque(maxlen=LONGEST_QUEUE)
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._on_callback = on_callback
+        self._watches: WeakKeyDictionary[Watch, NudgeLimiter] = WeakKeyDictionary()
+        self._queue: deque[Callback] = deque(maxlen=MAX_QUEUED)
+        self._waiters: deque[asyncio.Future[None]] = deque()
 
     def url(self, base: str | None = None) -> str:
-        """Return what to give as `callback_url`; *base*, its own unless given, is where the platform reaches this."""
+        """Return the URL to launch with as `callback_url`; *base* replaces the receiver's own."""
         base = self.base if base is None else base
         if not base:
-            raise UsageError("a doorbell has to know where it is reached: CallbackReceiver(base=...)")
+            raise UsageError(
+                "a callback receiver needs the URL at which the platform reaches it: CallbackReceiver(base=...)"
+            )
         return f"{base.rstrip('/')}/{self._token}"
 
-    def wire(self, watch: Watch) -> None:
-        """Let each ring make *watch* look once at the job that it names."""
-        self._watches.setdefault(watch, Nudges())
-        watch.has_doorbell = True
+    def attach(self, watch: Watch) -> None:
+        """Nudge *watch* for each callback that names one of its jobs."""
+        self._watches.setdefault(watch, NudgeLimiter())
+        watch.expects_callbacks = True
 
-    # What arrives ---------------------------------------------------------------------------------------------------
+    # Receiving ------------------------------------------------------------------------------------------------------
 
     def is_for(self, path: str) -> bool:
-        """Tell, in constant time, whether *path* ends in the token."""
+        """Return True when *path* ends in the token; takes constant time."""
         last = path.rstrip("/").rpartition("/")[2]
         return secrets.compare_digest(last.encode(errors="replace"), self._token.encode())
 
     def receive(self, body: bytes, content_type: str = "application/json") -> int:
-        """Take in one callback; return the HTTP status to answer with: 200 for all that can be read."""
+        """Accept one callback; return the HTTP status of the response, 200 for all that can be decoded."""
         if len(body) > self.largest_body:
-            return TOO_LARGE
+            return CONTENT_TOO_LARGE
         try:
             callback = decode_callback(body, content_type)
         except InvalidResponse:
-            return BAD
-        self._hand_on(callback)
+            return BAD_REQUEST
+        self._deliver(callback)
         return OK
 
-    def _hand_on(self, callback: Callback) -> None:
-        for watch, nudges in tuple(self._watches.items()):
+    def _deliver(self, callback: Callback) -> None:
+        """Nudge the watches, queue the callback, wake one iterator and call the function."""
+        for watch, limiter in tuple(self._watches.items()):
             for ref in watch.targets_of(callback.job_instance_id):
-                nudges.nudge(watch, ref)
-        self._rung.append(callback)
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+                limiter.nudge(watch, ref)
+        self._queue.append(callback)
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
                 break
-        if self._ring is not None:
+        if self._on_callback is not None:
             try:
-                self._ring(callback)
+                self._on_callback(callback)
             except Exception:
-                # Any other answer than 200 would only make the platform say the same again.
-                logger.exception("the doorbell's callable failed")
+                # With any status but 200 the platform would only send the same callback again.
+                logger.exception("the function for callbacks raised")
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Callback:
-        while not self._rung:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
-        return self._rung.popleft()
+        while not self._queue:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        return self._queue.popleft()
 
     # ASGI -----------------------------------------------------------------------------------------------------------
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one ASGI connection: HTTP, or the server's own lifespan."""
+        """Handle one ASGI connection: an HTTP request, or the server's lifespan."""
         if scope["type"] == "lifespan":
-            await live(receive, send)
+            await handle_lifespan(receive, send)
             return
         if scope["type"] != "http":
-            raise UsageError("a doorbell speaks HTTP only")
-        status = await self._status_of(scope, receive)
+            raise UsageError("a callback receiver accepts HTTP only")
+        status = await self._handle(scope, receive)
         if status is not None:
             headers = [(b"content-type", b"text/plain"), (b"content-length", b"0")]
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
 
-    async def _status_of(self, scope: MutableMapping[str, Any], receive: Receive) -> int | None:
-        """Return the status to answer with, None when nobody waits for it any more."""
+    async def _handle(self, scope: MutableMapping[str, Any], receive: Receive) -> int | None:
+        """Return the status of the response, None when the peer has disconnected."""
         if not self.is_for(str(scope.get("path", ""))):
-            return NOT_HERE
+            return NOT_FOUND
         if scope["method"] != "POST":
-            return NO_METHOD
-        named = {name.lower(): value for name, value in scope.get("headers", ())}
-        length: bytes = named.get(b"content-length", b"")
+            return METHOD_NOT_ALLOWED
+        headers = {name.lower(): value for name, value in scope.get("headers", ())}
+        length: bytes = headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:12]) > self.largest_body:
-            return TOO_LARGE
+            return CONTENT_TOO_LARGE
         try:
-            async with asyncio.timeout(LONGEST_READ):
-                body = await self._body_from(receive)
+            async with asyncio.timeout(READ_TIMEOUT):
+                body = await self._read_body(receive)
         except TimeoutError:
-            return TOO_SLOW
+            return REQUEST_TIMEOUT
         if body is None:
             return None
-        return self.receive(body, named.get(b"content-type", b"").decode("latin-1"))
+        return self.receive(body, headers.get(b"content-type", b"").decode("latin-1"))
 
-    async def _body_from(self, receive: Receive) -> bytes | None:
-        """Return a body, or so much of one that it is certainly too large; None when nobody waits any more."""
+    async def _read_body(self, receive: Receive) -> bytes | None:
+        """Return the body, cut off once it is too large; None when the peer has disconnected."""
         body, more = bytearray(), True
         while more and len(body) <= self.largest_body:
             message = await receive()
@@ -169,8 +179,39 @@ class CallbackReceiver:
         return bytes(body)
 
 
-async def live(receive: Receive, send: Send) -> None:
-    """Say yes to the server's start and stop; there is nothing to prepare."""
+class NudgeLimiter:
+    """Nudges one watch for callbacks, each target once a second at most.
+
+    A nudge that comes too early is not lost: it is made when the second is over.
+    """
+
+    __slots__ = ("_nudged_at", "_prune_at")
+
+    def __init__(self) -> None:
+        # When each target was last nudged, or will be next.
+        self._nudged_at: dict[Ref, float] = {}
+        self._prune_at = MANY_TARGETS
+
+    def nudge(self, watch: Watch, ref: Ref) -> None:
+        """Nudge *ref* in *watch* now, or a second after the last time."""
+        loop = asyncio.get_running_loop()
+        now, last = loop.time(), self._nudged_at.get(ref)
+        if last is None or last + NUDGE_INTERVAL <= now:
+            self._nudged_at[ref] = now
+            watch.nudge(ref)
+            if len(self._nudged_at) >= self._prune_at:
+                self._prune(now)
+        elif last <= now:
+            self._nudged_at[ref] = last + NUDGE_INTERVAL
+            loop.call_at(last + NUDGE_INTERVAL, watch.nudge, ref)
+
+    def _prune(self, now: float) -> None:
+        self._nudged_at = {ref: at for ref, at in self._nudged_at.items() if at + NUDGE_INTERVAL > now}
+        self._prune_at = max(MANY_TARGETS, 2 * len(self._nudged_at))
+
+
+async def handle_lifespan(receive: Receive, send: Send) -> None:
+    """Confirm the server's startup and shutdown; neither needs any preparation."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

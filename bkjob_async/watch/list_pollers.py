@@ -18,7 +18,7 @@ class ListPollers:
     def __init__(self, capabilities: Capabilities, cadence: PollIntervals) -> None:
         """Hold none yet."""
         self.page = capabilities.list_length if capabilities.job_list else 0
-        self._is_free = cadence.interval is None and cadence.lag is None
+        self._is_free = cadence.interval is None and cadence.target_lag is None
         self._sweeps: dict[Scope, ListPoller[PollTarget]] = {}
 
     def note(self, story: PollTarget) -> ListPoller[PollTarget] | None:

@@ -181,8 +181,8 @@ class Polling:
     def _next(self, story: PollTarget, now: float, asked: float, *, told: bool) -> None:
         """See who is through with a story, asked about at *asked*, and decide when it is looked at again, if ever."""
         if story.ended:
-            has_doorbell = any(s.has_doorbell for s in self._audiences.of(story))
-            self.poll_planner.learn(story, now, has_doorbell=has_doorbell)
+            expects_callbacks = any(s.expects_callbacks for s in self._audiences.of(story))
+            self.poll_planner.learn(story, now, expects_callbacks=expects_callbacks)
         if told or story.operated_at is not None or story in self._rereads:
             self._check(story)
         if story.audience == NOBODY:
@@ -224,7 +224,7 @@ class Polling:
             story,
             now,
             limit=self._session.limiter.pace,
-            has_doorbell=any(s.has_doorbell for s in audience),
+            expects_callbacks=any(s.expects_callbacks for s in audience),
             ends_in=min(ends) - now if ends else None,
         )
 

@@ -39,7 +39,7 @@ class Subscriber(Protocol):
         ...
 
     @property
-    def has_doorbell(self) -> bool:
+    def expects_callbacks(self) -> bool:
         """Whether callbacks are expected to tell it of ends."""
         ...
 

@@ -83,7 +83,7 @@ class Watch(SharedStream):
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
         self._left: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
-        self.has_doorbell = False
+        self.expects_callbacks = False
 
     def __repr__(self) -> str:
         stats = self.stats()

@@ -102,7 +102,7 @@ class PollTargets(Polling):
         """Look at *ref* as soon as there is room, before all that is merely late."""
         story = self._stories.get(ref.job)
         if story is not None:
-            self.poll_planner.rang(story)
+            self.poll_planner.on_nudge(story)
             self._supervisor.due(story, self._now(), urgent=True)
 
     def operated(self, ref: Ref) -> None:

@@ -1,4 +1,4 @@
-"""A client with a doorbell: the platform calls back about what was launched, and nobody writes a URL."""
+"""A client with a callback receiver: the platform calls back about what was launched, and nobody writes a URL."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ DIALECTS = ("gateway-v3", "esb-jobv3", "esb-job")
 
 
 @asynccontextmanager
-async def ringing(
+async def client_with_callbacks(
     simulator: Simulator, dialect: str, **options: Any
 ) -> AsyncIterator[tuple[bkjob.JobClient, list[str]]]:
-    """Open a client whose doorbell really rings; yield it with the URLs that were called."""
-    bell = bkjob.CallbackReceiver(TOKEN, base="https://me.example.com/bk/")
+    """Open a client whose callbacks arrive; yield it with the URLs that were called."""
+    receiver = bkjob.CallbackReceiver(TOKEN, base="https://me.example.com/bk/")
     called: list[str] = []
 
     async def post(url: str, body: bytes, kind: str) -> int:
         called.append(url)
-        return bell.receive(body, kind) if bell.is_for(url) else 200
+        return receiver.receive(body, kind) if receiver.is_for(url) else 200
 
     sender = simulator.callbacks(post=post)
     sender.start()
-    async with client_of(simulator, dialect, doorbell=bell, **options) as (client, _):
+    async with client_of(simulator, dialect, callbacks=receiver, **options) as (client, _):
         yield client, called
     await sender.aclose()
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_every_launch_says_where_to_call_back(dialect: str) -> None:
-    """Scripts, SQL, files and plans; the wait ends with the ring, long before the next look."""
+    """Scripts, SQL, files and plans; the wait ends with the callback, long before the next poll."""
     simulator = Simulator()
-    async with ringing(simulator, dialect, interval=500.0) as (client, called):
+    async with client_with_callbacks(simulator, dialect, interval=500.0) as (client, called):
         begun = asyncio.get_running_loop().time()
         results = [
             await client.run_script("uptime", HOSTS),
@@ -64,9 +64,9 @@ async def test_every_launch_says_where_to_call_back(dialect: str) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_url_that_is_given_wins(dialect: str) -> None:
-    """And an empty one asks for no callback; what rings elsewhere does not ring here."""
+    """And an empty one asks for no callback; a callback sent elsewhere does not arrive here."""
     simulator = Simulator()
-    async with ringing(simulator, dialect) as (client, called):
+    async with client_with_callbacks(simulator, dialect) as (client, called):
         for url in ("https://elsewhere.example.com/", ""):
             launched = await client.fast_execute_script(
                 "uptime", HOSTS, account_alias="root", callback_url=url
@@ -77,19 +77,19 @@ async def test_a_url_that_is_given_wins(dialect: str) -> None:
     assert called == ["https://elsewhere.example.com/"]
 
 
-async def test_a_watch_may_have_a_doorbell_of_its_own() -> None:
-    """Then the client's does not ring in it."""
+async def test_a_watch_may_have_a_callback_receiver_of_its_own() -> None:
+    """Then callbacks to the client receiver do not nudge it."""
     simulator = Simulator()
     job = simulator.add(JobPlan())
     own = bkjob.CallbackReceiver()
     async with (
-        ringing(simulator, "gateway-v3", interval=500.0) as (client, _),
-        client.watch(job, doorbell=own) as watch,
+        client_with_callbacks(simulator, "gateway-v3", interval=500.0) as (client, _),
+        client.watch(job, callbacks=own) as watch,
     ):
         await asyncio.sleep(60.0)
         asked = watch.stats().polls
-        assert client._doorbell is not None
-        client._doorbell.receive(b'{"job_instance_id":%d,"status":3}' % job.job_instance_id)
+        assert client._callbacks is not None
+        client._callbacks.receive(b'{"job_instance_id":%d,"status":3}' % job.job_instance_id)
         await asyncio.sleep(5.0)
         unheard = watch.stats().polls
         own.receive(b'{"job_instance_id":%d,"status":3}' % job.job_instance_id)
@@ -98,13 +98,13 @@ async def test_a_watch_may_have_a_doorbell_of_its_own() -> None:
         assert asked == unheard < watch.stats().polls
 
 
-def test_a_clients_doorbell_knows_where_it_is_reached() -> None:
+def test_the_receiver_of_a_client_needs_a_base() -> None:
     """Otherwise no launch could say so."""
     credentials = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="secret", bk_username="admin")
 
-    with pytest.raises(bkjob.UsageError, match="where it is reached"):
-        bkjob.connect("http://sim", credentials, scope=SCOPE, doorbell=bkjob.CallbackReceiver())
-    with pytest.raises(bkjob.UsageError, match="where it is reached"):
+    with pytest.raises(bkjob.UsageError, match="URL at which the platform reaches it"):
+        bkjob.connect("http://sim", credentials, scope=SCOPE, callbacks=bkjob.CallbackReceiver())
+    with pytest.raises(bkjob.UsageError, match="URL at which the platform reaches it"):
         bkjob.CallbackReceiver().url()
 
 
@@ -112,8 +112,8 @@ def test_a_clients_doorbell_knows_where_it_is_reached() -> None:
 async def test_a_callback_that_the_platform_refuses_is_named(dialect: str) -> None:
     """With the way out, and without what may be secret in the URL."""
     simulator = Simulator(site=SiteConfig(allowed_callbacks=("https://other.example.com/",)))
-    bell = bkjob.CallbackReceiver(TOKEN, base="https://me.example.com/bk/")
-    async with client_of(simulator, dialect, doorbell=bell) as (client, _):
+    receiver = bkjob.CallbackReceiver(TOKEN, base="https://me.example.com/bk/")
+    async with client_of(simulator, dialect, callbacks=receiver) as (client, _):
         with pytest.raises(bkjob.InvalidRequest, match=r"https://me\.example\.com/bk/\*\*\*") as refused:
             await client.fast_execute_script("uptime", HOSTS, account_alias="root")
         url = "https://me.example.com/x?key=s3cr3t"
@@ -131,8 +131,8 @@ async def test_a_callback_that_the_platform_refuses_is_named(dialect: str) -> No
 async def test_a_refusal_for_another_reason_is_left_alone() -> None:
     """Only a message that speaks of the callback is explained."""
     simulator = Simulator()
-    bell = bkjob.CallbackReceiver(TOKEN, base="https://me.example.com/bk/")
-    async with client_of(simulator, doorbell=bell) as (client, _):
+    receiver = bkjob.CallbackReceiver(TOKEN, base="https://me.example.com/bk/")
+    async with client_of(simulator, callbacks=receiver) as (client, _):
         with pytest.raises(bkjob.InvalidRequest) as refused:
             await client.fast_execute_script("uptime", HOSTS)
 

@@ -40,7 +40,7 @@ async def test_a_fastapi_lifespan(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = await fastapi_lifespan.restart(request)
 
     assert answer == {"state": "done", "hosts": []}
-    assert mounted == {"/bkjob/callback": state["doorbell"]}
+    assert mounted == {"/bkjob/callback": state["callbacks"]}
     with pytest.raises(bkjob.ClientClosed):
         await state["jobs"].get_job_instance_status(1)
 

@@ -140,9 +140,9 @@ async def call(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
     assert_type(view.step(1, 2), bkjob.StepRef)
 
 
-async def follow(client: bkjob.JobClient, job: bkjob.JobRef, doorbell: bkjob.CallbackReceiver) -> None:
+async def follow(client: bkjob.JobClient, job: bkjob.JobRef, callbacks: bkjob.CallbackReceiver) -> None:
     """Watch in every way there is."""
-    async with client.watch(job, deadline=600, doorbell=doorbell) as watch:
+    async with client.watch(job, deadline=600, callbacks=callbacks) as watch:
         assert_type(watch, bkjob.Watch)
         async for event in watch:
             assert_type(event, bkjob.Event)

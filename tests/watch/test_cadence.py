@@ -126,42 +126,46 @@ async def test_a_watch_looks_once_more_before_its_deadline() -> None:
 async def test_a_lag_can_be_asked_for_instead() -> None:
     """More lag, fewer looks; an interval and a lag contradict each other."""
     asked = []
-    for lag in (1.0, 20.0):
+    for target_lag in (1.0, 20.0):
         world = World()
-        async with client_of(world, lag=lag) as (client, door):
+        async with client_of(world, target_lag=target_lag) as (client, door):
             for _ in range(10):
                 asked.append(await looks_at_one(client, door, world))
 
     assert asked[19][0] < asked[9][0]
     with pytest.raises(bkjob.UsageError):
-        bkjob.connect("http://simulator", bkjob.AccessToken(access_token="x"), interval=1.0, lag=1.0)
+        bkjob.connect("http://simulator", bkjob.AccessToken(access_token="x"), interval=1.0, target_lag=1.0)
 
 
-async def rung(client: bkjob.JobClient, ref: bkjob.JobRef, *, is_heard: bool) -> bkjob.JobResult:
-    """Watch *ref* with a doorbell, which rings half a second after its end unless it goes unheard."""
-    doorbell = bkjob.CallbackReceiver()
+async def result_with_callback(
+    client: bkjob.JobClient, ref: bkjob.JobRef, *, is_heard: bool
+) -> bkjob.JobResult:
+    """Watch *ref*; a callback arrives half a second after its end unless it is lost."""
+    callbacks = bkjob.CallbackReceiver()
 
-    async def ring() -> None:
+    async def send_callback() -> None:
         await anyio.sleep(43.5)
-        assert doorbell.receive(f'{{"job_instance_id":{ref.job_instance_id},"status":3}}'.encode()) == 200
+        assert callbacks.receive(f'{{"job_instance_id":{ref.job_instance_id},"status":3}}'.encode()) == 200
 
-    async with client.watch(ref, doorbell=doorbell) as watch, anyio.create_task_group() as group:
+    async with client.watch(ref, callbacks=callbacks) as watch, anyio.create_task_group() as group:
         if is_heard:
-            group.start_soon(ring)
+            group.start_soon(send_callback)
         (result,) = (await watch.results()).values()
     assert isinstance(result, bkjob.JobResult)
     return result
 
 
-async def test_with_a_doorbell_polling_is_only_the_net() -> None:
-    """Callbacks that do come make looks rarer; one that is lost costs lag, never the end."""
+async def test_with_callbacks_polling_is_only_the_fallback() -> None:
+    """Callbacks that do arrive make polls rarer; a lost one costs lag, never the end."""
     asked = []
-    for rings in (False, True):
+    for with_callbacks in (False, True):
         world = World()
         async with client_of(world) as (client, door):
             for number in range(12):
                 before = len(door.urls)
-                result = await rung(client, world.add(DEPLOY), is_heard=rings and number != 11)
+                result = await result_with_callback(
+                    client, world.add(DEPLOY), is_heard=with_callbacks and number != 11
+                )
                 assert result.ok
                 asked.append(len(door.urls) - before)
 

@@ -40,8 +40,8 @@ NOT_CALLBACKS = [
 ]
 
 
-async def ring(
-    bell: bkjob.CallbackReceiver,
+async def post_callback(
+    receiver: bkjob.CallbackReceiver,
     *chunks: bytes,
     path: str = f"/x/{TOKEN}",
     method: str = "POST",
@@ -61,7 +61,7 @@ async def ring(
         sent.append(message)
 
     headers = [(b"Content-Type", kind.encode())]
-    await bell({"type": "http", "path": path, "method": method, "headers": headers}, receive, send)
+    await receiver({"type": "http", "path": path, "method": method, "headers": headers}, receive, send)
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     status: int = sent[0]["status"]
     return status
@@ -71,11 +71,11 @@ async def ring(
 async def test_every_shape_is_answered_with_200_and_handed_on(body: bytes, kind: str) -> None:
     """The callable has it, and so has whoever iterates."""
     on_page: list[bkjob.Callback] = []
-    bell = bkjob.CallbackReceiver(TOKEN, on_page.append)
+    receiver = bkjob.CallbackReceiver(TOKEN, on_page.append)
 
-    assert await ring(bell, body[:9], body[9:], kind=kind) == 200
+    assert await post_callback(receiver, body[:9], body[9:], kind=kind) == 200
     assert [(callback.job_instance_id, callback.status.code) for callback in on_page] == [(7, 3)]
-    assert await anext(bell) == on_page[0]
+    assert await anext(receiver) == on_page[0]
 
 
 @pytest.mark.parametrize("body", NOT_CALLBACKS)
@@ -83,7 +83,7 @@ async def test_what_is_no_callback_is_refused(body: bytes) -> None:
     """400, and nobody hears of it."""
     on_page: list[bkjob.Callback] = []
 
-    assert await ring(bkjob.CallbackReceiver(TOKEN, on_page.append), body) == 400
+    assert await post_callback(bkjob.CallbackReceiver(TOKEN, on_page.append), body) == 400
     assert on_page == []
 
 
@@ -98,16 +98,16 @@ async def test_what_is_no_callback_is_refused(body: bytes) -> None:
         ({"method": "GET"}, 405),
     ],
 )
-async def test_only_the_secret_path_rings(request_: dict[str, str], status: int) -> None:
+async def test_only_the_secret_path_is_accepted(request_: dict[str, str], status: int) -> None:
     """Everything else looks as if nothing were there."""
-    assert await ring(bkjob.CallbackReceiver(TOKEN), PLAIN, **request_) == status
+    assert await post_callback(bkjob.CallbackReceiver(TOKEN), PLAIN, **request_) == status
 
 
 async def test_a_body_has_a_bound() -> None:
     """It is refused as soon as it is too long, not when it has ended."""
-    bell = bkjob.CallbackReceiver(TOKEN, largest_body=1000)
+    receiver = bkjob.CallbackReceiver(TOKEN, largest_body=1000)
 
-    assert await ring(bell, *[b" " * 600] * 50) == 413
+    assert await post_callback(receiver, *[b" " * 600] * 50) == 413
 
 
 async def test_a_callable_that_fails_does_not_make_the_platform_call_again(
@@ -118,13 +118,13 @@ async def test_a_callable_that_fails_does_not_make_the_platform_call_again(
     def fail(_callback: bkjob.Callback) -> None:
         raise RuntimeError("mine")
 
-    assert await ring(bkjob.CallbackReceiver(TOKEN, fail), PLAIN) == 200
+    assert await post_callback(bkjob.CallbackReceiver(TOKEN, fail), PLAIN) == 200
     assert "mine" in caplog.text
 
 
 @pytest.mark.parametrize("token", ["", "short", "with/a/slash/in/it", "ä" * 30])
 def test_a_token_that_can_be_guessed_is_refused(token: str) -> None:
-    """Made up by the doorbell itself, it is long and new each time."""
+    """Made by the receiver itself, it is long and new each time."""
     with pytest.raises(bkjob.UsageError):
         bkjob.CallbackReceiver(token)
     assert bkjob.CallbackReceiver().url("http://me/") != bkjob.CallbackReceiver().url("http://me")
@@ -148,9 +148,9 @@ async def test_the_servers_own_lifespan_is_answered() -> None:
 
 async def test_it_lives_in_an_aiohttp_application() -> None:
     """Over real HTTP: 200, 404, 400, 413."""
-    bell = bkjob.CallbackReceiver(TOKEN, largest_body=1000)
+    receiver = bkjob.CallbackReceiver(TOKEN, largest_body=1000)
     app = web.Application()
-    add_callback_receiver(app, bell, "/bk")
+    add_callback_receiver(app, receiver, "/bk")
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -159,17 +159,17 @@ async def test_it_lives_in_an_aiohttp_application() -> None:
     statuses = []
     async with aiohttp.ClientSession() as session:
         for url, body in [
-            (bell.url(here + "/bk"), PLAIN),
+            (receiver.url(here + "/bk"), PLAIN),
             (here + "/bk/wrong", PLAIN),
-            (bell.url(here + "/bk"), b"?"),
-            (bell.url(here + "/bk"), b" " * 5000),
+            (receiver.url(here + "/bk"), b"?"),
+            (receiver.url(here + "/bk"), b" " * 5000),
         ]:
             async with session.post(url, data=body) as response:
                 statuses.append(response.status)
     await runner.cleanup()
 
     assert statuses == [200, 404, 400, 413]
-    assert (await anext(bell)).job_instance_id == 7
+    assert (await anext(receiver)).job_instance_id == 7
 
 
 async def test_what_says_that_it_is_too_long_is_not_read() -> None:
@@ -214,23 +214,23 @@ SLOW = JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(400.0)),
 
 
 @pytest.mark.looptime
-async def test_a_ring_makes_a_watch_look_once_and_believe_nothing() -> None:
-    """A callback that lies changes when we look; the status is what the platform says."""
+async def test_a_callback_makes_a_watch_poll_once_and_believe_nothing() -> None:
+    """A callback that lies changes when the watch polls; the status is what the platform says."""
     simulator = Simulator(at_once=True)
     job, other = simulator.add(SLOW), simulator.add(SLOW)
-    bell = bkjob.CallbackReceiver(TOKEN)
+    receiver = bkjob.CallbackReceiver(TOKEN)
     async with (
         client_of(simulator, interval=100.0) as (client, transport),
-        client.watch([job, other], doorbell=bell) as watch,
+        client.watch([job, other], callbacks=receiver) as watch,
     ):
         await asyncio.sleep(20)
         before = transport.asked.copy()
         lie = b'{"job_instance_id":%d,"status":4}' % job.job_instance_id
-        await ring(bell, lie)
+        await post_callback(receiver, lie)
         await asyncio.sleep(5)
         snapshot = watch.snapshot(job)
         looks = transport.asked - before
-        await ring(bell, b'{"job_instance_id":99,"status":4}')
+        await post_callback(receiver, b'{"job_instance_id":99,"status":4}')
         await asyncio.sleep(5)
 
         assert snapshot is not None
@@ -242,22 +242,22 @@ async def test_a_ring_makes_a_watch_look_once_and_believe_nothing() -> None:
 
 @pytest.mark.looptime
 async def test_a_callback_ends_a_wait_sooner() -> None:
-    """The job ends at 400 s and something; without the bell the next look would be at 569 s."""
+    """The job ends at 400 s and something; without the callback the next poll would be at 569 s."""
     ends = []
     for lost in (False, True):
         simulator = Simulator(at_once=True)
-        bell = bkjob.CallbackReceiver(TOKEN)
+        receiver = bkjob.CallbackReceiver(TOKEN)
 
-        async def post(url: str, body: bytes, kind: str, bell: bkjob.CallbackReceiver = bell) -> int:
-            return await ring(bell, body, path=url.removeprefix("http://me"), kind=kind)
+        async def post(url: str, body: bytes, kind: str, receiver: bkjob.CallbackReceiver = receiver) -> int:
+            return await post_callback(receiver, body, path=url.removeprefix("http://me"), kind=kind)
 
-        job = simulator.add(JobPlan(steps=SLOW.steps, callback_url=bell.url("http://me/cb")))
+        job = simulator.add(JobPlan(steps=SLOW.steps, callback_url=receiver.url("http://me/cb")))
         sender = simulator.callbacks(post=post)
         start = asyncio.get_running_loop().time()
         async with client_of(simulator, interval=700.0) as (client, _):
             if not lost:
                 sender.start()
-            async with client.watch(job, doorbell=bell) as watch:
+            async with client.watch(job, callbacks=receiver) as watch:
                 results = await watch.results()
         await sender.aclose()
         assert isinstance(results[job], bkjob.JobResult)
@@ -268,20 +268,20 @@ async def test_a_callback_ends_a_wait_sooner() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_flood_of_callbacks_makes_one_look_a_second() -> None:
+async def test_a_flood_of_callbacks_makes_one_poll_a_second() -> None:
     """Whoever knows the token cannot use up the site's quota with it."""
     simulator = Simulator(at_once=True)
     jobs = [simulator.add(SLOW) for _ in range(3)]
-    bell = bkjob.CallbackReceiver(TOKEN)
+    receiver = bkjob.CallbackReceiver(TOKEN)
     async with (
         client_of(simulator, interval=100.0) as (client, transport),
-        client.watch(jobs, doorbell=bell) as watch,
+        client.watch(jobs, callbacks=receiver) as watch,
     ):
         await asyncio.sleep(20)
         before = transport.asked.total()
         for _ in range(100):
             for job in jobs:
-                await ring(bell, b'{"job_instance_id":%d,"status":2}' % job.job_instance_id)
+                await post_callback(receiver, b'{"job_instance_id":%d,"status":2}' % job.job_instance_id)
             await asyncio.sleep(0.1)
         await asyncio.sleep(5)
         looks = transport.asked.total() - before
@@ -293,20 +293,20 @@ async def test_a_flood_of_callbacks_makes_one_look_a_second() -> None:
 
 @pytest.mark.looptime
 async def test_the_last_of_many_callbacks_is_not_lost() -> None:
-    """What comes within the second is looked at when it is over."""
+    """A callback within the second causes a poll when it is over."""
     simulator = Simulator(at_once=True)
     job = simulator.add(SLOW)
-    bell = bkjob.CallbackReceiver(TOKEN)
+    receiver = bkjob.CallbackReceiver(TOKEN)
     body = b'{"job_instance_id":%d,"status":3}' % job.job_instance_id
     async with (
         client_of(simulator, interval=100.0) as (client, transport),
-        client.watch(job, doorbell=bell),
+        client.watch(job, callbacks=receiver),
     ):
         await asyncio.sleep(20)
-        await ring(bell, body)
+        await post_callback(receiver, body)
         await asyncio.sleep(0.5)
         before = transport.asked.total()
-        await ring(bell, body)
+        await post_callback(receiver, body)
         await asyncio.sleep(0.1)
         at_once = transport.asked.total() - before
         await asyncio.sleep(1)

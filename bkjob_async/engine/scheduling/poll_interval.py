@@ -38,14 +38,14 @@ EARLY, TOO_LATE = 0.25, 0.5
 
 @frozen(kw_only=True)
 class PollIntervals:
-    """How often to look: at a fixed *interval*, with a mean *lag* as the goal, or as news can be expected.
+    """How often to look: at a fixed *interval*, with a mean lag of *target_lag* as the goal, or as news can be expected.
 
     Both are seconds. *rhythm* is how often the platform itself learns something: pairs of an age and the interval that
     holds up to it.
     """
 
     interval: float | None = field(default=None, validator=validators.optional(validators.gt(0.0)))
-    lag: float | None = field(default=None, validator=validators.optional(validators.gt(0.0)))
+    target_lag: float | None = field(default=None, validator=validators.optional(validators.gt(0.0)))
     rhythm: Sequence[tuple[float, float]] = RHYTHM
 
     def shortest(self, age: float) -> float:
@@ -59,8 +59,8 @@ class PollIntervals:
         """Return the longest step at *age*, *usual* being the even interval that the whole fleet has room for."""
         shortest = self.shortest(age)
         bound = LONGEST_STEPS * max(shortest, usual) + LONGEST_SHARE * age
-        if self.lag is not None:
-            bound = min(bound, max(LONGEST_LAGS * self.lag, usual))
+        if self.target_lag is not None:
+            bound = min(bound, max(LONGEST_LAGS * self.target_lag, usual))
         return max(bound, shortest)
 
     def next_wait(

@@ -24,8 +24,8 @@ NATURAL = {Phase.SUCCESS, Phase.FAILED, Phase.IGNORED}
 SHARP = 4.0
 
 # How often callbacks really come is counted; before that, every other one is expected.
-RINGS = (2.0, 4.0)
-RING_MEMORY = 100.0
+CALLBACKS_PRIOR = (2.0, 4.0)
+CALLBACK_MEMORY = 100.0
 MOST_TRUST = 0.95
 
 LAG_GAIN = 0.1
@@ -57,10 +57,10 @@ class PollPlanner:
         self.cadence = cadence
         self.durations = durations if durations is not None else DurationTable()
         # Where ends are spread evenly, looking every 2L seconds finds them L seconds late.
-        at_rest = AT_REST if cadence.lag is None else max(CHEAPEST, 0.04 * cadence.lag**2)
+        at_rest = AT_REST if cadence.target_lag is None else max(CHEAPEST, 0.04 * cadence.target_lag**2)
         self.price = RequestCost(at_rest=at_rest)
         self._clock = ServerClock()
-        self._rung, self._ended = RINGS
+        self._callbacks_seen, self._ended = CALLBACKS_PRIOR
 
     # A target's life ------------------------------------------------------------------------------------------------
 
@@ -98,10 +98,10 @@ class PollPlanner:
             story.pace.due = until
             self._weigh(story.pace, 0.0)
 
-    def rang(self, story: JobTracker) -> None:
-        """Take note that somebody said that there is news of a story."""
+    def on_nudge(self, story: JobTracker) -> None:
+        """Record that a caller, or a callback, said that a job has changed."""
         if story.pace is not None:
-            story.pace.rung = True
+            story.pace.nudged = True
 
     # When to look ---------------------------------------------------------------------------------------------------
 
@@ -112,12 +112,12 @@ class PollPlanner:
         *,
         asked: float | None = None,
         limit: float | None = None,
-        has_doorbell: bool = False,
+        expects_callbacks: bool = False,
         ends_in: float | None = None,
     ) -> float:
         """Return when *story* is looked at next, after a look that began at *asked* and is over *now*.
 
-        *limit* is requests per second, None for any. *has_doorbell*: the platform is expected to call when it is over.
+        *limit* is requests per second, None for any. *expects_callbacks*: the platform is expected to call back at the end.
         *ends_in* is when its watch ends, in seconds.
         """
         cadence = self.cadence
@@ -149,7 +149,7 @@ class PollPlanner:
             age=age,
             waiting=story.is_waiting(now, open_steps),
             expectation=expectation,
-            price=price * pace.cost / (1.0 - self._trust if has_doorbell else 1.0),
+            price=price * pace.cost / (1.0 - self._trust if expects_callbacks else 1.0),
             usual=usual,
             hosts=hosts,
             moves=pace.moves,
@@ -161,7 +161,7 @@ class PollPlanner:
         pace.looks += 1
         pace.step = wait
         pace.due = now + wait
-        pace.rung = False
+        pace.nudged = False
         return pace.due  # one object here and in the schedule
 
     def _weigh(self, pace: PollState, weight: float) -> None:
@@ -183,7 +183,7 @@ class PollPlanner:
             if known is not None:
                 return self._age(story.pace, story, story.running_since, now), known
         age = story.age(now)
-        if known_only and self.cadence.lag is None:
+        if known_only and self.cadence.target_lag is None:
             return age, None
         return age, self.durations.unknown_name_estimate()
 
@@ -203,22 +203,25 @@ class PollPlanner:
     @property
     def _trust(self) -> float:
         """The share of ends that callbacks are expected to tell."""
-        return min(MOST_TRUST, self._rung / self._ended)
+        return min(MOST_TRUST, self._callbacks_seen / self._ended)
 
     # What ends teach ------------------------------------------------------------------------------------------------
 
-    def learn(self, story: JobTracker, now: float, *, has_doorbell: bool = False) -> None:
+    def learn(self, story: JobTracker, now: float, *, expects_callbacks: bool = False) -> None:
         """Learn from what has just ended in *story*."""
         ended, story.ended = story.ended, ()
         self._clock.saw(story.times, now)
-        if has_doorbell and any(ref == story.ref for ref, _ in ended) and story.pace is not None:
+        if expects_callbacks and any(ref == story.ref for ref, _ in ended) and story.pace is not None:
             self._ended += 1.0
-            self._rung += story.pace.rung
-            if self._ended > RING_MEMORY:
-                self._rung, self._ended = self._rung / 2.0, self._ended / 2.0
+            self._callbacks_seen += story.pace.nudged
+            if self._ended > CALLBACK_MEMORY:
+                self._callbacks_seen, self._ended = self._callbacks_seen / 2.0, self._ended / 2.0
         for job, step, seconds in self._durations_of(story, ended):
-            if self.durations.learn(story.ref.scope, job, step, seconds) and self.cadence.lag is not None:
-                self._steer_to_lag(story, job, step, seconds, self.cadence.lag)
+            if (
+                self.durations.learn(story.ref.scope, job, step, seconds)
+                and self.cadence.target_lag is not None
+            ):
+                self._steer_to_lag(story, job, step, seconds, self.cadence.target_lag)
 
     def _durations_of(
         self, story: JobTracker, ended: Sequence[tuple[Ref, float | None]]

@@ -25,7 +25,7 @@ class PollState(Struct, eq=False, gc=False):
     moves: float = 0.0
     opened: int = 0
     seen_at: float | None = None
-    rung: bool = False
+    nudged: bool = False
 
     def came_due(self, now: float) -> float:
         """Return how late a look at *now* is; one that nobody planned is not late."""

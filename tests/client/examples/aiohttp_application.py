@@ -10,14 +10,14 @@ import bkjob_async as bkjob
 from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
 
 JOBS = web.AppKey("jobs", bkjob.JobClient)
-DOORBELL = web.AppKey("doorbell", bkjob.CallbackReceiver)
+CALLBACKS = web.AppKey("callbacks", bkjob.CallbackReceiver)
 
 
 def application(connect: Callable[[], bkjob.JobClient]) -> web.Application:
     """Return an application that runs scripts and hears when they end."""
     app = web.Application()
-    app[DOORBELL] = bkjob.CallbackReceiver()
-    add_callback_receiver(app, app[DOORBELL], "/bkjob/callback")
+    app[CALLBACKS] = bkjob.CallbackReceiver()
+    add_callback_receiver(app, app[CALLBACKS], "/bkjob/callback")
 
     async def jobs(app: web.Application) -> AsyncIterator[None]:
         async with connect() as app[JOBS]:
@@ -30,14 +30,14 @@ def application(connect: Callable[[], bkjob.JobClient]) -> web.Application:
 
 async def run(request: web.Request) -> web.Response:
     """Run a script; the callback makes the watch look at once instead of at its next turn."""
-    client, doorbell = request.app[JOBS], request.app[DOORBELL]
+    client, callbacks = request.app[JOBS], request.app[CALLBACKS]
     launched = await client.fast_execute_script(
         await request.text(),
         request.query["host"],
         account_alias="root",
-        callback_url=doorbell.url("https://me.example.com/bkjob/callback"),
+        callback_url=callbacks.url("https://me.example.com/bkjob/callback"),
     )
-    async with client.watch(launched.ref, deadline=600, doorbell=doorbell) as watch:
+    async with client.watch(launched.ref, deadline=600, callbacks=callbacks) as watch:
         async for result in watch.as_finished():
             return web.json_response({"ok": result.ok})
     raise web.HTTPBadGateway(text=f"{launched.ref} cannot be read any more")

@@ -26,10 +26,10 @@ def connect() -> bkjob.JobClient:
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[Mapping[str, Any]]:
     """Open the client when the application starts: `FastAPI(lifespan=lifespan)`."""
-    doorbell = bkjob.CallbackReceiver()
-    app.mount("/bkjob/callback", doorbell)
+    callbacks = bkjob.CallbackReceiver()
+    app.mount("/bkjob/callback", callbacks)
     async with connect() as client:
-        yield {"jobs": client, "doorbell": doorbell}
+        yield {"jobs": client, "callbacks": callbacks}
 
 
 async def restart(request: Any) -> dict[str, Any]:
