@@ -116,15 +116,15 @@ class ConditionUnreachable(BkJobError):
 class ErrorDetails:
     """What is known of a failed call; secrets are never part of it.
 
-    *code* is the platform's own (int, or the API gateway v4's word), *request_ids* maps each header or key to its
-    value, *permission* is the object of error 9900403 or None, *details* the numeric codes under a word of version 4,
-    *retry_after* is seconds, *sent* is False when the request certainly never reached the platform.
+    *code* is the platform's own code: an int, or the word of the API gateway's version 4, whose numeric codes are
+    *detail_codes*. *request_ids* maps each header or key to its value. *permission* is the permission object of error
+    9900403, else None. *retry_after* is seconds. *sent* is False when the request certainly never reached the platform.
     """
 
     operation: str = ""
     dialect: str = ""
     code: int | str | None = None
-    details: tuple[int, ...] = ()
+    detail_codes: tuple[int, ...] = ()
     message: str = ""
     http_status: int | None = None
     request_ids: Mapping[str, str] = field(factory=dict)
@@ -135,37 +135,37 @@ class ErrorDetails:
 
 
 class CallFailed(BkJobError):
-    """One call of the platform did not work; see *facts* and the class."""
+    """One call of the platform did not work; see *details* and the class."""
 
     advice = "see the message"
 
-    def __init__(self, facts: ErrorDetails) -> None:
-        """Keep the *facts* and say them in one line."""
-        super().__init__(facts)
-        self.facts = facts
+    def __init__(self, details: ErrorDetails) -> None:
+        """Keep the *details* and say them in one line."""
+        super().__init__(details)
+        self.details = details
 
     @property
     def operation(self) -> str:
         """The platform's name of the operation."""
-        return self.facts.operation
+        return self.details.operation
 
     @property
     def code(self) -> int | str | None:
         """The platform's error code, None where there was none."""
-        return self.facts.code
+        return self.details.code
 
     @property
     def request_ids(self) -> Mapping[str, str]:
         """The ids to tell the platform's people, by header or key."""
-        return self.facts.request_ids
+        return self.details.request_ids
 
     @property
     def retry_after(self) -> float | None:
         """Seconds to wait before asking again, where the server said so."""
-        return self.facts.retry_after
+        return self.details.retry_after
 
     def __str__(self) -> str:
-        f = self.facts
+        f = self.details
         parts = [f"{f.operation or 'call'} failed"]
         if f.message:
             parts.append(f": {f.message}")
@@ -219,7 +219,7 @@ class NotAllowed(CallFailed):
     @property
     def permission(self) -> Mapping[str, Any] | None:
         """The platform's permission object: actions and resources to apply for."""
-        return self.facts.permission
+        return self.details.permission
 
 
 class ApplicationNotAllowed(NotAllowed):

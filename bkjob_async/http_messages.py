@@ -11,16 +11,16 @@ from yarl import URL
 class HttpRequest:
     """One request, ready to be sent.
 
-    *url* is absolute or, before the session has joined it, relative to the base URL. *packed* says whether a compressed
-    answer is worth asking for. Headers and body may hold credentials, so neither shows in the repr; a URL never holds
-    any.
+    *url* is absolute or, before the session has joined it, relative to the base URL. *accept_compressed* says whether
+    a compressed response is worth asking for. Headers and body may hold credentials, so neither shows in the repr. A URL
+    never holds credentials.
     """
 
     method: str
     url: URL
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
-    packed: bool = True
+    accept_compressed: bool = True
 
 
 class Closable(Protocol):

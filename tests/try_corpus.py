@@ -48,7 +48,7 @@ def outcome(path: Path, entry: Mapping[str, Any]) -> str:
             envelope=entry.get("level") != "data",
         )
     except CallFailed as error:
-        return f"{type(error).__name__}: {error.code or ''} {error.facts.message}".replace(":  ", ": ")
+        return f"{type(error).__name__}: {error.code or ''} {error.details.message}".replace(":  ", ": ")
     except BkJobError as error:
         return f"{type(error).__name__}: {error}"
     return describe(answer)

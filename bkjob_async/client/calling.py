@@ -19,8 +19,8 @@ from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref,
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.watcher import PollTargets
-from bkjob_async.wire.frames import hiding_arguments
 from bkjob_async.wire.session import Session
+from bkjob_async.wire.tracebacks import hide_arguments
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -129,7 +129,7 @@ class Calling:
         scope: Scope | None = None,
         request_timeout: float | None = None,
     ) -> Any: ...
-    @hiding_arguments
+    @hide_arguments
     async def call(
         self,
         operation: Operation[Any] | str,
@@ -148,7 +148,7 @@ class Calling:
         stated_one = self._named(operation, parameters, method, scope)
         return await self._send(stated_one, self._session.call, request_timeout)
 
-    @hiding_arguments
+    @hide_arguments
     async def call_raw(
         self,
         operation: Operation[Any] | str,
@@ -205,7 +205,7 @@ class Calling:
             said = about_callback(operation, error)
             if said is None:
                 raise
-            failure = type(error)(evolve(error.facts, message=said))
+            failure = type(error)(evolve(error.details, message=said))
         except OutcomeUnknown:
             if changed is not None:
                 self._watcher.operated(changed)
@@ -224,13 +224,13 @@ def about_callback(operation: Operation[Any], error: InvalidRequest) -> str | No
     and the query may be secrets, and do not show.
     """
     given = getattr(operation, "callback_url", None)
-    text = error.facts.message.lower()
+    text = error.details.message.lower()
     if not given or not any(word in text for word in CALLBACK_WORDS):
         return None
     url = URL(given)
     shown = url.with_user(None).with_query(None).with_fragment(None).parent / "***" if url.host else "it"
     return (
-        f"{error.facts.message}: the callback URL is {shown}; have the platform's administrator allow it,"
+        f"{error.details.message}: the callback URL is {shown}; have the platform's administrator allow it,"
         " or launch without a callback: callback_url=''"
     )
 

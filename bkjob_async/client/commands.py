@@ -22,7 +22,7 @@ from bkjob_async.model.operations.responses import JobLaunch
 from bkjob_async.model.operations.targets import TargetsLike
 from bkjob_async.model.ref_input import JobRefLike, RefLike
 from bkjob_async.model.refs import Scope
-from bkjob_async.wire.frames import hiding_arguments
+from bkjob_async.wire.tracebacks import hide_arguments
 
 
 class Commands(Calling):
@@ -75,7 +75,7 @@ class Commands(Calling):
         ref = self.job(job_instance_id, scope=scope)
         return await self._ask(OperateJobInstance(ref=ref, operation_code=operation_code), request_timeout)
 
-    @hiding_arguments
+    @hide_arguments
     async def execute_job_plan(
         self,
         job_plan_id: int,
@@ -103,7 +103,7 @@ class Commands(Calling):
         )
         return await self._ask(command, request_timeout)
 
-    @hiding_arguments
+    @hide_arguments
     async def fast_execute_script(
         self,
         script_content: str | None,
@@ -160,7 +160,7 @@ class Commands(Calling):
         )
         return await self._ask(command, request_timeout)
 
-    @hiding_arguments
+    @hide_arguments
     async def fast_execute_sql(
         self,
         script_content: str | None,
@@ -245,7 +245,7 @@ class Commands(Calling):
         )
         return await self._ask(command, request_timeout)
 
-    @hiding_arguments
+    @hide_arguments
     async def push_config_file(
         self,
         file_list: Mapping[str, str | bytes],

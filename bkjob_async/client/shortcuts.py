@@ -23,7 +23,7 @@ from bkjob_async.model.ref_input import RefLike
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
-from bkjob_async.wire.frames import hiding_arguments
+from bkjob_async.wire.tracebacks import hide_arguments
 
 # Failed, abnormal, terminated: what the platform lets run again.
 RETRYABLE = frozenset({4, 9, 11})
@@ -33,7 +33,7 @@ SHORTEST = 0.001
 class Verbs(Questions, StoredItemQueries, ScriptQueries, ExtraOperations, Waits, Learning):
     """Verbs: a few lines over the operations each, to launch, watch and return the result."""
 
-    @hiding_arguments
+    @hide_arguments
     async def run_script(
         self,
         script: str,
@@ -71,7 +71,7 @@ class Verbs(Questions, StoredItemQueries, ScriptQueries, ExtraOperations, Waits,
         )
         return await self.wait(launched.ref, until=until, deadline=self._left(ends_at))
 
-    @hiding_arguments
+    @hide_arguments
     async def run_plan(
         self,
         job_plan_id: int,

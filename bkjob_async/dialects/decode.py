@@ -77,7 +77,7 @@ def decode(
             operation = question(operation, peeked(response), ref=ref, scope=scope)
         return spoken.decode(operation, response)
     except CallFailed as error:
-        failure = type(error)(evolve(error.facts, operation=name, dialect=spoken.name))
+        failure = type(error)(evolve(error.details, operation=name, dialect=spoken.name))
     raise failure
 
 

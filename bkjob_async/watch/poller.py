@@ -106,7 +106,7 @@ class Polling:
         if story.first_asked_at is None and story.seen_at is None:
             story.first_asked_at = started
         try:
-            look = await self._session.look(question)
+            look = await self._session.poll(question)
         except BkJobError as error:
             if story.audience != NOBODY:
                 self._failed(story, question, error, started)
@@ -175,7 +175,7 @@ class Polling:
     def _queue(self) -> float:
         """Return how many seconds of requests wait for their turn."""
         limiter = self._session.limiter
-        pace = limiter.pace
+        pace = limiter.requests_per_second
         return limiter.waiting / pace if pace else 0.0
 
     def _next(self, story: PollTarget, now: float, asked: float, *, told: bool) -> None:
@@ -223,7 +223,7 @@ class Polling:
         return self.poll_planner.next_look(
             story,
             now,
-            limit=self._session.limiter.pace,
+            limit=self._session.limiter.requests_per_second,
             expects_callbacks=any(s.expects_callbacks for s in audience),
             ends_in=min(ends) - now if ends else None,
         )

@@ -128,8 +128,8 @@ class AiohttpTransport:
     def _headers_of(self, request: HttpRequest) -> Mapping[str, str]:
         """Return the headers of *request* with those of every request."""
         further = self._options.headers
-        if not self._says_encoding and not (self._lent and request.packed):
-            further = {"Accept-Encoding": "gzip" if request.packed else "identity", **further}
+        if not self._says_encoding and not (self._lent and request.accept_compressed):
+            further = {"Accept-Encoding": "gzip" if request.accept_compressed else "identity", **further}
         return {**further, **request.headers}
 
     def _shortest(self) -> FastHttpClient | None:
@@ -202,19 +202,19 @@ def failure_of(error: Exception, timeout: float) -> Exception:
         case TimeoutError():
             return timed_out(timeout)
         case aiohttp.ClientConnectorError():
-            facts = ErrorDetails(message=said(error), sent=False)
+            details = ErrorDetails(message=said(error), sent=False)
         case aiohttp.ClientHttpProxyError():
             # Its text names the headers of its request, and among them the proxy's password.
-            facts = ErrorDetails(message=f"the proxy refused: HTTP {error.status}", sent=False)
+            details = ErrorDetails(message=f"the proxy refused: HTTP {error.status}", sent=False)
         case UnicodeError():
-            facts = ErrorDetails(message=f"no such host: {said(error)}", sent=False)
+            details = ErrorDetails(message=f"no such host: {said(error)}", sent=False)
         case aiohttp.ClientPayloadError():
-            facts = ErrorDetails(message=f"the answer broke off: {said(error)}")
+            details = ErrorDetails(message=f"the answer broke off: {said(error)}")
         case aiohttp.ClientError() | HttpProcessingError() | OSError():
-            facts = ErrorDetails(message=said(error))
+            details = ErrorDetails(message=said(error))
         case _:
             return error
-    return TransportFailed(facts)
+    return TransportFailed(details)
 
 
 def timed_out(timeout: float) -> RequestTimedOut:

@@ -80,7 +80,7 @@ class CredentialsCache:
         try:
             fresh = await provider()
         except CallFailed as error:
-            failure = type(error)(evolve(error.facts, message=redact_named(error.facts.message)))
+            failure = type(error)(evolve(error.details, message=redact_named(error.details.message)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
             # Its text and its frames may hold what it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"

@@ -32,8 +32,8 @@ class PreparedRequest:
     def learn_size(self, size: int) -> None:
         """Ask for the answer packed where that pays, and as it is where not, now that it had so many bytes."""
         packed = SMALLEST_PACKED <= size <= LARGEST_PACKED
-        if packed is not self.request.packed:
-            self.request = evolve(self.request, packed=packed)
+        if packed is not self.request.accept_compressed:
+            self.request = evolve(self.request, accept_compressed=packed)
 
 
 class PreparedRequestCache:

@@ -60,7 +60,7 @@ class RequestLimiter:
         self._closed = False
 
     @property
-    def pace(self) -> float | None:
+    def requests_per_second(self) -> float | None:
         """Requests a second that may go out as far as is known, None while there is no bound."""
         known = [pace for pace in (self.limit.rate, self.quota.pace) if pace is not None]
         return min(known) if known else None

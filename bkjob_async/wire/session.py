@@ -33,10 +33,10 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
-from bkjob_async.wire.frames import without_frames
 from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
 from bkjob_async.wire.request_limiter import RequestLimiter
+from bkjob_async.wire.tracebacks import strip_traceback
 from bkjob_async.wire.transport import Transport
 
 R = TypeVar("R")
@@ -80,7 +80,7 @@ class Session:
         self.limiter = RequestLimiter(limit or RateLimiter())
         self.request_timeout = request_timeout
         self.retries = retries or Retries()
-        self.keyring = CredentialsCache(credentials)
+        self.credentials = CredentialsCache(credentials)
         self._budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
         self._ready = PreparedRequestCache(self._signed)
@@ -113,7 +113,7 @@ class Session:
                 urgent=urgent,
             )
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-            shown = without_frames(error, self.keyring.secrets)
+            shown = strip_traceback(error, self.credentials.secrets)
         try:
             raise shown
         finally:
@@ -137,30 +137,30 @@ class Session:
                 urgent=urgent,
             )
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-            shown = without_frames(error, self.keyring.secrets)
+            shown = strip_traceback(error, self.credentials.secrets)
         try:
             raise shown
         finally:
             del shown  # else it and this frame would hold each other
 
     @overload
-    async def look(self, question: GetJobInstanceStatus) -> JobPollView: ...
+    async def poll(self, question: GetJobInstanceStatus) -> JobPollView: ...
     @overload
-    async def look(self, question: GetStepInstanceStatus) -> StepPollView: ...
-    async def look(
+    async def poll(self, question: GetStepInstanceStatus) -> StepPollView: ...
+    async def poll(
         self, question: GetJobInstanceStatus | GetStepInstanceStatus
     ) -> JobPollView | StepPollView:
         """Ask once, and read the answer as lightly as the engine needs; raise a `CallFailed`."""
         try:
-            return await self._look(question)
+            return await self._poll(question)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-            shown = without_frames(error, self.keyring.secrets)
+            shown = strip_traceback(error, self.credentials.secrets)
         try:
             raise shown
         finally:
             del shown  # else it and this frame would hold each other
 
-    async def _look(
+    async def _poll(
         self, question: GetJobInstanceStatus | GetStepInstanceStatus
     ) -> JobPollView | StepPollView:
         def read(response: HttpResponse) -> JobPollView | StepPollView:
@@ -171,7 +171,7 @@ class Session:
         while True:
             credentials: Credentials | None = None
             try:
-                credentials = self.keyring.held or await self.keyring.get()
+                credentials = self.credentials.held or await self.credentials.get()
                 ready = self._ready.get(question, credentials)
                 answer = await self._exchange(ready, read, timeout=self.request_timeout, urgent=False)
             except CallFailed as error:
@@ -189,7 +189,7 @@ class Session:
         """Let go of refused *credentials*; return whether there can be others to try once more with."""
         if credentials is None or not may_sign_anew(failure, operation):
             return False
-        return self.keyring.forget(credentials)
+        return self.credentials.forget(credentials)
 
     async def _carry(
         self,
@@ -207,7 +207,7 @@ class Session:
         while True:
             credentials: Credentials | None = None
             try:
-                credentials = await self.keyring.get()
+                credentials = await self.credentials.get()
                 signed = self.dialect.sign(request, credentials)
                 ready = PreparedRequest(operation, signed)
                 answer = await self._exchange(ready, read, timeout=limit, urgent=urgent)
@@ -268,15 +268,17 @@ class Session:
 
     def _explained(self, error: CallFailed, operation: Operation[Any], attempts: int) -> CallFailed:
         """Return *error* with what only the session knows, and without any secret."""
-        facts = evolve(error.facts, operation=operation.name, dialect=self.dialect.name, attempts=attempts)
-        secrets = (*self.keyring.secrets, *secrets_in(operation))
-        return kind_of(error, operation)(redacted(facts, secrets))
+        details = evolve(
+            error.details, operation=operation.name, dialect=self.dialect.name, attempts=attempts
+        )
+        secrets = (*self.credentials.secrets, *secrets_in(operation))
+        return kind_of(error, operation)(redacted(details, secrets))
 
     async def aclose(self) -> None:
         """Let go of connections; who still waits for a turn hears `ClientClosed`."""
         self.limiter.close()
         try:
-            await self.keyring.aclose()
+            await self.credentials.aclose()
         finally:
             await self.transport.aclose()
 
@@ -307,6 +309,6 @@ def kind_of(error: CallFailed, operation: Operation[Any]) -> type[CallFailed]:
 
 def may_sign_anew(error: CallFailed, operation: Operation[Any]) -> bool:
     """Tell whether the call may go out once more with other credentials: certainly nothing happened."""
-    if not isinstance(error, NotAuthenticated) or not error.facts.sent:
+    if not isinstance(error, NotAuthenticated) or not error.details.sent:
         return False
     return operation.repeatable or error.code != VAGUE

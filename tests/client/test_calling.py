@@ -68,7 +68,7 @@ async def test_a_view_has_other_options_on_the_same_pool() -> None:
         hasty = client.with_options(request_timeout=1.0, retries=bkjob.Retries(attempts=2))
         with pytest.raises(bkjob.RequestTimedOut) as late:
             await hasty.get_job_instance_status(job)
-        assert late.value.facts.attempts == 2
+        assert late.value.details.attempts == 2
         assert (await client.get_job_instance_status(job)).ref == job
         with pytest.raises(bkjob.UsageError):
             await hasty.__aenter__()

@@ -113,7 +113,7 @@ async def test_an_operation_without_an_answer_is_not_sent_twice_and_is_looked_in
             await client.operate_step_instance(step, operation_code=2)
         result = await client.wait(job, deadline=600)
 
-    assert unknown.value.facts.attempts == 1
+    assert unknown.value.details.attempts == 1
     assert transport.asked["operate_step_instance"] == 1
     assert result.ok
 

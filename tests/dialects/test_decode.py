@@ -97,10 +97,14 @@ def test_errors_are_those_of_a_live_call() -> None:
 
     with pytest.raises(NotFound) as caught:
         decode(body, operation="get_job_instance_status", headers={"X-Request-Id": "h-1"})
-    facts = caught.value.facts
+    details = caught.value.details
 
-    assert (facts.operation, facts.dialect, facts.code) == ("get_job_instance_status", "gateway-v3", 1244006)
-    assert facts.request_ids == {"X-Request-Id": "h-1", "job_request_id": "j-1"}
+    assert (details.operation, details.dialect, details.code) == (
+        "get_job_instance_status",
+        "gateway-v3",
+        1244006,
+    )
+    assert details.request_ids == {"X-Request-Id": "h-1", "job_request_id": "j-1"}
     assert "1244006" in str(caught.value)
     with pytest.raises(PlatformTrouble):
         decode(b"<html>", operation=GetJobInstanceStatus(ref=JOB), http_status=502)

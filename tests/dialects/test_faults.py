@@ -59,7 +59,7 @@ def test_a_fault_is_the_same_error_everywhere(caller: Caller, fault: str, kind: 
 
     assert (type(read.value), str(read.value)) == (kind, str(looked.value))
     assert type(looked.value) is kind
-    assert read.value.facts.http_status == response.status
+    assert read.value.details.http_status == response.status
 
 
 def test_the_rate_limit_says_when_it_ends(caller: Caller) -> None:

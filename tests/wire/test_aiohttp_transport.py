@@ -83,7 +83,7 @@ async def test_a_closed_connection_is_no_answer(serve: Serve) -> None:
 
     with pytest.raises(TransportFailed) as failed:
         await get(await serve(handle))
-    assert failed.value.facts.sent
+    assert failed.value.details.sent
 
 
 async def test_silence_times_out(serve: Serve) -> None:
@@ -102,7 +102,7 @@ async def test_a_refused_connection_was_never_sent(unused_tcp_port: int) -> None
     with pytest.raises(TransportFailed) as failed:
         await get(URL(f"http://127.0.0.1:{unused_tcp_port}/"))
 
-    assert not failed.value.facts.sent
+    assert not failed.value.details.sent
 
 
 async def test_a_redirect_is_an_answer(serve: Serve) -> None:
@@ -154,7 +154,7 @@ async def test_a_closed_transport_opens_nothing_new() -> None:
 
     with pytest.raises(TransportFailed, match="the transport is closed") as failed:
         await transport.send(HttpRequest(method="GET", url=URL("http://127.0.0.1:1/")), timeout=5)
-    assert not failed.value.facts.sent
+    assert not failed.value.details.sent
 
 
 async def test_a_lent_session_that_its_owner_closed_is_an_error_of_ours() -> None:
@@ -171,7 +171,7 @@ async def test_a_host_that_cannot_be_one_is_an_error_of_ours() -> None:
     with pytest.raises(TransportFailed) as failed:
         await get(URL(f"http://{'a' * 70}.invalid/"))
 
-    assert not failed.value.facts.sent
+    assert not failed.value.details.sent
 
 
 async def test_a_proxy_that_refuses_does_not_tell_its_password() -> None:
@@ -197,7 +197,7 @@ async def test_a_proxy_that_refuses_does_not_tell_its_password() -> None:
     error = failed.value
     assert b"Proxy-Authorization: Basic" in asked[0]
     assert "pa55word" not in "".join(traceback.format_exception(error)) + repr(error) + repr(options)
-    assert (error.__cause__, error.facts.sent) == (None, False)
+    assert (error.__cause__, error.details.sent) == (None, False)
 
 
 async def test_a_proxy_is_told_who_asks() -> None:
@@ -342,7 +342,7 @@ async def test_a_body_packed_as_nobody_asked_is_not_guessed_at(serve: Serve) -> 
 
 
 @pytest.mark.parametrize(
-    ("own", "packed", "asked"),
+    ("own", "accept_compressed", "asked"),
     [
         ({}, True, "gzip"),
         ({}, False, "identity"),
@@ -352,7 +352,7 @@ async def test_a_body_packed_as_nobody_asked_is_not_guessed_at(serve: Serve) -> 
 )
 async def test_packed_answers_are_asked_for(
     own: dict[str, str],
-    packed: bool,  # noqa: FBT001 - a parameter
+    accept_compressed: bool,  # noqa: FBT001 - a parameter
     asked: str,
 ) -> None:
     """Unless they are not worth it, or the user wants it otherwise."""
@@ -360,7 +360,7 @@ async def test_packed_answers_are_asked_for(
     server = await asyncio.start_server(on_page(heads), "127.0.0.1", 0)
     url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     transport = AiohttpTransport(HttpOptions(headers=own))
-    await transport.send(HttpRequest(method="GET", url=url, packed=packed), timeout=5)
+    await transport.send(HttpRequest(method="GET", url=url, accept_compressed=accept_compressed), timeout=5)
     await transport.aclose()
     server.close()
     await server.wait_closed()
@@ -397,7 +397,7 @@ async def test_headers_that_come_again_and_again_are_sent_all_the_same() -> None
     shared = {name: {"X-Mine": name} for name in "abcdefg"}
     order = "aaabaacccaaddeeffggaa"
     for number, name in enumerate(order):
-        request = HttpRequest(method="GET", url=url, headers=shared[name], packed=number % 2 == 0)
+        request = HttpRequest(method="GET", url=url, headers=shared[name], accept_compressed=number % 2 == 0)
         await transport.send(request, timeout=5)
     await transport.aclose()
     await runner.cleanup()

@@ -44,7 +44,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 async def look(session: Session, _operation: Operation[Any]) -> object:
     """Ask as a watch does."""
-    return await session.look(READ)
+    return await session.poll(READ)
 
 
 async def call(session: Session, operation: Operation[Any]) -> object:
@@ -113,7 +113,7 @@ async def test_reads_ask_for_no_kept_answer() -> None:
         )
         try:
             for _ in range(3):
-                await session.look(READ)
+                await session.poll(READ)
             await session.call(READ)
             await session.call(STOP)
         finally:

@@ -110,7 +110,7 @@ async def test_credentials_that_stay_wrong_are_an_error() -> None:
 
     with pytest.raises(bkjob.NotAuthenticated) as refused:
         await session_of(door, credentials=vault).call(READ)
-    assert (vault.asked, len(door.sent), refused.value.facts.attempts) == (2, 2, 2)
+    assert (vault.asked, len(door.sent), refused.value.details.attempts) == (2, 2, 2)
 
 
 async def test_plain_credentials_are_not_tried_again() -> None:
@@ -139,7 +139,7 @@ async def test_a_provider_that_fails_is_an_error_of_ours() -> None:
     with pytest.raises(bkjob.NotAuthenticated, match="provider failed: OSError") as failed:
         await session.call(READ)
     assert failed.value.__cause__ is None  # its frames may hold what was read
-    assert not failed.value.facts.sent
+    assert not failed.value.details.sent
 
 
 async def test_whoever_is_cancelled_does_not_disturb_the_others() -> None:
@@ -255,16 +255,16 @@ def chained(cause: Exception) -> Exception:
 async def test_an_error_knows_its_call_and_no_secret(
     echo: Callable[[], HttpResponse | Exception], operation: bkjob.Operation[Any]
 ) -> None:
-    """Not in its text, its facts, its permission, nor in what stands behind it."""
+    """Not in its text, its details, its permission, nor in what stands behind it."""
     with pytest.raises(bkjob.CallFailed) as failed:
         await session_of(Door(echo())).call(operation)
 
     error = failed.value
-    shown = "".join(traceback.format_exception(error, chain=True)) + repr(error) + repr(error.facts)
+    shown = "".join(traceback.format_exception(error, chain=True)) + repr(error) + repr(error.details)
     assert SECRET not in shown
     assert msgspec.json.encode(SECRET).decode()[1:-1] not in shown
-    assert (error.operation, error.facts.dialect) == (operation.name, "gateway-v3")
-    assert error.facts.attempts >= 1
+    assert (error.operation, error.details.dialect) == (operation.name, "gateway-v3")
+    assert error.details.attempts >= 1
 
 
 # Looks --------------------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ async def test_a_question_is_made_ready_once() -> None:
     session = session_of(door)
     other = bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), 2))
     for question in (READ, READ, other):
-        await session.look(question)
+        await session.poll(question)
     first, second, third = door.sent
 
     assert (second.url, second.method, second.body) == (first.url, first.method, first.body)
@@ -290,7 +290,7 @@ async def test_what_was_made_ready_is_forgotten_with_its_credentials() -> None:
     door = Door(OK, refusal(1640001, status=400), OK)
     session = session_of(door, credentials=vault)
     for _ in range(3):
-        await session.look(READ)
+        await session.poll(READ)
 
     assert ["new" in request.headers["X-Bkapi-Authorization"] for request in door.sent] == [
         *(False, False),
@@ -303,8 +303,8 @@ async def test_a_look_that_stays_refused_is_an_error_without_secrets() -> None:
     vault, door = Vault("s3cr3tstuff"), Door(refusal(1640001, "no s3cr3tstuff here", status=400))
 
     with pytest.raises(bkjob.NotAuthenticated) as refused:
-        await session_of(door, credentials=vault).look(READ)
-    assert (vault.asked, len(door.sent), refused.value.facts.attempts) == (2, 2, 2)
+        await session_of(door, credentials=vault).poll(READ)
+    assert (vault.asked, len(door.sent), refused.value.details.attempts) == (2, 2, 2)
     assert "s3cr3tstuff" not in "".join(traceback.format_exception(refused.value))
 
 
@@ -318,9 +318,9 @@ async def test_packed_answers_are_asked_for_where_that_is_cheaper() -> None:
     door = Door(*(padded(size) for size in sizes))
     session = session_of(door)
     for _ in sizes:
-        await session.look(READ)
+        await session.poll(READ)
 
-    assert [request.packed for request in door.sent] == [True, False, False, True, True, False]
+    assert [request.accept_compressed for request in door.sent] == [True, False, False, True, True, False]
 
 
 async def test_a_command_that_was_redirected_did_not_happen() -> None:

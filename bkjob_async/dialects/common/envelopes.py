@@ -117,7 +117,7 @@ def failure(response: HttpResponse, body: Any) -> CallFailed:
     return kind(
         ErrorDetails(
             code=code if code is not None else made_by_gateway,
-            details=details,
+            detail_codes=details,
             message=message,
             http_status=response.status,
             request_ids=request_ids(headers, members),

@@ -69,15 +69,15 @@ def _without_cut_secret(text: str, secret: str) -> str:
     return text
 
 
-def redacted(facts: ErrorDetails, secrets: Iterable[str]) -> ErrorDetails:
-    """Return *facts* with every secret hidden, wherever the platform put it."""
+def redacted(details: ErrorDetails, secrets: Iterable[str]) -> ErrorDetails:
+    """Return *details* with every secret hidden, wherever the platform put it."""
     held = tuple(secrets)
     return evolve(
-        facts,
-        code=_hidden(facts.code, held),
-        message=redact(facts.message, held),
-        request_ids=_hidden(facts.request_ids, held),
-        permission=_hidden(facts.permission, held),
+        details,
+        code=_hidden(details.code, held),
+        message=redact(details.message, held),
+        request_ids=_hidden(details.request_ids, held),
+        permission=_hidden(details.permission, held),
     )
 
 

@@ -42,7 +42,7 @@ class Retries:
             return None
         if not repeatable and not never_happened(error):
             return None
-        if isinstance(error, Throttled) and not error.facts.sent:
+        if isinstance(error, Throttled) and not error.details.sent:
             return None
         told = error.retry_after
         if told is not None and told > patience:
@@ -96,4 +96,4 @@ def never_happened(error: BkJobError) -> bool:
     """Tell whether it is certain that the platform did not act on the call."""
     if isinstance(error, Throttled):
         return True
-    return isinstance(error, TransportFailed) and not error.facts.sent
+    return isinstance(error, TransportFailed) and not error.details.sent

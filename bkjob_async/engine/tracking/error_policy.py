@@ -119,4 +119,4 @@ def is_gateway_made(error: BkJobError) -> bool:
     """Whether a proxy or gateway on the way made the error, not the platform."""
     if not isinstance(error, CallFailed) or isinstance(error, InvalidRequest):
         return False
-    return error.facts.http_status in GATEWAY_STATUS or error.code in GATEWAY_CODES
+    return error.details.http_status in GATEWAY_STATUS or error.code in GATEWAY_CODES

@@ -30,12 +30,12 @@ TRIES = (1, 0)
 class RequestTemplate:
     """What requests with the same headers to the same server have in common: all but the target."""
 
-    __slots__ = ("authority", "headers", "packed", "rest", "sample", "scheme")
+    __slots__ = ("accept_compressed", "authority", "headers", "rest", "sample", "scheme")
 
     def __init__(self, request: HttpRequest, sample: aiohttp.ClientRequest) -> None:
         """Take what *request* shares with others, as aiohttp prepared it in *sample*."""
         self.headers = request.headers
-        self.packed = request.packed
+        self.accept_compressed = request.accept_compressed
         self.scheme = request.url.scheme
         self.authority = request.url.raw_authority
         self.sample = sample
@@ -47,7 +47,7 @@ class RequestTemplate:
         url = request.url
         return (
             self.headers is request.headers
-            and self.packed is request.packed
+            and self.accept_compressed is request.accept_compressed
             and self.authority == url.raw_authority
             and self.scheme == url.scheme
         )
@@ -113,7 +113,7 @@ class FastHttpClient:
         """
         if request.body is not None or request.method != "GET":
             return None
-        kept = self._kept.get(request.packed)
+        kept = self._kept.get(request.accept_compressed)
         if kept is not None and kept.holds_for(request):
             return kept
         if not self._is_server(request.url):
@@ -128,7 +128,7 @@ class FastHttpClient:
             self._give_up()
             return None
         if self._last is request.headers:
-            self._kept[request.packed] = found
+            self._kept[request.accept_compressed] = found
         self._last = request.headers
         return found
 

@@ -54,7 +54,7 @@ def readings(sample: str, body: Any) -> list[Any]:
         try:
             found.append(read(question, answer(body)))
         except InvalidResponse as error:
-            found.append(error.facts.message)
+            found.append(error.details.message)
     return found
 
 

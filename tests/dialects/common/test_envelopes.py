@@ -1,4 +1,4 @@
-"""Who made an error, which class it is, and whether a read is tried again: the facts' tables."""
+"""Who made an error, which class it is, and whether a read is tried again: the details' tables."""
 
 import pytest
 
@@ -95,7 +95,7 @@ def test_a_code_is_its_class(code: int, kind: type[CallFailed], again: bool, as_
     for status in (200, 404, 500):
         error = error_of(answer(body, status))
         assert type(error) is kind
-        assert (error.code, error.facts.message, error.request_ids) == (code, "no", {"request_id": "r-1"})
+        assert (error.code, error.details.message, error.request_ids) == (code, "no", {"request_id": "r-1"})
         assert isinstance(error, WORTH_ANOTHER_TRY) is again
 
 
@@ -124,7 +124,7 @@ def test_the_details_of_version_4_are_closer_than_its_word() -> None:
     error = error_of(answer(body, 500))
 
     assert type(error) is InvalidRequest
-    assert error.facts.details == (1244021,)
+    assert error.details.detail_codes == (1244021,)
 
 
 PERMISSION = {"system_id": "bk_job", "actions": [{"id": "view_history", "related_resource_types": []}]}
@@ -181,7 +181,7 @@ def test_what_has_no_code_goes_by_its_status(status: int, body: bytes, kind: typ
     error = error_of(HttpResponse(status=status, body=body))
 
     assert type(error) is kind
-    assert error.facts.http_status == status
+    assert error.details.http_status == status
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_the_gateways_header_speaks_for_a_body_that_does_not() -> None:
     error = strange_answer(HttpResponse(status=200, headers=headers, body=b"<html>"))
 
     assert type(error) is PlatformTrouble
-    assert (error.code, error.facts.message) == (1650401, "backend timeout")
+    assert (error.code, error.details.message) == (1650401, "backend timeout")
 
 
 def test_a_message_is_one_bounded_line() -> None:
@@ -252,9 +252,9 @@ def test_a_message_is_one_bounded_line() -> None:
     long = answer({"result": False, "code": 1, "message": "a\nb\x00" + "c" * 10_000})
     several = answer({"result": False, "code": 1, "message": {"zh": "错误", "en": "wrong"}})
 
-    assert len(error_of(long).facts.message) == LONGEST_MESSAGE + 1
-    assert error_of(long).facts.message.startswith("a bc")
-    assert error_of(several).facts.message == "wrong"
+    assert len(error_of(long).details.message) == LONGEST_MESSAGE + 1
+    assert error_of(long).details.message.startswith("a bc")
+    assert error_of(several).details.message == "wrong"
 
 
 def test_an_error_names_its_credentials_by_stars() -> None:
@@ -264,7 +264,7 @@ def test_an_error_names_its_credentials_by_stars() -> None:
     )
     error = failure(HttpResponse(status=200), {"result": False, "code": 1640001, "message": echo})
 
-    assert error.facts.message == (
+    assert error.details.message == (
         'rejected {"bk_app_code": "me", "bk_app_secret": "***", "bk_token": "***"} access_token=***&x=1'
     )
 

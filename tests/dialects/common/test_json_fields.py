@@ -129,7 +129,7 @@ def test_a_complaint_names_the_place_and_never_the_value(read: Any, complaint: s
     with pytest.raises(InvalidResponse) as caught:
         read(answer)
 
-    assert caught.value.facts.message == complaint
+    assert caught.value.details.message == complaint
 
 
 def test_the_first_name_that_says_anything_is_read() -> None:

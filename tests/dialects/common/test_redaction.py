@@ -51,8 +51,8 @@ def shown(echo: object, message: str, request_id: str, secrets: list[str]) -> st
         "permission": {"actions": [echo]},
         "request_id": request_id,
     }
-    facts = redacted(failure(HttpResponse(status=200), body).facts, secrets)
-    return f"{facts!r} {NotAllowed(facts)} {NotAllowed(facts)!r}"
+    details = redacted(failure(HttpResponse(status=200), body).details, secrets)
+    return f"{details!r} {NotAllowed(details)} {NotAllowed(details)!r}"
 
 
 @given(st.text(min_size=6, max_size=40), st.text(max_size=30), st.integers(0, 3))

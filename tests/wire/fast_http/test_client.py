@@ -167,7 +167,7 @@ async def test_a_server_that_always_hangs_up_is_asked_twice() -> None:
         with pytest.raises(TransportFailed) as failed:
             await get(transport, url)
 
-    assert failed.value.facts.sent
+    assert failed.value.details.sent
     assert len(server.heads) == 2
 
 

@@ -6,7 +6,7 @@ import traceback
 import pytest
 
 from bkjob_async.errors import UsageError
-from bkjob_async.wire.frames import hiding_arguments, without_frames
+from bkjob_async.wire.tracebacks import hide_arguments, strip_traceback
 
 SECRET = "s3cret-1a2b3c"
 
@@ -28,7 +28,7 @@ def test_an_expected_error_is_as_if_it_were_new() -> None:
     """Nothing stands behind it."""
     for error in (UsageError("no"), asyncio.CancelledError()):
         error.__context__ = error.__cause__ = ValueError(SECRET)
-        shown = without_frames(failing(error))
+        shown = strip_traceback(failing(error))
 
         assert shown is error
         assert (shown.__traceback__, shown.__cause__, shown.__context__) == (None, None, None)
@@ -36,7 +36,7 @@ def test_an_expected_error_is_as_if_it_were_new() -> None:
 
 def test_an_unexpected_error_tells_its_way_as_text() -> None:
     """So that it can be reported; the lines of code hold no values."""
-    shown = without_frames(failing(ZeroDivisionError("no")), [SECRET])
+    shown = strip_traceback(failing(ZeroDivisionError("no")), [SECRET])
     text = "".join(traceback.format_exception(shown))
 
     assert isinstance(shown, ZeroDivisionError)
@@ -46,7 +46,7 @@ def test_an_unexpected_error_tells_its_way_as_text() -> None:
 
 def test_an_unexpected_error_that_says_a_secret_becomes_another() -> None:
     """Its class stays in the text."""
-    shown = without_frames(failing(KeyError(SECRET)), [SECRET])
+    shown = strip_traceback(failing(KeyError(SECRET)), [SECRET])
 
     assert str(shown) == "KeyError: '***'"
 
@@ -54,7 +54,7 @@ def test_an_unexpected_error_that_says_a_secret_becomes_another() -> None:
 async def test_arguments_are_in_no_frame() -> None:
     """The function looks as it did to whoever calls it."""
 
-    @hiding_arguments
+    @hide_arguments
     async def launch(password: str, *, fail: bool = False) -> str:
         """Launch something."""
         await asyncio.sleep(0)

@@ -22,7 +22,7 @@ T = TypeVar("T")
 EXPECTED = (BkJobError, CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 
 
-def without_frames(error: BaseException, secrets: Iterable[str] = ()) -> BaseException:
+def strip_traceback(error: BaseException, secrets: Iterable[str] = ()) -> BaseException:
     """Return *error* without its frames and what stands behind it; raise the result outside of any `except`.
 
     An error that nobody expects keeps, as a note, the lines of code that it passed. One whose own text shows one of
@@ -45,7 +45,7 @@ def _noted(error: BaseException, secrets: tuple[str, ...]) -> BaseException:
     return error
 
 
-def hiding_arguments(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def hide_arguments(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Keep the arguments of a coroutine function out of the frames of its errors."""
 
     @wraps(method)
@@ -62,7 +62,7 @@ async def _outermost(awaited: Awaitable[T]) -> T:
     try:
         return await awaited
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-        shown = without_frames(error)
+        shown = strip_traceback(error)
     try:
         raise shown
     finally:
