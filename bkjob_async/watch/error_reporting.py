@@ -49,7 +49,7 @@ class ErrorReporting:
 
     def delay_if_open(self, story: PollTarget, now: float) -> float | None:
         """Return until when a poll of *story* must wait, now that only single probes may try the way; None for not."""
-        if self.breaker.probe(now):
+        if self.breaker.try_probe(now):
             self._next_probe = None
             return None
         if self._next_probe is None or self._next_probe.audience == NOBODY:
@@ -59,7 +59,7 @@ class ErrorReporting:
 
     def answered(self, targets: int, now: float, *, sent: float) -> bool:
         """Take note that the platform answers a request *sent* then; announce it, and return True, where it did not."""
-        if not self.breaker.succeeded(now, sent=sent):
+        if not self.breaker.on_success(now, sent=sent):
             return False
         self._next_probe = None
         self.client_error = self.everywhere = None
@@ -111,7 +111,7 @@ class ErrorReporting:
     def _doubt_the_way(
         self, story: JobTracker, error: BkJobError, at: PollStamp, *, for_all: bool, targets: int
     ) -> None:
-        if not self.breaker.failed(story.ref, at.now, targets=targets, at_once=for_all):
+        if not self.breaker.on_failure(story.ref, at.now, targets=targets, at_once=for_all):
             return
         self.client_error = error if for_all else None
         self.everywhere = Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)

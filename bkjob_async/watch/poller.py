@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Iterable, Iterator, Sequence
 
 from attrs import evolve
 
+from bkjob_async.engine.flow_control.outage_detector import SLOWEST_RATE, OutageDetector
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
-from bkjob_async.engine.recovery import SLOWEST_RATE, Recovery
 from bkjob_async.engine.scheduling.list_polling import ListPoller, is_list_pollable
 from bkjob_async.engine.scheduling.poll_interval import slot_after
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
@@ -67,7 +67,7 @@ class Polling:
         self.troubles = ErrorReporting(tell_all=self._tell_all, observe=self._observe)
         self.places = CursorSequence(secrets.token_hex(4))
         self._polls = 0
-        self._recovery = Recovery()
+        self._outage_detector = OutageDetector()
         self._silence = SilenceTimer(
             self._stories.values(),
             interval=poll_planner.cadence.interval,
@@ -122,9 +122,9 @@ class Polling:
         if not self.troubles.breaker.has_no_failures:
             self._way_is_open(started)
         at = self._moment()
-        if self._recovery.answered(at.now, sent=started) and self._supervisor.overdue:
+        if self._outage_detector.on_response(at.now, sent=started) and self._supervisor.overdue:
             self._look_at_all_again()
-        asked = at.now if self._recovery.was_held_up(started) else started
+        asked = at.now if self._outage_detector.was_in_outage(started) else started
         events: Sequence[EventOrLazy] = (
             self.troubles.recovered(story, at) if story.poll_failures.troubled else ()
         )
@@ -253,7 +253,7 @@ class Polling:
         was_open = self.troubles.breaker.is_open
         events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
         if self.troubles.breaker.is_open and not was_open:
-            self._recovery.paused()
+            self._outage_detector.on_circuit_open()
         if not events:
             at = self._moment()  # something may have been told to everybody meanwhile
         self._publish(story, at, events)
@@ -275,7 +275,7 @@ class Polling:
             )  # how long nothing gets through is known where requests wait for their turn
         if verdict is ErrorAction.GATEWAY_TROUBLE:
             if len(self._stories) < 2:
-                return self.troubles.breaker.longest  # nobody else finds out that the platform is back
+                return self.troubles.breaker.longest_wait  # nobody else finds out that the platform is back
             return cadence.after_failure(failures, LONGEST_WITHOUT_WAY)
         return cadence.after_failure(failures)
 
@@ -292,7 +292,7 @@ class Polling:
     def _look_again(self, stories: Sequence[PollTarget], now: float) -> Iterator[None]:
         """Make one story after the other due, each in its own slot where looks are at a short fixed interval."""
         number, interval = 0, self.poll_planner.cadence.interval
-        rate = self._recovery.rate_again(len(stories))
+        rate = self._outage_detector.resume_rate(len(stories))
         for story in stories:
             if self._is_wanted(story, now) and self._was_held_up(story, now):
                 if interval is not None and len(stories) > interval * SLOWEST_RATE:

@@ -51,7 +51,7 @@ class WorkerPool(Generic[K]):
         self._group = group
         # Late keys are marked as such: a dict of the longest backlog would keep the room that it once needed.
         self._late = 0
-        self._turns: PriorityFairQueue[Hashable, K] = PriorityFairQueue(wanted=is_late)
+        self._turns: PriorityFairQueue[Hashable, K] = PriorityFairQueue(is_live=is_late)
         self._poll = poll
         self._crashed = crashed
         self._workers = workers

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Hashable
 
 from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
-from bkjob_async.engine.flow_control.rate_limit import INSTANT, RateLimiter
+from bkjob_async.engine.flow_control.rate_limit import CLOCK_RESOLUTION, RateLimiter
 from bkjob_async.engine.flow_control.server_quota import ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
@@ -62,7 +62,7 @@ class RequestLimiter:
     @property
     def requests_per_second(self) -> float | None:
         """Requests a second that may go out as far as is known, None while there is no bound."""
-        known = [pace for pace in (self.limit.rate, self.quota.pace) if pace is not None]
+        known = [pace for pace in (self.limit.rate, self.quota.estimated_rate) if pace is not None]
         return min(known) if known else None
 
     # A request's way ------------------------------------------------------------------------------------------------
@@ -92,12 +92,12 @@ class RequestLimiter:
             or self._lanes
             or self._closed
             or limit.in_flight >= limit.concurrency.allowed
-            or limit.opens > now
-            or (quota.opens_urgent if urgent else quota.opens) > now
+            or limit.next_allowed_at > now
+            or (quota.next_allowed_urgent_at if urgent else quota.next_allowed_at) > now
         ):
             return None
-        limit.take(now)
-        quota.take(now)
+        limit.acquire(now)
+        quota.acquire(now)
         return Permit(scope, resource, urgent, now)
 
     async def _wait(self, scope: Hashable, resource: str, patience: float | None, *, urgent: bool) -> Permit:
@@ -131,38 +131,40 @@ class RequestLimiter:
             return
         loop = asyncio.get_running_loop()
         quota = waiting.lane.quota or self.quota
-        left = quota.accepted_at + patience - loop.time()
-        if left > INSTANT:
+        left = quota.last_success_at + patience - loop.time()
+        if left > CLOCK_RESOLUTION:
             waiting.timer = loop.call_later(left, self._give_up, waiting, patience)
             return
         self.waiting -= 1
-        opens = self._opens(waiting.lane, urgent=waiting.urgent) - loop.time()
-        waiting.turn.set_exception(not_sent(patience, opens if opens > INSTANT else None))
+        next_allowed_at = self._opens(waiting.lane, urgent=waiting.urgent) - loop.time()
+        waiting.turn.set_exception(
+            not_sent(patience, next_allowed_at if next_allowed_at > CLOCK_RESOLUTION else None)
+        )
 
     def answered(self, place: Permit, size: int, said: RateLimitHeaders | None) -> None:
         """Take note of an answer of *size* bytes, and of what it *said* of a quota."""
         limit = self.limit
         now = place.heard = asyncio.get_running_loop().time()
-        limit.concurrency.answered(now, sent=place.sent, size=size, in_flight=limit.in_flight)
+        limit.concurrency.on_response(now, sent=place.sent, size=size, in_flight=limit.in_flight)
         if said is not None:
-            self._quota_of(place.resource, own=said.of_resource).announce(
+            self._quota_of(place.resource, own=said.of_resource).on_headers(
                 now,
                 limit=said.limit,
                 remaining=said.remaining,
                 reset=said.reset,
                 sent=place.sent,
-                under_way=limit.in_flight - 1,
+                in_flight=limit.in_flight - 1,
             )
         if size > BYTES_A_TURN and self.waiting:
             turns = (self._lanes.get(place.resource) or self._common).turns
-            turns.charge(place.scope, size / BYTES_A_TURN, urgent=place.urgent)
+            turns.add_cost(place.scope, size / BYTES_A_TURN, urgent=place.urgent)
 
     def accepted(self, place: Permit) -> None:
         """Take note that a request was let through."""
-        self.quota.accept(place.heard, sent=place.sent)
+        self.quota.on_success(place.heard, sent=place.sent)
         lane = self._lanes.get(place.resource) if self._lanes else None
         if lane is not None and lane.quota is not None:
-            lane.quota.accept(place.heard, sent=place.sent)
+            lane.quota.on_success(place.heard, sent=place.sent)
 
     def refused(self, place: Permit, *, told: float | None, of_resource: bool, at_once: bool) -> None:
         """Take note of a refusal: let nothing of its kind out for *told* seconds, or until a window must be over.
@@ -171,16 +173,16 @@ class RequestLimiter:
         """
         now = asyncio.get_running_loop().time()
         if at_once:
-            self.limit.concurrency.refused(now, sent=place.sent)
-        self._quota_of(place.resource, own=of_resource).refuse(now, told=told, sent=place.sent)
+            self.limit.concurrency.on_throttled(now, sent=place.sent)
+        self._quota_of(place.resource, own=of_resource).on_throttled(now, retry_after=told, sent=place.sent)
 
     def unanswered(self, place: Permit) -> None:
         """Take note that there was no answer in time."""
-        self.limit.concurrency.unanswered(asyncio.get_running_loop().time(), sent=place.sent)
+        self.limit.concurrency.on_timeout(asyncio.get_running_loop().time(), sent=place.sent)
 
     def release(self) -> None:
         """Give the place of a request that came back to the next."""
-        self.limit.give_back()
+        self.limit.release()
         if self.waiting:
             self._let_in()
 
@@ -199,16 +201,21 @@ class RequestLimiter:
 
     def _opens(self, lane: _Queue, *, urgent: bool) -> float:
         """Return when the next request of a lane may go, as far as it hangs on time."""
-        opens = max(self.limit.opens, self.quota.opens_urgent if urgent else self.quota.opens)
+        next_allowed_at = max(
+            self.limit.next_allowed_at,
+            self.quota.next_allowed_urgent_at if urgent else self.quota.next_allowed_at,
+        )
         if lane.quota is None:
-            return opens
-        return max(opens, lane.quota.opens_urgent if urgent else lane.quota.opens)
+            return next_allowed_at
+        return max(
+            next_allowed_at, lane.quota.next_allowed_urgent_at if urgent else lane.quota.next_allowed_at
+        )
 
     def _let_out(self, waiting: Waiter, now: float) -> None:
-        self.limit.take(now)
-        self.quota.take(now)
+        self.limit.acquire(now)
+        self.quota.acquire(now)
         if waiting.lane.quota is not None:
-            waiting.lane.quota.take(now)
+            waiting.lane.quota.acquire(now)
         self.waiting -= 1
         waiting.sent = waiting.heard = now
         waiting.is_out = True
@@ -219,10 +226,10 @@ class RequestLimiter:
         loop = asyncio.get_running_loop()
         while self.waiting and not self.limit.is_full:
             now = loop.time()
-            place, opens = self._next(now)
+            place, next_allowed_at = self._next(now)
             if place is None:
-                if opens is not None:
-                    self._alarm(opens)
+                if next_allowed_at is not None:
+                    self._alarm(next_allowed_at)
                 return
             lane = self._lanes.get(place.resource)
             if lane is not None and lane is not place.lane:
@@ -238,18 +245,24 @@ class RequestLimiter:
         for number, lane in enumerate(self._order):
             if not lane.turns:
                 continue
-            opens = self._opens(lane, urgent=False)
-            opens_urgent = self._opens(lane, urgent=True) if lane.turns.has_urgent else opens
+            next_allowed_at = self._opens(lane, urgent=False)
+            next_allowed_urgent_at = (
+                self._opens(lane, urgent=True) if lane.turns.has_urgent else next_allowed_at
+            )
             place = None
-            if opens <= now + INSTANT:
+            if next_allowed_at <= now + CLOCK_RESOLUTION:
                 place = lane.turns.pop()
-            elif opens_urgent <= now + INSTANT:
+            elif next_allowed_urgent_at <= now + CLOCK_RESOLUTION:
                 place = lane.turns.pop(background=False)
             if place is not None:
                 self._order.append(self._order.pop(number))
                 return place, None
             if lane.turns:
-                at = opens_urgent if opens_urgent > now + INSTANT else opens
+                at = (
+                    next_allowed_urgent_at
+                    if next_allowed_urgent_at > now + CLOCK_RESOLUTION
+                    else next_allowed_at
+                )
                 soonest = at if soonest is None else min(soonest, at)
         return None, soonest
 
@@ -283,7 +296,7 @@ class _Queue:
 
     def __init__(self, quota: ServerQuota | None) -> None:
         self.quota = quota
-        self.turns: PriorityFairQueue[Hashable, Waiter] = PriorityFairQueue(wanted=is_queued)
+        self.turns: PriorityFairQueue[Hashable, Waiter] = PriorityFairQueue(is_live=is_queued)
 
 
 def is_queued(place: Waiter) -> bool:
@@ -291,11 +304,15 @@ def is_queued(place: Waiter) -> bool:
     return not place.turn.done()
 
 
-def not_sent(waited: float, opens: float | None) -> Throttled:
-    """Return what somebody hears whose turn did not come in time; *opens* is in how many seconds it may."""
-    why = "the gateway lets nothing through" if opens is not None else "requests under way get no answers"
+def not_sent(waited: float, next_allowed_at: float | None) -> Throttled:
+    """Return what somebody hears whose turn did not come in time; *next_allowed_at* is in how many seconds it may."""
+    why = (
+        "the gateway lets nothing through"
+        if next_allowed_at is not None
+        else "requests under way get no answers"
+    )
     message = f"not sent, it waited {waited:g} s for its turn: {why}"
-    return Throttled(ErrorDetails(message=message, retry_after=opens, sent=False))
+    return Throttled(ErrorDetails(message=message, retry_after=next_allowed_at, sent=False))
 
 
 def closed() -> ClientClosed:

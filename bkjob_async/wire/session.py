@@ -15,7 +15,7 @@ from bkjob_async.dialects.common.base import Dialect
 from bkjob_async.dialects.common.envelopes import envelope_of
 from bkjob_async.dialects.common.redaction import redacted, secrets_in
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
-from bkjob_async.engine.flow_control.retry import LONGEST_TOLD, Retries, RetryBudget, never_happened
+from bkjob_async.engine.flow_control.retry import LONGEST_RETRY_AFTER, Retries, RetryBudget, was_not_executed
 from bkjob_async.errors import (
     CallFailed,
     InvalidResponse,
@@ -177,7 +177,7 @@ class Session:
             except CallFailed as error:
                 failure = self._explained(error, question, attempt)
             else:
-                self._budget.succeeded()
+                self._budget.on_success()
                 return answer
             if attempt > 1 or not self._can_sign_anew(failure, question, credentials):
                 raise failure
@@ -214,7 +214,7 @@ class Session:
             except CallFailed as error:
                 failure = self._explained(error, operation, attempt)
             else:
-                self._budget.succeeded()
+                self._budget.on_success()
                 return answer
             if not renewed and self._can_sign_anew(failure, operation, credentials):
                 renewed = True
@@ -225,9 +225,9 @@ class Session:
                 attempt=attempt,
                 repeatable=operation.repeatable,
                 jitter=self._dice.random(),
-                patience=limit if urgent else LONGEST_TOLD,
+                longest_retry_after=limit if urgent else LONGEST_RETRY_AFTER,
             )
-            if wait is None or not self._budget.spend(failure, asyncio.get_running_loop().time()):
+            if wait is None or not self._budget.try_spend(failure, asyncio.get_running_loop().time()):
                 raise failure
             await anyio.sleep(wait)
             attempt += 1
@@ -302,7 +302,7 @@ def kind_of(error: CallFailed, operation: Operation[Any]) -> type[CallFailed]:
     When a command went out and no clear answer came back, nobody knows whether it happened.
     """
     unclear = isinstance(error, TransportFailed | PlatformTrouble | InvalidResponse)
-    if not operation.repeatable and unclear and not never_happened(error):
+    if not operation.repeatable and unclear and not was_not_executed(error):
         return OutcomeUnknown
     return type(error)
 

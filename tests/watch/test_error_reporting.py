@@ -8,7 +8,7 @@ def test_a_failed_poll_is_tried_again_in_its_own_time_or_as_the_next_probe() -> 
     troubles = ErrorReporting(tell_all=lambda _event: None, observe=lambda _observation: None)
     assert troubles.try_again(200.0) == 200.0
 
-    troubles.breaker.failed("a", 100.0, targets=1, at_once=True)
+    troubles.breaker.on_failure("a", 100.0, targets=1, at_once=True)
 
     assert troubles.breaker.probe_at > 100.0
     assert troubles.try_again(200.0) == troubles.try_again(100.0) == troubles.breaker.probe_at

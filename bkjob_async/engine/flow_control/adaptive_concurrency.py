@@ -1,83 +1,84 @@
-"""How many requests at once are good for the platform: up by one while it keeps up, down by a share when it does not."""
+"""How many requests at once suit the platform: additive increase, multiplicative decrease (AIMD)."""
 
 from __future__ import annotations
 
 from attrs import define, field, setters, validators
 
-# An answer is slow when it takes more than twice the time that is usual for its size, and this much, in seconds.
+# A response is slow when it takes more than this many times the usual time for its size, plus this many seconds.
 SLOW_FACTOR, SLOW_EXCESS = 2.0, 0.05
-# How fast the usual time follows: it moves by so much with each answer, towards it.
+# Each response moves the usual time towards it by this factor.
 DRIFT = 1.005
-# A round is at least so many answers; one slow round may be a hiccup, two in a row are not.
+# A round has at least so many responses. One slow round may be chance; so many in a row are not.
 SHORTEST_ROUND = 8
 SLOW_ROUNDS = 2
-BACK_OFF, BACK_OFF_REFUSED = 0.8, 0.5
+DECREASE_SLOW, DECREASE_THROTTLED = 0.8, 0.5
 
 
-@define(kw_only=True, on_setattr=setters.NO_OP)  # it judges every answer: only who makes one is checked
+@define(kw_only=True, on_setattr=setters.NO_OP)  # called for every response: only the constructor validates
 class AIMDConcurrency:
-    """The number of requests allowed at once, between 1 and *most*.
+    """The number of requests allowed at once, between 1 and *maximum*.
 
-    Answers are judged in rounds of as many as are allowed at once. It grows only after a round in which all places were
-    taken. Answers are compared with others of about their size, for large ones take long by nature.
+    Responses are judged in rounds of as many as are allowed at once. The number grows by one after a round that was not
+    slow, if it was fully used in it. A response is compared with others of about its size, because large ones take long
+    by nature.
     """
 
-    most: int = field(default=32, validator=validators.gt(0))
+    maximum: int = field(default=32, validator=validators.gt(0))
     allowed: int = field(init=False)
-    _usual: dict[int, float] = field(factory=dict, init=False)
-    _answers: int = field(default=0, init=False)
+    _usual_seconds: dict[int, float] = field(factory=dict, init=False)
+    _responses: int = field(default=0, init=False)
     _slow: int = field(default=0, init=False)
     _slow_rounds: int = field(default=0, init=False)
     _was_full: bool = field(default=False, init=False)
-    _changed_at: float = field(default=-1.0, init=False)
+    _decreased_at: float = field(default=-1.0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Begin with all that is allowed."""
-        self.allowed = self.most
+        """Start at the maximum."""
+        self.allowed = self.maximum
 
-    def answered(self, now: float, *, sent: float, size: int, in_flight: int) -> None:
-        """Take in an answer of *size* bytes to a request *sent* then, one of *in_flight*."""
+    def on_response(self, now: float, *, sent: float, size: int, in_flight: int) -> None:
+        """Count a response of *size* bytes to a request *sent* then, one of *in_flight*."""
         seconds = now - sent
-        kind = size.bit_length() >> 1 if size > 4096 else 0
-        usual = self._usual.get(kind)
+        size_class = size.bit_length() >> 1 if size > 4096 else 0
+        usual = self._usual_seconds.get(size_class)
         if usual is None:
-            usual = self._usual[kind] = seconds
+            usual = self._usual_seconds[size_class] = seconds
         else:
-            self._usual[kind] = usual * DRIFT if seconds > usual else usual / DRIFT
+            self._usual_seconds[size_class] = usual * DRIFT if seconds > usual else usual / DRIFT
         if in_flight >= self.allowed:
             self._was_full = True
-        if sent > self._changed_at:  # else it says nothing about what is allowed now
+        if sent > self._decreased_at:  # else it says nothing about the present number
             self._count(now, slow=seconds > SLOW_FACTOR * usual + SLOW_EXCESS)
 
-    def unanswered(self, now: float, *, sent: float) -> None:
-        """Take in that a request *sent* then got no answer in time."""
-        if sent > self._changed_at:
+    def on_timeout(self, now: float, *, sent: float) -> None:
+        """Count a request *sent* then that got no response in time."""
+        if sent > self._decreased_at:
             self._count(now, slow=True)
 
-    def refused(self, now: float, *, sent: float) -> None:
-        """Take in that a request *sent* then was one too many at once; those under way with it count as one."""
-        if sent > self._changed_at:
-            self._shrink(now, BACK_OFF_REFUSED)
+    def on_throttled(self, now: float, *, sent: float) -> None:
+        """Decrease after a request *sent* then was refused; requests in flight together count once."""
+        if sent > self._decreased_at:
+            self._decrease(now, DECREASE_THROTTLED)
 
     def _count(self, now: float, *, slow: bool) -> None:
-        """Count an answer; judge those of a round at its end."""
-        self._answers += 1
+        """Count a response; judge the round when it is complete."""
+        self._responses += 1
         self._slow += slow
-        if self._answers < self.allowed or self._answers < SHORTEST_ROUND:
+        if self._responses < self.allowed or self._responses < SHORTEST_ROUND:
             return
-        if 2 * self._slow > self._answers:
+        if 2 * self._slow > self._responses:
             self._slow_rounds += 1
             if self._slow_rounds >= SLOW_ROUNDS:
-                self._shrink(now, BACK_OFF)
+                self._decrease(now, DECREASE_SLOW)
         else:
             self._slow_rounds = 0
-            if self._was_full and self.allowed < self.most:
+            if self._was_full and self.allowed < self.maximum:
                 self.allowed += 1
-        self._answers = self._slow = 0
+        self._responses = self._slow = 0
         self._was_full = False
 
-    def _shrink(self, now: float, share: float) -> None:
-        self.allowed = max(1, int(self.allowed * share))
-        self._changed_at = now
-        self._answers = self._slow = self._slow_rounds = 0
+    def _decrease(self, now: float, factor: float) -> None:
+        self.allowed = max(1, int(self.allowed * factor))
+        self._decreased_at = now
+        self._responses = self._slow = self._slow_rounds = 0
         self._was_full = False

@@ -1,4 +1,4 @@
-"""Whether the way to the platform is open, or only single probes may try it."""
+"""Circuit breaker: after failures of different targets only single probes go out."""
 
 from __future__ import annotations
 
@@ -10,71 +10,72 @@ from attrs import define, field
 
 @define(kw_only=True)
 class CircuitBreaker:
-    """Opens when different targets fail one after another with no success between.
+    """Opens when different targets fail one after another without a success between them.
 
-    *threshold* failures of *distinct* targets in a row (all of them, where there are fewer) open it. Single probes may
-    then go, the first after *first* seconds; the wait between two doubles up to *longest*, or up to *longest_refused*
-    where credentials were refused. A probe that gets no answer does not hold up the next. FailureDetails of requests that were
-    already under way count for nothing; the first success of one that went out afterwards closes it.
+    *threshold* failures in a row of *distinct_targets* targets open it (of all targets, where there are fewer). While
+    it is open, single probes may go: the first after *first_wait* seconds. The wait doubles with each probe up to
+    *longest_wait*, or up to *longest_wait_refused* where credentials were refused. A probe without a response does not
+    delay the next one. Failures of requests that were in flight when it opened do not count. The first success of a
+    request sent afterwards closes it.
     """
 
     threshold: int = 5
-    distinct: int = 3
-    first: float = 0.5
-    longest: float = 1.5
-    longest_refused: float = 5.0
+    distinct_targets: int = 3
+    first_wait: float = 0.5
+    longest_wait: float = 1.5
+    longest_wait_refused: float = 5.0
     is_open: bool = field(default=False, init=False)
     probe_at: float = field(default=0.0, init=False)
     _failures: int = field(default=0, init=False)
-    _failed: set[Hashable] = field(factory=set, init=False)
+    _failed_targets: set[Hashable] = field(factory=set, init=False)
     _opened_at: float = field(default=-inf, init=False)
     _wait: float = field(default=0.0, init=False)
-    _longest_now: float = field(default=0.0, init=False)
+    _wait_bound: float = field(default=0.0, init=False)
 
     @property
     def has_no_failures(self) -> bool:
         """Whether nothing has failed since the last success."""
         return not (self._failures or self.is_open)
 
-    def probe(self, now: float) -> bool:
-        """Return whether a probe may go out at *now*; count it if so."""
+    def try_probe(self, now: float) -> bool:
+        """Return True if a probe may go out at *now*, and count it."""
         if now < self.probe_at:
             return False
-        self._wait = min(2.0 * self._wait, self._longest_now)
+        self._wait = min(2.0 * self._wait, self._wait_bound)
         self.probe_at = now + self._wait
         return True
 
-    def succeeded(self, now: float, *, sent: float) -> bool:
-        """Count a success of a request *sent* then; return whether it closed an open breaker.
+    def on_success(self, now: float, *, sent: float) -> bool:
+        """Count a success of a request *sent* then; return True if it closed an open breaker.
 
-        An answer that was already under way when the breaker opened, and comes right afterwards, proves nothing.
+        A response to a request from before the opening proves nothing if it comes within *first_wait* seconds of it.
         """
-        if self.is_open and sent < self._opened_at and now < self._opened_at + self.first:
+        if self.is_open and sent < self._opened_at and now < self._opened_at + self.first_wait:
             return False
         self._failures = 0
-        self._failed.clear()
+        self._failed_targets.clear()
         was_open, self.is_open = self.is_open, False
         return was_open
 
-    def failed(self, target: Hashable, now: float, *, targets: int, at_once: bool = False) -> bool:
-        """Count a failure of *target* among *targets*; return whether it opened the breaker.
+    def on_failure(self, target: Hashable, now: float, *, targets: int, at_once: bool = False) -> bool:
+        """Count a failure of *target*, one of *targets*; return True if it opened the breaker.
 
-        *at_once* opens it with this one failure: credentials fail for all.
+        *at_once* opens it with this one failure, because it concerns all targets (refused credentials).
         """
         if self.is_open:
             return False
         self._failures += 1
-        if len(self._failed) < self.distinct:
-            self._failed.add(target)
+        if len(self._failed_targets) < self.distinct_targets:
+            self._failed_targets.add(target)
         if not at_once and (
             targets < 2
             or self._failures < min(self.threshold, targets)
-            or len(self._failed) < min(self.distinct, targets)
+            or len(self._failed_targets) < min(self.distinct_targets, targets)
         ):
             return False
         self.is_open = True
         self._opened_at = now
-        self._longest_now = self.longest_refused if at_once else self.longest
-        self._wait = self.first
-        self.probe_at = now + self.first
+        self._wait_bound = self.longest_wait_refused if at_once else self.longest_wait
+        self._wait = self.first_wait
+        self.probe_at = now + self.first_wait
         return True

@@ -1,4 +1,4 @@
-"""Whose turn it is, when several want the same thing: equal shares, urgent first, nobody left out."""
+"""Fair queues: groups get equal shares, urgent items go first, no item waits for ever."""
 
 from __future__ import annotations
 
@@ -10,140 +10,138 @@ from typing import Generic, TypeVar
 G = TypeVar("G", bound=Hashable)
 T = TypeVar("T")
 
-# Of so many turns one goes to the background, however much is urgent.
+# One of so many turns goes to the background, however many urgent items wait.
 URGENT_TURNS = 8
 
 
 class FairQueue(Generic[G, T]):
-    """Things of several groups; the groups take turns, and within a group the first to come is the first.
+    """A queue of items in groups: groups take turns, items of one group go first in, first out.
 
-    Each turn costs its group 1, and what it is charged on top; the group that has had least is next. A group that comes
-    back after a pause has no claim to the turns it did not take. What *wanted* says no to is left out in silence.
+    Each turn costs its group 1, plus what `add_cost` adds. The group with the least cost has the next turn. A group that
+    returns after a pause does not get back the turns that it did not use. Items for which *is_live* returns False are
+    dropped when their turn comes.
     """
 
-    # Start-time fair queueing: every line has a tag, the queue's clock is the tag of the last turn.
-    __slots__ = ("_clock", "_lines", "_number", "_order", "_wanted")
+    # Start-time fair queueing: each group is a flow with a start tag; the virtual time is the tag of the last turn.
+    __slots__ = ("_flows", "_heap", "_is_live", "_number", "_virtual_time")
 
-    def __init__(self, *, wanted: Callable[[T], bool] = lambda _thing: True) -> None:
-        self._wanted = wanted
-        self._lines: dict[G, _Line[T]] = {}
-        self._order: list[tuple[float, int, _Line[T]]] = []
-        self._clock = 0.0
+    def __init__(self, *, is_live: Callable[[T], bool] = lambda _item: True) -> None:
+        self._is_live = is_live
+        self._flows: dict[G, _Flow[T]] = {}
+        self._heap: list[tuple[float, int, _Flow[T]]] = []
+        self._virtual_time = 0.0
         self._number = 0
 
     def __bool__(self) -> bool:
-        """Whether anybody may be waiting; those who left are found out by `pop` only."""
-        return bool(self._order)
+        """Whether any item may wait; items that are no longer live are found by `pop` only."""
+        return bool(self._heap)
 
-    def push(self, group: G, thing: T) -> None:
-        """Put *thing* behind all others of its *group*."""
-        line = self._lines.get(group)
-        if line is None:
-            if len(self._lines) > 2 * len(self._order) + 16:
-                self._lines = {
-                    g: line for g, line in self._lines.items() if line.things or line.tag > self._clock
+    def push(self, group: G, item: T) -> None:
+        """Append *item* to its *group*."""
+        flow = self._flows.get(group)
+        if flow is None:
+            if len(self._flows) > 2 * len(self._heap) + 16:
+                self._flows = {
+                    g: flow for g, flow in self._flows.items() if flow.items or flow.tag > self._virtual_time
                 }
-            line = self._lines[group] = _Line()
-        if not line.things:
-            line.tag = max(line.tag, self._clock)
-            self._enlist(line)
-        line.things.append(thing)
+            flow = self._flows[group] = _Flow()
+        if not flow.items:
+            flow.tag = max(flow.tag, self._virtual_time)
+            self._number += 1
+            heapq.heappush(self._heap, (flow.tag, self._number, flow))
+        flow.items.append(item)
 
     def pop(self) -> T | None:
-        """Remove and return whatever has the next turn, None when nobody waits."""
-        order = self._order
-        while order:
-            tag, _, line = order[0]
-            if line.tag > tag:  # it was charged meanwhile
-                self._enlist_again(line)
+        """Remove and return the item that has the next turn, None when there is none."""
+        heap = self._heap
+        while heap:
+            tag, _, flow = heap[0]
+            if flow.tag > tag:  # cost was added meanwhile
+                self._requeue_first(flow)
                 continue
-            while line.things:
-                thing = line.things.popleft()
-                if not self._wanted(thing):
+            while flow.items:
+                item = flow.items.popleft()
+                if not self._is_live(item):
                     continue
-                self._clock = tag
-                line.tag = tag + 1.0
-                if line.things:
-                    self._enlist_again(line)
+                self._virtual_time = tag
+                flow.tag = tag + 1.0
+                if flow.items:
+                    self._requeue_first(flow)
                 else:
-                    heapq.heappop(order)
-                return thing
-            heapq.heappop(order)
+                    heapq.heappop(heap)
+                return item
+            heapq.heappop(heap)
         return None
 
-    def charge(self, group: G, cost: float) -> None:
-        """Make *group* pay *cost* turns more than the one it had; one without any thing to do pays, too."""
-        line = self._lines.get(group)
-        if line is None:
-            line = self._lines[group] = _Line()
-        line.tag = max(line.tag, self._clock) + cost
+    def add_cost(self, group: G, cost: float) -> None:
+        """Charge *group* for *cost* more turns, also when it has no item now."""
+        flow = self._flows.get(group)
+        if flow is None:
+            flow = self._flows[group] = _Flow()
+        flow.tag = max(flow.tag, self._virtual_time) + cost
 
     def clear(self) -> list[T]:
-        """Remove everything and return what was still wanted."""
-        left = [thing for line in self._lines.values() for thing in line.things if self._wanted(thing)]
-        self._lines.clear()
-        self._order.clear()
-        return left
+        """Remove all items; return those that were live."""
+        live = [item for flow in self._flows.values() for item in flow.items if self._is_live(item)]
+        self._flows.clear()
+        self._heap.clear()
+        return live
 
-    def _enlist(self, line: _Line[T]) -> None:
+    def _requeue_first(self, flow: _Flow[T]) -> None:
+        """Queue *flow*, the first of the heap, for a later turn."""
         self._number += 1
-        heapq.heappush(self._order, (line.tag, self._number, line))
-
-    def _enlist_again(self, line: _Line[T]) -> None:
-        """Enlist *line*, the first, for a later turn."""
-        self._number += 1
-        heapq.heapreplace(self._order, (line.tag, self._number, line))
+        heapq.heapreplace(self._heap, (flow.tag, self._number, flow))
 
 
-class _Line(Generic[T]):
-    """The things of one group, and how far it has come."""
+class _Flow(Generic[T]):
+    """The items of one group, and the start tag of its next turn."""
 
-    __slots__ = ("tag", "things")
+    __slots__ = ("items", "tag")
 
     def __init__(self) -> None:
         self.tag = 0.0
-        self.things: deque[T] = deque()
+        self.items: deque[T] = deque()
 
 
 class PriorityFairQueue(Generic[G, T]):
-    """Two fair queues: what is urgent goes first, but one turn in eight is the background's."""
+    """Two fair queues: urgent items go first, but one turn in eight is the background's."""
 
-    __slots__ = ("_background", "_row", "_urgent")
+    __slots__ = ("_background", "_urgent", "_urgent_in_a_row")
 
-    def __init__(self, *, wanted: Callable[[T], bool] = lambda _thing: True) -> None:
-        self._urgent: FairQueue[G, T] = FairQueue(wanted=wanted)
-        self._background: FairQueue[G, T] = FairQueue(wanted=wanted)
-        self._row = 0
+    def __init__(self, *, is_live: Callable[[T], bool] = lambda _item: True) -> None:
+        self._urgent: FairQueue[G, T] = FairQueue(is_live=is_live)
+        self._background: FairQueue[G, T] = FairQueue(is_live=is_live)
+        self._urgent_in_a_row = 0
 
     def __bool__(self) -> bool:
         return bool(self._urgent) or bool(self._background)
 
-    def push(self, group: G, thing: T, *, urgent: bool) -> None:
-        """Put *thing* behind all others of its *group* and kind."""
-        (self._urgent if urgent else self._background).push(group, thing)
+    def push(self, group: G, item: T, *, urgent: bool) -> None:
+        """Append *item* to its *group* in the queue of its priority."""
+        (self._urgent if urgent else self._background).push(group, item)
 
     def pop(self, *, background: bool = True) -> T | None:
-        """Remove and return whatever has the next turn; with *background* False only what is urgent."""
+        """Remove and return the item that has the next turn; with *background* False urgent ones only."""
         if not background:
             return self._urgent.pop()
-        if self._row < URGENT_TURNS - 1:
-            thing = self._urgent.pop()
-            if thing is not None:
-                self._row += 1
-                return thing
-        self._row = 0
-        thing = self._background.pop()
-        return self._urgent.pop() if thing is None else thing
+        if self._urgent_in_a_row < URGENT_TURNS - 1:
+            item = self._urgent.pop()
+            if item is not None:
+                self._urgent_in_a_row += 1
+                return item
+        self._urgent_in_a_row = 0
+        item = self._background.pop()
+        return self._urgent.pop() if item is None else item
 
-    def charge(self, group: G, cost: float, *, urgent: bool) -> None:
-        """Make *group* pay *cost* turns more than the one it had."""
-        (self._urgent if urgent else self._background).charge(group, cost)
+    def add_cost(self, group: G, cost: float, *, urgent: bool) -> None:
+        """Charge *group* for *cost* more turns."""
+        (self._urgent if urgent else self._background).add_cost(group, cost)
 
     @property
     def has_urgent(self) -> bool:
-        """Whether anything urgent may be waiting."""
+        """Whether any urgent item may wait."""
         return bool(self._urgent)
 
     def clear(self) -> list[T]:
-        """Remove everything and return what was still wanted."""
+        """Remove all items; return those that were live."""
         return [*self._urgent.clear(), *self._background.clear()]

@@ -1,20 +1,20 @@
-"""Whether to try a failed call again, and after how long."""
+"""Whether to retry a failed call, and after how many seconds."""
 
 from attrs import define, field, frozen, validators
 
 from bkjob_async.errors import BkJobError, PlatformTrouble, Throttled, TransportFailed
 
-WORTH_ANOTHER_TRY = (PlatformTrouble, Throttled, TransportFailed)
+RETRYABLE = (PlatformTrouble, Throttled, TransportFailed)
 
-# A server that asks for a longer wait is not waited for within a call.
-LONGEST_TOLD = 60.0
+# A call does not wait for a server that asks for a longer wait. (seconds)
+LONGEST_RETRY_AFTER = 60.0
 
 
 @frozen(kw_only=True)
 class Retries:
-    """How often a read is tried, and the waits between: *first*, doubled each time, at most *longest* seconds.
+    """How often a read is tried, and the seconds between tries: *first*, then doubled up to *longest*.
 
-    *budget* is how many further tries all calls of a client have together; see `RetryBudget`.
+    *budget* is the size of the retry budget that all calls of a client share; see `RetryBudget`.
     """
 
     attempts: int = field(default=3, validator=validators.ge(1))
@@ -29,71 +29,69 @@ class Retries:
         attempt: int,
         repeatable: bool,
         jitter: float = 0.5,
-        patience: float = LONGEST_TOLD,
+        longest_retry_after: float = LONGEST_RETRY_AFTER,
     ) -> float | None:
-        """Return how long to wait before trying again, or None to give up.
+        """Return the seconds to wait before the next try, None to give up.
 
-        *attempt* counts from 1; *jitter* in 0..1 spreads the wait between half and the whole of it. The server's own
-        waiting time wins where it gave one; one longer than *patience*, in seconds, is not waited for. What starts or
-        changes something is tried again only when it is certain that it never went out. A call that waited for its turn in
-        vain has waited long enough.
+        *attempt* counts from 1. *jitter* from 0 to 1 spreads the wait between half and the whole of it. The server's
+        `retry_after` replaces the computed wait; None is returned if it exceeds *longest_retry_after* seconds. A call
+        that starts or changes something (not *repeatable*) is retried only when it certainly was not executed. A call
+        that was never sent because it waited too long for the rate limit is not retried.
         """
-        if attempt >= self.attempts or not isinstance(error, WORTH_ANOTHER_TRY):
+        if attempt >= self.attempts or not isinstance(error, RETRYABLE):
             return None
-        if not repeatable and not never_happened(error):
+        if not repeatable and not was_not_executed(error):
             return None
         if isinstance(error, Throttled) and not error.details.sent:
             return None
-        told = error.retry_after
-        if told is not None and told > patience:
-            return None
-        if told is not None:
-            return told + jitter * self.first
+        retry_after = error.retry_after
+        if retry_after is not None:
+            return retry_after + jitter * self.first if retry_after <= longest_retry_after else None
         wait = min(self.first * 2.0 ** (attempt - 1), self.longest)
         return wait * (0.5 + 0.5 * jitter)
 
 
 @define(kw_only=True)
 class RetryBudget:
-    """Further tries that all calls share, so that an outage is not answered by a storm.
+    """Retries that all calls of a client share, so that an outage does not cause a retry storm.
 
-    Each takes one of *size*; they come back, *earned* with every call that works and *refill* with every second. Times
-    are the caller's clock.
+    The budget holds *size* retries at most. Each retry takes one. Each successful call adds *earned_per_success*, each
+    second adds *refilled_per_second*. Times are the caller's clock.
     """
 
     size: float = 32.0
-    earned: float = 0.1
-    refill: float = 0.1
+    earned_per_success: float = 0.1
+    refilled_per_second: float = 0.1
     _left: float = field(init=False)
-    _at: float | None = field(default=None, init=False)
+    _refilled_at: float | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Begin with a full budget."""
+        """Start with a full budget."""
         self._left = self.size
 
-    def spend(self, error: BkJobError, now: float) -> bool:
-        """Take one try after *error*; return whether there was one.
+    def try_spend(self, error: BkJobError, now: float) -> bool:
+        """Take one retry after *error*; return False if none is left.
 
-        A refusal of too many requests costs nothing: the pause that it brings holds everybody anyway.
+        A throttled request costs nothing: the pause that follows holds all requests anyway.
         """
         if isinstance(error, Throttled):
             return True
-        if self._at is not None:
-            self._left = min(self.size, self._left + (now - self._at) * self.refill)
-        self._at = now
+        if self._refilled_at is not None:
+            self._left = min(self.size, self._left + (now - self._refilled_at) * self.refilled_per_second)
+        self._refilled_at = now
         if self._left < 1.0:
             return False
         self._left -= 1.0
         return True
 
-    def succeeded(self) -> None:
-        """Count a call that worked."""
+    def on_success(self) -> None:
+        """Count a successful call."""
         if self._left < self.size:
-            self._left = min(self.size, self._left + self.earned)
+            self._left = min(self.size, self._left + self.earned_per_success)
 
 
-def never_happened(error: BkJobError) -> bool:
-    """Tell whether it is certain that the platform did not act on the call."""
+def was_not_executed(error: BkJobError) -> bool:
+    """Return True if the platform certainly did not act on the call."""
     if isinstance(error, Throttled):
         return True
     return isinstance(error, TransportFailed) and not error.details.sent

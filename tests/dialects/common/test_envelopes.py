@@ -10,7 +10,7 @@ from bkjob_async.dialects.common.envelopes import (
     strange_answer,
 )
 from bkjob_async.dialects.common.error_codes import BY_CODE, BY_WORD
-from bkjob_async.engine.flow_control.retry import WORTH_ANOTHER_TRY
+from bkjob_async.engine.flow_control.retry import RETRYABLE
 from bkjob_async.errors import (
     ApiNotFound,
     ApplicationNotAllowed,
@@ -96,7 +96,7 @@ def test_a_code_is_its_class(code: int, kind: type[CallFailed], again: bool, as_
         error = error_of(answer(body, status))
         assert type(error) is kind
         assert (error.code, error.details.message, error.request_ids) == (code, "no", {"request_id": "r-1"})
-        assert isinstance(error, WORTH_ANOTHER_TRY) is again
+        assert isinstance(error, RETRYABLE) is again
 
 
 def test_the_table_of_codes_is_whole() -> None:

@@ -15,19 +15,19 @@ class Platform:
         for _ in range(times):
             self.now += seconds
             busy = self.concurrency.allowed if in_flight is None else in_flight
-            self.concurrency.answered(self.now, sent=self.now - seconds, size=size, in_flight=busy)
+            self.concurrency.on_response(self.now, sent=self.now - seconds, size=size, in_flight=busy)
         return self.concurrency.allowed
 
 
 def test_a_platform_that_keeps_up_is_left_alone() -> None:
     """Nothing changes while answers take what they always take, however long that is."""
     for seconds in (0.001, 0.1, 20.0):
-        assert Platform(AIMDConcurrency(most=32)).answer(seconds, 1000) == 32
+        assert Platform(AIMDConcurrency(maximum=32)).answer(seconds, 1000) == 32
 
 
 def test_a_platform_that_cannot_keep_up_is_asked_less() -> None:
     """Answers that take five times as long for two rounds: down by a fifth; on and on: further."""
-    platform = Platform(AIMDConcurrency(most=32))
+    platform = Platform(AIMDConcurrency(maximum=32))
     platform.answer(0.1, 200)
 
     assert platform.answer(0.5, 32) == 32
@@ -37,7 +37,7 @@ def test_a_platform_that_cannot_keep_up_is_asked_less() -> None:
 
 def test_a_short_spike_is_no_reason() -> None:
     """One bad round between good ones, or some slow answers in every round."""
-    platform = Platform(AIMDConcurrency(most=32))
+    platform = Platform(AIMDConcurrency(maximum=32))
     platform.answer(0.1, 200)
     for _ in range(20):
         platform.answer(2.0, 32)
@@ -51,7 +51,7 @@ def test_a_short_spike_is_no_reason() -> None:
 
 def test_large_answers_are_no_slow_answers() -> None:
     """They are compared with their like."""
-    platform = Platform(AIMDConcurrency(most=32))
+    platform = Platform(AIMDConcurrency(maximum=32))
     for _ in range(500):
         platform.answer(0.05, 1, size=600)
         platform.answer(3.0, 3, size=9_000_000)
@@ -61,8 +61,8 @@ def test_large_answers_are_no_slow_answers() -> None:
 
 def test_it_grows_by_one_a_round_only_while_all_places_are_taken() -> None:
     """An idle client proves nothing about what the platform could do."""
-    platform = Platform(AIMDConcurrency(most=32))
-    platform.concurrency.refused(platform.now, sent=platform.now - 1)
+    platform = Platform(AIMDConcurrency(maximum=32))
+    platform.concurrency.on_throttled(platform.now, sent=platform.now - 1)
     assert platform.concurrency.allowed == 16
     assert platform.answer(0.1, 1000, in_flight=15) == 16
 
@@ -72,20 +72,20 @@ def test_it_grows_by_one_a_round_only_while_all_places_are_taken() -> None:
 
 def test_refusals_of_one_moment_count_once_and_one_is_always_allowed() -> None:
     """A burst that is refused as a whole halves what is allowed, and does not end it."""
-    concurrency = AIMDConcurrency(most=32)
+    concurrency = AIMDConcurrency(maximum=32)
     for _ in range(31):
-        concurrency.refused(10.0, sent=9.0)
+        concurrency.on_throttled(10.0, sent=9.0)
     assert concurrency.allowed == 16
 
     for second in range(20, 60):
-        concurrency.refused(second + 0.5, sent=float(second))
+        concurrency.on_throttled(second + 0.5, sent=float(second))
     assert concurrency.allowed == 1
 
 
 def test_answers_that_never_come_are_slow_ones() -> None:
     """Two rounds of them."""
-    concurrency = AIMDConcurrency(most=10)
+    concurrency = AIMDConcurrency(maximum=10)
     for _ in range(20):
-        concurrency.unanswered(100.0, sent=70.0)
+        concurrency.on_timeout(100.0, sent=70.0)
 
     assert concurrency.allowed == 8

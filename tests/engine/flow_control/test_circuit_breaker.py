@@ -7,7 +7,7 @@ def opened(*, at_once: bool = False) -> CircuitBreaker:
     """Return a breaker that opened at 100 s."""
     breaker = CircuitBreaker()
     for target in range(5):
-        breaker.failed(target, 100.0, targets=100, at_once=at_once)
+        breaker.on_failure(target, 100.0, targets=100, at_once=at_once)
     assert breaker.is_open
     return breaker
 
@@ -16,14 +16,14 @@ def test_one_bad_target_does_not_open_it() -> None:
     """However often the same target fails among others."""
     breaker = CircuitBreaker()
 
-    assert not any(breaker.failed("bad", float(n), targets=100) for n in range(50))
+    assert not any(breaker.on_failure("bad", float(n), targets=100) for n in range(50))
 
 
 def test_different_targets_failing_in_a_row_open_it_once() -> None:
     """The fifth failure of at least three targets says that the way is broken."""
     breaker = CircuitBreaker()
 
-    opened = [breaker.failed(n, 0.0, targets=100) for n in range(7)]
+    opened = [breaker.on_failure(n, 0.0, targets=100) for n in range(7)]
     assert opened == [False, False, False, False, True, False, False]
 
 
@@ -31,13 +31,13 @@ def test_a_success_between_keeps_it_closed() -> None:
     """Half the answers coming through is trouble of targets."""
     breaker = CircuitBreaker()
     for n in range(20):
-        assert not breaker.failed(n, 0.0, targets=100)
-        breaker.succeeded(0.0, sent=0.0)
+        assert not breaker.on_failure(n, 0.0, targets=100)
+        breaker.on_success(0.0, sent=0.0)
 
 
 def test_credentials_fail_for_all_at_once() -> None:
     """One refusal of the application is enough."""
-    assert CircuitBreaker().failed("a", 0.0, targets=1, at_once=True)
+    assert CircuitBreaker().on_failure("a", 0.0, targets=1, at_once=True)
 
 
 def waits_between_probes(breaker: CircuitBreaker) -> list[float]:
@@ -46,8 +46,8 @@ def waits_between_probes(breaker: CircuitBreaker) -> list[float]:
     for _ in range(6):
         waits.append(breaker.probe_at - last)
         last = breaker.probe_at
-        assert not breaker.probe(last - 0.001)
-        assert breaker.probe(last)
+        assert not breaker.try_probe(last - 0.001)
+        assert breaker.try_probe(last)
     return waits
 
 
@@ -61,7 +61,7 @@ def test_failures_of_what_was_under_way_do_not_put_probes_off() -> None:
     """Nor do those of probes: when the next goes was settled when the last one went out."""
     breaker = opened()
     for target in range(200):
-        breaker.failed(target, 100.3, targets=200)
+        breaker.on_failure(target, 100.3, targets=200)
 
     assert breaker.probe_at == 100.5
 
@@ -69,16 +69,16 @@ def test_failures_of_what_was_under_way_do_not_put_probes_off() -> None:
 def test_a_success_closes_it_once() -> None:
     """Whoever hears it first looks at everything again."""
     breaker = opened()
-    breaker.probe(100.5)
+    breaker.try_probe(100.5)
 
-    assert breaker.succeeded(100.8, sent=100.5)
-    assert not breaker.succeeded(100.8, sent=100.5)
+    assert breaker.on_success(100.8, sent=100.5)
+    assert not breaker.on_success(100.8, sent=100.5)
 
 
 def test_an_answer_that_was_under_way_does_not_close_it() -> None:
     """Unless it comes so late that the platform must be there again."""
     breaker = opened()
 
-    assert not breaker.succeeded(100.2, sent=99.9)
+    assert not breaker.on_success(100.2, sent=99.9)
     assert breaker.is_open
-    assert breaker.succeeded(103.0, sent=99.9)
+    assert breaker.on_success(103.0, sent=99.9)

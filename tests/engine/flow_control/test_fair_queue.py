@@ -9,7 +9,7 @@ from bkjob_async.engine.flow_control.fair_queue import URGENT_TURNS, FairQueue, 
 
 
 def test_groups_take_turns_however_much_each_has() -> None:
-    """A thousand things of one group do not stand before one of another."""
+    """A thousand items of one group do not stand before one of another."""
     queue: FairQueue[str, int] = FairQueue()
     for number in range(1000):
         queue.push("large", number)
@@ -39,20 +39,20 @@ def test_whoever_costs_more_has_fewer_turns() -> None:
         queue.push("cheap", "cheap")
     had: Counter[str | None] = Counter()
     for _ in range(50):
-        had[thing := queue.pop()] += 1
-        if thing == "dear":
-            queue.charge("dear", 3.0)
+        had[item := queue.pop()] += 1
+        if item == "dear":
+            queue.add_cost("dear", 3.0)
 
     assert had == {"cheap": 40, "dear": 10}
 
 
 def test_urgent_goes_first_and_the_background_never_starves() -> None:
     """One turn in eight is the background's, however much is urgent."""
-    turns: PriorityFairQueue[int, str] = PriorityFairQueue()
+    queue: PriorityFairQueue[int, str] = PriorityFairQueue()
     for _ in range(100):
-        turns.push(0, "urgent", urgent=True)
-        turns.push(0, "background", urgent=False)
-    had = [turns.pop() for _ in range(5 * URGENT_TURNS)]
+        queue.push(0, "urgent", urgent=True)
+        queue.push(0, "background", urgent=False)
+    had = [queue.pop() for _ in range(5 * URGENT_TURNS)]
 
     assert had[: URGENT_TURNS - 1] == ["urgent"] * (URGENT_TURNS - 1)
     assert Counter(had) == {"urgent": 5 * (URGENT_TURNS - 1), "background": 5}
@@ -64,7 +64,7 @@ def test_urgent_goes_first_and_the_background_never_starves() -> None:
 def test_nothing_is_lost_doubled_or_overtaken_within_its_group(actions: list[tuple[str, int]]) -> None:
     """Against one plain list for each group, with some who leave without waiting for their turn."""
     left: set[int] = set()
-    queue: FairQueue[int, tuple[int, int]] = FairQueue(wanted=lambda thing: thing[1] not in left)
+    queue: FairQueue[int, tuple[int, int]] = FairQueue(is_live=lambda item: item[1] not in left)
     plain: dict[int, list[int]] = {group: [] for group in range(4)}
     for number, (action, group) in enumerate(actions):
         if action == "push":
@@ -73,13 +73,13 @@ def test_nothing_is_lost_doubled_or_overtaken_within_its_group(actions: list[tup
         elif action == "leave" and plain[group]:
             left.add(plain[group].pop(0))
         elif action == "pop":
-            thing = queue.pop()
-            if thing is None:
+            item = queue.pop()
+            if item is None:
                 assert not any(plain.values())
             else:
-                assert plain[thing[0]].pop(0) == thing[1]
+                assert plain[item[0]].pop(0) == item[1]
 
-    assert sorted(queue.clear()) == sorted((group, n) for group, line in plain.items() for n in line)
+    assert sorted(queue.clear()) == sorted((group, n) for group, flow in plain.items() for n in flow)
 
 
 @given(st.lists(st.integers(1, 300), min_size=2, max_size=6))

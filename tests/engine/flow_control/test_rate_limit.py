@@ -9,12 +9,12 @@ from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 def test_no_more_in_flight_than_allowed() -> None:
     """The next one waits until another comes back."""
     limit = RateLimiter(max_in_flight=2)
-    limit.take(0.0)
-    limit.take(0.0)
-    assert limit.wait(0.0) is None
+    limit.acquire(0.0)
+    limit.acquire(0.0)
+    assert limit.seconds_to_wait(0.0) is None
 
-    limit.give_back()
-    assert limit.wait(0.0) == 0.0
+    limit.release()
+    assert limit.seconds_to_wait(0.0) == 0.0
 
 
 @given(st.lists(st.floats(0, 3), max_size=40), st.integers(1, 5))
@@ -24,10 +24,10 @@ def test_a_rate_is_kept_in_every_window(gaps: list[float], burst: int) -> None:
     now, sent = 0.0, []
     for gap in gaps:
         now += gap
-        wait = limit.wait(now)
+        wait = limit.seconds_to_wait(now)
         assert wait is not None
         now += wait
-        limit.take(now)
+        limit.acquire(now)
         sent.append(now)
 
     for start in sent:

@@ -63,13 +63,13 @@ def test_the_servers_own_waiting_time_wins() -> None:
 
 def test_further_tries_are_shared_and_come_back() -> None:
     """By time and by calls that work; a refusal of too many requests costs none."""
-    budget = RetryBudget(size=2.0, earned=0.5, refill=0.1)
+    budget = RetryBudget(size=2.0, earned_per_success=0.5, refilled_per_second=0.1)
     trouble, refusal = PlatformTrouble(ErrorDetails()), Throttled(ErrorDetails())
 
-    assert [budget.spend(trouble, 0.0) for _ in range(3)] == [True, True, False]
-    assert budget.spend(refusal, 0.0)
-    assert [budget.spend(trouble, 10.0) for _ in range(2)] == [True, False]
-    budget.succeeded()
-    budget.succeeded()
-    assert [budget.spend(trouble, 10.0) for _ in range(2)] == [True, False]
-    assert [budget.spend(trouble, 1e6) for _ in range(3)] == [True, True, False]
+    assert [budget.try_spend(trouble, 0.0) for _ in range(3)] == [True, True, False]
+    assert budget.try_spend(refusal, 0.0)
+    assert [budget.try_spend(trouble, 10.0) for _ in range(2)] == [True, False]
+    budget.on_success()
+    budget.on_success()
+    assert [budget.try_spend(trouble, 10.0) for _ in range(2)] == [True, False]
+    assert [budget.try_spend(trouble, 1e6) for _ in range(3)] == [True, True, False]

@@ -30,8 +30,8 @@ class Client:
         """Ask whenever it may, and hear answers when they come."""
         while True:
             heard_at = self.under_way[0][0] if self.under_way else until
-            opens = self.quota.opens if len(self.under_way) < MOST_AT_ONCE else until
-            at = max(self.now, min(opens, heard_at))
+            next_allowed_at = self.quota.next_allowed_at if len(self.under_way) < MOST_AT_ONCE else until
+            at = max(self.now, min(next_allowed_at, heard_at))
             if at >= until:
                 return
             self.now = at
@@ -39,7 +39,7 @@ class Client:
                 self.hear(*self.under_way.pop(0))
                 continue
             self.now += 0.002  # a client has other things to do, too
-            self.quota.take(self.now)
+            self.quota.acquire(self.now)
             self.sent.append(self.now)
             let_through = self.limit.take(self.now)
             said = self.limit.headers(self.now)
@@ -48,19 +48,19 @@ class Client:
     def hear(self, now: float, sent: float, let_through: bool, said: dict[str, str]) -> None:  # noqa: FBT001
         """Take in an answer."""
         if self.says:
-            self.quota.announce(
+            self.quota.on_headers(
                 now,
                 limit=int(said["x-bkapi-ratelimit-limit"]),
                 remaining=int(said["x-bkapi-ratelimit-remaining"]),
                 reset=float(said["x-bkapi-ratelimit-reset"]),
                 sent=sent,
-                under_way=len(self.under_way),
+                in_flight=len(self.under_way),
             )
         elif let_through:
-            self.quota.accept(now, sent=sent)
+            self.quota.on_success(now, sent=sent)
         if not let_through:
-            told = float(said["x-bkapi-ratelimit-reset"]) if self.says else None
-            self.quota.refuse(now, told=told, sent=sent)
+            retry_after = float(said["x-bkapi-ratelimit-reset"]) if self.says else None
+            self.quota.on_throttled(now, retry_after=retry_after, sent=sent)
             self.refused.append(sent)
 
 
@@ -98,74 +98,74 @@ def test_a_limit_that_nobody_announces_is_learnt(limit: int, latency: float) -> 
 def test_plenty_is_not_spread() -> None:
     """While more than half is left, everything may go at once."""
     quota = ServerQuota()
-    quota.announce(10.0, limit=100, remaining=99, reset=60.0, sent=9.9, under_way=0)
+    quota.on_headers(10.0, limit=100, remaining=99, reset=60.0, sent=9.9, in_flight=0)
     for _ in range(40):
-        quota.take(10.0)
-    assert quota.opens <= 10.0
+        quota.acquire(10.0)
+    assert quota.next_allowed_at <= 10.0
 
     for _ in range(30):
-        quota.take(10.0)
-    assert quota.opens > 10.5
-    assert quota.opens_urgent <= 10.0
+        quota.acquire(10.0)
+    assert quota.next_allowed_at > 10.5
+    assert quota.next_allowed_urgent_at <= 10.0
 
 
 def test_nothing_left_holds_what_is_urgent_too() -> None:
     """Until the window ends."""
     quota = ServerQuota()
-    quota.announce(10.0, limit=100, remaining=0, reset=5.0, sent=9.9, under_way=0)
+    quota.on_headers(10.0, limit=100, remaining=0, reset=5.0, sent=9.9, in_flight=0)
 
-    assert (quota.opens, quota.opens_urgent) == (15.0, 15.0)
+    assert (quota.next_allowed_at, quota.next_allowed_urgent_at) == (15.0, 15.0)
 
 
 def test_a_refusal_is_obeyed_and_followed_by_no_burst() -> None:
     """After the pause one goes at once, and the next half a second later."""
     quota = ServerQuota()
-    quota.announce(10.0, limit=2, remaining=1, reset=1.0, sent=9.9, under_way=0)
-    quota.refuse(10.5, told=30.0, sent=10.4)
-    assert quota.opens_urgent == 40.5
+    quota.on_headers(10.0, limit=2, remaining=1, reset=1.0, sent=9.9, in_flight=0)
+    quota.on_throttled(10.5, retry_after=30.0, sent=10.4)
+    assert quota.next_allowed_urgent_at == 40.5
 
-    quota.take(40.5)
-    assert quota.opens >= 40.9
+    quota.acquire(40.5)
+    assert quota.next_allowed_at >= 40.9
 
 
 def test_the_longer_of_two_waits_counts() -> None:
     """Answers overtake each other; a pause is never shortened."""
     quota = ServerQuota()
-    quota.refuse(0.0, told=30.0, sent=-0.1)
-    quota.refuse(0.1, told=2.0, sent=-0.1)
-    quota.announce(0.2, limit=10, remaining=9, reset=1.0, sent=-0.1, under_way=0)
+    quota.on_throttled(0.0, retry_after=30.0, sent=-0.1)
+    quota.on_throttled(0.1, retry_after=2.0, sent=-0.1)
+    quota.on_headers(0.2, limit=10, remaining=9, reset=1.0, sent=-0.1, in_flight=0)
 
-    assert quota.opens == 30.0
-    assert quota.opens_urgent == 30.0
+    assert quota.next_allowed_at == 30.0
+    assert quota.next_allowed_urgent_at == 30.0
 
 
 def test_refusals_without_a_word_wait_longer_each_time() -> None:
     """A window of unknown length: 1, 2, 4 seconds; the first success begins anew."""
     quota, now, waits = ServerQuota(), 100.0, []
     for _ in range(4):
-        quota.refuse(now, told=None, sent=now - 0.1)
-        waits.append(quota.opens - now)
-        now = quota.opens + 1.0
-    quota.accept(now, sent=now - 0.1)
-    quota.refuse(now + 5.0, told=None, sent=now + 4.9)
+        quota.on_throttled(now, retry_after=None, sent=now - 0.1)
+        waits.append(quota.next_allowed_at - now)
+        now = quota.next_allowed_at + 1.0
+    quota.on_success(now, sent=now - 0.1)
+    quota.on_throttled(now + 5.0, retry_after=None, sent=now + 4.9)
 
     assert waits == [1.0, 2.0, 4.0, 5.0]
-    assert quota.opens - now - 5.0 == 1.0
+    assert quota.next_allowed_at - now - 5.0 == 1.0
 
 
 def test_one_refusal_is_an_accident() -> None:
     """It is waited for; then all goes on at the rate of before, and faster from second to second."""
     quota = ServerQuota()
     for request in range(40):
-        quota.accept(100.0 + request / 20, sent=100.0 + request / 20)
-    quota.refuse(102.0, told=None, sent=101.9)
-    assert (quota.opens, quota.pace) == (103.0, 20.0)
+        quota.on_success(100.0 + request / 20, sent=100.0 + request / 20)
+    quota.on_throttled(102.0, retry_after=None, sent=101.9)
+    assert (quota.next_allowed_at, quota.estimated_rate) == (103.0, 20.0)
 
     now = 103.0
-    while quota.pace is not None:
-        now = max(now + 0.01, quota.opens)
-        quota.take(now)
-        quota.accept(now, sent=now)
+    while quota.estimated_rate is not None:
+        now = max(now + 0.01, quota.next_allowed_at)
+        quota.acquire(now)
+        quota.on_success(now, sent=now)
     assert 60.0 < now - 103.0 < 90.0
 
 
@@ -174,33 +174,33 @@ def test_a_second_refusal_within_seconds_teaches_a_rate() -> None:
     quota = ServerQuota()
     for second in (100.0, 101.5):
         for _ in range(20):
-            quota.accept(second, sent=second)
-        quota.refuse(second + 0.1, told=None, sent=second)
+            quota.on_success(second, sent=second)
+        quota.on_throttled(second + 0.1, retry_after=None, sent=second)
 
-    assert quota.pace == 16.0
+    assert quota.estimated_rate == 16.0
 
 
 def test_what_is_announced_no_longer_is_forgotten() -> None:
     """One answer with a limit, then answers without a word: nothing is spread any more."""
     quota = ServerQuota()
-    quota.announce(10.0, limit=10, remaining=0, reset=2.0, sent=9.9, under_way=0)
-    quota.refuse(10.0, told=2.0, sent=9.9)
-    quota.take(12.0)
-    assert quota.opens > 12.0
+    quota.on_headers(10.0, limit=10, remaining=0, reset=2.0, sent=9.9, in_flight=0)
+    quota.on_throttled(10.0, retry_after=2.0, sent=9.9)
+    quota.acquire(12.0)
+    assert quota.next_allowed_at > 12.0
 
-    quota.accept(15.5, sent=15.0)
-    quota.take(15.5)
-    assert quota.opens <= 15.5
-    assert quota.pace is None
+    quota.on_success(15.5, sent=15.0)
+    quota.acquire(15.5)
+    assert quota.next_allowed_at <= 15.5
+    assert quota.estimated_rate is None
 
 
 def test_others_who_use_the_same_quota_are_seen() -> None:
     """Each answer says what is left for all."""
     quota = ServerQuota()
-    quota.announce(10.0, limit=100, remaining=90, reset=60.0, sent=9.9, under_way=0)
-    quota.announce(11.0, limit=100, remaining=20, reset=59.0, sent=10.9, under_way=0)
+    quota.on_headers(10.0, limit=100, remaining=90, reset=60.0, sent=9.9, in_flight=0)
+    quota.on_headers(11.0, limit=100, remaining=20, reset=59.0, sent=10.9, in_flight=0)
 
-    assert quota.left == 20
+    assert quota.remaining == 20
 
 
 @given(st.integers(-5, 10**9), st.integers(-5, 10**9), st.floats(-10, 10**9), st.integers(0, 50))
@@ -209,36 +209,36 @@ def test_garbage_never_closes_the_door_for_long(
 ) -> None:
     """A minute at most: what says longer is tried."""
     quota = ServerQuota()
-    quota.announce(10.0, limit=limit, remaining=remaining, reset=reset, sent=9.0, under_way=under_way)
-    quota.take(10.0)
+    quota.on_headers(10.0, limit=limit, remaining=remaining, reset=reset, sent=9.0, in_flight=under_way)
+    quota.acquire(10.0)
 
-    assert quota.opens <= 10.0 + 60.0
+    assert quota.next_allowed_at <= 10.0 + 60.0
 
 
 def test_while_everything_is_refused_single_requests_try() -> None:
     """The next goes when the answer to the last is known, or after seconds; no such refusal teaches a rate."""
     quota = ServerQuota()
     for request in range(100):
-        quota.accept(100.0 + request / 50, sent=99.9 + request / 50)
-    quota.refuse(102.0, told=None, sent=101.9)
-    rate = quota.pace
-    quota.take(103.0)
-    assert quota.opens_urgent == 108.0
+        quota.on_success(100.0 + request / 50, sent=99.9 + request / 50)
+    quota.on_throttled(102.0, retry_after=None, sent=101.9)
+    rate = quota.estimated_rate
+    quota.acquire(103.0)
+    assert quota.next_allowed_urgent_at == 108.0
 
-    quota.refuse(103.1, told=None, sent=103.0)
-    assert quota.opens == 105.1
-    quota.take(105.1)
-    quota.accept(105.2, sent=105.1)
-    assert quota.opens == 105.2
-    assert quota.pace == rate == 50.0
+    quota.on_throttled(103.1, retry_after=None, sent=103.0)
+    assert quota.next_allowed_at == 105.1
+    quota.acquire(105.1)
+    quota.on_success(105.2, sent=105.1)
+    assert quota.next_allowed_at == 105.2
+    assert quota.estimated_rate == rate == 50.0
 
 
 def test_a_long_pause_is_not_believed() -> None:
     """Single requests try it, the first soon, and never more than a minute apart."""
     quota, now, waits = ServerQuota(), 100.0, []
     for _ in range(6):
-        quota.refuse(now, told=3000.0, sent=now - 0.1)
-        waits.append(quota.opens_urgent - now)
-        now = quota.opens + 1.0
+        quota.on_throttled(now, retry_after=3000.0, sent=now - 0.1)
+        waits.append(quota.next_allowed_urgent_at - now)
+        now = quota.next_allowed_at + 1.0
 
     assert waits == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
