@@ -93,7 +93,7 @@ def plain_dicts(hosts: int) -> float:
             number: HostSnapshot(
                 host=HostKey(bk_host_id=number, bk_cloud_id=0, ip=f"10.0.0.{number}"), status=host_status(7)
             )
-            for number in range(hosts)
+            for number in range(1, hosts + 1)
         }
 
     return traced(build) / hosts
@@ -110,7 +110,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 def seen(number: int, status: int, hosts: int) -> StepPollView:
     """Return a look at a step, with times, and hosts once it has begun."""
     begun = Times(create_time=START, start_time=START + timedelta(seconds=number % 1000))
-    rows = [by_id(number * hosts + n) for n in range(hosts)] if status != 1 else []
+    rows = [by_id(number * hosts + n + 1) for n in range(hosts)] if status != 1 else []
     return StepPollView(
         step_instance_id=number,
         status=status,
