@@ -55,7 +55,7 @@ def moved() -> LazyHostEvents:
 def read_before() -> LazyHostEvents:
     """Return hosts that moved, every event made."""
     moves = moved()
-    moves.events()
+    moves.materialize()
     return moves
 
 

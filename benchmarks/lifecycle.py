@@ -144,7 +144,7 @@ class Ours:
     def _note(self, number: int, news: Iterable[EventOrLazy]) -> None:
         moved = [part for part in news if isinstance(part, LazyHostEvents)]
         start = time.process_time()
-        events = [event for part in moved for event in part.events()]
+        events = [event for part in moved for event in part.materialize()]
         self.bill.seconds_beside += time.process_time() - start
         self.bill.transitions += [
             (number, e.host.bk_host_id or 0, e.before.code if e.before else None, e.after.code)

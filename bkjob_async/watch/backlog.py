@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from attrs import evolve
 from msgspec import Struct
 
-from bkjob_async.engine.stream.cursor import Place
+from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.lazy_events import (
     EventOrLazy,
     LazyEventList,
     LazyHostEvents,
-    parts_behind,
+    parts_after,
     parts_of,
 )
 from bkjob_async.model.events import Batch, Event, InSync, Recovered, Trouble
@@ -101,10 +101,10 @@ class Position:
 
     __slots__ = ("_began", "backlog", "cursor", "place", "seen")
 
-    def __init__(self, began: Place, cursor: str) -> None:
+    def __init__(self, began: CursorPosition, cursor: str) -> None:
         self._began = began
         self.place = -1
-        self.seen = began.whole
+        self.seen = began.last_whole_batch
         self.cursor = cursor
         self.backlog: Backlog | None = None
 
@@ -128,4 +128,4 @@ class Position:
 
 def rest_of(batch: Batch, index: int) -> Batch:
     """Return what is left of a batch behind its first *index* events."""
-    return Batch(batch.sequence, LazyEventList(parts_behind(parts_of(batch.events), index)), batch.cursor)
+    return Batch(batch.sequence, LazyEventList(parts_after(parts_of(batch.events), index)), batch.cursor)

@@ -15,7 +15,7 @@ from bkjob_async.engine.scheduling.list_polling import ListPoller, is_list_polla
 from bkjob_async.engine.scheduling.poll_interval import slot_after
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, numbered, size_of
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, event_count, with_indexes
 from bkjob_async.engine.tracking.error_policy import NOT_FOUND_TWICE, ErrorAction, classify_poll_error
 from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobTracker
 from bkjob_async.engine.tracking.next_request import THE_JOB, Question, begin_follow_ups, next_request
@@ -360,7 +360,7 @@ class Polling:
     # AnnouncedState --------------------------------------------------------------------------------------------------------
 
     def _publish(self, story: PollTarget, at: PollStamp, events: Sequence[EventOrLazy]) -> None:
-        numbered(events)
+        with_indexes(events)
         for subscriber in self._audiences.of(story):
             subscriber.take(story.ref, at, events)
 
@@ -384,14 +384,14 @@ class Polling:
         if not self._observe.wants_polls:
             return
         ref = None if isinstance(question, GetJobInstanceList) else question.ref
-        count = size_of(events)
+        count = event_count(events)
         self._observe(
             PollCompleted(ref=ref, question=question.name, seconds=seconds, events=count, error=error)
         )
 
     def _moment(self) -> PollStamp:
         """Return the time now with a new place in the stream."""
-        return self.places.next(asyncio.get_running_loop().time())
+        return self.places.next_stamp(asyncio.get_running_loop().time())
 
     @staticmethod
     def _now() -> float:

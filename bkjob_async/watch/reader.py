@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, Protocol, Self, TypeVar
 
-from bkjob_async.engine.stream.cursor import Place
+from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.model.events import Batch
 from bkjob_async.watch.backlog import Position
 
 T = TypeVar("T")
-BEGINNING = Place(0, None)
+BEGINNING = CursorPosition(0, None)
 
 
 class Stream(Protocol):
@@ -33,7 +33,7 @@ class Reader(Generic[T]):
         stream: Stream,
         pick: Callable[[Batch], Iterable[T]],
         *,
-        behind: Place = BEGINNING,
+        behind: CursorPosition = BEGINNING,
         cursor: str = "",
     ) -> None:
         """Read *stream* *behind* a place, which *cursor* names; take from each batch what *pick* picks."""

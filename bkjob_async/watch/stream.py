@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from bkjob_async.engine.stream.cursor import never_given_out
-from bkjob_async.engine.stream.event_log import Log
+from bkjob_async.engine.stream.cursor import unknown_cursor
+from bkjob_async.engine.stream.event_log import EventLog
 from bkjob_async.engine.stream.lazy_events import last_index
 from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.joined_targets import Following
@@ -37,7 +37,7 @@ class SharedStream(Readable):
         self._watcher = watcher
         self._targets = Targets()
         self._following = Following()
-        self._log = Log(keeps=self._targets.__contains__)
+        self._log = EventLog(is_watched=self._targets.__contains__)
         self._state = "new"
         self._error: BaseException | None = None
         self._opened_at: int | None = None
@@ -57,12 +57,12 @@ class SharedStream(Readable):
     def _reader(self, pick: Callable[[Batch], Iterable[T]], after: str | None = None) -> Reader[T]:
         if not after:
             return Reader(self, pick)
-        place = self._watcher.places.place(after)
+        place = self._watcher.places.parse(after)
         if self._opened_at is None or place.sequence <= self._opened_at:
             return Reader(self, lambda batch: pick(self._as_present(batch)), behind=place, cursor=after)
-        batch = self._log.of(place.sequence)
+        batch = self._log.batch_numbered(place.sequence)
         if batch is not None and place.index is not None and place.index > last_index(batch.events):
-            raise never_given_out(after)
+            raise unknown_cursor(after)
         return Reader(self, pick, behind=place, cursor=after)
 
     def _as_present(self, batch: Batch) -> Batch:
@@ -77,7 +77,7 @@ class SharedStream(Readable):
                 raise UsageError("open the watch first: async with client.watch(...) as watch")
             if position.place < self._log.first:
                 self._find_place(position)
-            batch, backlog = self._log.at(position.place), position.backlog
+            batch, backlog = self._log.batch_at(position.place), position.backlog
             if batch is not None:
                 told = position.pass_by(batch)
             elif backlog is not None:
@@ -107,8 +107,8 @@ class SharedStream(Readable):
 
     def _find_place(self, position: Position) -> None:
         """Find the place behind what was seen; where that has fallen off the log, the present takes its place."""
-        if position.seen >= self._log.forgotten:
-            position.place = self._log.place_after(position.seen)
+        if position.seen >= self._log.last_dropped:
+            position.place = self._log.position_after(position.seen)
             return
         if position.backlog is None:
             # Who comes from before this watch missed all of it, however long ago the engine saw it.
@@ -117,7 +117,7 @@ class SharedStream(Readable):
             position.backlog = Backlog(self._targets.by_job(), position.seen, position.cursor, since=since)
         else:
             position.backlog.fall_behind_again((job for job, _ in self._targets.jobs()), position.seen)
-        latest = self._log.at(self._log.end - 1)
+        latest = self._log.batch_at(self._log.end - 1)
         assert latest is not None  # noqa: S101 - a log lets go of its oldest, never of its newest
         position.place, position.seen = self._log.end, latest.sequence
 
@@ -134,7 +134,7 @@ class SharedStream(Readable):
             if story is not None:
                 jobs.append((story, missed))
                 size += 1 + sum(len(tracker.hosts) for tracker in story.steps)
-        at = self._watcher.places.next(asyncio.get_running_loop().time())
+        at = self._watcher.places.next_stamp(asyncio.get_running_loop().time())
         cursor = backlog.cursor
         events: list[Event] = []
         for story, missed in jobs:

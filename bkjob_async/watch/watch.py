@@ -10,7 +10,7 @@ from typing import Self
 
 from bkjob_async.engine.scheduling.slices import Requests
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, numbered, size_of
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
 from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.errors import DeadlineExceeded, UsageError
 from bkjob_async.model.detail_level import DetailLevel
@@ -197,7 +197,7 @@ class Watch(SharedStream):
         if ref in self._targets:
             self._targets.remove(ref)
             self._following.forget(ref)
-            self._log.forget(ref)
+            self._log.discard_signals(ref)
             self._watcher.unsubscribe(self, ref)
             self._totals.changed(ref.job)
 
@@ -291,9 +291,9 @@ class Watch(SharedStream):
             own.append(InSync(cursor=at.cursor))
         if mine or own:
             # The places of its own events are behind what other watches are told, and none of them is told of those.
-            behind = size_of(events)
-            mine += numbered(own, behind=behind)
-            self._told += size_of(mine)
+            behind = event_count(events)
+            mine += with_indexes(own, events_before=behind)
+            self._told += event_count(mine)
             self._log.append(
                 Batch(at.sequence, LazyEventList(mine, last_index=behind + max(1, len(own))), at.cursor)
             )
@@ -351,7 +351,7 @@ class Watch(SharedStream):
             self._end()
             return
         shown = ", ".join(str(ref) for ref in late[:3]) + (" …" if len(late) > 3 else "")
-        latest = self._log.at(self._log.end - 1)
+        latest = self._log.batch_at(self._log.end - 1)
         self._end(
             DeadlineExceeded(
                 f"{len(late)} target(s) not over after {self._deadline:g} s: {shown};"

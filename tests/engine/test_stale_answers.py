@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bkjob_async.engine.group_polling.group_counts import moved_codes, told_by
+from bkjob_async.engine.group_polling.group_round import changed_statuses, count_groups
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 from tests.engine.looks import JOB, host, job, step
@@ -76,5 +76,5 @@ def test_sizes_below_nothing_are_none() -> None:
     table.apply([GroupPollView(status=7, size=100, rows=rows)], 1)
     counts = [GroupPollView(status=7, size=-1), GroupPollView(status=9, size=101)]
 
-    assert told_by(counts) == {}
-    assert moved_codes(table, told_by(counts)) is None
+    assert count_groups(counts) == {}
+    assert changed_statuses(table, count_groups(counts)) is None

@@ -30,7 +30,9 @@ def run(history: History) -> list[str]:
     """Run a history to its end; return every promise that a reader saw broken."""
     with ExitStack() as patches:
         if history.group_poller != "small":
-            patches.enter_context(mock.patch("bkjob_async.engine.group_polling.group_poller.LARGE_STEP", 0))
+            patches.enter_context(
+                mock.patch("bkjob_async.engine.group_polling.group_poller.MAX_FULL_READ_HOSTS", 0)
+            )
             patches.enter_context(mock.patch("bkjob_async.engine.scheduling.list_polling.FEWEST", 1))
             patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MANY_NAMES", 0))
             patches.enter_context(mock.patch("bkjob_async.simulator.protocol.groups.READ_AT_ONCE", 0))

@@ -293,7 +293,7 @@ async def test_dropped_and_added_again_is_told_anew() -> None:
         client.watch(job, linger=None) as watch,
     ):
         await first_end(other)
-        latest = watch._log.at(watch._log.end - 1)
+        latest = watch._log.batch_at(watch._log.end - 1)
         assert latest is not None
         watch.drop(job)
         await asyncio.sleep(60)

@@ -138,7 +138,7 @@ async def test_an_engine_crash_comes_out_of_the_next_read(monkeypatch: pytest.Mo
 
 async def test_a_slow_reader_misses_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """What fell off the log comes as the newest change of each host, marked."""
-    monkeypatch.setattr("bkjob_async.engine.stream.event_log.Log.__init__.__defaults__", (20,))
+    monkeypatch.setattr("bkjob_async.engine.stream.event_log.EventLog.__init__.__defaults__", (20,))
     world = World(7)
     job = world.add(
         JobPlan(

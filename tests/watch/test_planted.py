@@ -13,7 +13,7 @@ from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.host_table.changes import Moves, Taken
 from bkjob_async.engine.host_table.encoding import small_code
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.cursor import CursorSequence, Place
+from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence
 from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.joined_targets import Following
 from bkjob_async.engine.tracking.step_tracker import StepTracker
@@ -210,8 +210,10 @@ def believe_answers_about_others(patch: Patch) -> None:
 
 def read_on_behind_the_batch(patch: Patch) -> None:
     """Take the cursor of an event for that of its batch."""
-    place = CursorSequence.place
-    patch.setattr(CursorSequence, "place", lambda self, cursor: Place(place(self, cursor).sequence, None))
+    place = CursorSequence.parse
+    patch.setattr(
+        CursorSequence, "parse", lambda self, cursor: CursorPosition(place(self, cursor).sequence, None)
+    )
 
 
 def forget_own_retry(patch: Patch) -> None:

@@ -1,1 +1,1 @@
-"""Reading a large step by the sizes of its groups."""
+"""Polling a large step by the counts of its host groups instead of by all its hosts."""

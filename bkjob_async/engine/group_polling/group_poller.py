@@ -1,11 +1,28 @@
-"""What group counts prove of a large step, and which of its groups must be read.
+"""Polls a large step by group counts: what they prove, and which groups must be read.
 
-Statuses only move forward within one execution: waiting (5), running (7), over. So a step whose groups count as many
-hosts as are known under each status has not moved at all; a final status that did not grow has the same hosts as
-before; and when all groups that changed are read but one, the rest of their hosts stand in that one. Hosts go on from
-waiting, and none come back: where all that left it were listed elsewhere, the others still wait, and a second group need
-not be read. This holds only while answers agree with each other; whatever does not add up is thrown away, and the step
-is read in full.
+An example. A step has 1000 hosts; all of them were running (7) at the last poll:
+
+    request   the counts, and one host of each group at most
+    response  7: 700 hosts, 9: 290 hosts, 104: 10 hosts
+    inferred  the statuses 7, 9 and 104 have changed; 700 is the largest group, so it is never read
+    request   all hosts of group 104         10 hosts are listed: 7 -> 104
+    request   all hosts of group 9           290 hosts are listed: 7 -> 9
+    inferred  the 700 hosts that no response listed are those of group 7: they have not changed
+    request   (next poll) the counts again
+    response  7: 700, 9: 290, 104: 10        the same counts: nothing has changed, the poll is over
+    response  7: 700, 9: 280, 104: 10        or: 9 shrank and 10 hosts are missing; this cannot be true, so what the
+                                             round knows is thrown away and the next request reads all hosts
+
+The proofs need one fact of the platform: within an execution a host's status only moves forward, from waiting (5) to
+running (7) to a final status. So:
+
+* Equal counts mean that no status has changed. A final status that did not grow has the same hosts as before.
+* When all changed groups but one are read, the remaining hosts of the changed statuses are in that one.
+* No host returns to waiting. When those that left it are all listed, the rest still wait (`skip_waiting_group`).
+
+The responses of a round are given at different times and may contradict each other. Any contradiction ends the round and
+causes a full read; each further one in a row doubles how many polls are full reads. Two hosts that swap their statuses
+would not show in the counts, so the step is read in full every ten minutes as well.
 """
 
 from __future__ import annotations
@@ -16,16 +33,18 @@ from weakref import ReferenceType, ref
 
 from attrs import frozen
 
-from bkjob_async.engine.group_polling.group_counts import (
+from bkjob_async.engine.group_polling.group_round import (
     RUNNING,
     WAITING,
-    Group,
-    Told,
-    group_of,
-    moved_codes,
-    told_by,
+    GroupCounts,
+    GroupKey,
+    GroupRound,
+    are_waiting_and_final,
+    changed_statuses,
+    count_groups,
+    group_key,
+    read_order,
 )
-from bkjob_async.engine.group_polling.group_round import Round, are_ends, reading_order
 from bkjob_async.engine.host_table.changes import Moves, Taken
 from bkjob_async.engine.host_table.encoding import NOT_SEEN, small_code
 from bkjob_async.engine.host_table.id_index import IdIndex, picked
@@ -34,26 +53,26 @@ from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.poll_view import GroupPollView
 
-# Up to so many hosts, one answer with all of them is as cheap as their counts, and the platform reads it at once.
-LARGE_STEP = 100
+# Up to so many hosts, one response with all of them is as cheap as their counts: the platform reads them at once.
+MAX_FULL_READ_HOSTS = 100
 
-# Moves may collect until reading them brings this share of news, but no longer than for so many looks.
-THETA = 0.20
-LONGEST_COLLECTING = 5
+# Changes may be deferred until this share of the hosts to read has changed, but for so many polls at most.
+MIN_CHANGED_SHARE = 0.20
+MAX_DEFERRED_POLLS = 5
 
-# A step is read in full now and then, should anything have moved that counts cannot tell. (seconds)
-AUDIT_INTERVAL = 600.0
+# A step is read in full so often, for changes that do not show in counts. (seconds)
+FULL_READ_INTERVAL = 600.0
 
-# What finds hosts quickly is kept between moves for so many quiet looks.
-LONGEST_PAUSE = 8
+# The id lookup is dropped after so many polls without a change.
+MAX_QUIET_POLLS = 8
 
-# After answers that did not add up, so many looks at most are read in full before counts are trusted again.
-LONGEST_DISTRUST = 16
+# After contradictions in a row, at most so many polls are full reads before counts are trusted again.
+MAX_DISTRUSTED_POLLS = 16
 
 
 @frozen
 class SingleGroup:
-    """The hosts of one group are asked for, by its status and tag."""
+    """Read all hosts of one group, named by its status and tag."""
 
     status: int
     tag: str
@@ -61,255 +80,280 @@ class SingleGroup:
 
 @frozen
 class CountsOnly:
-    """The groups' sizes are asked for, and no more than *limit* hosts of each."""
+    """Read the counts, and no more than *limit* hosts of each group."""
 
     limit: int = 1
 
 
 ReadMode = SingleGroup | CountsOnly | None
-"""How a step is read; None in full."""
+"""How one request reads a step; None reads all hosts."""
 
 COUNTS_ONLY = CountsOnly()
 
 
 def is_large(hosts: int) -> bool:
-    """Whether so many hosts are better counted than read."""
-    return hosts > LARGE_STEP
+    """Return whether a step of so many *hosts* is better polled by counts."""
+    return hosts > MAX_FULL_READ_HOSTS
 
 
-def read_mode_of(question: GetStepInstanceStatus) -> ReadMode:
-    """Return how *question* reads a step."""
-    if question.status is not None:
-        return SingleGroup(question.status, question.tag or "")
-    limit = question.max_host_num_per_group
+def read_mode_of(request: GetStepInstanceStatus) -> ReadMode:
+    """Return how *request* reads a step."""
+    if request.status is not None:
+        return SingleGroup(request.status, request.tag or "")
+    limit = request.max_host_num_per_group
     if limit == COUNTS_ONLY.limit:
         return COUNTS_ONLY
     return None if limit is None else CountsOnly(limit)
 
 
 class GroupPoller:
-    """How a large step is read: by counts, by groups, or in full."""
+    """Decides how a large step is read next, and infers what responses prove.
+
+    `round` is the round under way, `id_lookup` finds hosts by id while they change, `needs_full_read` is set after a
+    contradiction.
+    """
 
     __slots__ = (
-        "_agreed",
-        "_collected",
-        "_distrust",
+        "_deferred_polls",
+        "_distrusted_polls",
+        "_full_read_at",
+        "_full_reads_left",
         "_growth",
-        "_guesses",
-        "_in_full",
-        "_in_full_at",
-        "_last",
-        "_quiet",
-        "_second",
-        "index",
-        "must_reread",
+        "_largest_read",
+        "_last_counts",
+        "_pending_events",
+        "_quiet_polls",
+        "_single_request",
+        "id_lookup",
+        "needs_full_read",
         "round",
     )
 
     def __init__(self, now: float) -> None:
-        self.round: Round | None = None
-        self.index: IdIndex | None = None
-        self.must_reread = False
-        self._agreed: Told | None = None
-        self._last: ReferenceType[LazyHostEvents] | None = None
-        self._in_full_at = now
-        self._collected = self._in_full = self._distrust = self._quiet = 0
-        self._second: int | None = None
+        self.round: GroupRound | None = None
+        self.id_lookup: IdIndex | None = None
+        self.needs_full_read = False
+        self._last_counts: GroupCounts | None = None
+        self._pending_events: ReferenceType[LazyHostEvents] | None = None
+        self._full_read_at = now
+        self._deferred_polls = self._quiet_polls = 0
+        self._full_reads_left = self._distrusted_polls = 0
+        # The largest group that a round surely reads, and by how much it changed: these size the next single request.
+        self._largest_read: int | None = None
         self._growth = 0
-        self._guesses = False
+        self._single_request = False
 
-    # What to ask ----------------------------------------------------------------------------------------------------
+    # Requests -------------------------------------------------------------------------------------------------------
 
-    def reading(self, now: float, *, guess: bool) -> ReadMode:
-        """Return how the step is to be read; *guess*: by one question rather than by few bytes."""
-        if self.must_reread:
+    def next_read(self, now: float, *, single_request: bool) -> ReadMode:
+        """Return how the next request reads the step.
+
+        *single_request*: requests are scarcer than bytes. Counts then come with so many hosts of each group that most
+        rounds need no second request.
+        """
+        if self.needs_full_read:
             return None
         if self.round is not None:
-            return SingleGroup(*self.round.wanted[0])
-        if self._in_full or now - self._in_full_at >= AUDIT_INTERVAL:
+            return SingleGroup(*self.round.to_read[0])
+        if self._full_reads_left or now - self._full_read_at >= FULL_READ_INTERVAL:
             return None
-        # Enough for all groups that are sure to be read to come whole, should they go on changing as they did.
-        self._guesses = guess
-        return CountsOnly((self._second or 0) + 2 * self._growth + 1) if guess else COUNTS_ONLY
+        self._single_request = single_request
+        if single_request:
+            return CountsOnly((self._largest_read or 0) + 2 * self._growth + 1)
+        return COUNTS_ONLY
 
     @property
-    def wants_more(self) -> bool:
-        """Whether the present look needs another question."""
-        return self.must_reread or self.round is not None
+    def needs_another_request(self) -> bool:
+        """Whether the current poll is not complete without another request."""
+        return self.needs_full_read or self.round is not None
 
-    def give_up(self) -> None:
-        """Forget a look that was not brought to its end."""
-        self.round = self._agreed = None
-        self.must_reread = False
+    def abandon_round(self) -> None:
+        """Forget a round that was not completed, and the last counts."""
+        self.round = self._last_counts = None
+        self.needs_full_read = False
 
-    def hold(self, moves: LazyHostEvents) -> None:
-        """Let events of a few hosts wait for a reader, and the answer with them, until the next answer comes."""
-        self._last = ref(moves)
+    # Responses kept for lazy events ---------------------------------------------------------------------------------
 
-    def let_go(self) -> None:
-        """Read what events take from the answer before, should nobody have asked for it."""
-        moves, self._last = self._last() if self._last is not None else None, None
-        if moves is not None:
-            moves.let_go()
+    def release_later(self, events: LazyHostEvents) -> None:
+        """Let *events* keep their response until the next one arrives."""
+        self._pending_events = ref(events)
 
-    # What was answered ----------------------------------------------------------------------------------------------
+    def release_response(self) -> None:
+        """Make pending events release the last response, unless their reader is gone already."""
+        events, self._pending_events = (
+            self._pending_events() if self._pending_events is not None else None,
+            None,
+        )
+        if events is not None:
+            events.release_response()
 
-    def was_read_in_full(self, now: float, groups: Sequence[GroupPollView]) -> None:
-        """Take note of an answer with all hosts."""
-        self.give_up()
-        self.index = None
-        self._in_full_at = now
-        self._collected = 0
-        self._in_full = max(0, self._in_full - 1)
-        if self._guesses or self._second is None:
-            self._remember(told_by(groups))
+    # Responses ------------------------------------------------------------------------------------------------------
 
-    def begin(self, table: HostTable, groups: Sequence[GroupPollView], *, patient: bool) -> bool:
-        """Take note of groups' sizes; return whether a round has begun, for hosts moved that are to be read.
+    def on_full_read(self, now: float, groups: Sequence[GroupPollView]) -> None:
+        """Record a response with all hosts."""
+        self.abandon_round()
+        self.id_lookup = None
+        self._full_read_at = now
+        self._deferred_polls = 0
+        self._full_reads_left = max(0, self._full_reads_left - 1)
+        if self._single_request or self._largest_read is None:
+            self._record_sizes(count_groups(groups))
 
-        *patient*: few moves may collect for some looks.
+    def has_same_counts(self, groups: Sequence[GroupPollView]) -> bool:
+        """Return whether the counts are those of the last poll, which proves that nothing changed; False in a round."""
+        return self._matches_last(count_groups(groups))
+
+    def begin_round(self, table: HostTable, groups: Sequence[GroupPollView], *, may_defer: bool) -> bool:
+        """Compare counts with the *table*; return whether a round begins because hosts have changed.
+
+        *may_defer*: a few changes may wait for later polls, to be read together with others.
         """
-        told, agreed = told_by(groups), self._agreed
-        if self._agrees(told):
+        counts, last_counts = count_groups(groups), self._last_counts
+        if self._matches_last(counts):
             return False
-        self.give_up()
-        moved = moved_codes(table, told, agreed)
-        if self._guesses:
-            self._remember(told)
-        if moved is None:
-            self.doubt()
+        self.abandon_round()
+        growth = changed_statuses(table, counts, last_counts)
+        if self._single_request:
+            self._record_sizes(counts)
+        if growth is None:
+            self.distrust()
             return False
-        if not moved:
-            self._is_quiet(told)
+        if not growth:
+            self._record_quiet_poll(counts)
             return False
-        *wanted, rest = reading_order(told, moved)
-        self._collected += 1
-        if patient and self._collected <= LONGEST_COLLECTING:
-            news = sum(max(0, change) for change in moved.values())
-            if news < THETA * sum(told[group] for group in wanted):
+        *to_read, inferred = read_order(counts, growth)
+        self._deferred_polls += 1
+        if may_defer and self._deferred_polls <= MAX_DEFERRED_POLLS:
+            changed = sum(max(0, change) for change in growth.values())
+            if changed < MIN_CHANGED_SHARE * sum(counts[key] for key in to_read):
                 return False
-        self._quiet = 0
-        if self.index is None and wanted:
-            self.index = IdIndex(table.names())
-        size = sum(told.values()) - sum(size for group, size in told.items() if group[0] not in moved)
-        self.round = Round(told, frozenset(moved), wanted, rest, table.standing(moved), size)
+        self._quiet_polls = 0
+        if self.id_lookup is None and to_read:
+            self.id_lookup = IdIndex(table.names())
+        unlisted_count = sum(counts.values()) - sum(
+            size for key, size in counts.items() if key[0] not in growth
+        )
+        self.round = GroupRound(
+            counts, frozenset(growth), to_read, inferred, table.standing(growth), unlisted_count
+        )
         return True
 
-    def stands_as(self, groups: Sequence[GroupPollView]) -> bool:
-        """Whether the groups are as large as they were, so that nothing moved; only where no round is under way."""
-        return self._agrees(told_by(groups))
-
-    def _agrees(self, told: Told) -> bool:
-        if not told or self.wants_more or told != self._agreed:
+    def _matches_last(self, counts: GroupCounts) -> bool:
+        if not counts or self.needs_another_request or counts != self._last_counts:
             return False
         self._growth //= 2
-        self._is_quiet(told)
+        self._record_quiet_poll(counts)
         return True
 
-    def _is_quiet(self, told: Told) -> None:
-        """Take note that nothing moved."""
-        self._collected = self._distrust = 0
-        self._agreed = told
-        self._quiet += 1
-        if self._quiet >= LONGEST_PAUSE:
-            self.index = None
+    def _record_quiet_poll(self, counts: GroupCounts) -> None:
+        self._deferred_polls = self._distrusted_polls = 0
+        self._last_counts = counts
+        self._quiet_polls += 1
+        if self._quiet_polls >= MAX_QUIET_POLLS:
+            self.id_lookup = None
 
-    def take_group(
-        self, table: HostTable, groups: Sequence[GroupPollView], asked: SingleGroup, sequence: int
+    def apply_group(
+        self, table: HostTable, groups: Sequence[GroupPollView], requested: SingleGroup, sequence: int
     ) -> Moves | None:
-        """Take in the whole of the one group that was *asked* for; None where it takes more than a glance to believe.
+        """Apply the group that was *requested*, the fast path of a round; None where it needs a closer look.
 
-        Each of its hosts is known, listed once, and may have moved there.
+        It is the whole group, each of its hosts is known, listed once, and belongs to the hosts that may have changed.
         """
-        present, index, named = self.round, self.index, (asked.status, asked.tag)
-        shown = [group for group in groups if group.rows]
-        if present is None or index is None or len(shown) != 1 or group_of(shown[0]) != named:
+        present, lookup, key = self.round, self.id_lookup, (requested.status, requested.tag)
+        listed = [group for group in groups if group.rows]
+        if present is None or lookup is None or len(listed) != 1 or group_key(listed[0]) != key:
             return None
-        rows, left = shown[0].rows or (), present.left
-        if named not in present.wanted or len(rows) != shown[0].size or told_by(groups) != present.told:
+        rows, unlisted = listed[0].rows or (), present.unlisted
+        if (
+            key not in present.to_read
+            or len(rows) != listed[0].size
+            or count_groups(groups) != present.counts
+        ):
             return None
-        places = table.known_places([row.bk_host_id for row in rows], rows, index)
+        places = table.known_places([row.bk_host_id for row in rows], rows, lookup)
         if places is None or len(set(places)) != len(places):
             return None
-        stood = bytes(picked(left, places))
-        if NOT_SEEN in stood:
+        before = bytes(picked(unlisted, places))
+        if NOT_SEEN in before:
             return None
-        present.strike(named, places)
-        return table.enter(places, stood, asked.status, rows, sequence)
+        present.mark_listed(key, places)
+        return table.enter(places, before, requested.status, rows, sequence)
 
-    def listed(self, taken: Taken, groups: Sequence[GroupPollView], *, asked: SingleGroup | None) -> None:
-        """Take note of the rows of an answer in the present round.
+    def record_rows(
+        self, applied: Taken, groups: Sequence[GroupPollView], *, requested: SingleGroup | None
+    ) -> None:
+        """Record in the round which hosts a response listed; a contradiction to its counts ends it.
 
-        An answer that disagrees with the sizes that the round began with ends it.
+        *applied* is what the table made of the rows. *requested* is the group that was to be listed, if any.
         """
         present = self.round
         if present is None:
             return
-        left, begin = present.left, 0
-        agrees = taken.each_once and told_by(groups) == present.told
+        unlisted, begin = present.unlisted, 0
+        agrees = applied.each_once and count_groups(groups) == present.counts
         for group in groups:
             end = begin + len(group.rows or ())
-            places = taken.places[begin:end]
+            places = applied.places[begin:end]
             begin = end
-            named = group_of(group)
-            if not places or named is None or not agrees:
+            key = group_key(group)
+            if not places or key is None or not agrees:
                 continue
-            if max(places) >= len(left):  # a host that the round did not begin with
+            if max(places) >= len(unlisted):  # a host that was unknown when the round began
                 agrees = False
                 continue
-            stood = bytes(picked(left, places))
-            if named[0] not in present.codes:
-                agrees = not any(stood)
-            elif named in present.wanted and len(places) == group.size:
-                agrees = NOT_SEEN not in stood
-                present.strike(named, places)
+            before = bytes(picked(unlisted, places))
+            if key[0] not in present.statuses:
+                agrees = not any(before)
+            elif key in present.to_read and len(places) == group.size:
+                agrees = NOT_SEEN not in before
+                present.mark_listed(key, places)
             else:
-                small = small_code(named[0])
-                for index in compress(places, stood):
-                    left[index] = small
-        if not agrees or (asked is not None and (asked.status, asked.tag) in present.wanted):
-            self.doubt()
+                small = small_code(key[0])
+                for place in compress(places, before):
+                    unlisted[place] = small
+        if not agrees or (requested is not None and (requested.status, requested.tag) in present.to_read):
+            self.distrust()
 
-    def rest(self) -> tuple[bytearray, Group] | None:
-        """End the round when no list is missing: return who must stand in the one group not read, and name it.
+    def infer_remaining(self) -> tuple[bytearray, GroupKey] | None:
+        """End the round if all groups to read are read: return the unlisted hosts, and the group they must be in.
 
-        None before, and in doubt.
+        The hosts are returned as `GroupRound.unlisted`. None while a group is missing, and after a contradiction.
         """
         present = self.round
         if present is None:
             return None
-        present.leave_out_waiting()
-        if present.wanted:
+        present.skip_waiting_group()
+        if present.to_read:
             return None
         self.round = None
-        code, left = present.rest[0], present.left
-        forward = {WAITING} if code == WAITING else {WAITING, RUNNING, code}
-        strays = {
-            small_code(each) for each in {*present.codes, *(code for code, _ in present.told)} - forward
+        status, unlisted = present.inferred[0], present.unlisted
+        may_lead_here = {WAITING} if status == WAITING else {WAITING, RUNNING, status}
+        impossible = {
+            small_code(each)
+            for each in {*present.statuses, *(other for other, _ in present.counts)} - may_lead_here
         }
-        if present.size != present.told[present.rest] or any(map(left.__contains__, strays)):
-            self.doubt()
+        if present.unlisted_count != present.counts[present.inferred] or any(
+            map(unlisted.__contains__, impossible)
+        ):
+            self.distrust()
             return None
-        self._collected = self._distrust = 0
-        self._agreed = present.told
-        return left, present.rest
+        self._deferred_polls = self._distrusted_polls = 0
+        self._last_counts = present.counts
+        return unlisted, present.inferred
 
-    def doubt(self) -> None:
-        """Throw away what does not add up; read in full, for longer each time in a row."""
-        self.round = self.index = None
-        self.must_reread = True
-        self._distrust = min(LONGEST_DISTRUST, 2 * self._distrust or 1)
-        self._in_full = self._distrust
+    def distrust(self) -> None:
+        """Throw the round away and read in full, for twice as many polls as after the last contradiction in a row."""
+        self.round = self.id_lookup = None
+        self.needs_full_read = True
+        self._distrusted_polls = min(MAX_DISTRUSTED_POLLS, 2 * self._distrusted_polls or 1)
+        self._full_reads_left = self._distrusted_polls
 
-    def _remember(self, told: Told) -> None:
-        """Keep what tells how many hosts of each group to ask for next time."""
-        groups = reading_order(told, {code for code, _ in told})
-        spared = (
-            2
-            if len(groups) > 1 and are_ends(*groups[-2:]) and any(code == RUNNING for code, _ in groups)
-            else 1
-        )
-        second = max((told[group] for group in groups[:-spared]), default=0)
-        if self._second is not None:
-            self._growth = max(self._growth // 2, abs(second - self._second))
-        self._second = second
+    def _record_sizes(self, counts: GroupCounts) -> None:
+        """Record the largest group that a round surely reads; the next single request asks for so many hosts."""
+        groups = read_order(counts, {status for status, _ in counts})
+        can_skip = len(groups) > 1 and are_waiting_and_final(*groups[-2:])
+        unread = 2 if can_skip and any(status == RUNNING for status, _ in groups) else 1
+        largest = max((counts[key] for key in groups[:-unread]), default=0)
+        if self._largest_read is not None:
+            self._growth = max(self._growth // 2, abs(largest - self._largest_read))
+        self._largest_read = largest

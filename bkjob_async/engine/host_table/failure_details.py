@@ -32,13 +32,13 @@ class FailureDetails:
         return bool(self._said or self._late)
 
     def note(self, place: int, row: HostRow, named: Named, details: Details) -> None:
-        """Keep a *row* of an answer, which is held on to until `let_go`."""
+        """Keep a *row* of an answer, which is held on to until `release_response`."""
         if details != self._details:
-            self.let_go()
+            self.release_response()
             self._said = {place: self._read(said) for place, said in self._said.items()}
             self._details = details
         if named != self._named:
-            self.let_go()
+            self.release_response()
             self._named = named
         self._late[place] = row
 
@@ -53,7 +53,7 @@ class FailureDetails:
             for place in said.keys() & places if said else ():
                 del said[place]
 
-    def let_go(self) -> None:
+    def release_response(self) -> None:
         """Read what is left to be read in the answer."""
         named, self._named = self._named, with_all_names
         for place, row in self._late.items():
@@ -62,7 +62,7 @@ class FailureDetails:
 
     def get(self, place: int) -> HostSnapshot | None:
         """Return the details of the host at *place*, None where nothing is kept of it."""
-        self.let_go()
+        self.release_response()
         said = self._said.get(place)
         return None if said is None else self._read(said)
 

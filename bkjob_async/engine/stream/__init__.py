@@ -1,1 +1,1 @@
-"""What readers of a watch are given: events, their log and their cursors."""
+"""What readers are given: cursors, batches in a bounded log, and events made on demand."""

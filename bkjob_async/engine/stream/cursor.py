@@ -1,12 +1,12 @@
-"""When an answer is taken in, and which place in the stream its news gets.
+"""Poll stamps and cursors: when a response is applied, and at which position of the stream its events stand.
 
-A cursor names a place, in one of two forms that stay as they are, for cursors are kept elsewhere and handed back:
+A cursor names a position. Users store cursors and hand them back later, so both forms are fixed:
 
-* `17-0a1b2c3d`: behind batch 17 of the client whose name is `0a1b2c3d`;
-* `17-0a1b2c3d.3`: behind the third event of that batch.
+* `17-0a1b2c3d`: after batch 17 of the client with the name `0a1b2c3d`;
+* `17-0a1b2c3d.3`: after the third event of that batch.
 
-Batches are numbered from 1 in all streams of a client together, and the events of a batch from 1 before any watch leaves
-out what does not concern it. So a cursor means the same in every watch of the client.
+Batches are numbered from 1 in all streams of a client together. The events of a batch are numbered from 1 before a watch
+leaves out what does not concern it. So a cursor means the same in every watch of the client.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from msgspec import Struct
 
 from bkjob_async.errors import UsageError
 
-LONGEST = 20
+# More digits than any batch number has.
+MAX_DIGITS = 20
 
 
 class PollStamp(Struct, gc=False):
-    """The time *now* on the caller's clock, and the batch's *sequence* in the streams of the client *name*."""
+    """The time *now* on the caller's clock, and the *sequence* number that a batch of the client *name* would have."""
 
     now: float
     sequence: int
@@ -28,62 +29,66 @@ class PollStamp(Struct, gc=False):
 
     @property
     def cursor(self) -> str:
-        """The place behind the batch: one object for all its events. Few looks have news that need it."""
+        """The cursor after the batch, one object for all its events; made when first read, for few polls need it."""
         if self._cursor is None:
             self._cursor = f"{self.sequence}-{self.name}"
         return self._cursor
 
 
-class Place(Struct, frozen=True, gc=False):
-    """A place in the streams of a client: behind the first *index* events of batch *sequence*, None for all of them."""
+class CursorPosition(Struct, frozen=True, gc=False):
+    """A parsed cursor: after the first *index* events of batch *sequence*, or after all of them where it is None."""
 
     sequence: int
     index: int | None
 
     @property
-    def whole(self) -> int:
-        """The last batch that lies before it whole."""
+    def last_whole_batch(self) -> int:
+        """The number of the last batch that lies before the position as a whole."""
         return self.sequence if self.index is None else self.sequence - 1
 
 
 class CursorSequence:
-    """The places in one client's streams: ever larger numbers, and cursors that no other client takes for its own."""
+    """Issues the batch numbers of one client and parses the cursors made of them.
+
+    `last` is the newest number issued. A cursor of another client is refused, because its numbers mean other batches.
+    """
 
     __slots__ = ("_name", "last")
 
     def __init__(self, name: str) -> None:
-        """Begin before the first place; *name* tells this client's cursors from those of others."""
+        """Begin before the first batch; *name* tells this client's cursors from those of others."""
         self._name = name
         self.last = 0
 
-    def next(self, now: float) -> PollStamp:
-        """Return the next place, taken at *now*."""
+    def next_stamp(self, now: float) -> PollStamp:
+        """Return the stamp of a response applied at *now*, with the next batch number."""
         self.last += 1
         return PollStamp(now, self.last, self._name)
 
-    def place(self, cursor: str) -> Place:
-        """Return the place that a cursor names; raise `UsageError` for one that was never given out here.
+    def parse(self, cursor: str) -> CursorPosition:
+        """Return the position that a cursor names.
 
-        How many events a batch had is not known here.
+        How many events a batch has is not known here, so the caller checks the index.
+        Raise `UsageError` for text that is no cursor, and for a cursor that was never issued here.
         """
-        number, _, rest = cursor.partition("-")
-        name, dot, ending = rest.partition(".")
-        index = whole_number(ending) if dot else None
-        sequence = whole_number(number)
+        number, _, remainder = cursor.partition("-")
+        name, dot, ending = remainder.partition(".")
+        index = parse_digits(ending) if dot else None
+        sequence = parse_digits(number)
         if sequence is None or (dot and not index):
             raise UsageError(f"not a cursor: {cursor!r}; events, batches and readers carry one each")
         if name != self._name:
             raise UsageError(f"the cursor {cursor!r} was given out by another client or process")
         if not 0 < sequence <= self.last:
-            raise never_given_out(cursor)
-        return Place(sequence, index)
+            raise unknown_cursor(cursor)
+        return CursorPosition(sequence, index)
 
 
-def whole_number(text: str) -> int | None:
+def parse_digits(text: str) -> int | None:
     """Return the number that *text* is in plain digits, None where it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
-def never_given_out(cursor: str) -> UsageError:
-    """Return the error for a cursor that names no place yet, or no event of its batch."""
+def unknown_cursor(cursor: str) -> UsageError:
+    """Return the error for a cursor of a batch, or of an event of a batch, that does not exist."""
     return UsageError(f"the cursor {cursor!r} was never given out")

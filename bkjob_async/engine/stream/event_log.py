@@ -1,4 +1,4 @@
-"""One watch's stream: whole batches in order, a bounded tail, a place for each reader."""
+"""The bounded log of one watch: whole batches in order, read by position."""
 
 from __future__ import annotations
 
@@ -10,79 +10,82 @@ from bkjob_async.engine.stream.lazy_events import LazyEventList, parts_of
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
 
-# How many events a reader may fall behind before it gets the newest of each host instead; at about 330 bytes each.
-LIMIT = 32_768
+# A reader may fall so many events behind; then it gets the newest event of each host instead. An event takes about 330
+# bytes.
+MAX_EVENTS = 32_768
 
-# How many of the newest batches may wait for their first reader as they came.
-UNREAD = 16
+# So many of the newest batches may stay lazy while nobody reads them. A lazy batch can keep a whole response alive.
+MAX_LAZY_BATCHES = 16
 
 
-class Log:
-    """Batches in order; the oldest fall off when more than *limit* events are held.
+class EventLog:
+    """Batches in order; the oldest are dropped when the log holds more than *limit* events.
 
-    A reader's place is the number of batches before it, so a slow reader costs nothing. `first` is the place of the
-    oldest batch still held, `end` the place after the newest, `forgotten` the sequence number of the newest that fell
-    off (0: none did). Of what fell off, the newest word on each target's trouble is kept, because no later state would
-    tell it, while *keeps* says that the target is watched.
+    A position is the number of batches before it, so a slow reader costs nothing. `first` is the position of the oldest
+    batch held, `end` the position after the newest, `last_dropped` the sequence number of the newest batch dropped (0:
+    none was). The newest `Trouble` or `Recovered` of each target survives its batch, because no later state repeats it;
+    it is kept while *is_watched* accepts the target.
     """
 
-    __slots__ = ("_batches", "_events", "_keeps", "_limit", "_signals", "first", "forgotten")
+    __slots__ = ("_batches", "_event_count", "_is_watched", "_limit", "_signals", "first", "last_dropped")
 
-    def __init__(self, limit: int = LIMIT, *, keeps: Callable[[Ref], bool] = lambda _ref: True) -> None:
+    def __init__(
+        self, limit: int = MAX_EVENTS, *, is_watched: Callable[[Ref], bool] = lambda _ref: True
+    ) -> None:
         self._limit = limit
-        self._keeps = keeps
+        self._is_watched = is_watched
         self._batches: deque[Batch] = deque()
-        self._events = 0
+        self._event_count = 0
         self.first = 0
-        self.forgotten = 0
+        self.last_dropped = 0
         self._signals: dict[Ref | None, tuple[int, Trouble | Recovered]] = {}
 
     @property
     def end(self) -> int:
-        """The place after the newest batch."""
+        """The position after the newest batch."""
         return self.first + len(self._batches)
 
     def append(self, batch: Batch) -> None:
-        """Add *batch*, and let go of the oldest beyond the limit."""
+        """Add *batch*, and drop the oldest batches beyond the limit."""
         self._batches.append(batch)
-        self._events += len(batch.events)
-        self._make_events()
-        while self._events > self._limit and len(self._batches) > 1:
+        self._event_count += len(batch.events)
+        self._materialize_older()
+        while self._event_count > self._limit and len(self._batches) > 1:
             oldest = self._batches.popleft()
-            self._events -= len(oldest.events)
+            self._event_count -= len(oldest.events)
             self.first += 1
-            self.forgotten = oldest.sequence
+            self.last_dropped = oldest.sequence
             self._signals.update(
-                (ref, signal) for ref, signal in signals_in(oldest) if ref is None or self._keeps(ref)
+                (ref, signal) for ref, signal in signals_in(oldest) if ref is None or self._is_watched(ref)
             )
 
-    def _make_events(self) -> None:
-        """Make the events of a batch that is no longer new: unread it holds on to a whole answer."""
-        if len(self._batches) > UNREAD:
-            events = self._batches[-1 - UNREAD].events
+    def _materialize_older(self) -> None:
+        """Make the events of the batch that is no longer among the newest, which releases its response."""
+        if len(self._batches) > MAX_LAZY_BATCHES:
+            events = self._batches[-1 - MAX_LAZY_BATCHES].events
             if isinstance(events, LazyEventList):
-                events.told()
+                events.materialize()
 
-    def at(self, place: int) -> Batch | None:
-        """Return the batch at *place*, None at the end; a place before `first` is gone."""
-        number = place - self.first
+    def batch_at(self, position: int) -> Batch | None:
+        """Return the batch at *position*; None at the end, and before `first`."""
+        number = position - self.first
         return self._batches[number] if 0 <= number < len(self._batches) else None
 
-    def place_after(self, sequence: int) -> int:
-        """Return the place of the first held batch with a larger number than *sequence*."""
+    def position_after(self, sequence: int) -> int:
+        """Return the position of the first batch held whose number is larger than *sequence*."""
         return self.first + bisect_right(self._batches, sequence, key=lambda batch: batch.sequence)
 
-    def of(self, sequence: int) -> Batch | None:
+    def batch_numbered(self, sequence: int) -> Batch | None:
         """Return the batch with the number *sequence*, None where it is not held."""
-        batch = self.at(self.place_after(sequence - 1))
+        batch = self.batch_at(self.position_after(sequence - 1))
         return batch if batch is not None and batch.sequence == sequence else None
 
-    def forget(self, ref: Ref) -> None:
-        """Keep no word on *ref*: nobody watches it any more."""
+    def discard_signals(self, ref: Ref) -> None:
+        """Drop the kept signal of a target that is no longer watched."""
         self._signals.pop(ref, None)
 
     def signals(self, since: int) -> Iterator[Trouble | Recovered]:
-        """Yield the newest word on each target's trouble, as far as it stood in a batch after *since*."""
+        """Yield the newest `Trouble` or `Recovered` of each target, if its batch came after batch *since*."""
         newest = dict(self._signals)
         for batch in self._batches:
             newest.update(signals_in(batch))
@@ -90,7 +93,7 @@ class Log:
 
 
 def signals_in(batch: Batch) -> Iterator[tuple[Ref | None, tuple[int, Trouble | Recovered]]]:
-    """Yield what a batch says of trouble, by target."""
+    """Yield each `Trouble` and `Recovered` of a batch with its target and the batch's number."""
     for event in parts_of(batch.events):
         if isinstance(event, Trouble | Recovered):
             yield event.ref, (batch.sequence, event)

@@ -1,4 +1,9 @@
-"""What a look tells: events, and hosts that moved, which become events when somebody reads them."""
+"""Events of hosts that are made when somebody reads them.
+
+A poll of a large step may change ten thousand hosts. The log then holds one `LazyHostEvents` in place of ten thousand
+`HostChanged`; the events are made once, when the first reader asks for one, and all readers share them. Until then the
+lazy object may keep the decoded response alive, because the events read their rows from it.
+"""
 
 from __future__ import annotations
 
@@ -10,65 +15,66 @@ from bkjob_async.model.events import Event, HostChanged, give_index, index_of
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
 
-# Of so few events it is not worth the room to remember which of them moved together.
-FEW = 8
+# A list of so few events drops its parts once the events are made: a second reference each would cost more than it saves.
+MAX_DROPPED_PARTS = 8
 
-# The first numbers, as objects that all events share; each event of larger batches has its own.
-SHARED = 65_536
-_numbers: list[int] = []
+# Indexes below this are shared `int` objects; the events of larger batches have one of their own each.
+SHARED_INDEXES = 65_536
+_indexes: list[int] = []
 
-Build = Callable[[Moves, Iterable[int]], Iterable[HostChanged]]
+MakeEvents = Callable[[Moves, Iterable[int]], Iterable[HostChanged]]
 
 
 class LazyHostEvents:
-    """Hosts of one step that moved at one look; all become events when the first is read, the same for every reader.
+    """The host changes of one step in one poll; all become events when the first is read.
 
-    *before* is how many events of the same batch come before them.
+    `events_before` is the number of events before them in the same batch.
     """
 
-    __slots__ = ("__weakref__", "_build", "_built", "_moves", "_named", "_size", "before", "ref")
+    __slots__ = ("__weakref__", "_events", "_make", "_moves", "_size", "_with_names", "events_before", "ref")
 
     def __init__(
         self,
         ref: StepRef,
         moves: Moves,
-        build: Build,
-        named: Callable[[HostRow], HostRow] = with_all_names,
+        make: MakeEvents,
+        with_names: Callable[[HostRow], HostRow] = with_all_names,
     ) -> None:
-        """Hold *moves* of hosts of *ref* until they are read.
+        """Hold the *moves* of hosts of *ref* until they are read.
 
-        *build* makes an event of each, given their places in the batch, too; their rows are *named*.
+        *make* is given the moves and their indexes in the batch, and returns an event for each. *with_names* returns a
+        row with all its names; it may read the response.
         """
         self.ref = ref
-        self.before = 0
+        self.events_before = 0
         self._size = len(moves)
         self._moves = moves
-        self._named = named
-        self._build: Build | None = build
-        self._built: tuple[HostChanged, ...] = ()
+        self._with_names = with_names
+        self._make: MakeEvents | None = make
+        self._events: tuple[HostChanged, ...] = ()
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[HostChanged]:
-        return iter(self.events())
+        return iter(self.materialize())
 
     def __repr__(self) -> str:
         return f"<LazyHostEvents {self.ref}: {self._size}>"
 
-    def events(self) -> tuple[HostChanged, ...]:
-        """Return the events, and let go of what they were made from."""
-        self.let_go()
-        if self._build is not None:
-            self._built = tuple(self._build(self._moves, numbers(self.before + 1, self._size)))
-            self._moves, self._build = NO_MOVES, None
-        return self._built
+    def materialize(self) -> tuple[HostChanged, ...]:
+        """Return the events, and release what they were made from."""
+        self.release_response()
+        if self._make is not None:
+            self._events = tuple(self._make(self._moves, shared_indexes(self.events_before + 1, self._size)))
+            self._moves, self._make = NO_MOVES, None
+        return self._events
 
-    def let_go(self) -> None:
-        """Read the rows in full, which may hold on to a whole answer until then."""
-        named, self._named = self._named, with_all_names
-        if named is not with_all_names:
-            self._moves = self._moves.with_rows([row and named(row) for row in self._moves.rows])
+    def release_response(self) -> None:
+        """Read all names of the rows now, so that the response can be freed; no event is made."""
+        with_names, self._with_names = self._with_names, with_all_names
+        if with_names is not with_all_names:
+            self._moves = self._moves.with_rows([row and with_names(row) for row in self._moves.rows])
 
 
 EventOrLazy = Event | LazyHostEvents
@@ -76,40 +82,41 @@ N = TypeVar("N", bound=EventOrLazy)
 
 
 class LazyEventList(Sequence[Event]):
-    """The events of a batch, like a tuple of them; those of hosts are made when they are first asked for.
+    """The events of a batch, equal to a tuple of them; events of hosts are made when they are first read.
 
-    `parts` are what it was made from: an event each, or all hosts of a step that moved, as long as those are many or
-    were not asked for. `last_index` is the last place in the batch, including what other watches alone were told of it.
+    `parts` are single events, and one `LazyHostEvents` for each step whose hosts changed. A short list replaces its parts
+    by the events once they are made; a long one keeps the parts, so that readers of other targets can skip them whole.
+    `last_index` is the index of the last event of the batch, including events that only other watches were given.
     """
 
-    __slots__ = ("_size", "_told", "last_index", "parts")
+    __slots__ = ("_events", "_size", "last_index", "parts")
 
     def __init__(self, parts: Sequence[EventOrLazy], *, last_index: int = 0) -> None:
         """Hold *parts* in their order."""
         self.parts = parts
         self.last_index = last_index
-        self._size = size_of(parts)
-        self._told: tuple[Event, ...] | None = None
+        self._size = event_count(parts)
+        self._events: tuple[Event, ...] | None = None
 
-    def told(self) -> tuple[Event, ...]:
-        """Return them as the tuple that they are like."""
-        if self._told is None:
-            told: list[Event] = []
+    def materialize(self) -> tuple[Event, ...]:
+        """Return the events as a tuple."""
+        if self._events is None:
+            events: list[Event] = []
             for part in self.parts:
                 if isinstance(part, LazyHostEvents):
-                    told += part.events()
+                    events += part.materialize()
                 else:
-                    told.append(part)
-            self._told = tuple(told)
-            if self._size <= FEW:
-                self.parts = self._told
-        return self._told
+                    events.append(part)
+            self._events = tuple(events)
+            if self._size <= MAX_DROPPED_PARTS:
+                self.parts = self._events
+        return self._events
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[Event]:
-        return iter(self.told())
+        return iter(self.materialize())
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -118,39 +125,39 @@ class LazyEventList(Sequence[Event]):
     def __getitem__(self, index: slice) -> tuple[Event, ...]: ...
 
     def __getitem__(self, index: int | slice) -> Event | tuple[Event, ...]:
-        return self.told()[index]
+        return self.materialize()[index]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, LazyEventList | tuple):
-            return self.told() == tuple(other)
+            return self.materialize() == tuple(other)
         return NotImplemented
 
     def __hash__(self) -> int:
-        return hash(self.told())
+        return hash(self.materialize())
 
     def __repr__(self) -> str:
-        return repr(self.told())
+        return repr(self.materialize())
 
 
-def size_of(parts: Sequence[EventOrLazy]) -> int:
+def event_count(parts: Sequence[EventOrLazy]) -> int:
     """Return how many events *parts* are."""
     return sum(len(part) if isinstance(part, LazyHostEvents) else 1 for part in parts)
 
 
 def parts_of(events: Sequence[Event]) -> Sequence[EventOrLazy]:
-    """Return the parts of a batch's events, without making any event of a host that moved."""
+    """Return the parts of a batch's *events* without making any event."""
     return events.parts if isinstance(events, LazyEventList) else events
 
 
-def numbered(parts: Sequence[N], *, behind: int = 0) -> Sequence[N]:
-    """Give *parts* of a batch their places in it, *behind* so many, before anybody is told of them; return the parts.
+def with_indexes(parts: Sequence[N], *, events_before: int = 0) -> Sequence[N]:
+    """Give *parts* their indexes in the batch, after *events_before* others, and return them.
 
-    Watches leave out what does not concern them, and share the rest: places are those in the batch before that.
+    Watches leave out what does not concern them and share the rest. So indexes are given once, in the batch of all.
     """
-    before = behind
+    before = events_before
     for part in parts:
         if isinstance(part, LazyHostEvents):
-            part.before = before
+            part.events_before = before
             before += len(part)
         else:
             before += 1
@@ -158,30 +165,30 @@ def numbered(parts: Sequence[N], *, behind: int = 0) -> Sequence[N]:
     return parts
 
 
-def numbers(first: int, size: int) -> Iterable[int]:
-    """Return *size* numbers from *first* on, where they are not huge the same objects every time."""
+def shared_indexes(first: int, size: int) -> Iterable[int]:
+    """Return *size* indexes from *first* on; small ones are the same `int` objects every time."""
     end = first + size
-    if end > SHARED:
+    if end > SHARED_INDEXES:
         return range(first, end)
-    if end > len(_numbers):
-        _numbers.extend(range(len(_numbers), end))
-    return _numbers[first:end]
+    if end > len(_indexes):
+        _indexes.extend(range(len(_indexes), end))
+    return _indexes[first:end]
 
 
 def last_index(events: Sequence[Event]) -> int:
-    """Return the last place in a batch, of whose *events* some other watch may have been told more."""
+    """Return the index of the last event of a batch, of which *events* may be only one watch's share."""
     return events.last_index if isinstance(events, LazyEventList) else len(events)
 
 
-def parts_behind(parts: Sequence[EventOrLazy], index: int) -> list[EventOrLazy]:
-    """Return what comes behind the first *index* events of a batch, of which *parts* may be only some."""
-    behind: list[EventOrLazy] = []
+def parts_after(parts: Sequence[EventOrLazy], index: int) -> list[EventOrLazy]:
+    """Return what comes after the first *index* events of a batch, of which *parts* may be only a share."""
+    after: list[EventOrLazy] = []
     for part in parts:
         if not isinstance(part, LazyHostEvents):
             if index_of(part) > index:
-                behind.append(part)
-        elif part.before >= index:
-            behind.append(part)
-        elif part.before + len(part) > index:
-            behind += part.events()[index - part.before :]
-    return behind
+                after.append(part)
+        elif part.events_before >= index:
+            after.append(part)
+        elif part.events_before + len(part) > index:
+            after += part.materialize()[index - part.events_before :]
+    return after

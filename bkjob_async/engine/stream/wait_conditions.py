@@ -1,4 +1,4 @@
-"""What one can wait for, short of the end."""
+"""Conditions of `wait` that may hold before the target has ended."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ UNFINISHED = frozenset({Phase.PENDING, Phase.RUNNING})
 
 
 class Condition(Protocol):
-    """Something that becomes true of a target while it runs."""
+    """A condition on a target that may become true while it runs."""
 
     def holds(self, hosts: Mapping[Phase, int], *, over: bool) -> bool | None:
-        """Tell whether it is true of these counts of hosts; None when it never will be.
+        """Return whether the condition holds; None when it never will.
 
-        *hosts* counts the hosts seen so far, in the present execution of each step; *over*: the target has ended.
+        *hosts* are the numbers of hosts seen so far in the current execution of each step, by phase.
+        *over*: the target has ended.
         """
         ...
 
 
 @frozen
 class HostsDone:
-    """That a *share* (0..1) of the hosts are done, well or not; a job's hosts are those of the steps begun so far."""
+    """A *share* (0 to 1) of the hosts has ended, with or without success.
+
+    The hosts of a job are those of the steps that have begun.
+    """
 
     share: float = field(default=1.0, validator=[validators.gt(0.0), validators.le(1.0)])
 
     def holds(self, hosts: Mapping[Phase, int], *, over: bool) -> bool | None:
-        """Tell whether enough hosts are done; None when it ended with too few."""
+        """Return whether enough hosts have ended; None when the target ended with too few."""
         total = sum(hosts.values())
         done = sum(count for phase, count in hosts.items() if phase not in UNFINISHED)
         if total and done >= self.share * total:
@@ -40,10 +44,10 @@ class HostsDone:
 
 @frozen
 class FirstFailure:
-    """That the first host has ended without success."""
+    """At least one host has ended without success."""
 
     def holds(self, hosts: Mapping[Phase, int], *, over: bool) -> bool | None:
-        """Tell whether any host failed; None when it ended and none did."""
+        """Return whether a host failed; None when the target ended and none did."""
         if any(
             count and phase not in UNFINISHED and phase is not Phase.SUCCESS for phase, count in hosts.items()
         ):

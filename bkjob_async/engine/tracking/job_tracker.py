@@ -33,7 +33,7 @@ class JobTracker(JobState, eq=False, gc=False):
         self.pending = ()
         for tracker in self.steps:
             if tracker.group_poller is not None:
-                tracker.group_poller.give_up()
+                tracker.group_poller.abandon_round()
 
     # What answers say -----------------------------------------------------------------------------------------------
 

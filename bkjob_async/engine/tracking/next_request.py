@@ -66,7 +66,9 @@ def how_to_read(
     if tracker.group_poller is None or tracker.wants_end or not tracker.hosts.is_countable:
         return None
     now = story.seen_at if story.seen_at is not None else 0.0
-    return tracker.group_poller.reading(now, guess=guess and story.detail_level is DetailLevel.EVERY_CHANGE)
+    return tracker.group_poller.next_read(
+        now, single_request=guess and story.detail_level is DetailLevel.EVERY_CHANGE
+    )
 
 
 def wants_rows(story: JobTracker, tracker: StepTracker) -> bool:
@@ -96,7 +98,7 @@ def begin_follow_ups(story: JobTracker, question: Question, capabilities: Capabi
     """After an answer, note which steps must be asked, or asked on, for their hosts."""
     if isinstance(question, GetStepInstanceStatus):
         tracker = story.tracker(question.ref.step_instance_id)
-        if tracker.group_poller is not None and tracker.group_poller.wants_more:
+        if tracker.group_poller is not None and tracker.group_poller.needs_another_request:
             story.pending = (question.ref.step_instance_id, *story.pending)
         elif story.polled_via_step and not can_speak(tracker):
             story.pending = (THE_JOB,)

@@ -38,7 +38,7 @@ class StepHosts(StepState, eq=False, gc=False):
         group_poller, self._own_course = self.group_poller, None
         self.running_since = self.began_at = None
         if group_poller is not None:
-            group_poller.give_up()
+            group_poller.abandon_round()
             self._go_on().group_poller = group_poller
         if new_execution:
             self._go_on().first_of_execution = True
@@ -64,14 +64,14 @@ class StepHosts(StepState, eq=False, gc=False):
         group_poller, moves = self.group_poller, None
         asked = None if isinstance(reading, CountsOnly) else reading
         if asked is not None:
-            moves = group_poller.take_group(self.hosts, groups, asked, at.sequence)
-        elif not group_poller.begin(self.hosts, groups, patient=patient):
+            moves = group_poller.apply_group(self.hosts, groups, asked, at.sequence)
+        elif not group_poller.begin_round(self.hosts, groups, may_defer=patient):
             return []
         if moves is None:
-            taken = self.hosts.apply(groups, at.sequence, look.named, group_poller.index)
-            group_poller.listed(taken, groups, asked=asked)
+            taken = self.hosts.apply(groups, at.sequence, look.named, group_poller.id_lookup)
+            group_poller.record_rows(taken, groups, requested=asked)
             moves = taken.moves
-        tag, rest = "", group_poller.rest()
+        tag, rest = "", group_poller.infer_remaining()
         if rest is not None:
             left, (code, tag) = rest
             moves += self.hosts.infer(left, code, at.sequence)
@@ -83,13 +83,13 @@ class StepHosts(StepState, eq=False, gc=False):
         """Take in the rows of an answer that was asked for all of them."""
         if self._hosts is None and any(group.rows for group in groups):
             self._hosts = HostTable()
-        index = None if self.group_poller is None else self.group_poller.index
+        index = None if self.group_poller is None else self.group_poller.id_lookup
         taken = self.hosts.apply(groups, at.sequence, look.named, index, whole=look.complete)
         if look.complete and taken.believed and is_large(len(self.hosts)):
             group_poller = self._go_on().group_poller = self.group_poller or GroupPoller(at.now)
-            group_poller.was_read_in_full(at.now, groups)
+            group_poller.on_full_read(at.now, groups)
         elif self.group_poller is not None:
-            self.group_poller.give_up()
+            self.group_poller.abandon_round()
         events = self._moved_all(taken.moves, look, at)
         closing = self.course.closing
         if closing is not None or self.finished:
@@ -104,7 +104,7 @@ class StepHosts(StepState, eq=False, gc=False):
     def _count_as(self, groups: Sequence[GroupPollView]) -> bool:
         """Whether the groups are as large as they were when all hosts were where they are known to be."""
         group_poller = self.group_poller
-        if group_poller is None or not group_poller.stands_as(groups):
+        if group_poller is None or not group_poller.has_same_counts(groups):
             return False
         self._let_go()
         return True
@@ -113,9 +113,9 @@ class StepHosts(StepState, eq=False, gc=False):
         """Let go of the answer before."""
         self.hosts.read_names()
         if self.group_poller is not None:
-            self.group_poller.let_go()
+            self.group_poller.release_response()
         if self._failures is not None:
-            self._failures.let_go()
+            self._failures.release_response()
 
     def _moved_all(
         self, moves: Moves, look: StepPollView, at: PollStamp, *, tag: str = ""
@@ -134,11 +134,11 @@ class StepHosts(StepState, eq=False, gc=False):
         if MANY * len(moves) < len(self.hosts):
             # Events are made when they are read: a few moves shall not hold on to a whole answer until then.
             if self.group_poller is not None:
-                self.group_poller.hold(told)
+                self.group_poller.release_later(told)
             else:
-                told.let_go()
+                told.release_response()
         if self.group_poller is None and self._failures is not None:
-            self._failures.let_go()
+            self._failures.release_response()
         return [*events, told]
 
     def _note_failures(self, moves: Moves, look: StepPollView, tag: str) -> None:
@@ -207,7 +207,7 @@ class StepHosts(StepState, eq=False, gc=False):
                 for place, row in zip(places, rows, strict=True):
                     if place in failures:
                         failures.note(place, row, look.named, look.details)
-        failures.let_go()
+        failures.release_response()
 
 
 def tags_by_code(groups: Sequence[GroupPollView]) -> Mapping[int, str] | None:

@@ -88,7 +88,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
         """
         if self.seen is not None and look.execute_count < self.execute_count:
             if self.group_poller is not None:
-                self.group_poller.give_up()  # or the same group would be asked for again at once
+                self.group_poller.abandon_round()  # or the same group would be asked for again at once
             return []
         again = self.seen is not None and look.execute_count > self.execute_count
         finished = self._is_final(look, job_finished=job_finished) or (
@@ -218,9 +218,9 @@ class StepTracker(StepHosts, eq=False, gc=False):
 
     def _end(self, at: PollStamp) -> list[Event]:
         if self.group_poller is not None:
-            self.group_poller.let_go()
+            self.group_poller.release_response()
         if self._failures is not None:
-            self._failures.let_go()
+            self._failures.release_response()
         self._own_course = self.running_since = self.began_at = None
         return self._announce(at, finished=True)
 
@@ -228,7 +228,7 @@ class StepTracker(StepHosts, eq=False, gc=False):
         """Forget what is under way: nobody follows the step for now."""
         if self._own_course is not None:
             if self.group_poller is not None:
-                self.group_poller.let_go()
+                self.group_poller.release_response()
             self._own_course.closing = self._own_course.group_poller = None
 
     def _is_overdue(self, closing: Closing, now: float) -> bool:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine.group_polling import group_poller
 from bkjob_async.engine.group_polling.group_poller import (
-    LONGEST_COLLECTING,
-    THETA,
+    MAX_DEFERRED_POLLS,
+    MIN_CHANGED_SHARE,
     GroupPoller,
     SingleGroup,
     read_mode_of,
@@ -36,7 +36,7 @@ States = dict[int, tuple[int, str]]
 @pytest.fixture(autouse=True)
 def every_step_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Count the hosts of small steps, too."""
-    monkeypatch.setattr(group_poller, "LARGE_STEP", 0)
+    monkeypatch.setattr(group_poller, "MAX_FULL_READ_HOSTS", 0)
 
 
 def answer(question: Question, states: States, *, run: int = 0, status: int = 2) -> StepPollView:
@@ -296,7 +296,7 @@ def test_a_step_is_read_in_full_now_and_then() -> None:
     swapped = {1: (9, ""), 2: (7, ""), 3: (7, "")}
     follower.look(start)
     assert follower.look(swapped) == []
-    follower.now += group_poller.AUDIT_INTERVAL
+    follower.now += group_poller.FULL_READ_INTERVAL
     follower.look(swapped)
 
     assert sorted(follower.look(swapped)) == ["1:7>9", "2:9>7"]
@@ -346,9 +346,9 @@ def test_small_moves_may_collect_but_not_for_long() -> None:
     states = many(7, range(1, 101)) | many(9, range(101, 200))
     follower.look(states)
     states[1] = (9, "")
-    told = [follower.look(states) for _ in range(LONGEST_COLLECTING + 1)]
+    told = [follower.look(states) for _ in range(MAX_DEFERRED_POLLS + 1)]
 
-    assert told == [[]] * LONGEST_COLLECTING + [["1:7>9"]]
+    assert told == [[]] * MAX_DEFERRED_POLLS + [["1:7>9"]]
 
 
 moves = st.lists(
@@ -378,7 +378,7 @@ def test_what_is_followed_exactly_is_known_after_every_look(
 @settings(max_examples=150, deadline=None)
 @given(moves)
 def test_no_more_is_read_than_the_bound_says(looks: list[list[tuple[int, int]]]) -> None:
-    """Read at most 2N + moves/THETA, and N for each time that few moves had waited long enough."""
+    """Read at most 2N + moves/MIN_CHANGED_SHARE, and N for each time that few moves had waited long enough."""
     follower = Follower(detail_level=DetailLevel.COALESCED)
     states = many(5, range(1, 31))
     follower.look(states)
@@ -389,16 +389,16 @@ def test_no_more_is_read_than_the_bound_says(looks: list[list[tuple[int, int]]])
         records = follower.records
         follower.look(states)
         waited = waited + 1 if unread else 0
-        if follower.records > records and unread < THETA * (follower.records - records):
-            assert waited > LONGEST_COLLECTING
+        if follower.records > records and unread < MIN_CHANGED_SHARE * (follower.records - records):
+            assert waited > MAX_DEFERRED_POLLS
             long_waits += 1
         waited = 0 if follower.known == codes_of(states) else waited
-        assert waited <= LONGEST_COLLECTING
+        assert waited <= MAX_DEFERRED_POLLS
     follower.look(states, status=3)
     follower.look(states, status=3)
 
     assert follower.known == codes_of(states)
-    assert follower.records <= 2 * 30 + moved / THETA + 30 * long_waits
+    assert follower.records <= 2 * 30 + moved / MIN_CHANGED_SHARE + 30 * long_waits
 
 
 def move_on(states: States, steps: list[tuple[int, int]]) -> int:
@@ -418,17 +418,17 @@ def codes_of(states: States) -> dict[int, int]:
 
 def test_a_row_that_names_nobody_proves_nothing() -> None:
     """A list of the right length that leaves its hosts unnamed is no list of these hosts."""
-    table, counted = HostTable(), GroupPoller(0.0)
+    table, poller = HostTable(), GroupPoller(0.0)
     table.apply([GroupPollView(status=7, size=4, rows=[Row(status=7, bk_host_id=n) for n in range(1, 5)])], 1)
     told = [GroupPollView(status=7, size=2), GroupPollView(status=9, size=2)]
-    assert counted.begin(table, told, patient=False)
+    assert poller.begin_round(table, told, may_defer=False)
 
-    assert counted.reading(0.0, guess=False) == SingleGroup(7, "")
+    assert poller.next_read(0.0, single_request=False) == SingleGroup(7, "")
     listed = [listing(told[0], Row(status=7, bk_host_id=1), Row(status=7)), told[1]]
-    assert counted.take_group(table, listed, SingleGroup(7, ""), 2) is None
-    counted.listed(table.apply(listed, 2), listed, asked=SingleGroup(7, ""))
+    assert poller.apply_group(table, listed, SingleGroup(7, ""), 2) is None
+    poller.record_rows(table.apply(listed, 2), listed, requested=SingleGroup(7, ""))
 
-    assert (counted.rest(), counted.must_reread) == (None, True)
+    assert (poller.infer_remaining(), poller.needs_full_read) == (None, True)
 
 
 def listing(group: GroupPollView, *rows: Row) -> GroupPollView:

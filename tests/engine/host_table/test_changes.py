@@ -45,7 +45,7 @@ def test_an_answer_is_held_for_failures_until_it_is_let_go() -> None:
     assert (answer.asked, 0 in failures, 2 in failures) == (0, True, False)
 
     failures.forget([1, 2])
-    failures.let_go()
+    failures.release_response()
     asked, gone = answer.asked, ref(answer)
     del answer
 
@@ -59,7 +59,7 @@ def test_what_is_said_later_of_a_failure_wins() -> None:
     failures.note_bare(0, details(host(1, 104)))
     failures.note(1, host(2, 104), Answer().named, details)
     failures.note(0, host(1, 105), Answer().named, details)
-    failures.let_go()
+    failures.release_response()
     failures.note_bare(1, details(host(2, 106)))
 
     found = [failures.get(0), failures.get(1)]
@@ -72,7 +72,7 @@ def test_what_was_not_read_yet_does_not_come_back() -> None:
     failures = FailureDetails()
     failures.note(0, host(1, 104), Answer().named, details)
     failures.note_bare(0, details(host(1, 106)))
-    failures.let_go()
+    failures.release_response()
 
     said = failures.get(0)
 

@@ -1,6 +1,6 @@
 """The bounded log of a watch."""
 
-from bkjob_async.engine.stream.event_log import Log
+from bkjob_async.engine.stream.event_log import EventLog
 from bkjob_async.model.events import Batch, InSync, Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Scope
 
@@ -12,17 +12,17 @@ def batch(sequence: int, size: int = 1) -> Batch:
 
 def test_batches_are_found_by_place() -> None:
     """Places count from the beginning, whatever has fallen off."""
-    log = Log(limit=3)
+    log = EventLog(limit=3)
     for n in range(5):
         log.append(batch(n))
 
     assert (log.first, log.end) == (2, 5)
-    assert [log.at(n) and log.at(n).sequence for n in range(6)] == [None, None, 2, 3, 4, None]  # type: ignore[union-attr]
+    assert [log.batch_at(n) and log.batch_at(n).sequence for n in range(6)] == [None, None, 2, 3, 4, None]  # type: ignore[union-attr]
 
 
 def test_the_newest_batch_is_kept_however_large() -> None:
     """A poll with more news than the bound is still told whole."""
-    log = Log(limit=3)
+    log = EventLog(limit=3)
     log.append(batch(1))
     log.append(batch(2, size=10))
 
@@ -32,12 +32,12 @@ def test_the_newest_batch_is_kept_however_large() -> None:
 def test_the_last_word_on_trouble_outlives_its_batch() -> None:
     """No later state would tell that polling works again; of what is not watched nothing is kept."""
     watched, dropped = JobRef(Scope.biz(2), 1), JobRef(Scope.biz(2), 2)
-    log = Log(limit=1, keeps=lambda ref: ref == watched)
+    log = EventLog(limit=1, is_watched=lambda ref: ref == watched)
     log.append(Batch(1, tuple(Trouble(ref=ref, error="x", message="x") for ref in (watched, dropped))))
     log.append(Batch(2, (Recovered(ref=watched),)))
     log.append(batch(3))
 
     assert [type(signal) for signal in log.signals(0)] == [Recovered]
     assert [type(signal) for signal in log.signals(2)] == []
-    log.forget(watched)
+    log.discard_signals(watched)
     assert list(log.signals(0)) == []

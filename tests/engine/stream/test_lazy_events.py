@@ -1,8 +1,13 @@
 """News of hosts that moved: events only when somebody reads them, and then the same ones for all."""
 
 from bkjob_async.engine.host_table.changes import Move, Moves
-from bkjob_async.engine.stream.event_log import UNREAD, Log
-from bkjob_async.engine.stream.lazy_events import FEW, EventOrLazy, LazyEventList, LazyHostEvents
+from bkjob_async.engine.stream.event_log import MAX_LAZY_BATCHES, EventLog
+from bkjob_async.engine.stream.lazy_events import (
+    MAX_DROPPED_PARTS,
+    EventOrLazy,
+    LazyEventList,
+    LazyHostEvents,
+)
 from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
@@ -32,13 +37,13 @@ def test_they_are_like_a_tuple_of_events() -> None:
     both, _ = moves(1, 2)
     parts: list[EventOrLazy] = [RUNS, both, InSync()]
     events = LazyEventList(parts)
-    told = (RUNS, *both, InSync())
+    expected = (RUNS, *both, InSync())
 
-    assert (len(events), tuple(events), events[1:3], events[-1]) == (4, told, told[1:3], InSync())
-    assert events == told
-    assert told == events
-    assert hash(events) == hash(told)
-    assert Batch(1, events) == Batch(1, told)
+    assert (len(events), tuple(events), events[1:3], events[-1]) == (4, expected, expected[1:3], InSync())
+    assert events == expected
+    assert expected == events
+    assert hash(events) == hash(expected)
+    assert Batch(1, events) == Batch(1, expected)
     assert RUNS in events
 
 
@@ -56,18 +61,21 @@ def test_nothing_is_made_before_it_is_read_and_nothing_twice() -> None:
 
 def test_a_few_events_that_were_read_are_all_that_is_kept() -> None:
     """Of many it is remembered that they moved together, so that readers of other things pass over them at once."""
-    few, many = LazyEventList([RUNS, moves(*range(1, FEW))[0]]), LazyEventList([RUNS, moves(*range(FEW))[0]])
+    few, many = (
+        LazyEventList([RUNS, moves(*range(1, MAX_DROPPED_PARTS))[0]]),
+        LazyEventList([RUNS, moves(*range(MAX_DROPPED_PARTS))[0]]),
+    )
 
-    assert (list(few), list(many)) == (list(few.parts), [*many.parts[:1], *many.told()[1:]])
+    assert (list(few), list(many)) == (list(few.parts), [*many.parts[:1], *many.materialize()[1:]])
     assert not any(isinstance(part, LazyHostEvents) for part in few.parts)
     assert isinstance(many.parts[1], LazyHostEvents)
 
 
 def test_what_nobody_reads_holds_on_to_its_answer_only_for_a_while() -> None:
     """A log that grows makes the events of older batches, so that it holds events and not answers."""
-    log = Log()
+    log = EventLog()
     made = []
-    for n in range(UNREAD + 2):
+    for n in range(MAX_LAZY_BATCHES + 2):
         part, of_this = moves(n)
         made.append(of_this)
         log.append(Batch(n + 1, LazyEventList([part])))
@@ -95,8 +103,8 @@ def test_rows_can_be_read_in_full_before_the_events() -> None:
         named,
     )
 
-    moved.let_go()
-    moved.let_go()
+    moved.release_response()
+    moved.release_response()
 
     assert [event.host.ip for event in moved] == ["10.0.0.1"] * 2
     assert len(asked) == 2
