@@ -182,7 +182,7 @@ async def come_and_go(count: int, release: str) -> dict[str, float]:
                 await watch.aclose()
             else:
                 watch.drop(*targets)
-            while client._watcher._stories:  # noqa: ASYNC110, SLF001 - nobody else needs to know
+            while client._poller._stories:  # noqa: ASYNC110, SLF001 - nobody else needs to know
                 await asyncio.sleep(0.01)
         await watch.aclose()
     return {**adding.figures("add"), **leaving.figures(release)}

@@ -94,7 +94,7 @@ async def lags_of_a_fleet(live: int, limit: float, interval: float | None) -> Pl
     learnt = None if interval is not None else earlier_runs(Random(2))
     lags: list[float] = []
     async with (
-        connect(door, requests_per_second=limit, interval=interval, learnt=learnt) as client,
+        connect(door, requests_per_second=limit, interval=interval, duration_stats=learnt) as client,
         client.watch([], linger=None, deadline=600.0) as watch,
     ):
         watch.add(*(world.add(one_more(dice)) for _ in range(live)))

@@ -5,7 +5,7 @@ BkJobError
 │   ├── NotSupported         you: this dialect cannot do that
 │   ├── ClientClosed         you: open the client first, and do not use it afterwards
 │   └── WrongEventLoop       you: one client, one event loop
-├── JobFailed                you: the job ended, but not well (only `result.check()` raises it)
+├── JobFailed                you: the job ended, but not well (only `result.raise_for_status()` raises it)
 ├── DeadlineExceeded         you: the wait is over, the job goes on (also a TimeoutError)
 ├── TargetLost               you: what you wait for can no longer be read
 └── CallFailed               one call of the platform did not work

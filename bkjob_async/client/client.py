@@ -1,20 +1,81 @@
-"""The client: one object with every question, command and verb."""
+"""The client: one class that lists every operation, watch and shortcut."""
 
 from __future__ import annotations
 
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.client.shortcuts import Verbs
+from bkjob_async.client import commands, extra_operations, queries, scripts, shortcuts, stored_items, watching
+from bkjob_async.client.caller import Caller
 from bkjob_async.errors import UsageError
 
 
-class JobClient(Verbs):
+class JobClient(Caller):
     """A client of one platform, in one event loop; see `connect`.
 
-    Platform operations keep the platform's names and parameters. A few verbs above them do what people want in one
-    line. It may be opened in one task and closed in another.
+    Platform operations keep the platform's names and parameters. The shortcuts combine them: run, wait, retry, read
+    logs. A client may be opened in one task and closed in another.
     """
+
+    # Shortcuts and watches
+    run_script = shortcuts.run_script
+    run_plan = shortcuts.run_plan
+    send_file = shortcuts.send_file
+    retry_failed = shortcuts.retry_failed
+    logs = shortcuts.logs
+    watch = watching.watch
+    wait = watching.wait
+    nudge = watching.nudge
+    durations = watching.durations
+    export_durations = watching.export_durations
+
+    # Queries
+    get_job_instance_status = queries.get_job_instance_status
+    get_step_instance_status = queries.get_step_instance_status
+    get_step_instance_detail = queries.get_step_instance_detail
+    get_job_instance_log = queries.get_job_instance_log
+    get_job_instance_ip_log = queries.get_job_instance_ip_log
+    batch_get_job_instance_ip_log = queries.batch_get_job_instance_ip_log
+    get_job_instance_list = queries.get_job_instance_list
+    get_job_instance_global_var_value = queries.get_job_instance_global_var_value
+
+    # Commands
+    operate_step_instance = commands.operate_step_instance
+    operate_job_instance = commands.operate_job_instance
+    execute_job_plan = commands.execute_job_plan
+    fast_execute_script = commands.fast_execute_script
+    fast_execute_sql = commands.fast_execute_sql
+    fast_transfer_file = commands.fast_transfer_file
+    push_config_file = commands.push_config_file
+
+    # Plans, templates, accounts, crons and scripts
+    get_job_template_list = stored_items.get_job_template_list
+    get_job_plan_list = stored_items.get_job_plan_list
+    get_job_plan_detail = stored_items.get_job_plan_detail
+    get_account_list = stored_items.get_account_list
+    get_cron_list = stored_items.get_cron_list
+    get_cron_detail = stored_items.get_cron_detail
+    get_script_list = scripts.get_script_list
+    get_script_version_list = scripts.get_script_version_list
+    get_script_version_detail = scripts.get_script_version_detail
+    get_public_script_list = scripts.get_public_script_list
+    get_public_script_version_list = scripts.get_public_script_version_list
+    get_public_script_version_detail = scripts.get_public_script_version_detail
+
+    # Operations of single dialects
+    query_gse_task = extra_operations.query_gse_task
+    query_job_instance = extra_operations.query_job_instance
+    generate_local_file_upload_url = extra_operations.generate_local_file_upload_url
+    get_script_task_context = extra_operations.get_script_task_context
+    get_file_task_context = extra_operations.get_file_task_context
+    bkci_plugin_get_job_instance_status = extra_operations.bkci_plugin_get_job_instance_status
+    bkci_plugin_batch_get_job_instance_execute_object_log = (
+        extra_operations.bkci_plugin_batch_get_job_instance_execute_object_log
+    )
+    bkci_plugin_fast_execute_script = extra_operations.bkci_plugin_fast_execute_script
+    bkci_plugin_fast_transfer_file = extra_operations.bkci_plugin_fast_transfer_file
+
+    # Lifetime
 
     def __repr__(self) -> str:
         return f"<JobClient {self._lifetime}: {self._session.dialect.name} at {self._session.base_url}>"
@@ -31,10 +92,10 @@ class JobClient(Verbs):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End every watch and let go of connections; harmless when repeated, and nothing at all on a view."""
+        """End every watch and release connections; harmless when repeated, and without effect on a view."""
         if self._is_view or not self._lifetime.close():
             return
         try:
-            await self._watcher.aclose()
+            await self._poller.aclose()
         finally:
             await self._session.aclose()

@@ -40,7 +40,7 @@ def connect(
     requests_per_second: float | None = None,
     interval: float | None = None,
     target_lag: float | None = None,
-    learnt: Mapping[str, Any] | None = None,
+    duration_stats: Mapping[str, Any] | None = None,
     callbacks: CallbackReceiver | None = None,
     retries: Retries | None = None,
     timezone: tzinfo | None = None,
@@ -67,7 +67,7 @@ def connect(
     A job is looked at when there can be news: at the platform's own rhythm as long as nothing is known of it, less often
     while earlier runs of the same name say that it will not end soon, and where *requests_per_second* does not suffice
     for that, first where an end is most likely to have gone unseen. *target_lag* asks for as few polls as
-    find ends so many seconds late on average; *interval* fixes the seconds between two polls instead. *learnt* is what `client.learnt()`
+    find ends so many seconds late on average; *interval* fixes the seconds between two polls instead. *duration_stats* is what `client.export_durations()`
     returned before. With *callbacks*, a receiver that knows its base URL, the platform calls back about everything that is launched, and
     each callback makes every watch and wait of that job poll it.
 
@@ -107,7 +107,7 @@ def connect(
         retries=retries,
         request_timeout=request_timeout,
     )
-    durations = DurationTable.imported(learnt) if learnt is not None else DurationTable()
+    durations = DurationTable.imported(duration_stats) if duration_stats is not None else DurationTable()
     poll_planner = PollPlanner(PollIntervals(interval=interval, target_lag=target_lag), durations)
     watcher = PollTargets(way, poll_planner=poll_planner, workers=at_once, observers=(log, *observers))
     return JobClient(way, watcher, scope=scope, callbacks=callbacks)

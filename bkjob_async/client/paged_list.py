@@ -8,7 +8,7 @@ from typing import Generic, Protocol, Self, TypeVar
 
 from attrs import evolve
 
-from bkjob_async.client.calling import Calling
+from bkjob_async.client.caller import Caller
 from bkjob_async.model.operations.responses import Page
 from bkjob_async.model.operations.stored_queries import ListQuery
 
@@ -67,8 +67,6 @@ class PagedList(Generic[T]):
         return tuple([item async for item in self])
 
 
-class ListCalling(Calling):
-    """Calls that return lists."""
-
-    def _listed(self, query: ListQuery[T], request_timeout: float | None) -> PagedList[T]:
-        return PagedList(query, lambda page: self._ask(page, request_timeout))
+def listed(client: Caller, query: ListQuery[T], request_timeout: float | None) -> PagedList[T]:
+    """Return the list that begins with *query*, each page fetched by *client* when it is needed."""
+    return PagedList(query, lambda page: client._call(page, request_timeout))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bkjob_async.client.batch_logs import GatheredLogs, gather_logs
-from bkjob_async.client.calling import Calling, stated
+from bkjob_async.client.caller import Caller, stated
 from bkjob_async.client.job_list import JobInstances
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
@@ -27,190 +27,194 @@ from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 USUAL_PAGE = 100
 
 
-class Questions(Calling):
-    """Questions: each is asked again where that makes sense, and changes nothing."""
+async def get_job_instance_status(
+    client: Caller,
+    job_instance_id: JobRefLike,
+    *,
+    return_ip_result: bool = False,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> JobSnapshot:
+    """Return a job's status and steps; with *return_ip_result* all hosts of their latest executions.
 
-    async def get_job_instance_status(
-        self,
-        job_instance_id: JobRefLike,
-        *,
-        return_ip_result: bool = False,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> JobSnapshot:
-        """Return a job's status and steps; with *return_ip_result* all hosts of their latest executions.
+    Times carry a zone, durations are seconds; *request_timeout* is seconds for one try. In every dialect.
+    Raises a `CallFailed`: `NotFound` for an unknown, archived or foreign job. Document:
+    `get_job_instance_status`.
+    """
+    ref = client.job(job_instance_id, scope=scope)
+    question = GetJobInstanceStatus(ref=ref, return_ip_result=return_ip_result)
+    return await client._call(question, request_timeout)
 
-        Times carry a zone, durations are seconds; *request_timeout* is seconds for one try. In every dialect.
-        Raises a `CallFailed`: `NotFound` for an unknown, archived or foreign job. Document:
-        `get_job_instance_status`.
-        """
-        ref = self.job(job_instance_id, scope=scope)
-        question = GetJobInstanceStatus(ref=ref, return_ip_result=return_ip_result)
-        return await self._ask(question, request_timeout)
 
-    async def get_step_instance_status(
-        self,
-        job_instance_id: RefLike,
-        step_instance_id: int | None = None,
-        *,
-        execute_count: int | None = None,
-        batch: int | None = 0,
-        max_host_num_per_group: int | None = None,
-        keyword: str | None = None,
-        search_ip: str | None = None,
-        status: int | None = None,
-        tag: str | None = None,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> StepSnapshot:
-        """Return a step's status and its hosts, in groups of one status and tag.
+async def get_step_instance_status(
+    client: Caller,
+    job_instance_id: RefLike,
+    step_instance_id: int | None = None,
+    *,
+    execute_count: int | None = None,
+    batch: int | None = 0,
+    max_host_num_per_group: int | None = None,
+    keyword: str | None = None,
+    search_ip: str | None = None,
+    status: int | None = None,
+    tag: str | None = None,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> StepSnapshot:
+    """Return a step's status and its hosts, in groups of one status and tag.
 
-        *batch* 0 is all batches of a rolling step, None the latest only. *status* and *tag* name the one group whose
-        hosts are listed; *max_host_num_per_group* cuts each list. In `gateway-v3`, without filters in `esb-job`.
-        Raises a `CallFailed`: `WrongState` for a step that only waits for a person; `NotSupported` elsewhere.
-        Document: `get_step_instance_status`.
-        """
-        question = stated(
-            GetStepInstanceStatus,
-            ref=self.step(job_instance_id, step_instance_id, scope=scope),
-            execute_count=execute_count,
-            batch=batch,
-            max_host_num_per_group=max_host_num_per_group,
-            keyword=keyword,
-            search_ip=search_ip,
-            status=status,
-            tag=tag,
-        )
-        return await self._ask(question, request_timeout)
+    *batch* 0 is all batches of a rolling step, None the latest only. *status* and *tag* name the one group whose
+    hosts are listed; *max_host_num_per_group* cuts each list. In `gateway-v3`, without filters in `esb-job`.
+    Raises a `CallFailed`: `WrongState` for a step that only waits for a person; `NotSupported` elsewhere.
+    Document: `get_step_instance_status`.
+    """
+    question = stated(
+        GetStepInstanceStatus,
+        ref=client.step(job_instance_id, step_instance_id, scope=scope),
+        execute_count=execute_count,
+        batch=batch,
+        max_host_num_per_group=max_host_num_per_group,
+        keyword=keyword,
+        search_ip=search_ip,
+        status=status,
+        tag=tag,
+    )
+    return await client._call(question, request_timeout)
 
-    async def get_step_instance_detail(
-        self,
-        job_instance_id: RefLike,
-        step_instance_id: int | None = None,
-        *,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> StepDetail:
-        """Return what a step was told to do: script or files, account, hosts, timeout in seconds.
 
-        In `gateway-v3`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
-        """
-        ref = self.step(job_instance_id, step_instance_id, scope=scope)
-        return await self._ask(GetStepInstanceDetail(ref=ref), request_timeout)
+async def get_step_instance_detail(
+    client: Caller,
+    job_instance_id: RefLike,
+    step_instance_id: int | None = None,
+    *,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> StepDetail:
+    """Return what a step was told to do: script or files, account, hosts, timeout in seconds.
 
-    async def get_job_instance_log(
-        self,
-        job_instance_id: JobRefLike,
-        *,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> tuple[StepLogs, ...]:
-        """Return all logs of a job, by step and host, with status, exit code and times of each.
+    In `gateway-v3`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
+    """
+    ref = client.step(job_instance_id, step_instance_id, scope=scope)
+    return await client._call(GetStepInstanceDetail(ref=ref), request_timeout)
 
-        In `esb-job`. Raises a `CallFailed`, elsewhere `NotSupported`; `logs` works everywhere. Document:
-        `get_job_instance_log`.
-        """
-        ref = self.job(job_instance_id, scope=scope)
-        return await self._ask(GetJobInstanceLog(ref=ref), request_timeout)
 
-    async def get_job_instance_ip_log(
-        self,
-        job_instance_id: RefLike,
-        step_instance_id: int | None = None,
-        *,
-        host: HostLike,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> HostLog:
-        """Return one host's log of a step's latest execution; the whole text comes every time.
+async def get_job_instance_log(
+    client: Caller,
+    job_instance_id: JobRefLike,
+    *,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> tuple[StepLogs, ...]:
+    """Return all logs of a job, by step and host, with status, exit code and times of each.
 
-        *host* is a `HostKey`, a `bk_host_id` or `"cloud:ip"`. In `esb-jobv3` and `gateway-v3`.
-        Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_job_instance_ip_log`.
-        """
-        ref = self.step(job_instance_id, step_instance_id, scope=scope)
-        return await self._ask(stated(GetJobInstanceIpLog, ref=ref, host=host), request_timeout)
+    In `esb-job`. Raises a `CallFailed`, elsewhere `NotSupported`; `logs` works everywhere. Document:
+    `get_job_instance_log`.
+    """
+    ref = client.job(job_instance_id, scope=scope)
+    return await client._call(GetJobInstanceLog(ref=ref), request_timeout)
 
-    async def batch_get_job_instance_ip_log(
-        self,
-        job_instance_id: RefLike,
-        step_instance_id: int | None = None,
-        *,
-        hosts: HostLike | Iterable[HostLike],
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> GatheredLogs:
-        """Return the logs of any number of hosts of a step.
 
-        They are asked for in parts as large as the platform takes (500, in version 4 50), a few at a time. A part that
-        is rejected is divided until the bad host stands alone: `missing` then names it with its error, and the others
-        are there. Not in `esb-job` (`NotSupported`). Raises a `CallFailed` only when nothing at all came. Documents:
-        `batch_get_job_instance_ip_log`, `batch_get_job_instance_execute_object_log`.
-        """
-        ref = self.step(job_instance_id, step_instance_id, scope=scope)
-        at_once = self._session.dialect.capabilities.log_hosts
-        keys = stated(host_keys, hosts)
-        if not at_once:
-            self._session.dialect.encode(BatchGetJobInstanceIpLog(ref=ref, hosts=keys))
-            raise NotSupported(f"{self._session.dialect.name} has no logs of many hosts")
+async def get_job_instance_ip_log(
+    client: Caller,
+    job_instance_id: RefLike,
+    step_instance_id: int | None = None,
+    *,
+    host: HostLike,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> HostLog:
+    """Return one host's log of a step's latest execution; the whole text comes every time.
 
-        async def ask(question: BatchGetJobInstanceIpLog) -> StepLogs:
-            return await self._ask(question, request_timeout)
+    *host* is a `HostKey`, a `bk_host_id` or `"cloud:ip"`. In `esb-jobv3` and `gateway-v3`.
+    Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_job_instance_ip_log`.
+    """
+    ref = client.step(job_instance_id, step_instance_id, scope=scope)
+    return await client._call(stated(GetJobInstanceIpLog, ref=ref, host=host), request_timeout)
 
-        return await gather_logs(ask, ref, keys, at_once=at_once)
 
-    def get_job_instance_list(
-        self,
-        create_time_start: datetime,
-        create_time_end: datetime,
-        *,
-        job_instance_id: int | None = None,
-        job_cron_id: int | None = None,
-        operator: str | None = None,
-        name: str | None = None,
-        launch_mode: int | None = None,
-        type: int | None = None,  # noqa: A002 - the platform's word
-        status: int | None = None,
-        ip: str | None = None,
-        length: int | None = None,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> JobInstances:
-        """Return the job instances created in a span of time, newest first, for `async for`.
+async def batch_get_job_instance_ip_log(
+    client: Caller,
+    job_instance_id: RefLike,
+    step_instance_id: int | None = None,
+    *,
+    hosts: HostLike | Iterable[HostLike],
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> GatheredLogs:
+    """Return the logs of any number of hosts of a step.
 
-        The times carry a zone; the platform takes 30 days at most. Pages of *length* are fetched as they are needed,
-        and each job comes once. *launch_mode* is a `LaunchMode`, *type* a `TaskType`, *status* a run code. Not in
-        `esb-job`: iterating then raises `NotSupported`, as it raises every `CallFailed`. Document:
-        `get_job_instance_list`.
-        """
-        most = self._session.dialect.capabilities.list_length
-        question = stated(
-            GetJobInstanceList,
-            scope=self._scope(scope),
-            create_time_start=create_time_start,
-            create_time_end=create_time_end,
-            job_instance_id=job_instance_id,
-            job_cron_id=job_cron_id,
-            operator=operator,
-            job_name=name,
-            launch_mode=launch_mode,
-            type=type,
-            status=status,
-            ip=ip,
-            length=length or min(most or USUAL_PAGE, USUAL_PAGE),
-        )
-        return JobInstances(question, lambda page: self._ask(page, request_timeout))
+    They are asked for in parts as large as the platform takes (500, in version 4 50), a few at a time. A part that
+    is rejected is divided until the bad host stands alone: `missing` then names it with its error, and the others
+    are there. Not in `esb-job` (`NotSupported`). Raises a `CallFailed` only when nothing at all came. Documents:
+    `batch_get_job_instance_ip_log`, `batch_get_job_instance_execute_object_log`.
+    """
+    ref = client.step(job_instance_id, step_instance_id, scope=scope)
+    at_once = client._session.dialect.capabilities.log_hosts
+    keys = stated(host_keys, hosts)
+    if not at_once:
+        client._session.dialect.encode(BatchGetJobInstanceIpLog(ref=ref, hosts=keys))
+        raise NotSupported(f"{client._session.dialect.name} has no logs of many hosts")
 
-    async def get_job_instance_global_var_value(
-        self,
-        job_instance_id: JobRefLike,
-        *,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> tuple[StepVariables, ...]:
-        """Return the values that a job's global variables had in each step.
+    async def ask(question: BatchGetJobInstanceIpLog) -> StepLogs:
+        return await client._call(question, request_timeout)
 
-        Values may be secret: they are not in the repr. Not in `gateway-v4` (`NotSupported`). Raises a `CallFailed`.
-        Document: `get_job_instance_global_var_value`.
-        """
-        ref = self.job(job_instance_id, scope=scope)
-        return await self._ask(GetJobInstanceGlobalVarValue(ref=ref), request_timeout)
+    return await gather_logs(ask, ref, keys, at_once=at_once)
+
+
+def get_job_instance_list(
+    client: Caller,
+    create_time_start: datetime,
+    create_time_end: datetime,
+    *,
+    job_instance_id: int | None = None,
+    job_cron_id: int | None = None,
+    operator: str | None = None,
+    name: str | None = None,
+    launch_mode: int | None = None,
+    type: int | None = None,  # noqa: A002 - the platform's word
+    status: int | None = None,
+    ip: str | None = None,
+    length: int | None = None,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> JobInstances:
+    """Return the job instances created in a span of time, newest first, for `async for`.
+
+    The times carry a zone; the platform takes 30 days at most. Pages of *length* are fetched as they are needed,
+    and each job comes once. *launch_mode* is a `LaunchMode`, *type* a `TaskType`, *status* a run code. Not in
+    `esb-job`: iterating then raises `NotSupported`, as it raises every `CallFailed`. Document:
+    `get_job_instance_list`.
+    """
+    most = client._session.dialect.capabilities.list_length
+    question = stated(
+        GetJobInstanceList,
+        scope=client._needed_scope(scope),
+        create_time_start=create_time_start,
+        create_time_end=create_time_end,
+        job_instance_id=job_instance_id,
+        job_cron_id=job_cron_id,
+        operator=operator,
+        job_name=name,
+        launch_mode=launch_mode,
+        type=type,
+        status=status,
+        ip=ip,
+        length=length or min(most or USUAL_PAGE, USUAL_PAGE),
+    )
+    return JobInstances(question, lambda page: client._call(page, request_timeout))
+
+
+async def get_job_instance_global_var_value(
+    client: Caller,
+    job_instance_id: JobRefLike,
+    *,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> tuple[StepVariables, ...]:
+    """Return the values that a job's global variables had in each step.
+
+    Values may be secret: they are not in the repr. Not in `gateway-v4` (`NotSupported`). Raises a `CallFailed`.
+    Document: `get_job_instance_global_var_value`.
+    """
+    ref = client.job(job_instance_id, scope=scope)
+    return await client._call(GetJobInstanceGlobalVarValue(ref=ref), request_timeout)

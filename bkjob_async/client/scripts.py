@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bkjob_async.client.calling import stated
-from bkjob_async.client.paged_list import USUAL_PAGE, ListCalling, PagedList
+from bkjob_async.client.caller import Caller, stated
+from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, listed
 from bkjob_async.model.operations.stored_items import Script, ScriptVersion
 from bkjob_async.model.operations.stored_queries import (
     GetPublicScriptList,
@@ -16,140 +16,139 @@ from bkjob_async.model.operations.stored_queries import (
 from bkjob_async.model.refs import Scope
 
 
-class ScriptQueries(ListCalling):
-    """Lists are async iterators that fetch pages of *length* as they are needed; details are awaited.
+def get_script_list(
+    client: Caller,
+    *,
+    name: str | None = None,
+    script_language: int | None = None,
+    length: int = USUAL_PAGE,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> PagedList[Script]:
+    """Return the scripts whose name contains *name*, for `async for`.
 
-    All are in `esb-jobv3` and `gateway-v3`. Elsewhere they raise `NotSupported`, lists when they are iterated.
+    *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
+    `get_script_list`.
     """
+    query = stated(
+        GetScriptList,
+        scope=client._needed_scope(scope),
+        item_name=name,
+        script_language=script_language,
+        length=length,
+    )
+    return listed(client, query, request_timeout)
 
-    def get_script_list(
-        self,
-        *,
-        name: str | None = None,
-        script_language: int | None = None,
-        length: int = USUAL_PAGE,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> PagedList[Script]:
-        """Return the scripts whose name contains *name*, for `async for`.
 
-        *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
-        `get_script_list`.
-        """
-        query = stated(
-            GetScriptList,
-            scope=self._scope(scope),
-            item_name=name,
-            script_language=script_language,
-            length=length,
-        )
-        return self._listed(query, request_timeout)
+def get_script_version_list(
+    client: Caller,
+    script_id: str | int,
+    *,
+    return_script_content: bool = False,
+    length: int = USUAL_PAGE,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> PagedList[ScriptVersion]:
+    """Return the versions of a script, for `async for`.
 
-    def get_script_version_list(
-        self,
-        script_id: str | int,
-        *,
-        return_script_content: bool = False,
-        length: int = USUAL_PAGE,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> PagedList[ScriptVersion]:
-        """Return the versions of a script, for `async for`.
+    Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
+    `get_script_version_list`.
+    """
+    query = stated(
+        GetScriptVersionList,
+        scope=client._needed_scope(scope),
+        script_id=str(script_id),
+        return_script_content=return_script_content,
+        length=length,
+    )
+    return listed(client, query, request_timeout)
 
-        Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
-        `get_script_version_list`.
-        """
-        query = stated(
-            GetScriptVersionList,
-            scope=self._scope(scope),
-            script_id=str(script_id),
-            return_script_content=return_script_content,
-            length=length,
-        )
-        return self._listed(query, request_timeout)
 
-    async def get_script_version_detail(
-        self,
-        *,
-        id: int | None = None,  # noqa: A002 - the platform's word
-        script_id: str | None = None,
-        version: str | None = None,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> ScriptVersion:
-        """Return one version of a script, by *id*, or by *script_id* and *version*.
+async def get_script_version_detail(
+    client: Caller,
+    *,
+    id: int | None = None,  # noqa: A002 - the platform's word
+    script_id: str | None = None,
+    version: str | None = None,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> ScriptVersion:
+    """Return one version of a script, by *id*, or by *script_id* and *version*.
 
-        Its content is plain text. Raises a `CallFailed`. Document:
-        `get_script_version_detail`.
-        """
-        query = stated(
-            GetScriptVersionDetail,
-            scope=self._scope(scope),
-            id=id,
-            script_id=script_id,
-            version=version,
-        )
-        return await self._ask(query, request_timeout)
+    Its content is plain text. Raises a `CallFailed`. Document:
+    `get_script_version_detail`.
+    """
+    query = stated(
+        GetScriptVersionDetail,
+        scope=client._needed_scope(scope),
+        id=id,
+        script_id=script_id,
+        version=version,
+    )
+    return await client._call(query, request_timeout)
 
-    def get_public_script_list(
-        self,
-        *,
-        name: str | None = None,
-        script_language: int | None = None,
-        length: int = USUAL_PAGE,
-        request_timeout: float | None = None,
-    ) -> PagedList[Script]:
-        """Return the public scripts whose name contains *name*, for `async for`.
 
-        *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
-        `get_public_script_list`.
-        """
-        query = stated(
-            GetPublicScriptList,
-            item_name=name,
-            script_language=script_language,
-            length=length,
-        )
-        return self._listed(query, request_timeout)
+def get_public_script_list(
+    client: Caller,
+    *,
+    name: str | None = None,
+    script_language: int | None = None,
+    length: int = USUAL_PAGE,
+    request_timeout: float | None = None,
+) -> PagedList[Script]:
+    """Return the public scripts whose name contains *name*, for `async for`.
 
-    def get_public_script_version_list(
-        self,
-        script_id: str | int,
-        *,
-        return_script_content: bool = False,
-        length: int = USUAL_PAGE,
-        request_timeout: float | None = None,
-    ) -> PagedList[ScriptVersion]:
-        """Return the versions of a public script, for `async for`.
+    *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
+    `get_public_script_list`.
+    """
+    query = stated(
+        GetPublicScriptList,
+        item_name=name,
+        script_language=script_language,
+        length=length,
+    )
+    return listed(client, query, request_timeout)
 
-        Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
-        `get_public_script_version_list`.
-        """
-        query = stated(
-            GetPublicScriptVersionList,
-            script_id=str(script_id),
-            return_script_content=return_script_content,
-            length=length,
-        )
-        return self._listed(query, request_timeout)
 
-    async def get_public_script_version_detail(
-        self,
-        *,
-        id: int | None = None,  # noqa: A002 - the platform's word
-        script_id: str | None = None,
-        version: str | None = None,
-        request_timeout: float | None = None,
-    ) -> ScriptVersion:
-        """Return one version of a public script, by *id*, or by *script_id* and *version*.
+def get_public_script_version_list(
+    client: Caller,
+    script_id: str | int,
+    *,
+    return_script_content: bool = False,
+    length: int = USUAL_PAGE,
+    request_timeout: float | None = None,
+) -> PagedList[ScriptVersion]:
+    """Return the versions of a public script, for `async for`.
 
-        Its content is plain text. Raises a `CallFailed`. Document:
-        `get_public_script_version_detail`.
-        """
-        query = stated(
-            GetPublicScriptVersionDetail,
-            id=id,
-            script_id=script_id,
-            version=version,
-        )
-        return await self._ask(query, request_timeout)
+    Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
+    `get_public_script_version_list`.
+    """
+    query = stated(
+        GetPublicScriptVersionList,
+        script_id=str(script_id),
+        return_script_content=return_script_content,
+        length=length,
+    )
+    return listed(client, query, request_timeout)
+
+
+async def get_public_script_version_detail(
+    client: Caller,
+    *,
+    id: int | None = None,  # noqa: A002 - the platform's word
+    script_id: str | None = None,
+    version: str | None = None,
+    request_timeout: float | None = None,
+) -> ScriptVersion:
+    """Return one version of a public script, by *id*, or by *script_id* and *version*.
+
+    Its content is plain text. Raises a `CallFailed`. Document:
+    `get_public_script_version_detail`.
+    """
+    query = stated(
+        GetPublicScriptVersionDetail,
+        id=id,
+        script_id=script_id,
+        version=version,
+    )
+    return await client._call(query, request_timeout)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bkjob_async.client.calling import stated
-from bkjob_async.client.paged_list import USUAL_PAGE, ListCalling, PagedList
+from bkjob_async.client.caller import Caller, stated
+from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, listed
 from bkjob_async.model.operations.stored_items import CronJob, JobPlan, JobTemplate, StoredAccount
 from bkjob_async.model.operations.stored_queries import (
     GetAccountList,
@@ -18,176 +18,175 @@ from bkjob_async.model.operations.stored_queries import (
 from bkjob_async.model.refs import Scope
 
 
-class StoredItemQueries(ListCalling):
-    """Lists are async iterators that fetch pages of *length* as they are needed; details are awaited.
+def get_job_template_list(
+    client: Caller,
+    *,
+    name: str | None = None,
+    creator: str | None = None,
+    create_time_start: datetime | None = None,
+    create_time_end: datetime | None = None,
+    last_modify_user: str | None = None,
+    last_modify_time_start: datetime | None = None,
+    last_modify_time_end: datetime | None = None,
+    length: int = USUAL_PAGE,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> PagedList[JobTemplate]:
+    """Return the job templates whose name contains *name*, for `async for`.
 
-    All are in `esb-jobv3` and `gateway-v3`. Elsewhere they raise `NotSupported`, lists when they are iterated.
+    Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
+    `get_job_template_list`.
     """
+    query = stated(
+        GetJobTemplateList,
+        scope=client._needed_scope(scope),
+        item_name=name,
+        creator=creator,
+        create_time_start=create_time_start,
+        create_time_end=create_time_end,
+        last_modify_user=last_modify_user,
+        last_modify_time_start=last_modify_time_start,
+        last_modify_time_end=last_modify_time_end,
+        length=length,
+    )
+    return listed(client, query, request_timeout)
 
-    def get_job_template_list(
-        self,
-        *,
-        name: str | None = None,
-        creator: str | None = None,
-        create_time_start: datetime | None = None,
-        create_time_end: datetime | None = None,
-        last_modify_user: str | None = None,
-        last_modify_time_start: datetime | None = None,
-        last_modify_time_end: datetime | None = None,
-        length: int = USUAL_PAGE,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> PagedList[JobTemplate]:
-        """Return the job templates whose name contains *name*, for `async for`.
 
-        Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
-        `get_job_template_list`.
-        """
-        query = stated(
-            GetJobTemplateList,
-            scope=self._scope(scope),
-            item_name=name,
-            creator=creator,
-            create_time_start=create_time_start,
-            create_time_end=create_time_end,
-            last_modify_user=last_modify_user,
-            last_modify_time_start=last_modify_time_start,
-            last_modify_time_end=last_modify_time_end,
-            length=length,
-        )
-        return self._listed(query, request_timeout)
+def get_job_plan_list(
+    client: Caller,
+    *,
+    job_template_id: int | None = None,
+    name: str | None = None,
+    creator: str | None = None,
+    create_time_start: datetime | None = None,
+    create_time_end: datetime | None = None,
+    last_modify_user: str | None = None,
+    last_modify_time_start: datetime | None = None,
+    last_modify_time_end: datetime | None = None,
+    length: int = USUAL_PAGE,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> PagedList[JobPlan]:
+    """Return the job plans whose name contains *name*, or those of a template, for `async for`.
 
-    def get_job_plan_list(
-        self,
-        *,
-        job_template_id: int | None = None,
-        name: str | None = None,
-        creator: str | None = None,
-        create_time_start: datetime | None = None,
-        create_time_end: datetime | None = None,
-        last_modify_user: str | None = None,
-        last_modify_time_start: datetime | None = None,
-        last_modify_time_end: datetime | None = None,
-        length: int = USUAL_PAGE,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> PagedList[JobPlan]:
-        """Return the job plans whose name contains *name*, or those of a template, for `async for`.
+    Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
+    `get_job_plan_list`.
+    """
+    query = stated(
+        GetJobPlanList,
+        scope=client._needed_scope(scope),
+        job_template_id=job_template_id,
+        item_name=name,
+        creator=creator,
+        create_time_start=create_time_start,
+        create_time_end=create_time_end,
+        last_modify_user=last_modify_user,
+        last_modify_time_start=last_modify_time_start,
+        last_modify_time_end=last_modify_time_end,
+        length=length,
+    )
+    return listed(client, query, request_timeout)
 
-        Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
-        `get_job_plan_list`.
-        """
-        query = stated(
-            GetJobPlanList,
-            scope=self._scope(scope),
-            job_template_id=job_template_id,
-            item_name=name,
-            creator=creator,
-            create_time_start=create_time_start,
-            create_time_end=create_time_end,
-            last_modify_user=last_modify_user,
-            last_modify_time_start=last_modify_time_start,
-            last_modify_time_end=last_modify_time_end,
-            length=length,
-        )
-        return self._listed(query, request_timeout)
 
-    async def get_job_plan_detail(
-        self,
-        job_plan_id: int,
-        *,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> JobPlan:
-        """Return a job plan with its steps and its global variables.
+async def get_job_plan_detail(
+    client: Caller,
+    job_plan_id: int,
+    *,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> JobPlan:
+    """Return a job plan with its steps and its global variables.
 
-        Scripts are plain text. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown plan. Document:
-        `get_job_plan_detail`.
-        """
-        query = stated(
-            GetJobPlanDetail,
-            scope=self._scope(scope),
-            job_plan_id=job_plan_id,
-        )
-        return await self._ask(query, request_timeout)
+    Scripts are plain text. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown plan. Document:
+    `get_job_plan_detail`.
+    """
+    query = stated(
+        GetJobPlanDetail,
+        scope=client._needed_scope(scope),
+        job_plan_id=job_plan_id,
+    )
+    return await client._call(query, request_timeout)
 
-    def get_account_list(
-        self,
-        *,
-        category: int | None = None,
-        account: str | None = None,
-        alias: str | None = None,
-        length: int = USUAL_PAGE,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> PagedList[StoredAccount]:
-        """Return the accounts that scripts and SQL may run as, for `async for`.
 
-        *category* is an `AccountCategory`. Raises a `CallFailed` when iterated. Document:
-        `get_account_list`.
-        """
-        query = stated(
-            GetAccountList,
-            scope=self._scope(scope),
-            category=category,
-            account=account,
-            alias=alias,
-            length=length,
-        )
-        return self._listed(query, request_timeout)
+def get_account_list(
+    client: Caller,
+    *,
+    category: int | None = None,
+    account: str | None = None,
+    alias: str | None = None,
+    length: int = USUAL_PAGE,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> PagedList[StoredAccount]:
+    """Return the accounts that scripts and SQL may run as, for `async for`.
 
-    def get_cron_list(
-        self,
-        *,
-        name: str | None = None,
-        id: int | None = None,  # noqa: A002 - the platform's word
-        status: int | None = None,
-        creator: str | None = None,
-        create_time_start: datetime | None = None,
-        create_time_end: datetime | None = None,
-        last_modify_user: str | None = None,
-        last_modify_time_start: datetime | None = None,
-        last_modify_time_end: datetime | None = None,
-        length: int = USUAL_PAGE,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> PagedList[CronJob]:
-        """Return the crons of a scope, for `async for`; an *id* makes the platform ignore every other filter.
+    *category* is an `AccountCategory`. Raises a `CallFailed` when iterated. Document:
+    `get_account_list`.
+    """
+    query = stated(
+        GetAccountList,
+        scope=client._needed_scope(scope),
+        category=category,
+        account=account,
+        alias=alias,
+        length=length,
+    )
+    return listed(client, query, request_timeout)
 
-        *status* 1 is on. Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
-        `get_cron_list`.
-        """
-        query = stated(
-            GetCronList,
-            scope=self._scope(scope),
-            item_name=name,
-            id=id,
-            status=status,
-            creator=creator,
-            create_time_start=create_time_start,
-            create_time_end=create_time_end,
-            last_modify_user=last_modify_user,
-            last_modify_time_start=last_modify_time_start,
-            last_modify_time_end=last_modify_time_end,
-            length=length,
-        )
-        return self._listed(query, request_timeout)
 
-    async def get_cron_detail(
-        self,
-        id: int,  # noqa: A002 - the platform's word
-        *,
-        scope: Scope | None = None,
-        request_timeout: float | None = None,
-    ) -> CronJob:
-        """Return a cron with its global variables.
+def get_cron_list(
+    client: Caller,
+    *,
+    name: str | None = None,
+    id: int | None = None,  # noqa: A002 - the platform's word
+    status: int | None = None,
+    creator: str | None = None,
+    create_time_start: datetime | None = None,
+    create_time_end: datetime | None = None,
+    last_modify_user: str | None = None,
+    last_modify_time_start: datetime | None = None,
+    last_modify_time_end: datetime | None = None,
+    length: int = USUAL_PAGE,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> PagedList[CronJob]:
+    """Return the crons of a scope, for `async for`; an *id* makes the platform ignore every other filter.
 
-        Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown one. Document:
-        `get_cron_detail`.
-        """
-        query = stated(
-            GetCronDetail,
-            scope=self._scope(scope),
-            id=id,
-        )
-        return await self._ask(query, request_timeout)
+    *status* 1 is on. Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
+    `get_cron_list`.
+    """
+    query = stated(
+        GetCronList,
+        scope=client._needed_scope(scope),
+        item_name=name,
+        id=id,
+        status=status,
+        creator=creator,
+        create_time_start=create_time_start,
+        create_time_end=create_time_end,
+        last_modify_user=last_modify_user,
+        last_modify_time_start=last_modify_time_start,
+        last_modify_time_end=last_modify_time_end,
+        length=length,
+    )
+    return listed(client, query, request_timeout)
+
+
+async def get_cron_detail(
+    client: Caller,
+    id: int,  # noqa: A002 - the platform's word
+    *,
+    scope: Scope | None = None,
+    request_timeout: float | None = None,
+) -> CronJob:
+    """Return a cron with its global variables.
+
+    Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown one. Document:
+    `get_cron_detail`.
+    """
+    query = stated(
+        GetCronDetail,
+        scope=client._needed_scope(scope),
+        id=id,
+    )
+    return await client._call(query, request_timeout)

@@ -86,7 +86,7 @@ class JobResult:
     def __repr__(self) -> str:
         return f"<JobResult {self}>"
 
-    def check(self) -> Self:
+    def raise_for_status(self) -> Self:
         """Return the result itself when it is `ok`; raise `JobFailed` when it is not."""
         if not self.ok:
             raise JobFailed(self)

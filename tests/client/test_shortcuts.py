@@ -27,7 +27,7 @@ async def test_a_script_runs_in_one_line(dialect: str) -> None:
     async with client_of(simulator, dialect) as (client, transport):
         result = await client.run_script("uptime", HOSTS, account="root", deadline=600)
 
-    assert result.check() is result
+    assert result.raise_for_status() is result
     assert result.hosts == {bkjob.Phase.SUCCESS: 2}
     assert transport.asked["fast_execute_script"] == 1
 
@@ -52,13 +52,13 @@ async def test_what_failed_runs_again_in_one_line(dialect: str) -> None:
     async with client_of(simulator, dialect) as (client, _):
         first = await client.wait(job, deadline=600)
         with pytest.raises(bkjob.JobFailed, match="1 host") as failed:
-            first.check()
+            first.raise_for_status()
         second = await client.retry_failed(first, deadline=600)
         with pytest.raises(bkjob.UsageError, match="no failed step"):
             await client.retry_failed(second)
 
     assert failed.value.result is first
-    assert second.check().steps[0].execute_count == 1
+    assert second.raise_for_status().steps[0].execute_count == 1
 
 
 async def test_a_deadline_covers_launch_and_wait() -> None:

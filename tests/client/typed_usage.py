@@ -102,7 +102,7 @@ async def launch(client: bkjob.JobClient, host: bkjob.HostKey) -> None:
 async def run(client: bkjob.JobClient) -> bkjob.JobResult:
     """Use the verbs."""
     result = assert_type(await client.run_script("date", "0:10.0.0.1", deadline=600), bkjob.JobResult)
-    assert_type(result.check(), bkjob.JobResult)
+    assert_type(result.raise_for_status(), bkjob.JobResult)
     assert_type(await client.run_plan(1000, deadline=600), bkjob.JobResult)
     assert_type(await client.send_file("/a", "/srv", 1, source=2, deadline=600), bkjob.JobResult)
     return result
@@ -158,7 +158,7 @@ async def follow(client: bkjob.JobClient, job: bkjob.JobRef, callbacks: bkjob.Ca
         assert_type(watch.snapshot(job), bkjob.JobSnapshot | bkjob.StepSnapshot | None)
         client.nudge(job)
         assert_type(client.durations(), tuple[bkjob.DurationStats, ...])
-        assert_type(client.learnt(), dict[str, Any])
+        assert_type(client.export_durations(), dict[str, Any])
 
 
 async def connect(url: str, transport: bkjob.Transport) -> None:

@@ -49,9 +49,9 @@ async def test_users_see_what_was_learnt_and_take_it_along(dialect: str) -> None
         for _ in range(10):
             first, _ = await looks_at_one(client, door, world)
         shown = {(d.job, d.step): d for d in client.durations()}
-        learnt = json.loads(json.dumps(client.learnt()))
+        learnt = json.loads(json.dumps(client.export_durations()))
     world = World()
-    async with client_of(world, dialect, learnt=learnt) as (client, door):
+    async with client_of(world, dialect, duration_stats=learnt) as (client, door):
         again, _ = await looks_at_one(client, door, world)
 
     assert set(shown) == {("deploy", None), ("deploy", "copy")}

@@ -251,7 +251,7 @@ async def test_the_newest_cursor_of_all_is_from_before_a_later_watch() -> None:
     async with client_of(world) as (client, _), client.watch(job) as watch:
         reader = watch.batches()
         last = await anext(reader)
-        assert last.sequence == client._watcher.places.last
+        assert last.sequence == client._poller.places.last
         async with client.watch(job) as again:
             first = await anext(again.events(after=last.cursor))
 

@@ -40,13 +40,13 @@ class CallOptions:
     priority: Priority = field(default="urgent", validator=validators.in_(("urgent", "background")))
 
 
-class Calling:
-    """Calls by value and by name, and the names of jobs and steps."""
+class Caller:
+    """Sends operations, and names jobs and steps; every method of a client is a function over one."""
 
     def __init__(
         self,
         session: Session,
-        watcher: PollTargets,
+        poller: PollTargets,
         *,
         scope: Scope | None,
         lifetime: Lifetime | None = None,
@@ -56,7 +56,7 @@ class Calling:
         self._callbacks = callbacks
         self.scope = scope
         self._session = session
-        self._watcher = watcher
+        self._poller = poller
         self._lifetime = lifetime or Lifetime()
         self._options = CallOptions()
         self._is_view = False
@@ -76,14 +76,14 @@ class Calling:
         """
         old = self._options
         view = copy.copy(self)
-        view._options = stated(  # noqa: SLF001 - its own class
+        view._options = stated(
             CallOptions,
             request_timeout=old.request_timeout if request_timeout is None else request_timeout,
             retries=retries or old.retries,
             priority=priority or old.priority,
         )
         view.scope = scope or self.scope
-        view._is_view = True  # noqa: SLF001 - its own class
+        view._is_view = True
         return view
 
     # Naming things --------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ class Calling:
     def _ref(self, value: RefLike) -> Ref:
         return as_ref(value, self.scope)
 
-    def _scope(self, scope: Scope | None) -> Scope:
+    def _needed_scope(self, scope: Scope | None) -> Scope:
         chosen = scope or self.scope
         if chosen is None:
             raise UsageError("this needs a scope: give one here, or to connect()")
@@ -182,7 +182,13 @@ class Calling:
         where = None if SCOPE_KEYS & given.keys() else scope or self.scope
         return stated(RawCall, name=operation, parameters=given, method=method, scope=where)
 
-    async def _ask(self, operation: Operation[R], request_timeout: float | None) -> R:
+    def _callback_url(self, given: str | None) -> str | None:
+        """Return where the platform is to call back, None for nowhere."""
+        if given is None and self._callbacks is not None:
+            return self._callbacks.url()
+        return given or None
+
+    async def _call(self, operation: Operation[R], request_timeout: float | None) -> R:
         """Send an operation and return its typed answer."""
         answer: R = await self._send(operation, self._session.call, request_timeout)
         return answer
@@ -208,11 +214,11 @@ class Calling:
             failure = type(error)(evolve(error.details, message=said))
         except OutcomeUnknown:
             if changed is not None:
-                self._watcher.operated(changed)
+                self._poller.operated(changed)
             raise
         else:
             if changed is not None:
-                self._watcher.operated(changed)
+                self._poller.operated(changed)
             return answer
         raise failure
 

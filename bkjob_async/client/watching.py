@@ -1,0 +1,139 @@
+"""Watching and waiting: until when, and what a wait is over with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from bkjob_async.client.caller import Caller
+from bkjob_async.engine.scheduling.duration_stats import DurationStats
+from bkjob_async.engine.stream.wait_conditions import Condition
+from bkjob_async.errors import (
+    BkJobError,
+    ConditionUnreachable,
+    ErrorDetails,
+    TargetLost,
+    Throttled,
+    UsageError,
+)
+from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.events import Finished, Lost, Stalled, Trouble
+from bkjob_async.model.ref_input import RefLike, as_refs
+from bkjob_async.model.refs import Ref
+from bkjob_async.model.result import JobResult
+from bkjob_async.watch.callbacks import CallbackReceiver
+from bkjob_async.watch.picking import events_but_hosts
+from bkjob_async.watch.watch import Watch
+
+Deadline = float | timedelta | None
+
+
+def watch(
+    client: Caller,
+    refs: Iterable[RefLike] | RefLike,
+    *,
+    deadline: Deadline = None,
+    linger: float | None = 0.0,
+    detail_level: DetailLevel = DetailLevel.EVERY_CHANGE,
+    callbacks: CallbackReceiver | None = None,
+) -> Watch:
+    """Watch jobs and steps; `async with` the watch, then iterate it.
+
+    *refs* is one or many of what `job` and `step` take; raises `UsageError` at once for what names none.
+    *deadline* is seconds from its opening: then its iterators deliver what there is and raise `DeadlineExceeded`.
+    The watch ends *linger* seconds after all targets have settled; None keeps it open until it is left.
+    *detail_level* says how closely hosts are followed; steps and jobs are seen to end at once in any.
+    Each callback that *callbacks* receives makes it poll the named job once; by default the client's own receiver.
+    """
+    client._lifetime.check()
+    targets = as_refs(refs, client.scope)
+    opened = Watch(
+        client._poller,
+        targets,
+        deadline=seconds(deadline),
+        linger=linger,
+        detail_level=detail_level,
+        scope=client.scope,
+    )
+    callbacks = callbacks or client._callbacks
+    if callbacks is not None:
+        callbacks.attach(opened)
+    return opened
+
+
+async def wait(
+    client: Caller, ref: RefLike, *, until: Condition | None = None, deadline: Deadline = None
+) -> JobResult:
+    """Wait until a job or step is over; return how it ended, well or not.
+
+    *ref* is anything that `job` or `step` takes: a ref, an id, text, a link, what a launch returned.
+
+    With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns as soon as that is true, with
+    the result so far. Raises `ConditionUnreachable` when it no longer can be, `DeadlineExceeded` with the last snapshot,
+    `TargetLost` when the target cannot be read any more. Before anything was seen, it raises the error itself when
+    credentials do not work, and `Throttled` when the gateway has let nothing through for a minute. The job is never
+    touched.
+    """
+    ref = client._ref(ref)
+    # A condition is about hosts; a plain wait may let small moves of large steps collect.
+    detail_level = DetailLevel.COALESCED if until is None else DetailLevel.EVERY_CHANGE
+    async with watch(client, ref, deadline=deadline, detail_level=detail_level) as opened:
+        async for batch in opened.batches():
+            events = tuple(events_but_hosts(batch))
+            for event in events:
+                if isinstance(event, Lost):
+                    raise TargetLost(ref, event.reason.value, event.message)
+                if isinstance(event, Trouble | Stalled) and opened.snapshot(ref) is None:
+                    raise_if_hopeless(client)
+            ended = [e.result for e in events if isinstance(e, Finished) and e.ref == ref]
+            result = reached(opened, ref, until, ended)
+            if result is not None:
+                return result
+    raise BkJobError(f"the watch of {ref} ended without a result")
+
+
+def nudge(client: Caller, ref: RefLike) -> None:
+    """Look at *ref* as soon as there is room, where a watch or wait of this client wants it."""
+    client._lifetime.check()
+    client._poller.nudge(client._ref(ref))
+
+
+def durations(client: Caller) -> tuple[DurationStats, ...]:
+    """Return how long runs took, per job name and per step name: how many, median, spread."""
+    return tuple(client._poller.poll_planner.durations)
+
+
+def export_durations(client: Caller) -> dict[str, Any]:
+    """Return the same as plain data that JSON can carry, for `connect(duration_stats=...)` of a later process."""
+    return client._poller.poll_planner.durations.exported()
+
+
+def raise_if_hopeless(client: Caller) -> None:
+    """Raise the error that keeps every poll of this client from succeeding, if there is one."""
+    error = client._poller.troubles.client_error
+    if error is not None:
+        raise error
+    if client._session.limiter.quota.is_closed and not client._poller.troubles.breaker.is_open:
+        message = "nothing could be read yet: the gateway lets nothing through"
+        raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))
+
+
+def seconds(deadline: Deadline) -> float | None:
+    """Return a deadline in seconds; raise `UsageError` for one that is not positive."""
+    if deadline is None:
+        return None
+    value = deadline.total_seconds() if isinstance(deadline, timedelta) else float(deadline)
+    if not value > 0:
+        raise UsageError("a deadline is a positive number of seconds")
+    return value
+
+
+def reached(watch: Watch, ref: Ref, until: Condition | None, ended: list[JobResult]) -> JobResult | None:
+    """Return the result that a wait is over with, None while it goes on; raise `ConditionUnreachable`."""
+    if until is None:
+        return ended[-1] if ended else None
+    holds = until.holds(watch.counts(ref), over=bool(ended))
+    if holds is None and ended:
+        raise ConditionUnreachable(ended[-1], repr(until))
+    return watch.progress(ref) if holds else None
