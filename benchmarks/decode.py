@@ -18,7 +18,7 @@ from cattrs.preconf.orjson import make_converter
 from benchmarks.compare.bodies import STEP, step_body
 from benchmarks.compare.naive import Answer
 from benchmarks.table import show
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import JobRef, Scope
@@ -26,13 +26,13 @@ from bkjob_async.model.refs import JobRef, Scope
 ROUNDS = 9
 SIZES = (1, 100, 1_000, 10_000)
 QUESTION = GetStepInstanceStatus(ref=JobRef(Scope.biz(2), 1).step(STEP))
-SPOKEN = dialect("gateway-v3")
+SPOKEN = dialect_by_name("gateway-v3")
 CATTRS = make_converter()
 
 
 def look(response: HttpResponse, every: int = 0) -> None:
     """Look at an answer; ask for the details of each of *every* hosts."""
-    seen = SPOKEN.look(QUESTION, response)
+    seen = SPOKEN.decode_poll(QUESTION, response)
     if every:
         rows = [row for group in seen.groups or () for row in group.rows or ()]
         for row in rows[::every]:

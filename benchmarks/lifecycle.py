@@ -23,7 +23,7 @@ from yarl import URL
 from benchmarks.compare.whole import Host, hosts_in, moves_between
 from benchmarks.lifecycles import LIVES, LOOKS, lived
 from benchmarks.table import show
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
@@ -39,7 +39,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 ROUNDS, SAMPLED, SETTLING, FIRST_LOOKS = 5, 10, 20, 2
 PLATFORM = URL("http://simulator/api/bk-job/prod/")
 STILL_RUNS = b'"status":2,'
-SPOKEN = dialect("gateway-v3")
+SPOKEN = dialect_by_name("gateway-v3")
 CREDENTIALS = AppCredentials(bk_app_code="bench", bk_app_secret="bench", bk_username="bench")  # noqa: S106 - made up
 
 Transition = tuple[int, int, int | None, int]
@@ -135,9 +135,9 @@ class Ours:
     def _take(self, question: Question, body: bytes, at: PollStamp) -> Sequence[EventOrLazy]:
         response = HttpResponse(status=200, body=body)
         if isinstance(question, GetJobInstanceStatus):
-            news = self._story.apply_job(SPOKEN.look(question, response), at)
+            news = self._story.apply_job(SPOKEN.decode_poll(question, response), at)
         else:
-            news = self._story.apply_step(SPOKEN.look(question, response), at, read_mode_of(question))
+            news = self._story.apply_step(SPOKEN.decode_poll(question, response), at, read_mode_of(question))
         begin_follow_ups(self._story, question, SPOKEN.capabilities)
         return news
 

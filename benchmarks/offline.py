@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from attrs import define
 
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
@@ -22,7 +22,7 @@ class Silence:
     """A session that takes every question; *answer* comes at once, None never."""
 
     answer: StepPollView | None = None
-    dialect = dialect("gateway-v3")
+    dialect = dialect_by_name("gateway-v3")
     limiter = RequestLimiter(RateLimiter())
 
     async def look(self, _question: object) -> Any:

@@ -28,7 +28,7 @@ from benchmarks.compare.naive import Targets
 from benchmarks.compare.processes import cpu_per_poll, interleaved, tell
 from benchmarks.compare.server import running_server
 from benchmarks.table import show
-from bkjob_async.dialects.gateway.v3 import GatewayV3
+from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
 
 SIZES = {1: (32, 1.0), 1_000: (32, 1.5), 10_000: (8, 2.5)}  # hosts: requests in flight, seconds
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="bench", bk_username="admin")  # noqa: S106 - made up
@@ -97,7 +97,7 @@ async def naive(server: str, in_flight: int, seconds: float) -> float:
 
 async def ours(server: str, in_flight: int, seconds: float) -> float:
     """Watch."""
-    dialect = GatewayV3()
+    dialect = GATEWAY_V3
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, groups=False))
     client = bkjob.connect(
         server, CREDENTIALS, dialect=spoken, interval=1e-6, max_in_flight=in_flight, request_timeout=30

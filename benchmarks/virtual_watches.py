@@ -16,7 +16,7 @@ from attrs import evolve
 
 import bkjob_async as bkjob
 from benchmarks.many_clients import MEDIAN, SPREAD_OF_ALL, PlatformDelays
-from bkjob_async.dialects.gateway.v3 import GatewayV3
+from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
@@ -123,7 +123,7 @@ async def lags_of_ends(jobs: int, lists: bool) -> PlatformDelays:  # noqa: FBT00
     world = World(7)
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(TWENTY_TO_300,)),))) for _ in range(jobs)]
     door = SimulatedTransport(Platform(world), latency=0.05)
-    dialect = GatewayV3()
+    dialect = GATEWAY_V3
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
     lags: list[float] = []
     async with (

@@ -10,8 +10,8 @@ import aiohttp
 from attrs import evolve
 
 from bkjob_async.client.client import JobClient
-from bkjob_async.dialects.common.base import Dialect
-from bkjob_async.dialects.registry import dialect as dialect_named
+from bkjob_async.dialects.common.dialect import Dialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
@@ -127,7 +127,7 @@ def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSessio
 def spoken(dialect: str | Dialect, options: dict[str, Any]) -> Dialect:
     """Return the dialect of this name with its options; one that is made already takes none."""
     if isinstance(dialect, str):
-        return dialect_named(dialect, **options)
+        return dialect_by_name(dialect, **options)
     if options:
         raise UsageError(f"give {', '.join(options)} to the dialect itself: it is made already")
     return dialect

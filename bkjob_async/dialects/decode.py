@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from attrs import evolve
 
-from bkjob_async.dialects.common.base import Dialect
-from bkjob_async.dialects.common.envelopes import opened, parsed
+from bkjob_async.dialects.common.dialect import Dialect
+from bkjob_async.dialects.common.envelopes import open_envelope, parse_json
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.decode_requests import question
-from bkjob_async.dialects.registry import dialect as dialect_named
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import Operation
@@ -66,7 +66,7 @@ def decode(
     Ids that the answer does not name come from *ref* and *scope*, and without those read as 2**63 - 1.
     Raises a `CallFailed`, and `UsageError` for a dialect that does not exist or does not have the operation.
     """
-    spoken = dialect_named(dialect) if isinstance(dialect, str) else dialect
+    spoken = dialect_by_name(dialect) if isinstance(dialect, str) else dialect
     content = body.encode(errors="replace") if isinstance(body, str) else body
     response = HttpResponse(status=http_status, headers=headers or {}, body=content)
     name = operation if isinstance(operation, str) else operation.name
@@ -84,7 +84,7 @@ def decode(
 def peeked(response: HttpResponse) -> Mapping[str, Any]:
     """Return the envelope of an answer, an empty one for an error: that is for decoding to raise."""
     try:
-        return opened(response)
+        return open_envelope(response)
     except CallFailed:
         return {}
 
@@ -92,7 +92,7 @@ def peeked(response: HttpResponse) -> Mapping[str, Any]:
 def wrapped(response: HttpResponse) -> HttpResponse:
     """Return an answer whose body is the data alone as a whole one; raise `InvalidResponse` for what is no JSON."""
     try:
-        parsed(response.body)
+        parse_json(response.body)
     except ValueError:
         message = f"the data is not JSON ({len(response.body)} bytes)"
         raise InvalidResponse(ErrorDetails(message=message, http_status=response.status)) from None
@@ -107,7 +107,7 @@ def decode_callback(body: bytes | str, content_type: str = "application/json") -
     content = body.encode(errors="replace") if isinstance(body, str) else body
     for text in readings(content, content_type):
         try:
-            value = parsed(text)
+            value = parse_json(text)
         except ValueError:
             continue
         return callback_of(JsonObject(value))

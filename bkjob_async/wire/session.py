@@ -11,7 +11,7 @@ import anyio
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.common.base import Dialect
+from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.common.envelopes import envelope_of
 from bkjob_async.dialects.common.redaction import redacted, secrets_in
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
@@ -165,7 +165,7 @@ class Session:
     ) -> JobPollView | StepPollView:
         def read(response: HttpResponse) -> JobPollView | StepPollView:
             ready.learn_size(len(response.body))
-            return self.dialect.look(question, response)
+            return self.dialect.decode_poll(question, response)
 
         attempt = 1
         while True:

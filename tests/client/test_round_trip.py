@@ -159,7 +159,7 @@ ALL = METHODS.keys() | {bkjob.OperateJobInstance}  # whose own test is with the 
 
 def test_every_operation_of_every_table_has_a_method() -> None:
     """Nothing that a dialect can do is left to raw calls."""
-    tabled = {kind for _, calls in TABLES.values() for kind in calls}
+    tabled = {kind for table in TABLES.values() for kind in table.calls}
 
     assert tabled == ALL
 
@@ -171,11 +171,11 @@ def test_every_operation_is_complete(kind: type[Operation[Any]]) -> None:
     assert getattr(bkjob, kind.__name__) is kind
     assert kind.__name__ in bkjob.__all__
     for name in DIALECTS:
-        call = TABLES[name][1].get(kind)
+        call = TABLES[name].calls.get(kind)
         if call is not None:
             assert callable(call.parameters)
             assert callable(call.read)
-    assert any(kind in calls for _, calls in TABLES.values())
+    assert any(kind in table.calls for table in TABLES.values())
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -188,8 +188,8 @@ async def test_each_goes_there_and_back_or_is_not_sent(dialect: str, kind: type[
     simulator.advance(3600)
     today = datetime.fromtimestamp(simulator.world.epoch_ms / 1000, UTC)
     ask, answer = METHODS[kind]
-    call = TABLES[dialect][1].get(kind)
-    options = {"system": True} if call is not None and call.only == "system" else {}
+    call = TABLES[dialect].calls.get(kind)
+    options = {"system": True} if call is not None and call.paths == "system" else {}
 
     async with client_of(simulator, dialect, **options) as (client, transport):
         if call is not None:
@@ -197,7 +197,7 @@ async def test_each_goes_there_and_back_or_is_not_sent(dialect: str, kind: type[
             assert isinstance(found, answer)
             assert found
         else:
-            able = next(name for name in DIALECTS if kind in TABLES[name][1])
+            able = next(name for name in DIALECTS if kind in TABLES[name].calls)
             with pytest.raises(bkjob.NotSupported, match=able):
                 await ask(client, step, today)
             assert transport.requests == 0

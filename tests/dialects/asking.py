@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from bkjob_async.dialects.common.base import TableDialect
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.common.dialect import TableDialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
@@ -125,7 +125,7 @@ EXTRAS: tuple[Operation[Any], ...] = (
 QUESTIONS += STORED + EXTRAS
 QUESTION = {question.name: question for question in QUESTIONS}
 DIALECTS: dict[str, TableDialect] = {
-    name: dialect(name) for name in ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
+    name: dialect_by_name(name) for name in ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
 }
 
 FOLDER = Path(__file__).parent / "samples"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.dialects.common.envelopes import opened
+from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
 from bkjob_async.dialects.esb.job_responses import quick_job as quick_esb_job
 from bkjob_async.dialects.esb.job_responses import read_job as read_esb_job
@@ -145,7 +145,7 @@ def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) ->
         repr(spoken.decode(question, response))
     if isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus):
         try:
-            look = spoken.look(question, response)
+            look = spoken.decode_poll(question, response)
         except CallFailed:
             return
         steps: tuple[StepPollView, ...] = (look,) if isinstance(look, StepPollView) else tuple(look.steps)
@@ -196,7 +196,7 @@ def test_the_documented_answer_goes_the_quick_way(sample: str) -> None:
     response = answer(SAMPLES[sample])
 
     assert quick(response) is not None
-    assert quick(response) == lenient(JsonObject(opened(response)))
+    assert quick(response) == lenient(JsonObject(open_envelope(response)))
 
 
 @settings(max_examples=800, deadline=None)
@@ -210,7 +210,7 @@ def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
     seen = quick(response)
 
     if seen is not None:
-        assert seen == lenient(JsonObject(opened(response)))
+        assert seen == lenient(JsonObject(open_envelope(response)))
 
 
 @settings(max_examples=300, deadline=None)
@@ -228,7 +228,7 @@ def test_both_ways_read_the_same_bytes(sample: str, data: st.DataObject) -> None
     seen = quick(response)
 
     if seen is not None:
-        assert seen == lenient(JsonObject(opened(response)))
+        assert seen == lenient(JsonObject(open_envelope(response)))
 
 
 V3, STEP, V4 = (

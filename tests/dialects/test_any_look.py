@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.dialects.common.envelopes import opened
+from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import LightRow
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.parsed import look_at_job, look_at_step
@@ -32,14 +32,14 @@ def looked(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
     """Return the look at an answer, as the dialect gives it."""
     spoken, question = asked(sample)
     if isinstance(question, GetJobInstanceStatus):
-        return spoken.look(question, response)
+        return spoken.decode_poll(question, response)
     assert isinstance(question, GetStepInstanceStatus)
-    return spoken.look(question, response)
+    return spoken.decode_poll(question, response)
 
 
 def leniently(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
     """Return the look at an answer by who reads all of it at once."""
-    answered = JsonObject(opened(response))
+    answered = JsonObject(open_envelope(response))
     if sample == JOB:
         return look_at_job(read_job(asking.JOB, answered))
     return look_at_step(read_step(asking.STEP, answered))

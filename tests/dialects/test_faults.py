@@ -55,7 +55,7 @@ def test_a_fault_is_the_same_error_everywhere(caller: Caller, fault: str, kind: 
     with pytest.raises(CallFailed) as read:
         caller.dialect.decode(ask, response)
     with pytest.raises(CallFailed) as looked:
-        caller.dialect.look(ask, response)
+        caller.dialect.decode_poll(ask, response)
 
     assert (type(read.value), str(read.value)) == (kind, str(looked.value))
     assert type(looked.value) is kind
@@ -86,7 +86,7 @@ def test_another_encoding_costs_nothing_but_letters(caller: Caller) -> None:
     response = delivered(caller, ask, "wrong-charset")
 
     assert caller.dialect.decode(ask, response) == caller.call(ask)
-    assert caller.dialect.look(ask, response).steps[0].complete
+    assert caller.dialect.decode_poll(ask, response).steps[0].complete
 
 
 def test_unknown_codes_are_kept(caller: Caller) -> None:
@@ -106,7 +106,7 @@ def test_doubled_rows_are_handed_on(caller: Caller) -> None:
     """What a host that stands twice means takes more than one answer to tell: the engine judges it."""
     ask = question(caller)
 
-    look = caller.dialect.look(ask, delivered(caller, ask, "duplicate-rows"))
+    look = caller.dialect.decode_poll(ask, delivered(caller, ask, "duplicate-rows"))
 
     rows = [row.ip for group in look.steps[0].groups or () for row in group.rows or ()]
     assert len(set(rows)) < len(rows)
@@ -119,8 +119,8 @@ def test_missing_rows_are_not_complete() -> None:
     caller.advance(3600)
     ask = GetStepInstanceStatus(ref=caller.step)
 
-    assert caller.dialect.look(ask, delivered(caller, ask, "unknown-fields")).complete
-    assert not caller.dialect.look(ask, delivered(caller, ask, "missing-rows")).complete
+    assert caller.dialect.decode_poll(ask, delivered(caller, ask, "unknown-fields")).complete
+    assert not caller.dialect.decode_poll(ask, delivered(caller, ask, "missing-rows")).complete
 
 
 @pytest.mark.parametrize("classic", [True, False])

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from tests.dialects.asking import JOB, SAMPLES, answer, asked, decoded
@@ -48,7 +48,7 @@ def test_a_text_in_another_encoding_can_be_reached_too() -> None:
     """It costs its strange letters, not the answer."""
     body = b'{"result":true,"code":0,"data":{"job_instance":{"status":3,"name":"\xc4"},"finished":true}}'
 
-    found = dialect("gateway-v3").decode(
+    found = dialect_by_name("gateway-v3").decode(
         GetJobInstanceStatus(ref=JOB), HttpResponse(status=200, headers={}, body=body)
     )
 

@@ -7,9 +7,9 @@ import pytest
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.common.base import TableDialect, scope_of
+from bkjob_async.dialects.common.dialect import TableDialect, scope_of
 from bkjob_async.dialects.registry import DIALECTS as NAMES
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.credentials import AccessToken, AppCredentials
 from bkjob_async.model.operations.base import (
@@ -130,16 +130,16 @@ def test_documented_requests_are_reproduced(
 def test_every_operation_goes_out_or_says_who_can(dialect_name: str, question: Operation[Any]) -> None:
     """What a dialect lacks is refused before anything is sent, naming the dialects that have it."""
     spoken = DIALECTS[dialect_name]
-    can = [name for name, (_, calls) in NAMES.items() if type(question) in calls]
+    can = [name for name, table in NAMES.items() if type(question) in table.calls]
 
     if dialect_name in can:
-        only = spoken.call_for(question).only
-        if only is not None:
-            others = dialect(dialect_name, system=only == "user")
+        paths = spoken.call_for(question).paths
+        if paths is not None:
+            others = dialect_by_name(dialect_name, system=paths == "user")
             with pytest.raises(NotSupported, match="system=True"):
                 others.encode(question)
-            spoken = dialect(dialect_name, system=only == "system")
-        assert spoken.encode(question).url.path.startswith(spoken.root)
+            spoken = dialect_by_name(dialect_name, system=paths == "system")
+        assert spoken.encode(question).url.path.startswith(spoken.path_prefix)
         return
     with pytest.raises(NotSupported) as refused:
         spoken.encode(question)
@@ -220,7 +220,7 @@ def test_credentials_go_into_one_header(name: str) -> None:
 @pytest.mark.parametrize("name", ["esb-job", "esb-jobv3"])
 def test_credentials_in_the_body_make_every_read_a_post(name: str) -> None:
     """A secret never stands in a URL, so a read that carries one is posted."""
-    spoken = dialect(name, credentials_in="body")
+    spoken = dialect_by_name(name, credentials_in="body")
 
     request = spoken.sign(spoken.encode(GetJobInstanceStatus(ref=JOB)), CREDENTIALS)
 
@@ -237,31 +237,31 @@ def test_credentials_in_the_body_make_every_read_a_post(name: str) -> None:
 @pytest.mark.parametrize("name", ["gateway-v3", "gateway-v4"])
 def test_the_system_twins_name_their_acting_user(name: str) -> None:
     """The twins have their own paths and a header for the user they act for."""
-    spoken = dialect(name, system=True, acting_user="ada", tenant="blue", language="en")
+    spoken = dialect_by_name(name, system=True, acting_user="ada", tenant="blue", language="en")
 
     request = spoken.encode(GetJobInstanceStatus(ref=JOB))
 
-    assert request.url.path == f"{spoken.root}system/get_job_instance_status"
+    assert request.url.path == f"{spoken.path_prefix}system/get_job_instance_status"
     assert request.headers["X-Bk-Username"] == "ada"
     assert request.headers["X-Bk-Tenant-Id"] == "blue"
     assert request.headers["Blueking-Language"] == "en"
     assert not {"X-Bk-Username", "X-Bk-Tenant-Id"} & set(
-        dialect(name).encode(GetJobInstanceStatus(ref=JOB)).headers
+        dialect_by_name(name).encode(GetJobInstanceStatus(ref=JOB)).headers
     )
 
 
 def test_what_makes_no_sense_is_refused() -> None:
     """Unknown dialects, options of other dialects, broken headers: each says what is wrong."""
     with pytest.raises(UsageError, match="esb-job, esb-jobv3, gateway-v3, gateway-v4"):
-        dialect("gateway-v5")
+        dialect_by_name("gateway-v5")
     with pytest.raises(UsageError, match="does not take these options: system"):
-        dialect("esb-job", system=True)
+        dialect_by_name("esb-job", system=True)
     with pytest.raises(UsageError, match="does not take these options: credentials_in"):
-        dialect("esb-job", credentials_in="cookie")
+        dialect_by_name("esb-job", credentials_in="cookie")
     with pytest.raises(UsageError, match="system=True"):
-        dialect("gateway-v3", acting_user="ada")
+        dialect_by_name("gateway-v3", acting_user="ada")
     with pytest.raises(UsageError, match="plain ASCII"):
-        dialect("gateway-v3", tenant="a\r\nX-Evil: 1").encode(GetJobInstanceStatus(ref=JOB))
+        dialect_by_name("gateway-v3", tenant="a\r\nX-Evil: 1").encode(GetJobInstanceStatus(ref=JOB))
 
 
 # Questions ----------------------------------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ def test_all_logs_are_the_oldest_dialects_own() -> None:
     ("spoken", "path"),
     [
         (DIALECTS["gateway-v3"], "api/v3/get_cron_list"),
-        (dialect("gateway-v4", system=True), "api/v4/system/get_cron_list"),
+        (dialect_by_name("gateway-v4", system=True), "api/v4/system/get_cron_list"),
         (DIALECTS["esb-jobv3"], "api/c/compapi/v2/jobv3/get_cron_list/"),
     ],
 )

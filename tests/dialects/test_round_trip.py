@@ -7,8 +7,8 @@ import pytest
 from attrs import evolve
 from yarl import URL
 
-from bkjob_async.dialects.common.base import TableDialect
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.common.dialect import TableDialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import NotAuthenticated, NotFound, WrongState
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import AppCredentials
@@ -70,7 +70,7 @@ class Caller:
     """Speaks one dialect to one simulated platform, at the world's present."""
 
     def __init__(self, name: str, options: dict[str, Any], *, site: SiteConfig | None = None) -> None:
-        self.dialect: TableDialect = dialect(name, **options)
+        self.dialect: TableDialect = dialect_by_name(name, **options)
         self.simulator = Simulator(site=site)
         fails = StepPlan(hosts=3, pinned={1: RED})
         self.job = self.simulator.add(JobPlan(name="tale", steps=(fails, StepPlan(hosts=2, kind=FILE))))
@@ -106,7 +106,7 @@ def is_offered(way: tuple[str, dict[str, Any]], question: Operation[Any]) -> boo
     """Tell whether a way of speaking has an operation."""
     name, options = way
     call = DIALECTS[name].calls.get(type(question))
-    return call is not None and (call.only is None or (call.only == "system") is ("system" in options))
+    return call is not None and (call.paths is None or (call.paths == "system") is ("system" in options))
 
 
 def label(way: tuple[str, dict[str, Any]]) -> str:
@@ -210,7 +210,7 @@ def test_a_look_agrees_with_a_snapshot(caller: Caller) -> None:
     question = GetJobInstanceStatus(ref=caller.job, return_ip_result=True)
     response = caller.answer(question)
 
-    look, snapshot = caller.dialect.look(question, response), caller.dialect.decode(question, response)
+    look, snapshot = caller.dialect.decode_poll(question, response), caller.dialect.decode(question, response)
 
     assert (look.status, look.finished) == (snapshot.status.code, snapshot.is_finished)
     for seen, step in zip(look.steps, snapshot.steps, strict=True):

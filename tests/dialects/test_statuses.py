@@ -30,12 +30,14 @@ def job_with(dialect: str, *, status: object, flag: object = ...) -> Any:
 def read_job(dialect: str, body: Any) -> tuple[JobSnapshot, JobPollView]:
     """Read a job both ways."""
     question = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
-    return DIALECTS[dialect].decode(question, answer(body)), DIALECTS[dialect].look(question, answer(body))
+    return DIALECTS[dialect].decode(question, answer(body)), DIALECTS[dialect].decode_poll(
+        question, answer(body)
+    )
 
 
 def read_step(body: Any, dialect: str = "gateway-v3", **filters: Any) -> Any:
     """Look at a step."""
-    return DIALECTS[dialect].look(GetStepInstanceStatus(ref=STEP, **filters), answer(body))
+    return DIALECTS[dialect].decode_poll(GetStepInstanceStatus(ref=STEP, **filters), answer(body))
 
 
 @pytest.mark.parametrize("dialect", JOBS)

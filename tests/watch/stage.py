@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import bkjob_async as bkjob
-from bkjob_async.dialects.common.base import Dialect
+from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport

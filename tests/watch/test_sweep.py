@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve, frozen
 
 import bkjob_async as bkjob
-from bkjob_async.dialects.gateway.v3 import GatewayV3
+from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan
@@ -44,7 +44,7 @@ async def seen(
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(RUNS,)),))) for _ in range(JOBS)]
     for _ in range(others):
         world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(HostOutcome(status=None),)),)))
-    dialect = GatewayV3()
+    dialect = GATEWAY_V3
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
     told: dict[bkjob.Ref, float] = {}
     async with client_of(world, spoken) as (client, door):

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
@@ -78,7 +78,7 @@ async def test_a_connection_that_answered_somebody_else_is_closed(
         session = Session(
             url.origin(),
             transport=AiohttpTransport(),
-            dialect=dialect("gateway-v3"),
+            dialect=dialect_by_name("gateway-v3"),
             credentials=CREDENTIALS,
             retries=Retries(attempts=1),
         )
@@ -108,7 +108,7 @@ async def test_reads_ask_for_no_kept_answer() -> None:
         session = Session(
             url.origin(),
             transport=AiohttpTransport(),
-            dialect=dialect("gateway-v3"),
+            dialect=dialect_by_name("gateway-v3"),
             credentials=CREDENTIALS,
         )
         try:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.session import Session
@@ -64,7 +64,7 @@ def session_of(door: Door, **options: Any) -> Session:
     """Return a session behind a door."""
     options.setdefault("credentials", CREDENTIALS)
     name = options.pop("name", "gateway-v3")
-    return Session("http://x", transport=door, dialect=dialect(name), **options)
+    return Session("http://x", transport=door, dialect=dialect_by_name(name), **options)
 
 
 class Vault:

@@ -34,7 +34,7 @@ _TITLE = re.compile(rb"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTAL
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
 
 
-def parsed(body: bytes) -> Any:
+def parse_json(body: bytes) -> Any:
     """Return the JSON value of *body*; raise ValueError for what is none.
 
     A text in another encoding than UTF-8 costs its strange letters, not the answer.
@@ -49,10 +49,10 @@ def parsed(body: bytes) -> Any:
         raise ValueError("not JSON") from error
 
 
-def opened(response: HttpResponse) -> dict[str, Any]:
+def open_envelope(response: HttpResponse) -> dict[str, Any]:
     """Return the envelope of a success, or raise the typed error."""
     try:
-        body = parsed(response.body)
+        body = parse_json(response.body)
     except ValueError:
         raise strange_answer(response) from None
     if isinstance(body, dict) and 200 <= response.status < 300 and is_success(body):
@@ -62,7 +62,7 @@ def opened(response: HttpResponse) -> dict[str, Any]:
 
 def envelope_of(response: HttpResponse) -> Envelope:
     """Return a success as it came, or raise the typed error."""
-    members = opened(response)
+    members = open_envelope(response)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Envelope(
         data=members.get("data"),

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from bkjob_async.dialects.common.correlation import check_job, check_step, is_surely_of
-from bkjob_async.dialects.common.envelopes import opened
+from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import Code, Identity, Number, Row, read_rows
 from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, as_time, read_times
 from bkjob_async.dialects.common.parsed import (
@@ -111,13 +111,13 @@ def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzin
     """Read a job's answer as the engine needs it."""
     ref = operation.ref
     return look_at_job(
-        quick_job(ref, response, zone) or read_job(ref, JsonObject(opened(response), zone=zone))
+        quick_job(ref, response, zone) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
     )
 
 
 def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
     """Read a step's answer as the engine needs it."""
-    return look_at_step(read_step(operation.ref, JsonObject(opened(response), zone=zone)))
+    return look_at_step(read_step(operation.ref, JsonObject(open_envelope(response), zone=zone)))
 
 
 # The quick way ------------------------------------------------------------------------------------------------------

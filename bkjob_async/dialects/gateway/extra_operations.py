@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.dialects.common.base import Call, Calls
+from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.responses import read_host_logs, read_launched, read_scope
@@ -214,25 +214,25 @@ UPLOADS: Calls = {
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
     GenerateLocalFileUploadUrl: Call(
-        method="POST", parameters=upload_urls, read=read_upload_urls, only="system"
+        method="POST", parameters=upload_urls, read=read_upload_urls, paths="system"
     ),
-    QueryGseTask: Call(method="GET", parameters=gse_task_of, read=read_gse_tasks, only="system"),
-    QueryJobInstance: Call(method="GET", parameters=job_of_gse_task, read=read_one_gse_task, only="system"),
+    QueryGseTask: Call(method="GET", parameters=gse_task_of, read=read_gse_tasks, paths="system"),
+    QueryJobInstance: Call(method="GET", parameters=job_of_gse_task, read=read_one_gse_task, paths="system"),
     BkciPluginFastExecuteScript: Call(
-        method="POST", parameters=pipeline_script, read=read_launched, only="system"
+        method="POST", parameters=pipeline_script, read=read_launched, paths="system"
     ),
     BkciPluginFastTransferFile: Call(
-        method="POST", parameters=pipeline_file, read=read_launched, only="system"
+        method="POST", parameters=pipeline_file, read=read_launched, paths="system"
     ),
     BkciPluginGetJobInstanceStatus: Call(
-        method="POST", parameters=pipeline_status, read=read_job_status, look=look_job, only="system"
+        method="POST", parameters=pipeline_status, read=read_job_status, read_poll=look_job, paths="system"
     ),
     BkciPluginBatchGetJobInstanceExecuteObjectLog: Call(
-        method="POST", parameters=pipeline_logs, read=read_host_logs, only="system"
+        method="POST", parameters=pipeline_logs, read=read_host_logs, paths="system"
     ),
 }
 # What version 4 offers to users alone.
 CONTEXT_CALLS: Calls = {
-    GetScriptTaskContext: Call(method="POST", parameters=script_context, read=read_context, only="user"),
-    GetFileTaskContext: Call(method="POST", parameters=file_context, read=read_context, only="user"),
+    GetScriptTaskContext: Call(method="POST", parameters=script_context, read=read_context, paths="user"),
+    GetFileTaskContext: Call(method="POST", parameters=file_context, read=read_context, paths="user"),
 }

@@ -11,7 +11,7 @@ import msgspec
 from attrs import frozen
 from msgspec import Raw
 
-from bkjob_async.dialects.common.envelopes import parsed
+from bkjob_async.dialects.common.envelopes import parse_json
 from bkjob_async.dialects.common.host_rows import BareRow, GroupedRow, Row, read_row
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.errors import InvalidResponse
@@ -136,7 +136,7 @@ def read_piece(piece: Raw, listing: Listing, light: AnyRow) -> Row:
         row = _ROW.decode(piece)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         try:
-            row = read_row(JsonObject(parsed(bytes(piece))), listing.status)
+            row = read_row(JsonObject(parse_json(bytes(piece))), listing.status)
         except (InvalidResponse, ValueError):
             row = Row(
                 status=listing.status if listing.status is not None else light.status,

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from attrs import field, frozen
-
-from bkjob_async.dialects.common.base import Call, Calls
+from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, TableDialect
 from bkjob_async.dialects.common.responses import (
     read_host_log,
     read_host_logs,
@@ -19,7 +14,6 @@ from bkjob_async.dialects.common.responses import (
 from bkjob_async.dialects.common.step_detail import read_step_detail
 from bkjob_async.dialects.gateway import v3_launch_requests as start
 from bkjob_async.dialects.gateway import v3_requests as send
-from bkjob_async.dialects.gateway.base import GatewayDialect
 from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS
 from bkjob_async.dialects.gateway.stored_items import CALLS as STORED_CALLS
 from bkjob_async.dialects.gateway.v3_responses import (
@@ -51,7 +45,6 @@ from bkjob_async.model.operations.queries import (
     GetJobInstanceList,
     GetStepInstanceDetail,
 )
-from bkjob_async.model.refs import Scope
 
 CAPABILITIES = Capabilities(
     step_status=True,
@@ -64,14 +57,18 @@ CAPABILITIES = Capabilities(
 
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
-        method="GET", parameters=send.job_status, read=read_job_status, quick=quick_job_status, look=look_job
+        method="GET",
+        parameters=send.job_status,
+        read=read_job_status,
+        read_strict=quick_job_status,
+        read_poll=look_job,
     ),
     GetStepInstanceStatus: Call(
         method="GET",
         parameters=send.step_status,
         read=read_step_status,
-        quick=quick_step_status,
-        look=look_step,
+        read_strict=quick_step_status,
+        read_poll=look_step,
     ),
     GetStepInstanceDetail: Call(method="GET", parameters=send.by_step, read=read_step_detail),
     GetJobInstanceIpLog: Call(method="GET", parameters=send.host_log, read=read_host_log),
@@ -89,13 +86,11 @@ CALLS: Calls = {
     **SYSTEM_CALLS,
 }
 
-
-@frozen(kw_only=True)
-class GatewayV3(GatewayDialect):
-    """The API gateway, version 3."""
-
-    name: str = "gateway-v3"
-    capabilities: Capabilities = CAPABILITIES
-    root: str = "api/v3/"
-    calls: Calls = field(default=CALLS, repr=False)
-    scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(default=send.scope_parameters, repr=False)
+GATEWAY_V3 = TableDialect(
+    name="gateway-v3",
+    capabilities=CAPABILITIES,
+    path_prefix="api/v3/",
+    calls=CALLS,
+    scope_parameters=send.scope_parameters,
+    options=GATEWAY_OPTIONS,
+)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import tzinfo
 
 from bkjob_async.dialects.common.correlation import check_job, check_step
-from bkjob_async.dialects.common.envelopes import opened
+from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import read_rows
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject, read_times
 from bkjob_async.dialects.common.parsed import (
@@ -72,7 +72,9 @@ def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzin
     look = bare_job(ref, response)
     if look is not None:
         return look
-    return look_at_job(quick_job(ref, response) or read_job(ref, JsonObject(opened(response), zone=zone)))
+    return look_at_job(
+        quick_job(ref, response) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
+    )
 
 
 def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
@@ -81,7 +83,7 @@ def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tz
     look = bare_step(ref, response, asked_for_all=for_all)
     if look is not None:
         return look
-    step = quick_step(ref, response) or read_step(ref, JsonObject(opened(response), zone=zone))
+    step = quick_step(ref, response) or read_step(ref, JsonObject(open_envelope(response), zone=zone))
     return look_at_step(step, asked_for_all=for_all)
 
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from attrs import field, frozen
-
-from bkjob_async.dialects.common.base import Call, Calls
+from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, TableDialect
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_list, read_launched
 from bkjob_async.dialects.gateway import v3_launch_requests as start
 from bkjob_async.dialects.gateway import v3_requests as send
-from bkjob_async.dialects.gateway.base import GatewayDialect
 from bkjob_async.dialects.gateway.extra_operations import CONTEXT_CALLS
 from bkjob_async.dialects.gateway.v4_responses import look_job, quick_job_status, read_job_status
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.launches import FastExecuteScript
 from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog, GetJobInstanceList
-from bkjob_async.model.refs import Scope
 
 CAPABILITIES = Capabilities(
     step_status=False,
@@ -35,12 +28,12 @@ CALLS: Calls = {
         method="GET",
         parameters=send.job_status_v4,
         read=read_job_status,
-        quick=quick_job_status,
-        look=look_job,
+        read_strict=quick_job_status,
+        read_poll=look_job,
     ),
     BatchGetJobInstanceIpLog: Call(
         method="POST",
-        name="batch_get_job_instance_execute_object_log",
+        platform_name="batch_get_job_instance_execute_object_log",
         parameters=send.host_logs_v4,
         read=read_host_logs,
     ),
@@ -49,13 +42,12 @@ CALLS: Calls = {
     **CONTEXT_CALLS,
 }
 
-
-@frozen(kw_only=True)
-class GatewayV4(GatewayDialect):
-    """The API gateway, version 4: no step status, but containers."""
-
-    name: str = "gateway-v4"
-    capabilities: Capabilities = CAPABILITIES
-    root: str = "api/v4/"
-    calls: Calls = field(default=CALLS, repr=False)
-    scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(default=send.scope_parameters, repr=False)
+# No step status, but containers.
+GATEWAY_V4 = TableDialect(
+    name="gateway-v4",
+    capabilities=CAPABILITIES,
+    path_prefix="api/v4/",
+    calls=CALLS,
+    scope_parameters=send.scope_parameters,
+    options=GATEWAY_OPTIONS,
+)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from bkjob_async.dialects.common.correlation import check_job, is_surely_of
-from bkjob_async.dialects.common.envelopes import opened
+from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import (
     Code,
     Identity,
@@ -133,7 +133,9 @@ def quick_job_status(
 def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
     """Read a job's answer as the engine needs it."""
     ref = operation.ref
-    return look_at_job(quick_job(ref, response) or read_job(ref, JsonObject(opened(response), zone=zone)))
+    return look_at_job(
+        quick_job(ref, response) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
+    )
 
 
 # The quick way ------------------------------------------------------------------------------------------------------

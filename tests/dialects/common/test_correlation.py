@@ -49,7 +49,7 @@ def readings(sample: str, body: Any) -> list[Any]:
     found: list[Any] = []
     readers: list[Any] = [spoken.decode]
     if isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus):
-        readers.append(spoken.look)
+        readers.append(spoken.decode_poll)
     for read in readers:
         try:
             found.append(read(question, answer(body)))
@@ -163,7 +163,9 @@ def test_a_business_set_may_go_by_a_business_number(sample: str, scope: Scope, n
     spoken = DIALECTS[sample.partition("/")[0]]
 
     assert spoken.decode(question, answer(body)).ref.scope == scope
-    assert spoken.look(question, answer(body)).status == spoken.decode(question, answer(body)).status.code
+    assert (
+        spoken.decode_poll(question, answer(body)).status == spoken.decode(question, answer(body)).status.code
+    )
 
 
 @pytest.mark.parametrize("number", [7_999_999, 10_000_000])
@@ -238,7 +240,7 @@ def test_comparing_keeps_the_answer_light() -> None:
         for sample in ("gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"):
             spoken, question = asked(sample)
             assert isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus)
-            look = spoken.look(question, answer(renamed(sample, **names)))
+            look = spoken.decode_poll(question, answer(renamed(sample, **names)))
             steps = look.steps if isinstance(look, JobPollView) else (look,)
             rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
             assert rows

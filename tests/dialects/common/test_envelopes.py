@@ -6,7 +6,7 @@ from bkjob_async.dialects.common.envelopes import (
     LONGEST_MESSAGE,
     envelope_of,
     failure,
-    opened,
+    open_envelope,
     strange_answer,
 )
 from bkjob_async.dialects.common.error_codes import BY_CODE, BY_WORD
@@ -82,7 +82,7 @@ WORDS: list[tuple[int, str, type[CallFailed]]] = [
 def error_of(response: HttpResponse) -> CallFailed:
     """Return the error that an answer is."""
     with pytest.raises(CallFailed) as caught:
-        opened(response)
+        open_envelope(response)
     return caught.value
 
 
@@ -198,14 +198,14 @@ def test_what_has_no_code_goes_by_its_status(status: int, body: bytes, kind: typ
 )
 def test_success_has_several_spellings(body: dict[str, object], data: object) -> None:
     """A code may be text, a result may be missing, and in version 4 there is neither."""
-    assert opened(answer(body)).get("data") == data
+    assert open_envelope(answer(body)).get("data") == data
 
 
 def test_strange_letters_do_not_cost_the_answer() -> None:
     """A text in another encoding, a mark before the text: the rest is read."""
     body = b'\xef\xbb\xbf{"result": true, "code": 0, "data": {"name": "\xb1\xe0", "status": 3}}'
 
-    assert opened(HttpResponse(status=200, body=body))["data"]["status"] == 3
+    assert open_envelope(HttpResponse(status=200, body=body))["data"]["status"] == 3
 
 
 def test_a_whole_answer_can_be_had_as_it_came() -> None:
@@ -277,7 +277,7 @@ def test_a_redirect_says_where_to_and_that_the_url_is_wrong(status: int, body: b
     response = HttpResponse(status=status, headers={"Location": where}, body=body)
 
     with pytest.raises(ApiNotFound) as failed:
-        opened(response)
+        open_envelope(response)
     assert "a redirect to https://login.example.com:8443/sign/in: the URL is wrong" in str(failed.value)
     assert not any(secret in str(failed.value) for secret in ("pa55word", "t0ken"))
 
@@ -288,4 +288,4 @@ def test_a_redirect_to_nowhere_is_one_all_the_same(where: str | None) -> None:
     headers = {} if where is None else {"Location": where}
 
     with pytest.raises(ApiNotFound, match=r"a redirect.*: the URL is wrong"):
-        opened(HttpResponse(status=302, headers=headers))
+        open_envelope(HttpResponse(status=302, headers=headers))

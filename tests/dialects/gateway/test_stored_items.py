@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from bkjob_async.dialects.registry import dialect
+from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.operations.stored_queries import GetCronList, GetJobPlanList, GetScriptVersionDetail
 from bkjob_async.model.operations.targets import Targets, TopoNode
@@ -14,7 +14,7 @@ from bkjob_async.model.refs import HostKey, Scope
 from tests.dialects.asking import DAY, QUESTION, SAMPLES, SCOPE, answer, decoded, host, parameters, sent
 
 V3 = ("esb-jobv3", "gateway-v3")
-SYSTEM = dialect("gateway-v3", system=True)
+SYSTEM = dialect_by_name("gateway-v3", system=True)
 
 
 @pytest.mark.parametrize("name", V3)
@@ -92,7 +92,7 @@ def test_what_makes_no_sense_is_refused_before_it_is_sent() -> None:
         GetScriptVersionDetail(scope=SCOPE, script_id="5c1b")
     addressed: Any = evolve(QUESTION["get_script_task_context"], host="0:10.1.0.31")  # type: ignore[misc]
     with pytest.raises(UsageError, match="bk_host_id"):
-        dialect("gateway-v4").encode(addressed)
+        dialect_by_name("gateway-v4").encode(addressed)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_another_answer_is_not_believed(changed: dict[str, Any]) -> None:
     body = {**sample, "data": {**sample["data"], **changed}}
 
     with pytest.raises(InvalidResponse):
-        dialect("gateway-v3").decode(QUESTION["get_job_plan_detail"], answer(body))
+        dialect_by_name("gateway-v3").decode(QUESTION["get_job_plan_detail"], answer(body))
 
 
 def test_a_plan_may_have_its_id_under_the_name_of_the_document() -> None:
@@ -112,7 +112,7 @@ def test_a_plan_may_have_its_id_under_the_name_of_the_document() -> None:
     sample = SAMPLES["gateway-v3/get_job_plan_detail"]
     data = {name: value for name, value in sample["data"].items() if name != "id"}
 
-    found: Any = dialect("gateway-v3").decode(
+    found: Any = dialect_by_name("gateway-v3").decode(
         QUESTION["get_job_plan_detail"], answer({**sample, "data": {**data, "job_plan_id": 12}})
     )
 
@@ -167,6 +167,6 @@ def test_a_tenant_set_keeps_its_plans() -> None:
     row = {**sample["data"]["data"][0], "bk_scope_type": "tenant_set", "bk_scope_id": "1"}
     body = {**sample, "data": {**sample["data"], "data": [{**row, "bk_biz_id": 2**63 - 1}]}}
 
-    page = dialect("gateway-v3").decode(GetJobPlanList(scope=Scope.tenant_set(1)), answer(body))
+    page = dialect_by_name("gateway-v3").decode(GetJobPlanList(scope=Scope.tenant_set(1)), answer(body))
 
     assert page.items[0].scope == Scope.tenant_set(1)

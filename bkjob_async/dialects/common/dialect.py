@@ -1,0 +1,242 @@
+"""What every dialect offers, and the table that a dialect is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from typing import Any, Literal, Protocol, TypeVar, overload
+
+import msgspec
+from attrs import evolve, field, frozen, validators
+from yarl import URL
+
+from bkjob_async.dialects.common.auth import sign_body, sign_header
+from bkjob_async.dialects.common.envelopes import open_envelope
+from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
+from bkjob_async.errors import NotSupported, UsageError
+from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.model.credentials import Credentials
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
+from bkjob_async.model.operations.capabilities import Capabilities
+from bkjob_async.model.operations.queries import RawCall
+from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.model.refs import Ref, Scope
+from bkjob_async.model.snapshot import JobSnapshot, LazyResponseData, StepSnapshot
+
+R = TypeVar("R")
+
+JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+# A cached response would show a job as it was.
+NOT_CACHED = {"Cache-Control": "no-cache"}
+# What each kind of dialect can be told beside tenant, language and time zone.
+GATEWAY_OPTIONS = frozenset(("system", "acting_user"))
+ESB_OPTIONS = frozenset(("credentials_in",))
+COMMON_OPTIONS = frozenset(("tenant", "language"))
+
+
+class Dialect(Protocol):
+    """One way to speak with the platform: pure translation.
+
+    `encode` makes a relative, unsigned request. It raises `NotSupported` for what the dialect cannot do. `sign` puts
+    credentials where this dialect expects them, never into a URL. `decode` returns the typed result of a response or
+    raises the typed error. `decode_poll` reads a status response as lightly as a poll needs it.
+    """
+
+    @property
+    def name(self) -> str:
+        """The dialect's name, as `connect` takes it."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the dialect can do."""
+        ...
+
+    def encode(self, operation: Operation[Any]) -> HttpRequest:
+        """Return *operation* as a relative, unsigned request; raise `NotSupported`."""
+        ...
+
+    def sign(self, request: HttpRequest, credentials: Credentials) -> HttpRequest:
+        """Return *request* with *credentials* where this dialect expects them."""
+        ...
+
+    def decode(self, operation: Operation[R], response: HttpResponse) -> R:
+        """Return the typed result of *operation*, or raise a `CallFailed`."""
+        ...
+
+    @overload
+    def decode_poll(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
+    @overload
+    def decode_poll(self, operation: GetStepInstanceStatus, response: HttpResponse) -> StepPollView: ...
+
+
+@frozen(kw_only=True)
+class Call:
+    """One line of a dialect's table: how an operation is sent and its response is read.
+
+    *parameters* returns the platform's parameters of an operation, without those of its scope; None is not sent. A GET
+    carries them in the query, a POST as a JSON body. *read* returns the result from the envelope (an object with `data`).
+    *read_strict* returns the same result from a response that is exactly as documented, and None for any other. It is
+    several times as fast. *read_poll* returns the poll view of a response. *platform_name* is the dialect's own name of
+    the operation, None where it is the operation's name. *paths* says that a gateway offers the operation below
+    `/system/` only, or for users only.
+    """
+
+    method: str
+    parameters: Callable[[Any], Mapping[str, Any]]
+    read: Callable[[Any, JsonObject], Any]
+    platform_name: str | None = None
+    read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = None
+    read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = None
+    paths: Literal["system", "user"] | None = None
+
+
+Calls = Mapping[type[Operation[Any]], Call]
+
+
+def raw_parameters(call: RawCall) -> Mapping[str, Any]:
+    """Return the parameters of a call without a line of its own, as they are."""
+    return call.parameters
+
+
+def read_raw(_call: RawCall, envelope: JsonObject) -> Any:
+    """Return the plain data of a response."""
+    return envelope.get("data")
+
+
+@frozen(kw_only=True)
+class TableDialect:
+    """A dialect made of data: one line per operation, a path, a place for credentials.
+
+    The path of an operation is *path_prefix*, its name, *path_suffix*. *options* names the options that only this
+    dialect has: *system* and *acting_user* (gateways), *credentials_in* (ESB).
+
+    With *system* the `/system/` twins of a gateway are called. They act for *acting_user* (`X-Bk-Username`) or for the
+    user of the credentials; the gateway grants them to applications one by one. *credentials_in* is `header`, or `body`
+    for an ESB that reads no header; every read is then a POST, so that no secret stands in a URL. *tenant* and
+    *language* (`en`, `zh-cn`) go into the headers that the platform has for them. *zone* is that of times without one.
+    *supported_by* names the dialects that have an operation, for the error of one that lacks it.
+    """
+
+    name: str
+    capabilities: Capabilities
+    path_prefix: str
+    path_suffix: str = ""
+    calls: Calls = field(repr=False)
+    scope_parameters: Callable[[Scope], Mapping[str, Any]] = field(repr=False)
+    options: frozenset[str] = field(repr=False)
+    zone: tzinfo = DEFAULT_ZONE
+    tenant: str | None = None
+    language: str | None = None
+    system: bool = False
+    acting_user: str | None = None
+    credentials_in: Literal["header", "body"] = field(
+        default="header", validator=validators.in_(("header", "body"))
+    )
+    supported_by: Mapping[type[Operation[Any]], tuple[str, ...]] = field(factory=dict, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse an acting user where the platform would ignore it."""
+        if self.acting_user is not None and not self.system:
+            raise UsageError("an acting user is named only with system=True")
+
+    def call_for(self, operation: Operation[Any]) -> Call:
+        """Return the line of the table for *operation*; raise `NotSupported`."""
+        call = self.calls.get(type(operation))
+        if call is None:
+            if isinstance(operation, RawCall):
+                return Call(method=operation.method, parameters=raw_parameters, read=read_raw)
+            others = self.supported_by.get(type(operation), ())
+            has = f"; {', '.join(others)} can" if others else ""
+            raise NotSupported(f"{self.name} has no {operation.name}{has}")
+        return call
+
+    def encode(self, operation: Operation[Any]) -> HttpRequest:
+        """Return *operation* as a relative, unsigned request; raise `NotSupported`."""
+        call = self.call_for(operation)
+        if call.paths is not None and (call.paths == "system") is not self.system:
+            here = "only with system=True" if call.paths == "system" else "not with system=True"
+            raise NotSupported(f"{self.name} has {operation.name} {here}")
+        scope = scope_of(operation)
+        scoped = self.scope_parameters(scope) if scope is not None else {}
+        parameters = {**scoped, **call.parameters(operation)}
+        headers = self.headers() | NOT_CACHED if operation.repeatable else self.headers()
+        # Where credentials stand in the body everything is a POST; the ESB takes both methods for all operations.
+        method = "POST" if self.credentials_in == "body" else call.method
+        return build_request(method, self.path_of(call.platform_name or operation.name), parameters, headers)
+
+    def path_of(self, name: str) -> str:
+        """Return the path of an operation by the platform's *name* of it."""
+        return f"{self.path_prefix}{'system/' if self.system else ''}{name}{self.path_suffix}"
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of every request, without credentials; raise `UsageError` for a broken one."""
+        optional = {
+            "X-Bk-Tenant-Id": self.tenant,
+            "Blueking-Language": self.language,
+            "X-Bk-Username": self.acting_user,
+        }
+        for name, value in optional.items():
+            if value is not None and not (value.isascii() and value.isprintable() and value):
+                raise UsageError(f"{name} must be plain ASCII text")
+        return JSON_HEADERS | {name: value for name, value in optional.items() if value is not None}
+
+    def sign(self, request: HttpRequest, credentials: Credentials) -> HttpRequest:
+        """Return *request* with *credentials* in its header, or in its body beside the parameters."""
+        return (sign_body if self.credentials_in == "body" else sign_header)(request, credentials)
+
+    def decode(self, operation: Operation[R], response: HttpResponse) -> R:
+        """Return the typed result of *operation*, or raise a `CallFailed`."""
+        call = self.call_for(operation)
+        found = call.read_strict(operation, response, self.zone) if call.read_strict else None
+        if found is None:
+            found = call.read(operation, JsonObject(open_envelope(response), zone=self.zone))
+        result: R = with_raw(found, response.body)
+        return result
+
+    @overload
+    def decode_poll(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
+    @overload
+    def decode_poll(self, operation: GetStepInstanceStatus, response: HttpResponse) -> StepPollView: ...
+    def decode_poll(
+        self, operation: GetJobInstanceStatus | GetStepInstanceStatus, response: HttpResponse
+    ) -> JobPollView | StepPollView:
+        """Return the poll view of a status response, or raise a `CallFailed`."""
+        call = self.call_for(operation)
+        if call.read_poll is None:
+            raise NotSupported(f"{self.name} cannot watch by {operation.name}")
+        view: JobPollView | StepPollView = call.read_poll(operation, response, self.zone)
+        return view
+
+
+def with_raw(answer: Any, body: bytes) -> Any:
+    """Return a snapshot that keeps the *body* that it was read from, any other answer as it is."""
+    if isinstance(answer, JobSnapshot):
+        raw = LazyResponseData(body)
+        return evolve(answer, response=raw, steps=tuple(evolve(step, response=raw) for step in answer.steps))
+    return evolve(answer, response=LazyResponseData(body)) if isinstance(answer, StepSnapshot) else answer
+
+
+def scope_of(operation: Operation[Any]) -> Scope | None:
+    """Return the scope that *operation* is about, its own or that of its job; None for none."""
+    ref: Ref | None = getattr(operation, "ref", None)
+    scope: Scope | None = getattr(operation, "scope", None) if ref is None else ref.scope
+    return scope
+
+
+def build_request(
+    method: str, path: str, parameters: Mapping[str, Any], headers: Mapping[str, str]
+) -> HttpRequest:
+    """Return a relative request that carries *parameters* where *method* has them; None is left out."""
+    sent = {name: value for name, value in parameters.items() if value is not None}
+    if method == "GET":
+        query = {name: query_text(value) for name, value in sent.items()}
+        return HttpRequest(method=method, url=URL(path).with_query(query), headers=headers)
+    return HttpRequest(method=method, url=URL(path), headers=headers, body=msgspec.json.encode(sent))
+
+
+def query_text(value: object) -> str:
+    """Return *value* as it stands in a query: booleans are the text `true` and `false`, objects are JSON."""
+    if isinstance(value, bool | list | tuple | dict):
+        return msgspec.json.encode(value).decode()
+    return str(int(value)) if isinstance(value, int) else str(value)
