@@ -1,4 +1,4 @@
-"""An HTTP request and its answer, as plain values."""
+"""An HTTP request and its response, as plain values."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -24,18 +24,18 @@ class HttpRequest:
 
 
 class Closable(Protocol):
-    """What can be closed: the connection that an answer came over."""
+    """The connection that a response came over."""
 
     def close(self) -> None:
-        """Close it; harmless when repeated."""
+        """Close the connection; harmless when repeated."""
         ...
 
 
 @frozen(kw_only=True)
 class HttpResponse:
-    """One whole answer: status, headers with lower-case names, body.
+    """One whole response: status, headers with lower-case names, body.
 
-    *connection* is what it came over, None where that cannot be told. It may be in use again already.
+    *connection* is the one it came over, or None where that is not known. It may be in use again already.
     """
 
     status: int

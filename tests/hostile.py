@@ -38,8 +38,8 @@ JOB = {
     "name": "n",
 }
 OK = json.dumps({"result": True, "code": 0, "data": {"finished": True, "job_instance": JOB}}).encode()
-FAST, ORDINARY = bkjob.HttpOptions(), bkjob.HttpOptions(trust_env=True)
-WAYS = {"fast": FAST, "ordinary": ORDINARY}
+FAST, ORDINARY = bkjob.HttpOptions(), bkjob.HttpOptions(fast=False)
+PATHS = {"fast": FAST, "ordinary": ORDINARY}
 
 
 def head(*fields: str, status: str = "200 OK") -> bytes:
@@ -234,7 +234,7 @@ async def measure(url: str, tell: Callable[[str], None]) -> None:
     loop = asyncio.get_running_loop()
     print(f"{'deed':34} {'way':9} {'n':>2}  {'s':>5}  {'block ms':>8}  {'RSS MB':>6}  said; then")
     for deed in DEEDS:
-        for way, http in WAYS.items():
+        for way, http in PATHS.items():
             for count in (1, AT_ONCE):
                 answers: list[str] = []
                 async with client_of(url, http, TIMEOUT) as client:

@@ -1,4 +1,4 @@
-"""Requests over real HTTP, by aiohttp."""
+"""Requests over real HTTP with aiohttp."""
 
 from __future__ import annotations
 
@@ -15,39 +15,40 @@ from yarl import URL
 
 from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed, UsageError
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
-from bkjob_async.wire.bodies import CONTENT_ENCODING, LARGEST_BODY, decoded_body, read_bounded
+from bkjob_async.wire.bodies import CONTENT_ENCODING, MAX_BODY_SIZE, RawResponse, decompress_body, read_body
 from bkjob_async.wire.body_budget import MIB, BodyBudget
-from bkjob_async.wire.fast_http.client import FastHttpClient
-from bkjob_async.wire.fast_http.response_parser import Answer
+from bkjob_async.wire.fast_http.client import FastHttpClient, open_fast_client
 from bkjob_async.wire.timeouts import TimeoutManager
 
-KEEPALIVE = 30.0
-# Where nobody says how many.
-CONNECTIONS = 64
+KEEPALIVE_TIMEOUT = 30.0
+DEFAULT_CONNECTIONS = 64
 
 
 def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         if not (name.isascii() and name.replace("-", "").replace("_", "").isalnum()):
-            raise UsageError(f"{name!r} is no name of a header")
+            raise UsageError(f"{name!r} cannot be the name of a header: use letters, digits, - and _")
         if not (value.isascii() and value.isprintable()):
-            raise UsageError(f"the value of {name} must be plain ASCII text")
+            raise UsageError(f"the value of the header {name} must be plain ASCII text")
 
 
 def _is_proxy(_options: object, _attribute: object, proxy: str | None) -> None:
     if proxy is not None and (URL(proxy).scheme not in ("http", "https") or not URL(proxy).host):
-        raise UsageError("a proxy is an absolute http:// or https:// URL")
+        raise UsageError("a proxy must be an absolute http:// or https:// URL")
 
 
 @frozen(kw_only=True)
 class HttpOptions:
     """How to reach the platform: *connections* at most, TLS, proxy, further *headers* of every request.
 
-    *connections* None is as many as the client's `max_in_flight`; fewer bound that, too.
+    *connections* None is as many as the client's `max_in_flight`; fewer also bound that.
     *ssl* is True (verify against the system's authorities), a context of your own (client certificates, private
-    authorities), or False (no verification; never for production). *proxy* may carry user and password.
-    *largest_body* bytes are the most that one answer may have, unpacked; the others that are under way may have a quarter
-    as many together, and wait for each other beyond that.
+    authorities), or False (no verification; never for production). *proxy* may contain user and password; *trust_env*
+    takes the proxy from the environment.
+    *largest_body* is the largest size in bytes that one response may have, decompressed. The other responses under way
+    may have a quarter of that together, and wait for each other beyond it.
+    *fast* False sends every request through aiohttp's `ClientSession`. True lets polls bypass it, which saves CPU time;
+    it has no effect with a proxy, *trust_env*, a lent session, or trace configurations.
     """
 
     connections: int | None = field(default=None, validator=validators.optional(validators.gt(0)))
@@ -55,11 +56,12 @@ class HttpOptions:
     proxy: str | None = field(default=None, repr=False, validator=_is_proxy)
     trust_env: bool = False
     headers: Mapping[str, str] = field(factory=dict, repr=False, validator=_plain_headers)
-    largest_body: int = field(default=LARGEST_BODY, validator=validators.ge(MIB))
+    largest_body: int = field(default=MAX_BODY_SIZE, validator=validators.ge(MIB))
+    fast: bool = True
 
 
 class AiohttpTransport:
-    """An aiohttp session, opened at first use, closed unless it was lent.
+    """Sends requests through an aiohttp session, opened at first use.
 
     A lent *session* keeps its own connector and is never closed here.
     """
@@ -67,50 +69,50 @@ class AiohttpTransport:
     def __init__(
         self, options: HttpOptions | None = None, *, session: aiohttp.ClientSession | None = None
     ) -> None:
-        """Use *options* for a session of our own, or the lent *session*."""
+        """Use *options* for a session of its own, or the lent *session*."""
         self._options = options or HttpOptions()
-        self._proxy, self._proxy_headers = proxy_of(self._options.proxy)
-        self._lent = session is not None
+        self._proxy, self._proxy_headers = split_proxy(self._options.proxy)
+        self._is_lent = session is not None
         self._session = session
-        self._packed = session is None or not session.auto_decompress  # else aiohttp unpacks piece by piece
-        self._says_encoding = any(name.lower() == "accept-encoding" for name in self._options.headers)
-        self._short: FastHttpClient | None = None
-        self._limits = TimeoutManager()
+        self._decompresses = session is None or not session.auto_decompress  # else aiohttp does
+        self._has_accept_encoding = any(name.lower() == "accept-encoding" for name in self._options.headers)
+        self._fast: FastHttpClient | None = None
+        self._timeouts = TimeoutManager()
         self._budget = BodyBudget(self._options.largest_body)
         self._closed = False
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
-        """Send *request* and return the whole answer."""
-        short = self._short or self._shortest()
-        limit = self._limits.begin(timeout)
+        """Send *request* and return the whole response."""
+        fast = self._fast or self._fast_client()
+        running = self._timeouts.start(timeout)
         try:
-            answer = await short.ask(request) if short is not None and short.is_open else None
-            (status, headers, body), connection = answer or await self._ask_as_usual(request)
+            sent = await fast.send(request) if fast is not None else None
+            (status, headers, body), connection = sent or await self._send_through_session(request)
             encoding = headers.get(CONTENT_ENCODING)
-            if encoding is not None and self._packed:
-                body = await decoded_body(body, encoding, status, self._budget)
+            if encoding is not None and self._decompresses:
+                body = await decompress_body(body, encoding, status, self._budget)
             return HttpResponse(status=status, headers=headers, body=body, connection=connection)
         except asyncio.CancelledError:
-            if not self._limits.end(limit):
+            if not self._timeouts.cancel(running):
                 raise
-            failure: Exception = timed_out(timeout)
+            failure: Exception = timeout_error(timeout)
         except Exception as error:  # noqa: BLE001 - raised below, away from the frames that hold headers
-            failure = failure_of(error, timeout)
+            failure = typed_error(error, timeout)
         finally:
-            self._limits.end(limit)
+            self._timeouts.cancel(running)
         try:
             raise failure
         finally:
             del failure  # else it and this frame would hold each other
 
-    async def _ask_as_usual(self, request: HttpRequest) -> tuple[Answer, Closable | None]:
-        """Ask in aiohttp's own way, which knows of bodies, proxies and whatever a lent session has."""
-        session = self._opened()
-        with nullcontext() if self._short is None else self._short.lines.making_room():
+    async def _send_through_session(self, request: HttpRequest) -> tuple[RawResponse, Closable | None]:
+        """Send *request* on aiohttp's ordinary path, which knows bodies, proxies and all that a lent session has."""
+        session = self._open_session()
+        with nullcontext() if self._fast is None else self._fast.yielding_to_connector():
             response = await session.request(
                 request.method,
                 request.url,
-                headers=self._headers_of(request),
+                headers=self._full_headers(request),
                 data=request.body,
                 allow_redirects=False,
                 proxy=self._proxy,
@@ -119,35 +121,36 @@ class AiohttpTransport:
             content, headers, status = response.content, response.headers, response.status
             connection = connection_of(response)
             try:
-                body = await read_bounded(content, headers, status, self._budget, read=response.read)
+                body = await read_body(content, headers, status, self._budget, read=response.read)
             except BaseException:
                 response.close()
                 raise
             return (status, headers, body), connection
 
-    def _headers_of(self, request: HttpRequest) -> Mapping[str, str]:
+    def _full_headers(self, request: HttpRequest) -> Mapping[str, str]:
         """Return the headers of *request* with those of every request."""
-        further = self._options.headers
-        if not self._says_encoding and not (self._lent and request.accept_compressed):
-            further = {"Accept-Encoding": "gzip" if request.accept_compressed else "identity", **further}
-        return {**further, **request.headers}
+        common = self._options.headers
+        if not self._has_accept_encoding and not (self._is_lent and request.accept_compressed):
+            common = {"Accept-Encoding": "gzip" if request.accept_compressed else "identity", **common}
+        return {**common, **request.headers}
 
-    def _shortest(self) -> FastHttpClient | None:
-        """Return the short way, None where there is none; raise `TransportFailed` when there can be no way any more."""
-        self._opened()
-        return self._short
+    def _fast_client(self) -> FastHttpClient | None:
+        """Return the fast client, None where there is none; raise `TransportFailed` once closed."""
+        self._open_session()
+        return self._fast
 
-    def _opened(self) -> aiohttp.ClientSession:
-        """Return the session; raise `TransportFailed` when there can be none any more."""
+    def _open_session(self) -> aiohttp.ClientSession:
+        """Return the session, opened if need be; raise `TransportFailed` once closed."""
         if self._closed or (self._session is not None and self._session.closed):
-            whose = "lent aiohttp session" if self._lent and not self._closed else "transport"
-            raise TransportFailed(ErrorDetails(message=f"the {whose} is closed", sent=False))
-        return self._session or self._open()
-
-    def _open(self) -> aiohttp.ClientSession:
+            closed = "lent aiohttp session" if self._is_lent and not self._closed else "transport"
+            raise TransportFailed(ErrorDetails(message=f"the {closed} is closed", sent=False))
+        if self._session is not None:
+            return self._session
         options = self._options
         connector = aiohttp.TCPConnector(
-            limit=options.connections or CONNECTIONS, ssl=options.ssl, keepalive_timeout=KEEPALIVE
+            limit=options.connections or DEFAULT_CONNECTIONS,
+            ssl=options.ssl,
+            keepalive_timeout=KEEPALIVE_TIMEOUT,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -156,73 +159,72 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(total=None),
             trust_env=options.trust_env,
         )
-        if self._proxy is None and not options.trust_env:
-            self._short = FastHttpClient(connector, self._headers_of, self._budget)
+        if options.fast and self._proxy is None and not options.trust_env:
+            self._fast = open_fast_client(self._session, self._full_headers, self._budget)
         return self._session
 
     async def aclose(self) -> None:
-        """Let go of connections; harmless when repeated."""
+        """Close all connections; harmless when repeated."""
         self._closed = True
-        self._limits.close()
-        short, self._short = self._short, None
-        if short is not None:
-            short.lines.close()
+        self._timeouts.close()
+        fast, self._fast = self._fast, None
+        if fast is not None:
+            fast.close()
         session, self._session = self._session, None
-        if session is None or self._lent:
-            return
-        await session.close()
+        if session is not None and not self._is_lent:
+            await session.close()
 
 
-def proxy_of(text: str | None) -> tuple[URL | None, Mapping[str, str] | None]:
-    """Return a proxy's URL and its password apart, for errors name the URL.
+def split_proxy(proxy: str | None) -> tuple[URL | None, Mapping[str, str] | None]:
+    """Return the URL of a proxy without its password, and the headers with it: errors name the URL.
 
-    aiohttp makes Proxy-Authorization of the Authorization that is meant for a proxy.
+    aiohttp sends the Authorization among a proxy's headers as Proxy-Authorization.
     """
-    if text is None:
+    if proxy is None:
         return None, None
-    url = URL(text)
+    url = URL(proxy)
     if not url.user:
         return url, None
-    word = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
-    return url.with_user(None), {"Authorization": f"Basic {word}"}
+    basic = b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+    return url.with_user(None), {"Authorization": f"Basic {basic}"}
 
 
 def connection_of(response: aiohttp.ClientResponse) -> Closable | None:
-    """Return what *response* comes over; None where aiohttp works otherwise than expected.
+    """Return the connection of *response*, or None where aiohttp does not have it where it is expected.
 
-    A short answer is whole, and its connection back in the pool, before anybody reads its head.
+    When a short response is returned, its connection is in the pool again already; so aiohttp no longer names it.
     """
     handler = getattr(response, "_protocol", None)
     return getattr(handler, "transport", None)
 
 
-def failure_of(error: Exception, timeout: float) -> Exception:
-    """Return the typed error that one of aiohttp's is; whatever is none of those is returned as it is."""
+def typed_error(error: Exception, timeout: float) -> Exception:
+    """Return this package's error for one of aiohttp's; any other is returned as it is."""
     match error:
         case TimeoutError():
-            return timed_out(timeout)
+            return timeout_error(timeout)
         case aiohttp.ClientConnectorError():
-            details = ErrorDetails(message=said(error), sent=False)
+            details = ErrorDetails(message=one_line(error), sent=False)
         case aiohttp.ClientHttpProxyError():
-            # Its text names the headers of its request, and among them the proxy's password.
+            # Its text contains the headers of its request, and so the proxy's password.
             details = ErrorDetails(message=f"the proxy refused: HTTP {error.status}", sent=False)
         case UnicodeError():
-            details = ErrorDetails(message=f"no such host: {said(error)}", sent=False)
+            details = ErrorDetails(message=f"no such host: {one_line(error)}", sent=False)
         case aiohttp.ClientPayloadError():
-            details = ErrorDetails(message=f"the answer broke off: {said(error)}")
+            details = ErrorDetails(message=f"the response was cut off or damaged: {one_line(error)}")
         case aiohttp.ClientError() | HttpProcessingError() | OSError():
-            details = ErrorDetails(message=said(error))
+            details = ErrorDetails(message=one_line(error))
         case _:
             return error
     return TransportFailed(details)
 
 
-def timed_out(timeout: float) -> RequestTimedOut:
+def timeout_error(timeout: float) -> RequestTimedOut:
     """Return the error of a request that took longer than *timeout* seconds."""
-    return RequestTimedOut(ErrorDetails(message=f"no answer within {timeout:g} s"))
+    return RequestTimedOut(ErrorDetails(message=f"no response within {timeout:g} s"))
 
 
-def said(error: BaseException) -> str:
-    """Return what *error* is and says, in one line."""
+def one_line(error: BaseException) -> str:
+    """Return the class and the text of *error* in one line."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,26 +1,45 @@
-"""Bodies of answers, read whole and within bounds, and unpacked."""
+"""Response bodies: read whole, within bounds, and decompressed."""
 
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from io import BytesIO
 
 import aiohttp
 
 from bkjob_async.errors import ErrorDetails, InvalidResponse, TransportFailed
-from bkjob_async.wire.body_budget import FREE, MIB, BodyBudget
-from bkjob_async.wire.decompression import ENCODINGS, Inflater, TooLarge
+from bkjob_async.wire.body_budget import MIB, UNCOUNTED_BYTES, BodyBudget
 
-# A job of 50 000 hosts answers with 15 MB; a stream without end must stop somewhere.
-LARGEST_BODY = 64 * MIB
-# Packed bodies beyond this unpack to more than is usual.
-UNPACKED_AT_ONCE = 128 * 1024
+# Status, headers with lower-case names, body as it came.
+RawResponse = tuple[int, Mapping[str, str], bytes]
+
+# The body of a job of 50 000 hosts has 15 MB; a body without end must stop somewhere.
+MAX_BODY_SIZE = 64 * MIB
 CONTENT_ENCODING = aiohttp.hdrs.CONTENT_ENCODING
 CONTENT_LENGTH = aiohttp.hdrs.CONTENT_LENGTH
 
+# zlib finds out by itself whether a body is in the gzip or in the zlib format.
+ANY_FORMAT = zlib.MAX_WBITS | 32
+ENCODINGS = ("gzip", "x-gzip", "deflate")
+# Larger compressed bodies are decompressed in a thread.
+MAX_COMPRESSED_INLINE = 128 * 1024
+# Most compressed bodies decompress to less than the first slice, so that one call is enough.
+FIRST_SLICE, SLICE = 1024 * 1024, 4 * 1024 * 1024
+# zlib copies what it leaves of its input, so it gets this many bytes at a time.
+INPUT_SLICE = 256 * 1024
+# Servers send one gzip member; a body of very many only keeps the client busy.
+MAX_MEMBERS = 64
+# Long logs of the same line decompress to some hundred times their size. Bodies beyond this size and ratio are refused.
+HARMLESS_SIZE, MAX_RATIO = 16 * 1024 * 1024, 200
 
-async def read_bounded(
+
+class BodyTooLarge(Exception):
+    """The decompressed body is larger than allowed."""
+
+
+async def read_body(
     content: aiohttp.StreamReader,
     headers: Mapping[str, str],
     status: int,
@@ -28,68 +47,123 @@ async def read_bounded(
     *,
     read: Callable[[], Awaitable[bytes]] | None = None,
 ) -> bytes:
-    """Read the whole body; raise `InvalidResponse` for one beyond all reason.
+    """Read the whole body; raise `InvalidResponse` for one that is too large.
 
-    *read* reads one whose length is known to be small, where it is not just the content that is to be read.
+    *read* reads a body that is known to be small, where that has to do more than to read *content*.
     """
-    # Of what is packed the length says little: aiohttp may be unpacking it.
+    # The length of a compressed body says little: aiohttp may be decompressing it.
     length = None if CONTENT_ENCODING in headers else headers.get(CONTENT_LENGTH)
     if length is not None and length.isdigit():
-        if int(length) <= FREE:
+        if int(length) <= UNCOUNTED_BYTES:
             return await (read or content.read)()
-        if int(length) > budget.largest:
-            raise too_long(budget, status)
+        if int(length) > budget.max_body_size:
+            raise body_too_large(budget, status)
     size = 0
-    # Closed at the end, so that no frame of an error keeps it.
-    with budget.share() as share, BytesIO() as body:
+    # Closed at the end, so that no frame of an error keeps the bytes.
+    with budget.reservation() as reservation, BytesIO() as body:
         async for chunk in content.iter_any():
             size += len(chunk)
-            if size > budget.largest:
-                raise too_long(budget, status)
-            await share.hold(size)
+            if size > budget.max_body_size:
+                raise body_too_large(budget, status)
+            await reservation.wait_for_total(size)
             body.write(chunk)
         return body.getvalue()
 
 
-async def decoded_body(body: bytes, encoding: str, status: int, budget: BodyBudget) -> bytes:
-    """Return what a packed *body* unpacks to, or raise the typed error.
+async def decompress_body(body: bytes, encoding: str, status: int, budget: BodyBudget) -> bytes:
+    """Return the decompressed *body*; raise `TransportFailed` for a broken and `InvalidResponse` for a useless one.
 
-    What is larger than usual is unpacked in a thread, a slice at a time.
+    A large body is decompressed in a thread, a slice at a time.
     """
     name = encoding.strip().lower()
     if name in ("", "identity") or not body:
         return body
     if name not in ENCODINGS:
-        message = "the answer is packed in a way that nobody asked for"
+        message = "the response is compressed in a format that was not asked for"
         raise InvalidResponse(ErrorDetails(message=message, http_status=status))
-    inflater = Inflater(body, largest=budget.largest)
+    decompressor = Decompressor(body, max_size=budget.max_body_size)
     try:
-        first = inflater.next_slice() if len(body) <= UNPACKED_AT_ONCE else b""
-        return first if inflater.is_done else await _large(first, inflater, len(body), budget)
+        first = decompressor.next_slice() if len(body) <= MAX_COMPRESSED_INLINE else b""
+        if decompressor.is_done:
+            return first
+        # One large body after the other: two at once would not be done sooner, and hold twice as much.
+        async with budget.decompression_lock:
+            return await _decompress_in_thread(first, decompressor, len(body), budget)
     except ValueError as error:
-        message = f"the answer broke off: {error}"
-    except TooLarge:
-        raise too_long(budget, status) from None
+        message = f"the response was cut off or damaged: {error}"
+    except BodyTooLarge:
+        raise body_too_large(budget, status) from None
     raise TransportFailed(ErrorDetails(message=message, http_status=status))
 
 
-async def _large(first: bytes, inflater: Inflater, packed: int, budget: BodyBudget) -> bytes:
-    """Return *first* and all that follows."""
-    # One after the other: two would not be done sooner, and hold twice as much.
-    async with budget.inflating:
-        return await _unpacked_in_a_thread(first, inflater, packed, budget)
-
-
-async def _unpacked_in_a_thread(first: bytes, inflater: Inflater, packed: int, budget: BodyBudget) -> bytes:
-    with budget.share() as share, BytesIO() as body:
+async def _decompress_in_thread(
+    first: bytes, decompressor: Decompressor, compressed_size: int, budget: BodyBudget
+) -> bytes:
+    """Return *first* and all that follows it."""
+    with budget.reservation() as reservation, BytesIO() as body:
         body.write(first)
-        while not inflater.is_done:
-            await share.hold(packed + inflater.size)
-            body.write(await asyncio.to_thread(inflater.next_slice))
+        while not decompressor.is_done:
+            await reservation.wait_for_total(compressed_size + decompressor.size)
+            body.write(await asyncio.to_thread(decompressor.next_slice))
         return body.getvalue()
 
 
-def too_long(budget: BodyBudget, status: int) -> InvalidResponse:
-    """Return the error of an answer beyond all reason."""
-    message = f"the answer is longer than {budget.largest // MIB} MiB, or packed beyond all reason"
+def body_too_large(budget: BodyBudget, status: int) -> InvalidResponse:
+    """Return the error of a body that is too large."""
+    message = (
+        f"the response is larger than {budget.max_body_size // MIB} MiB (HttpOptions.largest_body),"
+        " or compressed far more than usual"
+    )
     return InvalidResponse(ErrorDetails(message=message, http_status=status))
+
+
+class Decompressor:
+    """Decompresses a body a slice at a time; each slice is bounded work, during which other threads run.
+
+    `is_done` is True after the last slice; `size` is that of all slices so far.
+    """
+
+    __slots__ = ("_body", "_decompressobj", "_input", "_max_size", "_members", "_position", "is_done", "size")
+
+    def __init__(self, body: bytes, *, max_size: int) -> None:
+        """Decompress nothing yet, and never more than *max_size* bytes in all."""
+        self._body = body
+        self._max_size = min(max_size, max(HARMLESS_SIZE, MAX_RATIO * len(body)))
+        self._decompressobj = zlib.decompressobj(ANY_FORMAT)
+        self._members = 1
+        self._input = b""
+        self._position = 0
+        self.size = 0
+        self.is_done = False
+
+    def next_slice(self) -> bytes:
+        """Return the next bytes, possibly none; raise ValueError for a broken body, or `BodyTooLarge`."""
+        data = self._input
+        if not data:
+            data = self._body[self._position : self._position + INPUT_SLICE]
+            self._position += len(data)
+        decompressobj, size = self._decompressobj, self.size
+        try:
+            # One byte more than allowed shows that there is more; zlib takes 0 for no bound.
+            count = min(SLICE if size else FIRST_SLICE, self._max_size - size + 1)
+            piece = decompressobj.decompress(data, count)
+        except zlib.error as error:
+            raise ValueError("the compressed body is broken") from error
+        self.size = size = size + len(piece)
+        if size > self._max_size:
+            raise BodyTooLarge
+        self._input = decompressobj.unused_data if decompressobj.eof else decompressobj.unconsumed_tail
+        is_input_used_up = not self._input and self._position >= len(self._body)
+        if decompressobj.eof:
+            self.is_done = is_input_used_up
+            if not is_input_used_up:
+                self._start_next_member()
+        elif is_input_used_up and not piece:
+            raise ValueError("the compressed body is incomplete")
+        return piece
+
+    def _start_next_member(self) -> None:
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise ValueError("the compressed body is broken: it has too many members")
+        self._decompressobj = zlib.decompressobj(ANY_FORMAT)

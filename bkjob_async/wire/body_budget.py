@@ -1,4 +1,4 @@
-"""How much memory the bodies of answers may take together."""
+"""A bound on the memory that response bodies take together."""
 
 from __future__ import annotations
 
@@ -8,88 +8,90 @@ from types import TracebackType
 from typing import Self
 
 MIB = 1024 * 1024
-# So many bytes of each body are not counted; there are no more bodies than connections.
-FREE = 256 * 1024
+# This many bytes of each body are not counted; there are no more bodies than connections.
+UNCOUNTED_BYTES = 256 * 1024
 
 
 class BodyBudget:
-    """Bytes that all bodies of one client may hold at once, while they arrive and are unpacked.
+    """The bytes that all bodies of one client may hold at once, while they arrive and are decompressed.
 
-    A body that finds no room waits until another is done. The oldest one never waits, so that there is always one that
-    gets on: together they hold *size* bytes and what that one holds, at most *largest*.
+    A body for which there are too few bytes waits until another is done. The oldest one never waits, so that one always
+    makes progress: together they hold *size* bytes and what the oldest one holds, at most *max_body_size*.
     """
 
-    def __init__(self, largest: int) -> None:
-        """Let one body have *largest* bytes."""
-        self.largest = largest
-        self.size = largest // 4
-        self.taken = 0
-        self.inflating = asyncio.Lock()
-        self._shares: dict[Share, None] = {}
-        self._waiting: dict[Share, tuple[int, Callable[[], object]]] = {}
+    def __init__(self, max_body_size: int) -> None:
+        """Let one body have *max_body_size* bytes."""
+        self.max_body_size = max_body_size
+        self.size = max_body_size // 4
+        self.reserved = 0
+        self.decompression_lock = asyncio.Lock()
+        self._reservations: dict[Reservation, None] = {}
+        self._waiting: dict[Reservation, tuple[int, Callable[[], object]]] = {}
 
-    def share(self) -> Share:
-        """Return the share of one more body, empty yet; it must be released."""
-        return Share(self)
+    def reservation(self) -> Reservation:
+        """Return an empty reservation for one more body; it must be released."""
+        return Reservation(self)
 
-    def take(self, share: Share, count: int) -> bool:
-        """Give *count* bytes to *share* if there are as many, or if it is the oldest."""
-        if self.taken + count > self.size and share is not next(iter(self._shares), share):
+    def try_add(self, reservation: Reservation, count: int) -> bool:
+        """Add *count* bytes to *reservation* if that many are free, or if it is the oldest."""
+        if self.reserved + count > self.size and reservation is not next(
+            iter(self._reservations), reservation
+        ):
             return False
-        self._shares[share] = None
-        self.taken += count
-        share.taken += count
+        self._reservations[reservation] = None
+        self.reserved += count
+        reservation.size += count
         return True
 
-    def wait(self, share: Share, count: int, told: Callable[[], object]) -> None:
-        """Give *count* bytes to *share* as soon as there are as many, then call *told*."""
-        self._shares[share] = None
-        self._waiting[share] = count, told
+    def add_later(self, reservation: Reservation, count: int, callback: Callable[[], object]) -> None:
+        """Add *count* bytes to *reservation* as soon as that many are free, then call *callback*."""
+        self._reservations[reservation] = None
+        self._waiting[reservation] = count, callback
 
-    def leave(self, share: Share) -> None:
-        """Take back what *share* has, and give it to those who wait, the oldest first."""
-        if share not in self._shares:
+    def release(self, reservation: Reservation) -> None:
+        """Take the bytes of *reservation* back, and give them to those that wait, the oldest first."""
+        if reservation not in self._reservations:
             return
-        del self._shares[share]
-        self._waiting.pop(share, None)
-        self.taken -= share.taken
-        share.taken = 0
-        for other in [other for other in self._shares if other in self._waiting]:
-            count, told = self._waiting[other]
-            if not self.take(other, count):
+        del self._reservations[reservation]
+        self._waiting.pop(reservation, None)
+        self.reserved -= reservation.size
+        reservation.size = 0
+        for other in [other for other in self._reservations if other in self._waiting]:
+            count, callback = self._waiting[other]
+            if not self.try_add(other, count):
                 return
             del self._waiting[other]
-            told()
+            callback()
 
 
-class Share:
-    """What one body takes of the budget; a context manager that releases it."""
+class Reservation:
+    """The part of the budget that one body has: *size* bytes. A context manager that releases it."""
 
-    __slots__ = ("_budget", "taken")
+    __slots__ = ("_budget", "size")
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
-        self.taken = 0
+        self.size = 0
 
-    def take(self, count: int, told: Callable[[], object]) -> bool:
-        """Take *count* bytes more; where there are too few, call *told* when they have been taken."""
-        if self._budget.take(self, count):
+    def reserve(self, count: int, callback: Callable[[], object]) -> bool:
+        """Reserve *count* bytes more; where there are too few, return False and call *callback* once it is done."""
+        if self._budget.try_add(self, count):
             return True
-        self._budget.wait(self, count, told)
+        self._budget.add_later(self, count, callback)
         return False
 
-    async def hold(self, size: int) -> None:
-        """Wait until *size* bytes in all may be held."""
-        count = size - FREE - self.taken
+    async def wait_for_total(self, size: int) -> None:
+        """Wait until a body of *size* bytes may be held."""
+        count = size - UNCOUNTED_BYTES - self.size
         if count <= 0:
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not self.take(count, lambda: grant(turn)):
-            await turn
+        reserved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self.reserve(count, lambda: finish(reserved)):
+            await reserved
 
     def release(self) -> None:
         """Give back everything; harmless when repeated."""
-        self._budget.leave(self)
+        self._budget.release(self)
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +102,7 @@ class Share:
         self.release()
 
 
-def grant(turn: asyncio.Future[None]) -> None:
-    """Let whoever waits go on, unless it has gone."""
-    if not turn.done():
-        turn.set_result(None)
+def finish(future: asyncio.Future[None]) -> None:
+    """Finish *future*, unless whoever waits for it was cancelled."""
+    if not future.done():
+        future.set_result(None)

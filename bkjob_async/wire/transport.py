@@ -1,4 +1,4 @@
-"""What carries a request to the platform and an answer back."""
+"""What sends a request to the platform and returns its response."""
 
 from typing import Protocol
 
@@ -6,17 +6,17 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 
 
 class Transport(Protocol):
-    """A door to the platform: real HTTP, or a simulated world.
+    """Real HTTP, or a simulated platform.
 
-    `send` takes an absolute request and returns the whole answer, whatever its status. It raises
-    `TransportFailed` when no whole answer came back and `RequestTimedOut` when none came within *timeout* seconds;
-    it fills neither operation nor dialect. Redirects are not followed.
+    `send` takes a request with an absolute URL and returns the whole response, whatever its status. It raises
+    `TransportFailed` when no whole response came back and `RequestTimedOut` when none came within *timeout* seconds, and
+    leaves the operation and the dialect in their details empty. It does not follow redirects.
     """
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
-        """Send *request* and return the whole answer."""
+        """Send *request* and return the whole response."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of connections; harmless when repeated."""
+        """Close all connections; harmless when repeated."""
         ...

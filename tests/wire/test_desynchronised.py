@@ -12,8 +12,8 @@ import bkjob_async as bkjob
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.model.operations.base import Operation
+from bkjob_async.wire import aiohttp_transport
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
-from bkjob_async.wire.fast_http.client import FastHttpClient
 from bkjob_async.wire.session import Session
 from tests.wire.raw_server import answer, serving
 
@@ -31,15 +31,11 @@ def body_about(number: int) -> bytes:
     return msgspec.json.encode({"result": True, "code": 0, "data": data})
 
 
-@pytest.fixture(params=["short", "usual"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let requests go either way."""
-    if request.param == "usual":
-
-        async def nowhere(*_: object) -> None:
-            """Lead nowhere."""
-
-        monkeypatch.setattr(FastHttpClient, "ask", nowhere)
+@pytest.fixture(params=["fast", "ordinary"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use either path."""
+    if request.param == "ordinary":
+        monkeypatch.setattr(aiohttp_transport, "open_fast_client", lambda *_: None)
 
 
 async def look(session: Session, _operation: Operation[Any]) -> object:
@@ -52,7 +48,7 @@ async def call(session: Session, operation: Operation[Any]) -> object:
     return await session.call(operation)
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("pad", [0, 2_000_000])
 @pytest.mark.parametrize(
     ("ask", "operation", "error"),
@@ -101,7 +97,7 @@ def headers_of(head: bytes) -> Mapping[str, str]:
     return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("path")
 async def test_reads_ask_for_no_kept_answer() -> None:
     """A proxy on the way that keeps answers is told not to; commands are never kept anyway."""
     async with serving(lambda *_: answer(body_about(100))) as (server, url):

@@ -8,7 +8,7 @@ import pytest
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
-from tests.hostile import AT_ONCE, DEEDS, WAYS, client_of, hostile_server, said
+from tests.hostile import AT_ONCE, DEEDS, PATHS, client_of, hostile_server, said
 
 FINE = ("good", "surplus")
 
@@ -18,11 +18,11 @@ def is_fine(deed: str, answer: str) -> bool:
     return answer != "OK" or deed.startswith(FINE)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", PATHS)
 @pytest.mark.parametrize("deed", DEEDS)
 async def test_a_client_survives(deed: str, way: str) -> None:
     """One request, then several at once; afterwards all is as before."""
-    async with hostile_server() as (hostile, url), client_of(url, WAYS[way], 0.3) as client:
+    async with hostile_server() as (hostile, url), client_of(url, PATHS[way], 0.3) as client:
         hostile.deed = deed
         answers = [await said(client), *await asyncio.gather(*(said(client) for _ in range(3)))]
         hostile.deed = "good"
@@ -33,13 +33,13 @@ async def test_a_client_survives(deed: str, way: str) -> None:
         assert [answer for answer in answers if not is_fine(deed, answer)] == []
         assert again == ["OK"] * 3
         assert client._session.limiter.limit.in_flight == 0
-        assert (transport._budget.taken, len(transport._budget._shares)) == (0, 0)
+        assert (transport._budget.reserved, len(transport._budget._reservations)) == (0, 0)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", PATHS)
 async def test_a_client_survives_all_of_it_at_once(way: str) -> None:
     """Each request meets another deed."""
-    async with hostile_server() as (hostile, url), client_of(url, WAYS[way], 0.5) as client:
+    async with hostile_server() as (hostile, url), client_of(url, PATHS[way], 0.5) as client:
 
         async def meet(deed: str) -> str:
             hostile.deed = deed
@@ -59,18 +59,18 @@ async def test_an_answer_with_something_behind_it_is_the_last_of_its_connection(
         async with hostile_server() as (hostile, url):
             transport = AiohttpTransport()
             hostile.deed = deed
-            request = HttpRequest(method="GET", url=client_of(url, WAYS["fast"], 1)._session.base_url)
+            request = HttpRequest(method="GET", url=client_of(url, PATHS["fast"], 1)._session.base_url)
             answer = await transport.send(request, timeout=1)
-            short = transport._short
-            assert short is not None
+            fast = transport._fast
+            assert fast is not None
             assert answer.status == 200
-            assert short.lines.take() is None, deed
+            assert fast.pool.take_idle() is None, deed
             await transport.aclose()
 
 
 async def test_a_body_that_failed_is_let_go_at_once() -> None:
     """An error that holds its own frames would keep it until the garbage is collected."""
-    async with hostile_server() as (hostile, url), client_of(url, WAYS["fast"], 1) as client:
+    async with hostile_server() as (hostile, url), client_of(url, PATHS["fast"], 1) as client:
         hostile.deed = "bomb: gzip"
         gc.collect()
         gc.disable()

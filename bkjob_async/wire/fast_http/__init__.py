@@ -1,1 +1,1 @@
-"""Bodiless reads over aiohttp's connections without its session."""
+"""An optional path for GET requests that bypasses aiohttp's `ClientSession` but uses its connections."""

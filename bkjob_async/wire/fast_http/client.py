@@ -1,36 +1,95 @@
-"""Questions that are all alike, asked over aiohttp's connections without the rest of its session.
+"""GET requests over aiohttp's connections without its `ClientSession`.
 
-`ClientSession.request` prepares URL, headers, cookies, redirects and time limits anew for each request: for a small
-answer that costs more than sending it and reading what comes back. A look needs none of it, and is the same bytes as the
-look before but for its URL. Connections, their pool, TLS, and whatever answer is unusual remain aiohttp's business.
+`ClientSession.request` prepares URL, headers, cookies, redirects and timeouts anew for each request. For a small
+response that costs more than sending the request and reading what comes back. A poll needs none of it: its bytes are
+those of the poll before, except for the URL. Connections, their limit, TLS and every unusual response stay with aiohttp.
+
+This folder uses parts of aiohttp that are not in its documentation; `is_supported` checks that they are there. To remove
+it, delete the folder and what `aiohttp_transport` says of it: every request then takes aiohttp's ordinary path.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import logging
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import cache
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from bkjob_async.http_messages import Closable, HttpRequest
-from bkjob_async.wire.bodies import read_bounded
+from bkjob_async.wire.bodies import RawResponse
 from bkjob_async.wire.body_budget import BodyBudget
-from bkjob_async.wire.fast_http.connections import ConnectionPool
-from bkjob_async.wire.fast_http.response_parser import MOST_INTERIM, Answer
+from bkjob_async.wire.fast_http.pool import NO_TIMEOUT, NO_TRACES, ConnectionPool
 
 Headers = Mapping[str, str]
 
-# How many tries are left at each: a connection that was kept may turn out to be closed only when it is used again.
-TRIES = (1, 0)
+logger = logging.getLogger("bkjob_async")
+
+# What this folder uses of aiohttp: attributes of its classes, and arguments of its functions.
+ATTRIBUTES: dict[type, tuple[str, ...]] = {
+    ResponseHandler: (
+        *("connection_lost", "data_received", "eof_received", "pause_writing", "resume_writing"),
+        *("read", "set_response_params", "should_close"),
+    ),
+    aiohttp.connector.Connection: ("close", "protocol", "release", "transport"),
+}
+ARGUMENTS: dict[Callable[..., object], tuple[tuple[object, ...], dict[str, object]]] = {
+    aiohttp.ClientRequest: (("GET", URL("http://host/")), {"headers": {}, "loop": None}),
+    aiohttp.BaseConnector.connect: ((None, None), {"traces": NO_TRACES, "timeout": NO_TIMEOUT}),
+    ResponseHandler.set_response_params: ((None,), {"read_until_eof": True, "auto_decompress": False}),
+}
+
+
+def open_fast_client(
+    session: aiohttp.ClientSession, full_headers: Callable[[HttpRequest], Headers], budget: BodyBudget
+) -> FastHttpClient | None:
+    """Return a client over the connector of *session*; None where its requests have to go through the session.
+
+    The trace configurations of a session have to see its requests.
+    """
+    if session.connector is None or session.trace_configs or not is_supported():
+        return None
+    return FastHttpClient(session.connector, full_headers, budget)
+
+
+@cache
+def is_supported() -> bool:
+    """Return whether aiohttp has what this folder uses; log a warning, once, where it has not."""
+    missing = missing_parts()
+    if missing:
+        logger.warning(
+            "aiohttp %s lacks %s: requests take its ordinary path, which needs more CPU time",
+            aiohttp.__version__,
+            ", ".join(missing),
+        )
+    return not missing
+
+
+def missing_parts() -> list[str]:
+    """Return what this folder uses of aiohttp, but is not there."""
+    missing = [
+        f"{owner.__name__}.{name}"
+        for owner, names in ATTRIBUTES.items()
+        for name in names
+        if not hasattr(owner, name)
+    ]
+    for function, (positional, named) in ARGUMENTS.items():
+        try:
+            inspect.signature(function).bind(*positional, **named)
+        except TypeError as error:
+            missing.append(f"{function.__qualname__} ({error})")
+    return missing
 
 
 class RequestTemplate:
-    """What requests with the same headers to the same server have in common: all but the target."""
+    """What requests with the same headers to the same server have in common: everything but the target."""
 
-    __slots__ = ("accept_compressed", "authority", "headers", "rest", "sample", "scheme")
+    __slots__ = ("accept_compressed", "after_target", "authority", "headers", "sample", "scheme")
 
     def __init__(self, request: HttpRequest, sample: aiohttp.ClientRequest) -> None:
         """Take what *request* shares with others, as aiohttp prepared it in *sample*."""
@@ -40,10 +99,10 @@ class RequestTemplate:
         self.authority = request.url.raw_authority
         self.sample = sample
         lines = "".join(f"{name}: {value}\r\n" for name, value in sample.headers.items())
-        self.rest = f" HTTP/1.1\r\n{lines}\r\n".encode()
+        self.after_target = f" HTTP/1.1\r\n{lines}\r\n".encode()
 
-    def holds_for(self, request: HttpRequest) -> bool:
-        """Whether *request* differs in its target only; headers are told by identity."""
+    def fits(self, request: HttpRequest) -> bool:
+        """Return whether *request* differs in its target only; headers are compared by identity."""
         url = request.url
         return (
             self.headers is request.headers
@@ -54,108 +113,94 @@ class RequestTemplate:
 
 
 class FastHttpClient:
-    """Sends requests without a body to one server over *connector*; *full* returns all the headers of one.
+    """Sends GET requests to one server over *connector*; *full_headers* returns all headers of a request."""
 
-    It relies on how aiohttp works inside. Where that is not as expected, `is_open` becomes False and stays so: requests
-    then go the usual way.
-    """
-
-    __slots__ = ("_budget", "_full", "_kept", "_last", "_origin", "is_open", "lines")
+    __slots__ = ("_full_headers", "_last_headers", "_origin", "_templates", "pool")
 
     def __init__(
-        self, connector: aiohttp.BaseConnector, full: Callable[[HttpRequest], Headers], budget: BodyBudget
+        self,
+        connector: aiohttp.BaseConnector,
+        full_headers: Callable[[HttpRequest], Headers],
+        budget: BodyBudget,
     ) -> None:
         """Send nothing yet; the server is that of the first request."""
-        self._budget = budget
-        self._full = full
-        self._kept: dict[bool, RequestTemplate] = {}
-        self._last: Headers | None = None
+        self._full_headers = full_headers
+        # One for requests that accept compressed responses, one for those that do not.
+        self._templates: dict[bool, RequestTemplate] = {}
+        self._last_headers: Headers | None = None
         self._origin: URL | None = None
-        self.lines = ConnectionPool(connector, budget)
-        self.is_open = True
+        self.pool = ConnectionPool(connector, budget)
 
-    async def ask(self, request: HttpRequest) -> tuple[Answer, Closable] | None:
-        """Send *request*, return the answer and its connection; None where only the usual way leads there.
+    async def send(self, request: HttpRequest) -> tuple[RawResponse, Closable] | None:
+        """Send *request*; return the response and its connection, or None where it needs the ordinary path.
 
-        Like aiohttp, it tries once more when the connection turns out to be closed.
+        Like aiohttp, send it once more when the connection turns out to be closed.
         """
-        likeness, target = self._likeness(request), request.url.raw_path_qs
-        if likeness is None or not is_plain(target):
+        template, target = self._template_for(request), request.url.raw_path_qs
+        if template is None or not is_plain(target):
             return None
-        lines, words = self.lines, f"GET {target}".encode() + likeness.rest
-        try:
-            for tries_left in TRIES:
-                line = lines.take() or await lines.open(likeness.sample)
-                try:
-                    answer = await line.ask(words)
-                    # Behind an unusual answer nobody can see where the next one begins.
-                    last = answer is None
-                    if answer is None:
-                        answer = await read_from(line.handler, self._budget)
-                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                    line.close()
-                    if not tries_left:
-                        raise
-                except BaseException:
-                    line.close()
+        pool, request_bytes = self.pool, f"GET {target}".encode() + template.after_target
+        is_retry = False
+        while True:
+            connection = pool.take_idle() or await pool.connect(template.sample)
+            try:
+                response = await connection.send(request_bytes)
+                # Behind an unusual response nobody can see where the next one begins.
+                reusable = response is not None
+                if response is None:
+                    response = await connection.read_by_handler()
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+                connection.close()
+                if is_retry:
                     raise
-                else:
-                    lines.put(line, last=last)
-                    return answer, line.transport
-        except (AttributeError, TypeError):
-            self._give_up()
-        return None
+                is_retry = True
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                pool.release(connection, reusable=reusable)
+                return response, connection.transport
 
-    def _likeness(self, request: HttpRequest) -> RequestTemplate | None:
-        """Return what *request* has in common with others, None where it cannot go this way.
+    def _template_for(self, request: HttpRequest) -> RequestTemplate | None:
+        """Return the template of *request*, None where it needs the ordinary path.
 
-        What comes twice in a row is kept, for it will come again: of packed and of plain ones, one each.
+        Headers that come twice in a row will come again, so their template is kept.
         """
         if request.body is not None or request.method != "GET":
             return None
-        kept = self._kept.get(request.accept_compressed)
-        if kept is not None and kept.holds_for(request):
+        kept = self._templates.get(request.accept_compressed)
+        if kept is not None and kept.fits(request):
             return kept
-        if not self._is_server(request.url):
+        if not self._is_own_server(request.url):
             return None
-        full = self._full(request)
-        if not all(is_plain(name) and is_plain(value) for name, value in full.items()):
+        headers = self._full_headers(request)
+        if not all(is_plain(name) and is_plain(value) for name, value in headers.items()):
             return None
-        try:
-            origin, loop = request.url.origin(), asyncio.get_running_loop()
-            found = RequestTemplate(request, aiohttp.ClientRequest("GET", origin, headers=full, loop=loop))
-        except (AttributeError, TypeError):
-            self._give_up()
-            return None
-        if self._last is request.headers:
-            self._kept[request.accept_compressed] = found
-        self._last = request.headers
-        return found
+        sample = aiohttp.ClientRequest(
+            "GET", request.url.origin(), headers=headers, loop=asyncio.get_running_loop()
+        )
+        template = RequestTemplate(request, sample)
+        if self._last_headers is request.headers:
+            self._templates[request.accept_compressed] = template
+        self._last_headers = request.headers
+        return template
 
-    def _is_server(self, url: URL) -> bool:
-        """Whether *url* leads to the one server."""
+    def _is_own_server(self, url: URL) -> bool:
         if url.scheme not in ("http", "https") or "@" in url.raw_authority:
             return False
         if self._origin is None:
             self._origin = url.origin()
         return self._origin == url.origin()
 
-    def _give_up(self) -> None:
-        self.is_open = False
-        self._kept.clear()
-        self.lines.close()
+    def yielding_to_connector(self) -> AbstractContextManager[None]:
+        """Hold no idle connection meanwhile: a request on the ordinary path may need it."""
+        return self.pool.yielding_to_connector()
 
-
-async def read_from(handler: ResponseHandler, budget: BodyBudget) -> Answer:
-    """Read an answer of whatever shape."""
-    for _ in range(MOST_INTERIM):
-        message, content = await handler.read()
-        if message.code == 101 or not 100 <= message.code < 200:
-            body = await read_bounded(content, message.headers, message.code, budget)
-            return message.code, message.headers, body
-    raise HttpProcessingError(message="there is no end of interim answers")
+    def close(self) -> None:
+        """Give all connections back to the connector."""
+        self.pool.close()
 
 
 def is_plain(text: str) -> bool:
-    """Whether *text* may stand in the head of a request as it is."""
+    """Return whether *text* may stand in the head of a request as it is."""
     return text.isascii() and text.isprintable()

@@ -1,47 +1,47 @@
-"""HTTP answers that have nothing unusual about them, which are most of them."""
+"""HTTP responses of the usual shape, which most are, parsed from one read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 
-Answer = tuple[int, Mapping[str, str], bytes]
+from bkjob_async.wire.bodies import RawResponse
 
 END = b"\r\n\r\n"
-# aiohttp's bounds of a line, a field and their number: it judges what is beyond any of them.
-LONGEST_HEAD, MOST_FIELDS = 8190, 128
-# A status that has a body, then fields of plain text on a line each: RFC 9112, without all that it still allows.
+# aiohttp's bounds of a line and of the number of header fields. Beyond any of them it is aiohttp that refuses.
+MAX_HEAD_SIZE, MAX_FIELDS = 8190, 128
+# A status that has a body, then fields of plain text on a line each: RFC 9112 without its rarer forms.
 HEAD = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2}) [ -~]*\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ -~]*\r\n)*\Z")
-# What may come before an answer, and says nothing: 100 to 199, but for 101, behind which something else begins.
+# Interim responses, 100 to 199, may come before the real one. Behind 101 another protocol begins.
 INTERIM = re.compile(rb"HTTP/1\.1 1(?!01)[0-9]{2} ")
-MOST_INTERIM = 16
-# So many chunks are looked through at once at most.
-MOST_PIECES = 1000
-BODILESS = (b"204", b"205", b"304")
-# Lengths and chunks beyond these do not come in one piece.
-LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9}) *\r\n")
-SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
-LENGTH_FIELD, CODING_FIELD, CONNECTION_FIELD = (
+MAX_INTERIM_RESPONSES = 16
+# A body of more chunks than this is left to the decoder of bodies that come in parts.
+MAX_CHUNKS = 250
+STATUSES_WITHOUT_BODY = (b"204", b"205", b"304")
+# Longer lengths and chunk sizes do not come in one read.
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9}) *\r\n")
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
+LENGTH_FIELD, ENCODING_FIELD, CONNECTION_FIELD = (
     b"\r\ncontent-length:",
     b"\r\ntransfer-encoding:",
     b"\r\nconnection:",
 )
-CHUNKED, KEPT = b"\r\ntransfer-encoding: chunked\r\n", b"\r\nconnection: keep-alive\r\n"
+CHUNKED, KEEP_ALIVE = b"\r\ntransfer-encoding: chunked\r\n", b"\r\nconnection: keep-alive\r\n"
 
 
 class LazyHeaders(Mapping[str, str]):
-    """The headers of an answer, told apart when somebody asks for one that is there; names in lower case."""
+    """The headers of a response, parsed when somebody reads one that is there; names are in lower case."""
 
-    __slots__ = ("_found", "_lines", "_lowered")
+    __slots__ = ("_lines", "_lowered", "_parsed")
 
     def __init__(self, lines: bytes, lowered: bytes) -> None:
-        """Take the lines of a head, each begun and ended by CRLF, as they are and in lower case."""
+        """Take the lines of a head, each between CRLFs, as they are and in lower case."""
         self._lines = lines
         self._lowered = lowered
-        self._found: dict[str, str] | None = None
+        self._parsed: dict[str, str] | None = None
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
-        """Return a header, *default* where it is missing; most that are asked for are."""
+        """Return a header, or *default*. Most headers that are asked for are not there: those cost one search."""
         if f"\r\n{name.lower()}:".encode() not in self._lowered:
             return default
         return self._all().get(name.lower(), default)
@@ -59,92 +59,93 @@ class LazyHeaders(Mapping[str, str]):
         return len(self._all())
 
     def _all(self) -> dict[str, str]:
-        """Return all headers; of one that is there twice the first, as aiohttp does."""
-        if self._found is None:
-            self._found = {}
+        """Return all headers; of those with the same name the first, as aiohttp does."""
+        if self._parsed is None:
+            self._parsed = {}
             for line in self._lines.decode("ascii").split("\r\n")[1:-1]:
                 name, _, value = line.partition(":")
-                self._found.setdefault(name.lower(), value.strip(" \t"))
-        return self._found
+                self._parsed.setdefault(name.lower(), value.strip(" \t"))
+        return self._parsed
 
 
 class PartialResponse:
-    """What came first of an answer, and how its body begins: one of *size* bytes, or None where it comes in chunks."""
+    """A head and the first bytes of its body, which has *size* bytes, or None where it is chunked."""
 
-    __slots__ = ("begun", "headers", "size", "status")
+    __slots__ = ("body_start", "headers", "size", "status")
 
-    def __init__(self, status: int, headers: LazyHeaders, begun: bytes, size: int | None) -> None:
+    def __init__(self, status: int, headers: LazyHeaders, body_start: bytes, size: int | None) -> None:
         self.status = status
         self.headers = headers
-        self.begun = begun
+        self.body_start = body_start
         self.size = size
 
 
-class Surplus:
-    """An answer with more behind it than belongs to it: whatever that is, it answers nothing."""
+class OverlongResponse:
+    """A response with more bytes behind it, which belong to nothing that was asked for."""
 
-    __slots__ = ("answer",)
+    __slots__ = ("response",)
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
+    def __init__(self, response: RawResponse) -> None:
+        self.response = response
 
 
-def parse_response(data: bytes) -> Answer | PartialResponse | Surplus | None:  # noqa: PLR0911 - once a request, in one go
-    """Return the answer that is all of *data*, or that begins with it; None for any that is not as usual.
+def parse_response(data: bytes) -> RawResponse | PartialResponse | OverlongResponse | None:  # noqa: PLR0911 - once a request, in one go
+    """Return the response that *data* is or begins with, None for one of an unusual shape.
 
-    It is usual when the connection goes on, and the body is told by its length or comes in chunks.
+    A usual response keeps the connection open, and its body has a length or is chunked.
     """
     end = data.find(END)
     head = data[: end + 2]
-    usual = HEAD.match(head) if 0 < end <= LONGEST_HEAD else None
-    if usual is None or usual[1] in BODILESS or head.count(b"\r\n") > MOST_FIELDS:
+    match = HEAD.match(head) if 0 < end <= MAX_HEAD_SIZE else None
+    if match is None or match[1] in STATUSES_WITHOUT_BODY or head.count(b"\r\n") > MAX_FIELDS:
         return None
-    first = head.index(b"\r\n")
-    lowered = head[first:].lower()
-    if CONNECTION_FIELD in lowered and (KEPT not in lowered or lowered.count(CONNECTION_FIELD) > 1):
+    fields_at = head.index(b"\r\n")
+    lowered = head[fields_at:].lower()
+    if CONNECTION_FIELD in lowered and (KEEP_ALIVE not in lowered or lowered.count(CONNECTION_FIELD) > 1):
         return None
-    status, headers, start = int(usual[1]), LazyHeaders(head[first:], lowered), end + 4
-    if CODING_FIELD in lowered:
-        plain = CHUNKED in lowered and lowered.count(CODING_FIELD) == 1 and LENGTH_FIELD not in lowered
-        chunks = joined(data, start) if plain else None
-        if chunks is not None:
-            return status, headers, chunks
-        return PartialResponse(status, headers, data[start:], None) if plain else None
-    length = LENGTH.search(lowered)
+    status, headers, start = int(match[1]), LazyHeaders(head[fields_at:], lowered), end + 4
+    if ENCODING_FIELD in lowered:
+        if CHUNKED not in lowered or lowered.count(ENCODING_FIELD) > 1 or LENGTH_FIELD in lowered:
+            return None
+        decoded = decode_chunked(data, start)
+        if decoded is not None:
+            return status, headers, decoded
+        return PartialResponse(status, headers, data[start:], None)
+    length = CONTENT_LENGTH.search(lowered)
     if length is None or lowered.count(LENGTH_FIELD) > 1:
         return None
     body, size = data[start:], int(length[1])
     if len(body) == size:
         return status, headers, body
     if len(body) > size:
-        return Surplus((status, headers, body[:size]))
+        return OverlongResponse((status, headers, body[:size]))
     return PartialResponse(status, headers, body, size)
 
 
-def without_interim(data: bytes) -> bytes | None:
-    """Return *data* without the interim answers that it begins with, None where there are too many."""
-    at = 0
-    for _ in range(MOST_INTERIM):
-        end = data.find(END, at, at + LONGEST_HEAD) if INTERIM.match(data, at) else -1
+def skip_interim_responses(data: bytes) -> bytes | None:
+    """Return *data* without the interim responses at its start, None where there are too many."""
+    position = 0
+    for _ in range(MAX_INTERIM_RESPONSES):
+        end = data.find(END, position, position + MAX_HEAD_SIZE) if INTERIM.match(data, position) else -1
         if end < 0:
-            return data[at:]
-        at = end + 4
+            return data[position:]
+        position = end + 4
     return None
 
 
-def joined(data: bytes, start: int) -> bytes | None:
+def decode_chunked(data: bytes, start: int) -> bytes | None:
     """Return the body whose chunks begin at *start* and end with *data*, None where they do not."""
-    pieces: list[bytes] = []
+    chunks: list[bytes] = []
     while True:
-        size = SIZE.match(data, start)
+        size = CHUNK_SIZE.match(data, start)
         if size is None:
             return None
         start, end = size.end(), size.end() + int(size[1], 16)
         if data[end : end + 2] != b"\r\n":
             return None
         if start == end:
-            return b"".join(pieces) if len(data) == end + 2 else None
-        pieces.append(data[start:end])
-        if len(pieces) > MOST_PIECES:
+            return b"".join(chunks) if len(data) == end + 2 else None
+        chunks.append(data[start:end])
+        if len(chunks) > MAX_CHUNKS:
             return None
         start = end + 2

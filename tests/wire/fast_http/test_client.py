@@ -1,22 +1,23 @@
-"""Requests past aiohttp's session: the same to both ends, whatever servers do."""
+"""Requests that bypass aiohttp's session: the same to both ends, whatever servers do."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 import pytest
 import trustme
+from aiohttp.client_proto import ResponseHandler
+from attrs import evolve
 from yarl import URL
 
 from bkjob_async.errors import RequestTimedOut, TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.wire import aiohttp_transport
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
-from bkjob_async.wire.fast_http import connections as open_lines
-from bkjob_async.wire.fast_http.client import FastHttpClient
+from bkjob_async.wire.fast_http import client as fast_client
+from bkjob_async.wire.fast_http import pool as fast_pool
 from tests.wire.raw_server import answer, serving
 
 HINTS = b"HTTP/1.1 103 Early ListHints\r\n\r\n"
@@ -46,17 +47,17 @@ async def get(transport: AiohttpTransport, url: URL, *, within: float = 5.0) -> 
 
 
 @pytest.fixture
-def no_usual_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let aiohttp's session refuse to send anything."""
+def no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail when a request goes through aiohttp's session."""
 
     async def refuse(*_arguments: object, **_options: object) -> None:
-        pytest.fail("a request went the usual way")
+        pytest.fail("a request went through the session")
 
     monkeypatch.setattr(aiohttp.ClientSession, "_request", refuse)
 
 
-@pytest.mark.usefixtures("no_usual_way")
-async def test_looks_go_the_short_way() -> None:
+@pytest.mark.usefixtures("no_session")
+async def test_polls_bypass_the_session() -> None:
     """Should this fail with a newer aiohttp, all still works, at more cost."""
     async with serving(lambda *_: answer(b"{}")) as (server, url), opened() as transport:
         answers = [await get(transport, url.with_query(n=n)) for n in range(3)]
@@ -68,8 +69,8 @@ async def test_looks_go_the_short_way() -> None:
     assert server.connections == 1
 
 
-async def test_what_has_a_body_keeps_it_whatever_went_before() -> None:
-    """Headers that were sent with looks may come with a command."""
+async def test_a_request_with_a_body_keeps_it() -> None:
+    """A command may have the same headers as the polls before it."""
     async with serving(lambda *_: answer(b"{}")) as (server, url), opened() as transport:
         for _ in range(3):
             await get(transport, url)
@@ -80,74 +81,100 @@ async def test_what_has_a_body_keeps_it_whatever_went_before() -> None:
     assert b"Content-Length: 21\r\n" in server.heads[-1]
 
 
-async def test_both_ways_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_both_paths_send_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server cannot tell them apart."""
     options = HttpOptions(headers={"X-Team": "infra"})
     async with serving(lambda *_: answer(b"{}")) as (server, url):
         async with opened(options) as transport:
             await get(transport, url)
-        monkeypatch.setattr(aiohttp_transport, "FastHttpClient", lambda *_: None)
-        async with opened(options) as transport:
+        async with opened(evolve(options, fast=False)) as transport:
             await get(transport, url)
-    short, usual = (head.decode().split("\r\n") for head in server.heads)
+    fast, ordinary = (head.decode().split("\r\n") for head in server.heads)
 
-    assert short[0] == usual[0]
-    assert sorted(short) == sorted(usual)
+    assert fast[0] == ordinary[0]
+    assert sorted(fast) == sorted(ordinary)
 
 
-@pytest.mark.parametrize("lacks", ["should_close", "set_response_params", "read"])
-async def test_an_aiohttp_that_works_otherwise_is_used_the_usual_way(
-    monkeypatch: pytest.MonkeyPatch, lacks: str
+@pytest.fixture
+def checked_anew() -> Iterator[None]:
+    """Check again what aiohttp has, and once more afterwards."""
+    fast_client.is_supported.cache_clear()
+    yield
+    fast_client.is_supported.cache_clear()
+
+
+def test_this_aiohttp_has_all_that_is_used() -> None:
+    """Should this fail with a newer aiohttp, everything still works, at more CPU time."""
+    assert fast_client.missing_parts() == []
+
+
+@pytest.mark.usefixtures("checked_anew")
+@pytest.mark.parametrize("part", ["an attribute", "an argument"])
+async def test_a_different_aiohttp_is_used_through_its_session(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
 ) -> None:
-    """What is found missing once is not tried again."""
+    """With one warning, however many transports there are."""
+    if part == "an attribute":
+        monkeypatch.setitem(fast_client.ATTRIBUTES, ResponseHandler, ("read", "no_such_attribute"))
+    else:
+        monkeypatch.setitem(fast_client.ARGUMENTS, aiohttp.ClientRequest, (("GET",), {"no_such_argument": 1}))
+    async with serving(lambda *_: answer(b"{}")) as (_, url):
+        for _ in range(2):
+            async with opened() as transport:
+                answers = [await get(transport, url) for _ in range(3)]
 
-    class Strange:
-        """The protocol of a connection, with something missing."""
-
-        def __init__(self, protocol: object) -> None:
-            self._protocol = protocol
-
-        def __getattr__(self, name: str) -> object:
-            if name == lacks:
-                raise AttributeError(name)
-            return getattr(self._protocol, name)
-
-    tried = []
-    ask, protocol = FastHttpClient.ask, vars(aiohttp.connector.Connection)["protocol"].fget
-
-    async def ask_strangely(self: FastHttpClient, *arguments: Any) -> Any:
-        tried.append(lacks)
-        with monkeypatch.context() as patch:
-            strange = property(lambda connection: Strange(protocol(connection)))
-            patch.setattr(aiohttp.connector.Connection, "protocol", strange)
-            return await ask(self, *arguments)
-
-    monkeypatch.setattr(FastHttpClient, "ask", ask_strangely)
-    unusual = answer(b"{}").replace(b"HTTP/1.1", b"HTTP/1.0")
-    async with serving(lambda *_: unusual) as (_, url), opened() as transport:
-        answers = [await get(transport, url) for _ in range(3)]
-
-    assert [each.body for each in answers] == [b"{}"] * 3
-    assert tried == [lacks]
+                assert [each.body for each in answers] == [b"{}"] * 3
+                assert transport._fast is None
+    (record,) = [record for record in caplog.records if record.name == "bkjob_async"]
+    assert record.levelname == "WARNING"
+    assert "no_such_a" in record.getMessage() or "missing a required argument" in record.getMessage()
 
 
-async def test_a_request_class_that_takes_something_else_is_left_alone(
+async def test_a_session_with_trace_configurations_sees_every_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A sample of a request cannot be made then."""
+    """Instrumentation adds them to every session that is made in the process."""
+    seen: list[str] = []
 
-    def make(*_arguments: object) -> None:
-        """Take none of the options that there are now."""
+    async def on_request_start(_session: object, _context: object, params: Any) -> None:
+        seen.append(str(params.url))
 
-    monkeypatch.setattr(aiohttp, "ClientRequest", make)
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(on_request_start)
+    make = aiohttp.ClientSession.__init__
+    monkeypatch.setattr(
+        aiohttp.ClientSession,
+        "__init__",
+        lambda *args, **options: make(*args, **options, trace_configs=[trace]),
+    )
     async with serving(lambda *_: answer(b"{}")) as (_, url), opened() as transport:
-        answers = [await get(transport, url) for _ in range(3)]
+        for _ in range(3):
+            await get(transport, url)
 
-    assert [each.body for each in answers] == [b"{}"] * 3
+    assert seen == [str(url)] * 3
 
 
-@pytest.mark.usefixtures("no_usual_way")
-async def test_a_kept_connection_that_was_closed_meanwhile_is_no_failure() -> None:
+async def test_a_lent_session_sees_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be traced, or a subclass."""
+    seen: list[str] = []
+    request = aiohttp.ClientSession._request
+
+    async def record(self: aiohttp.ClientSession, method: str, url: URL, **options: Any) -> Any:
+        seen.append(method)
+        return await request(self, method, url, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", record)
+    async with serving(lambda *_: answer(b"{}")) as (_, url), aiohttp.ClientSession() as lent:
+        transport = AiohttpTransport(session=lent)
+        for _ in range(3):
+            await get(transport, url)
+        await transport.aclose()
+
+    assert seen == ["GET"] * 3
+
+
+@pytest.mark.usefixtures("no_session")
+async def test_an_idle_connection_that_the_server_closed_is_no_failure() -> None:
     """Servers may close what is idle at any time, also while the next request is on its way."""
 
     def reply(_connection: int, request: int, _head: bytes) -> bytes | None:
@@ -160,7 +187,7 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_no_failure() -> No
     assert server.connections == 4
 
 
-@pytest.mark.usefixtures("no_usual_way")
+@pytest.mark.usefixtures("no_session")
 async def test_a_server_that_always_hangs_up_is_asked_twice() -> None:
     """As aiohttp does."""
     async with serving(lambda *_: None) as (server, url), opened() as transport:
@@ -171,8 +198,8 @@ async def test_a_server_that_always_hangs_up_is_asked_twice() -> None:
     assert len(server.heads) == 2
 
 
-@pytest.mark.usefixtures("no_usual_way")
-async def test_what_comes_before_anything_was_asked_is_no_answer() -> None:
+@pytest.mark.usefixtures("no_session")
+async def test_bytes_that_come_unasked_are_not_a_response() -> None:
     """A server may say twice what it was asked once, or complain that nothing is asked."""
 
     def reply(connection: int, request: int, _head: bytes) -> bytes:
@@ -185,7 +212,7 @@ async def test_what_comes_before_anything_was_asked_is_no_answer() -> None:
     assert [each.body for each in answers] == [b"0 0", b"1 0", b"1 1"]
 
 
-@pytest.mark.usefixtures("no_usual_way")
+@pytest.mark.usefixtures("no_session")
 @pytest.mark.parametrize(
     ("said", "status", "body"),
     [
@@ -211,13 +238,13 @@ async def test_answers_of_every_shape_are_read(said: bytes, status: int, body: b
 
     assert [(each.status, each.body) for each in answers] == [(status, body)] * 3
     # Behind what aiohttp has to read, nobody can see whether more came than belongs to it.
-    unusual = said.startswith(b"HTTP/1.1 204") or b"Connection: close" in said
-    assert server.connections == (3 if unusual else 1)
+    is_last = said.startswith(b"HTTP/1.1 204") or b"Connection: close" in said
+    assert server.connections == (3 if is_last else 1)
 
 
-@pytest.mark.usefixtures("no_usual_way")
+@pytest.mark.usefixtures("no_session")
 @pytest.mark.parametrize("size", [1_000, 200_000, 3_000_000])
-async def test_a_body_that_is_cut_is_no_answer(size: int) -> None:
+async def test_a_truncated_body_is_an_error(size: int) -> None:
     """However large, and wherever it is cut."""
     whole = answer(b"x" * size)
 
@@ -226,22 +253,22 @@ async def test_a_body_that_is_cut_is_no_answer(size: int) -> None:
 
     async with serving(reply, last=lambda n: n < 3) as (_, url), opened() as transport:
         for _ in range(3):
-            with pytest.raises(TransportFailed, match="broke off"):
+            with pytest.raises(TransportFailed, match="cut off"):
                 await get(transport, url)
         assert len((await get(transport, url)).body) == size
 
 
-@pytest.mark.usefixtures("no_usual_way")
+@pytest.mark.usefixtures("no_session")
 @pytest.mark.parametrize("said", [b"what?\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"])
-async def test_what_is_not_http_is_no_answer(said: bytes) -> None:
+async def test_invalid_http_is_an_error(said: bytes) -> None:
     """And nobody waits for more of it."""
     async with serving(lambda *_: said) as (_, url), opened() as transport:
         with pytest.raises(TransportFailed, match="HttpProcessingError"):
             await get(transport, url)
 
 
-@pytest.mark.usefixtures("no_usual_way")
-async def test_whoever_gives_up_takes_the_connection_along() -> None:
+@pytest.mark.usefixtures("no_session")
+async def test_a_cancelled_request_closes_its_connection() -> None:
     """An answer that comes too late must not be read as the next one's."""
     late = asyncio.Event()
 
@@ -271,8 +298,8 @@ async def test_whoever_gives_up_takes_the_connection_along() -> None:
 
 
 @pytest.mark.parametrize("connections", [1, 2, 8])
-async def test_nobody_waits_for_a_connection_that_is_kept(connections: int) -> None:
-    """However few there may be, looks and what goes the usual way share them."""
+async def test_nobody_waits_for_an_idle_connection(connections: int) -> None:
+    """Both paths share the connections, however few there may be."""
     async with (
         serving(lambda *_: answer(b"{}")) as (server, url),
         opened(HttpOptions(connections=connections)) as transport,
@@ -287,7 +314,7 @@ async def test_nobody_waits_for_a_connection_that_is_kept(connections: int) -> N
 
 
 async def test_another_server_is_reached_as_well() -> None:
-    """By the usual way; lines are kept to one."""
+    """On the ordinary path: idle connections are kept to one server only."""
     async with (
         serving(lambda *_: answer(b"one")) as (_, one),
         serving(lambda *_: answer(b"other")) as (_, other),
@@ -298,24 +325,24 @@ async def test_another_server_is_reached_as_well() -> None:
     assert bodies == [b"one", b"other", b"one", b"other"]
 
 
-@pytest.mark.usefixtures("no_usual_way")
+@pytest.mark.usefixtures("no_session")
 @pytest.mark.parametrize("size", [10, 200_000, 3_000_000])
-async def test_an_idle_line_holds_no_answer(size: int) -> None:
-    """There may be many of them, and what they brought may be large."""
+async def test_an_idle_connection_holds_no_response(size: int) -> None:
+    """There may be many connections, and their last responses may be large."""
     async with serving(lambda *_: answer(b"x" * size)) as (_, url), opened() as transport:
         await get(transport, url)
-        short = transport._short
-        assert short is not None
-        (line,) = short.lines._idle
+        fast = transport._fast
+        assert fast is not None
+        (connection,) = fast.pool._idle
 
-        assert line._waiter is None
-        assert line._filling is None
+        assert connection._waiter is None
+        assert connection._body_reader is None
 
 
-@pytest.mark.usefixtures("no_usual_way")
-async def test_lines_that_are_not_used_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A burst of looks leaves no more connections behind than go on being used."""
-    monkeypatch.setattr(open_lines, "IDLE_TIMEOUT", 0.02)
+@pytest.mark.usefixtures("no_session")
+async def test_unused_connections_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A burst of polls leaves no more connections open than later polls use."""
+    monkeypatch.setattr(fast_pool, "IDLE_TIMEOUT", 0.02)
     async with serving(lambda *_: answer(b"{}")) as (server, url), opened() as transport:
         await asyncio.gather(*(get(transport, url) for _ in range(8)))
         assert server.open == 8
@@ -328,8 +355,8 @@ async def test_lines_that_are_not_used_are_closed(monkeypatch: pytest.MonkeyPatc
         assert (await get(transport, url)).body == b"{}"
 
 
-@pytest.mark.usefixtures("no_usual_way")
-async def test_tls_is_the_connectors_business() -> None:
+@pytest.mark.usefixtures("no_session")
+async def test_tls_is_left_to_the_connector() -> None:
     """As are the authorities that are believed."""
     context, authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), trustme.CA()
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -348,15 +375,15 @@ async def test_tls_is_the_connectors_business() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [HttpOptions(proxy="http://127.0.0.1:9"), HttpOptions(trust_env=True)],
-    ids=["a proxy", "the environment"],
+    [HttpOptions(proxy="http://127.0.0.1:9"), HttpOptions(trust_env=True), HttpOptions(fast=False)],
+    ids=["a proxy", "the environment", "the switch"],
 )
-async def test_what_asks_for_more_than_a_connection_goes_the_usual_way(options: HttpOptions) -> None:
-    """Proxies, and what the environment says of proxies and passwords."""
+async def test_requests_that_need_the_session_go_through_it(options: HttpOptions) -> None:
+    """A proxy, one from the environment, and the switch."""
     async with opened(options) as transport:
-        transport._opened()
+        transport._open_session()
 
-        assert transport._short is None
+        assert transport._fast is None
 
 
 async def test_a_header_that_would_break_the_request_is_never_sent() -> None:

@@ -1,4 +1,4 @@
-"""Answers that are read at once: the same as by aiohttp's parser, or left to it."""
+"""Responses parsed in one go: with the same outcome as by aiohttp's parser, or left to it."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from aiohttp.http import HttpProcessingError, HttpResponseParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.wire.fast_http.response_parser import PartialResponse, Surplus, parse_response
+from bkjob_async.wire.fast_http.response_parser import OverlongResponse, PartialResponse, parse_response
 
 USUAL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 IN_CHUNKS = (
@@ -64,7 +64,7 @@ BODIES = st.sampled_from(
 
 
 def by_aiohttp(data: bytes) -> tuple[int, dict[str, str], bytes] | None:
-    """Return what aiohttp reads; None where it is not whole, not all of *data*, or not to be gone on after."""
+    """Return what aiohttp parses; None for an incomplete response, for surplus, or for the last of its connection."""
     loop = asyncio.new_event_loop()
     try:
         parser = HttpResponseParser(
@@ -92,8 +92,8 @@ def first_of_each(headers: object) -> dict[str, str]:
     return found
 
 
-def is_read_alike(data: bytes) -> bool:
-    """Whether what is read at once, if anything, is what aiohttp reads."""
+def agrees_with_aiohttp(data: bytes) -> bool:
+    """Return whether a response that is parsed in one go is what aiohttp parses."""
     found = parse_response(data)
     if not isinstance(found, tuple):
         return True
@@ -101,56 +101,54 @@ def is_read_alike(data: bytes) -> bool:
 
 
 @given(STATUS, st.lists(LINES, max_size=4), BODIES)
-def test_whatever_is_read_at_once_is_read_the_same_by_aiohttp(
-    status: bytes, lines: list[bytes], body: bytes
-) -> None:
-    """Nothing is read that aiohttp reads otherwise, or would not read."""
-    assert is_read_alike(b"\r\n".join([status, *lines, b"", body]))
+def test_a_parsed_response_is_the_same_by_aiohttp(status: bytes, lines: list[bytes], body: bytes) -> None:
+    """No response is parsed that aiohttp parses differently, or refuses."""
+    assert agrees_with_aiohttp(b"\r\n".join([status, *lines, b"", body]))
 
 
 @given(st.sampled_from([USUAL, IN_CHUNKS]), st.integers(0, 200), st.integers(0, 2), st.binary(max_size=3))
-def test_damage_is_never_read_at_once_otherwise(data: bytes, at: int, less: int, more: bytes) -> None:
-    """Wherever some bytes are lost, or come in between."""
+def test_a_damaged_response_is_never_parsed_differently(data: bytes, at: int, less: int, more: bytes) -> None:
+    """Wherever bytes are lost or inserted."""
     at %= len(data)
 
-    assert is_read_alike(data[:at] + more + data[at + less :])
+    assert agrees_with_aiohttp(data[:at] + more + data[at + less :])
 
 
 @pytest.mark.parametrize("data", [USUAL, IN_CHUNKS])
-def test_part_of_an_answer_is_no_whole_one(data: bytes) -> None:
-    """Nor is more than one."""
+def test_part_of_a_response_is_not_a_response(data: bytes) -> None:
+    """Nor are two."""
     assert isinstance(parse_response(data), tuple)
     assert not any(isinstance(parse_response(data[:length]), tuple) for length in range(len(data)))
     assert not isinstance(parse_response(data + data), tuple)
 
 
-def test_how_an_answer_begins_is_told() -> None:
-    """Where its length is known, and not yet exceeded."""
+def test_an_incomplete_response_is_partial() -> None:
+    """With the size that its body will have."""
     found = parse_response(USUAL[:-1])
 
     assert isinstance(found, PartialResponse)
-    assert (found.status, found.begun, found.size) == (200, b"{", 2)
+    assert (found.status, found.body_start, found.size) == (200, b"{", 2)
 
 
-def test_more_than_an_answer_is_told() -> None:
-    """Whatever it is, the connection is of no use any more."""
+def test_bytes_behind_a_response_make_it_overlong() -> None:
+    """Whatever they are, the connection cannot be used again."""
     for more in (b"H", b"\r\n", USUAL):
         found = parse_response(USUAL + more)
 
-        assert isinstance(found, Surplus)
-        assert found.answer[2] == b"{}"
+        assert isinstance(found, OverlongResponse)
+        assert found.response[2] == b"{}"
 
 
-def test_a_head_beyond_aiohttps_bounds_is_left_to_it() -> None:
-    """However it is beyond them."""
+def test_a_head_beyond_the_bounds_of_aiohttp_is_left_to_it() -> None:
+    """One line too long, or too many lines."""
     long, many = b"X-Long: " + b"x" * 8200 + b"\r\n", b"X: y\r\n" * 130
 
     for lines in (long, many):
         assert parse_response(USUAL.replace(b"Content-Length", lines + b"Content-Length")) is None
 
 
-def test_headers_are_told_apart_when_they_are_asked_for() -> None:
-    """By any spelling of their names."""
+def test_headers_are_parsed_when_they_are_read() -> None:
+    """Their names in upper or lower case."""
     found = parse_response(USUAL)
     assert isinstance(found, tuple)
     headers: Mapping[str, str] = found[1]

@@ -1,0 +1,212 @@
+"""One connection to the server, borrowed from aiohttp's connector."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import HttpProcessingError
+
+from bkjob_async.errors import InvalidResponse
+from bkjob_async.wire.bodies import RawResponse, read_body
+from bkjob_async.wire.body_budget import BodyBudget
+from bkjob_async.wire.fast_http.body_reader import BodyReader
+from bkjob_async.wire.fast_http.response_parser import (
+    MAX_INTERIM_RESPONSES,
+    OverlongResponse,
+    PartialResponse,
+    parse_response,
+    skip_interim_responses,
+)
+
+# Interim responses of this many bytes may come before the real one.
+MAX_INTERIM_SIZE = 64 * 1024
+ENDLESS_INTERIM = "interim responses without end"
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A connection that carries one request after the other.
+
+    It is the transport's protocol in place of aiohttp's own *handler*, and reads responses of the usual shape. For any
+    other shape, and for the end of the connection, it makes the handler the protocol again and gives it every byte from
+    the first on, until `is_usable` takes the connection back. What is read lies in *read_buffer* only until it is parsed,
+    so that all connections of an event loop can share one.
+    """
+
+    __slots__ = (
+        "_body_reader",
+        "_borrowed",
+        "_budget",
+        "_interim_size",
+        "_is_protocol",
+        "_loop",
+        "_read_buffer",
+        "_waiter",
+        "handler",
+        "transport",
+    )
+
+    def __init__(
+        self, borrowed: aiohttp.connector.Connection, read_buffer: memoryview, budget: BodyBudget
+    ) -> None:
+        """Take over what the connector has just handed out; raise `ServerDisconnectedError` if it is closed."""
+        handler, transport = borrowed.protocol, borrowed.transport
+        if handler is None or transport is None:
+            raise aiohttp.ServerDisconnectedError
+        self._borrowed = borrowed
+        self.handler: ResponseHandler = handler
+        self.transport = transport
+        self._read_buffer = read_buffer
+        self._budget = budget
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[RawResponse | None] | None = None
+        self._body_reader: BodyReader | None = None
+        self._interim_size = 0
+        self._is_protocol = False
+
+    def start(self) -> bool:
+        """Prepare for the first request; return whether the connection can carry one."""
+        is_usable = self.is_usable()
+        self.handler.set_response_params(read_until_eof=True, auto_decompress=False)
+        return is_usable
+
+    def is_usable(self) -> bool:
+        """Become the protocol; return False when closed, or when bytes came that would pass for the next response."""
+        if self.transport.is_closing():
+            return False
+        if not self._is_protocol:
+            if self.handler.should_close:
+                return False
+            self.transport.set_protocol(self)
+            self._is_protocol = True
+        return True
+
+    async def send(self, request_bytes: bytes) -> RawResponse | None:
+        """Send a request and return its response, or None where `read_by_handler` has to read it."""
+        waiter: asyncio.Future[RawResponse | None] = self._loop.create_future()
+        self._waiter = waiter
+        self._interim_size = 0
+        self.transport.write(request_bytes)
+        try:
+            return await waiter
+        finally:
+            self._waiter = None  # it holds the response
+
+    async def read_by_handler(self) -> RawResponse:
+        """Let aiohttp read a response of any shape, or raise its error for a connection that ended."""
+        for _ in range(MAX_INTERIM_RESPONSES):
+            message, content = await self.handler.read()
+            if message.code == 101 or not 100 <= message.code < 200:
+                body = await read_body(content, message.headers, message.code, self._budget)
+                return message.code, message.headers, body
+        raise HttpProcessingError(message=ENDLESS_INTERIM)
+
+    # Called by the transport ----------------------------------------------------------------------------------------
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the signature is asyncio's
+        """Return where the next bytes go."""
+        return self._read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Read a response, its beginning, or more of its body."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            # Nobody asked: it would pass for the next response.
+            self.transport.close()
+            return
+        if self._body_reader is not None:
+            self._feed_body(self._body_reader, self._read_buffer[:nbytes])
+            return
+        data = bytes(self._read_buffer[:nbytes])
+        if data.startswith(b"HTTP/1.1 1"):
+            data = self._skip_interim(data)
+            if not data:
+                return
+        found = parse_response(data)
+        if isinstance(found, PartialResponse):
+            self._body_reader = BodyReader(found, self.transport, self._budget)
+            self._feed_body(self._body_reader, found.body_start)
+            return
+        if isinstance(found, OverlongResponse):
+            self.transport.close()
+            found = found.response
+        if found is None:
+            self._return_to_handler(data)
+        waiter.set_result(found)
+
+    def _skip_interim(self, data: bytes) -> bytes:
+        """Return what follows interim responses, empty if that is yet to come."""
+        rest = skip_interim_responses(data)
+        self._interim_size += len(data) - len(rest or b"")
+        if rest is None or self._interim_size > MAX_INTERIM_SIZE:
+            self._fail(HttpProcessingError(message=ENDLESS_INTERIM))
+        return rest or b""
+
+    def _feed_body(self, reader: BodyReader, data: bytes | memoryview) -> None:
+        try:
+            response = reader.feed(data)
+        except (HttpProcessingError, InvalidResponse) as error:
+            self._fail(error)
+            return
+        if response is None:
+            return
+        self._body_reader = None
+        if reader.has_surplus:
+            self.transport.close()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(response)
+
+    def _fail(self, error: Exception) -> None:
+        """Raise *error* in `send`, and close the connection."""
+        self._close_body_reader()
+        self.transport.close()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
+
+    def eof_received(self) -> None:
+        """Let the transport close itself."""
+        self.handler.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let `send` fail within a body; outside of one, let the handler find the error."""
+        if self._body_reader is not None:
+            self._fail(self._body_reader.truncated(exc))
+        self._return_to_handler()
+        self.handler.connection_lost(exc)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def pause_writing(self) -> None:
+        """Tell the handler that the transport's buffer is full."""
+        self.handler.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Tell the handler that the transport's buffer has drained."""
+        self.handler.resume_writing()
+
+    # The end --------------------------------------------------------------------------------------------------------
+
+    def _return_to_handler(self, data: bytes = b"") -> None:
+        """Make aiohttp's handler the protocol again, and give it *data*."""
+        if self._is_protocol:
+            self._is_protocol = False
+            self.transport.set_protocol(self.handler)
+        if data:
+            self.handler.data_received(data)
+
+    def _close_body_reader(self) -> None:
+        reader, self._body_reader = self._body_reader, None
+        if reader is not None:
+            reader.close()
+
+    def release(self) -> None:
+        """Give the connection back to the connector, for others to use."""
+        self._return_to_handler()
+        self._borrowed.release()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._close_body_reader()
+        self._return_to_handler()
+        self._borrowed.close()

@@ -1,0 +1,112 @@
+"""The idle connections of a client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import aiohttp
+
+from bkjob_async.wire.body_budget import BodyBudget
+from bkjob_async.wire.fast_http.body_reader import READ_BUFFER_SIZE
+from bkjob_async.wire.fast_http.connection import Connection
+
+# Servers close connections that are idle for a minute or so. One that was not used for this many seconds, or for up to
+# twice as many, is closed first.
+IDLE_TIMEOUT = 15.0
+NO_TRACES: list[aiohttp.tracing.Trace] = []
+NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
+
+
+class ConnectionPool:
+    """Idle connections to one server; the one used last is used next.
+
+    They count towards the connector's limit. While anybody waits for the connector, no connection stays here.
+    """
+
+    __slots__ = ("_budget", "_connector", "_idle", "_read_buffer", "_timer", "_unused", "_waiting")
+
+    def __init__(self, connector: aiohttp.BaseConnector, budget: BodyBudget) -> None:
+        """Hold no connection yet; *budget* bounds the bodies of all."""
+        self._connector = connector
+        self._budget = budget
+        self._idle: list[Connection] = []
+        self._waiting = 0
+        self._read_buffer = memoryview(bytearray(READ_BUFFER_SIZE))
+        # This many, from the start of the list, were not used since the timer was set.
+        self._unused = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def take_idle(self) -> Connection | None:
+        """Return an open connection, or None when no idle one is left."""
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if len(idle) < self._unused:  # noqa: PLR1730 - at each request
+                self._unused = len(idle)
+            if connection.is_usable():
+                return connection
+            connection.close()
+        return None
+
+    async def connect(self, sample: aiohttp.ClientRequest) -> Connection:
+        """Return a connection that the connector has or opens for requests like *sample*."""
+        with self.yielding_to_connector():
+            borrowed = await self._connector.connect(sample, traces=NO_TRACES, timeout=NO_TIMEOUT)
+        try:
+            connection = Connection(borrowed, self._read_buffer, self._budget)
+            is_usable = connection.start()
+        except BaseException:
+            borrowed.close()
+            raise
+        if not is_usable:
+            connection.close()
+            raise aiohttp.ServerDisconnectedError
+        return connection
+
+    def release(self, connection: Connection, *, reusable: bool) -> None:
+        """Keep *connection* for the next request, unless it is not *reusable* or somebody waits for the connector."""
+        if not reusable or connection.transport.is_closing():
+            connection.close()
+            return
+        if self._waiting:
+            connection.release()
+            return
+        self._idle.append(connection)
+        if self._timer is None:
+            self._start_timer()
+
+    @contextmanager
+    def yielding_to_connector(self) -> Iterator[None]:
+        """Hold no idle connection meanwhile: the connector may need it for somebody else."""
+        self._waiting += 1
+        self._release_all()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    def _release_all(self) -> None:
+        while self._idle:
+            self._idle.pop().release()
+
+    def _start_timer(self) -> None:
+        self._unused = len(self._idle)
+        self._timer = asyncio.get_running_loop().call_later(IDLE_TIMEOUT, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        for connection in self._idle[: self._unused]:
+            connection.close()
+        del self._idle[: self._unused]
+        if self._idle:
+            self._start_timer()
+
+    def close(self) -> None:
+        """Give all connections back to the connector, now and from now on."""
+        self._waiting += 1
+        self._release_all()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
