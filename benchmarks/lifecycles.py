@@ -67,10 +67,10 @@ def lived(life: Life) -> tuple[Platform, StepRef]:
         waits, runs = exactly(max(0.0, start)), exactly(max(0.1, end - max(0.0, start)))
         failing = dice.random() < FAILING
         pinned[number] = HostOutcome(
-            waits=waits, runs=runs, status=104 if failing else 9, exit_code=2 if failing else 0
+            start_delay=waits, duration=runs, status=104 if failing else 9, exit_code=2 if failing else 0
         )
-    world = World(1, lags=PlatformDelays(event=0.0, dispatch=0.0, step=0.0, job=0.0), at_once=True)
+    world = World(1, delays=PlatformDelays(event=0.0, dispatch=0.0, step=0.0, job=0.0), at_once=True)
     ref = world.add(JobPlan(steps=(StepPlan(hosts=HOSTS, pinned=pinned),)))
     # Answers are of one moment: what a torn one costs is another question.
-    platform = Platform(world, SiteConfig(group_pace=0.0))
+    platform = Platform(world, SiteConfig(group_read_seconds=0.0))
     return platform, world.jobs[ref.job_instance_id].steps[0].ref

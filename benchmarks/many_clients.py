@@ -33,7 +33,7 @@ IN_TENTHS = PollIntervals(rhythm=((inf, 0.1),))
 
 
 @frozen
-class PlatformDelays:
+class DetectionLags:
     """How late ends were seen, and how many requests it took for each."""
 
     seconds: Sequence[float]
@@ -84,11 +84,11 @@ def expected(durations: DurationTable, plan: int) -> EndPrediction:
 # One after the other, at equal requests --------------------------------------------------------------------------------
 
 
-def by_interval(runs: Sequence[tuple[int, float]], interval: float) -> PlatformDelays:
+def by_interval(runs: Sequence[tuple[int, float]], interval: float) -> DetectionLags:
     """Look at each run every *interval* seconds."""
     looks = [int(seconds / interval) + 1 for _, seconds in runs]
     lags = [n * interval - seconds for n, (_, seconds) in zip(looks, runs, strict=True)]
-    return PlatformDelays(lags, mean(looks))
+    return DetectionLags(lags, mean(looks))
 
 
 def by_price(
@@ -97,7 +97,7 @@ def by_price(
     price: float,
     usual: float,
     cadence: PollIntervals,
-) -> PlatformDelays:
+) -> DetectionLags:
     """Look at each run when its unseen lag reaches *price*; *usual* is the even interval for the same requests."""
     lags, looks = [], 0
     for plan, seconds in runs:
@@ -106,12 +106,12 @@ def by_price(
             age += cadence.next_wait(age=age, expectation=expectation, price=price, usual=usual)
             looks += 1
         lags.append(age - seconds)
-    return PlatformDelays(lags, looks / len(runs))
+    return DetectionLags(lags, looks / len(runs))
 
 
 def at_requests(
-    wanted: float, trial: Callable[[float], PlatformDelays], low: float, high: float
-) -> tuple[float, PlatformDelays]:
+    wanted: float, trial: Callable[[float], DetectionLags], low: float, high: float
+) -> tuple[float, DetectionLags]:
     """Find the figure at which *trial* takes *wanted* requests; more of it takes fewer."""
     for _ in range(14):
         middle = sqrt(low * high)
@@ -160,7 +160,7 @@ class Fleet:
 
     def lags(
         self, cadence: PollIntervals | None, *, warm_up: float = 200.0, window: float = 400.0
-    ) -> PlatformDelays:
+    ) -> DetectionLags:
         """Return how late the ends in *window* seconds are seen; without a *cadence*, all are asked in turn."""
         price = RequestCost(unseen=self._live) if cadence is not None else RequestCost()
         schedule: TimerWheel[Live] = TimerWheel()
@@ -187,7 +187,7 @@ class Fleet:
             price.replace(run.pace.weight, 0.0)
             price.unseen += 1
             self._begin(now, schedule, bells)
-        return PlatformDelays(lags, asked / now)
+        return DetectionLags(lags, asked / now)
 
     def _begin(self, now: float, schedule: TimerWheel[Live], bells: list[tuple[float, int, Live]]) -> None:
         """Let another run begin, which may ring when it ends."""
@@ -240,8 +240,8 @@ def requests_for_a_lag_of_hosts(seed: int, wanted: float) -> tuple[float, float]
 
 
 def at_lag(
-    wanted: float, trial: Callable[[float], tuple[PlatformDelays, float]], low: float, high: float
-) -> tuple[PlatformDelays, float]:
+    wanted: float, trial: Callable[[float], tuple[DetectionLags, float]], low: float, high: float
+) -> tuple[DetectionLags, float]:
     """Find what *trial* gives where the mean lag is as *wanted*; more of its figure makes more lag."""
     for _ in range(16):
         middle = sqrt(low * high)
@@ -249,16 +249,16 @@ def at_lag(
     return trial(low)
 
 
-def hosts_by_interval(ends: Sequence[float], interval: float) -> tuple[PlatformDelays, float]:
+def hosts_by_interval(ends: Sequence[float], interval: float) -> tuple[DetectionLags, float]:
     """Look at a step every *interval* seconds; return its hosts' lags and its own."""
     looks = int(ends[-1] / interval) + 1
     lags = [(int(end / interval) + 1) * interval - end for end in ends]
-    return PlatformDelays(lags, looks), looks * interval - ends[-1]
+    return DetectionLags(lags, looks), looks * interval - ends[-1]
 
 
 def hosts_by_movement(
     ends: Sequence[float], price: float, cadence: PollIntervals, expectation: EndPrediction
-) -> tuple[PlatformDelays, float]:
+) -> tuple[DetectionLags, float]:
     """Look at a step as its hosts move; return their lags and its own."""
     pace, now, looks, seen = PollState(), 0.0, 0, 0
     lags: list[float] = []
@@ -271,4 +271,4 @@ def hosts_by_movement(
         while seen < len(ends) and ends[seen] <= now:
             lags.append(now - ends[seen])
             seen += 1
-    return PlatformDelays(lags, looks), now - ends[-1]
+    return DetectionLags(lags, looks), now - ends[-1]

@@ -18,8 +18,8 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.http import SimulatorServer
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan
-from bkjob_async.simulator.world.scenarios import by_name
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.scenarios import scenario_by_name
 from bkjob_async.simulator.world.world import World
 
 SECONDS, ROUNDS, IN_FLIGHT = 1.5, 3, 16
@@ -29,12 +29,12 @@ V3, V2 = "/api/v3/", "/api/c/compapi/v2/job/"
 
 def worlds() -> dict[str, World]:
     """Return the worlds that are asked: one small job, many hosts at rest, many hosts on the move."""
-    small, still = by_name("some-fail").world(), by_name("ten-thousand-hosts").world()
+    small, still = scenario_by_name("some-fail").world(), scenario_by_name("ten-thousand-hosts").world()
     small.advance(60.0)
     still.advance(600.0)
     moving = World(at_once=True)
-    fates = (HostOutcome(waits=Span(0.0, 60.0), runs=Span(1.0, 60.0)),)
-    moving.add(JobPlan(steps=(StepPlan(hosts=10_000, fates=fates),)))
+    outcomes = (HostOutcome(start_delay=DurationRange(0.0, 60.0), duration=DurationRange(1.0, 60.0)),)
+    moving.add(JobPlan(steps=(StepPlan(hosts=10_000, outcomes=outcomes),)))
     moving.advance(5.0)
     return {"small": small, "still": still, "moving": moving}
 
@@ -61,7 +61,7 @@ async def serve() -> None:
         platform, clock = Platform(world), WorldClock()
         clock.advance(world.now)
         if name != "moving":
-            clock.hold()
+            clock.pause()
         server = SimulatorServer(platform, clock=clock)
         await server.start()
         servers.append(server)

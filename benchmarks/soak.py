@@ -23,7 +23,7 @@ from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Rolling, Span, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, Rolling, StepPlan
 from bkjob_async.simulator.world.world import World
 
 HOURS = float(os.environ.get("BKJOB_SOAK_HOURS", "24"))
@@ -34,13 +34,16 @@ SAMPLES = 48
 EVENTS_AN_HOUR = 8_000
 TRACE = bool(os.environ.get("BKJOB_SOAK_TRACE"))
 
-SLOW = HostOutcome(runs=Span(600.0, 14_400.0, skew=2.0))
-FAILS = HostOutcome(status=104, exit_code=1, runs=Span(60.0, 3600.0), weight=0.2)
+SLOW = HostOutcome(duration=DurationRange(600.0, 14_400.0, skew=2.0))
+FAILS = HostOutcome(status=104, exit_code=1, duration=DurationRange(60.0, 3600.0), weight=0.2)
 PLANS = (
-    JobPlan(steps=(StepPlan(hosts=3, fates=(SLOW, FAILS)),), archived_after=600.0),
-    JobPlan(steps=(StepPlan(hosts=5, fates=(SLOW,)), StepPlan(hosts=5, fates=(SLOW,))), archived_after=600.0),
+    JobPlan(steps=(StepPlan(hosts=3, outcomes=(SLOW, FAILS)),), archived_after=600.0),
     JobPlan(
-        steps=(StepPlan(hosts=6, fates=(SLOW,), rolling=Rolling(sizes=(2, 4), mode=2)),), archived_after=600.0
+        steps=(StepPlan(hosts=5, outcomes=(SLOW,)), StepPlan(hosts=5, outcomes=(SLOW,))), archived_after=600.0
+    ),
+    JobPlan(
+        steps=(StepPlan(hosts=6, outcomes=(SLOW,), rolling=Rolling(sizes=(2, 4), mode=2)),),
+        archived_after=600.0,
     ),
 )
 

@@ -15,17 +15,17 @@ import looptime
 from attrs import evolve
 
 import bkjob_async as bkjob
-from benchmarks.many_clients import MEDIAN, SPREAD_OF_ALL, PlatformDelays
+from benchmarks.many_clients import MEDIAN, SPREAD_OF_ALL, DetectionLags
 from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan, exactly
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
 PLANS, SPREAD = 20, 0.3
-TWENTY_TO_300 = HostOutcome(runs=Span(20.0, 300.0))
+TWENTY_TO_300 = HostOutcome(duration=DurationRange(20.0, 300.0))
 T = TypeVar("T")
 
 
@@ -53,7 +53,7 @@ def five_steps() -> float:
 async def asked_for_five_steps(follow: Callable[[bkjob.JobClient, bkjob.JobRef], Awaitable[None]]) -> int:
     """Follow one job of five steps, each of ten hosts and of a minute and a half; return what was asked."""
     world = World(1)
-    steps = tuple(StepPlan(hosts=10, fates=(HostOutcome(runs=exactly(90.0)),)) for _ in range(5))
+    steps = tuple(StepPlan(hosts=10, outcomes=(HostOutcome(duration=exactly(90.0)),)) for _ in range(5))
     ref = world.add(JobPlan(steps=steps))
     door = SimulatedTransport(Platform(world), latency=0.05)
     async with connect(door, interval=2.0) as client:
@@ -82,12 +82,12 @@ async def looped(client: bkjob.JobClient, ref: bkjob.JobRef) -> None:
 # A fleet under a limit -------------------------------------------------------------------------------------------------
 
 
-def fleet_under_a_limit(*, live: int, limit: float, interval: float | None) -> PlatformDelays:
+def fleet_under_a_limit(*, live: int, limit: float, interval: float | None) -> DetectionLags:
     """Return how late ends are told of a fleet kept at so many jobs, with ten earlier runs of each plan learnt."""
     return in_virtual_time(partial(lags_of_a_fleet, live, limit, interval))
 
 
-async def lags_of_a_fleet(live: int, limit: float, interval: float | None) -> PlatformDelays:
+async def lags_of_a_fleet(live: int, limit: float, interval: float | None) -> DetectionLags:
     """Keep a fleet under way for ten minutes; the lags are those of the last five."""
     world, dice = World(1, at_once=True), Random(1)
     door = SimulatedTransport(Platform(world), latency=0.05)
@@ -110,18 +110,18 @@ async def lags_of_a_fleet(live: int, limit: float, interval: float | None) -> Pl
                     watch.add(world.add(one_more(dice)))
         except bkjob.DeadlineExceeded:
             pass
-    return PlatformDelays(lags, door.requests / 600.0)
+    return DetectionLags(lags, door.requests / 600.0)
 
 
-def ends_of(jobs: int, *, lists: bool) -> PlatformDelays:
+def ends_of(jobs: int, *, lists: bool) -> DetectionLags:
     """Return how late the ends of so many jobs are told that were started together, and what was asked a job."""
     return in_virtual_time(partial(lags_of_ends, jobs, lists))
 
 
-async def lags_of_ends(jobs: int, lists: bool) -> PlatformDelays:  # noqa: FBT001 - `ends_of` names it
+async def lags_of_ends(jobs: int, lists: bool) -> DetectionLags:  # noqa: FBT001 - `ends_of` names it
     """Watch jobs of 20 to 300 s for their ends alone, with or without a list to ask for."""
     world = World(7)
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(TWENTY_TO_300,)),))) for _ in range(jobs)]
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(TWENTY_TO_300,)),))) for _ in range(jobs)]
     door = SimulatedTransport(Platform(world), latency=0.05)
     dialect = GATEWAY_V3
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
@@ -133,7 +133,7 @@ async def lags_of_ends(jobs: int, lists: bool) -> PlatformDelays:  # noqa: FBT00
         async for result in watch.as_finished():
             ended = world.jobs[result.ref.job_instance_id].ended or 0.0
             lags.append(asyncio.get_running_loop().time() - ended)
-    return PlatformDelays(lags, door.requests / jobs)
+    return DetectionLags(lags, door.requests / jobs)
 
 
 def median_of(plan: int) -> float:
@@ -148,7 +148,7 @@ def one_more(dice: Random) -> JobPlan:
     seconds = median_of(plan) * exp(SPREAD * dice.gauss(0.0, 1.0))
     return JobPlan(
         name=f"plan {plan}",
-        steps=(StepPlan(name="run", hosts=1, fates=(HostOutcome(runs=exactly(seconds)),)),),
+        steps=(StepPlan(name="run", hosts=1, outcomes=(HostOutcome(duration=exactly(seconds)),)),),
     )
 
 

@@ -99,7 +99,7 @@ def place(frame: FrameType) -> str:
 async def journeys() -> dict[str, Journey]:
     """Watch a step of ten hosts in virtual time; return its journeys by name."""
     simulator = Simulator(at_once=True)
-    job = simulator.add(JobPlan(steps=(StepPlan(hosts=10, fates=(HANGS,)),)))
+    job = simulator.add(JobPlan(steps=(StepPlan(hosts=10, outcomes=(HANGS,)),)))
     recorder, found = Recorder(), dict[str, Journey]()
     async with bkjob.connect(
         "http://simulator/api/bk-job/prod",

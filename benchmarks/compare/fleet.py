@@ -12,7 +12,7 @@ from bkjob_async.simulator.servers.http import SimulatorServer
 from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 
-SMALL, LARGE = StepPlan(hosts=1, fates=(HANGS,)), StepPlan(hosts=10, fates=(HANGS,))
+SMALL, LARGE = StepPlan(hosts=1, outcomes=(HANGS,)), StepPlan(hosts=10, outcomes=(HANGS,))
 
 
 def plan(number: int) -> JobPlan:

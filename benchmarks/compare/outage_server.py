@@ -13,11 +13,11 @@ from aiohttp import web
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
-from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 
 HOSTS = 3
-LONG = JobPlan(steps=(StepPlan(hosts=HOSTS, fates=(HANGS,)),))
+LONG = JobPlan(steps=(StepPlan(hosts=HOSTS, outcomes=(HANGS,)),))
 # What refuses: HTTP status and body.
 REFUSALS = {
     "503": (503, b"<html><title>503 Service Temporarily Unavailable</title></html>"),
@@ -84,7 +84,9 @@ class OutageServer:
 async def serve(jobs: int, ending: int, seconds: float, latency: float) -> None:
     """Serve *jobs* that go on and some that end within so many *seconds*; each line of stdin is a state to enter."""
     world = World(1)
-    plan = JobPlan(steps=(StepPlan(hosts=HOSTS, fates=(HostOutcome(runs=Span(1.0, seconds)),)),))
+    plan = JobPlan(
+        steps=(StepPlan(hosts=HOSTS, outcomes=(HostOutcome(duration=DurationRange(1.0, seconds)),)),)
+    )
     refs = [world.add(LONG) for _ in range(jobs)] + [world.add(plan) for _ in range(ending)]
     server = OutageServer(world, latency)
     await server.acquire("up")

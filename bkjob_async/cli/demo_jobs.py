@@ -7,18 +7,24 @@ from random import Random
 from attrs import evolve
 
 from bkjob_async.simulator.world.codes import FILE
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan, hosts
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan, hosts
 
 # Hosts of later jobs wait longer, as they do on a busy evening.
 QUEUE = 5.0
 
-SENT = HostOutcome(runs=Span(0.5, 4.0, skew=2.0), log="sent\n")
-RESTARTED = HostOutcome(waits=Span(0.0, 1.0), runs=Span(0.5, 5.0, skew=2.0), log="restarted\n")
+SENT = HostOutcome(duration=DurationRange(0.5, 4.0, skew=2.0), log="sent\n")
+RESTARTED = HostOutcome(
+    start_delay=DurationRange(0.0, 1.0), duration=DurationRange(0.5, 5.0, skew=2.0), log="restarted\n"
+)
 BROKEN = HostOutcome(
-    status=104, runs=Span(0.5, 3.0), tag="port in use", exit_code=1, log="bind: address already in use\n"
+    status=104,
+    duration=DurationRange(0.5, 3.0),
+    tag="port in use",
+    exit_code=1,
+    log="bind: address already in use\n",
 )
 NO_AGENT = HostOutcome(status=18, exit_code=None, error_code=117, log="")
-SLOW = HostOutcome(runs=Span(11.0, 11.0), log="restarted, at last\n")
+SLOW = HostOutcome(duration=DurationRange(11.0, 11.0), log="restarted, at last\n")
 
 SERVICES = (
     "login",
@@ -49,9 +55,9 @@ def job(number: int, jobs: int, hosts_each: int, dice: Random) -> JobPlan:
     """Return one job: send a package, then restart a service."""
     fleet = hosts(hosts_each, first=1 + number * hosts_each)
     wait = QUEUE * number / jobs
-    sent = evolve(SENT, waits=Span(wait, wait + 2.0))
-    send = StepPlan(name="send package", kind=FILE, hosts=fleet, fates=(sent,))
-    restart = StepPlan(name="restart", hosts=fleet, fates=(RESTARTED,), retry_fates=(RESTARTED,))
+    sent = evolve(SENT, start_delay=DurationRange(wait, wait + 2.0))
+    send = StepPlan(name="send package", kind=FILE, hosts=fleet, outcomes=(sent,))
+    restart = StepPlan(name="restart", hosts=fleet, outcomes=(RESTARTED,), retry_outcomes=(RESTARTED,))
     if number == 0:
         restart = evolve(restart, pinned=dict.fromkeys(some(hosts_each, dice), BROKEN))
     elif number == 1:

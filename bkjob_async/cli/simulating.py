@@ -15,7 +15,7 @@ from bkjob_async.simulator.faults.faults import ActiveFault, parsed_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.servers.control import CONTROL_PATH
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.scenarios import Scenario, by_name
+from bkjob_async.simulator.world.scenarios import Scenario, scenario_by_name
 from bkjob_async.simulator.world.world import FIRST_JOB_ID
 
 SHOWN = 5
@@ -36,7 +36,7 @@ class SimulateOptions:
 
 async def simulate(stage: SimulateOptions) -> ExitCode:
     """Serve a scenario until SIGINT or SIGTERM; the first line on stdout is the URL."""
-    scenario = by_name(stage.scenario)
+    scenario = scenario_by_name(stage.scenario)
     limit = RateLimit(stage.rate_limit) if stage.rate_limit is not None else None
     simulator = Simulator(scenario, seed=stage.seed, speed=stage.speed, rate_limit=limit)
     simulator.platform.faults += [fault_from(text) for text in stage.faults]

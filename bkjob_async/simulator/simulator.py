@@ -16,10 +16,10 @@ from bkjob_async.simulator.servers.http import SimulatorServer
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.servers.thread import ServerInThread
 from bkjob_async.simulator.world.history import History
-from bkjob_async.simulator.world.launch_outcomes import LaunchFates
-from bkjob_async.simulator.world.plans import GREEN, RED, HostOutcome, JobPlan, PlatformDelays
+from bkjob_async.simulator.world.launch_outcomes import LaunchOutcomes
+from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, JobPlan, PlatformDelays
 from bkjob_async.simulator.world.records import Job, Step
-from bkjob_async.simulator.world.scenarios import Scenario, by_name
+from bkjob_async.simulator.world.scenarios import Scenario, scenario_by_name
 from bkjob_async.simulator.world.world import World
 
 
@@ -38,14 +38,14 @@ class Simulator:
         seed: int = 0,
         site: SiteConfig | None = None,
         speed: float = 1.0,
-        lags: PlatformDelays | None = None,
+        delays: PlatformDelays | None = None,
         at_once: bool = False,
         rate_limit: RateLimit | None = None,
     ) -> None:
         """Make the world, and a platform in front of it."""
-        chosen = by_name(scenario) if isinstance(scenario, str) else scenario
-        default = chosen.lags if chosen is not None else None
-        self.world = World(seed, lags=lags or default, at_once=at_once)
+        chosen = scenario_by_name(scenario) if isinstance(scenario, str) else scenario
+        default = chosen.delays if chosen is not None else None
+        self.world = World(seed, delays=delays or default, at_once=at_once)
         if chosen is not None:
             chosen.fill(self.world)
         self.site = site or SiteConfig()
@@ -153,39 +153,39 @@ class Simulator:
         self.world.advance(moment)
         return moment
 
-    def hold(self) -> float:
+    def pause(self) -> float:
         """Stop the world's time; return it."""
-        return self.clock.hold()
+        return self.clock.pause()
 
-    def go_on(self) -> float:
+    def resume(self) -> float:
         """Let the world's time pass again; return it."""
-        return self.clock.go_on()
+        return self.clock.resume()
 
-    def set_launch_fates(
+    def set_launch_outcomes(
         self,
         hosts: Mapping[str, HostOutcome] | None = None,
         *,
-        others: HostOutcome = GREEN,
+        others: HostOutcome = SUCCEEDS,
         name: str | None = None,
         times: int | None = 1,
-    ) -> LaunchFates:
+    ) -> LaunchOutcomes:
         """Say what becomes of the hosts of the next launches, whatever their scripts say.
 
-        *hosts* has a fate per host (`cloud:ip`) for the first execution; all *others*, and all hosts in later
+        *hosts* has a outcome per host (`cloud:ip`) for the first execution; all *others*, and all hosts in later
         executions, fare as *others* says. *name* picks launches of that name (`task_name`, or a plan's); *times* is
         for how many launches this holds, None for all that come. A launch that has no such host is refused.
         """
-        fates = LaunchFates(hosts=dict(hosts or {}), others=others, name=name, times=times)
-        self.site.launch_fates.append(fates)
-        return fates
+        outcomes = LaunchOutcomes(hosts=dict(hosts or {}), others=others, name=name, times=times)
+        self.site.launch_outcomes.append(outcomes)
+        return outcomes
 
-    def finish_host(self, step: StepRef, host: str, fate: HostOutcome | None = None) -> None:
-        """End a host (`cloud:ip`) now, well or as *fate* says; KeyError for one that is not there."""
+    def finish_host(self, step: StepRef, host: str, outcome: HostOutcome | None = None) -> None:
+        """End a host (`cloud:ip`) now, well or as *outcome* says; KeyError for one that is not there."""
         self.world.advance(self.clock.now())
-        self.world.end_host(self.step(step), host, fate)
+        self.world.end_host(self.step(step), host, outcome)
 
     def fail_host(
         self, step: StepRef, host: str, *, status: int = 104, exit_code: int | None = 1, tag: str = ""
     ) -> None:
         """End a host (`cloud:ip`) badly, now."""
-        self.finish_host(step, host, HostOutcome(status=status, exit_code=exit_code, tag=tag, log=RED.log))
+        self.finish_host(step, host, HostOutcome(status=status, exit_code=exit_code, tag=tag, log=FAILS.log))

@@ -7,19 +7,19 @@ from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.catalog import Account, Catalog, Cron, Script, ScriptVersion, Template
 from bkjob_async.simulator.world.inputs import SourceInputs, StepInputs, Variable
 from bkjob_async.simulator.world.plans import (
-    DEAF,
-    GREEN,
+    FAILS,
     HANGS,
-    INVALID,
+    IGNORES_STOP,
+    INVALID_HOST,
     NO_AGENT,
-    RED,
+    SUCCEEDS,
     Arrivals,
+    DurationRange,
     Host,
     HostOutcome,
     JobPlan,
     PlatformDelays,
     Rolling,
-    Span,
     StepPlan,
     container,
     exactly,
@@ -28,20 +28,21 @@ from bkjob_async.simulator.world.plans import (
 )
 from bkjob_async.simulator.world.scenarios import Scenario
 from bkjob_async.testing.promise import broken_promises
-from bkjob_async.testing.results import states_of
+from bkjob_async.testing.results import observed_codes
 from bkjob_async.testing.truth import Truth, truth_of
 
 __all__ = [
-    "DEAF",
-    "GREEN",
+    "FAILS",
     "HANGS",
-    "INVALID",
+    "IGNORES_STOP",
+    "INVALID_HOST",
     "NO_AGENT",
-    "RED",
+    "SUCCEEDS",
     "Account",
     "Arrivals",
     "Catalog",
     "Cron",
+    "DurationRange",
     "Fault",
     "Host",
     "HostOutcome",
@@ -55,7 +56,6 @@ __all__ = [
     "Simulator",
     "SiteConfig",
     "SourceInputs",
-    "Span",
     "StepInputs",
     "StepPlan",
     "Template",
@@ -66,6 +66,6 @@ __all__ = [
     "exactly",
     "host",
     "hosts",
-    "states_of",
+    "observed_codes",
     "truth_of",
 ]

@@ -27,9 +27,9 @@ from bkjob_async.model.events import (
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import run_status
 from bkjob_async.testing.cursors import Cursors
-from bkjob_async.testing.joins import Joins
 from bkjob_async.testing.results import false_details, false_result
 from bkjob_async.testing.truth import HostRun, Truth
+from bkjob_async.testing.watch_starts import WatchStarts
 
 WAITING = 5
 NOT_STARTED = 1
@@ -40,19 +40,19 @@ def broken_promises(
     batches: Iterable[Batch],
     *,
     truth: Truth | None = None,
-    joins: Mapping[Ref, Sequence[float]] | None = None,
-    owes_past: bool = True,
+    watch_starts: Mapping[Ref, Sequence[float]] | None = None,
+    require_past_executions: bool = True,
     after: str = "",
 ) -> list[str]:
     """Return every promise that a reader's stream breaks, in words; none is an empty list.
 
     With *truth* (the whole story, at least as far as the stream goes) also what was invented, and what a finished
-    target shows other than its true end. *joins* has the seconds at which each job and step came to be watched, more
-    than one where it was dropped in between: what is told of it must have been true after that. *owes_past* False
+    target shows other than its true end. *watch_starts* has the seconds at which each job and step came to be watched, more
+    than one where it was dropped in between: what is told of it must have been true after that. *require_past_executions* False
     allows that hosts of an execution that was retried were never told, as a watch for the end alone does. *after* is
     the cursor that the reader began behind.
     """
-    checker = _Checker(truth, Joins(joins or {}), owes_past, Cursors((after,)))
+    checker = _Checker(truth, WatchStarts(watch_starts or {}), require_past_executions, Cursors((after,)))
     for batch in batches:
         checker.read(batch)
     checker.compare_ends()
@@ -64,8 +64,8 @@ class _Checker:
     """Reads a stream, remembering just enough to notice a broken promise."""
 
     truth: Truth | None
-    joins: Joins
-    owes_past: bool
+    watch_starts: WatchStarts
+    require_past_executions: bool
     _cursors: Cursors
     broken: list[str] = field(factory=list)
     _sequence: int = 0
@@ -142,7 +142,7 @@ class _Checker:
                     self._break("in sync a second time")
                 self._synced = True
             case Trouble(ref=ref):
-                if ref in self._troubled and not event.skipped and not self.joins.is_repeated(ref):
+                if ref in self._troubled and not event.skipped and not self.watch_starts.is_repeated(ref):
                     self._break(f"{event} a second time")
                 self._troubled.add(ref)
             case Recovered(ref=ref):
@@ -177,7 +177,7 @@ class _Checker:
         """Compare a host's change with the truth."""
         if self.truth is None:
             return
-        joined = self.joins.at(event.ref)
+        joined = self.watch_starts.at(event.ref)
         if run not in self._positions and joined is not None and self.truth.is_past(*run[:2], joined):
             self._break(f"{event} of an execution that was past when it joined")
         self._advance(run, event.after.code, event)
@@ -230,7 +230,7 @@ class _Checker:
 
     def _joins_again(self, ref: Ref) -> bool:
         """Forget what was told of *ref*, where it was dropped and watched anew; return whether it was."""
-        if not self.joins.again(ref):
+        if not self.watch_starts.again(ref):
             return False
         self._status.pop(ref, None)
         self._over.discard(ref)
@@ -248,7 +248,7 @@ class _Checker:
 
     def _first_place(self, key: HostRun | Ref, ref: Ref) -> int:
         """Return the first place in the true story that may be told of *ref* or of a host of it."""
-        joined = self.joins.at(ref)
+        joined = self.watch_starts.at(ref)
         return self.truth.place_at(key, joined) if self.truth is not None and joined is not None else 0
 
     def _advance(self, key: HostRun | Ref, code: int, event: HostChanged | StepChanged | JobChanged) -> None:
@@ -293,7 +293,7 @@ class _Checker:
         """Whether the end of a host had to be told."""
         step, number, _ = run
         latest = self._runs.get(step, 0)
-        past = self.owes_past and (step, number) in self._was_over and number < latest
+        past = self.require_past_executions and (step, number) in self._was_over and number < latest
         over = step in self._over and run_status(self._status[step]).is_finished()
         return past or (over and self._runs.get(step) == number)
 

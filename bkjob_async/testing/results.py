@@ -11,7 +11,7 @@ from bkjob_async.model.status import host_status
 from bkjob_async.testing.truth import HostRun, Truth
 
 
-def states_of(batches: Iterable[Batch]) -> dict[HostRun, list[int]]:
+def observed_codes(batches: Iterable[Batch]) -> dict[HostRun, list[int]]:
     """Return the codes that each host was seen in, in order, by (step, execute_count, label)."""
     seen: dict[HostRun, list[int]] = {}
     for batch in batches:

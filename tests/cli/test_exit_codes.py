@@ -21,7 +21,7 @@ JOB = "20000000001"
 @pytest.fixture(scope="module")
 def green() -> Iterator[str]:
     """Run a platform whose only job goes well, quickly."""
-    with shell.simulator("--scenario", "all-green", "--speed", "50") as url:
+    with shell.simulator("--scenario", "all-succeed", "--speed", "50") as url:
         yield url
 
 
@@ -105,7 +105,7 @@ def test_3_a_target_that_is_not_there(green: str) -> None:
 async def test_3_credentials_that_are_refused() -> None:
     """Nothing was seen and nothing will be: it does not wait for better times."""
     site = SiteConfig(app_code="tests", app_secret="another")
-    async with Simulator("all-green", site=site).serve() as server:
+    async with Simulator("all-succeed", site=site).serve() as server:
         done = await asyncio.to_thread(shell.run, "watch", "--url", server.url, "--biz", "2", JOB)
 
     assert done.returncode == 3

@@ -11,7 +11,7 @@ from tests.cli import shell
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_its_clean_end(number: signal.Signals) -> None:
     """The first line is the URL; the rest is said on stderr; the exit code is 0."""
-    process = shell.start("simulate", "--scenario", "all-green")
+    process = shell.start("simulate", "--scenario", "all-succeed")
     assert process.stdout is not None
     url = process.stdout.readline()
     process.send_signal(number)
@@ -59,7 +59,7 @@ def test_faults_and_limits_are_at_work_from_the_beginning() -> None:
 
 def test_a_watch_of_a_platform_out_of_order_does_not_end_as_failed() -> None:
     """A poll that fails says something about the poll, never about the job."""
-    with shell.simulator("--fault", "bad-gateway", "--scenario", "all-green", "--speed", "50") as url:
+    with shell.simulator("--fault", "bad-gateway", "--scenario", "all-succeed", "--speed", "50") as url:
         done = shell.run("watch", "--url", url, "--deadline", "0.5", "2:20000000001")
 
     assert done.returncode == 4

@@ -50,12 +50,12 @@ def watched() -> dict[str, tuple[int, Lines]]:
     targets, _ = the_same_world()
     names = [str(target) for target in targets]
     with shell.simulator("--scenario", SCENARIO, "--seed", str(SEED), "--speed", str(SPEED)) as url:
-        shell.control(url, "hold", {})
+        shell.control(url, "pause", {})
         shell.control(url, "advance", {"seconds": BEGINNING})
         options = ("--url", url, "--json", "--interval", "0.1", "--deadline", "40")
         watches = {d: shell.start("watch", *options, "--dialect", d, *names) for d in DIALECTS}
         wait_until_asked(url)
-        shell.control(url, "go_on", {})
+        shell.control(url, "resume", {})
         # Both are read at once: a full pipe would hold its watch up.
         with ThreadPoolExecutor() as readers:
             said = dict(zip(watches, readers.map(shell.ended, watches.values()), strict=True))
@@ -70,7 +70,7 @@ def wait_until_asked(url: str) -> None:
     """Wait until each watch has begun to ask."""
     until = time.monotonic() + shell.PATIENCE
     while time.monotonic() < until:
-        asked = Counter(name.partition("/")[0] for name in shell.control(url, "")["asked"])
+        asked = Counter(name.partition("/")[0] for name in shell.control(url, "")["request_counts"])
         if set(DIALECTS) <= set(asked):
             return
         time.sleep(0.02)

@@ -14,7 +14,7 @@ from aiohttp import web
 import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import GREEN, RED
+from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS
 from tests.client.examples import aiohttp_application, celery_task, fastapi_lifespan
 from tests.client.stage import CREDENTIALS, SCOPE, URLS
 
@@ -30,7 +30,7 @@ def connected(simulator: Simulator, **options: Any) -> bkjob.JobClient:
 @pytest.mark.looptime
 async def test_a_fastapi_lifespan(monkeypatch: pytest.MonkeyPatch) -> None:
     """The application has a client while it lives."""
-    simulator = Simulator(site=SiteConfig(fates=(GREEN,)))
+    simulator = Simulator(site=SiteConfig(outcomes=(SUCCEEDS,)))
     mounted: dict[str, Any] = {}
     monkeypatch.setattr(fastapi_lifespan, "connect", lambda: connected(simulator))
     app = SimpleNamespace(mount=mounted.__setitem__)
@@ -75,8 +75,8 @@ async def test_an_aiohttp_application() -> None:
 def test_a_celery_task() -> None:
     """Synchronous code runs a loop of its own, again and again."""
     outcomes = []
-    for fate in (GREEN, RED):
-        simulator = Simulator(site=SiteConfig(fates=(fate,)), speed=200.0, at_once=True)
+    for outcome in (SUCCEEDS, FAILS):
+        simulator = Simulator(site=SiteConfig(outcomes=(outcome,)), speed=200.0, at_once=True)
         outcomes.append(
             celery_task.deploy(lambda s=simulator: connected(s, interval=0.02), [HOST], "1.2")  # type: ignore[misc]
         )

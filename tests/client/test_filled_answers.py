@@ -20,7 +20,7 @@ pytestmark = pytest.mark.looptime
 
 OWN = Host(bk_host_id=77, bk_cloud_id=3, ip="192.168.0.7", ipv6="fd00::7", bk_agent_id="agent-77")
 TAGGED = HostOutcome(
-    status=104, exit_code=28, error_code=1, tag="disk full", log="no space\n", runs=exactly(4.0)
+    status=104, exit_code=28, error_code=1, tag="disk full", log="no space\n", duration=exactly(4.0)
 )
 SCRIPT_INPUTS = StepInputs(parameters="one two", is_param_sensitive=False)
 FILE_INPUTS = StepInputs(
@@ -29,7 +29,7 @@ FILE_INPUTS = StepInputs(
     download_speed_limit=20,
 )
 STEPS = (
-    StepPlan(name="unpack", hosts=(OWN,), fates=(TAGGED,), ignore_error=True, inputs=SCRIPT_INPUTS),
+    StepPlan(name="unpack", hosts=(OWN,), outcomes=(TAGGED,), ignore_error=True, inputs=SCRIPT_INPUTS),
     StepPlan(name="send", hosts=(OWN,), kind=FILE, content="/a", inputs=FILE_INPUTS),
     StepPlan(name="ask", hosts=0, kind=CONFIRM),
 )

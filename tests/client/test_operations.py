@@ -9,15 +9,23 @@ from attrs import frozen
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import DEAF, HANGS, RED, JobPlan, PlatformDelays, Rolling, StepPlan
+from bkjob_async.simulator.world.plans import (
+    FAILS,
+    HANGS,
+    IGNORES_STOP,
+    JobPlan,
+    PlatformDelays,
+    Rolling,
+    StepPlan,
+)
 from tests.client.stage import client_of
 
 pytestmark = pytest.mark.looptime
 
 LATE = PlatformDelays(event=4.0)
 CONFIRM = StepPlan(kind=3, hosts=0)
-GREEN, SECOND = StepPlan(hosts=2), StepPlan(hosts=1)
-FAILS = StepPlan(hosts=2, pinned={0: RED})
+FIRST, SECOND = StepPlan(hosts=2), StepPlan(hosts=1)
+ONE_FAILS = StepPlan(hosts=2, pinned={0: FAILS})
 
 
 @frozen(kw_only=True)
@@ -33,14 +41,14 @@ class Story:
 
 
 STEP_STORIES = {
-    "retry failed hosts": Story(steps=(FAILS,), operation=2, ends=3),
-    "ignore error": Story(steps=(FAILS, SECOND), operation=3, ends=3),
+    "retry failed hosts": Story(steps=(ONE_FAILS,), operation=2, ends=3),
+    "ignore error": Story(steps=(ONE_FAILS, SECOND), operation=3, ends=3),
     "confirm, go on": Story(steps=(CONFIRM, SECOND), operation=6, ends=3),
-    "retry all hosts": Story(steps=(FAILS,), operation=8, ends=3),
+    "retry all hosts": Story(steps=(ONE_FAILS,), operation=8, ends=3),
     "confirm, end": Story(steps=(CONFIRM, SECOND), operation=9, ends=13),
     "ask again": Story(steps=(CONFIRM, SECOND), operation=10, ends=3, refused=True),
-    "next step": Story(steps=(StepPlan(fates=(HANGS,)), SECOND), operation=11, ends=3, terminated=True),
-    "skip": Story(steps=(StepPlan(fates=(DEAF,)),), operation=12, ends=3, terminated=True),
+    "next step": Story(steps=(StepPlan(outcomes=(HANGS,)), SECOND), operation=11, ends=3, terminated=True),
+    "skip": Story(steps=(StepPlan(outcomes=(IGNORES_STOP,)),), operation=12, ends=3, terminated=True),
     "roll on": Story(steps=(StepPlan(hosts=3, rolling=Rolling(sizes=(1, 2), mode=3)),), operation=13, ends=3),
 }
 
@@ -55,7 +63,7 @@ def test_every_operation_has_its_story() -> None:
 async def test_a_wait_after_an_operation_tells_the_new_end(name: str, dialect: str) -> None:
     """The platform still shows the old status for seconds; it is not the answer."""
     story = STEP_STORIES[name]
-    simulator = Simulator(lags=LATE)
+    simulator = Simulator(delays=LATE)
     job = simulator.add(JobPlan(steps=story.steps))
     step = simulator.steps(job)[0]
     simulator.advance(120)
@@ -86,8 +94,8 @@ async def test_a_wait_after_a_job_operation_tells_the_new_end(
     operation: int, ends: int, dialect: str
 ) -> None:
     """Terminate, and start what was pending."""
-    simulator = Simulator(lags=LATE)
-    hangs = JobPlan(steps=(StepPlan(fates=(HANGS,)),))
+    simulator = Simulator(delays=LATE)
+    hangs = JobPlan(steps=(StepPlan(outcomes=(HANGS,)),))
     job = simulator.add(hangs if operation == 1 else JobPlan(start_task=False))
     simulator.advance(60)
 
@@ -100,8 +108,8 @@ async def test_a_wait_after_a_job_operation_tells_the_new_end(
 
 async def test_an_operation_without_an_answer_is_not_sent_twice_and_is_looked_into() -> None:
     """Nobody knows whether it happened, so the client looks, and does not repeat it."""
-    simulator = Simulator(lags=LATE)
-    job = simulator.add(JobPlan(steps=(FAILS,)))
+    simulator = Simulator(delays=LATE)
+    job = simulator.add(JobPlan(steps=(ONE_FAILS,)))
     step = simulator.steps(job)[0]
     simulator.advance(120)
 
@@ -114,13 +122,13 @@ async def test_an_operation_without_an_answer_is_not_sent_twice_and_is_looked_in
         result = await client.wait(job, deadline=600)
 
     assert unknown.value.details.attempts == 1
-    assert transport.asked["operate_step_instance"] == 1
+    assert transport.request_counts["operate_step_instance"] == 1
     assert result.ok
 
 
 async def test_an_operation_by_a_raw_call_counts_as_well() -> None:
     """The engine does not care by which door it went out."""
-    simulator = Simulator(lags=LATE)
+    simulator = Simulator(delays=LATE)
     job = simulator.add(JobPlan(steps=(CONFIRM, SECOND)))
     step = simulator.steps(job)[0]
     simulator.advance(60)

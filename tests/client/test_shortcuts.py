@@ -11,7 +11,7 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import HANGS, RED, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, HANGS, JobPlan, StepPlan
 from tests.client.stage import DIALECTS, FAILING, client_of
 
 pytestmark = pytest.mark.looptime
@@ -29,7 +29,7 @@ async def test_a_script_runs_in_one_line(dialect: str) -> None:
 
     assert result.raise_for_status() is result
     assert result.hosts == {bkjob.Phase.SUCCESS: 2}
-    assert transport.asked["fast_execute_script"] == 1
+    assert transport.request_counts["fast_execute_script"] == 1
 
 
 @pytest.mark.parametrize("dialect", OPERATED)
@@ -63,7 +63,7 @@ async def test_what_failed_runs_again_in_one_line(dialect: str) -> None:
 
 async def test_a_deadline_covers_launch_and_wait() -> None:
     """It counts from the call, and the job goes on."""
-    simulator = Simulator(site=SiteConfig(fates=(HANGS,)))
+    simulator = Simulator(site=SiteConfig(outcomes=(HANGS,)))
     start = asyncio.get_running_loop().time()
     async with client_of(simulator, transport=simulator.transport(latency=3.0)) as (client, _):
         with pytest.raises(bkjob.DeadlineExceeded) as late:
@@ -162,10 +162,10 @@ async def test_one_host_that_breaks_its_part_stands_alone(monkeypatch: pytest.Mo
     assert door.requests < 25
 
 
-@pytest.mark.parametrize("red", [RED])
+@pytest.mark.parametrize("red", [FAILS])
 async def test_a_wait_can_be_for_less_than_the_end(red: object) -> None:
     """A condition passes through the verbs."""
-    simulator = Simulator(site=SiteConfig(fates=(RED,)))
+    simulator = Simulator(site=SiteConfig(outcomes=(FAILS,)))
     async with client_of(simulator) as (client, _):
         result = await client.run_script("false", HOSTS, until=bkjob.FirstFailure(), deadline=600)
 
@@ -228,4 +228,4 @@ async def test_what_failed_is_retried_by_its_name(by_step: bool) -> None:  # noq
             await client.retry_failed(job)
 
     assert result.ok
-    assert transport.asked["operate_step_instance"] == 1
+    assert transport.request_counts["operate_step_instance"] == 1

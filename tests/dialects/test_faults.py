@@ -126,7 +126,7 @@ def test_missing_rows_are_not_complete() -> None:
 @pytest.mark.parametrize("classic", [True, False])
 def test_both_backends_of_the_oldest_dialect_are_understood(classic: bool) -> None:  # noqa: FBT001
     """The classic component wants nested parameters, its successor flat ones; times and counters differ."""
-    caller = Caller("esb-job", {}, site=SiteConfig(classic=classic))
+    caller = Caller("esb-job", {}, site=SiteConfig(legacy_esb=classic))
     caller.advance(3600)
 
     job = caller.call(question(caller))

@@ -34,7 +34,7 @@ from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
-from bkjob_async.simulator.world.plans import RED, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
 from tests.dialects.asking import DIALECTS, QUESTIONS, decoded
 
 R = TypeVar("R")
@@ -72,10 +72,10 @@ class Caller:
     def __init__(self, name: str, options: dict[str, Any], *, site: SiteConfig | None = None) -> None:
         self.dialect: TableDialect = dialect_by_name(name, **options)
         self.simulator = Simulator(site=site)
-        fails = StepPlan(hosts=3, pinned={1: RED})
+        fails = StepPlan(hosts=3, pinned={1: FAILS})
         self.job = self.simulator.add(JobPlan(name="tale", steps=(fails, StepPlan(hosts=2, kind=FILE))))
         self.step = self.simulator.steps(self.job)[0]
-        self.files = self.simulator.add(JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: RED}),)))
+        self.files = self.simulator.add(JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: FAILS}),)))
 
     def signed(self, operation: Operation[Any]) -> HttpRequest:
         """Return an operation as it goes out."""

@@ -14,20 +14,20 @@ from tests.simulator.questions import AUTHORIZATION, data, of, request
 @pytest.mark.looptime
 async def test_time_passes_with_the_loop() -> None:
     """In process, hours of story take no time."""
-    simulator = Simulator("all-green")
+    simulator = Simulator("all-succeed")
     transport = simulator.transport(latency=3600.0)
     (ref,) = simulator.refs
 
     answer = await transport.send(request("gateway-v3", "get_job_instance_status", of(ref)), timeout=4000.0)
 
     assert data(answer)["finished"] is True
-    assert transport.asked == {"get_job_instance_status": 1}
+    assert transport.request_counts == {"get_job_instance_status": 1}
 
 
 @pytest.mark.looptime
 async def test_a_slow_platform_runs_into_the_timeout() -> None:
     """The door keeps the promise of a transport."""
-    simulator = Simulator("all-green")
+    simulator = Simulator("all-succeed")
     (ref,) = simulator.refs
 
     with pytest.raises(RequestTimedOut):
@@ -52,7 +52,7 @@ async def test_answers_are_the_same_bytes_in_process_and_over_http(dialect: str,
     bodies = set()
     for _ in range(2):
         simulator = Simulator("some-fail", seed=7)
-        simulator.clock.hold()
+        simulator.clock.pause()
         simulator.clock.advance(4.0)
         simulator.world.advance(4.0)
         step = simulator.steps(simulator.refs[0])[0]
@@ -68,7 +68,7 @@ async def test_answers_are_the_same_bytes_in_process_and_over_http(dialect: str,
 
 async def test_the_server_listens_where_it_says() -> None:
     """A plain HTTP client gets an answer."""
-    simulator = Simulator("all-green")
+    simulator = Simulator("all-succeed")
     (ref,) = simulator.refs
     headers = {"X-Bkapi-Authorization": AUTHORIZATION}
     async with simulator.serve() as server, aiohttp.ClientSession(headers=headers) as session:

@@ -11,8 +11,8 @@ from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.hosts import host_by_address, host_by_id, rolling_sizes
 from bkjob_async.simulator.world.plans import (
+    FAILS,
     HANGS,
-    RED,
     HostOutcome,
     JobPlan,
     StepPlan,
@@ -168,7 +168,7 @@ def test_a_fleets_hosts_are_the_same_by_id_and_by_address() -> None:
 def test_a_log_grows_while_its_host_runs() -> None:
     """Nothing, a part, everything."""
     simulator = Simulator(at_once=True)
-    plan = StepPlan(hosts=1, fates=(HostOutcome(runs=exactly(10.0), log="0123456789"),))
+    plan = StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(10.0), log="0123456789"),))
     step = simulator.steps(simulator.add(JobPlan(steps=(plan,))))[0]
     logs = []
     for moment in (0.4, 5.8, 20.0):
@@ -224,9 +224,9 @@ def test_file_logs_tell_uploads_and_downloads() -> None:
 
 def test_version_2_tells_all_logs_of_a_job_at_once() -> None:
     """By status and tag; a host that never ran has no times; the current backend escapes."""
-    simulator = Simulator(site=SiteConfig(classic=False))
-    fate = HostOutcome(log="a < b\n")
-    plan = StepPlan(hosts=2, fates=(fate,), pinned={0: HostOutcome(status=18, log="")})
+    simulator = Simulator(site=SiteConfig(legacy_esb=False))
+    outcome = HostOutcome(log="a < b\n")
+    plan = StepPlan(hosts=2, outcomes=(outcome,), pinned={0: HostOutcome(status=18, log="")})
     ref = simulator.add(JobPlan(steps=(plan,)))
     simulator.world.advance_to_end()
 
@@ -286,7 +286,7 @@ def test_lists_have_bounds(change: dict[str, Any], code: int) -> None:
 def test_variables_are_told() -> None:
     """In each dialect's names."""
     simulator = Simulator()
-    step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(pinned={0: RED, 1: HANGS}),))))[0]
+    step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(pinned={0: FAILS, 1: HANGS}),))))[0]
 
     v3 = data(ask(simulator, "get_job_instance_global_var_value", of(step.job)))
     v2 = data(ask(simulator, "get_job_instance_global_var_value", of(step.job, "esb-job"), dialect="esb-job"))

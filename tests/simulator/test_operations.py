@@ -21,8 +21,8 @@ ALLOWED = {
 }
 KNOWN = {2, 3, 6, 8, 9, 10, 11, 12, 13}
 STEPS = {
-    "script": StepPlan(fates=(HANGS,)),
-    "rolling": StepPlan(fates=(HANGS,), rolling=Rolling(sizes=(1, 2), mode=3)),
+    "script": StepPlan(outcomes=(HANGS,)),
+    "rolling": StepPlan(outcomes=(HANGS,), rolling=Rolling(sizes=(1, 2), mode=3)),
     "confirm": StepPlan(kind=3, hosts=0),
 }
 # Those after which the job is written down as running before anything else happens.

@@ -14,7 +14,7 @@ from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 
 
 @pytest.mark.looptime
-@pytest.mark.bkjob("second-round", seed=3, dialect="esb-job")
+@pytest.mark.bkjob("retry-succeeds", seed=3, dialect="esb-job")
 async def test_a_client_stands_before_the_marked_platform(
     bkjob_simulator: Simulator, bkjob_client: JobClient
 ) -> None:
@@ -31,7 +31,7 @@ async def test_the_clock_is_in_the_tests_hand(
 ) -> None:
     """Nothing happens before it is told to."""
     job = bkjob_simulator.add(JobPlan(steps=(StepPlan(hosts=2),)))
-    bkjob_clock.hold()
+    bkjob_clock.pause()
     async with bkjob_client as client:
         before = await client.get_job_instance_status(job)
         bkjob_clock.advance(600)

@@ -13,7 +13,7 @@ import pytest
 import bkjob_async.simulator
 from bkjob_async.simulator.faults.faults import FAULTS
 from bkjob_async.simulator.servers.control import ACTS
-from bkjob_async.simulator.world.scenarios import SCENARIOS, by_name
+from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 
 PAGE = (Path(bkjob_async.simulator.__file__).parent / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -44,7 +44,7 @@ def test_every_scenario_stands_in_the_table() -> None:
     """With its own summary."""
     rows = dict(re.findall(r"^\| `([a-z-]+)` \| (.+) \|$", PAGE, re.MULTILINE))
 
-    assert rows == {name: by_name(name).summary for name in SCENARIOS}
+    assert rows == {name: scenario_by_name(name).summary for name in SCENARIOS}
 
 
 def test_every_fault_and_control_is_named() -> None:

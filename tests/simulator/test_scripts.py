@@ -9,8 +9,8 @@ import pytest
 
 from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.plans import HANGS, RED, HostOutcome, exactly
-from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, fate_of
+from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, exactly
+from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, script_outcome
 from tests.simulator.questions import ask, body, data
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
@@ -65,9 +65,9 @@ def statuses(simulator: Simulator) -> list[int]:
 )
 def test_a_script_does_what_it_says(text: str, status: int, exit_code: int, tag: str, log: str) -> None:
     """The few words of shell that tests need, with the meaning that a shell gives them."""
-    fate = fate_of(text)
+    outcome = script_outcome(text)
 
-    assert (fate.status, fate.exit_code, fate.tag, fate.log) == (status, exit_code, tag, log)
+    assert (outcome.status, outcome.exit_code, outcome.tag, outcome.log) == (status, exit_code, tag, log)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_script_does_what_it_says(text: str, status: int, exit_code: int, tag:
 )
 def test_sleeping_takes_its_time(text: str, seconds: float) -> None:
     """All that is slept, added up."""
-    assert fate_of(text).runs == exactly(seconds)
+    assert script_outcome(text).duration == exactly(seconds)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ def test_what_cannot_be_interpreted_is_refused(text: str, reason: str) -> None:
 
     assert answer["code"] == 1241012
     assert reason in answer["message"]
-    assert "launch_fates" in answer["message"]
+    assert "launch_outcomes" in answer["message"]
     assert "hunter2" not in answer["message"]
     assert simulator.refs == ()
     with pytest.raises(NotUnderstoodError):
-        fate_of(text)
+        script_outcome(text)
 
 
 def test_other_languages_are_refused_too() -> None:
@@ -123,10 +123,10 @@ def test_other_languages_are_refused_too() -> None:
     assert body(answer)["error"]["details"][0]["code"] == "1241012"
 
 
-def test_a_launch_can_be_given_fates_per_host() -> None:
+def test_a_launch_can_be_given_outcomes_per_host() -> None:
     """Its script is not read then; the next launch is on its own again."""
     simulator = Simulator()
-    simulator.set_launch_fates({"0:10.0.0.2": RED}, name="deploy")
+    simulator.set_launch_outcomes({"0:10.0.0.2": FAILS}, name="deploy")
 
     launch(simulator, "echo another", task_name="another")
     assert statuses(simulator) == [3, 9, 9]
@@ -135,10 +135,10 @@ def test_a_launch_can_be_given_fates_per_host() -> None:
     assert body(launch(simulator, "./deploy.sh", task_name="deploy"))["code"] == 1241012
 
 
-def test_fates_hold_for_plans_and_for_several_launches() -> None:
+def test_outcomes_hold_for_plans_and_for_several_launches() -> None:
     """A retry fares as the others."""
     simulator = Simulator()
-    simulator.set_launch_fates({"0:10.0.0.1": RED}, times=None)
+    simulator.set_launch_outcomes({"0:10.0.0.1": FAILS}, times=None)
 
     for _ in range(2):
         ask(simulator, "execute_job_plan", {**BIZ, "job_plan_id": 1000}, method="POST")
@@ -149,22 +149,22 @@ def test_fates_hold_for_plans_and_for_several_launches() -> None:
     assert statuses(simulator)[:2] == [3, 9]
 
 
-def test_fates_for_a_host_that_the_launch_lacks_are_refused() -> None:
+def test_outcomes_for_a_host_that_the_launch_lacks_are_refused() -> None:
     """A slip of the pen is no success."""
     simulator = Simulator()
-    simulator.set_launch_fates({"0:10.0.0.99": RED})
+    simulator.set_launch_outcomes({"0:10.0.0.99": FAILS})
 
     assert "0:10.0.0.99" in body(launch(simulator, "true"))["message"]
 
 
-def test_fates_of_the_site_come_before_the_script() -> None:
+def test_outcomes_of_the_site_come_before_the_script() -> None:
     """All launches fare so."""
-    simulator = Simulator(site=SiteConfig(fates=(HANGS,)))
+    simulator = Simulator(site=SiteConfig(outcomes=(HANGS,)))
 
     data(launch(simulator, "./deploy.sh"))
 
     assert statuses(simulator) == [2, 7, 7]
-    assert Simulator(site=SiteConfig(fates=(HostOutcome(),))).site.fates == (HostOutcome(),)
+    assert Simulator(site=SiteConfig(outcomes=(HostOutcome(),))).site.outcomes == (HostOutcome(),)
 
 
 def test_a_script_of_the_site_runs_by_its_id() -> None:

@@ -11,7 +11,7 @@ from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.inputs import StepInputs
-from bkjob_async.simulator.world.plans import RED, JobPlan, Rolling, StepPlan, container, host
+from bkjob_async.simulator.world.plans import FAILS, JobPlan, Rolling, StepPlan, container, host
 from tests.simulator.questions import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
@@ -35,7 +35,7 @@ def code(simulator: Simulator, operation: str, given: dict[str, Any], **how: Any
 
 def test_a_step_leads_to_its_tasks_and_back() -> None:
     """One task for each execution and batch; no scope is needed."""
-    rolls = StepPlan(hosts=3, rolling=Rolling(sizes=(1, 2)), pinned={2: RED})
+    rolls = StepPlan(hosts=3, rolling=Rolling(sizes=(1, 2)), pinned={2: FAILS})
     simulator, (step,) = finished(rolls)
     simulator.world.operate_step(simulator.step(step), 2)
     simulator.world.advance_to_end(2000)
@@ -168,19 +168,19 @@ def context(simulator: Simulator, step: StepRef, operation: str, **more: Any) ->
 def test_a_failed_script_has_a_context() -> None:
     """The script, its parameters, what was printed, or the text that is given."""
     inputs = StepInputs(parameters="p4ss", is_param_sensitive=True)
-    simulator, (step,) = finished(StepPlan(fates=(RED,), content="cat x", inputs=inputs))
+    simulator, (step,) = finished(StepPlan(outcomes=(FAILS,), content="cat x", inputs=inputs))
 
     found = context(simulator, step, "get_script_task_context")
     chosen = context(simulator, step, "get_script_task_context", content="this line")
 
-    assert (found["scriptType"], found["scriptContent"], found["errorLog"]) == ("shell", "cat x", RED.log)
+    assert (found["scriptType"], found["scriptContent"], found["errorLog"]) == ("shell", "cat x", FAILS.log)
     assert (found["secureParam"], found["scriptParams"]) == ("true", "******")
     assert chosen["errorLog"] == "this line"
 
 
 def test_a_failed_transfer_has_a_context() -> None:
     """Which way it failed on."""
-    simulator, (step,) = finished(StepPlan(kind=FILE, fates=(RED,), content="/a"))
+    simulator, (step,) = finished(StepPlan(kind=FILE, outcomes=(FAILS,), content="/a"))
 
     found = context(simulator, step, "get_file_task_context", mode=1)
 

@@ -11,13 +11,13 @@ from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import (
-    GREEN,
+    FAILS,
     HANGS,
-    RED,
+    SUCCEEDS,
+    DurationRange,
     HostOutcome,
     JobPlan,
     Rolling,
-    Span,
     StepPlan,
     container,
     exactly,
@@ -25,7 +25,7 @@ from bkjob_async.simulator.world.plans import (
 )
 from tests.simulator.questions import ask, body, data, of
 
-DISK_FULL = evolve(RED, tag="disk full", exit_code=28, log="no space left on device\n")
+DISK_FULL = evolve(FAILS, tag="disk full", exit_code=28, log="no space left on device\n")
 
 
 def told(
@@ -63,7 +63,9 @@ def groups(answer: Any) -> list[tuple[int, str | None, int, int | None]]:
 
 def test_groups_are_sorted_by_status_and_tag() -> None:
     """One group for each pair that occurs."""
-    simulator, step = told(StepPlan(hosts=6, pinned={0: RED, 1: DISK_FULL, 2: evolve(GREEN, tag="blue")}))
+    simulator, step = told(
+        StepPlan(hosts=6, pinned={0: FAILS, 1: DISK_FULL, 2: evolve(SUCCEEDS, tag="blue")})
+    )
 
     found = groups(step_status(simulator, step))
 
@@ -85,7 +87,7 @@ def test_groups_are_sorted_by_status_and_tag() -> None:
 )
 def test_filters_do_what_the_server_does(filters: dict[str, Any], listed: list[int | None]) -> None:
     """A status without a match lists the first group; a search without hits leaves empty groups."""
-    simulator, step = told(StepPlan(hosts=6, pinned={0: RED, 1: DISK_FULL}))
+    simulator, step = told(StepPlan(hosts=6, pinned={0: FAILS, 1: DISK_FULL}))
 
     found = groups(step_status(simulator, step, **filters))
 
@@ -105,7 +107,7 @@ def test_without_batch_only_the_latest_batch_comes() -> None:
 
 def test_an_older_execution_is_answered_under_the_latest_number() -> None:
     """The rows are those asked for, `execute_count` is not."""
-    simulator, step = told(StepPlan(hosts=3, pinned={0: RED}))
+    simulator, step = told(StepPlan(hosts=3, pinned={0: FAILS}))
     simulator.world.operate_step(simulator.step(step), 2)
     simulator.world.advance_to_end()
 
@@ -118,7 +120,7 @@ def test_an_older_execution_is_answered_under_the_latest_number() -> None:
 
 def test_right_after_a_retry_there_are_no_groups() -> None:
     """The key is absent, not empty."""
-    simulator, step = told(StepPlan(hosts=3, pinned={0: RED}))
+    simulator, step = told(StepPlan(hosts=3, pinned={0: FAILS}))
     simulator.world.operate_step(simulator.step(step), 2)
 
     answer = step_status(simulator, step)
@@ -129,7 +131,7 @@ def test_right_after_a_retry_there_are_no_groups() -> None:
 
 def test_a_step_whose_turn_has_not_come_waits_as_one_group() -> None:
     """Code 5, no tag, exit code and total 0."""
-    simulator, step = told(StepPlan(fates=(HANGS,)), StepPlan(hosts=2), until=5.0)
+    simulator, step = told(StepPlan(outcomes=(HANGS,)), StepPlan(hosts=2), until=5.0)
     second = simulator.steps(step.job)[1]
 
     (group,) = step_status(simulator, second)["step_result_group_list"]
@@ -140,7 +142,7 @@ def test_a_step_whose_turn_has_not_come_waits_as_one_group() -> None:
 
 def test_a_running_steps_total_is_live_in_its_own_status_only() -> None:
     """The job's answer has none."""
-    simulator, step = told(StepPlan(fates=(HANGS,)), until=20.6)
+    simulator, step = told(StepPlan(outcomes=(HANGS,)), until=20.6)
 
     job = data(ask(simulator, "get_job_instance_status", of(step.job)))
 
@@ -151,8 +153,8 @@ def test_a_running_steps_total_is_live_in_its_own_status_only() -> None:
 
 def test_a_host_that_moves_between_two_group_reads_is_seen_twice_or_not_at_all() -> None:
     """Above 100 hosts counts come first, then group after group."""
-    plan = StepPlan(hosts=200, fates=(HostOutcome(runs=Span(1.0, 9.0)),))
-    simulator, step = told(plan, until=5.0, site=SiteConfig(group_pace=1.0))
+    plan = StepPlan(hosts=200, outcomes=(HostOutcome(duration=DurationRange(1.0, 9.0)),))
+    simulator, step = told(plan, until=5.0, site=SiteConfig(group_read_seconds=1.0))
 
     seen: list[int] = []
     answer = step_status(simulator, step)
@@ -165,8 +167,8 @@ def test_a_host_that_moves_between_two_group_reads_is_seen_twice_or_not_at_all()
 
 def test_below_100_hosts_an_answer_is_of_one_moment() -> None:
     """All groups agree."""
-    plan = StepPlan(hosts=100, fates=(HostOutcome(runs=Span(1.0, 9.0)),))
-    simulator, step = told(plan, until=5.0, site=SiteConfig(group_pace=1.0))
+    plan = StepPlan(hosts=100, outcomes=(HostOutcome(duration=DurationRange(1.0, 9.0)),))
+    simulator, step = told(plan, until=5.0, site=SiteConfig(group_read_seconds=1.0))
 
     found = groups(step_status(simulator, step))
 
@@ -213,7 +215,7 @@ def test_containers_are_visible_to_version_4_only() -> None:
 
 def test_version_4_leaves_out_what_has_no_value() -> None:
     """And knows neither `result` nor `code`."""
-    simulator, step = told(StepPlan(fates=(HANGS,)), until=5.0)
+    simulator, step = told(StepPlan(outcomes=(HANGS,)), until=5.0)
 
     answer = body(ask(simulator, "get_job_instance_status", of(step.job), dialect="gateway-v4"))
 
@@ -224,7 +226,7 @@ def test_version_4_leaves_out_what_has_no_value() -> None:
 
 def test_the_classic_component_tells_times_with_and_without_an_offset() -> None:
     """With one in a job's status, without in a step's; seconds, not milliseconds."""
-    simulator, step = told(StepPlan(hosts=1, fates=(HostOutcome(runs=exactly(2.0)),)))
+    simulator, step = told(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(2.0)),)))
 
     job = data(ask(simulator, "get_job_instance_status", of(step.job, "esb-job"), dialect="esb-job"))
     own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))
@@ -245,7 +247,7 @@ def test_the_classic_component_tells_times_with_and_without_an_offset() -> None:
 
 def test_the_current_backend_fills_the_first_group_only() -> None:
     """The others count nothing and list nobody."""
-    simulator, step = told(StepPlan(hosts=3, pinned={0: RED}), site=SiteConfig(classic=False))
+    simulator, step = told(StepPlan(hosts=3, pinned={0: FAILS}), site=SiteConfig(legacy_esb=False))
 
     own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))
 
@@ -269,7 +271,7 @@ def test_times_are_unix_milliseconds(dialect: str) -> None:
 
 def test_a_row_is_rendered_again_only_after_it_moved() -> None:
     """A long answer is bytes that are kept."""
-    simulator, step = told(StepPlan(hosts=50, fates=(HANGS,)), until=5.0)
+    simulator, step = told(StepPlan(hosts=50, outcomes=(HANGS,)), until=5.0)
     step_status(simulator, step)
     execution = simulator.step(step).execution
     assert execution is not None

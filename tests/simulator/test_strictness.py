@@ -29,7 +29,7 @@ def simulator() -> Simulator:
     return simulator
 
 
-def answered(simulator: Simulator, question: HttpRequest) -> tuple[int, Any]:
+def request_counts(simulator: Simulator, question: HttpRequest) -> tuple[int, Any]:
     """Return the HTTP status and the code, a number or version 4's word."""
     response = simulator.platform.answer(question, simulator.world.now)
     envelope = body(response)
@@ -65,7 +65,7 @@ def test_wrong_parameters_are_refused(
     given = {**of(simulator.refs[0], dialect), **change}
     wanted = {name: value for name, value in given.items() if value is not None}
 
-    assert answered(simulator, request(dialect, STATUS, wanted)) == expected
+    assert request_counts(simulator, request(dialect, STATUS, wanted)) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,9 @@ def test_wrong_methods_and_paths_are_refused(
     simulator: Simulator, dialect: str, operation: str, method: str, expected: tuple[int, Any]
 ) -> None:
     """By Job, by the gateway, by the ESB: each in its own words."""
-    status, code = answered(simulator, request(dialect, operation, of(simulator.refs[0]), method=method))
+    status, code = request_counts(
+        simulator, request(dialect, operation, of(simulator.refs[0]), method=method)
+    )
 
     assert (status, code or None) == expected
 
@@ -95,7 +97,7 @@ def test_other_paths_lead_nowhere(simulator: Simulator, path: str) -> None:
     """404, with the gateway's code or the ESB's lack of one."""
     question = HttpRequest(method="GET", url=URL(f"http://sim{path}"))
 
-    status, code = answered(simulator, question)
+    status, code = request_counts(simulator, question)
 
     assert status == 404
     assert (code is None) == ("/api/c/" in path)
@@ -124,7 +126,7 @@ def test_the_gateway_reads_credentials_from_its_header_alone(
     )
     headers = {} if header is None else {"x-bkapi-authorization": header}
 
-    assert answered(simulator, evolve(question, headers=headers)) == expected
+    assert request_counts(simulator, evolve(question, headers=headers)) == expected
 
 
 def test_a_user_can_be_asked_for_except_on_system_paths(simulator: Simulator) -> None:
@@ -134,8 +136,8 @@ def test_a_user_can_be_asked_for_except_on_system_paths(simulator: Simulator) ->
     headers = {"X-Bkapi-Authorization": json.dumps(CREDENTIALS)}
     system = str(question.url).replace("/api/v3/", "/api/v3/system/")
 
-    assert answered(simulator, evolve(question, headers=headers)) == (400, 1640001)
-    assert answered(simulator, evolve(question, headers=headers, url=URL(system))) == (200, 0)
+    assert request_counts(simulator, evolve(question, headers=headers)) == (400, 1640001)
+    assert request_counts(simulator, evolve(question, headers=headers, url=URL(system))) == (200, 0)
 
 
 @pytest.mark.parametrize("names", [("bk_app_code", "bk_app_secret"), ("app_code", "app_secret")])
@@ -155,9 +157,9 @@ def test_the_esb_reads_credentials_wherever_they_are(
         ),
     }
 
-    assert answered(simulator, questions[place]) == (200, 0)
+    assert request_counts(simulator, questions[place]) == (200, 0)
     bare = HttpRequest(method="GET", url=url.with_query(parameters))
-    assert answered(simulator, bare) == (200, 1306000)
+    assert request_counts(simulator, bare) == (200, 1306000)
 
 
 @pytest.mark.parametrize("spelling", ["true", "True", "1", "on", "yes"])
@@ -179,7 +181,7 @@ def test_the_esb_takes_step_parameters_flat_and_nested(simulator: Simulator, nes
 
     question = request(ESB, "get_step_instance_status", parameters, method="POST")
 
-    assert answered(simulator, question) == (200, 0)
+    assert request_counts(simulator, question) == (200, 0)
 
 
 def test_a_business_id_names_a_scope_except_where_it_does_not(simulator: Simulator) -> None:
@@ -189,11 +191,11 @@ def test_a_business_id_names_a_scope_except_where_it_does_not(simulator: Simulat
     old = {"bk_biz_id": 2, "job_instance_id": ref.job_instance_id}
     in_set = simulator.add(JobPlan(scope=Scope.biz_set(8_000_001)))
 
-    assert answered(simulator, request(V3, STATUS, old)) == (200, 0)
+    assert request_counts(simulator, request(V3, STATUS, old)) == (200, 0)
     set_id = {"bk_biz_id": 8_000_001, "job_instance_id": in_set.job_instance_id}
-    assert answered(simulator, request(V3, STATUS, set_id)) == (200, 0)
+    assert request_counts(simulator, request(V3, STATUS, set_id)) == (200, 0)
     stepped = {**old, "step_instance_id": step.step_instance_id}
-    assert answered(simulator, request(V3, "get_step_instance_status", stepped)) == (200, 1241007)
+    assert request_counts(simulator, request(V3, "get_step_instance_status", stepped)) == (200, 1241007)
 
 
 def test_permissions_are_refused_with_what_to_apply_for(simulator: Simulator) -> None:
@@ -214,15 +216,15 @@ def test_an_application_may_lack_an_api(simulator: Simulator) -> None:
     """1640301 with 403, or the ESB's 1306403."""
     simulator.site.forbidden_apis.add(STATUS)
 
-    assert answered(simulator, request(V3, STATUS, of(simulator.refs[0]))) == (403, 1640301)
-    assert answered(simulator, request(ESB, STATUS, of(simulator.refs[0], ESB))) == (200, 1306403)
+    assert request_counts(simulator, request(V3, STATUS, of(simulator.refs[0]))) == (403, 1640301)
+    assert request_counts(simulator, request(ESB, STATUS, of(simulator.refs[0], ESB))) == (200, 1306403)
 
 
 def test_scopes_can_be_unknown(simulator: Simulator) -> None:
     """1243051 where the site knows which there are."""
     simulator.site.scopes = frozenset({Scope.biz(7)})
 
-    assert answered(simulator, request(V3, STATUS, of(simulator.refs[0]))) == (200, 1243051)
+    assert request_counts(simulator, request(V3, STATUS, of(simulator.refs[0]))) == (200, 1243051)
 
 
 def test_no_secret_is_ever_echoed(simulator: Simulator) -> None:
@@ -245,6 +247,6 @@ def test_bodies_that_are_none_are_refused_in_good_order(
     """Never a crash."""
     question = evolve(request(dialect, "fast_execute_script", {}, method="POST"), body=junk)
 
-    _, code = answered(simulator, question)
+    _, code = request_counts(simulator, question)
 
     assert code in {1240003, 1241007, 1306406, 1306000, "INVALID_ARGUMENT"}

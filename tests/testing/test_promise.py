@@ -223,7 +223,7 @@ def test_what_holds_when_a_target_comes_to_be_watched_may_be_told() -> None:
     """A late watch begins in the second run."""
     told = late(job(None, 2), host(None, 9, run=1), step(None, 2, run=1))
 
-    assert broken_promises(told, truth=TRUTH, joins={JOB: [45], STEP: [45]}) == []
+    assert broken_promises(told, truth=TRUTH, watch_starts={JOB: [45], STEP: [45]}) == []
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_what_holds_when_a_target_comes_to_be_watched_may_be_told() -> None:
 )
 def test_what_was_so_no_more_when_a_target_came_to_be_watched_is_found(told: list[Batch], words: str) -> None:
     """What an earlier watch remembers is not the present."""
-    found = broken_promises(told, truth=TRUTH, joins={JOB: [45], STEP: [45]})
+    found = broken_promises(told, truth=TRUTH, watch_starts={JOB: [45], STEP: [45]})
 
     assert any(words in each for each in found)
 
@@ -245,7 +245,7 @@ def test_a_target_that_is_watched_anew_is_told_anew_once() -> None:
     """The first sight of a host may come again where its step was dropped meanwhile, and only there."""
     told = stream([host(None, 5)], [host(None, 7)], [host(None, 7)])
 
-    found = broken_promises(told, truth=TRUTH, joins={STEP: [0, 2]})
+    found = broken_promises(told, truth=TRUTH, watch_starts={STEP: [0, 2]})
 
     assert found == [f"{host(None, 7)} begins at None, the last was 7"]
 
@@ -255,4 +255,4 @@ def test_hosts_of_a_past_run_are_owed_unless_only_the_end_is_wanted() -> None:
     told = edited(2, lambda e: e.pop(0))
 
     assert broken_promises(told, truth=TRUTH) != []
-    assert broken_promises(told, truth=TRUTH, owes_past=False) == []
+    assert broken_promises(told, truth=TRUTH, require_past_executions=False) == []

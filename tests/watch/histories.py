@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 import bkjob_async as bkjob
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.plans import (
-    DEAF,
     HANGS,
-    INVALID,
+    IGNORES_STOP,
+    INVALID_HOST,
     NO_AGENT,
+    DurationRange,
     HostOutcome,
     JobPlan,
     Rolling,
-    Span,
     StepPlan,
 )
 from tests.watch.stage import ALL_DIALECTS
@@ -23,15 +23,28 @@ from tests.watch.stage import ALL_DIALECTS
 # When all watches end at the latest, in seconds.
 HORIZON = 200.0
 
-QUICK = HostOutcome(runs=Span(0.0, 4.0), waits=Span(0.0, 2.0))
-TAGGED = HostOutcome(runs=Span(0.0, 6.0), tag="new")
-LONG = HostOutcome(runs=Span(5.0, 60.0))
-FAILS = HostOutcome(status=104, exit_code=2, runs=Span(0.0, 9.0), tag="full")
-KILLED = HostOutcome(status=403, runs=Span(0.0, 5.0))
-NON_NUMERIC_ID = HostOutcome(status=777, runs=Span(0.0, 5.0))
-FATES = (QUICK, QUICK, TAGGED, LONG, FAILS, FAILS, KILLED, NON_NUMERIC_ID, NO_AGENT, INVALID, HANGS, DEAF)
+QUICK = HostOutcome(duration=DurationRange(0.0, 4.0), start_delay=DurationRange(0.0, 2.0))
+TAGGED = HostOutcome(duration=DurationRange(0.0, 6.0), tag="new")
+LONG = HostOutcome(duration=DurationRange(5.0, 60.0))
+FAILS = HostOutcome(status=104, exit_code=2, duration=DurationRange(0.0, 9.0), tag="full")
+KILLED = HostOutcome(status=403, duration=DurationRange(0.0, 5.0))
+UNKNOWN_STATUS = HostOutcome(status=777, duration=DurationRange(0.0, 5.0))
+OUTCOMES = (
+    QUICK,
+    QUICK,
+    TAGGED,
+    LONG,
+    FAILS,
+    FAILS,
+    KILLED,
+    UNKNOWN_STATUS,
+    NO_AGENT,
+    INVALID_HOST,
+    HANGS,
+    IGNORES_STOP,
+)
 
-fates = st.lists(st.sampled_from(FATES), min_size=1, max_size=3).map(tuple)
+outcomes = st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=3).map(tuple)
 rollings = st.builds(
     Rolling,
     sizes=st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple),
@@ -51,8 +64,8 @@ script_steps = st.builds(
     StepPlan,
     hosts=st.integers(1, 7),
     kind=st.sampled_from([1, FILE]),
-    fates=fates,
-    retry_fates=fates,
+    outcomes=outcomes,
+    retry_outcomes=outcomes,
     ignore_error=st.booleans(),
     rolling=st.none() | rollings,
     abnormal_after=st.none() | st.none() | st.floats(0.5, 20.0),

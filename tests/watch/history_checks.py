@@ -121,7 +121,9 @@ class Checks:
     def stream(self, seen: PollTarget, batches: Sequence[bkjob.Batch], *, after: str = "") -> Sequence[str]:
         """Check what one reader saw behind a cursor."""
         owes_past = seen.plan.detail_level is not bkjob.DetailLevel.END_ONLY
-        return broken_promises(batches, truth=self.truth, joins=seen.joins, owes_past=owes_past, after=after)
+        return broken_promises(
+            batches, truth=self.truth, watch_starts=seen.joins, require_past_executions=owes_past, after=after
+        )
 
     def disturbed(self, begin: float, end: float) -> bool:
         """Whether faults may have kept polls from working between two moments."""

@@ -12,7 +12,7 @@ from yarl import URL
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.histories import History
 
@@ -40,7 +40,10 @@ FORBIDDEN_BY_CODE = HttpResponse(
 STRANGER = JobPlan(
     job_instance_id=999_999,
     first_step_id=888_001,
-    steps=(StepPlan(hosts=2, fates=(HostOutcome(status=9, tag="strange", runs=Span(0.0, 1.0)),)),) * 2,
+    steps=(
+        StepPlan(hosts=2, outcomes=(HostOutcome(status=9, tag="strange", duration=DurationRange(0.0, 1.0)),)),
+    )
+    * 2,
 )
 
 Spoiler = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from bkjob_async.simulator.world.plans import DEAF, HANGS, JobPlan, Rolling, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, IGNORES_STOP, JobPlan, Rolling, StepPlan
 from tests.watch.histories import (
     FAILS,
     LONG,
@@ -42,19 +42,21 @@ def at(low: float, high: float, *actions: tuple[float, str, int, int]) -> Search
     )
 
 
-failing = JobPlan(steps=(StepPlan(hosts=3, fates=(FAILS,)),))
-failing_first = JobPlan(steps=(StepPlan(hosts=3, fates=(FAILS,)), StepPlan(hosts=2, fates=(LONG,))))
-hanging_last = JobPlan(steps=(StepPlan(hosts=3, fates=(QUICK, FAILS)), StepPlan(hosts=2, fates=(HANGS,))))
+failing = JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,)),))
+failing_first = JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,)), StepPlan(hosts=2, outcomes=(LONG,))))
+hanging_last = JobPlan(
+    steps=(StepPlan(hosts=3, outcomes=(QUICK, FAILS)), StepPlan(hosts=2, outcomes=(HANGS,)))
+)
 FOR_EVER = WatchPlan(linger=None)
 
 retried = of(failing, dialects=CAN_OPERATE, actions=at(20, 90, (0, "operate", 0, 0)))
 skipped = of(
-    JobPlan(steps=(StepPlan(hosts=3, fates=(DEAF,)), StepPlan(hosts=1))),
+    JobPlan(steps=(StepPlan(hosts=3, outcomes=(IGNORES_STOP,)), StepPlan(hosts=1))),
     dialects=CAN_OPERATE,
     actions=at(5, 60, (0, "stop", 0, 0), (4, "operate", 10, 0)),
 )
 rolled = of(
-    JobPlan(steps=(StepPlan(hosts=6, fates=(FAILS,), rolling=Rolling(sizes=(2, 2, 2), mode=2)),)),
+    JobPlan(steps=(StepPlan(hosts=6, outcomes=(FAILS,), rolling=Rolling(sizes=(2, 2, 2), mode=2)),)),
     interval=st.floats(0.2, 0.4),
 )
 slowly_read = of(
@@ -96,7 +98,7 @@ retried_step = of(
     actions=at(20, 60, (0, "operate", 0, 0)),
 )
 joined_late = of(
-    JobPlan(steps=(StepPlan(hosts=3, fates=(FAILS,), retry_fates=(LONG, TAGGED)),)),
+    JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(LONG, TAGGED)),)),
     watches=st.floats(40, 60).map(lambda n: (FOR_EVER, WatchPlan(opens=n, linger=0.0))),
     actions=at(20, 38, (0, "operate elsewhere", 0, 0), (20, "wait", 0, 0)),
 )
@@ -118,7 +120,7 @@ never_begun = of(
 two_batches = of(
     JobPlan(
         steps=(
-            StepPlan(hosts=2, fates=(FAILS, TAGGED, QUICK), rolling=Rolling(sizes=(1, 1), mode=2, kind=2)),
+            StepPlan(hosts=2, outcomes=(FAILS, TAGGED, QUICK), rolling=Rolling(sizes=(1, 1), mode=2, kind=2)),
         )
     ),
 )
@@ -133,9 +135,9 @@ added_job = of(
     actions=at(1, 40, (0, "add", 4, 1)),
 )
 overflowing = of(
-    JobPlan(steps=(StepPlan(hosts=7, fates=(QUICK, LONG), retry_fates=(LONG,)),) * 2),
-    JobPlan(steps=(StepPlan(hosts=3, fates=(QUICK, FAILS)),)),
-    JobPlan(steps=(StepPlan(hosts=7, fates=(QUICK, LONG)),) * 2),
+    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG), retry_outcomes=(LONG,)),) * 2),
+    JobPlan(steps=(StepPlan(hosts=3, outcomes=(QUICK, FAILS)),)),
+    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG)),) * 2),
     watches=watched(
         WatchPlan(picks=((0, "job"), (1, "job"), (2, "job"))),
         WatchPlan(picks=((0, "job"), (2, "job")), slow=7.0),
@@ -149,14 +151,14 @@ joined_in_trouble = of(
     watches=st.floats(12, 25).map(lambda n: (FOR_EVER, WatchPlan(opens=n, linger=None))),
 )
 lost_for_the_slow = of(
-    JobPlan(steps=(StepPlan(hosts=7, fates=(LONG,)),)),
-    JobPlan(steps=(StepPlan(hosts=7, fates=(QUICK, LONG)),) * 2),
+    JobPlan(steps=(StepPlan(hosts=7, outcomes=(LONG,)),)),
+    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG)),) * 2),
     faults=st.floats(0, 5).map(lambda n: (FaultWindow(kind="forbidden", start=n, length=90.0, share=1.0),)),
     watches=watched(WatchPlan(picks=((0, "job"), (1, "job")), slow=7.0)),
     log_limit=st.sampled_from([8, 16, 25]),
 )
 reopened_in_linger = of(
-    JobPlan(steps=(StepPlan(hosts=3, fates=(FAILS,), retry_fates=(HANGS, LONG)),)),
+    JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),
     watches=watched(WatchPlan(linger=20.0)),
     actions=at(12, 25, (0, "operate elsewhere", 0, 0)),
 )

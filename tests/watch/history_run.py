@@ -17,7 +17,7 @@ import bkjob_async as bkjob
 from bkjob_async.engine.tracking.next_request import next_request
 from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.operations import Refused
+from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from tests.watch.histories import HORIZON, OPERATIONS, History, WatchPlan
@@ -50,7 +50,7 @@ async def _run(history: History) -> list[str]:
     world = World(history.seed)
     refs = [world.add(plan) for plan in history.plans]
     dice = Random(history.seed)
-    platform = Platform(world, site=SiteConfig(group_pace=0.2 if history.latency else 0.002))
+    platform = Platform(world, site=SiteConfig(group_read_seconds=0.2 if history.latency else 0.002))
     options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
     async with client_of(platform, history.dialect, **options) as (client, door):
         door.spoil = spoiler(history, dice, refs[0].job_instance_id)
@@ -187,7 +187,7 @@ class SimulateOptions:
             if action == "wait":
                 waits.append(asyncio.create_task(self.wait(ref)))
                 continue
-            with suppress(bkjob.CallFailed, bkjob.NotSupported, Refused):
+            with suppress(bkjob.CallFailed, bkjob.NotSupported, OperationNotAllowed):
                 await self.operate(action, number, job)
             watches = [seen for seen in self.past.watches if seen.is_open]
             if watches:

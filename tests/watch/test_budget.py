@@ -18,7 +18,7 @@ from tests.watch.stage import Door, client_of
 
 pytestmark = pytest.mark.looptime
 
-LONG = JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(5000.0)),)),))
+LONG = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(5000.0)),)),))
 
 
 class Counted(RateLimit):

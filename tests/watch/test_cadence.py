@@ -14,7 +14,7 @@ from bkjob_async.simulator.world.world import World
 from tests.watch.stage import DIALECTS, Door, client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
-FORTY = StepPlan(name="copy", hosts=1, fates=(HostOutcome(runs=exactly(40.0)),))
+FORTY = StepPlan(name="copy", hosts=1, outcomes=(HostOutcome(duration=exactly(40.0)),))
 DEPLOY = JobPlan(name="deploy", steps=(FORTY,))
 
 
@@ -100,8 +100,8 @@ async def test_what_somebody_stopped_teaches_nothing() -> None:
 async def test_a_second_execution_teaches_nothing() -> None:
     """Neither the step's, whose failed hosts alone ran again, nor the job's, which waited for somebody."""
     world = World()
-    fails = HostOutcome(status=104, exit_code=1, runs=exactly(5.0))
-    ref = world.add(JobPlan(name="deploy", steps=(StepPlan(name="copy", hosts=1, fates=(fails,)),)))
+    fails = HostOutcome(status=104, exit_code=1, duration=exactly(5.0))
+    ref = world.add(JobPlan(name="deploy", steps=(StepPlan(name="copy", hosts=1, outcomes=(fails,)),)))
     async with client_of(world) as (client, _):
         result = await client.wait(ref)
         before = [d.runs for d in client.durations()]
@@ -115,7 +115,7 @@ async def test_a_watch_looks_once_more_before_its_deadline() -> None:
     """So that the last snapshot is fresh, however long the steps have become."""
     world = World()
     ref = world.add(
-        JobPlan(name="backup", steps=(StepPlan(hosts=1, fates=(HostOutcome(runs=exactly(5000.0)),)),))
+        JobPlan(name="backup", steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(5000.0)),)),))
     )
     async with client_of(world) as (client, door):
         with pytest.raises(bkjob.DeadlineExceeded):

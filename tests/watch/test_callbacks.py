@@ -210,7 +210,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     assert asyncio.get_running_loop().time() - start == pytest.approx(10.0)
 
 
-SLOW = JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(400.0)),)),))
+SLOW = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(400.0)),)),))
 
 
 @pytest.mark.looptime
@@ -224,12 +224,12 @@ async def test_a_callback_makes_a_watch_poll_once_and_believe_nothing() -> None:
         client.watch([job, other], callbacks=receiver) as watch,
     ):
         await asyncio.sleep(20)
-        before = transport.asked.copy()
+        before = transport.request_counts.copy()
         lie = b'{"job_instance_id":%d,"status":4}' % job.job_instance_id
         await post_callback(receiver, lie)
         await asyncio.sleep(5)
         snapshot = watch.snapshot(job)
-        looks = transport.asked - before
+        looks = transport.request_counts - before
         await post_callback(receiver, b'{"job_instance_id":99,"status":4}')
         await asyncio.sleep(5)
 
@@ -237,7 +237,7 @@ async def test_a_callback_makes_a_watch_poll_once_and_believe_nothing() -> None:
         assert snapshot.status.code == 2
         assert looks["get_job_instance_status"] <= 1
         assert 1 <= looks.total() <= 2  # the job, and the hosts of its step
-        assert transport.asked - before == looks
+        assert transport.request_counts - before == looks
 
 
 @pytest.mark.looptime
@@ -278,13 +278,13 @@ async def test_a_flood_of_callbacks_makes_one_poll_a_second() -> None:
         client.watch(jobs, callbacks=receiver) as watch,
     ):
         await asyncio.sleep(20)
-        before = transport.asked.total()
+        before = transport.request_counts.total()
         for _ in range(100):
             for job in jobs:
                 await post_callback(receiver, b'{"job_instance_id":%d,"status":2}' % job.job_instance_id)
             await asyncio.sleep(0.1)
         await asyncio.sleep(5)
-        looks = transport.asked.total() - before
+        looks = transport.request_counts.total() - before
 
         assert watch.snapshot(jobs[0]) is not None
         # Of each job its status and, at most, the hosts of its step: 11 times in 10 s.
@@ -305,11 +305,11 @@ async def test_the_last_of_many_callbacks_is_not_lost() -> None:
         await asyncio.sleep(20)
         await post_callback(receiver, body)
         await asyncio.sleep(0.5)
-        before = transport.asked.total()
+        before = transport.request_counts.total()
         await post_callback(receiver, body)
         await asyncio.sleep(0.1)
-        at_once = transport.asked.total() - before
+        at_once = transport.request_counts.total() - before
         await asyncio.sleep(1)
 
         assert at_once == 0
-        assert transport.asked.total() > before
+        assert transport.request_counts.total() > before

@@ -13,7 +13,9 @@ from tests.watch.stage import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
 PLAN = JobPlan(
-    steps=(StepPlan(hosts=4, fates=(HostOutcome(runs=exactly(6.0)), HostOutcome(runs=exactly(20.0)))),)
+    steps=(
+        StepPlan(hosts=4, outcomes=(HostOutcome(duration=exactly(6.0)), HostOutcome(duration=exactly(20.0)))),
+    )
 )
 
 
@@ -79,7 +81,7 @@ async def test_a_reader_that_is_late_for_a_fleet_catches_up_in_portions(
     """Others have their turn in between, and who leaves it half-way begins again where it began."""
     monkeypatch.setattr("bkjob_async.watch.stream.PORTION", 20)
     world = World(4)
-    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, fates=(HANGS,)),))) for _ in range(30)]
+    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))) for _ in range(30)]
     late: list[bkjob.Batch] = []
     async with client_of(world) as (client, _):
         watch = client.watch(jobs, linger=None)

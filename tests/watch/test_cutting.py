@@ -222,7 +222,7 @@ def test_inside_the_present_a_cursor_is_the_one_from_before_it() -> None:
                 assert present[-1].cursor not in ("", had[-1].cursor)
 
     with mock.patch("bkjob_async.watch.stream.PORTION", 20):
-        in_virtual_time([JobPlan(steps=(StepPlan(hosts=4, fates=(HANGS,)),))] * 30, act)
+        in_virtual_time([JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))] * 30, act)
 
 
 @pytest.mark.looptime
@@ -247,7 +247,7 @@ async def test_a_later_watch_tells_what_was_behind_the_event() -> None:
 async def test_the_newest_cursor_of_all_is_from_before_a_later_watch() -> None:
     """Nothing was looked at in between: still the present is what was missed."""
     world = World(3)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=4, fates=(HANGS,)),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, _), client.watch(job) as watch:
         reader = watch.batches()
         last = await anext(reader)

@@ -7,16 +7,19 @@ import asyncio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import GREEN, HANGS, RED, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
 from tests.watch.test_joining import of_type, retry
 
 pytestmark = pytest.mark.looptime
 
-LONG = HostOutcome(runs=exactly(40.0))
+LONG = HostOutcome(duration=exactly(40.0))
 FAILS_FIRST = JobPlan(
-    steps=(StepPlan(hosts=2, fates=(RED,), retry_fates=(LONG,)), StepPlan(hosts=2, fates=(GREEN,)))
+    steps=(
+        StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(LONG,)),
+        StepPlan(hosts=2, outcomes=(SUCCEEDS,)),
+    )
 )
 
 
@@ -65,7 +68,9 @@ async def test_a_step_that_never_began_is_reopened_with_its_job() -> None:
 async def test_a_watch_ends_though_another_goes_on_with_the_same_job() -> None:
     """Its only target has finished; what else is watched of the job is not its business."""
     world = World(3)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(GREEN,)), StepPlan(hosts=2, fates=(HANGS,)))))
+    job = world.add(
+        JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)), StepPlan(hosts=2, outcomes=(HANGS,))))
+    )
     first, second = steps_of(world, job)
     for other in (job, second):
         async with client_of(world) as (client, _), client.watch(other):
@@ -127,8 +132,8 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
     job = world.add(
         JobPlan(
             steps=(
-                StepPlan(hosts=2, fates=(RED,), ignore_error=True, retry_fates=(GREEN,)),
-                StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(100.0)),)),
+                StepPlan(hosts=2, outcomes=(FAILS,), ignore_error=True, retry_outcomes=(SUCCEEDS,)),
+                StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),
             )
         )
     )

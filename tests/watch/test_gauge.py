@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HANGS, RED, HostOutcome, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, Rolling, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of
 from tests.watch.test_cutting import a_few, all_of, in_virtual_time, operate, operations, plans
 
 pytestmark = pytest.mark.looptime
-SLOW = HostOutcome(runs=exactly(20.0))
-TWO_RED = StepPlan(hosts=4, fates=(SLOW,), pinned={0: RED, 1: RED}, retry_fates=(SLOW,))
+SLOW = HostOutcome(duration=exactly(20.0))
+TWO_RED = StepPlan(hosts=4, outcomes=(SLOW,), pinned={0: FAILS, 1: FAILS}, retry_outcomes=(SLOW,))
 
 
 class Gauge:
@@ -81,7 +81,7 @@ async def follow_for(seconds: float, gauge: Gauge, watch: bkjob.Watch) -> str:
 async def test_all_targets_are_counted_once_wherever_they_overlap() -> None:
     """A job and its step are the same hosts; what is dropped counts no more, what is lost as it was last seen."""
     world = World(1)
-    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, fates=(HANGS,)),) * 2)) for _ in range(3)]
+    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),) * 2)) for _ in range(3)]
     step = world.jobs[jobs[0].job_instance_id].steps[0].ref
     async with client_of(world) as (client, _), client.watch([*jobs, step], linger=None) as watch:
         await asyncio.sleep(20)
@@ -138,7 +138,9 @@ def test_it_stands_where_the_watch_does(
 async def test_it_stands_through_rolling_batches() -> None:
     """Hosts come batch by batch; a retry begins with the counts of nothing."""
     world = World(1)
-    step = StepPlan(hosts=6, fates=(RED, SLOW), retry_fates=(SLOW,), rolling=Rolling(sizes=(2, 2, 2), mode=1))
+    step = StepPlan(
+        hosts=6, outcomes=(FAILS, SLOW), retry_outcomes=(SLOW,), rolling=Rolling(sizes=(2, 2, 2), mode=1)
+    )
     job = world.add(JobPlan(steps=(step,)))
     gauge = Gauge()
     async with client_of(world) as (client, _), client.watch(job, linger=None, deadline=300.0) as watch:

@@ -10,7 +10,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.world.plans import GREEN, HANGS, RED, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
@@ -18,8 +18,8 @@ from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
 pytestmark = pytest.mark.looptime
 E = TypeVar("E")
 
-LONG = HostOutcome(runs=exactly(40.0))
-RETRIED = JobPlan(steps=(StepPlan(hosts=2, fates=(RED,), retry_fates=(LONG,)),))
+LONG = HostOutcome(duration=exactly(40.0))
+RETRIED = JobPlan(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(LONG,)),))
 REFUSED = HttpResponse(status=200, body=b'{"result": false, "code": 1238001, "message": "no permission"}')
 HTML = HttpResponse(status=500, body=b"<html>oops</html>")
 
@@ -114,7 +114,7 @@ async def test_an_answer_that_was_asked_for_before_the_join_does_not_count() -> 
 async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -> None:
     """A wait asks anew; the older watch was told that it has lost the target, and hears no more of it."""
     world = World(4)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(100.0)),)),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),)))
     async with client_of(world) as (client, door), client.watch(job, linger=None) as old:
         door.spoil = lambda _request, now: REFUSED if 5.0 < now < 50.0 else None
         await first_end(old)
@@ -132,7 +132,7 @@ async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -
 async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
     """It is asked about again, and told to the new watch only."""
     world = World(4)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HANGS,)),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     async with client_of(world) as (client, door), client.watch(job, linger=None) as old:
         door.spoil = lambda _request, now: REFUSED if now > 5.0 else None
         await first_end(old)
@@ -152,7 +152,9 @@ async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
 async def test_a_job_and_its_step_are_told_once(order: str, dialect: str) -> None:
     """To whoever watches both, whether they were followed before or not."""
     world = World(5)
-    plan = JobPlan(steps=(StepPlan(hosts=3, fates=(GREEN, LONG)), StepPlan(hosts=3, fates=(GREEN,))))
+    plan = JobPlan(
+        steps=(StepPlan(hosts=3, outcomes=(SUCCEEDS, LONG)), StepPlan(hosts=3, outcomes=(SUCCEEDS,)))
+    )
     job = world.add(plan)
     step = world.jobs[job.job_instance_id].steps[0].ref
     async with client_of(world, dialect) as (client, _), client.watch([job, step], linger=None):
@@ -179,7 +181,9 @@ async def test_a_job_and_its_step_are_told_once(order: str, dialect: str) -> Non
 async def test_a_step_added_to_a_watch_of_its_job_after_its_end() -> None:
     """Its changes were told with the job's; what is new is how it ended."""
     world = World(6)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(GREEN,)), StepPlan(hosts=2, fates=(LONG,)))))
+    job = world.add(
+        JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)), StepPlan(hosts=2, outcomes=(LONG,))))
+    )
     step = world.jobs[job.job_instance_id].steps[0].ref
     async with client_of(world) as (client, _), client.watch(job) as watch:
         await asyncio.sleep(20)
@@ -196,8 +200,8 @@ async def test_a_step_added_to_a_watch_of_its_job_after_its_end() -> None:
 async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
     """They moved before this watch joined, and the log has let go of what it was told then."""
     world = World(7)
-    quick = JobPlan(steps=(StepPlan(hosts=6, fates=(HostOutcome(runs=exactly(2.0)),)),))
-    other, many = world.add(JobPlan(steps=(StepPlan(hosts=5, fates=(LONG,)),))), world.add(quick)
+    quick = JobPlan(steps=(StepPlan(hosts=6, outcomes=(HostOutcome(duration=exactly(2.0)),)),))
+    other, many = world.add(JobPlan(steps=(StepPlan(hosts=5, outcomes=(LONG,)),))), world.add(quick)
     async with client_of(world) as (client, _), client.watch(many, linger=None):
         await asyncio.sleep(20)
         watch = client.watch(other)
@@ -218,8 +222,8 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
 async def test_a_reader_that_fell_behind_hears_once_what_is_lost() -> None:
     """It was told before, and lies in what was compacted away for others only."""
     world = World(8)
-    fates = {n: HostOutcome(runs=exactly(20.0 + 10.0 * n)) for n in range(6)}
-    job = world.add(JobPlan(steps=(StepPlan(hosts=6, pinned=fates),)))
+    outcomes = {n: HostOutcome(duration=exactly(20.0 + 10.0 * n)) for n in range(6)}
+    job = world.add(JobPlan(steps=(StepPlan(hosts=6, pinned=outcomes),)))
     nobody = bkjob.JobRef(job.scope, 404)
     async with client_of(world) as (client, _):
         watch = client.watch([job, nobody])
@@ -239,7 +243,7 @@ async def test_a_reader_that_fell_behind_hears_once_what_is_lost() -> None:
 async def test_who_joins_in_trouble_is_told_so_first(target: str) -> None:
     """And then that it recovered."""
     world = World(9)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(LONG,)),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
     step = world.jobs[job.job_instance_id].steps[0].ref
     ref = job if target == "job" else step
     async with client_of(world) as (client, door), client.watch(job):
@@ -255,7 +259,7 @@ async def test_who_joins_in_trouble_is_told_so_first(target: str) -> None:
 async def test_who_joins_after_trouble_hears_nothing_of_it() -> None:
     """The first answer after the join is a good one."""
     world = World(9)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(LONG,)),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
     async with client_of(world) as (client, door), client.watch(job) as old:
         door.spoil = lambda _request, now: HTML if 5.0 < now < 15.0 else None
         async for event in old:
@@ -317,7 +321,7 @@ async def test_dropped_and_added_again_is_told_anew() -> None:
 async def test_a_step_that_joins_its_job_as_trouble_ends_hears_nothing_of_it() -> None:
     """The answer that shows that it is over is the first one for the step in this watch."""
     world = World(12)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(LONG,)),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
     step = world.jobs[job.job_instance_id].steps[0].ref
     async with client_of(world) as (client, door), client.watch(job) as watch, client.watch(step):
         door.spoil = lambda _request, now: HTML if now > 5.0 else None
@@ -343,4 +347,4 @@ async def test_who_joins_a_confirmation_that_waits_is_told_of_it() -> None:
         f"{job} job ∅ → WAITING",
         f"{world.jobs[job.job_instance_id].steps[0].ref} step ∅ → WAITING",
     ]
-    assert door.asked["get_step_instance_status"] == 1
+    assert door.request_counts["get_step_instance_status"] == 1

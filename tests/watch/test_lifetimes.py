@@ -21,7 +21,7 @@ pytestmark = pytest.mark.looptime
 def hanging_world(jobs: int = 1) -> tuple[World, list[bkjob.JobRef]]:
     """Return a world whose jobs never end by themselves."""
     world = World(1)
-    return world, [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HANGS,)),))) for _ in range(jobs)]
+    return world, [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))) for _ in range(jobs)]
 
 
 def others() -> set[asyncio.Task[object]]:
@@ -145,9 +145,9 @@ async def test_a_slow_reader_misses_no_host(monkeypatch: pytest.MonkeyPatch) -> 
             steps=(
                 StepPlan(
                     hosts=30,
-                    fates=(
-                        HostOutcome(waits=exactly(2.0), runs=exactly(8.0)),
-                        HostOutcome(runs=exactly(20.0)),
+                    outcomes=(
+                        HostOutcome(start_delay=exactly(2.0), duration=exactly(8.0)),
+                        HostOutcome(duration=exactly(20.0)),
                     ),
                 ),
             )

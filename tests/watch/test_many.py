@@ -9,17 +9,17 @@ from collections.abc import Callable
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise
 
-BUSY = HostOutcome(runs=Span(5.0, 30.0))
+BUSY = HostOutcome(duration=DurationRange(5.0, 30.0))
 
 
 def fleet(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
     """Return a world of so many small jobs."""
     world = World(1)
-    return world, [world.add(JobPlan(steps=(StepPlan(hosts=3, fates=(BUSY,)),))) for _ in range(jobs)]
+    return world, [world.add(JobPlan(steps=(StepPlan(hosts=3, outcomes=(BUSY,)),))) for _ in range(jobs)]
 
 
 @pytest.mark.looptime
@@ -146,7 +146,7 @@ LEAVING_EARLY = """
     async def main():
         asyncio.get_running_loop().slow_callback_duration = 60  # how long things take is not the question
         simulator = Simulator()
-        jobs = [simulator.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HANGS,)),))) for _ in range(2000)]
+        jobs = [simulator.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))) for _ in range(2000)]
         credentials = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="secret", bk_username="admin")
         async with simulator.serve() as server:
             options = dict(max_in_flight=24, interval=0.5)

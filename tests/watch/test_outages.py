@@ -21,7 +21,7 @@ from tests.watch.stage import CREDENTIALS, SCOPE, URLS
 
 pytestmark = pytest.mark.looptime
 
-LONG = JobPlan(steps=(StepPlan(hosts=2, fates=(HANGS,)),))
+LONG = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))
 DOWN, LATER = 30.0, 330.0
 
 Answer = HttpResponse | bkjob.BkJobError

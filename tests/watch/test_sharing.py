@@ -6,14 +6,16 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
-from bkjob_async.simulator.world.plans import RED, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import FAILS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 
 pytestmark = pytest.mark.looptime
 PLAN = JobPlan(
-    steps=(StepPlan(hosts=4, fates=(HostOutcome(runs=exactly(6.0)), HostOutcome(runs=exactly(20.0)))),)
+    steps=(
+        StepPlan(hosts=4, outcomes=(HostOutcome(duration=exactly(6.0)), HostOutcome(duration=exactly(20.0)))),
+    )
 )
 
 
@@ -101,7 +103,8 @@ async def test_results_come_as_jobs_end(dialect: str) -> None:
     world = World(3)
     lengths = (30.0, 5.0, 15.0)
     jobs = [
-        world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(t)),)),))) for t in lengths
+        world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(t)),)),)))
+        for t in lengths
     ]
     async with client_of(world, dialect) as (client, _), client.watch(jobs) as watch:
         order = [result.ref async for result in watch.as_finished()]
@@ -114,9 +117,11 @@ async def test_results_come_as_jobs_end(dialect: str) -> None:
 async def test_waiting_for_less_than_the_end() -> None:
     """A share of the hosts, or the first failure; and an error at once when it can no longer come."""
     world = World(4)
-    slow = HostOutcome(runs=exactly(60.0))
+    slow = HostOutcome(duration=exactly(60.0))
     plan = JobPlan(
-        steps=(StepPlan(hosts=4, fates=(slow,), pinned={0: RED, 1: HostOutcome(runs=exactly(10.0))}),)
+        steps=(
+            StepPlan(hosts=4, outcomes=(slow,), pinned={0: FAILS, 1: HostOutcome(duration=exactly(10.0))}),
+        )
     )
     job = world.add(plan)
     green = world.add(PLAN)
@@ -152,7 +157,7 @@ async def test_cancelling_a_waiter_hurts_nobody() -> None:
 async def test_lingering_sees_a_second_round_started_by_somebody_else() -> None:
     """For a while after the end the job is looked at again, though seldom."""
     world = World(6)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(RED,)),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(FAILS,)),)))
     async with client_of(world) as (client, _), client.watch(job, linger=60.0) as watch:
         batches = []
         async for batch in watch.batches():

@@ -14,7 +14,7 @@ from tests.watch.stage import client_of
 
 pytestmark = pytest.mark.looptime
 
-LONG = JobPlan(steps=(StepPlan(hosts=1, fates=(HANGS,)),))
+LONG = JobPlan(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
 REFUSED = HttpResponse(
     status=429, headers={"x-bkapi-ratelimit-reset": "3000"}, body=b'{"code": 1642902, "result": false}'
 )

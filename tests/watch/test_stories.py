@@ -6,21 +6,29 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.simulator.world.codes import CONFIRM
-from bkjob_async.simulator.world.plans import GREEN, RED, HostOutcome, JobPlan, Rolling, StepPlan, exactly
+from bkjob_async.simulator.world.plans import (
+    FAILS,
+    SUCCEEDS,
+    HostOutcome,
+    JobPlan,
+    Rolling,
+    StepPlan,
+    exactly,
+)
 from bkjob_async.simulator.world.world import World
-from bkjob_async.testing import states_of
+from bkjob_async.testing import observed_codes
 from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 
 pytestmark = pytest.mark.looptime
-FAST = HostOutcome(runs=exactly(3.0), waits=exactly(1.0), tag="ok")
-SLOW = HostOutcome(runs=exactly(45.0))
-FAILS = HostOutcome(status=104, exit_code=3, runs=exactly(5.0))
+FAST = HostOutcome(duration=exactly(3.0), start_delay=exactly(1.0), tag="ok")
+SLOW = HostOutcome(duration=exactly(45.0))
+FAILS_SLOWLY = HostOutcome(status=104, exit_code=3, duration=exactly(5.0))
 
 
 def two_steps(**changes: object) -> JobPlan:
     """Return a job of two steps, some of whose hosts are slow and one of which fails."""
-    first = StepPlan(name="fetch", hosts=4, fates=(FAST,), pinned={1: SLOW})
-    second = StepPlan(name="install", hosts=5, fates=(FAST,), pinned={2: FAILS})
+    first = StepPlan(name="fetch", hosts=4, outcomes=(FAST,), pinned={1: SLOW})
+    second = StepPlan(name="install", hosts=5, outcomes=(FAST,), pinned={2: FAILS_SLOWLY})
     return JobPlan(name="deploy", steps=(first, second))
 
 
@@ -89,7 +97,9 @@ async def test_jobs_and_single_steps_are_watched_together(dialect: str) -> None:
 async def test_a_second_round_starts_over(dialect: str) -> None:
     """A retry of failed hosts during a watch reopens the step; its hosts run again in their own execution."""
     world = World(3)
-    plan = JobPlan(steps=(StepPlan(hosts=3, fates=(GREEN,), pinned={0: RED}, retry_fates=(GREEN,)),))
+    plan = JobPlan(
+        steps=(StepPlan(hosts=3, outcomes=(SUCCEEDS,), pinned={0: FAILS}, retry_outcomes=(SUCCEEDS,)),)
+    )
     job = world.add(plan)
     async with client_of(world, dialect) as (client, _), client.watch(job, linger=None) as watch:
         batches = []
@@ -108,7 +118,7 @@ async def test_a_second_round_starts_over(dialect: str) -> None:
     kinds = [e.kind for batch in batches for e in batch.events if not isinstance(e, bkjob.HostChanged)]
     assert kinds.count("finished") == 2
     assert "reopened" in kinds
-    runs = states_of(batches)
+    runs = observed_codes(batches)
     first = next(label for (_, run, label), codes in runs.items() if run == 0 and codes[-1] == 104)
     assert [codes[-1] for (_, run, label), codes in runs.items() if label == first and run == 1] == [9]
 
@@ -117,7 +127,7 @@ async def test_a_second_round_starts_over(dialect: str) -> None:
 async def test_an_operation_followed_by_a_wait_is_never_answered_with_yesterday(dialect: str) -> None:
     """The platform still shows the failed run for a moment after a retry was taken on."""
     world = World(4)
-    plan = JobPlan(steps=(StepPlan(hosts=2, fates=(RED,), retry_fates=(GREEN,)),))
+    plan = JobPlan(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(SUCCEEDS,)),))
     job = world.add(plan)
     async with client_of(world, dialect) as (client, _):
         failed = await client.wait(job)
@@ -135,9 +145,9 @@ async def test_a_confirmation_waits_and_goes_on(dialect: str) -> None:
     job = world.add(
         JobPlan(
             steps=(
-                StepPlan(hosts=2, fates=(FAST,)),
+                StepPlan(hosts=2, outcomes=(FAST,)),
                 StepPlan(kind=CONFIRM, hosts=(), confirmers=("admin",)),
-                StepPlan(hosts=2, fates=(FAST,)),
+                StepPlan(hosts=2, outcomes=(FAST,)),
             )
         )
     )
@@ -158,7 +168,7 @@ async def test_a_confirmation_waits_and_goes_on(dialect: str) -> None:
 async def test_a_thousand_hosts_are_never_asked_for_with_their_job() -> None:
     """A large step is read by itself; a job's answer with all rows is for small ones."""
     world = World(6)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=1000, fates=(FAST, SLOW)),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=1000, outcomes=(FAST, SLOW)),)))
     async with client_of(world) as (client, transport):
         batches = await watched(client, job)
 
@@ -171,7 +181,7 @@ async def test_hosts_that_stand_once_per_batch_hold_nothing_up(dialect: str) -> 
     """A step that rolls over its source files is over when its rows are, not when a bound has passed."""
     world = World(8)
     rolling = Rolling(sizes=(1, 1), kind=2)
-    job = world.add(JobPlan(steps=(StepPlan(hosts=3, fates=(FAST,), rolling=rolling),)))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAST,), rolling=rolling),)))
     async with client_of(world, dialect, interval=1.0) as (client, _):
         batches = await watched(client, job)
         told_at = asyncio.get_running_loop().time()

@@ -14,12 +14,12 @@ import bkjob_async as bkjob
 from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
 from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, Span, StepPlan
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
-RUNS = HostOutcome(runs=Span(20.0, 300.0))
+RUNS = HostOutcome(duration=DurationRange(20.0, 300.0))
 JOBS = 60
 
 
@@ -41,9 +41,9 @@ async def seen(
 ) -> Seen:
     """Watch jobs to their end, behind *others* that nobody watches."""
     world = World(7)
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, fates=(RUNS,)),))) for _ in range(JOBS)]
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(RUNS,)),))) for _ in range(JOBS)]
     for _ in range(others):
-        world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(HostOutcome(status=None),)),)))
+        world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(status=None),)),)))
     dialect = GATEWAY_V3
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
     told: dict[bkjob.Ref, float] = {}
@@ -150,7 +150,7 @@ async def test_a_list_that_does_not_pay_is_given_up_for_longer_each_time(options
 async def test_observers_hear_of_lists_too(spoil: Any, error: str | None) -> None:
     """A list, answered or refused, is seen by whoever watches the watcher, and how long it took."""
     world = World()
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(RUNS,)),))) for _ in range(JOBS)]
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(JOBS)]
     seen: list[bkjob.Observation] = []
     async with client_of(world, observers=[seen.append]) as (client, door):
         door.spoil = spoil
@@ -164,7 +164,7 @@ async def test_observers_hear_of_lists_too(spoil: Any, error: str | None) -> Non
 async def test_few_jobs_are_not_worth_a_list() -> None:
     """A page costs as much as several looks."""
     world = World()
-    refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, fates=(RUNS,)),))) for _ in range(5)]
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(5)]
     async with client_of(world) as (client, door):
         await watched(client, *refs, detail_level=bkjob.DetailLevel.END_ONLY)
 

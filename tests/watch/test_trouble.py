@@ -40,13 +40,13 @@ SPOILT: dict[str, HttpResponse | bkjob.BkJobError] = {
         status=200, body=b'{"result": false, "code": 1306429, "message": "slow down"}'
     ),
 }
-RUNS = HostOutcome(runs=exactly(40.0))
+RUNS = HostOutcome(duration=exactly(40.0))
 
 
 def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
     """Return a world of jobs that take most of a minute."""
     world = World(1)
-    return world, [world.add(JobPlan(steps=(StepPlan(hosts=3, fates=(RUNS,)),))) for _ in range(jobs)]
+    return world, [world.add(JobPlan(steps=(StepPlan(hosts=3, outcomes=(RUNS,)),))) for _ in range(jobs)]
 
 
 def is_about(request: HttpRequest, job: bkjob.JobRef) -> bool:
@@ -136,7 +136,7 @@ async def test_a_job_archived_while_it_is_watched_is_gone() -> None:
 async def test_an_outage_is_one_trouble_and_one_recovery() -> None:
     """Ten minutes without the platform: said once for all, probed rarely, and no burst afterwards."""
     world = World(1)
-    slow = JobPlan(steps=(StepPlan(hosts=2, fates=(HostOutcome(runs=exactly(1500.0)),)),))
+    slow = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(1500.0)),)),))
     jobs = [world.add(slow) for _ in range(100)]  # more than fit into a slice
     down, up = 300.0, 900.0
     async with client_of(world) as (client, door):

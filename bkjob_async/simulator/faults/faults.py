@@ -18,8 +18,8 @@ from bkjob_async.simulator.faults.bodies import (
     rows_lost,
 )
 from bkjob_async.simulator.protocol.envelopes import failure
-from bkjob_async.simulator.protocol.requests import Asked, Refusal
-from bkjob_async.simulator.world.plans import Span, exactly
+from bkjob_async.simulator.protocol.requests import ApiError, ParsedRequest
+from bkjob_async.simulator.world.plans import DurationRange, exactly
 
 HTML = "text/html"
 
@@ -43,7 +43,7 @@ class Delivery:
     hang: bool = False
 
 
-Answer = Callable[[Asked | None, str], HttpResponse]
+Answer = Callable[[ParsedRequest | None, str], HttpResponse]
 
 
 @frozen(kw_only=True)
@@ -58,7 +58,7 @@ class Fault:
     instead: Answer | None = field(default=None, repr=False)
     done_anyway: bool = False
     change: Callable[[HttpResponse], HttpResponse] | None = field(default=None, repr=False)
-    delay: Span = NO_TIME
+    delay: DurationRange = NO_TIME
     cut: float | None = None
     drip: float | None = None
     reset: bool = False
@@ -77,15 +77,15 @@ class ActiveFault:
     jobs: frozenset[int] | None = None
     hits: int = 0
 
-    def strikes(self, asked: Asked | None, dice: Random) -> bool:
+    def strikes(self, request: ParsedRequest | None, rng: Random) -> bool:
         """Decide whether this request is hit, and count it."""
         if self.fault.callback is not None or (self.times is not None and self.hits >= self.times):
             return False
-        if self.operations is not None and (asked is None or asked.operation not in self.operations):
+        if self.operations is not None and (request is None or request.operation not in self.operations):
             return False
-        if self.jobs is not None and (asked is None or job_of(asked) not in self.jobs):
+        if self.jobs is not None and (request is None or job_of(request) not in self.jobs):
             return False
-        if self.share < 1.0 and dice.random() >= self.share:
+        if self.share < 1.0 and rng.random() >= self.share:
             return False
         self.hits += 1
         return True
@@ -98,15 +98,15 @@ class ActiveFault:
         return True
 
 
-def job_of(asked: Asked) -> int | None:
+def job_of(request: ParsedRequest) -> int | None:
     """Return the job that a request is about."""
     try:
-        return asked.integer("job_instance_id")
-    except Refusal:
+        return request.integer("job_instance_id")
+    except ApiError:
         return None
 
 
-def delivered(struck: Iterable[ActiveFault], response: HttpResponse, dice: Random) -> Delivery:
+def delivered(struck: Iterable[ActiveFault], response: HttpResponse, rng: Random) -> Delivery:
     """Return how a response travels, all faults together."""
     delivery = Delivery(response=response)
     for active in struck:
@@ -115,7 +115,7 @@ def delivered(struck: Iterable[ActiveFault], response: HttpResponse, dice: Rando
         delivery = evolve(
             delivery,
             response=changed,
-            delay=delivery.delay + fault.delay.draw(dice),
+            delay=delivery.delay + fault.delay.sample(rng),
             cut=delivery.cut if fault.cut is None else fault.cut,
             drip=delivery.drip if fault.drip is None else fault.drip,
             reset=delivery.reset or fault.reset,
@@ -127,9 +127,9 @@ def delivered(struck: Iterable[ActiveFault], response: HttpResponse, dice: Rando
 def refused(code: int, message: str, *, status: int = 200, by: str = "job", **headers: str) -> Answer:
     """Return an answer that refuses, in the envelope of whoever does."""
 
-    def answer(asked: Asked | None, request_id: str) -> HttpResponse:
-        dialect = asked.dialect if asked is not None else "gateway-v3"
-        response = failure(dialect, Refusal(code, message, status=status, by=by), request_id)
+    def answer(request: ParsedRequest | None, request_id: str) -> HttpResponse:
+        dialect = request.dialect if request is not None else "gateway-v3"
+        response = failure(dialect, ApiError(code, message, status=status, by=by), request_id)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return evolve(response, headers={**response.headers, **named})
 
@@ -139,7 +139,7 @@ def refused(code: int, message: str, *, status: int = 200, by: str = "job", **he
 def page(status: int, title: str) -> Answer:
     """Return a proxy's error page."""
 
-    def answer(_asked: Asked | None, _request_id: str) -> HttpResponse:
+    def answer(_asked: ParsedRequest | None, _request_id: str) -> HttpResponse:
         text = f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
         return HttpResponse(status=status, headers={"content-type": HTML}, body=text.encode())
 
@@ -149,7 +149,7 @@ def page(status: int, title: str) -> Answer:
 def nothing(status: int) -> Answer:
     """Return an answer without a body."""
 
-    def answer(_asked: Asked | None, _request_id: str) -> HttpResponse:
+    def answer(_asked: ParsedRequest | None, _request_id: str) -> HttpResponse:
         return HttpResponse(status=status)
 
     return answer
@@ -172,7 +172,7 @@ def throttled(code: int) -> Answer:
 FAULTS: dict[str, Fault] = {
     fault.name: fault
     for fault in (
-        Fault(name="latency", delay=Span(0.05, 2.0, skew=3.0)),
+        Fault(name="latency", delay=DurationRange(0.05, 2.0, skew=3.0)),
         Fault(name="gateway-rate-limit", instead=throttled(1642902)),
         Fault(name="gateway-concurrency", instead=throttled(1642904)),
         Fault(name="esb-rate-limit", instead=refused(1306429, "Access frequency limit", by="esb")),

@@ -5,37 +5,37 @@ from __future__ import annotations
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.context import Route, SiteConfig
 from bkjob_async.simulator.handlers.routes import ROUTES
-from bkjob_async.simulator.protocol.requests import Asked, Refusal, no_such_path
+from bkjob_async.simulator.protocol.requests import ApiError, ParsedRequest, no_such_path
 
 LARGEST_BODY = 40 * 1024 * 1024
 
 
-def admitted(question: Asked, request: HttpRequest, site: SiteConfig) -> Route:
-    """Return what answers a question, or raise the `Refusal` of whoever stands before it."""
-    is_esb = question.dialect.startswith("esb")
-    if len(request.body or b"") > LARGEST_BODY:
-        raise Refusal(1641301, "Request body size exceeds limit", status=413, by="gateway")
-    route = ROUTES[question.dialect].get(question.operation)
-    if route is None or (not is_esb and not route.is_for(system=question.system)):
-        raise no_such_path(request.url.path)
-    if is_esb and question.method not in route.methods:
-        raise Refusal(1306209, "Request method error", by="esb")
-    check_credentials(question, site)
-    if question.method not in route.methods:
-        raise Refusal(1240003, f"Bad Request: method {question.method} is not supported")
+def authorize(request: ParsedRequest, http_request: HttpRequest, site: SiteConfig) -> Route:
+    """Return what answers a question, or raise the `ApiError` of whoever stands before it."""
+    is_esb = request.dialect.startswith("esb")
+    if len(http_request.body or b"") > LARGEST_BODY:
+        raise ApiError(1641301, "Request body size exceeds limit", status=413, by="gateway")
+    route = ROUTES[request.dialect].get(request.operation)
+    if route is None or (not is_esb and not route.is_for(system=request.system)):
+        raise no_such_path(http_request.url.path)
+    if is_esb and request.method not in route.methods:
+        raise ApiError(1306209, "Request method error", by="esb")
+    check_credentials(request, site)
+    if request.method not in route.methods:
+        raise ApiError(1240003, f"Bad Request: method {request.method} is not supported")
     return route
 
 
-def check_credentials(question: Asked, site: SiteConfig) -> None:
+def check_credentials(request: ParsedRequest, site: SiteConfig) -> None:
     """Refuse who does not say who they are, or says it wrong."""
-    given = question.credentials
+    given = request.credentials
     reason = (
-        wrong_token(given["access_token"], site) if given.get("access_token") else wrong_app(question, site)
+        wrong_token(given["access_token"], site) if given.get("access_token") else wrong_app(request, site)
     )
     if reason:
-        raise unverified(question, reason)
-    if question.operation in site.forbidden_apis:
-        raise not_granted(question)
+        raise unverified(request, reason)
+    if request.operation in site.forbidden_apis:
+        raise not_granted(request)
 
 
 def wrong_token(token: str, site: SiteConfig) -> str | None:
@@ -43,9 +43,9 @@ def wrong_token(token: str, site: SiteConfig) -> str | None:
     return "access token is invalid" if site.access_token not in (None, token) else None
 
 
-def wrong_app(question: Asked, site: SiteConfig) -> str | None:
+def wrong_app(request: ParsedRequest, site: SiteConfig) -> str | None:
     """Return what is wrong with an application's credentials and its user."""
-    given = question.credentials
+    given = request.credentials
     if not given.get("bk_app_code") or not given.get("bk_app_secret"):
         return "app code or app secret is missing"
     if site.app_code not in (None, given["bk_app_code"]) or site.app_secret not in (
@@ -54,18 +54,18 @@ def wrong_app(question: Asked, site: SiteConfig) -> str | None:
     ):
         return "app code or app secret is incorrect"
     named = any(given.get(key) for key in ("bk_username", "bk_token", "bk_ticket"))
-    return "user is missing" if site.require_user and not question.system and not named else None
+    return "user is missing" if site.require_user and not request.system and not named else None
 
 
-def unverified(question: Asked, reason: str) -> Refusal:
+def unverified(request: ParsedRequest, reason: str) -> ApiError:
     """Return the refusal of credentials, as whoever stands in front of Job words it."""
-    if question.dialect.startswith("esb"):
-        return Refusal(1306000, f"APP authentication failed, {reason}", by="esb")
-    return Refusal(1640001, f'Parameters error [reason="{reason}"]', status=400, by="gateway")
+    if request.dialect.startswith("esb"):
+        return ApiError(1306000, f"APP authentication failed, {reason}", by="esb")
+    return ApiError(1640001, f'Parameters error [reason="{reason}"]', status=400, by="gateway")
 
 
-def not_granted(question: Asked) -> Refusal:
+def not_granted(request: ParsedRequest) -> ApiError:
     """Return the refusal of an application that may not use an API."""
-    if question.dialect.startswith("esb"):
-        return Refusal(1306403, "APP has no permission to use this component", by="esb")
-    return Refusal(1640301, "App has no permission to the resource", status=403, by="gateway")
+    if request.dialect.startswith("esb"):
+        return ApiError(1306403, "APP has no permission to use this component", by="esb")
+    return ApiError(1640301, "App has no permission to the resource", status=403, by="gateway")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from bkjob_async.simulator.handlers.catalog import is_wanted, made
-from bkjob_async.simulator.handlers.context import RequestContext, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, api_error
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.inputs import coded, host_names, server
-from bkjob_async.simulator.protocol.requests import Asked
+from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.protocol.times import second_text
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.inputs import Variable
@@ -18,53 +18,55 @@ from bkjob_async.simulator.world.plans import Host, JobPlan, StepPlan
 USUAL_CRONS = 10
 
 
-def authorship(desk: RequestContext) -> dict[str, Any]:
+def authorship(context: RequestContext) -> dict[str, Any]:
     """Return who made an entry and when, in local time."""
-    fields = made(desk).fields(per_second=1)
+    fields = made(context).fields(per_second=1)
     texts = {name: second_text(fields[name]) for name in ("create_time", "last_modify_time")}
     return {**fields, **texts}
 
 
-def job_list(desk: RequestContext, asked: Asked) -> list[dict[str, Any]]:
+def job_list(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
     """Answer `get_job_list`: every plan, newest first; without a length there is one page of all."""
-    scope = desk.scope(asked)
+    scope = context.scope(request)
     found = [
-        {**scope_fields(scope), "bk_job_id": number, "name": plan.name, **authorship(desk)}
-        for number, plan in sorted(desk.site.plans.items(), reverse=True)
-        if is_wanted_by_name(asked, plan.name, desk)
+        {**scope_fields(scope), "bk_job_id": number, "name": plan.name, **authorship(context)}
+        for number, plan in sorted(context.site.plans.items(), reverse=True)
+        if is_wanted_by_name(request, plan.name, context)
     ]
-    start, length = max(0, asked.integer("start") or 0), asked.integer("length") or 0
+    start, length = max(0, request.integer("start") or 0), request.integer("length") or 0
     return found[start : start + length] if length > 0 else found[start:]
 
 
-def is_wanted_by_name(asked: Asked, name: str, desk: RequestContext) -> bool:
+def is_wanted_by_name(request: ParsedRequest, name: str, context: RequestContext) -> bool:
     """Whether the name and the author are those asked for; times are texts here and are not compared."""
-    return (asked.text("name") or "") in name and asked.text("creator") in (
+    return (request.text("name") or "") in name and request.text("creator") in (
         None,
         "",
-        desk.site.catalog.creator,
+        context.site.catalog.creator,
     )
 
 
-def job_detail(desk: RequestContext, asked: Asked) -> dict[str, Any]:
+def job_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_job_detail`: the steps and variables of one plan."""
-    scope, number = desk.scope(asked), asked.id("bk_job_id")
-    plan = desk.site.plans.get(number)
+    scope, number = context.scope(request), request.id("bk_job_id")
+    plan = context.site.plans.get(number)
     if plan is None:
-        raise refusal(1243009)
-    template = desk.site.catalog.template_of(number)
+        raise api_error(1243009)
+    template = context.site.catalog.template_of(number)
     return {
         **scope_fields(scope),
         "bk_job_id": number,
         "template_id": None if template is None else template.id,
         "name": plan.name,
-        **authorship(desk),
-        "steps": [step_fields(number, order, step, desk) for order, step in enumerate(plan.steps, start=1)],
+        **authorship(context),
+        "steps": [
+            step_fields(number, order, step, context) for order, step in enumerate(plan.steps, start=1)
+        ],
         "global_vars": [variable_fields(variable, plan) for variable in plan.variables],
     }
 
 
-def step_fields(number: int, order: int, step: StepPlan, desk: RequestContext) -> dict[str, Any]:
+def step_fields(number: int, order: int, step: StepPlan, context: RequestContext) -> dict[str, Any]:
     """Return one step of a plan; all kinds share one object."""
     inputs, is_script = step.inputs, step.kind not in (FILE, CONFIRM)
     return {
@@ -81,7 +83,7 @@ def step_fields(number: int, order: int, step: StepPlan, desk: RequestContext) -
         "file_source": [{"files": step.content.split(",")}] if step.kind == FILE else None,
         "ip_list": addresses(hosts_of(step)),
         "confirm_message": inputs.confirm_message if step.kind == CONFIRM else None,
-        **authorship(desk),
+        **authorship(context),
     }
 
 
@@ -104,17 +106,17 @@ def addresses(hosts: tuple[Host, ...]) -> list[dict[str, Any]]:
     return names
 
 
-def cron_list(desk: RequestContext, asked: Asked) -> list[dict[str, Any]]:
+def cron_list(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
     """Answer `get_cron_list` of version 2: other names, no total."""
-    scope, number = desk.scope(asked), asked.integer("cron_id")
-    status, name = asked.integer("cron_status"), asked.text("cron_name") or ""
+    scope, number = context.scope(request), request.integer("cron_id")
+    status, name = request.integer("cron_status"), request.text("cron_name") or ""
     found = [
         cron
-        for cron in desk.site.catalog.crons
-        if (cron.id == number if number else name in cron.name and is_wanted(desk, asked, cron.name))
+        for cron in context.site.catalog.crons
+        if (cron.id == number if number else name in cron.name and is_wanted(context, request, cron.name))
         and (number or status not in (1, 2) or cron.is_on == (status == 1))
     ]
-    start, length = max(0, asked.integer("start") or 0), asked.integer("length") or USUAL_CRONS
+    start, length = max(0, request.integer("start") or 0), request.integer("length") or USUAL_CRONS
     return [
         {
             **scope_fields(scope),
@@ -123,15 +125,15 @@ def cron_list(desk: RequestContext, asked: Asked) -> list[dict[str, Any]]:
             "cron_name": cron.name,
             "cron_status": 1 if cron.is_on else 2,
             "cron_expression": cron.expression,
-            **authorship(desk),
+            **authorship(context),
         }
         for cron in found[start : start + length]
     ]
 
 
-def script_list(desk: RequestContext, asked: Asked) -> dict[str, Any]:
+def script_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_script_list` of version 2: versions with numbers as ids, and other names for the page."""
-    scope, public = desk.scope(asked), asked.flag("is_public")
+    scope, public = context.scope(request), request.flag("is_public")
     found = [
         {
             **scope_fields(scope),
@@ -140,15 +142,15 @@ def script_list(desk: RequestContext, asked: Asked) -> dict[str, Any]:
             "public": script.is_public,
             "version": version.version,
             "type": version.language,
-            **authorship(desk),
-            "content": coded(version.content) if asked.flag("return_script_content") else None,
+            **authorship(context),
+            "content": coded(version.content) if request.flag("return_script_content") else None,
         }
-        for script in desk.site.catalog.scripts
-        if script.is_public == public and (asked.text("script_name") or "") in script.name
+        for script in context.site.catalog.scripts
+        if script.is_public == public and (request.text("script_name") or "") in script.name
         for version in (script.online,)
-        if version is not None and (asked.integer("script_type") or 0) in (0, version.language)
+        if version is not None and (request.integer("script_type") or 0) in (0, version.language)
     ]
-    start, length = max(0, asked.integer("start") or 0), asked.integer("length") or len(found)
+    start, length = max(0, request.integer("start") or 0), request.integer("length") or len(found)
     return {
         "start": start,
         "page_size": length,

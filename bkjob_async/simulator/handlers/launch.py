@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from bkjob_async.simulator.handlers.context import RequestContext, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, api_error
 from bkjob_async.simulator.handlers.launch_parameters import (
     SHELL,
     callback_of,
@@ -19,65 +19,67 @@ from bkjob_async.simulator.handlers.launch_parameters import (
 )
 from bkjob_async.simulator.handlers.plugin import refuse_local_files
 from bkjob_async.simulator.handlers.targets import V2, V3, by_entry, listed, named, targets
-from bkjob_async.simulator.protocol.requests import Asked, Refusal, missing
-from bkjob_async.simulator.world import launch_outcomes as launch_fates
+from bkjob_async.simulator.protocol.requests import ApiError, ParsedRequest, missing_parameter
+from bkjob_async.simulator.world import launch_outcomes
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, SCRIPT, SQL
 from bkjob_async.simulator.world.inputs import Variable
-from bkjob_async.simulator.world.plans import GREEN, Host, HostOutcome, JobPlan, StepPlan
-from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, fate_of
+from bkjob_async.simulator.world.plans import SUCCEEDS, Host, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, script_outcome
 
 ACCOUNTS = ("account_id", "account_alias", "account", "db_account_id")
 JOB_KINDS = {SCRIPT: 1, SQL: 1, FILE: 2}
 HELP = (
-    "the simulator cannot interpret this script ({}): give the launch fates with Simulator.set_launch_fates, "
-    "POST /_control/launch_fates or SiteConfig(fates=...), or write it with echo, sleep, exit, true, false, "
+    "the simulator cannot interpret this script ({}): give the launch outcomes with Simulator.set_launch_outcomes, "
+    "POST /_control/launch_outcomes or SiteConfig(outcomes=...), or write it with echo, sleep, exit, true, false, "
     "job_success, job_fail, ';', '&&' and '||'"
 )
 
 
-def launch(kind: int, title: str) -> Callable[[RequestContext, Asked], dict[str, Any]]:
+def launch(kind: int, title: str) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
     """Return what answers the launch of a single step of a *kind*."""
 
-    def answer(desk: RequestContext, asked: Asked) -> dict[str, Any]:
-        scope = desk.scope(asked)
-        if not any(asked.parameters.get(name) for name in ACCOUNTS):
-            raise missing("account_alias")
+    def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+        scope = context.scope(request)
+        if not any(request.parameters.get(name) for name in ACCOUNTS):
+            raise missing_parameter("account_alias")
         language = SHELL
         if kind == FILE:
-            if asked.operation == "bkci_plugin_fast_transfer_file":
-                refuse_local_files(asked)
-            content, inputs = file_inputs(asked)
+            if request.operation == "bkci_plugin_fast_transfer_file":
+                refuse_local_files(request)
+            content, inputs = file_inputs(request)
         else:
-            content, language, version = script_of(desk, asked, kind)
-            inputs = inputs_of(asked, language=language, script_version_id=version.id if version else None)
-        chosen = targets(asked)
+            content, language, version = script_of(context, request, kind)
+            inputs = inputs_of(request, language=language, script_version_id=version.id if version else None)
+        chosen = targets(request)
         name = (
-            asked.text("task_name")
-            or asked.text("name")
-            or f"{title} {desk.epoch_ms + round(desk.now * 1000)}"
+            request.text("task_name")
+            or request.text("name")
+            or f"{title} {context.epoch_ms + round(context.now * 1000)}"
         )
         step = StepPlan(
             name=name,
             kind=kind,
             hosts=chosen,
-            rolling=rolling_of(asked, len(chosen), sources=sources_in(inputs)),
+            rolling=rolling_of(request, len(chosen), sources=sources_in(inputs)),
             content=content,
             inputs=inputs,
         )
-        plan = JobPlan(name=name, steps=(step,), scope=scope, kind=JOB_KINDS[kind], **common(desk, asked))
-        return launched(desk, asked, plan, language=language)
+        plan = JobPlan(
+            name=name, steps=(step,), scope=scope, kind=JOB_KINDS[kind], **common(context, request)
+        )
+        return launched(context, request, plan, language=language)
 
     return answer
 
 
-def execute_plan(desk: RequestContext, asked: Asked) -> dict[str, Any]:
+def execute_plan(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Launch a job plan that the site has; host variables replace the hosts of its steps."""
-    scope = desk.scope(asked)
-    number = asked.id("bk_job_id" if asked.dialect == "esb-job" else "job_plan_id")
-    plan = desk.site.plans.get(number)
+    scope = context.scope(request)
+    number = request.id("bk_job_id" if request.dialect == "esb-job" else "job_plan_id")
+    plan = context.site.plans.get(number)
     if plan is None:
-        raise refusal(1244012)
-    given = variable_hosts(asked)
+        raise api_error(1244012)
+    given = variable_hosts(request)
     steps = tuple(
         evolve(step, hosts=given) if given and step.kind != CONFIRM else step for step in plan.steps
     )
@@ -88,42 +90,44 @@ def execute_plan(desk: RequestContext, asked: Asked) -> dict[str, Any]:
         plan_id=number,
         kind=0,
         created=0.0,
-        variables=tuple(with_value(variable, asked) for variable in plan.variables),
-        **common(desk, asked),
+        variables=tuple(with_value(variable, request) for variable in plan.variables),
+        **common(context, request),
     )
-    return launched(desk, asked, job, language=None)
+    return launched(context, request, job, language=None)
 
 
-def launched(desk: RequestContext, asked: Asked, plan: JobPlan, *, language: int | None) -> dict[str, Any]:
-    """Create the job with the fates of its hosts, and tell its ids as the dialect does; None is a plan's language."""
-    fates = launch_fates.pick(desk.site.launch_fates, plan.name)
-    if fates is not None:
+def launched(
+    context: RequestContext, request: ParsedRequest, plan: JobPlan, *, language: int | None
+) -> dict[str, Any]:
+    """Create the job with the outcomes of its hosts, and tell its ids as the dialect does; None is a plan's language."""
+    outcomes = launch_outcomes.pick(context.site.launch_outcomes, plan.name)
+    if outcomes is not None:
         try:
-            plan = launch_fates.with_fates(plan, fates)
+            plan = launch_outcomes.with_launch_outcomes(plan, outcomes)
         except KeyError as error:
-            raise refusal(
-                1241012, f"the fates of this launch name a host that it does not have: {error}"
+            raise api_error(
+                1241012, f"the outcomes of this launch name a host that it does not have: {error}"
             ) from None
-        launch_fates.use_up(desk.site.launch_fates, fates)
+        launch_outcomes.use_up(context.site.launch_outcomes, outcomes)
     elif language is not None:
-        plan = evolve(plan, steps=(with_outcome(desk, plan.steps[0], language),))
-    ref = desk.world.add(plan)
+        plan = evolve(plan, steps=(with_outcome(context, plan.steps[0], language),))
+    ref = context.world.add(plan)
     answer: dict[str, Any] = {"job_instance_id": ref.job_instance_id, "job_instance_name": plan.name}
-    if asked.dialect == "esb-job" and desk.site.classic:
+    if request.dialect == "esb-job" and context.site.legacy_esb:
         return answer
-    job = desk.world.job(ref.job_instance_id)
+    job = context.world.job(ref.job_instance_id)
     step_id = job.steps[0].id if language is not None and job is not None else None
-    if asked.dialect == "gateway-v4" and step_id is None:
+    if request.dialect == "gateway-v4" and step_id is None:
         return answer
     return {**answer, "step_instance_id": step_id}
 
 
-def with_outcome(desk: RequestContext, step: StepPlan, language: int) -> StepPlan:
-    """Return a launched step with the fates of the site, else with what its script says; files and SQL succeed."""
-    fates: tuple[HostOutcome, ...] = desk.site.fates or (GREEN,)
-    if desk.site.fates is None and step.kind == SCRIPT:
-        fates = (interpreted(step.content, language),)
-    return evolve(step, fates=fates, retry_fates=fates)
+def with_outcome(context: RequestContext, step: StepPlan, language: int) -> StepPlan:
+    """Return a launched step with the outcomes of the site, else with what its script says; files and SQL succeed."""
+    outcomes: tuple[HostOutcome, ...] = context.site.outcomes or (SUCCEEDS,)
+    if context.site.outcomes is None and step.kind == SCRIPT:
+        outcomes = (interpreted(step.content, language),)
+    return evolve(step, outcomes=outcomes, retry_outcomes=outcomes)
 
 
 def interpreted(script: str, language: int) -> HostOutcome:
@@ -131,45 +135,45 @@ def interpreted(script: str, language: int) -> HostOutcome:
     if language != SHELL:
         raise not_understood("it is no shell script")
     try:
-        return fate_of(script)
+        return script_outcome(script)
     except NotUnderstoodError as error:
         raise not_understood(str(error)) from None
 
 
-def not_understood(reason: str) -> Refusal:
+def not_understood(reason: str) -> ApiError:
     """Return the refusal that no real platform has: it would just run the script."""
-    return refusal(1241012, HELP.format(reason))
+    return api_error(1241012, HELP.format(reason))
 
 
-def common(desk: RequestContext, asked: Asked) -> dict[str, Any]:
+def common(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Return what every launch may say."""
-    start = asked.parameters.get("start_task")
+    start = request.parameters.get("start_task")
     return {
-        "operator": asked.user,
-        "callback_url": callback_of(desk, asked),
-        "start_task": True if start is None else asked.flag("start_task"),
+        "operator": request.user,
+        "callback_url": callback_of(context, request),
+        "start_task": True if start is None else request.flag("start_task"),
     }
 
 
-def variables_of(asked: Asked) -> list[dict[str, Any]]:
+def variables_of(request: ParsedRequest) -> list[dict[str, Any]]:
     """Return the global variables of a launch, in either spelling."""
-    given = asked.parameters.get("global_var_list", asked.parameters.get("global_vars"))
+    given = request.parameters.get("global_var_list", request.parameters.get("global_vars"))
     return [entry for entry in given if isinstance(entry, dict)] if isinstance(given, list) else []
 
 
-def with_value(variable: Variable, asked: Asked) -> Variable:
+def with_value(variable: Variable, request: ParsedRequest) -> Variable:
     """Return a variable with the value that a launch gives it, by id or by name."""
-    for entry in variables_of(asked):
+    for entry in variables_of(request):
         if entry.get("id") == variable.id or entry.get("name") == variable.name:
             return evolve(variable, value=str(entry.get("value") or variable.value))
     return variable
 
 
-def variable_hosts(asked: Asked) -> tuple[Host, ...]:
+def variable_hosts(request: ParsedRequest) -> tuple[Host, ...]:
     """Return the hosts that variables name, in either spelling."""
-    names = V2 if asked.dialect == "esb-job" else V3
+    names = V2 if request.dialect == "esb-job" else V3
     found: dict[Host, None] = {}
-    for variable in variables_of(asked):
+    for variable in variables_of(request):
         for key in ("server", "target_server"):
             if isinstance(variable.get(key), dict):
                 found.update(dict.fromkeys(named(variable[key], names)))

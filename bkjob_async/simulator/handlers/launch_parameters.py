@@ -6,9 +6,14 @@ import base64
 import binascii
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import RequestContext, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, api_error
 from bkjob_async.simulator.handlers.targets import V2, V3, named
-from bkjob_async.simulator.protocol.requests import Asked, bad_request, invalid, missing
+from bkjob_async.simulator.protocol.requests import (
+    ParsedRequest,
+    missing_parameter,
+    rule_violation,
+    wrong_type,
+)
 from bkjob_async.simulator.world.catalog import ScriptVersion
 from bkjob_async.simulator.world.codes import SQL
 from bkjob_async.simulator.world.hosts import rolling_sizes
@@ -24,34 +29,36 @@ UNLISTED_CALLBACK = (
 )
 
 
-def script_of(desk: RequestContext, asked: Asked, kind: int) -> tuple[str, int, ScriptVersion | None]:
+def script_of(
+    context: RequestContext, request: ParsedRequest, kind: int
+) -> tuple[str, int, ScriptVersion | None]:
     """Return a script's text, its language and its version on the site; refuse one that is missing or not base64."""
-    version = known_version(desk, asked)
+    version = known_version(context, request)
     if version is not None:
         return version.content, version.language, version
-    coded = asked.text("script_content")
+    coded = request.text("script_content")
     if not coded:
-        raise missing("script_content")
-    language = asked.integer("script_language" if asked.dialect != "esb-job" else "script_type")
+        raise missing_parameter("script_content")
+    language = request.integer("script_language" if request.dialect != "esb-job" else "script_type")
     if language is not None and language not in range(1, 6):
-        raise missing("script_language")
+        raise missing_parameter("script_language")
     return decoded(coded, "script_content"), SHELL if language is None or kind == SQL else language, None
 
 
-def known_version(desk: RequestContext, asked: Asked) -> ScriptVersion | None:
+def known_version(context: RequestContext, request: ParsedRequest) -> ScriptVersion | None:
     """Return the script version that a launch names, by its own id or as its script's online one."""
-    catalog = desk.site.catalog
-    number, script = asked.integer("script_version_id"), asked.text("script_id")
+    catalog = context.site.catalog
+    number, script = request.integer("script_version_id"), request.text("script_id")
     if number:
         found = catalog.version(number)
     elif script:
         # Version 2 has only one id for scripts: that of a version.
-        by_number = asked.dialect == "esb-job" and script.isdecimal()
+        by_number = request.dialect == "esb-job" and script.isdecimal()
         found = catalog.version(int(script)) if by_number else catalog.online_version(script)
     else:
         return None
     if found is None:
-        raise refusal(1243001)
+        raise api_error(1243001)
     return found
 
 
@@ -60,67 +67,67 @@ def decoded(coded: str, name: str) -> str:
     try:
         return base64.b64decode(coded, validate=True).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
-        raise missing(name) from None
+        raise missing_parameter(name) from None
 
 
-def inputs_of(asked: Asked, **more: Any) -> StepInputs:
+def inputs_of(request: ParsedRequest, **more: Any) -> StepInputs:
     """Return what a launch tells its step to do; *more* is what its kind of step adds."""
-    account = asked.text("account_alias") or asked.text("account") or "root"
-    parameters = asked.text("script_param")
+    account = request.text("account_alias") or request.text("account") or "root"
+    parameters = request.text("script_param")
     return StepInputs(
-        account_id=asked.integer("account_id"),
+        account_id=request.integer("account_id"),
         account=account,
         parameters=decoded(parameters, "script_param") if parameters else "",
-        is_param_sensitive=asked.flag("param_sensitive") or asked.flag("is_param_sensitive"),
-        timeout=timeout_of(asked),
+        is_param_sensitive=request.flag("param_sensitive") or request.flag("is_param_sensitive"),
+        timeout=timeout_of(request),
         **more,
     )
 
 
-def timeout_of(asked: Asked) -> int:
+def timeout_of(request: ParsedRequest) -> int:
     """Return how many seconds a step may take; refuse what is out of bounds."""
-    given = asked.integer("script_timeout" if asked.dialect == "esb-job" else "timeout")
+    given = request.integer("script_timeout" if request.dialect == "esb-job" else "timeout")
     if given is None:
         return USUAL_TIMEOUT
     if not 1 <= given <= LONGEST_TIMEOUT:
-        raise invalid(f"Job timeout must be between 1 and {LONGEST_TIMEOUT}")
+        raise rule_violation(f"Job timeout must be between 1 and {LONGEST_TIMEOUT}")
     return given
 
 
-def callback_of(desk: RequestContext, asked: Asked) -> str | None:
+def callback_of(context: RequestContext, request: ParsedRequest) -> str | None:
     """Return where to call back; refuse a URL that the site's list of allowed ones does not hold."""
-    url = asked.text("bk_callback_url" if asked.dialect == "esb-job" else "callback_url")
-    wrapped = asked.parameters.get("callback")
-    if asked.operation == "bkci_plugin_fast_execute_script":
+    url = request.text("bk_callback_url" if request.dialect == "esb-job" else "callback_url")
+    wrapped = request.parameters.get("callback")
+    if request.operation == "bkci_plugin_fast_execute_script":
         url = str(wrapped["url"]) if isinstance(wrapped, dict) and wrapped.get("url") else None
     if not url:
         return None
-    allowed = desk.site.allowed_callbacks
+    allowed = context.site.allowed_callbacks
     if not url.startswith(("http://", "https://")) or (
         allowed is not None and not any(url.startswith(base) for base in allowed)
     ):
-        raise invalid(UNLISTED_CALLBACK)
+        raise rule_violation(UNLISTED_CALLBACK)
     return url
 
 
-def file_inputs(asked: Asked) -> tuple[str, StepInputs]:
+def file_inputs(request: ParsedRequest) -> tuple[str, StepInputs]:
     """Return the names of the files that are sent, joined by commas, and the rest; refuse a launch without files."""
-    given = asked.parameters.get("file_source_list", asked.parameters.get("file_source"))
-    given = asked.parameters.get("file_list") if given is None else given
+    given = request.parameters.get("file_source_list", request.parameters.get("file_source"))
+    given = request.parameters.get("file_list") if given is None else given
     if not isinstance(given, list) or not given:
-        raise missing("file_source_list")
-    path = asked.text("file_target_path")
+        raise missing_parameter("file_source_list")
+    path = request.text("file_target_path")
     if not path:
-        raise missing("file_target_path")
+        raise missing_parameter("file_target_path")
     sources = tuple(source_of(entry) for entry in given)
     inputs = inputs_of(
-        asked,
+        request,
         sources=sources,
         target_path=path,
-        target_name=asked.text("file_target_name"),
-        upload_speed_limit=asked.integer("upload_speed_limit"),
-        download_speed_limit=asked.integer("download_speed_limit"),
-        transfer_mode=asked.integer("transfer_mode") or 2,
+        target_name=request.text("file_target_name"),
+        upload_speed_limit=request.integer("upload_speed_limit"),
+        download_speed_limit=request.integer("download_speed_limit"),
+        transfer_mode=request.integer("transfer_mode") or 2,
     )
     return ",".join(name for source in sources for name in source.files), inputs
 
@@ -128,16 +135,16 @@ def file_inputs(asked: Asked) -> tuple[str, StepInputs]:
 def source_of(entry: Any) -> SourceInputs:
     """Return one source of files: hosts, uploaded files, a file source, or a text that is pushed."""
     if not isinstance(entry, dict):
-        raise missing("file_source_list")
+        raise missing_parameter("file_source_list")
     kind = entry.get("file_type", SERVER_FILE)
     if kind not in (1, 2, 3):
-        raise bad_request("file_type")
+        raise wrong_type("file_type")
     names = entry.get("file_list", entry.get("files"))
     if names is None and "file_name" in entry:
         decoded(str(entry.get("content") or ""), "content")
         return SourceInputs(files=(str(entry["file_name"]),), kind=LOCAL_FILE)
     if not isinstance(names, list) or not names:
-        raise missing("file_list")
+        raise missing_parameter("file_list")
     account = entry.get("account")
     name = account.get("alias") if isinstance(account, dict) else account
     return SourceInputs(
@@ -166,9 +173,9 @@ def sources_in(inputs: StepInputs) -> int:
     return max(1, sum(len(source.hosts) or 1 for source in inputs.sources))
 
 
-def rolling_of(asked: Asked, total: int, *, sources: int = 1) -> Rolling | None:
+def rolling_of(request: ParsedRequest, total: int, *, sources: int = 1) -> Rolling | None:
     """Return how a launch is to roll; refuse an expression that is none, and parallel batches without their waits."""
-    config = asked.parameters.get("rolling_config")
+    config = request.parameters.get("rolling_config")
     if not isinstance(config, dict):
         return None
     kind, parallel = int(config.get("type") or 1), config.get("execution_mode") == 2
@@ -189,17 +196,17 @@ def expression_batches(config: dict[str, Any], total: int) -> tuple[int, ...]:
     try:
         return rolling_sizes(str(config.get("expression") or ""), total)
     except ValueError:
-        raise refusal(1244026) from None
+        raise api_error(1244026) from None
 
 
 def source_batches(config: dict[str, Any], total: int, sources: int) -> tuple[int, ...]:
     """Return batches over the sources of files: each has so many sources, and reaches every target."""
     limits = config.get("file_source")
     if not isinstance(limits, dict):
-        raise invalid("file_source cannot be null when rolling over file sources")
+        raise rule_violation("file_source cannot be null when rolling over file sources")
     most = limits.get("max_execute_object_num_in_batch") or sources
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise bad_request("max_execute_object_num_in_batch")
+        raise wrong_type("max_execute_object_num_in_batch")
     return (total,) * -(-sources // most)
 
 
@@ -209,7 +216,7 @@ def stagger_of(config: dict[str, Any]) -> float:
         wait_of(config, f"batch_start_wait_{name}_ms") for name in ("fixed", "random_min", "random_max")
     )
     if high < low:
-        raise invalid("Batch start random wait max cannot be less than random wait min")
+        raise rule_violation("Batch start random wait max cannot be less than random wait min")
     return (fixed + (low + high) / 2) / 1000
 
 
@@ -217,9 +224,9 @@ def wait_of(config: dict[str, Any], name: str) -> int:
     """Return one wait in milliseconds, 0 to an hour."""
     value = config.get(name)
     if value is None:
-        raise invalid(f"{name} cannot be null in parallel scatter mode")
+        raise rule_violation(f"{name} cannot be null in parallel scatter mode")
     if isinstance(value, bool) or not isinstance(value, int):
-        raise bad_request(name)
+        raise wrong_type(name)
     if not 0 <= value <= LONGEST_WAIT_MS:
-        raise invalid(f"{name} must be in range [0, {LONGEST_WAIT_MS}]")
+        raise rule_violation(f"{name} must be in range [0, {LONGEST_WAIT_MS}]")
     return value

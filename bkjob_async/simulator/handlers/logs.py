@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import RequestContext, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, api_error
 from bkjob_async.simulator.handlers.targets import by_entry, by_id, listed
 from bkjob_async.simulator.protocol import logs as render_logs
-from bkjob_async.simulator.protocol.requests import Asked, missing
+from bkjob_async.simulator.protocol.requests import ParsedRequest, missing_parameter
 from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.plans import Host
 from bkjob_async.simulator.world.records import Step
@@ -36,55 +36,57 @@ class KnownHosts:
         return own or self._by_id.get(host.bk_host_id, host)
 
 
-def v2_job_log(desk: RequestContext, asked: Asked) -> list[dict[str, Any]]:
+def v2_job_log(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
     """Answer `get_job_instance_log`: everything of every step."""
-    job = desk.job(asked)
+    job = context.job(request)
     return [
-        render_logs.v2_step_log(step, desk.now, desk.epoch_ms, classic=desk.site.classic)
+        render_logs.v2_step_log(step, context.now, context.epoch_ms, legacy_esb=context.site.legacy_esb)
         for step in job.steps
     ]
 
 
-def one_log(desk: RequestContext, asked: Asked) -> dict[str, Any]:
+def one_log(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_job_instance_ip_log`: one host, named as it was asked for."""
-    step = readable(desk.step(asked))
-    number, ip = asked.integer("bk_host_id"), asked.text("ip")
+    step = readable(context.step(request))
+    number, ip = request.integer("bk_host_id"), request.text("ip")
     known = KnownHosts(step)
     if number is not None:
         host = known.by_id(number)
         names: dict[str, Any] = {"bk_host_id": number, "bk_cloud_id": None, "ip": None}
-    elif ip and (cloud := asked.integer("bk_cloud_id")) is not None:
+    elif ip and (cloud := request.integer("bk_cloud_id")) is not None:
         host = known.by_entry({"bk_cloud_id": cloud, "ip": ip}, "ip")
         names = {"bk_host_id": None, "bk_cloud_id": cloud, "ip": ip}
     else:
-        raise missing("host_id/(bk_cloud_id+ip)")
+        raise missing_parameter("host_id/(bk_cloud_id+ip)")
     kind = render_logs.log_type(step)
-    script = render_logs.host_log(step, host, desk.now) if kind == render_logs.SCRIPT_LOG else None
-    files = None if kind == render_logs.SCRIPT_LOG else render_logs.file_logs(step, host, desk.now)
+    script = render_logs.host_log(step, host, context.now) if kind == render_logs.SCRIPT_LOG else None
+    files = None if kind == render_logs.SCRIPT_LOG else render_logs.file_logs(step, host, context.now)
     if number is None and ((script and script.strip()) or files):
         # The id comes from the log itself: without one it stays unknown.
         names["bk_host_id"] = host.bk_host_id
     return {"log_type": kind, **names, "log_content": script, "file_logs": files}
 
 
-def many_logs(desk: RequestContext, asked: Asked) -> dict[str, Any]:
+def many_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `batch_get_job_instance_ip_log`: at most 500 hosts."""
-    step = readable(desk.step(asked))
-    given, known = dict(asked.parameters), KnownHosts(step)
+    step = readable(context.step(request))
+    given, known = dict(request.parameters), KnownHosts(step)
     hosts = [known.by_id(number) for number in listed(given, "host_id_list")]
     hosts += [known.by_entry(entry, "ip_list") for entry in listed(given, "ip_list")]
     if not hosts or len(hosts) > MOST_HOSTS:
-        raise missing("host_id_list")
+        raise missing_parameter("host_id_list")
     kind = render_logs.log_type(step)
     answer = {"job_instance_id": step.job.id, "step_instance_id": step.id, "log_type": kind}
     if kind == render_logs.SCRIPT_LOG:
         logs: list[dict[str, Any]] = [
             {**host_names(host), "log_content": text}
             for host in hosts
-            if (text := render_logs.host_log(step, host, desk.now)) is not None
+            if (text := render_logs.host_log(step, host, context.now)) is not None
         ]
         return {**answer, "script_task_logs": logs or None, "file_task_logs": None}
-    files = [{**host_names(host), "file_logs": render_logs.file_logs(step, host, desk.now)} for host in hosts]
+    files = [
+        {**host_names(host), "file_logs": render_logs.file_logs(step, host, context.now)} for host in hosts
+    ]
     kept = [entry for entry in files if entry["file_logs"]]
     return {**answer, "script_task_logs": None, "file_task_logs": kept or None}
 
@@ -100,19 +102,19 @@ def host_names(host: Host) -> dict[str, Any]:
     }
 
 
-def v4_logs(desk: RequestContext, asked: Asked) -> dict[str, Any]:
+def v4_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `batch_get_job_instance_execute_object_log`: at most 50 objects, the first list counts."""
-    step = readable(desk.step(asked))
-    given, known = dict(asked.parameters), KnownHosts(step)
+    step = readable(context.step(request))
+    given, known = dict(request.parameters), KnownHosts(step)
     containers = {host.container_id: host for host in step.hosts if host.container_id is not None}
     hosts = [known.by_id(number) for number in listed(given, "host_id_list")]
     hosts = hosts or [known.by_entry(entry, "ip_list") for entry in listed(given, "ip_list")]
     asked_for = len(hosts) or len(list(listed(given, "container_id_list")))
     hosts = hosts or [containers[n] for n in listed(given, "container_id_list") if n in containers]
     if not asked_for or asked_for > MOST_OBJECTS:
-        raise missing("host_id_list")
+        raise missing_parameter("host_id_list")
     kind = render_logs.log_type(step)
-    logs = [render_logs.v4_log(step, host, desk.now) for host in hosts if host in step.hosts]
+    logs = [render_logs.v4_log(step, host, context.now) for host in hosts if host in step.hosts]
     answer = {"job_instance_id": step.job.id, "step_instance_id": step.id, "log_type": kind}
     if not logs:
         return answer
@@ -123,5 +125,5 @@ def v4_logs(desk: RequestContext, asked: Asked) -> dict[str, Any]:
 def readable(step: Step) -> Step:
     """Return a step that writes logs; refuse one that only asks a person."""
     if step.plan.kind == CONFIRM:
-        raise refusal(1241003)
+        raise api_error(1241003)
     return step

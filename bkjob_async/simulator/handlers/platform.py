@@ -13,17 +13,17 @@ from attrs import evolve
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.faults.faults import ActiveFault, Delivery, Fault, delivered, fault_named
 from bkjob_async.simulator.faults.rate_limit import RateLimit
-from bkjob_async.simulator.handlers.auth import admitted
+from bkjob_async.simulator.handlers.auth import authorize
 from bkjob_async.simulator.handlers.context import RequestContext, SiteConfig
 from bkjob_async.simulator.protocol.envelopes import failure, success
-from bkjob_async.simulator.protocol.requests import Asked, Refusal, asked
+from bkjob_async.simulator.protocol.requests import ApiError, ParsedRequest, parse_request
 from bkjob_async.simulator.world.world import World
 
 
 class Platform:
     """Answers requests in all dialects about one world.
 
-    *site* is how the installation is set up. `answered` counts what was asked, by (dialect, operation);
+    *site* is how the installation is set up. `request_counts` counts what was asked, by (dialect, operation);
     `rate_limit` can be set and taken away at any time.
     """
 
@@ -34,43 +34,43 @@ class Platform:
         self.world = world
         self.site = site or SiteConfig()
         self.rate_limit = rate_limit
-        self.answered: Counter[tuple[str, str]] = Counter()
+        self.request_counts: Counter[tuple[str, str]] = Counter()
         self.faults: list[ActiveFault] = []
         self._dice = Random(f"{world.seed}/faults")
 
-    def answer(self, request: HttpRequest, now: float) -> HttpResponse:
+    def answer(self, http_request: HttpRequest, now: float) -> HttpResponse:
         """Return the platform's answer at a moment; time before it has passed."""
         self.world.advance(now)
-        request_id = self._request_id(request, now)
+        request_id = self._request_id(http_request, now)
         dialect = "gateway-v3"
         try:
-            question = asked(request)
-            dialect = question.dialect
-            self.answered[dialect, question.operation] += 1
-            self._count(question, now)
-            route = admitted(question, request, self.site)
-            data = route.handle(RequestContext(world=self.world, site=self.site, now=now), question)
-        except Refusal as refused:
+            request = parse_request(http_request)
+            dialect = request.dialect
+            self.request_counts[dialect, request.operation] += 1
+            self._count(request, now)
+            route = authorize(request, http_request, self.site)
+            data = route.handle(RequestContext(world=self.world, site=self.site, now=now), request)
+        except ApiError as refused:
             return self._limited(failure(dialect, refused, request_id), now)
         return self._limited(success(dialect, data, request_id), now)
 
-    def deliver(self, request: HttpRequest, now: float) -> Delivery:
+    def deliver(self, http_request: HttpRequest, now: float) -> Delivery:
         """Return the answer and how it travels, after all faults that strike."""
         if not self.faults:
-            return Delivery(response=self.answer(request, now))
+            return Delivery(response=self.answer(http_request, now))
         try:
-            question: Asked | None = asked(request)
-        except Refusal:
-            question = None
-        struck = [active for active in self.faults if active.strikes(question, self._dice)]
+            request: ParsedRequest | None = parse_request(http_request)
+        except ApiError:
+            request = None
+        struck = [active for active in self.faults if active.strikes(request, self._dice)]
         instead = next((active.fault for active in struck if active.fault.instead is not None), None)
         if instead is None or instead.instead is None:
-            response = self.answer(request, now)
+            response = self.answer(http_request, now)
         else:
             if instead.done_anyway:
-                self.answer(request, now)
+                self.answer(http_request, now)
             self.world.advance(now)
-            response = instead.instead(question, self._request_id(request, now))
+            response = instead.instead(request, self._request_id(http_request, now))
         return delivered(struck, response, self._dice)
 
     @contextmanager
@@ -102,13 +102,13 @@ class Platform:
             if active in self.faults:
                 self.faults.remove(active)
 
-    def _count(self, question: Asked, now: float) -> None:
+    def _count(self, request: ParsedRequest, now: float) -> None:
         """Refuse what is too much, in the words of whoever counts."""
         if self.rate_limit is None or self.rate_limit.take(now):
             return
-        if question.dialect.startswith("esb"):
-            raise Refusal(1306429, "Access frequency limit", by="esb")
-        raise Refusal(1642902, "Request rate exceeds the limit", status=429, by="gateway")
+        if request.dialect.startswith("esb"):
+            raise ApiError(1306429, "Access frequency limit", by="esb")
+        raise ApiError(1642902, "Request rate exceeds the limit", status=429, by="gateway")
 
     def _limited(self, response: HttpResponse, now: float) -> HttpResponse:
         """Say how much is left, where the gateway answers."""
@@ -116,7 +116,7 @@ class Platform:
             return response
         return evolve(response, headers={**response.headers, **self.rate_limit.headers(now)})
 
-    def _request_id(self, request: HttpRequest, now: float) -> str:
+    def _request_id(self, http_request: HttpRequest, now: float) -> str:
         """Return an id that the same question at the same moment gets again, in either door."""
-        said = f"{self.world.seed}|{now:.6f}|{request.method}|{request.url.raw_path_qs}".encode()
+        said = f"{self.world.seed}|{now:.6f}|{http_request.method}|{http_request.url.raw_path_qs}".encode()
         return blake2b(said, digest_size=16).hexdigest()

@@ -7,8 +7,13 @@ from typing import Any
 
 from attrs import frozen
 
-from bkjob_async.simulator.handlers.context import refusal
-from bkjob_async.simulator.protocol.requests import Asked, bad_request, invalid, missing
+from bkjob_async.simulator.handlers.context import api_error
+from bkjob_async.simulator.protocol.requests import (
+    ParsedRequest,
+    missing_parameter,
+    rule_violation,
+    wrong_type,
+)
 from bkjob_async.simulator.world.hosts import (
     containers_of_filter,
     host_by_address,
@@ -55,28 +60,28 @@ OF_DIALECT = {"esb-job": V2, "esb-jobv3": V3, "gateway-v3": V3, "gateway-v4": V4
 OF_PLUGIN = {"bkci_plugin_fast_execute_script": PLUGIN_SCRIPT, "bkci_plugin_fast_transfer_file": PLUGIN_FILE}
 
 
-def targets(asked: Asked) -> tuple[Host, ...]:
+def targets(request: ParsedRequest) -> tuple[Host, ...]:
     """Return the hosts that a launch is for, each once; refuse none, and too many."""
-    names = OF_PLUGIN.get(asked.operation, OF_DIALECT[asked.dialect])
+    names = OF_PLUGIN.get(request.operation, OF_DIALECT[request.dialect])
     found: dict[Host, None] = {}
-    for server in servers(asked, names):
+    for server in servers(request, names):
         found.update(dict.fromkeys(named(server, names)))
     if not found:
-        raise refusal(1244001)
+        raise api_error(1244001)
     if len(found) > MOST_TARGETS:
-        raise refusal(1244022)
+        raise api_error(1244022)
     return tuple(found)
 
 
-def servers(asked: Asked, names: TargetNames) -> Iterator[dict[str, Any]]:
+def servers(request: ParsedRequest, names: TargetNames) -> Iterator[dict[str, Any]]:
     """Yield every object of the request that names hosts."""
-    given = asked.parameters
+    given = request.parameters
     value = given.get(names.parameter)
     if isinstance(value, dict):
         yield value
     elif value is not None:
-        raise bad_request(names.parameter)
-    if asked.dialect == "esb-job":
+        raise wrong_type(names.parameter)
+    if request.dialect == "esb-job":
         yield {"ip_list": given.get("ip_list"), "dynamic_group_id_list": given.get("custom_query_id")}
 
 
@@ -100,11 +105,11 @@ def containers_wanted(server: dict[str, Any], names: TargetNames) -> list[dict[s
     """Return the container filters; refuse them beside hosts, and version 4's without a cluster."""
     filters = list(listed(server, CONTAINERS))
     if filters and not all(isinstance(entry, dict) for entry in filters):
-        raise bad_request(CONTAINERS)
+        raise wrong_type(CONTAINERS)
     if names.may_mix:
         return filters
     if filters and any(server.get(name) for name in (names.hosts, names.groups, names.nodes)):
-        raise invalid("Job execute target - cannot mix host and container in one step")
+        raise rule_violation("Job execute target - cannot mix host and container in one step")
     for entry in filters:
         check_cluster(entry)
     return filters
@@ -114,7 +119,7 @@ def check_cluster(entry: dict[str, Any]) -> None:
     """Refuse a filter without a cluster, and one of a whole cluster that does not say so."""
     cluster = entry.get("kube_cluster_filter")
     if not isinstance(cluster, dict) or not cluster.get("cluster_uid_list"):
-        raise invalid("Job execute target - cluster filter cannot be empty")
+        raise rule_violation("Job execute target - cluster filter cannot be empty")
     narrower = (
         "kube_namespace_filter",
         "kube_workload_filter",
@@ -122,7 +127,7 @@ def check_cluster(entry: dict[str, Any]) -> None:
         "kube_container_prop_filter",
     )
     if not any(entry.get(name) for name in narrower) and not entry.get("execute_in_whole_cluster"):
-        raise invalid(
+        raise rule_violation(
             "Job execute target - only the cluster filter is given; to execute in the whole cluster, "
             "set execute_in_whole_cluster to true"
         )
@@ -135,7 +140,7 @@ def listed(server: dict[str, Any], name: str) -> Iterable[Any]:
         return ()
     if isinstance(value, list):
         return value
-    raise missing(name)
+    raise missing_parameter(name)
 
 
 def identity(entry: Any, name: str) -> str:
@@ -143,7 +148,7 @@ def identity(entry: Any, name: str) -> str:
     found = entry.get("id") if isinstance(entry, dict) else entry
     plain = name == "dynamic_group_id_list"
     if found in (None, "") or isinstance(found, dict | list) or isinstance(entry, dict) == plain:
-        raise bad_request(name)
+        raise wrong_type(name)
     return str(found)
 
 
@@ -151,14 +156,14 @@ def node_type(entry: Any, name: str) -> str:
     """Return the kind of a topology node."""
     kind = entry.get("node_type") if isinstance(entry, dict) else None
     if not isinstance(kind, str) or not kind:
-        raise bad_request(name)
+        raise wrong_type(name)
     return kind
 
 
 def by_id(number: Any) -> Host:
     """Return the host of an id; refuse what is none."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise missing("host_id_list")
+        raise missing_parameter("host_id_list")
     return host_by_id(number)
 
 
@@ -170,4 +175,4 @@ def by_entry(entry: Any, name: str) -> Host:
         cloud, ip = entry.get("bk_cloud_id", 0), entry.get("ip")
         if isinstance(ip, str) and ip and isinstance(cloud, int):
             return host_by_address(cloud, ip)
-    raise missing(name)
+    raise missing_parameter(name)

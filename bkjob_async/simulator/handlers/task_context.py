@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import RequestContext, refusal
+from bkjob_async.simulator.handlers.context import RequestContext, api_error
 from bkjob_async.simulator.handlers.plugin import find_object
 from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
 from bkjob_async.simulator.protocol.inputs import HIDDEN
-from bkjob_async.simulator.protocol.requests import Asked, missing
+from bkjob_async.simulator.protocol.requests import ParsedRequest, missing_parameter
 from bkjob_async.simulator.world.codes import FILE, SCRIPT, SQL
 from bkjob_async.simulator.world.plans import Host
 from bkjob_async.simulator.world.records import Step
@@ -28,11 +28,11 @@ DESCRIPTIONS = {
 }
 
 
-def script_context(desk: RequestContext, asked: Asked) -> dict[str, Any]:
+def script_context(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_script_task_context`: the script and the end of what it printed, or of the text that is given."""
-    step, host = task_of(desk, asked, SCRIPT, SQL)
+    step, host = task_of(context, request, SCRIPT, SQL)
     inputs = step.plan.inputs
-    said = asked.text("content") or render_logs.host_log(step, host, desk.now) or ""
+    said = request.text("content") or render_logs.host_log(step, host, context.now) or ""
     return fields(
         scriptType=LANGUAGES[inputs.language],
         scriptContent=step.plan.content,
@@ -42,14 +42,14 @@ def script_context(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     )
 
 
-def file_context(desk: RequestContext, asked: Asked) -> dict[str, Any]:
+def file_context(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_file_task_context`: which transfers failed, and on which way."""
-    if asked.integer("mode") is None:
-        raise missing("mode")
-    step, host = task_of(desk, asked, FILE)
+    if request.integer("mode") is None:
+        raise missing_parameter("mode")
+    step, host = task_of(context, request, FILE)
     failed = [
         entry
-        for entry in render_logs.file_logs(step, host, desk.now)
+        for entry in render_logs.file_logs(step, host, context.now)
         if entry["status"] == render_logs.FILE_FAILED
     ]
     lines = {
@@ -66,21 +66,21 @@ def file_context(desk: RequestContext, asked: Asked) -> dict[str, Any]:
     )
 
 
-def task_of(desk: RequestContext, asked: Asked, *kinds: int) -> tuple[Step, Host]:
+def task_of(context: RequestContext, request: ParsedRequest, *kinds: int) -> tuple[Step, Host]:
     """Return the step and the execute object asked for; refuse steps of other kinds, and objects that have none."""
-    step = desk.step(asked)
-    count, kind = asked.integer("execute_count"), asked.integer("execute_object_type")
-    number = asked.id("execute_object_resource_id")
+    step = context.step(request)
+    count, kind = request.integer("execute_count"), request.integer("execute_object_type")
+    number = request.id("execute_object_resource_id")
     if count is None or count < 0:
-        raise missing("execute_count")
+        raise missing_parameter("execute_count")
     if kind not in (HOST_OBJECT, CONTAINER_OBJECT):
-        raise missing("execute_object_type")
+        raise missing_parameter("execute_object_type")
     if step.plan.kind not in kinds:
-        raise refusal(1264001)
+        raise api_error(1264001)
     host = find_object(step, kind, number)
     execution = step.executions.get(count)
     if host is None or execution is None or host not in execution.hosts:
-        raise refusal(1264004)
+        raise api_error(1264004)
     return step, host
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.protocol.permission import PERMISSION_DENIED
-from bkjob_async.simulator.protocol.requests import Refusal
+from bkjob_async.simulator.protocol.requests import ApiError
 
 JSON = "application/json"
 encode = msgspec.json.encode
@@ -75,62 +75,62 @@ def success(dialect: str, data: Any, request_id: str) -> HttpResponse:
     return HttpResponse(status=200, headers=headers(dialect, request_id), body=encode(body))
 
 
-def failure(dialect: str, refusal: Refusal, request_id: str) -> HttpResponse:
+def failure(dialect: str, api_error: ApiError, request_id: str) -> HttpResponse:
     """Return a refusal in the envelope of whoever made it."""
-    if refusal.by == "gateway":
-        return gateway_failure(refusal, request_id)
-    if refusal.by == "esb-path":
-        lost = {"result": False, "data": None, "message": refusal.message}
-        return HttpResponse(status=refusal.status, headers={"content-type": JSON}, body=encode(lost))
+    if api_error.by == "gateway":
+        return gateway_failure(api_error, request_id)
+    if api_error.by == "esb-path":
+        lost = {"result": False, "data": None, "message": api_error.message}
+        return HttpResponse(status=api_error.status, headers={"content-type": JSON}, body=encode(lost))
     if dialect == "gateway-v4":
-        return v4_failure(refusal, request_id)
+        return v4_failure(api_error, request_id)
     if dialect == "gateway-v3":
         body = {
-            "code": refusal.code,
+            "code": api_error.code,
             "result": False,
             "job_request_id": request_id,
-            "message": refusal.message,
+            "message": api_error.message,
         }
     else:
         body = {
-            "code": refusal.code,
+            "code": api_error.code,
             "result": False,
-            "message": refusal.message,
+            "message": api_error.message,
             "data": None,
             "request_id": request_id,
         }
-    if refusal.code == PERMISSION_DENIED:
-        body["permission"] = refusal.details
-    status = refusal.status if dialect == "gateway-v3" else 200
+    if api_error.code == PERMISSION_DENIED:
+        body["permission"] = api_error.details
+    status = api_error.status if dialect == "gateway-v3" else 200
     return HttpResponse(status=status, headers=headers(dialect, request_id), body=encode(body))
 
 
-def gateway_failure(refusal: Refusal, request_id: str) -> HttpResponse:
+def gateway_failure(api_error: ApiError, request_id: str) -> HttpResponse:
     """Return an error that the gateway itself makes."""
-    name = GATEWAY_NAMES.get(refusal.code, "ERROR")
+    name = GATEWAY_NAMES.get(api_error.code, "ERROR")
     body = {
-        "code": refusal.code,
+        "code": api_error.code,
         "code_name": name,
         "data": None,
-        "message": refusal.message,
+        "message": api_error.message,
         "result": False,
     }
     told = {
         **headers("gateway-v3", request_id),
-        "x-bkapi-error-code": str(refusal.code),
-        "x-bkapi-error-message": refusal.message.encode("ascii", "replace").decode(),
+        "x-bkapi-error-code": str(api_error.code),
+        "x-bkapi-error-message": api_error.message.encode("ascii", "replace").decode(),
     }
-    return HttpResponse(status=refusal.status, headers=told, body=encode(body))
+    return HttpResponse(status=api_error.status, headers=told, body=encode(body))
 
 
-def v4_failure(refusal: Refusal, request_id: str) -> HttpResponse:
+def v4_failure(api_error: ApiError, request_id: str) -> HttpResponse:
     """Return an error of version 4; Job's own number travels as text among its details."""
-    status, name = V4_ERRORS.get(refusal.code, (500, "INTERNAL"))
-    error: dict[str, Any] = {"code": name, "message": refusal.message}
-    if refusal.code == PERMISSION_DENIED:
-        error["data"] = refusal.details
+    status, name = V4_ERRORS.get(api_error.code, (500, "INTERNAL"))
+    error: dict[str, Any] = {"code": name, "message": api_error.message}
+    if api_error.code == PERMISSION_DENIED:
+        error["data"] = api_error.details
     else:
-        error["details"] = [{"code": str(refusal.code), "message": refusal.message}]
+        error["details"] = [{"code": str(api_error.code), "message": api_error.message}]
     body = {"error": error, "job_request_id": request_id}
     return HttpResponse(status=status, headers=headers("gateway-v4", request_id), body=encode(body))
 

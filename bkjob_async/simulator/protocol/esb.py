@@ -1,6 +1,6 @@
 """Jobs and steps as the ESB's component `job` (version 2) shows them.
 
-*classic* is the component of old sites: texts with offsets, `retry_count`, every group with its hosts. Without it the
+*legacy_esb* is the component of old sites: texts with offsets, `retry_count`, every group with its hosts. Without it the
 answers are those of the current backend, which fills the first group only.
 """
 
@@ -40,14 +40,14 @@ OPERATION_NAMES = {
 }
 
 
-def job_status(job: Job, *, epoch_ms: int, classic: bool) -> dict[str, Any]:
+def job_status(job: Job, *, epoch_ms: int, legacy_esb: bool) -> dict[str, Any]:
     """Return `data` of a job's status, hosts always included."""
     current = job.current_step.id if job.started is not None else 0
 
     def text(moment: float | None) -> str | None:
-        return local_text(moment, epoch_ms, offset=classic)
+        return local_text(moment, epoch_ms, offset=legacy_esb)
 
-    scope = {"bk_biz_id": job.ref.scope.id} if classic else scope_fields(job.ref.scope)
+    scope = {"bk_biz_id": job.ref.scope.id} if legacy_esb else scope_fields(job.ref.scope)
     return {
         "is_finished": job.status in FINAL_RUN,
         "job_instance": {
@@ -64,26 +64,26 @@ def job_status(job: Job, *, epoch_ms: int, classic: bool) -> dict[str, Any]:
             "start_way": job.plan.launch_mode,
             "current_step_instance_id": current,
         },
-        "blocks": [block(step, epoch_ms, classic=classic) for step in job.steps],
+        "blocks": [block(step, epoch_ms, legacy_esb=legacy_esb) for step in job.steps],
     }
 
 
-def block(step: Step, epoch_ms: int, *, classic: bool) -> dict[str, Any]:
+def block(step: Step, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one step in the block around it."""
 
     def text(moment: float | None) -> str | None:
-        return local_text(moment, epoch_ms, offset=classic)
+        return local_text(moment, epoch_ms, offset=legacy_esb)
 
     instance: dict[str, Any] = {
-        **step_fields(step, classic=classic),
+        **step_fields(step, legacy_esb=legacy_esb),
         "start_time": text(step.started),
         "end_time": text(step.ended),
         "create_time": text(step.created),
         "total_time": duration_s(step.total),
-        "pause": 0 if classic else None,
+        "pause": 0 if legacy_esb else None,
         "step_ip_status": hosts_of(step),
     }
-    if not classic:
+    if not legacy_esb:
         return {"step_instances": [instance]}
     instance["order"] = 1
     instance["operation_list"] = [
@@ -99,7 +99,7 @@ def block(step: Step, epoch_ms: int, *, classic: bool) -> dict[str, Any]:
     }
 
 
-def step_fields(step: Step, *, classic: bool) -> dict[str, Any]:
+def step_fields(step: Step, *, legacy_esb: bool) -> dict[str, Any]:
     """Return what both answers say about a step itself."""
     return {
         "step_instance_id": step.id,
@@ -108,7 +108,7 @@ def step_fields(step: Step, *, classic: bool) -> dict[str, Any]:
         "type": step.plan.kind,
         "operator": step.job.plan.operator,
         "status": step.status,
-        "retry_count" if classic else "execute_count": step.execute_count,
+        "retry_count" if legacy_esb else "execute_count": step.execute_count,
     }
 
 
@@ -125,19 +125,19 @@ def job_row(execution: Execution, row: int) -> dict[str, Any]:
     return {"ip": host.ip, "bk_cloud_id": host.bk_cloud_id, "status": execution.statuses[row]}
 
 
-def step_row(*, classic: bool) -> Fragment:
+def step_row(*, legacy_esb: bool) -> Fragment:
     """Return how a host looks in a step's status: nothing but its names."""
 
     def make(execution: Execution, row: int) -> dict[str, Any]:
         host = execution.hosts[row]
         names = {"bk_cloud_id": host.bk_cloud_id, "ip": host.ip}
-        return names if classic else {"bk_host_id": host.bk_host_id, **names}
+        return names if legacy_esb else {"bk_host_id": host.bk_host_id, **names}
 
     return make
 
 
 def step_status(
-    step: Step, *, now: float, pace: float, language: str, epoch_ms: int, classic: bool
+    step: Step, *, now: float, pace: float, language: str, epoch_ms: int, legacy_esb: bool
 ) -> dict[str, Any]:
     """Return `data` of a step's status."""
 
@@ -147,11 +147,11 @@ def step_status(
     total = step.total
     if step.started is not None and step.status not in FINAL_RUN:
         total = now - step.started
-    numbers: dict[str, int | None] = {**counters(step)} if classic else dict.fromkeys(COUNTERS)
+    numbers: dict[str, int | None] = {**counters(step)} if legacy_esb else dict.fromkeys(COUNTERS)
     return {
         "is_finished": step.status in FINAL_RUN,
         "step_instance_detail": {
-            **step_fields(step, classic=classic),
+            **step_fields(step, legacy_esb=legacy_esb),
             "job_instance_id": step.job.id,
             "bk_biz_id": step.job.ref.scope.id,
             "start_time": text(step.started),
@@ -161,20 +161,20 @@ def step_status(
             **numbers,
         },
         "step_instance_analyse_result": analysed(
-            step, now=now, pace=pace, language=language, classic=classic
+            step, now=now, pace=pace, language=language, legacy_esb=legacy_esb
         ),
     }
 
 
-def analysed(step: Step, *, now: float, pace: float, language: str, classic: bool) -> list[dict[str, Any]]:
+def analysed(step: Step, *, now: float, pace: float, language: str, legacy_esb: bool) -> list[dict[str, Any]]:
     """Return a step's groups; the current backend lists the hosts of the first one only."""
-    asked = Filter(batch=0) if classic else Filter()
+    query = Filter(batch=0) if legacy_esb else Filter()
     if waiting_hosts(step):
         rows = [{"bk_cloud_id": host.bk_cloud_id, "ip": host.ip} for host in step.hosts]
         return [group_fields(HOST_WAITING, len(rows), rows, language)]
-    kind = "v2-step-classic" if classic else "v2-step"
-    read = read_groups(step, asked, kind, step_row(classic=classic), now=now, pace=pace)
-    return [described(group, language, listed=classic or place == 0) for place, group in enumerate(read)]
+    kind = "v2-step-classic" if legacy_esb else "v2-step"
+    read = read_groups(step, query, kind, step_row(legacy_esb=legacy_esb), now=now, pace=pace)
+    return [described(group, language, listed=legacy_esb or place == 0) for place, group in enumerate(read)]
 
 
 def described(group: SingleGroup, language: str, *, listed: bool) -> dict[str, Any]:

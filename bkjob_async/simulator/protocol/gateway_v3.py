@@ -82,7 +82,7 @@ def job_row(epoch_ms: int, *, files: bool) -> Fragment:
     """Return how a host looks in a job's status."""
 
     def make(execution: Execution, row: int) -> dict[str, Any]:
-        host, fate = execution.hosts[row], execution.fates[row]
+        host, outcome = execution.hosts[row], execution.outcomes[row]
         over = execution.statuses[row] not in (HOST_WAITING, 7)
         return {
             "bk_host_id": host.bk_host_id,
@@ -90,8 +90,8 @@ def job_row(epoch_ms: int, *, files: bool) -> Fragment:
             "bk_cloud_id": host.bk_cloud_id,
             "status": execution.statuses[row],
             "tag": row_tag(execution, row, is_file=files),
-            "exit_code": fate.exit_code if over else None,
-            "error_code": fate.error_code if over else 0,
+            "exit_code": outcome.exit_code if over else None,
+            "error_code": outcome.error_code if over else 0,
             **times(execution, row, epoch_ms),
         }
 
@@ -109,20 +109,20 @@ def times(execution: Execution, row: int, epoch_ms: int) -> dict[str, Any]:
 
 
 def step_status(
-    step: Step, asked: Filter, *, now: float, pace: float, language: str, epoch_ms: int
+    step: Step, query: Filter, *, now: float, pace: float, language: str, epoch_ms: int
 ) -> dict[str, Any]:
     """Return `data` of a step's status; while a step runs its total is live."""
     fields = step_fields(step, epoch_ms)
-    status = fields["status"] = status_read(step, asked, now=now, pace=pace)
+    status = fields["status"] = status_read(step, query, now=now, pace=pace)
     if step.started is not None and status not in FINAL_RUN:
         fields |= {"end_time": None, "total_time": duration_ms(now - step.started)}
     groups: list[dict[str, Any]]
     if waiting_hosts(step):
-        groups = [unstarted_group(step, asked, language)]
+        groups = [unstarted_group(step, query, language)]
     else:
         kind = f"v3-step-{language}"
         make = step_row(epoch_ms, language, files=is_file(step))
-        read = read_groups(step, asked, kind, make, now=now, pace=pace)
+        read = read_groups(step, query, kind, make, now=now, pace=pace)
         groups = [group_fields(group, language, files=is_file(step)) for group in read]
     return {**fields, "step_result_group_list": groups} if groups else fields
 
@@ -138,9 +138,9 @@ def group_fields(group: SingleGroup, language: str, *, files: bool) -> dict[str,
     }
 
 
-def unstarted_group(step: Step, asked: Filter, language: str) -> dict[str, Any]:
+def unstarted_group(step: Step, query: Filter, language: str) -> dict[str, Any]:
     """Return the one group of a step whose turn has not come."""
-    shown = step.hosts[: asked.most] if asked.most is not None and asked.most > 0 else step.hosts
+    shown = step.hosts[: query.most] if query.most is not None and query.most > 0 else step.hosts
     rows = listed(
         encode(
             {
@@ -186,7 +186,7 @@ def step_row(epoch_ms: int, language: str, *, files: bool) -> Fragment:
             "status": status,
             "status_desc": host_words(status, language),
             "tag": row_tag(execution, row, is_file=files),
-            "exit_code": execution.fates[row].exit_code if over else None,
+            "exit_code": execution.outcomes[row].exit_code if over else None,
             **times(execution, row, epoch_ms),
         }
 

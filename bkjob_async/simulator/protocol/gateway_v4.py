@@ -56,7 +56,7 @@ def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
                     "execute_object": execute_object(execution.hosts[row]),
                     "status": execution.statuses[row],
                     "tag": row_tag(execution, row, is_file=files),
-                    "exit_code": execution.fates[row].exit_code if over else None,
+                    "exit_code": execution.outcomes[row].exit_code if over else None,
                     **times(execution, row, epoch_ms),
                 }
             )

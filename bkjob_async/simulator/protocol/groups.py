@@ -54,18 +54,18 @@ class ReadMoment(NamedTuple):
 
 
 def read_groups(
-    step: Step, asked: Filter, kind: str, make: Fragment, *, now: float, pace: float
+    step: Step, query: Filter, kind: str, make: Fragment, *, now: float, pace: float
 ) -> list[SingleGroup]:
     """Read a step's groups as the platform does: counts first, then each group's hosts, *pace* seconds apart.
 
     The reading ends *now*: what a slow server shows is older at its beginning than at its end.
     """
-    number = step.execute_count if asked.execute_count is None else asked.execute_count
+    number = step.execute_count if query.execute_count is None else query.execute_count
     execution = step.executions.get(number)
     if execution is None:
         return []
-    batch = step.batch if asked.batch is None else asked.batch
-    reader = _Reader(execution, batch, asked, kind, make)
+    batch = step.batch if query.batch is None else query.batch
+    reader = _Reader(execution, batch, query, kind, make)
     begin = reading_begins(step, execution, now=now, pace=pace)
     if begin == now:
         return [reader.read(group, size, present) for group, size, present in reader.at_once()]
@@ -84,9 +84,9 @@ def reading_begins(step: Step, execution: Execution, *, now: float, pace: float)
     return max(step.shown_at, now - pace * (sum(map(bool, execution.groups.values())) + 1))
 
 
-def status_read(step: Step, asked: Filter, *, now: float, pace: float) -> int:
+def status_read(step: Step, query: Filter, *, now: float, pace: float) -> int:
     """Return the step's own status as a reading shows it that ends *now*: it is read first, before any group."""
-    number = step.execute_count if asked.execute_count is None else asked.execute_count
+    number = step.execute_count if query.execute_count is None else query.execute_count
     execution = step.executions.get(number)
     if execution is None or number != step.execute_count:
         return step.status
@@ -100,11 +100,11 @@ class _Reader:
     """Reads the groups of one execution at any moment of the recent past."""
 
     def __init__(
-        self, execution: Execution, batch: int | None, asked: Filter, kind: str, make: Fragment
+        self, execution: Execution, batch: int | None, query: Filter, kind: str, make: Fragment
     ) -> None:
         self._execution = execution
         self._batch = batch or None
-        self._asked = asked
+        self._query = query
         self._kind = kind
         self._make = make
         self._shown: set[Group] = set()
@@ -140,21 +140,21 @@ class _Reader:
         if batch is not None:
             kept = {g: tuple(n for n in rows if execution.batches[n] == batch) for g, rows in groups.items()}
             groups = {group: rows for group, rows in kept.items() if rows}
-        if not self._asked.searches:
+        if not self._query.searches:
             return groups
         return {group: tuple(filter(self._matches, rows)) for group, rows in groups.items()}
 
     def _matches(self, row: int) -> bool:
-        asked, execution = self._asked, self._execution
+        query, execution = self._query, self._execution
         host = execution.hosts[row]
-        if asked.search_ip and asked.search_ip not in f"{host.ip or ''} {host.ipv6 or ''}":
+        if query.search_ip and query.search_ip not in f"{host.ip or ''} {host.ipv6 or ''}":
             return False
-        return not asked.keyword or asked.keyword in execution.fates[row].log
+        return not query.keyword or query.keyword in execution.outcomes[row].log
 
     def ordered(self, groups: dict[Group, Rows]) -> list[tuple[Group, Rows]]:
         """Return the groups in the platform's order, and settle which of them show hosts."""
         ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or ""))
-        status, tag = self._asked.status, self._asked.tag or ""
+        status, tag = self._query.status, self._query.tag or ""
         if status is None:
             self._shown = {group for group, _ in ordered}
         else:
@@ -166,12 +166,12 @@ class _Reader:
     def read(self, group: Group, size: int, moment: ReadMoment) -> SingleGroup:
         """Return one group with its hosts, cut to the number asked for."""
         rows = moment.groups.get(group, ())
-        wanted = group in self._shown and (rows or not self._asked.searches)
+        wanted = group in self._shown and (rows or not self._query.searches)
         body = self._body(group, rows, moment.moved) if wanted else None
         return SingleGroup(status=group[0], tag=group[1], size=size, rows=body)
 
     def _body(self, group: Group, rows: Rows, moved: Collection[int]) -> msgspec.Raw:
-        most = self._asked.most
+        most = self._query.most
         if most is not None and 0 < most < len(rows):
             rows = tuple(islice(rows, most))
         if rows is self._execution.groups.get(group):

@@ -24,7 +24,7 @@ def log_type(step: Step) -> int:
 
 def said(execution: Execution, row: int, now: float) -> str:
     """Return a host's output so far; it grows while the host runs."""
-    text, status = execution.fates[row].log, execution.statuses[row]
+    text, status = execution.outcomes[row].log, execution.statuses[row]
     if status == HOST_WAITING:
         return ""
     start, end = execution.spans.get(row, (0.0, None))
@@ -81,13 +81,13 @@ def file_log(mode: int, status: int, name: str, host: Host, text: str) -> dict[s
     return entry
 
 
-def v2_step_log(step: Step, now: float, epoch_ms: int, *, classic: bool) -> dict[str, Any]:
+def v2_step_log(step: Step, now: float, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one step of `get_job_instance_log`: logs by status and tag, escaped by the current backend."""
     groups: dict[tuple[int, str | None], list[dict[str, Any]]] = {}
     execution = step.execution
     if execution is not None and step.plan.kind != CONFIRM:
         for row in range(len(execution.hosts)):
-            entry = v2_host_log(step, execution, row, now, epoch_ms, classic=classic)
+            entry = v2_host_log(step, execution, row, now, epoch_ms, legacy_esb=legacy_esb)
             groups.setdefault(execution.group_of(row), []).append(entry)
     return {
         "is_finished": step.status in FINAL_RUN,
@@ -102,25 +102,25 @@ def v2_step_log(step: Step, now: float, epoch_ms: int, *, classic: bool) -> dict
 
 
 def v2_host_log(
-    step: Step, execution: Execution, row: int, now: float, epoch_ms: int, *, classic: bool
+    step: Step, execution: Execution, row: int, now: float, epoch_ms: int, *, legacy_esb: bool
 ) -> dict[str, Any]:
     """Return one host's log; a host that never ran has no times."""
     start, end = execution.starts[row], execution.ends[row]
-    fate, host = execution.fates[row], execution.hosts[row]
+    outcome, host = execution.outcomes[row], execution.hosts[row]
     text = said(execution, row, now)
     total = duration_s(run_time(start, end)) or 0.0
     over = execution.statuses[row] not in OPEN_HOST
     times = {
-        "start_time": local_text(start, epoch_ms, offset=classic),
-        "end_time": local_text(end, epoch_ms, offset=classic),
+        "start_time": local_text(start, epoch_ms, offset=legacy_esb),
+        "end_time": local_text(end, epoch_ms, offset=legacy_esb),
     }
     return {
         **(times if total else {}),
         "total_time": total,
-        "retry_count" if classic else "execute_count": step.execute_count,
-        "error_code": fate.error_code if over else 0,
-        "exit_code": fate.exit_code if over else None,
-        "log_content": text if classic else escape(text),
+        "retry_count" if legacy_esb else "execute_count": step.execute_count,
+        "error_code": outcome.error_code if over else 0,
+        "exit_code": outcome.exit_code if over else None,
+        "log_content": text if legacy_esb else escape(text),
         "bk_cloud_id": host.bk_cloud_id,
         "ip": host.ip,
     }

@@ -50,13 +50,13 @@ def object_rows(step: Step, epoch_ms: int) -> msgspec.Raw:
 
     def make(execution: Execution, row: int) -> dict[str, Any]:
         over = execution.statuses[row] not in OPEN_HOST
-        fate = execution.fates[row]
+        outcome = execution.outcomes[row]
         return {
             "execute_object": execute_object(execution.hosts[row]),
             "status": execution.statuses[row],
             "tag": row_tag(execution, row, is_file=files),
-            "exit_code": fate.exit_code if over else None,
-            "error_code": fate.error_code if over else 0,
+            "exit_code": outcome.exit_code if over else None,
+            "error_code": outcome.error_code if over else 0,
             **times(execution, row, epoch_ms),
         }
 

@@ -30,7 +30,7 @@ ESB_KEYS = {
 BUSINESS_SETS = range(8_000_000, 10_000_000)
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """The platform says no: its *code*, its words, the HTTP status, and who says so."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Refusal(Exception):
 
 
 @frozen(kw_only=True)
-class Asked:
+class ParsedRequest:
     """One request, taken apart: dialect, operation, parameters, and the user it acts for."""
 
     dialect: str
@@ -78,11 +78,11 @@ class Asked:
         if value is None or value == "":
             return None
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise bad_request(name)
+            raise wrong_type(name)
         try:
             return int(value)
         except ValueError:
-            raise bad_request(name) from None
+            raise wrong_type(name) from None
 
     def flag(self, name: str) -> bool:
         """Return an optional yes or no, in any spelling that Spring knows."""
@@ -94,20 +94,20 @@ class Asked:
             return True
         if word in ("false", "off", "no", "0"):
             return False
-        raise bad_request(name)
+        raise wrong_type(name)
 
     def required_text(self, name: str, *, code: int) -> str:
         """Return a text; refuse a missing one with *code*, or as the framework does where it is part of a query."""
         text = self.text(name)
         if not text:
-            raise self._absent(name) if self.is_query else Refusal(code, f"Illegal parameter, {name}")
+            raise self._absent(name) if self.is_query else ApiError(code, f"Illegal parameter, {name}")
         return text
 
-    def _absent(self, name: str) -> Refusal:
+    def _absent(self, name: str) -> ApiError:
         """Return the refusal of a parameter that a request has to have."""
         if self.is_query and self.dialect == "gateway-v3":
-            return Refusal(1240003, f"Required parameter '{name}' is not present", status=400)
-        return missing(name)
+            return ApiError(1240003, f"Required parameter '{name}' is not present", status=400)
+        return missing_parameter(name)
 
     def id(self, name: str, *, code: int = 1241007) -> int:
         """Return an id, 1 or more; refuse a missing or smaller one with *code*."""
@@ -115,7 +115,7 @@ class Asked:
             raise self._absent(name)
         value = self.integer(name)
         if value is None or value < 1:
-            raise missing(name) if code == 1241007 else Refusal(code, "Bad Request")
+            raise missing_parameter(name) if code == 1241007 else ApiError(code, "Bad Request")
         return value
 
     def scope(self, *, legacy: bool = True) -> Scope:
@@ -123,11 +123,11 @@ class Asked:
         kind, number = self.text("bk_scope_type"), self.integer("bk_scope_id")
         if kind is not None or number is not None:
             if number is None or number < 1:
-                raise missing("bk_scope_id")
+                raise missing_parameter("bk_scope_id")
             return Scope(known_scope_type(kind), number)
         business = self.integer("bk_biz_id") if legacy else None
         if business is None or business < 1:
-            raise missing("bk_scope_type")
+            raise missing_parameter("bk_scope_type")
         return Scope.biz_set(business) if business in BUSINESS_SETS else Scope.biz(business)
 
 
@@ -136,26 +136,26 @@ def known_scope_type(kind: str | None) -> ScopeType:
     try:
         return ScopeType(kind or "")
     except ValueError:
-        raise missing("bk_scope_type") from None
+        raise missing_parameter("bk_scope_type") from None
 
 
-def missing(name: str) -> Refusal:
+def missing_parameter(name: str) -> ApiError:
     """Return the refusal of a missing or impossible parameter, by name."""
-    return Refusal(1241007, f"Missing or invalid request parameter [{name}]")
+    return ApiError(1241007, f"Missing or invalid request parameter [{name}]")
 
 
-def invalid(reason: str) -> Refusal:
+def rule_violation(reason: str) -> ApiError:
     """Return the refusal of a request that breaks a rule of the server, in its words."""
-    return Refusal(1240003, f"Bad Request: {reason}")
+    return ApiError(1240003, f"Bad Request: {reason}")
 
 
-def bad_request(name: str) -> Refusal:
+def wrong_type(name: str) -> ApiError:
     """Return the refusal of a parameter of the wrong type."""
-    return Refusal(1240003, f"Bad Request: parameter [{name}] has the wrong type")
+    return ApiError(1240003, f"Bad Request: parameter [{name}] has the wrong type")
 
 
-def asked(request: HttpRequest) -> Asked:
-    """Take a request apart; raise `Refusal` for what cannot be one."""
+def parse_request(request: HttpRequest) -> ParsedRequest:
+    """Take a request apart; raise `ApiError` for what cannot be one."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     language = "en" if headers.get("blueking-language", "zh-cn").lower() == "en" else "zh-cn"
     path = request.url.path
@@ -163,7 +163,7 @@ def asked(request: HttpRequest) -> Asked:
     if found := GATEWAY_PATH.search(path):
         version, system, operation = found.groups()
         dialect = f"gateway-{version}"
-        return Asked(
+        return ParsedRequest(
             dialect=dialect,
             operation=operation,
             method=request.method,
@@ -184,7 +184,7 @@ def asked(request: HttpRequest) -> Asked:
             nested = decoded(nested.encode())
         if isinstance(nested, dict):
             given = {**nested, **given}
-        return Asked(
+        return ParsedRequest(
             dialect=f"esb-{component}",
             operation=operation,
             method=request.method,
@@ -195,11 +195,11 @@ def asked(request: HttpRequest) -> Asked:
     raise no_such_path(path)
 
 
-def no_such_path(path: str) -> Refusal:
+def no_such_path(path: str) -> ApiError:
     """Return the refusal of a path that leads nowhere; the ESB's carries no code."""
     if "/api/c/" in path:
-        return Refusal(0, "Not found, the component class was not found", status=404, by="esb-path")
-    return Refusal(1640401, f'API not found [path="{path}"]', status=404, by="gateway")
+        return ApiError(0, "Not found, the component class was not found", status=404, by="esb-path")
+    return ApiError(1640401, f'API not found [path="{path}"]', status=404, by="gateway")
 
 
 def body_of(request: HttpRequest, *, by: str) -> dict[str, Any]:
@@ -214,8 +214,8 @@ def body_of(request: HttpRequest, *, by: str) -> dict[str, Any]:
     if by == "esb" and "form" in kind:
         return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     if by == "esb":
-        raise Refusal(1306406, "Parameters error, the request body is not a JSON object", by="esb")
-    raise Refusal(1240003, "Bad Request: the request body is not a JSON object")
+        raise ApiError(1306406, "Parameters error, the request body is not a JSON object", by="esb")
+    raise ApiError(1240003, "Bad Request: the request body is not a JSON object")
 
 
 def decoded(text: bytes) -> Any:
@@ -235,6 +235,6 @@ def header_credentials(headers: Mapping[str, str], *, by: str) -> dict[str, str]
     if isinstance(value, dict):
         return {key: str(held) for key, held in value.items() if held is not None}
     if by == "esb":
-        raise Refusal(1306000, "APP authentication failed, the authorization header is not JSON", by="esb")
+        raise ApiError(1306000, "APP authentication failed, the authorization header is not JSON", by="esb")
     message = 'Parameters error [reason="request header X-Bkapi-Authorization is not a valid JSON"]'
-    raise Refusal(1640001, message, status=400, by="gateway")
+    raise ApiError(1640001, message, status=400, by="gateway")

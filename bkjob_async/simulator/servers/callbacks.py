@@ -19,7 +19,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.control_access import is_local
 from bkjob_async.simulator.world.codes import FINAL_RUN
-from bkjob_async.simulator.world.world import CallBack
+from bkjob_async.simulator.world.world import PendingCallback
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 PATIENCE = 15.0
@@ -81,11 +81,11 @@ class CallbackSender:
     def _pause(self) -> float:
         """Return the seconds until something may have happened."""
         moment = self._platform.world.next_at
-        if moment is None or self._clock.is_held:
+        if moment is None or self._clock.is_paused:
             return LONGEST
         return min(LONGEST, max(SHORTEST, (moment - self._clock.now()) / self._clock.speed))
 
-    def _send(self, callback: CallBack) -> None:
+    def _send(self, callback: PendingCallback) -> None:
         spoilt = {active.fault.callback for active in self._platform.faults if active.spoils_callback()}
         if "lost" in spoilt:
             return
@@ -107,10 +107,13 @@ class CallbackSender:
                 steps = tuple((step.id, step.status) for step in job.steps)
                 moment = self._platform.world.now
                 self._begin(
-                    CallBack(at=moment, url=url, job_instance_id=job.id, status=job.status, steps=steps), JSON
+                    PendingCallback(
+                        at=moment, url=url, job_instance_id=job.id, status=job.status, steps=steps
+                    ),
+                    JSON,
                 )
 
-    def _begin(self, callback: CallBack, kind: str) -> None:
+    def _begin(self, callback: PendingCallback, kind: str) -> None:
         if self._lent is None and not self._remote and not is_here(callback.url):
             self.withheld += 1
             LOG.warning(
@@ -122,7 +125,7 @@ class CallbackSender:
         self._posts.add(task)
         task.add_done_callback(self._posts.discard)
 
-    async def _call(self, callback: CallBack, kind: str) -> None:
+    async def _call(self, callback: PendingCallback, kind: str) -> None:
         body = body_of(callback)
         post = self._lent or self._post
         with suppress(OSError, TimeoutError, aiohttp.ClientError, ValueError):
@@ -148,7 +151,7 @@ def is_here(url: str) -> bool:
     return host is not None and is_local(host.lower())
 
 
-def body_of(callback: CallBack) -> bytes:
+def body_of(callback: PendingCallback) -> bytes:
     """Return a callback's JSON, in the names of the code rather than of its documents."""
     return msgspec.json.encode(
         {

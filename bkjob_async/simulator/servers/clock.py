@@ -31,13 +31,13 @@ class WorldClock:
         self._read_at = read_at
         return self._shown
 
-    def hold(self) -> float:
+    def pause(self) -> float:
         """Stop the world's time; return it."""
         moment = self.now()
         self._held = True
         return moment
 
-    def go_on(self) -> float:
+    def resume(self) -> float:
         """Let time pass again; return it."""
         moment = self.now()
         self._held = False
@@ -52,6 +52,6 @@ class WorldClock:
         return self._shown
 
     @property
-    def is_held(self) -> bool:
+    def is_paused(self) -> bool:
         """Whether time stands still."""
         return self._held

@@ -15,14 +15,14 @@ from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.control_outcomes import (
-    FATE_NAMES,
-    fate_from,
-    launch_fates_from,
-    launch_fates_told,
+    OUTCOME_FIELDS,
+    launch_outcomes_from,
+    launch_outcomes_json,
+    outcome_from,
 )
-from bkjob_async.simulator.world.plans import RED, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import FAILS, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.records import Job, Step
-from bkjob_async.simulator.world.scenarios import SCENARIOS, by_name
+from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 
 CONTROL_PATH = "/_control"
 
@@ -53,12 +53,14 @@ def state(hand: ControlRequest) -> dict[str, Any]:
     world = hand.platform.world
     return {
         "now": hand.clock.now(),
-        "held": hand.clock.is_held,
+        "paused": hand.clock.is_paused,
         "speed": hand.clock.speed,
         "seed": world.seed,
         "jobs": len(world.jobs),
         "next_at": world.next_at,
-        "asked": {f"{dialect}/{name}": count for (dialect, name), count in hand.platform.answered.items()},
+        "request_counts": {
+            f"{dialect}/{name}": count for (dialect, name), count in hand.platform.request_counts.items()
+        },
     }
 
 
@@ -104,15 +106,15 @@ def advance(hand: ControlRequest) -> dict[str, Any]:
     return state(hand)
 
 
-def hold(hand: ControlRequest) -> dict[str, Any]:
+def pause(hand: ControlRequest) -> dict[str, Any]:
     """Stop time."""
-    hand.clock.hold()
+    hand.clock.pause()
     return state(hand)
 
 
-def go_on(hand: ControlRequest) -> dict[str, Any]:
+def resume(hand: ControlRequest) -> dict[str, Any]:
     """Let time pass again."""
-    hand.clock.go_on()
+    hand.clock.resume()
     return state(hand)
 
 
@@ -121,13 +123,13 @@ def add_job(hand: ControlRequest) -> list[dict[str, Any]]:
     world, given = hand.platform.world, hand.given
     before = set(world.jobs)
     if "scenario" in given:
-        by_name(str(given["scenario"])).fill(world)
+        scenario_by_name(str(given["scenario"])).fill(world)
     else:
         steps = tuple(
             StepPlan(
                 kind=int(step.get("kind", 1)),
                 hosts=int(step.get("hosts", 3)),
-                pinned=dict.fromkeys(map(int, step.get("fail", ())), RED),
+                pinned=dict.fromkeys(map(int, step.get("fail", ())), FAILS),
             )
             for step in given.get("steps") or [{}]
         )
@@ -149,32 +151,32 @@ def finish_host(hand: ControlRequest) -> dict[str, Any]:
 
 def fail_host(hand: ControlRequest) -> dict[str, Any]:
     """End a host badly, with status 104 or the one given."""
-    return end_host(hand, RED)
+    return end_host(hand, FAILS)
 
 
 def end_host(hand: ControlRequest, usual: HostOutcome) -> dict[str, Any]:
     """End a host now, as *usual* or as the request says."""
     step = hand.step()
-    names = {name: hand.given[name] for name in FATE_NAMES if name in hand.given}
-    hand.platform.world.end_host(step, str(hand.given["host"]), fate_from(names, usual))
+    names = {name: hand.given[name] for name in OUTCOME_FIELDS if name in hand.given}
+    hand.platform.world.end_host(step, str(hand.given["host"]), outcome_from(names, usual))
     return job_told(step.job)
 
 
-def launch_fates(hand: ControlRequest) -> list[dict[str, Any]]:
-    """Tell the fates that wait for launches."""
-    return [launch_fates_told(fates) for fates in hand.platform.site.launch_fates]
+def launch_outcomes(hand: ControlRequest) -> list[dict[str, Any]]:
+    """Tell the outcomes that wait for launches."""
+    return [launch_outcomes_json(outcomes) for outcomes in hand.platform.site.launch_outcomes]
 
 
-def add_launch_fates(hand: ControlRequest) -> list[dict[str, Any]]:
-    """Give the next launches fates: `{"hosts": {"0:10.0.0.2": {"status": 104}}, "others": {}, "name", "times"}`."""
-    hand.platform.site.launch_fates.append(launch_fates_from(hand.given))
-    return launch_fates(hand)
+def add_launch_outcomes(hand: ControlRequest) -> list[dict[str, Any]]:
+    """Give the next launches outcomes: `{"hosts": {"0:10.0.0.2": {"status": 104}}, "others": {}, "name", "times"}`."""
+    hand.platform.site.launch_outcomes.append(launch_outcomes_from(hand.given))
+    return launch_outcomes(hand)
 
 
-def end_launch_fates(hand: ControlRequest) -> list[dict[str, Any]]:
-    """Take back all fates that wait for launches."""
-    hand.platform.site.launch_fates.clear()
-    return launch_fates(hand)
+def clear_launch_outcomes(hand: ControlRequest) -> list[dict[str, Any]]:
+    """Take back all outcomes that wait for launches."""
+    hand.platform.site.launch_outcomes.clear()
+    return launch_outcomes(hand)
 
 
 def faults(hand: ControlRequest) -> dict[str, Any]:
@@ -226,13 +228,13 @@ ACTS: dict[tuple[str, str], Act] = {
     ("GET", "history"): history,
     ("GET", "scenarios"): scenarios,
     ("POST", "advance"): advance,
-    ("POST", "hold"): hold,
-    ("POST", "go_on"): go_on,
+    ("POST", "pause"): pause,
+    ("POST", "resume"): resume,
     ("POST", "finish_host"): finish_host,
     ("POST", "fail_host"): fail_host,
-    ("GET", "launch_fates"): launch_fates,
-    ("POST", "launch_fates"): add_launch_fates,
-    ("DELETE", "launch_fates"): end_launch_fates,
+    ("GET", "launch_outcomes"): launch_outcomes,
+    ("POST", "launch_outcomes"): add_launch_outcomes,
+    ("DELETE", "launch_outcomes"): clear_launch_outcomes,
     ("GET", "faults"): faults,
     ("POST", "faults"): add_fault,
     ("DELETE", "faults"): end_faults,

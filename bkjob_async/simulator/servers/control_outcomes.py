@@ -1,48 +1,50 @@
-"""Fates in the JSON of the control API."""
+"""Host outcomes in the JSON of the control API."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from bkjob_async.simulator.world.launch_outcomes import LaunchFates
-from bkjob_async.simulator.world.plans import GREEN, RED, HostOutcome, exactly
+from bkjob_async.simulator.world.launch_outcomes import LaunchOutcomes
+from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, exactly
 
-FATE_NAMES = ("status", "tag", "exit_code", "log", "runs")
-LAUNCH_NAMES = ("hosts", "others", "name", "times")
+OUTCOME_FIELDS = ("status", "tag", "exit_code", "log", "duration")
+LAUNCH_FIELDS = ("hosts", "others", "name", "times")
 
 
-def fate_from(given: Mapping[str, Any], usual: HostOutcome) -> HostOutcome:
-    """Return a fate; what is not given is *usual*. A status of null runs for ever, *runs* is seconds; ValueError."""
-    refuse_unknown(given, FATE_NAMES)
-    status = given.get("status", usual.status)
-    exit_code = given.get("exit_code", usual.exit_code)
+def outcome_from(given: Mapping[str, Any], default: HostOutcome) -> HostOutcome:
+    """Return a outcome; what is not given is *default*. A status of null runs for ever, *duration* is seconds; ValueError."""
+    refuse_unknown(given, OUTCOME_FIELDS)
+    status = given.get("status", default.status)
+    exit_code = given.get("exit_code", default.exit_code)
     return HostOutcome(
         status=None if status is None else int(status),
         tag=str(given.get("tag", "")),
         exit_code=None if exit_code is None else int(exit_code),
-        log=str(given.get("log", usual.log)),
-        runs=exactly(float(given["runs"])) if "runs" in given else usual.runs,
+        log=str(given.get("log", default.log)),
+        duration=exactly(float(given["duration"])) if "duration" in given else default.duration,
     )
 
 
-def launch_fates_from(given: Mapping[str, Any]) -> LaunchFates:
-    """Return fates for launches; a fate with a status but 9 takes the rest from a failed one; ValueError."""
-    refuse_unknown(given, LAUNCH_NAMES)
+def launch_outcomes_from(given: Mapping[str, Any]) -> LaunchOutcomes:
+    """Return outcomes for launches; a outcome with a status but 9 takes the rest from a failed one; ValueError."""
+    refuse_unknown(given, LAUNCH_FIELDS)
     times, name = given.get("times", 1), given.get("name")
     if times is not None and int(times) < 1:
         raise ValueError("times is 1 or more, or null for all launches")
-    return LaunchFates(
-        hosts={str(label): launched_fate(fate) for label, fate in dict(given.get("hosts") or {}).items()},
-        others=launched_fate(given.get("others") or {}),
+    return LaunchOutcomes(
+        hosts={
+            str(label): launched_outcome(outcome) for label, outcome in dict(given.get("hosts") or {}).items()
+        },
+        others=launched_outcome(given.get("others") or {}),
         name=None if name is None else str(name),
         times=None if times is None else int(times),
     )
 
 
-def launched_fate(given: Mapping[str, Any]) -> HostOutcome:
-    """Return the fate of a host of a launch."""
-    return fate_from(given, GREEN if given.get("status", GREEN.status) == GREEN.status else RED)
+def launched_outcome(given: Mapping[str, Any]) -> HostOutcome:
+    """Return the outcome of a host of a launch."""
+    return outcome_from(given, SUCCEEDS if given.get("status", SUCCEEDS.status) == SUCCEEDS.status else FAILS)
 
 
 def refuse_unknown(given: Mapping[str, Any], names: tuple[str, ...]) -> None:
@@ -52,11 +54,13 @@ def refuse_unknown(given: Mapping[str, Any], names: tuple[str, ...]) -> None:
         raise ValueError(f"unknown: {', '.join(map(str, unknown))}; there are: {', '.join(names)}")
 
 
-def launch_fates_told(fates: LaunchFates) -> dict[str, Any]:
-    """Tell fates that wait for launches."""
+def launch_outcomes_json(outcomes: LaunchOutcomes) -> dict[str, Any]:
+    """Tell outcomes that wait for launches."""
     return {
-        "hosts": {label: {"status": fate.status, "tag": fate.tag} for label, fate in fates.hosts.items()},
-        "others": {"status": fates.others.status, "tag": fates.others.tag},
-        "name": fates.name,
-        "times": fates.times,
+        "hosts": {
+            label: {"status": outcome.status, "tag": outcome.tag} for label, outcome in outcomes.hosts.items()
+        },
+        "others": {"status": outcomes.others.status, "tag": outcomes.others.tag},
+        "name": outcomes.name,
+        "times": outcomes.times,
     }

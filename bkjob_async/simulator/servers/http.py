@@ -34,9 +34,9 @@ def create_app(
             method=request.method, url=request.url, headers=request.headers, body=body or None
         )
         if request.path.startswith(CONTROL_PATH):
-            refusal = control_refusal(request.headers, reached_at=address_of(request), names=control_names)
-            if refusal is not None:
-                return whole(Delivery(response=refusal))
+            api_error = control_refusal(request.headers, reached_at=address_of(request), names=control_names)
+            if api_error is not None:
+                return whole(Delivery(response=api_error))
             return whole(Delivery(response=control(platform, clock, question)))
         return await sent(platform.deliver(question, clock.now()), request)
 

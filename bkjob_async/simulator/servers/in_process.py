@@ -17,7 +17,7 @@ class SimulatedTransport:
     """Carries requests to a platform in this process; a `Transport`.
 
     World time follows the event loop's: under a virtual clock hours pass in milliseconds. *latency* is the seconds
-    between a request and its answer. `asked` counts requests by operation, `most_in_flight` is how many were under
+    between a request and its answer. `request_counts` counts requests by operation, `most_in_flight` is how many were under
     way at once.
     """
 
@@ -26,7 +26,7 @@ class SimulatedTransport:
         self.platform = platform
         self.clock = clock or WorldClock()
         self.latency = latency
-        self.asked: Counter[str] = Counter()
+        self.request_counts: Counter[str] = Counter()
         self.in_flight = 0
         self.most_in_flight = 0
         self.closed = False
@@ -34,14 +34,14 @@ class SimulatedTransport:
     @property
     def requests(self) -> int:
         """How many requests there were."""
-        return self.asked.total()
+        return self.request_counts.total()
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole answer."""
         if self.closed:
             raise TransportFailed(ErrorDetails(message="the transport is closed", sent=False))
         self.clock.now()
-        self.asked[request.url.path.rstrip("/").rpartition("/")[2]] += 1
+        self.request_counts[request.url.path.rstrip("/").rpartition("/")[2]] += 1
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:

@@ -24,46 +24,46 @@ class Engine:
     """Moves the rows of executions; *rows_done* is told, one lag later, when none of them is open."""
 
     def __init__(
-        self, agenda: EventQueue, lags: PlatformDelays, rows_done: RowsDone, *, at_once: bool
+        self, queue: EventQueue, delays: PlatformDelays, rows_done: RowsDone, *, at_once: bool
     ) -> None:
-        """Put all further moves on *agenda*."""
-        self.agenda = agenda
-        self.lags = lags
+        """Put all further moves on *queue*."""
+        self.queue = queue
+        self.delays = delays
         self._rows_done = rows_done
         self._script: Rhythm | AtOnce = AtOnce() if at_once else SCRIPT_RHYTHM
         self._file: Rhythm | AtOnce = AtOnce() if at_once else FILE_RHYTHM
 
-    def run(self, step: Step, execution: Execution, rows: Sequence[int], dice: Random) -> None:
+    def run(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
         """Plan the moves of waiting rows as the engine's polls will see them."""
-        execution.origin = origin = self.agenda.now + self.lags.dispatch
+        execution.origin = origin = self.queue.now + self.delays.dispatch
         rhythm, rolling = self.rhythm_of(step.plan), step.plan.rolling
         planned = [move for move in execution.planned if move.row not in execution.forced]
         for row in rows:
-            fate = execution.fates[row]
+            outcome = execution.outcomes[row]
             if execution.statuses[row] != HOST_WAITING:
                 continue
-            wait = fate.waits.draw(dice) + late_start(rolling, execution.batches[row])
-            length = fate.runs.draw(dice)
-            runs = fate.status is not None
+            wait = outcome.start_delay.sample(rng) + late_start(rolling, execution.batches[row])
+            length = outcome.duration.sample(rng)
+            runs = outcome.status is not None
             execution.spans[row] = (origin + wait, origin + wait + length if runs else None)
             running_at = origin + rhythm.after(wait)
             done_at = origin + rhythm.after(wait + length)
             if not runs or running_at < done_at:
                 planned.append(Planned(running_at, row, HOST_RUNNING))
-            if fate.status is not None:
-                planned.append(Planned(done_at, row, fate.status))
+            if outcome.status is not None:
+                planned.append(Planned(done_at, row, outcome.status))
         planned.sort(reverse=True)
         execution.planned = planned
         self._next_tick(step, execution)
 
     def _next_tick(self, step: Step, execution: Execution) -> None:
         if execution.planned:
-            self.agenda.at(execution.planned[-1].at, self._tick, step, execution)
+            self.queue.at(execution.planned[-1].at, self._tick, step, execution)
         self.check_end(step, execution)
 
     def _tick(self, step: Step, execution: Execution) -> None:
         """Take over what the engine sees at one of its polls."""
-        now, planned = self.agenda.now, execution.planned
+        now, planned = self.queue.now, execution.planned
         if execution.frozen or not planned or planned[-1].at > now:
             return
         while planned and planned[-1].at <= now:
@@ -75,7 +75,7 @@ class Engine:
     def check_end(self, step: Step, execution: Execution) -> None:
         """Send the step's end event once no row is open."""
         if execution.open == 0 and not execution.frozen:
-            self.agenda.after(self.lags.step, self._rows_done, step, execution, execution.version)
+            self.queue.after(self.delays.step, self._rows_done, step, execution, execution.version)
 
     def rhythm_of(self, plan: StepPlan) -> Rhythm | AtOnce:
         """Return when the engine looks at a step's hosts."""
@@ -84,16 +84,16 @@ class Engine:
     def next_poll(self, step: Step, seconds: float = 0.0) -> float:
         """Return the engine's first poll of a step's hosts *seconds* from now."""
         execution = step.execution
-        origin = execution.origin if execution is not None else self.agenda.now
-        return origin + self.rhythm_of(step.plan).after(max(0.0, self.agenda.now + seconds - origin))
+        origin = execution.origin if execution is not None else self.queue.now
+        return origin + self.rhythm_of(step.plan).after(max(0.0, self.queue.now + seconds - origin))
 
     def end_rows(self, step: Step, code: int) -> None:
         """End all open rows with *code*, but those who do not hear."""
-        execution, now = step.execution, self.agenda.now
+        execution, now = step.execution, self.queue.now
         if execution is None:
             return
         for row, status in enumerate(execution.statuses):
-            if status in OPEN_HOST and (execution.fates[row].stoppable or code == HOST_UNKNOWN):
+            if status in OPEN_HOST and (execution.outcomes[row].stoppable or code == HOST_UNKNOWN):
                 execution.force(row, HostOutcome(status=code, exit_code=None, error_code=126), code, now)
         self.check_end(step, execution)
 

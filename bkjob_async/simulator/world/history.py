@@ -70,8 +70,8 @@ def host_details(execution: Execution, *, is_file: bool) -> dict[str, Mapping[in
     ends: dict[str, dict[int, frozenset[Details]]] = {}
     for row, code in enumerate(execution.statuses):
         if code not in OPEN_HOST:
-            fate = execution.fates[row]
-            shown: Details = ("" if is_file else fate.tag, fate.exit_code)
+            outcome = execution.outcomes[row]
+            shown: Details = ("" if is_file else outcome.tag, outcome.exit_code)
             of_host = ends.setdefault(execution.hosts[row].label, {})
             of_host[code] = of_host.get(code, frozenset()) | {shown}
     return {label: dict(of_host) for label, of_host in ends.items()}

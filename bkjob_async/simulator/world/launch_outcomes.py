@@ -1,4 +1,4 @@
-"""Fates that launches are given by hand, whatever their scripts say."""
+"""Host outcomes that a caller sets for launches, whatever their scripts say."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Mapping
 from attrs import define, evolve, field
 
 from bkjob_async.simulator.world.codes import CONFIRM
-from bkjob_async.simulator.world.plans import GREEN, Host, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import SUCCEEDS, Host, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.plans import hosts as first_hosts
 
 
 @define(kw_only=True)
-class LaunchFates:
+class LaunchOutcomes:
     """What becomes of the hosts of the next launches.
 
-    *hosts* has a fate per host, by the name that people read (`cloud:ip`), for the first execution; all *others*,
+    *hosts* has a outcome per host, by the name that people read (`cloud:ip`), for the first execution; all *others*,
     and all hosts in later executions, fare as *others* says. *name* picks launches of that name; *times* is how
     many launches are left, None for all that come.
     """
 
     hosts: Mapping[str, HostOutcome] = field(factory=dict)
-    others: HostOutcome = GREEN
+    others: HostOutcome = SUCCEEDS
     name: str | None = None
     times: int | None = 1
 
@@ -30,38 +30,38 @@ class LaunchFates:
         return self.times != 0 and self.name in (None, name)
 
 
-def pick(waiting: list[LaunchFates], name: str) -> LaunchFates | None:
-    """Return the first fates for a launch of this name; they are not used up yet."""
-    return next((fates for fates in waiting if fates.is_for(name)), None)
+def pick(waiting: list[LaunchOutcomes], name: str) -> LaunchOutcomes | None:
+    """Return the first outcomes for a launch of this name; they are not used up yet."""
+    return next((outcomes for outcomes in waiting if outcomes.is_for(name)), None)
 
 
-def use_up(waiting: list[LaunchFates], fates: LaunchFates) -> None:
-    """Count one launch; drop fates that have none left."""
-    if fates.times is not None:
-        fates.times -= 1
-        if fates.times <= 0:
-            waiting.remove(fates)
+def use_up(waiting: list[LaunchOutcomes], outcomes: LaunchOutcomes) -> None:
+    """Count one launch; drop outcomes that have none left."""
+    if outcomes.times is not None:
+        outcomes.times -= 1
+        if outcomes.times <= 0:
+            waiting.remove(outcomes)
 
 
-def with_fates(job: JobPlan, fates: LaunchFates) -> JobPlan:
-    """Return *job* with its hosts faring as *fates* says; KeyError for a host that it does not have."""
+def with_launch_outcomes(job: JobPlan, outcomes: LaunchOutcomes) -> JobPlan:
+    """Return *job* with its hosts faring as *outcomes* says; KeyError for a host that it does not have."""
     labels = {host.label for step in job.steps for host in hosts_of(step)}
-    for label in fates.hosts:
+    for label in outcomes.hosts:
         if label not in labels:
             raise KeyError(label)
-    return evolve(job, steps=tuple(fated(step, fates) for step in job.steps))
+    return evolve(job, steps=tuple(step_with_outcomes(step, outcomes) for step in job.steps))
 
 
-def fated(step: StepPlan, fates: LaunchFates) -> StepPlan:
-    """Return one step with these fates; a confirmation has none."""
+def step_with_outcomes(step: StepPlan, outcomes: LaunchOutcomes) -> StepPlan:
+    """Return one step with these outcomes; a confirmation has none."""
     if step.kind == CONFIRM:
         return step
     pinned = {
-        place: fates.hosts[host.label]
+        place: outcomes.hosts[host.label]
         for place, host in enumerate(hosts_of(step))
-        if host.label in fates.hosts
+        if host.label in outcomes.hosts
     }
-    return evolve(step, fates=(fates.others,), retry_fates=(fates.others,), pinned=pinned)
+    return evolve(step, outcomes=(outcomes.others,), retry_outcomes=(outcomes.others,), pinned=pinned)
 
 
 def hosts_of(step: StepPlan) -> tuple[Host, ...]:

@@ -45,13 +45,13 @@ class Lifecycle:
     """Moves jobs on; whoever ends one is told through *finished*."""
 
     def __init__(
-        self, agenda: EventQueue, lags: PlatformDelays, seed: int, finished: Finished, *, at_once: bool
+        self, queue: EventQueue, delays: PlatformDelays, seed: int, finished: Finished, *, at_once: bool
     ) -> None:
-        """Put all further events on *agenda*."""
-        self.agenda = agenda
-        self.lags = lags
+        """Put all further events on *queue*."""
+        self.queue = queue
+        self.delays = delays
         self.seed = seed
-        self.engine = Engine(agenda, lags, self._close_step, at_once=at_once)
+        self.engine = Engine(queue, delays, self._close_step, at_once=at_once)
         self._finished = finished
 
     # Jobs -----------------------------------------------------------------------------------------------------------
@@ -59,8 +59,8 @@ class Lifecycle:
     def start_job(self, job: Job) -> None:
         """Handle a job's start event."""
         if job.status == BLANK and job.started is None:
-            job.started = self.agenda.now
-            job.put(RUNNING, self.agenda.now)
+            job.started = self.queue.now
+            job.put(RUNNING, self.queue.now)
             self.queue_step(job.steps[0])
 
     def refresh_job(self, job: Job) -> None:
@@ -87,9 +87,9 @@ class Lifecycle:
 
     def finish_job(self, job: Job, status: int, *, silently: bool = False) -> None:
         """End a job; *silently* calls nobody back."""
-        job.ended = self.agenda.now
+        job.ended = self.queue.now
         job.total = job.ended - (job.started if job.started is not None else job.ended)
-        job.put(status, self.agenda.now)
+        job.put(status, self.queue.now)
         if not silently:
             self._finished(job)
 
@@ -99,14 +99,14 @@ class Lifecycle:
         """Write a step down as the next one, and send its start event."""
         step.batch = 1 if step.plan.rolling else 0
         if step.plan.rolling:
-            step.put(ROLLING_WAITING, self.agenda.now)
-        self.agenda.after(self.lags.event, self.start_step, step)
+            step.put(ROLLING_WAITING, self.queue.now)
+        self.queue.after(self.delays.event, self.start_step, step)
 
     def start_step(self, step: Step) -> None:
         """Handle a step's start event."""
         if step.job.status != RUNNING or step.status not in (BLANK, ROLLING_WAITING):
             return
-        now = self.agenda.now
+        now = self.queue.now
         step.started = now if step.started is None else step.started
         if step.plan.kind == CONFIRM:
             self.ask_person(step)
@@ -117,8 +117,8 @@ class Lifecycle:
 
     def ask_person(self, step: Step) -> None:
         """Let step and job wait for a person."""
-        step.put(WAITING_USER, self.agenda.now)
-        step.job.put(WAITING_USER, self.agenda.now)
+        step.put(WAITING_USER, self.queue.now)
+        step.job.put(WAITING_USER, self.queue.now)
 
     def _next_batch(self, step: Step) -> None:
         """Go on rolling, after a person's word where the mode asks for it."""
@@ -131,19 +131,19 @@ class Lifecycle:
     def roll_on(self, step: Step) -> None:
         """Send the start event of the next batch."""
         step.batch += 1
-        step.put(ROLLING_WAITING, self.agenda.now)
-        self.agenda.after(self.lags.event, self.start_step, step)
+        step.put(ROLLING_WAITING, self.queue.now)
+        self.queue.after(self.delays.event, self.start_step, step)
 
     def _open_batch(self, step: Step, execution: Execution) -> None:
         """Write down the rows of the batch that is due, all waiting, and hand them to their agents."""
-        dice = self._dice(step)
-        fates = step.plan.fates if step.execute_count == 0 else step.plan.retry_fates
+        rng = self._dice(step)
+        outcomes = step.plan.outcomes if step.execute_count == 0 else step.plan.retry_outcomes
         rows = []
         for batch, position, host in self._due_hosts(step):
             pinned = step.plan.pinned.get(position) if step.execute_count == 0 else None
-            fate = pinned or drawn(fates, dice)
-            rows.append(self._row(execution, host, batch, fate))
-        self._hand_over(step, execution, rows, dice)
+            outcome = pinned or sample_outcome(outcomes, rng)
+            rows.append(self._row(execution, host, batch, outcome))
+        self._hand_over(step, execution, rows, rng)
 
     def _due_hosts(self, step: Step) -> list[tuple[int, int, Host]]:
         """Return (batch, position, host) of all that start now."""
@@ -159,24 +159,28 @@ class Lifecycle:
             for position, host in numbered[sum(rolling.sizes[: batch - 1]) : sum(rolling.sizes[:batch])]
         ]
 
-    def _row(self, execution: Execution, host: Host, batch: int, fate: HostOutcome) -> int:
-        code = fate.status if fate.status is not None and fate.status in STILLBORN_HOST else HOST_WAITING
-        return execution.add(host, batch, fate, code, self.agenda.now)
+    def _row(self, execution: Execution, host: Host, batch: int, outcome: HostOutcome) -> int:
+        code = (
+            outcome.status
+            if outcome.status is not None and outcome.status in STILLBORN_HOST
+            else HOST_WAITING
+        )
+        return execution.add(host, batch, outcome, code, self.queue.now)
 
-    def _hand_over(self, step: Step, execution: Execution, rows: Sequence[int], dice: Random) -> None:
-        self.engine.run(step, execution, rows, dice)
+    def _hand_over(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
+        self.engine.run(step, execution, rows, rng)
         if step.plan.abnormal_after is not None and step.execute_count == 0:
-            self.agenda.after(step.plan.abnormal_after, self._break_down, step, execution)
+            self.queue.after(step.plan.abnormal_after, self._break_down, step, execution)
 
     def _close_step(self, step: Step, execution: Execution, version: int) -> None:
         """Fold the rows into the step's status."""
         stale = execution is not step.execution or execution.open or execution.version != version
         if stale or step.status not in (RUNNING, STOPPING):
             return
-        now, status = self.agenda.now, self._outcome(step, execution)
+        now, status = self.queue.now, self._outcome(step, execution)
         step.close(now)
         step.put(status, now)
-        self.agenda.after(self.lags.job, self.refresh_job, step.job)
+        self.queue.after(self.delays.job, self.refresh_job, step.job)
 
     def _outcome(self, step: Step, execution: Execution) -> int:
         rolling = step.plan.rolling
@@ -193,21 +197,21 @@ class Lifecycle:
         """Let the engine itself fail: the step ends, its rows stay as they are for ever."""
         if step.status == RUNNING and execution is step.execution and execution.open:
             execution.frozen = True
-            step.close(self.agenda.now)
-            step.put(step.plan.abnormal_status, self.agenda.now)
-            self.agenda.after(self.lags.job, self.refresh_job, step.job)
+            step.close(self.queue.now)
+            step.put(step.plan.abnormal_status, self.queue.now)
+            self.queue.after(self.delays.job, self.refresh_job, step.job)
 
     # Stopping, skipping, repeating ----------------------------------------------------------------------------------
 
     def stop_step(self, step: Step) -> None:
         """Handle a step's stop event; confirm steps have no case for it and stay."""
-        job, now = step.job, self.agenda.now
+        job, now = step.job, self.queue.now
         if job.status != STOPPING:
             return
         if step.status == RUNNING and step.execution is not None:
             step.put(STOPPING, now)
-            self.agenda.at(
-                self.engine.next_poll(step, step.plan.stop_takes), self.engine.end_rows, step, HOST_STOPPED
+            self.queue.at(
+                self.engine.next_poll(step, step.plan.stop_duration), self.engine.end_rows, step, HOST_STOPPED
             )
         elif step.plan.kind == CONFIRM and step.status == WAITING_USER:
             return
@@ -220,17 +224,17 @@ class Lifecycle:
     def skip_step(self, step: Step) -> None:
         """Handle a skip event: on to the next step, the rows follow at the engine's next poll."""
         if step.status == STOPPING:
-            step.close(self.agenda.now)
-            step.put(SKIPPED, self.agenda.now)
-            self.agenda.at(self.engine.next_poll(step), self.engine.end_rows, step, HOST_UNKNOWN)
-            step.job.put(RUNNING, self.agenda.now)
-            self.agenda.after(self.lags.job, self.refresh_job, step.job)
+            step.close(self.queue.now)
+            step.put(SKIPPED, self.queue.now)
+            self.queue.at(self.engine.next_poll(step), self.engine.end_rows, step, HOST_UNKNOWN)
+            step.job.put(RUNNING, self.queue.now)
+            self.queue.after(self.delays.job, self.refresh_job, step.job)
 
     def repeat_step(self, step: Step, *, all_hosts: bool) -> None:
         """Handle a retry event: rows of a new execution, succeeded hosts carried along."""
         if step.status not in (FAIL, ABNORMAL, STOP_SUCCESS):
             return
-        now, dice = self.agenda.now, self._dice(step)
+        now, rng = self.queue.now, self._dice(step)
         step.put(RUNNING, now)
         step.ended = step.total = None
         if not step.executions:
@@ -244,38 +248,38 @@ class Lifecycle:
         execution = step.executions[step.execute_count] = Execution(step.execute_count)
         rows = []
         for row, host in enumerate(before.hosts):
-            batch, fate = before.batches[row], before.fates[row]
+            batch, outcome = before.batches[row], before.outcomes[row]
             serial = step.plan.rolling is not None and not step.plan.rolling.parallel
             past_batch = serial and batch < step.batch
             done = before.statuses[row] in GOOD_HOST
             if past_batch or (done and not all_hosts):
                 code = HOST_SUCCESS if done else before.statuses[row]
-                execution.add(host, batch, fate, code, now)
+                execution.add(host, batch, outcome, code, now)
                 execution.starts[row], execution.ends[row] = before.starts[row], before.ends[row]
             else:
-                rows.append(self._row(execution, host, batch, drawn(step.plan.retry_fates, dice)))
-        self._hand_over(step, execution, rows, dice)
+                rows.append(self._row(execution, host, batch, sample_outcome(step.plan.retry_outcomes, rng)))
+        self._hand_over(step, execution, rows, rng)
 
     def _dice(self, step: Step) -> Random:
         """Return dice of this step's own, so that no other story changes them."""
         return Random(f"{self.seed}/{step.id}/{step.execute_count}/{step.batch}")
 
 
-def drawn(fates: Sequence[HostOutcome], dice: Random) -> HostOutcome:
-    """Return one of the fates, by weight."""
-    if len(fates) == 1:
-        return fates[0]
-    point = dice.random() * sum(fate.weight for fate in fates)
-    for fate in fates:
-        point -= fate.weight
+def sample_outcome(outcomes: Sequence[HostOutcome], rng: Random) -> HostOutcome:
+    """Return one of the outcomes, by weight."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    point = rng.random() * sum(outcome.weight for outcome in outcomes)
+    for outcome in outcomes:
+        point -= outcome.weight
         if point < 0:
-            return fate
-    return fates[-1]
+            return outcome
+    return outcomes[-1]
 
 
-def drawn_plan(plans: Sequence[tuple[float, JobPlan]], dice: Random) -> JobPlan:
+def sample_plan(plans: Sequence[tuple[float, JobPlan]], rng: Random) -> JobPlan:
     """Return one of the plans, by weight."""
-    point = dice.random() * sum(weight for weight, _ in plans)
+    point = rng.random() * sum(weight for weight, _ in plans)
     for weight, plan in plans:
         point -= weight
         if point < 0:

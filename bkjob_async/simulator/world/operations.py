@@ -28,7 +28,7 @@ from bkjob_async.simulator.world.records import Job, Step
 NOT_NOW, NO_SUCH_OPERATION, NOT_A_CONFIRMER, STARTED_ALREADY = 1241003, 1241002, 1244016, 1241015
 
 
-class Refused(Exception):
+class OperationNotAllowed(Exception):
     """The platform does not do this; *code* is what it answers."""
 
     def __init__(self, code: int) -> None:
@@ -48,62 +48,62 @@ class Rule:
     job_runs: bool = True
 
 
-def ignore_error(life: Lifecycle, step: Step) -> None:
+def ignore_error(lifecycle: Lifecycle, step: Step) -> None:
     """Take a failure for good enough; an abnormal step is not handled, the job then runs on for ever."""
     if step.status == FAIL:
-        step.put(IGNORE_ERROR, life.agenda.now)
-        life.refresh_job(step.job)
+        step.put(IGNORE_ERROR, lifecycle.queue.now)
+        lifecycle.refresh_job(step.job)
 
 
-def confirm(life: Lifecycle, step: Step) -> None:
+def confirm(lifecycle: Lifecycle, step: Step) -> None:
     """Go on after a person's yes."""
     if step.status == WAITING_USER:
-        step.close(life.agenda.now)
-        step.put(SUCCESS, life.agenda.now)
-        life.refresh_job(step.job)
+        step.close(lifecycle.queue.now)
+        step.put(SUCCESS, lifecycle.queue.now)
+        lifecycle.refresh_job(step.job)
 
 
-def terminate_confirm(life: Lifecycle, step: Step) -> None:
+def terminate_confirm(lifecycle: Lifecycle, step: Step) -> None:
     """End step and job after a person's no; nobody is called back."""
     if step.status == WAITING_USER:
-        step.close(life.agenda.now)
-        step.put(CONFIRM_TERMINATED, life.agenda.now)
-        life.finish_job(step.job, CONFIRM_TERMINATED, silently=True)
+        step.close(lifecycle.queue.now)
+        step.put(CONFIRM_TERMINATED, lifecycle.queue.now)
+        lifecycle.finish_job(step.job, CONFIRM_TERMINATED, silently=True)
 
 
-def restart_confirm(life: Lifecycle, step: Step) -> None:
+def restart_confirm(lifecycle: Lifecycle, step: Step) -> None:
     """Ask the person again."""
     if step.status == CONFIRM_TERMINATED:
-        life.ask_person(step)
+        lifecycle.ask_person(step)
 
 
-def next_step(life: Lifecycle, step: Step) -> None:
+def next_step(lifecycle: Lifecycle, step: Step) -> None:
     """Leave a stopped step behind."""
     if step.status == STOP_SUCCESS:
-        step.close(life.agenda.now)
-        step.put(SKIPPED, life.agenda.now)
-        life.refresh_job(step.job)
+        step.close(lifecycle.queue.now)
+        step.put(SKIPPED, lifecycle.queue.now)
+        lifecycle.refresh_job(step.job)
 
 
-def roll_on(life: Lifecycle, step: Step) -> None:
+def roll_on(lifecycle: Lifecycle, step: Step) -> None:
     """Start the next batch after a person's yes."""
     if step.status == WAITING_USER:
-        life.roll_on(step)
+        lifecycle.roll_on(step)
 
 
-def retry_failed(life: Lifecycle, step: Step) -> None:
+def retry_failed(lifecycle: Lifecycle, step: Step) -> None:
     """Run the failed hosts again."""
-    life.repeat_step(step, all_hosts=False)
+    lifecycle.repeat_step(step, all_hosts=False)
 
 
-def retry_all(life: Lifecycle, step: Step) -> None:
+def retry_all(lifecycle: Lifecycle, step: Step) -> None:
     """Run all hosts again."""
-    life.repeat_step(step, all_hosts=True)
+    lifecycle.repeat_step(step, all_hosts=True)
 
 
-def skip(life: Lifecycle, step: Step) -> None:
+def skip(lifecycle: Lifecycle, step: Step) -> None:
     """Give a step up that does not stop."""
-    life.skip_step(step)
+    lifecycle.skip_step(step)
 
 
 ENDED_BADLY = frozenset({4, 9, 11})
@@ -120,22 +120,22 @@ STEP_RULES: dict[int, Rule] = {
 }
 
 
-def operate_step(life: Lifecycle, step: Step, operation: int, user: str) -> None:
-    """Take an operation on, or raise `Refused`; most of it happens one event later."""
+def operate_step(lifecycle: Lifecycle, step: Step, operation: int, user: str) -> None:
+    """Take an operation on, or raise `OperationNotAllowed`; most of it happens one event later."""
     rule = STEP_RULES.get(operation)
     if rule is None:
-        raise Refused(NO_SUCH_OPERATION)
+        raise OperationNotAllowed(NO_SUCH_OPERATION)
     is_confirm = step.plan.kind == CONFIRM
     wrong_kind = rule.confirm != is_confirm or (rule.rolling and step.plan.rolling is None)
     if wrong_kind or step.status not in rule.states:
-        raise Refused(NOT_NOW)
+        raise OperationNotAllowed(NOT_NOW)
     if rule.confirm and step.plan.confirmers and user not in step.plan.confirmers:
-        raise Refused(NOT_A_CONFIRMER)
+        raise OperationNotAllowed(NOT_A_CONFIRMER)
     if rule.repeats:
         step.execute_count += 1
     if rule.job_runs:
-        run_again(step.job, life.agenda.now)
-    life.agenda.after(life.lags.event, rule.handle, life, step)
+        run_again(step.job, lifecycle.queue.now)
+    lifecycle.queue.after(lifecycle.delays.event, rule.handle, lifecycle, step)
 
 
 def run_again(job: Job, now: float) -> None:
@@ -144,21 +144,21 @@ def run_again(job: Job, now: float) -> None:
     job.put(RUNNING, now)
 
 
-def operate_job(life: Lifecycle, job: Job, operation: int) -> None:
-    """Terminate (1) or start (2) a job, or raise `Refused`."""
+def operate_job(lifecycle: Lifecycle, job: Job, operation: int) -> None:
+    """Terminate (1) or start (2) a job, or raise `OperationNotAllowed`."""
     if operation == 1:
         if job.status not in (RUNNING, WAITING_USER):
-            raise Refused(NOT_NOW)
-        job.put(STOPPING, life.agenda.now)
-        life.agenda.after(life.lags.event, stop_current, life, job)
+            raise OperationNotAllowed(NOT_NOW)
+        job.put(STOPPING, lifecycle.queue.now)
+        lifecycle.queue.after(lifecycle.delays.event, stop_current, lifecycle, job)
     elif operation == 2:
         if job.status != BLANK:
-            raise Refused(STARTED_ALREADY)
-        life.agenda.after(life.lags.event, life.start_job, job)
+            raise OperationNotAllowed(STARTED_ALREADY)
+        lifecycle.queue.after(lifecycle.delays.event, lifecycle.start_job, job)
     else:
-        raise Refused(NO_SUCH_OPERATION)
+        raise OperationNotAllowed(NO_SUCH_OPERATION)
 
 
-def stop_current(life: Lifecycle, job: Job) -> None:
+def stop_current(lifecycle: Lifecycle, job: Job) -> None:
     """Send the stop to the step that the job is at by now."""
-    life.stop_step(job.current_step)
+    lifecycle.stop_step(job.current_step)

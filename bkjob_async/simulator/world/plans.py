@@ -1,4 +1,4 @@
-"""What is going to happen, as frozen values: hosts, fates, steps, jobs."""
+"""What is going to happen, as frozen values: hosts, outcomes, steps, jobs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUSINESS = Scope.biz(2)
 
 
 @frozen
-class Span:
+class DurationRange:
     """A duration in seconds: somewhere from *low* to *high*.
 
     *skew* above 1 crowds towards *low* and leaves a thin tail.
@@ -26,17 +26,17 @@ class Span:
     high: float
     skew: float = 1.0
 
-    def draw(self, dice: Random) -> float:
+    def sample(self, rng: Random) -> float:
         """Return one duration."""
         if self.low == self.high:
             return self.low
-        share = dice.random()
+        share = rng.random()
         return self.low + (self.high - self.low) * (share if self.skew == 1.0 else share**self.skew)
 
 
-def exactly(seconds: float) -> Span:
+def exactly(seconds: float) -> DurationRange:
     """Return the duration that is always the same."""
-    return Span(seconds, seconds)
+    return DurationRange(seconds, seconds)
 
 
 @frozen(kw_only=True)
@@ -86,8 +86,8 @@ class HostOutcome:
     """
 
     status: int | None = HOST_SUCCESS
-    waits: Span = Span(0.0, 0.0)
-    runs: Span = Span(2.0, 8.0)
+    start_delay: DurationRange = DurationRange(0.0, 0.0)
+    duration: DurationRange = DurationRange(2.0, 8.0)
     tag: str = ""
     exit_code: int | None = 0
     error_code: int = 0
@@ -96,12 +96,12 @@ class HostOutcome:
     weight: float = 1.0
 
 
-GREEN = HostOutcome()
-RED = HostOutcome(status=104, exit_code=1, error_code=0, log="no such file\n")
+SUCCEEDS = HostOutcome()
+FAILS = HostOutcome(status=104, exit_code=1, error_code=0, log="no such file\n")
 HANGS = HostOutcome(status=None)
-DEAF = HostOutcome(status=None, stoppable=False)
+IGNORES_STOP = HostOutcome(status=None, stoppable=False)
 NO_AGENT = HostOutcome(status=18, exit_code=None, error_code=117, log="")
-INVALID = HostOutcome(status=2, exit_code=None, log="")
+INVALID_HOST = HostOutcome(status=2, exit_code=None, log="")
 
 
 @frozen(kw_only=True)
@@ -123,8 +123,8 @@ class Rolling:
 class StepPlan:
     """One step: what kind, on which hosts, and what becomes of them.
 
-    *hosts* is a count or the hosts themselves. *pinned* fixes the first execution's fate by a host's position; all
-    others draw from *fates*, in later executions from *retry_fates*. *abnormal_after* seconds the engine itself fails:
+    *hosts* is a count or the hosts themselves. *pinned* fixes the first execution's outcome by a host's position; all
+    others draw from *outcomes*, in later executions from *retry_outcomes*. *abnormal_after* seconds the engine itself fails:
     the step ends with *abnormal_status*, its rows stay as they are. *content* is the script, or the names of the files
     that are sent, joined by commas; *inputs* is the rest of what it was told to do.
     """
@@ -132,13 +132,13 @@ class StepPlan:
     name: str = ""
     kind: int = SCRIPT
     hosts: int | tuple[Host, ...] = 3
-    fates: tuple[HostOutcome, ...] = (GREEN,)
-    retry_fates: tuple[HostOutcome, ...] = (GREEN,)
+    outcomes: tuple[HostOutcome, ...] = (SUCCEEDS,)
+    retry_outcomes: tuple[HostOutcome, ...] = (SUCCEEDS,)
     pinned: Mapping[int, HostOutcome] = field(factory=dict)
     ignore_error: bool = False
     rolling: Rolling | None = None
     confirmers: tuple[str, ...] = ()
-    stop_takes: float = 1.0
+    stop_duration: float = 1.0
     abnormal_after: float | None = None
     abnormal_status: int = 9
     content: str = "uptime"
@@ -193,6 +193,6 @@ class Arrivals:
     """Jobs that keep coming: one of *plans* (with their weights) *every* so many seconds, *count* in all."""
 
     plans: tuple[tuple[float, JobPlan], ...]
-    every: Span
+    every: DurationRange
     first: float = 0.0
     count: int | None = None

@@ -21,8 +21,8 @@ class Rhythm:
 
     def __attrs_post_init__(self) -> None:
         """Add the polls up, once."""
-        waits = (wait for count, wait in self.polls for _ in range(count))
-        object.__setattr__(self, "moments", tuple(accumulate(waits)))
+        start_delay = (wait for count, wait in self.polls for _ in range(count))
+        object.__setattr__(self, "moments", tuple(accumulate(start_delay)))
 
     def after(self, seconds: float) -> float:
         """Return the first poll not before *seconds* after the start."""

@@ -40,7 +40,7 @@ class Execution:
     number: int
     hosts: list[Host] = field(factory=list)
     batches: list[int] = field(factory=list)
-    fates: list[HostOutcome] = field(factory=list)
+    outcomes: list[HostOutcome] = field(factory=list)
     statuses: list[int] = field(factory=list)
     starts: list[float | None] = field(factory=list)
     ends: list[float | None] = field(factory=list)
@@ -63,14 +63,14 @@ class Execution:
 
     def group_for(self, row: int, code: int) -> Group:
         """Return the group that a row would stand in with another code."""
-        return (code, None if code in OPEN_HOST else self.fates[row].tag)
+        return (code, None if code in OPEN_HOST else self.outcomes[row].tag)
 
-    def add(self, host: Host, batch: int, fate: HostOutcome, code: int, at: float) -> int:
+    def add(self, host: Host, batch: int, outcome: HostOutcome, code: int, at: float) -> int:
         """Append a row that begins with *code*; return its number."""
         row = len(self.hosts)
         self.hosts.append(host)
         self.batches.append(batch)
-        self.fates.append(fate)
+        self.outcomes.append(outcome)
         self.statuses.append(code)
         self.starts.append(None)
         self.ends.append(None)
@@ -120,11 +120,11 @@ class Execution:
             self.open -= 1
             self.ends[row] = at if end is None or row in self.forced else min(end, at)
 
-    def force(self, row: int, fate: HostOutcome, code: int, at: float) -> None:
+    def force(self, row: int, outcome: HostOutcome, code: int, at: float) -> None:
         """Give a row another end than the planned one, now."""
         self.forced.add(row)
         self._leave(row)
-        self.fates[row] = fate
+        self.outcomes[row] = outcome
         self._enter(row)
         self.put(row, code, at)
 

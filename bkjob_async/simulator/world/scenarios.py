@@ -8,25 +8,25 @@ from attrs import evolve, field, frozen
 
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, SQL
 from bkjob_async.simulator.world.plans import (
-    DEAF,
-    GREEN,
+    FAILS,
     HANGS,
+    IGNORES_STOP,
     NO_AGENT,
-    RED,
+    SUCCEEDS,
     Arrivals,
+    DurationRange,
     HostOutcome,
     JobPlan,
     PlatformDelays,
     Rolling,
-    Span,
     StepPlan,
     exactly,
 )
 from bkjob_async.simulator.world.world import World
 
 CONFIRM_STEP = StepPlan(kind=CONFIRM, name="confirm", hosts=0)
-SLOW = HostOutcome(runs=Span(5.0, 600.0, skew=6.0))
-FAILS_SOMETIMES = (evolve(GREEN, weight=0.9), evolve(RED, weight=0.1))
+SLOW = HostOutcome(duration=DurationRange(5.0, 600.0, skew=6.0))
+FAILS_SOMETIMES = (evolve(SUCCEEDS, weight=0.9), evolve(FAILS, weight=0.1))
 
 BAD_LINE = (
     "latency:0.1",
@@ -52,12 +52,12 @@ class Scenario:
     summary: str
     jobs: tuple[JobPlan, ...] = field(default=(), repr=False)
     arrivals: tuple[Arrivals, ...] = field(default=(), repr=False)
-    lags: PlatformDelays = field(factory=PlatformDelays, repr=False)
+    delays: PlatformDelays = field(factory=PlatformDelays, repr=False)
     faults: tuple[str, ...] = ()
 
     def world(self, seed: int = 0) -> World:
         """Return a world in which this is about to happen."""
-        world = World(seed, lags=self.lags)
+        world = World(seed, delays=self.delays)
         self.fill(world)
         return world
 
@@ -66,7 +66,7 @@ class Scenario:
         for job in self.jobs:
             world.add(job)
         for arrivals in self.arrivals:
-            world.expect(arrivals)
+            world.add_arrivals(arrivals)
 
 
 def one(name: str, *steps: StepPlan) -> tuple[JobPlan, ...]:
@@ -74,15 +74,15 @@ def one(name: str, *steps: StepPlan) -> tuple[JobPlan, ...]:
     return (JobPlan(name=name, steps=steps),)
 
 
-def all_green() -> Scenario:
+def all_succeed() -> Scenario:
     """Return three steps on ten hosts, all well."""
     steps = (StepPlan(hosts=10), StepPlan(hosts=10, kind=FILE), StepPlan(hosts=2, kind=SQL))
-    return Scenario(name="all-green", summary="three steps, all well", jobs=one("all green", *steps))
+    return Scenario(name="all-succeed", summary="three steps, all succeed", jobs=one("all succeed", *steps))
 
 
 def some_fail() -> Scenario:
     """Return a step in which a few hosts fail, each in its own way."""
-    fails = {2: RED, 5: NO_AGENT, 7: evolve(RED, tag="disk full", exit_code=28)}
+    fails = {2: FAILS, 5: NO_AGENT, 7: evolve(FAILS, tag="disk full", exit_code=28)}
     step = StepPlan(hosts=12, pinned=fails)
     return Scenario(name="some-fail", summary="3 of 12 hosts fail", jobs=one("some fail", step))
 
@@ -95,15 +95,15 @@ def one_hangs() -> Scenario:
 
 def slow_tail() -> Scenario:
     """Return a step most of whose hosts are quick, and some very slow."""
-    step = StepPlan(hosts=200, fates=(SLOW,))
+    step = StepPlan(hosts=200, outcomes=(SLOW,))
     return Scenario(name="slow-tail", summary="200 hosts, some take 10 minutes", jobs=one("slow", step))
 
 
-def second_round() -> Scenario:
+def retry_succeeds() -> Scenario:
     """Return a step that fails, and succeeds when retried."""
-    steps = (StepPlan(hosts=6, pinned={1: RED, 3: RED}), StepPlan(hosts=6))
+    steps = (StepPlan(hosts=6, pinned={1: FAILS, 3: FAILS}), StepPlan(hosts=6))
     return Scenario(
-        name="second-round", summary="2 of 6 hosts fail, a retry heals them", jobs=one("again", *steps)
+        name="retry-succeeds", summary="2 of 6 hosts fail, a retry succeeds", jobs=one("again", *steps)
     )
 
 
@@ -114,7 +114,7 @@ def rolling() -> Scenario:
             name=f"rolling mode {mode}",
             steps=(StepPlan(hosts=9, rolling=Rolling(sizes=(1, 3, 5), mode=mode), pinned=pinned),),
         )
-        for mode, pinned in ((1, {}), (2, {2: RED}), (3, {}))
+        for mode, pinned in ((1, {}), (2, {2: FAILS}), (3, {}))
     )
     return Scenario(name="rolling", summary="batches of 1, 3 and 5 hosts, in all three modes", jobs=jobs)
 
@@ -127,17 +127,17 @@ def manual_confirm() -> Scenario:
 
 def force_stop() -> Scenario:
     """Return a job that runs long enough to be terminated, and hears."""
-    long = HostOutcome(runs=exactly(3600.0))
+    long = HostOutcome(duration=exactly(3600.0))
     return Scenario(
         name="force-stop",
         summary="hosts run for an hour, or until terminated",
-        jobs=one("stop me", StepPlan(hosts=8, fates=(long,)), StepPlan(hosts=8)),
+        jobs=one("stop me", StepPlan(hosts=8, outcomes=(long,)), StepPlan(hosts=8)),
     )
 
 
 def skip() -> Scenario:
     """Return a job two of whose hosts do not hear when terminated, so that the step must be skipped."""
-    step = StepPlan(hosts=8, pinned={1: DEAF, 2: DEAF})
+    step = StepPlan(hosts=8, pinned={1: IGNORES_STOP, 2: IGNORES_STOP})
     return Scenario(
         name="skip",
         summary="two hosts ignore the termination; skip the step",
@@ -147,13 +147,13 @@ def skip() -> Scenario:
 
 def ten_thousand_hosts() -> Scenario:
     """Return one step on ten thousand hosts."""
-    step = StepPlan(hosts=10_000, fates=(HostOutcome(runs=Span(2.0, 120.0, skew=2.0)),))
+    step = StepPlan(hosts=10_000, outcomes=(HostOutcome(duration=DurationRange(2.0, 120.0, skew=2.0)),))
     return Scenario(name="ten-thousand-hosts", summary="one step, 10 000 hosts", jobs=one("big", step))
 
 
 def thousand_small_jobs() -> Scenario:
     """Return a thousand jobs of a few hosts, started within a minute."""
-    steps = (StepPlan(hosts=5, fates=FAILS_SOMETIMES),)
+    steps = (StepPlan(hosts=5, outcomes=FAILS_SOMETIMES),)
     jobs = tuple(JobPlan(name=f"small {n}", steps=steps, created=n * 0.06) for n in range(1000))
     return Scenario(name="thousand-small-jobs", summary="1 000 jobs of 5 hosts", jobs=jobs)
 
@@ -161,33 +161,33 @@ def thousand_small_jobs() -> Scenario:
 def mixed_fleet() -> Scenario:
     """Return jobs of all kinds that keep coming, and are archived after a while."""
     gone = 1800.0
-    small = JobPlan(name="small", steps=(StepPlan(hosts=3, fates=FAILS_SOMETIMES),), archived_after=gone)
+    small = JobPlan(name="small", steps=(StepPlan(hosts=3, outcomes=FAILS_SOMETIMES),), archived_after=gone)
     file = JobPlan(
         name="files", steps=(StepPlan(kind=FILE, hosts=20), StepPlan(hosts=20)), archived_after=gone
     )
     rolls = JobPlan(
         name="rolling",
-        steps=(StepPlan(hosts=12, rolling=Rolling(sizes=(2, 4, 6), mode=2), fates=FAILS_SOMETIMES),),
+        steps=(StepPlan(hosts=12, rolling=Rolling(sizes=(2, 4, 6), mode=2), outcomes=FAILS_SOMETIMES),),
         archived_after=gone,
     )
-    slow = JobPlan(name="slow", steps=(StepPlan(hosts=50, fates=(SLOW,)),), archived_after=gone)
-    big = JobPlan(name="big", steps=(StepPlan(hosts=500, fates=(SLOW,)),), archived_after=gone)
+    slow = JobPlan(name="slow", steps=(StepPlan(hosts=50, outcomes=(SLOW,)),), archived_after=gone)
+    big = JobPlan(name="big", steps=(StepPlan(hosts=500, outcomes=(SLOW,)),), archived_after=gone)
     plans = ((10.0, small), (4.0, file), (2.0, rolls), (2.0, slow), (0.2, big))
     return Scenario(
         name="mixed-fleet",
         summary="jobs of all kinds keep coming",
-        arrivals=(Arrivals(plans=plans, every=Span(1.0, 7.0)),),
+        arrivals=(Arrivals(plans=plans, every=DurationRange(1.0, 7.0)),),
     )
 
 
 def chaos() -> Scenario:
     """Return a fleet in which everything happens that can."""
-    fates = (
-        evolve(GREEN, weight=0.7),
-        evolve(RED, weight=0.1),
+    outcomes = (
+        evolve(SUCCEEDS, weight=0.7),
+        evolve(FAILS, weight=0.1),
         evolve(NO_AGENT, weight=0.05),
         evolve(SLOW, weight=0.1),
-        evolve(RED, status=103, exit_code=None, weight=0.03),
+        evolve(FAILS, status=103, exit_code=None, weight=0.03),
         evolve(HANGS, weight=0.02),
     )
     jobs = tuple(
@@ -195,9 +195,9 @@ def chaos() -> Scenario:
         for n in range(40)
         for steps in [
             (
-                StepPlan(hosts=5 + n, fates=fates),
-                StepPlan(hosts=9, kind=FILE, fates=fates, ignore_error=True),
-                StepPlan(hosts=8, rolling=Rolling(sizes=(2, 6), mode=1 + n % 3), fates=fates),
+                StepPlan(hosts=5 + n, outcomes=outcomes),
+                StepPlan(hosts=9, kind=FILE, outcomes=outcomes, ignore_error=True),
+                StepPlan(hosts=8, rolling=Rolling(sizes=(2, 6), mode=1 + n % 3), outcomes=outcomes),
                 StepPlan(hosts=5, abnormal_after=3.0 if n % 7 == 0 else None),
             )[n % 2 :]
         ]
@@ -211,11 +211,11 @@ def chaos() -> Scenario:
 
 
 SCENARIOS: dict[str, Callable[[], Scenario]] = {
-    "all-green": all_green,
+    "all-succeed": all_succeed,
     "some-fail": some_fail,
     "one-hangs": one_hangs,
     "slow-tail": slow_tail,
-    "second-round": second_round,
+    "retry-succeeds": retry_succeeds,
     "rolling": rolling,
     "manual-confirm": manual_confirm,
     "force-stop": force_stop,
@@ -227,7 +227,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
 }
 
 
-def by_name(name: str) -> Scenario:
+def scenario_by_name(name: str) -> Scenario:
     """Return a scenario by its name; raise a KeyError that lists the names there are."""
     if name not in SCENARIOS:
         raise KeyError(f"no such scenario: {name}; there are: {', '.join(SCENARIOS)}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from attrs import Factory, define, evolve, frozen
 
-from bkjob_async.simulator.world.plans import GREEN, RED, HostOutcome, exactly
+from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, exactly
 
 LONGEST_TAG = 256
 _COMMENT = re.compile(r"#[^\n]*")
@@ -57,7 +57,7 @@ class Run:
     is_over: bool = False
 
 
-def fate_of(script: str) -> HostOutcome:
+def script_outcome(script: str) -> HostOutcome:
     """Return what becomes of a host that runs *script*; raise `NotUnderstoodError` for what it cannot interpret.
 
     Understood are `sleep`, `echo`, `exit`, `true`, `false`, `job_success TAG`, `job_fail TAG` and a few commands
@@ -65,11 +65,11 @@ def fate_of(script: str) -> HostOutcome:
     is not read.
     """
     run = run_of(script)
-    fate = evolve(GREEN, log="".join(run.output), tag=run.tag)
+    outcome = evolve(SUCCEEDS, log="".join(run.output), tag=run.tag)
     if run.status:
         # The platform counts any exit code but zero as 104, that of `job_fail` as well.
-        fate = evolve(fate, status=RED.status, exit_code=run.status)
-    return evolve(fate, runs=exactly(run.seconds)) if run.seconds else fate
+        outcome = evolve(outcome, status=FAILS.status, exit_code=run.status)
+    return evolve(outcome, duration=exactly(run.seconds)) if run.seconds else outcome
 
 
 def run_of(script: str) -> Run:

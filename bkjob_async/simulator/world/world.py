@@ -11,7 +11,7 @@ from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, OPEN_HOST
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.history import History, history_of
-from bkjob_async.simulator.world.lifecycle import Lifecycle, drawn_plan
+from bkjob_async.simulator.world.lifecycle import Lifecycle, sample_plan
 from bkjob_async.simulator.world.operations import operate_job, operate_step
 from bkjob_async.simulator.world.plans import (
     Arrivals,
@@ -30,7 +30,7 @@ EPOCH_MS = 1_767_225_600_000
 
 
 @frozen(kw_only=True)
-class CallBack:
+class PendingCallback:
     """A callback that the platform owes to somebody; its URL may hold a token and stays out of the repr."""
 
     at: float
@@ -55,7 +55,7 @@ class World:
         self,
         seed: int = 0,
         *,
-        lags: PlatformDelays | None = None,
+        delays: PlatformDelays | None = None,
         epoch_ms: int = EPOCH_MS,
         at_once: bool = False,
     ) -> None:
@@ -63,10 +63,10 @@ class World:
         self.seed = seed
         self.epoch_ms = epoch_ms
         self.jobs: dict[int, Job] = {}
-        self.callbacks: list[CallBack] = []
-        self._agenda = EventQueue()
-        self.life = Lifecycle(
-            self._agenda, lags or PlatformDelays(), seed, self._job_finished, at_once=at_once
+        self.callbacks: list[PendingCallback] = []
+        self._queue = EventQueue()
+        self.lifecycle = Lifecycle(
+            self._queue, delays or PlatformDelays(), seed, self._job_finished, at_once=at_once
         )
         self._next_job = FIRST_JOB_ID
         self._next_step = FIRST_STEP_ID
@@ -74,21 +74,21 @@ class World:
     @property
     def now(self) -> float:
         """Seconds since the beginning."""
-        return self._agenda.now
+        return self._queue.now
 
     @property
     def next_at(self) -> float | None:
         """When something happens next; None when nothing will by itself."""
-        return self._agenda.next_at
+        return self._queue.next_at
 
     def advance(self, now: float) -> None:
         """Let everything happen until *now*."""
-        self._agenda.advance(now)
+        self._queue.advance(now)
 
     def advance_to_end(self, limit: float = 1e9) -> float:
         """Let everything happen that will by itself, until *limit*; return when that was."""
-        while (moment := self._agenda.next_at) is not None and moment <= limit:
-            self._agenda.advance(moment)
+        while (moment := self._queue.next_at) is not None and moment <= limit:
+            self._queue.advance(moment)
         return self.now
 
     # Making jobs ----------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ class World:
         if job.created <= self.now:
             self._create(job)
         else:
-            self._agenda.at(job.created, self._create, job)
+            self._queue.at(job.created, self._create, job)
         return ref
 
     def _step(self, job: Job, plan: StepPlan, number: int, order: int) -> Step:
@@ -119,7 +119,7 @@ class World:
         self.jobs[job.id] = job
         job.log.append((self.now, BLANK))
         if job.plan.start_task:
-            self._agenda.after(self.life.lags.event, self.life.start_job, job)
+            self._queue.after(self.lifecycle.delays.event, self.lifecycle.start_job, job)
 
     def _take_job_id(self) -> int:
         self._next_job += 1
@@ -129,16 +129,16 @@ class World:
         self._next_step += 1
         return self._next_step - 1
 
-    def expect(self, arrivals: Arrivals) -> None:
+    def add_arrivals(self, arrivals: Arrivals) -> None:
         """Let jobs keep coming."""
-        dice = Random(f"{self.seed}/arrivals/{len(self._agenda)}")
-        self._agenda.at(max(arrivals.first, self.now), self._arrive, arrivals, dice, 0)
+        rng = Random(f"{self.seed}/arrivals/{len(self._queue)}")
+        self._queue.at(max(arrivals.first, self.now), self._arrive, arrivals, rng, 0)
 
-    def _arrive(self, arrivals: Arrivals, dice: Random, made: int) -> None:
+    def _arrive(self, arrivals: Arrivals, rng: Random, made: int) -> None:
         if arrivals.count is not None and made >= arrivals.count:
             return
-        self.add(drawn_plan(arrivals.plans, dice))
-        self._agenda.after(arrivals.every.draw(dice), self._arrive, arrivals, dice, made + 1)
+        self.add(sample_plan(arrivals.plans, rng))
+        self._queue.after(arrivals.every.sample(rng), self._arrive, arrivals, rng, made + 1)
 
     # Looking and touching -------------------------------------------------------------------------------------------
 
@@ -148,16 +148,16 @@ class World:
         return job if job is not None and scope in (None, job.ref.scope) else None
 
     def operate_step(self, step: Step, operation: int, user: str = "admin") -> None:
-        """Take an operation on a step on, or raise `Refused`."""
-        operate_step(self.life, step, operation, user)
+        """Take an operation on a step on, or raise `OperationNotAllowed`."""
+        operate_step(self.lifecycle, step, operation, user)
 
     def operate_job(self, job: Job, operation: int) -> None:
-        """Terminate or start a job, or raise `Refused`."""
-        operate_job(self.life, job, operation)
+        """Terminate or start a job, or raise `OperationNotAllowed`."""
+        operate_job(self.lifecycle, job, operation)
 
-    def end_host(self, step: Step, label: str, fate: HostOutcome | None = None) -> None:
-        """End a host's open rows now, well or as *fate* says; KeyError for a host that is not there."""
-        execution, chosen = step.execution, fate or HostOutcome()
+    def end_host(self, step: Step, label: str, outcome: HostOutcome | None = None) -> None:
+        """End a host's open rows now, well or as *outcome* says; KeyError for a host that is not there."""
+        execution, chosen = step.execution, outcome or HostOutcome()
         named = [] if execution is None else [n for n, h in enumerate(execution.hosts) if h.label == label]
         if execution is None or not named:
             raise KeyError(label)
@@ -165,7 +165,7 @@ class World:
         for row in named:
             if execution.statuses[row] in OPEN_HOST:
                 execution.force(row, chosen, code, self.now)
-        self.life.engine.check_end(step, execution)
+        self.lifecycle.engine.check_end(step, execution)
 
     def refs(self) -> tuple[JobRef, ...]:
         """Return the names of all jobs there are."""
@@ -187,7 +187,7 @@ class World:
         if job.plan.callback_url:
             steps = tuple((step.id, step.status) for step in job.steps)
             self.callbacks.append(
-                CallBack(
+                PendingCallback(
                     at=self.now,
                     url=job.plan.callback_url,
                     job_instance_id=job.id,
@@ -196,7 +196,7 @@ class World:
                 )
             )
         if job.plan.archived_after is not None:
-            self._agenda.after(job.plan.archived_after, self._archive, job, job.ended)
+            self._queue.after(job.plan.archived_after, self._archive, job, job.ended)
 
     def _archive(self, job: Job, ended: float | None) -> None:
         if job.ended == ended:

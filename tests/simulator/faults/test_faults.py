@@ -238,7 +238,7 @@ def test_a_share_of_requests_is_the_same_share_every_time() -> None:
 
 def test_a_command_behind_a_late_timeout_is_carried_out() -> None:
     """504 on a retry: the answer is lost, the retry is not."""
-    simulator = Simulator("second-round")
+    simulator = Simulator("retry-succeeds")
     simulator.world.advance_to_end()
     step = simulator.step(simulator.steps(simulator.refs[0])[0])
     question = request(
@@ -266,7 +266,7 @@ def test_a_command_behind_a_late_timeout_is_carried_out() -> None:
 )
 async def test_faults_of_the_network_reach_the_door_in_process(name: str, error: type[Exception]) -> None:
     """As the transport's own errors."""
-    simulator = Simulator("all-green")
+    simulator = Simulator("all-succeed")
     question = request("gateway-v3", "get_job_instance_status", of(simulator.refs[0]))
 
     with simulator.fault(name), pytest.raises(error):
@@ -275,7 +275,7 @@ async def test_faults_of_the_network_reach_the_door_in_process(name: str, error:
 
 async def test_hanging_requests_do_not_keep_a_server_from_closing() -> None:
     """It lets go of them."""
-    simulator = Simulator("all-green")
+    simulator = Simulator("all-succeed")
     async with aiohttp.ClientSession() as session:
         with simulator.fault("hang"):
             async with simulator.serve() as server:
@@ -287,7 +287,7 @@ async def test_hanging_requests_do_not_keep_a_server_from_closing() -> None:
 
 def test_the_rate_limit_is_a_fixed_window() -> None:
     """So many in each second, counted down in headers, refused with 429 or in the ESB's 200."""
-    simulator = Simulator("all-green", rate_limit=RateLimit(2))
+    simulator = Simulator("all-succeed", rate_limit=RateLimit(2))
     question = request("gateway-v3", "get_job_instance_status", of(simulator.refs[0]))
 
     answers = [simulator.platform.answer(question, moment) for moment in (1.0, 1.2, 1.4, 2.0)]

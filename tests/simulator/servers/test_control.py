@@ -26,7 +26,7 @@ Received = list[tuple[str, dict[str, Any]]]
 def simulator() -> Simulator:
     """Return a world with one job whose hosts do nothing by themselves."""
     simulator = Simulator()
-    simulator.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HANGS,)),)))
+    simulator.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     return simulator
 
 
@@ -46,17 +46,17 @@ async def say(simulator: Simulator) -> AsyncIterator[Say]:
 
 async def test_time_stops_and_moves_by_hand(say: Say) -> None:
     """Held, it is where it is put."""
-    held = await say("POST", "hold")
+    paused = await say("POST", "pause")
     moved = await say("POST", "advance", seconds=100)
     later = await say("GET", "")
 
-    assert moved["now"] == later["now"] == held["now"] + 100
-    assert (await say("POST", "go_on"))["held"] is False
+    assert moved["now"] == later["now"] == paused["now"] + 100
+    assert (await say("POST", "resume"))["paused"] is False
 
 
 async def test_hosts_are_finished_and_failed_by_hand(simulator: Simulator, say: Say) -> None:
     """And the step and the job follow."""
-    await say("POST", "hold")
+    await say("POST", "pause")
     await say("POST", "advance", seconds=10)
     job = simulator.refs[0].job_instance_id
     await say("POST", "finish_host", job_instance_id=job, host="0:10.0.0.1")
@@ -84,7 +84,7 @@ async def test_faults_and_limits_are_set_by_hand(simulator: Simulator, say: Say)
 
 async def test_jobs_are_added_by_hand(say: Say) -> None:
     """A scenario's, or one of one's own."""
-    scenario = await say("POST", "jobs", scenario="all-green")
+    scenario = await say("POST", "jobs", scenario="all-succeed")
     (own,) = await say(
         "POST", "jobs", name="mine", steps=[{"hosts": 5, "fail": [1]}, {"kind": 3, "hosts": 0}]
     )
@@ -93,17 +93,17 @@ async def test_jobs_are_added_by_hand(say: Say) -> None:
     assert len(own["steps"]) == 2
 
 
-async def test_launches_are_given_fates_by_hand(simulator: Simulator, say: Say) -> None:
+async def test_launches_are_given_outcomes_by_hand(simulator: Simulator, say: Say) -> None:
     """Per host, for as many launches as are said; taken back when they are not wanted."""
     hosts = {
         "0:10.0.0.2": {"status": 104, "exit_code": 28, "tag": "disk full"},
         "0:10.0.0.3": {"status": None},
     }
-    (given,) = await say("POST", "launch_fates", hosts=hosts, others={"runs": 1}, name="plan 1000")
-    before = await say("GET", "launch_fates")
+    (given,) = await say("POST", "launch_outcomes", hosts=hosts, others={"duration": 1}, name="plan 1000")
+    before = await say("GET", "launch_outcomes")
     launch = {"bk_scope_type": "biz", "bk_scope_id": "2", "job_plan_id": 1000}
     ask(simulator, "execute_job_plan", launch, method="POST")
-    await say("POST", "hold")
+    await say("POST", "pause")
     await say("POST", "advance", seconds=100)
 
     execution = simulator.step(simulator.steps(simulator.refs[-1])[0]).execution
@@ -111,9 +111,9 @@ async def test_launches_are_given_fates_by_hand(simulator: Simulator, say: Say) 
     assert execution is not None
     assert execution.statuses == [9, 104, 7]
     assert execution.group_of(1) == (104, "disk full")
-    assert await say("GET", "launch_fates") == []
-    await say("POST", "launch_fates", times=None)
-    assert await say("DELETE", "launch_fates") == []
+    assert await say("GET", "launch_outcomes") == []
+    await say("POST", "launch_outcomes", times=None)
+    assert await say("DELETE", "launch_outcomes") == []
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ async def test_no_web_page_has_a_hand_on_it(
     async with (
         simulator.serve(control_names=["simulator"]) as server,
         aiohttp.ClientSession() as session,
-        session.post(f"{server.url}/_control/hold", headers=headers) as response,
+        session.post(f"{server.url}/_control/pause", headers=headers) as response,
     ):
         answer = await response.json()
 
     assert response.status == status
     assert ("error" in answer) == (status == 403)
-    assert simulator.clock.is_held == (status == 200)
+    assert simulator.clock.is_paused == (status == 200)
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ async def test_no_web_page_has_a_hand_on_it(
         ("POST", "finish_host", 400, {"job_instance_id": 1, "host": "x"}),
         ("POST", "faults", 400, {"name": "nonsense"}),
         ("POST", "jobs", 400, {"scenario": "nonsense"}),
-        ("POST", "launch_fates", 400, {"host": {"0:10.0.0.1": {}}}),
-        ("POST", "launch_fates", 400, {"hosts": {"0:10.0.0.1": {"fails": True}}}),
-        ("POST", "launch_fates", 400, {"times": 0}),
+        ("POST", "launch_outcomes", 400, {"host": {"0:10.0.0.1": {}}}),
+        ("POST", "launch_outcomes", 400, {"hosts": {"0:10.0.0.1": {"fails": True}}}),
+        ("POST", "launch_outcomes", 400, {"times": 0}),
     ],
 )
 async def test_control_that_makes_no_sense_is_told_so(
@@ -200,8 +200,8 @@ async def listener() -> AsyncIterator[tuple[str, Received, list[int]]]:
 async def called_back(url: str, received: Received, *, count: int, fault: str | None = None) -> None:
     """Let a job end, and wait until so many callbacks came."""
     simulator = Simulator(speed=100.0)
-    fates = (HostOutcome(runs=exactly(2.0)),)
-    simulator.add(JobPlan(steps=(StepPlan(fates=fates),), callback_url=url))
+    outcomes = (HostOutcome(duration=exactly(2.0)),)
+    simulator.add(JobPlan(steps=(StepPlan(outcomes=outcomes),), callback_url=url))
     with ExitStack() as stack:
         if fault:
             stack.enter_context(simulator.fault(fault))

@@ -12,19 +12,19 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FINAL_RUN, OPEN_HOST
 from bkjob_async.simulator.world.plans import (
-    GREEN,
-    INVALID,
+    FAILS,
+    INVALID_HOST,
     NO_AGENT,
-    RED,
+    SUCCEEDS,
+    DurationRange,
     HostOutcome,
     JobPlan,
     Rolling,
-    Span,
     StepPlan,
     exactly,
 )
 from bkjob_async.simulator.world.poll_rhythm import FILE_RHYTHM, SCRIPT_RHYTHM, Rhythm
-from bkjob_async.simulator.world.scenarios import SCENARIOS, by_name
+from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 from bkjob_async.simulator.world.world import World
 from tests.simulator.questions import ask, body, of
 
@@ -34,7 +34,7 @@ SMALL = [name for name in SCENARIOS if name not in {"ten-thousand-hosts", "mixed
 @pytest.mark.parametrize("name", SMALL)
 def test_a_story_is_the_same_however_it_is_looked_at(name: str) -> None:
     """In one jump, or second by second."""
-    at_once, step_by_step = by_name(name).world(5), by_name(name).world(5)
+    at_once, step_by_step = scenario_by_name(name).world(5), scenario_by_name(name).world(5)
     at_once.advance(200.0)
     for second in range(201):
         step_by_step.advance(float(second))
@@ -76,17 +76,17 @@ def test_ten_thousand_hosts_come_in_one_answer() -> None:
 
 def test_hours_of_the_mixed_fleet_are_cheap_and_leave_nothing_behind() -> None:
     """A quarter of a day, looked at every minute, in a quarter of a minute; what is over is forgotten."""
-    world = by_name("mixed-fleet").world()
-    started, fleet, agenda = time.process_time(), [], []
+    world = scenario_by_name("mixed-fleet").world()
+    started, fleet, queue = time.process_time(), [], []
     for minute in range(6 * 60):
         world.advance(minute * 60.0)
         if minute >= 60:
             fleet.append(len(world.jobs))
-            agenda.append(len(world.life.agenda))
+            queue.append(len(world.lifecycle.queue))
 
     assert time.process_time() - started < 15.0
     assert max(fleet) < 1.5 * min(fleet)
-    assert max(agenda) < 1.5 * min(agenda)
+    assert max(queue) < 1.5 * min(queue)
 
 
 def test_chaos_comes_over_a_bad_line() -> None:
@@ -98,8 +98,8 @@ def test_chaos_comes_over_a_bad_line() -> None:
 
 def test_an_unknown_scenario_names_the_known_ones() -> None:
     """The error helps."""
-    with pytest.raises(KeyError, match="second-round"):
-        by_name("nonsense")
+    with pytest.raises(KeyError, match="retry-succeeds"):
+        scenario_by_name("nonsense")
 
 
 @pytest.mark.parametrize(
@@ -122,14 +122,21 @@ def test_the_engine_looks_in_its_own_rhythm(rhythm: Rhythm, moment: float, seen:
 
 # Random stories -----------------------------------------------------------------------------------------------------
 
-FATES = st.sampled_from(
-    [GREEN, RED, NO_AGENT, INVALID, HostOutcome(runs=Span(0.0, 90.0)), HostOutcome(runs=exactly(0.0))]
+OUTCOMES = st.sampled_from(
+    [
+        SUCCEEDS,
+        FAILS,
+        NO_AGENT,
+        INVALID_HOST,
+        HostOutcome(duration=DurationRange(0.0, 90.0)),
+        HostOutcome(duration=exactly(0.0)),
+    ]
 )
 PLANS = st.builds(
     StepPlan,
     kind=st.sampled_from([1, 2, 4]),
     hosts=st.integers(1, 9),
-    fates=st.tuples(FATES, FATES),
+    outcomes=st.tuples(OUTCOMES, OUTCOMES),
     ignore_error=st.booleans(),
     rolling=st.none()
     | st.builds(Rolling, sizes=st.just((2, 3, 4)), mode=st.sampled_from([1, 2]), parallel=st.booleans()),

@@ -9,12 +9,12 @@ from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.history import Moves
 from bkjob_async.simulator.world.plans import (
-    DEAF,
-    GREEN,
+    FAILS,
     HANGS,
-    INVALID,
+    IGNORES_STOP,
+    INVALID_HOST,
     NO_AGENT,
-    RED,
+    SUCCEEDS,
     HostOutcome,
     JobPlan,
     Rolling,
@@ -23,7 +23,7 @@ from bkjob_async.simulator.world.plans import (
 )
 from bkjob_async.simulator.world.world import World
 
-QUICK = HostOutcome(runs=exactly(2.0))
+QUICK = HostOutcome(duration=exactly(2.0))
 CONFIRM = StepPlan(kind=3, hosts=0)
 
 
@@ -64,14 +64,14 @@ def test_hosts_end_before_their_step_and_the_step_before_its_job() -> None:
 
 def test_hosts_wait_run_and_end() -> None:
     """A host goes 5, 7, 9."""
-    simulator, _ = lived(StepPlan(hosts=2, fates=(QUICK,)))
+    simulator, _ = lived(StepPlan(hosts=2, outcomes=(QUICK,)))
 
     assert {tuple(codes(moves)) for moves in simulator.history().hosts.values()} == {(5, 7, 9)}
 
 
 def test_hosts_that_cannot_be_asked_end_at_once_and_fail_the_step() -> None:
     """Codes 2 and 18 come with the step's start, in no time, and spoil it."""
-    simulator, (step,) = lived(StepPlan(hosts=3, pinned={0: INVALID, 1: NO_AGENT}))
+    simulator, (step,) = lived(StepPlan(hosts=3, pinned={0: INVALID_HOST, 1: NO_AGENT}))
 
     execution = simulator.step(step).execution
     assert execution is not None
@@ -81,21 +81,21 @@ def test_hosts_that_cannot_be_asked_end_at_once_and_fail_the_step() -> None:
 
 def test_a_failed_step_ends_the_job_and_the_next_one_never_starts() -> None:
     """4 ends the job as 4."""
-    simulator, _ = lived(StepPlan(pinned={0: RED}), StepPlan())
+    simulator, _ = lived(StepPlan(pinned={0: FAILS}), StepPlan())
 
     assert told(simulator) == ([[1, 2, 4], [1]], [1, 2, 4])
 
 
 def test_an_ignored_error_lets_the_job_succeed() -> None:
     """6 on the step, 3 on the job."""
-    simulator, _ = lived(StepPlan(pinned={0: RED}, ignore_error=True), StepPlan())
+    simulator, _ = lived(StepPlan(pinned={0: FAILS}, ignore_error=True), StepPlan())
 
     assert told(simulator) == ([[1, 2, 6], [1, 2, 3]], [1, 2, 3])
 
 
 def test_a_retry_of_failed_hosts_carries_the_others_along() -> None:
     """Only failed hosts run again; the others are 9 from the start of the new execution."""
-    simulator, (step,) = lived(StepPlan(hosts=3, pinned={1: RED}, retry_fates=(QUICK,)))
+    simulator, (step,) = lived(StepPlan(hosts=3, pinned={1: FAILS}, retry_outcomes=(QUICK,)))
 
     operate(simulator, step, 2)
 
@@ -106,7 +106,7 @@ def test_a_retry_of_failed_hosts_carries_the_others_along() -> None:
 
 def test_a_retry_of_all_hosts_runs_them_all() -> None:
     """Everything starts over."""
-    simulator, (step,) = lived(StepPlan(hosts=3, pinned={1: RED}, retry_fates=(QUICK,)))
+    simulator, (step,) = lived(StepPlan(hosts=3, pinned={1: FAILS}, retry_outcomes=(QUICK,)))
 
     operate(simulator, step, 8)
 
@@ -116,7 +116,7 @@ def test_a_retry_of_all_hosts_runs_them_all() -> None:
 
 def test_right_after_a_retry_the_job_runs_and_the_step_still_looks_failed() -> None:
     """The count goes up at once, the step only once the event is handled, and has no rows until then."""
-    simulator, (ref,) = lived(StepPlan(pinned={0: RED}))
+    simulator, (ref,) = lived(StepPlan(pinned={0: FAILS}))
     step = simulator.step(ref)
 
     simulator.world.operate_step(step, 2)
@@ -126,7 +126,7 @@ def test_right_after_a_retry_the_job_runs_and_the_step_still_looks_failed() -> N
 
 def test_two_quick_retries_count_twice_and_run_once() -> None:
     """Nothing makes a retry idempotent."""
-    simulator, (ref,) = lived(StepPlan(pinned={0: RED}))
+    simulator, (ref,) = lived(StepPlan(pinned={0: FAILS}))
     step = simulator.step(ref)
 
     simulator.world.operate_step(step, 2)
@@ -181,7 +181,7 @@ def test_after_a_termination_the_next_step_can_be_entered() -> None:
 
 def test_a_skipped_step_is_over_before_its_rows_are() -> None:
     """Open rows become 500 after the step is 5."""
-    simulator, (ref, _) = lived(StepPlan(hosts=2, pinned={0: DEAF}), StepPlan())
+    simulator, (ref, _) = lived(StepPlan(hosts=2, pinned={0: IGNORES_STOP}), StepPlan())
     simulator.world.operate_job(simulator.job(ref), 1)
     simulator.world.advance_to_end()
     assert simulator.step(ref).status == 10
@@ -211,7 +211,7 @@ def test_terminating_while_a_person_is_asked_gets_stuck_until_the_person_says_no
 
 def test_an_engine_that_breaks_down_leaves_rows_open_for_ever() -> None:
     """9 on step and job, 7 on the hosts."""
-    simulator, _ = lived(StepPlan(hosts=2, fates=(HANGS,), abnormal_after=5.0))
+    simulator, _ = lived(StepPlan(hosts=2, outcomes=(HANGS,), abnormal_after=5.0))
 
     assert told(simulator) == ([[1, 2, 9]], [1, 2, 9])
     assert [moves[-1][1] for moves in simulator.history().hosts.values()] == [7, 7]
@@ -219,7 +219,7 @@ def test_an_engine_that_breaks_down_leaves_rows_open_for_ever() -> None:
 
 def test_ignoring_an_abnormal_step_leaves_the_job_running_for_ever() -> None:
     """The API lets operation 3 pass on 9, the engine does nothing about it."""
-    simulator, (step,) = lived(StepPlan(hosts=2, fates=(HANGS,), abnormal_after=5.0))
+    simulator, (step,) = lived(StepPlan(hosts=2, outcomes=(HANGS,), abnormal_after=5.0))
 
     operate(simulator, step, 3)
 
@@ -230,8 +230,8 @@ def test_ignoring_an_abnormal_step_leaves_the_job_running_for_ever() -> None:
     ("mode", "pinned", "step", "job"),
     [
         (1, {}, [1, 15, 2, 15, 2, 3], [1, 2, 3]),
-        (1, {0: RED}, [1, 15, 2, 4], [1, 2, 4]),
-        (2, {0: RED}, [1, 15, 2, 6, 15, 2, 3], [1, 2, 3]),
+        (1, {0: FAILS}, [1, 15, 2, 4], [1, 2, 4]),
+        (2, {0: FAILS}, [1, 15, 2, 6, 15, 2, 3], [1, 2, 3]),
         (3, {}, [1, 15, 2, 15, 7], [1, 2, 7]),
     ],
 )
@@ -247,7 +247,7 @@ def test_rolling_steps_wait_before_each_batch(
 def test_a_rolling_step_shows_a_past_end_while_it_runs() -> None:
     """The end of a batch is written down and not cleared for the next."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan(steps=(StepPlan(hosts=2, fates=(QUICK,), rolling=Rolling(sizes=(1, 1))),)))
+    ref = simulator.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(QUICK,), rolling=Rolling(sizes=(1, 1))),)))
     step = simulator.step(simulator.steps(ref)[0])
 
     while not (step.batch == 2 and step.status == 2):
@@ -270,7 +270,7 @@ def test_a_manual_rolling_goes_on_at_a_word() -> None:
 def test_rolling_over_source_files_reaches_every_host_once_per_batch() -> None:
     """The truth tells such a host as one."""
     simulator, (step,) = lived(
-        StepPlan(kind=2, hosts=2, fates=(QUICK,), rolling=Rolling(sizes=(1, 1), kind=2))
+        StepPlan(kind=2, hosts=2, outcomes=(QUICK,), rolling=Rolling(sizes=(1, 1), kind=2))
     )
 
     execution = simulator.step(step).execution
@@ -307,8 +307,8 @@ def test_the_same_seed_tells_the_same_story() -> None:
 
     def story(seed: int, pause: float, others: int) -> dict[str, Moves]:
         simulator = Simulator(seed=seed)
-        fates = (GREEN, evolve(RED, weight=0.5))
-        ref = simulator.add(JobPlan(steps=(StepPlan(hosts=30, fates=fates),)))
+        outcomes = (SUCCEEDS, evolve(FAILS, weight=0.5))
+        ref = simulator.add(JobPlan(steps=(StepPlan(hosts=30, outcomes=outcomes),)))
         for _ in range(others):
             simulator.add(JobPlan())
         moment = 0.0
@@ -324,12 +324,12 @@ def test_the_same_seed_tells_the_same_story() -> None:
 def test_a_host_can_be_ended_by_hand() -> None:
     """Fail one, finish another, and the step ends with them."""
     simulator = Simulator()
-    ref = simulator.add(JobPlan(steps=(StepPlan(hosts=2, fates=(HANGS,)),)))
+    ref = simulator.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
     simulator.world.advance(10.0)
     step = simulator.step(simulator.steps(ref)[0])
 
     simulator.world.end_host(step, "0:10.0.0.1")
-    simulator.world.end_host(step, "0:10.0.0.2", RED)
+    simulator.world.end_host(step, "0:10.0.0.2", FAILS)
     simulator.world.advance_to_end()
 
     assert [moves[-1][1] for moves in simulator.history().hosts.values()] == [9, 104]

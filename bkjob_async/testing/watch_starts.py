@@ -11,7 +11,7 @@ from bkjob_async.model.refs import Ref
 
 
 @define
-class Joins:
+class WatchStarts:
     """The seconds at which each job and step came to be watched, and how many of these a stream has reached."""
 
     times: Mapping[Ref, Sequence[float]]
