@@ -1,367 +1,389 @@
-"""Watch BlueKing Job instances from asyncio: start, watch and steer jobs over thousands of hosts."""
+"""Watch BlueKing Job instances from asyncio: start, watch and steer jobs over thousands of hosts.
 
-from importlib.metadata import PackageNotFoundError, version
+Each name is imported from its module when it is first used, so that `import bkjob_async` costs next to nothing.
+"""
 
-from bkjob_async.client import GatheredLogs, JobClient, JobInstances, PagedList, connect
-from bkjob_async.dialects.decode import decode, decode_callback
-from bkjob_async.engine.flow_control.retry import Retries
-from bkjob_async.engine.scheduling.duration_stats import DurationStats
-from bkjob_async.engine.stream.wait_conditions import Condition, FirstFailure, HostsDone
-from bkjob_async.errors import (
-    ApiNotFound,
-    ApplicationNotAllowed,
-    BkJobError,
-    CallFailed,
-    ClientClosed,
-    ConditionUnreachable,
-    DeadlineExceeded,
-    ErrorDetails,
-    InvalidRequest,
-    InvalidResponse,
-    JobFailed,
-    NotAllowed,
-    NotAuthenticated,
-    NotFound,
-    NotSupported,
-    OutcomeUnknown,
-    PlatformTrouble,
-    QuotaExceeded,
-    RequestTimedOut,
-    TargetLost,
-    Throttled,
-    TransportFailed,
-    UsageError,
-    WrongEventLoop,
-    WrongState,
-)
-from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
-from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import (
-    Batch,
-    Event,
-    Finished,
-    HostChanged,
-    HostCounts,
-    InSync,
-    JobChanged,
-    Lost,
-    LostReason,
-    Recovered,
-    Reopened,
-    Stalled,
-    StepChanged,
-    Trouble,
-)
-from bkjob_async.model.operations.base import (
-    GetJobInstanceStatus,
-    GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
-    Operation,
-    OperationAccepted,
-    StepOperation,
-)
-from bkjob_async.model.operations.codes import (
-    AccountCategory,
-    FileMode,
-    FileSourceType,
-    FileStatus,
-    JobOperation,
-    LaunchMode,
-    LogType,
-    RollingExecution,
-    RollingMode,
-    RollingType,
-    ScriptLanguage,
-    ScriptStatus,
-    StepType,
-    TaskType,
-    TransferMode,
-    VariableType,
-)
-from bkjob_async.model.operations.extra_operations import (
-    BkciPluginBatchGetJobInstanceExecuteObjectLog,
-    BkciPluginFastExecuteScript,
-    BkciPluginFastTransferFile,
-    BkciPluginGetJobInstanceStatus,
-    GenerateLocalFileUploadUrl,
-    GetFileTaskContext,
-    GetScriptTaskContext,
-    QueryGseTask,
-    QueryJobInstance,
-)
-from bkjob_async.model.operations.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    FileSource,
-    GlobalVar,
-    PushConfigFile,
-    RollingConfig,
-    RollingFileSource,
-)
-from bkjob_async.model.operations.queries import (
-    BatchGetJobInstanceIpLog,
-    GetJobInstanceGlobalVarValue,
-    GetJobInstanceIpLog,
-    GetJobInstanceList,
-    GetJobInstanceLog,
-    GetStepInstanceDetail,
-    RawCall,
-)
-from bkjob_async.model.operations.responses import (
-    Account,
-    Callback,
-    Envelope,
-    FileDetail,
-    FileLog,
-    FileSourceDetail,
-    GseTask,
-    HostLog,
-    JobInstance,
-    JobInstancePage,
-    JobLaunch,
-    LocalFileUpload,
-    Page,
-    ScriptDetail,
-    StepDetail,
-    StepLogs,
-    StepVariables,
-    TaskContextField,
-    Variable,
-)
-from bkjob_async.model.operations.stored_items import (
-    CronJob,
-    JobPlan,
-    JobTemplate,
-    PlanStep,
-    PlanVariable,
-    Script,
-    ScriptVersion,
-    StoredAccount,
-)
-from bkjob_async.model.operations.stored_queries import (
-    GetAccountList,
-    GetCronDetail,
-    GetCronList,
-    GetJobPlanDetail,
-    GetJobPlanList,
-    GetJobTemplateList,
-    GetPublicScriptList,
-    GetPublicScriptVersionDetail,
-    GetPublicScriptVersionList,
-    GetScriptList,
-    GetScriptVersionDetail,
-    GetScriptVersionList,
-)
-from bkjob_async.model.operations.targets import Targets, TopoNode
-from bkjob_async.model.ref_input import RefLike, as_ref
-from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
-from bkjob_async.model.result import JobResult, StepResult
-from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
-from bkjob_async.model.status import HostStatus, Phase, RunStatus
-from bkjob_async.observe.observer import Observation, Observer, PollCompleted, PollingFailed, PollingRecovered
-from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.explanation import Explanation
-from bkjob_async.watch.reader import Reader
-from bkjob_async.watch.stats import WatchStats
-from bkjob_async.watch.watch import Watch
-from bkjob_async.wire.aiohttp_transport import HttpOptions
-from bkjob_async.wire.credentials import CredentialsProvider
-from bkjob_async.wire.transport import Transport
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-try:
-    __version__ = version("bkjob-async")
-except PackageNotFoundError:  # a copy of the sources that nobody installed
-    __version__ = "0+unknown"
+if TYPE_CHECKING:
+    from bkjob_async.client.batch_logs import GatheredLogs
+    from bkjob_async.client.client import JobClient
+    from bkjob_async.client.factory import connect
+    from bkjob_async.client.job_list import JobInstances
+    from bkjob_async.client.paged_list import PagedList
+    from bkjob_async.dialects.decode import (
+        decode,
+        decode_callback,
+    )
+    from bkjob_async.engine.flow_control.retry import Retries
+    from bkjob_async.engine.scheduling.duration_stats import DurationStats
+    from bkjob_async.engine.stream.wait_conditions import (
+        Condition,
+        FirstFailure,
+        HostsDone,
+    )
+    from bkjob_async.errors import (
+        ApiNotFound,
+        ApplicationNotAllowed,
+        BkJobError,
+        CallFailed,
+        ClientClosed,
+        ConditionUnreachable,
+        DeadlineExceeded,
+        ErrorDetails,
+        InvalidRequest,
+        InvalidResponse,
+        JobFailed,
+        NotAllowed,
+        NotAuthenticated,
+        NotFound,
+        NotSupported,
+        OutcomeUnknown,
+        PlatformTrouble,
+        QuotaExceeded,
+        RequestTimedOut,
+        TargetLost,
+        Throttled,
+        TransportFailed,
+        UsageError,
+        WrongEventLoop,
+        WrongState,
+    )
+    from bkjob_async.model.credentials import (
+        AccessToken,
+        AppCredentials,
+        Credentials,
+    )
+    from bkjob_async.model.detail_level import DetailLevel
+    from bkjob_async.model.events import (
+        Batch,
+        Event,
+        Finished,
+        HostChanged,
+        HostCounts,
+        InSync,
+        JobChanged,
+        Lost,
+        LostReason,
+        Recovered,
+        Reopened,
+        Stalled,
+        StepChanged,
+        Trouble,
+    )
+    from bkjob_async.model.events_json import (
+        event_from_json,
+        event_to_json,
+    )
+    from bkjob_async.model.operations.base import (
+        GetJobInstanceStatus,
+        GetStepInstanceStatus,
+        OperateJobInstance,
+        OperateStepInstance,
+        Operation,
+        OperationAccepted,
+        StepOperation,
+    )
+    from bkjob_async.model.operations.codes import (
+        AccountCategory,
+        FileMode,
+        FileSourceType,
+        FileStatus,
+        JobOperation,
+        LaunchMode,
+        LogType,
+        RollingExecution,
+        RollingMode,
+        RollingType,
+        ScriptLanguage,
+        ScriptStatus,
+        StepType,
+        TaskType,
+        TransferMode,
+        VariableType,
+    )
+    from bkjob_async.model.operations.extra_operations import (
+        BkciPluginBatchGetJobInstanceExecuteObjectLog,
+        BkciPluginFastExecuteScript,
+        BkciPluginFastTransferFile,
+        BkciPluginGetJobInstanceStatus,
+        GenerateLocalFileUploadUrl,
+        GetFileTaskContext,
+        GetScriptTaskContext,
+        QueryGseTask,
+        QueryJobInstance,
+    )
+    from bkjob_async.model.operations.launches import (
+        ExecuteJobPlan,
+        FastExecuteScript,
+        FastExecuteSql,
+        FastTransferFile,
+        FileSource,
+        GlobalVar,
+        PushConfigFile,
+        RollingConfig,
+        RollingFileSource,
+    )
+    from bkjob_async.model.operations.queries import (
+        BatchGetJobInstanceIpLog,
+        GetJobInstanceGlobalVarValue,
+        GetJobInstanceIpLog,
+        GetJobInstanceList,
+        GetJobInstanceLog,
+        GetStepInstanceDetail,
+        RawCall,
+    )
+    from bkjob_async.model.operations.responses import (
+        Account,
+        Callback,
+        Envelope,
+        FileDetail,
+        FileLog,
+        FileSourceDetail,
+        GseTask,
+        HostLog,
+        JobInstance,
+        JobInstancePage,
+        JobLaunch,
+        LocalFileUpload,
+        Page,
+        ScriptDetail,
+        StepDetail,
+        StepLogs,
+        StepVariables,
+        TaskContextField,
+        Variable,
+    )
+    from bkjob_async.model.operations.stored_items import (
+        CronJob,
+        JobPlan,
+        JobTemplate,
+        PlanStep,
+        PlanVariable,
+        Script,
+        ScriptVersion,
+        StoredAccount,
+    )
+    from bkjob_async.model.operations.stored_queries import (
+        GetAccountList,
+        GetCronDetail,
+        GetCronList,
+        GetJobPlanDetail,
+        GetJobPlanList,
+        GetJobTemplateList,
+        GetPublicScriptList,
+        GetPublicScriptVersionDetail,
+        GetPublicScriptVersionList,
+        GetScriptList,
+        GetScriptVersionDetail,
+        GetScriptVersionList,
+    )
+    from bkjob_async.model.operations.targets import (
+        Targets,
+        TopoNode,
+    )
+    from bkjob_async.model.ref_input import (
+        RefLike,
+        as_ref,
+    )
+    from bkjob_async.model.refs import (
+        HostKey,
+        JobRef,
+        Ref,
+        Scope,
+        ScopeType,
+        StepRef,
+        parse_ref,
+    )
+    from bkjob_async.model.result import (
+        JobResult,
+        StepResult,
+    )
+    from bkjob_async.model.snapshot import (
+        HostGroup,
+        HostSnapshot,
+        JobSnapshot,
+        StepSnapshot,
+        Times,
+    )
+    from bkjob_async.model.status import (
+        HostStatus,
+        Phase,
+        RunStatus,
+    )
+    from bkjob_async.observe.observer import (
+        Observation,
+        Observer,
+        PollCompleted,
+        PollingFailed,
+        PollingRecovered,
+    )
+    from bkjob_async.watch.callbacks import CallbackReceiver
+    from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
+    from bkjob_async.watch.explanation import Explanation
+    from bkjob_async.watch.reader import Reader
+    from bkjob_async.watch.stats import WatchStats
+    from bkjob_async.watch.watch import Watch
+    from bkjob_async.wire.aiohttp_transport import HttpOptions
+    from bkjob_async.wire.credentials import CredentialsProvider
+    from bkjob_async.wire.transport import Transport
 
+    __version__: str
+
+# fmt: off
 __all__ = [  # noqa: RUF022 - grouped by what people look for
     # opening
-    "DetailLevel",
-    "connect",
-    "JobClient",
-    "AppCredentials",
-    "AccessToken",
-    "Credentials",
-    "CredentialsProvider",
-    "HttpOptions",
-    "Retries",
-    "Transport",
+    "DetailLevel", "connect", "JobClient", "AppCredentials", "AccessToken", "Credentials",
+    "CredentialsProvider", "HttpOptions", "Retries", "Transport",
     # names
-    "Scope",
-    "ScopeType",
-    "JobRef",
-    "StepRef",
-    "Ref",
-    "RefLike",
-    "as_ref",
-    "HostKey",
-    "parse_ref",
-    "Targets",
-    "TopoNode",
+    "Scope", "ScopeType", "JobRef", "StepRef", "Ref", "RefLike", "as_ref", "HostKey", "parse_ref",
+    "Targets", "TopoNode",
     # watching
-    "Watch",
-    "WatchStats",
-    "Explanation",
-    "DurationStats",
-    "Reader",
-    "CallbackReceiver",
-    "Callback",
-    "Condition",
-    "HostsDone",
-    "FirstFailure",
-    "Batch",
-    "Event",
-    "HostChanged",
-    "HostCounts",
-    "StepChanged",
-    "JobChanged",
-    "InSync",
-    "Finished",
-    "Reopened",
-    "Trouble",
-    "Recovered",
-    "Lost",
-    "LostReason",
-    "Stalled",
+    "Watch", "WatchStats", "Explanation", "DurationStats", "Reader", "CallbackReceiver",
+    "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Batch", "Event",
+    "HostChanged", "HostCounts", "StepChanged", "JobChanged", "InSync", "Finished", "Reopened", "Trouble",
+    "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
     # facts
-    "Phase",
-    "RunStatus",
-    "HostStatus",
-    "Times",
-    "HostSnapshot",
-    "HostGroup",
-    "StepSnapshot",
-    "JobSnapshot",
-    "StepResult",
-    "JobResult",
+    "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "StepSnapshot",
+    "JobSnapshot", "StepResult", "JobResult",
     # operations
-    "Operation",
-    "GetJobInstanceStatus",
-    "GetStepInstanceStatus",
-    "OperateStepInstance",
-    "StepOperation",
-    "OperateJobInstance",
-    "JobOperation",
-    "OperationAccepted",
-    "GetStepInstanceDetail",
-    "GetJobInstanceLog",
-    "GetJobInstanceIpLog",
-    "BatchGetJobInstanceIpLog",
-    "GetJobInstanceList",
-    "GetJobInstanceGlobalVarValue",
-    "ExecuteJobPlan",
-    "FastExecuteScript",
-    "FastExecuteSql",
-    "FastTransferFile",
-    "PushConfigFile",
-    "BkciPluginBatchGetJobInstanceExecuteObjectLog",
-    "BkciPluginFastExecuteScript",
-    "BkciPluginFastTransferFile",
-    "BkciPluginGetJobInstanceStatus",
-    "GenerateLocalFileUploadUrl",
-    "GetFileTaskContext",
-    "GetScriptTaskContext",
-    "QueryGseTask",
-    "QueryJobInstance",
-    "GetAccountList",
-    "GetCronDetail",
-    "GetCronList",
-    "GetJobPlanDetail",
-    "GetJobPlanList",
-    "GetJobTemplateList",
-    "GetPublicScriptList",
-    "GetPublicScriptVersionDetail",
-    "GetPublicScriptVersionList",
-    "GetScriptList",
-    "GetScriptVersionDetail",
-    "GetScriptVersionList",
+    "Operation", "GetJobInstanceStatus", "GetStepInstanceStatus", "OperateStepInstance", "StepOperation",
+    "OperateJobInstance", "JobOperation", "OperationAccepted", "GetStepInstanceDetail",
+    "GetJobInstanceLog", "GetJobInstanceIpLog", "BatchGetJobInstanceIpLog", "GetJobInstanceList",
+    "GetJobInstanceGlobalVarValue", "ExecuteJobPlan", "FastExecuteScript", "FastExecuteSql",
+    "FastTransferFile", "PushConfigFile", "BkciPluginBatchGetJobInstanceExecuteObjectLog",
+    "BkciPluginFastExecuteScript", "BkciPluginFastTransferFile", "BkciPluginGetJobInstanceStatus",
+    "GenerateLocalFileUploadUrl", "GetFileTaskContext", "GetScriptTaskContext", "QueryGseTask",
+    "QueryJobInstance", "GetAccountList", "GetCronDetail", "GetCronList", "GetJobPlanDetail",
+    "GetJobPlanList", "GetJobTemplateList", "GetPublicScriptList", "GetPublicScriptVersionDetail",
+    "GetPublicScriptVersionList", "GetScriptList", "GetScriptVersionDetail", "GetScriptVersionList",
     "RawCall",
     # what launches are made of
-    "FileSource",
-    "FileSourceType",
-    "GlobalVar",
-    "RollingConfig",
-    "RollingFileSource",
-    "RollingExecution",
-    "RollingMode",
-    "RollingType",
-    "ScriptLanguage",
-    "TransferMode",
-    # answers
-    "JobLaunch",
-    "StepDetail",
-    "ScriptDetail",
-    "FileDetail",
-    "FileSourceDetail",
-    "Account",
-    "StepLogs",
-    "HostLog",
-    "FileLog",
-    "GatheredLogs",
-    "JobInstances",
-    "JobInstance",
-    "JobInstancePage",
-    "StepVariables",
-    "Variable",
-    "Page",
-    "PagedList",
-    "GseTask",
-    "LocalFileUpload",
-    "TaskContextField",
-    "AccountCategory",
-    "ScriptStatus",
-    "CronJob",
-    "JobPlan",
-    "JobTemplate",
-    "PlanStep",
-    "PlanVariable",
-    "Script",
-    "ScriptVersion",
-    "StoredAccount",
-    "Envelope",
-    "FileMode",
-    "FileStatus",
-    "LaunchMode",
-    "LogType",
-    "StepType",
-    "TaskType",
-    "VariableType",
-    # recorded answers
-    "decode",
-    "decode_callback",
+    "FileSource", "FileSourceType", "GlobalVar", "RollingConfig", "RollingFileSource", "RollingExecution",
+    "RollingMode", "RollingType", "ScriptLanguage", "TransferMode",
+    # responses
+    "JobLaunch", "StepDetail", "ScriptDetail", "FileDetail", "FileSourceDetail", "Account", "StepLogs",
+    "HostLog", "FileLog", "GatheredLogs", "JobInstances", "JobInstance", "JobInstancePage",
+    "StepVariables", "Variable", "Page", "PagedList", "GseTask", "LocalFileUpload", "TaskContextField",
+    "AccountCategory", "ScriptStatus", "CronJob", "JobPlan", "JobTemplate", "PlanStep", "PlanVariable",
+    "Script", "ScriptVersion", "StoredAccount", "Envelope", "FileMode", "FileStatus", "LaunchMode",
+    "LogType", "StepType", "TaskType", "VariableType",
+    # recorded responses
+    "decode", "decode_callback",
     # observers
-    "Observer",
-    "Observation",
-    "PollCompleted",
-    "PollingFailed",
-    "PollingRecovered",
+    "Observer", "Observation", "PollCompleted", "PollingFailed", "PollingRecovered",
     # errors
-    "BkJobError",
-    "UsageError",
-    "NotSupported",
-    "ClientClosed",
-    "WrongEventLoop",
-    "JobFailed",
-    "DeadlineExceeded",
-    "TargetLost",
-    "ConditionUnreachable",
-    "CallFailed",
-    "ErrorDetails",
-    "InvalidRequest",
-    "ApiNotFound",
-    "NotAuthenticated",
-    "NotAllowed",
-    "ApplicationNotAllowed",
-    "NotFound",
-    "WrongState",
-    "QuotaExceeded",
-    "Throttled",
-    "PlatformTrouble",
-    "InvalidResponse",
-    "TransportFailed",
-    "RequestTimedOut",
-    "OutcomeUnknown",
-    "__version__",
+    "BkJobError", "UsageError", "NotSupported", "ClientClosed", "WrongEventLoop", "JobFailed",
+    "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
+    "InvalidRequest", "ApiNotFound", "NotAuthenticated", "NotAllowed", "ApplicationNotAllowed",
+    "NotFound", "WrongState", "QuotaExceeded", "Throttled", "PlatformTrouble", "InvalidResponse",
+    "TransportFailed", "RequestTimedOut", "OutcomeUnknown", "__version__",
 ]
+
+# Where each name is imported from; a test holds this against the typed imports above.
+_NAMES = {
+    "bkjob_async.client.batch_logs": "GatheredLogs",
+    "bkjob_async.client.client": "JobClient",
+    "bkjob_async.client.factory": "connect",
+    "bkjob_async.client.job_list": "JobInstances",
+    "bkjob_async.client.paged_list": "PagedList",
+    "bkjob_async.dialects.decode": "decode decode_callback",
+    "bkjob_async.engine.flow_control.retry": "Retries",
+    "bkjob_async.engine.scheduling.duration_stats": "DurationStats",
+    "bkjob_async.engine.stream.wait_conditions": "Condition FirstFailure HostsDone",
+    "bkjob_async.errors": (
+        "ApiNotFound ApplicationNotAllowed BkJobError CallFailed ClientClosed ConditionUnreachable "
+        "DeadlineExceeded ErrorDetails InvalidRequest InvalidResponse JobFailed NotAllowed NotAuthenticated "
+        "NotFound NotSupported OutcomeUnknown PlatformTrouble QuotaExceeded RequestTimedOut TargetLost "
+        "Throttled TransportFailed UsageError WrongEventLoop WrongState"
+    ),
+    "bkjob_async.model.credentials": "AccessToken AppCredentials Credentials",
+    "bkjob_async.model.detail_level": "DetailLevel",
+    "bkjob_async.model.events": (
+        "Batch Event Finished HostChanged HostCounts InSync JobChanged Lost LostReason Recovered Reopened "
+        "Stalled StepChanged Trouble"
+    ),
+    "bkjob_async.model.events_json": "event_from_json event_to_json",
+    "bkjob_async.model.operations.base": (
+        "GetJobInstanceStatus GetStepInstanceStatus OperateJobInstance OperateStepInstance Operation "
+        "OperationAccepted StepOperation"
+    ),
+    "bkjob_async.model.operations.codes": (
+        "AccountCategory FileMode FileSourceType FileStatus JobOperation LaunchMode LogType "
+        "RollingExecution RollingMode RollingType ScriptLanguage ScriptStatus StepType TaskType "
+        "TransferMode VariableType"
+    ),
+    "bkjob_async.model.operations.extra_operations": (
+        "BkciPluginBatchGetJobInstanceExecuteObjectLog BkciPluginFastExecuteScript "
+        "BkciPluginFastTransferFile BkciPluginGetJobInstanceStatus GenerateLocalFileUploadUrl "
+        "GetFileTaskContext GetScriptTaskContext QueryGseTask QueryJobInstance"
+    ),
+    "bkjob_async.model.operations.launches": (
+        "ExecuteJobPlan FastExecuteScript FastExecuteSql FastTransferFile FileSource GlobalVar "
+        "PushConfigFile RollingConfig RollingFileSource"
+    ),
+    "bkjob_async.model.operations.queries": (
+        "BatchGetJobInstanceIpLog GetJobInstanceGlobalVarValue GetJobInstanceIpLog GetJobInstanceList "
+        "GetJobInstanceLog GetStepInstanceDetail RawCall"
+    ),
+    "bkjob_async.model.operations.responses": (
+        "Account Callback Envelope FileDetail FileLog FileSourceDetail GseTask HostLog JobInstance "
+        "JobInstancePage JobLaunch LocalFileUpload Page ScriptDetail StepDetail StepLogs StepVariables "
+        "TaskContextField Variable"
+    ),
+    "bkjob_async.model.operations.stored_items": (
+        "CronJob JobPlan JobTemplate PlanStep PlanVariable Script ScriptVersion StoredAccount"
+    ),
+    "bkjob_async.model.operations.stored_queries": (
+        "GetAccountList GetCronDetail GetCronList GetJobPlanDetail GetJobPlanList GetJobTemplateList "
+        "GetPublicScriptList GetPublicScriptVersionDetail GetPublicScriptVersionList GetScriptList "
+        "GetScriptVersionDetail GetScriptVersionList"
+    ),
+    "bkjob_async.model.operations.targets": "Targets TopoNode",
+    "bkjob_async.model.ref_input": "RefLike as_ref",
+    "bkjob_async.model.refs": "HostKey JobRef Ref Scope ScopeType StepRef parse_ref",
+    "bkjob_async.model.result": "JobResult StepResult",
+    "bkjob_async.model.snapshot": "HostGroup HostSnapshot JobSnapshot StepSnapshot Times",
+    "bkjob_async.model.status": "HostStatus Phase RunStatus",
+    "bkjob_async.observe.observer": "Observation Observer PollCompleted PollingFailed PollingRecovered",
+    "bkjob_async.watch.callbacks": "CallbackReceiver",
+    "bkjob_async.watch.callbacks_aiohttp": "add_callback_receiver",
+    "bkjob_async.watch.explanation": "Explanation",
+    "bkjob_async.watch.reader": "Reader",
+    "bkjob_async.watch.stats": "WatchStats",
+    "bkjob_async.watch.watch": "Watch",
+    "bkjob_async.wire.aiohttp_transport": "HttpOptions",
+    "bkjob_async.wire.credentials": "CredentialsProvider",
+    "bkjob_async.wire.transport": "Transport",
+}
+# fmt: on
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+
+if not TYPE_CHECKING:  # a checker knows the names above, and no others
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name when it is first used."""
+        value: Any
+        if name == "__version__":
+            value = _installed_version()
+        elif name in _MODULES:
+            value = getattr(import_module(_MODULES[name]), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        """Return the public names, those that nobody has used yet included."""
+        return sorted({*globals(), *__all__})
+
+
+def _installed_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - takes 30 ms to import
+
+    try:
+        return version("bkjob-async")
+    except PackageNotFoundError:  # a copy of the sources that nobody installed
+        return "0+unknown"

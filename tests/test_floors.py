@@ -18,7 +18,7 @@ HOUSE = [
     {"client"},
     {"__init__"},
     {"cli", "testing"},
-    {"__main__"},
+    {"__main__", "pytest_plugin"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(HOUSE) for room in rooms}
 
@@ -93,6 +93,13 @@ def own_imports(tree: ast.AST) -> Iterator[tuple[ast.stmt, str]]:
             yield node, node.module or ""
 
 
+def typed_only(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield what only type checkers read."""
+    for node in tree.body:
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            yield from node.body
+
+
 def violations(name: str, source: str) -> list[str]:
     """Return what is wrong with a file of this *name* in the house."""
     tree = ast.parse(source)
@@ -108,7 +115,7 @@ def violations(name: str, source: str) -> list[str]:
             found.append(f"{name}:{statement.lineno} imports {dotted} from a neighbour or a higher floor")
         elif other == room:
             found += inner_violations(name, statement.lineno, dotted)
-        if statement not in tree.body:
+        if statement not in [*tree.body, *typed_only(tree)]:
             found.append(f"{name}:{statement.lineno} hides the import of {dotted}")
     if name.startswith(PURE) or name.startswith(PURE_SIMULATOR):
         found += impurities(name, tree)

@@ -1,12 +1,17 @@
 """What is public, pinned: a change here is a change for users."""
 
+import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import bkjob_async
 
 PINNED = Path(__file__).with_name("public.txt")
+ROOT = Path(bkjob_async.__file__).read_text()
 
 
 def test_the_public_names_are_these() -> None:
@@ -25,13 +30,82 @@ def test_every_public_name_is_documented() -> None:
     assert undocumented == []
 
 
-def test_importing_it_brings_no_server_and_no_terminal() -> None:
-    """A library embedded in other people's programs loads only what it needs."""
-    loaded = subprocess.run(
-        [sys.executable, "-c", "import bkjob_async, sys; print(*sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+def typed_imports(source: str) -> dict[str, str]:
+    """Return the module of each name that the package root shows to type checkers."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bkjob_async."):
+            found |= {alias.name: node.module or "" for alias in node.names}
+    return found
 
-    assert not {"click", "rich", "aiohttp.web", "bkjob_async.simulator", "pytest", "redis"} & set(loaded)
+
+def disagreements(source: str, modules: dict[str, str], names: list[str]) -> list[str]:
+    """Return each public name that the typed imports, the lazy table and `__all__` do not have alike."""
+    typed = typed_imports(source)
+    listed = {*names} - {"__version__"}
+    return sorted(
+        name
+        for name in listed | typed.keys() | modules.keys()
+        if not (name in listed and typed.get(name) == modules.get(name) is not None)
+    )
+
+
+def test_the_lazy_names_are_the_typed_ones() -> None:
+    """A name that is imported lazily is the one that type checkers see: change both lists in `__init__.py`."""
+    assert disagreements(ROOT, bkjob_async._MODULES, bkjob_async.__all__) == []
+
+
+@pytest.mark.parametrize("name", sorted({*bkjob_async.__all__} - {"__version__"}))
+def test_each_name_is_where_the_table_says(name: str) -> None:
+    """Whoever uses it gets it, and `dir` shows it before."""
+    module = importlib.import_module(bkjob_async._MODULES[name])
+
+    assert getattr(bkjob_async, name) is getattr(module, name)
+    assert name in dir(bkjob_async)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("import JobClient\n", "import Caller\n"),
+        ("bkjob_async.client.factory import", "bkjob_async.client.client import"),
+    ],
+)
+def test_a_name_in_one_list_only_is_found(old: str, new: str) -> None:
+    """The comparison bites: a name left out or taken from elsewhere."""
+    assert old in ROOT
+    assert disagreements(ROOT.replace(old, new, 1), bkjob_async._MODULES, bkjob_async.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """`hasattr` works, and a slip is no import error."""
+    with pytest.raises(AttributeError, match="no attribute 'JobClinet'"):
+        _ = bkjob_async.JobClinet  # type: ignore[attr-defined]
+
+
+def modules_after(code: str) -> set[str]:
+    """Return what a fresh interpreter has imported after it ran *code*."""
+    run = [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"]
+    return {*subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()}
+
+
+def test_importing_it_imports_nothing_else() -> None:
+    """A library embedded in other people's programs loads only what they use."""
+    loaded = modules_after("import bkjob_async")
+
+    assert {name for name in loaded if name.startswith("bkjob_async")} == {"bkjob_async"}
+    assert not {"aiohttp", "attrs", "msgspec", "importlib.metadata"} & loaded
+
+
+def test_a_client_brings_no_server_and_no_terminal() -> None:
+    """What serves, draws or tests is loaded by those who use it."""
+    loaded = modules_after("from bkjob_async import connect")
+
+    assert not {"click", "rich", "aiohttp.web", "bkjob_async.simulator", "pytest", "redis"} & loaded
+
+
+def test_the_version_is_told_without_http() -> None:
+    """`bkjob --version` is as quick as its answer is short."""
+    code = "from bkjob_async.cli.entry import main\nimport sys\nsys.argv = ['bkjob', '--version']\nmain()"
+
+    assert not {"aiohttp", "rich", "bkjob_async.simulator"} & modules_after(code)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 
+import click
 from attrs import frozen
 
 from bkjob_async import (
@@ -18,11 +20,12 @@ from bkjob_async import (
     Watch,
     connect,
 )
-from bkjob_async.cli import demo_jobs as demo_story
+from bkjob_async.cli import demo_jobs, views
 from bkjob_async.cli.demo_check import Seen, disagreements, figures_seen, figures_true
 from bkjob_async.cli.demo_text import closing, opening, table
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import say
+from bkjob_async.cli.running import run_to_end
 from bkjob_async.simulator.simulator import Simulator
 
 # Anybody may use the simulated platform; it only wants to be told some name and some secret.
@@ -35,8 +38,8 @@ View = Callable[[], AbstractContextManager[Callable[[Event], None]]]
 
 
 @frozen(kw_only=True)
-class Size:
-    """How much of a demo is wanted."""
+class DemoOptions:
+    """How many jobs and hosts a demo has, and how fast it runs."""
 
     jobs: int = 24
     hosts: int = 24
@@ -44,15 +47,40 @@ class Size:
     speed: float = 1.0
 
 
-async def demo(size: Size, view: View) -> ExitCode:
-    """Run the whole evening, and compare both sets of books at its end."""
-    simulator = Simulator(seed=size.seed, speed=size.speed)
-    jobs = [simulator.add(plan) for plan in demo_story.tell(size.jobs, size.hosts, size.seed)]
+@click.command(name="demo")
+@click.option(
+    "--jobs", type=click.IntRange(1, 1000), default=24, show_default=True, help="How many jobs run."
+)
+@click.option(
+    "--hosts", type=click.IntRange(1, 1000), default=24, show_default=True, help="On how many hosts each."
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same run.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 20),
+    default=1.0,
+    show_default=True,
+    help="How fast the platform's clock runs.",
+)
+@click.option("--plain", is_flag=True, help="Write lines, no live board.")
+def demo_command(*, jobs: int, hosts: int, seed: int, speed: float, plain: bool) -> ExitCode:
+    """See it work: a simulated platform and a watch of it, in half a minute.
+
+    The exit code is 0 when the watch saw what the simulator did, whatever became of the jobs.
+    """
+    view = views.plain if plain or not sys.stdout.isatty() else views.live
+    return run_to_end(run_demo(DemoOptions(jobs=jobs, hosts=hosts, seed=seed, speed=speed), view))
+
+
+async def run_demo(options: DemoOptions, view: View) -> ExitCode:
+    """Run the demo; compare what the watch saw with what the simulator did."""
+    simulator = Simulator(seed=options.seed, speed=options.speed)
+    jobs = [simulator.add(plan) for plan in demo_jobs.make_plans(options.jobs, options.hosts, options.seed)]
     started = asyncio.get_running_loop().time()
     seen = Seen()
     async with simulator.serve() as server:
-        say(opening(size.jobs, size.hosts, server.url))
-        interval = INTERVAL / size.speed
+        say(opening(options.jobs, options.hosts, server.url))
+        interval = INTERVAL / options.speed
         client = connect(server.url, CREDENTIALS, interval=interval)
         async with client, client.watch(jobs, linger=LINGER) as watch:
             with view() as show:

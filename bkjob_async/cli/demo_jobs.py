@@ -42,7 +42,7 @@ SERVICES = (
 )
 
 
-def tell(jobs: int, hosts_each: int, seed: int) -> list[JobPlan]:
+def make_plans(jobs: int, hosts_each: int, seed: int) -> list[JobPlan]:
     """Return the plans of all jobs; the first one is the one to be retried.
 
     The second has a slow host, the third an error that is ignored; of the others, every sixth fails.

@@ -11,7 +11,7 @@ USAGE = 2
 def main() -> int:
     """Run `bkjob` with the arguments of this process; return its exit code."""
     try:
-        commands = import_module("bkjob_async.cli.commands")
+        code: int = import_module("bkjob_async.cli.commands").run()
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in OPTIONAL:
@@ -21,5 +21,4 @@ def main() -> int:
             file=sys.stderr,
         )
         return USAGE
-    code: int = commands.run()
     return code

@@ -9,11 +9,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from shutil import which
 
-from bkjob_async import Event
-from bkjob_async.model.events_json import event_to_json
+from bkjob_async import Event, event_to_json
 from bkjob_async.model.printing import printable
 
-Tell = Callable[[Event], None]
+EventHandler = Callable[[Event], None]
 
 
 def plain_line(event: Event) -> str:

@@ -6,16 +6,18 @@ import asyncio
 import signal
 from contextlib import suppress
 
+import click
 from attrs import frozen
 
 from bkjob_async import JobRef, UsageError
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import note, our_name, say
-from bkjob_async.simulator.faults.faults import ActiveFault, parsed_fault
+from bkjob_async.cli.running import run_to_end
+from bkjob_async.simulator.faults.faults import FAULTS, ActiveFault, parsed_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.servers.control import CONTROL_PATH
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.scenarios import Scenario, scenario_by_name
+from bkjob_async.simulator.world.scenarios import SCENARIOS, Scenario, scenario_by_name
 from bkjob_async.simulator.world.world import FIRST_JOB_ID
 
 SHOWN = 5
@@ -23,7 +25,7 @@ SHOWN = 5
 
 @frozen(kw_only=True)
 class SimulateOptions:
-    """What is played, where, and how fast."""
+    """The scenario to serve, where, and how fast."""
 
     scenario: str
     port: int = 0
@@ -34,22 +36,78 @@ class SimulateOptions:
     remote_callbacks: bool = False
 
 
-async def simulate(stage: SimulateOptions) -> ExitCode:
+@click.command(name="simulate", epilog=f"Faults: {', '.join(FAULTS)}.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="Where to listen."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same run.")
+@click.option(
+    "--scenario",
+    type=click.Choice(list(SCENARIOS)),
+    default="slow-tail",
+    show_default=True,
+    help="What happens.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How fast its clock runs.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[:SHARE[:TIMES]]",
+    help="Let something go wrong, in a SHARE of 0..1 of the answers, TIMES times; may be repeated.",
+)
+@click.option(
+    "--rate-limit", type=click.IntRange(min=1), metavar="N", help="Refuse more than N requests a second."
+)
+@click.option("--remote-callbacks", is_flag=True, help="Call back other machines, too.")
+def simulate_command(
+    *,
+    port: int,
+    seed: int,
+    scenario: str,
+    speed: float,
+    faults: tuple[str, ...],
+    rate_limit: int | None,
+    remote_callbacks: bool,
+) -> ExitCode:
+    """Run a simulated platform on the loopback interface until interrupted.
+
+    The first line on stdout is its URL, for every dialect; any app code and secret will do.
+    """
+    options = SimulateOptions(
+        scenario=scenario,
+        port=port,
+        seed=seed,
+        speed=speed,
+        faults=faults,
+        rate_limit=rate_limit,
+        remote_callbacks=remote_callbacks,
+    )
+    return run_to_end(simulate(options))
+
+
+async def simulate(options: SimulateOptions) -> ExitCode:
     """Serve a scenario until SIGINT or SIGTERM; the first line on stdout is the URL."""
-    scenario = scenario_by_name(stage.scenario)
-    limit = RateLimit(stage.rate_limit) if stage.rate_limit is not None else None
-    simulator = Simulator(scenario, seed=stage.seed, speed=stage.speed, rate_limit=limit)
-    simulator.platform.faults += [fault_from(text) for text in stage.faults]
-    server = simulator.serve(port=stage.port, remote_callbacks=stage.remote_callbacks)
+    scenario = scenario_by_name(options.scenario)
+    limit = RateLimit(options.rate_limit) if options.rate_limit is not None else None
+    simulator = Simulator(scenario, seed=options.seed, speed=options.speed, rate_limit=limit)
+    simulator.platform.faults += [fault_from(text) for text in options.faults]
+    server = simulator.serve(port=options.port, remote_callbacks=options.remote_callbacks)
     try:
         await server.start()
     except OSError as error:
-        raise UsageError(f"port {stage.port} cannot be used: {error.strerror}") from error
+        raise UsageError(f"port {options.port} cannot be used: {error.strerror}") from error
     try:
         # Whoever has read the URL may interrupt at once.
         interrupted = interruption()
         say(server.url)
-        introduce(scenario, stage, server.url, simulator.refs)
+        introduce(scenario, options, server.url, simulator.refs)
         await interrupted.wait()
     finally:
         await server.aclose()
@@ -64,15 +122,15 @@ def fault_from(text: str) -> ActiveFault:
         raise UsageError(f"--fault {text}: {error.args[0]}") from error
 
 
-def introduce(scenario: Scenario, stage: SimulateOptions, url: str, jobs: tuple[JobRef, ...]) -> None:
+def introduce(scenario: Scenario, options: SimulateOptions, url: str, jobs: tuple[JobRef, ...]) -> None:
     """Say on stderr what is played, and how to watch it."""
     shown = ", ".join(str(ref) for ref in jobs[:SHOWN]) + (", …" if len(jobs) > SHOWN else "")
     first = jobs[0].job_instance_id if jobs else FIRST_JOB_ID
-    note(f"scenario {scenario.name}, seed {stage.seed}: {scenario.summary}")
-    for fault in stage.faults:
+    note(f"scenario {scenario.name}, seed {options.seed}: {scenario.summary}")
+    for fault in options.faults:
         note(f"fault: {fault}")
-    if stage.rate_limit is not None:
-        note(f"rate limit: {stage.rate_limit} requests a second")
+    if options.rate_limit is not None:
+        note(f"rate limit: {options.rate_limit} requests a second")
     note(f"jobs: {shown or f'they come one by one, from 2:{first} on'}")
     note(f"a hand on time, hosts and faults: {url}{CONTROL_PATH}")
     note("any app code and secret will do; in another terminal:")

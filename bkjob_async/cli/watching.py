@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+import click
 from attrs import frozen
 
 from bkjob_async import (
@@ -19,14 +20,33 @@ from bkjob_async import (
 )
 from bkjob_async.cli.environment import credentials_from
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import Tell, json_line, note, plain_line, say
+from bkjob_async.cli.lines import EventHandler, json_line, note, plain_line, say
 from bkjob_async.cli.outcome import Outcome
+from bkjob_async.cli.running import run_to_end
+from bkjob_async.dialects.registry import DIALECTS
 from bkjob_async.model.ref_input import ScopeMissing, as_ref
+
+ENVIRONMENT = """\b
+Credentials come from the environment, never from an argument:
+  BKJOB_APP_CODE, BKJOB_APP_SECRET   the application (both are needed)
+  BKJOB_USERNAME                     the user it acts for
+  BKJOB_BK_TOKEN or BKJOB_BK_TICKET  a logged-in user's token, instead
+  BKJOB_ACCESS_TOKEN                 stands for all of these
+  BKJOB_URL                          the default of --url
+"""
+EXIT_CODES = """\b
+Exit codes:
+  0  all succeeded
+  1  something failed
+  2  usage
+  3  could not watch: targets lost, credentials refused, nothing ever seen
+  4  the deadline passed; what becomes of the jobs is unknown
+"""
 
 
 @frozen(kw_only=True)
 class WatchOptions:
-    """What is to be watched, where, and for how long."""
+    """The targets to watch, where, and for how long."""
 
     url: str
     dialect: str
@@ -48,17 +68,66 @@ def refs_from(names: Sequence[str], scope: Scope | None) -> tuple[Ref, ...]:
     return tuple(refs)
 
 
-def show_lines(*, as_json: bool) -> Tell:
+def show_lines(*, as_json: bool) -> EventHandler:
     """Return what puts events on stdout."""
     line = json_line if as_json else plain_line
     return lambda event: say(line(event))
 
 
-async def watch(wish: WatchOptions, tell: Tell) -> ExitCode:
-    """Tell every event of the wish's targets until they are over."""
+@click.command(name="watch", epilog=f"{ENVIRONMENT}\n{EXIT_CODES}")
+@click.option("--url", envvar="BKJOB_URL", required=True, help="The gateway's stage, or the ESB's root.")
+@click.option(
+    "--dialect",
+    type=click.Choice(sorted(DIALECTS)),
+    default="gateway-v3",
+    show_default=True,
+    help="The interface that it offers.",
+)
+@click.option(
+    "--biz", type=click.IntRange(min=1), metavar="ID", help="The business that bare job ids are in."
+)
+@click.option("--biz-set", type=click.IntRange(min=1), metavar="ID", help="The business set, instead.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object per event.")
+@click.option(
+    "--deadline", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Give up after S seconds."
+)
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Poll every S seconds; without it, intervals adapt to the jobs.",
+)
+@click.argument("targets", nargs=-1, required=True, metavar="JOB|JOB/STEP...")
+def watch_command(
+    *,
+    url: str,
+    dialect: str,
+    biz: int | None,
+    biz_set: int | None,
+    as_json: bool,
+    deadline: float | None,
+    interval: float | None,
+    targets: tuple[str, ...],
+) -> ExitCode:
+    """Watch jobs and steps until they are over, one line per event.
+
+    JOB is a job instance id, JOB/STEP one step instance of it, both within --biz or --biz-set; whole names such as
+    2:100 or biz_set:9:100/200 need neither.
+    """
+    if biz and biz_set:
+        raise UsageError("give --biz or --biz-set, not both")
+    scope = Scope.biz(biz) if biz else Scope.biz_set(biz_set) if biz_set else None
+    options = WatchOptions(
+        url=url, dialect=dialect, refs=refs_from(targets, scope), deadline=deadline, interval=interval
+    )
+    return run_to_end(watch(options, show_lines(as_json=as_json)))
+
+
+async def watch(options: WatchOptions, on_event: EventHandler) -> ExitCode:
+    """Pass every event to *on_event* until the targets are over; return the exit code."""
     outcome = Outcome()
     try:
-        await follow(wish, credentials_from(os.environ), tell, outcome)
+        await follow(options, credentials_from(os.environ), on_event, outcome)
     except DeadlineExceeded as error:
         note(f"{outcome}; {error}")
         return ExitCode.DEADLINE_PASSED
@@ -73,12 +142,14 @@ class Hopeless(BkJobError):
     """Nothing was seen, and nothing will be."""
 
 
-async def follow(wish: WatchOptions, credentials: Credentials, tell: Tell, outcome: Outcome) -> None:
-    """Carry events to *tell* and *outcome*; raise `Hopeless` when nothing will come."""
-    client = connect(wish.url, credentials, dialect=wish.dialect, interval=wish.interval)
-    async with client, client.watch(wish.refs, deadline=wish.deadline) as news:
-        async for event in news:
-            tell(event)
+async def follow(
+    options: WatchOptions, credentials: Credentials, on_event: EventHandler, outcome: Outcome
+) -> None:
+    """Pass events to *on_event* and *outcome*; raise `Hopeless` when none will come."""
+    client = connect(options.url, credentials, dialect=options.dialect, interval=options.interval)
+    async with client, client.watch(options.refs, deadline=options.deadline) as opened:
+        async for event in opened:
+            on_event(event)
             outcome.take(event)
             if outcome.is_hopeless(event):
                 raise Hopeless(event.message if isinstance(event, Trouble) else str(event))

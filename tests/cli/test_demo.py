@@ -15,7 +15,7 @@ from bkjob_async import (
     RunStatus,
     StepChanged,
 )
-from bkjob_async.cli import demo_jobs as demo_story
+from bkjob_async.cli import demo_jobs
 from bkjob_async.cli.demo_check import Seen, disagreements, is_sampled
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.history import History
@@ -75,8 +75,8 @@ def test_it_says_at_the_end_what_to_do_next(told: CompletedProcess[str]) -> None
 
 def test_the_whole_evening_is_seeded() -> None:
     """The same seed tells the same story, another one another."""
-    assert demo_story.tell(6, 8, seed=1) == demo_story.tell(6, 8, seed=1)
-    assert demo_story.tell(6, 8, seed=1) != demo_story.tell(6, 8, seed=2)
+    assert demo_jobs.make_plans(6, 8, seed=1) == demo_jobs.make_plans(6, 8, seed=1)
+    assert demo_jobs.make_plans(6, 8, seed=1) != demo_jobs.make_plans(6, 8, seed=2)
 
 
 # The books are only worth something if they can disagree ------------------------------------------------------------

@@ -88,7 +88,7 @@ class Copy:
         root.mkdir(parents=True)
         for name in ("bkjob_async", "tests"):
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("pyproject.toml", "pytest_bkjob.py", "README.md"):
+        for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, root / name)
 
     def notices(self, mutant: Mutant, tests: list[list[str]]) -> bool:

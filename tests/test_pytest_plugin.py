@@ -41,12 +41,16 @@ async def test_the_clock_is_in_the_tests_hand(
 
 
 def test_pytest_starts_without_loading_anything_heavy() -> None:
-    """The plugin alone brings neither our package nor aiohttp."""
+    """The plugin alone brings neither the client nor the simulator."""
     loaded = subprocess.run(
-        [sys.executable, "-c", "import pytest_bkjob, sys; print(*sys.modules)"],
+        [sys.executable, "-c", "import bkjob_async.pytest_plugin, sys; print(*sys.modules)"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
 
-    assert not {"bkjob_async", "aiohttp", "looptime", "msgspec"} & set(loaded)
+    assert {name for name in loaded if name.startswith("bkjob_async")} == {
+        "bkjob_async",
+        "bkjob_async.pytest_plugin",
+    }
+    assert not {"aiohttp", "looptime", "msgspec"} & set(loaded)
