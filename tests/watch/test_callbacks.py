@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 import bkjob_async as bkjob
+from bkjob_async import add_callback_receiver
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
-from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
 from tests.client.stage import client_of
 
 TOKEN = "an-unguessable-token-0123"

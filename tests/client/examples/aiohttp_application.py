@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import web
 
 import bkjob_async as bkjob
-from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
+from bkjob_async import add_callback_receiver
 
 JOBS = web.AppKey("jobs", bkjob.JobClient)
 CALLBACKS = web.AppKey("callbacks", bkjob.CallbackReceiver)
