@@ -1,1 +1,1 @@
-"""What things cost, measured: plain functions, one table each, everything as a ratio to something beside it."""
+"""Benchmarks: plain functions, one table each; every cost is a ratio to another way of doing the same work."""

@@ -1,10 +1,12 @@
-"""Run benchmarks by name: `python -m benchmarks [name ...] [--save FILE] [--compare FILE] [--full]`."""
+"""Run benchmarks by name: `python -m benchmarks [name ...] [--save FILE] [--compare FILE] [--small | --full]`."""
 
 import argparse
 import importlib
+import os
 import sys
 from pathlib import Path
 
+from benchmarks.scale import FULL, SMALL
 from benchmarks.table import compare_with, save
 
 NAMES = sorted(
@@ -15,24 +17,33 @@ NAMES = sorted(
 
 
 def main(arguments: list[str]) -> int:
-    """Run the named benchmarks, all without a name; 2 for a name that is none."""
+    """Run the named benchmarks, or all of them; return 2 for an unknown name."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure; print tables of ratios."
     )
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(NAMES))
     parser.add_argument("--save", type=Path, metavar="FILE", help="save the results as JSON")
-    parser.add_argument("--compare", type=Path, metavar="FILE", help="show a saved run's ratios beside")
-    parser.add_argument("--full", action="store_true", help="let outages take as long as they are meant to")
-    given = parser.parse_args(arguments)
-    unknown = [name for name in given.names if name not in NAMES]
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="print a saved run's ratios in columns of their own"
+    )
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--small", action="store_true", help="measure little: shows only that a benchmark runs"
+    )
+    amount.add_argument("--full", action="store_true", help="make the long outages a minute long")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in NAMES]
     if unknown:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are: {', '.join(NAMES)}")
-    if given.compare:
-        compare_with(given.compare)
-    for name in given.names or NAMES:
+    if options.small or options.full:
+        os.environ[SMALL if options.small else FULL] = "1"
+    if options.compare:
+        compare_with(options.compare)
+    # Imported only now: modules read how much they measure when they are imported.
+    for name in options.names or NAMES:
         importlib.import_module(f"benchmarks.{name}").main()
-    if given.save:
-        save(given.save)
+    if options.save:
+        save(options.save)
     return 0
 
 

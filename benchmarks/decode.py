@@ -1,8 +1,8 @@
-"""What decoding one answer costs: our look at a step, beside cattrs with orjson into all thirteen fields.
+"""CPU of decoding one step response: the poll decoder, compared with cattrs and orjson into all thirteen fields.
 
-*look* is the dialect's own `look`: bytes in, a `StepPollView` out, checks and all. *1 % asked* also asks for the details of
-one host in a hundred, as a poll does of which one host in a hundred moved; *all asked* for those of every host. *model*
-is `decode`, the snapshot that a user's call returns. All run in this process in turn, garbage collection off.
+*poll view* is the dialect's poll decoder: bytes in, a checked `StepPollView` out. *1 % details* also reads the details of
+one host in a hundred, as a poll does after which one host in a hundred changed; *all details* reads those of every host.
+*snapshot* is `decode`, whose result a user's call returns. All run in this process in turn, without garbage collection.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ import msgspec
 from cattrs.preconf.orjson import make_converter
 
 from benchmarks.compare.bodies import STEP, step_body
-from benchmarks.compare.naive import Answer
+from benchmarks.compare.full_read import StepResponse
+from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import JobRef, Scope
 
-ROUNDS = 9
-SIZES = (1, 100, 1_000, 10_000)
-QUESTION = GetStepInstanceStatus(ref=JobRef(Scope.biz(2), 1).step(STEP))
-SPOKEN = dialect_by_name("gateway-v3")
+ROUNDS = scaled(9, 1)
+SIZES = scaled((1, 100, 1_000, 10_000), (1, 10))
+REQUEST = GetStepInstanceStatus(ref=JobRef(Scope.biz(2), 1).step(STEP))
+DIALECT = dialect_by_name("gateway-v3")
 CATTRS = make_converter()
 
 
-def look(response: HttpResponse, every: int = 0) -> None:
-    """Look at an answer; ask for the details of each of *every* hosts."""
-    seen = SPOKEN.decode_poll(QUESTION, response)
+def poll_view(response: HttpResponse, every: int = 0) -> None:
+    """Decode a response as a poll does; read the details of one in *every* hosts (0: of none)."""
+    seen = DIALECT.decode_poll(REQUEST, response)
     if every:
         rows = [row for group in seen.groups or () for row in group.rows or ()]
         for row in rows[::every]:
@@ -43,17 +44,17 @@ def ways(body: bytes) -> dict[str, Callable[[], object]]:
     """Return the ways to decode *body*."""
     response = HttpResponse(status=200, body=body)
     return {
-        "cattrs": lambda: CATTRS.loads(body, Answer),
-        "look": lambda: look(response),
-        "1 % asked": lambda: look(response, 100),
-        "all asked": lambda: look(response, 1),
-        "model": lambda: SPOKEN.decode(QUESTION, response),
+        "cattrs": lambda: CATTRS.loads(body, StepResponse),
+        "poll view": lambda: poll_view(response),
+        "1 % details": lambda: poll_view(response, 100),
+        "all details": lambda: poll_view(response, 1),
+        "snapshot": lambda: DIALECT.decode(REQUEST, response),
         "msgspec, untyped": lambda: msgspec.json.decode(body),
     }
 
 
 def timed(way: Callable[[], object], times: int) -> float:
-    """Return the seconds of CPU that one of *times* runs takes."""
+    """Return the CPU seconds per run, of *times* runs."""
     started = time.process_time()
     for _ in range(times):
         way()
@@ -61,12 +62,12 @@ def timed(way: Callable[[], object], times: int) -> float:
 
 
 def measured(body: bytes, hosts: int) -> dict[str, float]:
-    """Return the median seconds of each way."""
+    """Return the median CPU seconds of each way."""
     found: dict[str, list[float]] = {name: [] for name in ways(body)}
     for _ in range(ROUNDS):
         for name, way in ways(body).items():
             gc.collect()
-            found[name].append(timed(way, max(3, 2_000 // hosts)))
+            found[name].append(timed(way, scaled(max(3, 2_000 // hosts), 2)))
     return {name: median(times) for name, times in found.items()}
 
 
@@ -88,4 +89,4 @@ def main() -> None:
             for name, seconds in found.items()
         ]
     gc.enable()
-    show("decode: CPU of decoding one answer", ("hosts", "way", "µs", "ns/host", "ratio"), rows)
+    show("decode: CPU of decoding one response", ("hosts", "way", "µs", "ns/host", "ratio"), rows)

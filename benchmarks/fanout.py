@@ -1,4 +1,4 @@
-"""What it costs to hand one event to one consumer, beside a queue for each consumer and a put for each event."""
+"""CPU of delivering one event to one reader, compared with a queue per reader and a `put` per event."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.memory import by_id
 from benchmarks.offline import watcher_without_platform
+from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.engine.host_table.changes import Moves
 from bkjob_async.engine.stream.cursor import PollStamp
@@ -20,7 +21,7 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
 from bkjob_async.watch.watch import Watch
 
-READERS, BATCH, BATCHES, ROUNDS = 4, 100, 500, 7
+READERS, BATCH, BATCHES, ROUNDS = 4, 100, scaled(500, 5), scaled(7, 1)
 STEP = JobRef(Scope.biz(2), 100).step(200)
 RUNNING, DONE = host_status(7), host_status(9)
 HOSTS = tuple(
@@ -34,36 +35,36 @@ Counting = Coroutine[Any, Any, int]
 Way = Callable[[Make], Counting]
 
 
-def made(number: int, index: int = 0) -> HostChanged:
-    """Make an event, for its place in a batch."""
+def make_event(number: int, index: int = 0) -> HostChanged:
+    """Return a new event with its *index* in a batch."""
     return HostChanged(ref=STEP, host=HOSTS[number], execute_count=0, before=RUNNING, after=DONE, index=index)
 
 
-READY = tuple(made(n) for n in range(BATCH))
+PREPARED = tuple(make_event(n) for n in range(BATCH))
 
 
-def ready(number: int) -> HostChanged:
-    """Return an event that was made before."""
-    return READY[number]
+def prepared_event(number: int) -> HostChanged:
+    """Return an event that exists already."""
+    return PREPARED[number]
 
 
-def moved() -> LazyHostEvents:
-    """Return hosts that moved, no event made yet."""
-    return LazyHostEvents(STEP, MOVES, lambda moves, indexes: map(made, moves.places, indexes))
+def lazy_events() -> LazyHostEvents:
+    """Return a batch of changes whose events do not exist yet."""
+    return LazyHostEvents(STEP, MOVES, lambda moves, indexes: map(make_event, moves.places, indexes))
 
 
-def read_before() -> LazyHostEvents:
-    """Return hosts that moved, every event made."""
-    moves = moved()
-    moves.materialize()
-    return moves
+def materialized_events() -> LazyHostEvents:
+    """Return a batch of changes whose events all exist."""
+    changes = lazy_events()
+    changes.materialize()
+    return changes
 
 
-MOVES_READ = read_before()
+MATERIALIZED = materialized_events()
 
 
 async def by_queues(make: Make) -> int:
-    """Put every event into a queue for each consumer."""
+    """Put every event into one queue per reader."""
     queues = [asyncio.Queue[HostChanged]() for _ in range(READERS)]
 
     async def consume(queue: asyncio.Queue[HostChanged]) -> int:
@@ -84,23 +85,23 @@ async def by_queues(make: Make) -> int:
 
 
 def by_watch(read: Callable[[Watch], Counting]) -> Way:
-    """Tell a watch whole batches, which each reader reads in its own way."""
+    """Publish whole batches to a watch; each reader reads them with *read*."""
 
-    async def tell(make: Make) -> int:
+    async def publish(make: Make) -> int:
         async with Watch(watcher_without_platform(), [STEP], deadline=None, linger=None) as watch:
             tasks: list[asyncio.Task[int]] = [asyncio.create_task(read(watch)) for _ in range(READERS)]
             for number in range(1, BATCHES + 1):
                 at = PollStamp(0.0, number, "")
-                watch.take(STEP.job, at, [MOVES_READ if make is ready else moved()])
+                watch.take(STEP.job, at, [MATERIALIZED if make is prepared_event else lazy_events()])
                 await asyncio.sleep(0)
             await watch.aclose()
             return sum(await asyncio.gather(*tasks))
 
-    return tell
+    return publish
 
 
 async def whole_batches(watch: Watch) -> int:
-    """Read whole polls, and their events from them."""
+    """Read whole polls and then their events."""
     taken = 0
     async for batch in watch.batches():
         for _ in batch.events:
@@ -130,7 +131,7 @@ WAYS: dict[str, Way] = {
 
 
 def cost(way: Way, make: Make) -> float:
-    """Return nanoseconds of CPU per event and consumer."""
+    """Return CPU nanoseconds per event and reader."""
     gc.collect()
     start = time.process_time_ns()
     taken: int = asyncio.run(way(make))
@@ -141,7 +142,7 @@ def cost(way: Way, make: Make) -> float:
 
 
 def measured(make: Make) -> Iterator[Sequence[object]]:
-    """Yield a row for each way, all of them measured in turn."""
+    """Yield a row for each way; the ways are measured in turn."""
     costs: dict[str, list[float]] = {name: [] for name in WAYS}
     for number in range(ROUNDS):
         for name in WAYS if number % 2 else reversed(WAYS):
@@ -155,5 +156,9 @@ def measured(make: Make) -> Iterator[Sequence[object]]:
 def main() -> None:
     """Measure and print."""
     columns = ("way", "ns", "ratio")
-    show(f"fanout: an event to one of {READERS} readers, batches of {BATCH}", columns, [*measured(ready)])
-    show("fanout: the same, and made for all of them", columns, [*measured(made)])
+    show(
+        f"fanout: one event to one of {READERS} readers, batches of {BATCH}",
+        columns,
+        [*measured(prepared_event)],
+    )
+    show("fanout: the same, with creating the events", columns, [*measured(make_event)])

@@ -1,11 +1,11 @@
-"""Following a step of 10 000 hosts through its life: bytes, requests and CPU beside reading everything at every look.
+"""Polling a step of 10 000 hosts from start to end: bytes, requests and CPU, compared with a full read at every poll.
 
-The simulated platform answers the engine's own questions, filters and quirks and all. Beside it everything is read at
-the same looks, decoded by cattrs with orjson into all fields and compared as dicts; its CPU is that of every tenth look.
-CPU is decoding and comparing, with all that the engine takes note of; *all* adds deciding what to ask, and making the
-events of all hosts that moved, with the names and details that are read for them only. All ways follow a life side by side, and
-take turns to be the first at a look. Garbage is collected as in any process, but for what was there at the first two looks: the
-simulated platform is nobody's garbage.
+The simulated platform answers the engine's own requests, with filters and quirks. The full read takes place at the same
+polls, is decoded by cattrs with orjson into all fields and compared as dicts; its CPU is measured at every tenth poll.
+*CPU* is decoding and comparing, with all state that the engine keeps. *all* adds choosing the requests, and creating the
+events of all hosts that changed, with the host names and details that only events need. All ways poll the same
+lifecycle at the same times and take turns at being first. Garbage collection is on, except for objects that existed
+after the first two polls: the simulated platform's memory is not part of the measurement.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from math import exp, log
 from statistics import mean, median
 
 from attrs import define, evolve, field
+from cattrs.preconf.orjson import make_converter
 from yarl import URL
 
-from benchmarks.compare.whole import Host, hosts_in, moves_between
-from benchmarks.lifecycles import LIVES, LOOKS, lived
+from benchmarks.compare.full_read import Host, StepResponse, changed_hosts, hosts_by_id
+from benchmarks.lifecycles import HOSTS, LIFECYCLES, POLLS, simulated
+from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
@@ -36,177 +38,180 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.handlers.platform import Platform
 
-ROUNDS, SAMPLED, SETTLING, FIRST_LOOKS = 5, 10, 20, 2
+ROUNDS, SAMPLED, SETTLING, FIRST_POLLS = scaled(5, 1), 10, 20, 2
 PLATFORM = URL("http://simulator/api/bk-job/prod/")
-STILL_RUNS = b'"status":2,'
-SPOKEN = dialect_by_name("gateway-v3")
+STILL_RUNNING = b'"status":2,'
+CONVERTER = make_converter()
+DIALECT = dialect_by_name("gateway-v3")
 CREDENTIALS = AppCredentials(bk_app_code="bench", bk_app_secret="bench", bk_username="bench")  # noqa: S106 - made up
 
 Transition = tuple[int, int, int | None, int]
-"""The look, the host, its code before and after."""
+"""Poll number, host id, status before and after."""
 
 
 # Counting -----------------------------------------------------------------------------------------------------------
 
 
 @define
-class Bill:
-    """What following one life took."""
+class Costs:
+    """The costs of polling one lifecycle; `records` counts host rows."""
 
     sizes: list[int] = field(factory=list)
     records: int = 0
     seconds: float = 0.0
-    seconds_beside: float = 0.0
+    other_seconds: float = 0.0
     transitions: list[Transition] = field(factory=list)
 
     @property
-    def seconds_in_all(self) -> float:
-        """CPU seconds, questions chosen and events made."""
-        return self.seconds + self.seconds_beside
+    def all_seconds(self) -> float:
+        """CPU seconds, with choosing requests and creating events."""
+        return self.seconds + self.other_seconds
 
 
-class Everything:
-    """Everything is read at every look; decoded and compared at every tenth, at all of them when *checked*."""
+class FullRead:
+    """A full read at every poll; every tenth is decoded and compared, or every one when *checked*."""
 
     def __init__(self, *, checked: bool) -> None:
-        self.bill = Bill()
+        self.costs = Costs()
         self._checked = checked
         self._known: dict[int, Host] = {}
         self._sampled: list[float] = []
         self.is_over = False
 
-    def look(self, number: int, ask: Callable[[Question], bytes], ref: StepRef) -> None:
-        """Look once."""
+    def poll(self, number: int, ask: Callable[[Question], bytes], ref: StepRef) -> None:
+        """Poll once."""
         body = ask(ask_step(ref))
-        self.bill.sizes.append(len(body))
-        self.is_over = STILL_RUNS not in body[:1000]
+        self.costs.sizes.append(len(body))
+        self.is_over = STILL_RUNNING not in body[:1000]
         if self._checked or self.is_over or number % SAMPLED == 0:
             start = time.process_time()
-            seen = hosts_in(body)
-            moves = moves_between(self._known, seen)
+            hosts = hosts_by_id(CONVERTER.loads(body, StepResponse))
+            changes = changed_hosts(self._known, hosts)
             self._sampled.append(time.process_time() - start)
-            self._known = seen
-            self.bill.records += len(seen)
-            self.bill.transitions += [(number, *move) for move in moves]
+            self._known = hosts
+            self.costs.records += len(hosts)
+            self.costs.transitions += [(number, *change) for change in changes]
 
-    def end(self) -> Bill:
-        """Return the bill."""
-        self.bill.seconds = mean(self._sampled) * len(self.bill.sizes)
-        self.bill.records = self.bill.records * len(self.bill.sizes) // len(self._sampled)
-        return self.bill
+    def end(self) -> Costs:
+        """Return the costs of the whole lifecycle."""
+        self.costs.seconds = mean(self._sampled) * len(self.costs.sizes)
+        self.costs.records = self.costs.records * len(self.costs.sizes) // len(self._sampled)
+        return self.costs
 
 
-class Ours:
-    """The engine asks, the dialect looks, the story compares."""
+class EnginePolls:
+    """The engine chooses requests, the dialect decodes, the job tracker compares."""
 
     def __init__(
         self, ref: StepRef, *, detail_level: DetailLevel = DetailLevel.EVERY_CHANGE, guess: bool = False
     ) -> None:
-        """Follow *ref* as closely as *grade* says; *guess*: by few requests rather than few bytes."""
-        self.bill = Bill()
+        """Poll *ref* at *detail_level*; *guess* saves requests rather than bytes."""
+        self.costs = Costs()
         self._ref = ref
         self._guess = guess
-        self._story = JobTracker(ref.job)
-        self._story.want(ref)
-        self._story.detail_level = detail_level
+        self._tracker = JobTracker(ref.job)
+        self._tracker.want(ref)
+        self._tracker.detail_level = detail_level
 
     @property
     def is_over(self) -> bool:
-        """Whether the step was told as over."""
-        return self._story.is_over(self._ref)
+        """Return True if the step is over, as the tracker sees it."""
+        return self._tracker.is_over(self._ref)
 
-    def look(self, number: int, ask: Callable[[Question], bytes], _ref: StepRef) -> None:
-        """Look once, with all the questions that this takes."""
+    def poll(self, number: int, ask: Callable[[Question], bytes], _ref: StepRef) -> None:
+        """Poll once, with all requests that this takes."""
         at = PollStamp(float(number), number + 1, "")
         while True:
             start = time.process_time()
-            question = next_request(self._story, SPOKEN.capabilities, requests_are_scarce=self._guess)
-            self.bill.seconds_beside += time.process_time() - start
-            body = ask(question)
+            request = next_request(self._tracker, DIALECT.capabilities, requests_are_scarce=self._guess)
+            self.costs.other_seconds += time.process_time() - start
+            body = ask(request)
             start = time.process_time()
-            news = self._take(question, body, at)
-            self.bill.seconds += time.process_time() - start
-            self.bill.sizes.append(len(body))
-            self.bill.records += body.count(b'"bk_host_id"')
-            self._note(number, news)
-            if not self._story.pending:
+            events = self._apply(request, body, at)
+            self.costs.seconds += time.process_time() - start
+            self.costs.sizes.append(len(body))
+            self.costs.records += body.count(b'"bk_host_id"')
+            self._count_transitions(number, events)
+            if not self._tracker.pending:
                 return
 
-    def _take(self, question: Question, body: bytes, at: PollStamp) -> Sequence[EventOrLazy]:
+    def _apply(self, request: Question, body: bytes, at: PollStamp) -> Sequence[EventOrLazy]:
         response = HttpResponse(status=200, body=body)
-        if isinstance(question, GetJobInstanceStatus):
-            news = self._story.apply_job(SPOKEN.decode_poll(question, response), at)
+        if isinstance(request, GetJobInstanceStatus):
+            events = self._tracker.apply_job(DIALECT.decode_poll(request, response), at)
         else:
-            news = self._story.apply_step(SPOKEN.decode_poll(question, response), at, read_mode_of(question))
-        begin_follow_ups(self._story, question, SPOKEN.capabilities)
-        return news
+            events = self._tracker.apply_step(
+                DIALECT.decode_poll(request, response), at, read_mode_of(request)
+            )
+        begin_follow_ups(self._tracker, request, DIALECT.capabilities)
+        return events
 
-    def _note(self, number: int, news: Iterable[EventOrLazy]) -> None:
-        moved = [part for part in news if isinstance(part, LazyHostEvents)]
+    def _count_transitions(self, number: int, applied: Iterable[EventOrLazy]) -> None:
+        lazy = [part for part in applied if isinstance(part, LazyHostEvents)]
         start = time.process_time()
-        events = [event for part in moved for event in part.materialize()]
-        self.bill.seconds_beside += time.process_time() - start
-        self.bill.transitions += [
+        events = [event for part in lazy for event in part.materialize()]
+        self.costs.other_seconds += time.process_time() - start
+        self.costs.transitions += [
             (number, e.host.bk_host_id or 0, e.before.code if e.before else None, e.after.code)
             for e in events
         ]
 
-    def end(self) -> Bill:
-        """Return the bill."""
-        return self.bill
+    def end(self) -> Costs:
+        """Return the costs of the whole lifecycle."""
+        return self.costs
 
 
-WAYS: dict[str, Callable[[StepRef], Ours]] = {
-    "exact": Ours,
-    "exact, guessed limit": partial(Ours, guess=True),
-    "final": partial(Ours, detail_level=DetailLevel.COALESCED),
+WAYS: dict[str, Callable[[StepRef], EnginePolls]] = {
+    "exact": EnginePolls,
+    "exact, guessed limit": partial(EnginePolls, guess=True),
+    "final": partial(EnginePolls, detail_level=DetailLevel.COALESCED),
 }
 
 
-def followed(platform: Platform, ref: StepRef, *, checked: bool) -> dict[str, Bill]:
-    """Follow one life in every way, all of them at the same looks."""
-    everything = Everything(checked=checked)
-    ways: dict[str, Everything | Ours] = {"everything": everything}
+def polled(platform: Platform, ref: StepRef, *, checked: bool) -> dict[str, Costs]:
+    """Poll one lifecycle in every way, all of them at the same times."""
+    full_read = FullRead(checked=checked)
+    ways: dict[str, FullRead | EnginePolls] = {"full read": full_read}
     ways |= {name: way(ref) for name, way in WAYS.items()}
-    for number in range(LOOKS + SETTLING):
+    for number in range(POLLS + SETTLING):
 
-        def ask(question: Question, now: float = float(number)) -> bytes:
-            request = SPOKEN.sign(SPOKEN.encode(question), CREDENTIALS)
-            return platform.answer(evolve(request, url=PLATFORM.join(request.url)), now).body
+        def ask(request: Question, now: float = float(number)) -> bytes:
+            http = DIALECT.sign(DIALECT.encode(request), CREDENTIALS)
+            return platform.answer(evolve(http, url=PLATFORM.join(http.url)), now).body
 
-        if number < FIRST_LOOKS:
+        if number < FIRST_POLLS:
             gc.freeze()
         first = number % len(ways)
-        in_turn = list(ways.values())
-        for way in in_turn[first:] + in_turn[:first]:
+        order = list(ways.values())
+        for way in order[first:] + order[:first]:
             if not way.is_over:
-                way.look(number, ask, ref)
+                way.poll(number, ask, ref)
     return {name: way.end() for name, way in ways.items()}
 
 
 # Showing ------------------------------------------------------------------------------------------------------------
 
 
-def measured() -> Iterator[tuple[str, list[dict[str, Bill]]]]:
-    """Yield the bills of every life, round by round; the first round compares every look."""
-    rounds: dict[str, list[dict[str, Bill]]] = {name: [] for name in LIVES}
+def measured() -> Iterator[tuple[str, list[dict[str, Costs]]]]:
+    """Yield the costs of every lifecycle, round by round; the first round compares every poll."""
+    rounds: dict[str, list[dict[str, Costs]]] = {name: [] for name in LIFECYCLES}
     for number in range(ROUNDS):
-        for name, life in LIVES.items():
-            rounds[name].append(followed(*lived(life), checked=number == 0))
+        for name, lifecycle in LIFECYCLES.items():
+            rounds[name].append(polled(*simulated(lifecycle), checked=number == 0))
             gc.unfreeze()
             gc.collect()
     yield from rounds.items()
 
 
-def lag(told: Iterable[Transition], truth: Iterable[Transition]) -> tuple[float, int]:
-    """Return by how many looks the ends of hosts were told later than they could be seen: mean and most."""
-    seen = {host: look for look, host, _, after in truth if after not in (5, 7)}
-    lags = [look - seen[host] for look, host, _, after in told if after not in (5, 7)]
+def lag(seen: Iterable[Transition], truth: Iterable[Transition]) -> tuple[float, int]:
+    """Return how many polls late the ends of hosts were seen: mean and maximum."""
+    ended = {host: poll for poll, host, _, after in truth if after not in (5, 7)}
+    lags = [poll - ended[host] for poll, host, _, after in seen if after not in (5, 7)]
     return mean(lags), max(lags)
 
 
 def part(ratio: float) -> str:
-    """Return a ratio below one as people say it."""
+    """Return a ratio below one as a fraction, such as `1/8.5`."""
     return f"1/{1 / ratio:.1f}" if ratio < 1 else f"{ratio:.2f}"
 
 
@@ -214,21 +219,21 @@ def main() -> None:
     """Measure and print."""
     rows: list[tuple[str, ...]] = []
     shares: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
-    for life, rounds in measured():
-        truth = rounds[0]["everything"]
+    for lifecycle, rounds in measured():
+        truth = rounds[0]["full read"]
         for name in WAYS:
-            bill = rounds[0][name]
-            cpu = median(r[name].seconds / r["everything"].seconds for r in rounds)
-            in_all = median(r[name].seconds_in_all / r["everything"].seconds for r in rounds)
+            costs = rounds[0][name]
+            cpu = median(r[name].seconds / r["full read"].seconds for r in rounds)
+            in_all = median(r[name].all_seconds / r["full read"].seconds for r in rounds)
             shares[name].append((cpu, in_all))
-            late, most = lag(bill.transitions, truth.transitions)
-            different = set(bill.transitions) ^ set(truth.transitions)
+            late, most = lag(costs.transitions, truth.transitions)
+            different = set(costs.transitions) ^ set(truth.transitions)
             rows.append(
                 (
-                    f"{life}, {name}",
-                    part(sum(bill.sizes) / sum(truth.sizes)),
-                    f"{len(bill.sizes) / len(truth.sizes):.2f}",
-                    part(bill.records / truth.records),
+                    f"{lifecycle}, {name}",
+                    part(sum(costs.sizes) / sum(truth.sizes)),
+                    f"{len(costs.sizes) / len(truth.sizes):.2f}",
+                    part(costs.records / truth.records),
                     part(cpu),
                     part(in_all),
                     f"{late:.2f} / {most}",
@@ -239,13 +244,13 @@ def main() -> None:
         means = [exp(mean(log(each) for each in column)) for column in zip(*found, strict=True)]
         rows.append((f"all five, {name}", "", "", "", *(part(share) for share in means), "", ""))
     columns = (
-        "life, way",
+        "lifecycle, way",
         "bytes ratio",
         "requests ratio",
         "records ratio",
         "CPU ratio",
         "all ratio",
-        "lag in looks, mean / most",
+        "lag in polls, mean / most",
         "transitions",
     )
-    show("lifecycle: 10 000 hosts, 200 looks, beside reading everything", columns, rows)
+    show(f"lifecycle: {HOSTS} hosts, {POLLS} polls, compared with a full read at each", columns, rows)

@@ -1,6 +1,6 @@
-"""Plans whose runs take log-normal times, and fleets of such runs looked at in virtual time.
+"""Plans whose runs have log-normal durations, and many such runs polled in virtual time.
 
-What decides is the library's own: `PollIntervals`, `DurationTable`, `RequestCost`, `TimerWheel`. Only the runs are made up.
+The decisions are the library's own: `PollIntervals`, `DurationTable`, `RequestCost`, `TimerWheel`. Only the runs are random.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from statistics import NormalDist, mean
 from attrs import frozen
 
 from benchmarks.lifecycles import burst
+from benchmarks.scale import scaled
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
@@ -22,19 +23,19 @@ from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
 from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.model.refs import Scope
 
-# All runs together: half take less than 30 s, one in a hundred more than 20 minutes.
+# Of all runs, half take less than 30 s and one in a hundred more than 20 minutes.
 MEDIAN, SPREAD_OF_ALL = 30.0, 1.586
 PLANS = 80
 SCOPE = Scope.biz(2)
 
-AS_THE_PLATFORM = PollIntervals()
-AT_ONCE = PollIntervals(rhythm=((inf, 0.01),))
-IN_TENTHS = PollIntervals(rhythm=((inf, 0.1),))
+PLATFORM_RHYTHM = PollIntervals()
+NO_RHYTHM = PollIntervals(rhythm=((inf, 0.01),))
+TENTHS = PollIntervals(rhythm=((inf, 0.1),))
 
 
 @frozen
-class DetectionLags:
-    """How late ends were seen, and how many requests it took for each."""
+class Lags:
+    """How late ends were seen, and the number of requests per run."""
 
     seconds: Sequence[float]
     requests: float
@@ -51,7 +52,7 @@ class DetectionLags:
 
 
 class Plans:
-    """Eighty plans: runs of one lie *spread* apart, a share of them are *outliers* (0.1 or 6 times as long)."""
+    """Eighty plans; runs of one plan vary by *spread* (log-normal), and *outliers* is the share of runs 0.1 or 6 times as long."""
 
     def __init__(self, seed: int, *, spread: float = 0.3, outliers: float = 0.0) -> None:
         self.dice = Random(seed)
@@ -63,12 +64,12 @@ class Plans:
         ]
 
     def run(self, plan: int) -> float:
-        """Return how long one more run of a plan takes."""
+        """Return the duration of one more run of a plan."""
         seconds = exp(self._medians[plan] + self._spread * self.dice.gauss(0.0, 1.0))
         return seconds * self.dice.choice((0.1, 6.0)) if self.dice.random() < self._outliers else seconds
 
-    def taught(self, runs: int, *, others: bool = False) -> DurationTable:
-        """Return what *runs* earlier runs of each plan teach; of plans with *other* names, only about all runs."""
+    def duration_table(self, runs: int, *, others: bool = False) -> DurationTable:
+        """Return the statistics after *runs* runs of each plan; with *others*, of plans with other names."""
         durations = DurationTable()
         for _ in range(runs):
             for plan in range(PLANS):
@@ -76,43 +77,41 @@ class Plans:
         return durations
 
 
-def expected(durations: DurationTable, plan: int) -> EndPrediction:
-    """Return what is expected of a plan's next run."""
+def prediction(durations: DurationTable, plan: int) -> EndPrediction:
+    """Return the prediction for a plan's next run."""
     return durations.expectation(SCOPE, f"plan {plan}", None) or durations.unknown_name_estimate()
 
 
-# One after the other, at equal requests --------------------------------------------------------------------------------
+# One after the other, with equal numbers of requests --------------------------------------------------------------------------------
 
 
-def by_interval(runs: Sequence[tuple[int, float]], interval: float) -> DetectionLags:
-    """Look at each run every *interval* seconds."""
-    looks = [int(seconds / interval) + 1 for _, seconds in runs]
-    lags = [n * interval - seconds for n, (_, seconds) in zip(looks, runs, strict=True)]
-    return DetectionLags(lags, mean(looks))
+def by_interval(runs: Sequence[tuple[int, float]], interval: float) -> Lags:
+    """Poll each run every *interval* seconds."""
+    polls = [int(seconds / interval) + 1 for _, seconds in runs]
+    lags = [n * interval - seconds for n, (_, seconds) in zip(polls, runs, strict=True)]
+    return Lags(lags, mean(polls))
 
 
-def by_price(
+def by_cost(
     runs: Sequence[tuple[int, float]],
     durations: DurationTable,
     price: float,
     usual: float,
     cadence: PollIntervals,
-) -> DetectionLags:
-    """Look at each run when its unseen lag reaches *price*; *usual* is the even interval for the same requests."""
-    lags, looks = [], 0
+) -> Lags:
+    """Poll each run when its expected detection lag reaches *price*; *usual* is the fixed interval with as many requests."""
+    lags, polls = [], 0
     for plan, seconds in runs:
-        expectation, age = expected(durations, plan), 0.0
+        expectation, age = prediction(durations, plan), 0.0
         while age < seconds:
             age += cadence.next_wait(age=age, expectation=expectation, price=price, usual=usual)
-            looks += 1
+            polls += 1
         lags.append(age - seconds)
-    return DetectionLags(lags, looks / len(runs))
+    return Lags(lags, polls / len(runs))
 
 
-def at_requests(
-    wanted: float, trial: Callable[[float], DetectionLags], low: float, high: float
-) -> tuple[float, DetectionLags]:
-    """Find the figure at which *trial* takes *wanted* requests; more of it takes fewer."""
+def at_requests(wanted: float, trial: Callable[[float], Lags], low: float, high: float) -> tuple[float, Lags]:
+    """Return the parameter at which *trial* makes *wanted* requests, and the lags; a larger parameter makes fewer."""
     for _ in range(14):
         middle = sqrt(low * high)
         low, high = (middle, high) if trial(middle).requests > wanted else (low, middle)
@@ -120,23 +119,23 @@ def at_requests(
     return middle, trial(middle)
 
 
-def beside_a_fixed_interval(
+def compared_with_fixed_interval(
     seed: int, cadence: PollIntervals, *, past: int, outliers: float = 0.0, requests: float = 10.0
 ) -> tuple[float, float]:
-    """Return mean and p95 lag of the rule ÷ those of a fixed interval, at the same requests per run."""
+    """Return mean and p95 lag divided by those of a fixed interval with the same number of requests per run."""
     plans = Plans(seed, outliers=outliers)
-    durations = plans.taught(past or 10, others=not past)
-    runs = [(plan, plans.run(plan)) for plan in range(PLANS) for _ in range(25)]
+    durations = plans.duration_table(past or 10, others=not past)
+    runs = [(plan, plans.run(plan)) for plan in range(PLANS) for _ in range(scaled(25, 1))]
     interval, fixed = at_requests(requests, lambda x: by_interval(runs, x), 1.0, 100.0)
-    _, priced = at_requests(requests, lambda x: by_price(runs, durations, x, interval, cadence), 0.01, 3.0)
+    _, priced = at_requests(requests, lambda x: by_cost(runs, durations, x, interval, cadence), 0.01, 3.0)
     return priced.mean / fixed.mean, priced.p95 / fixed.p95
 
 
-# All at once, under a limit --------------------------------------------------------------------------------------------
+# All at once, under a rate limit --------------------------------------------------------------------------------------------
 
 
-class Live:
-    """One run under way: which plan, from when to when, and its place in the fleet."""
+class Run:
+    """One run in progress: start, end, prediction and poll state."""
 
     __slots__ = ("due", "end", "expectation", "pace", "start")
 
@@ -147,38 +146,36 @@ class Live:
 
 
 class Fleet:
-    """So many runs at a time, a new one for each that is seen to have ended, under a limit of requests a second.
+    """*live* runs at a time under *limit* requests a second; a new run starts when an end is seen.
 
-    *heard* is the share of ends that a callback tells, a tenth of a second later; each rings for one verifying look.
+    *callbacks* is the share of ends that the platform calls back about, 0.1 s later; a callback causes one poll.
     """
 
-    def __init__(self, seed: int, *, live: int, limit: float, on_page: float = 0.0) -> None:
+    def __init__(self, seed: int, *, live: int, limit: float, callbacks: float = 0.0) -> None:
         self._plans = Plans(seed)
-        self._durations = self._plans.taught(10)
+        self._durations = self._plans.duration_table(10)
         self._dice = Random(seed + 1)
-        self._live, self._limit, self._heard = live, limit, on_page
+        self._live, self._limit, self._callbacks = live, limit, callbacks
 
-    def lags(
-        self, cadence: PollIntervals | None, *, warm_up: float = 200.0, window: float = 400.0
-    ) -> DetectionLags:
-        """Return how late the ends in *window* seconds are seen; without a *cadence*, all are asked in turn."""
+    def lags(self, cadence: PollIntervals | None, *, warm_up: float = 200.0, window: float = 400.0) -> Lags:
+        """Return how late the ends within *window* seconds are seen; without *cadence*, runs are polled round-robin."""
         price = RequestCost(unseen=self._live) if cadence is not None else RequestCost()
-        schedule: TimerWheel[Live] = TimerWheel()
-        bells: list[tuple[float, int, Live]] = []
+        schedule: TimerWheel[Run] = TimerWheel()
+        callbacks_due: list[tuple[float, int, Run]] = []
         for _ in range(self._live):
-            self._begin(0.0, schedule, bells)
+            self._start(0.0, schedule, callbacks_due)
         lags: list[float] = []
-        now, asked = 0.0, 0
+        now, requests = 0.0, 0
         while now < warm_up + window:
             now += 1.0 / self._limit
-            while bells and bells[0][0] <= now:
-                rung = heapq.heappop(bells)[2]
-                if rung.due is not None:
-                    schedule.schedule_earlier(rung, now)
+            while callbacks_due and callbacks_due[0][0] <= now:
+                called = heapq.heappop(callbacks_due)[2]
+                if called.due is not None:
+                    schedule.schedule_earlier(called, now)
             run = schedule.pop_due(now)
             if run is None:
                 continue
-            asked += 1
+            requests += 1
             if run.end > now:
                 schedule.put(run, now if cadence is None else now + self._step(run, now, price, cadence))
                 continue
@@ -186,18 +183,20 @@ class Fleet:
                 lags.append(now - run.end)
             price.replace(run.pace.weight, 0.0)
             price.unseen += 1
-            self._begin(now, schedule, bells)
-        return DetectionLags(lags, asked / now)
+            self._start(now, schedule, callbacks_due)
+        return Lags(lags, requests / now)
 
-    def _begin(self, now: float, schedule: TimerWheel[Live], bells: list[tuple[float, int, Live]]) -> None:
-        """Let another run begin, which may ring when it ends."""
+    def _start(
+        self, now: float, schedule: TimerWheel[Run], callbacks_due: list[tuple[float, int, Run]]
+    ) -> None:
+        """Start another run, which may send a callback when it ends."""
         plan = self._dice.randrange(PLANS)
-        run = Live(now, now + self._plans.run(plan), expected(self._durations, plan))
+        run = Run(now, now + self._plans.run(plan), prediction(self._durations, plan))
         schedule.put(run, now)
-        if self._dice.random() < self._heard:
-            heapq.heappush(bells, (run.end + 0.1, len(bells), run))
+        if self._dice.random() < self._callbacks:
+            heapq.heappush(callbacks_due, (run.end + 0.1, len(callbacks_due), run))
 
-    def _step(self, run: Live, now: float, price: RequestCost, cadence: PollIntervals) -> float:
+    def _step(self, run: Run, now: float, price: RequestCost, cadence: PollIntervals) -> float:
         pace = run.pace
         if pace.looks:
             price.came_late(pace.came_due(now), pace.step)
@@ -207,7 +206,7 @@ class Fleet:
         step = cadence.next_wait(
             age=now - run.start,
             expectation=run.expectation,
-            price=value / (1.0 - min(0.95, self._heard)),
+            price=value / (1.0 - min(0.95, self._callbacks)),
             usual=price.live / self._limit,
         )
         weight = RequestCost.weight(value, step, 1.0)
@@ -221,54 +220,54 @@ class Fleet:
 
 
 def bulk_and_stragglers(seed: int, hosts: int = 1000) -> list[float]:
-    """Return when each host of a step ends: nine of ten around half a minute, the last after three."""
+    """Return when each host of a step ends: nine in ten after about half a minute, the last after three minutes."""
     dice = Random(seed)
     return sorted(burst(number, dice)[1] for number in range(hosts))
 
 
-def requests_for_a_lag_of_hosts(seed: int, wanted: float) -> tuple[float, float]:
-    """Return the requests that it takes by movement ÷ by a fixed interval of the same mean lag, and the step's lag."""
+def requests_for_host_lag(seed: int, wanted: float) -> tuple[float, float]:
+    """Return requests of adaptive polling divided by those of a fixed interval with the same mean lag, and the step's lag."""
     ends = bulk_and_stragglers(seed)
     durations = DurationTable()
     for number in range(10):
         durations.learn(SCOPE, "step", None, bulk_and_stragglers(1000 * seed + number)[-1])
     expectation = durations.expectation(SCOPE, "step", None) or durations.unknown_name_estimate()
-    moving = lambda price: hosts_by_movement(ends, price, IN_TENTHS, expectation)  # noqa: E731 - one line says it
-    moved, lag_of_step = at_lag(wanted, moving, 1e-3, 30.0)
-    fixed, _ = at_lag(moved.mean, lambda interval: hosts_by_interval(ends, interval), 0.2, 10.0)
-    return moved.requests / fixed.requests, lag_of_step
+    adaptive = lambda price: hosts_by_changes(ends, price, TENTHS, expectation)  # noqa: E731 - one line says it
+    adaptive_lags, lag_of_step = at_lag(wanted, adaptive, 1e-3, 30.0)
+    fixed, _ = at_lag(adaptive_lags.mean, lambda interval: hosts_by_interval(ends, interval), 0.2, 10.0)
+    return adaptive_lags.requests / fixed.requests, lag_of_step
 
 
 def at_lag(
-    wanted: float, trial: Callable[[float], tuple[DetectionLags, float]], low: float, high: float
-) -> tuple[DetectionLags, float]:
-    """Find what *trial* gives where the mean lag is as *wanted*; more of its figure makes more lag."""
+    wanted: float, trial: Callable[[float], tuple[Lags, float]], low: float, high: float
+) -> tuple[Lags, float]:
+    """Return the result of *trial* whose mean lag is *wanted*; a larger parameter makes more lag."""
     for _ in range(16):
         middle = sqrt(low * high)
         low, high = (middle, high) if trial(middle)[0].mean < wanted else (low, middle)
     return trial(low)
 
 
-def hosts_by_interval(ends: Sequence[float], interval: float) -> tuple[DetectionLags, float]:
-    """Look at a step every *interval* seconds; return its hosts' lags and its own."""
-    looks = int(ends[-1] / interval) + 1
+def hosts_by_interval(ends: Sequence[float], interval: float) -> tuple[Lags, float]:
+    """Poll a step every *interval* seconds; return the lags of its hosts and its own."""
+    polls = int(ends[-1] / interval) + 1
     lags = [(int(end / interval) + 1) * interval - end for end in ends]
-    return DetectionLags(lags, looks), looks * interval - ends[-1]
+    return Lags(lags, polls), polls * interval - ends[-1]
 
 
-def hosts_by_movement(
+def hosts_by_changes(
     ends: Sequence[float], price: float, cadence: PollIntervals, expectation: EndPrediction
-) -> tuple[DetectionLags, float]:
-    """Look at a step as its hosts move; return their lags and its own."""
-    pace, now, looks, seen = PollState(), 0.0, 0, 0
+) -> tuple[Lags, float]:
+    """Poll a step as often as its hosts change; return their lags and its own."""
+    pace, now, polls, seen = PollState(), 0.0, 0, 0
     lags: list[float] = []
     while seen < len(ends):
         pace.saw(len(ends) - seen, now)
         now += cadence.next_wait(
             age=now, expectation=expectation, price=price, hosts=len(ends), moves=pace.moves
         )
-        looks += 1
+        polls += 1
         while seen < len(ends) and ends[seen] <= now:
             lags.append(now - ends[seen])
             seen += 1
-    return DetectionLags(lags, looks), now - ends[-1]
+    return Lags(lags, polls), now - ends[-1]

@@ -1,4 +1,4 @@
-"""How many bytes a watched host and a watched step take, beside plain dicts and objects."""
+"""Bytes per watched host and per watched step, compared with plain dicts and objects."""
 
 import asyncio
 import gc
@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from attrs import frozen
 
 from benchmarks.offline import watcher_without_platform
+from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
@@ -20,12 +21,13 @@ from bkjob_async.model.status import host_status
 from bkjob_async.watch.subscribers import PollTarget
 from bkjob_async.watch.watch import Watch
 
-HOSTS = 100_000
+HOSTS = scaled(100_000, 2_000)
+STEPS = scaled(20_000, 200)
 
 
 @frozen(kw_only=True)
 class Row:
-    """A host row as a dialect gives it."""
+    """A host row as a dialect decodes it."""
 
     status: int
     bk_host_id: int | None = None
@@ -38,17 +40,17 @@ class Row:
 
 
 def by_id(number: int) -> Row:
-    """Return a row named by host id alone."""
+    """Return a row that names its host by id only."""
     return Row(status=7, bk_host_id=number)
 
 
 def with_address(number: int) -> Row:
-    """Return a row named by host id and IPv4 address."""
+    """Return a row that names its host by id and IPv4 address."""
     return Row(status=7, bk_host_id=number, ip=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
 
 
 def by_address(number: int) -> Row:
-    """Return a row named by address alone, as the ESB does."""
+    """Return a row that names its host by address only, as the ESB does."""
     return Row(status=7, ip=f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
 
 
@@ -58,7 +60,7 @@ def by_ipv6(number: int) -> Row:
 
 
 def packed(row: Callable[[int], Row], hosts_per_step: int, hosts: int) -> float:
-    """Return bytes per host of our tables, after each host moved once."""
+    """Return bytes per host of host tables, after each host changed once."""
 
     def build() -> object:
         tables = []
@@ -74,7 +76,7 @@ def packed(row: Callable[[int], Row], hosts_per_step: int, hosts: int) -> float:
 
 
 def traced(build: Callable[[], object]) -> int:
-    """Return the bytes that what *build* returns holds on to."""
+    """Return the bytes that the object returned by *build* keeps alive."""
     gc.collect()
     tracemalloc.start()
     kept = build()
@@ -86,7 +88,7 @@ def traced(build: Callable[[], object]) -> int:
 
 
 def plain_dicts(hosts: int) -> float:
-    """Return bytes per host of the usual dict of small objects."""
+    """Return bytes per host of a dict of small objects."""
 
     def build() -> object:
         return {
@@ -100,15 +102,15 @@ def plain_dicts(hosts: int) -> float:
 
 
 def details(row: HostRow) -> HostSnapshot:
-    """Return a row's details; none of them is kept for hosts that run."""
+    """Return a row's details; nothing of them is kept for running hosts."""
     return HostSnapshot(host=HostKey(bk_host_id=row.bk_host_id), status=host_status(row.status))
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def seen(number: int, status: int, hosts: int) -> StepPollView:
-    """Return a look at a step, with times, and hosts once it has begun."""
+def step_view(number: int, status: int, hosts: int) -> StepPollView:
+    """Return a poll view of a step, with its times, and with hosts once it has started."""
     begun = Times(create_time=START, start_time=START + timedelta(seconds=number % 1000))
     rows = [by_id(number * hosts + n + 1) for n in range(hosts)] if status != 1 else []
     return StepPollView(
@@ -123,48 +125,48 @@ def seen(number: int, status: int, hosts: int) -> StepPollView:
 
 
 def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
-    """Return bytes per watched step of whole jobs, one of them running, with its place in the schedule.
+    """Return bytes per step of watched jobs, one step of each running, with the job's entry in the timer wheel.
 
-    The jobs' refs are the caller's own.
+    The refs of the jobs are not counted.
     """
     refs = [JobRef(Scope.biz(2), 10**10 + number) for number in range(steps // steps_of_a_job)]
 
     def build() -> object:
-        stories: dict[JobRef, PollTarget] = {}
+        targets: dict[JobRef, PollTarget] = {}
         schedule: TimerWheel[PollTarget] = TimerWheel()
         for number, ref in enumerate(refs):
-            story = stories[ref] = PollTarget(ref)
-            story.want(ref)
+            target = targets[ref] = PollTarget(ref)
+            target.want(ref)
             first = 3 * 10**10 + number * steps_of_a_job
             running = steps_of_a_job // 2
-            looks = [
-                seen(first + n, 2 if n == running else 3 if n < running else 1, hosts)
+            views = [
+                step_view(first + n, 2 if n == running else 3 if n < running else 1, hosts)
                 for n in range(steps_of_a_job)
             ]
             for now in (number, number + 1):
-                story.apply_job(
-                    JobPollView(status=2, name=f"plan {number % 100}", when=looks[0].when, steps=looks),
+                target.apply_job(
+                    JobPollView(status=2, name=f"plan {number % 100}", when=views[0].when, steps=views),
                     PollStamp(float(now), number, ""),
                 )
-                story.ended = ()  # what ended was learnt from
-            schedule.put(story, number / 1_000)  # so many looks a second
-        return stories, schedule
+                target.ended = ()  # durations were learnt from it
+            schedule.put(target, number / 1_000)  # a thousand polls a second
+        return targets, schedule
 
     return traced(build) / (len(refs) * steps_of_a_job)
 
 
 def watch_cost(steps: int) -> float:
-    """Return bytes per target of a whole watch: each the one step of a job, looked at once, its news fallen off."""
+    """Return bytes per target of a whole watch: single steps, polled once, with an empty event log."""
     scope = Scope.biz(2)
     refs = [JobRef(scope, number).step(1) for number in range(1, steps + 1)]
-    look = StepPollView(step_instance_id=1, status=2, groups=(), complete=True, details=details)
+    view = StepPollView(step_instance_id=1, status=2, groups=(), complete=True, details=details)
 
     async def watch() -> int:
-        watcher = watcher_without_platform(look)
+        watcher = watcher_without_platform(view)
         watch = Watch(watcher, refs, deadline=None, linger=None)
-        watch._log._limit = 0  # noqa: SLF001 - what the log holds is of a fixed size
+        watch._log._limit = 0  # noqa: SLF001 - the log has a fixed size
         async with watch:
-            while watcher.polls < steps:  # noqa: ASYNC110 - there is nobody to set an event
+            while watcher.polls < steps:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0)
             gc.collect()
             return tracemalloc.get_traced_memory()[0]
@@ -178,9 +180,9 @@ def watch_cost(steps: int) -> float:
 
 def main() -> None:
     """Measure and print."""
-    baseline = plain_dicts(100_000)
+    baseline = plain_dicts(HOSTS)
     rows = [
-        ("dict of attrs objects, 100 000 hosts", f"{baseline:.1f}", "1.000"),
+        (f"dict of attrs objects, {HOSTS} hosts", f"{baseline:.1f}", "1.000"),
         *(
             (name, f"{size:.1f}", f"{size / baseline:.3f}")
             for name, size in (
@@ -198,9 +200,9 @@ def main() -> None:
         ("what", "bytes/step"),
         [
             *(
-                (f"jobs of {steps} steps, {hosts} hosts each", f"{step_cost(20_000, steps, hosts):.0f}")
+                (f"jobs of {steps} steps, {hosts} hosts each", f"{step_cost(STEPS, steps, hosts):.0f}")
                 for steps, hosts in ((1, 0), (5, 0), (1, 1), (5, 1), (5, 10))
             ),
-            ("single step in a watch, all but its name", f"{watch_cost(20_000):.0f}"),
+            ("single step in a watch, without its ref", f"{watch_cost(STEPS):.0f}"),
         ],
     )

@@ -1,4 +1,4 @@
-"""Watchers without a platform: one that is never answered, one that is answered at once and always the same."""
+"""Pollers without a platform: each request gets the same response at once, or none at all."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from bkjob_async.wire.session import Session
 
 
 @define
-class Silence:
-    """A session that takes every question; *answer* comes at once, None never."""
+class OfflineSession:
+    """A session whose response to every request is *response*; with None it never responds."""
 
-    answer: StepPollView | None = None
+    response: StepPollView | None = None
     dialect = dialect_by_name("gateway-v3")
     limiter = RequestLimiter(RateLimiter())
 
-    async def look(self, _question: object) -> Any:
-        """Answer, or wait for ever."""
-        if self.answer is None:
+    async def look(self, _request: object) -> Any:
+        """Return the response, or wait until cancelled."""
+        if self.response is None:
             await asyncio.get_running_loop().create_future()
-        return self.answer
+        return self.response
 
 
-def watcher_without_platform(answer: StepPollView | None = None) -> PollTargets:
-    """Return a watcher that hears *answer* to whatever it asks, or nothing; it asks again once an hour."""
-    session = cast("Session", Silence(answer))
+def watcher_without_platform(response: StepPollView | None = None) -> PollTargets:
+    """Return a poller that gets *response* to every request, or none; it polls each target once an hour."""
+    session = cast("Session", OfflineSession(response))
     return PollTargets(
         session, poll_planner=PollPlanner(PollIntervals(interval=3600.0)), workers=4, observers=()
     )

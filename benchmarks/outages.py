@@ -1,6 +1,6 @@
-"""A platform that goes away and comes back: how long a client stays blind, how hard it comes back, what it misses.
+"""Outages of the platform: how soon the client polls again, how large the peak rate is, what it misses.
 
-With `--full` the long outages take a minute, as they are meant to.
+With `--full` the long outages take a minute.
 """
 
 from __future__ import annotations
@@ -17,46 +17,48 @@ from attrs import frozen
 
 import bkjob_async as bkjob
 from benchmarks.compare.outage_server import HOSTS
+from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 
 JOBS, ENDING = 100, 10
-AT_ONCE = 64
-LATENCIES = (0.01, 0.2)
-BEFORE, AFTER = 6.0, 12.0
-SHORT, LONG, SHORTENED = 1.0, 60.0, 6.0
+MAX_IN_FLIGHT = 64
+LATENCIES = scaled((0.01, 0.2), (0.01,))
+BEFORE, AFTER = scaled((6.0, 12.0), (5.0, 3.0))
+SHORT, LONG = 1.0, scaled(6.0, 1.0, full=60.0)
+KINDS = scaled(("away", "503", "stopped", "429", "1306429"), ("503",))
 BACK = 0.9
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="benchmark", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
 SCOPE = bkjob.Scope.biz(2)
 
 
 class CountingTransport(AiohttpTransport):
-    """Real HTTP; `times` has when each request went out, on the loop's clock."""
+    """Real HTTP; `times` are the times at which requests were sent, on the loop's clock."""
 
     def __init__(self) -> None:
-        super().__init__(HttpOptions(connections=AT_ONCE))
+        super().__init__(HttpOptions(connections=MAX_IN_FLIGHT))
         self.times: list[float] = []
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
-        """Send *request* and note when."""
+        """Send *request* and record the time."""
         self.times.append(asyncio.get_running_loop().time())
         return await super().send(request, timeout=timeout)
 
 
 @frozen(kw_only=True)
-class Seen:
-    """Seconds from the return to the first request and to the usual rate; the peak rate by the usual; hosts lost."""
+class Recovery:
+    """Seconds until the first request and until the usual rate; peak rate divided by the usual one; hosts missed."""
 
     first: float
     back: float
     peak: float
-    lost: int
+    missed: int
 
 
 @contextmanager
 def server(seconds: float, latency: float) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """Run a server in another process; give it with its port and the ids of its jobs."""
+    """Run a server in another process; yield the process, and its port with the ids of its jobs."""
     call = f"main({JOBS}, {ENDING}, {seconds}, {latency})"
     command = [sys.executable, "-c", f"from benchmarks.compare.outage_server import main; {call}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
@@ -69,8 +71,8 @@ def server(seconds: float, latency: float) -> Iterator[tuple[subprocess.Popen[st
             process.stdin.close()
 
 
-def acquire(process: subprocess.Popen[str], state: str) -> None:
-    """Have the server enter a state."""
+def enter(process: subprocess.Popen[str], state: str) -> None:
+    """Make the server enter a state."""
     if state == "stopped":
         process.send_signal(signal.SIGSTOP)
         return
@@ -80,8 +82,8 @@ def acquire(process: subprocess.Popen[str], state: str) -> None:
         process.stdin.flush()
 
 
-async def watch_outage(kind: str, seconds: float, latency: float) -> Seen:
-    """Watch jobs at an interval of one second through an outage."""
+async def watch_outage(kind: str, seconds: float, latency: float) -> Recovery:
+    """Watch jobs with an interval of one second during an outage."""
     loop = asyncio.get_running_loop()
     transport = CountingTransport()
     ended: set[tuple[object, str]] = set()
@@ -91,7 +93,7 @@ async def watch_outage(kind: str, seconds: float, latency: float) -> Seen:
             f"http://127.0.0.1:{port}",
             CREDENTIALS,
             transport=transport,
-            max_in_flight=AT_ONCE,
+            max_in_flight=MAX_IN_FLIGHT,
             interval=1.0,
         )
         async with client, client.watch(refs, linger=None) as watch:
@@ -104,35 +106,34 @@ async def watch_outage(kind: str, seconds: float, latency: float) -> Seen:
             reader = loop.create_task(read())
             await asyncio.sleep(BEFORE)
             down = loop.time()
-            acquire(process, kind)
+            enter(process, kind)
             await asyncio.sleep(seconds)
             up = loop.time()
-            acquire(process, "up")
+            enter(process, "up")
             await asyncio.sleep(AFTER)
             reader.cancel()
-    lost = ENDING * HOSTS - len(ended)
-    return seen(transport.times, down, up, lost)
+    missed = ENDING * HOSTS - len(ended)
+    return recovery(transport.times, down, up, missed)
 
 
-def seen(times: Sequence[float], down: float, up: float, lost: int) -> Seen:
-    """Return what a client did, from *times* of its requests."""
+def recovery(times: Sequence[float], down: float, up: float, missed: int) -> Recovery:
+    """Return how the client recovered, from the *times* of its requests."""
     usual = sum(down - 4.0 <= time < down for time in times) / 4.0
     after = [time - up for time in times if time >= up]
     rates = {
         n / 10: sum(n / 10 <= time < n / 10 + 1.0 for time in after) for n in range(int(10 * AFTER) - 10)
     }
-    return Seen(
+    return Recovery(
         first=after[0] if after else AFTER,
         back=next((since for since, rate in rates.items() if rate >= BACK * usual), AFTER),
         peak=max(rates.values()) / usual,
-        lost=lost,
+        missed=missed,
     )
 
 
 def main() -> None:
     """Measure each kind of outage at each latency."""
-    long = LONG if "--full" in sys.argv else SHORTENED
-    cases = [("away", SHORT), *((kind, long) for kind in ("away", "503", "stopped", "429", "1306429"))]
+    cases = [("away", SHORT), *((kind, LONG) for kind in KINDS)]
     rows = []
     for kind, seconds in cases:
         for latency in LATENCIES:
@@ -143,15 +144,11 @@ def main() -> None:
                     f"{run.first:.1f}",
                     f"{run.back:.1f}",
                     f"{run.peak:.2f}",
-                    run.lost,
+                    run.missed,
                 )
             )
     show(
-        f"Outages: {JOBS + ENDING} jobs, looked at every second",
-        ("outage", "first request, s", "90 % of the rate, s", "peak ÷ usual", "ends lost"),
+        f"outages: {JOBS + ENDING} jobs, polled every second",
+        ("outage", "first request, s", "90 % of the rate, s", "peak ÷ usual", "ends missed"),
         rows,
     )
-
-
-if __name__ == "__main__":
-    main()

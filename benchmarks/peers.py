@@ -1,12 +1,12 @@
-"""Us beside other clients: the same server process, the same work: poll, compare, see which hosts moved.
+"""Other clients: the same server process and the same work: poll, compare, find the hosts that changed.
 
-* *ours* is the public API as in `poll`, every event read by one reader.
-* *sdk, threads* is bkapi-client-core 1.2.0 in a `ThreadPoolExecutor`, as people use it: it closes its connections after
-  each call. *sdk, pooled* is the same, tuned: one session whose pool has a connection for each thread.
-* *aiohttp* is a bare loop with `r.json()` and a dict; *httpx* the same, at 1 in flight, where its pool is at its best;
-  it stands beside aiohttp at 1 in flight.
+* *ours* is the public API as in `poll`, with one reader of all events.
+* *sdk, threads* is bkapi-client-core 1.2.0 in a `ThreadPoolExecutor`, as usually used: it closes its connection after
+  each call. *sdk, pooled* has one session with one connection per thread.
+* *aiohttp* is a bare loop with `r.json()` and a dict. *httpx* is the same with 1 request in flight, at which it is
+  fastest; compare it with *aiohttp at 1*.
 
-The second table counts, at the server, the connections that ten thousand targets take for their first look.
+The second table shows the connections, counted at the server, that the first poll of ten thousand targets takes.
 Needs the extra `benchmarks`.
 """
 
@@ -16,21 +16,22 @@ import asyncio
 
 import bkjob_async as bkjob
 from benchmarks.compare.bodies import STEP
-from benchmarks.compare.processes import figures_of, interleaved, tell
-from benchmarks.compare.server import counted, running_server
+from benchmarks.compare.processes import figures_of, interleaved, print_figures
+from benchmarks.compare.server import read_counts, running_server
 from benchmarks.poll import CREDENTIALS, ours
+from benchmarks.scale import scaled
 from benchmarks.table import show
 
 WAYS = ("ours", "sdk, threads", "sdk, pooled", "aiohttp", "aiohttp at 1", "httpx at 1")
 SIZES = (1, 100)
-SECONDS = 1.2
-TARGETS = 10_000
+SECONDS = scaled(1.2, 0.2)
+TARGETS = scaled(10_000, 100)
 THREADS = 32
 
 
 def child(way: str, server: str) -> None:
     """Measure one way in this process."""
-    from benchmarks.compare import others  # noqa: PLC0415 - only who is measured pays for what it imports
+    from benchmarks.compare import others  # noqa: PLC0415 - only the measured process pays for the import
 
     if way == "ours":
         used = asyncio.run(ours(server, THREADS, SECONDS))
@@ -39,12 +40,12 @@ def child(way: str, server: str) -> None:
     else:
         loop = others.httpx_loop if way.startswith("httpx") else others.aiohttp_loop
         used = asyncio.run(loop(server, 1 if way.endswith("at 1") else THREADS, SECONDS))
-    tell(cpu=used)
+    print_figures(cpu=used)
 
 
-def first_look(way: str, server: str) -> None:
-    """Look once at ten thousand targets."""
-    from benchmarks.compare import others  # noqa: PLC0415 - only who is measured pays for what it imports
+def first_poll(way: str, server: str) -> None:
+    """Poll every target once."""
+    from benchmarks.compare import others  # noqa: PLC0415 - only the measured process pays for the import
 
     if way == "ours":
         asyncio.run(watch_once(server))
@@ -53,7 +54,7 @@ def first_look(way: str, server: str) -> None:
 
 
 async def watch_once(server: str) -> None:
-    """Watch ten thousand targets until each was seen."""
+    """Watch the targets until each was polled."""
     client = bkjob.connect(server, CREDENTIALS, interval=3600.0)
     refs = [bkjob.JobRef(bkjob.Scope.biz(2), n).step(STEP) for n in range(1, TARGETS + 1)]
     async with client, client.watch(refs) as watch:
@@ -85,9 +86,9 @@ def main() -> None:
 
 
 def connections_of(way: str, server: str) -> int:
-    """Return how many connections the server counts while *way* looks once at every target."""
-    counted(server)
+    """Return the number of connections at the server while *way* polls every target once."""
+    read_counts(server)
     figures_of(
-        f"from benchmarks.peers import first_look; first_look({way!r}, '{server}/plain/1'); print('{{}}')"
+        f"from benchmarks.peers import first_poll; first_poll({way!r}, '{server}/plain/1'); print('{{}}')"
     )
-    return counted(server)["connections"]
+    return read_counts(server)["connections"]

@@ -1,16 +1,16 @@
-"""What one poll costs the client's process: ours, beside bare aiohttp and beside the loop that people write first.
+"""CPU of one poll in the client's process, compared with bare aiohttp and with the loop that people write first.
 
-All ask the same server in another process, flat out, for one full look per poll; figures are CPU time, user and system.
+All of them poll the same server in another process without pauses, one full read per poll; figures are CPU time, user
+and system.
 
-* *ours* is the public API: `connect`, `watch`, one reader of all events. It polls flat out because the interval is next
-  to nothing and the budget free; there are twice as many targets as requests in flight, so that some target is always
-  due. Of the dialect only one word is changed: it says that groups cannot be counted, so that every poll is a full look.
-* *bare* is aiohttp tuned as far as it goes: kept URLs, headers on the session, no time limit, no cookies; get and read,
-  nothing else.
+* *ours* is the public API: `connect`, `watch`, one reader of all events. It polls without pauses because the interval is
+  close to zero and there is no rate limit; there are twice as many targets as requests in flight, so that some target
+  is always due. One capability of the dialect is switched off (groups), so that every poll is a full read.
+* *bare* is tuned aiohttp: prepared URLs, headers on the session, no timeout, no cookies; it gets and reads, no more.
 * *naive* is a task per target, default aiohttp, `r.json()`, cattrs into the thirteen fields, dicts compared, one queue
-  put per event. It does not even sleep between polls.
+  `put` per event. It does not sleep between polls.
 
-From 100 hosts up, 1 % of the hosts move at each poll. With `/gzip/` the server packs its answers for whoever asks.
+From 100 hosts up, 1 % of the hosts change at each poll. With `/gzip/` the server compresses its responses.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ from yarl import URL
 
 import bkjob_async as bkjob
 from benchmarks.compare.bodies import STEP
-from benchmarks.compare.naive import Targets
-from benchmarks.compare.processes import cpu_per_poll, interleaved, tell
+from benchmarks.compare.naive import NaivePoller
+from benchmarks.compare.processes import cpu_per_poll, interleaved, print_figures
 from benchmarks.compare.server import running_server
+from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
 
-SIZES = {1: (32, 1.0), 1_000: (32, 1.5), 10_000: (8, 2.5)}  # hosts: requests in flight, seconds
+# Hosts: requests in flight, seconds.
+SIZES = scaled({1: (32, 1.0), 1_000: (32, 1.5), 10_000: (8, 2.5)}, {1: (8, 0.2), 1_000: (8, 0.2)})
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="bench", bk_username="admin")  # noqa: S106 - made up
 SIGNED = {
     "Accept": "application/json",
@@ -41,7 +43,7 @@ PATH = "/api/v3/get_step_instance_status"
 
 
 def parameters(job: int) -> dict[str, Any]:
-    """Return what is asked about a target."""
+    """Return the query parameters for one target."""
     return {
         "bk_scope_type": "biz",
         "bk_scope_id": "2",
@@ -52,7 +54,7 @@ def parameters(job: int) -> dict[str, Any]:
 
 
 async def bare(server: str, in_flight: int, seconds: float) -> float:
-    """Get and read, nothing else."""
+    """Get and read, no more."""
     polls = 0
 
     async def ask(url: URL) -> None:
@@ -74,33 +76,33 @@ async def bare(server: str, in_flight: int, seconds: float) -> float:
         ]
         tasks = [asyncio.create_task(ask(url)) for url in urls]
         used = await cpu_per_poll(lambda: polls, warm=4 * in_flight, seconds=seconds)
-        await stopped(tasks)
+        await cancel_all(tasks)
     return used
 
 
 async def naive(server: str, in_flight: int, seconds: float) -> float:
     """Poll as people do at first."""
     async with aiohttp.ClientSession() as session:
-        targets = Targets(session, SIGNED)
+        poller = NaivePoller(session, SIGNED)
 
         async def read() -> None:
             while True:
-                await targets.events.get()
+                await poller.events.get()
 
         numbers = range(1, in_flight + 1)
-        tasks = [asyncio.create_task(targets.poll(server + PATH, parameters(n))) for n in numbers]
+        tasks = [asyncio.create_task(poller.poll(server + PATH, parameters(n))) for n in numbers]
         tasks.append(asyncio.create_task(read()))
-        used = await cpu_per_poll(lambda: targets.polls, warm=2 * in_flight, seconds=seconds)
-        await stopped(tasks)
+        used = await cpu_per_poll(lambda: poller.polls, warm=2 * in_flight, seconds=seconds)
+        await cancel_all(tasks)
     return used
 
 
 async def ours(server: str, in_flight: int, seconds: float) -> float:
-    """Watch."""
+    """Poll with the public API."""
     dialect = GATEWAY_V3
-    spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, groups=False))
+    full_reads = evolve(dialect, capabilities=evolve(dialect.capabilities, groups=False))
     client = bkjob.connect(
-        server, CREDENTIALS, dialect=spoken, interval=1e-6, max_in_flight=in_flight, request_timeout=30
+        server, CREDENTIALS, dialect=full_reads, interval=1e-6, max_in_flight=in_flight, request_timeout=30
     )
     refs = [bkjob.JobRef(bkjob.Scope.biz(2), n).step(STEP) for n in range(1, 2 * in_flight + 1)]
     async with client, client.watch(refs) as watch:
@@ -111,12 +113,12 @@ async def ours(server: str, in_flight: int, seconds: float) -> float:
 
         task = asyncio.create_task(read())
         used = await cpu_per_poll(lambda: watch.stats().polls, warm=4 * len(refs), seconds=seconds)
-        await stopped([task])
+        await cancel_all([task])
     return used
 
 
-async def stopped(tasks: list[asyncio.Task[None]]) -> None:
-    """Stop tasks, and hear the first error of one that ended by itself."""
+async def cancel_all(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks; raise the first error of one that had failed."""
     for task in tasks:
         task.cancel()
     for ended in await asyncio.gather(*tasks, return_exceptions=True):
@@ -127,7 +129,7 @@ async def stopped(tasks: list[asyncio.Task[None]]) -> None:
 def child(way: str, server: str, in_flight: int, seconds: float) -> None:
     """Measure one way in this process."""
     ways = {"bare": bare, "naive": naive, "ours": ours}
-    tell(cpu=asyncio.run(ways[way](server, in_flight, seconds)))
+    print_figures(cpu=asyncio.run(ways[way](server, in_flight, seconds)))
 
 
 def main() -> None:

@@ -1,15 +1,15 @@
-"""What it takes to keep time for a hundred thousand targets, beside a task for each of them.
+"""Scheduling a hundred thousand targets, compared with a task per target.
 
-* *ours* is the library's `WorkerPool` with its `TimerWheel`: 32 workers, keys as a watch has them.
+* *ours* is the library's `WorkerPool` with its `TimerWheel`: 32 workers, the targets of a watch.
 * *tasks* is what people write: a task per target that sleeps until it is due.
 
-The first table is the steady state: every target every 20 s, so 5 000 polls a second, a poll being one trip through the
-loop. Due times begin some seconds after the targets, so that starting is not mistaken for being late.
+The first table is the steady state: every target every 20 s, so 5 000 polls a second; a poll is one iteration of the
+loop. Due times begin some seconds after the targets exist, so that the start does not count as lateness.
 
-The second is how long the loop stands still while targets come and go, through the public API: `connect`, `watch`,
-`add`, `drop`, `aclose`, in front of a transport in the same process. Collecting garbage is part of it: Python's collector
-looks at every object there is, the caller's and ours, and a library has no business to stop it. It is shown apart. As
-in a program that has been up for a while, it has seen once what was imported and the names of the jobs.
+The second is how long the loop is blocked while targets are added and removed with the public API (`connect`, `watch`,
+`add`, `drop`, `aclose`) against a transport in the same process. It includes garbage collection, which visits every
+object of the process and which a library must not switch off; a column shows it separately. Imported modules and the
+refs of the jobs have been collected once before, as in a program that has been running for a while.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from collections.abc import Awaitable, Callable, Sequence
 import bkjob_async as bkjob
 from benchmarks.compare.bodies import STEP, step_body
 from benchmarks.compare.heartbeat import Heartbeat
-from benchmarks.compare.processes import interleaved, tell
+from benchmarks.compare.processes import interleaved, print_figures
+from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.watch.subscribers import PollTarget
 from bkjob_async.watch.worker_pool import WorkerPool
 
-TARGETS, PER_SECOND, WORKERS = 100_000, 5_000, 32
+TARGETS, PER_SECOND, WORKERS = *scaled((100_000, 5_000), (1_000, 50)), 32
 PERIOD = TARGETS / PER_SECOND
-BEGIN, WINDOW = 3.0, 5.0
-FEWER = 10_000
+BEGIN, WINDOW = scaled((3.0, 5.0), (0.5, 1.0))
+FEWER = scaled(10_000, 100)
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
 
 
 def refs(count: int) -> list[bkjob.JobRef]:
-    """Return the names of so many jobs."""
+    """Return the refs of *count* jobs."""
     scope = bkjob.Scope.biz(2)
     return [bkjob.JobRef(scope, number) for number in range(1, count + 1)]
 
@@ -46,20 +47,20 @@ def refs(count: int) -> list[bkjob.JobRef]:
 
 
 class Lateness:
-    """How late polls begin that are due in a window of time."""
+    """How late the polls start that are due within a window of time."""
 
     def __init__(self, begin: float) -> None:
-        """Count from *begin* on, on the loop's clock."""
+        """Start the window at *begin*, on the loop's clock."""
         self._begin, self._end = begin, begin + WINDOW
         self._seconds: list[float] = []
 
-    def note(self, now: float, due: float) -> None:
-        """Take note of a poll that begins *now*."""
+    def record(self, now: float, due: float) -> None:
+        """Record a poll that starts *now*."""
         if self._begin <= due < self._end:
             self._seconds.append(now - due)
 
     async def figures(self) -> dict[str, float]:
-        """Wait for the window to pass; return CPU per poll and lateness in milliseconds."""
+        """Wait for the end of the window; return CPU per poll and lateness in milliseconds."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._begin - loop.time())
         used = time.process_time()
@@ -76,18 +77,18 @@ class Lateness:
 
 
 async def ours() -> dict[str, float]:
-    """Poll by the supervisor."""
+    """Poll with the library's worker pool."""
     loop = asyncio.get_running_loop()
     begin = loop.time() + BEGIN
     lateness = Lateness(begin + 1.0)
     due = [begin + number / PER_SECOND for number in range(TARGETS)]
 
-    async def poll(story: PollTarget) -> None:
-        number = story.ref.job_instance_id - 1
-        lateness.note(loop.time(), due[number])
+    async def poll(target: PollTarget) -> None:
+        number = target.ref.job_instance_id - 1
+        lateness.record(loop.time(), due[number])
         await asyncio.sleep(0)
         due[number] += PERIOD
-        worker_pool.due(story, due[number])
+        worker_pool.due(target, due[number])
 
     def crashed(error: BaseException) -> None:
         raise error
@@ -101,7 +102,7 @@ async def ours() -> dict[str, float]:
 
 
 async def tasks() -> dict[str, float]:
-    """Poll by a task for each target."""
+    """Poll with a task per target."""
     loop = asyncio.get_running_loop()
     begin = loop.time() + BEGIN
     lateness = Lateness(begin + 1.0)
@@ -109,7 +110,7 @@ async def tasks() -> dict[str, float]:
     async def poll(_ref: bkjob.JobRef, due: float) -> None:
         while True:
             await asyncio.sleep(due - loop.time())
-            lateness.note(loop.time(), due)
+            lateness.record(loop.time(), due)
             await asyncio.sleep(0)
             due += PERIOD
 
@@ -125,67 +126,69 @@ async def tasks() -> dict[str, float]:
     return {**found, **heart.figures("add")}
 
 
-# Coming and going -----------------------------------------------------------------------------------------------------
+# Adding and removing -----------------------------------------------------------------------------------------------------
 
 
-class NextDoor:
-    """A transport that answers alike about every job, after *latency* seconds or half as many more or less.
+class LocalTransport:
+    """A transport with the same response for every job, after *latency* seconds plus or minus half.
 
-    A job runs, in one step of one host.
+    Each job is running and has one step with one host.
     """
 
     def __init__(self, latency: float) -> None:
-        """Prepare the answers."""
+        """Prepare the responses."""
         self.latency = latency
-        self._asked = 0
-        self._job, self._step = answered(job_body()), answered(step_body(1))
+        self._requests = 0
+        self._job, self._step = json_response(job_body()), json_response(step_body(1))
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ARG002, ASYNC109 - the protocol's
-        """Answer."""
-        self._asked += 1
-        await asyncio.sleep(self.latency * (0.5 + self._asked * 0.618 % 1.0))
+        """Return the response after the latency."""
+        self._requests += 1
+        await asyncio.sleep(self.latency * (0.5 + self._requests * 0.618 % 1.0))
         return self._job if "get_job_instance_status" in request.url.path else self._step
 
     async def aclose(self) -> None:
         """Do nothing."""
 
 
-def answered(body: bytes) -> HttpResponse:
-    """Return an answer."""
+def json_response(body: bytes) -> HttpResponse:
+    """Return a JSON response."""
     return HttpResponse(status=200, headers={"content-type": "application/json"}, body=body)
 
 
 def job_body() -> bytes:
-    """Return an answer about a job, without its hosts, as the gateway gives it."""
+    """Return the gateway's response about a job, without hosts."""
     step = {"step_instance_id": STEP, "name": "prepare the hosts", "type": 1, "status": 2, "execute_count": 0}
     job = {"job_instance_id": 1, "name": "prepare", "status": 2, "start_time": 1_700_000_000_060}
     data = {"finished": False, "job_instance": job, "step_instance_list": [step]}
     return json.dumps({"code": 0, "result": True, "data": data}).encode()
 
 
-async def come_and_go(count: int, release: str) -> dict[str, float]:
-    """Add so many jobs to an open watch and *leave*: by closing it when each was looked at, or by dropping them."""
-    door = NextDoor(0.05)
+async def add_and_remove(count: int, how: str) -> dict[str, float]:
+    """Add *count* jobs to an open watch and remove them: "close" the watch when all were polled, or "drop" them."""
+    transport = LocalTransport(0.05)
     targets = refs(count)
-    async with bkjob.connect("http://next.door", CREDENTIALS, transport=door, interval=3600.0) as client:
+    async with bkjob.connect(
+        "http://local.example", CREDENTIALS, transport=transport, interval=3600.0
+    ) as client:
         watch = await client.watch([], linger=None).__aenter__()
         gc.collect()
         async with Heartbeat() as adding:
             watch.add(*targets)
             while watch.stats().targets < count:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
-        door.latency = 0.0
-        while release == "close" and watch.stats().polls < 2 * count:  # noqa: ASYNC110 - there is no event for it
+        transport.latency = 0.0
+        while how == "close" and watch.stats().polls < count:  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.01)
-        async with Heartbeat() as leaving:
-            if release == "close":
+        async with Heartbeat() as removing:
+            if how == "close":
                 await watch.aclose()
             else:
                 watch.drop(*targets)
-            while client._poller._stories:  # noqa: ASYNC110, SLF001 - nobody else needs to know
+            while client._poller._stories:  # noqa: ASYNC110, SLF001 - only this benchmark needs to know
                 await asyncio.sleep(0.01)
         await watch.aclose()
-    return {**adding.figures("add"), **leaving.figures(release)}
+    return {**adding.figures("add"), **removing.figures(how)}
 
 
 def child(way: str) -> None:
@@ -193,15 +196,15 @@ def child(way: str) -> None:
     ways: dict[str, Callable[[], Awaitable[dict[str, float]]]] = {
         "ours": ours,
         "tasks": tasks,
-        "few": lambda: come_and_go(FEWER, "close"),
-        "close": lambda: come_and_go(TARGETS, "close"),
-        "drop": lambda: come_and_go(TARGETS, "drop"),
+        "few": lambda: add_and_remove(FEWER, "close"),
+        "close": lambda: add_and_remove(TARGETS, "close"),
+        "drop": lambda: add_and_remove(TARGETS, "drop"),
     }
 
     async def run() -> dict[str, float]:
         return await ways[way]()
 
-    tell(**asyncio.run(run()))
+    print_figures(**asyncio.run(run()))
 
 
 def main() -> None:
@@ -222,19 +225,19 @@ def main() -> None:
     columns = ("way", "CPU µs/poll", "late p50 ms", "late p99 ms", "latest ms", "ratio")
     show(f"schedule: {TARGETS} targets, {PER_SECOND} empty polls a second", columns, steady)
     show(
-        "schedule: the longest time that the loop stands still, in ms",
-        ("while", "by the clock", "CPU", "CPU but collecting", "longest collection"),
+        "schedule: the longest time that the loop is blocked, in ms",
+        ("while", "elapsed", "CPU", "CPU without collection", "longest collection"),
         [
-            stalls("a task per target is made", found["tasks"], "add"),
-            stalls(f"{FEWER} are added", found["few"], "add"),
-            stalls(f"a watch of {FEWER} is closed", found["few"], "close"),
-            stalls(f"{TARGETS} are added", found["close"], "add"),
-            stalls(f"a watch of {TARGETS} is closed", found["close"], "close"),
-            stalls(f"{TARGETS} are dropped", found["drop"], "drop"),
+            blocked_row("a task per target is created", found["tasks"], "add"),
+            blocked_row(f"{FEWER} are added", found["few"], "add"),
+            blocked_row(f"a watch of {FEWER} is closed", found["few"], "close"),
+            blocked_row(f"{TARGETS} are added", found["close"], "add"),
+            blocked_row(f"a watch of {TARGETS} is closed", found["close"], "close"),
+            blocked_row(f"{TARGETS} are dropped", found["drop"], "drop"),
         ],
     )
 
 
-def stalls(name: str, figures: dict[str, float], what: str) -> Sequence[str]:
-    """Return a row of the longest times of *what*."""
+def blocked_row(name: str, figures: dict[str, float], what: str) -> Sequence[str]:
+    """Return the row of the longest times under the keys of *what*."""
     return (name, *(f"{figures[f'{what} {kind}']:.1f}" for kind in ("wall", "cpu", "own", "collecting")))

@@ -1,4 +1,4 @@
-"""Requests per second of the simulated platform, beside a bare aiohttp.web handler that returns prepared bytes."""
+"""Requests per second of the simulated platform, compared with an aiohttp.web handler that returns prepared bytes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.platform import Platform
@@ -22,13 +23,13 @@ from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPla
 from bkjob_async.simulator.world.scenarios import scenario_by_name
 from bkjob_async.simulator.world.world import World
 
-SECONDS, ROUNDS, IN_FLIGHT = 1.5, 3, 16
+SECONDS, ROUNDS, IN_FLIGHT = *scaled((1.5, 3), (0.05, 1)), 16
 HEADERS = {"X-Bkapi-Authorization": '{"bk_app_code":"bench","bk_app_secret":"bench"}'}
 V3, V2 = "/api/v3/", "/api/c/compapi/v2/job/"
 
 
 def worlds() -> dict[str, World]:
-    """Return the worlds that are asked: one small job, many hosts at rest, many hosts on the move."""
+    """Return the simulated worlds: one small job, many hosts that are done, many hosts that change."""
     small, still = scenario_by_name("some-fail").world(), scenario_by_name("ten-thousand-hosts").world()
     small.advance(60.0)
     still.advance(600.0)
@@ -39,8 +40,8 @@ def worlds() -> dict[str, World]:
     return {"small": small, "still": still, "moving": moving}
 
 
-def questions(world: World) -> dict[str, str]:
-    """Return the paths of what is asked about a world's one job."""
+def request_paths(world: World) -> dict[str, str]:
+    """Return the paths of requests about a world's one job."""
     ref = world.refs()[0]
     step = world.jobs[ref.job_instance_id].steps[0].id
     job = f"bk_scope_type=biz&bk_scope_id=2&job_instance_id={ref.job_instance_id}"
@@ -53,8 +54,8 @@ def questions(world: World) -> dict[str, str]:
 
 
 async def serve() -> None:
-    """Serve every world, and its answers as prepared bytes, until stdin ends; say where on stdout."""
-    places: dict[str, str] = {}
+    """Serve every world, and its responses as prepared bytes, until stdin ends; print the URLs on stdout."""
+    urls: dict[str, str] = {}
     bare = web.Application()
     servers = []
     for name, world in worlds().items():
@@ -65,22 +66,22 @@ async def serve() -> None:
         server = SimulatorServer(platform, clock=clock)
         await server.start()
         servers.append(server)
-        for question, path in questions(world).items():
-            places[f"{name} {question}"] = server.url + path
+        for kind, path in request_paths(world).items():
+            urls[f"{name} {kind}"] = server.url + path
             request = HttpRequest(method="GET", url=URL(server.url + path), headers=HEADERS)
             body = platform.answer(request, world.now).body
-            bare.router.add_get(f"/{name}/{question}", prepared(body))
+            bare.router.add_get(f"/{name}/{kind}", prepared(body))
     runner = web.AppRunner(bare, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
-    places |= {f"bare {name}": f"http://127.0.0.1:{port}/{name.replace(' ', '/')}" for name in places}
-    print(json.dumps(places), flush=True)
+    urls |= {f"bare {name}": f"http://127.0.0.1:{port}/{name.replace(' ', '/')}" for name in urls}
+    print(json.dumps(urls), flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 def prepared(body: bytes) -> Any:
-    """Return a handler that does nothing but answer."""
+    """Return a handler that always responds with *body*."""
 
     async def handle(_request: web.Request) -> web.Response:
         return web.Response(body=body, content_type="application/json")
@@ -89,10 +90,10 @@ def prepared(body: bytes) -> Any:
 
 
 async def rate(session: aiohttp.ClientSession, url: str) -> tuple[float, int]:
-    """Return requests per second, and the size of an answer."""
+    """Return requests per second, and the size of a response."""
     end, done, size = time.perf_counter() + SECONDS, 0, 0
 
-    async def ask() -> None:
+    async def send() -> None:
         nonlocal done, size
         while time.perf_counter() < end:
             async with session.get(URL(url, encoded=True), headers=HEADERS) as response:
@@ -100,23 +101,23 @@ async def rate(session: aiohttp.ClientSession, url: str) -> tuple[float, int]:
                 done += 1
 
     started = time.perf_counter()
-    await asyncio.gather(*(ask() for _ in range(IN_FLIGHT)))
+    await asyncio.gather(*(send() for _ in range(IN_FLIGHT)))
     return done / (time.perf_counter() - started), size
 
 
 async def measure() -> list[tuple[object, ...]]:
-    """Ask a server in another process, simulated and bare in turn."""
+    """Measure a server in another process, simulated and bare in turn."""
     code = "import asyncio; from benchmarks.simulator import serve; asyncio.run(serve())"
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe)
     if process.stdout is None or process.stdin is None:
         raise RuntimeError("the server has no pipes")
-    places = json.loads(await process.stdout.readline())
+    urls = json.loads(await process.stdout.readline())
     rows: list[tuple[object, ...]] = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=IN_FLIGHT)) as session:
-        for name in [name for name in places if not name.startswith("bare ")]:
+        for name in [name for name in urls if not name.startswith("bare ")]:
             pairs = [
-                (await rate(session, places[name]), await rate(session, places[f"bare {name}"]))
+                (await rate(session, urls[name]), await rate(session, urls[f"bare {name}"]))
                 for _ in range(ROUNDS)
             ]
             ours, theirs = median(a for (a, _), _ in pairs), median(b for _, (b, _) in pairs)
@@ -128,5 +129,9 @@ async def measure() -> list[tuple[object, ...]]:
 
 def main() -> None:
     """Measure and print."""
-    columns = ("question", "bytes", "simulated/s", "bare/s", "ratio")
-    show("simulator: requests per second over HTTP, beside prepared bytes", columns, asyncio.run(measure()))
+    columns = ("request", "bytes", "simulated/s", "bare/s", "ratio")
+    show(
+        "simulator: requests per second over HTTP, compared with prepared bytes",
+        columns,
+        asyncio.run(measure()),
+    )

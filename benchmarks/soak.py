@@ -1,8 +1,8 @@
-"""A day of watching in virtual time: memory flat, requests spread, outages survived.
+"""A day of watching in virtual time: memory must stay flat, requests evenly spread, outages survived.
 
-`BKJOB_SOAK_HOURS` (24) virtual hours over `BKJOB_SOAK_JOBS` (2000) jobs that keep ending and being replaced, at a budget
-of 20 requests a second, with faults all along. Memory is the interpreter's own count of allocated blocks; with
-`BKJOB_SOAK_TRACE=1` it is tracemalloc's bytes, at several times the run time.
+`BKJOB_SOAK_HOURS` (24) virtual hours with `BKJOB_SOAK_JOBS` (2000) jobs, each replaced by another when it ends, at 20
+requests a second, with faults all the time. Memory is the interpreter's count of allocated blocks; with
+`BKJOB_SOAK_TRACE=1` it is tracemalloc's bytes, which makes the run several times as long.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ import anyio
 import looptime
 
 import bkjob_async as bkjob
+from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.handlers.platform import Platform
@@ -26,8 +27,8 @@ from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, Rolling, StepPlan
 from bkjob_async.simulator.world.world import World
 
-HOURS = float(os.environ.get("BKJOB_SOAK_HOURS", "24"))
-JOBS = int(os.environ.get("BKJOB_SOAK_JOBS", "2000"))
+HOURS = float(os.environ.get("BKJOB_SOAK_HOURS", scaled("24", "4")))
+JOBS = int(os.environ.get("BKJOB_SOAK_JOBS", scaled("2000", "10")))
 BUDGET = 20.0
 SLOT = 60.0
 SAMPLES = 48
@@ -48,17 +49,17 @@ PLANS = (
 )
 
 
-class FaultyDoor(SimulatedTransport):
-    """The simulator's door; one answer in a hundred is spoilt, and every three hours nothing works for ten minutes."""
+class FaultyTransport(SimulatedTransport):
+    """The simulator, with one failed response in a hundred and an outage of ten minutes every three hours."""
 
     def __init__(self, platform: Platform) -> None:
-        """Open a door to *platform*."""
+        """Connect to *platform*."""
         super().__init__(platform, latency=0.05)
         self._dice = Random(1)
         self.slots: dict[int, int] = {}
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
-        """Send *request*, unless this is one of the bad moments."""
+        """Send *request*, or return an error."""
         now = self.clock.now()
         self.slots[int(now // SLOT)] = self.slots.get(int(now // SLOT), 0) + 1
         if is_outage(now) or self._dice.random() < 0.01:
@@ -68,20 +69,20 @@ class FaultyDoor(SimulatedTransport):
 
 
 def is_outage(now: float) -> bool:
-    """Whether *now* lies in one of the outages."""
+    """Return True if *now* lies in an outage."""
     return now % 10_800 > 10_200
 
 
 async def soak() -> list[tuple[str, object]]:
-    """Run a day; return what is to be shown."""
+    """Run a day; return the rows of the table."""
     world, dice = World(1), Random(1)
-    door = FaultyDoor(Platform(world))
+    transport = FaultyTransport(Platform(world))
     credentials = bkjob.AppCredentials(bk_app_code="soak", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
     memory: list[int] = []
     ended = events = 0
     troubles: Counter[tuple[str, bool]] = Counter()
     client = bkjob.connect(
-        "http://simulator", credentials, transport=door, requests_per_second=BUDGET, max_in_flight=16
+        "http://simulator", credentials, transport=transport, requests_per_second=BUDGET, max_in_flight=16
     )
     if TRACE:
         tracemalloc.start()
@@ -93,8 +94,8 @@ async def soak() -> list[tuple[str, object]]:
                 gc.collect()
                 memory.append(tracemalloc.get_traced_memory()[0] if TRACE else sys.getallocatedblocks())
 
-        # Memory can only be flat when the log is full, which it is to be before the second quarter.
-        watch._log._limit = int(EVENTS_AN_HOUR * HOURS / 8)  # noqa: SLF001 - nobody else needs to set it
+        # Memory can only be flat once the log is full: before the second quarter.
+        watch._log._limit = int(EVENTS_AN_HOUR * HOURS / 8)  # noqa: SLF001 - only this benchmark sets it
         sampler = asyncio.create_task(sample())
         watch.add(*(world.add(dice.choice(PLANS)) for _ in range(JOBS)))
         try:
@@ -111,13 +112,13 @@ async def soak() -> list[tuple[str, object]]:
         sampler.cancel()
     if TRACE:
         tracemalloc.stop()
-    quiet = [count for slot, count in sorted(door.slots.items()) if is_quiet(slot)]
+    quiet = [count for slot, count in sorted(transport.slots.items()) if is_quiet(slot)]
     late = quiet[-60:]
     return [
         ("virtual hours", HOURS),
         ("jobs ended and replaced", ended),
         ("events", events),
-        ("requests a second, mean", f"{sum(door.slots.values()) / (HOURS * 3600):.1f}"),
+        ("requests a second, mean", f"{sum(transport.slots.values()) / (HOURS * 3600):.1f}"),
         ("requests a slot of 60 s, max / mean, whole run", f"{max(quiet) / (sum(quiet) / len(quiet)):.3f}"),
         ("requests a slot of 60 s, max / mean, last hour", f"{max(late) / (sum(late) / len(late)):.3f}"),
         ("memory, last quarter / second quarter", f"{ratio(memory):.3f}"),
@@ -129,20 +130,20 @@ async def soak() -> list[tuple[str, object]]:
 
 
 def is_quiet(slot: int) -> bool:
-    """Whether a slot lies well clear of the start and of every outage."""
+    """Return True if a slot is well after the start and far from every outage."""
     now = slot * SLOT
     return now > 600 and not any(is_outage(now + d) for d in (-600, -300, -120, 0, SLOT))
 
 
 def ratio(memory: list[int]) -> float:
-    """Return the mean of the last quarter of samples to that of the second."""
+    """Return the mean of the last quarter of samples divided by that of the second."""
     quarter = max(1, len(memory) // 4)
     first, last = memory[quarter : 2 * quarter], memory[-quarter:]
     return (sum(last) / len(last)) / (sum(first) / len(first)) if first else 1.0
 
 
 def main() -> None:
-    """Soak, and print."""
+    """Measure and print."""
     start = time.perf_counter()
     with asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0)) as runner:
         rows = runner.run(soak())

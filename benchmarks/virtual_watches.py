@@ -1,4 +1,4 @@
-"""Real clients in front of the simulated platform, in virtual time: what whole watches ask and how late they see."""
+"""Clients of the simulated platform in virtual time: requests of whole watches, and how late they see ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import looptime
 from attrs import evolve
 
 import bkjob_async as bkjob
-from benchmarks.many_clients import MEDIAN, SPREAD_OF_ALL, DetectionLags
+from benchmarks.many_clients import MEDIAN, SPREAD_OF_ALL, Lags
 from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.simulator.handlers.platform import Platform
@@ -30,48 +30,48 @@ T = TypeVar("T")
 
 
 def in_virtual_time(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run *work* on a clock that jumps."""
+    """Run *work* in virtual time."""
     with asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0)) as runner:
         return runner.run(work())
 
 
-def connect(door: SimulatedTransport, **options: Any) -> bkjob.JobClient:
+def connect(transport: SimulatedTransport, **options: Any) -> bkjob.JobClient:
     """Return a client of the simulated platform."""
-    return bkjob.connect("http://simulator", CREDENTIALS, transport=door, **options)
+    return bkjob.connect("http://simulator", CREDENTIALS, transport=transport, **options)
 
 
 # A job of five steps ---------------------------------------------------------------------------------------------------
 
 
 def five_steps() -> float:
-    """Return the requests of a watched job of five steps ÷ those of a loop for each step until it is over."""
-    return in_virtual_time(partial(asked_for_five_steps, watched)) / in_virtual_time(
-        partial(asked_for_five_steps, looped)
+    """Return the requests of a watch of a job with five steps, divided by those of a polling loop per step."""
+    return in_virtual_time(partial(requests_for_five_steps, watched)) / in_virtual_time(
+        partial(requests_for_five_steps, looped)
     )
 
 
-async def asked_for_five_steps(follow: Callable[[bkjob.JobClient, bkjob.JobRef], Awaitable[None]]) -> int:
-    """Follow one job of five steps, each of ten hosts and of a minute and a half; return what was asked."""
+async def requests_for_five_steps(follow: Callable[[bkjob.JobClient, bkjob.JobRef], Awaitable[None]]) -> int:
+    """Follow one job of five steps, each with ten hosts and 90 s long; return the number of requests."""
     world = World(1)
     steps = tuple(StepPlan(hosts=10, outcomes=(HostOutcome(duration=exactly(90.0)),)) for _ in range(5))
     ref = world.add(JobPlan(steps=steps))
-    door = SimulatedTransport(Platform(world), latency=0.05)
-    async with connect(door, interval=2.0) as client:
+    transport = SimulatedTransport(Platform(world), latency=0.05)
+    async with connect(transport, interval=2.0) as client:
         await follow(client, ref)
-    return door.requests
+    return transport.requests
 
 
 async def watched(client: bkjob.JobClient, ref: bkjob.JobRef) -> None:
-    """Follow a job as a whole."""
+    """Wait for the job."""
     await client.wait(ref)
 
 
 async def looped(client: bkjob.JobClient, ref: bkjob.JobRef) -> None:
-    """Follow each step by a loop of its own, at the same interval."""
+    """Poll each step in a loop of its own, with the same interval."""
     snapshot = await client.get_job_instance_status(ref)
 
     async def loop(step: bkjob.StepRef) -> None:
-        while not (await client.get_step_instance_status(step)).is_finished:  # noqa: ASYNC110 - what people write
+        while not (await client.get_step_instance_status(step)).is_finished:  # noqa: ASYNC110 - as people write it
             await anyio.sleep(2.0)
 
     async with anyio.create_task_group() as group:
@@ -79,22 +79,22 @@ async def looped(client: bkjob.JobClient, ref: bkjob.JobRef) -> None:
             group.start_soon(loop, step.ref)
 
 
-# A fleet under a limit -------------------------------------------------------------------------------------------------
+# Many jobs under a rate limit -------------------------------------------------------------------------------------------------
 
 
-def fleet_under_a_limit(*, live: int, limit: float, interval: float | None) -> DetectionLags:
-    """Return how late ends are told of a fleet kept at so many jobs, with ten earlier runs of each plan learnt."""
+def fleet_under_a_limit(*, live: int, limit: float, interval: float | None) -> Lags:
+    """Return how late ends are seen with *live* jobs at a time, after ten earlier runs of each plan."""
     return in_virtual_time(partial(lags_of_a_fleet, live, limit, interval))
 
 
-async def lags_of_a_fleet(live: int, limit: float, interval: float | None) -> DetectionLags:
-    """Keep a fleet under way for ten minutes; the lags are those of the last five."""
+async def lags_of_a_fleet(live: int, limit: float, interval: float | None) -> Lags:
+    """Watch jobs for ten minutes; the lags are those of the last five."""
     world, dice = World(1, at_once=True), Random(1)
-    door = SimulatedTransport(Platform(world), latency=0.05)
+    transport = SimulatedTransport(Platform(world), latency=0.05)
     learnt = None if interval is not None else earlier_runs(Random(2))
     lags: list[float] = []
     async with (
-        connect(door, requests_per_second=limit, interval=interval, duration_stats=learnt) as client,
+        connect(transport, requests_per_second=limit, interval=interval, duration_stats=learnt) as client,
         client.watch([], linger=None, deadline=600.0) as watch,
     ):
         watch.add(*(world.add(one_more(dice)) for _ in range(live)))
@@ -110,40 +110,40 @@ async def lags_of_a_fleet(live: int, limit: float, interval: float | None) -> De
                     watch.add(world.add(one_more(dice)))
         except bkjob.DeadlineExceeded:
             pass
-    return DetectionLags(lags, door.requests / 600.0)
+    return Lags(lags, transport.requests / 600.0)
 
 
-def ends_of(jobs: int, *, lists: bool) -> DetectionLags:
-    """Return how late the ends of so many jobs are told that were started together, and what was asked a job."""
+def ends_of(jobs: int, *, lists: bool) -> Lags:
+    """Return how late the ends of *jobs* jobs started together are seen, and the requests per job."""
     return in_virtual_time(partial(lags_of_ends, jobs, lists))
 
 
-async def lags_of_ends(jobs: int, lists: bool) -> DetectionLags:  # noqa: FBT001 - `ends_of` names it
-    """Watch jobs of 20 to 300 s for their ends alone, with or without a list to ask for."""
+async def lags_of_ends(jobs: int, lists: bool) -> Lags:  # noqa: FBT001 - `ends_of` names it
+    """Watch jobs of 20 to 300 s for their ends only, with or without lists of running jobs."""
     world = World(7)
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(TWENTY_TO_300,)),))) for _ in range(jobs)]
-    door = SimulatedTransport(Platform(world), latency=0.05)
+    transport = SimulatedTransport(Platform(world), latency=0.05)
     dialect = GATEWAY_V3
-    spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
+    changed = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
     lags: list[float] = []
     async with (
-        connect(door, dialect=spoken) as client,
+        connect(transport, dialect=changed) as client,
         client.watch(refs, detail_level=bkjob.DetailLevel.END_ONLY) as watch,
     ):
         async for result in watch.as_finished():
             ended = world.jobs[result.ref.job_instance_id].ended or 0.0
             lags.append(asyncio.get_running_loop().time() - ended)
-    return DetectionLags(lags, door.requests / jobs)
+    return Lags(lags, transport.requests / jobs)
 
 
 def median_of(plan: int) -> float:
-    """Return the median of a plan's durations."""
+    """Return the median duration of a plan."""
     among = sqrt(SPREAD_OF_ALL**2 - SPREAD**2)
     return exp(log(MEDIAN) + among * NormalDist().inv_cdf((plan + 0.5) / PLANS))
 
 
 def one_more(dice: Random) -> JobPlan:
-    """Return one more run of some plan."""
+    """Return one more run of a random plan."""
     plan = dice.randrange(PLANS)
     seconds = median_of(plan) * exp(SPREAD * dice.gauss(0.0, 1.0))
     return JobPlan(
@@ -153,7 +153,7 @@ def one_more(dice: Random) -> JobPlan:
 
 
 def earlier_runs(dice: Random) -> dict[str, Any]:
-    """Return what ten earlier runs of each plan teach."""
+    """Return the duration statistics of ten earlier runs of each plan."""
     durations = DurationTable()
     for plan in range(PLANS):
         for _ in range(10):

@@ -1,1 +1,1 @@
-"""What the library is measured beside: a server of prepared answers, other clients, other ways to do the same."""
+"""What the benchmarks compare with: a server of prepared responses, other clients, other ways to do the same work."""

@@ -1,4 +1,4 @@
-"""Answers about a step as the gateway gives them, of any number of hosts."""
+"""Bodies of the gateway's responses about a step, for any number of hosts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DESCRIPTIONS = {7: "running", 9: "success"}
 
 
 def step_body(hosts: int, *, moved: Iterable[int] = ()) -> bytes:
-    """Return an answer about a step with *hosts* running hosts; those at the places *moved* have succeeded."""
+    """Return the body for a step of *hosts* running hosts; the hosts numbered in *moved* have succeeded."""
     done = set(moved)
     places = {7: [n for n in range(hosts) if n not in done], 9: sorted(done)}
     groups = [
@@ -37,31 +37,31 @@ def step_body(hosts: int, *, moved: Iterable[int] = ()) -> bytes:
         "total_time": 61_500,
         "step_result_group_list": groups,
     }
-    answer = {"code": 0, "result": True, "job_request_id": "5f0c1de2a7b84d6c", "data": data}
-    return json.dumps(answer, separators=(",", ":")).encode()
+    response = {"code": 0, "result": True, "job_request_id": "5f0c1de2a7b84d6c", "data": data}
+    return json.dumps(response, separators=(",", ":")).encode()
 
 
 def host_row(number: int, code: int) -> dict[str, object]:
-    """Return the row of one host with all that is documented."""
+    """Return the row of one host with all thirteen fields."""
     return {
         "bk_host_id": FIRST_HOST + number,
         "ip": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+        "ipv6": None,
+        "bk_agent_id": None,
         "bk_cloud_id": 0,
         "bk_cloud_name": "default area",
-        "ipv6": None,
         "status": code,
         "status_desc": DESCRIPTIONS[code],
         "tag": "",
         "exit_code": 0,
-        "error_code": 0,
         "start_time": 1_700_000_000_100,
         "end_time": 1_700_000_060_900,
         "total_time": 60_800,
     }
 
 
-def turns(hosts: int) -> tuple[bytes, ...]:
-    """Return the answers of successive polls, over and over: from 100 hosts up 1 % of the hosts move at each."""
+def poll_bodies(hosts: int) -> tuple[bytes, ...]:
+    """Return the bodies of successive polls, to be repeated; from 100 hosts up, 1 % of the hosts move at each."""
     if hosts < 100:
         return (step_body(hosts),)
     return (step_body(hosts), step_body(hosts, moved=range(0, hosts, 100)))

@@ -1,4 +1,4 @@
-"""A simulated platform with a fleet of jobs that are all under way, for a process of its own."""
+"""A simulated platform with many running jobs, in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SMALL, LARGE = StepPlan(hosts=1, outcomes=(HANGS,)), StepPlan(hosts=10, outcomes
 
 
 def plan(number: int) -> JobPlan:
-    """Return what a job of the fleet consists of."""
+    """Return the plan of the job with this number."""
     if number % 100 == 0:
         return JobPlan(name="many hosts", steps=(LARGE,))
     return JobPlan(name="five steps", steps=(SMALL,) * 5) if number % 10 == 0 else JobPlan(steps=(SMALL,))
 
 
 async def serve(jobs: int) -> None:
-    """Serve so many jobs until stdin ends; say where, and the first and last of them."""
+    """Serve *jobs* jobs until stdin ends; print the URL and the ids of the first and the last job."""
     world = World(1)
     refs = [world.add(plan(number)) for number in range(jobs)]
     gc.freeze()

@@ -1,4 +1,4 @@
-"""How long a loop stands still, with what of that is collecting garbage."""
+"""How long the event loop is blocked, and how much of that is garbage collection."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Self
 
 
 class Heartbeat:
-    """Beats at every turn of the loop while it is open, and keeps the longest time between two beats, in milliseconds.
+    """Measures the longest time between two iterations of the event loop, in milliseconds, while it is open.
 
-    Three kinds are kept apart: `wall` is by the clock, other processes' share included; `cpu` is this thread's own;
-    `own` is of that what was not spent in Python's collector of cycles. `collecting` is the longest single collection.
+    `wall` is elapsed time, which includes other processes; `cpu` is this thread's CPU time; `own` is `cpu` without
+    Python's cyclic garbage collector; `collecting` is the longest single collection.
     """
 
     def __init__(self) -> None:
-        """Prepare; it begins with `async with`."""
+        """Prepare; measuring starts with `async with`."""
         self.wall = self.cpu = self.own = self.collecting = 0.0
         self._collected = self._collecting_since = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -56,7 +56,7 @@ class Heartbeat:
         self.collecting = max(self.collecting, 1e3 * took)
 
     def figures(self, what: str) -> dict[str, float]:
-        """Return the longest times as figures of *what* was going on."""
+        """Return the longest times under keys such as `add wall`, where *what* is "add"."""
         return {
             f"{what} wall": self.wall,
             f"{what} cpu": self.cpu,

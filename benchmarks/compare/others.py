@@ -1,4 +1,4 @@
-"""Other clients that do the same work: poll, compare with the last answer, note which hosts moved."""
+"""Other clients that do the same work: poll, compare with the last response, record which hosts changed."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ HEADERS = {
 PATH = "/api/v3/get_step_instance_status"
 
 
-class Comparison:
-    """Where the hosts of one target stood, and how many moves were seen."""
+class LastStatuses:
+    """The last status of each host of one target, and the changes of the last poll."""
 
     def __init__(self) -> None:
         self.polls = 0
-        self.moves: list[tuple[int, int | None, int]] = []
+        self.changes: list[tuple[int, int | None, int]] = []
         self._known: dict[int, int] = {}
 
-    def take(self, answer: Any) -> None:
-        """Take in an answer; note which hosts moved."""
-        groups = answer["data"]["step_result_group_list"]
+    def apply(self, response: Any) -> None:
+        """Record which hosts changed since the last response."""
+        groups = response["data"]["step_result_group_list"]
         seen = {host["bk_host_id"]: host["status"] for group in groups for host in group["host_result_list"]}
         known, self._known = self._known, seen
-        moved = [(n, known.get(n), status) for n, status in seen.items() if known.get(n) != status]
-        self.moves = moved
+        changed = [(n, known.get(n), status) for n, status in seen.items() if known.get(n) != status]
+        self.changes = changed
         self.polls += 1
 
 
 def parameters(job: int) -> dict[str, str]:
-    """Return what is asked about a target."""
+    """Return the query parameters for one target."""
     return {
         "bk_scope_type": "biz",
         "bk_scope_id": "2",
@@ -56,7 +56,7 @@ def parameters(job: int) -> dict[str, str]:
 
 
 class Group(OperationGroup):  # type: ignore[misc]  # the SDK has no types
-    """The one operation that is asked for."""
+    """The one operation that the benchmark needs."""
 
     get_step_instance_status = bind_property(
         Operation, name="get_step_instance_status", method="GET", path=PATH
@@ -64,24 +64,24 @@ class Group(OperationGroup):  # type: ignore[misc]  # the SDK has no types
 
 
 class Client(APIGatewayClient):  # type: ignore[misc]  # the SDK has no types
-    """The SDK's client, as generated SDKs have it."""
+    """The SDK's client, as generated SDKs define it."""
 
     _api_name = "bk-job"
     api = bind_property(Group, name="api")
 
 
 def sdk(server: str, threads: int, seconds: float, *, pooled: bool) -> float:
-    """Poll with the platform's SDK in threads; return the microseconds of CPU of a poll.
+    """Poll with the platform's SDK in threads; return the CPU microseconds per poll.
 
-    As people use it the SDK closes its connections after each call; *pooled* keeps them, one for each thread.
+    As usually used, the SDK closes its connection after each call; *pooled* keeps one connection per thread.
     """
     client = sdk_client(server, threads, pooled=pooled)
-    targets = [Comparison() for _ in range(threads)]
+    targets = [LastStatuses() for _ in range(threads)]
     end = time.monotonic() + 0.5 + seconds
 
     def poll(number: int) -> None:
         while time.monotonic() < end:
-            targets[number].take(client.api.get_step_instance_status(parameters(number + 1)))
+            targets[number].apply(client.api.get_step_instance_status(parameters(number + 1)))
 
     with client if pooled else nullcontext(), ThreadPoolExecutor(threads) as pool:
         running = [pool.submit(poll, number) for number in range(threads)]
@@ -92,15 +92,15 @@ def sdk(server: str, threads: int, seconds: float, *, pooled: bool) -> float:
 
 
 def sdk_once(server: str, threads: int, targets: int, *, pooled: bool) -> None:
-    """Ask once about each of so many targets."""
+    """Poll each of *targets* targets once."""
     client = sdk_client(server, threads, pooled=pooled)
     with client if pooled else nullcontext(), ThreadPoolExecutor(threads) as pool:
-        for answer in pool.map(client.api.get_step_instance_status, map(parameters, range(1, targets + 1))):
-            Comparison().take(answer)
+        for response in pool.map(client.api.get_step_instance_status, map(parameters, range(1, targets + 1))):
+            LastStatuses().apply(response)
 
 
 def sdk_client(server: str, threads: int, *, pooled: bool) -> Any:
-    """Return the SDK's client, with a pool of a connection for each thread or as it comes."""
+    """Return the SDK's client; *pooled* adds a pool with one connection per thread."""
     client = Client(endpoint=server, stage="")
     client.update_bkapi_authorization(**CREDENTIALS)
     if pooled:
@@ -109,7 +109,7 @@ def sdk_client(server: str, threads: int, *, pooled: bool) -> Any:
 
 
 def measured(polls: Callable[[], int], seconds: float) -> float:
-    """Return the microseconds of CPU that each poll takes, after a moment of warming up."""
+    """Return the CPU microseconds per poll, after a short warm-up."""
     time.sleep(0.4)
     started, before = time.process_time(), polls()
     time.sleep(seconds)
@@ -118,32 +118,32 @@ def measured(polls: Callable[[], int], seconds: float) -> float:
 
 async def aiohttp_loop(server: str, in_flight: int, seconds: float) -> float:
     """Poll with a bare aiohttp loop, a task for each request in flight."""
-    targets = [Comparison() for _ in range(in_flight)]
+    targets = [LastStatuses() for _ in range(in_flight)]
 
     async def poll(number: int) -> None:
         while True:
             async with session.get(server + PATH, params=parameters(number + 1), headers=HEADERS) as response:
-                targets[number].take(await response.json())
+                targets[number].apply(await response.json())
 
     async with aiohttp.ClientSession() as session:
-        return await for_a_while([poll(number) for number in range(in_flight)], targets, seconds)
+        return await cpu_of_loops([poll(number) for number in range(in_flight)], targets, seconds)
 
 
 async def httpx_loop(server: str, in_flight: int, seconds: float) -> float:
-    """Poll with httpx: best at one request in flight, for its pool looks through all connections at each."""
-    targets = [Comparison() for _ in range(in_flight)]
+    """Poll with httpx. It is fastest with one request in flight: its pool scans all connections for each request."""
+    targets = [LastStatuses() for _ in range(in_flight)]
 
     async def poll(number: int) -> None:
         while True:
             response = await client.get(server + PATH, params=parameters(number + 1), headers=HEADERS)
-            targets[number].take(response.json())
+            targets[number].apply(response.json())
 
     async with httpx.AsyncClient() as client:
-        return await for_a_while([poll(number) for number in range(in_flight)], targets, seconds)
+        return await cpu_of_loops([poll(number) for number in range(in_flight)], targets, seconds)
 
 
-async def for_a_while(loops: list[Any], targets: list[Comparison], seconds: float) -> float:
-    """Run endless loops; return the microseconds of CPU of a poll."""
+async def cpu_of_loops(loops: list[Any], targets: list[LastStatuses], seconds: float) -> float:
+    """Run endless loops for *seconds*; return the CPU microseconds per poll."""
     tasks = [asyncio.create_task(loop) for loop in loops]
     await asyncio.sleep(0.4)
     started, before = time.process_time(), sum(target.polls for target in targets)

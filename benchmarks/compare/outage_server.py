@@ -1,4 +1,4 @@
-"""A simulated platform in a process of its own that goes away, refuses, and comes back as it is told to."""
+"""A simulated platform in a process of its own that stops listening, refuses or works again on command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bkjob_async.simulator.world.world import World
 
 HOSTS = 3
 LONG = JobPlan(steps=(StepPlan(hosts=HOSTS, outcomes=(HANGS,)),))
-# What refuses: HTTP status and body.
+# HTTP status and body of each kind of refusal.
 REFUSALS = {
     "503": (503, b"<html><title>503 Service Temporarily Unavailable</title></html>"),
     "429": (
@@ -33,7 +33,7 @@ REFUSALS = {
 
 
 class OutageServer:
-    """Serves a world with so much latency; `state` is `up`, `away`, or what it refuses with."""
+    """Serves a world after *latency* seconds; `state` is `up`, `away` or a key of `REFUSALS`."""
 
     def __init__(self, world: World, latency: float) -> None:
         self.state = "up"
@@ -51,14 +51,14 @@ class OutageServer:
         if self.state in REFUSALS:
             status, refusal = REFUSALS[self.state]
             return web.Response(status=status, body=refusal)
-        question = HttpRequest(
+        simulated = HttpRequest(
             method=request.method, url=request.url, headers=request.headers, body=body or None
         )
-        answer = self._platform.answer(question, self._clock.now())
-        return web.Response(status=answer.status, headers=dict(answer.headers), body=answer.body)
+        response = self._platform.answer(simulated, self._clock.now())
+        return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
 
-    async def acquire(self, state: str) -> None:
-        """Listen or not, and answer as that state has it."""
+    async def enter(self, state: str) -> None:
+        """Enter a state: listen or close all connections."""
         self.state = state
         if state == "away":
             if self._site is not None:
@@ -77,29 +77,28 @@ class OutageServer:
             self.port = self._runner.addresses[0][1]
 
     async def aclose(self) -> None:
-        """Stop for good."""
+        """Stop the server."""
         await self._runner.cleanup()
 
 
 async def serve(jobs: int, ending: int, seconds: float, latency: float) -> None:
-    """Serve *jobs* that go on and some that end within so many *seconds*; each line of stdin is a state to enter."""
+    """Serve *jobs* endless jobs and *ending* that end within *seconds*; each line of stdin is a state to enter."""
     world = World(1)
     plan = JobPlan(
         steps=(StepPlan(hosts=HOSTS, outcomes=(HostOutcome(duration=DurationRange(1.0, seconds)),)),)
     )
     refs = [world.add(LONG) for _ in range(jobs)] + [world.add(plan) for _ in range(ending)]
     server = OutageServer(world, latency)
-    await server.acquire("up")
+    await server.enter("up")
     print(json.dumps([server.port, *(ref.job_instance_id for ref in refs)]), flush=True)
     loop = asyncio.get_running_loop()
     while state := (await loop.run_in_executor(None, sys.stdin.readline)).strip():
-        await server.acquire(state)
+        await server.enter(state)
     await server.aclose()
 
 
 def main(jobs: int, ending: int, seconds: float, latency: float) -> None:
     """Serve in this process."""
-    logging.getLogger("aiohttp.server").setLevel(
-        logging.CRITICAL
-    )  # it complains of every connection that is cut
+    # aiohttp logs an error for every connection that is aborted.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     asyncio.run(serve(jobs, ending, seconds, latency))

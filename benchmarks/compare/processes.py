@@ -1,4 +1,4 @@
-"""Measuring in fresh processes, round by round, so that what drifts hurts everybody alike."""
+"""Measuring in fresh processes in alternating rounds, so that drift affects all variants alike."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from statistics import median
 
-ROUNDS = 5
+from benchmarks.scale import scaled
+
+ROUNDS = scaled(5, 1)
 
 
 def interleaved(variants: Mapping[str, str], *, rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
-    """Run each variant once per round, forwards and backwards in turn; return the median of each of its figures.
+    """Run each variant once per round, in alternating order; return the median of each of its figures.
 
     A variant is Python code that prints one JSON object of figures.
     """
@@ -30,7 +32,7 @@ def interleaved(variants: Mapping[str, str], *, rounds: int = ROUNDS) -> dict[st
 
 
 def figures_of(code: str) -> dict[str, float]:
-    """Run *code* in a fresh process; return the figures that it prints."""
+    """Run *code* in a new process; return the figures that it prints."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - our own
     if done.returncode:
         raise RuntimeError(done.stderr)
@@ -39,11 +41,11 @@ def figures_of(code: str) -> dict[str, float]:
 
 
 async def cpu_per_poll(polls: Callable[[], int], *, warm: int, seconds: float) -> float:
-    """Return the microseconds of CPU, user and system, that each poll takes this process.
+    """Return the CPU microseconds (user and system) per poll of this process.
 
-    *polls* counts them; the first *warm* are left out.
+    *polls* returns the number of polls so far; the first *warm* polls are not measured.
     """
-    while polls() < warm:  # noqa: ASYNC110 - whoever is measured must not be made to set an event
+    while polls() < warm:  # noqa: ASYNC110 - the measured code must not set events for us
         await asyncio.sleep(0.01)
     started, before = time.process_time(), polls()
     await asyncio.sleep(seconds)
@@ -51,6 +53,6 @@ async def cpu_per_poll(polls: Callable[[], int], *, warm: int, seconds: float) -
     return used / done * 1e6
 
 
-def tell(**figures: float) -> None:
-    """Print figures for the process that asked for them."""
+def print_figures(**figures: float) -> None:
+    """Print figures as JSON for the parent process."""
     print(json.dumps(figures))

@@ -1,4 +1,4 @@
-"""A server in another process that gives prepared answers, and counts what is asked of it."""
+"""A server in another process that returns prepared responses and counts requests and connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from itertools import cycle
 from typing import cast
 from urllib.request import urlopen
 
-from benchmarks.compare.bodies import turns
+from benchmarks.compare.bodies import poll_bodies
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: gateway\r\n"
@@ -22,67 +22,67 @@ HEAD = (
 )
 
 
-class Figures:
-    """What the server has counted."""
+class ServerCounts:
+    """How many connections and requests the server has seen, and each target's next responses."""
 
     def __init__(self) -> None:
         self.connections = 0
         self.requests = 0
-        self.answers: dict[bytes, Iterator[bytes]] = {}
+        self.responses: dict[bytes, Iterator[bytes]] = {}
 
 
 @cache
-def prepared(hosts: int, *, packed: bool) -> tuple[bytes, ...]:
-    """Return whole HTTP answers about a step, in the order in which one target gets them."""
-    bodies = [gzip.compress(body, 6) if packed else body for body in turns(hosts)]
-    encoding = b"Content-Encoding: gzip\r\n" if packed else b""
+def prepared(hosts: int, *, compressed: bool) -> tuple[bytes, ...]:
+    """Return whole HTTP responses about a step, in the order in which one target gets them."""
+    bodies = [gzip.compress(body, 6) if compressed else body for body in poll_bodies(hosts)]
+    encoding = b"Content-Encoding: gzip\r\n" if compressed else b""
     return tuple(HEAD % (encoding, len(body)) + body for body in bodies)
 
 
-class Door(asyncio.Protocol):
-    """One connection: `/plain/<hosts>/…` answers plainly, `/gzip/<hosts>/…` packed for whoever asks for it."""
+class ServerConnection(asyncio.Protocol):
+    """One connection: `/plain/<hosts>/…` is sent as it is, `/gzip/<hosts>/…` compressed if the client accepts that."""
 
-    def __init__(self, figures: Figures) -> None:
-        self._figures = figures
+    def __init__(self, counts: ServerCounts) -> None:
+        self._counts = counts
         self._rest = b""
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count a connection."""
         self._transport = cast("asyncio.WriteTransport", transport)
-        self._figures.connections += 1
+        self._counts.connections += 1
 
     def data_received(self, data: bytes) -> None:
-        """Answer every whole request."""
+        """Respond to every complete request."""
         *requests, self._rest = (self._rest + data).split(b"\r\n\r\n")
         if self._transport is not None:
             for request in requests:
-                self._transport.write(self._answer(request))
+                self._transport.write(self._respond(request))
 
-    def _answer(self, request: bytes) -> bytes:
+    def _respond(self, request: bytes) -> bytes:
         line, _, headers = request.partition(b"\r\n")
-        answers = self._figures.answers.get(line)
-        if answers is None:
+        responses = self._counts.responses.get(line)
+        if responses is None:
             path = line.split(b" ")[1].split(b"/")
-            if path[1] == b"figures":
-                return self._counted()
-            packed = path[1] == b"gzip" and b"gzip" in headers
-            answers = self._figures.answers[line] = cycle(prepared(int(path[2]), packed=packed))
-        self._figures.requests += 1
-        return next(answers)
+            if path[1] == b"counts":
+                return self._counts_response()
+            compressed = path[1] == b"gzip" and b"gzip" in headers
+            responses = self._counts.responses[line] = cycle(prepared(int(path[2]), compressed=compressed))
+        self._counts.requests += 1
+        return next(responses)
 
-    def _counted(self) -> bytes:
-        figures = self._figures
-        body = json.dumps({"connections": figures.connections, "requests": figures.requests}).encode()
-        figures.connections = figures.requests = 0
+    def _counts_response(self) -> bytes:
+        counts = self._counts
+        body = json.dumps({"connections": counts.connections, "requests": counts.requests}).encode()
+        counts.connections = counts.requests = 0
         return HEAD % (b"", len(body)) + body
 
 
 async def serve() -> None:
-    """Serve until stdin ends; say where on stdout."""
-    figures = Figures()
+    """Serve until stdin ends; print the port on stdout."""
+    counts = ServerCounts()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Door(figures), "127.0.0.1", 0, backlog=4096)
+    server = await loop.create_server(lambda: ServerConnection(counts), "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
@@ -99,7 +99,7 @@ def main() -> None:
 
 @contextmanager
 def running_server() -> Iterator[str]:
-    """Run the server in another process; give its URL."""
+    """Run the server in another process; yield its URL."""
     command = [sys.executable, "-c", "from benchmarks.compare.server import main; main()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         if process.stdin is None or process.stdout is None:
@@ -108,9 +108,9 @@ def running_server() -> Iterator[str]:
         process.stdin.close()
 
 
-def counted(server: str) -> dict[str, int]:
-    """Return how many connections and requests there were since the last time somebody asked."""
-    with urlopen(f"{server}/figures") as answer:  # noqa: S310 - a server of our own
-        figures: dict[str, int] = json.load(answer)
-    figures["connections"] -= 1  # this one
-    return figures
+def read_counts(server: str) -> dict[str, int]:
+    """Return the numbers of connections and requests since the last call, and reset them."""
+    with urlopen(f"{server}/counts") as response:  # noqa: S310 - a server of our own
+        counts: dict[str, int] = json.load(response)
+    counts["connections"] -= 1  # this one
+    return counts
