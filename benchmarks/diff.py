@@ -16,7 +16,7 @@ from statistics import median
 from benchmarks.compare.bodies import FIRST_HOST
 from benchmarks.scale import scaled
 from benchmarks.table import show
-from bkjob_async.dialects.common.host_rows import BareRow
+from bkjob_async.dialects.common.host_rows import FlatHostRow
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 
@@ -31,10 +31,10 @@ Groups = tuple[GroupPollView, ...]
 
 def poll_pair(share: float, order: str) -> tuple[Groups, Groups]:
     """Return the groups of two polls, between which a share of the hosts changes."""
-    rows = [BareRow(FIRST_HOST + n, status=RUNNING) for n in range(HOSTS)]
+    rows = [FlatHostRow(FIRST_HOST + n, status=RUNNING) for n in range(HOSTS)]
     step = round(1 / share) if share else HOSTS + 1
     moved = [
-        BareRow(r.bk_host_id, status=DONE if share and n % step == 0 else RUNNING) for n, r in enumerate(rows)
+        FlatHostRow(r.bk_host_id, status=DONE if share and n % step == 0 else RUNNING) for n, r in enumerate(rows)
     ]
     if order == "listed":
         return flat(rows), flat(moved)
@@ -44,12 +44,12 @@ def poll_pair(share: float, order: str) -> tuple[Groups, Groups]:
     return flat(dice.sample(rows, HOSTS)), flat(dice.sample(moved, HOSTS))
 
 
-def flat(rows: Sequence[BareRow]) -> Groups:
+def flat(rows: Sequence[FlatHostRow]) -> Groups:
     """Return rows as one list."""
     return (GroupPollView(size=len(rows), rows=rows),)
 
 
-def grouped(rows: Sequence[BareRow]) -> Groups:
+def grouped(rows: Sequence[FlatHostRow]) -> Groups:
     """Return rows in groups by status."""
     codes = sorted({row.status for row in rows})
     groups = {code: [row for row in rows if row.status == code] for code in codes}
@@ -73,12 +73,12 @@ class RebuiltDict:
     """A dict that is rebuilt from every poll and compared with the one before."""
 
     def __init__(self) -> None:
-        self._known: dict[int, BareRow] = {}
+        self._known: dict[int, FlatHostRow] = {}
 
     def apply(self, groups: Groups) -> object:
         """Apply a poll; return what changed."""
         seen = {
-            row.bk_host_id: row for group in groups for row in group.rows or () if isinstance(row, BareRow)
+            row.bk_host_id: row for group in groups for row in group.rows or () if isinstance(row, FlatHostRow)
         }
         known, self._known = self._known, seen
         return [

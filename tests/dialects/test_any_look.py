@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async.dialects.common.envelopes import open_envelope
-from bkjob_async.dialects.common.host_rows import LightRow
+from bkjob_async.dialects.common.host_rows import PartialHostRow
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.common.parsed import look_at_job, look_at_step
+from bkjob_async.dialects.common.parsed import job_poll_view, step_poll_view
 from bkjob_async.dialects.gateway.lazy_rows import SHORT
 from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
 from bkjob_async.errors import CallFailed, InvalidResponse
@@ -41,8 +41,8 @@ def leniently(sample: str, response: HttpResponse) -> JobPollView | StepPollView
     """Return the look at an answer by who reads all of it at once."""
     answered = JsonObject(open_envelope(response))
     if sample == JOB:
-        return look_at_job(read_job(asking.JOB, answered))
-    return look_at_step(read_step(asking.STEP, answered))
+        return job_poll_view(read_job(asking.JOB, answered))
+    return step_poll_view(read_step(asking.STEP, answered))
 
 
 def told(look: JobPollView | StepPollView) -> list[Any]:
@@ -100,7 +100,7 @@ def test_the_documented_answer_is_read_late(sample: str) -> None:
     rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
 
     assert rows
-    assert all(isinstance(row, LightRow) for row in rows)
+    assert all(isinstance(row, PartialHostRow) for row in rows)
     same(sample, response)
 
 
@@ -177,7 +177,7 @@ def test_failed_hosts_are_read_at_once() -> None:
     assert isinstance(look, StepPollView)
     rows = [row for group in look.groups or () for row in group.rows or ()]
 
-    assert [isinstance(row, LightRow) for row in rows] == [True] * 4 + [False] * 4
+    assert [isinstance(row, PartialHostRow) for row in rows] == [True] * 4 + [False] * 4
     assert [(row.status, row.tag, look.named(row) is row) for row in rows[4::2]] == [
         (104, "red", True),
         (403, None, True),

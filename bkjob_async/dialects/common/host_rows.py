@@ -26,7 +26,7 @@ _draft = unfrozen_twin(HostKey)
 NO_CODE = -1
 
 
-class Row(Struct, gc=False):
+class FullHostRow(Struct, gc=False):
     """One host's row; the names are those of the v3 interfaces, times are Unix milliseconds."""
 
     status: Code
@@ -52,7 +52,7 @@ class Row(Struct, gc=False):
         return None
 
 
-class LightRow(Struct, gc=False):
+class PartialHostRow(Struct, gc=False):
     """A host's row of which only the least was read; `late_rows` reads the rest.
 
     What stands for the exit code may be anything: no look fails for it.
@@ -88,14 +88,14 @@ class LightRow(Struct, gc=False):
         return None
 
 
-class BareRow(LightRow, gc=False, kw_only=True):
+class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
     """A host's row in a flat list: id, code, and what an event tells."""
 
     status: Code
     tag: str | None = None
 
 
-class GroupedRow(LightRow, gc=False):
+class GroupedHostRow(PartialHostRow, gc=False):
     """A host's row in a group, which has its code and its tag."""
 
     @property
@@ -109,7 +109,7 @@ class GroupedRow(LightRow, gc=False):
         raise LookupError("the row is in the state of its group")
 
 
-class ContainerRow(Row, gc=False):
+class ContainerRow(FullHostRow, gc=False):
     """The row of a container, which has an id and a name of its own."""
 
     own_id: int | None = None
@@ -126,15 +126,15 @@ class ContainerRow(Row, gc=False):
         return self.own_name
 
 
-def read_rows(parent: JsonObject, *names: str, group_status: int | None = None) -> list[Row] | None:
+def read_rows(parent: JsonObject, *names: str, group_status: int | None = None) -> list[FullHostRow] | None:
     """Read a list of host rows, None where there is none."""
     rows = parent.children(*names)
     return None if rows is None else [read_row(row, group_status) for row in rows]
 
 
-def read_row(row: JsonObject, group_status: int | None = None) -> Row:
+def read_row(row: JsonObject, group_status: int | None = None) -> FullHostRow:
     """Read a host's row; its code may be missing only where its group has one."""
-    return Row(
+    return FullHostRow(
         status=read_code(row, group_status),
         bk_host_id=row.maybe_identity("bk_host_id"),
         bk_cloud_id=row.maybe_integer("bk_cloud_id"),
@@ -144,13 +144,13 @@ def read_row(row: JsonObject, group_status: int | None = None) -> Row:
     )
 
 
-def read_object_row(row: JsonObject) -> Row:
+def read_object_row(row: JsonObject) -> FullHostRow:
     """Read the row of an execute object of version 4: a host or a container."""
     host = read_execute_object(row.child("execute_object"))
     code, details = read_code(row, None), read_details(row)
     if host.container_id is not None or host.container_name is not None:
         return ContainerRow(status=code, own_id=host.container_id, own_name=host.container_name, **details)
-    return Row(
+    return FullHostRow(
         status=code,
         bk_host_id=host.bk_host_id,
         bk_cloud_id=host.bk_cloud_id,
@@ -189,7 +189,7 @@ def row_time(row: JsonObject, name: str) -> int | None:
     return None if time is None else round(time.timestamp() * 1000)
 
 
-def names_of(rows: Sequence[Row]) -> Iterator[object]:
+def row_names(rows: Sequence[FullHostRow]) -> Iterator[object]:
     """Yield the surest name of each row's host, None for a row without any."""
     for row in rows:
         if row.bk_host_id is not None:
@@ -204,7 +204,7 @@ def names_of(rows: Sequence[Row]) -> Iterator[object]:
 
 def host_snapshot(row: HostRow) -> HostSnapshot:
     """Return all that an answer said of one host, by its row in full."""
-    assert isinstance(row, Row)  # noqa: S101 - `StepPollView.named` hands out no other rows
+    assert isinstance(row, FullHostRow)  # noqa: S101 - `StepPollView.named` hands out no other rows
     # The row was validated when it was decoded.
     host: HostKey = _draft(
         row.bk_host_id,

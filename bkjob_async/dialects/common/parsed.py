@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 
 from attrs import field, frozen
 
-from bkjob_async.dialects.common.host_rows import NO_CODE, Row, host_snapshot, names_of, untagged_snapshot
+from bkjob_async.dialects.common.host_rows import (
+    NO_CODE,
+    FullHostRow,
+    host_snapshot,
+    row_names,
+    untagged_snapshot,
+)
 from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
@@ -20,7 +26,7 @@ class ParsedGroup:
     status: int | None = None
     tag: str = ""
     size: int | None = None
-    rows: Sequence[Row] | None = None
+    rows: Sequence[FullHostRow] | None = None
     told: bool = True
 
     @property
@@ -62,13 +68,18 @@ class ParsedJob:
     steps: Sequence[ParsedStep] = ()
 
 
-def listed(rows: Sequence[Row] | None) -> tuple[ParsedGroup, ...] | None:
+def ungrouped_rows(rows: Sequence[FullHostRow] | None) -> tuple[ParsedGroup, ...] | None:
     """Return a flat list of rows as the one group without a status that it is; None for none."""
     return None if rows is None else (ParsedGroup(size=len(rows), rows=rows),)
 
 
-def grouped(
-    status: int | None, tag: str | None, size: int | None, rows: Sequence[Row] | None, *, told: bool = True
+def group_rows(
+    status: int | None,
+    tag: str | None,
+    size: int | None,
+    rows: Sequence[FullHostRow] | None,
+    *,
+    told: bool = True,
 ) -> ParsedGroup:
     """Return a group whose rows all stand where the group stands.
 
@@ -85,18 +96,18 @@ def grouped(
 # Looks: what the engine reads ---------------------------------------------------------------------------------------
 
 
-def look_at_job(job: ParsedJob) -> JobPollView:
+def job_poll_view(job: ParsedJob) -> JobPollView:
     """Return a job as lightly as the engine needs it."""
     return JobPollView(
         status=job.status,
         finished=job.finished,
         name=job.name,
         when=lambda: job.times,
-        steps=tuple(look_at_step(step) for step in job.steps),
+        steps=tuple(step_poll_view(step) for step in job.steps),
     )
 
 
-def look_at_step(step: ParsedStep, *, asked_for_all: bool = True) -> StepPollView:
+def step_poll_view(step: ParsedStep, *, asked_for_all: bool = True) -> StepPollView:
     """Return a step as lightly as the engine needs it; *asked_for_all*: the question left no host out."""
     groups = step.groups
     return StepPollView(
@@ -123,7 +134,7 @@ def is_complete(groups: Sequence[ParsedGroup]) -> bool:
     """Whether every group lists as many rows as it counts, and every row names its host."""
     if not all(group.is_whole for group in groups):
         return False
-    return all(name is not None for group in groups for name in names_of(group.rows or ()))
+    return all(name is not None for group in groups for name in row_names(group.rows or ()))
 
 
 # Snapshots: what people read ----------------------------------------------------------------------------------------

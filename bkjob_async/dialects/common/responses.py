@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from html import unescape
 
-from bkjob_async.dialects.common.correlation import (
+from bkjob_async.dialects.common.hosts import read_execute_object, read_host
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, read_times
+from bkjob_async.dialects.common.ref_checks import (
     check_host,
     check_job,
     check_ref,
     check_scope,
     check_step,
-    is_nameless,
-    scope_named,
+    is_unnamed,
+    read_scope_name,
 )
-from bkjob_async.dialects.common.hosts import read_execute_object, read_host
-from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, read_times
 from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, OperationAccepted
 from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript
 from bkjob_async.model.operations.queries import (
@@ -195,7 +195,7 @@ def read_job_list(operation: GetJobInstanceList, answer: JsonObject) -> JobInsta
 def read_job_instance(row: JsonObject, scope: Scope) -> JobInstance:
     """Read one job of a list; documents and servers name its id, status and type differently."""
     check_scope(row, scope)
-    own = read_scope(row) if is_nameless(scope) else None
+    own = read_scope(row) if is_unnamed(scope) else None
     return JobInstance(
         ref=JobRef(own or scope, row.identity("job_instance_id", "id")),
         status=run_status(row.integer("status", "task_status")),
@@ -211,7 +211,7 @@ def read_job_instance(row: JsonObject, scope: Scope) -> JobInstance:
 
 def read_scope(row: JsonObject) -> Scope | None:
     """Read the scope that an object is in, None where it does not say; a kind that nobody knows stays a text."""
-    kind, number = scope_named(row) or ("", None)
+    kind, number = read_scope_name(row) or ("", None)
     try:
         return Scope(kind, number) if number is not None else None
     except ValueError:

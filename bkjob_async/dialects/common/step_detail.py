@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bkjob_async.dialects.common.correlation import check_step
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
+from bkjob_async.dialects.common.ref_checks import check_step
 from bkjob_async.model.operations.queries import GetStepInstanceDetail
 from bkjob_async.model.operations.responses import (
     Account,

@@ -6,10 +6,10 @@ from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, TableD
 from bkjob_async.dialects.common.responses import read_job_logs, read_launched, read_operated, read_variables
 from bkjob_async.dialects.esb import job_requests as send
 from bkjob_async.dialects.esb.job_responses import (
-    look_job,
-    look_step,
-    quick_job_status,
+    read_job_poll,
     read_job_status,
+    read_job_status_strictly,
+    read_step_poll,
     read_step_status,
 )
 from bkjob_async.model.operations.base import (
@@ -38,11 +38,11 @@ CALLS: Calls = {
         method="GET",
         parameters=send.by_job,
         read=read_job_status,
-        read_strict=quick_job_status,
-        read_poll=look_job,
+        read_strict=read_job_status_strictly,
+        read_poll=read_job_poll,
     ),
     GetStepInstanceStatus: Call(
-        method="POST", parameters=send.step_status, read=read_step_status, read_poll=look_step
+        method="POST", parameters=send.step_status, read=read_step_status, read_poll=read_step_poll
     ),
     GetJobInstanceLog: Call(method="GET", parameters=send.by_job, read=read_job_logs),
     GetJobInstanceGlobalVarValue: Call(method="GET", parameters=send.by_job, read=read_variables),

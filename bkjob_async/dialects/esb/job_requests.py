@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.dialects.common.correlation import BIZ_SETS
 from bkjob_async.dialects.common.hosts import address_of, refuse_containers
+from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.dialects.gateway.v3_launch_requests import encoded, file_list, present
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations.base import (

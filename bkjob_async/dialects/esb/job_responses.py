@@ -1,26 +1,37 @@
-"""Status answers of the ESB's component `job`: in minimal Structs where they are as documented, leniently where not."""
+"""Status responses of the ESB's component `job`."""
 
 from __future__ import annotations
 
 from datetime import tzinfo
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Struct
 
-from bkjob_async.dialects.common.correlation import check_job, check_step, is_surely_of
 from bkjob_async.dialects.common.envelopes import open_envelope
-from bkjob_async.dialects.common.host_rows import Code, Identity, Number, Row, read_rows
+from bkjob_async.dialects.common.host_rows import FullHostRow, read_rows
 from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, as_time, read_times
 from bkjob_async.dialects.common.parsed import (
     ParsedGroup,
     ParsedJob,
     ParsedStep,
-    grouped,
+    group_rows,
+    job_poll_view,
     job_snapshot,
-    listed,
-    look_at_job,
-    look_at_step,
+    step_poll_view,
     step_snapshot,
+    ungrouped_rows,
+)
+from bkjob_async.dialects.common.ref_checks import check_job, check_step
+from bkjob_async.dialects.common.status_structs import (
+    STRICT_ERRORS,
+    EnvelopeStruct,
+    JobStruct,
+    StepStruct,
+    UndocumentedResponse,
+    is_code,
+    is_success,
+    parse_job,
+    parse_step,
 )
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
@@ -29,64 +40,27 @@ from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot, Times
 
 
-class StepLine(Struct):
-    """A step in a job's answer, as documented or as the newer backend sends it."""
+class TextStepStruct(StepStruct[str], gc=False, kw_only=True):
+    """A step with its host rows; the newer backend counts executions by `retry_count`."""
 
-    step_instance_id: Identity
-    status: Code
-    name: str | None = None
-    type: Code | None = None
-    operator: str | None = None
-    execute_count: Code | None = None
-    retry_count: Code | None = None
-    create_time: str | None = None
-    start_time: str | None = None
-    end_time: str | None = None
-    total_time: Number | None = None
-    step_ip_status: list[Row] | None = None
+    step_ip_status: list[FullHostRow] | None = None
 
 
-class BlockLine(Struct):
+class BlockStruct(Struct, gc=False):
     """A block of steps."""
 
-    step_instances: list[StepLine] | None = None
+    step_instances: list[TextStepStruct] | None = None
 
 
-class JobLine(Struct):
-    """A job in its answer."""
+class BlocksDataStruct(Struct, gc=False):
+    """The data of a response about a job."""
 
-    status: Code
-    name: str | None = None
-    operator: str | None = None
-    start_way: Code | None = None
-    create_time: str | None = None
-    start_time: str | None = None
-    end_time: str | None = None
-    total_time: Number | None = None
-    job_instance_id: Identity | None = None
-    bk_scope_type: str | None = None
-    bk_scope_id: str | None = None
-    bk_biz_id: Identity | None = None
-
-
-class JobData(Struct):
-    """The data of a job's answer."""
-
-    job_instance: JobLine
+    job_instance: JobStruct[str]
     is_finished: bool
-    blocks: list[BlockLine] | None = None
+    blocks: list[BlockStruct] | None = None
 
 
-class JobEnvelope(Struct):
-    """A successful answer about a job."""
-
-    result: bool
-    code: Code
-    data: JobData
-    error: Raw | UnsetType = UNSET
-
-
-_JOB = msgspec.json.Decoder(JobEnvelope)
+_JOB = msgspec.json.Decoder(EnvelopeStruct[BlocksDataStruct])
 
 
 def read_job_status(operation: GetJobInstanceStatus, answer: JsonObject) -> JobSnapshot:
@@ -99,81 +73,72 @@ def read_step_status(operation: GetStepInstanceStatus, answer: JsonObject) -> St
     return step_snapshot(read_step(operation.ref, answer), operation.ref)
 
 
-def quick_job_status(
+def read_job_status_strictly(
     operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo
 ) -> JobSnapshot | None:
     """Read a job's answer that is exactly as documented; None for any other."""
-    job = quick_job(operation.ref, response, zone)
+    job = read_job_strictly(operation.ref, response, zone)
     return None if job is None else job_snapshot(job, operation.ref)
 
 
-def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
+def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
     """Read a job's answer as the engine needs it."""
     ref = operation.ref
-    return look_at_job(
-        quick_job(ref, response, zone) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
+    return job_poll_view(
+        read_job_strictly(ref, response, zone)
+        or read_job(ref, JsonObject(open_envelope(response), zone=zone))
     )
 
 
-def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
+def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
     """Read a step's answer as the engine needs it."""
-    return look_at_step(read_step(operation.ref, JsonObject(open_envelope(response), zone=zone)))
+    return step_poll_view(read_step(operation.ref, JsonObject(open_envelope(response), zone=zone)))
 
 
-# The quick way ------------------------------------------------------------------------------------------------------
+# Strictly, as documented --------------------------------------------------------------------------------------------
 
 
-def quick_job(ref: JobRef, response: HttpResponse, zone: tzinfo) -> ParsedJob | None:
-    """Read an answer about the job *ref* that is exactly as documented; None for any other."""
+def read_job_strictly(ref: JobRef, response: HttpResponse, zone: tzinfo) -> ParsedJob | None:
+    """Return the job *ref* from a response exactly as documented, None for any other response."""
     try:
         envelope = _JOB.decode(response.body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        if not is_success(response, envelope):
+            return None
+        job, blocks = envelope.data.job_instance, envelope.data.blocks or ()
+        steps = [parse_text_step(step, zone) for block in blocks for step in block.step_instances or ()]
+        return parse_job(
+            job,
+            ref,
+            text_times(job, zone),
+            tuple(steps),
+            finished=envelope.data.is_finished,
+            launch_mode=None if job.start_way is UNSET else job.start_way,
+        )
+    except STRICT_ERRORS:
         return None
-    fine = envelope.result and envelope.code == 0 and envelope.error is UNSET
-    if not fine or not 200 <= response.status < 300:
-        return None
-    job = envelope.data.job_instance
-    if not is_surely_of(job, ref):
-        return None
-    lines = [line for block in envelope.data.blocks or () for line in block.step_instances or ()]
-    return ParsedJob(
-        status=job.status,
-        finished=envelope.data.is_finished,
-        name=job.name or "",
-        operator=job.operator,
-        launch_mode=job.start_way,
-        times=line_times(job, zone),
-        steps=tuple(step_of(line, zone) for line in lines),
-    )
 
 
-def step_of(line: StepLine, zone: tzinfo) -> ParsedStep:
-    """Return the step that a line tells of."""
-    count = line.retry_count if line.execute_count is None else line.execute_count
-    return ParsedStep(
-        step_instance_id=line.step_instance_id,
-        status=line.status,
-        name=line.name or "",
-        type=line.type,
-        execute_count=count or 0,
-        times=line_times(line, zone),
-        operator=line.operator,
-        groups=listed(line.step_ip_status),
-        tells_tags=False,
-    )
+def parse_text_step(step: TextStepStruct, zone: tzinfo) -> ParsedStep:
+    """Return a step whose times are text; raise `UndocumentedResponse`."""
+    if step.retry_count is not UNSET:
+        if not is_code(step.retry_count):
+            raise UndocumentedResponse
+        count = step.retry_count if step.execute_count is None else step.execute_count
+        step.execute_count, step.retry_count = count, UNSET
+    return parse_step(step, text_times(step, zone), ungrouped_rows(step.step_ip_status), tells_tags=False)
 
 
-def line_times(line: JobLine | StepLine, zone: tzinfo) -> Times:
-    """Return the times that a line tells, as text."""
+def text_times(struct: JobStruct[str] | StepStruct[str], zone: tzinfo) -> Times:
+    """Return times that are text, those without a zone in *zone*; the duration is seconds."""
     return Times(
-        create_time=as_time(line.create_time, zone),
-        start_time=as_time(line.start_time, zone),
-        end_time=as_time(line.end_time, zone),
-        total_time=line.total_time,
+        create_time=as_time(struct.create_time, zone),
+        start_time=as_time(struct.start_time, zone),
+        end_time=as_time(struct.end_time, zone),
+        total_time=struct.total_time,
     )
 
 
-# The lenient way ----------------------------------------------------------------------------------------------------
+# Leniently ----------------------------------------------------------------------------------------------------------
 
 
 def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
@@ -191,7 +156,9 @@ def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
         operator=job.maybe_text("operator"),
         launch_mode=job.maybe_integer("start_way"),
         times=read_times(job, unit=SECONDS),
-        steps=tuple(read_step_line(step, listed(read_rows(step, "step_ip_status"))) for step in steps),
+        steps=tuple(
+            read_step_line(step, ungrouped_rows(read_rows(step, "step_ip_status"))) for step in steps
+        ),
     )
 
 
@@ -235,4 +202,4 @@ def read_group(group: JsonObject) -> ParsedGroup:
     status = group.integer("result_type")
     rows = read_rows(group, "ip_list", group_status=status)
     count = group.maybe_integer("count")
-    return grouped(status, group.maybe_text("tag"), count, rows, told=rows is not None)
+    return group_rows(status, group.maybe_text("tag"), count, rows, told=rows is not None)

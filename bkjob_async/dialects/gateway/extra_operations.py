@@ -20,7 +20,7 @@ from bkjob_async.dialects.gateway.v3_requests import (
     job_parameters,
     step_parameters,
 )
-from bkjob_async.dialects.gateway.v4_responses import look_job, read_job_status
+from bkjob_async.dialects.gateway.v4_responses import read_job_poll, read_job_status
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.model.operations.extra_operations import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
@@ -225,7 +225,11 @@ SYSTEM_CALLS: Calls = {
         method="POST", parameters=pipeline_file, read=read_launched, paths="system"
     ),
     BkciPluginGetJobInstanceStatus: Call(
-        method="POST", parameters=pipeline_status, read=read_job_status, read_poll=look_job, paths="system"
+        method="POST",
+        parameters=pipeline_status,
+        read=read_job_status,
+        read_poll=read_job_poll,
+        paths="system",
     ),
     BkciPluginBatchGetJobInstanceExecuteObjectLog: Call(
         method="POST", parameters=pipeline_logs, read=read_host_logs, paths="system"

@@ -12,13 +12,13 @@ from attrs import frozen
 from msgspec import Raw
 
 from bkjob_async.dialects.common.envelopes import parse_json
-from bkjob_async.dialects.common.host_rows import BareRow, GroupedRow, Row, read_row
+from bkjob_async.dialects.common.host_rows import FlatHostRow, FullHostRow, GroupedHostRow, read_row
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.errors import InvalidResponse
 from bkjob_async.model.poll_view import HostRow
 
-_ROW = msgspec.json.Decoder(Row)
-_ROWS = msgspec.json.Decoder(list[Row])
+_ROW = msgspec.json.Decoder(FullHostRow)
+_ROWS = msgspec.json.Decoder(list[FullHostRow])
 _PIECES = msgspec.json.Decoder(list[Raw] | None)
 
 # Of a long list so small a share is read row by row; whoever asks for more most likely asks for all.
@@ -26,11 +26,11 @@ SHARE = 16
 SHORT = 16
 
 
-AnyRow = BareRow | GroupedRow | Row
+AnyRow = FlatHostRow | GroupedHostRow | FullHostRow
 
 
 @frozen
-class Listing:
+class RowList:
     """Rows that stood together; *status* and *tag* are the group's, None where it has none."""
 
     rows: Sequence[AnyRow]
@@ -38,7 +38,7 @@ class Listing:
     tag: str | None = None
 
 
-class LateRows:
+class LazyHostRows:
     """The rows of one answer, as full as somebody asks for them.
 
     *list_up* returns them as they stood together; *cut* takes the answer apart again, into the bytes of each listing.
@@ -61,17 +61,17 @@ class LateRows:
     def __init__(
         self,
         body: bytes,
-        list_up: Callable[[], Sequence[Listing]],
+        list_up: Callable[[], Sequence[RowList]],
         cut: Callable[[bytes], Sequence[Raw]],
     ) -> None:
         """Hold on to *body*; nothing more is read yet."""
         self._body = body
         self._list_up = list_up
         self._cut = cut
-        self._listings: Sequence[Listing] | None = None
-        self._read: dict[int, Row] | None = None
+        self._listings: Sequence[RowList] | None = None
+        self._read: dict[int, FullHostRow] | None = None
 
-    def _begin(self) -> Sequence[Listing]:
+    def _begin(self) -> Sequence[RowList]:
         """Take the answer apart, as soon as anybody asks."""
         self._cuts = self._cut(self._body)
         self._pieces: dict[int, Sequence[Raw]] = {}
@@ -83,12 +83,12 @@ class LateRows:
         self._recent = self._order[0]
         return listings
 
-    def full(self, row: HostRow) -> Row:
+    def full(self, row: HostRow) -> FullHostRow:
         """Return *row* with all that the answer says.
 
         Where that cannot be understood, id and code are all: a look does not fail for what it does not need.
         """
-        if isinstance(row, Row):
+        if isinstance(row, FullHostRow):
             return row
         found = self._read.get(id(row)) if self._read else None
         if found is not None:
@@ -101,14 +101,14 @@ class LateRows:
                 return self._at(listings[number], number, place)
         raise LookupError("the row is not one of this answer")
 
-    def _places_in(self, listings: Sequence[Listing], number: int) -> dict[int, int]:
+    def _places_in(self, listings: Sequence[RowList], number: int) -> dict[int, int]:
         places = self._places.get(number)
         if places is None:
             rows = listings[number].rows
             places = self._places[number] = dict(zip(map(id, rows), range(len(rows)), strict=True))
         return places
 
-    def _at(self, listing: Listing, number: int, place: int) -> Row:
+    def _at(self, listing: RowList, number: int, place: int) -> FullHostRow:
         """Read one row of a listing, or all of them where many are asked for."""
         pieces, read = self._pieces.get(number), self._read
         if pieces is None:
@@ -121,7 +121,7 @@ class LateRows:
         return rows[place]
 
 
-def read_pieces(pieces: Sequence[Raw], listing: Listing) -> list[Row]:
+def read_pieces(pieces: Sequence[Raw], listing: RowList) -> list[FullHostRow]:
     """Read all rows of a listing."""
     try:
         rows = _ROWS.decode(b"[" + b",".join(pieces) + b"]")
@@ -130,7 +130,7 @@ def read_pieces(pieces: Sequence[Raw], listing: Listing) -> list[Row]:
     return [placed(row, listing) for row in rows]
 
 
-def read_piece(piece: Raw, listing: Listing, light: AnyRow) -> Row:
+def read_piece(piece: Raw, listing: RowList, light: AnyRow) -> FullHostRow:
     """Read one row of a listing."""
     try:
         row = _ROW.decode(piece)
@@ -138,14 +138,14 @@ def read_piece(piece: Raw, listing: Listing, light: AnyRow) -> Row:
         try:
             row = read_row(JsonObject(parse_json(bytes(piece))), listing.status)
         except (InvalidResponse, ValueError):
-            row = Row(
+            row = FullHostRow(
                 status=listing.status if listing.status is not None else light.status,
                 bk_host_id=light.bk_host_id,
             )
     return placed(row, listing)
 
 
-def placed(row: Row, listing: Listing) -> Row:
+def placed(row: FullHostRow, listing: RowList) -> FullHostRow:
     """Return *row* as it stands where its group stands: the group's own status and tag win."""
     if listing.status is not None:
         row.status = listing.status

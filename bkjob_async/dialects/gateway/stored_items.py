@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from attrs import evolve, fields
 
-from bkjob_async.dialects.common.correlation import check_scope
 from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, SECONDS, JsonObject, unusable
+from bkjob_async.dialects.common.ref_checks import check_scope
 from bkjob_async.dialects.common.responses import read_scope
 from bkjob_async.dialects.common.step_detail import read_file, read_script
 from bkjob_async.model.operations.base import Operation

@@ -17,12 +17,12 @@ from bkjob_async.dialects.gateway import v3_requests as send
 from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS
 from bkjob_async.dialects.gateway.stored_items import CALLS as STORED_CALLS
 from bkjob_async.dialects.gateway.v3_responses import (
-    look_job,
-    look_step,
-    quick_job_status,
-    quick_step_status,
+    read_job_poll,
     read_job_status,
+    read_job_status_strictly,
+    read_step_poll,
     read_step_status,
+    read_step_status_strictly,
 )
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
@@ -60,15 +60,15 @@ CALLS: Calls = {
         method="GET",
         parameters=send.job_status,
         read=read_job_status,
-        read_strict=quick_job_status,
-        read_poll=look_job,
+        read_strict=read_job_status_strictly,
+        read_poll=read_job_poll,
     ),
     GetStepInstanceStatus: Call(
         method="GET",
         parameters=send.step_status,
         read=read_step_status,
-        read_strict=quick_step_status,
-        read_poll=look_step,
+        read_strict=read_step_status_strictly,
+        read_poll=read_step_poll,
     ),
     GetStepInstanceDetail: Call(method="GET", parameters=send.by_step, read=read_step_detail),
     GetJobInstanceIpLog: Call(method="GET", parameters=send.host_log, read=read_host_log),

@@ -1,283 +1,212 @@
-"""Looks at status answers of the v3 interfaces that are as documented: of most rows no more than id and code.
+"""Poll views of the v3 interfaces' documented status responses: of most rows no more than id and code.
 
-Whatever is not as documented is None here, and left to who reads more.
+A response that is not as documented gives None, and is left to a reader that reads more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct
 
-from bkjob_async.dialects.common.correlation import is_surely_of
-from bkjob_async.dialects.common.host_rows import (
-    BareRow,
-    Code,
-    Identity,
-    Number,
-    host_snapshot,
-    millisecond_times,
+from bkjob_async.dialects.common.host_rows import FlatHostRow, FullHostRow, GroupedHostRow, host_snapshot
+from bkjob_async.dialects.common.ref_checks import matches_job, matches_step
+from bkjob_async.dialects.common.status_structs import (
+    STRICT_ERRORS,
+    EnvelopeStruct,
+    JobDataStruct,
+    StepStruct,
+    is_success,
 )
-from bkjob_async.dialects.gateway.lazy_rows import LateRows, Listing
-from bkjob_async.dialects.gateway.v3_group_rows import AnyGroup, AnyKnownGroup, GroupLine, group_looks
+from bkjob_async.dialects.gateway.lazy_rows import LazyHostRows, RowList
+from bkjob_async.dialects.gateway.v3_structs import (
+    PARTIAL_CODES,
+    AnyKnownGroup,
+    FlatStepStruct,
+    GroupStruct,
+    KnownGroupStruct,
+    PolledGroup,
+    StepDataStruct,
+)
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.model.snapshot import Times
 
-G = TypeVar("G", bound=AnyGroup)
-
-
-class Timed(Struct, gc=False, kw_only=True):
-    """Whatever has times of its own, in Unix milliseconds."""
-
-    create_time: Code | None = None
-    start_time: Code | None = None
-    end_time: Code | None = None
-    total_time: Number | None = None
-
-    def times(self) -> Times:
-        """Return the times as people read them."""
-        return millisecond_times(self.create_time, self.start_time, self.end_time, self.total_time)
-
-
-class Instance(Timed, gc=False, kw_only=True):
-    """What an answer is about: its job and scope."""
-
-    job_instance_id: Identity | None = None
-    bk_scope_type: str | None = None
-    bk_scope_id: str | None = None
-    bk_biz_id: Identity | None = None
-
-
-class StepLine(Timed, gc=False, kw_only=True):
-    """A step in a job's answer."""
-
-    step_instance_id: Identity
-    status: Code
-    name: str | None = None
-    type: Code | None = None
-    execute_count: Code | None = None
-    step_ip_result_list: list[BareRow] | None = None
-    step_host_result_list: Raw | UnsetType = UNSET
-    retry_count: Raw | UnsetType = UNSET
-
-
-class StepData(Instance, Generic[G], gc=False, kw_only=True):
-    """The data of a step's answer, with its groups as G."""
-
-    step_instance_id: Identity
-    status: Code
-    step_result_group_list: list[G]
-    name: str | None = None
-    type: Code | None = None
-    execute_count: Code | None = None
-    retry_count: Raw | UnsetType = UNSET
-    finished: Raw | UnsetType = UNSET
-    is_finished: Raw | UnsetType = UNSET
-
-
-class StepEnvelope(Struct, Generic[G], gc=False):
-    """A successful answer about a step."""
-
-    result: bool
-    code: Code
-    data: StepData[G]
-    error: Raw | UnsetType = UNSET
-
-
-class JobLine(Instance, gc=False, kw_only=True):
-    """A job in its answer."""
-
-    status: Code
-    name: str | None = None
-
-
-class JobData(Struct, gc=False):
-    """The data of a job's answer."""
-
-    job_instance: JobLine
-    finished: bool | None = None
-    step_instance_list: list[StepLine] | None = None
-    is_finished: Raw | UnsetType = UNSET
-
-
-class JobEnvelope(Struct, gc=False):
-    """A successful answer about a job."""
-
-    result: bool
-    code: Code
-    data: JobData
-    error: Raw | UnsetType = UNSET
-
-
+PolledStep = FlatStepStruct[FlatHostRow]
 StepDecoder = (
-    msgspec.json.Decoder[StepEnvelope[AnyKnownGroup]] | msgspec.json.Decoder[StepEnvelope[GroupLine]]
+    msgspec.json.Decoder[EnvelopeStruct[StepDataStruct[AnyKnownGroup]]]
+    | msgspec.json.Decoder[EnvelopeStruct[StepDataStruct[GroupStruct[GroupedHostRow]]]]
 )
-_KNOWN_STEP = msgspec.json.Decoder(StepEnvelope[AnyKnownGroup])
-_STEP = msgspec.json.Decoder(StepEnvelope[GroupLine])
-_JOB = msgspec.json.Decoder(JobEnvelope)
+_KNOWN_STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[AnyKnownGroup]])
+_STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[GroupStruct[GroupedHostRow]]])
+_JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[PolledStep]])
 
 
-def bare_step(ref: StepRef, response: HttpResponse, *, asked_for_all: bool) -> StepPollView | None:
-    """Look at an answer about the step *ref* that is as documented; None for any other."""
-    look = step_by(_KNOWN_STEP, ref, response, asked_for_all=asked_for_all)
-    # A code that nobody knows, or a row that cannot be read in full: neither takes the lightness from all the others.
-    return look or step_by(_STEP, ref, response, asked_for_all=asked_for_all)
+def poll_step(ref: StepRef, response: HttpResponse, *, asked_for_all: bool) -> StepPollView | None:
+    """Return the poll view of the step *ref*, None for a response that is not as documented.
+
+    *asked_for_all* says that the request left no host out.
+    """
+    view = poll_step_with(_KNOWN_STEP, ref, response, asked_for_all=asked_for_all)
+    # An unknown code, or a row that cannot be read in full: all other rows can still be read in part.
+    return view or poll_step_with(_STEP, ref, response, asked_for_all=asked_for_all)
 
 
-def step_by(
+def poll_step_with(
     decoder: StepDecoder, ref: StepRef, response: HttpResponse, *, asked_for_all: bool
 ) -> StepPollView | None:
-    """Look at an answer about the step *ref* that a decoder can read; None for any other."""
+    """Return the poll view of the step *ref*, None where *decoder* cannot read the response."""
     body = response.body
     try:
         envelope = decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except STRICT_ERRORS:
         return None
-    line = envelope.data
-    strange = not (line.retry_count is line.finished is line.is_finished is UNSET)
-    if strange or not is_plain_success(response, envelope):
+    step = envelope.data
+    documented = step.retry_count is step.finished is step.is_finished is UNSET
+    if not (documented and is_success(response, envelope) and matches_step(step, ref)):
         return None
-    if line.step_instance_id != ref.step_instance_id or not is_surely_of(line, ref.job):
+    groups = step.step_result_group_list
+    views = group_views(groups)
+    if views is None:
         return None
-    lines = line.step_result_group_list
-    groups = group_looks(lines)
-    if groups is None:
-        return None
-    late = LateRows(body, partial(listings_of_groups, lines), cut_step)
-    return step_look(line, groups, late, complete=asked_for_all and are_whole(lines))
+    lazy = LazyHostRows(body, partial(row_lists_of_groups, groups), split_groups)
+    return step_view(step, views, lazy, complete=asked_for_all and are_whole(groups))
 
 
-def bare_job(ref: JobRef, response: HttpResponse) -> JobPollView | None:
-    """Look at an answer about the job *ref* that is as documented; None for any other."""
+def poll_job(ref: JobRef, response: HttpResponse) -> JobPollView | None:
+    """Return the poll view of the job *ref*, None for a response that is not as documented."""
     body = response.body
     try:
         envelope = _JOB.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except STRICT_ERRORS:
         return None
     data, job = envelope.data, envelope.data.job_instance
-    lines = data.step_instance_list or ()
-    if data.is_finished is not UNSET or not is_plain_success(response, envelope):
+    steps = data.step_instance_list or ()
+    if data.is_finished is not UNSET or not (is_success(response, envelope) and matches_job(job, ref)):
         return None
-    if not is_surely_of(job, ref):
+    if any(not (step.step_host_result_list is step.retry_count is UNSET) for step in steps):
         return None
-    if any(line.step_host_result_list is not UNSET or line.retry_count is not UNSET for line in lines):
-        return None
-    late = LateRows(body, partial(listings_of_steps, lines), cut_job)
+    lazy = LazyHostRows(body, partial(row_lists_of_steps, steps), split_steps)
     return JobPollView(
         status=job.status,
         finished=data.finished,
         name=job.name or "",
         when=job.times,
         steps=tuple(
-            step_look(line, flat(line), late, complete=line.step_ip_result_list is not None) for line in lines
+            step_view(step, flat_views(step), lazy, complete=step.step_ip_result_list is not None)
+            for step in steps
         ),
     )
 
 
-def are_whole(groups: Sequence[AnyGroup]) -> bool:
-    """Whether each group lists as many rows as it counts."""
-    for group in groups:  # noqa: SIM110 - asked at every look, and mostly there is one
+def group_views(groups: Sequence[PolledGroup]) -> list[GroupPollView] | None:
+    """Return the poll views of *groups*, None where a row that was read in full has no id."""
+    views: list[GroupPollView] = []
+    for group in groups:
+        code, rows = group.result_type, group.host_result_list
+        is_full = code not in PARTIAL_CODES and rows and isinstance(group, KnownGroupStruct)
+        if is_full and not assign_group_state(group):
+            return None
+        views.append(GroupPollView(status=code, tag=group.tag or "", size=group.host_size, rows=rows))
+    return views
+
+
+def assign_group_state(group: PolledGroup) -> bool:
+    """Give full rows the code and tag of their *group*, which win; return False where one has no id."""
+    code, tag = group.result_type, group.tag
+    for row in group.host_result_list or ():
+        if isinstance(row, FullHostRow):
+            if row.bk_host_id is None:
+                return False
+            row.status = code
+            if tag is not None:
+                row.tag = tag
+    return True
+
+
+def are_whole(groups: Sequence[PolledGroup]) -> bool:
+    """Return True when each group lists as many rows as it counts."""
+    for group in groups:  # noqa: SIM110 - called at every poll, mostly with one group
         if group.host_size != len(group.host_result_list or ()):
             return False
     return True
 
 
-def flat(line: StepLine) -> tuple[GroupPollView, ...] | None:
-    """Return the rows of a step in a job's answer as the one group without a status that they are."""
-    rows = line.step_ip_result_list
+def flat_views(step: PolledStep) -> tuple[GroupPollView, ...] | None:
+    """Return the rows of a step in a job's response as one group without a status, None for none."""
+    rows = step.step_ip_result_list
     return None if rows is None else (GroupPollView(size=len(rows), rows=rows),)
 
 
-def step_look(
-    line: StepLine | StepData[Any], groups: Sequence[GroupPollView] | None, late: LateRows, *, complete: bool
+def step_view(
+    step: StepStruct[int], groups: Sequence[GroupPollView] | None, lazy: LazyHostRows, *, complete: bool
 ) -> StepPollView:
-    """Return the look at the step that a line tells of."""
+    """Return the poll view of one *step*."""
     return StepPollView(
-        step_instance_id=line.step_instance_id,
-        status=line.status,
-        name=line.name or "",
-        type=line.type,
-        execute_count=line.execute_count or 0,
-        when=line.times,
+        step_instance_id=step.step_instance_id,
+        status=step.status,
+        name=step.name or "",
+        type=step.type,
+        execute_count=step.execute_count or 0,
+        when=step.times,
         groups=groups,
         complete=complete,
-        named=late.full,
+        named=lazy.full,
         details=host_snapshot,
     )
 
 
-def is_plain_success(response: HttpResponse, envelope: JobEnvelope | StepEnvelope[Any]) -> bool:
-    """Whether an answer is a success without any doubt."""
-    fine = envelope.result and envelope.code == 0 and envelope.error is UNSET
-    return fine and 200 <= response.status < 300
-
-
-def listings_of_groups(groups: Sequence[AnyGroup]) -> list[Listing]:
+def row_lists_of_groups(groups: Sequence[PolledGroup]) -> list[RowList]:
     """Return the rows of each group."""
-    return [Listing(group.host_result_list or (), group.result_type, group.tag) for group in groups]
+    return [RowList(group.host_result_list or (), group.result_type, group.tag) for group in groups]
 
 
-def listings_of_steps(steps: Sequence[StepLine]) -> list[Listing]:
+def row_lists_of_steps(steps: Sequence[PolledStep]) -> list[RowList]:
     """Return the rows of each step of a job."""
-    return [Listing(step.step_ip_result_list or ()) for step in steps]
+    return [RowList(step.step_ip_result_list or ()) for step in steps]
 
 
-# The bytes of each list ----------------------------------------------------------------------------------------------
+# The bytes of each list of rows -------------------------------------------------------------------------------------
 
 
 NOTHING = Raw(b"null")
 
 
-class GroupPieces(Struct, gc=False):
+class GroupBytes(Struct, gc=False):
     """The rows of a group, as bytes."""
 
     host_result_list: Raw = NOTHING
 
 
-class StepPieces(Struct, gc=False):
-    """The rows of a step in a job's answer, as bytes."""
+class StepBytes(Struct, gc=False):
+    """The rows of a step in a response about a job, as bytes."""
 
     step_ip_result_list: Raw = NOTHING
 
 
-class Groups(Struct, gc=False):
+class GroupsBytes(Struct, gc=False):
     """The groups of a step."""
 
-    step_result_group_list: list[GroupPieces]
+    step_result_group_list: list[GroupBytes]
 
 
-class Steps(Struct, gc=False):
+class StepsBytes(Struct, gc=False):
     """The steps of a job."""
 
-    step_instance_list: list[StepPieces] | None = None
+    step_instance_list: list[StepBytes] | None = None
 
 
-class GroupsEnvelope(Struct, gc=False):
-    """An answer about a step, taken apart."""
-
-    data: Groups
+_GROUPS = msgspec.json.Decoder(EnvelopeStruct[GroupsBytes])
+_STEPS = msgspec.json.Decoder(EnvelopeStruct[StepsBytes])
 
 
-class StepsEnvelope(Struct, gc=False):
-    """An answer about a job, taken apart."""
-
-    data: Steps
-
-
-_GROUPS = msgspec.json.Decoder(GroupsEnvelope)
-_STEPS = msgspec.json.Decoder(StepsEnvelope)
-
-
-def cut_step(body: bytes) -> list[Raw]:
+def split_groups(body: bytes) -> list[Raw]:
     """Return the bytes of the rows of each group."""
     return [group.host_result_list for group in _GROUPS.decode(body).data.step_result_group_list]
 
 
-def cut_job(body: bytes) -> list[Raw]:
+def split_steps(body: bytes) -> list[Raw]:
     """Return the bytes of the rows of each step."""
     return [step.step_ip_result_list for step in _STEPS.decode(body).data.step_instance_list or ()]

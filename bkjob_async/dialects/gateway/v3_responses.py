@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import tzinfo
 
-from bkjob_async.dialects.common.correlation import check_job, check_step
 from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import read_rows
 from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject, read_times
@@ -16,15 +15,16 @@ from bkjob_async.dialects.common.parsed import (
     ParsedGroup,
     ParsedJob,
     ParsedStep,
-    grouped,
+    group_rows,
+    job_poll_view,
     job_snapshot,
-    listed,
-    look_at_job,
-    look_at_step,
+    step_poll_view,
     step_snapshot,
+    ungrouped_rows,
 )
-from bkjob_async.dialects.gateway.v3_poll_decoder import bare_job, bare_step
-from bkjob_async.dialects.gateway.v3_strict_decoder import quick_job, quick_step
+from bkjob_async.dialects.common.ref_checks import check_job, check_step
+from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job, poll_step
+from bkjob_async.dialects.gateway.v3_strict_decoder import read_job_strictly, read_step_strictly
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView
@@ -47,47 +47,47 @@ def read_step_status(operation: GetStepInstanceStatus, answer: JsonObject) -> St
     return step_snapshot(read_step(operation.ref, answer), operation.ref)
 
 
-def quick_job_status(
+def read_job_status_strictly(
     operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo
 ) -> JobSnapshot | None:
     """Read a job's answer that is exactly as documented; None for any other."""
-    job = quick_job(operation.ref, response)
+    job = read_job_strictly(operation.ref, response)
     return None if job is None else job_snapshot(job, operation.ref)
 
 
-def quick_step_status(
+def read_step_status_strictly(
     operation: GetStepInstanceStatus, response: HttpResponse, _zone: tzinfo
 ) -> StepSnapshot | None:
     """Read a step's answer that is exactly as documented; None for any other."""
-    step = quick_step(operation.ref, response)
+    step = read_step_strictly(operation.ref, response)
     return None if step is None else step_snapshot(step, operation.ref)
 
 
 # Looking ------------------------------------------------------------------------------------------------------------
 
 
-def look_job(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
+def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
     """Read a job's answer as the engine needs it."""
     ref = operation.ref
-    look = bare_job(ref, response)
+    look = poll_job(ref, response)
     if look is not None:
         return look
-    return look_at_job(
-        quick_job(ref, response) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
+    return job_poll_view(
+        read_job_strictly(ref, response) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
     )
 
 
-def look_step(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
+def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
     """Read a step's answer as the engine needs it."""
-    ref, for_all = operation.ref, asks_for_all(operation)
-    look = bare_step(ref, response, asked_for_all=for_all)
+    ref, for_all = operation.ref, asks_for_all_hosts(operation)
+    look = poll_step(ref, response, asked_for_all=for_all)
     if look is not None:
         return look
-    step = quick_step(ref, response) or read_step(ref, JsonObject(open_envelope(response), zone=zone))
-    return look_at_step(step, asked_for_all=for_all)
+    step = read_step_strictly(ref, response) or read_step(ref, JsonObject(open_envelope(response), zone=zone))
+    return step_poll_view(step, asked_for_all=for_all)
 
 
-def asks_for_all(operation: GetStepInstanceStatus) -> bool:
+def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:
     """Whether a question leaves no host out: all batches, the latest execution, no filter."""
     filters = (
         operation.execute_count,
@@ -115,7 +115,7 @@ def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
         launch_mode=job.maybe_integer("launch_mode", "start_way"),
         times=read_times(job, unit=MILLISECONDS),
         steps=tuple(
-            read_step_line(step, listed(read_rows(step, *ROW_LISTS)))
+            read_step_line(step, ungrouped_rows(read_rows(step, *ROW_LISTS)))
             for step in data.children("step_instance_list") or ()
         ),
     )
@@ -128,7 +128,7 @@ def read_step(ref: StepRef, answer: JsonObject) -> ParsedStep:
     groups = data.children("step_result_group_list")
     if groups is None:
         flat = read_rows(data, *FLAT_LISTS)
-        return read_step_line(data, () if flat is None else listed(flat), by_platform=flat is None)
+        return read_step_line(data, () if flat is None else ungrouped_rows(flat), by_platform=flat is None)
     return read_step_line(data, tuple(read_group(group) for group in groups), by_platform=True)
 
 
@@ -154,4 +154,4 @@ def read_group(group: JsonObject) -> ParsedGroup:
     """Read a group: without a code of its own its rows have theirs."""
     status = group.maybe_integer("result_type")
     rows = read_rows(group, "host_result_list", group_status=status)
-    return grouped(status, group.maybe_text("tag"), group.maybe_integer("host_size"), rows)
+    return group_rows(status, group.maybe_text("tag"), group.maybe_integer("host_size"), rows)

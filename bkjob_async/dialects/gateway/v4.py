@@ -7,7 +7,7 @@ from bkjob_async.dialects.common.responses import read_host_logs, read_job_list,
 from bkjob_async.dialects.gateway import v3_launch_requests as start
 from bkjob_async.dialects.gateway import v3_requests as send
 from bkjob_async.dialects.gateway.extra_operations import CONTEXT_CALLS
-from bkjob_async.dialects.gateway.v4_responses import look_job, quick_job_status, read_job_status
+from bkjob_async.dialects.gateway.v4_responses import read_job_poll, read_job_status, read_job_status_strictly
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.launches import FastExecuteScript
@@ -28,8 +28,8 @@ CALLS: Calls = {
         method="GET",
         parameters=send.job_status_v4,
         read=read_job_status,
-        read_strict=quick_job_status,
-        read_poll=look_job,
+        read_strict=read_job_status_strictly,
+        read_poll=read_job_poll,
     ),
     BatchGetJobInstanceIpLog: Call(
         method="POST",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.dialects.common.host_rows import LightRow
+from bkjob_async.dialects.common.host_rows import PartialHostRow
 from bkjob_async.dialects.decode import decode
 from bkjob_async.errors import InvalidResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
@@ -244,7 +244,7 @@ def test_comparing_keeps_the_answer_light() -> None:
             steps = look.steps if isinstance(look, JobPollView) else (look,)
             rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
             assert rows
-            assert all(isinstance(row, LightRow) for row in rows)
+            assert all(isinstance(row, PartialHostRow) for row in rows)
 
 
 @pytest.mark.parametrize("sample", [*JOB_STATUS, *STEP_STATUS])

@@ -17,10 +17,10 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 BIZ_SETS = range(8_000_000, 10_000_000)
 TENANT_SET, TENANT_SET_BIZ_ID = "tenant_set", INT64 - 1
 
-NamedScope = tuple[str, int | None]
+ScopeName = tuple[str, int | None]
 
 
-class Named(Protocol):
+class NamesJob(Protocol):
     """What an object of an answer names, as it was decoded; None for what it does not."""
 
     @property
@@ -44,7 +44,16 @@ class Named(Protocol):
         ...
 
 
-def is_surely_of(named: Named, job: JobRef) -> bool:
+class NamesStep(NamesJob, Protocol):
+    """The same of a response about one step."""
+
+    @property
+    def step_instance_id(self) -> int:
+        """The step."""
+        ...
+
+
+def matches_job(named: NamesJob, job: JobRef) -> bool:
     """Return True when *named* is of *job* at first sight; False sends the answer to `check_job`."""
     number, scope = named.job_instance_id, job.scope
     if number is not None and number != job.job_instance_id:
@@ -56,6 +65,11 @@ def is_surely_of(named: Named, job: JobRef) -> bool:
     return business is None or (
         business == scope.id and (scope.type is ScopeType.BIZ or business in BIZ_SETS)
     )
+
+
+def matches_step(named: NamesStep, step: StepRef) -> bool:
+    """Return True when *named* is *step* at first sight."""
+    return named.step_instance_id == step.step_instance_id and matches_job(named, step.job)
 
 
 def check_ref(fields: JsonObject, ref: JobRef | StepRef) -> None:
@@ -71,25 +85,25 @@ def check_step(fields: JsonObject, step: StepRef) -> None:
     check_job(fields, step.job)
     number = fields.maybe_identity("step_instance_id")
     if number is not None and number != step.step_instance_id:
-        raise another("step", step, f"{step.job}/{number}")
+        raise mismatch("step", step, f"{step.job}/{number}")
 
 
 def check_job(fields: JsonObject, job: JobRef) -> None:
     """Raise `InvalidResponse` when *fields* name another job than the one asked for, or another scope."""
     number = fields.maybe_identity("job_instance_id")
     if number is not None and number != job.job_instance_id:
-        raise another("job", job, f"{job.scope}:{number}")
+        raise mismatch("job", job, f"{job.scope}:{number}")
     check_scope(fields, job.scope)
 
 
 def check_scope(fields: JsonObject, scope: Scope) -> None:
     """Raise `InvalidResponse` when *fields* name another scope than the one asked for."""
-    found = scope_named(fields)
-    if found is None or is_nameless(scope):
+    found = read_scope_name(fields)
+    if found is None or is_unnamed(scope):
         return
-    kind, number = mapped(scope.type, scope.id)
+    kind, number = normalize_scope(scope.type, scope.id)
     if found[0] != kind or found[1] not in (None, number):
-        raise another("scope", f"{kind}:{number}", f"{found[0]}:{found[1] or '?'}")
+        raise mismatch("scope", f"{kind}:{number}", f"{found[0]}:{found[1] or '?'}")
 
 
 def check_host(found: HostKey, asked: HostKey) -> None:
@@ -100,22 +114,22 @@ def check_host(found: HostKey, asked: HostKey) -> None:
         here, there = (found.bk_cloud_id or 0, found.ip), (asked.bk_cloud_id or 0, asked.ip)
         differ = bool(found.ip and asked.ip) and here != there
     if differ:
-        raise another("host", asked, found)
+        raise mismatch("host", asked, found)
 
 
-def scope_named(fields: JsonObject) -> NamedScope | None:
+def read_scope_name(fields: JsonObject) -> ScopeName | None:
     """Return kind and id of the scope that *fields* name, None where they do not; an id may be unknown.
 
     `bk_scope_type` and `bk_scope_id` win over `bk_biz_id`.
     """
     kind, number = fields.maybe_text("bk_scope_type"), fields.maybe_identity("bk_scope_id")
     if kind and number is not None:
-        return mapped(kind, number)
+        return normalize_scope(kind, number)
     business = fields.maybe_identity("bk_biz_id")
-    return None if business is None else mapped(ScopeType.BIZ, business)
+    return None if business is None else normalize_scope(ScopeType.BIZ, business)
 
 
-def mapped(kind: str, number: int) -> NamedScope:
+def normalize_scope(kind: str, number: int) -> ScopeName:
     """Return a scope as the platform reads it: some numbers of businesses stand for other kinds of scope."""
     if kind != ScopeType.BIZ:
         return str(kind), number
@@ -124,12 +138,12 @@ def mapped(kind: str, number: int) -> NamedScope:
     return (ScopeType.BIZ_SET if number in BIZ_SETS else ScopeType.BIZ).value, number
 
 
-def is_nameless(scope: Scope) -> bool:
+def is_unnamed(scope: Scope) -> bool:
     """Whether *scope* is the one that recorded answers have whose scope nobody named."""
     return scope.id == TENANT_SET_BIZ_ID
 
 
-def another(thing: str, asked: object, got: object) -> InvalidResponse:
+def mismatch(thing: str, asked: object, got: object) -> InvalidResponse:
     """Return the error for an answer about something else than was *asked* for."""
     return InvalidResponse(
         ErrorDetails(message=f"the answer is about another {thing}: asked for {asked}, got {got}")

@@ -1,0 +1,175 @@
+"""Structs of status responses that are exactly as documented, shared by all dialects.
+
+A strict decoder reads a documented response several times as fast as the lenient reader. It returns None for any other
+response, which is then left to the lenient reader, so that both return the same values. Members that only other versions
+send are declared too: they are UNSET in a documented response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from bkjob_async.dialects.common.host_rows import Code, Identity, Number, millisecond_times
+from bkjob_async.dialects.common.json_fields import INT64
+from bkjob_async.dialects.common.parsed import ParsedGroup, ParsedJob, ParsedStep
+from bkjob_async.dialects.common.ref_checks import matches_job
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.model.refs import JobRef
+from bkjob_async.model.snapshot import Times
+
+# How a time is sent: Unix milliseconds (`Code`) or text.
+T = TypeVar("T")
+# The struct of a step, and that of the data.
+S = TypeVar("S", bound="StepStruct[Any]")
+D = TypeVar("D")
+
+
+class UndocumentedResponse(ValueError):
+    """A response is not exactly as documented; never leaves this package's decoders."""
+
+
+# What a strict decoder raises for a response that is not as documented.
+STRICT_ERRORS = (msgspec.MsgspecError, ValueError, RecursionError)
+
+
+class JobStruct(Struct, Generic[T], gc=False, kw_only=True):
+    """A job; what a poll does not need may be anything, and `parse_job` checks it."""
+
+    status: Code
+    name: str | None = None
+    operator: Any = None
+    launch_mode: Any = None
+    start_way: Any = UNSET
+    create_time: T | None = None
+    start_time: T | None = None
+    end_time: T | None = None
+    total_time: Number | None = None
+    job_instance_id: Identity | None = None
+    bk_scope_type: str | None = None
+    bk_scope_id: str | None = None
+    bk_biz_id: Identity | None = None
+
+    def times(self: JobStruct[int]) -> Times:
+        """Return the times, which are Unix milliseconds."""
+        return millisecond_times(self.create_time, self.start_time, self.end_time, self.total_time)
+
+
+class StepStruct(Struct, Generic[T], gc=False, kw_only=True):
+    """A step without its hosts, whose list each dialect names in its own way."""
+
+    step_instance_id: Identity
+    status: Code
+    name: str | None = None
+    type: Code | None = None
+    operator: Any = None
+    execute_count: Code | None = None
+    retry_count: Any = UNSET
+    create_time: T | None = None
+    start_time: T | None = None
+    end_time: T | None = None
+    total_time: Number | None = None
+
+    def times(self: StepStruct[int]) -> Times:
+        """Return the times, which are Unix milliseconds."""
+        return millisecond_times(self.create_time, self.start_time, self.end_time, self.total_time)
+
+
+class JobDataStruct(Struct, Generic[S], gc=False):
+    """The data of a response about a job, with its steps as S."""
+
+    job_instance: JobStruct[Code]
+    finished: bool | None = None
+    step_instance_list: list[S] | None = None
+    is_finished: Raw | UnsetType = UNSET
+
+
+class EnvelopeStruct(Struct, Generic[D], gc=False, kw_only=True):
+    """An envelope; version 4 sends neither *result* nor *code*."""
+
+    data: D
+    result: bool | UnsetType = UNSET
+    code: Code | UnsetType = UNSET
+    error: Raw | UnsetType = UNSET
+
+
+def is_success(response: HttpResponse, envelope: EnvelopeStruct[Any]) -> bool:
+    """Return True for HTTP 2xx with `result` true and `code` 0, and no error."""
+    return (
+        envelope.result is True
+        and envelope.code == 0
+        and envelope.error is UNSET
+        and 200 <= response.status < 300
+    )
+
+
+def is_text(value: object) -> bool:
+    """Return True for a text and for None."""
+    return value is None or isinstance(value, str)
+
+
+def is_code(value: object) -> bool:
+    """Return True for a whole number of 64 bits and for None."""
+    return value is None or (type(value) is int and -INT64 <= value < INT64)
+
+
+def parse_job_data(
+    data: JobDataStruct[S], ref: JobRef, read_groups: Callable[[S], Sequence[ParsedGroup] | None]
+) -> ParsedJob:
+    """Return the job that *data* describes; raise `UndocumentedResponse`. *read_groups* returns a step's hosts."""
+    job = data.job_instance
+    if job.start_way is not UNSET or data.is_finished is not UNSET:
+        raise UndocumentedResponse
+    steps = tuple(parse_step(step, step.times(), read_groups(step)) for step in data.step_instance_list or ())
+    return parse_job(job, ref, job.times(), steps, finished=data.finished, launch_mode=job.launch_mode)
+
+
+def parse_job(
+    job: JobStruct[Any],
+    ref: JobRef,
+    times: Times,
+    steps: Sequence[ParsedStep],
+    *,
+    finished: bool | None,
+    launch_mode: Any,
+) -> ParsedJob:
+    """Return *job* with its *steps*; raise `UndocumentedResponse`, for another job than *ref* too."""
+    if not (matches_job(job, ref) and is_text(job.operator) and is_code(launch_mode)):
+        raise UndocumentedResponse
+    return ParsedJob(
+        status=job.status,
+        finished=finished,
+        name=job.name or "",
+        operator=job.operator,
+        launch_mode=launch_mode,
+        times=times,
+        steps=steps,
+    )
+
+
+def parse_step(
+    step: StepStruct[Any],
+    times: Times,
+    groups: Sequence[ParsedGroup] | None,
+    *,
+    grouped: bool = False,
+    tells_tags: bool = True,
+) -> ParsedStep:
+    """Return *step* with its hosts in *groups*; raise `UndocumentedResponse`."""
+    if step.retry_count is not UNSET or not is_text(step.operator):
+        raise UndocumentedResponse
+    return ParsedStep(
+        step_instance_id=step.step_instance_id,
+        status=step.status,
+        name=step.name or "",
+        type=step.type,
+        execute_count=step.execute_count or 0,
+        times=times,
+        operator=step.operator,
+        groups=groups,
+        grouped=grouped,
+        tells_tags=tells_tags,
+    )

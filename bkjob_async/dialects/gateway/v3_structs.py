@@ -1,0 +1,84 @@
+"""Structs of the v3 interfaces' status responses: steps with flat lists or groups of host rows.
+
+The polls' structs and the snapshots' structs are the same; only the struct of a host row differs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from bkjob_async.dialects.common.host_rows import Code, FullHostRow, GroupedHostRow, Identity
+from bkjob_async.dialects.common.status_structs import StepStruct
+from bkjob_async.model.status import HOST_CODES, SUCCESSFUL_HOST_CODES, UNFINISHED_HOST_CODES
+
+R = TypeVar("R")
+G = TypeVar("G")
+
+# Groups of these codes are polled with partial rows. The details of failed hosts are kept, so each of their rows is
+# read in full sooner or later. Reading them at once costs little more than skipping the rest of the row; reading them
+# later takes the whole response apart again.
+PARTIAL_CODES = SUCCESSFUL_HOST_CODES | UNFINISHED_HOST_CODES
+
+
+class FlatStepStruct(StepStruct[Code], Generic[R], gc=False, kw_only=True):
+    """A step in a response about a job, with host rows R."""
+
+    step_ip_result_list: list[R] | None = None
+    step_host_result_list: Raw | UnsetType = UNSET
+
+
+class StepDataStruct(StepStruct[Code], Generic[G], gc=False, kw_only=True):
+    """The data of a response about a step, with groups G."""
+
+    step_result_group_list: list[G]
+    job_instance_id: Identity | None = None
+    bk_scope_type: str | None = None
+    bk_scope_id: str | None = None
+    bk_biz_id: Identity | None = None
+    finished: Raw | UnsetType = UNSET
+    is_finished: Raw | UnsetType = UNSET
+
+
+class GroupStruct(Struct, Generic[R], gc=False):
+    """A group of hosts with rows R."""
+
+    result_type: Code
+    host_size: Code
+    tag: str | None = None
+    host_result_list: list[R] | None = None
+
+
+class KnownGroupStruct(Struct, gc=False):
+    """A group of hosts of a known code, which decides the struct of its rows."""
+
+    host_size: Code
+    tag: str | None = None
+
+    if TYPE_CHECKING:
+        result_type: int = 0
+        host_result_list: list[GroupedHostRow] | list[FullHostRow] | None = None
+
+
+def known_group_struct(code: int) -> Any:
+    """Return the struct of a group of hosts with this *code*."""
+    rows = list[GroupedHostRow] if code in PARTIAL_CODES else list[FullHostRow]
+    return msgspec.defstruct(
+        f"Group{code}",
+        [("host_result_list", rows | None, None)],
+        bases=(KnownGroupStruct,),
+        namespace={"result_type": code},
+        tag_field="result_type",
+        tag=code,
+        gc=False,
+    )
+
+
+if TYPE_CHECKING:
+    AnyKnownGroup = KnownGroupStruct
+else:
+    AnyKnownGroup = Union[tuple(map(known_group_struct, HOST_CODES))]  # noqa: UP007 - one struct for each code
+
+PolledGroup = GroupStruct[GroupedHostRow] | KnownGroupStruct
