@@ -34,7 +34,8 @@ def poll_pair(share: float, order: str) -> tuple[Groups, Groups]:
     rows = [FlatHostRow(FIRST_HOST + n, status=RUNNING) for n in range(HOSTS)]
     step = round(1 / share) if share else HOSTS + 1
     moved = [
-        FlatHostRow(r.bk_host_id, status=DONE if share and n % step == 0 else RUNNING) for n, r in enumerate(rows)
+        FlatHostRow(r.bk_host_id, status=DONE if share and n % step == 0 else RUNNING)
+        for n, r in enumerate(rows)
     ]
     if order == "listed":
         return flat(rows), flat(moved)
@@ -78,7 +79,10 @@ class RebuiltDict:
     def apply(self, groups: Groups) -> object:
         """Apply a poll; return what changed."""
         seen = {
-            row.bk_host_id: row for group in groups for row in group.rows or () if isinstance(row, FlatHostRow)
+            row.bk_host_id: row
+            for group in groups
+            for row in group.rows or ()
+            if isinstance(row, FlatHostRow)
         }
         known, self._known = self._known, seen
         return [
