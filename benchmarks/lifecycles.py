@@ -7,8 +7,8 @@ from random import Random
 
 from benchmarks.scale import scaled
 from bkjob_async.model.refs import StepRef
-from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, PlatformDelays, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 

@@ -7,7 +7,8 @@ from random import Random
 from attrs import evolve
 
 from bkjob_async.simulator.world.codes import FILE
-from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan, hosts
+from bkjob_async.simulator.world.hosts import hosts
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 
 # Hosts of later jobs wait longer, as they do on a busy evening.
 QUEUE = 5.0

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.faults.faults import ActiveFault, Fault, parsed_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
-from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.servers.callbacks import CallbackSender, Post
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.http import SimulatorServer

@@ -2,10 +2,10 @@
 
 from bkjob_async.simulator.faults.faults import Fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.catalog import Account, Catalog, Cron, Script, ScriptVersion, Template
-from bkjob_async.simulator.world.inputs import SourceInputs, StepInputs, Variable
+from bkjob_async.simulator.world.hosts import Host, container, host, hosts
 from bkjob_async.simulator.world.plans import (
     FAILS,
     HANGS,
@@ -15,16 +15,15 @@ from bkjob_async.simulator.world.plans import (
     SUCCEEDS,
     Arrivals,
     DurationRange,
-    Host,
     HostOutcome,
     JobPlan,
     PlatformDelays,
     Rolling,
+    SourceInputs,
+    StepInputs,
     StepPlan,
-    container,
+    Variable,
     exactly,
-    host,
-    hosts,
 )
 from bkjob_async.simulator.world.scenarios import Scenario
 from bkjob_async.testing.promise import broken_promises

@@ -26,10 +26,9 @@ from bkjob_async.model.events import (
 )
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import run_status
-from bkjob_async.testing.cursors import Cursors
 from bkjob_async.testing.results import false_details, false_result
+from bkjob_async.testing.stream_state import Cursors, WatchStarts
 from bkjob_async.testing.truth import HostRun, Truth
-from bkjob_async.testing.watch_starts import WatchStarts
 
 WAITING = 5
 NOT_STARTED = 1

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from bkjob_async.cli.entry import main
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from tests.cli import shell
 

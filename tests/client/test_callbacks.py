@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import JobPlan
 from tests.client.stage import SCOPE, client_of

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS
 from tests.client.examples import aiohttp_application, celery_task, fastapi_lifespan

@@ -12,8 +12,15 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
-from bkjob_async.simulator.world.inputs import SourceInputs, StepInputs
-from bkjob_async.simulator.world.plans import Host, HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.plans import (
+    HostOutcome,
+    JobPlan,
+    SourceInputs,
+    StepInputs,
+    StepPlan,
+    exactly,
+)
 from tests.client.stage import client_of
 
 pytestmark = pytest.mark.looptime

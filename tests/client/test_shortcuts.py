@@ -9,7 +9,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, HANGS, JobPlan, StepPlan
 from tests.client.stage import DIALECTS, FAILING, client_of

@@ -7,7 +7,7 @@ from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.snapshot import JobSnapshot
 from bkjob_async.model.status import Phase
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from tests.dialects.test_round_trip import WAYS, Caller, label
 
 FAULTS: list[tuple[str, type[CallFailed]]] = [

@@ -31,7 +31,7 @@ from bkjob_async.model.operations.queries import (
     RawCall,
 )
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan

@@ -15,8 +15,8 @@ from attrs import define, evolve, field
 
 import bkjob_async as bkjob
 from bkjob_async.engine.tracking.next_request import next_request
-from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World

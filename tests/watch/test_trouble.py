@@ -9,8 +9,8 @@ from yarl import URL
 
 import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.handlers.context import SiteConfig
 from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import CREDENTIALS, DIALECTS, SCOPE, client_of, keeps_its_promise, watched

@@ -17,8 +17,9 @@ from bkjob_async.simulator.faults.bodies import (
     rows_doubled,
     rows_lost,
 )
+from bkjob_async.simulator.protocol.api_errors import ApiError
 from bkjob_async.simulator.protocol.envelopes import failure
-from bkjob_async.simulator.protocol.requests import ApiError, ParsedRequest
+from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.plans import DurationRange, exactly
 
 HTML = "text/html"

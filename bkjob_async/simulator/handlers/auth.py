@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.simulator.handlers.context import Route, SiteConfig
-from bkjob_async.simulator.handlers.routes import ROUTES
-from bkjob_async.simulator.protocol.requests import ApiError, ParsedRequest, no_such_path
+from bkjob_async.simulator.handlers.routes import ROUTES, Route
+from bkjob_async.simulator.handlers.site import SiteConfig
+from bkjob_async.simulator.protocol.api_errors import ApiError, no_such_path
+from bkjob_async.simulator.protocol.requests import ParsedRequest
 
 LARGEST_BODY = 40 * 1024 * 1024
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import RequestContext, api_error
+from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol import catalog as render
+from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
 from bkjob_async.simulator.protocol.catalog import DAY_MS, Authorship
-from bkjob_async.simulator.protocol.requests import ParsedRequest, missing_parameter
+from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.catalog import Script
 
 USUAL_LENGTH, MOST = 20, 1000

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from bkjob_async.simulator.handlers.catalog import is_wanted, made
-from bkjob_async.simulator.handlers.context import RequestContext, api_error
+from bkjob_async.simulator.handlers.context import RequestContext
+from bkjob_async.simulator.protocol.api_errors import api_error
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.inputs import coded, host_names, server
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.protocol.times import second_text
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
-from bkjob_async.simulator.world.inputs import Variable
+from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.launch_outcomes import hosts_of
-from bkjob_async.simulator.world.plans import Host, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import JobPlan, StepPlan, Variable
 
 USUAL_CRONS = 10
 

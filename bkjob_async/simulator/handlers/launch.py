@@ -7,23 +7,24 @@ from typing import Any
 
 from attrs import evolve
 
-from bkjob_async.simulator.handlers.context import RequestContext, api_error
+from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.handlers.launch_parameters import (
     SHELL,
     callback_of,
     file_inputs,
     inputs_of,
+    refuse_local_files,
     rolling_of,
     script_of,
     sources_in,
 )
-from bkjob_async.simulator.handlers.plugin import refuse_local_files
 from bkjob_async.simulator.handlers.targets import V2, V3, by_entry, listed, named, targets
-from bkjob_async.simulator.protocol.requests import ApiError, ParsedRequest, missing_parameter
+from bkjob_async.simulator.protocol.api_errors import ApiError, api_error, missing_parameter
+from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world import launch_outcomes
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, SCRIPT, SQL
-from bkjob_async.simulator.world.inputs import Variable
-from bkjob_async.simulator.world.plans import SUCCEEDS, Host, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, JobPlan, StepPlan, Variable
 from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, script_outcome
 
 ACCOUNTS = ("account_id", "account_alias", "account", "db_account_id")

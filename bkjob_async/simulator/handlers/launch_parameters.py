@@ -6,19 +6,21 @@ import base64
 import binascii
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import RequestContext, api_error
+from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.handlers.targets import V2, V3, named
-from bkjob_async.simulator.protocol.requests import (
-    ParsedRequest,
-    missing_parameter,
-    rule_violation,
-    wrong_type,
-)
+from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, rule_violation, wrong_type
+from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.catalog import ScriptVersion
 from bkjob_async.simulator.world.codes import SQL
-from bkjob_async.simulator.world.hosts import rolling_sizes
-from bkjob_async.simulator.world.inputs import LOCAL_FILE, SERVER_FILE, SourceInputs, StepInputs
-from bkjob_async.simulator.world.plans import Host, Rolling
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.plans import (
+    LOCAL_FILE,
+    SERVER_FILE,
+    Rolling,
+    SourceInputs,
+    StepInputs,
+    rolling_sizes,
+)
 
 LONGEST_TIMEOUT, USUAL_TIMEOUT = 259_200, 7200
 LONGEST_WAIT_MS = 3_600_000
@@ -230,3 +232,11 @@ def wait_of(config: dict[str, Any], name: str) -> int:
     if not 0 <= value <= LONGEST_WAIT_MS:
         raise rule_violation(f"{name} must be in range [0, {LONGEST_WAIT_MS}]")
     return value
+
+
+def refuse_local_files(request: ParsedRequest) -> None:
+    """Refuse files that were uploaded: the plug-in does not send those."""
+    sources = request.parameters.get("file_source_list")
+    for entry in sources if isinstance(sources, list) else ():
+        if isinstance(entry, dict) and entry.get("file_type") == LOCAL_FILE:
+            raise api_error(1241010, "bk-ci plugin does not support local file source")

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.handlers.context import RequestContext, api_error
+from bkjob_async.simulator.handlers.context import RequestContext
+from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, wrong_type
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.gateway_v4 import present
-from bkjob_async.simulator.protocol.requests import ParsedRequest, missing_parameter, wrong_type
+from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
 from bkjob_async.simulator.world.records import Job
 

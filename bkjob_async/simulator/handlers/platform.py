@@ -14,9 +14,11 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.faults.faults import ActiveFault, Delivery, Fault, delivered, fault_named
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.auth import authorize
-from bkjob_async.simulator.handlers.context import RequestContext, SiteConfig
+from bkjob_async.simulator.handlers.context import RequestContext
+from bkjob_async.simulator.handlers.site import SiteConfig
+from bkjob_async.simulator.protocol.api_errors import ApiError
 from bkjob_async.simulator.protocol.envelopes import failure, success
-from bkjob_async.simulator.protocol.requests import ApiError, ParsedRequest, parse_request
+from bkjob_async.simulator.protocol.requests import ParsedRequest, parse_request
 from bkjob_async.simulator.world.world import World
 
 

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from bkjob_async.simulator.handlers import catalog, catalog_v2, lists, logs, plugin, status, tools
+from collections.abc import Callable
+from typing import Any
+
+from attrs import frozen
+
+from bkjob_async.simulator.handlers import catalog, catalog_v2, lists, logs, status, task_queries
 from bkjob_async.simulator.handlers import launch as launches
-from bkjob_async.simulator.handlers import step_detail as details
-from bkjob_async.simulator.handlers import task_context as contexts
-from bkjob_async.simulator.handlers.context import (
-    EITHER,
-    EVERYBODY,
-    READ,
-    SYSTEMS,
-    USERS,
-    WRITE,
-    Handler,
-    Route,
-)
+from bkjob_async.simulator.handlers.context import RequestContext
+from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.codes import FILE, SCRIPT, SQL
+
+Handler = Callable[[RequestContext, ParsedRequest], Any]
+EVERYBODY, SYSTEMS, USERS = "everybody", "systems", "users"
+
+
+@frozen
+class Route:
+    """What answers an operation, by which methods it may be asked, and on which of the gateway's two paths."""
+
+    handle: Handler
+    methods: frozenset[str]
+    audience: str = EVERYBODY
+
+    def is_for(self, *, system: bool) -> bool:
+        """Whether the operation is on the path that was taken: the plain one, or `system/`."""
+        return self.audience == EVERYBODY or (self.audience == SYSTEMS) == system
+
+
+READ = frozenset({"GET"})
+WRITE = frozenset({"POST"})
+EITHER = frozenset({"GET", "POST"})
 
 run_script = launches.launch(SCRIPT, "API Quick execution script")
 run_sql = launches.launch(SQL, "API Quick execution SQL")
@@ -53,18 +69,18 @@ V3_WRITES: dict[str, Handler] = {
 }
 V3_GATEWAY_READS: dict[str, Handler] = {
     "get_step_instance_status": status.v3_step_status,
-    "get_step_instance_detail": details.step_detail,
+    "get_step_instance_detail": status.step_detail,
 }
 V3_SYSTEM_READS: dict[str, Handler] = {
-    "query_gse_task": tools.query_gse_task,
-    "query_job_instance": tools.query_job_instance,
+    "query_gse_task": task_queries.query_gse_task,
+    "query_job_instance": task_queries.query_job_instance,
 }
 V3_SYSTEM_WRITES: dict[str, Handler] = {
     "bkci_plugin_fast_execute_script": run_script,
     "bkci_plugin_fast_transfer_file": send_file,
-    "bkci_plugin_get_job_instance_status": plugin.job_status,
-    "bkci_plugin_batch_get_job_instance_execute_object_log": plugin.logs,
-    "generate_local_file_upload_url": tools.upload_urls,
+    "bkci_plugin_get_job_instance_status": status.plugin_job_status,
+    "bkci_plugin_batch_get_job_instance_execute_object_log": logs.plugin_logs,
+    "generate_local_file_upload_url": task_queries.upload_urls,
 }
 V2: dict[str, Handler] = {
     "get_job_instance_status": status.v2_job_status,
@@ -94,8 +110,8 @@ V4_WRITES: dict[str, Handler] = {
 
 
 V4_USER_WRITES: dict[str, Handler] = {
-    "get_script_task_context": contexts.script_context,
-    "get_file_task_context": contexts.file_context,
+    "get_script_task_context": task_queries.script_context,
+    "get_file_task_context": task_queries.file_context,
 }
 
 
@@ -106,7 +122,7 @@ def by(
     return {name: Route(handle, methods, audience) for name, handle in handlers.items()}
 
 
-ESB_ONLY: dict[str, Handler] = {"generate_local_file_upload_url": tools.upload_urls}
+ESB_ONLY: dict[str, Handler] = {"generate_local_file_upload_url": task_queries.upload_urls}
 ROUTES: dict[str, dict[str, Route]] = {
     "esb-job": by(EITHER, V2),
     "esb-jobv3": by(EITHER, {**V3_READS, **V3_WRITES, **ESB_ONLY}),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from bkjob_async.simulator.handlers.context import RequestContext, api_error, taken_on
+from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol import esb as render_esb
 from bkjob_async.simulator.protocol import gateway_v3 as render_gateway
 from bkjob_async.simulator.protocol import gateway_v4 as render_gateway_v4
+from bkjob_async.simulator.protocol import plugin as render_plugin
+from bkjob_async.simulator.protocol.api_errors import api_error
 from bkjob_async.simulator.protocol.groups import Filter
+from bkjob_async.simulator.protocol.inputs import plain, step_inputs
 from bkjob_async.simulator.protocol.requests import ParsedRequest
+from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.records import Job, Step
 
 
@@ -58,6 +62,14 @@ def v4_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, 
     )
 
 
+def plugin_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+    """Answer `bkci_plugin_get_job_instance_status`, containers included."""
+    with_objects = request.flag("include_execute_object_task_result")
+    return render_plugin.job_status(
+        context.job(request), with_objects=with_objects, epoch_ms=context.epoch_ms
+    )
+
+
 def v2_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_job_instance_status` of the ESB's `job`."""
     job = context.job(request)
@@ -80,6 +92,12 @@ def v2_step_status(context: RequestContext, request: ParsedRequest) -> dict[str,
     )
 
 
+def step_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+    """Answer `get_step_instance_detail`: what a step was told to do."""
+    step = context.step(request, legacy=False, code=1240003)
+    return step_inputs(step.id, step.name, step.plan, step.hosts, coding=plain)
+
+
 def shown(context: RequestContext, steps: Iterable[Step]) -> None:
     """Take note that somebody is shown how steps stand now."""
     for step in steps:
@@ -92,7 +110,7 @@ def operate_step(context: RequestContext, request: ParsedRequest) -> dict[str, A
     operation = request.integer("operation_code")
     if operation is None:
         raise api_error(1241002)
-    taken_on(lambda: context.world.operate_step(step, operation, request.user))
+    apply_operation(lambda: context.world.operate_step(step, operation, request.user))
     return {"job_instance_id": step.job.id, "step_instance_id": step.id, "job_instance_name": None}
 
 
@@ -102,8 +120,16 @@ def operate_job(context: RequestContext, request: ParsedRequest) -> dict[str, An
     operation = request.integer("operation_code")
     if operation is None:
         raise api_error(1241002)
-    taken_on(lambda: context.world.operate_job(job, operation))
+    apply_operation(lambda: context.world.operate_job(job, operation))
     return {"job_instance_id": job.id, "step_instance_id": None, "job_instance_name": None}
+
+
+def apply_operation(operate: Callable[[], None]) -> None:
+    """Do something to the world; turn its no into the platform's."""
+    try:
+        operate()
+    except OperationNotAllowed as error:
+        raise api_error(error.code) from error
 
 
 def refuse_unreadable(step: Step) -> None:

@@ -7,20 +7,15 @@ from typing import Any
 
 from attrs import frozen
 
-from bkjob_async.simulator.handlers.context import api_error
-from bkjob_async.simulator.protocol.requests import (
-    ParsedRequest,
-    missing_parameter,
-    rule_violation,
-    wrong_type,
-)
+from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, rule_violation, wrong_type
+from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.hosts import (
+    Host,
     containers_of_filter,
     host_by_address,
     host_by_id,
     hosts_of_group,
 )
-from bkjob_async.simulator.world.plans import Host
 
 MOST_TARGETS = 50_000
 CONTAINERS = "kube_container_filters"

@@ -11,9 +11,9 @@ from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.inputs import coded, host_names, server, step_inputs
 from bkjob_async.simulator.world.catalog import SYSTEM_ACCOUNT, Account, Cron, Script, ScriptVersion, Template
 from bkjob_async.simulator.world.codes import CONFIRM
-from bkjob_async.simulator.world.inputs import Variable
+from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.launch_outcomes import hosts_of
-from bkjob_async.simulator.world.plans import Host, JobPlan
+from bkjob_async.simulator.world.plans import JobPlan, Variable
 
 HOST_VARIABLE, CIPHER_VARIABLE = 3, 4
 DAY_MS = 86_400_000

@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.simulator.protocol.permission import PERMISSION_DENIED
-from bkjob_async.simulator.protocol.requests import ApiError
+from bkjob_async.simulator.protocol.api_errors import PERMISSION_DENIED, ApiError
 
 JSON = "application/json"
 encode = msgspec.json.encode

@@ -19,7 +19,7 @@ from bkjob_async.simulator.protocol.rows import (
 )
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds, run_time
 from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, HOST_WAITING, host_words
-from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
 TENANT_SET_BUSINESS = 2**63 - 1

@@ -10,7 +10,7 @@ from bkjob_async.simulator.protocol.gateway_v3 import scope_fields, step_fields,
 from bkjob_async.simulator.protocol.rows import is_file, joined, row_tag
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
 from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, OPEN_HOST
-from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
 HOST_OBJECT, CONTAINER_OBJECT = 1, 2

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, SCRIPT, SQL
-from bkjob_async.simulator.world.inputs import SourceInputs, StepInputs
-from bkjob_async.simulator.world.plans import Host, StepPlan
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.plans import SourceInputs, StepInputs, StepPlan
 
 APPROVAL_KIND = 3
 BY_HAND, BY_REFERENCE = 1, 2

@@ -9,7 +9,7 @@ from typing import Any
 from bkjob_async.simulator.protocol.gateway_v4 import execute_object
 from bkjob_async.simulator.protocol.times import duration_s, local_text, run_time
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, FINAL_RUN, HOST_WAITING, OPEN_HOST
-from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Step
 
 SCRIPT_LOG, FILE_LOG = 1, 2

@@ -12,7 +12,7 @@ from bkjob_async.simulator.protocol.gateway_v3 import step_fields, times
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
 from bkjob_async.simulator.protocol.rows import is_file, joined, row_tag
 from bkjob_async.simulator.world.codes import CONFIRM, OPEN_HOST
-from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
 

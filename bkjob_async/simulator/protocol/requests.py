@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.refs import Scope, ScopeType
+from bkjob_async.simulator.protocol.api_errors import ApiError, missing_parameter, no_such_path, wrong_type
 
 GATEWAY_PATH = re.compile(r"/api/(v3|v4)/(system/)?(\w+)/?$")
 ESB_PATH = re.compile(r"/api/c/compapi/v2/(job|jobv3)/(\w+)/?$")
@@ -28,20 +29,6 @@ ESB_KEYS = {
     "access_token": "access_token",
 }
 BUSINESS_SETS = range(8_000_000, 10_000_000)
-
-
-class ApiError(Exception):
-    """The platform says no: its *code*, its words, the HTTP status, and who says so."""
-
-    def __init__(
-        self, code: int, message: str, *, status: int = 200, by: str = "job", details: Any = None
-    ) -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message = message
-        self.status = status
-        self.by = by
-        self.details = details
 
 
 @frozen(kw_only=True)
@@ -139,21 +126,6 @@ def known_scope_type(kind: str | None) -> ScopeType:
         raise missing_parameter("bk_scope_type") from None
 
 
-def missing_parameter(name: str) -> ApiError:
-    """Return the refusal of a missing or impossible parameter, by name."""
-    return ApiError(1241007, f"Missing or invalid request parameter [{name}]")
-
-
-def rule_violation(reason: str) -> ApiError:
-    """Return the refusal of a request that breaks a rule of the server, in its words."""
-    return ApiError(1240003, f"Bad Request: {reason}")
-
-
-def wrong_type(name: str) -> ApiError:
-    """Return the refusal of a parameter of the wrong type."""
-    return ApiError(1240003, f"Bad Request: parameter [{name}] has the wrong type")
-
-
 def parse_request(request: HttpRequest) -> ParsedRequest:
     """Take a request apart; raise `ApiError` for what cannot be one."""
     headers = {name.lower(): value for name, value in request.headers.items()}
@@ -193,13 +165,6 @@ def parse_request(request: HttpRequest) -> ParsedRequest:
             language=headers.get("blueking-language", "en").lower(),
         )
     raise no_such_path(path)
-
-
-def no_such_path(path: str) -> ApiError:
-    """Return the refusal of a path that leads nowhere; the ESB's carries no code."""
-    if "/api/c/" in path:
-        return ApiError(0, "Not found, the component class was not found", status=404, by="esb-path")
-    return ApiError(1640401, f'API not found [path="{path}"]', status=404, by="gateway")
 
 
 def body_of(request: HttpRequest, *, by: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bkjob_async.simulator.world.codes import BLANK, FILE, HOST_WAITING
-from bkjob_async.simulator.world.plans import Host
+from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Group, Step
 
 Fragment = Callable[[Execution, int], dict[str, Any]]

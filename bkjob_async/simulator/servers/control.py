@@ -14,14 +14,16 @@ from bkjob_async.simulator.faults.faults import FAULTS, ActiveFault, described, 
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
-from bkjob_async.simulator.servers.control_outcomes import (
+from bkjob_async.simulator.servers.control_json import (
     OUTCOME_FIELDS,
+    history_json,
+    job_json,
     launch_outcomes_from,
     launch_outcomes_json,
     outcome_from,
 )
 from bkjob_async.simulator.world.plans import FAILS, HostOutcome, JobPlan, StepPlan
-from bkjob_async.simulator.world.records import Job, Step
+from bkjob_async.simulator.world.records import Step
 from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 
 CONTROL_PATH = "/_control"
@@ -66,16 +68,7 @@ def state(hand: ControlRequest) -> dict[str, Any]:
 
 def jobs(hand: ControlRequest) -> list[dict[str, Any]]:
     """Tell the jobs there are."""
-    return [job_told(job) for job in hand.platform.world.jobs.values()]
-
-
-def job_told(job: Job) -> dict[str, Any]:
-    """Tell one job as it stands."""
-    steps = [
-        {"step_instance_id": step.id, "status": step.status, "execute_count": step.execute_count}
-        for step in job.steps
-    ]
-    return {"job_instance_id": job.id, "scope": str(job.ref.scope), "status": job.status, "steps": steps}
+    return [job_json(job) for job in hand.platform.world.jobs.values()]
 
 
 def history(hand: ControlRequest) -> dict[str, Any]:
@@ -83,21 +76,7 @@ def history(hand: ControlRequest) -> dict[str, Any]:
     wanted = hand.given.get("job_instance_id")
     refs = None if wanted is None else [hand.platform.world.jobs[int(wanted)].ref]
     told = hand.platform.world.history(refs)
-    hosts = [
-        {
-            "job_instance_id": ref.job_instance_id,
-            "step_instance_id": ref.step_instance_id,
-            "execute_count": run,
-            "host": label,
-            "moves": moves,
-        }
-        for (ref, run, label), moves in told.hosts.items()
-    ]
-    return {
-        "jobs": {str(ref.job_instance_id): moves for ref, moves in told.jobs.items()},
-        "steps": {str(ref.step_instance_id): moves for ref, moves in told.steps.items()},
-        "hosts": hosts,
-    }
+    return history_json(told)
 
 
 def advance(hand: ControlRequest) -> dict[str, Any]:
@@ -141,7 +120,7 @@ def add_job(hand: ControlRequest) -> list[dict[str, Any]]:
             callback_url=given.get("callback_url"),
         )
         world.add(plan)
-    return [job_told(job) for number, job in world.jobs.items() if number not in before]
+    return [job_json(job) for number, job in world.jobs.items() if number not in before]
 
 
 def finish_host(hand: ControlRequest) -> dict[str, Any]:
@@ -159,7 +138,7 @@ def end_host(hand: ControlRequest, usual: HostOutcome) -> dict[str, Any]:
     step = hand.step()
     names = {name: hand.given[name] for name in OUTCOME_FIELDS if name in hand.given}
     hand.platform.world.end_host(step, str(hand.given["host"]), outcome_from(names, usual))
-    return job_told(step.job)
+    return job_json(step.job)
 
 
 def launch_outcomes(hand: ControlRequest) -> list[dict[str, Any]]:

@@ -1,13 +1,53 @@
-"""Which host is meant: by its id, its address, a group or a place in the topology."""
+"""Hosts and containers, and how an id, an address, a group or a filter resolves to them."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from zlib import crc32
 
-from bkjob_async.simulator.world.plans import Host, container, host, hosts
+from attrs import frozen
 
 PER_CLOUD = 10_000_000
 PER_GROUP = 3
+
+
+@frozen(kw_only=True)
+class Host:
+    """One execute object: a host, or a container when it has a *container_id*."""
+
+    bk_host_id: int
+    bk_cloud_id: int = 0
+    ip: str | None = None
+    ipv6: str | None = None
+    bk_agent_id: str | None = None
+    container_id: int | None = None
+    container_name: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name that people read: `cloud:ip`, else `cloud:[ipv6]`, the container's name, the id."""
+        if self.container_id is not None:
+            return self.container_name or f"container#{self.container_id}"
+        if self.ip:
+            return f"{self.bk_cloud_id}:{self.ip}"
+        return f"{self.bk_cloud_id}:[{self.ipv6}]" if self.ipv6 else f"#{self.bk_host_id}"
+
+
+@lru_cache(maxsize=200_000)
+def host(number: int, cloud: int = 0) -> Host:
+    """Return the *number*-th host of an endless fleet, the same one every time."""
+    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    return Host(bk_host_id=cloud * 10_000_000 + number, bk_cloud_id=cloud, ip=address)
+
+
+def hosts(count: int, *, first: int = 1, cloud: int = 0) -> tuple[Host, ...]:
+    """Return *count* hosts of the fleet, from the *first* on."""
+    return tuple(host(number, cloud) for number in range(first, first + count))
+
+
+def container(number: int) -> Host:
+    """Return the *number*-th container, on a node of its own."""
+    return Host(bk_host_id=number, container_id=500_000 + number, container_name=f"app-{number}")
 
 
 def host_by_id(bk_host_id: int) -> Host:
@@ -37,38 +77,3 @@ def containers_of_filter(name: str) -> tuple[Host, ...]:
     """Return the containers that a filter finds: a few, always the same."""
     first = 1 + crc32(name.encode()) % 60_000
     return tuple(container(number) for number in range(first, first + PER_GROUP))
-
-
-def rolling_sizes(expression: str, total: int) -> tuple[int, ...]:
-    """Return batch sizes of a rolling expression; ValueError for one that is none.
-
-    Its parts are `N`, `N%`, `+N` (more than before) and `*N` (times as many); the last one repeats.
-    Source: bk-job's engine/rolling.
-    """
-    parts = expression.split()
-    if not parts:
-        raise ValueError("a rolling expression has parts")
-    sizes: list[int] = []
-    left, place = total, 0
-    while left > 0:
-        part = parts[min(place, len(parts) - 1)]
-        size = min(left, batch_size(part, total, sizes[-1] if sizes else 0))
-        sizes.append(size)
-        left -= size
-        place += 1
-    return tuple(sizes)
-
-
-def batch_size(part: str, total: int, before: int) -> int:
-    """Return the size that one part of an expression asks for, at least 1."""
-    if part.startswith("+"):
-        size = before + int(part[1:])
-    elif part.startswith("*"):
-        size = before * int(part[1:])
-    elif part.endswith("%"):
-        size = -(-total * int(part[:-1]) // 100)
-    else:
-        size = int(part)
-    if size < 1:
-        raise ValueError(f"a batch of {size} hosts")
-    return size

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from attrs import define, evolve, field
 
 from bkjob_async.simulator.world.codes import CONFIRM
-from bkjob_async.simulator.world.plans import SUCCEEDS, Host, HostOutcome, JobPlan, StepPlan
-from bkjob_async.simulator.world.plans import hosts as first_hosts
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.hosts import hosts as first_hosts
+from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, JobPlan, StepPlan
 
 
 @define(kw_only=True)

@@ -29,9 +29,10 @@ from bkjob_async.simulator.world.codes import (
     SUCCESS,
     WAITING_USER,
 )
-from bkjob_async.simulator.world.engine import Engine
 from bkjob_async.simulator.world.event_queue import EventQueue
-from bkjob_async.simulator.world.plans import Host, HostOutcome, JobPlan, PlatformDelays
+from bkjob_async.simulator.world.execution_engine import ExecutionEngine
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, PlatformDelays
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
 # What becomes of a running job when its current step has ended so; absent: on to the next step.
@@ -51,7 +52,7 @@ class Lifecycle:
         self.queue = queue
         self.delays = delays
         self.seed = seed
-        self.engine = Engine(queue, delays, self._close_step, at_once=at_once)
+        self.engine = ExecutionEngine(queue, delays, self._close_step, at_once=at_once)
         self._finished = finished
 
     # Jobs -----------------------------------------------------------------------------------------------------------

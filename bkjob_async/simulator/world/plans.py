@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from random import Random
 
 from attrs import field, frozen
 
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.world.codes import FILE, HOST_SUCCESS, SCRIPT
-from bkjob_async.simulator.world.inputs import NO_INPUTS, StepInputs, Variable
+from bkjob_async.simulator.world.hosts import Host
 
 BUSINESS = Scope.biz(2)
+SERVER_FILE, LOCAL_FILE, STORED_FILE = 1, 2, 3
 
 
 @frozen
@@ -37,45 +37,6 @@ class DurationRange:
 def exactly(seconds: float) -> DurationRange:
     """Return the duration that is always the same."""
     return DurationRange(seconds, seconds)
-
-
-@frozen(kw_only=True)
-class Host:
-    """One execute object: a host, or a container when it has a *container_id*."""
-
-    bk_host_id: int
-    bk_cloud_id: int = 0
-    ip: str | None = None
-    ipv6: str | None = None
-    bk_agent_id: str | None = None
-    container_id: int | None = None
-    container_name: str | None = None
-
-    @property
-    def label(self) -> str:
-        """The name that people read: `cloud:ip`, else `cloud:[ipv6]`, the container's name, the id."""
-        if self.container_id is not None:
-            return self.container_name or f"container#{self.container_id}"
-        if self.ip:
-            return f"{self.bk_cloud_id}:{self.ip}"
-        return f"{self.bk_cloud_id}:[{self.ipv6}]" if self.ipv6 else f"#{self.bk_host_id}"
-
-
-@lru_cache(maxsize=200_000)
-def host(number: int, cloud: int = 0) -> Host:
-    """Return the *number*-th host of an endless fleet, the same one every time."""
-    address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-    return Host(bk_host_id=cloud * 10_000_000 + number, bk_cloud_id=cloud, ip=address)
-
-
-def hosts(count: int, *, first: int = 1, cloud: int = 0) -> tuple[Host, ...]:
-    """Return *count* hosts of the fleet, from the *first* on."""
-    return tuple(host(number, cloud) for number in range(first, first + count))
-
-
-def container(number: int) -> Host:
-    """Return the *number*-th container, on a node of its own."""
-    return Host(bk_host_id=number, container_id=500_000 + number, container_name=f"app-{number}")
 
 
 @frozen(kw_only=True)
@@ -117,6 +78,53 @@ class Rolling:
     kind: int = 1
     parallel: bool = False
     stagger: float = 5.0
+
+
+@frozen(kw_only=True)
+class SourceInputs:
+    """Where files come from: *kind* 1 hosts, 2 uploaded files, 3 a file source (`file_type`)."""
+
+    files: tuple[str, ...]
+    kind: int = SERVER_FILE
+    account: str = "root"
+    hosts: tuple[tuple[int, int, str | None], ...] = ()
+    file_source_id: int | None = None
+
+
+@frozen(kw_only=True)
+class StepInputs:
+    """The inputs of a script or file step; *timeout* is seconds, the speed limits are MB per second."""
+
+    account_id: int | None = 1
+    account: str = "root"
+    language: int = 1
+    script_id: str | None = None
+    script_version_id: int | None = None
+    parameters: str = field(default="", repr=False)
+    is_param_sensitive: bool = False
+    timeout: int = 7200
+    sources: tuple[SourceInputs, ...] = ()
+    target_path: str = "/tmp/"  # noqa: S108 - a path on made-up hosts
+    target_name: str | None = None
+    upload_speed_limit: int | None = None
+    download_speed_limit: int | None = None
+    transfer_mode: int = 2
+    confirm_message: str = "Go on?"
+
+
+@frozen(kw_only=True)
+class Variable:
+    """A global variable of a job plan: *kind* 1 text, 3 hosts, 4 cipher (`type`)."""
+
+    id: int
+    name: str
+    kind: int = 1
+    value: str = field(default="", repr=False)
+    description: str = ""
+    is_required: bool = False
+
+
+NO_INPUTS = StepInputs()
 
 
 @frozen(kw_only=True)
@@ -196,3 +204,38 @@ class Arrivals:
     every: DurationRange
     first: float = 0.0
     count: int | None = None
+
+
+def rolling_sizes(expression: str, total: int) -> tuple[int, ...]:
+    """Return batch sizes of a rolling expression; ValueError for one that is none.
+
+    Its parts are `N`, `N%`, `+N` (more than before) and `*N` (times as many); the last one repeats.
+    Source: bk-job's engine/rolling.
+    """
+    parts = expression.split()
+    if not parts:
+        raise ValueError("a rolling expression has parts")
+    sizes: list[int] = []
+    left, place = total, 0
+    while left > 0:
+        part = parts[min(place, len(parts) - 1)]
+        size = min(left, batch_size(part, total, sizes[-1] if sizes else 0))
+        sizes.append(size)
+        left -= size
+        place += 1
+    return tuple(sizes)
+
+
+def batch_size(part: str, total: int, before: int) -> int:
+    """Return the size that one part of an expression asks for, at least 1."""
+    if part.startswith("+"):
+        size = before + int(part[1:])
+    elif part.startswith("*"):
+        size = before * int(part[1:])
+    elif part.endswith("%"):
+        size = -(-total * int(part[:-1]) // 100)
+    else:
+        size = int(part)
+    if size < 1:
+        raise ValueError(f"a batch of {size} hosts")
+    return size

@@ -11,7 +11,8 @@ from attrs import define, field
 
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.world.codes import BLANK, HOST_RUNNING, OPEN_HOST
-from bkjob_async.simulator.world.plans import Host, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan
 
 Group = tuple[int, str | None]
 

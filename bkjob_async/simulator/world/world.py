@@ -11,17 +11,10 @@ from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, OPEN_HOST
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.history import History, history_of
+from bkjob_async.simulator.world.hosts import Host, hosts
 from bkjob_async.simulator.world.lifecycle import Lifecycle, sample_plan
 from bkjob_async.simulator.world.operations import operate_job, operate_step
-from bkjob_async.simulator.world.plans import (
-    Arrivals,
-    Host,
-    HostOutcome,
-    JobPlan,
-    PlatformDelays,
-    StepPlan,
-    hosts,
-)
+from bkjob_async.simulator.world.plans import Arrivals, HostOutcome, JobPlan, PlatformDelays, StepPlan
 from bkjob_async.simulator.world.records import Job, Step
 
 FIRST_JOB_ID = 20_000_000_001

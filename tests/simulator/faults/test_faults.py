@@ -15,7 +15,7 @@ from bkjob_async.simulator.faults.faults import FAULTS, Fault, parsed_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan, exactly
-from tests.simulator.questions import AUTHORIZATION, body, of, request
+from tests.simulator.http_calls import AUTHORIZATION, body, of, request
 
 Seen = tuple[int, dict[str, str], bytes]
 Get = Callable[..., Awaitable[Seen]]

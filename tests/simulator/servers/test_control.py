@@ -16,7 +16,7 @@ from bkjob_async.simulator.servers.callbacks import CallbackSender, is_here
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FINAL_RUN
 from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
-from tests.simulator.questions import AUTHORIZATION, ask, of, request
+from tests.simulator.http_calls import AUTHORIZATION, ask, of, request
 
 Say = Callable[..., Awaitable[Any]]
 Received = list[tuple[str, dict[str, Any]]]
@@ -199,7 +199,7 @@ async def listener() -> AsyncIterator[tuple[str, Received, list[int]]]:
 
 async def called_back(url: str, received: Received, *, count: int, fault: str | None = None) -> None:
     """Let a job end, and wait until so many callbacks came."""
-    simulator = Simulator(speed=100.0)
+    simulator = Simulator(speed=20.0)
     outcomes = (HostOutcome(duration=exactly(2.0)),)
     simulator.add(JobPlan(steps=(StepPlan(outcomes=outcomes),), callback_url=url))
     with ExitStack() as stack:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FINAL_RUN, OPEN_HOST
+from bkjob_async.simulator.world.execution_engine import FILE_POLLS, SCRIPT_POLLS, PollSchedule
 from bkjob_async.simulator.world.plans import (
     FAILS,
     INVALID_HOST,
@@ -23,10 +24,9 @@ from bkjob_async.simulator.world.plans import (
     StepPlan,
     exactly,
 )
-from bkjob_async.simulator.world.poll_rhythm import FILE_RHYTHM, SCRIPT_RHYTHM, Rhythm
 from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 from bkjob_async.simulator.world.world import World
-from tests.simulator.questions import ask, body, of
+from tests.simulator.http_calls import ask, body, of
 
 SMALL = [name for name in SCENARIOS if name not in {"ten-thousand-hosts", "mixed-fleet"}]
 
@@ -103,21 +103,21 @@ def test_an_unknown_scenario_names_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rhythm", "moment", "seen"),
+    ("schedule", "seconds", "seen"),
     [
-        (SCRIPT_RHYTHM, 0.0, 1.0),
-        (SCRIPT_RHYTHM, 9.5, 10.0),
-        (SCRIPT_RHYTHM, 10.1, 12.0),
-        (SCRIPT_RHYTHM, 61.0, 65.0),
-        (SCRIPT_RHYTHM, 325.5, 335.0),
-        (FILE_RHYTHM, 2.5, 4.0),
-        (FILE_RHYTHM, 21.0, 25.0),
-        (FILE_RHYTHM, 1001.0, 1010.0),
+        (SCRIPT_POLLS, 0.0, 1.0),
+        (SCRIPT_POLLS, 9.5, 10.0),
+        (SCRIPT_POLLS, 10.1, 12.0),
+        (SCRIPT_POLLS, 61.0, 65.0),
+        (SCRIPT_POLLS, 325.5, 335.0),
+        (FILE_POLLS, 2.5, 4.0),
+        (FILE_POLLS, 21.0, 25.0),
+        (FILE_POLLS, 1001.0, 1010.0),
     ],
 )
-def test_the_engine_looks_in_its_own_rhythm(rhythm: Rhythm, moment: float, seen: float) -> None:
+def test_the_engine_polls_on_its_own_schedule(schedule: PollSchedule, seconds: float, seen: float) -> None:
     """Every second at first, every ten in the end."""
-    assert rhythm.after(moment) == seen
+    assert schedule.after(seconds) == seen
 
 
 # Random stories -----------------------------------------------------------------------------------------------------

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.catalog import Account, Catalog
-from bkjob_async.simulator.world.inputs import Variable
-from bkjob_async.simulator.world.plans import JobPlan, StepPlan
-from tests.simulator.questions import ask, body, data
+from bkjob_async.simulator.world.plans import JobPlan, StepPlan, Variable
+from tests.simulator.http_calls import ask, body, data
 
 V3, ESB, ESB3 = "gateway-v3", "esb-job", "esb-jobv3"
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}

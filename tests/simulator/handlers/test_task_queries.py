@@ -10,9 +10,9 @@ import pytest
 from bkjob_async.model.refs import StepRef
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
-from bkjob_async.simulator.world.inputs import StepInputs
-from bkjob_async.simulator.world.plans import FAILS, JobPlan, Rolling, StepPlan, container, host
-from tests.simulator.questions import ask, body, data, of
+from bkjob_async.simulator.world.hosts import container, host
+from bkjob_async.simulator.world.plans import FAILS, JobPlan, Rolling, StepInputs, StepPlan
+from tests.simulator.http_calls import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
 PLUGIN = "system/bkci_plugin_"

@@ -8,8 +8,9 @@ import pytest
 from attrs import evolve
 
 from bkjob_async.model.refs import StepRef
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
+from bkjob_async.simulator.world.hosts import container, hosts
 from bkjob_async.simulator.world.plans import (
     FAILS,
     HANGS,
@@ -19,11 +20,9 @@ from bkjob_async.simulator.world.plans import (
     JobPlan,
     Rolling,
     StepPlan,
-    container,
     exactly,
-    hosts,
 )
-from tests.simulator.questions import ask, body, data, of
+from tests.simulator.http_calls import ask, body, data, of
 
 DISK_FULL = evolve(FAILS, tag="disk full", exit_code=28, log="no space left on device\n")
 

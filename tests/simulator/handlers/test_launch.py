@@ -7,20 +7,19 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.hosts import host_by_address, host_by_id, rolling_sizes
+from bkjob_async.simulator.world.hosts import container, host, host_by_address, host_by_id
 from bkjob_async.simulator.world.plans import (
     FAILS,
     HANGS,
     HostOutcome,
     JobPlan,
     StepPlan,
-    container,
     exactly,
-    host,
+    rolling_sizes,
 )
-from tests.simulator.questions import ask, body, data, of
+from tests.simulator.http_calls import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
 TARGETS: dict[str, dict[str, Any]] = {

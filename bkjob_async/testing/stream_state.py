@@ -1,12 +1,14 @@
-"""The places in the stream that events name."""
+"""What a stream's validator remembers of cursors, and of when each target was added."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
-from attrs import define
+from attrs import define, field
 
 from bkjob_async.model.events import Batch
+from bkjob_async.model.refs import Ref
 
 
 @define
@@ -36,3 +38,27 @@ class Cursors:
                 yield f"{event} has a cursor that is not behind the event before it"
             else:
                 last = int(index)
+
+
+@define
+class WatchStarts:
+    """The seconds at which each job and step came to be watched, and how many of these a stream has reached."""
+
+    times: Mapping[Ref, Sequence[float]]
+    _reached: Counter[Ref] = field(factory=Counter)
+
+    def is_repeated(self, ref: Ref | None) -> bool:
+        """Whether a target was dropped, and watched anew."""
+        return ref is not None and len(self.times.get(ref, ())) > 1
+
+    def again(self, ref: Ref) -> bool:
+        """Go on to the next time at which *ref* came to be watched; return whether there is one."""
+        if self._reached[ref] + 1 >= len(self.times.get(ref, ())):
+            return False
+        self._reached[ref] += 1
+        return True
+
+    def at(self, ref: Ref) -> float | None:
+        """Return when *ref* came to be watched, as far as the stream has got; None where nobody said."""
+        times = self.times.get(ref, ())
+        return times[self._reached[ref]] if times else None

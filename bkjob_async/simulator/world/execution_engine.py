@@ -1,9 +1,16 @@
-"""The platform's engine: gives rows to their agents, and looks at them in its own rhythm."""
+"""Run the hosts of a step, and poll them on the platform's own schedule.
+
+Source: bk-job's ScriptTaskResultHandleScheduleStrategy and FileTaskResultHandleScheduleStrategy.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from random import Random
+
+from attrs import field, frozen
 
 from bkjob_async.simulator.world.codes import (
     FILE,
@@ -14,13 +21,48 @@ from bkjob_async.simulator.world.codes import (
 )
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays, Rolling, StepPlan
-from bkjob_async.simulator.world.poll_rhythm import FILE_RHYTHM, SCRIPT_RHYTHM, AtOnce, Rhythm
 from bkjob_async.simulator.world.records import Execution, Planned, Step
 
 RowsDone = Callable[[Step, Execution, int], None]
 
 
-class Engine:
+@frozen
+class PollSchedule:
+    """The moments of the engine's polls after a start: *polls* of (how many, how far apart), then every *last*."""
+
+    polls: tuple[tuple[int, float], ...]
+    last: float
+    moments: tuple[float, ...] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Add the polls up, once."""
+        start_delay = (wait for count, wait in self.polls for _ in range(count))
+        object.__setattr__(self, "moments", tuple(accumulate(start_delay)))
+
+    def after(self, seconds: float) -> float:
+        """Return the first poll not before *seconds* after the start."""
+        moments = self.moments
+        if not moments or seconds > moments[-1]:
+            start = moments[-1] if moments else 0.0
+            polls = -(-(seconds - start) // self.last)
+            return start + polls * self.last
+        return moments[bisect_left(moments, seconds)]
+
+
+SCRIPT_POLLS = PollSchedule(((10, 1.0), (25, 2.0), (53, 5.0)), 10.0)
+FILE_POLLS = PollSchedule(((2, 1.0), (9, 2.0), (56, 5.0)), 10.0)
+
+
+@frozen
+class ImmediatePolls:
+    """An engine that knows everything at once, for stories told to the second."""
+
+    def after(self, seconds: float) -> float:
+        """Return *seconds* as they are."""
+        return seconds
+
+
+class ExecutionEngine:
     """Moves the rows of executions; *rows_done* is told, one lag later, when none of them is open."""
 
     def __init__(
@@ -30,13 +72,13 @@ class Engine:
         self.queue = queue
         self.delays = delays
         self._rows_done = rows_done
-        self._script: Rhythm | AtOnce = AtOnce() if at_once else SCRIPT_RHYTHM
-        self._file: Rhythm | AtOnce = AtOnce() if at_once else FILE_RHYTHM
+        self._script: PollSchedule | ImmediatePolls = ImmediatePolls() if at_once else SCRIPT_POLLS
+        self._file: PollSchedule | ImmediatePolls = ImmediatePolls() if at_once else FILE_POLLS
 
     def run(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
         """Plan the moves of waiting rows as the engine's polls will see them."""
         execution.origin = origin = self.queue.now + self.delays.dispatch
-        rhythm, rolling = self.rhythm_of(step.plan), step.plan.rolling
+        schedule, rolling = self.schedule_of(step.plan), step.plan.rolling
         planned = [move for move in execution.planned if move.row not in execution.forced]
         for row in rows:
             outcome = execution.outcomes[row]
@@ -46,8 +88,8 @@ class Engine:
             length = outcome.duration.sample(rng)
             runs = outcome.status is not None
             execution.spans[row] = (origin + wait, origin + wait + length if runs else None)
-            running_at = origin + rhythm.after(wait)
-            done_at = origin + rhythm.after(wait + length)
+            running_at = origin + schedule.after(wait)
+            done_at = origin + schedule.after(wait + length)
             if not runs or running_at < done_at:
                 planned.append(Planned(running_at, row, HOST_RUNNING))
             if outcome.status is not None:
@@ -77,7 +119,7 @@ class Engine:
         if execution.open == 0 and not execution.frozen:
             self.queue.after(self.delays.step, self._rows_done, step, execution, execution.version)
 
-    def rhythm_of(self, plan: StepPlan) -> Rhythm | AtOnce:
+    def schedule_of(self, plan: StepPlan) -> PollSchedule | ImmediatePolls:
         """Return when the engine looks at a step's hosts."""
         return self._file if plan.kind == FILE else self._script
 
@@ -85,7 +127,7 @@ class Engine:
         """Return the engine's first poll of a step's hosts *seconds* from now."""
         execution = step.execution
         origin = execution.origin if execution is not None else self.queue.now
-        return origin + self.rhythm_of(step.plan).after(max(0.0, self.queue.now + seconds - origin))
+        return origin + self.schedule_of(step.plan).after(max(0.0, self.queue.now + seconds - origin))
 
     def end_rows(self, step: Step, code: int) -> None:
         """End all open rows with *code*, but those who do not hear."""

@@ -7,7 +7,7 @@ import pytest
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import HANGS, JobPlan, Rolling, StepPlan
 from bkjob_async.simulator.world.records import Step
-from tests.simulator.questions import ask, body, of
+from tests.simulator.http_calls import ask, body, of
 
 RUN_CODES = range(1, 16)
 OPERATIONS = range(1, 15)

@@ -1,12 +1,14 @@
-"""Host outcomes in the JSON of the control API."""
+"""The JSON of the control API: host outcomes, launches, jobs, histories."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from bkjob_async.simulator.world.history import History
 from bkjob_async.simulator.world.launch_outcomes import LaunchOutcomes
 from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, exactly
+from bkjob_async.simulator.world.records import Job
 
 OUTCOME_FIELDS = ("status", "tag", "exit_code", "log", "duration")
 LAUNCH_FIELDS = ("hosts", "others", "name", "times")
@@ -63,4 +65,32 @@ def launch_outcomes_json(outcomes: LaunchOutcomes) -> dict[str, Any]:
         "others": {"status": outcomes.others.status, "tag": outcomes.others.tag},
         "name": outcomes.name,
         "times": outcomes.times,
+    }
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """Tell one job as it stands."""
+    steps = [
+        {"step_instance_id": step.id, "status": step.status, "execute_count": step.execute_count}
+        for step in job.steps
+    ]
+    return {"job_instance_id": job.id, "scope": str(job.ref.scope), "status": job.status, "steps": steps}
+
+
+def history_json(history: History) -> dict[str, Any]:
+    """Return the (time, code) of every host, step and job."""
+    hosts = [
+        {
+            "job_instance_id": ref.job_instance_id,
+            "step_instance_id": ref.step_instance_id,
+            "execute_count": run,
+            "host": label,
+            "moves": moves,
+        }
+        for (ref, run, label), moves in history.hosts.items()
+    ]
+    return {
+        "jobs": {str(ref.job_instance_id): moves for ref, moves in history.jobs.items()},
+        "steps": {str(ref.step_instance_id): moves for ref, moves in history.steps.items()},
+        "hosts": hosts,
     }

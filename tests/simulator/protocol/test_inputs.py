@@ -9,9 +9,9 @@ import pytest
 
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, SQL
-from bkjob_async.simulator.world.inputs import StepInputs
-from bkjob_async.simulator.world.plans import Host, JobPlan, StepPlan
-from tests.simulator.questions import ask, body, data, of
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.plans import JobPlan, StepInputs, StepPlan
+from tests.simulator.http_calls import ask, body, data, of
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
 

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from bkjob_async.model.refs import ScopeType
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.hosts import containers_of_filter, hosts_of_group
-from bkjob_async.simulator.world.plans import Host, host
-from tests.simulator.questions import ask, body, data
+from bkjob_async.simulator.world.hosts import Host, containers_of_filter, host, hosts_of_group
+from tests.simulator.http_calls import ask, body, data
 
 V3, V4, ESB, ESB3 = "gateway-v3", "gateway-v4", "esb-job", "esb-jobv3"
 SCRIPT = base64.b64encode(b"true").decode()

@@ -8,7 +8,7 @@ from yarl import URL
 
 from bkjob_async.errors import RequestTimedOut
 from bkjob_async.simulator.simulator import Simulator
-from tests.simulator.questions import AUTHORIZATION, data, of, request
+from tests.simulator.http_calls import AUTHORIZATION, data, of, request
 
 
 @pytest.mark.looptime

@@ -11,10 +11,10 @@ from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan
-from tests.simulator.questions import AUTHORIZATION, PREFIXES, body, of, request
+from tests.simulator.http_calls import AUTHORIZATION, PREFIXES, body, of, request
 
 STATUS = "get_job_instance_status"
 CREDENTIALS = {"bk_app_code": "tests", "bk_app_secret": "made-up"}

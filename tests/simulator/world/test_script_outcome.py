@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from bkjob_async.simulator.handlers.context import SiteConfig
+from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, exactly
 from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, script_outcome
-from tests.simulator.questions import ask, body, data
+from tests.simulator.http_calls import ask, body, data
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
 V3 = {**BIZ, "account_alias": "root", "target_server": {"host_id_list": [1, 2]}}

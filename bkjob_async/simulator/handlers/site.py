@@ -1,0 +1,56 @@
+"""How one simulated installation is set up."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from bkjob_async.model.refs import Scope
+from bkjob_async.simulator.world.catalog import USUAL_CATALOG, Catalog
+from bkjob_async.simulator.world.codes import FILE
+from bkjob_async.simulator.world.launch_outcomes import LaunchOutcomes
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, Variable
+
+HOSTS_VARIABLE = Variable(id=11, name="hosts", kind=3, description="where it runs")
+
+# The plans that a site has unless it is given others.
+USUAL_PLANS: dict[int, JobPlan] = {
+    1000: JobPlan(name="plan 1000", variables=(HOSTS_VARIABLE,)),
+    1001: JobPlan(
+        name="release",
+        steps=(
+            StepPlan(name="send", kind=FILE, content="/data/app.tar.gz"),
+            StepPlan(name="unpack", content="echo unpacked"),
+        ),
+        variables=(HOSTS_VARIABLE, Variable(id=12, name="version", value="1.0.0", is_required=True)),
+    ),
+}
+
+
+@define(kw_only=True)
+class SiteConfig:
+    """How one installation is set up; changed at any time.
+
+    *app_code*, *app_secret* and *access_token* None take any that are not empty. *require_user* asks for a user outside `system`
+    paths. *scopes* None knows every scope. *forbidden* scopes need a permission that the user lacks. *legacy_esb* is the
+    old component behind the ESB's `job`. *group_read_seconds* is how many seconds the reading of one group of a step with more than
+    100 hosts takes. *outcomes* is what becomes of the hosts of launches, drawn by weight; with None the script of a launch
+    says it, and one that cannot be interpreted is refused; *launch_outcomes* come before either. *plans* are the job plans
+    that can be launched, *catalog* is what else the lists show. *allowed_callbacks* are the beginnings of the URLs that
+    may be called back, None for all (a feature of newer platforms). *web_url* begins links to the web console.
+    """
+
+    app_code: str | None = None
+    app_secret: str | None = field(default=None, repr=False)
+    access_token: str | None = field(default=None, repr=False)
+    require_user: bool = False
+    scopes: frozenset[Scope] | None = None
+    forbidden: set[Scope] = field(factory=set)
+    forbidden_apis: set[str] = field(factory=set)
+    legacy_esb: bool = True
+    group_read_seconds: float = 0.002
+    outcomes: tuple[HostOutcome, ...] | None = None
+    launch_outcomes: list[LaunchOutcomes] = field(factory=list)
+    plans: dict[int, JobPlan] = field(factory=lambda: dict(USUAL_PLANS))
+    catalog: Catalog = USUAL_CATALOG
+    allowed_callbacks: tuple[str, ...] | None = None
+    web_url: str = "http://job.example.com"

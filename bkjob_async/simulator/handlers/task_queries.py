@@ -1,0 +1,160 @@
+"""Look up agent tasks, the context of a task, and URLs for uploads."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID
+
+from bkjob_async.simulator.handlers.context import RequestContext
+from bkjob_async.simulator.handlers.logs import find_object
+from bkjob_async.simulator.protocol import logs as render_logs
+from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
+from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
+from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
+from bkjob_async.simulator.protocol.inputs import HIDDEN
+from bkjob_async.simulator.protocol.requests import ParsedRequest
+from bkjob_async.simulator.world.codes import CONFIRM, FILE, SCRIPT, SQL
+from bkjob_async.simulator.world.hosts import Host
+from bkjob_async.simulator.world.records import Step
+
+GSE_TASK = re.compile(r"GSETASK:(\d+):(\d+):(\d+)")
+
+
+def query_gse_task(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
+    """Answer `query_gse_task`: one task for each execution and batch of a step; no scope is asked for."""
+    number = request.id("step_instance_id")
+    step = step_by_id(context, number)
+    if step is None:
+        raise api_error(1241010, f"step not found by id: {number}")
+    if step.plan.kind == CONFIRM:
+        return []
+    return [
+        task_link(context, step, count, batch)
+        for count, execution in sorted(step.executions.items())
+        for batch in sorted(set(execution.batches))
+    ]
+
+
+def query_job_instance(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+    """Answer `query_job_instance`: the job and step that a task of the agent system belongs to."""
+    name = request.required_text("gse_task_id", code=1241007)
+    found = GSE_TASK.fullmatch(name)
+    step_id, count, batch = (int(part) for part in found.groups()) if found else (0, 0, 0)
+    step = step_by_id(context, step_id)
+    execution = None if step is None else step.executions.get(count)
+    if step is None or execution is None or batch not in execution.batches:
+        raise api_error(1241010, f"gseTask not found by id: {name}")
+    return task_link(context, step, count, batch)
+
+
+def step_by_id(context: RequestContext, number: int) -> Step | None:
+    """Return a step by its id alone."""
+    return next((step for job in context.world.jobs.values() if (step := job.step(number)) is not None), None)
+
+
+def task_link(context: RequestContext, step: Step, count: int, batch: int) -> dict[str, Any]:
+    """Return the ids of one task, and a link to it in the web console."""
+    path = f"api_execute/{step.job.id}?stepInstanceId={step.id}&retryCount={count}&batch={batch}"
+    if step.job.plan.plan_id is not None:
+        path = f"api_execute_step/{step.job.id}/{step.id}?retryCount={count}&batch={batch}"
+    return {
+        **scope_fields(step.job.ref.scope),
+        "job_instance_id": step.job.id,
+        "step_instance_id": step.id,
+        "retry_count": count,
+        "batch": batch,
+        "gse_task_id": f"GSETASK:{step.id}:{count}:{batch}",
+        "link": [f"{context.site.web_url}/{path}"],
+    }
+
+
+def upload_urls(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+    """Answer `generate_local_file_upload_url`: where each file goes, and the path that a launch names it by."""
+    scope, names = context.scope(request), request.parameters.get("file_name_list")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        raise missing_parameter("file_name_list")
+    folder = UUID(int=context.epoch_ms + round(context.now * 1000))
+    urls = {}
+    for name in names:
+        path = f"{scope.id}/{folder}/{request.user}/{name}"
+        urls[name] = {"upload_url": f"{context.site.web_url}/upload/{path}?token={folder.hex}", "path": path}
+    return {"url_map": urls}
+
+
+LANGUAGES = {1: "shell", 2: "bat", 3: "perl", 4: "python", 5: "powershell"}
+LONGEST_LOG = 50_000
+DESCRIPTIONS = {
+    "scriptType": "Script type",
+    "scriptContent": "Script content",
+    "secureParam": "Whether the parameters are sensitive",
+    "scriptParams": "Script parameters",
+    "errorLog": "Error log",
+    "errorSource": "Where the error came from",
+    "uploadFileErrorData": "Errors of uploads",
+    "downloadFileErrorData": "Errors of downloads",
+}
+
+
+def script_context(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+    """Answer `get_script_task_context`: the script and the end of what it printed, or of the text that is given."""
+    step, host = task_of(context, request, SCRIPT, SQL)
+    inputs = step.plan.inputs
+    said = request.text("content") or render_logs.host_log(step, host, context.now) or ""
+    return fields(
+        scriptType=LANGUAGES[inputs.language],
+        scriptContent=step.plan.content,
+        secureParam=str(inputs.is_param_sensitive).lower(),
+        scriptParams=HIDDEN if inputs.is_param_sensitive else inputs.parameters,
+        errorLog=said[-LONGEST_LOG:],
+    )
+
+
+def file_context(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+    """Answer `get_file_task_context`: which transfers failed, and on which way."""
+    if request.integer("mode") is None:
+        raise missing_parameter("mode")
+    step, host = task_of(context, request, FILE)
+    failed = [
+        entry
+        for entry in render_logs.file_logs(step, host, context.now)
+        if entry["status"] == render_logs.FILE_FAILED
+    ]
+    lines = {
+        mode: "\n".join(
+            f"{entry['src_path']}: {entry['log_content']}" for entry in failed if entry["mode"] == mode
+        )
+        for mode in (render_logs.UPLOAD, render_logs.DOWNLOAD)
+    }
+    source = "download" if lines[render_logs.DOWNLOAD] else "upload" if lines[render_logs.UPLOAD] else "none"
+    return fields(
+        errorSource=source,
+        uploadFileErrorData=lines[render_logs.UPLOAD],
+        downloadFileErrorData=lines[render_logs.DOWNLOAD],
+    )
+
+
+def task_of(context: RequestContext, request: ParsedRequest, *kinds: int) -> tuple[Step, Host]:
+    """Return the step and the execute object asked for; refuse steps of other kinds, and objects that have none."""
+    step = context.step(request)
+    count, kind = request.integer("execute_count"), request.integer("execute_object_type")
+    number = request.id("execute_object_resource_id")
+    if count is None or count < 0:
+        raise missing_parameter("execute_count")
+    if kind not in (HOST_OBJECT, CONTAINER_OBJECT):
+        raise missing_parameter("execute_object_type")
+    if step.plan.kind not in kinds:
+        raise api_error(1264001)
+    host = find_object(step, kind, number)
+    execution = step.executions.get(count)
+    if host is None or execution is None or host not in execution.hosts:
+        raise api_error(1264004)
+    return step, host
+
+
+def fields(**named: str) -> dict[str, Any]:
+    """Return named values as the list that this API has."""
+    listed = [
+        {"name": name, "value": value, "description": DESCRIPTIONS[name]} for name, value in named.items()
+    ]
+    return {"field_list": listed}
