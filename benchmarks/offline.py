@@ -25,7 +25,7 @@ class OfflineSession:
     dialect = dialect_by_name("gateway-v3")
     limiter = RequestLimiter(RateLimiter())
 
-    async def look(self, _request: object) -> Any:
+    async def poll(self, _request: object) -> Any:
         """Return the response, or wait until cancelled."""
         if self.response is None:
             await asyncio.get_running_loop().create_future()

@@ -1,25 +1,75 @@
-"""Everything that must hold before a change goes in: format, lint, types, floors, tests."""
+"""The checks before a change goes in: `python -m tests`, or the quick ones: `python -m tests quick`."""
 
+import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-# The floors are a test among the tests. The last line is pytest's own.
-STEPS = [
-    ("format", ["ruff", "format", "--check", "."]),
-    ("lint", ["ruff", "check", "."]),
-    ("types, by mypy", ["mypy"]),
-    ("types, by pyright", ["pyright", "--pythonpath", sys.executable]),
-    ("tests", ["pytest", "-v", "--numprocesses", "2", "--dist", "worksteal"]),
-]
+# The pure rooms: their tests need no event loop, no socket and no subprocess.
+PURE_TESTS = (
+    "tests/model",
+    "tests/engine",
+    "tests/dialects",
+    "tests/simulator/world",
+    "tests/test_floors.py",
+    "tests/test_public.py",
+)
+PARALLEL = ("--numprocesses", "2", "--dist", "worksteal")
+COVERED = ("coverage", "run", "-m")
+
+Step = tuple[str, Sequence[str]]
 
 
-def main() -> int:
-    """Run every step; stop at the first that fails, and say which."""
-    for name, command in STEPS:
+def all_steps() -> list[Step]:
+    """Return every check: what `.ci/run` runs."""
+    return [
+        ("format", ["ruff", "format", "--check", "."]),
+        ("lint", ["ruff", "check", "."]),
+        ("types, by mypy", ["mypy"]),
+        ("types, by pyright", ["pyright", "--pythonpath", sys.executable]),
+        ("tests", [*COVERED, "pytest", "-v", *PARALLEL]),
+        ("coverage", ["coverage", "combine", "--quiet"]),
+        ("coverage by room", ["tests.coverage_by_room"]),
+    ]
+
+
+def quick_steps(changed: Sequence[str]) -> list[Step]:
+    """Return the checks for the inner loop; format and lint look at the *changed* files only."""
+    lint: list[Step] = [
+        ("format of changed files", ["ruff", "format", "--check", *changed]),
+        ("lint of changed files", ["ruff", "check", *changed]),
+    ]
+    selection = ["-m", "not slow", "--hypothesis-profile", "quick", "-p", "no:cacheprovider"]
+    return [
+        *(lint if changed else []),
+        ("types, by mypy", ["mypy"]),
+        ("tests of the pure rooms", ["pytest", *selection, *PARALLEL, *PURE_TESTS]),
+    ]
+
+
+def changed_files() -> list[str]:
+    """Return the Python files that differ from git's HEAD or are untracked; all files outside a git checkout."""
+    commands = (["git", "diff", "--name-only", "HEAD"], ["git", "ls-files", "--others", "--exclude-standard"])
+    try:
+        listed = [
+            line
+            for command in commands
+            for line in subprocess.run(
+                command, cwd=ROOT, capture_output=True, text=True, check=True
+            ).stdout.splitlines()
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return ["."]
+    return sorted({name for name in listed if name.endswith(".py") and (ROOT / name).exists()})
+
+
+def run(steps: Sequence[Step]) -> int:
+    """Run the steps; stop at the first that fails, print its name and return its exit code."""
+    for name, command in steps:
         print(f"== {name}: {' '.join(command)}", flush=True)
         code = subprocess.call([sys.executable, "-m", *command], cwd=ROOT, env=environment())
         if code:
@@ -33,4 +83,13 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
 
 
-sys.exit(main())
+def main() -> int:
+    """Run all checks, or the quick ones."""
+    parser = argparse.ArgumentParser(prog="python -m tests", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["all", "quick"], default="all")
+    what = parser.parse_args().what
+    return run(quick_steps(changed_files()) if what == "quick" else all_steps())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

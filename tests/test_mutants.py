@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.mutants.mutations import mutants_of
 from tests.mutants.trials import all_mutants, sampled, trials
+
+pytestmark = pytest.mark.slow
 
 SOURCE = '''"""A file."""
 

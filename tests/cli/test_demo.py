@@ -22,6 +22,8 @@ from bkjob_async.simulator.world.history import History
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan
 from tests.cli import shell
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def told() -> CompletedProcess[str]:

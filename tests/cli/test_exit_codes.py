@@ -15,6 +15,8 @@ from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from tests.cli import shell
 
+pytestmark = pytest.mark.slow
+
 JOB = "20000000001"
 
 

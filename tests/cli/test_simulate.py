@@ -7,6 +7,8 @@ import pytest
 
 from tests.cli import shell
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_is_its_clean_end(number: signal.Signals) -> None:

@@ -18,6 +18,8 @@ from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.testing import Truth, broken_promises, truth_of
 from tests.cli import shell
 
+pytestmark = pytest.mark.slow
+
 SCENARIO, SEED, SPEED = "chaos", 2, 12
 JOBS, LONGEST = 4, 60.0
 # By then the watched jobs have been created.

@@ -24,6 +24,7 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.poll_view import StepPollView
 from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked
+from tests.examples import examples
 
 Path = tuple[str | int, ...]
 
@@ -133,7 +134,7 @@ def test_every_sample_is_read(sample: str) -> None:
     assert spoken.decode(question, answer(SAMPLES[sample])) is not None
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(damaged())
 def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) -> None:
     """No damage makes a decoder fail in any other way than by a typed error."""
@@ -155,7 +156,7 @@ def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) ->
                     step.details(step.named(row))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from(sorted(SAMPLES)), st.data())
 def test_any_piece_of_a_body_is_a_typed_error_or_a_model(sample: str, data: st.DataObject) -> None:
     """Half a body, or one with broken bytes in it, is a typed error like any other."""
@@ -202,7 +203,7 @@ def test_the_documented_answer_goes_the_quick_way(sample: str) -> None:
     assert quick(response) == lenient(JsonObject(open_envelope(response)))
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(damaged(samples=list(QUICK)))
 def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
     """Where the quick decoder says anything at all, the lenient one says the same."""
@@ -216,7 +217,7 @@ def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
         assert seen == lenient(JsonObject(open_envelope(response)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(list(QUICK)), st.data())
 def test_both_ways_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
     """The same holds for bytes that are broken somewhere."""

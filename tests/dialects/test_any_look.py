@@ -24,6 +24,7 @@ from bkjob_async.model.poll_view import JobPollView, StepPollView
 from tests.dialects import asking
 from tests.dialects.asking import SAMPLES, answer, asked
 from tests.dialects.test_any_json import damaged, put
+from tests.examples import examples
 
 JOB, STEP = "gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"
 
@@ -104,7 +105,7 @@ def test_the_documented_answer_is_read_late(sample: str) -> None:
     same(sample, response)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(damaged(samples=[JOB, STEP]))
 def test_looks_read_the_same(case: tuple[str, Any]) -> None:
     """Whatever stands anywhere in an answer."""
@@ -112,7 +113,7 @@ def test_looks_read_the_same(case: tuple[str, Any]) -> None:
     same(sample, answer(body))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(damaged(samples=[STEP]), st.integers(0, 1), st.sampled_from([1, 104, 403, 99_999]))
 def test_looks_read_failed_hosts_the_same(case: tuple[str, Any], group: int, code: int) -> None:
     """Rows of groups that failed are read in full at once, under codes that are known."""
@@ -120,7 +121,7 @@ def test_looks_read_failed_hosts_the_same(case: tuple[str, Any], group: int, cod
     same(sample, answer(put(body, ("data", "step_result_group_list", group, "result_type"), code)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from([JOB, STEP]), st.data())
 def test_looks_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
     """The same holds for bytes that are broken somewhere."""

@@ -16,6 +16,7 @@ from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 from bkjob_async.model.status import host_status
 from tests.engine.looks import Row
+from tests.examples import examples
 
 # More codes than a byte can name: the last ones are kept beside the table.
 for strange in range(10_000, 10_300):
@@ -74,7 +75,7 @@ def told(table: HostTable, moves: Any) -> dict[int | None, tuple[int | None, int
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from([1, 3, 17, 80]), st.data())
 def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) -> None:
     """Moves with their own rows, counts, who is open, who did not succeed, what changed since: over many looks."""
@@ -139,7 +140,7 @@ def test_codes_that_a_byte_cannot_name_are_not_taken_for_each_other(size: int) -
     assert not table.is_countable
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.sampled_from([2, 40, 300]), st.data())
 def test_hosts_that_are_listed_together_or_not_at_all_move_as_one_by_one(
     size: int, data: st.DataObject

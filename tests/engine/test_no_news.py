@@ -11,6 +11,7 @@ from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, Ref
 from tests.engine.looks import JOB, Row, at, host, job, step
 from tests.engine.tracking.test_job_tracker import tell
+from tests.examples import examples
 
 
 class Thorough(JobTracker, eq=False, gc=False):
@@ -86,7 +87,7 @@ def histories(draw: st.DrawFn) -> list[tuple[float, JobPollView | StepPollView, 
     return looks
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.sampled_from([JOB, JOB.step(200)]), histories())
 def test_what_is_passed_over_is_no_news(
     target: Ref, looks: Sequence[tuple[float, JobPollView | StepPollView, bool]]

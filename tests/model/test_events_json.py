@@ -15,6 +15,7 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
+from tests.examples import examples
 
 STEP = StepRef(Scope.biz(2), 100, 200)
 
@@ -54,7 +55,7 @@ for value, drawn in (
     st.register_type_strategy(value, drawn)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.one_of([whole(kind) for kind in KINDS.values()]))
 def test_every_event_comes_back_whole(event: Event) -> None:
     """What was written as text is read back as the same event, with its cursor; no field is forgotten."""

@@ -15,6 +15,8 @@ from bkjob_async.simulator.faults.faults import FAULTS
 from bkjob_async.simulator.servers.control import ACTS
 from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(bkjob_async.simulator.__file__).parent / "README.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 

@@ -16,7 +16,7 @@ from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, ex
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import Door, client_of
 
-pytestmark = pytest.mark.looptime
+pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 
 LONG = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(5000.0)),)),))
 

@@ -13,6 +13,8 @@ from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPla
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise
 
+pytestmark = pytest.mark.slow
+
 BUSY = HostOutcome(duration=DurationRange(5.0, 30.0))
 
 

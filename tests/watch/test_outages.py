@@ -19,7 +19,7 @@ from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import CREDENTIALS, SCOPE, URLS
 
-pytestmark = pytest.mark.looptime
+pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 
 LONG = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),))
 DOWN, LATER = 30.0, 330.0

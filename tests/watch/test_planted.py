@@ -30,6 +30,8 @@ from tests.watch.histories import History, histories
 from tests.watch.history_kinds import retried, rolled, skipped, slowly_read
 from tests.watch.history_run import run
 
+pytestmark = pytest.mark.slow
+
 Patch = pytest.MonkeyPatch
 
 

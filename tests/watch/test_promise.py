@@ -13,6 +13,8 @@ from tests.watch.histories import History, histories
 from tests.watch.history_run import run
 from tests.watch.stage import ALL_DIALECTS
 
+pytestmark = pytest.mark.slow
+
 HISTORIES = int(os.environ.get("BKJOB_HISTORIES", "4000"))
 a_quarter = settings(
     max_examples=HISTORIES // 4,

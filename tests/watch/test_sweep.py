@@ -18,7 +18,7 @@ from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPla
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of, keeps_its_promise, watched
 
-pytestmark = pytest.mark.looptime
+pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 RUNS = HostOutcome(duration=DurationRange(20.0, 300.0))
 JOBS = 60
 

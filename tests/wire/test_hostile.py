@@ -10,6 +10,8 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
 from tests.hostile import AT_ONCE, DEEDS, PATHS, client_of, hostile_server, said
 
+pytestmark = pytest.mark.slow
+
 FINE = ("good", "surplus")
 
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine.flow_control.server_quota import ServerQuota
 from bkjob_async.simulator.faults.rate_limit import RateLimit
+from tests.examples import examples
 
 MOST_AT_ONCE = 32
 
@@ -64,7 +65,7 @@ class Client:
             self.refused.append(sent)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(40))
 @given(
     st.sampled_from([(10, 1), (50, 1), (100, 5), (300, 60), (3, 1), (600, 10)]),
     st.floats(0.0, 0.9),
@@ -83,7 +84,7 @@ def test_an_announced_limit_is_kept_and_used(limit: tuple[int, int], latency: fl
     assert len(late) >= 0.7 * 10 * possible / (1 + latency / gateway.window)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=examples(20))
 @given(st.sampled_from([5, 20, 80]), st.floats(0.0, 0.2))
 def test_a_limit_that_nobody_announces_is_learnt(limit: int, latency: float) -> None:
     """By refusals alone: after the first ten seconds next to none, and most of what is allowed is used."""

@@ -27,6 +27,7 @@ from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import GroupPollView, StepPollView
 from tests.engine.looks import JOB, Row, at, details
+from tests.examples import examples
 
 GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
 STEP = JOB.step(200)
@@ -356,7 +357,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(looks=moves, guess=st.booleans())
 def test_what_is_followed_exactly_is_known_after_every_look(
     *, looks: list[list[tuple[int, int]]], guess: bool
@@ -375,7 +376,7 @@ def test_what_is_followed_exactly_is_known_after_every_look(
     assert Counter(map(word, follower.asked))["all"] <= 3
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(moves)
 def test_no_more_is_read_than_the_bound_says(looks: list[list[tuple[int, int]]]) -> None:
     """Read at most 2N + moves/MIN_CHANGED_SHARE, and N for each time that few moves had waited long enough."""

@@ -11,6 +11,7 @@ from bkjob_async.engine.host_table.id_index import IdIndex
 from bkjob_async.engine.host_table.table import HostTable, badness
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from tests.engine.looks import Row, host
+from tests.examples import examples
 
 
 def groups(*rows: Row) -> tuple[GroupPollView, ...]:
@@ -313,7 +314,7 @@ def test_a_row_of_a_host_that_many_do_not_know() -> None:
     assert (len(table), list(taken.places)) == (601, [600])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(1, 40), st.data())
 def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) -> None:
     """By groups in any order as one by one: what moved, from where, and where each row's host stands."""

@@ -26,6 +26,7 @@ from bkjob_async.simulator.world.plans import (
 )
 from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 from bkjob_async.simulator.world.world import World
+from tests.examples import examples
 from tests.simulator.http_calls import ask, body, of
 
 SMALL = [name for name in SCENARIOS if name not in {"ten-thousand-hosts", "mixed-fleet"}]
@@ -144,7 +145,7 @@ PLANS = st.builds(
 OPERATIONS = st.lists(st.tuples(st.floats(0.0, 60.0), st.sampled_from([2, 3, 8, 11, 12])), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(PLANS, min_size=1, max_size=3), OPERATIONS, st.integers(0, 99))
 def test_whatever_happens_every_story_comes_to_an_end(
     plans: list[StepPlan], operations: list[tuple[float, int]], seed: int
