@@ -26,11 +26,10 @@ from bkjob_async.model.events import (
 )
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import run_status
-from bkjob_async.testing.results import false_details, false_result
+from bkjob_async.testing.results import WAITING, false_details, false_result
 from bkjob_async.testing.stream_state import Cursors, WatchStarts
 from bkjob_async.testing.truth import HostRun, Truth
 
-WAITING = 5
 NOT_STARTED = 1
 IGNORED = 6
 

@@ -256,3 +256,13 @@ def test_hosts_of_a_past_run_are_owed_unless_only_the_end_is_wanted() -> None:
 
     assert broken_promises(told, truth=TRUTH) != []
     assert broken_promises(told, truth=TRUTH, require_past_executions=False) == []
+
+
+def test_a_host_whose_batch_never_came_is_left_waiting() -> None:
+    """The platform lists all hosts as waiting before a step begins; that is no false end."""
+    idle = evolve(failed_step().failed[0], host=HostKey(bk_cloud_id=0, ip="10.0.0.9"), status=host_status(5))
+    step = failed_step(failed=(*failed_step().failed, idle))
+    hosts = {**step.hosts, Phase.PENDING: 1}
+    stream = edited(2, lambda e: e.__setitem__(3, finished(4, evolve(step, hosts=hosts))))
+
+    assert broken_promises(stream, truth=TRUTH) == []
