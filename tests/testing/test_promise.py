@@ -263,6 +263,7 @@ def test_a_host_whose_batch_never_came_is_left_waiting() -> None:
     idle = evolve(failed_step().failed[0], host=HostKey(bk_cloud_id=0, ip="10.0.0.9"), status=host_status(5))
     step = failed_step(failed=(*failed_step().failed, idle))
     hosts = {**step.hosts, Phase.PENDING: 1}
-    stream = edited(2, lambda e: e.__setitem__(3, finished(4, evolve(step, hosts=hosts))))
+    end = evolve(finished(4, evolve(step, hosts=hosts)), cursor="3", index=4)
+    stream = edited(2, lambda e: e.__setitem__(3, end))
 
     assert broken_promises(stream, truth=TRUTH) == []
