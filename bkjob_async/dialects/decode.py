@@ -1,4 +1,4 @@
-"""Decoding recorded answers and callbacks, exactly as a live call would."""
+"""Decoding recorded responses and callbacks, exactly as a live call would."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import evolve
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.common.envelopes import open_envelope, parse_json
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.decode_requests import question
+from bkjob_async.dialects.decode_requests import operation_for
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
@@ -59,38 +59,38 @@ def decode(
     ref: Ref | None = None,
     scope: Scope | None = None,
 ) -> Any:
-    """Return what a live call would return for this answer, or raise what it would raise.
+    """Return what a live call would return for this response, or raise what it would raise.
 
-    *operation* is the platform's name of it or, where the answer depends on what was asked, the operation itself; a
+    *operation* is the platform's name of it or, where the response depends on what was asked, the operation itself; a
     name that has no class of its own gives the plain `data`. *envelope* False takes a *body* that is the `data` alone.
-    Ids that the answer does not name come from *ref* and *scope*, and without those read as 2**63 - 1.
+    Ids that the response does not name come from *ref* and *scope*, and without those read as 2**63 - 1.
     Raises a `CallFailed`, and `UsageError` for a dialect that does not exist or does not have the operation.
     """
-    spoken = dialect_by_name(dialect) if isinstance(dialect, str) else dialect
+    own_dialect = dialect_by_name(dialect) if isinstance(dialect, str) else dialect
     content = body.encode(errors="replace") if isinstance(body, str) else body
     response = HttpResponse(status=http_status, headers=headers or {}, body=content)
     name = operation if isinstance(operation, str) else operation.name
     try:
         if not envelope:
-            response = wrapped(response)
+            response = wrap_data(response)
         if isinstance(operation, str):
-            operation = question(operation, peeked(response), ref=ref, scope=scope)
-        return spoken.decode(operation, response)
+            operation = operation_for(operation, envelope_or_empty(response), ref=ref, scope=scope)
+        return own_dialect.decode(operation, response)
     except CallFailed as error:
-        failure = type(error)(evolve(error.details, operation=name, dialect=spoken.name))
+        failure = type(error)(evolve(error.details, operation=name, dialect=own_dialect.name))
     raise failure
 
 
-def peeked(response: HttpResponse) -> Mapping[str, Any]:
-    """Return the envelope of an answer, an empty one for an error: that is for decoding to raise."""
+def envelope_or_empty(response: HttpResponse) -> Mapping[str, Any]:
+    """Return the envelope of a response, an empty one for an error: that is for decoding to raise."""
     try:
         return open_envelope(response)
     except CallFailed:
         return {}
 
 
-def wrapped(response: HttpResponse) -> HttpResponse:
-    """Return an answer whose body is the data alone as a whole one; raise `InvalidResponse` for what is no JSON."""
+def wrap_data(response: HttpResponse) -> HttpResponse:
+    """Return a response whose body is the data alone as a whole one; raise `InvalidResponse` for what is no JSON."""
     try:
         parse_json(response.body)
     except ValueError:
@@ -105,16 +105,16 @@ def decode_callback(body: bytes | str, content_type: str = "application/json") -
     The second attempt of a callback carries the same JSON as a form, so *content_type* is a hint only.
     """
     content = body.encode(errors="replace") if isinstance(body, str) else body
-    for text in readings(content, content_type):
+    for text in possible_texts(content, content_type):
         try:
             value = parse_json(text)
         except ValueError:
             continue
-        return callback_of(JsonObject(value))
+        return read_callback(JsonObject(value))
     raise InvalidResponse(ErrorDetails(operation="callback", message="the callback is not JSON"))
 
 
-def readings(content: bytes, content_type: str) -> Iterator[bytes]:
+def possible_texts(content: bytes, content_type: str) -> Iterator[bytes]:
     """Yield the texts that a body may mean: itself, and what a form carries as a key or a value."""
     yield content
     if not content_type.lower().startswith(FORM):
@@ -128,7 +128,7 @@ def readings(content: bytes, content_type: str) -> Iterator[bytes]:
     yield from (part.encode() for pair in pairs for part in reversed(pair) if part)
 
 
-def callback_of(callback: JsonObject) -> Callback:
+def read_callback(callback: JsonObject) -> Callback:
     """Read a callback; documents and servers call the list of steps differently, or leave it out."""
     steps = callback.children(*STEP_LISTS) or ()
     return Callback(

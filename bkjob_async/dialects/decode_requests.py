@@ -1,4 +1,4 @@
-"""Which question a recorded answer answers, and about what."""
+"""The operation that a recorded response belongs to, and the job, step and scope it is about."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from attrs import NOTHING, fields, frozen
 
-from bkjob_async.dialects.common.json_fields import INT64, JsonObject
+from bkjob_async.dialects.common.json_fields import JsonObject
+from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID
 from bkjob_async.dialects.common.responses import read_scope
 from bkjob_async.dialects.registry import OPERATIONS
 from bkjob_async.errors import CallFailed, UsageError
@@ -16,14 +17,12 @@ from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, StepRef
 
-# What neither the answer nor the caller names reads as this id, which no platform ever gives.
-NAMELESS = INT64 - 1
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @frozen
-class About:
-    """What an answer is about, as far as anybody says."""
+class Subject:
+    """The step, job and scope that a response is about, as far as they are known."""
 
     step: StepRef
 
@@ -38,22 +37,22 @@ class About:
         return self.step.scope
 
 
-# What fills the fields of a question that has to be asked about something.
-FILLED: Mapping[str, Callable[[About], Any]] = {
+# Values for the required fields of an operation.
+FIELD_DEFAULTS: Mapping[str, Callable[[Subject], Any]] = {
     "scope": lambda it: it.scope,
     "step_instance_id": lambda it: it.step.step_instance_id,
     "host": lambda _: HostKey(),
     "files": lambda _: {},
     "create_time_start": lambda _: LONG_AGO,
     "create_time_end": lambda _: LONG_AGO,
-    **dict.fromkeys(("id", "job_plan_id", "db_account_id"), lambda _: NAMELESS),
+    **dict.fromkeys(("id", "job_plan_id", "db_account_id"), lambda _: UNKNOWN_ID),
     **dict.fromkeys(("operation_code", "mode"), lambda _: 0),
     **dict.fromkeys(("hosts", "targets", "sources", "file_names"), lambda _: ()),
     **dict.fromkeys(("file_target_path", "script_id", "gse_task_id"), lambda _: ""),
 }
-KINDS: Mapping[str, type[Operation[Any]]] = {kind.name: kind for kind in OPERATIONS}
+OPERATION_BY_NAME: Mapping[str, type[Operation[Any]]] = {kind.name: kind for kind in OPERATIONS}
 
-# What single dialects call the same operations.
+# Names that single dialects have for the same operations.
 ALIASES: Mapping[str, str] = {
     "batch_get_job_instance_execute_object_log": "batch_get_job_instance_ip_log",
     "execute_job": "execute_job_plan",
@@ -61,47 +60,49 @@ ALIASES: Mapping[str, str] = {
 }
 
 
-def question(
+def operation_for(
     name: str, envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None
 ) -> Operation[Any]:
-    """Return the question that an answer to the operation of this *name* answers; raise `UsageError`."""
-    kind = KINDS.get(ALIASES.get(name, name))
+    """Return an operation of this *name* that the response fits; raise `UsageError`."""
+    kind = OPERATION_BY_NAME.get(ALIASES.get(name, name))
     if kind is not None:
-        return blank(kind, about(envelope, ref=ref, scope=scope))
+        return operation_about(kind, subject_of(envelope, ref=ref, scope=scope))
     try:
         return RawCall(name=name)
     except ValueError as error:
         raise UsageError(f"no operation is called {name!r}") from error
 
 
-def blank(kind: type[Operation[Any]], it: About) -> Operation[Any]:
-    """Return a question of this *kind* that asks about *it*, and says nothing else."""
+def operation_about(kind: type[Operation[Any]], it: Subject) -> Operation[Any]:
+    """Return an operation of this *kind* about *it*, all other fields empty."""
     given: dict[str, Any] = {}
     for each in fields(cast("type[Any]", kind)):
         if each.name == "ref":
             given["ref"] = it.step if "StepRef" in str(each.type) else it.job
         elif each.default is NOTHING or each.name == "id":
-            given[each.name] = FILLED[each.name](it)
+            given[each.name] = FIELD_DEFAULTS[each.name](it)
     return kind(**given)
 
 
-def about(envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None) -> About:
-    """Return what an answer is about: what the caller says, else what its data names."""
+def subject_of(envelope: Mapping[str, Any], *, ref: Ref | None, scope: Scope | None) -> Subject:
+    """Return what a response is about: what the caller says, else what its data names."""
     if isinstance(ref, StepRef):
-        return About(ref)
+        return Subject(ref)
     data = envelope.get("data")
     members = data if isinstance(data, dict) else {}
     places = [members, members.get("job_instance"), members.get("step_instance_detail")]
     named = [JsonObject(place) for place in places if isinstance(place, dict)]
     job = ref or JobRef(
-        scope or first(named, read_scope) or Scope.biz(NAMELESS),
-        first(named, lambda place: place.maybe_identity("job_instance_id")) or NAMELESS,
+        scope or first_found(named, read_scope) or Scope.biz(UNKNOWN_ID),
+        first_found(named, lambda place: place.maybe_identity("job_instance_id")) or UNKNOWN_ID,
     )
-    return About(job.step(first(named, lambda place: place.maybe_identity("step_instance_id")) or NAMELESS))
+    return Subject(
+        job.step(first_found(named, lambda place: place.maybe_identity("step_instance_id")) or UNKNOWN_ID)
+    )
 
 
-def first(places: list[JsonObject], read: Callable[[JsonObject], Any]) -> Any:
-    """Return the first thing that can be read in one of *places*, None for nothing."""
+def first_found(places: list[JsonObject], read: Callable[[JsonObject], Any]) -> Any:
+    """Return the first value that *read* finds in one of *places*, None for none."""
     for place in places:
         try:
             found = read(place)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from attrs import frozen
 from multidict import istr
 
-from bkjob_async.dialects.common.waiting_times import parse_number, parse_reset
+from bkjob_async.dialects.common.retry_after import parse_number, parse_reset
 
 PREFIX = "x-bkapi-ratelimit-"
 # Headers of aiohttp find an `istr` without folding its case each time.

@@ -12,8 +12,8 @@ from attrs import evolve
 from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect
-from bkjob_async.dialects.common.envelopes import envelope_of
-from bkjob_async.dialects.common.redaction import redacted, secrets_in
+from bkjob_async.dialects.common.envelopes import read_envelope
+from bkjob_async.dialects.common.redaction import redact_details, secrets_in
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.flow_control.retry import LONGEST_RETRY_AFTER, Retries, RetryBudget, was_not_executed
 from bkjob_async.errors import (
@@ -131,7 +131,7 @@ class Session:
         try:
             return await self._carry(
                 operation,
-                envelope_of,
+                read_envelope,
                 timeout=request_timeout,
                 retries=retries or self.retries,
                 urgent=urgent,
@@ -272,7 +272,7 @@ class Session:
             error.details, operation=operation.name, dialect=self.dialect.name, attempts=attempts
         )
         secrets = (*self.credentials.secrets, *secrets_in(operation))
-        return kind_of(error, operation)(redacted(details, secrets))
+        return kind_of(error, operation)(redact_details(details, secrets))
 
     async def aclose(self) -> None:
         """Let go of connections; who still waits for a turn hears `ClientClosed`."""

@@ -15,7 +15,7 @@ from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import PartialHostRow
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.parsed import job_poll_view, step_poll_view
-from bkjob_async.dialects.gateway.lazy_rows import SHORT
+from bkjob_async.dialects.gateway.lazy_rows import SHORT_LIST
 from bkjob_async.dialects.gateway.v3_responses import read_job, read_step
 from bkjob_async.errors import CallFailed, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
@@ -160,7 +160,7 @@ def large_step(hosts: int) -> dict[str, Any]:
 @pytest.mark.parametrize("asked_for", [1, 3, 200])
 def test_few_or_many_rows_are_read_alike(asked_for: int) -> None:
     """A few one by one, many all at once, from the last to the first."""
-    response = answer(large_step(SHORT * 8))
+    response = answer(large_step(SHORT_LIST * 8))
     look, expected = looked(STEP, response), leniently(STEP, response)
     assert isinstance(look, StepPollView)
     assert isinstance(expected, StepPollView)
@@ -188,7 +188,7 @@ def test_failed_hosts_are_read_at_once() -> None:
 @pytest.mark.parametrize(("group", "first"), [(1, 1000), (2, 2000)])
 def test_a_row_that_cannot_be_understood_keeps_id_and_code(group: int, first: int) -> None:
     """A look does not fail for what it does not need, one row among many least of all."""
-    body = large_step(SHORT * 2)
+    body = large_step(SHORT_LIST * 2)
     body["data"]["step_result_group_list"][group]["host_result_list"][3]["exit_code"] = []
     look = looked(STEP, answer(body))
     assert isinstance(look, StepPollView)
@@ -197,7 +197,7 @@ def test_a_row_that_cannot_be_understood_keeps_id_and_code(group: int, first: in
 
     assert (details[3].host.bk_host_id, details[3].host.ip) == (first + 3, None)
     assert details[3].status.code == shown.status
-    assert [seen.exit_code for seen in details] == [0, 1, 2, None, *range(4, SHORT * 2)]
+    assert [seen.exit_code for seen in details] == [0, 1, 2, None, *range(4, SHORT_LIST * 2)]
 
 
 def test_hosts_without_an_id_are_read_at_once() -> None:
@@ -215,7 +215,7 @@ def test_hosts_without_an_id_are_read_at_once() -> None:
 
 def test_a_named_row_keeps_no_answer() -> None:
     """Rows of hosts that moved wait for readers, for long; the bytes they came from do not."""
-    body = answer(large_step(SHORT * 8)).body
+    body = answer(large_step(SHORT_LIST * 8)).body
     references = sys.getrefcount(body)
     look = looked(STEP, HttpResponse(status=200, body=body))
     assert isinstance(look, StepPollView)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID
 from bkjob_async.dialects.decode import decode, decode_callback
-from bkjob_async.dialects.decode_requests import NAMELESS
 from bkjob_async.errors import (
     CallFailed,
     InvalidResponse,
@@ -63,7 +63,7 @@ def test_what_nobody_names_is_nameless() -> None:
         ref=JobRef(SCOPE, 5),
     )
 
-    assert nameless.ref == JobRef(Scope.biz(NAMELESS), NAMELESS)
+    assert nameless.ref == JobRef(Scope.biz(UNKNOWN_ID), UNKNOWN_ID)
     assert named.ref == JobRef(SCOPE, 5)
 
 

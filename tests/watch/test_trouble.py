@@ -97,7 +97,7 @@ async def test_answers_about_another_job_are_not_believed(dialect: str) -> None:
     events = [event for batch in batches for event in batch.events]
     (trouble,) = [e for e in events if isinstance(e, bkjob.Trouble)]
     assert (trouble.ref, trouble.error) == (jobs[1], "InvalidResponse")
-    assert f"the answer is about another job: asked for {jobs[1]}, got {over}" in trouble.message
+    assert f"the response is about another job: asked for {jobs[1]}, got {over}" in trouble.message
     assert [e.ref for e in events if isinstance(e, bkjob.Recovered)] == [jobs[1]]
 
 

@@ -12,7 +12,7 @@ from bkjob_async.model.credentials import AccessToken, Credentials
 AUTHORIZATION = "X-Bkapi-Authorization"
 
 
-def keys_of(credentials: Credentials) -> dict[str, str]:
+def credential_fields(credentials: Credentials) -> dict[str, str]:
     """Return credentials under the platform's names, without what is absent."""
     if isinstance(credentials, AccessToken):
         return {"access_token": credentials.access_token}
@@ -28,12 +28,14 @@ def keys_of(credentials: Credentials) -> dict[str, str]:
 
 def sign_header(request: HttpRequest, credentials: Credentials) -> HttpRequest:
     """Put *credentials* into the gateway's header: one JSON object, ASCII only."""
-    return evolve(request, headers={**request.headers, AUTHORIZATION: json.dumps(keys_of(credentials))})
+    return evolve(
+        request, headers={**request.headers, AUTHORIZATION: json.dumps(credential_fields(credentials))}
+    )
 
 
 def sign_body(request: HttpRequest, credentials: Credentials) -> HttpRequest:
     """Put *credentials* beside the parameters of a POST; raise `UsageError` for an access token."""
     if isinstance(credentials, AccessToken):
         raise UsageError("an access token travels in the header only: use credentials_in='header'")
-    body = {**msgspec.json.decode(request.body or b"{}"), **keys_of(credentials)}
+    body = {**msgspec.json.decode(request.body or b"{}"), **credential_fields(credentials)}
     return evolve(request, body=msgspec.json.encode(body))

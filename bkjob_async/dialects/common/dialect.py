@@ -209,12 +209,12 @@ class TableDialect:
         return view
 
 
-def with_raw(answer: Any, body: bytes) -> Any:
-    """Return a snapshot that keeps the *body* that it was read from, any other answer as it is."""
-    if isinstance(answer, JobSnapshot):
+def with_raw(result: Any, body: bytes) -> Any:
+    """Return a snapshot that keeps the *body* that it was read from, any other result as it is."""
+    if isinstance(result, JobSnapshot):
         raw = LazyResponseData(body)
-        return evolve(answer, response=raw, steps=tuple(evolve(step, response=raw) for step in answer.steps))
-    return evolve(answer, response=LazyResponseData(body)) if isinstance(answer, StepSnapshot) else answer
+        return evolve(result, response=raw, steps=tuple(evolve(step, response=raw) for step in result.steps))
+    return evolve(result, response=LazyResponseData(body)) if isinstance(result, StepSnapshot) else result
 
 
 def scope_of(operation: Operation[Any]) -> Scope | None:

@@ -1,4 +1,4 @@
-"""Opening an answer's envelope: its data, or the typed error.
+"""Opening a response's envelope: its data, or the typed error.
 
 An error is classified by its code first, then by the headers of whoever made it, then by the HTTP status. Success is
 HTTP 2xx with `result` true and `code` 0, in version 4 with no `error`.
@@ -13,10 +13,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from bkjob_async.dialects.common.error_codes import is_redirect, kind_of_code, kind_of_family, kind_of_status
+from bkjob_async.dialects.common.error_codes import (
+    error_for_code,
+    error_for_family,
+    error_for_status,
+    is_redirect,
+)
 from bkjob_async.dialects.common.json_fields import as_flag, as_integer
 from bkjob_async.dialects.common.redaction import redact_named
-from bkjob_async.dialects.common.waiting_times import parse_retry_after
+from bkjob_async.dialects.common.retry_after import parse_retry_after
 from bkjob_async.errors import CallFailed, ErrorDetails, InvalidResponse, PlatformTrouble, Throttled
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.responses import Envelope
@@ -28,7 +33,7 @@ REQUEST_ID_KEYS = ("request_id", "job_request_id")
 ERROR_CODE_HEADER = "x-bkapi-error-code"
 ERROR_MESSAGE_HEADER = "x-bkapi-error-message"
 # Refusals that may say when to ask again.
-MAY_SAY_WHEN = (Throttled, PlatformTrouble)
+WITH_RETRY_AFTER = (Throttled, PlatformTrouble)
 
 _TITLE = re.compile(rb"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTALL)
 _REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
@@ -37,7 +42,7 @@ _REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
 def parse_json(body: bytes) -> Any:
     """Return the JSON value of *body*; raise ValueError for what is none.
 
-    A text in another encoding than UTF-8 costs its strange letters, not the answer.
+    A text in another encoding than UTF-8 costs its strange letters, not the response.
     """
     text = body.removeprefix(b"\xef\xbb\xbf")
     try:
@@ -54,13 +59,13 @@ def open_envelope(response: HttpResponse) -> dict[str, Any]:
     try:
         body = parse_json(response.body)
     except ValueError:
-        raise strange_answer(response) from None
+        raise error_without_json(response) from None
     if isinstance(body, dict) and 200 <= response.status < 300 and is_success(body):
         return body
-    raise failure(response, body)
+    raise error_from_envelope(response, body)
 
 
-def envelope_of(response: HttpResponse) -> Envelope:
+def read_envelope(response: HttpResponse) -> Envelope:
     """Return a success as it came, or raise the typed error."""
     members = open_envelope(response)
     headers = {name.lower(): value for name, value in response.headers.items()}
@@ -85,8 +90,8 @@ def is_success(body: Mapping[str, Any]) -> bool:
     return as_flag(result) is True
 
 
-def failure(response: HttpResponse, body: Any) -> CallFailed:
-    """Return the typed error that an answer with a JSON *body* is."""
+def error_from_envelope(response: HttpResponse, body: Any) -> CallFailed:
+    """Return the typed error that a response with a JSON *body* is."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     members = body if isinstance(body, dict) else {}
     nested = members.get("error")
@@ -98,21 +103,21 @@ def failure(response: HttpResponse, body: Any) -> CallFailed:
         (
             kind
             for kind in (
-                *(kind_of_code(detail) for detail in details),
-                kind_of_code(code),
-                kind_of_code(made_by_gateway),
-                kind_of_family(code if code is not None else made_by_gateway),
-                kind_of_status(response.status),
+                *(error_for_code(detail) for detail in details),
+                error_for_code(code),
+                error_for_code(made_by_gateway),
+                error_for_family(code if code is not None else made_by_gateway),
+                error_for_status(response.status),
             )
             if kind is not None
         ),
         CallFailed if looks_like_envelope(members) else InvalidResponse,
     )
-    message = message_of(error or members) or plain(headers.get(ERROR_MESSAGE_HEADER, ""))
+    message = message_of(error or members) or one_line(headers.get(ERROR_MESSAGE_HEADER, ""))
     if is_redirect(response.status):
-        message = redirection(headers)
+        message = describe_redirect(headers)
     if not message and kind is InvalidResponse:
-        message = "the answer is JSON, but not the platform's envelope"
+        message = "the response is JSON, but not the platform's envelope"
     permission = error.get("data") if error else members.get("permission")
     return kind(
         ErrorDetails(
@@ -121,57 +126,57 @@ def failure(response: HttpResponse, body: Any) -> CallFailed:
             message=message,
             http_status=response.status,
             request_ids=request_ids(headers, members),
-            retry_after=parse_retry_after(headers) if kind in MAY_SAY_WHEN else None,
+            retry_after=parse_retry_after(headers) if kind in WITH_RETRY_AFTER else None,
             permission=permission if isinstance(permission, dict) and permission.get("actions") else None,
         )
     )
 
 
-def strange_answer(response: HttpResponse) -> CallFailed:
-    """Return the typed error that an answer without JSON is: HTML, nothing, half a body."""
+def error_without_json(response: HttpResponse) -> CallFailed:
+    """Return the typed error that a response without JSON is: HTML, nothing, half a body."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     code = code_of(headers.get(ERROR_CODE_HEADER))
     body = response.body.lstrip()
-    by_status = None if response.status == 404 else kind_of_status(response.status)
-    kind = kind_of_code(code) or kind_of_family(code) or by_status or InvalidResponse
+    by_status = None if response.status == 404 else error_for_status(response.status)
+    kind = error_for_code(code) or error_for_family(code) or by_status or InvalidResponse
     title = _TITLE.search(body[:4096])
-    said = plain(headers.get(ERROR_MESSAGE_HEADER, ""))
+    said = one_line(headers.get(ERROR_MESSAGE_HEADER, ""))
     if is_redirect(response.status):
-        said = redirection(headers)
+        said = describe_redirect(headers)
     if not said:
         if title:
-            said = f"the answer is a web page, not JSON: {plain(title[1].decode(errors='replace'))!r}"
+            said = f"the response is a web page, not JSON: {one_line(title[1].decode(errors='replace'))!r}"
         elif not body:
-            said = "the answer is empty"
+            said = "the response is empty"
         elif body[:1] in b"{[":
-            said = f"the answer is not whole, or not JSON ({len(response.body)} bytes)"
+            said = f"the response is not whole, or not JSON ({len(response.body)} bytes)"
         else:
-            said = f"the answer is not JSON ({len(response.body)} bytes)"
+            said = f"the response is not JSON ({len(response.body)} bytes)"
     return kind(
         ErrorDetails(
             code=code,
             message=said,
             http_status=response.status,
             request_ids=request_ids(headers, {}),
-            retry_after=parse_retry_after(headers) if kind in MAY_SAY_WHEN else None,
+            retry_after=parse_retry_after(headers) if kind in WITH_RETRY_AFTER else None,
         )
     )
 
 
-def redirection(headers: Mapping[str, str]) -> str:
+def describe_redirect(headers: Mapping[str, str]) -> str:
     """Return where a redirect leads, without what may be secret in it, and what that means."""
     try:
         url = urlsplit(headers.get("location", "")[:LONGEST_MESSAGE])
         host, port = url.hostname or "", url.port
     except ValueError:
-        return "the answer is a redirect: the URL is wrong"
+        return "the response is a redirect: the URL is wrong"
     server = f"{url.scheme or 'http'}://{host}{f':{port}' if port else ''}" if host else ""
-    where = plain(server + url.path)
-    return f"the answer is a redirect{' to ' if where else ''}{where}: the URL is wrong"
+    where = one_line(server + url.path)
+    return f"the response is a redirect{' to ' if where else ''}{where}: the URL is wrong"
 
 
 def looks_like_envelope(members: Mapping[str, Any]) -> bool:
-    """Whether these are the members of one of the platform's envelopes."""
+    """Return True when these are the members of one of the platform's envelopes."""
     return any(name in members for name in ("result", "code", "error"))
 
 
@@ -180,7 +185,7 @@ def code_of(value: object) -> int | str | None:
     number = as_integer(value)
     if number is not None:
         return number or None
-    return plain(value)[:60] or None if isinstance(value, str) else None
+    return one_line(value)[:60] or None if isinstance(value, str) else None
 
 
 def detail_codes(error: Mapping[str, Any]) -> tuple[int, ...]:
@@ -196,10 +201,10 @@ def message_of(members: Mapping[str, Any]) -> str:
     said = members.get("message") or members.get("msg") or members.get("bk_error_msg")
     if isinstance(said, dict):
         said = said.get("en") or next((text for text in said.values() if isinstance(text, str)), "")
-    return plain(said) if isinstance(said, str) else ""
+    return one_line(said) if isinstance(said, str) else ""
 
 
-def plain(text: str) -> str:
+def one_line(text: str) -> str:
     """Return *text* as one bounded line, with named credentials hidden."""
     line = " ".join(redact_named(text[: 4 * LONGEST_MESSAGE]).split())
     line = "".join(letter for letter in line if letter.isprintable())

@@ -16,10 +16,10 @@ from bkjob_async.errors import (
     WrongState,
 )
 
-Kind = type[CallFailed]
+ErrorClass = type[CallFailed]
 
 # Job's own codes: com.tencent.bk.job.common.constant.ErrorCode.
-_JOB: Mapping[Kind, Iterable[int]] = {
+_JOB: Mapping[ErrorClass, Iterable[int]] = {
     InvalidRequest: (
         *(1240003, 1247005),
         *(1241001, 1241002, 1241004, 1241005, 1241006, 1241007, 1241010, 1241012, 1241020, 1241025),
@@ -36,7 +36,7 @@ _JOB: Mapping[Kind, Iterable[int]] = {
 }
 
 # The ESB's codes, all under HTTP 200; 1306000 is also every failure to authenticate application or user.
-_ESB: Mapping[Kind, Iterable[int]] = {
+_ESB: Mapping[ErrorClass, Iterable[int]] = {
     InvalidRequest: (1306209, 1306406),
     ApiNotFound: (1306404, 1306405, 1306407),
     NotAuthenticated: (1306000, 1306401, 1306408),
@@ -49,7 +49,7 @@ _ESB: Mapping[Kind, Iterable[int]] = {
 }
 
 # The API gateway's codes; 1640001 is what its authentication plugins raise, 1640302 two different refusals.
-_GATEWAY: Mapping[Kind, Iterable[int]] = {
+_GATEWAY: Mapping[ErrorClass, Iterable[int]] = {
     InvalidRequest: (1641301, 1641401, 1650801),
     ApiNotFound: (1640401,),
     NotAuthenticated: (1640001, 1640004, 1640100, 1640101, 1640102),
@@ -58,12 +58,12 @@ _GATEWAY: Mapping[Kind, Iterable[int]] = {
     PlatformTrouble: (1650000, 1650001, 1650002, 1650070, 1650200, 1650201, 1650300, 1650401),
 }
 
-BY_CODE: Mapping[int, Kind] = {
+BY_CODE: Mapping[int, ErrorClass] = {
     code: kind for table in (_JOB, _ESB, _GATEWAY) for kind, codes in table.items() for code in codes
 }
 
 # The words of the gateway's version 4.
-BY_WORD: Mapping[str, Kind] = {
+BY_WORD: Mapping[str, ErrorClass] = {
     "INVALID_ARGUMENT": InvalidRequest,
     "OUT_OF_RANGE": InvalidRequest,
     "FAILED_PRECONDITION": WrongState,
@@ -83,7 +83,7 @@ BY_WORD: Mapping[str, Kind] = {
 }
 
 # A code that no table knows is judged by the family it comes from.
-BY_FAMILY: Mapping[str, Kind] = {
+BY_FAMILY: Mapping[str, ErrorClass] = {
     "1241": InvalidRequest,
     "1244": InvalidRequest,
     "16401": NotAuthenticated,
@@ -93,8 +93,8 @@ BY_FAMILY: Mapping[str, Kind] = {
     "1650": PlatformTrouble,
 }
 
-# The last resort: a proxy's answer, or one without any code. 403 and 404 are no statement about a job then.
-BY_HTTP_STATUS: Mapping[int, Kind] = {
+# The last resort: a proxy's response, or one without any code. 403 and 404 are no statement about a job then.
+BY_HTTP_STATUS: Mapping[int, ErrorClass] = {
     400: InvalidRequest,
     401: NotAuthenticated,
     403: ApplicationNotAllowed,
@@ -111,20 +111,20 @@ BY_HTTP_STATUS: Mapping[int, Kind] = {
 }
 
 
-def kind_of_code(code: int | str | None) -> Kind | None:
+def error_for_code(code: int | str | None) -> ErrorClass | None:
     """Return the error of a code or word, None for one that no table knows."""
     if isinstance(code, str):
         return BY_WORD.get(code.strip().upper().replace(" ", "_"))
     return None if code is None else BY_CODE.get(code)
 
 
-def kind_of_family(code: int | str | None) -> Kind | None:
+def error_for_family(code: int | str | None) -> ErrorClass | None:
     """Return what an unknown code is by its first digits, None for a strange one."""
     text = str(code)
     return next((kind for prefix, kind in BY_FAMILY.items() if text.startswith(prefix)), None)
 
 
-def kind_of_status(status: int) -> Kind | None:
+def error_for_status(status: int) -> ErrorClass | None:
     """Return what an HTTP status means on its own, None where it means nothing.
 
     The platform never redirects: whoever does so stands at another URL than its API, and did not carry anything out.
@@ -135,5 +135,5 @@ def kind_of_status(status: int) -> Kind | None:
 
 
 def is_redirect(status: int) -> bool:
-    """Whether an answer sends the client elsewhere."""
+    """Return True when a response sends the client elsewhere."""
     return 300 <= status < 400

@@ -1,4 +1,4 @@
-"""Host rows: the names of a host, its code, its details."""
+"""Host rows: a host's names, its status code, its details."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from attrs import evolve
 from msgspec import Meta, Struct, field
 
 from bkjob_async.dialects.common.hosts import read_execute_object
-from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, JsonObject, as_integer, as_moment
+from bkjob_async.dialects.common.json_fields import (
+    INT64,
+    MILLISECONDS,
+    JsonObject,
+    as_integer,
+    from_unix_time,
+)
 from bkjob_async.model.fast_frozen import unfrozen_twin
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
@@ -20,7 +26,7 @@ Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
 Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
 Number = Annotated[float, Meta(gt=-float(INT64), lt=float(INT64))]
 
-_draft = unfrozen_twin(HostKey)
+_unfrozen_host = unfrozen_twin(HostKey)
 
 # Rows without a code of their own stand in a group that has one.
 NO_CODE = -1
@@ -53,19 +59,23 @@ class FullHostRow(Struct, gc=False):
 
 
 class PartialHostRow(Struct, gc=False):
-    """A host's row of which only the least was read; `late_rows` reads the rest.
+    """A host's row of which a poll read only what it needs; `LazyHostRows` reads the rest.
 
-    What stands for the exit code may be anything: no look fails for it.
+    The exit code may be anything: no poll fails for it.
     """
 
     bk_host_id: Identity
-    said: Any = field(default=None, name="exit_code")
+    raw_exit_code: Any = field(default=None, name="exit_code")
 
     @property
     def exit_code(self) -> int | None:
         """The exit code, None where it cannot be understood."""
-        said = self.said
-        return said if said is None or (type(said) is int and 0 <= said < INT64) else as_integer(said)
+        raw_exit_code = self.raw_exit_code
+        return (
+            raw_exit_code
+            if raw_exit_code is None or (type(raw_exit_code) is int and 0 <= raw_exit_code < INT64)
+            else as_integer(raw_exit_code)
+        )
 
     @property
     def bk_cloud_id(self) -> int | None:
@@ -89,7 +99,7 @@ class PartialHostRow(Struct, gc=False):
 
 
 class FlatHostRow(PartialHostRow, gc=False, kw_only=True):
-    """A host's row in a flat list: id, code, and what an event tells."""
+    """A host's row in a flat list: id, status code, and what an event needs."""
 
     status: Code
     tag: str | None = None
@@ -100,30 +110,30 @@ class GroupedHostRow(PartialHostRow, gc=False):
 
     @property
     def tag(self) -> str | None:
-        """Not read: the group tells it."""
+        """Not read: the group has it."""
         return None
 
     @property
     def status(self) -> int:
-        """Not read: it would be wrong while groups are read one after the other."""
+        """Not read: the group has it, and hosts move while the server reads group after group."""
         raise LookupError("the row is in the state of its group")
 
 
 class ContainerRow(FullHostRow, gc=False):
     """The row of a container, which has an id and a name of its own."""
 
-    own_id: int | None = None
-    own_name: str | None = None
+    object_id: int | None = None
+    object_name: str | None = None
 
     @property
     def container_id(self) -> int | None:
         """The container's id on the platform."""
-        return self.own_id
+        return self.object_id
 
     @property
     def container_name(self) -> str | None:
         """The container's name in its cluster."""
-        return self.own_name
+        return self.object_name
 
 
 def read_rows(parent: JsonObject, *names: str, group_status: int | None = None) -> list[FullHostRow] | None:
@@ -149,7 +159,9 @@ def read_object_row(row: JsonObject) -> FullHostRow:
     host = read_execute_object(row.child("execute_object"))
     code, details = read_code(row, None), read_details(row)
     if host.container_id is not None or host.container_name is not None:
-        return ContainerRow(status=code, own_id=host.container_id, own_name=host.container_name, **details)
+        return ContainerRow(
+            status=code, object_id=host.container_id, object_name=host.container_name, **details
+        )
     return FullHostRow(
         status=code,
         bk_host_id=host.bk_host_id,
@@ -169,7 +181,7 @@ def read_code(row: JsonObject, group_status: int | None) -> int:
 
 
 def read_details(row: JsonObject) -> dict[str, Any]:
-    """Read what a row says beside who and how."""
+    """Read a row's tag, exit code, error code and times."""
     return {
         "tag": row.maybe_text("tag"),
         "exit_code": row.maybe_integer("exit_code"),
@@ -190,7 +202,7 @@ def row_time(row: JsonObject, name: str) -> int | None:
 
 
 def row_names(rows: Sequence[FullHostRow]) -> Iterator[object]:
-    """Yield the surest name of each row's host, None for a row without any."""
+    """Yield the most reliable name of each row's host, None for a row without any."""
     for row in rows:
         if row.bk_host_id is not None:
             yield row.bk_host_id
@@ -203,10 +215,10 @@ def row_names(rows: Sequence[FullHostRow]) -> Iterator[object]:
 
 
 def host_snapshot(row: HostRow) -> HostSnapshot:
-    """Return all that an answer said of one host, by its row in full."""
-    assert isinstance(row, FullHostRow)  # noqa: S101 - `StepPollView.named` hands out no other rows
+    """Return a host's snapshot from its full row."""
+    assert isinstance(row, FullHostRow)  # noqa: S101 - `StepPollView.named` returns no other rows
     # The row was validated when it was decoded.
-    host: HostKey = _draft(
+    host: HostKey = _unfrozen_host(
         row.bk_host_id,
         row.bk_cloud_id,
         row.ip or None,
@@ -226,7 +238,7 @@ def host_snapshot(row: HostRow) -> HostSnapshot:
 
 
 def untagged_snapshot(row: HostRow) -> HostSnapshot:
-    """Return the same of an answer that never speaks of tags: a row without one says nothing of it."""
+    """Return a host's snapshot from a response without tags: a row without a tag says nothing of it."""
     snapshot = host_snapshot(row)
     return snapshot if snapshot.tag else evolve(snapshot, tag=None)
 
@@ -234,8 +246,8 @@ def untagged_snapshot(row: HostRow) -> HostSnapshot:
 def millisecond_times(create: int | None, start: int | None, end: int | None, total: float | None) -> Times:
     """Return times from Unix milliseconds and a duration in milliseconds."""
     return Times(
-        create_time=as_moment(create),
-        start_time=as_moment(start),
-        end_time=as_moment(end),
+        create_time=from_unix_time(create),
+        start_time=from_unix_time(start),
+        end_time=from_unix_time(end),
         total_time=None if total is None else total / MILLISECONDS,
     )

@@ -1,4 +1,4 @@
-"""How hosts are named in requests and in answers."""
+"""How hosts are named in requests and in responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bkjob_async.model.refs import HostKey
 CONTAINER = 2
 
 
-def address_of(host: HostKey) -> dict[str, Any]:
+def address_parameters(host: HostKey) -> dict[str, Any]:
     """Return a host's address as the platform takes it; raise `UsageError` for a host without an IPv4 address."""
     if not host.ip:
         raise UsageError(f"{host} has no IPv4 address here; name it by its bk_host_id")
@@ -25,7 +25,7 @@ def refuse_containers(hosts: Sequence[HostKey]) -> None:
         raise NotSupported("only gateway-v4 knows containers")
 
 
-def lists_of(hosts: Sequence[HostKey]) -> dict[str, Any]:
+def host_list_parameters(hosts: Sequence[HostKey]) -> dict[str, Any]:
     """Return `host_id_list` or `ip_list`, never both; raise `UsageError` for hosts that cannot be named alike.
 
     Where both stand in a request the platform ignores `ip_list` without a word.
@@ -37,16 +37,16 @@ def lists_of(hosts: Sequence[HostKey]) -> dict[str, Any]:
     if len(ids) == len(hosts):
         return {"host_id_list": ids}
     if all(host.ip for host in hosts):
-        return {"ip_list": [address_of(host) for host in hosts]}
+        return {"ip_list": [address_parameters(host) for host in hosts]}
     raise UsageError(
         "name all hosts of one call by bk_host_id, or all by address: the platform cannot mix them"
     )
 
 
-def host_of(host: HostKey) -> dict[str, Any]:
+def host_parameters(host: HostKey) -> dict[str, Any]:
     """Return one host by its id or by its address."""
     refuse_containers((host,))
-    return {"bk_host_id": host.bk_host_id} if host.bk_host_id is not None else address_of(host)
+    return {"bk_host_id": host.bk_host_id} if host.bk_host_id is not None else address_parameters(host)
 
 
 def read_host(row: JsonObject, *, default: HostKey | None = None) -> HostKey:
@@ -54,11 +54,11 @@ def read_host(row: JsonObject, *, default: HostKey | None = None) -> HostKey:
     thing = row.maybe_child("execute_object")
     if thing is not None:
         return read_execute_object(thing)
-    host = read_names(row)
+    host = read_host_fields(row)
     return default if default is not None and host == HostKey() else host
 
 
-def read_names(host: JsonObject) -> HostKey:
+def read_host_fields(host: JsonObject) -> HostKey:
     """Read the flat names of a host; some servers and mocks call its id `host_id`."""
     return HostKey(
         bk_host_id=host.maybe_identity("bk_host_id", "host_id"),
@@ -78,7 +78,7 @@ def read_execute_object(thing: JsonObject) -> HostKey:
         )
     host = thing.maybe_child("host")
     if host is not None:
-        return read_names(host)
+        return read_host_fields(host)
     number = resource_id(thing)
     is_container = thing.maybe_integer("type") == CONTAINER
     return HostKey(container_id=number) if is_container else HostKey(bk_host_id=number)

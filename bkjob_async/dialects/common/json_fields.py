@@ -1,4 +1,4 @@
-"""ReadMode JSON leniently: numbers sent as text, nulls, times of every kind."""
+"""Lenient reading of JSON: numbers sent as text, nulls, times of every kind."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ _KINDS = {
 }
 
 
-def unusable(path: str, expected: str, found: object) -> InvalidResponse:
-    """Say where in the answer what kind of value stands, never the value itself."""
+def unexpected_value(path: str, expected: str, found: object) -> InvalidResponse:
+    """Return the error that names a value's path and kind, never the value."""
     kind = _KINDS.get(type(found), "something else")
     return InvalidResponse(ErrorDetails(message=f"{path}: expected {expected}, found {kind}"))
 
@@ -81,7 +81,7 @@ def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
     """
     number = as_integer(value)
     if number is not None:
-        return as_moment(number)
+        return from_unix_time(number)
     if not isinstance(value, str):
         return None
     try:
@@ -92,7 +92,7 @@ def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
 
 
 @lru_cache(maxsize=4096)
-def as_moment(number: int | None) -> datetime | None:
+def from_unix_time(number: int | None) -> datetime | None:
     """Return the time of a Unix time in milliseconds or seconds; None for zero, less, and beyond the calendar."""
     if number is None or number <= 0:
         return None
@@ -104,7 +104,7 @@ def as_moment(number: int | None) -> datetime | None:
 
 
 class JsonObject:
-    """One JSON object of an answer, and where in the answer it stands.
+    """One JSON object of a response, and its path there.
 
     Each reader takes one or several names of the same thing, and reads the first that is there and not null. What
     must be there and is not, and what has a kind that cannot be understood, raises `InvalidResponse` with its path.
@@ -115,7 +115,7 @@ class JsonObject:
     def __init__(self, value: object, path: str = "$", zone: tzinfo = DEFAULT_ZONE) -> None:
         """Stand at *path*; times without a zone are in *zone*."""
         if not isinstance(value, dict):
-            raise unusable(path, "an object", value)
+            raise unexpected_value(path, "an object", value)
         self._members: dict[str, Any] = value
         self.path = path
         self.zone = zone
@@ -127,10 +127,10 @@ class JsonObject:
 
     def missing(self, name: str, expected: str) -> InvalidResponse:
         """Say that *name* is not there, where *expected* was expected."""
-        return unusable(self._at(name), expected, None)
+        return unexpected_value(self._at(name), expected, None)
 
     def has(self, name: str) -> bool:
-        """Whether the object has this member, even a null."""
+        """Return True when the object has this member, even a null."""
         return name in self._members
 
     def get(self, *names: str) -> Any:
@@ -151,7 +151,7 @@ class JsonObject:
         """Return a whole number that must be there."""
         value = self.maybe_integer(*names)
         if value is None:
-            raise unusable(self._at(names[0]), "a whole number", None)
+            raise unexpected_value(self._at(names[0]), "a whole number", None)
         return value
 
     def maybe_integer(self, *names: str) -> int | None:
@@ -161,14 +161,14 @@ class JsonObject:
             return None
         number = as_integer(value)
         if number is None:
-            raise unusable(self._at(name), "a whole number", value)
+            raise unexpected_value(self._at(name), "a whole number", value)
         return number
 
     def identity(self, *names: str) -> int:
         """Return an id, a positive whole number, that must be there."""
         value = self.maybe_identity(*names)
         if value is None:
-            raise unusable(self._at(names[0]), "a positive whole number", self.get(*names))
+            raise unexpected_value(self._at(names[0]), "a positive whole number", self.get(*names))
         return value
 
     def maybe_identity(self, *names: str) -> int | None:
@@ -183,7 +183,7 @@ class JsonObject:
             return None
         number = as_number(value)
         if number is None:
-            raise unusable(self._at(name), "a number", value)
+            raise unexpected_value(self._at(name), "a number", value)
         return number
 
     def text(self, *names: str) -> str:
@@ -196,7 +196,7 @@ class JsonObject:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
         if value is not None and not isinstance(value, str):
-            raise unusable(self._at(name), "text", value)
+            raise unexpected_value(self._at(name), "text", value)
         return value
 
     def texts(self, *names: str) -> tuple[str, ...]:
@@ -205,7 +205,7 @@ class JsonObject:
         if value is None:
             return ()
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise unusable(self._at(name), "a list of texts", value)
+            raise unexpected_value(self._at(name), "a list of texts", value)
         return tuple(value)
 
     def flag(self, *names: str) -> bool | None:
@@ -215,7 +215,7 @@ class JsonObject:
             return None
         flag = as_flag(value)
         if flag is None:
-            raise unusable(self._at(name), "a boolean", value)
+            raise unexpected_value(self._at(name), "a boolean", value)
         return flag
 
     def time(self, *names: str) -> datetime | None:
@@ -239,7 +239,7 @@ class JsonObject:
             return None
         path = self._at(name)
         if not isinstance(value, list):
-            raise unusable(path, "a list", value)
+            raise unexpected_value(path, "a list", value)
         return [JsonObject(item, f"{path}[{index}]", self.zone) for index, item in enumerate(value)]
 
 

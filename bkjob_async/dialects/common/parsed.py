@@ -1,4 +1,4 @@
-"""Jobs, steps and hosts as answers show them, before they become a snapshot or a look."""
+"""Parsed jobs, steps and groups of hosts, and how they become snapshots and poll views."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from bkjob_async.model.status import RUN_CODES, host_status, run_status
 
 @frozen(kw_only=True)
 class ParsedGroup:
-    """Rows that stood together; *told* is False where the answer left rows out without a word."""
+    """Rows that stood together; *rows_listed* is False where the response left rows out without saying so."""
 
     status: int | None = None
     tag: str = ""
     size: int | None = None
     rows: Sequence[FullHostRow] | None = None
-    told: bool = True
+    rows_listed: bool = True
 
     @property
     def is_whole(self) -> bool:
-        """Whether the group's rows are as many as the platform counts."""
-        return self.told and self.size == len(self.rows or ())
+        """Return True when the group's rows are as many as the platform counts."""
+        return self.rows_listed and self.size == len(self.rows or ())
 
 
 @frozen(kw_only=True)
 class ParsedStep:
     """One step; *grouped* says that the platform itself grouped the hosts by status and tag.
 
-    *tells_tags* is False where answers never speak of tags.
+    *tells_tags* is False where responses never speak of tags.
     """
 
     step_instance_id: int
@@ -79,7 +79,7 @@ def group_rows(
     size: int | None,
     rows: Sequence[FullHostRow] | None,
     *,
-    told: bool = True,
+    rows_listed: bool = True,
 ) -> ParsedGroup:
     """Return a group whose rows all stand where the group stands.
 
@@ -90,14 +90,14 @@ def group_rows(
             row.status = status
         if tag is not None and row.tag != tag:
             row.tag = tag
-    return ParsedGroup(status=status, tag=tag or "", size=size, rows=rows, told=told)
+    return ParsedGroup(status=status, tag=tag or "", size=size, rows=rows, rows_listed=rows_listed)
 
 
-# Looks: what the engine reads ---------------------------------------------------------------------------------------
+# Poll views: what the engine reads ---------------------------------------------------------------------------------------
 
 
 def job_poll_view(job: ParsedJob) -> JobPollView:
-    """Return a job as lightly as the engine needs it."""
+    """Return the poll view of a job."""
     return JobPollView(
         status=job.status,
         finished=job.finished,
@@ -108,7 +108,7 @@ def job_poll_view(job: ParsedJob) -> JobPollView:
 
 
 def step_poll_view(step: ParsedStep, *, asked_for_all: bool = True) -> StepPollView:
-    """Return a step as lightly as the engine needs it; *asked_for_all*: the question left no host out."""
+    """Return the poll view of a step; *asked_for_all* says that the request left no host out."""
     groups = step.groups
     return StepPollView(
         step_instance_id=step.step_instance_id,
@@ -131,17 +131,17 @@ def step_poll_view(step: ParsedStep, *, asked_for_all: bool = True) -> StepPollV
 
 
 def is_complete(groups: Sequence[ParsedGroup]) -> bool:
-    """Whether every group lists as many rows as it counts, and every row names its host."""
+    """Return True when every group lists as many rows as it counts, and every row names its host."""
     if not all(group.is_whole for group in groups):
         return False
     return all(name is not None for group in groups for name in row_names(group.rows or ()))
 
 
-# Snapshots: what people read ----------------------------------------------------------------------------------------
+# Snapshots: what callers read ----------------------------------------------------------------------------------------
 
 
 def job_snapshot(job: ParsedJob, ref: JobRef) -> JobSnapshot:
-    """Return a job as people read it."""
+    """Return the snapshot of a job."""
     status = run_status(job.status)
     finished = status.is_finished(flag=job.finished)
     return JobSnapshot(
@@ -159,7 +159,7 @@ def job_snapshot(job: ParsedJob, ref: JobRef) -> JobSnapshot:
 
 
 def step_snapshot(step: ParsedStep, ref: StepRef, *, job_finished: bool | None = None) -> StepSnapshot:
-    """Return a step as people read it; a code that nobody knows follows the step's flag, else the job's."""
+    """Return the snapshot of a step; whether an unknown code is final follows the step's flag, else the job's."""
     flag = step.finished
     if flag is None and step.status not in RUN_CODES:
         flag = job_finished
@@ -182,7 +182,7 @@ def step_snapshot(step: ParsedStep, ref: StepRef, *, job_finished: bool | None =
 
 
 def host_group(group: ParsedGroup, read: Callable[[HostRow], HostSnapshot]) -> HostGroup:
-    """Return a group as people read it, each of its rows *read*."""
+    """Return the snapshot of a group; *read* makes that of a row."""
     return HostGroup(
         status=host_status(NO_CODE if group.status is None else group.status),
         tag=group.tag,

@@ -1,4 +1,4 @@
-"""Keeping secrets out of what people read, even where an answer echoes them."""
+"""Keeping secrets out of what people read, even where a response echoes them."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from bkjob_async.model.operations.queries import RawCall
 
 HIDDEN = "***"
 # A text may be cut in the middle of a secret; so short a piece of it gives nothing away.
-HARMLESS = 3
+SHORTEST_SECRET = 3
 
 _NAMED = re.compile(
     r"""(\\*["']?\b(?:bk_)?(?:app_secret|token|ticket|signature|access_token|password)\\*["']?\s*[:=]\s*\\*["']?)"""
@@ -37,7 +37,7 @@ def redact_named(text: str) -> str:
 
 
 def encodings_of(secret: str) -> tuple[str, ...]:
-    """Return the ways in which *secret* may stand in an answer, the longest first."""
+    """Return the ways in which *secret* may stand in a response, the longest first."""
     one_line = "".join(letter for letter in " ".join(secret.split()) if letter.isprintable())
     ways = {
         secret,
@@ -63,13 +63,13 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 def _without_cut_secret(text: str, secret: str) -> str:
     body = text.removesuffix("…")
-    for length in range(min(len(secret) - 1, len(body)), HARMLESS, -1):
+    for length in range(min(len(secret) - 1, len(body)), SHORTEST_SECRET, -1):
         if body.endswith(secret[:length]):
             return body[:-length] + HIDDEN
     return text
 
 
-def redacted(details: ErrorDetails, secrets: Iterable[str]) -> ErrorDetails:
+def redact_details(details: ErrorDetails, secrets: Iterable[str]) -> ErrorDetails:
     """Return *details* with every secret hidden, wherever the platform put it."""
     held = tuple(secrets)
     return evolve(
@@ -100,7 +100,7 @@ def secrets_in(operation: Operation[Any]) -> tuple[str, ...]:
             found = _secret_values(operation.parameters)
         case _:
             return ()
-    return tuple(secret for secret in found if isinstance(secret, str) and len(secret) > HARMLESS)
+    return tuple(secret for secret in found if isinstance(secret, str) and len(secret) > SHORTEST_SECRET)
 
 
 def _secret_values(given: object, *, named: bool = False, variables: bool = False) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Whether an answer is about what was asked for: its job, its step, its scope, its host.
+"""Checks that a response is about the requested job, step, scope and host.
 
-A connection that carries answers one behind hands out the answer to somebody else's request: a well-formed body about
-another job. What an answer does not name is not compared.
+A connection whose responses are shifted by one delivers the response to another request: a well-formed body about
+another job. What a response does not name is not compared.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 # bk-job: EsbAppScopeReq.java, ResourceScopeTypeEnum.java
 BIZ_SETS = range(8_000_000, 10_000_000)
 TENANT_SET, TENANT_SET_BIZ_ID = "tenant_set", INT64 - 1
+# The id of what a recorded response does not name; no platform gives it to anything.
+UNKNOWN_ID = INT64 - 1
 
 ScopeName = tuple[str, int | None]
 
 
 class NamesJob(Protocol):
-    """What an object of an answer names, as it was decoded; None for what it does not."""
+    """The job and scope that a decoded struct names; None for what it does not name."""
 
     @property
     def job_instance_id(self) -> int | None:
@@ -54,7 +56,7 @@ class NamesStep(NamesJob, Protocol):
 
 
 def matches_job(named: NamesJob, job: JobRef) -> bool:
-    """Return True when *named* is of *job* at first sight; False sends the answer to `check_job`."""
+    """Return True when *named* is certainly of *job*; False leaves the response to `check_job`."""
     number, scope = named.job_instance_id, job.scope
     if number is not None and number != job.job_instance_id:
         return False
@@ -68,7 +70,7 @@ def matches_job(named: NamesJob, job: JobRef) -> bool:
 
 
 def matches_step(named: NamesStep, step: StepRef) -> bool:
-    """Return True when *named* is *step* at first sight."""
+    """Return True when *named* is certainly *step*."""
     return named.step_instance_id == step.step_instance_id and matches_job(named, step.job)
 
 
@@ -107,7 +109,7 @@ def check_scope(fields: JsonObject, scope: Scope) -> None:
 
 
 def check_host(found: HostKey, asked: HostKey) -> None:
-    """Raise `InvalidResponse` when *found* is surely another host; names of different kinds are not compared."""
+    """Raise `InvalidResponse` when *found* is certainly another host; names of different kinds are not compared."""
     if asked.bk_host_id is not None:
         differ = found.bk_host_id not in (None, asked.bk_host_id)
     else:
@@ -139,12 +141,12 @@ def normalize_scope(kind: str, number: int) -> ScopeName:
 
 
 def is_unnamed(scope: Scope) -> bool:
-    """Whether *scope* is the one that recorded answers have whose scope nobody named."""
-    return scope.id == TENANT_SET_BIZ_ID
+    """Return True for the scope of a recorded response that names none."""
+    return scope.id == UNKNOWN_ID
 
 
 def mismatch(thing: str, asked: object, got: object) -> InvalidResponse:
-    """Return the error for an answer about something else than was *asked* for."""
+    """Return the error for a response about another thing than the *asked* one."""
     return InvalidResponse(
-        ErrorDetails(message=f"the answer is about another {thing}: asked for {asked}, got {got}")
+        ErrorDetails(message=f"the response is about another {thing}: asked for {asked}, got {got}")
     )

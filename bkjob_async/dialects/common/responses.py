@@ -1,4 +1,4 @@
-"""Answers beside statuses: launches, logs, lists, variables, details, under all their names."""
+"""Responses beside statuses: launches, logs, lists, variables, details, under all their names."""
 
 from __future__ import annotations
 
@@ -51,18 +51,18 @@ STEP_VARIABLES = ("step_instance_var_list", "job_instance_var_list", "job_instan
 # Launches and operations --------------------------------------------------------------------------------------------
 
 
-def read_operated(
-    operation: OperateStepInstance | OperateJobInstance, answer: JsonObject
+def read_operation_accepted(
+    operation: OperateStepInstance | OperateJobInstance, envelope: JsonObject
 ) -> OperationAccepted:
     """Read that an operation was taken on; the ids that come back must be those that went out."""
-    if isinstance(answer.get("data"), dict):
-        check_ref(answer.child("data"), operation.ref)
+    if isinstance(envelope.get("data"), dict):
+        check_ref(envelope.child("data"), operation.ref)
     return OperationAccepted(ref=operation.ref)
 
 
-def read_launched(operation: ExecuteJobPlan | FastExecuteScript, answer: JsonObject) -> JobLaunch:
+def read_job_launch(operation: ExecuteJobPlan | FastExecuteScript, envelope: JsonObject) -> JobLaunch:
     """Read which job was started."""
-    data = answer.child("data")
+    data = envelope.child("data")
     check_scope(data, operation.scope)
     ref = JobRef(operation.scope, data.identity("job_instance_id"))
     step = data.maybe_identity("step_instance_id")
@@ -72,9 +72,9 @@ def read_launched(operation: ExecuteJobPlan | FastExecuteScript, answer: JsonObj
 # Logs ---------------------------------------------------------------------------------------------------------------
 
 
-def read_job_logs(operation: GetJobInstanceLog, answer: JsonObject) -> tuple[StepLogs, ...]:
+def read_job_logs(operation: GetJobInstanceLog, envelope: JsonObject) -> tuple[StepLogs, ...]:
     """Read all logs of a job, step by step; durations are seconds."""
-    return tuple(read_step_log(step, operation.ref) for step in answer.children("data") or ())
+    return tuple(read_step_log(step, operation.ref) for step in envelope.children("data") or ())
 
 
 def read_step_log(step: JsonObject, ref: JobRef) -> StepLogs:
@@ -114,18 +114,18 @@ def read_log_row(row: JsonObject, group: JsonObject) -> HostLog:
     )
 
 
-def read_host_log(operation: GetJobInstanceIpLog, answer: JsonObject) -> HostLog:
-    """Read one host's log; an answer that does not name the host is about the one asked for."""
-    data = answer.child("data")
+def read_host_log(operation: GetJobInstanceIpLog, envelope: JsonObject) -> HostLog:
+    """Read one host's log; a response that does not name the host is about the one asked for."""
+    data = envelope.child("data")
     check_step(data, operation.ref)
     log = host_log(data, data.maybe_integer("log_type"), default=operation.host)
     check_host(log.host, operation.host)
     return log
 
 
-def read_host_logs(operation: BatchGetJobInstanceIpLog, answer: JsonObject) -> StepLogs:
+def read_host_logs(operation: BatchGetJobInstanceIpLog, envelope: JsonObject) -> StepLogs:
     """Read many hosts' logs, of a script or of a transfer."""
-    data = answer.child("data")
+    data = envelope.child("data")
     check_step(data, operation.ref)
     log_type = data.maybe_integer("log_type")
     rows = [*(data.children(*SCRIPT_ROWS) or ()), *(data.children(*FILE_ROWS) or ())]
@@ -153,9 +153,9 @@ def read_file_log(file: JsonObject) -> FileLog:
     return FileLog(
         mode=file.maybe_integer("mode"),
         status=file.maybe_integer("status"),
-        source=read_end(file, "src"),
+        source=read_transfer_host(file, "src"),
         source_path=file.text("src_path"),
-        destination=read_end(file, "dest"),
+        destination=read_transfer_host(file, "dest"),
         destination_path=file.text("dest_path"),
         text=file.text("log_content"),
         size=file.text("size"),
@@ -164,7 +164,7 @@ def read_file_log(file: JsonObject) -> FileLog:
     )
 
 
-def read_end(file: JsonObject, end: str) -> HostKey | None:
+def read_transfer_host(file: JsonObject, end: str) -> HostKey | None:
     """Read the host at one end of a transfer; some servers send its bare address, third-party sources none."""
     thing = file.get(f"{end}_execute_object")
     if thing is not None:
@@ -179,9 +179,9 @@ def read_end(file: JsonObject, end: str) -> HostKey | None:
 # Lists and variables ------------------------------------------------------------------------------------------------
 
 
-def read_job_list(operation: GetJobInstanceList, answer: JsonObject) -> JobInstancePage:
+def read_job_list(operation: GetJobInstanceList, envelope: JsonObject) -> JobInstancePage:
     """Read a page of job instances; version 4 neither counts nor says where the page starts."""
-    data = answer.child("data")
+    data = envelope.child("data")
     rows = data.children("data", "job_instance_list") or ()
     start, length = data.maybe_integer("start", "offset"), data.maybe_integer("length")
     return JobInstancePage(
@@ -218,9 +218,11 @@ def read_scope(row: JsonObject) -> Scope | None:
         return None
 
 
-def read_variables(operation: GetJobInstanceGlobalVarValue, answer: JsonObject) -> tuple[StepVariables, ...]:
+def read_variables(
+    operation: GetJobInstanceGlobalVarValue, envelope: JsonObject
+) -> tuple[StepVariables, ...]:
     """Read the values of global variables, step by step."""
-    data = answer.child("data")
+    data = envelope.child("data")
     check_job(data, operation.ref)
     steps = data.children(*STEP_VARIABLES) or ()
     return tuple(read_step_variables(step, operation.ref) for step in steps)

@@ -16,9 +16,9 @@ from bkjob_async.model.operations.responses import (
 from bkjob_async.model.refs import HostKey
 
 
-def read_step_detail(operation: GetStepInstanceDetail, answer: JsonObject) -> StepDetail:
+def read_step_detail(operation: GetStepInstanceDetail, envelope: JsonObject) -> StepDetail:
     """Read what a step was told to do; what is not modelled stays in `raw`."""
-    data = answer.child("data")
+    data = envelope.child("data")
     check_step(data, operation.ref)
     script, file = data.maybe_child("script_info"), data.maybe_child("file_info")
     approval = data.maybe_child("approval_info")
@@ -29,7 +29,7 @@ def read_step_detail(operation: GetStepInstanceDetail, answer: JsonObject) -> St
         script=None if script is None else read_script(script),
         file=None if file is None else read_file(file),
         approval_message=None if approval is None else approval.maybe_text("approval_message"),
-        raw=answer.get("data"),
+        raw=envelope.get("data"),
     )
 
 

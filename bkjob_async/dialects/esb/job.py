@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, TableDialect
-from bkjob_async.dialects.common.responses import read_job_logs, read_launched, read_operated, read_variables
-from bkjob_async.dialects.esb import job_requests as send
+from bkjob_async.dialects.common.responses import (
+    read_job_launch,
+    read_job_logs,
+    read_operation_accepted,
+    read_variables,
+)
+from bkjob_async.dialects.esb import job_requests as requests
 from bkjob_async.dialects.esb.job_responses import (
     read_job_poll,
     read_job_status,
@@ -36,27 +41,48 @@ CAPABILITIES = Capabilities(
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
         method="GET",
-        parameters=send.by_job,
+        parameters=requests.job_only_parameters,
         read=read_job_status,
         read_strict=read_job_status_strictly,
         read_poll=read_job_poll,
     ),
     GetStepInstanceStatus: Call(
-        method="POST", parameters=send.step_status, read=read_step_status, read_poll=read_step_poll
+        method="POST",
+        parameters=requests.step_status_parameters,
+        read=read_step_status,
+        read_poll=read_step_poll,
     ),
-    GetJobInstanceLog: Call(method="GET", parameters=send.by_job, read=read_job_logs),
-    GetJobInstanceGlobalVarValue: Call(method="GET", parameters=send.by_job, read=read_variables),
-    OperateStepInstance: Call(method="POST", parameters=send.operate_step, read=read_operated),
-    OperateJobInstance: Call(method="POST", parameters=send.operate_job, read=read_operated),
+    GetJobInstanceLog: Call(method="GET", parameters=requests.job_only_parameters, read=read_job_logs),
+    GetJobInstanceGlobalVarValue: Call(
+        method="GET", parameters=requests.job_only_parameters, read=read_variables
+    ),
+    OperateStepInstance: Call(
+        method="POST", parameters=requests.operate_step_parameters, read=read_operation_accepted
+    ),
+    OperateJobInstance: Call(
+        method="POST", parameters=requests.operate_job_parameters, read=read_operation_accepted
+    ),
     ExecuteJobPlan: Call(
-        method="POST", platform_name="execute_job", parameters=send.execute_job, read=read_launched
+        method="POST",
+        platform_name="execute_job",
+        parameters=requests.execute_job_parameters,
+        read=read_job_launch,
     ),
-    FastExecuteScript: Call(method="POST", parameters=send.fast_execute_script, read=read_launched),
-    FastExecuteSql: Call(method="POST", parameters=send.fast_execute_sql, read=read_launched),
+    FastExecuteScript: Call(
+        method="POST", parameters=requests.fast_execute_script_parameters, read=read_job_launch
+    ),
+    FastExecuteSql: Call(
+        method="POST", parameters=requests.fast_execute_sql_parameters, read=read_job_launch
+    ),
     FastTransferFile: Call(
-        method="POST", platform_name="fast_push_file", parameters=send.fast_push_file, read=read_launched
+        method="POST",
+        platform_name="fast_push_file",
+        parameters=requests.fast_push_file_parameters,
+        read=read_job_launch,
     ),
-    PushConfigFile: Call(method="POST", parameters=send.push_config_file, read=read_launched),
+    PushConfigFile: Call(
+        method="POST", parameters=requests.push_config_file_parameters, read=read_job_launch
+    ),
 }
 
 # The classic backend and the one that replaced it both speak this component.
@@ -66,6 +92,6 @@ ESB_JOB = TableDialect(
     path_prefix="api/c/compapi/v2/job/",
     path_suffix="/",
     calls=CALLS,
-    scope_parameters=send.scope_parameters,
+    scope_parameters=requests.scope_parameters,
     options=ESB_OPTIONS,
 )

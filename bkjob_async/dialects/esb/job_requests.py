@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.dialects.common.hosts import address_of, refuse_containers
+from bkjob_async.dialects.common.hosts import address_parameters, refuse_containers
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS
-from bkjob_async.dialects.gateway.v3_launch_requests import encoded, file_list, present
+from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
@@ -46,14 +46,14 @@ def job_parameters(ref: JobRef) -> dict[str, Any]:
     return {"job_instance_id": ref.job_instance_id}
 
 
-def by_job(
+def job_only_parameters(
     operation: GetJobInstanceStatus | GetJobInstanceLog | GetJobInstanceGlobalVarValue,
 ) -> dict[str, Any]:
     """Return what an operation takes that knows nothing but a job; host rows come unasked."""
     return job_parameters(operation.ref)
 
 
-def step_status(operation: GetStepInstanceStatus) -> dict[str, Any]:
+def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:
     """Return what `get_step_instance_status` takes, twice.
 
     The documented component reads a nested `params`, the backend that replaced it reads the same keys flat.
@@ -63,7 +63,7 @@ def step_status(operation: GetStepInstanceStatus) -> dict[str, Any]:
     return {**ids, "params": ids}
 
 
-def operate_step(operation: OperateStepInstance) -> dict[str, Any]:
+def operate_step_parameters(operation: OperateStepInstance) -> dict[str, Any]:
     """Return what `operate_step_instance` takes."""
     return {
         **job_parameters(operation.ref.job),
@@ -72,7 +72,7 @@ def operate_step(operation: OperateStepInstance) -> dict[str, Any]:
     }
 
 
-def operate_job(operation: OperateJobInstance) -> dict[str, Any]:
+def operate_job_parameters(operation: OperateJobInstance) -> dict[str, Any]:
     """Return what `operate_job_instance` takes."""
     return {**job_parameters(operation.ref), "operation_code": operation.operation_code}
 
@@ -80,7 +80,7 @@ def operate_job(operation: OperateJobInstance) -> dict[str, Any]:
 # Launches -----------------------------------------------------------------------------------------------------------
 
 
-def refuse(name: str, **options: object) -> None:
+def refuse_options(name: str, **options: object) -> None:
     """Raise `NotSupported` for the options of *name* that this dialect does not know."""
     given = [option for option, value in options.items() if value not in (None, (), {})]
     if given:
@@ -88,35 +88,35 @@ def refuse(name: str, **options: object) -> None:
         raise NotSupported(f"esb-job's {name} does not take {', '.join(given)}; see {others}")
 
 
-def ip_list(hosts: tuple[HostKey, ...]) -> list[dict[str, Any]]:
+def ip_list_parameter(hosts: tuple[HostKey, ...]) -> list[dict[str, Any]]:
     """Return hosts by address, the only name that they have here."""
     refuse_containers(hosts)
-    return [address_of(host) for host in hosts]
+    return [address_parameters(host) for host in hosts]
 
 
 def target_server(targets: Targets) -> dict[str, Any]:
     """Return targets as `target_server` has them here."""
-    refuse("target_server", kube_container_filters=targets.kube_container_filters)
-    return present(
-        ip_list=ip_list(targets.hosts) or None,
+    refuse_options("target_server", kube_container_filters=targets.kube_container_filters)
+    return without_none(
+        ip_list=ip_list_parameter(targets.hosts) or None,
         dynamic_group_id_list=list(targets.dynamic_groups) or None,
         topo_node_list=[{"id": node.id, "node_type": node.node_type} for node in targets.topo_nodes] or None,
     )
 
 
-def execute_job(operation: ExecuteJobPlan) -> dict[str, Any]:
+def execute_job_parameters(operation: ExecuteJobPlan) -> dict[str, Any]:
     """Return what `execute_job` takes."""
-    refuse("execute_job", start_task=operation.start_task)
+    refuse_options("execute_job", start_task=operation.start_task)
     return {
         "bk_job_id": operation.job_plan_id,
-        "global_vars": [global_var(variable) for variable in operation.global_vars] or None,
+        "global_vars": [global_var_parameters(variable) for variable in operation.global_vars] or None,
         "bk_callback_url": operation.callback_url,
     }
 
 
-def global_var(variable: GlobalVar) -> dict[str, Any]:
+def global_var_parameters(variable: GlobalVar) -> dict[str, Any]:
     """Return a global variable: its value, or its hosts."""
-    return present(
+    return without_none(
         id=variable.id,
         name=variable.name,
         value=variable.value,
@@ -124,14 +124,14 @@ def global_var(variable: GlobalVar) -> dict[str, Any]:
     )
 
 
-def script_id(number: str | None) -> int | str | None:
+def script_id_parameter(number: str | None) -> int | str | None:
     """Return a script's id, a number in this dialect."""
     return int(number) if number is not None and number.isdecimal() else number
 
 
-def fast_execute_script(operation: FastExecuteScript) -> dict[str, Any]:
+def fast_execute_script_parameters(operation: FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes."""
-    refuse(
+    refuse_options(
         operation.name,
         account_id=operation.account_id,
         script_version_id=operation.script_version_id,
@@ -141,10 +141,10 @@ def fast_execute_script(operation: FastExecuteScript) -> dict[str, Any]:
         host_password_list=operation.host_password_list,
     )
     return {
-        "script_id": script_id(operation.script_id),
-        "script_content": encoded(operation.script_content),
+        "script_id": script_id_parameter(operation.script_id),
+        "script_content": to_base64(operation.script_content),
         "script_type": operation.script_language,
-        "script_param": encoded(operation.script_param),
+        "script_param": to_base64(operation.script_param),
         "script_timeout": operation.timeout,
         "account": operation.account_alias,
         "is_param_sensitive": int(operation.is_param_sensitive),
@@ -154,12 +154,14 @@ def fast_execute_script(operation: FastExecuteScript) -> dict[str, Any]:
     }
 
 
-def fast_execute_sql(operation: FastExecuteSql) -> dict[str, Any]:
+def fast_execute_sql_parameters(operation: FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
-    refuse(operation.name, script_version_id=operation.script_version_id, start_task=operation.start_task)
+    refuse_options(
+        operation.name, script_version_id=operation.script_version_id, start_task=operation.start_task
+    )
     return {
-        "script_id": script_id(operation.script_id),
-        "script_content": encoded(operation.script_content),
+        "script_id": script_id_parameter(operation.script_id),
+        "script_content": to_base64(operation.script_content),
         "script_timeout": operation.timeout,
         "db_account_id": operation.db_account_id,
         "task_name": operation.task_name,
@@ -168,9 +170,9 @@ def fast_execute_sql(operation: FastExecuteSql) -> dict[str, Any]:
     }
 
 
-def fast_push_file(operation: FastTransferFile) -> dict[str, Any]:
+def fast_push_file_parameters(operation: FastTransferFile) -> dict[str, Any]:
     """Return what `fast_push_file` takes."""
-    refuse(
+    refuse_options(
         "fast_push_file",
         account_id=operation.account_id,
         transfer_mode=operation.transfer_mode,
@@ -179,7 +181,7 @@ def fast_push_file(operation: FastTransferFile) -> dict[str, Any]:
         start_task=operation.start_task,
     )
     return {
-        "file_source": [file_source(source) for source in operation.sources],
+        "file_source": [file_source_parameters(source) for source in operation.sources],
         "file_target_path": operation.file_target_path,
         "task_name": operation.task_name,
         "account": operation.account_alias,
@@ -191,26 +193,26 @@ def fast_push_file(operation: FastTransferFile) -> dict[str, Any]:
     }
 
 
-def file_source(source: FileSource) -> dict[str, Any]:
+def file_source_parameters(source: FileSource) -> dict[str, Any]:
     """Return where files come from: hosts only."""
-    refuse(
+    refuse_options(
         "file_source",
         account_id=source.account_id,
         file_type=None if source.file_type == FileSourceType.SERVER else source.file_type,
         file_source_id=source.file_source_id,
         file_source_code=source.file_source_code,
     )
-    return present(
+    return without_none(
         files=list(source.files),
         account=source.account_alias,
         target_server=None if source.server is None else target_server(source.server),
     )
 
 
-def push_config_file(operation: PushConfigFile) -> dict[str, Any]:
+def push_config_file_parameters(operation: PushConfigFile) -> dict[str, Any]:
     """Return what `push_config_file` takes: hosts by address only."""
     targets = operation.targets
-    refuse(
+    refuse_options(
         operation.name,
         account_id=operation.account_id,
         callback_url=operation.callback_url,
@@ -222,6 +224,6 @@ def push_config_file(operation: PushConfigFile) -> dict[str, Any]:
         "account": operation.account_alias,
         "task_name": operation.task_name,
         "file_target_path": operation.file_target_path,
-        "file_list": file_list(operation),
-        "ip_list": ip_list(targets.hosts),
+        "file_list": config_file_parameters(operation),
+        "ip_list": ip_list_parameter(targets.hosts),
     }

@@ -63,26 +63,26 @@ class BlocksDataStruct(Struct, gc=False):
 _JOB = msgspec.json.Decoder(EnvelopeStruct[BlocksDataStruct])
 
 
-def read_job_status(operation: GetJobInstanceStatus, answer: JsonObject) -> JobSnapshot:
+def read_job_status(operation: GetJobInstanceStatus, envelope: JsonObject) -> JobSnapshot:
     """Read a job with its steps and their hosts."""
-    return job_snapshot(read_job(operation.ref, answer), operation.ref)
+    return job_snapshot(read_job(operation.ref, envelope), operation.ref)
 
 
-def read_step_status(operation: GetStepInstanceStatus, answer: JsonObject) -> StepSnapshot:
+def read_step_status(operation: GetStepInstanceStatus, envelope: JsonObject) -> StepSnapshot:
     """Read a step with the hosts of the groups that the server filled."""
-    return step_snapshot(read_step(operation.ref, answer), operation.ref)
+    return step_snapshot(read_step(operation.ref, envelope), operation.ref)
 
 
 def read_job_status_strictly(
     operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo
 ) -> JobSnapshot | None:
-    """Read a job's answer that is exactly as documented; None for any other."""
+    """Return the snapshot of a job from a response exactly as documented, None for any other."""
     job = read_job_strictly(operation.ref, response, zone)
     return None if job is None else job_snapshot(job, operation.ref)
 
 
 def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
-    """Read a job's answer as the engine needs it."""
+    """Return the poll view of a job."""
     ref = operation.ref
     return job_poll_view(
         read_job_strictly(ref, response, zone)
@@ -91,7 +91,7 @@ def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone:
 
 
 def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
-    """Read a step's answer as the engine needs it."""
+    """Return the poll view of a step."""
     return step_poll_view(read_step(operation.ref, JsonObject(open_envelope(response), zone=zone)))
 
 
@@ -141,9 +141,9 @@ def text_times(struct: JobStruct[str] | StepStruct[str], zone: tzinfo) -> Times:
 # Leniently ----------------------------------------------------------------------------------------------------------
 
 
-def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
-    """Read an answer about the job *ref*: steps stand in blocks, hosts always come."""
-    data = answer.child("data")
+def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
+    """Read a response about the job *ref*: steps stand in blocks, hosts always come."""
+    data = envelope.child("data")
     job = data.child("job_instance")
     check_job(job, ref)
     steps = [
@@ -162,13 +162,13 @@ def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
     )
 
 
-def read_step(ref: StepRef, answer: JsonObject) -> ParsedStep:
-    """Read an answer about the step *ref*; its flag stands beside it, its hosts in groups.
+def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
+    """Read a response about the step *ref*; its flag stands beside it, its hosts in groups.
 
     The counters (`running_ip_num`, `fail_ip_num`, ...) contradict the groups in the platform's own documents, and are
     null on current servers, so they are not read.
     """
-    data = answer.child("data")
+    data = envelope.child("data")
     step = data.child("step_instance_detail")
     check_step(step, ref)
     groups = data.children("step_instance_analyse_result")
@@ -182,7 +182,7 @@ def read_step(ref: StepRef, answer: JsonObject) -> ParsedStep:
 def read_step_line(
     step: JsonObject, groups: tuple[ParsedGroup, ...] | None, *, finished: bool | None = None
 ) -> ParsedStep:
-    """Read what is said of a step itself."""
+    """Read the members of a step, without its hosts."""
     return ParsedStep(
         step_instance_id=step.identity("step_instance_id"),
         status=step.integer("status"),
@@ -202,4 +202,4 @@ def read_group(group: JsonObject) -> ParsedGroup:
     status = group.integer("result_type")
     rows = read_rows(group, "ip_list", group_status=status)
     count = group.maybe_integer("count")
-    return group_rows(status, group.maybe_text("tag"), count, rows, told=rows is not None)
+    return group_rows(status, group.maybe_text("tag"), count, rows, rows_listed=rows is not None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Calls, TableDialect
-from bkjob_async.dialects.gateway import v3_requests as send
+from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS, UPLOADS
 from bkjob_async.dialects.gateway.v3 import CALLS as GATEWAY_CALLS
 from bkjob_async.model.operations.base import GetStepInstanceStatus
@@ -15,8 +15,8 @@ CAPABILITIES = Capabilities(
     job_rows_on_request=True,
     groups=False,
     job_list=True,
-    log_hosts=send.LOG_HOSTS_V3,
-    list_length=send.LIST_LENGTH_V3,
+    log_hosts=requests.LOG_HOSTS_V3,
+    list_length=requests.LIST_LENGTH_V3,
 )
 
 # The same operations with the same parameters as in the gateway, but nothing about a single step
@@ -31,6 +31,6 @@ ESB_JOBV3 = TableDialect(
     path_prefix="api/c/compapi/v2/jobv3/",
     path_suffix="/",
     calls=CALLS,
-    scope_parameters=send.scope_parameters_esb,
+    scope_parameters=requests.scope_parameters_esb,
     options=ESB_OPTIONS,
 )

@@ -7,16 +7,16 @@ from typing import Any
 from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.common.responses import read_host_logs, read_launched, read_scope
+from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
 from bkjob_async.dialects.gateway.v3_launch_requests import (
-    file_source,
+    common_script_parameters,
+    file_source_parameters,
     object_targets,
-    rolling,
-    script_common,
+    rolling_parameters,
 )
 from bkjob_async.dialects.gateway.v3_requests import (
     LOG_HOSTS_V3,
-    check_count,
+    check_host_count,
     job_parameters,
     step_parameters,
 )
@@ -43,24 +43,24 @@ HOST = 1
 # Agent tasks --------------------------------------------------------------------------------------------------------
 
 
-def gse_task_of(operation: QueryGseTask) -> dict[str, Any]:
+def gse_task_parameters(operation: QueryGseTask) -> dict[str, Any]:
     """Return what `query_gse_task` takes: a step by its id alone."""
     return {"step_instance_id": operation.step_instance_id}
 
 
-def job_of_gse_task(operation: QueryJobInstance) -> dict[str, Any]:
+def gse_job_parameters(operation: QueryJobInstance) -> dict[str, Any]:
     """Return what `query_job_instance` takes."""
     return {"gse_task_id": operation.gse_task_id}
 
 
-def read_gse_tasks(_operation: QueryGseTask, answer: JsonObject) -> tuple[GseTask, ...]:
+def read_gse_tasks(_operation: QueryGseTask, envelope: JsonObject) -> tuple[GseTask, ...]:
     """Read the agent's tasks of a step, one for each batch of each execution."""
-    return tuple(read_gse_task(row) for row in answer.children("data") or ())
+    return tuple(read_gse_task(row) for row in envelope.children("data") or ())
 
 
-def read_one_gse_task(_operation: QueryJobInstance, answer: JsonObject) -> GseTask:
+def read_one_gse_task(_operation: QueryJobInstance, envelope: JsonObject) -> GseTask:
     """Read which step an agent's task belongs to."""
-    return read_gse_task(answer.child("data"))
+    return read_gse_task(envelope.child("data"))
 
 
 def read_gse_task(row: JsonObject) -> GseTask:
@@ -81,16 +81,16 @@ def read_gse_task(row: JsonObject) -> GseTask:
 # Uploads ------------------------------------------------------------------------------------------------------------
 
 
-def upload_urls(operation: GenerateLocalFileUploadUrl) -> dict[str, Any]:
+def upload_url_parameters(operation: GenerateLocalFileUploadUrl) -> dict[str, Any]:
     """Return what `generate_local_file_upload_url` takes."""
     return {"file_name_list": list(operation.file_names)}
 
 
 def read_upload_urls(
-    operation: GenerateLocalFileUploadUrl, answer: JsonObject
+    operation: GenerateLocalFileUploadUrl, envelope: JsonObject
 ) -> tuple[LocalFileUpload, ...]:
     """Read where each file is uploaded, in the order in which they were named."""
-    urls = answer.child("data").child("url_map")
+    urls = envelope.child("data").child("url_map")
     return tuple(
         LocalFileUpload(
             file_name=name, upload_url=urls.child(name).text("upload_url"), path=urls.child(name).text("path")
@@ -103,9 +103,9 @@ def read_upload_urls(
 # Contexts -----------------------------------------------------------------------------------------------------------
 
 
-def context(operation: GetScriptTaskContext | GetFileTaskContext) -> dict[str, Any]:
-    """Return what both questions about one host take."""
-    kind, number = execute_object(operation.host)
+def host_context_parameters(operation: GetScriptTaskContext | GetFileTaskContext) -> dict[str, Any]:
+    """Return what both requests about one host take."""
+    kind, number = execute_object_id(operation.host)
     return {
         **step_parameters(operation.ref),
         "execute_count": operation.execute_count,
@@ -115,17 +115,17 @@ def context(operation: GetScriptTaskContext | GetFileTaskContext) -> dict[str, A
     }
 
 
-def script_context(operation: GetScriptTaskContext) -> dict[str, Any]:
+def script_context_parameters(operation: GetScriptTaskContext) -> dict[str, Any]:
     """Return what `get_script_task_context` takes."""
-    return {**context(operation), "content": operation.content}
+    return {**host_context_parameters(operation), "content": operation.content}
 
 
-def file_context(operation: GetFileTaskContext) -> dict[str, Any]:
+def file_context_parameters(operation: GetFileTaskContext) -> dict[str, Any]:
     """Return what `get_file_task_context` takes."""
-    return {**context(operation), "mode": operation.mode}
+    return {**host_context_parameters(operation), "mode": operation.mode}
 
 
-def execute_object(host: HostKey) -> tuple[int, int]:
+def execute_object_id(host: HostKey) -> tuple[int, int]:
     """Return kind and id of a host or container; raise `UsageError` for one without an id."""
     if host.container_id is not None:
         return CONTAINER, host.container_id
@@ -134,65 +134,67 @@ def execute_object(host: HostKey) -> tuple[int, int]:
     return HOST, host.bk_host_id
 
 
-def read_context(
-    _operation: GetScriptTaskContext | GetFileTaskContext, answer: JsonObject
+def read_task_context(
+    _operation: GetScriptTaskContext | GetFileTaskContext, envelope: JsonObject
 ) -> tuple[TaskContextField, ...]:
     """Read the facts, in their order."""
     return tuple(
         TaskContextField(name=row.text("name"), value=row.text("value"), description=row.text("description"))
-        for row in answer.child("data").children("field_list") or ()
+        for row in envelope.child("data").children("field_list") or ()
     )
 
 
 # Pipelines ----------------------------------------------------------------------------------------------------------
 
 
-def pipeline_targets(targets: Targets) -> dict[str, Any]:
+def pipeline_target_parameters(targets: Targets) -> dict[str, Any]:
     """Return targets under the names that only these operations have."""
     return object_targets(targets, "host_dynamic_group_list", "host_topo_node_list")
 
 
-def pipeline_script(operation: BkciPluginFastExecuteScript) -> dict[str, Any]:
+def pipeline_script_parameters(operation: BkciPluginFastExecuteScript) -> dict[str, Any]:
     """Return what `bkci_plugin_fast_execute_script` takes."""
-    refuse(operation.name, start_task=operation.start_task, host_password_list=operation.host_password_list)
+    refuse_options(
+        operation.name, start_task=operation.start_task, host_password_list=operation.host_password_list
+    )
     url = operation.callback_url
     return {
-        **script_common(operation),
+        **common_script_parameters(operation),
         "callback_url": None,
         "callback": None if url is None else {"url": url},
         "is_param_sensitive": operation.is_param_sensitive,
-        "execute_target": pipeline_targets(operation.targets),
+        "execute_target": pipeline_target_parameters(operation.targets),
     }
 
 
-def pipeline_file(operation: BkciPluginFastTransferFile) -> dict[str, Any]:
+def pipeline_file_parameters(operation: BkciPluginFastTransferFile) -> dict[str, Any]:
     """Return what `bkci_plugin_fast_transfer_file` takes."""
-    refuse(operation.name, start_task=operation.start_task)
+    refuse_options(operation.name, start_task=operation.start_task)
     return {
         "task_name": operation.task_name,
-        "file_source_list": [file_source(source) for source in operation.sources],
+        "file_source_list": [file_source_parameters(source) for source in operation.sources],
         "file_target_path": operation.file_target_path,
         "file_target_name": operation.file_target_name,
         "account_alias": operation.account_alias,
         "account_id": operation.account_id,
-        "execute_object": pipeline_targets(operation.targets),
+        "execute_object": pipeline_target_parameters(operation.targets),
         "callback_url": operation.callback_url,
         "upload_speed_limit": operation.upload_speed_limit,
         "download_speed_limit": operation.download_speed_limit,
         "timeout": operation.timeout,
         "transfer_mode": operation.transfer_mode,
-        "rolling_config": rolling(operation.rolling_config),
+        "rolling_config": rolling_parameters(operation.rolling_config),
     }
 
 
-def refuse(name: str, **options: object) -> None:
+def refuse_options(name: str, **options: object) -> None:
     """Raise `NotSupported` for the options that *name* does not take."""
     given = [option for option, value in options.items() if value not in (None, ())]
     if given:
         raise NotSupported(f"{name} does not take {', '.join(given)}")
 
 
-def pipeline_status(operation: BkciPluginGetJobInstanceStatus) -> dict[str, Any]:
+def pipeline_status_parameters(operation: BkciPluginGetJobInstanceStatus) -> dict[str, Any]:
     """Return what `bkci_plugin_get_job_instance_status` takes."""
     return {
         **job_parameters(operation.ref),
@@ -200,43 +202,49 @@ def pipeline_status(operation: BkciPluginGetJobInstanceStatus) -> dict[str, Any]
     }
 
 
-def pipeline_logs(operation: BkciPluginBatchGetJobInstanceExecuteObjectLog) -> dict[str, Any]:
+def pipeline_log_parameters(operation: BkciPluginBatchGetJobInstanceExecuteObjectLog) -> dict[str, Any]:
     """Return what `bkci_plugin_batch_get_job_instance_execute_object_log` takes: ids, as text."""
-    check_count(operation.hosts, LOG_HOSTS_V3)
-    named = [execute_object(host) for host in operation.hosts]
+    check_host_count(operation.hosts, LOG_HOSTS_V3)
+    named = [execute_object_id(host) for host in operation.hosts]
     objects = [{"type": kind, "resource_id": str(number)} for kind, number in named]
     return {**step_parameters(operation.ref), "execute_object_list": objects}
 
 
 UPLOADS: Calls = {
-    GenerateLocalFileUploadUrl: Call(method="POST", parameters=upload_urls, read=read_upload_urls),
+    GenerateLocalFileUploadUrl: Call(method="POST", parameters=upload_url_parameters, read=read_upload_urls),
 }
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
     GenerateLocalFileUploadUrl: Call(
-        method="POST", parameters=upload_urls, read=read_upload_urls, paths="system"
+        method="POST", parameters=upload_url_parameters, read=read_upload_urls, paths="system"
     ),
-    QueryGseTask: Call(method="GET", parameters=gse_task_of, read=read_gse_tasks, paths="system"),
-    QueryJobInstance: Call(method="GET", parameters=job_of_gse_task, read=read_one_gse_task, paths="system"),
+    QueryGseTask: Call(method="GET", parameters=gse_task_parameters, read=read_gse_tasks, paths="system"),
+    QueryJobInstance: Call(
+        method="GET", parameters=gse_job_parameters, read=read_one_gse_task, paths="system"
+    ),
     BkciPluginFastExecuteScript: Call(
-        method="POST", parameters=pipeline_script, read=read_launched, paths="system"
+        method="POST", parameters=pipeline_script_parameters, read=read_job_launch, paths="system"
     ),
     BkciPluginFastTransferFile: Call(
-        method="POST", parameters=pipeline_file, read=read_launched, paths="system"
+        method="POST", parameters=pipeline_file_parameters, read=read_job_launch, paths="system"
     ),
     BkciPluginGetJobInstanceStatus: Call(
         method="POST",
-        parameters=pipeline_status,
+        parameters=pipeline_status_parameters,
         read=read_job_status,
         read_poll=read_job_poll,
         paths="system",
     ),
     BkciPluginBatchGetJobInstanceExecuteObjectLog: Call(
-        method="POST", parameters=pipeline_logs, read=read_host_logs, paths="system"
+        method="POST", parameters=pipeline_log_parameters, read=read_host_logs, paths="system"
     ),
 }
 # What version 4 offers to users alone.
 CONTEXT_CALLS: Calls = {
-    GetScriptTaskContext: Call(method="POST", parameters=script_context, read=read_context, paths="user"),
-    GetFileTaskContext: Call(method="POST", parameters=file_context, read=read_context, paths="user"),
+    GetScriptTaskContext: Call(
+        method="POST", parameters=script_context_parameters, read=read_task_context, paths="user"
+    ),
+    GetFileTaskContext: Call(
+        method="POST", parameters=file_context_parameters, read=read_task_context, paths="user"
+    ),
 }

@@ -1,6 +1,6 @@
-"""Host rows of which only id and code were read; the rest is read from the same bytes for whoever is asked about.
+"""Host rows of which a poll read only id and code; the rest is read from the same bytes on request.
 
-A look at ten thousand hosts of which a hundred moved reads a fifth of each row, and a hundred rows in full.
+A poll of ten thousand hosts of which a hundred changed reads a fifth of each row, and a hundred rows in full.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from bkjob_async.model.poll_view import HostRow
 
 _ROW = msgspec.json.Decoder(FullHostRow)
 _ROWS = msgspec.json.Decoder(list[FullHostRow])
-_PIECES = msgspec.json.Decoder(list[Raw] | None)
+_SPLIT_ROWS = msgspec.json.Decoder(list[Raw] | None)
 
-# Of a long list so small a share is read row by row; whoever asks for more most likely asks for all.
-SHARE = 16
-SHORT = 16
+# Rows of a list longer than SHORT_LIST are read one by one until 1 / BULK_SHARE of them was asked for. A caller that
+# asks for more most likely asks for all.
+BULK_SHARE = 16
+SHORT_LIST = 16
 
 
 AnyRow = FlatHostRow | GroupedHostRow | FullHostRow
@@ -31,7 +32,7 @@ AnyRow = FlatHostRow | GroupedHostRow | FullHostRow
 
 @frozen
 class RowList:
-    """Rows that stood together; *status* and *tag* are the group's, None where it has none."""
+    """Rows that stood in one list; *status* and *tag* are its group's, None where it has none."""
 
     rows: Sequence[AnyRow]
     status: int | None = None
@@ -39,116 +40,120 @@ class RowList:
 
 
 class LazyHostRows:
-    """The rows of one answer, as full as somebody asks for them.
+    """The host rows of one response, each read in full when it is asked for.
 
-    *list_up* returns them as they stood together; *cut* takes the answer apart again, into the bytes of each listing.
+    *list_rows* returns the decoded rows, list by list. *split* returns the bytes of each list's rows from the body.
     """
 
     __slots__ = (
-        "_asked",
         "_body",
-        "_cut",
-        "_cuts",
-        "_list_up",
-        "_listings",
-        "_order",
-        "_pieces",
+        "_full_rows",
+        "_last_list",
+        "_list_bytes",
+        "_list_rows",
+        "_lists",
         "_places",
-        "_read",
-        "_recent",
+        "_requests",
+        "_row_bytes",
+        "_search_order",
+        "_split",
     )
 
     def __init__(
         self,
         body: bytes,
-        list_up: Callable[[], Sequence[RowList]],
-        cut: Callable[[bytes], Sequence[Raw]],
+        list_rows: Callable[[], Sequence[RowList]],
+        split: Callable[[bytes], Sequence[Raw]],
     ) -> None:
-        """Hold on to *body*; nothing more is read yet."""
+        """Keep *body*; nothing more is read yet."""
         self._body = body
-        self._list_up = list_up
-        self._cut = cut
-        self._listings: Sequence[RowList] | None = None
-        self._read: dict[int, FullHostRow] | None = None
+        self._list_rows = list_rows
+        self._split = split
+        self._lists: Sequence[RowList] | None = None
+        self._full_rows: dict[int, FullHostRow] | None = None
 
-    def _begin(self) -> Sequence[RowList]:
-        """Take the answer apart, as soon as anybody asks."""
-        self._cuts = self._cut(self._body)
-        self._pieces: dict[int, Sequence[Raw]] = {}
+    def _open(self) -> Sequence[RowList]:
+        """Split the body into lists, at the first request."""
+        self._list_bytes = self._split(self._body)
+        self._row_bytes: dict[int, Sequence[Raw]] = {}
         self._places: dict[int, dict[int, int]] = {}
-        self._read = {}
-        self._asked = 0
-        self._listings = listings = self._list_up()
-        self._order = sorted(range(len(listings)), key=lambda number: len(listings[number].rows))
-        self._recent = self._order[0]
-        return listings
+        self._full_rows = {}
+        self._requests = 0
+        self._lists = lists = self._list_rows()
+        # Hosts that moved stand in the short lists more often than in the long one.
+        self._search_order = sorted(range(len(lists)), key=lambda number: len(lists[number].rows))
+        self._last_list = self._search_order[0]
+        return lists
 
-    def full(self, row: HostRow) -> FullHostRow:
-        """Return *row* with all that the answer says.
+    def read_full(self, row: HostRow) -> FullHostRow:
+        """Return *row* with all members that the response has.
 
-        Where that cannot be understood, id and code are all: a look does not fail for what it does not need.
+        Where these cannot be understood, id and code are all: a poll does not fail for what it does not need.
         """
         if isinstance(row, FullHostRow):
             return row
-        found = self._read.get(id(row)) if self._read else None
+        found = self._full_rows.get(id(row)) if self._full_rows else None
         if found is not None:
             return found
-        listings = self._listings if self._listings is not None else self._begin()
-        for number in (self._recent, *self._order):
-            place = self._places_in(listings, number).get(id(row))
+        lists = self._lists if self._lists is not None else self._open()
+        for number in (self._last_list, *self._search_order):
+            place = self._places_in(lists, number).get(id(row))
             if place is not None:
-                self._recent = number
-                return self._at(listings[number], number, place)
-        raise LookupError("the row is not one of this answer")
+                self._last_list = number
+                return self._read_at(lists[number], number, place)
+        raise LookupError("the row is not one of this response")
 
-    def _places_in(self, listings: Sequence[RowList], number: int) -> dict[int, int]:
+    def _places_in(self, lists: Sequence[RowList], number: int) -> dict[int, int]:
         places = self._places.get(number)
         if places is None:
-            rows = listings[number].rows
+            rows = lists[number].rows
             places = self._places[number] = dict(zip(map(id, rows), range(len(rows)), strict=True))
         return places
 
-    def _at(self, listing: RowList, number: int, place: int) -> FullHostRow:
-        """Read one row of a listing, or all of them where many are asked for."""
-        pieces, read = self._pieces.get(number), self._read
-        if pieces is None:
-            pieces = self._pieces[number] = _PIECES.decode(self._cuts[number]) or ()
-        self._asked += 1
-        if read is None or (len(pieces) > SHORT and self._asked * SHARE < len(pieces)):
-            return read_piece(pieces[place], listing, listing.rows[place])
-        rows = read_pieces(pieces, listing)
-        read.update(zip(map(id, listing.rows), rows, strict=True))
+    def _read_at(self, row_list: RowList, number: int, place: int) -> FullHostRow:
+        """Read one row of a list, or all of them where many are asked for."""
+        row_bytes, full_rows = self._row_bytes.get(number), self._full_rows
+        if row_bytes is None:
+            row_bytes = self._row_bytes[number] = _SPLIT_ROWS.decode(self._list_bytes[number]) or ()
+        self._requests += 1
+        is_few = len(row_bytes) > SHORT_LIST and self._requests * BULK_SHARE < len(row_bytes)
+        if full_rows is None or is_few:
+            return read_row_bytes(row_bytes[place], row_list, row_list.rows[place])
+        rows = read_all_rows(row_bytes, row_list)
+        full_rows.update(zip(map(id, row_list.rows), rows, strict=True))
         return rows[place]
 
 
-def read_pieces(pieces: Sequence[Raw], listing: RowList) -> list[FullHostRow]:
-    """Read all rows of a listing."""
+def read_all_rows(row_bytes: Sequence[Raw], row_list: RowList) -> list[FullHostRow]:
+    """Read all rows of a list."""
     try:
-        rows = _ROWS.decode(b"[" + b",".join(pieces) + b"]")
+        rows = _ROWS.decode(b"[" + b",".join(row_bytes) + b"]")
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return [read_piece(piece, listing, row) for piece, row in zip(pieces, listing.rows, strict=True)]
-    return [placed(row, listing) for row in rows]
+        return [
+            read_row_bytes(text, row_list, row) for text, row in zip(row_bytes, row_list.rows, strict=True)
+        ]
+    return [with_group_state(row, row_list) for row in rows]
 
 
-def read_piece(piece: Raw, listing: RowList, light: AnyRow) -> FullHostRow:
-    """Read one row of a listing."""
+def read_row_bytes(text: Raw, row_list: RowList, partial_row: AnyRow) -> FullHostRow:
+    """Read one row of a list."""
     try:
-        row = _ROW.decode(piece)
+        row = _ROW.decode(text)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         try:
-            row = read_row(JsonObject(parse_json(bytes(piece))), listing.status)
+            row = read_row(JsonObject(parse_json(bytes(text))), row_list.status)
         except (InvalidResponse, ValueError):
             row = FullHostRow(
-                status=listing.status if listing.status is not None else light.status,
-                bk_host_id=light.bk_host_id,
+                status=row_list.status if row_list.status is not None else partial_row.status,
+                bk_host_id=partial_row.bk_host_id,
             )
-    return placed(row, listing)
+    return with_group_state(row, row_list)
 
 
-def placed(row: FullHostRow, listing: RowList) -> FullHostRow:
-    """Return *row* as it stands where its group stands: the group's own status and tag win."""
-    if listing.status is not None:
-        row.status = listing.status
-    if listing.tag is not None:
-        row.tag = listing.tag
+def with_group_state(row: FullHostRow, row_list: RowList) -> FullHostRow:
+    """Return *row* with the status and tag of its group, which win over its own."""
+    if row_list.status is not None:
+        row.status = row_list.status
+    if row_list.tag is not None:
+        row.tag = row_list.tag
     return row

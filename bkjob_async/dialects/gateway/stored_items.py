@@ -1,4 +1,4 @@
-"""Plans, templates, accounts, scripts and crons: parameters and answers, the same in all v3 interfaces."""
+"""Plans, templates, accounts, scripts and crons: parameters and responses, the same in all v3 interfaces."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from attrs import evolve, fields
 
 from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.hosts import read_host
-from bkjob_async.dialects.common.json_fields import INT64, MILLISECONDS, SECONDS, JsonObject, unusable
-from bkjob_async.dialects.common.ref_checks import check_scope
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, SECONDS, JsonObject, unexpected_value
+from bkjob_async.dialects.common.ref_checks import UNKNOWN_ID, check_scope
 from bkjob_async.dialects.common.responses import read_scope
 from bkjob_async.dialects.common.step_detail import read_file, read_script
 from bkjob_async.model.operations.base import Operation
@@ -48,9 +48,6 @@ from bkjob_async.model.refs import HostKey
 
 T = TypeVar("T")
 
-# The id of what nobody names, in a recorded answer.
-NAMELESS = INT64 - 1
-
 # Fields of operations whose platform name means something else in the model.
 WIRE_NAMES = {"item_name": "name"}
 
@@ -58,32 +55,32 @@ WIRE_NAMES = {"item_name": "name"}
 # Parameters ---------------------------------------------------------------------------------------------------------
 
 
-def by_fields(unit: float = MILLISECONDS) -> Callable[[Operation[Any]], dict[str, Any]]:
+def field_parameters(unit: float = MILLISECONDS) -> Callable[[Operation[Any]], dict[str, Any]]:
     """Return what makes parameters of an operation's fields, by their names; times are counted in *unit*."""
 
     def parameters(operation: Any) -> dict[str, Any]:
         names = [str(each.name) for each in fields(type(operation)) if each.name != "scope"]
-        return {WIRE_NAMES.get(name, name): wire_value(getattr(operation, name), unit) for name in names}
+        return {WIRE_NAMES.get(name, name): encode_value(getattr(operation, name), unit) for name in names}
 
     return parameters
 
 
-def wire_value(value: object, unit: float) -> object:
+def encode_value(value: object, unit: float) -> object:
     """Return *value* as it is sent: times as numbers."""
     return round(value.timestamp() * unit) if isinstance(value, datetime) else value
 
 
-# Answers ------------------------------------------------------------------------------------------------------------
+# Responses ------------------------------------------------------------------------------------------------------------
 
 
-def page_of(read: Callable[[JsonObject], T]) -> Callable[[ListQuery[T], JsonObject], Page[T]]:
+def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery[T], JsonObject], Page[T]]:
     """Return what reads a page whose rows *read* reads."""
 
-    def read_page(operation: ListQuery[T], answer: JsonObject) -> Page[T]:
-        data = answer.child("data")
+    def read_page(operation: ListQuery[T], envelope: JsonObject) -> Page[T]:
+        data = envelope.child("data")
         rows = data.children("data") or []
         for row in rows:
-            check_own_scope(operation, row)
+            check_requested_scope(operation, row)
         start, length = data.maybe_integer("start"), data.maybe_integer("length")
         return Page(
             items=tuple(read(row) for row in rows),
@@ -95,30 +92,30 @@ def page_of(read: Callable[[JsonObject], T]) -> Callable[[ListQuery[T], JsonObje
     return read_page
 
 
-def one_of(
+def item_reader(
     read: Callable[[JsonObject], T], asked: str, *names: str
 ) -> Callable[[Operation[T], JsonObject], T]:
     """Return what reads the one thing whose id, under one of *names*, must be that of the operation's field *asked*."""
 
-    def read_one(operation: Operation[T], answer: JsonObject) -> T:
-        data = answer.child("data")
-        check_own_scope(operation, data)
+    def read_one(operation: Operation[T], envelope: JsonObject) -> T:
+        data = envelope.child("data")
+        check_requested_scope(operation, data)
         wanted, found = getattr(operation, asked), data.maybe_identity(*names)
-        if found is not None and wanted not in {None, NAMELESS, found}:
-            raise unusable(f"$.data.{names[0]}", f"{wanted}", found)
+        if found is not None and wanted not in {None, UNKNOWN_ID, found}:
+            raise unexpected_value(f"$.data.{names[0]}", f"{wanted}", found)
         return read(data)
 
     return read_one
 
 
-def check_own_scope(operation: object, row: JsonObject) -> None:
+def check_requested_scope(operation: object, row: JsonObject) -> None:
     """Raise `InvalidResponse` for what lies in another scope than the one asked about."""
     scope = getattr(operation, "scope", None)
     if scope is not None:
         check_scope(row, scope)
 
 
-def edited(row: JsonObject) -> dict[str, Any]:
+def read_edit_fields(row: JsonObject) -> dict[str, Any]:
     """Read who made something and who changed it last."""
     return {
         "scope": read_scope(row),
@@ -133,7 +130,10 @@ def edited(row: JsonObject) -> dict[str, Any]:
 def read_template(row: JsonObject) -> JobTemplate:
     """Read a job template."""
     return JobTemplate(
-        id=row.identity("id"), name=row.text("name"), description=row.text("description"), **edited(row)
+        id=row.identity("id"),
+        name=row.text("name"),
+        description=row.text("description"),
+        **read_edit_fields(row),
     )
 
 
@@ -146,7 +146,7 @@ def read_plan(row: JsonObject) -> JobPlan:
         need_update=row.flag("need_update"),
         steps=tuple(read_plan_step(step) for step in row.children("step_list") or ()),
         global_vars=read_variables(row),
-        **edited(row),
+        **read_edit_fields(row),
     )
 
 
@@ -158,19 +158,19 @@ def read_plan_step(step: JsonObject) -> PlanStep:
         id=step.maybe_identity("id"),
         name=step.text("name"),
         type=step.maybe_integer("type"),
-        script=None if script is None else plain_script(read_script(script)),
+        script=None if script is None else decode_script(read_script(script)),
         file=None if file is None else read_file(file),
         approval_message=None if approval is None else approval.maybe_text("approval_message"),
         raw=step.members,
     )
 
 
-def plain_script(script: ScriptDetail) -> ScriptDetail:
+def decode_script(script: ScriptDetail) -> ScriptDetail:
     """Return a script of a plan as plain text: plans carry it in base64, unlike step instances."""
-    return evolve(script, content=plain(script.content), parameters=plain(script.parameters))
+    return evolve(script, content=decode_base64(script.content), parameters=decode_base64(script.parameters))
 
 
-def plain(text: str) -> str:
+def decode_base64(text: str) -> str:
     """Return what a base64 text means, and itself where it is none."""
     try:
         return b64decode(text, validate=True).decode()
@@ -224,11 +224,11 @@ def read_account(row: JsonObject) -> StoredAccount:
         os=row.text("os"),
         description=row.text("description"),
         db_system_account_id=row.maybe_identity("db_system_account_id"),
-        **edited(row),
+        **read_edit_fields(row),
     )
 
 
-def read_stored_script(row: JsonObject) -> Script:
+def read_script_item(row: JsonObject) -> Script:
     """Read a script of a list."""
     return Script(
         id=row.text("id"),
@@ -236,11 +236,11 @@ def read_stored_script(row: JsonObject) -> Script:
         script_language=row.maybe_integer("script_language"),
         online_script_version_id=row.maybe_identity("online_script_version_id"),
         description=row.text("description"),
-        **edited(row),
+        **read_edit_fields(row),
     )
 
 
-def read_version(row: JsonObject) -> ScriptVersion:
+def read_script_version(row: JsonObject) -> ScriptVersion:
     """Read one version of a script."""
     return ScriptVersion(
         id=row.identity("id"),
@@ -252,7 +252,7 @@ def read_version(row: JsonObject) -> ScriptVersion:
         version_desc=row.text("version_desc"),
         script_language=row.maybe_integer("script_language"),
         description=row.text("description"),
-        **edited(row),
+        **read_edit_fields(row),
     )
 
 
@@ -267,32 +267,32 @@ def read_cron(row: JsonObject) -> CronJob:
         execute_time=row.time("execute_time"),
         execute_time_zone=row.text("execute_time_zone"),
         global_vars=read_variables(row),
-        **edited(row),
+        **read_edit_fields(row),
     )
 
 
-def listing(read: Callable[[JsonObject], Any], unit: float = MILLISECONDS) -> Call:
+def list_call(read: Callable[[JsonObject], Any], unit: float = MILLISECONDS) -> Call:
     """Return the line of a list whose rows *read* reads."""
-    return Call(method="GET", parameters=by_fields(unit), read=page_of(read))
+    return Call(method="GET", parameters=field_parameters(unit), read=page_reader(read))
 
 
-def detail(read: Callable[[JsonObject], Any], asked: str, *names: str) -> Call:
+def detail_call(read: Callable[[JsonObject], Any], asked: str, *names: str) -> Call:
     """Return the line of one thing that *read* reads; see `one_of`."""
-    return Call(method="GET", parameters=by_fields(), read=one_of(read, asked, *names))
+    return Call(method="GET", parameters=field_parameters(), read=item_reader(read, asked, *names))
 
 
 CALLS: Calls = {
-    GetJobTemplateList: listing(read_template),
-    GetJobPlanList: listing(read_plan),
-    GetJobPlanDetail: detail(read_plan, "job_plan_id", "id", "job_plan_id"),
-    GetAccountList: listing(read_account),
-    GetScriptList: listing(read_stored_script),
-    GetScriptVersionList: listing(read_version),
-    GetScriptVersionDetail: detail(read_version, "id", "id"),
-    GetPublicScriptList: listing(read_stored_script),
-    GetPublicScriptVersionList: listing(read_version),
-    GetPublicScriptVersionDetail: detail(read_version, "id", "id"),
+    GetJobTemplateList: list_call(read_template),
+    GetJobPlanList: list_call(read_plan),
+    GetJobPlanDetail: detail_call(read_plan, "job_plan_id", "id", "job_plan_id"),
+    GetAccountList: list_call(read_account),
+    GetScriptList: list_call(read_script_item),
+    GetScriptVersionList: list_call(read_script_version),
+    GetScriptVersionDetail: detail_call(read_script_version, "id", "id"),
+    GetPublicScriptList: list_call(read_script_item),
+    GetPublicScriptVersionList: list_call(read_script_version),
+    GetPublicScriptVersionDetail: detail_call(read_script_version, "id", "id"),
     # The times of crons are counted in seconds.
-    GetCronList: listing(read_cron, SECONDS),
-    GetCronDetail: detail(read_cron, "id", "id"),
+    GetCronList: list_call(read_cron, SECONDS),
+    GetCronDetail: detail_call(read_cron, "id", "id"),
 }

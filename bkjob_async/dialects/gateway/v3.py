@@ -6,14 +6,14 @@ from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, Ta
 from bkjob_async.dialects.common.responses import (
     read_host_log,
     read_host_logs,
+    read_job_launch,
     read_job_list,
-    read_launched,
-    read_operated,
+    read_operation_accepted,
     read_variables,
 )
 from bkjob_async.dialects.common.step_detail import read_step_detail
-from bkjob_async.dialects.gateway import v3_launch_requests as start
-from bkjob_async.dialects.gateway import v3_requests as send
+from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
+from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import SYSTEM_CALLS
 from bkjob_async.dialects.gateway.stored_items import CALLS as STORED_CALLS
 from bkjob_async.dialects.gateway.v3_responses import (
@@ -51,37 +51,57 @@ CAPABILITIES = Capabilities(
     job_rows_on_request=True,
     groups=True,
     job_list=True,
-    log_hosts=send.LOG_HOSTS_V3,
-    list_length=send.LIST_LENGTH_V3,
+    log_hosts=requests.LOG_HOSTS_V3,
+    list_length=requests.LIST_LENGTH_V3,
 )
 
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
         method="GET",
-        parameters=send.job_status,
+        parameters=requests.job_status_parameters,
         read=read_job_status,
         read_strict=read_job_status_strictly,
         read_poll=read_job_poll,
     ),
     GetStepInstanceStatus: Call(
         method="GET",
-        parameters=send.step_status,
+        parameters=requests.step_status_parameters,
         read=read_step_status,
         read_strict=read_step_status_strictly,
         read_poll=read_step_poll,
     ),
-    GetStepInstanceDetail: Call(method="GET", parameters=send.by_step, read=read_step_detail),
-    GetJobInstanceIpLog: Call(method="GET", parameters=send.host_log, read=read_host_log),
-    BatchGetJobInstanceIpLog: Call(method="POST", parameters=send.host_logs, read=read_host_logs),
-    GetJobInstanceList: Call(method="GET", parameters=send.job_list, read=read_job_list),
-    GetJobInstanceGlobalVarValue: Call(method="GET", parameters=send.by_job, read=read_variables),
-    OperateStepInstance: Call(method="POST", parameters=send.operate_step, read=read_operated),
-    OperateJobInstance: Call(method="POST", parameters=send.operate_job, read=read_operated),
-    ExecuteJobPlan: Call(method="POST", parameters=start.execute_job_plan, read=read_launched),
-    FastExecuteScript: Call(method="POST", parameters=start.fast_execute_script, read=read_launched),
-    FastExecuteSql: Call(method="POST", parameters=start.fast_execute_sql, read=read_launched),
-    FastTransferFile: Call(method="POST", parameters=start.fast_transfer_file, read=read_launched),
-    PushConfigFile: Call(method="POST", parameters=start.push_config_file, read=read_launched),
+    GetStepInstanceDetail: Call(
+        method="GET", parameters=requests.step_only_parameters, read=read_step_detail
+    ),
+    GetJobInstanceIpLog: Call(method="GET", parameters=requests.host_log_parameters, read=read_host_log),
+    BatchGetJobInstanceIpLog: Call(
+        method="POST", parameters=requests.host_logs_parameters, read=read_host_logs
+    ),
+    GetJobInstanceList: Call(method="GET", parameters=requests.job_list_parameters, read=read_job_list),
+    GetJobInstanceGlobalVarValue: Call(
+        method="GET", parameters=requests.job_only_parameters, read=read_variables
+    ),
+    OperateStepInstance: Call(
+        method="POST", parameters=requests.operate_step_parameters, read=read_operation_accepted
+    ),
+    OperateJobInstance: Call(
+        method="POST", parameters=requests.operate_job_parameters, read=read_operation_accepted
+    ),
+    ExecuteJobPlan: Call(
+        method="POST", parameters=launch_requests.execute_job_plan_parameters, read=read_job_launch
+    ),
+    FastExecuteScript: Call(
+        method="POST", parameters=launch_requests.fast_execute_script_parameters, read=read_job_launch
+    ),
+    FastExecuteSql: Call(
+        method="POST", parameters=launch_requests.fast_execute_sql_parameters, read=read_job_launch
+    ),
+    FastTransferFile: Call(
+        method="POST", parameters=launch_requests.fast_transfer_file_parameters, read=read_job_launch
+    ),
+    PushConfigFile: Call(
+        method="POST", parameters=launch_requests.push_config_file_parameters, read=read_job_launch
+    ),
     **STORED_CALLS,
     **SYSTEM_CALLS,
 }
@@ -91,6 +111,6 @@ GATEWAY_V3 = TableDialect(
     capabilities=CAPABILITIES,
     path_prefix="api/v3/",
     calls=CALLS,
-    scope_parameters=send.scope_parameters,
+    scope_parameters=requests.scope_parameters,
     options=GATEWAY_OPTIONS,
 )

@@ -153,7 +153,7 @@ def step_view(
         when=step.times,
         groups=groups,
         complete=complete,
-        named=lazy.full,
+        named=lazy.read_full,
         details=host_snapshot,
     )
 

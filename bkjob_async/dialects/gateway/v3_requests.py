@@ -1,11 +1,11 @@
-"""Parameters of questions and operations in the v3 interfaces; version 4 changes a few."""
+"""Parameters of requests and operations in the v3 interfaces; version 4 changes a few."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from bkjob_async.dialects.common.hosts import address_of, lists_of
+from bkjob_async.dialects.common.hosts import address_parameters, host_list_parameters
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
@@ -22,7 +22,7 @@ from bkjob_async.model.operations.queries import (
 )
 from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 
-# The platform's own bounds on one question for logs.
+# The platform's own bounds on one request for logs.
 LOG_HOSTS_V3 = 500
 LOG_HOSTS_V4 = 50
 
@@ -52,27 +52,27 @@ def step_parameters(ref: StepRef) -> dict[str, Any]:
     return {**job_parameters(ref.job), "step_instance_id": ref.step_instance_id}
 
 
-def by_job(operation: GetJobInstanceGlobalVarValue) -> dict[str, Any]:
+def job_only_parameters(operation: GetJobInstanceGlobalVarValue) -> dict[str, Any]:
     """Return what an operation takes that knows nothing but a job."""
     return job_parameters(operation.ref)
 
 
-def by_step(operation: GetStepInstanceDetail) -> dict[str, Any]:
+def step_only_parameters(operation: GetStepInstanceDetail) -> dict[str, Any]:
     """Return what an operation takes that knows nothing but a step."""
     return step_parameters(operation.ref)
 
 
-def job_status(operation: GetJobInstanceStatus) -> dict[str, Any]:
+def job_status_parameters(operation: GetJobInstanceStatus) -> dict[str, Any]:
     """Return what `get_job_instance_status` takes."""
     return {**job_parameters(operation.ref), "return_ip_result": operation.return_ip_result}
 
 
-def job_status_v4(operation: GetJobInstanceStatus) -> dict[str, Any]:
+def job_status_v4_parameters(operation: GetJobInstanceStatus) -> dict[str, Any]:
     """Return what `get_job_instance_status` takes in version 4."""
     return {**job_parameters(operation.ref), "return_execute_object_result": operation.return_ip_result}
 
 
-def step_status(operation: GetStepInstanceStatus) -> dict[str, Any]:
+def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:
     """Return what `get_step_instance_status` takes."""
     return {
         **step_parameters(operation.ref),
@@ -86,42 +86,42 @@ def step_status(operation: GetStepInstanceStatus) -> dict[str, Any]:
     }
 
 
-def operate_step(operation: OperateStepInstance) -> dict[str, Any]:
+def operate_step_parameters(operation: OperateStepInstance) -> dict[str, Any]:
     """Return what `operate_step_instance` takes."""
     return {**step_parameters(operation.ref), "operation_code": operation.operation_code}
 
 
-def operate_job(operation: OperateJobInstance) -> dict[str, Any]:
+def operate_job_parameters(operation: OperateJobInstance) -> dict[str, Any]:
     """Return what `operate_job_instance` takes."""
     return {**job_parameters(operation.ref), "operation_code": operation.operation_code}
 
 
-def host_log(operation: GetJobInstanceIpLog) -> dict[str, Any]:
+def host_log_parameters(operation: GetJobInstanceIpLog) -> dict[str, Any]:
     """Return what `get_job_instance_ip_log` takes: a host by id, else by address."""
     host = operation.host
-    lists_of((host,))
-    named = {"bk_host_id": host.bk_host_id} if host.bk_host_id is not None else address_of(host)
+    host_list_parameters((host,))
+    named = {"bk_host_id": host.bk_host_id} if host.bk_host_id is not None else address_parameters(host)
     return {**step_parameters(operation.ref), **named}
 
 
-def host_logs(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
+def host_logs_parameters(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
     """Return what `batch_get_job_instance_ip_log` takes."""
-    check_count(operation.hosts, LOG_HOSTS_V3)
-    return {**step_parameters(operation.ref), **lists_of(operation.hosts)}
+    check_host_count(operation.hosts, LOG_HOSTS_V3)
+    return {**step_parameters(operation.ref), **host_list_parameters(operation.hosts)}
 
 
-def host_logs_v4(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
+def host_logs_v4_parameters(operation: BatchGetJobInstanceIpLog) -> dict[str, Any]:
     """Return what `batch_get_job_instance_execute_object_log` takes, containers included."""
-    check_count(operation.hosts, LOG_HOSTS_V4)
+    check_host_count(operation.hosts, LOG_HOSTS_V4)
     ids = [host.container_id for host in operation.hosts]
     if not any(number is not None for number in ids):
-        return {**step_parameters(operation.ref), **lists_of(operation.hosts)}
+        return {**step_parameters(operation.ref), **host_list_parameters(operation.hosts)}
     if None in ids:
         raise UsageError("ask for the logs of hosts and of containers separately")
     return {**step_parameters(operation.ref), "container_id_list": ids}
 
 
-def check_count(hosts: Sequence[HostKey], most: int) -> None:
+def check_host_count(hosts: Sequence[HostKey], most: int) -> None:
     """Raise `UsageError` for no host, and for more than the platform takes at once."""
     if not 1 <= len(hosts) <= most:
         raise UsageError(
@@ -129,25 +129,25 @@ def check_count(hosts: Sequence[HostKey], most: int) -> None:
         )
 
 
-def job_list(operation: GetJobInstanceList) -> dict[str, Any]:
+def job_list_parameters(operation: GetJobInstanceList) -> dict[str, Any]:
     """Return what `get_job_instance_list` takes; times travel as Unix milliseconds."""
-    check_length(operation.length, LIST_LENGTH_V3)
-    return {**list_filters(operation), "start": operation.start, "length": operation.length}
+    check_page_length(operation.length, LIST_LENGTH_V3)
+    return {**list_filter_parameters(operation), "start": operation.start, "length": operation.length}
 
 
-def job_list_v4(operation: GetJobInstanceList) -> dict[str, Any]:
+def job_list_v4_parameters(operation: GetJobInstanceList) -> dict[str, Any]:
     """Return what `get_job_instance_list` takes in version 4."""
-    check_length(operation.length, LIST_LENGTH_V4)
-    return {**list_filters(operation), "offset": operation.start, "length": operation.length}
+    check_page_length(operation.length, LIST_LENGTH_V4)
+    return {**list_filter_parameters(operation), "offset": operation.start, "length": operation.length}
 
 
-def check_length(length: int, most: int) -> None:
+def check_page_length(length: int, most: int) -> None:
     """Raise `UsageError` for a page that is longer than the platform gives."""
     if length > most:
         raise UsageError(f"a page of the list has {most} job instances at most, not {length}")
 
 
-def list_filters(operation: GetJobInstanceList) -> dict[str, Any]:
+def list_filter_parameters(operation: GetJobInstanceList) -> dict[str, Any]:
     """Return what a list is filtered by."""
     return {
         "create_time_start": round(operation.create_time_start.timestamp() * 1000),

@@ -1,7 +1,7 @@
-"""Status answers of the v3 interfaces, of any shape that means something.
+"""Status responses of the v3 interfaces, of any shape that can be understood.
 
 `get_job_instance_status` is the same in the gateway's v3 and in the ESB's jobv3; `get_step_instance_status` is the
-gateway's. Both ways end in the same values, so that which one was taken cannot be seen.
+gateway's. The strict decoders are tried first; they return the same values as the lenient reader below.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ NO_FILTERS = (None,) * 5
 ROW_LISTS = ("step_ip_result_list", "step_host_result_list")
 
 
-def read_job_status(operation: GetJobInstanceStatus, answer: JsonObject) -> JobSnapshot:
+def read_job_status(operation: GetJobInstanceStatus, envelope: JsonObject) -> JobSnapshot:
     """Read a job with its steps."""
-    return job_snapshot(read_job(operation.ref, answer), operation.ref)
+    return job_snapshot(read_job(operation.ref, envelope), operation.ref)
 
 
-def read_step_status(operation: GetStepInstanceStatus, answer: JsonObject) -> StepSnapshot:
+def read_step_status(operation: GetStepInstanceStatus, envelope: JsonObject) -> StepSnapshot:
     """Read a step with its groups of hosts."""
-    return step_snapshot(read_step(operation.ref, answer), operation.ref)
+    return step_snapshot(read_step(operation.ref, envelope), operation.ref)
 
 
 def read_job_status_strictly(
     operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo
 ) -> JobSnapshot | None:
-    """Read a job's answer that is exactly as documented; None for any other."""
+    """Return the snapshot of a job from a response exactly as documented, None for any other."""
     job = read_job_strictly(operation.ref, response)
     return None if job is None else job_snapshot(job, operation.ref)
 
@@ -58,37 +58,37 @@ def read_job_status_strictly(
 def read_step_status_strictly(
     operation: GetStepInstanceStatus, response: HttpResponse, _zone: tzinfo
 ) -> StepSnapshot | None:
-    """Read a step's answer that is exactly as documented; None for any other."""
+    """Return the snapshot of a step from a response exactly as documented, None for any other."""
     step = read_step_strictly(operation.ref, response)
     return None if step is None else step_snapshot(step, operation.ref)
 
 
-# Looking ------------------------------------------------------------------------------------------------------------
+# Polling ------------------------------------------------------------------------------------------------------------
 
 
 def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
-    """Read a job's answer as the engine needs it."""
+    """Return the poll view of a job."""
     ref = operation.ref
-    look = poll_job(ref, response)
-    if look is not None:
-        return look
+    view = poll_job(ref, response)
+    if view is not None:
+        return view
     return job_poll_view(
         read_job_strictly(ref, response) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
     )
 
 
 def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zone: tzinfo) -> StepPollView:
-    """Read a step's answer as the engine needs it."""
+    """Return the poll view of a step."""
     ref, for_all = operation.ref, asks_for_all_hosts(operation)
-    look = poll_step(ref, response, asked_for_all=for_all)
-    if look is not None:
-        return look
+    view = poll_step(ref, response, asked_for_all=for_all)
+    if view is not None:
+        return view
     step = read_step_strictly(ref, response) or read_step(ref, JsonObject(open_envelope(response), zone=zone))
     return step_poll_view(step, asked_for_all=for_all)
 
 
 def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:
-    """Whether a question leaves no host out: all batches, the latest execution, no filter."""
+    """Return True when a request leaves no host out: all batches, the latest execution, no filter."""
     filters = (
         operation.execute_count,
         operation.keyword,
@@ -102,9 +102,9 @@ def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:
 # Reading leniently --------------------------------------------------------------------------------------------------
 
 
-def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
-    """Read an answer about the job *ref* of any shape that means something."""
-    data = answer.child("data")
+def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
+    """Return the job *ref* from a response of any shape that can be understood."""
+    data = envelope.child("data")
     job = data.child("job_instance")
     check_job(job, ref)
     return ParsedJob(
@@ -121,9 +121,9 @@ def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
     )
 
 
-def read_step(ref: StepRef, answer: JsonObject) -> ParsedStep:
-    """Read an answer about the step *ref* of any shape that means something."""
-    data = answer.child("data")
+def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
+    """Return the step *ref* from a response of any shape that can be understood."""
+    data = envelope.child("data")
     check_step(data, ref)
     groups = data.children("step_result_group_list")
     if groups is None:
@@ -135,7 +135,7 @@ def read_step(ref: StepRef, answer: JsonObject) -> ParsedStep:
 def read_step_line(
     step: JsonObject, groups: tuple[ParsedGroup, ...] | None, *, by_platform: bool = False
 ) -> ParsedStep:
-    """Read what is said of a step itself."""
+    """Read the members of a step, without its hosts."""
     return ParsedStep(
         step_instance_id=step.identity("step_instance_id"),
         status=step.integer("status"),

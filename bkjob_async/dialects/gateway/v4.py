@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bkjob_async.dialects.common.dialect import GATEWAY_OPTIONS, Call, Calls, TableDialect
-from bkjob_async.dialects.common.responses import read_host_logs, read_job_list, read_launched
-from bkjob_async.dialects.gateway import v3_launch_requests as start
-from bkjob_async.dialects.gateway import v3_requests as send
+from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_job_list
+from bkjob_async.dialects.gateway import v3_launch_requests as launch_requests
+from bkjob_async.dialects.gateway import v3_requests as requests
 from bkjob_async.dialects.gateway.extra_operations import CONTEXT_CALLS
 from bkjob_async.dialects.gateway.v4_responses import read_job_poll, read_job_status, read_job_status_strictly
 from bkjob_async.model.operations.base import GetJobInstanceStatus
@@ -19,14 +19,14 @@ CAPABILITIES = Capabilities(
     groups=False,
     containers=True,
     job_list=True,
-    log_hosts=send.LOG_HOSTS_V4,
-    list_length=send.LIST_LENGTH_V4,
+    log_hosts=requests.LOG_HOSTS_V4,
+    list_length=requests.LIST_LENGTH_V4,
 )
 
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
         method="GET",
-        parameters=send.job_status_v4,
+        parameters=requests.job_status_v4_parameters,
         read=read_job_status,
         read_strict=read_job_status_strictly,
         read_poll=read_job_poll,
@@ -34,11 +34,13 @@ CALLS: Calls = {
     BatchGetJobInstanceIpLog: Call(
         method="POST",
         platform_name="batch_get_job_instance_execute_object_log",
-        parameters=send.host_logs_v4,
+        parameters=requests.host_logs_v4_parameters,
         read=read_host_logs,
     ),
-    GetJobInstanceList: Call(method="GET", parameters=send.job_list_v4, read=read_job_list),
-    FastExecuteScript: Call(method="POST", parameters=start.fast_execute_script_v4, read=read_launched),
+    GetJobInstanceList: Call(method="GET", parameters=requests.job_list_v4_parameters, read=read_job_list),
+    FastExecuteScript: Call(
+        method="POST", parameters=launch_requests.fast_execute_script_v4_parameters, read=read_job_launch
+    ),
     **CONTEXT_CALLS,
 }
 
@@ -48,6 +50,6 @@ GATEWAY_V4 = TableDialect(
     capabilities=CAPABILITIES,
     path_prefix="api/v4/",
     calls=CALLS,
-    scope_parameters=send.scope_parameters,
+    scope_parameters=requests.scope_parameters,
     options=GATEWAY_OPTIONS,
 )

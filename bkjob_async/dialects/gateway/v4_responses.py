@@ -1,4 +1,4 @@
-"""Status answers of the gateway's version 4: hosts and containers are execute objects."""
+"""Status responses of the gateway's version 4: hosts and containers are execute objects."""
 
 from __future__ import annotations
 
@@ -86,21 +86,21 @@ class ObjectStepStruct(StepStruct[Code], gc=False, kw_only=True):
 _JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[ObjectStepStruct]])
 
 
-def read_job_status(operation: GetJobInstanceStatus, answer: JsonObject) -> JobSnapshot:
+def read_job_status(operation: GetJobInstanceStatus, envelope: JsonObject) -> JobSnapshot:
     """Read a job with its steps."""
-    return job_snapshot(read_job(operation.ref, answer), operation.ref)
+    return job_snapshot(read_job(operation.ref, envelope), operation.ref)
 
 
 def read_job_status_strictly(
     operation: GetJobInstanceStatus, response: HttpResponse, _zone: tzinfo
 ) -> JobSnapshot | None:
-    """Read a job's answer that is exactly as documented; None for any other."""
+    """Return the snapshot of a job from a response exactly as documented, None for any other."""
     job = read_job_strictly(operation.ref, response)
     return None if job is None else job_snapshot(job, operation.ref)
 
 
 def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
-    """Read a job's answer as the engine needs it."""
+    """Return the poll view of a job."""
     ref = operation.ref
     return job_poll_view(
         read_job_strictly(ref, response) or read_job(ref, JsonObject(open_envelope(response), zone=zone))
@@ -153,9 +153,9 @@ def read_host_struct(row: ObjectRowStruct) -> FullHostRow:
 # Leniently ----------------------------------------------------------------------------------------------------------
 
 
-def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
-    """Read an answer about the job *ref* of any shape that means something."""
-    data = answer.child("data")
+def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
+    """Return the job *ref* from a response of any shape that can be understood."""
+    data = envelope.child("data")
     job = data.child("job_instance")
     check_job(job, ref)
     return ParsedJob(
@@ -170,7 +170,7 @@ def read_job(ref: JobRef, answer: JsonObject) -> ParsedJob:
 
 
 def read_step(step: JsonObject) -> ParsedStep:
-    """Read a step in a job's answer."""
+    """Read a step in a job's response."""
     rows = step.children(*OBJECT_LISTS)
     if rows is None:
         groups = ungrouped_rows(read_rows(step, FLAT_LIST))

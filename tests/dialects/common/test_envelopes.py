@@ -4,10 +4,10 @@ import pytest
 
 from bkjob_async.dialects.common.envelopes import (
     LONGEST_MESSAGE,
-    envelope_of,
-    failure,
+    error_from_envelope,
+    error_without_json,
     open_envelope,
-    strange_answer,
+    read_envelope,
 )
 from bkjob_async.dialects.common.error_codes import BY_CODE, BY_WORD
 from bkjob_async.engine.flow_control.retry import RETRYABLE
@@ -213,13 +213,13 @@ def test_a_whole_answer_can_be_had_as_it_came() -> None:
     body = {"result": True, "code": 0, "message": "success", "data": [1], "request_id": "r-1"}
     response = answer(body, 200, X_Request_Id="h-1")
 
-    whole = envelope_of(response)
+    whole = read_envelope(response)
 
     assert (whole.data, whole.message, whole.http_status) == ([1], "success", 200)
     assert whole.request_ids == {"X-Request-Id": "h-1", "request_id": "r-1"}
     assert (whole.headers, whole.body) == (response.headers, response.body)
     with pytest.raises(NotFound):
-        envelope_of(answer({"result": False, "code": 1244006}))
+        read_envelope(answer({"result": False, "code": 1244006}))
 
 
 def test_the_gateway_says_how_long_to_wait() -> None:
@@ -241,7 +241,7 @@ def test_the_gateways_header_speaks_for_a_body_that_does_not() -> None:
     """A proxied page whose header carries a code is that code's error."""
     headers = {"x-bkapi-error-code": "1650401", "x-bkapi-error-message": "backend timeout"}
 
-    error = strange_answer(HttpResponse(status=200, headers=headers, body=b"<html>"))
+    error = error_without_json(HttpResponse(status=200, headers=headers, body=b"<html>"))
 
     assert type(error) is PlatformTrouble
     assert (error.code, error.details.message) == (1650401, "backend timeout")
@@ -262,7 +262,7 @@ def test_an_error_names_its_credentials_by_stars() -> None:
     echo = (
         'rejected {"bk_app_code": "me", "bk_app_secret": "hunter2", "bk_token": "t0ken"} access_token=abc&x=1'
     )
-    error = failure(HttpResponse(status=200), {"result": False, "code": 1640001, "message": echo})
+    error = error_from_envelope(HttpResponse(status=200), {"result": False, "code": 1640001, "message": echo})
 
     assert error.details.message == (
         'rejected {"bk_app_code": "me", "bk_app_secret": "***", "bk_token": "***"} access_token=***&x=1'

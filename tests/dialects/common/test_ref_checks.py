@@ -43,7 +43,7 @@ def changed(sample: str, *path: str | int, to: object) -> Any:
     return put(copy.deepcopy(SAMPLES[sample]), path, to)
 
 
-def readings(sample: str, body: Any) -> list[Any]:
+def possible_texts(sample: str, body: Any) -> list[Any]:
     """Return what every reader of an answer makes of it: a value, or the error's message."""
     spoken, question = asked(sample)
     found: list[Any] = []
@@ -61,14 +61,14 @@ def readings(sample: str, body: Any) -> list[Any]:
 def is_refused(sample: str, body: Any, thing: str) -> bool:
     """Whether every reader refuses an answer because it is about another *thing*."""
     return all(
-        isinstance(found, str) and found.startswith(f"the answer is about another {thing}: asked for ")
-        for found in readings(sample, body)
+        isinstance(found, str) and found.startswith(f"the response is about another {thing}: asked for ")
+        for found in possible_texts(sample, body)
     )
 
 
 def is_believed(sample: str, body: Any) -> bool:
     """Whether every reader believes an answer."""
-    return not any(isinstance(found, str) for found in readings(sample, body))
+    return not any(isinstance(found, str) for found in possible_texts(sample, body))
 
 
 ABOUT_A_JOB = [
@@ -107,9 +107,9 @@ def test_the_error_says_what_was_asked_and_what_came(sample: str) -> None:
     """Whoever reads it can look for the other job."""
     body = renamed(sample, job_instance_id=999_999)
 
-    assert readings(sample, body) == [
-        "the answer is about another job: asked for 2:7001, got 2:999999",
-        "the answer is about another job: asked for 2:7001, got 2:999999",
+    assert possible_texts(sample, body) == [
+        "the response is about another job: asked for 2:7001, got 2:999999",
+        "the response is about another job: asked for 2:7001, got 2:999999",
     ]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from multidict import CIMultiDict
 
-from bkjob_async.dialects.common.waiting_times import parse_reset, parse_retry_after
+from bkjob_async.dialects.common.retry_after import parse_reset, parse_retry_after
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 

@@ -1,7 +1,7 @@
-"""How long an answer's headers ask to wait: the gateway's own header, and the `Retry-After` that proxies send.
+"""Seconds to wait by a response's headers: the gateway's own header, and the `Retry-After` that proxies send.
 
 Source: blueking-apigateway-apisix, bk-rate-limit (whole seconds until the window ends); RFC 9110, 10.2.3. Some gateways
-put the time itself there, as seconds or milliseconds since 1970: the `Date` header of the same answer makes it a
+put the time itself there, as seconds or milliseconds since 1970: the `Date` header of the same response makes it a
 duration, so that no clock of this machine is involved.
 """
 
@@ -42,14 +42,14 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def seconds_of(number: int, headers: Mapping[str, str]) -> float | None:
-    """Return what *number* is in seconds from when the answer was made, None for what is longer than an hour."""
+    """Return what *number* is in seconds from when the response was made, None for what is longer than an hour."""
     if number >= SECONDS:
         return seconds_until(number / 1000.0 if number >= MILLISECONDS else float(number), headers)
     return float(number) if number <= LONGEST_WINDOW else None
 
 
 def seconds_until(moment: float, headers: Mapping[str, str]) -> float | None:
-    """Return the seconds from when the answer was made until *moment*, None unless it is within an hour."""
+    """Return the seconds from when the response was made until *moment*, None unless it is within an hour."""
     made = parse_date(headers.get(DATE))
     if made is None or moment - made > LONGEST_WINDOW:
         return None
