@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.memory import by_id
-from benchmarks.offline import watcher_without_platform
+from benchmarks.offline import poller_without_platform
 from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.engine.host_table.changes import Moves
@@ -19,6 +19,7 @@ from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
+from bkjob_async.watch.target_registry import PollTarget
 from bkjob_async.watch.watch import Watch
 
 READERS, BATCH, BATCHES, ROUNDS = 4, 100, scaled(500, 5), scaled(7, 1)
@@ -88,11 +89,13 @@ def by_watch(read: Callable[[Watch], Counting]) -> Way:
     """Publish whole batches to a watch; each reader reads them with *read*."""
 
     async def publish(make: Make) -> int:
-        async with Watch(watcher_without_platform(), [STEP], deadline=None, linger=None) as watch:
+        async with Watch(poller_without_platform(), [STEP], deadline=None, linger=None) as watch:
             tasks: list[asyncio.Task[int]] = [asyncio.create_task(read(watch)) for _ in range(READERS)]
+            target = PollTarget(STEP.job)
             for number in range(1, BATCHES + 1):
                 at = PollStamp(0.0, number, "")
-                watch.take(STEP.job, at, [MATERIALIZED if make is prepared_event else lazy_events()])
+                events = [MATERIALIZED if make is prepared_event else lazy_events()]
+                watch._subscription.on_events(target, at, events, 0)  # noqa: SLF001 - there is no public way
                 await asyncio.sleep(0)
             await watch.aclose()
             return sum(await asyncio.gather(*tasks))

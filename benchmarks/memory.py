@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
 
-from benchmarks.offline import watcher_without_platform
+from benchmarks.offline import poller_without_platform
 from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.engine.host_table.table import HostTable
@@ -18,7 +18,7 @@ from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, Ste
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
-from bkjob_async.watch.subscribers import PollTarget
+from bkjob_async.watch.target_registry import PollTarget
 from bkjob_async.watch.watch import Watch
 
 HOSTS = scaled(100_000, 2_000)
@@ -162,11 +162,11 @@ def watch_cost(steps: int) -> float:
     view = StepPollView(step_instance_id=1, status=2, groups=(), complete=True, details=details)
 
     async def watch() -> int:
-        watcher = watcher_without_platform(view)
-        watch = Watch(watcher, refs, deadline=None, linger=None)
-        watch._log._limit = 0  # noqa: SLF001 - the log has a fixed size
+        poller = poller_without_platform(view)
+        watch = Watch(poller, refs, deadline=None, linger=None)
+        watch._stream.log._limit = 0  # noqa: SLF001 - the log has a fixed size
         async with watch:
-            while watcher.polls < steps:  # noqa: ASYNC110 - there is no event for it
+            while poller.polls < steps:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0)
             gc.collect()
             return tracemalloc.get_traced_memory()[0]

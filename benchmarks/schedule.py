@@ -27,7 +27,7 @@ from benchmarks.compare.processes import interleaved, print_figures
 from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.watch.subscribers import PollTarget
+from bkjob_async.watch.target_registry import PollTarget
 from bkjob_async.watch.worker_pool import WorkerPool
 
 TARGETS, PER_SECOND, WORKERS = *scaled((100_000, 5_000), (1_000, 50)), 32
@@ -88,14 +88,14 @@ async def ours() -> dict[str, float]:
         lateness.record(loop.time(), due[number])
         await asyncio.sleep(0)
         due[number] += PERIOD
-        worker_pool.due(target, due[number])
+        worker_pool.schedule(target, due[number])
 
-    def crashed(error: BaseException) -> None:
+    def on_crash(error: BaseException) -> None:
         raise error
 
-    worker_pool = WorkerPool(poll, crashed=crashed, workers=WORKERS)
+    worker_pool = WorkerPool(poll, on_crash=on_crash, workers=WORKERS)
     for ref, at in zip(refs(TARGETS), due, strict=True):
-        worker_pool.due(PollTarget(ref), at)
+        worker_pool.schedule(PollTarget(ref), at)
     found = await lateness.figures()
     await worker_pool.aclose()
     return found
@@ -185,7 +185,7 @@ async def add_and_remove(count: int, how: str) -> dict[str, float]:
                 await watch.aclose()
             else:
                 watch.drop(*targets)
-            while client._poller._stories:  # noqa: ASYNC110, SLF001 - only this benchmark needs to know
+            while client._poller._registry.targets:  # noqa: ASYNC110, SLF001 - only this benchmark needs to know
                 await asyncio.sleep(0.01)
         await watch.aclose()
     return {**adding.figures("add"), **removing.figures(how)}

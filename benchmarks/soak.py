@@ -95,7 +95,7 @@ async def soak() -> list[tuple[str, object]]:
                 memory.append(tracemalloc.get_traced_memory()[0] if TRACE else sys.getallocatedblocks())
 
         # Memory can only be flat once the log is full: before the second quarter.
-        watch._log._limit = int(EVENTS_AN_HOUR * HOURS / 8)  # noqa: SLF001 - only this benchmark sets it
+        watch._stream.log._limit = int(EVENTS_AN_HOUR * HOURS / 8)  # noqa: SLF001 - only this benchmark sets it
         sampler = asyncio.create_task(sample())
         watch.add(*(world.add(dice.choice(PLANS)) for _ in range(JOBS)))
         try:

@@ -221,9 +221,8 @@ if TYPE_CHECKING:
     )
     from bkjob_async.watch.callbacks import CallbackReceiver
     from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
-    from bkjob_async.watch.explanation import Explanation
-    from bkjob_async.watch.reader import Reader
-    from bkjob_async.watch.stats import WatchStats
+    from bkjob_async.watch.readers import Reader
+    from bkjob_async.watch.stats import Explanation, WatchStats
     from bkjob_async.watch.watch import Watch
     from bkjob_async.wire.aiohttp_transport import HttpOptions
     from bkjob_async.wire.credentials import CredentialsProvider
@@ -349,9 +348,8 @@ _NAMES = {
     "bkjob_async.observe.observer": "Observation Observer PollCompleted PollingFailed PollingRecovered",
     "bkjob_async.watch.callbacks": "CallbackReceiver",
     "bkjob_async.watch.callbacks_aiohttp": "add_callback_receiver",
-    "bkjob_async.watch.explanation": "Explanation",
-    "bkjob_async.watch.reader": "Reader",
-    "bkjob_async.watch.stats": "WatchStats",
+    "bkjob_async.watch.readers": "Reader",
+    "bkjob_async.watch.stats": "Explanation WatchStats",
     "bkjob_async.watch.watch": "Watch",
     "bkjob_async.wire.aiohttp_transport": "HttpOptions",
     "bkjob_async.wire.credentials": "CredentialsProvider",

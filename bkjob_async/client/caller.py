@@ -18,7 +18,7 @@ from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.watcher import PollTargets
+from bkjob_async.watch.poller import Poller
 from bkjob_async.wire.session import Session
 from bkjob_async.wire.tracebacks import hide_arguments
 
@@ -46,7 +46,7 @@ class Caller:
     def __init__(
         self,
         session: Session,
-        poller: PollTargets,
+        poller: Poller,
         *,
         scope: Scope | None,
         lifetime: Lifetime | None = None,
@@ -214,11 +214,11 @@ class Caller:
             failure = type(error)(evolve(error.details, message=said))
         except OutcomeUnknown:
             if changed is not None:
-                self._poller.operated(changed)
+                self._poller.on_operation(changed)
             raise
         else:
             if changed is not None:
-                self._poller.operated(changed)
+                self._poller.on_operation(changed)
             return answer
         raise failure
 

@@ -22,7 +22,7 @@ from bkjob_async.model.refs import Scope
 from bkjob_async.observe.observer import Observer
 from bkjob_async.observe.to_logging import log
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.watcher import PollTargets
+from bkjob_async.watch.poller import Poller
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.credentials import CredentialsSource
 from bkjob_async.wire.session import Session
@@ -109,8 +109,8 @@ def connect(
     )
     durations = DurationTable.imported(duration_stats) if duration_stats is not None else DurationTable()
     poll_planner = PollPlanner(PollIntervals(interval=interval, target_lag=target_lag), durations)
-    watcher = PollTargets(way, poll_planner=poll_planner, workers=at_once, observers=(log, *observers))
-    return JobClient(way, watcher, scope=scope, callbacks=callbacks)
+    poller = Poller(way, poll_planner=poll_planner, workers=at_once, observers=(log, *observers))
+    return JobClient(way, poller, scope=scope, callbacks=callbacks)
 
 
 def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSession | None) -> int:

@@ -23,7 +23,7 @@ from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.picking import events_but_hosts
+from bkjob_async.watch.readers import events_but_hosts
 from bkjob_async.watch.watch import Watch
 
 Deadline = float | timedelta | None
@@ -101,20 +101,20 @@ def nudge(client: Caller, ref: RefLike) -> None:
 
 def durations(client: Caller) -> tuple[DurationStats, ...]:
     """Return how long runs took, per job name and per step name: how many, median, spread."""
-    return tuple(client._poller.poll_planner.durations)
+    return tuple(client._poller.planner.durations)
 
 
 def export_durations(client: Caller) -> dict[str, Any]:
     """Return the same as plain data that JSON can carry, for `connect(duration_stats=...)` of a later process."""
-    return client._poller.poll_planner.durations.exported()
+    return client._poller.planner.durations.exported()
 
 
 def raise_if_hopeless(client: Caller) -> None:
     """Raise the error that keeps every poll of this client from succeeding, if there is one."""
-    error = client._poller.troubles.client_error
+    error = client._poller.errors.client_error
     if error is not None:
         raise error
-    if client._session.limiter.quota.is_closed and not client._poller.troubles.breaker.is_open:
+    if client._session.limiter.quota.is_closed and not client._poller.errors.breaker.is_open:
         message = "nothing could be read yet: the gateway lets nothing through"
         raise Throttled(ErrorDetails(operation="wait", message=message, sent=False))
 

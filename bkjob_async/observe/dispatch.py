@@ -1,4 +1,4 @@
-"""Observations handed to observers, none of which can do harm by raising."""
+"""Pass observations to observers, so that one which raises does no harm."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from bkjob_async.observe.to_logging import log, logger, logs_polls
 
 
 class ObserverDispatch:
-    """Hands each observation to all observers.
+    """Passes each observation to all observers.
 
     An observer that raises is logged once, with its error, and is called again for later observations.
     """
 
     def __init__(self, observers: Iterable[Observer]) -> None:
-        """Hand observations to *observers*, in their order."""
+        """Pass observations to *observers*, in their order."""
         self._observers = tuple(observers)
         self._log_only = self._observers == (log,)
         self._reported: set[int] = set()
 
     @property
     def wants_polls(self) -> bool:
-        """Whether anybody hears of single polls; most logs do not."""
+        """Whether single polls are observed; the log alone does so at DEBUG only."""
         return not self._log_only or logs_polls()
 
     def __call__(self, observation: Observation) -> None:
-        """Hand *observation* to every observer."""
+        """Pass *observation* to every observer."""
         for number, observer in enumerate(self._observers):
             try:
                 observer(observation)

@@ -1,4 +1,4 @@
-"""What observers are told about the library's own doings."""
+"""What observers receive: facts about the polling itself."""
 
 from typing import Protocol
 
@@ -9,13 +9,14 @@ from bkjob_async.model.refs import Ref
 
 @frozen(kw_only=True)
 class PollCompleted:
-    """One poll came back: after *seconds*, with *events* of news, or with the class of an *error*.
+    """One poll was completed, in *seconds*, with so many *events* or with an *error*, the name of its class.
 
-    *ref* is what was asked about, None where a list stood for many.
+    *ref* is the target that was polled, None when a list was polled in place of many. *operation* is the platform's name
+    of the request.
     """
 
     ref: Ref | None
-    question: str
+    operation: str
     seconds: float
     events: int = 0
     error: str | None = None
@@ -23,7 +24,7 @@ class PollCompleted:
 
 @frozen(kw_only=True)
 class PollingFailed:
-    """Polling a target, or everything (*ref* None), began to fail."""
+    """Polling a target, or all *targets* (*ref* None), began to fail."""
 
     ref: Ref | None
     message: str
@@ -32,7 +33,7 @@ class PollingFailed:
 
 @frozen(kw_only=True)
 class PollingRecovered:
-    """Polling works again."""
+    """Polling a target, or all *targets* (*ref* None), works again."""
 
     ref: Ref | None
     targets: int = 1
@@ -42,11 +43,11 @@ Observation = PollCompleted | PollingFailed | PollingRecovered
 
 
 class Observer(Protocol):
-    """Whoever wants to know; called inside the event loop, so it must be quick.
+    """A callable that receives observations; it runs in the event loop, so it must return quickly.
 
-    One that raises is logged once, with its error, and is called again; polling goes on.
+    If it raises, the error is logged once, polling continues, and it is called again for later observations.
     """
 
     def __call__(self, observation: Observation) -> None:
-        """Take notice of *observation*."""
+        """Receive one observation."""
         ...

@@ -1,4 +1,4 @@
-"""Observations as log lines of the logger `bkjob_async`."""
+"""Write observations to the logger `bkjob_async`."""
 
 import logging
 
@@ -9,12 +9,12 @@ logger.addHandler(logging.NullHandler())
 
 
 def logs_polls() -> bool:
-    """Whether every single poll is written."""
+    """Return True when single polls are logged."""
     return logger.isEnabledFor(logging.DEBUG)
 
 
 def log(observation: Observation) -> None:
-    """Write trouble as WARNING, recovery as INFO, polls as DEBUG."""
+    """Log failures as WARNING, recoveries as INFO and polls as DEBUG."""
     match observation:
         case PollingFailed(ref=ref, message=message, targets=targets):
             logger.warning("%s: %s", ref or f"all {targets} targets", message)

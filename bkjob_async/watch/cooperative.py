@@ -1,50 +1,113 @@
-"""Doing much a slice at a time, so that others have their turn of the loop in between."""
+"""Do much work in short slices, so that other tasks of the event loop can run in between."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
-from bkjob_async.engine.scheduling.slices import slice_is_over
+from bkjob_async.model.refs import Ref
+
+# A slice ends after this many seconds, or this many steps where each takes next to no time.
+MAX_SLICE_SECONDS = 0.002
+MAX_SLICE_STEPS = 64
+EXHAUSTED = object()
 
 
 class CooperativeLoop:
-    """Does one small thing after the other, *step* by step, until it says that nothing is left.
+    """Calls *step* again and again, in slices, until it returns False.
 
-    The first slice is done at once: a few things are done when `go` returns.
+    The first slice runs at once: a small amount of work is done when `start` returns.
     """
 
-    __slots__ = ("_next", "_step")
+    __slots__ = ("_next_slice", "_step")
 
     def __init__(self, step: Callable[[], bool]) -> None:
-        """Prepare; *step* does the next thing and tells whether there was one."""
+        """Prepare; *step* does the next piece of work and returns whether there was one."""
         self._step = step
-        self._next: asyncio.Handle | None = None
+        self._next_slice: asyncio.Handle | None = None
 
-    def go(self) -> None:
-        """Begin, unless it is under way."""
-        if self._next is None:
-            self._slice()
+    def start(self) -> None:
+        """Begin, unless work is under way."""
+        if self._next_slice is None:
+            self._run_slice()
 
-    def _slice(self) -> None:
-        self._next = None
+    def _run_slice(self) -> None:
+        self._next_slice = None
         loop = asyncio.get_running_loop()
-        began, done = loop.time(), 0
+        started, steps = loop.time(), 0
         while self._step():
-            done += 1
-            if slice_is_over(done, loop.time() - began):
-                self._next = loop.call_soon(self._slice)
+            steps += 1
+            if slice_is_over(steps, loop.time() - started):
+                self._next_slice = loop.call_soon(self._run_slice)
                 return
 
     async def wait(self) -> None:
-        """Wait until nothing is left."""
-        await wait_uncancellable(lambda: self._next is not None, lambda: asyncio.sleep(0))
+        """Wait until all work is done."""
+        await wait_uncancellable(lambda: self._next_slice is not None, lambda: asyncio.sleep(0))
 
 
-async def wait_uncancellable(goes_on: Callable[[], bool], pause: Callable[[], Awaitable[object]]) -> None:
-    """Pause as long as something *goes_on*, even if cancelled meanwhile; let a cancellation through afterwards."""
+class CooperativeIterator:
+    """Runs a generator to its end in slices; a new one replaces one under way."""
+
+    __slots__ = ("_iterator", "_loop")
+
+    def __init__(self) -> None:
+        self._iterator: Iterator[None] = iter(())
+        self._loop = CooperativeLoop(lambda: next(self._iterator, EXHAUSTED) is not EXHAUSTED)
+
+    def start(self, iterator: Iterator[None]) -> None:
+        """Run *iterator*; each item ends a step."""
+        self._iterator = iterator
+        self._loop.start()
+
+    def cancel(self) -> None:
+        """Drop what is under way."""
+        self._iterator = iter(())
+
+
+class PendingChanges:
+    """Targets to add to and to drop from a watch, in the order of the calls."""
+
+    __slots__ = ("_refs", "_runs")
+
+    def __init__(self) -> None:
+        self._refs: deque[Ref] = deque()
+        # For each run of refs: whether they are added, and how many of them are left.
+        self._runs: deque[tuple[bool, int]] = deque()
+
+    def __bool__(self) -> bool:
+        return bool(self._refs)
+
+    def put(self, refs: Iterable[Ref], *, add: bool) -> None:
+        """Append *refs*, to be added or to be dropped."""
+        before = len(self._refs)
+        self._refs.extend(refs)
+        self._runs.append((add, len(self._refs) - before))
+
+    def pop(self) -> tuple[Ref, bool]:
+        """Remove and return the first ref, and whether it is added."""
+        add, left = self._runs.popleft()
+        while not left:
+            add, left = self._runs.popleft()
+        self._runs.appendleft((add, left - 1))
+        return self._refs.popleft(), add
+
+    def clear(self) -> None:
+        """Remove all."""
+        self._refs.clear()
+        self._runs.clear()
+
+
+def slice_is_over(steps: int, seconds: float) -> bool:
+    """Return True when a slice of so many *steps* that took *seconds* is long enough."""
+    return steps >= MAX_SLICE_STEPS or seconds >= MAX_SLICE_SECONDS
+
+
+async def wait_uncancellable(is_running: Callable[[], bool], pause: Callable[[], Awaitable[object]]) -> None:
+    """Pause while *is_running*, even when cancelled meanwhile; raise the cancellation afterwards."""
     cancelled: asyncio.CancelledError | None = None
-    while goes_on():
+    while is_running():
         try:
             await pause()
         except asyncio.CancelledError as error:

@@ -1,14 +1,17 @@
-"""What failed polls make the engine say, once each: of a target, of the way to the platform."""
+"""What happens when polls fail: events, each published once, retries, and recovery after an outage."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from attrs import evolve
 
 from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
+from bkjob_async.engine.flow_control.outage_detector import SLOWEST_RATE, OutageDetector
+from bkjob_async.engine.scheduling.poll_interval import PollIntervals, slot_after
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.tracking.error_policy import ErrorAction
+from bkjob_async.engine.tracking.error_policy import NOT_FOUND_TWICE, ErrorAction
 from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.next_request import Question
 from bkjob_async.engine.tracking.poll_failures import NO_TROUBLE
@@ -17,136 +20,278 @@ from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trou
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.observer import Observation, PollingFailed, PollingRecovered
-from bkjob_async.watch.subscribers import NOBODY, PollTarget
+from bkjob_async.watch.cooperative import CooperativeIterator
+from bkjob_async.watch.list_pollers import Polled
+from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
+from bkjob_async.watch.worker_pool import WorkerPool
 
+# A target is stalled after this many seconds, or polls at a long fixed interval, without a response.
 STALLED_AFTER = 60.0
-STALLED_LOOKS = 5
-# What may not be polled now is thought of again after so many seconds.
-HELD_BACK = 10.0
+STALLED_POLLS = 5
+# A target that cannot be reached while others can is tried again after this many seconds at most.
+MAX_UNREACHABLE_WAIT = 15.0
+# Seconds between two checks for stalled targets, and how many targets are checked in one step.
+STALL_CHECK_INTERVAL, STALL_CHECK_SIZE = 10.0, 64
+# While only probes may go out, other targets are considered again after this many seconds.
+OPEN_DELAY = 10.0
 LOST_REASONS = {ErrorAction.NOT_FOUND: LostReason.NOT_FOUND, ErrorAction.FORBIDDEN: LostReason.FORBIDDEN}
-# These say nothing about whether the platform can be reached at all.
+# These errors do not tell whether the platform can be reached at all.
 REACHABILITY_UNKNOWN = (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE, ErrorAction.THROTTLED)
 
 
 class ErrorReporting:
-    """Keeps count of failed polls of all targets, and of what was said about them.
+    """Turns failed polls into events and observations.
 
-    `everywhere` is the trouble that all targets are in, `client_error` the refusal of the credentials behind it.
+    A target that fails alone gets `Trouble` of its own. Where the platform as a whole does not respond, one event for
+    all targets is published instead, and only single probes go out until it responds again.
     """
 
     def __init__(
-        self, *, tell_all: Callable[[Trouble | Recovered], None], observe: Callable[[Observation], None]
+        self, *, publish_to_all: Callable[[Trouble | Recovered], None], observe: Callable[[Observation], None]
     ) -> None:
-        """Tell what concerns everybody through *tell_all*."""
+        """Publish what concerns all targets with *publish_to_all*."""
         self.breaker = CircuitBreaker()
-        self.everywhere: Trouble | None = None
+        self.outage: Trouble | None = None
         self.client_error: BkJobError | None = None
         self._next_probe: PollTarget | None = None
-        self._tell_all = tell_all
+        self._publish_to_all = publish_to_all
         self._observe = observe
 
-    # The way to the platform ----------------------------------------------------------------------------------------
+    # The platform as a whole ----------------------------------------------------------------------------------------
 
-    def delay_if_open(self, story: PollTarget, now: float) -> float | None:
-        """Return until when a poll of *story* must wait, now that only single probes may try the way; None for not."""
+    def delay_if_open(self, target: PollTarget, now: float) -> float | None:
+        """Return until when a poll of *target* waits while only probes may go out; None when it may go out now."""
         if self.breaker.try_probe(now):
             self._next_probe = None
             return None
-        if self._next_probe is None or self._next_probe.audience == NOBODY:
-            self._next_probe = story
-        # Recovery makes everything due again; the others come back by themselves in case the next probe is dropped.
-        return self.breaker.probe_at if self._next_probe is story else now + HELD_BACK
+        if self._next_probe is None or self._next_probe.group == NO_SUBSCRIBERS:
+            self._next_probe = target
+        # Recovery makes every target due. The others are delayed only in case the next probe is dropped.
+        return self.breaker.probe_at if self._next_probe is target else now + OPEN_DELAY
 
-    def answered(self, targets: int, now: float, *, sent: float) -> bool:
-        """Take note that the platform answers a request *sent* then; announce it, and return True, where it did not."""
+    def on_reachable(self, targets: int, now: float, *, sent: float) -> bool:
+        """Record a response to a request *sent* then; announce it and return True if it ends an outage."""
         if not self.breaker.on_success(now, sent=sent):
             return False
         self._next_probe = None
-        self.client_error = self.everywhere = None
-        self._tell_all(Recovered(ref=None, targets=targets))
+        self.client_error = self.outage = None
+        self._publish_to_all(Recovered(ref=None, targets=targets))
         self._observe(PollingRecovered(ref=None, targets=targets))
         return True
 
-    def try_again(self, due: float) -> float:
-        """Return when a failed poll is tried again: *due* by itself, with the next probe where only probes may go."""
+    def retry_at(self, due: float) -> float:
+        """Return when a failed poll is tried again: at *due*, or with the next probe while only probes may go out."""
         return self.breaker.probe_at if self.breaker.is_open else due
 
-    # Targets --------------------------------------------------------------------------------------------------------
+    def backoff(
+        self, target: PollTarget, action: ErrorAction, intervals: PollIntervals, *, targets: int
+    ) -> float:
+        """Return the seconds until a failed poll is tried again, by what is known of this target alone."""
+        failures = target.poll_failures.failures
+        if action is ErrorAction.THROTTLED:
+            return intervals.after_failure(1)  # the request limiter knows how long requests are throttled
+        if action is ErrorAction.GATEWAY_TROUBLE:
+            if targets < 2:
+                return self.breaker.longest_wait  # no other target finds out that the platform is back
+            return intervals.after_failure(failures, MAX_UNREACHABLE_WAIT)
+        return intervals.after_failure(failures)
 
-    def failed(
+    # Single targets -------------------------------------------------------------------------------------------------
+
+    def on_failure(
         self,
-        story: JobTracker,
-        question: Question,
+        target: PollTarget,
+        request: Question,
         error: BkJobError,
-        verdict: ErrorAction,
+        action: ErrorAction,
         at: PollStamp,
         *,
         targets: int,
     ) -> list[Event]:
-        """Say what a failed poll means, as far as it was not said."""
-        if verdict in LOST_REASONS:
-            reason = LOST_REASONS[verdict]
-            if reason is LostReason.NOT_FOUND and story.was_read(question.ref):
+        """Return the events of a failed poll that were not published before."""
+        if action in LOST_REASONS:
+            reason = LOST_REASONS[action]
+            if reason is LostReason.NOT_FOUND and target.was_read(request.ref):
                 reason = LostReason.GONE
-            return story.lose(question.ref, reason, str(error), at.cursor)
-        if verdict in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
+            return target.lose(request.ref, reason, str(error), at.cursor)
+        if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
-        if verdict in (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE):
-            self._doubt_the_way(
-                story, error, at, for_all=verdict is ErrorAction.CLIENT_TROUBLE, targets=targets
+        if action in (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE):
+            self._suspect_outage(
+                target, error, at, at_once=action is ErrorAction.CLIENT_TROUBLE, targets=targets
             )
             if self.breaker.is_open:
                 return []
-        known = story.poll_failures.troubled
+        known = target.poll_failures.troubled
         troubled = {
             ref: Trouble(ref=ref, error=type(error).__name__, message=str(error), cursor=at.cursor)
-            for ref in affected_by(story, question)
+            for ref in affected_by(target, request)
             if ref not in known
         }
         if troubled and not known:
-            self._observe(PollingFailed(ref=question.ref, message=str(error)))
-        story.poll_failures = evolve(story.poll_failures, troubled={**known, **troubled})
+            self._observe(PollingFailed(ref=request.ref, message=str(error)))
+        target.poll_failures = evolve(target.poll_failures, troubled={**known, **troubled})
         return list(troubled.values())
 
-    def _doubt_the_way(
-        self, story: JobTracker, error: BkJobError, at: PollStamp, *, for_all: bool, targets: int
+    def _suspect_outage(
+        self, target: PollTarget, error: BkJobError, at: PollStamp, *, at_once: bool, targets: int
     ) -> None:
-        if not self.breaker.on_failure(story.ref, at.now, targets=targets, at_once=for_all):
+        """Count a failure towards an outage; announce the outage when that makes it one."""
+        if not self.breaker.on_failure(target.ref, at.now, targets=targets, at_once=at_once):
             return
-        self.client_error = error if for_all else None
-        self.everywhere = Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
-        self._tell_all(self.everywhere)
+        self.client_error = error if at_once else None
+        self.outage = Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
+        self._publish_to_all(self.outage)
         self._observe(PollingFailed(ref=None, message=str(error), targets=targets))
 
-    def recovered(self, story: JobTracker, at: PollStamp) -> list[Event]:
-        """Announce, once, that polling this target works again."""
-        troubled = story.poll_failures.troubled
+    def on_success(self, target: PollTarget, at: PollStamp) -> list[Event]:
+        """Return the events, published once, that polling the targets of a job works again."""
+        troubled = target.poll_failures.troubled
         if troubled:
-            story.poll_failures = evolve(story.poll_failures, troubled=NO_TROUBLE)
-            self._observe(PollingRecovered(ref=story.ref))
+            target.poll_failures = evolve(target.poll_failures, troubled=NO_TROUBLE)
+            self._observe(PollingRecovered(ref=target.ref))
         return [
             Recovered(ref=ref, cursor=at.cursor)
             for ref in troubled
-            if ref in story.targets and ref not in story.lost
+            if ref in target.targets and ref not in target.lost
         ]
 
 
-def affected_by(story: JobTracker, question: Question) -> Sequence[Ref]:
-    """Return the targets that a question would have told something about: a step, and its job; or all of a job."""
-    refs = [ref for ref in story.targets if ref not in story.lost]
-    if isinstance(question, GetStepInstanceStatus):
-        about = [ref for ref in refs if ref in (question.ref, story.ref)]
+class OutageRecovery:
+    """Polls all targets again after an outage, at the rate that is usual."""
+
+    def __init__(
+        self,
+        registry: TargetRegistry,
+        workers: WorkerPool[Polled],
+        intervals: PollIntervals,
+        detector: OutageDetector,
+        breaker: CircuitBreaker,
+    ) -> None:
+        """Prepare to schedule the targets of *registry* with *workers*."""
+        self._registry = registry
+        self._workers = workers
+        self._intervals = intervals
+        self._detector = detector
+        self._breaker = breaker
+        self._resumption = CooperativeIterator()
+
+    def resume_all(self) -> None:
+        """Schedule every target that may have missed a poll, in slices."""
+        targets, now = tuple(self._registry.targets.values()), asyncio.get_running_loop().time()
+        self._resumption.start(self._resume(targets, now))
+
+    def _resume(self, targets: Sequence[PollTarget], now: float) -> Iterator[None]:
+        """Schedule one target after the other, each in its own slot when the polls are at a short fixed interval."""
+        number, interval = 0, self._intervals.interval
+        rate = self._detector.resume_rate(len(targets))
+        for target in targets:
+            if self._is_wanted(target, now) and self._missed_a_poll(target, now):
+                if interval is not None and len(targets) > interval * SLOWEST_RATE:
+                    at = slot_after(target.ref, interval, now)
+                else:
+                    at = now + number / rate
+                self._workers.reschedule(target, at)
+                number += 1
+            yield
+
+    def _is_wanted(self, target: PollTarget, now: float) -> bool:
+        """Return True when a target is watched and not over, or is to be read once more."""
+        if target.group == NO_SUBSCRIBERS:
+            return False
+        return target in self._registry.rereads.requested or not target.all_settled(now)
+
+    def _missed_a_poll(self, target: PollTarget, now: float) -> bool:
+        """Return True when an outage may have prevented a poll of a target."""
+        return target.poll_failures.failures > 0 or target.due is None or target.due <= now + OPEN_DELAY
+
+    def is_overdue(self, target: PollTarget, now: float) -> bool:
+        """Return True when a poll of a target is late, under way, failed, or not sent because of an outage."""
+        if target.due is None:
+            return not self._workers.is_idle(target)
+        by = now + OPEN_DELAY if self._breaker.is_open else now
+        return target.poll_failures.failures > 0 or target.due <= by
+
+
+class StallTimer:
+    """Calls *report* once for each target that is stalled; one timer serves all *targets*.
+
+    A target is stalled when there was no response for a minute (five *intervals*, if that is longer) although a poll
+    *is_overdue*: late, under way, failed, or not sent because of an outage.
+    """
+
+    def __init__(
+        self,
+        targets: Collection[PollTarget],
+        *,
+        interval: float | None,
+        is_overdue: Callable[[PollTarget, float], bool],
+        report: Callable[[PollTarget, float], None],
+    ) -> None:
+        """Prepare; nothing happens before `start`."""
+        self._targets = targets
+        self._limit = max(STALLED_AFTER, STALLED_POLLS * (interval or 0.0))
+        self._is_overdue = is_overdue
+        self._report = report
+        # When targets that were never polled were first seen here; few of them wait for long.
+        self._first_seen: dict[PollTarget, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._check = CooperativeIterator()
+
+    def start(self) -> None:
+        """Start the timer unless it runs; it stops by itself when there is no target."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(STALL_CHECK_INTERVAL, self._on_timer)
+
+    def stop(self) -> None:
+        """Stop the timer; harmless when repeated."""
+        self._check.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._targets:
+            self.start()
+            self._check.start(self._check_all(tuple(self._targets), asyncio.get_running_loop().time()))
+
+    def _check_all(self, targets: tuple[PollTarget, ...], now: float) -> Iterator[None]:
+        before, self._first_seen = self._first_seen, {}
+        for number, target in enumerate(targets):
+            if number % STALL_CHECK_SIZE == 0:
+                yield
+            since = target.seen_at if target.seen_at is not None else target.first_asked_at
+            if since is None:
+                since = self._first_seen[target] = before.get(target, now)
+            if now - since < self._limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
+                continue
+            if not target.all_settled(now) and self._is_overdue(target, now):
+                self._report(target, now - since)
+
+
+def affected_by(target: JobTracker, request: Question) -> Sequence[Ref]:
+    """Return the targets that a response would have shown: a step and its job, or all of a job."""
+    refs = [ref for ref in target.targets if ref not in target.lost]
+    if isinstance(request, GetStepInstanceStatus):
+        about = [ref for ref in refs if ref in (request.ref, target.ref)]
         refs = about or refs
     return sorted(refs, key=str)
 
 
-def longest_silence(interval: float | None) -> float:
-    """Return after how many seconds without an answer a target is stalled."""
-    return max(STALLED_AFTER, STALLED_LOOKS * (interval or 0.0))
+def lose_missing_steps(target: JobTracker, at: PollStamp) -> list[Event]:
+    """Return the events of watched steps that two responses in a row about their job did not list."""
+    events: list[Event] = []
+    for ref in target.singles:
+        if target.was_read(ref) or ref in target.lost:
+            continue
+        if target.count_not_found(ref) >= NOT_FOUND_TWICE:
+            events += target.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
+    return events
 
 
-def stalled(story: JobTracker, at: PollStamp, silence: float) -> list[Event]:
-    """Announce, once, that nothing could be seen of a story's targets for *silence* seconds."""
-    story.poll_failures = evolve(story.poll_failures, stalled=True)
-    targets = sorted((ref for ref in story.targets if ref not in story.lost), key=str)
-    return [Stalled(ref=ref, seconds=silence, cursor=at.cursor) for ref in targets]
+def mark_stalled(target: JobTracker, at: PollStamp, silence: float) -> list[Event]:
+    """Return the events, published once, that the targets of a job were not seen for *silence* seconds."""
+    target.poll_failures = evolve(target.poll_failures, stalled=True)
+    refs = sorted((ref for ref in target.targets if ref not in target.lost), key=str)
+    return [Stalled(ref=ref, seconds=silence, cursor=at.cursor) for ref in refs]

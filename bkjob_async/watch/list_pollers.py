@@ -1,45 +1,101 @@
-"""The lists that are asked for in place of many jobs, one for each scope."""
+"""Poll lists of running jobs in place of many single jobs, one list for each scope."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
-from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller
-from bkjob_async.engine.scheduling.poll_interval import PollIntervals
-from bkjob_async.engine.scheduling.poll_planner import BEFORE_END
-from bkjob_async.model.operations.capabilities import Capabilities
+from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
+from bkjob_async.engine.flow_control.retry import Retries
+from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN, ListPoller, is_list_pollable
+from bkjob_async.engine.scheduling.poll_planner import BEFORE_END, PollPlanner
+from bkjob_async.errors import BkJobError
+from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import Scope
-from bkjob_async.watch.subscribers import PollTarget, Subscriber
+from bkjob_async.watch.target_registry import PollTarget, TargetRegistry
+from bkjob_async.watch.worker_pool import WorkerPool
+from bkjob_async.wire.session import Session
+
+ONCE = Retries(attempts=1)
+Polled = PollTarget | ListPoller[PollTarget]
 
 
 class ListPollers:
-    """The sweeps of one client; there are none where a dialect has no list, or looks are at a rhythm of one's own."""
+    """The list pollers of one client, one for each scope.
 
-    def __init__(self, capabilities: Capabilities, cadence: PollIntervals) -> None:
-        """Hold none yet."""
-        self.page = capabilities.list_length if capabilities.job_list else 0
-        self._is_free = cadence.interval is None and cadence.target_lag is None
-        self._sweeps: dict[Scope, ListPoller[PollTarget]] = {}
+    There are none when the dialect has no list, or when the user has set the intervals.
+    """
 
-    def note(self, story: PollTarget) -> ListPoller[PollTarget] | None:
-        """Take note of how a story stands after a look; return the sweep that it may belong to."""
-        if not self.page or not self._is_free:
-            return None
-        scope = story.ref.scope
-        sweep = self._sweeps.get(scope)
-        if sweep is None:
-            sweep = self._sweeps[scope] = ListPoller(scope)
-        sweep.note(story)
-        return sweep
+    def __init__(
+        self,
+        session: Session,
+        registry: TargetRegistry,
+        planner: PollPlanner,
+        workers: WorkerPool[Polled],
+        *,
+        breaker: CircuitBreaker,
+        now: Callable[[], float],
+    ) -> None:
+        """Prepare to poll lists through *session* and to schedule jobs with *workers*."""
+        capabilities, intervals = session.dialect.capabilities, planner.cadence
+        has_own_rhythm = intervals.interval is not None or intervals.target_lag is not None
+        self._page_size = capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0
+        self._session = session
+        self._registry = registry
+        self._planner = planner
+        self._workers = workers
+        self._breaker = breaker
+        self._now = now
+        self._by_scope: dict[Scope, ListPoller[PollTarget]] = {}
 
-    def forget(self, story: PollTarget) -> None:
-        """Let go of a story that nobody watches."""
-        sweep = self._sweeps.get(story.ref.scope)
-        if sweep is not None:
-            sweep.forget(story)
+    def update(self, target: PollTarget, now: float) -> None:
+        """Record the state of a job after a poll; start polling a list where that saves requests."""
+        if not self._page_size:
+            return
+        scope = target.ref.scope
+        poller = self._by_scope.get(scope)
+        if poller is None:
+            poller = self._by_scope[scope] = ListPoller(scope)
+        poller.note(target)
+        if poller.is_worthwhile(now) and self._workers.is_idle(poller):
+            self._workers.schedule(poller, now + poller.interval)
 
+    def forget(self, target: PollTarget) -> None:
+        """Remove a job that is over or not watched any more."""
+        poller = self._by_scope.get(target.ref.scope)
+        if poller is not None:
+            poller.forget(target)
 
-def unseen_until(story: PollTarget, audience: Iterable[Subscriber], next_word: float) -> float:
-    """Return when a story that was listed is looked at itself, unless it is listed again by *next_word*."""
-    ends = [s.ends_at - BEFORE_END for s in audience if s.ends_at is not None]
-    return min([next_word, (story.seen_at or 0.0) + LONGEST_UNSEEN, *ends])
+    def next_request(self, poller: ListPoller[PollTarget], now: float) -> GetJobInstanceList | None:
+        """Return the request for the next page of running jobs, None when a list is not worth a request."""
+        request = poller.question(self._page_size)
+        if request is None or not poller.is_worthwhile(now) or self._breaker.is_open:
+            return None  # the next poll of one of its jobs starts the list again
+        return request
+
+    async def poll(self, poller: ListPoller[PollTarget], request: GetJobInstanceList) -> None:
+        """Poll a page of running jobs: delay the polls of those it lists, poll those that it lists no more.
+
+        Raises the error of a failed request.
+        """
+        try:
+            page = await self._session.call(request, retries=ONCE, urgent=False)
+        except BkJobError:
+            poller.failed(self._now())
+            raise
+        now = self._now()
+        hints = poller.on_page(page, now)
+        for target in hints.still:
+            if is_list_pollable(target):
+                until = self._delayed_until(target, poller.next_word(now))
+                self._workers.postpone(target, until)
+                self._planner.postponed(target, until)
+        for target in hints.moved:
+            self._workers.schedule(target, now)
+        if poller.is_worthwhile(now):
+            self._workers.schedule(poller, now + poller.next_wait())
+
+    def _delayed_until(self, target: PollTarget, next_page: float) -> float:
+        """Return when a listed job is polled itself, unless it is listed again by *next_page*."""
+        until = min(next_page, (target.seen_at or 0.0) + LONGEST_UNSEEN)
+        deadline = self._registry.first_deadline(target)
+        return until if deadline is None else min(until, deadline - BEFORE_END)

@@ -1,403 +1,380 @@
-"""One poll after the other: what is due is asked, what is answered is told."""
+"""Poll every watched job once, however many watches follow it, and deliver the events to each of them."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 from attrs import evolve
 
-from bkjob_async.engine.flow_control.outage_detector import SLOWEST_RATE, OutageDetector
-from bkjob_async.engine.flow_control.retry import Retries
+from bkjob_async.engine.flow_control.outage_detector import OutageDetector
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
-from bkjob_async.engine.scheduling.list_polling import ListPoller, is_list_pollable
-from bkjob_async.engine.scheduling.poll_interval import slot_after
+from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, event_count, with_indexes
-from bkjob_async.engine.tracking.error_policy import NOT_FOUND_TWICE, ErrorAction, classify_poll_error
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, event_count
+from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
 from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobTracker
 from bkjob_async.engine.tracking.next_request import THE_JOB, Question, begin_follow_ups, next_request
-from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
-from bkjob_async.errors import BkJobError
-from bkjob_async.model.events import Event, LostReason, Recovered, Trouble
+from bkjob_async.engine.tracking.settling import SETTLE_BOUND, SETTLE_INTERVAL
+from bkjob_async.errors import BkJobError, ClientClosed
+from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from bkjob_async.model.refs import JobRef, Scope
+from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import Observer, PollCompleted
-from bkjob_async.watch.cooperative import CooperativeLoop
-from bkjob_async.watch.error_reporting import HELD_BACK, REACHABILITY_UNKNOWN, ErrorReporting, stalled
-from bkjob_async.watch.list_pollers import ListPollers, unseen_until
-from bkjob_async.watch.rereads import Rereads
-from bkjob_async.watch.silence import SilenceTimer
-from bkjob_async.watch.subscribers import NOBODY, Audiences, PollTarget, Subscriber
+from bkjob_async.watch.error_reporting import (
+    REACHABILITY_UNKNOWN,
+    ErrorReporting,
+    OutageRecovery,
+    StallTimer,
+    lose_missing_steps,
+    mark_stalled,
+)
+from bkjob_async.watch.list_pollers import ListPollers, Polled
+from bkjob_async.watch.stats import Explanation, explanation_of
+from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, Subscriber, TargetRegistry
 from bkjob_async.watch.worker_pool import WorkerPool
 from bkjob_async.wire.session import Session
 
-# A target whose polls fail on their way, while others get through, is tried again after so many seconds at most.
-LONGEST_WITHOUT_WAY = 15.0
-ONCE = Retries(attempts=1)
-DONE = object()
 
+class Poller:
+    """The polling of one client: what is due is polled, and what changed is delivered to the subscribers.
 
-class Polling:
-    """Asks about one job after the other, takes in what is answered, and tells those who want to hear it.
-
-    Workers run as long as there are stories.
+    Workers run only while there are targets.
     """
 
     def __init__(
         self, session: Session, *, poll_planner: PollPlanner, workers: int, observers: Iterable[Observer]
     ) -> None:
-        """Prepare to ask through *session*; nothing runs before the first target."""
+        """Prepare to poll through *session*; nothing runs before the first target."""
+        self.planner = poll_planner
+        self.cursors = CursorSequence(secrets.token_hex(4))
+        self.polls = 0
         self._session = session
-        self.poll_planner = poll_planner
         self._observe = ObserverDispatch(observers)
-        self._sweeps = ListPollers(session.dialect.capabilities, poll_planner.cadence)
-        self._supervisor: WorkerPool[PollTarget | ListPoller[PollTarget]] = WorkerPool(
-            self._ask, crashed=self._crashed, workers=workers, group=scope_of
+        self.errors = ErrorReporting(publish_to_all=self._publish_to_all, observe=self._observe)
+        self._registry = TargetRegistry()
+        self._workers: WorkerPool[Polled] = WorkerPool(
+            self._dispatch, on_crash=self._registry.crash, workers=workers, group=scope_of
         )
-        self._stories: dict[JobRef, PollTarget] = {}
-        self._audiences = Audiences()
-        self._rereads = Rereads()
-        self._subscribers: list[Subscriber] = []
-        self.troubles = ErrorReporting(tell_all=self._tell_all, observe=self._observe)
-        self.places = CursorSequence(secrets.token_hex(4))
-        self._polls = 0
+        self._list_pollers = ListPollers(
+            session, self._registry, poll_planner, self._workers, breaker=self.errors.breaker, now=self._now
+        )
+        self._operated_at: dict[JobRef, float] = {}
         self._outage_detector = OutageDetector()
-        self._silence = SilenceTimer(
-            self._stories.values(),
-            interval=poll_planner.cadence.interval,
-            is_held_up=self._is_held_up,
-            tell=self._tell_stalled,
+        self._outage_recovery = OutageRecovery(
+            self._registry, self._workers, poll_planner.cadence, self._outage_detector, self.errors.breaker
         )
-        self._again: Iterator[None] = iter(())
-        self._looking_again = CooperativeLoop(lambda: next(self._again, DONE) is not DONE)
+        self._stall_timer = StallTimer(
+            self._registry.targets.values(),
+            interval=poll_planner.cadence.interval,
+            is_overdue=self._outage_recovery.is_overdue,
+            report=self._report_stalled,
+        )
 
-    @property
-    def polls(self) -> int:
-        """How many questions have been asked."""
-        return self._polls
+    # Subscribers and their targets ----------------------------------------------------------------------------------
+
+    def add_subscriber(self, subscriber: Subscriber) -> None:
+        """Deliver to *subscriber* from now on what concerns all targets, and an outage that lasts already."""
+        self._registry.subscribers.append(subscriber)
+        if self.errors.outage is not None:
+            at = self._stamp()
+            subscriber.on_platform_event(at, evolve(self.errors.outage, cursor=at.cursor, index=1))
+
+    def remove_subscriber(self, subscriber: Subscriber) -> None:
+        """Deliver nothing to *subscriber* any more; harmless when repeated."""
+        self._registry.remove_subscriber(subscriber)
+
+    def subscribe(self, subscriber: Subscriber, ref: Ref) -> tuple[JobTracker, int | None]:
+        """Poll *ref* for *subscriber*, as soon as possible.
+
+        Return its job, and which round of requests shows its present state; None when any response does.
+        """
+        if ref.job not in self._registry.targets:
+            self.planner.begin()
+            self._stall_timer.start()
+        target, round_wanted = self._registry.subscribe(
+            subscriber, ref, operated_at=self._operated_at.get(ref.job)
+        )
+        self._workers.schedule(target, self._now())
+        return target, round_wanted
+
+    def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:
+        """Stop polling *ref*, no longer a target of *subscriber*, unless another one wants it."""
+        unwatched = self._registry.unsubscribe(subscriber, ref)
+        if unwatched is not None:
+            self.planner.end(unwatched)
+            self._list_pollers.forget(unwatched)
+            self._workers.forget(unwatched)
+
+    def tracker(self, job: JobRef) -> JobTracker | None:
+        """Return the state of a job, None when it is not watched."""
+        return self._registry.targets.get(job)
+
+    def nudge(self, ref: Ref) -> None:
+        """Poll *ref* as soon as possible, before targets that are merely late."""
+        target = self._registry.targets.get(ref.job)
+        if target is not None:
+            self.planner.on_nudge(target)
+            self._workers.schedule(target, self._now(), urgent=True)
+
+    def on_operation(self, ref: Ref) -> None:
+        """Record that an operation on *ref* was sent: a final status may not be final any more."""
+        now = self._now()
+        self._operated_at = {job: at for job, at in self._operated_at.items() if now - at < SETTLE_BOUND}
+        self._operated_at[ref.job] = now
+        target = self._registry.targets.get(ref.job)
+        if target is not None:
+            target.expect_change(now)
+            self._registry.update_settled(target, now)
+            self._workers.schedule(target, now)
+
+    def explain(self, ref: Ref) -> Explanation:
+        """Return why *ref* is polled or not, and when next."""
+        target, now = self._registry.targets.get(ref.job), self._now()
+        if target is None:
+            return Explanation(ref=ref, because="nobody watches it")
+        return explanation_of(
+            target,
+            ref,
+            now,
+            due=self._workers.due_at(target),
+            is_polled=self._workers.is_busy(target),
+            is_unreachable=self.errors.breaker.is_open,
+            expected_duration=self.planner.expects(target, now),
+        )
+
+    async def stop_if_idle(self) -> None:
+        """Stop the workers when no target is left."""
+        if not self._registry.targets:
+            self._stall_timer.stop()
+            await self._workers.aclose()
+
+    async def aclose(self) -> None:
+        """End all watches and wait until all workers have stopped."""
+        for subscriber in tuple(self._registry.subscribers):
+            subscriber.on_crash(ClientClosed("the client was closed while this watch was open"))
+        self._stall_timer.stop()
+        await self._workers.aclose()
 
     # One poll -------------------------------------------------------------------------------------------------------
 
-    def _ask(self, key: PollTarget | ListPoller[PollTarget]) -> Awaitable[None]:
-        return self._sweep(key) if isinstance(key, ListPoller) else self._poll(key)
+    def _dispatch(self, polled: Polled) -> Awaitable[None]:
+        return self._poll_list(polled) if isinstance(polled, ListPoller) else self._poll(polled)
 
-    async def _poll(self, story: PollTarget) -> None:
-        if story.audience == NOBODY:
+    async def _poll(self, target: PollTarget) -> None:
+        if target.group == NO_SUBSCRIBERS:
             return
         started = self._now()
-        if self.troubles.breaker.is_open:
-            held_back = self.troubles.delay_if_open(story, started)
-            if held_back is not None:
-                self._supervisor.due(story, held_back)
+        if self.errors.breaker.is_open:
+            delayed_until = self.errors.delay_if_open(target, started)
+            if delayed_until is not None:
+                self._workers.schedule(target, delayed_until)
                 return
-        if story.pace is not None:
-            self.poll_planner.asked(story, started, self._queue())
-        if not story.pending and (self._rereads.begin(story) or self._is_revisited(story, started)):
-            story.pending = (THE_JOB,)
+        if target.pace is not None:
+            self.planner.asked(target, started, self._queued_seconds())
+        if not target.pending:
+            self._begin_round(target, started)
         scarce = self._session.limiter.waiting > 0
-        question = next_request(story, self._session.dialect.capabilities, requests_are_scarce=scarce)
-        self._polls += 1
-        if story.first_asked_at is None and story.seen_at is None:
-            story.first_asked_at = started
+        request = next_request(target, self._session.dialect.capabilities, requests_are_scarce=scarce)
+        self.polls += 1
+        if target.first_asked_at is None and target.seen_at is None:
+            target.first_asked_at = started
         try:
-            look = await self._session.poll(question)
+            view = await self._session.poll(request)
         except BkJobError as error:
-            if story.audience != NOBODY:
-                self._failed(story, question, error, started)
-                self._observe_poll(question, self._now() - started, error=type(error).__name__)
+            if target.group != NO_SUBSCRIBERS:
+                self._on_failure(target, request, error, started)
+                self._observe_poll(request, self._now() - started, error=type(error).__name__)
             return
-        if story.audience != NOBODY:  # else it was dropped while the question was on its way
-            self._heed(story, question, look, started)
+        if target.group != NO_SUBSCRIBERS:  # else it was dropped while the request was under way
+            self._on_response(target, request, view, started)
 
-    def _heed(
-        self, story: PollTarget, question: Question, look: JobPollView | StepPollView, started: float
+    def _begin_round(self, target: PollTarget, now: float) -> None:
+        """Begin a round of requests with the whole job where single steps do not show all that is wanted."""
+        if target in self._registry.rereads.requested:
+            self._registry.rereads.begin(target)
+            target.pending = (THE_JOB,)
+        elif self._registry.must_revisit(target, now):
+            target.pending = (THE_JOB,)
+
+    def _on_response(
+        self, target: PollTarget, request: Question, view: JobPollView | StepPollView, started: float
     ) -> None:
-        """Take in an answer, and tell what is news."""
-        if not self.troubles.breaker.has_no_failures:
-            self._way_is_open(started)
-        at = self._moment()
-        if self._outage_detector.on_response(at.now, sent=started) and self._supervisor.overdue:
-            self._look_at_all_again()
+        """Apply a response, deliver the events, and schedule the next poll."""
+        if not self.errors.breaker.has_no_failures:
+            self._on_reachable(started)
+        at = self._stamp()
+        if self._outage_detector.on_response(at.now, sent=started) and self._workers.overdue:
+            self._outage_recovery.resume_all()
         asked = at.now if self._outage_detector.was_in_outage(started) else started
         events: Sequence[EventOrLazy] = (
-            self.troubles.recovered(story, at) if story.poll_failures.troubled else ()
+            self.errors.on_success(target, at) if target.poll_failures.troubled else NO_NEWS
         )
-        if isinstance(look, JobPollView):
-            events = [*events, *story.apply_job(look, at), *self._missing_steps(story, at)]
+        if isinstance(view, JobPollView):
+            changes = target.apply_job(view, at)
+            missing = lose_missing_steps(target, at) if target.singles else NO_NEWS
+            if changes or missing:
+                events = [*events, *changes, *missing]
         else:
-            reading = None if isinstance(question, GetJobInstanceStatus) else read_mode_of(question)
-            news = story.apply_step(look, at, reading)
-            if news is NO_NEWS and self._goes_on(story, at.now):
-                self._go_on(story, at, asked)
-                self._observe_poll(question, at.now - started)
+            mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
+            changes = target.apply_step(view, at, mode)
+            if changes is NO_NEWS and self._is_unchanged(target, at.now):
+                self._reschedule(target, at, asked)
+                self._observe_poll(request, at.now - started)
                 return
-            events = [*events, *news]
-        begin_follow_ups(story, question, self._session.dialect.capabilities)
-        if not story.pending:
-            self._rereads.answered(story)
-        self._publish(story, at, events)
-        self._next(story, at.now, asked, told=bool(events))
-        self._observe_poll(question, at.now - started, events)
+            events = [*events, *changes]
+        begin_follow_ups(target, request, self._session.dialect.capabilities)
+        if not target.pending:
+            self._registry.rereads.complete(target)
+        self._registry.publish(target, at, events)
+        self._after_poll(target, at.now, asked, published=bool(events))
+        self._observe_poll(request, at.now - started, events)
 
-    def _goes_on(self, story: PollTarget, now: float) -> bool:
-        """Whether no question about a story is left, nobody waits for it, and only what it shows can change anything."""
-        if story.pending or story.operated_at is not None or story in self._rereads:
+    def _is_unchanged(self, target: PollTarget, now: float) -> bool:
+        """Return True when a poll without events needs no more than the next one: nothing is pending or awaited."""
+        if target.pending or target.operated_at is not None or target in self._registry.rereads.requested:
             return False
-        return not story.all_settled(now)
+        return not target.all_settled(now)
 
-    def _is_revisited(self, story: PollTarget, now: float) -> bool:
-        """Whether a single step is over that somebody wants to see again, while others are asked for themselves."""
-        if story.whole or len(story.singles) < 2 or story.job_seen_at is None:
-            return False
-        every = self._revisit(story)
-        if every is None or now - story.job_seen_at < every:
-            return False
-        return any(story.has_finished(ref) for ref in story.singles)
+    def _reschedule(self, target: PollTarget, at: PollStamp, asked: float) -> None:
+        """Schedule the next poll of a job in which nothing has changed."""
+        self._registry.publish_unchanged(target, at)
+        if target.group != NO_SUBSCRIBERS:
+            self._workers.schedule(target, self._next_poll(target, at.now, asked))
 
-    def _revisit(self, story: PollTarget) -> float | None:
-        """Return the seconds between looks at what is over, None to look no more."""
-        return min((s.revisit for s in self._audiences.of(story) if s.revisit is not None), default=None)
-
-    def _go_on(self, story: PollTarget, at: PollStamp, asked: float) -> None:
-        """Look again later at what stands as it stood."""
-        for subscriber in self._audiences.of(story):
-            if not subscriber.is_in_sync:
-                subscriber.take(story.ref, at, NO_NEWS)
-        if story.audience != NOBODY:
-            self._supervisor.due(story, self._next_look(story, at.now, asked))
-
-    def _queue(self) -> float:
-        """Return how many seconds of requests wait for their turn."""
-        limiter = self._session.limiter
-        pace = limiter.requests_per_second
-        return limiter.waiting / pace if pace else 0.0
-
-    def _next(self, story: PollTarget, now: float, asked: float, *, told: bool) -> None:
-        """See who is through with a story, asked about at *asked*, and decide when it is looked at again, if ever."""
-        if story.ended:
-            expects_callbacks = any(s.expects_callbacks for s in self._audiences.of(story))
-            self.poll_planner.learn(story, now, expects_callbacks=expects_callbacks)
-        if told or story.operated_at is not None or story in self._rereads:
-            self._check(story)
-        if story.audience == NOBODY:
+    def _after_poll(self, target: PollTarget, now: float, asked: float, *, published: bool) -> None:
+        """Determine which watches have settled, and schedule the next poll, if any; *asked* is when this one began."""
+        if target.ended:
+            expected = self._registry.expects_callbacks(target)
+            self.planner.learn(target, now, expects_callbacks=expected)
+        if published or target.operated_at is not None or target in self._registry.rereads.requested:
+            self._registry.update_settled(target, now)
+        if target.group == NO_SUBSCRIBERS:
             return
-        if story.pending or self._is_awaited(story):
-            self._supervisor.due(story, now)
-        elif not story.all_settled(now):
-            self._supervisor.due(story, self._next_look(story, now, asked))
-            self._have_swept(story, now)
+        if target.pending or self._registry.awaits_reread(target):
+            self._workers.schedule(target, now)
+        elif not target.all_settled(now):
+            self._workers.schedule(target, self._next_poll(target, now, asked))
+            self._list_pollers.update(target, now)
         else:
-            self._sweeps.forget(story)
-            self.poll_planner.rest(story)
-            self._check(story)
-            every = self._revisit(story)
-            if every is not None and story.audience != NOBODY:
-                self._supervisor.due(story, now + every)
+            self._list_pollers.forget(target)
+            self.planner.rest(target)
+            self._registry.update_settled(target, now)
+            interval = self._registry.revisit_interval(target)
+            if interval is not None and target.group != NO_SUBSCRIBERS:
+                self._workers.schedule(target, now + interval)
 
-    def _check(self, story: PollTarget) -> None:
-        """Let those who want to hear of a story see which of their targets have settled."""
-        for subscriber in self._audiences.of(story):
-            subscriber.check(story.ref)
-
-    def _is_awaited(self, story: PollTarget) -> bool:
-        """Whether somebody waits for a story to be read anew."""
-        if story not in self._rereads:
-            return False
-        if any(subscriber.awaits(story.ref) for subscriber in self._audiences.of(story)):
-            return True
-        self._rereads.forget(story)
-        return False
-
-    def _next_look(self, story: PollTarget, now: float, asked: float) -> float:
-        """Return when a story that goes on, asked about at *asked*, is looked at again."""
-        if self.poll_planner.cadence.interval is not None:
-            return self.poll_planner.next_look(story, now, asked=asked)
-        audience = self._audiences.of(story)
-        ends = [s.ends_at for s in audience if s.ends_at is not None]
-        return self.poll_planner.next_look(
-            story,
+    def _next_poll(self, target: PollTarget, now: float, asked: float) -> float:
+        """Return when a job that is not over, last polled at *asked*, is polled again."""
+        if self.planner.cadence.interval is not None:
+            return self.planner.next_look(target, now, asked=asked)
+        deadline = self._registry.first_deadline(target)
+        return self.planner.next_look(
+            target,
             now,
             limit=self._session.limiter.requests_per_second,
-            expects_callbacks=any(s.expects_callbacks for s in audience),
-            ends_in=min(ends) - now if ends else None,
+            expects_callbacks=self._registry.expects_callbacks(target),
+            ends_in=None if deadline is None else deadline - now,
         )
 
-    def _missing_steps(self, story: JobTracker, at: PollStamp) -> list[Event]:
-        """Give up single steps that the job does not have."""
-        events: list[Event] = []
-        for ref in story.singles:
-            if story.was_read(ref) or ref in story.lost:
-                continue
-            if story.count_not_found(ref) >= NOT_FOUND_TWICE:
-                events += story.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
-        return events
+    def _queued_seconds(self) -> float:
+        """Return how many seconds of requests are queued."""
+        limiter = self._session.limiter
+        rate = limiter.requests_per_second
+        return limiter.waiting / rate if rate else 0.0
 
-    def _failed(self, story: PollTarget, question: Question, error: BkJobError, asked: float) -> None:
-        """Say what a failed poll, begun at *asked*, means, and when to try again."""
-        verdict = classify_poll_error(error, question, story)
-        story.give_up_round()
-        if verdict not in REACHABILITY_UNKNOWN:
-            self._way_is_open(asked)
-        at = self._moment()
-        if verdict is ErrorAction.USE_OTHER_REQUEST:
-            # Not at once: should the other question be refused as well, this must not become a busy loop.
-            self._supervisor.due(story, at.now + SETTLE_INTERVAL)
+    async def _poll_list(self, poller: ListPoller[PollTarget]) -> None:
+        started = self._now()
+        request = self._list_pollers.next_request(poller, started)
+        if request is None:
             return
-        story.poll_failures = evolve(story.poll_failures, failures=story.poll_failures.failures + 1)
-        was_open = self.troubles.breaker.is_open
-        events = self.troubles.failed(story, question, error, verdict, at, targets=len(self._stories))
-        if self.troubles.breaker.is_open and not was_open:
+        self.polls += 1
+        error: str | None = None
+        try:
+            await self._list_pollers.poll(poller, request)
+        except BkJobError as failure:
+            error = type(failure).__name__
+        self._observe_poll(request, self._now() - started, error=error)
+
+    # Failures and outages -------------------------------------------------------------------------------------------
+
+    def _on_failure(self, target: PollTarget, request: Question, error: BkJobError, asked: float) -> None:
+        """Deliver the events of a failed poll, begun at *asked*, and schedule another one."""
+        action = classify_poll_error(error, request, target)
+        target.give_up_round()
+        if action not in REACHABILITY_UNKNOWN:
+            self._on_reachable(asked)
+        at = self._stamp()
+        if action is ErrorAction.USE_OTHER_REQUEST:
+            # Not at once: if the other request is refused as well, this must not become a busy loop.
+            self._workers.schedule(target, at.now + SETTLE_INTERVAL)
+            return
+        target.poll_failures = evolve(target.poll_failures, failures=target.poll_failures.failures + 1)
+        was_open = self.errors.breaker.is_open
+        events = self.errors.on_failure(
+            target, request, error, action, at, targets=len(self._registry.targets)
+        )
+        if self.errors.breaker.is_open and not was_open:
             self._outage_detector.on_circuit_open()
         if not events:
-            at = self._moment()  # something may have been told to everybody meanwhile
-        self._publish(story, at, events)
-        if story.all_settled(at.now) and not self._is_awaited(story):
-            self._next(story, at.now, asked, told=True)
+            at = self._stamp()  # an event for all targets may have been published since
+        self._registry.publish(target, at, events)
+        if target.all_settled(at.now) and not self._registry.awaits_reread(target):
+            self._after_poll(target, at.now, asked, published=True)
             return
         if events:
-            self._check(story)
-        if story.audience == NOBODY:
-            return
-        self._supervisor.due(story, self.troubles.try_again(at.now + self._backoff(story, verdict)))
+            self._registry.update_settled(target, at.now)
+        if target.group != NO_SUBSCRIBERS:
+            wait = self.errors.backoff(
+                target, action, self.planner.cadence, targets=len(self._registry.targets)
+            )
+            due = at.now + wait
+            self._workers.schedule(target, self.errors.retry_at(due))
 
-    def _backoff(self, story: PollTarget, verdict: ErrorAction) -> float:
-        """Return the seconds until a failed poll is tried again, as far as it concerns this story alone."""
-        cadence, failures = self.poll_planner.cadence, story.poll_failures.failures
-        if verdict is ErrorAction.THROTTLED:
-            return cadence.after_failure(
-                1
-            )  # how long nothing gets through is known where requests wait for their turn
-        if verdict is ErrorAction.GATEWAY_TROUBLE:
-            if len(self._stories) < 2:
-                return self.troubles.breaker.longest_wait  # nobody else finds out that the platform is back
-            return cadence.after_failure(failures, LONGEST_WITHOUT_WAY)
-        return cadence.after_failure(failures)
+    def _on_reachable(self, sent: float) -> None:
+        """Record that the platform responded to a request *sent* then; after an outage, resume all polls."""
+        if self.errors.on_reachable(len(self._registry.targets), self._now(), sent=sent):
+            self._outage_recovery.resume_all()
 
-    def _way_is_open(self, sent: float) -> None:
-        """Take note that the platform answers a request *sent* then; after an outage, look at everything again."""
-        if self.troubles.answered(len(self._stories), self._now(), sent=sent):
-            self._look_at_all_again()
+    def _report_stalled(self, target: PollTarget, silence: float) -> None:
+        at = self._stamp()
+        self._registry.publish(target, at, mark_stalled(target, at, silence))
 
-    def _look_at_all_again(self) -> None:
-        """Look at everything again after an outage, as many a second as is usual."""
-        self._again = self._look_again(tuple(self._stories.values()), self._now())
-        self._looking_again.go()
+    # Observing ------------------------------------------------------------------------------------------------------
 
-    def _look_again(self, stories: Sequence[PollTarget], now: float) -> Iterator[None]:
-        """Make one story after the other due, each in its own slot where looks are at a short fixed interval."""
-        number, interval = 0, self.poll_planner.cadence.interval
-        rate = self._outage_detector.resume_rate(len(stories))
-        for story in stories:
-            if self._is_wanted(story, now) and self._was_held_up(story, now):
-                if interval is not None and len(stories) > interval * SLOWEST_RATE:
-                    at = slot_after(story.ref, interval, now)
-                else:
-                    at = now + number / rate
-                self._supervisor.reschedule(story, at)
-                number += 1
-            yield
-
-    def _is_wanted(self, story: PollTarget, now: float) -> bool:
-        """Return whether somebody watches *story* and it is not over, or waits for it to be read anew."""
-        return story.audience != NOBODY and (story in self._rereads or not story.all_settled(now))
-
-    def _was_held_up(self, story: PollTarget, now: float) -> bool:
-        """Return whether an outage may have kept a look at *story* from being made."""
-        return story.poll_failures.failures > 0 or story.due is None or story.due <= now + HELD_BACK
-
-    def _is_held_up(self, story: PollTarget, now: float) -> bool:
-        """Return whether a look at *story* is overdue, under way, failed, or not made because of an outage."""
-        if story.due is None:
-            return not self._supervisor.is_idle(story)
-        by = now + HELD_BACK if self.troubles.breaker.is_open else now
-        return story.poll_failures.failures > 0 or story.due <= by
-
-    def _tell_stalled(self, story: PollTarget, silence: float) -> None:
-        at = self._moment()
-        self._publish(story, at, stalled(story, at, silence))
-
-    # Lists in place of many polls -----------------------------------------------------------------------------------
-
-    def _have_swept(self, story: PollTarget, now: float) -> None:
-        """Let a list speak for a story where that is worth it."""
-        sweep = self._sweeps.note(story)
-        if sweep is not None and sweep.is_worthwhile(now) and self._supervisor.is_idle(sweep):
-            self._supervisor.due(sweep, now + sweep.interval)
-
-    async def _sweep(self, sweep: ListPoller[PollTarget]) -> None:
-        """Ask for a page of the jobs that run, and heed what it hints at."""
-        started = self._now()
-        question = sweep.question(self._sweeps.page)
-        if question is None or not sweep.is_worthwhile(started) or self.troubles.breaker.is_open:
-            return  # the next look at one of its jobs begins anew
-        self._polls += 1
-        try:
-            page = await self._session.call(question, retries=ONCE, urgent=False)
-        except BkJobError as error:
-            now = self._now()
-            sweep.failed(now)
-            self._observe_poll(question, now - started, error=type(error).__name__)
-            return
-        now = self._now()
-        hints = sweep.on_page(page, now)
-        for story in hints.still:
-            if is_list_pollable(story):
-                until = unseen_until(story, self._audiences.of(story), sweep.next_word(now))
-                self._supervisor.postpone(story, until)
-                self.poll_planner.postponed(story, until)
-        for story in hints.moved:
-            self._supervisor.due(story, now)
-        if sweep.is_worthwhile(now):
-            self._supervisor.due(sweep, now + sweep.next_wait())
-        self._observe_poll(question, now - started)
-
-    # AnnouncedState --------------------------------------------------------------------------------------------------------
-
-    def _publish(self, story: PollTarget, at: PollStamp, events: Sequence[EventOrLazy]) -> None:
-        with_indexes(events)
-        for subscriber in self._audiences.of(story):
-            subscriber.take(story.ref, at, events)
-
-    def _tell_all(self, event: Trouble | Recovered) -> None:
-        at = self._moment()
-        for subscriber in tuple(self._subscribers):
-            subscriber.take(None, at, (evolve(event, cursor=at.cursor, index=1),))
-
-    def _crashed(self, error: BaseException) -> None:
-        for subscriber in tuple(self._subscribers):
-            subscriber.fail(error)
+    def _publish_to_all(self, event: Trouble | Recovered) -> None:
+        self._registry.publish_to_all(self._stamp(), event)
 
     def _observe_poll(
         self,
-        question: Question | GetJobInstanceList,
+        request: Question | GetJobInstanceList,
         seconds: float,
         events: Sequence[EventOrLazy] = (),
         error: str | None = None,
     ) -> None:
-        """Tell of one poll whoever wants to know."""
+        """Report one poll to the observers, if any wants single polls."""
         if not self._observe.wants_polls:
             return
-        ref = None if isinstance(question, GetJobInstanceList) else question.ref
+        ref = None if isinstance(request, GetJobInstanceList) else request.ref
         count = event_count(events)
         self._observe(
-            PollCompleted(ref=ref, question=question.name, seconds=seconds, events=count, error=error)
+            PollCompleted(ref=ref, operation=request.name, seconds=seconds, events=count, error=error)
         )
 
-    def _moment(self) -> PollStamp:
-        """Return the time now with a new place in the stream."""
-        return self.places.next_stamp(asyncio.get_running_loop().time())
+    def _stamp(self) -> PollStamp:
+        """Return the time now with the next number of a batch."""
+        return self.cursors.next_stamp(self._now())
 
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
 
 
-def scope_of(key: PollTarget | ListPoller[PollTarget]) -> Scope:
-    """Return whose share polls count towards."""
-    return key.scope if isinstance(key, ListPoller) else key.ref.scope
+def scope_of(polled: Polled) -> Scope:
+    """Return the scope that a poll is counted for when groups take turns."""
+    return polled.scope if isinstance(polled, ListPoller) else polled.ref.scope

@@ -1,18 +1,21 @@
-"""A watch in figures, and its targets as last seen."""
+"""Figures of a watch, explanations of single targets, and host counts of all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from bkjob_async.model.refs import Ref
+from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.status import Phase
 
 
 @frozen(kw_only=True)
 class WatchStats:
-    """A watch in figures: its targets, those that are over, events told, questions asked by the client."""
+    """A watch in figures: its targets, those that are over, its events, and all polls of the client."""
 
     targets: int
     over: int
@@ -20,13 +23,65 @@ class WatchStats:
     polls: int
 
 
+@frozen(kw_only=True)
+class Explanation:
+    """What the client knows about polling one target at the moment.
+
+    *because* is a few words; *seen_ago* and *next_in* are seconds, None when the target was never seen or is not
+    scheduled. *failures* counts failed polls in a row.
+    """
+
+    ref: Ref
+    because: str
+    seen_ago: float | None = None
+    next_in: float | None = None
+    failures: int = 0
+
+    def __str__(self) -> str:
+        seen = "never seen" if self.seen_ago is None else f"seen {self.seen_ago:.1f} s ago"
+        due = "not due" if self.next_in is None else f"next poll in {self.next_in:.1f} s"
+        failed = f", {self.failures} failed poll(s)" if self.failures else ""
+        return f"{self.ref}: {self.because}; {seen}, {due}{failed}"
+
+
+def explanation_of(
+    target: JobTracker,
+    ref: Ref,
+    now: float,
+    *,
+    due: float | None,
+    is_polled: bool,
+    is_unreachable: bool,
+    expected_duration: str,
+) -> Explanation:
+    """Explain one target of a job; the first reason that holds is given, the strongest first."""
+    reasons = (
+        (ref in target.lost, "it is lost"),
+        (is_polled, "it is being polled"),
+        (is_unreachable, "the platform cannot be reached; single probes try it"),
+        (target.poll_failures.failures > 0, "its last poll failed"),
+        (target.is_settled(ref, now), "it is over"),
+        (target.is_settling(now), "a final status is settling"),
+        (target.is_waiting(now), "it waits for a user"),
+        (not target.was_read(ref), "it was not seen yet"),
+    )
+    duration = expected_duration or f"{target.age(now):.0f} s"
+    return Explanation(
+        ref=ref,
+        because=next((reason for holds, reason in reasons if holds), f"it has been running for {duration}"),
+        seen_ago=None if target.seen_at is None else now - target.seen_at,
+        next_in=None if due is None else max(0.0, due - now),
+        failures=target.poll_failures.failures,
+    )
+
+
 class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
-    """Targets as last seen; each is only put together when it is asked for."""
+    """The last snapshots of some targets; each is created when it is looked up."""
 
     def __init__(
         self, refs: Sequence[Ref], snapshot: Callable[[Ref], JobSnapshot | StepSnapshot | None]
     ) -> None:
-        """Answer for *refs* by *snapshot*."""
+        """Hold *refs*; *snapshot* returns that of one."""
         self._refs = dict.fromkeys(refs)
         self._snapshot = snapshot
 
@@ -39,3 +94,39 @@ class LastSeen(Mapping[Ref, JobSnapshot | StepSnapshot | None]):
 
     def __len__(self) -> int:
         return len(self._refs)
+
+
+class PhaseTotals:
+    """The host counts of all jobs by phase: every job is counted once, and again only after it has changed.
+
+    Nothing is stored before the first call of `current`.
+    """
+
+    __slots__ = ("_by_job", "_changed", "_total")
+
+    def __init__(self) -> None:
+        self._by_job: dict[JobRef, Mapping[Phase, int]] | None = None
+        self._changed: set[JobRef] = set()
+        self._total: Counter[Phase] = Counter()
+
+    def mark_changed(self, job: JobRef) -> None:
+        """Count *job* again next time."""
+        if self._by_job is not None:
+            self._changed.add(job)
+
+    def current(
+        self, jobs: Iterable[JobRef], count: Callable[[JobRef], Mapping[Phase, int]]
+    ) -> dict[Phase, int]:
+        """Return the counts of all *jobs*, calling *count* for each that has changed."""
+        by_job = self._by_job
+        if by_job is None:
+            by_job = self._by_job = {}
+            self._changed.update(jobs)
+        for job in self._changed:
+            counts = count(job)
+            self._total.subtract(by_job.pop(job, {}))
+            self._total.update(counts)
+            if counts:
+                by_job[job] = counts
+        self._changed = set()
+        return {phase: number for phase, number in self._total.items() if number}

@@ -1,162 +1,193 @@
-"""One stream of news, read by any number of readers, each at its own pace."""
+"""The events of one watch: a bounded log, and the present state in place of what has left it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from attrs import evolve
 
-from bkjob_async.engine.stream.cursor import unknown_cursor
+from bkjob_async.engine.stream.cursor import CursorSequence, unknown_cursor
 from bkjob_async.engine.stream.event_log import EventLog
 from bkjob_async.engine.stream.lazy_events import last_index
 from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.engine.tracking.joined_targets import Following
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
-from bkjob_async.model.refs import JobRef
-from bkjob_async.watch.backlog import PORTION, Backlog, Position
-from bkjob_async.watch.picking import as_skipped
-from bkjob_async.watch.readable import Readable
-from bkjob_async.watch.reader import Reader
-from bkjob_async.watch.targets import Targets
-from bkjob_async.watch.watcher import PollTargets
+from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.watch.readers import Backlog, MissedJob, Position, Reader, mark_skipped
 
 T = TypeVar("T")
 
+# A portion of a backlog ends after this many events; a single job may have more.
+PORTION_SIZE = 200
 
-class SharedStream(Readable):
-    """The log of what was told of some targets, and the present in place of what has fallen off it.
 
-    It is `new`, `open` or `closed`; what was told stays readable after that.
+class PresentState(Protocol):
+    """The present state of the targets of a watch, as the stream needs it for readers that fell behind."""
+
+    def jobs(self) -> dict[JobRef, object]:
+        """Return a new dict whose keys are the jobs that targets belong to."""
+        ...
+
+    def has_target(self, ref: Ref) -> bool:
+        """Return True when *ref* is a target."""
+        ...
+
+    def tracker(self, job: JobRef) -> JobTracker | None:
+        """Return the state of a job, None when there is none any more."""
+        ...
+
+    def present(self, tracker: JobTracker, missed: MissedJob, cursor: str) -> Iterator[Event]:
+        """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
+        ...
+
+
+class EventStream:
+    """The events of one watch, for any number of readers at their own pace.
+
+    The stream is `new`, `open` or `closed`. A closed one can still be read.
     """
 
-    def __init__(self, watcher: PollTargets) -> None:
-        """Hold nothing yet; *watcher* has the stories of the targets."""
-        self._watcher = watcher
-        self._targets = Targets()
-        self._following = Following()
-        self._log = EventLog(is_watched=self._targets.__contains__)
-        self._state = "new"
+    def __init__(self, present: PresentState, cursors: CursorSequence) -> None:
+        """Begin empty; *cursors* numbers the batches of the client."""
+        self.log = EventLog(is_watched=present.has_target)
+        self.state = "new"
+        self.in_sync_at: int | None = None
+        self._present = present
+        self._cursors = cursors
         self._error: BaseException | None = None
         self._opened_at: int | None = None
-        self._in_sync_at: int | None = None
-        self._waiting: set[asyncio.Future[None]] = set()
-        # While the watch is open the engine has the stories; afterwards they are kept for readers that come late.
-        self._kept: dict[JobRef, JobTracker] = {}
+        self._waiters: set[asyncio.Future[None]] = set()
 
-    def _story(self, job: JobRef) -> JobTracker | None:
-        """Return the story of a job that is, or was, watched here."""
-        if self._state == "closed" and job in self._kept:
-            return self._kept[job]
-        return self._watcher.story(job) if self._targets.of(job) else None
+    def open(self) -> None:
+        """Begin the stream behind all batches so far."""
+        self.state, self._opened_at = "open", self._cursors.last
+
+    def close(self, error: BaseException | None) -> None:
+        """End the stream; readers that reach the end raise *error*, if any."""
+        self.state, self._error = "closed", error
+        self._wake_readers()
+
+    def append(self, batch: Batch) -> None:
+        """Add a batch and wake the readers that wait for it."""
+        self.log.append(batch)
+        self._wake_readers()
+
+    def _wake_readers(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    @property
+    def last_cursor(self) -> str:
+        """The cursor of the newest batch, empty before the first."""
+        newest = self.log.batch_at(self.log.end - 1)
+        return newest.cursor if newest else ""
 
     # Readers --------------------------------------------------------------------------------------------------------
 
-    def _reader(self, pick: Callable[[Batch], Iterable[T]], after: str | None = None) -> Reader[T]:
+    def reader(self, select: Callable[[Batch], Iterable[T]], after: str | None = None) -> Reader[T]:
+        """Return a new reader of what *select* returns of each batch, after a cursor or from the beginning."""
         if not after:
-            return Reader(self, pick)
-        place = self._watcher.places.parse(after)
+            return Reader(self, select)
+        place = self._cursors.parse(after)
         if self._opened_at is None or place.sequence <= self._opened_at:
-            return Reader(self, lambda batch: pick(self._as_present(batch)), behind=place, cursor=after)
-        batch = self._log.batch_numbered(place.sequence)
+            return Reader(self, lambda batch: select(self._as_skipped(batch)), after=place, cursor=after)
+        batch = self.log.batch_numbered(place.sequence)
         if batch is not None and place.index is not None and place.index > last_index(batch.events):
             raise unknown_cursor(after)
-        return Reader(self, pick, behind=place, cursor=after)
+        return Reader(self, select, after=place, cursor=after)
 
-    def _as_present(self, batch: Batch) -> Batch:
-        """Return a batch for a reader whose cursor is from before this watch: until it is in sync, all is catching up."""
-        is_news = self._in_sync_at is not None and batch.sequence > self._in_sync_at
-        return batch if is_news else as_skipped(batch)
+    def _as_skipped(self, batch: Batch) -> Batch:
+        """Return a batch for a reader whose cursor is from before this watch: it missed all until the watch was in sync."""
+        is_new = self.in_sync_at is not None and batch.sequence > self.in_sync_at
+        return batch if is_new else mark_skipped(batch)
 
     async def next_batch(self, position: Position) -> Batch | None:
-        """Return the next batch for who stands at *position*, and move that behind it; None at the end."""
+        """Return the next batch for the reader at *position* and advance it; None at the end."""
         while True:
-            if self._state == "new":
+            if self.state == "new":
                 raise UsageError("open the watch first: async with client.watch(...) as watch")
-            if position.place < self._log.first:
+            if position.place < self.log.first:
                 self._find_place(position)
-            batch, backlog = self._log.batch_at(position.place), position.backlog
+            batch, backlog = self.log.batch_at(position.place), position.backlog
             if batch is not None:
-                told = position.pass_by(batch)
+                found = position.advance(batch)
             elif backlog is not None:
-                if not backlog.rested:
-                    await asyncio.sleep(0)  # others have their turn
-                    backlog.rested = True
+                if not backlog.has_yielded:
+                    await asyncio.sleep(0)  # let other tasks run between two portions
+                    backlog.has_yielded = True
                     continue
-                told = self._portion(position, backlog)
+                found = self._next_portion(position, backlog)
             elif self._error is not None:
                 raise self._error
-            elif self._state == "closed":
+            elif self.state == "closed":
                 return None
             else:
-                await self._news()
+                await self._wait_for_batch()
                 continue
-            if told is not None:
-                return told
+            if found is not None:
+                return found
 
-    async def _news(self) -> None:
-        """Wait until there is another batch, or none to come."""
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(waiting)
+    async def _wait_for_batch(self) -> None:
+        """Wait until a batch is added or the stream is closed."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
         try:
-            await waiting
+            await waiter
         finally:
-            self._waiting.discard(waiting)
+            self._waiters.discard(waiter)
+
+    # Readers that fell behind ---------------------------------------------------------------------------------------
 
     def _find_place(self, position: Position) -> None:
-        """Find the place behind what was seen; where that has fallen off the log, the present takes its place."""
-        if position.seen >= self._log.last_dropped:
-            position.place = self._log.position_after(position.seen)
+        """Find the place behind what was read; begin a backlog if that has left the log."""
+        if position.seen >= self.log.last_dropped:
+            position.place = self.log.position_after(position.seen)
             return
         if position.backlog is None:
-            # Who comes from before this watch missed all of it, however long ago the engine saw it.
-            is_new = self._opened_at is not None and position.seen <= self._opened_at
-            since = 0 if is_new else position.seen + 1
-            position.backlog = Backlog(self._targets.by_job(), position.seen, position.cursor, since=since)
+            # A reader from before this watch missed all of it, however long ago the client saw it.
+            is_earlier = self._opened_at is not None and position.seen <= self._opened_at
+            since = 0 if is_earlier else position.seen + 1
+            position.backlog = Backlog(self._present.jobs(), position.seen, position.cursor, since=since)
         else:
-            position.backlog.fall_behind_again((job for job, _ in self._targets.jobs()), position.seen)
-        latest = self._log.batch_at(self._log.end - 1)
-        assert latest is not None  # noqa: S101 - a log lets go of its oldest, never of its newest
-        position.place, position.seen = self._log.end, latest.sequence
+            position.backlog.fall_behind_again(iter(self._present.jobs()), position.seen)
+        newest = self.log.batch_at(self.log.end - 1)
+        assert newest is not None  # noqa: S101 - a log removes its oldest batches, never its newest
+        position.place, position.seen = self.log.end, newest.sequence
 
-    def _portion(self, position: Position, backlog: Backlog) -> Batch | None:
-        """Return the present of the next jobs of a backlog, with the last of them what troubled meanwhile.
+    def _next_portion(self, position: Position, backlog: Backlog) -> Batch | None:
+        """Return the present state of the next jobs of a backlog; with the last of them, missed signals.
 
-        None where nothing of it is news.
+        None when nothing has changed.
         """
-        backlog.rested = False
-        jobs, size = [], 0
-        while backlog.jobs and size < PORTION:
+        backlog.has_yielded = False
+        jobs: list[tuple[JobTracker, MissedJob]] = []
+        size = 0
+        while backlog.jobs and size < PORTION_SIZE:
             missed = backlog.pop()
-            story = self._story(missed.job)
-            if story is not None:
-                jobs.append((story, missed))
-                size += 1 + sum(len(tracker.hosts) for tracker in story.steps)
-        at = self._watcher.places.next_stamp(asyncio.get_running_loop().time())
+            tracker = self._present.tracker(missed.job)
+            if tracker is not None:
+                jobs.append((tracker, missed))
+                size += 1 + sum(len(step.hosts) for step in tracker.steps)
+        at = self._cursors.next_stamp(asyncio.get_running_loop().time())
         cursor = backlog.cursor
         events: list[Event] = []
-        for story, missed in jobs:
-            refs = self._targets.of(story.ref)
-            events += self._following.present(story, refs, cursor, missed.since, skipped=missed.skipped)
+        for tracker, missed in jobs:
+            events += self._present.present(tracker, missed, cursor)
         if not backlog.jobs:
             position.backlog = None
             events += self._missed_signals(backlog.seen, cursor)
             if events:
                 cursor = at.cursor
                 events[-1] = evolve(events[-1], cursor=cursor)
-        return position.go_behind(Batch(at.sequence, tuple(events), cursor)) if events else None
+        return position.move_behind(Batch(at.sequence, tuple(events), cursor)) if events else None
 
     def _missed_signals(self, seen: int, cursor: str) -> Iterator[Event]:
-        """Yield what troubled since batch *seen*, as far as it still matters, and that all is in sync."""
-        for signal in self._log.signals(seen):
+        """Yield troubles after batch *seen* that still matter, and `InSync` if that was missed."""
+        for signal in self.log.signals(seen):
             if seen or isinstance(signal, Trouble):
                 yield evolve(signal, skipped=True, cursor=cursor, index=0)
-        if self._in_sync_at is not None and seen < self._in_sync_at:
+        if self.in_sync_at is not None and seen < self.in_sync_at:
             yield InSync(cursor=cursor)
-
-    def _wake(self) -> None:
-        for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)

@@ -1,4 +1,4 @@
-"""What one watch watches: its targets by job, which of them are over, which were not read yet."""
+"""The targets of one watch by job: which are over, and which were not read yet."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from bkjob_async.model.refs import JobRef, Ref, Scope
 class Targets:
     """The targets of a watch.
 
-    There may be hundreds of thousands, most of them the only one of their job: that one stands for itself, a tuple only
-    where there are several, and sets only of what is over and, before all were read, of what was not.
+    There may be hundreds of thousands, most of them the only one of their job. A single target is stored as itself and
+    several as a tuple. Sets exist only for the targets that are over and, until all were read, for those that were not.
     """
 
     __slots__ = ("_by_job", "_over", "_scopes", "_unread", "size")
 
     def __init__(self) -> None:
         self._by_job: dict[JobRef, Ref | tuple[Ref, ...]] = {}
-        # Scopes are few; those of what was dropped may stay.
+        # There are few scopes, so those of dropped targets may stay.
         self._scopes: set[Scope] = set()
         self._over: set[Ref] = set()
         self._unread: set[Ref] = set()
@@ -43,41 +43,41 @@ class Targets:
         """Yield each job with the targets that belong to it."""
         return ((job, refs if isinstance(refs, tuple) else (refs,)) for job, refs in self._by_job.items())
 
-    def by_job(self) -> dict[JobRef, object]:
-        """Return a dict of one's own, with the jobs that targets belong to for keys."""
+    def copy_of_jobs(self) -> dict[JobRef, object]:
+        """Return a new dict whose keys are the jobs that targets belong to."""
         return {**self._by_job}
 
     def add(self, ref: Ref, *, unread: bool) -> None:
-        """Take in a target that is not one yet."""
+        """Add a target that is not one yet."""
         job = ref.job
-        self._hold(job, (*self.of(job), ref))
+        self._store(job, (*self.of(job), ref))
         self._scopes.add(job.scope)
         self.size += 1
         if unread:
             self._unread.add(ref)
 
     def share(self, job: JobRef, same: tuple[Ref, ...]) -> None:
-        """Hold *job* and the targets that belong to it by objects that are there anyway, if they are equal."""
+        """Store *job* and its targets as objects that exist anyway, if they are equal; this saves memory."""
         if self.of(job) == same:
             del self._by_job[job]
-            self._hold(job, same)
+            self._store(job, same)
 
-    def _hold(self, job: JobRef, refs: tuple[Ref, ...]) -> None:
+    def _store(self, job: JobRef, refs: tuple[Ref, ...]) -> None:
         self._by_job[job] = refs[0] if len(refs) == 1 else refs
 
     def remove(self, ref: Ref) -> None:
-        """Let go of a target."""
+        """Remove a target."""
         job = ref.job
         left = tuple(other for other in self.of(job) if other != ref)
         if left:
-            self._hold(job, left)
+            self._store(job, left)
         else:
             del self._by_job[job]
         self.size -= 1
         self._over.discard(ref)
         self._unread.discard(ref)
 
-    # How far they are -----------------------------------------------------------------------------------------------
+    # Which are over, which were read --------------------------------------------------------------------------------
 
     @property
     def over(self) -> int:
@@ -85,14 +85,14 @@ class Targets:
         return len(self._over)
 
     def settle(self, ref: Ref, *, over: bool) -> None:
-        """Take note whether a target is over."""
+        """Record whether a target is over."""
         if over:
             self._over.add(ref)
         else:
             self._over.discard(ref)
 
     def unsettled(self) -> list[Ref]:
-        """Return the targets that are not over, job by job as they came."""
+        """Return the targets that are not over, job by job in the order of their addition."""
         over = self._over
         return [ref for ref in self if ref not in over]
 
@@ -102,8 +102,8 @@ class Targets:
         return not self._unread
 
     def read(self, ref: Ref) -> None:
-        """Take note that a target was read."""
+        """Record that a target was read."""
         if self._unread:
             self._unread.discard(ref)
             if not self._unread:
-                self._unread = set()  # the old one keeps the room that it once needed
+                self._unread = set()  # the old one would not shrink

@@ -1,4 +1,4 @@
-"""The workers that poll what is due, under one task that somebody owns."""
+"""A pool of workers that poll what is due, in one task group."""
 
 from __future__ import annotations
 
@@ -12,230 +12,229 @@ from bkjob_async.watch.cooperative import wait_uncancellable
 
 
 class Pollable(Scheduled, Protocol):
-    """What is polled: it knows when it is due, and once that is past whether its turn is urgent."""
+    """What is polled. *due* is when; *urgent* is None until it is late, then whether it goes first."""
 
     urgent: bool | None
 
 
 K = TypeVar("K", bound=Pollable)
 
-# How many late keys are lined up at a time, so that a long backlog never holds up the loop.
-SWEEP = 256
+# How many late keys are queued at a time, so that a long backlog does not block the event loop.
+MAX_QUEUED_AT_ONCE = 256
 
-# What is due within so many seconds is polled together with what is due now: waking up costs more than a poll's share.
+# Keys due within this many seconds are polled together: waking up costs more than one poll.
 COALESCE_SECONDS = 0.002
 
-# In place of when a key is wanted again: it is not being polled.
+# In place of the next due time of a key that is being polled: it is not being polled.
 NOT_BUSY = -1.0
 
 
 class WorkerPool(Generic[K]):
-    """Runs *poll* for whatever the schedule says is due, with at most *workers* at once.
+    """Calls *poll* for each key that is due, with at most *workers* calls at once.
 
-    Where more is due than can be polled, the groups that *group* names take turns, and what is urgent goes first. A key
-    being polled is never polled a second time before it came back; made due meanwhile, it is polled again right after.
-    When a poll crashes, every worker stops and *crashed* is told, with the error itself and not a group of one. Workers
-    start anew for whatever becomes due afterwards.
+    When more keys are due than can be polled, the groups that *group* returns take turns, and urgent keys go first. A
+    key is never polled twice at the same time: scheduled during its poll, it is polled again afterwards. When a poll
+    raises, all workers stop and *on_crash* is called with the error. New workers start for keys scheduled after that.
     """
 
     def __init__(
         self,
         poll: Callable[[K], Awaitable[None]],
         *,
-        crashed: Callable[[BaseException], None],
+        on_crash: Callable[[BaseException], None],
         workers: int,
         group: Callable[[K], Hashable] = lambda _key: None,
     ) -> None:
-        """Prepare; nothing runs before something is due."""
-        self.schedule: TimerWheel[K] = TimerWheel()
+        """Prepare; nothing runs before a key is due."""
+        self.timers: TimerWheel[K] = TimerWheel()
         self._group = group
-        # Late keys are marked as such: a dict of the longest backlog would keep the room that it once needed.
+        # Late keys are marked and counted: a dict of them would never shrink after a long backlog.
         self._late = 0
-        self._turns: PriorityFairQueue[Hashable, K] = PriorityFairQueue(is_live=is_late)
+        self._queue: PriorityFairQueue[Hashable, K] = PriorityFairQueue(is_live=is_late)
         self._poll = poll
-        self._crashed = crashed
-        self._workers = workers
-        self._crew: _Workers[K] | None = None
+        self._on_crash = on_crash
+        self._max_workers = workers
+        self._workers: _Workers[K] | None = None
         self._ending: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def overdue(self) -> int:
-        """How many keys are known to be late, and wait for a worker."""
+        """How many late keys wait for a worker."""
         return self._late
 
     def is_busy(self, key: K) -> bool:
-        """Whether *key* is being polled now."""
-        return self._crew is not None and key in self._crew.busy
+        """Return True while *key* is being polled."""
+        return self._workers is not None and key in self._workers.busy
 
     def due_at(self, key: K) -> float | None:
         """Return when *key* is due, None when it is not scheduled."""
         return asyncio.get_running_loop().time() if is_late(key) else key.due
 
-    def due(self, key: K, at: float, *, urgent: bool = False) -> None:
-        """Make *key* due at *at*, or earlier if it already is; *urgent* puts it before what is late already."""
-        crew = self._crew
-        if crew is not None:
-            asked = crew.busy.get(key, NOT_BUSY)
+    def schedule(self, key: K, at: float, *, urgent: bool = False) -> None:
+        """Make *key* due at *at*, or earlier if it already is; an *urgent* key is due now and goes before late ones."""
+        workers = self._workers
+        if workers is not None:
+            asked = workers.busy.get(key, NOT_BUSY)
             if asked != NOT_BUSY:
-                crew.busy[key] = at if asked is None else min(at, asked)
+                workers.busy[key] = at if asked is None else min(at, asked)
                 return
         if urgent:
-            self.schedule.discard(key)
+            self.timers.discard(key)
             if not key.urgent:
-                self._line_up((key,), urgent=True)
+                self._enqueue((key,), urgent=True)
         elif not is_late(key):
-            self.schedule.schedule_earlier(key, at)
+            self.timers.schedule_earlier(key, at)
         self._wake()
 
     def is_idle(self, key: K) -> bool:
-        """Whether *key* is neither due some time nor being polled."""
+        """Return True when *key* is neither scheduled nor being polled."""
         return key.due is None and not is_late(key) and not self.is_busy(key)
 
     def postpone(self, key: K, at: float) -> None:
-        """Make *key* due at *at* where it is due earlier; what is late already, or being polled, stays so."""
+        """Make *key* due at *at* if it is due earlier; not when it is late already or being polled."""
         if key.due is not None and key.due < at:
-            self.schedule.put(key, at)
+            self.timers.put(key, at)
 
     def reschedule(self, key: K, at: float) -> None:
-        """Make *key* due at *at*, whether it was due earlier or later, or is late; one being polled stays so."""
+        """Make *key* due at *at* in any case, unless it is being polled."""
         if self.is_busy(key):
             return
         if is_late(key):
-            self._has_turn(key)
-        self.schedule.put(key, at)
+            self._dequeue(key)
+        self.timers.put(key, at)
         self._wake()
 
     def forget(self, key: K) -> None:
-        """Take *key* off the schedule; a poll on its way comes back and is not repeated."""
-        self.schedule.discard(key)
+        """Remove *key* from the schedule; a poll under way is not repeated."""
+        self.timers.discard(key)
         if is_late(key):
-            self._has_turn(key)
-        if self._crew is not None and key in self._crew.busy:
-            self._crew.busy[key] = None
+            self._dequeue(key)
+        if self._workers is not None and key in self._workers.busy:
+            self._workers.busy[key] = None
 
     def _wake(self) -> None:
-        """Hand what is due to workers that have nothing to do, and set the alarm for what is due next."""
+        """Assign due keys to idle workers, and set the timer for the next key."""
         loop = asyncio.get_running_loop()
-        crew = self._crew
-        if crew is None:
-            crew = self._crew = _Workers()
-            crew.task = loop.create_task(self._run(crew), name="bkjob_async watch")
-            self._ending.add(crew.task)
-            crew.task.add_done_callback(self._ending.discard)
+        workers = self._workers
+        if workers is None:
+            workers = self._workers = _Workers()
+            workers.task = loop.create_task(self._run(workers), name="bkjob_async watch")
+            self._ending.add(workers.task)
+            workers.task.add_done_callback(self._ending.discard)
         now, first = loop.time(), self._first_due()
         if first is not None and first <= now:
-            if crew.idle:
-                crew.assign(self._take(now, len(crew.idle)))
+            if workers.idle:
+                workers.assign(self._pop_due(now, len(workers.idle)))
                 first = self._first_due()
-            if first is not None and first <= now and crew.can_grow(self._workers):
-                crew.grow(self._work)
+            if first is not None and first <= now and workers.can_add(self._max_workers):
+                workers.add_worker(self._work)
         if first is not None and first > now:
-            self._alarm(first)
+            self._set_timer(first)
 
     def _first_due(self) -> float | None:
-        """Return when the first key is due, long ago if one is late; None when nothing is."""
-        return 0.0 if self._late else self.schedule.next_due()
+        """Return when the first key is due, 0 if one is late, None when none is scheduled."""
+        return 0.0 if self._late else self.timers.next_due()
 
-    def _take(self, now: float, most: int) -> list[K]:
-        """Return what is polled next, *most* keys at most: what is due, by turns where there is more of it."""
+    def _pop_due(self, now: float, most: int) -> list[K]:
+        """Remove and return at most *most* due keys, in turns by group when there are more."""
         soon = now + COALESCE_SECONDS
         if not self._late:
-            keys = self.schedule.pop_all_due(soon, most)
+            keys = self.timers.pop_all_due(soon, most)
             if len(keys) < most:
                 return keys
-            first = self.schedule.next_due()
+            first = self.timers.next_due()
             if first is None or first > soon:
                 return keys
-            self._line_up(keys, urgent=False)
-        self._line_up(self.schedule.pop_all_due(now, SWEEP), urgent=False)
+            self._enqueue(keys, urgent=False)
+        self._enqueue(self.timers.pop_all_due(now, MAX_QUEUED_AT_ONCE), urgent=False)
         keys = []
-        while len(keys) < most and (key := self._turns.pop()) is not None:
-            self._has_turn(key)
+        while len(keys) < most and (key := self._queue.pop()) is not None:
+            self._dequeue(key)
             keys.append(key)
         return keys
 
-    def _line_up(self, late: Iterable[K], *, urgent: bool) -> None:
-        """Let what is *late* wait for its turn."""
+    def _enqueue(self, late: Iterable[K], *, urgent: bool) -> None:
+        """Queue late keys for a worker."""
         for key in late:
             self._late += key.urgent is None
             key.urgent = urgent
-            self._turns.push(self._group(key), key, urgent=urgent)
+            self._queue.push(self._group(key), key, urgent=urgent)
 
-    def _has_turn(self, key: K) -> None:
-        """Take note that *key*, which is late, waits for its turn no more."""
+    def _dequeue(self, key: K) -> None:
+        """Record that a late *key* leaves the queue."""
         self._late -= 1
         key.urgent = None
 
-    def _alarm(self, at: float) -> None:
-        """Wake at *at*, unless an earlier alarm is set that will set the next."""
+    def _set_timer(self, at: float) -> None:
+        """Wake at *at*, unless a timer is set that fires before and sets the next."""
         if self._timer is not None:
             if self._timer.when() <= at:
                 return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(at, self._on_alarm)
+        self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
 
-    def _on_alarm(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         self._wake()
 
-    async def _run(self, crew: _Workers[K]) -> None:
+    async def _run(self, workers: _Workers[K]) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                crew.group = group
-                crew.grow(self._work)
+                workers.group = group
+                workers.add_worker(self._work)
         except BaseExceptionGroup as several:
-            crew.group = None
-            if self._crew is crew:
-                self._crew = None
+            workers.group = None
+            if self._workers is workers:
+                self._workers = None
             error = first_of(several)
             if error is not None:
-                self._crashed(error)
+                self._on_crash(error)
         finally:
-            crew.group = None
+            workers.group = None
 
-    async def _work(self, crew: _Workers[K]) -> None:
+    async def _work(self, workers: _Workers[K]) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            key = self._next_for(crew, loop.time()) if crew is self._crew else None
+            key = self._next_for(workers, loop.time()) if workers is self._workers else None
             if key is None:
-                key = await crew.rest(loop.create_future())
+                key = await workers.wait_for_key(loop.create_future())
             try:
                 await self._poll(key)
             finally:
-                again = crew.busy.pop(key)
-            if again is not None and crew is self._crew:
-                self.schedule.schedule_earlier(key, again)  # this worker is awake: it looks what is due next
+                again = workers.busy.pop(key)
+            if again is not None and workers is self._workers:
+                self.timers.schedule_earlier(key, again)  # this worker checks next what is due
             elif again is not None:
-                self.due(key, again)
+                self.schedule(key, again)
 
-    def _next_for(self, crew: _Workers[K], now: float) -> K | None:
-        """Return what a worker polls that has just become free, and hand the rest of what is due to others."""
+    def _next_for(self, workers: _Workers[K], now: float) -> K | None:
+        """Return the next key for a worker that became free, and assign other due keys to idle workers."""
         first = self._first_due()
         if first is None:
             return None
         if first > now:
-            self._alarm(first)
+            self._set_timer(first)
             return None
-        keys = self._take(now, 1 + len(crew.idle))
+        keys = self._pop_due(now, 1 + len(workers.idle))
         if not keys:
             return None
         key = keys.pop(0)
-        crew.busy[key] = None
+        workers.busy[key] = None
         if keys:
-            crew.assign(keys)
-        if crew.idle or crew.can_grow(self._workers):
+            workers.assign(keys)
+        if workers.idle or workers.can_add(self._max_workers):
             self._wake()
         return key
 
     async def aclose(self) -> None:
-        """Stop every worker and wait until each has stopped, whoever stopped it; harmless when repeated."""
+        """Stop all workers and wait until each has stopped; harmless when repeated."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        crew, self._crew = self._crew, None
-        if crew is not None and crew.task is not None:
-            crew.task.cancel()
+        workers, self._workers = self._workers, None
+        if workers is not None and workers.task is not None:
+            workers.task.cancel()
         ending = set(self._ending)
         await wait_uncancellable(
             lambda: not all(task.done() for task in ending), lambda: asyncio.wait(ending)
@@ -243,7 +242,7 @@ class WorkerPool(Generic[K]):
 
 
 class _Workers(Generic[K]):
-    """The workers of one run: who is idle, what is being polled and when it is wanted again."""
+    """The workers of one run: idle ones, and for each key being polled when it is due again."""
 
     __slots__ = ("busy", "group", "idle", "size", "task")
 
@@ -255,32 +254,32 @@ class _Workers(Generic[K]):
         self.size = 0
 
     def assign(self, keys: Iterable[K]) -> None:
-        """Give each of *keys* to an idle worker; there are enough of them."""
+        """Assign each of *keys* to an idle worker; there are enough of them."""
         for key in keys:
-            call = self.idle.pop()
-            if not call.done():  # it is where a loop ends under us: its worker will not come back
+            assigned = self.idle.pop()
+            if not assigned.done():  # it is done when the event loop is ending: its worker has been cancelled
                 self.busy[key] = None
-                call.set_result(key)
+                assigned.set_result(key)
 
-    async def rest(self, call: asyncio.Future[K]) -> K:
-        """Be idle until something is handed out, and return it."""
-        self.idle.append(call)
+    async def wait_for_key(self, assigned: asyncio.Future[K]) -> K:
+        """Wait until a key is assigned, and return it."""
+        self.idle.append(assigned)
         try:
-            return await call
+            return await assigned
         except asyncio.CancelledError:
-            if not call.cancelled():
-                self.busy.pop(call.result())
-            elif call in self.idle:
-                self.idle.remove(call)
+            if not assigned.cancelled():
+                self.busy.pop(assigned.result())
+            elif assigned in self.idle:
+                self.idle.remove(assigned)
             raise
 
-    def can_grow(self, limit: int) -> bool:
-        """Whether another worker may start."""
+    def can_add(self, limit: int) -> bool:
+        """Return True when another worker may start."""
         return self.group is not None and self.size < limit
 
-    def grow(self, work: Callable[[_Workers[K]], Coroutine[Any, Any, None]]) -> None:
-        """Start another worker, unless all of them are being stopped."""
-        assert self.group is not None  # noqa: S101 - `can_grow` was asked
+    def add_worker(self, work: Callable[[_Workers[K]], Coroutine[Any, Any, None]]) -> None:
+        """Start another worker, unless the group is being cancelled."""
+        assert self.group is not None  # noqa: S101 - `can_add` was asked
         working = work(self)
         try:
             self.group.create_task(working)
@@ -291,7 +290,7 @@ class _Workers(Generic[K]):
 
 
 def is_late(key: Pollable) -> bool:
-    """Whether *key* waits for its turn."""
+    """Return True when *key* is queued for a worker."""
     return key.urgent is not None
 
 

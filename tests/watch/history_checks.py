@@ -60,7 +60,7 @@ class PollTarget:
     @property
     def is_open(self) -> bool:
         """Whether targets can be added to it, or dropped."""
-        return self.ended is None and self.left is None and self.watch._state == "open"
+        return self.ended is None and self.left is None and self.watch._stream.state == "open"
 
     def told(self) -> dict[bkjob.Ref, tuple[float, bkjob.Event]]:
         """Return the last word on whether each target is over, and when it was told."""

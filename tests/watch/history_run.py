@@ -41,7 +41,7 @@ def run(history: History) -> list[str]:
             ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
             patches.enter_context(mock.patch("bkjob_async.watch.poller.next_request", ask))
         if history.log_limit < 100:
-            patches.enter_context(mock.patch("bkjob_async.watch.stream.PORTION", 3))
+            patches.enter_context(mock.patch("bkjob_async.watch.stream.PORTION_SIZE", 3))
         runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
         return patches.enter_context(runner).run(_run(history))
 
@@ -90,7 +90,7 @@ class SimulateOptions:
         watch = self.client.watch(
             refs, deadline=HORIZON - plan.opens, linger=plan.linger, detail_level=plan.detail_level
         )
-        watch._log._limit = self.history.log_limit
+        watch._stream.log._limit = self.history.log_limit
         after = self.cursor_of_an_earlier() if plan.resumes else None
         seen = PollTarget(plan=plan, watch=watch, after=after or "")
         self.past.watches.append(seen)

@@ -61,7 +61,7 @@ async def test_what_was_compacted_behind_a_cursor_comes_as_the_newest_of_each_ho
     first: list[bkjob.Batch] = []
     async with client_of(world) as (client, _):
         watch = client.watch(jobs)
-        watch._log._limit = 50
+        watch._stream.log._limit = 50
         async with watch:
             reader = watch.batches()
             first += [await anext(reader) for _ in range(5)]
@@ -79,13 +79,13 @@ async def test_a_reader_that_is_late_for_a_fleet_catches_up_in_portions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Others have their turn in between, and who leaves it half-way begins again where it began."""
-    monkeypatch.setattr("bkjob_async.watch.stream.PORTION", 20)
+    monkeypatch.setattr("bkjob_async.watch.stream.PORTION_SIZE", 20)
     world = World(4)
     jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))) for _ in range(30)]
     late: list[bkjob.Batch] = []
     async with client_of(world) as (client, _):
         watch = client.watch(jobs, linger=None)
-        watch._log._limit = 20
+        watch._stream.log._limit = 20
         async with watch:
             await asyncio.sleep(60.0)
             reader = watch.batches()

@@ -153,7 +153,7 @@ def test_behind_an_event_that_was_compacted_away_comes_the_newest_of_each_host(
 
     async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
         watch = client.watch(refs, deadline=150.0, linger=20.0)
-        watch._log._limit = 12
+        watch._stream.log._limit = 12
         pieces: list[bkjob.Batch] = []
         async with watch:
             acting = asyncio.create_task(operate(client, world, refs, operations))
@@ -180,7 +180,7 @@ def test_behind_an_event_that_was_compacted_away_comes_the_newest_of_each_host(
         ends = {
             e.ref for b in (*pieces, *rest) for e in b.events if isinstance(e, bkjob.Finished | bkjob.Lost)
         }
-        assert ends >= watch.targets - set(watch._targets.unsettled())
+        assert ends >= watch.targets - set(watch._subscription.targets.unsettled())
         if rest and rest[0].sequence == last.sequence:
             tail = tuple(last.events)[number + 1 :]
             assert same(rest[0].events, tail)
@@ -205,7 +205,7 @@ def test_inside_the_present_a_cursor_is_the_one_from_before_it() -> None:
 
     async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
         watch = client.watch(refs, linger=None)
-        watch._log._limit = 20
+        watch._stream.log._limit = 20
         async with watch:
             early = watch.events()
             had = [await anext(early) for _ in range(3)]
@@ -221,7 +221,7 @@ def test_inside_the_present_a_cursor_is_the_one_from_before_it() -> None:
                 assert [await anext(again) for _ in present] == present
                 assert present[-1].cursor not in ("", had[-1].cursor)
 
-    with mock.patch("bkjob_async.watch.stream.PORTION", 20):
+    with mock.patch("bkjob_async.watch.stream.PORTION_SIZE", 20):
         in_virtual_time([JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))] * 30, act)
 
 
@@ -251,7 +251,7 @@ async def test_the_newest_cursor_of_all_is_from_before_a_later_watch() -> None:
     async with client_of(world) as (client, _), client.watch(job) as watch:
         reader = watch.batches()
         last = await anext(reader)
-        assert last.sequence == client._poller.places.last
+        assert last.sequence == client._poller.cursors.last
         async with client.watch(job) as again:
             first = await anext(again.events(after=last.cursor))
 

@@ -5,10 +5,10 @@ from bkjob_async.watch.error_reporting import ErrorReporting
 
 def test_a_failed_poll_is_tried_again_in_its_own_time_or_as_the_next_probe() -> None:
     """By itself while others get through; with the next probe where nobody does, be it earlier or later."""
-    troubles = ErrorReporting(tell_all=lambda _event: None, observe=lambda _observation: None)
-    assert troubles.try_again(200.0) == 200.0
+    reporting = ErrorReporting(publish_to_all=lambda _event: None, observe=lambda _observation: None)
+    assert reporting.retry_at(200.0) == 200.0
 
-    troubles.breaker.on_failure("a", 100.0, targets=1, at_once=True)
+    reporting.breaker.on_failure("a", 100.0, targets=1, at_once=True)
 
-    assert troubles.breaker.probe_at > 100.0
-    assert troubles.try_again(200.0) == troubles.try_again(100.0) == troubles.breaker.probe_at
+    assert reporting.breaker.probe_at > 100.0
+    assert reporting.retry_at(200.0) == reporting.retry_at(100.0) == reporting.breaker.probe_at

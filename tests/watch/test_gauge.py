@@ -49,7 +49,7 @@ async def follow(gauge: Gauge, watch: bkjob.Watch, after: str | None = None, unt
                 gauge.count(event)
             cursor = batch.cursor
             position = reader._position
-            if watch.is_in_sync and position.place == watch._log.end and position.backlog is None:
+            if watch.is_in_sync and position.place == watch._stream.log.end and position.backlog is None:
                 assert gauge.total(watch.targets) == watch.counts()
     except (TimeoutError, StopAsyncIteration, bkjob.DeadlineExceeded):
         return cursor
@@ -115,7 +115,7 @@ def test_it_stands_where_the_watch_does(
 
     async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
         watch = client.watch(refs, deadline=150.0, linger=None)
-        watch._log._limit = log_limit
+        watch._stream.log._limit = log_limit
         gauge = Gauge()
         loop = asyncio.get_running_loop()
         async with watch:

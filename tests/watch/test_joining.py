@@ -205,7 +205,7 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
     async with client_of(world) as (client, _), client.watch(many, linger=None):
         await asyncio.sleep(20)
         watch = client.watch(other)
-        watch._log._limit = 4
+        watch._stream.log._limit = 4
         async with watch:
             batches: list[bkjob.Batch] = []
             async for batch in watch.batches():
@@ -227,7 +227,7 @@ async def test_a_reader_that_fell_behind_hears_once_what_is_lost() -> None:
     nobody = bkjob.JobRef(job.scope, 404)
     async with client_of(world) as (client, _):
         watch = client.watch([job, nobody])
-        watch._log._limit = 4
+        watch._stream.log._limit = 4
         async with watch:
             batches: list[bkjob.Batch] = []
             async for batch in watch.batches():
@@ -297,7 +297,7 @@ async def test_dropped_and_added_again_is_told_anew() -> None:
         client.watch(job, linger=None) as watch,
     ):
         await first_end(other)
-        latest = watch._log.batch_at(watch._log.end - 1)
+        latest = watch._stream.log.batch_at(watch._stream.log.end - 1)
         assert latest is not None
         watch.drop(job)
         await asyncio.sleep(60)

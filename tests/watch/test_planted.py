@@ -18,13 +18,12 @@ from bkjob_async.engine.tracking.job_tracker import JobTracker
 from bkjob_async.engine.tracking.joined_targets import Following
 from bkjob_async.engine.tracking.step_tracker import StepTracker
 from bkjob_async.model.events import HostChanged, Recovered
-from bkjob_async.watch.backlog import Backlog, Position
-from bkjob_async.watch.poller import Polling
-from bkjob_async.watch.reader import Reader
-from bkjob_async.watch.subscribers import PollTarget
+from bkjob_async.watch.poller import Poller
+from bkjob_async.watch.readers import Backlog, Position, Reader
+from bkjob_async.watch.stream import EventStream
+from bkjob_async.watch.subscription import Subscription
+from bkjob_async.watch.target_registry import PollTarget
 from bkjob_async.watch.targets import Targets
-from bkjob_async.watch.watch import Watch
-from bkjob_async.watch.watcher import PollTargets
 from tests.watch import history_kinds as kinds
 from tests.watch.histories import History, histories
 from tests.watch.history_kinds import retried, rolled, skipped, slowly_read
@@ -100,41 +99,41 @@ def wrong_before(patch: Patch) -> None:
 
 def torn_batches(patch: Patch) -> None:
     """Hand one poll's news on in two batches."""
-    take = Watch.take
+    deliver = Subscription.on_events
 
-    def torn(self: Watch, job: Any, at: Any, events: Any) -> None:
-        take(self, job, at, events[:1])
-        take(self, job, at, events[1:])
+    def torn(self: Subscription, target: Any, at: Any, events: Any, round_read: int) -> None:
+        deliver(self, target, at, events[:1], round_read)
+        deliver(self, target, at, events[1:], round_read)
 
-    patch.setattr(Watch, "take", torn)
+    patch.setattr(Subscription, "on_events", torn)
 
 
 def cursor_off_by_one(patch: Patch) -> None:
     """Skip a batch now and then."""
-    step = Watch.next_batch
+    step = EventStream.next_batch
 
-    async def skipping(self: Watch, position: Position) -> Any:
+    async def skipping(self: EventStream, position: Position) -> Any:
         found = await step(self, position)
         position.place += position.place % 5 == 0
         return found
 
-    patch.setattr(Watch, "next_batch", skipping)
+    patch.setattr(EventStream, "next_batch", skipping)
 
 
 def forget_a_nudge(patch: Patch) -> None:
     """Take no notice of operations."""
-    patch.setattr(PollTargets, "operated", lambda *_: None)
-    patch.setattr(PollTargets, "nudge", lambda *_: None)
+    patch.setattr(Poller, "on_operation", lambda *_: None)
+    patch.setattr(Poller, "nudge", lambda *_: None)
 
 
 def poll_error_is_failure(patch: Patch) -> None:
     """Report a failed poll as hosts that failed."""
-    failed = PollTargets._failed
+    failed = Poller._on_failure
 
-    def blaming(self: PollTargets, story: PollTarget, question: Any, error: Any, asked: float) -> None:
-        failed(self, story, question, error, asked)
-        at = self._moment()
-        for tracker in story.steps:
+    def blaming(self: Poller, target: PollTarget, request: Any, error: Any, asked: float) -> None:
+        failed(self, target, request, error, asked)
+        at = self._stamp()
+        for tracker in target.steps:
             for index, before, code in tracker.hosts.present():
                 if code in (5, 7) and before is not None:
                     blamed = HostChanged(
@@ -145,10 +144,10 @@ def poll_error_is_failure(patch: Patch) -> None:
                         after=type(tracker.result().failed[0].status)(11),
                         cursor=at.cursor,
                     )
-                    self._publish(story, at, [blamed])
+                    self._registry.publish(target, at, [blamed])
                     return
 
-    patch.setattr(PollTargets, "_failed", blaming)
+    patch.setattr(Poller, "_on_failure", blaming)
 
 
 def believe_doubled_rows(patch: Patch) -> None:
@@ -189,15 +188,15 @@ def read_twice(patch: Patch) -> None:
 
 def news_before_the_present(patch: Patch) -> None:
     """Tell a reader that catches up what is new of jobs whose turn has not come."""
-    is_up_to_date = Backlog._is_up_to_date
+    is_caught_up = Backlog._is_caught_up
 
     def all_are(self: Backlog, part: Any) -> bool:
         jobs, self.jobs = self.jobs, {}
-        found = is_up_to_date(self, part)
+        found = is_caught_up(self, part)
         self.jobs = jobs
         return found
 
-    patch.setattr(Backlog, "_is_up_to_date", all_are)
+    patch.setattr(Backlog, "_is_caught_up", all_are)
 
 
 # Where stories meet.
@@ -228,15 +227,17 @@ def forget_own_retry(patch: Patch) -> None:
 
 def remember_for_others(patch: Patch) -> None:
     """Tell a watch that joins what another one saw long ago."""
-    subscribe = PollTargets.subscribe
-    patch.setattr(PollTargets, "subscribe", lambda *a: (subscribe(*a)[0], None))
+    subscribe = Poller.subscribe
+    patch.setattr(Poller, "subscribe", lambda *a: (subscribe(*a)[0], None))
 
 
 def end_with_the_others(patch: Patch) -> None:
     """See that a target is over only when all of its job are."""
-    go_on = Polling._next
+    after_poll = Poller._after_poll
     patch.setattr(
-        Polling, "_next", lambda self, story, now, asked, **_: go_on(self, story, now, asked, told=False)
+        Poller,
+        "_after_poll",
+        lambda self, target, now, asked, **_: after_poll(self, target, now, asked, published=False),
     )
 
 

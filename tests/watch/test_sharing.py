@@ -82,13 +82,13 @@ async def test_a_reader_that_fell_behind_a_bounded_log_knows_every_end() -> None
     jobs = [world.add(PLAN) for _ in range(30)]
     async with client_of(world) as (client, _):
         watch = client.watch(jobs)
-        watch._log._limit = 50
+        watch._stream.log._limit = 50
         async with watch:
             slow: list[bkjob.Batch] = []
             async for batch in watch.batches():
                 slow.append(batch)
                 await asyncio.sleep(3.0)
-            held = sum(len(batch.events) for batch in watch._log._batches)
+            held = sum(len(batch.events) for batch in watch._stream.log._batches)
 
     assert broken_promises(slow, truth=truth_of(world.history())) == []
     assert held <= 50 + 10
@@ -193,7 +193,7 @@ async def test_who_only_waits_pays_for_no_event_of_a_host(monkeypatch: pytest.Mo
     def read(_moves: LazyHostEvents) -> None:
         raise AssertionError("nobody asked for hosts")
 
-    monkeypatch.setattr(LazyHostEvents, "events", read)
+    monkeypatch.setattr(LazyHostEvents, "materialize", read)
     world = World(8)
     first, second = world.add(PLAN), world.add(PLAN)
     async with client_of(world) as (client, _), client.watch(second) as watch:

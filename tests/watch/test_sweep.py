@@ -157,7 +157,7 @@ async def test_observers_hear_of_lists_too(spoil: Any, error: str | None) -> Non
         await watched(client, *refs, detail_level=bkjob.DetailLevel.END_ONLY)
     lists = [polled for polled in seen if isinstance(polled, bkjob.PollCompleted) and polled.ref is None]
 
-    assert {(polled.question, polled.error) for polled in lists} == {("get_job_instance_list", error)}
+    assert {(polled.operation, polled.error) for polled in lists} == {("get_job_instance_list", error)}
     assert all(0.0 <= polled.seconds < 1.0 for polled in lists)
 
 

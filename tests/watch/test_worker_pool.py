@@ -19,30 +19,30 @@ class Key(str):  # noqa: SLOT000 - its due time is set on it
     urgent: bool | None = None
 
 
-def supervisor_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> WorkerPool[Key]:
-    """Return a supervisor that writes down what it polls; groups are first letters."""
+def pool_of(polls: Polls, *, workers: int = 2, takes: float = 0.0) -> WorkerPool[Key]:
+    """Return a pool that records what it polls; the group of a key is its first letter."""
 
     async def poll(key: Key) -> None:
         polls.append((asyncio.get_running_loop().time(), key))
         await asyncio.sleep(takes)
 
-    def crashed(error: BaseException) -> None:
+    def on_crash(error: BaseException) -> None:
         raise error
 
-    return WorkerPool(poll, crashed=crashed, workers=workers, group=lambda key: key[0])
+    return WorkerPool(poll, on_crash=on_crash, workers=workers, group=lambda key: key[0])
 
 
 @pytest.mark.looptime
 async def test_what_is_due_at_nearly_the_same_time_is_polled_together() -> None:
     """One waking up serves them all, and none is polled earlier than that."""
     polls: Polls = []
-    worker_pool = supervisor_of(polls, workers=8)
+    worker_pool = pool_of(polls, workers=8)
     for key in ("x", "y", "z"):
-        worker_pool.due(Key(key), 0.5)  # so that there are workers
+        worker_pool.schedule(Key(key), 0.5)  # so that there are workers
     await asyncio.sleep(0.6)
     polls.clear()
     for key, at in {"a": 1.0, "b": 1.0 + COALESCE_SECONDS / 2, "c": 1.0 + COALESCE_SECONDS * 2}.items():
-        worker_pool.due(Key(key), at)
+        worker_pool.schedule(Key(key), at)
     await asyncio.sleep(2.0)
     await worker_pool.aclose()
 
@@ -54,9 +54,9 @@ async def test_what_is_due_at_nearly_the_same_time_is_polled_together() -> None:
 async def test_what_comes_due_together_goes_by_turns_when_there_are_too_few_workers() -> None:
     """A group of many does not keep one of few waiting until it has been served."""
     polls: Polls = []
-    worker_pool = supervisor_of(polls, workers=2, takes=1.0)
+    worker_pool = pool_of(polls, workers=2, takes=1.0)
     for key in ("a1", "a2", "a3", "a4", "a5", "b1", "b2"):
-        worker_pool.due(Key(key), 1.0)
+        worker_pool.schedule(Key(key), 1.0)
     await asyncio.sleep(10.0)
     await worker_pool.aclose()
 
@@ -68,13 +68,13 @@ async def test_what_comes_due_together_goes_by_turns_when_there_are_too_few_work
 async def test_nobody_is_forgotten_however_polls_end() -> None:
     """What is due while every worker is busy, or while itself is polled, is polled when there is room."""
     polls: Polls = []
-    worker_pool = supervisor_of(polls, workers=2, takes=0.5)
+    worker_pool = pool_of(polls, workers=2, takes=0.5)
     keys = [Key(f"a{number}") for number in range(20)]
     for number, key in enumerate(keys):
-        worker_pool.due(key, 1.0 + 0.01 * number)
+        worker_pool.schedule(key, 1.0 + 0.01 * number)
     await asyncio.sleep(1.1)
-    worker_pool.due(keys[0], 1.2)
-    worker_pool.due(Key("late"), 1.15, urgent=True)
+    worker_pool.schedule(keys[0], 1.2)
+    worker_pool.schedule(Key("late"), 1.15, urgent=True)
     await asyncio.sleep(60.0)
     await worker_pool.aclose()
 
@@ -90,11 +90,11 @@ def test_a_loop_may_end_at_any_moment() -> None:
 
         async def poll(key: Key) -> None:
             await asyncio.sleep(0)
-            worker_pool.due(key, loop.time() + 0.01 * dice.random())
+            worker_pool.schedule(key, loop.time() + 0.01 * dice.random())
 
-        worker_pool = WorkerPool(poll, crashed=complaints.append, workers=8)
+        worker_pool = WorkerPool(poll, on_crash=complaints.append, workers=8)
         for key in [Key(number) for number in range(50)]:
-            worker_pool.due(key, loop.time() + 0.01 * dice.random())
+            worker_pool.schedule(key, loop.time() + 0.01 * dice.random())
         await asyncio.sleep(0.01)
         if close:
             await (

@@ -1,0 +1,260 @@
+"""Readers of a watch: what each selects, where it stands in the stream, what it has still to catch up with."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Generic, Protocol, Self, TypeVar
+
+from attrs import evolve
+from msgspec import Struct
+
+from bkjob_async.engine.stream.cursor import CursorPosition
+from bkjob_async.engine.stream.lazy_events import (
+    EventOrLazy,
+    LazyEventList,
+    LazyHostEvents,
+    parts_after,
+    parts_of,
+)
+from bkjob_async.model.events import (
+    Batch,
+    Event,
+    Finished,
+    HostChanged,
+    InSync,
+    JobChanged,
+    Recovered,
+    StepChanged,
+    Trouble,
+)
+from bkjob_async.model.refs import JobRef, Ref, Scope
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.status import Phase
+
+T = TypeVar("T")
+BEGINNING = CursorPosition(0, None)
+
+
+class BatchSource(Protocol):
+    """The stream of a watch, as its readers see it."""
+
+    async def next_batch(self, position: Position) -> Batch | None:
+        """Return the next batch for the reader at *position* and advance it; None at the end."""
+        ...
+
+
+class Reader(Generic[T]):
+    """An async iterator over a watch; every reader has a position of its own.
+
+    `cursor` is the cursor of the last batch that was read completely, at first the one that the reader was given. A
+    reader may be abandoned at any time and iterated again later; it needs no closing.
+    """
+
+    def __init__(
+        self,
+        source: BatchSource,
+        select: Callable[[Batch], Iterable[T]],
+        *,
+        after: CursorPosition = BEGINNING,
+        cursor: str = "",
+    ) -> None:
+        """Read *source* from the place *after*, which *cursor* names; *select* picks the items of each batch."""
+        self._source = source
+        self._select = select
+        self._position = Position(after, cursor)
+        self._ready: Iterator[T] = iter(())
+        self.cursor = cursor
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        for item in self._ready:
+            return item
+        return await self._first_of_next_batch()
+
+    async def _first_of_next_batch(self) -> T:
+        """Return the first item of the next batch that has any."""
+        while True:
+            self.cursor = self._position.cursor
+            batch = await self._source.next_batch(self._position)
+            if batch is None:
+                raise StopAsyncIteration
+            self._ready = iter(self._select(batch))
+            for item in self._ready:
+                return item
+
+
+# What a reader selects from a batch ---------------------------------------------------------------------------------
+
+
+def all_events(batch: Batch) -> Iterator[Event]:
+    """Return the events of a batch, in order."""
+    return iter(batch.events)
+
+
+def events_about(batch: Batch, ref: Ref | None, scope: Scope | None) -> Iterable[Event]:
+    """Return the events of one target and its parts, or of one scope."""
+    return chain.from_iterable(
+        part if isinstance(part, LazyHostEvents) else (part,)
+        for part in parts_of(batch.events)
+        if concerns(part.ref, ref, scope)
+    )
+
+
+def whole_batch(batch: Batch) -> tuple[Batch]:
+    """Return the batch itself."""
+    return (batch,)
+
+
+def host_changes(
+    batch: Batch, ref: Ref | None, scope: Scope | None, phase: Phase | None
+) -> Iterable[HostChanged]:
+    """Return the changes of hosts: of one target, of one scope, into one phase."""
+    changes: Iterable[HostChanged] = chain.from_iterable(
+        part if isinstance(part, LazyHostEvents) else (part,)
+        for part in parts_of(batch.events)
+        if isinstance(part, LazyHostEvents | HostChanged) and concerns(part.ref, ref, scope)
+    )
+    return changes if phase is None else [event for event in changes if event.after.phase is phase]
+
+
+def finished_results(batch: Batch) -> Iterator[JobResult]:
+    """Yield the results of the targets that finished."""
+    return (event.result for event in events_but_hosts(batch) if isinstance(event, Finished))
+
+
+def events_but_hosts(batch: Batch) -> Iterator[Event]:
+    """Yield all events but the changes of hosts, without creating those."""
+    return (part for part in parts_of(batch.events) if not isinstance(part, LazyHostEvents | HostChanged))
+
+
+def mark_skipped(batch: Batch) -> Batch:
+    """Return a batch whose events say that what led to them was not read."""
+    events = tuple(
+        evolve(event, skipped=True)
+        if isinstance(event, HostChanged | StepChanged | JobChanged | Trouble | Recovered)
+        else event
+        for event in batch.events
+    )
+    return Batch(batch.sequence, events, batch.cursor)
+
+
+def concerns(about: Ref | None, ref: Ref | None, scope: Scope | None) -> bool:
+    """Return True when *about* is *ref* or a part of it, and in *scope*; what is about no target concerns all."""
+    if about is None:
+        return True
+    return (scope is None or about.scope == scope) and (ref is None or ref in (about, about.job))
+
+
+# Where a reader stands ----------------------------------------------------------------------------------------------
+
+
+class Position:
+    """Where one reader stands: before the batch at *place* of the log, behind the batch numbered *seen*.
+
+    *cursor* is that of the last batch that the reader was given, or the one that it began at; a batch that a reader
+    begins inside is delivered from that event on. The *place* is looked up before the first batch.
+    """
+
+    __slots__ = ("_start", "backlog", "cursor", "place", "seen")
+
+    def __init__(self, start: CursorPosition, cursor: str) -> None:
+        self._start = start
+        self.place = -1
+        self.seen = start.last_whole_batch
+        self.cursor = cursor
+        self.backlog: Backlog | None = None
+
+    def advance(self, batch: Batch) -> Batch | None:
+        """Move behind the *batch* at this place; return what the reader is given of it, None for nothing."""
+        self.place += 1
+        self.seen = batch.sequence
+        if batch.sequence == self._start.sequence and self._start.index is not None:
+            batch = remainder_of(batch, self._start.index)
+            if not batch.events:
+                self.move_behind(batch)
+                return None
+        current = batch if self.backlog is None else self.backlog.current_part_of(batch)
+        return None if current is None else self.move_behind(current)
+
+    def move_behind(self, batch: Batch) -> Batch:
+        """Move behind *batch* and return it."""
+        self.seen, self.cursor = batch.sequence, batch.cursor
+        return batch
+
+
+def remainder_of(batch: Batch, index: int) -> Batch:
+    """Return what is left of a batch behind its first *index* events."""
+    return Batch(batch.sequence, LazyEventList(parts_after(parts_of(batch.events), index)), batch.cursor)
+
+
+class MissedJob(Struct, frozen=True, gc=False):
+    """A job whose events a reader missed *since* a batch; *skipped*: the reader had read some of the stream before."""
+
+    job: JobRef
+    since: int
+    skipped: bool
+
+
+class Backlog:
+    """The jobs whose present state replaces the events that a reader missed.
+
+    The backlog is read in portions, so that the event loop is never blocked for long. Meanwhile the log is read on for
+    jobs that have been caught up with; the others wait for their portion. The cursor stays where it was until the last
+    event of the last portion, so that a reader which continues from it misses nothing.
+    """
+
+    __slots__ = ("_behind_again", "_order", "_since", "cursor", "has_yielded", "jobs", "seen")
+
+    def __init__(self, jobs: dict[JobRef, object], seen: int, cursor: str, *, since: int) -> None:
+        """Begin with *jobs*, which the backlog owns from now on.
+
+        *seen* is the last batch that the reader was given, at *cursor* (empty: none); it missed all *since* that batch.
+        """
+        self.jobs = jobs
+        self.seen = seen
+        self.cursor = cursor
+        self.has_yielded = False  # whether other tasks could run since the last portion
+        self._order = deque(jobs)
+        self._since = since
+        # Jobs that were caught up with and fell behind again, with the first batch that was missed.
+        self._behind_again: dict[JobRef, int] = {}
+
+    def fall_behind_again(self, jobs: Iterator[JobRef], seen: int) -> None:
+        """Add those of *jobs* that were caught up with already, up to *seen*."""
+        for job in jobs:
+            if job not in self.jobs:
+                self.jobs[job] = None
+                self._order.append(job)
+                self._behind_again[job] = seen + 1
+
+    def pop(self) -> MissedJob:
+        """Remove the first job; return what the reader missed of it."""
+        job = self._order.popleft()
+        del self.jobs[job]
+        since = self._behind_again.pop(job, None)
+        if since is not None:
+            return MissedJob(job, since, skipped=True)
+        return MissedJob(job, self._since, skipped=bool(self.cursor))
+
+    def current_part_of(self, batch: Batch) -> Batch | None:
+        """Return the events of jobs that were caught up with, None for none; signals are delivered at the end."""
+        parts = [part for part in parts_of(batch.events) if self._is_caught_up(part)]
+        if not parts:
+            return None
+        events = [
+            event for part in parts for event in (part if isinstance(part, LazyHostEvents) else (part,))
+        ]
+        return Batch(batch.sequence, self.with_cursor(events), self.cursor)
+
+    def with_cursor(self, events: Sequence[Event]) -> tuple[Event, ...]:
+        """Return *events* with the cursor from before the backlog."""
+        return tuple(evolve(event, cursor=self.cursor, index=0) for event in events)
+
+    def _is_caught_up(self, part: EventOrLazy) -> bool:
+        if isinstance(part, InSync | Trouble | Recovered) or part.ref is None:
+            return False
+        return part.ref.job not in self.jobs

@@ -1,0 +1,288 @@
+"""What one watch has of the poller: its targets, their events, and when all of them are over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
+from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.joined_targets import Following
+from bkjob_async.errors import DeadlineExceeded
+from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.events import Batch, Event, InSync, Recovered, Trouble
+from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.status import Phase
+from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
+from bkjob_async.watch.poller import Poller
+from bkjob_async.watch.readers import MissedJob
+from bkjob_async.watch.stats import LastSeen, PhaseTotals
+from bkjob_async.watch.stream import EventStream
+from bkjob_async.watch.target_registry import PollTarget
+from bkjob_async.watch.targets import Targets
+
+MAX_REVISIT_INTERVAL = 10.0
+
+
+class Subscription:
+    """The targets of one watch, and the subscriber that the poller delivers their events to.
+
+    It writes the events into its `stream` and closes that when all targets are over, when the deadline passes, when the
+    poller crashes, or when it is told to.
+    """
+
+    def __init__(
+        self, poller: Poller, *, deadline: float | None, linger: float | None, detail_level: DetailLevel
+    ) -> None:
+        """Prepare; nothing is polled before `open`."""
+        self.detail_level = detail_level
+        self.expects_callbacks = False
+        self.targets = Targets()
+        self.stream = EventStream(self, poller.cursors)
+        self.event_count = 0
+        self._poller = poller
+        self._deadline = deadline
+        self._linger = linger
+        self._joined = Following()
+        self._totals = PhaseTotals()
+        self._pending = PendingChanges()
+        self._changes = CooperativeLoop(self._apply_next_change)
+        self._release = CooperativeLoop(self._release_next_job)
+        self._unreleased: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
+        # The state of each job when the watch ended, for readers that come later.
+        self._final: dict[JobRef, JobTracker] = {}
+        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
+
+    # Opening and closing --------------------------------------------------------------------------------------------
+
+    def open(self, refs: Iterable[Ref]) -> None:
+        """Begin to poll *refs*."""
+        self.stream.open()
+        if self._deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._deadline_timer = loop.call_later(self._deadline, self._on_deadline)
+        self._poller.add_subscriber(self)
+        self.change(refs, add=True)
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the stream, with *error* if given, and begin to release the targets; harmless when repeated."""
+        if self.stream.state == "closed":
+            return
+        for timer in (self._deadline_timer, self._linger_timer):
+            if timer is not None:
+                timer.cancel()
+        self._pending.clear()
+        self._unreleased = self.targets.jobs()
+        self.stream.close(error)
+        self._release.start()
+
+    async def aclose(self) -> None:
+        """End the stream and wait until all targets are released."""
+        self.close()
+        try:
+            await self._release.wait()
+        finally:
+            await self._poller.stop_if_idle()
+
+    def _release_next_job(self) -> bool:
+        """Unsubscribe from the next job, keeping its state; return whether there was one."""
+        for job, refs in self._unreleased:
+            tracker = self._poller.tracker(job)
+            if tracker is not None:
+                self._final[job] = tracker
+            for ref in refs:
+                self._poller.unsubscribe(self, ref)
+            return True
+        self._poller.remove_subscriber(self)
+        return False
+
+    # Adding and dropping targets ------------------------------------------------------------------------------------
+
+    def change(self, refs: Iterable[Ref], *, add: bool) -> None:
+        """Add or drop *refs*, in slices."""
+        self._pending.put(refs, add=add)
+        self._changes.start()
+
+    def _apply_next_change(self) -> bool:
+        """Add or drop the next target; return whether there was one."""
+        if not self._pending:
+            self._close_when_settled()
+            return False
+        ref, add = self._pending.pop()
+        if add:
+            self._add(ref)
+        else:
+            self._drop(ref)
+        return True
+
+    def _add(self, ref: Ref) -> None:
+        if ref in self.targets:
+            return
+        self.targets.add(ref, unread=self.stream.in_sync_at is None)
+        self._totals.mark_changed(ref.job)
+        tracker, round_wanted = self._poller.subscribe(self, ref)
+        self.targets.share(tracker.ref, tracker.targets)
+        if round_wanted is not None:
+            self._joined.join(ref, round_wanted)
+
+    def _drop(self, ref: Ref) -> None:
+        if ref in self.targets:
+            self.targets.remove(ref)
+            self._joined.forget(ref)
+            self.stream.log.discard_signals(ref)
+            self._poller.unsubscribe(self, ref)
+            self._totals.mark_changed(ref.job)
+
+    # What the poller asks -------------------------------------------------------------------------------------------
+
+    @property
+    def revisit_interval(self) -> float | None:
+        """Seconds between polls of a target that is over, None for no more polls."""
+        return min(MAX_REVISIT_INTERVAL, self._linger / 2.0) if self._linger else None
+
+    @property
+    def is_in_sync(self) -> bool:
+        """Whether the present of all targets was delivered."""
+        return self.stream.in_sync_at is not None and self.targets.all_read
+
+    @property
+    def ends_at(self) -> float | None:
+        """When the deadline passes, on the loop's clock; None without one."""
+        return self._deadline_timer.when() if self._deadline_timer is not None else None
+
+    def targets_in(self, job: JobRef) -> Collection[Ref]:
+        """Return the targets that belong to *job*; none once the watch has ended."""
+        return self.targets.of(job) if self.stream.state == "open" else ()
+
+    def awaits_reread(self, job: JobRef) -> bool:
+        """Return True while *job* must be read once more before anything of it is delivered."""
+        return self._joined.awaits(self.targets_in(job))
+
+    # What the poller delivers ---------------------------------------------------------------------------------------
+
+    def on_events(
+        self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], round_read: int
+    ) -> None:
+        """Receive the *events* of one poll of *target*; *round_read* is its last round that was read completely."""
+        if self.stream.state != "open":
+            return
+        job = target.ref
+        refs = self.targets.of(job)
+        shared, own = self._joined.select(target, refs, events, at, round_read)
+        self._totals.mark_changed(job)
+        if not self.targets.all_read:
+            for ref in refs:
+                if self._joined.is_known(ref) and target.in_sync(ref):
+                    self.targets.read(ref)
+        self._append(at, event_count(events), shared, own)
+
+    def on_platform_event(self, at: PollStamp, event: Trouble | Recovered) -> None:
+        """Receive an event that concerns all targets."""
+        if self.stream.state == "open":
+            self._append(at, 1, [event], [])
+
+    def _append(self, at: PollStamp, size: int, shared: list[EventOrLazy], own: list[Event]) -> None:
+        """Add a batch: what this watch takes of the *size* events of a poll, and events for this watch alone."""
+        if self.stream.in_sync_at is None and self.targets.all_read and not self._pending:
+            self.stream.in_sync_at = at.sequence
+            own.append(InSync(cursor=at.cursor))
+        if shared or own:
+            # The indexes of its own events follow those that all watches share.
+            shared += with_indexes(own, events_before=size)
+            self.event_count += event_count(shared)
+            events = LazyEventList(shared, last_index=size + max(1, len(own)))
+            self.stream.append(Batch(at.sequence, events, at.cursor))
+
+    def on_crash(self, error: BaseException) -> None:
+        """End the watch with the *error* that ended polling."""
+        self.close(error)
+
+    # When the targets are over --------------------------------------------------------------------------------------
+
+    def update_settled(self, target: PollTarget, now: float) -> None:
+        """Determine again which targets of a job have settled; end or begin to linger when all have."""
+        if self.stream.state != "open":
+            return
+        for ref in self.targets.of(target.ref):
+            self.targets.settle(ref, over=self._is_over(target, ref, now))
+        self._close_when_settled()
+
+    def _is_over(self, tracker: JobTracker, ref: Ref, now: float) -> bool:
+        if self._joined.is_joining(ref):
+            return False
+        return self._joined.is_lost(ref) or tracker.is_settled(ref, now)
+
+    def _close_when_settled(self) -> None:
+        if self.stream.state != "open" or self._linger is None:
+            return
+        if self.targets.over < self.targets.size or self._pending:
+            if self._linger_timer is not None:
+                self._linger_timer.cancel()
+                self._linger_timer = None
+        elif not self._linger:
+            self.close()
+        elif self._linger_timer is None:
+            self._linger_timer = asyncio.get_running_loop().call_later(self._linger, self.close)
+
+    def _on_deadline(self) -> None:
+        late = self.targets.unsettled()
+        if not late and not self._pending:
+            self.close()
+            return
+        shown = ", ".join(str(ref) for ref in late[:3]) + (" …" if len(late) > 3 else "")
+        self.close(
+            DeadlineExceeded(
+                f"{len(late)} target(s) not over after {self._deadline:g} s: {shown};"
+                " what becomes of them is unknown",
+                snapshots=LastSeen(late, self.snapshot),
+                cursor=self.stream.last_cursor,
+            )
+        )
+
+    # The present state ----------------------------------------------------------------------------------------------
+
+    def jobs(self) -> dict[JobRef, object]:
+        """Return a new dict whose keys are the jobs that targets belong to."""
+        return self.targets.copy_of_jobs()
+
+    def has_target(self, ref: Ref) -> bool:
+        """Return True when *ref* is a target."""
+        return ref in self.targets
+
+    def tracker(self, job: JobRef) -> JobTracker | None:
+        """Return the state of a job that is watched here, or was when the watch ended."""
+        if self.stream.state == "closed" and job in self._final:
+            return self._final[job]
+        return self._poller.tracker(job) if self.targets.of(job) else None
+
+    def present(self, tracker: JobTracker, missed: MissedJob, cursor: str) -> Iterator[Event]:
+        """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
+        refs = self.targets.of(tracker.ref)
+        return self._joined.present(tracker, refs, cursor, missed.since, skipped=missed.skipped)
+
+    def tracker_of(self, ref: Ref) -> JobTracker | None:
+        """Return the state of the job that *ref* belongs to, None while its present state is not known here."""
+        return None if self._joined.is_joining(ref) else self.tracker(ref.job)
+
+    def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+        """Return *ref* as last seen, None before it was seen."""
+        tracker = self.tracker_of(ref)
+        return tracker.snapshot(ref) if tracker is not None else None
+
+    def total_counts(self) -> Mapping[Phase, int]:
+        """Return the host counts of all targets by phase."""
+        return self._totals.current((job for job, _ in self.targets.jobs()), self._counts_in)
+
+    def _counts_in(self, job: JobRef) -> Mapping[Phase, int]:
+        """Return the host counts of the targets that belong to *job*."""
+        tracker = self.tracker(job)
+        refs = [ref for ref in self.targets.of(job) if not self._joined.is_joining(ref)]
+        if tracker is None:
+            return {}
+        if job in refs:
+            return tracker.counts(job)
+        return sum((Counter(tracker.counts(ref)) for ref in refs), Counter())

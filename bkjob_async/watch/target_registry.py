@@ -1,0 +1,264 @@
+"""Which jobs are polled, and which subscribers want their events."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from attrs import evolve
+
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, with_indexes
+from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.events import Recovered, Trouble
+from bkjob_async.model.refs import JobRef, Ref
+
+# The number of the empty group of subscribers.
+NO_SUBSCRIBERS = 0
+
+
+class Subscriber(Protocol):
+    """A watch, as the poller sees it: it has targets and receives the events that concern them."""
+
+    @property
+    def detail_level(self) -> DetailLevel:
+        """How closely hosts are followed."""
+        ...
+
+    @property
+    def revisit_interval(self) -> float | None:
+        """Seconds between polls of a target that is over, None for no more polls."""
+        ...
+
+    @property
+    def is_in_sync(self) -> bool:
+        """Whether the present of all its targets was delivered, so that a poll without changes does not concern it."""
+        ...
+
+    @property
+    def ends_at(self) -> float | None:
+        """When its deadline passes, on the loop's clock; None without one."""
+        ...
+
+    @property
+    def expects_callbacks(self) -> bool:
+        """Whether callbacks are expected to report ends."""
+        ...
+
+    def targets_in(self, job: JobRef) -> Collection[Ref]:
+        """Return the targets that belong to *job*."""
+        ...
+
+    def awaits_reread(self, job: JobRef) -> bool:
+        """Return True while *job* must be read once more before anything of it is delivered."""
+        ...
+
+    def on_events(
+        self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], round_read: int
+    ) -> None:
+        """Receive the *events* of one poll of *target*; *round_read* is its last round that was read completely."""
+        ...
+
+    def on_platform_event(self, at: PollStamp, event: Trouble | Recovered) -> None:
+        """Receive an event that concerns all targets."""
+        ...
+
+    def update_settled(self, target: PollTarget, now: float) -> None:
+        """Determine again which targets of a job have settled."""
+        ...
+
+    def on_crash(self, error: BaseException) -> None:
+        """End, because polling has ended with *error*."""
+        ...
+
+
+class PollTarget(JobTracker, eq=False, gc=False):
+    """One job that is polled, compared by identity.
+
+    *group* is the number of its subscribers' group: references to them would form a cycle through the job, which the
+    garbage collector does not look for here. *due* and *urgent* belong to the worker pool.
+    """
+
+    group: int = NO_SUBSCRIBERS
+    due: float | None = None
+    urgent: bool | None = None
+
+
+class TargetRegistry:
+    """The jobs that are polled, by ref, each with the group of its subscribers.
+
+    All jobs with the same subscribers share one group, which the job names by a number.
+    """
+
+    def __init__(self) -> None:
+        self.targets: dict[JobRef, PollTarget] = {}
+        self.subscribers: list[Subscriber] = []
+        self.rereads = Rereads()
+        self._groups: dict[int, tuple[Subscriber, ...]] = {NO_SUBSCRIBERS: ()}
+        self._numbers: dict[tuple[Subscriber, ...], int] = {(): NO_SUBSCRIBERS}
+        self._last_number = NO_SUBSCRIBERS
+
+    def subscribers_of(self, target: PollTarget) -> tuple[Subscriber, ...]:
+        """Return the subscribers that want the events of a job."""
+        return self._groups[target.group]
+
+    def subscribe(
+        self, subscriber: Subscriber, ref: Ref, *, operated_at: float | None
+    ) -> tuple[PollTarget, int | None]:
+        """Add *ref* as a target of *subscriber*; return its job, and which round of requests shows its present state.
+
+        The round is None for a job that was never polled, as then any response does. Other jobs are read once more, so
+        that the subscriber is not given what was remembered. *operated_at* is when an operation on it was last sent.
+        """
+        job = ref.job
+        target = self.targets.get(job)
+        if target is None:
+            target = self.targets[job] = PollTarget(job, operated_at=operated_at)
+        group = self.subscribers_of(target)
+        if subscriber not in group:
+            group = (*group, subscriber)
+            self._assign(target, group)
+        was_polled = target.first_asked_at is not None or target.seen_at is not None
+        target.want(ref)
+        target.seek_again(ref)
+        target.detail_level = max(other.detail_level for other in group)
+        return target, self.rereads.request(target) if was_polled else None
+
+    def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> PollTarget | None:
+        """Remove *ref*, no longer a target of *subscriber*; return the job if it is not watched any more."""
+        job = ref.job
+        target = self.targets.get(job)
+        if target is None:
+            return None
+        group = self.subscribers_of(target)
+        if not any(ref in other.targets_in(job) for other in group):
+            target.unwant(ref)
+        if subscriber.targets_in(job):
+            return None
+        left = tuple(other for other in group if other is not subscriber)
+        self._assign(target, left)
+        if left:
+            target.detail_level = max(other.detail_level for other in left)
+            return None
+        del self.targets[job]
+        self.rereads.forget(target)
+        return target
+
+    def remove_subscriber(self, subscriber: Subscriber) -> None:
+        """Remove a *subscriber* that has no targets any more; harmless when repeated."""
+        if subscriber not in self.subscribers:
+            return
+        self.subscribers.remove(subscriber)
+        for members, number in list(self._numbers.items()):
+            if subscriber in members:
+                del self._groups[number], self._numbers[members]
+
+    # Delivering to subscribers --------------------------------------------------------------------------------------
+
+    def publish(self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy]) -> None:
+        """Deliver the events of one poll to the subscribers of a job."""
+        with_indexes(events)
+        round_read = self.rereads.last_completed(target)
+        for subscriber in self._groups[target.group]:
+            subscriber.on_events(target, at, events, round_read)
+
+    def publish_unchanged(self, target: PollTarget, at: PollStamp) -> None:
+        """Deliver a poll without events to subscribers that may become in sync by it."""
+        for subscriber in self._groups[target.group]:
+            if not subscriber.is_in_sync:
+                subscriber.on_events(target, at, (), self.rereads.last_completed(target))
+
+    def publish_to_all(self, at: PollStamp, event: Trouble | Recovered) -> None:
+        """Deliver an event that concerns all targets."""
+        for subscriber in tuple(self.subscribers):
+            subscriber.on_platform_event(at, evolve(event, cursor=at.cursor, index=1))
+
+    def update_settled(self, target: PollTarget, now: float) -> None:
+        """Have the subscribers of a job determine which of their targets have settled."""
+        for subscriber in self._groups[target.group]:
+            subscriber.update_settled(target, now)
+
+    def crash(self, error: BaseException) -> None:
+        """End all watches with *error*."""
+        for subscriber in tuple(self.subscribers):
+            subscriber.on_crash(error)
+
+    # What subscribers want of a job ---------------------------------------------------------------------------------
+
+    def must_revisit(self, target: PollTarget, now: float) -> bool:
+        """Return True when a step that is over is due again while other steps of its job are polled singly."""
+        if target.whole or len(target.singles) < 2 or target.job_seen_at is None:
+            return False
+        interval = self.revisit_interval(target)
+        if interval is None or now - target.job_seen_at < interval:
+            return False
+        return any(target.has_finished(ref) for ref in target.singles)
+
+    def revisit_interval(self, target: PollTarget) -> float | None:
+        """Return the seconds between polls of a job that is over, None for no more polls."""
+        intervals = (each.revisit_interval for each in self.subscribers_of(target))
+        return min((seconds for seconds in intervals if seconds is not None), default=None)
+
+    def expects_callbacks(self, target: PollTarget) -> bool:
+        """Return True when callbacks are expected to report the end of a job."""
+        return any(subscriber.expects_callbacks for subscriber in self.subscribers_of(target))
+
+    def first_deadline(self, target: PollTarget) -> float | None:
+        """Return when the first watch of a job ends, None for never."""
+        ends = (subscriber.ends_at for subscriber in self.subscribers_of(target))
+        return min((end for end in ends if end is not None), default=None)
+
+    def awaits_reread(self, target: PollTarget) -> bool:
+        """Return True while a subscriber waits for a job to be read once more."""
+        if target not in self.rereads.requested:
+            return False
+        if any(subscriber.awaits_reread(target.ref) for subscriber in self.subscribers_of(target)):
+            return True
+        self.rereads.forget(target)
+        return False
+
+    def _assign(self, target: PollTarget, members: tuple[Subscriber, ...]) -> None:
+        """Let *members* be the subscribers of a job."""
+        number = self._numbers.get(members)
+        if number is None:
+            number = self._last_number = self._last_number + 1
+            self._groups[number], self._numbers[members] = members, number
+        target.group = number
+
+
+class Rereads:
+    """Jobs that are read once more because a watch joined them, in numbered rounds of requests.
+
+    A round counts for the watches that joined before it began, once every request of it was answered. A round with a
+    failed request does not count. *requested* holds the number of the present round of each such job.
+    """
+
+    __slots__ = ("_completed", "requested")
+
+    def __init__(self) -> None:
+        self.requested: dict[PollTarget, int] = {}
+        self._completed: dict[PollTarget, int] = {}
+
+    def request(self, target: PollTarget) -> int:
+        """Return the number of the next round, the first that shows the present state of a job."""
+        return self.requested.setdefault(target, 0) + 1
+
+    def begin(self, target: PollTarget) -> None:
+        """Record that a round of a requested job begins."""
+        self.requested[target] += 1
+
+    def complete(self, target: PollTarget) -> None:
+        """Record that every request of the present round was answered."""
+        number = self.requested.get(target)
+        if number:
+            self._completed[target] = number
+
+    def last_completed(self, target: PollTarget) -> int:
+        """Return the number of the last complete round, 0 for none."""
+        return self._completed.get(target, 0)
+
+    def forget(self, target: PollTarget) -> None:
+        """Remove a job for which nobody waits any more."""
+        self.requested.pop(target, None)
+        self._completed.pop(target, None)

@@ -1,0 +1,39 @@
+"""Much work is done in order, and in slices."""
+
+from bkjob_async.model.refs import JobRef, Scope
+from bkjob_async.watch.cooperative import MAX_SLICE_SECONDS, MAX_SLICE_STEPS, PendingChanges, slice_is_over
+
+A, B, C = (JobRef(Scope.biz(2), number) for number in (1, 2, 3))
+
+
+def test_changes_are_made_in_the_order_of_the_calls() -> None:
+    """A target that is added, dropped and added again ends as one that is watched."""
+    changes = PendingChanges()
+    changes.put((), add=True)
+    changes.put((A, B), add=True)
+    changes.put((A,), add=False)
+    changes.put((), add=False)
+    changes.put((C, A), add=True)
+
+    made = [changes.pop() for _ in range(5)]
+
+    assert made == [(A, True), (B, True), (A, False), (C, True), (A, True)]
+    assert not changes
+
+
+def test_cleared_changes_leave_nothing_behind() -> None:
+    """Later changes are not taken for earlier ones."""
+    changes = PendingChanges()
+    changes.put((A, B), add=True)
+    changes.clear()
+    changes.put((C,), add=False)
+
+    assert changes.pop() == (C, False)
+    assert not changes
+
+
+def test_a_slice_ends_by_time_or_by_number() -> None:
+    """Whichever comes first."""
+    assert not slice_is_over(1, 0.0)
+    assert slice_is_over(1, MAX_SLICE_SECONDS)
+    assert slice_is_over(MAX_SLICE_STEPS, 0.0)
