@@ -1,4 +1,4 @@
-"""Whose credentials sign a request: given once, or asked for and asked for again."""
+"""The credentials that sign requests: given once, or fetched from a provider."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentia
 
 
 class CredentialsProvider(Protocol):
-    """An async callable that returns credentials: read from a vault, or just refreshed."""
+    """An async callable that returns credentials, read from a vault for example, or refreshed."""
 
     def __call__(self) -> Awaitable[Credentials]:
         """Return the credentials to use from now on."""
@@ -24,57 +24,56 @@ class CredentialsProvider(Protocol):
 
 CredentialsSource = Credentials | CredentialsProvider
 
-# A request may still be under way with the credentials before the present ones.
-REMEMBERED = 3
+# A request may still be under way with earlier credentials, so their secrets are still hidden.
+MAX_KNOWN = 3
 
 
 class CredentialsCache:
     """The credentials of a session.
 
-    A provider is asked at first use, and once more by whoever is refused with what it gave. However many wait, it is
-    asked once; one of them being cancelled does not disturb the others. `held` are the present ones, None until a
-    provider was asked.
+    A provider is called at first use, and again after `invalidate`. However many requests wait, it is called once, and
+    the cancellation of one does not disturb the others. `current` is None until there are credentials.
     """
 
     def __init__(self, source: CredentialsSource) -> None:
-        """Hold plain credentials, or ask a provider for them."""
+        """Hold plain credentials, or a provider of them."""
         self._provider: CredentialsProvider | None = None
-        self.held: Credentials | None = None
+        self.current: Credentials | None = None
         if isinstance(source, AppCredentials | AccessToken):
-            self.held = source
+            self.current = source
         elif callable(source):
             self._provider = source
         else:
             raise UsageError(
-                "credentials are AppCredentials, an AccessToken, or an async callable returning one"
+                "credentials must be AppCredentials, an AccessToken, or an async callable that returns one"
             )
-        self._known: deque[Credentials] = deque([self.held] if self.held else [], maxlen=REMEMBERED)
-        self._asking: asyncio.Task[Credentials] | None = None
+        self._known: deque[Credentials] = deque([self.current] if self.current else [], maxlen=MAX_KNOWN)
+        self._fetching: asyncio.Task[Credentials] | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret that may show somewhere."""
+        """All secrets that must not be shown."""
         return tuple(secret for credentials in self._known for secret in secrets_of(credentials))
 
-    async def get(self) -> Credentials:
-        """Return the present credentials; raise `NotAuthenticated` when the provider has none."""
-        if self.held is not None:
-            return self.held
-        if self._asking is None and self._provider is not None:
-            self._asking = asyncio.get_running_loop().create_task(self._ask(self._provider))
-            self._asking.add_done_callback(take_note)
-        assert self._asking is not None  # noqa: S101 - without a provider the credentials were given
-        return await asyncio.shield(self._asking)
+    async def fetch(self) -> Credentials:
+        """Return the current credentials, from the provider if need be; raise `NotAuthenticated` when the provider has none."""
+        if self.current is not None:
+            return self.current
+        if self._fetching is None and self._provider is not None:
+            self._fetching = asyncio.get_running_loop().create_task(self._call(self._provider))
+            self._fetching.add_done_callback(retrieve_exception)
+        assert self._fetching is not None  # noqa: S101 - without a provider the credentials were given
+        return await asyncio.shield(self._fetching)
 
-    def forget(self, refused: Credentials) -> bool:
-        """Let go of *refused* credentials; return whether asking again can bring others."""
+    def invalidate(self, refused: Credentials) -> bool:
+        """Drop *refused* credentials; return whether the provider may have others."""
         if self._provider is None:
             return False
-        if self.held is refused:
-            self.held = None
+        if self.current is refused:
+            self.current = None
         return True
 
-    async def _ask(self, provider: CredentialsProvider) -> Credentials:
+    async def _call(self, provider: CredentialsProvider) -> Credentials:
         fresh: object = None
         failure: CallFailed | None = None
         try:
@@ -82,29 +81,29 @@ class CredentialsCache:
         except CallFailed as error:
             failure = type(error)(evolve(error.details, message=redact_named(error.details.message)))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is raised below
-            # Its text and its frames may hold what it was about to return.
+            # Its text and its frames may contain the secrets it was about to return.
             message = f"the credentials provider failed: {type(error).__name__}"
             failure = NotAuthenticated(ErrorDetails(message=message, sent=False))
         finally:
-            self._asking = None
+            self._fetching = None
         if failure is not None:
             raise failure
         if not isinstance(fresh, AppCredentials | AccessToken):
-            message = f"the credentials provider returned {type(fresh).__name__}, no credentials"
+            message = f"the credentials provider returned {type(fresh).__name__}, not credentials"
             raise NotAuthenticated(ErrorDetails(message=message, sent=False))
-        self.held = fresh
+        self.current = fresh
         self._known.append(fresh)
         return fresh
 
     async def aclose(self) -> None:
-        """Stop asking; harmless when repeated."""
-        asking, self._asking = self._asking, None
-        if asking is not None:
-            asking.cancel()
-            await asyncio.wait([asking])
+        """Cancel the provider; harmless when repeated."""
+        fetching, self._fetching = self._fetching, None
+        if fetching is not None:
+            fetching.cancel()
+            await asyncio.wait([fetching])
 
 
-def take_note(asking: asyncio.Task[Credentials]) -> None:
-    """Take note of how it ended, so that nobody complains when all who waited have gone."""
-    if not asking.cancelled():
-        asking.exception()
+def retrieve_exception(fetching: asyncio.Task[Credentials]) -> None:
+    """Retrieve the exception, else asyncio logs it when nobody waits any more."""
+    if not fetching.cancelled():
+        fetching.exception()

@@ -1,4 +1,4 @@
-"""Questions that are asked again and again, kept ready to be sent."""
+"""Requests of polls, prepared once and sent again and again."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.refs import JobRef, Scope, StepRef
 
-# How many questions are kept at most, at about 1 kB each.
-KEPT = 4096
-# Below, packing gains next to nothing; above, unpacking holds up the loop for longer than reading takes.
-SMALLEST_PACKED, LARGEST_PACKED = 32_000, 1_500_000
+# The requests that are kept at most; each takes about 1 kB.
+CACHE_SIZE = 4096
+# The sizes of responses, in bytes, that are worth compressing. Compressing less gains nearly nothing; decompressing more
+# blocks the event loop for longer than reading the response.
+MIN_COMPRESSED, MAX_COMPRESSED = 32_000, 1_500_000
 
 
 class PreparedRequest:
-    """A question ready to be sent, and whose share of what it counts towards."""
+    """A signed request of *operation*, and the scope and the resource it counts towards."""
 
-    __slots__ = ("question", "request", "resource", "scope")
+    __slots__ = ("operation", "request", "resource", "scope")
 
-    def __init__(self, question: Operation[Any], request: HttpRequest) -> None:
-        self.question = question
+    def __init__(self, operation: Operation[Any], request: HttpRequest) -> None:
+        self.operation = operation
         self.request = request
-        self.resource = question.name
-        self.scope = scope_of(question)
+        self.resource = operation.name
+        self.scope = scope_of(operation)
 
-    def learn_size(self, size: int) -> None:
-        """Ask for the answer packed where that pays, and as it is where not, now that it had so many bytes."""
-        packed = SMALLEST_PACKED <= size <= LARGEST_PACKED
-        if packed is not self.request.accept_compressed:
-            self.request = evolve(self.request, accept_compressed=packed)
+    def adapt_compression(self, size: int) -> None:
+        """Accept a compressed response from now on if that pays for one of *size* bytes."""
+        pays = MIN_COMPRESSED <= size <= MAX_COMPRESSED
+        if pays is not self.request.accept_compressed:
+            self.request = evolve(self.request, accept_compressed=pays)
 
 
 class PreparedRequestCache:
-    """Keeps what *sign* makes of questions, by their identity: the engine asks the same objects again and again.
+    """Keeps what *sign* makes of operations, by their identity: the engine sends the same objects again and again.
 
-    What was not asked for since as many others were is forgotten, and so is all that carries other credentials.
+    An operation that was not used since half of CACHE_SIZE others were is dropped. Other credentials drop everything.
     """
 
     __slots__ = ("_credentials", "_headers", "_new", "_old", "_sign")
@@ -52,33 +53,33 @@ class PreparedRequestCache:
         self._credentials: Credentials | None = None
         self._headers: Mapping[str, str] = {}
 
-    def get(self, question: Operation[Any], credentials: Credentials) -> PreparedRequest:
-        """Return *question* ready to be sent with *credentials*."""
+    def get(self, operation: Operation[Any], credentials: Credentials) -> PreparedRequest:
+        """Return the request of *operation*, signed with *credentials*."""
         if credentials is not self._credentials:
             self._credentials = credentials
             self._new, self._old = {}, {}
-        found = self._new.get(id(question))
-        return found if found is not None else self._keep(question, credentials)
+        found = self._new.get(id(operation))
+        return found if found is not None else self._keep(operation, credentials)
 
-    def _keep(self, question: Operation[Any], credentials: Credentials) -> PreparedRequest:
-        if 2 * len(self._new) >= KEPT:
+    def _keep(self, operation: Operation[Any], credentials: Credentials) -> PreparedRequest:
+        if 2 * len(self._new) >= CACHE_SIZE:
             self._new, self._old = {}, self._new
-        ready = self._old.pop(id(question), None) or PreparedRequest(
-            question, self._signed(question, credentials)
+        prepared = self._old.pop(id(operation), None) or PreparedRequest(
+            operation, self._signed(operation, credentials)
         )
-        self._new[id(question)] = ready
-        return ready
+        self._new[id(operation)] = prepared
+        return prepared
 
-    def _signed(self, question: Operation[Any], credentials: Credentials) -> HttpRequest:
-        request = self._sign(question, credentials)
-        if request.headers == self._headers:  # one object, which the transport knows again
+    def _signed(self, operation: Operation[Any], credentials: Credentials) -> HttpRequest:
+        request = self._sign(operation, credentials)
+        if request.headers == self._headers:  # one object for all, which the transport compares by identity
             return evolve(request, headers=self._headers)
         self._headers = request.headers
         return request
 
 
 def scope_of(operation: Operation[Any]) -> Scope | None:
-    """Return whose share *operation* counts towards, None where it belongs to no scope."""
+    """Return the scope whose share *operation* counts towards, None where it has none."""
     ref: JobRef | StepRef | None = getattr(operation, "ref", None)
     if ref is not None:
         return ref.scope

@@ -1,6 +1,6 @@
-"""What a gateway says about its quota, in the headers of any answer.
+"""The headers in which a gateway announces its quota.
 
-Source: blueking-apigateway-apisix, bk-rate-limit. Sites may leave them out; what makes no sense is not there.
+Source: blueking-apigateway-apisix, bk-rate-limit. A site may leave them out; values that make no sense are ignored.
 """
 
 from __future__ import annotations
@@ -13,37 +13,35 @@ from multidict import istr
 from bkjob_async.dialects.common.retry_after import parse_number, parse_reset
 
 PREFIX = "x-bkapi-ratelimit-"
-# Headers of aiohttp find an `istr` without folding its case each time.
-LIMIT, REMAINING, PLUGIN = (istr(PREFIX + word) for word in ("limit", "remaining", "plugin"))
+# aiohttp's headers find an `istr` without folding its case each time.
+LIMIT, REMAINING, PLUGIN = (istr(PREFIX + name) for name in ("limit", "remaining", "plugin"))
 
 
 @frozen(kw_only=True)
 class RateLimitHeaders:
-    """So many of *limit* requests are *remaining*, for *reset* seconds more.
+    """Of *limit* requests *remaining* may still be sent in the next *reset* seconds.
 
-    *of_resource*: they are those of the resource that was asked for, not of the whole stage.
+    *per_resource* is True when this is the quota of the requested resource, not of the whole stage.
     """
 
     limit: int | None
     remaining: int
     reset: float
-    of_resource: bool
+    per_resource: bool
 
 
 def parse_rate_limit_headers(headers: Mapping[str, str]) -> RateLimitHeaders | None:
-    """Return what *headers* say, None when they say nothing that makes sense."""
-    said = headers.get(REMAINING)
-    if said is None:
+    """Return what *headers* announce, None when they announce nothing."""
+    text = headers.get(REMAINING)
+    if text is None:
         return None
-    remaining, reset = parse_number(said), parse_reset(headers)
+    remaining, reset = parse_number(text), parse_reset(headers)
     if remaining is None or not reset:
         return None
     limit = parse_number(headers.get(LIMIT))
     return RateLimitHeaders(
-        limit=limit or None, remaining=remaining, reset=reset, of_resource=is_of_resource(headers)
+        limit=limit or None,
+        remaining=remaining,
+        reset=reset,
+        per_resource="resource" in headers.get(PLUGIN, ""),
     )
-
-
-def is_of_resource(headers: Mapping[str, str]) -> bool:
-    """Whether the plugin that counts says that it counts one resource only."""
-    return "resource" in headers.get(PLUGIN, "")

@@ -1,4 +1,4 @@
-"""Where requests wait for their turn, before the connection pool."""
+"""Where requests wait for permission to go out, before the connection pool."""
 
 from __future__ import annotations
 
@@ -11,85 +11,70 @@ from bkjob_async.engine.flow_control.server_quota import ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
 
-# A scope pays one turn more for so many bytes of an answer, while others wait.
-BYTES_A_TURN = 65_536
+# While others wait, a scope pays one more turn for each so many bytes of a response.
+BYTES_PER_TURN = 65_536
 
 
 class Permit:
-    """One request that was let out: for whom, for what, and when."""
+    """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock."""
 
-    __slots__ = ("heard", "resource", "scope", "sent", "urgent")
+    __slots__ = ("received_at", "resource", "scope", "sent_at", "urgent")
 
-    def __init__(self, scope: Hashable, resource: str, urgent: bool, sent: float) -> None:  # noqa: FBT001 - once a request
+    def __init__(self, scope: Hashable, resource: str, urgent: bool, sent_at: float) -> None:  # noqa: FBT001 - once a request
         self.scope = scope
         self.resource = resource
         self.urgent = urgent
-        self.sent = self.heard = sent
+        self.sent_at = self.received_at = sent_at
 
 
-class Waiter(Permit):
-    """One request that waits for its turn."""
+class Waiter:
+    """One request that waits for its permit; *granted* is done when it may go out, or never will."""
 
-    __slots__ = ("is_out", "lane", "timer", "turn")
+    __slots__ = ("granted", "has_permit", "permit", "queue", "timer")
 
-    def __init__(self, place: Permit, lane: _Queue, turn: asyncio.Future[None]) -> None:
-        super().__init__(place.scope, place.resource, place.urgent, place.sent)
-        self.lane = lane
-        self.turn = turn
-        self.is_out = False
+    def __init__(self, permit: Permit, queue: _Queue, granted: asyncio.Future[None]) -> None:
+        self.permit = permit
+        self.queue = queue
+        self.granted = granted
+        self.has_permit = False
         self.timer: asyncio.TimerHandle | None = None
 
 
 class RequestLimiter:
-    """A queue in front of all bounds: the client's own `RateLimiter`, and the quotas that the gateway announces.
+    """One queue in front of all bounds: the client's own `RateLimiter`, and the quotas that the gateway announces.
 
-    Scopes take turns, urgent requests first, though one turn in eight is the background's; within a scope the first to
-    come is the first. A quota of one resource alone holds up only the requests for that resource. Time spent here does
-    not count towards a request's own time limit.
+    Scopes take turns. Urgent requests go first, except for one turn in eight; within a scope the first to come is the
+    first to go. The quota of a single resource holds up only the requests for that resource. Time spent waiting here does
+    not count towards a request's own timeout.
     """
 
     def __init__(self, limit: RateLimiter) -> None:
-        """Guard *limit*; it belongs to this admission alone."""
+        """Guard *limit*, which nobody else may use."""
         self.limit = limit
         self.quota = ServerQuota()
         self.waiting = 0
-        self._common = _Queue(None)
-        self._lanes: dict[str, _Queue] = {}
-        self._order = [self._common]
+        self._shared_queue = _Queue(None)
+        self._resource_queues: dict[str, _Queue] = {}
+        # All queues; the one that was served last comes last.
+        self._queues = [self._shared_queue]
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     @property
     def requests_per_second(self) -> float | None:
-        """Requests a second that may go out as far as is known, None while there is no bound."""
-        known = [pace for pace in (self.limit.rate, self.quota.estimated_rate) if pace is not None]
+        """The rate at which requests may go out as far as is known, None while there is no bound."""
+        known = [rate for rate in (self.limit.rate, self.quota.estimated_rate) if rate is not None]
         return min(known) if known else None
 
-    # A request's way ------------------------------------------------------------------------------------------------
+    # Before a request -----------------------------------------------------------------------------------------------
 
-    async def acquire(
-        self,
-        scope: Hashable = None,
-        resource: str = "",
-        *,
-        urgent: bool = False,
-        patience: float | None = None,
-    ) -> Permit:
-        """Wait until a request may go out; each place needs one `leave`. Raise `ClientClosed` after `close`.
-
-        *scope* is whose share it counts towards, *resource* what is asked for by its name at the gateway. Raise
-        `Throttled` when for *patience* seconds (None: for ever) none of its kind has been let through.
-        """
-        place = self.enter_at_once(scope, resource, urgent=urgent)
-        return place if place is not None else await self._wait(scope, resource, patience, urgent=urgent)
-
-    def enter_at_once(self, scope: Hashable, resource: str, *, urgent: bool) -> Permit | None:
-        """Let a request out if nobody waits and nothing is in its way, as is usual; None where it has to wait."""
+    def try_acquire(self, scope: Hashable, resource: str, *, urgent: bool) -> Permit | None:
+        """Return a permit if nobody waits and no bound is reached, as is usual; else None."""
         now = asyncio.get_running_loop().time()
         limit, quota = self.limit, self.quota
         if (
             self.waiting
-            or self._lanes
+            or self._resource_queues
             or self._closed
             or limit.in_flight >= limit.concurrency.allowed
             or limit.next_allowed_at > now
@@ -100,173 +85,183 @@ class RequestLimiter:
         quota.acquire(now)
         return Permit(scope, resource, urgent, now)
 
-    async def _wait(self, scope: Hashable, resource: str, patience: float | None, *, urgent: bool) -> Permit:
+    async def acquire(
+        self,
+        scope: Hashable = None,
+        resource: str = "",
+        *,
+        urgent: bool = False,
+        patience: float | None = None,
+    ) -> Permit:
+        """Wait until a request may go out; each permit needs one `release`. Raise `ClientClosed` after `close`.
+
+        *scope* is whose share the request counts towards, *resource* its name at the gateway. Raise `Throttled` when for
+        *patience* seconds (None: for ever) no request of its kind succeeded.
+        """
+        permit = self.try_acquire(scope, resource, urgent=urgent)
+        if permit is not None:
+            return permit
         if self._closed:
-            raise closed()
+            raise client_closed()
         loop = asyncio.get_running_loop()
-        place = Permit(scope, resource, urgent, loop.time())
-        lane = self._lanes.get(place.resource, self._common)
-        waiting = Waiter(place, lane, loop.create_future())
-        lane.turns.push(place.scope, waiting, urgent=place.urgent)
+        permit = Permit(scope, resource, urgent, loop.time())
+        queue = self._resource_queues.get(resource, self._shared_queue)
+        waiter = Waiter(permit, queue, loop.create_future())
+        queue.waiters.push(scope, waiter, urgent=urgent)
         self.waiting += 1
-        self._let_in()
-        if patience is not None and not waiting.is_out:
-            waiting.timer = loop.call_later(patience, self._give_up, waiting, patience)
+        self._grant_permits()
+        if patience is not None and not waiter.has_permit:
+            waiter.timer = loop.call_later(patience, self._on_impatience, waiter, patience)
         try:
-            await waiting.turn
+            await waiter.granted
         except asyncio.CancelledError:
-            if waiting.is_out:
-                self.release()  # its turn came in the same breath as the cancellation
+            if waiter.has_permit:
+                self.release()  # granted just before the cancellation
             elif not self._closed:
                 self.waiting -= 1
             raise
         finally:
-            if waiting.timer is not None:
-                waiting.timer.cancel()
-        return waiting
+            if waiter.timer is not None:
+                waiter.timer.cancel()
+        return permit
 
-    def _give_up(self, waiting: Waiter, patience: float) -> None:
-        """Tell a request that it has waited in vain, unless others of its kind got through meanwhile."""
-        if waiting.turn.done():
+    def _on_impatience(self, waiter: Waiter, patience: float) -> None:
+        """Raise `Throttled` in *waiter*, or wait on while others of its kind succeed."""
+        if waiter.granted.done():
             return
         loop = asyncio.get_running_loop()
-        quota = waiting.lane.quota or self.quota
-        left = quota.last_success_at + patience - loop.time()
-        if left > CLOCK_RESOLUTION:
-            waiting.timer = loop.call_later(left, self._give_up, waiting, patience)
+        quota = waiter.queue.quota or self.quota
+        remaining = quota.last_success_at + patience - loop.time()
+        if remaining > CLOCK_RESOLUTION:
+            waiter.timer = loop.call_later(remaining, self._on_impatience, waiter, patience)
             return
         self.waiting -= 1
-        next_allowed_at = self._opens(waiting.lane, urgent=waiting.urgent) - loop.time()
-        waiting.turn.set_exception(
-            not_sent(patience, next_allowed_at if next_allowed_at > CLOCK_RESOLUTION else None)
-        )
+        wait = self._next_allowed_at(waiter.queue, urgent=waiter.permit.urgent) - loop.time()
+        waiter.granted.set_exception(not_sent(patience, wait if wait > CLOCK_RESOLUTION else None))
 
-    def answered(self, place: Permit, size: int, said: RateLimitHeaders | None) -> None:
-        """Take note of an answer of *size* bytes, and of what it *said* of a quota."""
+    # After a request ------------------------------------------------------------------------------------------------
+
+    def on_response(self, permit: Permit, size: int, rate_limit: RateLimitHeaders | None) -> None:
+        """Learn from a response of *size* bytes and from its *rate_limit* headers."""
         limit = self.limit
-        now = place.heard = asyncio.get_running_loop().time()
-        limit.concurrency.on_response(now, sent=place.sent, size=size, in_flight=limit.in_flight)
-        if said is not None:
-            self._quota_of(place.resource, own=said.of_resource).on_headers(
+        now = permit.received_at = asyncio.get_running_loop().time()
+        limit.concurrency.on_response(now, sent=permit.sent_at, size=size, in_flight=limit.in_flight)
+        if rate_limit is not None:
+            self._quota_of(permit.resource, per_resource=rate_limit.per_resource).on_headers(
                 now,
-                limit=said.limit,
-                remaining=said.remaining,
-                reset=said.reset,
-                sent=place.sent,
+                limit=rate_limit.limit,
+                remaining=rate_limit.remaining,
+                reset=rate_limit.reset,
+                sent=permit.sent_at,
                 in_flight=limit.in_flight - 1,
             )
-        if size > BYTES_A_TURN and self.waiting:
-            turns = (self._lanes.get(place.resource) or self._common).turns
-            turns.add_cost(place.scope, size / BYTES_A_TURN, urgent=place.urgent)
+        if size > BYTES_PER_TURN and self.waiting:
+            waiters = (self._resource_queues.get(permit.resource) or self._shared_queue).waiters
+            waiters.add_cost(permit.scope, size / BYTES_PER_TURN, urgent=permit.urgent)
 
-    def accepted(self, place: Permit) -> None:
-        """Take note that a request was let through."""
-        self.quota.on_success(place.heard, sent=place.sent)
-        lane = self._lanes.get(place.resource) if self._lanes else None
-        if lane is not None and lane.quota is not None:
-            lane.quota.on_success(place.heard, sent=place.sent)
+    def on_success(self, permit: Permit) -> None:
+        """Learn that a request was not throttled."""
+        self.quota.on_success(permit.received_at, sent=permit.sent_at)
+        queue = self._resource_queues.get(permit.resource) if self._resource_queues else None
+        if queue is not None and queue.quota is not None:
+            queue.quota.on_success(permit.received_at, sent=permit.sent_at)
 
-    def refused(self, place: Permit, *, told: float | None, of_resource: bool, at_once: bool) -> None:
-        """Take note of a refusal: let nothing of its kind out for *told* seconds, or until a window must be over.
+    def on_throttled(
+        self, permit: Permit, *, retry_after: float | None, per_resource: bool, too_concurrent: bool
+    ) -> None:
+        """Let no request of its kind out for *retry_after* seconds, or until a window must be over.
 
-        *at_once* says that there were too many at the same time.
+        *too_concurrent* says that too many were under way at the same time.
         """
         now = asyncio.get_running_loop().time()
-        if at_once:
-            self.limit.concurrency.on_throttled(now, sent=place.sent)
-        self._quota_of(place.resource, own=of_resource).on_throttled(now, retry_after=told, sent=place.sent)
+        if too_concurrent:
+            self.limit.concurrency.on_throttled(now, sent=permit.sent_at)
+        quota = self._quota_of(permit.resource, per_resource=per_resource)
+        quota.on_throttled(now, retry_after=retry_after, sent=permit.sent_at)
 
-    def unanswered(self, place: Permit) -> None:
-        """Take note that there was no answer in time."""
-        self.limit.concurrency.on_timeout(asyncio.get_running_loop().time(), sent=place.sent)
+    def on_timeout(self, permit: Permit) -> None:
+        """Learn that no response came in time."""
+        self.limit.concurrency.on_timeout(asyncio.get_running_loop().time(), sent=permit.sent_at)
 
     def release(self) -> None:
-        """Give the place of a request that came back to the next."""
+        """Give back the permit of a request that is over, and let the next go."""
         self.limit.release()
         if self.waiting:
-            self._let_in()
+            self._grant_permits()
 
-    def _quota_of(self, resource: str, *, own: bool) -> ServerQuota:
-        """Return the quota of a resource alone, or that of the whole gateway."""
-        if not own:
+    def _quota_of(self, resource: str, *, per_resource: bool) -> ServerQuota:
+        """Return the quota of one resource, or that of the whole gateway."""
+        if not per_resource:
             return self.quota
-        lane = self._lanes.get(resource)
-        if lane is None:
-            lane = self._lanes[resource] = _Queue(ServerQuota())
-            self._order.append(lane)
-        assert lane.quota is not None  # noqa: S101 - made with one
-        return lane.quota
+        queue = self._resource_queues.get(resource)
+        if queue is None:
+            queue = self._resource_queues[resource] = _Queue(ServerQuota())
+            self._queues.append(queue)
+        assert queue.quota is not None  # noqa: S101 - created with one
+        return queue.quota
 
-    # The queue ------------------------------------------------------------------------------------------------------
+    # The queues -----------------------------------------------------------------------------------------------------
 
-    def _opens(self, lane: _Queue, *, urgent: bool) -> float:
-        """Return when the next request of a lane may go, as far as it hangs on time."""
-        next_allowed_at = max(
-            self.limit.next_allowed_at,
-            self.quota.next_allowed_urgent_at if urgent else self.quota.next_allowed_at,
-        )
-        if lane.quota is None:
-            return next_allowed_at
-        return max(
-            next_allowed_at, lane.quota.next_allowed_urgent_at if urgent else lane.quota.next_allowed_at
-        )
-
-    def _let_out(self, waiting: Waiter, now: float) -> None:
-        self.limit.acquire(now)
-        self.quota.acquire(now)
-        if waiting.lane.quota is not None:
-            waiting.lane.quota.acquire(now)
-        self.waiting -= 1
-        waiting.sent = waiting.heard = now
-        waiting.is_out = True
-        waiting.turn.set_result(None)
-
-    def _let_in(self) -> None:
-        """Let in whoever may go, by turns; set an alarm for the next when that is a question of time."""
+    def _grant_permits(self) -> None:
+        """Grant as many permits as the bounds allow; set a timer for the next one if only time is missing."""
         loop = asyncio.get_running_loop()
         while self.waiting and not self.limit.is_full:
             now = loop.time()
-            place, next_allowed_at = self._next(now)
-            if place is None:
-                if next_allowed_at is not None:
-                    self._alarm(next_allowed_at)
+            waiter, next_at = self._next_waiter(now)
+            if waiter is None:
+                if next_at is not None:
+                    self._set_timer(next_at)
                 return
-            lane = self._lanes.get(place.resource)
-            if lane is not None and lane is not place.lane:
-                # It came before anybody knew that its resource has a quota of its own.
-                place.lane = lane
-                lane.turns.push(place.scope, place, urgent=place.urgent)
+            queue = self._resource_queues.get(waiter.permit.resource)
+            if queue is not None and queue is not waiter.queue:
+                # It came before its resource was known to have a quota of its own.
+                waiter.queue = queue
+                queue.waiters.push(waiter.permit.scope, waiter, urgent=waiter.permit.urgent)
                 continue
-            self._let_out(place, now)
+            self._grant(waiter, now)
 
-    def _next(self, now: float) -> tuple[Waiter | None, float | None]:
-        """Return who goes now, else when somebody may."""
-        soonest: float | None = None
-        for number, lane in enumerate(self._order):
-            if not lane.turns:
+    def _grant(self, waiter: Waiter, now: float) -> None:
+        self.limit.acquire(now)
+        self.quota.acquire(now)
+        if waiter.queue.quota is not None:
+            waiter.queue.quota.acquire(now)
+        self.waiting -= 1
+        waiter.permit.sent_at = waiter.permit.received_at = now
+        waiter.has_permit = True
+        waiter.granted.set_result(None)
+
+    def _next_waiter(self, now: float) -> tuple[Waiter | None, float | None]:
+        """Return the waiter that may go now, or None and when the next may, if that is known."""
+        earliest: float | None = None
+        for index, queue in enumerate(self._queues):
+            if not queue.waiters:
                 continue
-            next_allowed_at = self._opens(lane, urgent=False)
-            next_allowed_urgent_at = (
-                self._opens(lane, urgent=True) if lane.turns.has_urgent else next_allowed_at
+            next_at = self._next_allowed_at(queue, urgent=False)
+            next_urgent_at = (
+                self._next_allowed_at(queue, urgent=True) if queue.waiters.has_urgent else next_at
             )
-            place = None
-            if next_allowed_at <= now + CLOCK_RESOLUTION:
-                place = lane.turns.pop()
-            elif next_allowed_urgent_at <= now + CLOCK_RESOLUTION:
-                place = lane.turns.pop(background=False)
-            if place is not None:
-                self._order.append(self._order.pop(number))
-                return place, None
-            if lane.turns:
-                at = (
-                    next_allowed_urgent_at
-                    if next_allowed_urgent_at > now + CLOCK_RESOLUTION
-                    else next_allowed_at
-                )
-                soonest = at if soonest is None else min(soonest, at)
-        return None, soonest
+            waiter = None
+            if next_at <= now + CLOCK_RESOLUTION:
+                waiter = queue.waiters.pop()
+            elif next_urgent_at <= now + CLOCK_RESOLUTION:
+                waiter = queue.waiters.pop(background=False)
+            if waiter is not None:
+                self._queues.append(self._queues.pop(index))
+                return waiter, None
+            if queue.waiters:
+                at = next_urgent_at if next_urgent_at > now + CLOCK_RESOLUTION else next_at
+                earliest = at if earliest is None else min(earliest, at)
+        return None, earliest
 
-    def _alarm(self, at: float) -> None:
+    def _next_allowed_at(self, queue: _Queue, *, urgent: bool) -> float:
+        """Return when the next request of *queue* may go, as far as it depends on time."""
+        next_at = self.limit.next_allowed_at
+        for quota in (self.quota, queue.quota):
+            if quota is not None:
+                next_at = max(next_at, quota.next_allowed_urgent_at if urgent else quota.next_allowed_at)
+        return next_at
+
+    def _set_timer(self, at: float) -> None:
         if self._timer is not None:
             if self._timer.when() <= at:
                 return
@@ -275,46 +270,46 @@ class RequestLimiter:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._let_in()
+        self._grant_permits()
 
     def close(self) -> None:
-        """Let nobody in any more; whoever waits is told."""
+        """Grant no more permits; raise `ClientClosed` in all that wait."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for lane in self._order:
-            for place in lane.turns.clear():
-                place.turn.set_exception(closed())
+        for queue in self._queues:
+            for waiter in queue.waiters.clear():
+                waiter.granted.set_exception(client_closed())
         self.waiting = 0
 
 
 class _Queue:
-    """Those who wait behind the same quota; the common one is that of the whole gateway."""
+    """The requests that wait for the same *quota*; None is the queue of all without a quota of their own."""
 
-    __slots__ = ("quota", "turns")
+    __slots__ = ("quota", "waiters")
 
     def __init__(self, quota: ServerQuota | None) -> None:
         self.quota = quota
-        self.turns: PriorityFairQueue[Hashable, Waiter] = PriorityFairQueue(is_live=is_queued)
+        self.waiters: PriorityFairQueue[Hashable, Waiter] = PriorityFairQueue(is_live=still_waits)
 
 
-def is_queued(place: Waiter) -> bool:
-    """Whether somebody still waits for this turn."""
-    return not place.turn.done()
+def still_waits(waiter: Waiter) -> bool:
+    """Return whether *waiter* was neither granted a permit nor cancelled."""
+    return not waiter.granted.done()
 
 
-def not_sent(waited: float, next_allowed_at: float | None) -> Throttled:
-    """Return what somebody hears whose turn did not come in time; *next_allowed_at* is in how many seconds it may."""
-    why = (
-        "the gateway lets nothing through"
-        if next_allowed_at is not None
-        else "requests under way get no answers"
+def not_sent(waited: float, retry_after: float | None) -> Throttled:
+    """Return the error of a request whose permit did not come in time."""
+    cause = (
+        "the gateway accepts no requests at present"
+        if retry_after is not None
+        else "earlier requests get no responses"
     )
-    message = f"not sent, it waited {waited:g} s for its turn: {why}"
-    return Throttled(ErrorDetails(message=message, retry_after=next_allowed_at, sent=False))
+    message = f"not sent after waiting {waited:g} s: {cause}"
+    return Throttled(ErrorDetails(message=message, retry_after=retry_after, sent=False))
 
 
-def closed() -> ClientClosed:
-    """Return what somebody hears who waits for a turn that never comes."""
-    return ClientClosed("the client was closed before this request went out")
+def client_closed() -> ClientClosed:
+    """Return the error of a request that still waits when the client is closed."""
+    return ClientClosed("the client was closed before this request was sent")

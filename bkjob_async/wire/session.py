@@ -1,9 +1,9 @@
-"""The session: one operation in, one typed answer or one typed error out."""
+"""The session: one operation in, one typed response or one typed error out."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any, TypeVar, overload
 
@@ -13,18 +13,13 @@ from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect
 from bkjob_async.dialects.common.envelopes import read_envelope
-from bkjob_async.dialects.common.redaction import redact_details, secrets_in
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
-from bkjob_async.engine.flow_control.retry import LONGEST_RETRY_AFTER, Retries, RetryBudget, was_not_executed
+from bkjob_async.engine.flow_control.retry import LONGEST_RETRY_AFTER, Retries, RetryBudget
 from bkjob_async.errors import (
     CallFailed,
     InvalidResponse,
-    NotAuthenticated,
-    OutcomeUnknown,
-    PlatformTrouble,
     RequestTimedOut,
     Throttled,
-    TransportFailed,
     UsageError,
 )
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -32,6 +27,7 @@ from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
@@ -42,18 +38,21 @@ from bkjob_async.wire.transport import Transport
 R = TypeVar("R")
 T = TypeVar("T")
 
-# The gateway's refusals that concern one resource only, and too many requests at the same time rather than in a window.
-RESOURCE_RATE, CONCURRENCY = 1642903, 1642904
-# The ESB's code for everything, a refused application among it: it does not prove that nothing happened.
-VAGUE = 1306000
+PollOperation = GetJobInstanceStatus | GetStepInstanceStatus
+PollView = JobPollView | StepPollView
+
+NO_RETRIES = Retries(attempts=1)
+
+# The gateway's error codes for the quota of one resource, and for too many requests at the same time.
+RESOURCE_QUOTA_CODE, CONCURRENCY_CODE = 1642903, 1642904
 
 
 class Session:
-    """Speaks one dialect to one platform, through one budget.
+    """Speaks one dialect to one platform; all its requests share one limiter and one retry budget.
 
-    Every request waits for admission first, then has *request_timeout* seconds for itself. An urgent one waits for
-    admission no longer than that either, unless the gateway lets others through meanwhile: then it raises `Throttled`, and
-    was not sent. Reads are tried again as *retries* says; what starts or changes something goes out once.
+    Every request first waits for a permit of the limiter, then has *request_timeout* seconds for itself. An urgent
+    request that waits longer than that for its permit, while the gateway accepts no others, raises `Throttled` and is not
+    sent. Reads are retried as *retries* says. What starts or changes something is sent once.
     """
 
     def __init__(
@@ -73,7 +72,9 @@ class Session:
         if url.scheme not in ("http", "https") or not url.host:
             raise UsageError("the URL must be absolute: http:// or https://, with a host")
         if url.user is not None or url.password is not None or url.query_string:
-            raise UsageError("the URL must carry neither user, password nor query: credentials go elsewhere")
+            raise UsageError(
+                "the URL must contain no user, password or query; give credentials as credentials"
+            )
         self.base_url = url
         self.dialect = dialect
         self.transport = transport
@@ -81,19 +82,12 @@ class Session:
         self.request_timeout = request_timeout
         self.retries = retries or Retries()
         self.credentials = CredentialsCache(credentials)
-        self._budget = RetryBudget(size=self.retries.budget)
+        self._retry_budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
-        self._ready = PreparedRequestCache(self._signed)
-        self._dice = Random(seed)  # noqa: S311 - spreads waits, keeps no secret
+        self._prepared = PreparedRequestCache(self._signed)
+        self._random = Random(seed)  # noqa: S311 - spreads waiting times, keeps no secret
 
-    def prepare(self, operation: Operation[Any]) -> HttpRequest:
-        """Return *operation* as an absolute, unsigned request; raise `NotSupported`."""
-        request = self.dialect.encode(operation)
-        url = URL(f"{self._base}/{str(request.url).lstrip('/')}", encoded=True)
-        return evolve(request, url=url)
-
-    def _signed(self, operation: Operation[Any], credentials: Credentials) -> HttpRequest:
-        return self.dialect.sign(self.prepare(operation), credentials)
+    # The three ways in ----------------------------------------------------------------------------------------------
 
     async def call(
         self,
@@ -103,21 +97,14 @@ class Session:
         retries: Retries | None = None,
         urgent: bool = True,
     ) -> R:
-        """Carry *operation* to the platform; return its typed answer, or raise a `CallFailed`."""
-        try:
-            return await self._carry(
-                operation,
-                lambda response: self.dialect.decode(operation, response),
-                timeout=request_timeout,
-                retries=retries or self.retries,
-                urgent=urgent,
-            )
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-            shown = strip_traceback(error, self.credentials.secrets)
-        try:
-            raise shown
-        finally:
-            del shown  # else it and this frame would hold each other
+        """Send *operation* and return its typed response; raise a `CallFailed`."""
+
+        def decode(response: HttpResponse) -> R:
+            return self.dialect.decode(operation, response)
+
+        return await self._without_frames(
+            self._call(operation, decode, request_timeout, retries or self.retries, urgent=urgent)
+        )
 
     async def call_raw(
         self,
@@ -127,155 +114,164 @@ class Session:
         retries: Retries | None = None,
         urgent: bool = True,
     ) -> Envelope:
-        """Carry *operation* to the platform; return its answer as it came, or raise a `CallFailed`."""
-        try:
-            return await self._carry(
-                operation,
-                read_envelope,
-                timeout=request_timeout,
-                retries=retries or self.retries,
-                urgent=urgent,
-            )
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-            shown = strip_traceback(error, self.credentials.secrets)
-        try:
-            raise shown
-        finally:
-            del shown  # else it and this frame would hold each other
+        """Send *operation* and return its response as the platform wrote it; raise a `CallFailed`."""
+        return await self._without_frames(
+            self._call(operation, read_envelope, request_timeout, retries or self.retries, urgent=urgent)
+        )
 
     @overload
-    async def poll(self, question: GetJobInstanceStatus) -> JobPollView: ...
+    async def poll(self, operation: GetJobInstanceStatus) -> JobPollView: ...
     @overload
-    async def poll(self, question: GetStepInstanceStatus) -> StepPollView: ...
-    async def poll(
-        self, question: GetJobInstanceStatus | GetStepInstanceStatus
-    ) -> JobPollView | StepPollView:
-        """Ask once, and read the answer as lightly as the engine needs; raise a `CallFailed`."""
-        try:
-            return await self._poll(question)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
-            shown = strip_traceback(error, self.credentials.secrets)
-        try:
-            raise shown
-        finally:
-            del shown  # else it and this frame would hold each other
+    async def poll(self, operation: GetStepInstanceStatus) -> StepPollView: ...
+    async def poll(self, operation: PollOperation) -> PollView:
+        """Send *operation* without retries and decode only what the engine needs; raise a `CallFailed`."""
+        return await self._without_frames(self._poll(operation))
 
-    async def _poll(
-        self, question: GetJobInstanceStatus | GetStepInstanceStatus
-    ) -> JobPollView | StepPollView:
-        def read(response: HttpResponse) -> JobPollView | StepPollView:
-            ready.learn_size(len(response.body))
-            return self.dialect.decode_poll(question, response)
+    # From an operation to its response ------------------------------------------------------------------------------
 
-        attempt = 1
-        while True:
-            credentials: Credentials | None = None
-            try:
-                credentials = self.credentials.held or await self.credentials.get()
-                ready = self._ready.get(question, credentials)
-                answer = await self._exchange(ready, read, timeout=self.request_timeout, urgent=False)
-            except CallFailed as error:
-                failure = self._explained(error, question, attempt)
-            else:
-                self._budget.on_success()
-                return answer
-            if attempt > 1 or not self._can_sign_anew(failure, question, credentials):
-                raise failure
-            attempt += 1
-
-    def _can_sign_anew(
-        self, failure: CallFailed, operation: Operation[Any], credentials: Credentials | None
-    ) -> bool:
-        """Let go of refused *credentials*; return whether there can be others to try once more with."""
-        if credentials is None or not may_sign_anew(failure, operation):
-            return False
-        return self.credentials.forget(credentials)
-
-    async def _carry(
+    async def _call(
         self,
         operation: Operation[Any],
-        read: Callable[[HttpResponse], T],
-        *,
-        timeout: float | None,  # noqa: ASYNC109 - per try, not per task
+        decode: Callable[[HttpResponse], T],
+        request_timeout: float | None,
         retries: Retries,
+        *,
         urgent: bool,
     ) -> T:
-        """Send until there is an answer, or no sense in another try."""
         request = self.prepare(operation)
-        limit = self.request_timeout if timeout is None else timeout
-        attempt, renewed = 1, False
+
+        def sign(credentials: Credentials) -> PreparedRequest:
+            return PreparedRequest(operation, self.dialect.sign(request, credentials))
+
+        timeout = self.request_timeout if request_timeout is None else request_timeout
+        return await self._send(operation, sign, decode, retries, timeout, urgent=urgent)
+
+    async def _poll(self, operation: PollOperation) -> PollView:
+        prepared: PreparedRequest
+
+        def sign(credentials: Credentials) -> PreparedRequest:
+            nonlocal prepared
+            prepared = self._prepared.get(operation, credentials)
+            return prepared
+
+        def decode(response: HttpResponse) -> PollView:
+            prepared.adapt_compression(len(response.body))
+            return self.dialect.decode_poll(operation, response)
+
+        return await self._send(operation, sign, decode, NO_RETRIES, self.request_timeout, urgent=False)
+
+    async def _send(
+        self,
+        operation: Operation[Any],
+        sign: Callable[[Credentials], PreparedRequest],
+        decode: Callable[[HttpResponse], T],
+        retries: Retries,
+        timeout: float,  # noqa: ASYNC109 - per attempt, not per task
+        *,
+        urgent: bool,
+    ) -> T:
+        """Send until there is a result, or no sense in another attempt."""
+        attempt, has_new_credentials = 1, False
         while True:
             credentials: Credentials | None = None
             try:
-                credentials = await self.credentials.get()
-                signed = self.dialect.sign(request, credentials)
-                ready = PreparedRequest(operation, signed)
-                answer = await self._exchange(ready, read, timeout=limit, urgent=urgent)
+                credentials = self.credentials.current or await self.credentials.fetch()
+                result = await self._send_once(sign(credentials), decode, timeout=timeout, urgent=urgent)
             except CallFailed as error:
-                failure = self._explained(error, operation, attempt)
+                failure = self._completed(error, operation, attempt)
             else:
-                self._budget.on_success()
-                return answer
-            if not renewed and self._can_sign_anew(failure, operation, credentials):
-                renewed = True
+                self._retry_budget.on_success()
+                return result
+            if not has_new_credentials and self._may_renew_credentials(failure, operation, credentials):
+                has_new_credentials = True
                 attempt += 1
                 continue
             wait = retries.next_wait(
                 failure,
                 attempt=attempt,
                 repeatable=operation.repeatable,
-                jitter=self._dice.random(),
-                longest_retry_after=limit if urgent else LONGEST_RETRY_AFTER,
+                jitter=self._random.random(),
+                longest_retry_after=timeout if urgent else LONGEST_RETRY_AFTER,
             )
-            if wait is None or not self._budget.try_spend(failure, asyncio.get_running_loop().time()):
+            if wait is None or not self._retry_budget.try_spend(failure, asyncio.get_running_loop().time()):
                 raise failure
             await anyio.sleep(wait)
             attempt += 1
 
-    async def _exchange(
+    async def _send_once(
         self,
-        ready: PreparedRequest,
-        read: Callable[[HttpResponse], T],
+        prepared: PreparedRequest,
+        decode: Callable[[HttpResponse], T],
         *,
         timeout: float,  # noqa: ASYNC109 - per call, not per task
         urgent: bool,
     ) -> T:
-        limiter, scope, resource = self.limiter, ready.scope, ready.resource
-        place = limiter.enter_at_once(scope, resource, urgent=urgent) or await limiter.acquire(
+        """Wait for a permit, send, decode, and let the limiter learn from the outcome."""
+        limiter, scope, resource = self.limiter, prepared.scope, prepared.resource
+        permit = limiter.try_acquire(scope, resource, urgent=urgent) or await limiter.acquire(
             scope, resource, urgent=urgent, patience=timeout if urgent else None
         )
-        # The place is given on only when the answer has been heeded: who comes next must find the door closed.
-        said: RateLimitHeaders | None = None
+        # The permit is released last: when the response forbids further requests, the next waiter must not go.
+        rate_limit: RateLimitHeaders | None = None
         try:
-            response = await self.transport.send(ready.request, timeout=timeout)
-            said = parse_rate_limit_headers(response.headers)
-            limiter.answered(place, len(response.body), said)
-            answer = read_or_close(read, response)
+            response = await self.transport.send(prepared.request, timeout=timeout)
+            rate_limit = parse_rate_limit_headers(response.headers)
+            limiter.on_response(permit, len(response.body), rate_limit)
+            result = decode_or_close(decode, response)
         except Throttled as error:
-            of_resource = error.code == RESOURCE_RATE or (said is not None and said.of_resource)
-            limiter.refused(
-                place, told=error.retry_after, of_resource=of_resource, at_once=error.code == CONCURRENCY
+            announced = rate_limit is not None and rate_limit.per_resource
+            limiter.on_throttled(
+                permit,
+                retry_after=error.retry_after,
+                per_resource=announced or error.code == RESOURCE_QUOTA_CODE,
+                too_concurrent=error.code == CONCURRENCY_CODE,
             )
             raise
         except RequestTimedOut:
-            limiter.unanswered(place)
+            limiter.on_timeout(permit)
             raise
         else:
-            limiter.accepted(place)
-            return answer
+            limiter.on_success(permit)
+            return result
         finally:
             limiter.release()
 
-    def _explained(self, error: CallFailed, operation: Operation[Any], attempts: int) -> CallFailed:
-        """Return *error* with what only the session knows, and without any secret."""
-        details = evolve(
-            error.details, operation=operation.name, dialect=self.dialect.name, attempts=attempts
-        )
-        secrets = (*self.credentials.secrets, *secrets_in(operation))
-        return kind_of(error, operation)(redact_details(details, secrets))
+    def prepare(self, operation: Operation[Any]) -> HttpRequest:
+        """Return *operation* as a request with an absolute URL, unsigned; raise `NotSupported`."""
+        request = self.dialect.encode(operation)
+        url = URL(f"{self._base}/{str(request.url).lstrip('/')}", encoded=True)
+        return evolve(request, url=url)
+
+    def _signed(self, operation: Operation[Any], credentials: Credentials) -> HttpRequest:
+        return self.dialect.sign(self.prepare(operation), credentials)
+
+    # Errors ---------------------------------------------------------------------------------------------------------
+
+    async def _without_frames(self, awaited: Awaitable[T]) -> T:
+        """Await, and raise any error as if it had been raised here: its frames hold credentials."""
+        try:
+            return await awaited
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
+            stripped = strip_traceback(error, self.credentials.secrets)
+        try:
+            raise stripped
+        finally:
+            del stripped  # else it and this frame would hold each other
+
+    def _may_renew_credentials(
+        self, failure: CallFailed, operation: Operation[Any], credentials: Credentials | None
+    ) -> bool:
+        """Drop refused *credentials*; return whether it makes sense to send once more with new ones."""
+        if credentials is None or not may_send_again(failure, operation):
+            return False
+        return self.credentials.invalidate(credentials)
+
+    def _completed(self, error: CallFailed, operation: Operation[Any], attempts: int) -> CallFailed:
+        secrets = self.credentials.secrets
+        return complete_error(error, operation, self.dialect.name, attempts=attempts, secrets=secrets)
 
     async def aclose(self) -> None:
-        """Let go of connections; who still waits for a turn hears `ClientClosed`."""
+        """Close all connections; requests that still wait raise `ClientClosed`."""
         self.limiter.close()
         try:
             await self.credentials.aclose()
@@ -283,32 +279,14 @@ class Session:
             await self.transport.aclose()
 
 
-def read_or_close(read: Callable[[HttpResponse], T], response: HttpResponse) -> T:
-    """Return what *read* makes of *response*; close the connection when that is nothing.
+def decode_or_close(decode: Callable[[HttpResponse], T], response: HttpResponse) -> T:
+    """Decode *response*; close its connection when it is invalid.
 
-    A connection that carries an answer to another request would do so again.
+    A connection that carries the response to another request would do so again.
     """
     try:
-        return read(response)
+        return decode(response)
     except InvalidResponse:
         if response.connection is not None:
             response.connection.close()
         raise
-
-
-def kind_of(error: CallFailed, operation: Operation[Any]) -> type[CallFailed]:
-    """Return the class that *error* has for the caller of *operation*.
-
-    When a command went out and no clear answer came back, nobody knows whether it happened.
-    """
-    unclear = isinstance(error, TransportFailed | PlatformTrouble | InvalidResponse)
-    if not operation.repeatable and unclear and not was_not_executed(error):
-        return OutcomeUnknown
-    return type(error)
-
-
-def may_sign_anew(error: CallFailed, operation: Operation[Any]) -> bool:
-    """Tell whether the call may go out once more with other credentials: certainly nothing happened."""
-    if not isinstance(error, NotAuthenticated) or not error.details.sent:
-        return False
-    return operation.repeatable or error.code != VAGUE

@@ -1,7 +1,7 @@
-"""Errors on their way to the caller: without the frames that they passed, for those hold credentials.
+"""Errors without the frames that they passed, for those hold credentials.
 
-A traceback keeps every variable of every frame, and error trackers store them: headers, bodies and parameters among
-them. So an error leaves as if it had been raised where it leaves.
+A traceback keeps every variable of every frame, among them headers, bodies and parameters, and error trackers store
+them. So an error leaves this package as if it had been raised where it leaves.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ EXPECTED = (BkJobError, CancelledError, GeneratorExit, KeyboardInterrupt, System
 
 
 def strip_traceback(error: BaseException, secrets: Iterable[str] = ()) -> BaseException:
-    """Return *error* without its frames and what stands behind it; raise the result outside of any `except`.
+    """Return *error* without its frames, cause and context; raise the result outside of any `except`.
 
-    An error that nobody expects keeps, as a note, the lines of code that it passed. One whose own text shows one of
-    *secrets* becomes another that does not.
+    An unexpected error keeps the lines of code that it passed as a note. If its own text contains one of *secrets*,
+    a `BkJobError` without the secret is returned in its place.
     """
     if not isinstance(error, EXPECTED):
         error = _noted(error, tuple(secrets))
@@ -35,13 +35,13 @@ def strip_traceback(error: BaseException, secrets: Iterable[str] = ()) -> BaseEx
 
 
 def _noted(error: BaseException, secrets: tuple[str, ...]) -> BaseException:
-    """Return an unexpected *error* with the way that it took, as text."""
-    way = "".join(traceback.format_tb(error.__traceback__))
+    """Return an unexpected *error* with its traceback as text."""
+    lines = "".join(traceback.format_tb(error.__traceback__))
     shown = f"{error} {error!r} {getattr(error, '__notes__', '')}"
     if any(secret in shown for secret in secrets):
         error = BkJobError(redact(f"{type(error).__name__}: {error}", secrets))
-    if way:
-        error.add_note(f"It came this way:\n{redact(way, secrets)}")
+    if lines:
+        error.add_note(f"It was raised here:\n{redact(lines, secrets)}")
     return error
 
 
@@ -50,15 +50,16 @@ def hide_arguments(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, C
 
     @wraps(method)
     def called(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, T]:
-        return _outermost(method(*args, **kwargs))
+        return _without_frames(method(*args, **kwargs))
 
-    # Whoever asks is told that it has to be awaited: from Python 3.12 on there is a way to say so.
+    # From Python 3.12 on a function can be marked as one that returns a coroutine.
     mark: Callable[[Any], Any] = getattr(inspect, "markcoroutinefunction", lambda function: function)
     marked: Callable[P, Coroutine[Any, Any, T]] = mark(called)
     return marked
 
 
-async def _outermost(awaited: Awaitable[T]) -> T:
+async def _without_frames(awaited: Awaitable[T]) -> T:
+    """Await, and raise any error as if it had been raised here."""
     try:
         return await awaited
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below

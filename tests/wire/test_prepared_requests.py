@@ -1,4 +1,4 @@
-"""Questions kept ready to be sent."""
+"""Requests that are prepared once."""
 
 import pytest
 from yarl import URL
@@ -12,57 +12,57 @@ ONE, OTHER = (
     bkjob.AppCredentials(bk_app_code="made", bk_app_secret=secret, bk_username="up")
     for secret in ("one", "other")
 )
-QUESTIONS = [
+OPERATIONS = [
     bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), number)) for number in range(1, 10)
 ]
 
 
-class RequestContext:
-    """Signs questions, and counts how many."""
+class CountingSigner:
+    """Signs operations, and counts how many."""
 
     def __init__(self) -> None:
         self.signed = 0
-        self.questions = PreparedRequestCache(self.sign)
+        self.cache = PreparedRequestCache(self.sign)
 
-    def sign(self, _question: Operation[object], credentials: bkjob.Credentials) -> HttpRequest:
+    def sign(self, _operation: Operation[object], credentials: bkjob.Credentials) -> HttpRequest:
         """Return a request."""
         self.signed += 1
         return HttpRequest(method="GET", url=URL("/"), headers={"X-Auth": repr(id(credentials))})
 
     def get(self, *numbers: int, credentials: bkjob.Credentials = ONE) -> int:
-        """Ask for some questions in turn; return how many had to be signed."""
+        """Prepare some operations in turn; return how many had to be signed."""
         before = self.signed
         for number in numbers:
-            assert self.questions.get(QUESTIONS[number], credentials).question is QUESTIONS[number]
+            assert self.cache.get(OPERATIONS[number], credentials).operation is OPERATIONS[number]
         return self.signed - before
 
 
-def test_what_is_asked_again_was_kept() -> None:
-    """And all of them share one object of equal headers, by which a transport knows them again."""
-    desk = RequestContext()
+def test_an_operation_is_prepared_once() -> None:
+    """And all share one object of equal headers, which the transport compares by identity."""
+    signer = CountingSigner()
 
-    assert desk.get(0, 1, 2) == 3
-    assert desk.get(2, 1, 0, 1) == 0
-    assert len({id(desk.questions.get(each, ONE).request.headers) for each in QUESTIONS}) == 1
+    assert signer.get(0, 1, 2) == 3
+    assert signer.get(2, 1, 0, 1) == 0
+    assert len({id(signer.cache.get(each, ONE).request.headers) for each in OPERATIONS}) == 1
 
 
-def test_not_more_than_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is asked now and then outlives what is asked once."""
-    monkeypatch.setattr("bkjob_async.wire.prepared_requests.KEPT", 4)
-    desk = RequestContext()
-    desk.get(0)
+def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operation that is sent now and then outlives those that are sent once."""
+    monkeypatch.setattr("bkjob_async.wire.prepared_requests.CACHE_SIZE", 4)
+    signer = CountingSigner()
+    signer.get(0)
     for number in range(1, 9):
-        desk.get(number, 0)
+        signer.get(number, 0)
 
-    assert desk.get(0, 8) == 0
-    assert desk.get(1, 2) == 2
-    assert len(desk.questions._new) + len(desk.questions._old) <= 4
+    assert signer.get(0, 8) == 0
+    assert signer.get(1, 2) == 2
+    assert len(signer.cache._new) + len(signer.cache._old) <= 4
 
 
 def test_nothing_is_kept_for_other_credentials() -> None:
-    """Whoever comes with others gets what they sign."""
-    desk = RequestContext()
-    desk.get(0)
+    """Other credentials get requests that they signed."""
+    signer = CountingSigner()
+    signer.get(0)
 
-    assert desk.get(0, credentials=OTHER) == 1
-    assert desk.get(0) == 1
+    assert signer.get(0, credentials=OTHER) == 1
+    assert signer.get(0) == 1

@@ -15,7 +15,7 @@ def test_a_whole_announcement_is_read() -> None:
     said = headers(limit="100", remaining="7", reset="3", plugin="bk-resource-rate-limit")
 
     assert parse_rate_limit_headers(said) == RateLimitHeaders(
-        limit=100, remaining=7, reset=3.0, of_resource=True
+        limit=100, remaining=7, reset=3.0, per_resource=True
     )
 
 
@@ -23,7 +23,7 @@ def test_limit_and_plugin_may_be_missing() -> None:
     """What is left, and for how long, is enough."""
     said = parse_rate_limit_headers(headers(remaining="0", reset="60"))
 
-    assert said == RateLimitHeaders(limit=None, remaining=0, reset=60.0, of_resource=False)
+    assert said == RateLimitHeaders(limit=None, remaining=0, reset=60.0, per_resource=False)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Waiting for a turn, in virtual time."""
+"""Waiting for a permit, in virtual time."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
-from bkjob_async.wire.request_limiter import BYTES_A_TURN, RequestLimiter
+from bkjob_async.wire.request_limiter import BYTES_PER_TURN, RequestLimiter
 
 pytestmark = pytest.mark.looptime
 
@@ -20,7 +20,7 @@ async def pass_through(
     resource: str = "",
     urgent: bool = False,
 ) -> None:
-    """Enter, hold the place for a second, leave."""
+    """Acquire a permit, hold it for a second, release it."""
     await limiter.acquire(scope, resource, urgent=urgent)
     await asyncio.sleep(1)
     done.append(name)
@@ -54,11 +54,11 @@ async def test_a_rate_spreads_requests_over_time() -> None:
     assert times[-1] - times[0] == pytest.approx(2.0)
 
 
-async def test_a_refusal_holds_all_and_ends_by_itself() -> None:
-    """Nobody has to come back for the waiting to go on."""
+async def test_a_throttled_request_holds_up_all_others_for_a_while() -> None:
+    """The pause ends by itself."""
     limiter = RequestLimiter(RateLimiter())
     refused = await limiter.acquire()
-    limiter.refused(refused, told=30.0, of_resource=False, at_once=False)
+    limiter.on_throttled(refused, retry_after=30.0, per_resource=False, too_concurrent=False)
     limiter.release()
     start = asyncio.get_running_loop().time()
     await limiter.acquire(urgent=True)
@@ -66,14 +66,14 @@ async def test_a_refusal_holds_all_and_ends_by_itself() -> None:
     assert asyncio.get_running_loop().time() - start == pytest.approx(30.0)
 
 
-async def test_a_refused_resource_holds_up_nothing_else() -> None:
-    """Whoever asks for something else goes at once, in front of those who came earlier."""
+async def test_a_throttled_resource_holds_up_no_other() -> None:
+    """Requests for other resources go at once, before those that came earlier."""
     limiter = RequestLimiter(RateLimiter(max_in_flight=1))
     done: list[str] = []
-    place = await limiter.acquire(resource="steps")
+    permit = await limiter.acquire(resource="steps")
     waiting = [asyncio.create_task(pass_through(limiter, done, "early", resource="steps"))]
     await asyncio.sleep(0)
-    limiter.refused(place, told=30.0, of_resource=True, at_once=False)
+    limiter.on_throttled(permit, retry_after=30.0, per_resource=True, too_concurrent=False)
     limiter.release()
     waiting += [
         asyncio.create_task(pass_through(limiter, done, name, resource=name)) for name in ("steps", "jobs")
@@ -98,19 +98,19 @@ async def test_a_small_scope_does_not_wait_behind_a_large_one() -> None:
     assert [n for n, name in enumerate(done) if name == "small"] == [2, 4]
 
 
-async def test_large_answers_cost_their_scope_turns() -> None:
+async def test_large_responses_cost_their_scope_turns() -> None:
     """Two scopes ask for as much, but the answers of one are forty times as long: it gets fewer turns."""
     limiter = RequestLimiter(RateLimiter(max_in_flight=1))
     done: list[str] = []
 
     async def ask(scope: str, size: int) -> None:
-        place = await limiter.acquire(scope)
+        permit = await limiter.acquire(scope)
         await asyncio.sleep(1)
         done.append(scope)
-        limiter.answered(place, size, None)
+        limiter.on_response(permit, size, None)
         limiter.release()
 
-    tasks = [asyncio.create_task(ask("long", 10 * BYTES_A_TURN)) for _ in range(50)]
+    tasks = [asyncio.create_task(ask("long", 10 * BYTES_PER_TURN)) for _ in range(50)]
     tasks += [asyncio.create_task(ask("short", 1000)) for _ in range(50)]
     await asyncio.sleep(50.5)
     for task in tasks:
@@ -123,9 +123,9 @@ async def test_large_answers_cost_their_scope_turns() -> None:
 async def test_the_announced_rest_is_spread_over_the_window() -> None:
     """Ten of a hundred are left for ten seconds: one a second, and what is urgent goes at once."""
     limiter = RequestLimiter(RateLimiter())
-    place = await limiter.acquire()
-    said = RateLimitHeaders(limit=100, remaining=10, reset=10.0, of_resource=False)
-    limiter.answered(place, 0, said)
+    permit = await limiter.acquire()
+    rate_limit = RateLimitHeaders(limit=100, remaining=10, reset=10.0, per_resource=False)
+    limiter.on_response(permit, 0, rate_limit)
     limiter.release()
     start = asyncio.get_running_loop().time()
     times: list[float] = []
@@ -140,8 +140,8 @@ async def test_the_announced_rest_is_spread_over_the_window() -> None:
     assert times[3] - times[2] == pytest.approx(0.9, abs=0.15)
 
 
-async def test_whoever_is_cancelled_leaves_no_hole() -> None:
-    """A cancelled waiter neither keeps a place nor blocks those behind it."""
+async def test_a_cancelled_waiter_leaves_no_gap() -> None:
+    """A cancelled waiter neither keeps a permit nor blocks those behind it."""
     limiter = RequestLimiter(RateLimiter(max_in_flight=1))
     await limiter.acquire()
     waiters = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
