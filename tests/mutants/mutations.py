@@ -27,13 +27,13 @@ OTHER: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mult: ast.Div,
     ast.Div: ast.Mult,
 }
-# What is shown to people only is not worth a test each.
+# Text for people is not worth a test per mutant.
 SHOWN = frozenset({"__repr__", "__str__", "explain"})
 
 
 @frozen
 class Mutant:
-    """One change of one file: the text from *begin* to *end* (bytes) gives way to *after*, within *unit*."""
+    """One change of one file: the text from *begin* to *end* (bytes) is replaced by *after*, within *unit*."""
 
     path: Path
     unit: str
@@ -44,7 +44,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """What it is known by, wherever its file lies."""
+        """The name of the change, which does not depend on the file's path."""
         return f"{self.unit}: {' '.join(self.before.split())} -> {self.after}"
 
     def source(self) -> str:
@@ -66,7 +66,7 @@ def mutants_of(path: Path) -> list[Mutant]:
 
 
 class Finder:
-    """Walks the functions of a file. Figures with a name of their own outside of these are data, and stay."""
+    """Finds the mutants in the functions of a file. Constants outside of functions are data and are not changed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -113,7 +113,7 @@ class Finder:
 
 
 def changes(node: ast.AST) -> Iterator[str]:
-    """Yield what may stand in a node's place."""
+    """Yield the replacements of a node."""
     match node:
         case ast.Compare(ops=[op]) if type(op) in OPPOSITE:
             yield ast.unparse(ast.Compare(node.left, [OPPOSITE[type(op)]()], node.comparators))
@@ -144,5 +144,5 @@ def changes(node: ast.AST) -> Iterator[str]:
 
 
 def is_docstring(node: ast.AST) -> bool:
-    """Whether a statement is a text that stands for itself."""
+    """Return True for a statement that is only a string."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)

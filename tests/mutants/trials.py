@@ -7,8 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
@@ -20,9 +21,9 @@ from tests.mutants.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parent.parent.parent
 ROOMS = ("engine", "watch", "dialects")
-# What is asked after the tests of the room itself: the shortest tests that see most of the product.
+# Run after the tests of the mutant's folder and room: the shortest tests that run most of the package.
 QUICK = ("tests/watch/test_stories.py", "tests/watch/test_promise.py", "tests/watch/test_lifetimes.py")
-# These take long, or test the tests.
+# These are slow, or test the tests.
 LEFT_OUT = ("test_planted.py", "test_many.py", "test_promise.py")
 HISTORIES = "160"
 TIMEOUT = 400.0
@@ -47,17 +48,30 @@ def sampled(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
 
 
 def tests_for(mutant: Mutant) -> list[list[str]]:
-    """Return the tests that ought to notice a mutant, in the order in which they are asked."""
-    room = mutant.path.relative_to(ROOT / "bkjob_async").parts[0]
-    own = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / room).rglob("test_*.py"))
-    own = [path for path in own if not path.endswith(LEFT_OUT)]
-    return [own, [path for path in QUICK if path not in own and (ROOT / path).exists()]]
+    """Return groups of tests that should notice a mutant: its folder's, its room's, and some of the whole."""
+    relative = mutant.path.relative_to(ROOT / "bkjob_async")
+    folder, room = tests_in(relative.parent), tests_in(Path(relative.parts[0]))
+    rest = [path for path in room if path not in folder]
+    return [folder, rest, [path for path in QUICK if path not in room and (ROOT / path).exists()]]
+
+
+def tests_in(folder: Path) -> list[str]:
+    """Return the tests of a folder of the package and of those below it, without the slow ones."""
+    found = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / folder).rglob("test_*.py"))
+    return [path for path in found if not path.endswith(LEFT_OUT)]
 
 
 def trials(
-    mutants: Iterable[Mutant], *, processes: int, tests: list[list[str]] | None = None
+    mutants: Iterable[Mutant],
+    *,
+    processes: int,
+    tests: list[list[str]] | None = None,
+    stop_at: float | None = None,
 ) -> Iterator[Trial]:
-    """Try mutants, several at a time; yield what became of each as it is known."""
+    """Try mutants, several at a time; yield each result as soon as it is known.
+
+    No mutant is started after *stop_at*, in seconds on the monotonic clock.
+    """
     mutants = list(mutants)
     with TemporaryDirectory(prefix="mutants-") as folder:
         copies: SimpleQueue[Copy] = SimpleQueue()
@@ -75,8 +89,18 @@ def trials(
             finally:
                 copies.put(copy)
 
+        waiting, running = iter(mutants), set[Future[Trial]]()
         with ThreadPoolExecutor(processes) as pool:
-            yield from pool.map(attempt, mutants)
+            while True:
+                while len(running) < processes and (stop_at is None or time.monotonic() < stop_at):
+                    mutant = next(waiting, None)
+                    if mutant is None:
+                        break
+                    running.add(pool.submit(attempt, mutant))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
 
 
 class Copy:
@@ -129,7 +153,7 @@ class Copy:
         process = subprocess.Popen(
             command,
             cwd=self.root,
-            env={**os.environ, **settings},
+            env={**unmeasured(), **settings},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -142,3 +166,8 @@ class Copy:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def unmeasured() -> dict[str, str]:
+    """Return the environment without what makes coverage measure subprocesses: the copies are no part of the package."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
