@@ -96,3 +96,15 @@ def test_within_a_slot_time_decides_and_then_arrival(puts: list[tuple[int, float
         popped.append(thing.name)
 
     assert popped == sorted(range(len(at)), key=lambda number: (at[number], number))
+
+
+def test_what_was_popped_leaves_no_entry() -> None:
+    """An empty wheel has no entries, however many things it held before and in whatever order they left."""
+    schedule: TimerWheel[Thing] = TimerWheel()
+    for turn in range(10):
+        for number in range(20):
+            schedule.put(Thing(number), turn + number / 7)
+        while schedule.pop_due(turn + 3.0) is not None:
+            pass
+
+        assert schedule._entries == len(schedule) == 0

@@ -1,0 +1,36 @@
+"""What a planner learns from ends, and how it uses that."""
+
+import pytest
+
+from bkjob_async.engine.scheduling.poll_interval import PollIntervals
+from bkjob_async.engine.scheduling.poll_planner import MOST_TRUST, PollPlanner
+from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.poll_state import PollState
+from tests.engine.looks import JOB
+
+
+def planner_after(ends: int, *, called_back: int) -> PollPlanner:
+    """Return a planner after so many ends, of which the first were announced by a callback."""
+    planner = PollPlanner(PollIntervals())
+    for number in range(ends):
+        tracker = JobTracker(JOB)
+        tracker.pace = PollState(nudged=number < called_back)
+        tracker.ended = ((JOB, 30.0),)
+        planner.learn(tracker, 100.0, expects_callbacks=True)
+    return planner
+
+
+@pytest.mark.parametrize(
+    ("ends", "called_back", "share"),
+    [(0, 0, 0.5), (4, 0, 0.25), (16, 8, 0.5), (16, 16, 0.9), (90, 90, MOST_TRUST)],
+)
+def test_callbacks_are_trusted_by_their_share_of_ends(ends: int, called_back: int, share: float) -> None:
+    """Two of four ends are assumed before the first; no share is trusted more than the maximum."""
+    assert planner_after(ends, called_back=called_back)._trust == pytest.approx(share)
+
+
+def test_old_callbacks_count_less() -> None:
+    """After many ends with callbacks, a hundred without bring the trust down."""
+    planner = planner_after(300, called_back=200)
+
+    assert planner._trust < 0.4
