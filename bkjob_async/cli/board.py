@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import Any
+from typing import Any, assert_never
 
 from attrs import define, field
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from bkjob_async import Event, HostChanged, JobChanged, JobRef, Phase, StepChanged, StepRef, Trouble
+from bkjob_async import (
+    Event,
+    Finished,
+    HostChanged,
+    HostCounts,
+    InSync,
+    JobChanged,
+    JobRef,
+    Lost,
+    Phase,
+    Recovered,
+    Reopened,
+    Stalled,
+    StepChanged,
+    StepRef,
+    Trouble,
+)
 from bkjob_async.model.printing import printable
 
 COLOURS = {
@@ -29,9 +45,9 @@ COLOURS = {
 OPEN = (Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.STOPPING)
 CELL = "■"
 MOST_CELLS = 40
-LAST_MOVES = 5
+LAST_CHANGES = 5
 # Everything on the board that is not a job: title, headings, legend, last moves, the prompt.
-FURNITURE = 7 + LAST_MOVES
+OTHER_LINES = 7 + LAST_CHANGES
 
 
 @define
@@ -42,7 +58,7 @@ class StepCells:
     execute_count: int = 0
     hosts: dict[str, Phase] = field(factory=dict)
 
-    def take(self, event: HostChanged) -> None:
+    def apply(self, event: HostChanged) -> None:
         """Put a host into its new phase; a new execution starts over."""
         if event.execute_count > self.execute_count:
             self.execute_count = event.execute_count
@@ -68,30 +84,35 @@ class JobRow:
 
 @define
 class Board:
-    """What the events told so far, to be drawn at any moment."""
+    """The state of all jobs as the events report it, drawn when needed."""
 
     console: Console
     rows: dict[JobRef, JobRow] = field(factory=dict)
-    moves: deque[str] = field(factory=lambda: deque(maxlen=LAST_MOVES))
-    told: int = 0
+    last_changes: deque[str] = field(factory=lambda: deque(maxlen=LAST_CHANGES))
+    transitions: int = 0
 
-    def take(self, event: Event) -> None:
-        """Take in one event."""
-        if isinstance(event, JobChanged):
-            row = self._row(event.ref)
-            row.name, row.phase = event.name or row.name, event.after.phase
-        elif isinstance(event, StepChanged):
-            cells = self._cells(event.ref)
-            cells.name = event.name or cells.name
-            if event.after.phase is not Phase.PENDING:
+    def apply(self, event: Event) -> None:
+        """Change what the board shows by one event."""
+        match event:
+            case JobChanged():
+                row = self._row(event.ref)
+                row.name, row.phase = event.name or row.name, event.after.phase
+            case StepChanged():
+                cells = self._cells(event.ref)
+                cells.name = event.name or cells.name
+                if event.after.phase is not Phase.PENDING:
+                    self._row(event.ref.job).current = event.ref
+            case HostChanged():
+                self._cells(event.ref).apply(event)
                 self._row(event.ref.job).current = event.ref
-        elif isinstance(event, HostChanged):
-            self._cells(event.ref).take(event)
-            self._row(event.ref.job).current = event.ref
-            self.told += 1
-            self.moves.append(str(event))
-        elif isinstance(event, Trouble):
-            self.moves.append(str(event))
+                self.transitions += 1
+                self.last_changes.append(str(event))
+            case Trouble():
+                self.last_changes.append(str(event))
+            case HostCounts() | InSync() | Finished() | Reopened() | Recovered() | Lost() | Stalled():
+                pass  # the statuses that they come with are shown already
+            case _:
+                assert_never(event)
 
     def _row(self, ref: JobRef) -> JobRow:
         return self.rows.setdefault(ref, JobRow(ref))
@@ -110,14 +131,14 @@ class Board:
         for row in rows:
             table.add_row(*self.drawn(row))
         more = Text(f"… and {hidden} more jobs" if hidden else "", style="dim")
-        moves = Text("\n".join(self.moves), style="dim", no_wrap=True, overflow="ellipsis")
+        moves = Text("\n".join(self.last_changes), style="dim", no_wrap=True, overflow="ellipsis")
         return Group(
-            table, more, legend(), Text(f"{self.told} host transitions so far; the last ones:"), moves
+            table, more, legend(), Text(f"{self.transitions} host transitions so far; the last ones:"), moves
         )
 
     def shown(self) -> list[JobRow]:
         """Return the jobs that there is room for; those that run go first, in their order."""
-        room = max(3, self.console.height - FURNITURE)
+        room = max(3, self.console.height - OTHER_LINES)
         rows = sorted(self.rows.values(), key=lambda row: row.ref.job_instance_id)
         if len(rows) <= room:
             return rows

@@ -84,7 +84,7 @@ async def run_demo(options: DemoOptions, view: View) -> ExitCode:
         client = connect(server.url, CREDENTIALS, interval=interval)
         async with client, client.watch(jobs, linger=LINGER) as watch:
             with view() as show:
-                await follow(client, watch, jobs[0], (seen.take, show))
+                await follow(client, watch, jobs[0], (seen.apply, show))
             polls = watch.stats().polls
     history = simulator.history(jobs)
     say(table(figures_seen(seen), figures_true(history)))
@@ -97,13 +97,13 @@ async def run_demo(options: DemoOptions, view: View) -> ExitCode:
 
 
 async def follow(
-    client: JobClient, watch: Watch, to_retry: JobRef, takers: Iterable[Callable[[Event], None]]
+    client: JobClient, watch: Watch, to_retry: JobRef, handlers: Iterable[Callable[[Event], None]]
 ) -> None:
-    """Hand every event to *takers*; retry the failed hosts of one job, once."""
+    """Hand every event to *handlers*; retry the failed hosts of one job, once."""
     retried = False
     async for event in watch:
-        for take in takers:
-            take(event)
+        for handle in handlers:
+            handle(event)
         if isinstance(event, Finished) and event.ref == to_retry and not retried:
             retried = True
             failed = [step.ref for step in event.result.steps if step.failed]

@@ -34,8 +34,8 @@ class Seen:
     runs: dict[Ref, list[int]] = field(factory=dict, init=False)
     results: dict[Ref, JobResult] = field(factory=dict, init=False)
 
-    def take(self, event: Event) -> None:
-        """Write down one event."""
+    def apply(self, event: Event) -> None:
+        """Record one event."""
         if isinstance(event, HostChanged):
             run = (event.ref, event.execute_count, event.host.label)
             self.hosts.setdefault(run, []).append(event.after.code)

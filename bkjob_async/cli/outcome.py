@@ -29,8 +29,8 @@ class Outcome:
     ends: dict[Ref, Finished | Lost] = field(factory=dict, init=False)
     anything_seen: bool = field(default=False, init=False)
 
-    def take(self, event: Event) -> None:
-        """Take in one event."""
+    def apply(self, event: Event) -> None:
+        """Record one event."""
         if isinstance(event, SIGHT):
             self.anything_seen = True
         if isinstance(event, Finished | Lost):

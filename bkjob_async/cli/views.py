@@ -40,7 +40,7 @@ def live() -> Iterator[Callable[[Event], None]]:
 
         def show(event: Event) -> None:
             nonlocal planned
-            board.take(event)
+            board.apply(event)
             if planned is None:
                 planned = loop.call_later(BETWEEN_PICTURES, draw)
 

@@ -150,6 +150,6 @@ async def follow(
     async with client, client.watch(options.refs, deadline=options.deadline) as opened:
         async for event in opened:
             on_event(event)
-            outcome.take(event)
+            outcome.apply(event)
             if outcome.is_hopeless(event):
                 raise Hopeless(event.message if isinstance(event, Trouble) else str(event))

@@ -1,8 +1,9 @@
 """Write observations to the logger `bkjob_async`."""
 
 import logging
+from typing import assert_never
 
-from bkjob_async.observe.observer import Observation, PollingFailed, PollingRecovered
+from bkjob_async.observe.observer import Observation, PollCompleted, PollingFailed, PollingRecovered
 
 logger = logging.getLogger("bkjob_async")
 logger.addHandler(logging.NullHandler())
@@ -20,7 +21,7 @@ def log(observation: Observation) -> None:
             logger.warning("%s: %s", ref or f"all {targets} targets", message)
         case PollingRecovered(ref=ref, targets=targets):
             logger.info("%s: polling works again", ref or f"all {targets} targets")
-        case polled if logger.isEnabledFor(logging.DEBUG):
-            logger.debug("%s", polled)
+        case PollCompleted():
+            logger.debug("%s", observation)
         case _:
-            pass
+            assert_never(observation)

@@ -35,7 +35,7 @@ def drawn(*events: Event, width: int = 100, height: int = 30) -> str:
     console = Console(width=width, height=height, force_terminal=True)
     board = Board(console)
     for event in events:
-        board.take(event)
+        board.apply(event)
     with console.capture() as captured:
         console.print(board)
     return captured.get()
@@ -67,7 +67,7 @@ def test_a_new_execution_starts_over() -> None:
     """Hosts of a retry wait again, until they are heard of."""
     board = Board(Console())
     for event in (host(1, 9), host(2, 104), host(2, 7, execute_count=1)):
-        board.take(event)
+        board.apply(event)
 
     assert board.rows[JOB].steps[JOB.step(200)].hosts == {
         "0:10.0.0.1": Phase.PENDING,

@@ -99,12 +99,12 @@ def seen(happened: History, *host_codes: int) -> Seen:
     (job,), (step,) = happened.jobs, happened.steps
     for code in host_codes:
         after = HostStatus(code)
-        books.take(
+        books.apply(
             HostChanged(ref=step, host=HostKey(ip="10.0.0.1"), execute_count=0, before=None, after=after)
         )
-    books.take(StepChanged(ref=step, execute_count=0, before=None, after=RunStatus(3), is_finished=True))
-    books.take(JobChanged(ref=job, before=None, after=RunStatus(3), is_finished=True))
-    books.take(Finished(ref=job, result=JobResult(ref=job, status=RunStatus(3))))
+    books.apply(StepChanged(ref=step, execute_count=0, before=None, after=RunStatus(3), is_finished=True))
+    books.apply(JobChanged(ref=job, before=None, after=RunStatus(3), is_finished=True))
+    books.apply(Finished(ref=job, result=JobResult(ref=job, status=RunStatus(3))))
     return books
 
 

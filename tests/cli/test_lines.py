@@ -47,7 +47,7 @@ def outcome(*events: Event) -> Outcome:
     """Return what *events* amount to."""
     found = Outcome()
     for event in events:
-        found.take(event)
+        found.apply(event)
     return found
 
 

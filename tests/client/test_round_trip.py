@@ -164,20 +164,6 @@ def test_every_operation_of_every_table_has_a_method() -> None:
     assert tabled == ALL
 
 
-@pytest.mark.parametrize("kind", [*METHODS, bkjob.OperateJobInstance])
-def test_every_operation_is_complete(kind: type[Operation[Any]]) -> None:
-    """A method and a public name; in each dialect an encoder and a decoder, or an error that names who has them."""
-    assert callable(getattr(bkjob.JobClient, kind.name))
-    assert getattr(bkjob, kind.__name__) is kind
-    assert kind.__name__ in bkjob.__all__
-    for name in DIALECTS:
-        call = TABLES[name].calls.get(kind)
-        if call is not None:
-            assert callable(call.parameters)
-            assert callable(call.read)
-    assert any(kind in table.calls for table in TABLES.values())
-
-
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", METHODS, ids=NAMES.get)
 async def test_each_goes_there_and_back_or_is_not_sent(dialect: str, kind: type[Operation[Any]]) -> None:
