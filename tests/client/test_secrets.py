@@ -25,11 +25,15 @@ SECRETS = (
     PASSWORD := "h0st-passw0rd-1e2f",
     VARIABLE := "c1pher-value-3a4b",
     VAULT := "vault-t0ken-5c6d",
+    CONTENT := "db_url = f1le-c0ntent-7e8f",
+    CALLBACK := "callb4ck-t0ken-9a0b-1c2d",
+    QUERY := "qu3ry-t0ken-2d3e",
 )
 CREDENTIALS = bkjob.AppCredentials(
     bk_app_code="app", bk_app_secret=APP_SECRET, bk_username="admin", bk_ticket=TICKET
 )
 JOB = bkjob.JobRef(bkjob.Scope.biz(2), 100)
+CALLBACK_URL = f"http://hooks.example.com/job/{CALLBACK}?t={QUERY}"
 PASSWORDS = [{"bk_host_id": 1, "password": PASSWORD}]
 
 
@@ -88,6 +92,10 @@ VERBS: dict[str, Verb] = {
         "echo", [1], script_param=PARAMETER, is_param_sensitive=True, host_password_list=PASSWORDS
     ),
     "plan": lambda client: client.run_plan(7, {"KEY": VARIABLE}),
+    "push file": lambda client: client.push_config_file(
+        {"text.conf": CONTENT, "bytes.conf": CONTENT.encode()}, "/etc", [1], callback_url=CALLBACK_URL
+    ),
+    "script with callback": lambda client: client.fast_execute_script("echo", [1], callback_url=CALLBACK_URL),
     "operate": lambda client: client.operate_job_instance(100, 1),
     "wait": lambda client: client.wait(JOB, deadline=0.1),
     "watch": watched,
@@ -98,6 +106,8 @@ OWN = {
     "by name, GET": PASSWORD,
     "sensitive script": f"{PARAMETER} {PASSWORD}",
     "plan": VARIABLE,
+    "push file": f"{CONTENT} {CALLBACK_URL}",
+    "script with callback": CALLBACK_URL,
 }
 
 
@@ -241,6 +251,44 @@ async def test_no_cancellation_shows_a_secret(dialect: str, verb: str) -> None:
 
     assert leaks(said) == []
     assert leaks(held) == []
+
+
+LAUNCHES: list[bkjob.Operation[Any]] = [
+    bkjob.PushConfigFile(
+        scope=bkjob.Scope.biz(2),
+        files={"a.conf": CONTENT},
+        file_target_path="/etc",
+        targets=[1],
+        callback_url=CALLBACK_URL,
+    ),
+    bkjob.FastExecuteScript(
+        scope=bkjob.Scope.biz(2),
+        targets=[1],
+        script_content=PASSWORD,
+        script_param=PARAMETER,
+        host_password_list=PASSWORDS,
+        callback_url=CALLBACK_URL,
+    ),
+    bkjob.FastExecuteSql(
+        scope=bkjob.Scope.biz(2),
+        targets=[1],
+        db_account_id=1,
+        script_content=PASSWORD,
+        callback_url=CALLBACK_URL,
+    ),
+    bkjob.FastTransferFile(
+        scope=bkjob.Scope.biz(2), sources=(), file_target_path="/", targets=[1], callback_url=CALLBACK_URL
+    ),
+    bkjob.ExecuteJobPlan(
+        scope=bkjob.Scope.biz(2), job_plan_id=7, global_vars={"KEY": VARIABLE}, callback_url=CALLBACK_URL
+    ),
+]
+
+
+@pytest.mark.parametrize("launch", LAUNCHES, ids=lambda launch: type(launch).__name__)
+def test_the_repr_of_a_launch_shows_no_secret(launch: bkjob.Operation[Any]) -> None:
+    """Contents, parameters, variables and the token in a callback URL."""
+    assert leaks([repr(launch), str(launch)]) == []
 
 
 @pytest.mark.parametrize("body", [kinds(APP_SECRET)["garbage"], None])

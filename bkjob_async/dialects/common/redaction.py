@@ -5,18 +5,20 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from attrs import evolve
 
 from bkjob_async.errors import ErrorDetails
 from bkjob_async.model.operations.base import Operation
-from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript
+from bkjob_async.model.operations.launches import ExecuteJobPlan, FastExecuteScript, PushConfigFile
 from bkjob_async.model.operations.queries import RawCall
 
 HIDDEN = "***"
 # A text may be cut in the middle of a secret; so short a piece of it gives nothing away.
 SHORTEST_SECRET = 3
+# A shorter end of a path is the name of a resource, such as `callback`, not a token.
+SHORTEST_TOKEN = 16
 
 _NAMED = re.compile(
     r"""(\\*["']?\b(?:bk_)?(?:app_secret|token|ticket|signature|access_token|password)\\*["']?\s*[:=]\s*\\*["']?)"""
@@ -84,8 +86,8 @@ def redact_details(details: ErrorDetails, secrets: Iterable[str]) -> ErrorDetail
 def secrets_in(operation: Operation[Any]) -> tuple[str, ...]:
     """Return what *operation* carries to the platform that nobody else may read.
 
-    Passwords, parameters that are called sensitive, and values of variables: which of those are ciphers, only the
-    platform knows.
+    Passwords, parameters that are called sensitive, contents of files, tokens in a callback URL, and values of variables:
+    which of those are ciphers, only the platform knows.
     """
     found: Iterable[object]
     match operation:
@@ -98,9 +100,32 @@ def secrets_in(operation: Operation[Any]) -> tuple[str, ...]:
             found = (variable.value for variable in operation.global_vars)
         case RawCall():
             found = _secret_values(operation.parameters)
+        case PushConfigFile():
+            found = (_text_of(content) for content in operation.files.values())
         case _:
-            return ()
+            found = ()
+    found = (*found, *_callback_tokens(getattr(operation, "callback_url", None)))
     return tuple(secret for secret in found if isinstance(secret, str) and len(secret) > SHORTEST_SECRET)
+
+
+def _text_of(content: str | bytes) -> str:
+    return content if isinstance(content, str) else content.decode(errors="replace")
+
+
+def _callback_tokens(url: str | None) -> Iterator[str]:
+    """Yield what may be a token in a callback URL: its password, the values of its query, and a long end of its path."""
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # not a URL, so that any part of it may be the token
+        yield url
+        return
+    yield from (value for _, value in parse_qsl(parts.query))
+    yield from re.findall(r"://[^/@]*:([^/@]+)@", url)
+    name = parts.path.rpartition("/")[2]
+    if len(name) >= SHORTEST_TOKEN:
+        yield name
 
 
 def _secret_values(given: object, *, named: bool = False, variables: bool = False) -> Iterator[str]:

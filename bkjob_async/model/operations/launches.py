@@ -101,7 +101,7 @@ class ExecuteJobPlan(Operation[JobLaunch]):
     scope: Scope
     job_plan_id: int
     global_vars: tuple[GlobalVar, ...] = field(default=(), converter=_global_vars)
-    callback_url: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
     start_task: bool | None = None
 
 
@@ -129,7 +129,7 @@ class FastExecuteScript(Operation[JobLaunch]):
     timeout: int | None = field(default=None, validator=_seconds)
     is_param_sensitive: bool = False
     task_name: str | None = None
-    callback_url: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
     rolling_config: RollingConfig | None = None
     start_task: bool | None = None
     windows_interpreter: str | None = None
@@ -154,7 +154,7 @@ class FastExecuteSql(Operation[JobLaunch]):
     script_version_id: int | None = None
     timeout: int | None = field(default=None, validator=_seconds)
     task_name: str | None = None
-    callback_url: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
     start_task: bool | None = None
 
 
@@ -207,7 +207,7 @@ class FastTransferFile(Operation[JobLaunch]):
     upload_speed_limit: int | None = None
     download_speed_limit: int | None = None
     task_name: str | None = None
-    callback_url: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
     rolling_config: RollingConfig | None = None
     start_task: bool | None = None
 
@@ -229,4 +229,4 @@ class PushConfigFile(Operation[JobLaunch]):
     account_alias: str | None = None
     account_id: int | None = None
     task_name: str | None = None
-    callback_url: str | None = None
+    callback_url: str | None = field(default=None, repr=False)

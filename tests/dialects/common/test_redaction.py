@@ -108,3 +108,20 @@ CARRIED: list[tuple[Operation[Any], set[str]]] = [
 def test_what_an_operation_carries_is_secret_too(operation: Operation[Any], carried: set[str]) -> None:
     """Passwords, sensitive parameters, variables; nothing so short that it would hide half of a message."""
     assert set(secrets_in(operation)) == carried
+
+
+@pytest.mark.parametrize(
+    ("url", "secrets"),
+    [
+        ("http://host/callback", ()),
+        ("http://host/callback/0123456789abcdef", ("0123456789abcdef",)),
+        ("http://me:pa55word@host/callback?a=long-value&b=1", ("long-value", "pa55word")),
+        ("http://[host/callback", ("http://[host/callback",)),
+        (None, ()),
+    ],
+)
+def test_tokens_in_a_callback_url_are_secrets(url: str | None, secrets: tuple[str, ...]) -> None:
+    """Words that a path may end in are not."""
+    launch = FastExecuteScript(scope=Scope.biz(2), targets=[1], script_content="x", callback_url=url)
+
+    assert secrets_in(launch) == secrets
