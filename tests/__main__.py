@@ -15,6 +15,7 @@ PURE_TESTS = (
     "tests/engine",
     "tests/dialects",
     "tests/simulator/world",
+    "tests/test_architecture.py",
     "tests/test_floors.py",
     "tests/test_public.py",
 )
