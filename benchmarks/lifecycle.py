@@ -177,7 +177,7 @@ def polled(platform: Platform, ref: StepRef, *, checked: bool) -> dict[str, Cost
 
         def ask(request: Question, now: float = float(number)) -> bytes:
             http = DIALECT.sign(DIALECT.encode(request), CREDENTIALS)
-            return platform.answer(evolve(http, url=PLATFORM.join(http.url)), now).body
+            return platform.respond(evolve(http, url=PLATFORM.join(http.url)), now).body
 
         if number < FIRST_POLLS:
             gc.freeze()

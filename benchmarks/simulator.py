@@ -69,7 +69,7 @@ async def serve() -> None:
         for kind, path in request_paths(world).items():
             urls[f"{name} {kind}"] = server.url + path
             request = HttpRequest(method="GET", url=URL(server.url + path), headers=HEADERS)
-            body = platform.answer(request, world.now).body
+            body = platform.respond(request, world.now).body
             bare.router.add_get(f"/{name}/{kind}", prepared(body))
     runner = web.AppRunner(bare, access_log=None)
     await runner.setup()

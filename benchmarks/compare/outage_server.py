@@ -54,7 +54,7 @@ class OutageServer:
         simulated = HttpRequest(
             method=request.method, url=request.url, headers=request.headers, body=body or None
         )
-        response = self._platform.answer(simulated, self._clock.now())
+        response = self._platform.respond(simulated, self._clock.now())
         return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
 
     async def enter(self, state: str) -> None:

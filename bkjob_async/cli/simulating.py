@@ -13,7 +13,7 @@ from bkjob_async import JobRef, UsageError
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import note, our_name, say
 from bkjob_async.cli.running import run_to_end
-from bkjob_async.simulator.faults.faults import FAULTS, ActiveFault, parsed_fault
+from bkjob_async.simulator.faults.faults import FAULTS, ActiveFault, parse_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.servers.control import CONTROL_PATH
 from bkjob_async.simulator.simulator import Simulator
@@ -117,7 +117,7 @@ async def simulate(options: SimulateOptions) -> ExitCode:
 def fault_from(text: str) -> ActiveFault:
     """Read `NAME`, `NAME:SHARE` or `NAME:SHARE:TIMES`; raise `UsageError`."""
     try:
-        return parsed_fault(text)
+        return parse_fault(text)
     except (KeyError, ValueError) as error:
         raise UsageError(f"--fault {text}: {error.args[0]}") from error
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.simulator.faults.faults import ActiveFault, Fault, parsed_fault
+from bkjob_async.simulator.faults.faults import ActiveFault, Fault, parse_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
@@ -47,11 +47,11 @@ class Simulator:
         default = chosen.delays if chosen is not None else None
         self.world = World(seed, delays=delays or default, at_once=at_once)
         if chosen is not None:
-            chosen.fill(self.world)
+            chosen.add_to(self.world)
         self.site = site or SiteConfig()
         self.platform = Platform(self.world, self.site, rate_limit=rate_limit)
         if chosen is not None:
-            self.platform.faults += map(parsed_fault, chosen.faults)
+            self.platform.faults += map(parse_fault, chosen.faults)
         self.clock = WorldClock(speed=speed)
 
     # Doors ----------------------------------------------------------------------------------------------------------
@@ -149,9 +149,9 @@ class Simulator:
 
     def advance(self, seconds: float) -> float:
         """Let world time pass at once; return what it is then."""
-        moment = self.clock.advance(seconds)
-        self.world.advance(moment)
-        return moment
+        at = self.clock.advance(seconds)
+        self.world.advance(at)
+        return at
 
     def pause(self) -> float:
         """Stop the world's time; return it."""

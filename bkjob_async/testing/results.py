@@ -24,7 +24,7 @@ def observed_codes(batches: Iterable[Batch]) -> dict[HostRun, list[int]]:
     return seen
 
 
-def false_details(
+def details_error(
     truth: Truth, run: HostRun, code: int, tag: str | None, exit_code: int | None
 ) -> str | None:
     """Return what is wrong with the tag and exit code of a host that ended with *code*; None for nothing.
@@ -37,18 +37,18 @@ def false_details(
     return f"shows tag {tag!r} and exit code {exit_code}, truly {sorted(shown, key=str)}"
 
 
-def false_result(step: StepResult, truth: Truth, place: int) -> list[str]:
-    """Return what is wrong with the hosts of a finished step, which it reached no earlier than *place*."""
+def result_errors(step: StepResult, truth: Truth, index: int) -> list[str]:
+    """Return what is wrong with the hosts of a finished step, which it reached no earlier than *index*."""
     runs = truth.hosts_of(step.ref, step.execute_count)
     # What never began, or was left as it was, is over with its job only: nothing of it is an end.
     if not (step.is_finished and step.status.is_finished() and step.hosts_visible and runs):
         return []
-    stories = [
-        {run: truth.code_before(run, moment) for run in runs}
-        for moment in truth.endings(step.ref, step.status.code, place)
+    candidates = [
+        {run: truth.code_before(run, at) for run in runs}
+        for at in truth.endings(step.ref, step.status.code, index)
     ]
     found: list[str] = []
-    for ends in stories:
+    for ends in candidates:
         found = differences(step, truth, {run: code for run, code in ends.items() if code is not None})
         if not found:
             return []
@@ -60,7 +60,7 @@ def differences(step: StepResult, truth: Truth, ends: dict[HostRun, int]) -> lis
 
     The platform shows all hosts of a step as waiting before it begins; one whose batch never came is left so.
     """
-    words = []
+    problems = []
     failed = {
         run: each
         for each in step.failed
@@ -69,18 +69,18 @@ def differences(step: StepResult, truth: Truth, ends: dict[HostRun, int]) -> lis
     counts = Counter(host_status(code).phase for code in ends.values())
     counts[host_status(WAITING).phase] += len(step.failed) - len(failed)
     if +counts != Counter(step.hosts):
-        words.append(f"{step.ref} counts {dict(step.hosts)}, truly {dict(counts)}")
+        problems.append(f"{step.ref} counts {dict(step.hosts)}, truly {dict(counts)}")
     bad = {run: code for run, code in ends.items() if not host_status(code).is_success}
     shown = {run: each.status.code for run, each in failed.items()}
     if shown != bad:
-        words.append(f"{step.ref} failed on {named(shown)}, truly on {named(bad)}")
+        problems.append(f"{step.ref} failed on {codes_by_label(shown)}, truly on {codes_by_label(bad)}")
     for run, each in failed.items():
-        wrong = false_details(truth, run, each.status.code, each.tag, each.exit_code)
+        wrong = details_error(truth, run, each.status.code, each.tag, each.exit_code)
         if wrong:
-            words.append(f"{step.ref} {each.host} {wrong}")
-    return words
+            problems.append(f"{step.ref} {each.host} {wrong}")
+    return problems
 
 
-def named(codes: dict[HostRun, int]) -> dict[str, int]:
+def codes_by_label(codes: dict[HostRun, int]) -> dict[str, int]:
     """Return codes by label alone."""
     return {label: code for (_, _, label), code in codes.items()}

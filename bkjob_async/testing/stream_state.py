@@ -17,7 +17,7 @@ class Cursors:
 
     _known: tuple[str, ...]
 
-    def wrong_in(self, batch: Batch) -> Iterator[str]:
+    def errors_in(self, batch: Batch) -> Iterator[str]:
         """Yield which events have another cursor than the batch's, or one that is not behind the event before.
 
         In a present that stands for what was missed, all events but the last have the cursor from before it.

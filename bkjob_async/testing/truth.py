@@ -43,31 +43,31 @@ class Truth:
             return self.steps.get(key)
         return self.jobs.get(key) if isinstance(key, JobRef) else self.hosts.get(key)
 
-    def place_at(self, key: HostRun | Ref, moment: float) -> int:
-        """Return the place of the code that held at *moment*, as far as an answer may be old; 0 before the first."""
-        return max(0, bisect_right(self.since.get(key, ()), moment - SLACK) - 1)
+    def index_at(self, key: HostRun | Ref, at: float) -> int:
+        """Return the place of the code that held at *at*, as far as an answer may be old; 0 before the first."""
+        return max(0, bisect_right(self.since.get(key, ()), at - SLACK) - 1)
 
-    def end_of(self, key: HostRun | Ref, place: int) -> float:
-        """Return when the code at *place* gave way to the next; infinity where it did not."""
+    def end_of(self, key: HostRun | Ref, index: int) -> float:
+        """Return when the code at *index* gave way to the next; infinity where it did not."""
         since = self.since.get(key, ())
-        return since[place + 1] if place + 1 < len(since) else inf
+        return since[index + 1] if index + 1 < len(since) else inf
 
-    def code_before(self, key: HostRun, moment: float) -> int | None:
-        """Return the last code that a host showed before *moment*; None before its first."""
+    def code_before(self, key: HostRun, at: float) -> int | None:
+        """Return the last code that a host showed before *at*; None before its first."""
         codes, since = self.hosts[key], self.since.get(key)
         if since is None:
             return codes[-1] if codes else None
-        place = bisect_right(since, moment) - 1
-        return codes[place] if place >= 0 else None
+        index = bisect_right(since, at) - 1
+        return codes[index] if index >= 0 else None
 
     def hosts_of(self, step: StepRef, execute_count: int) -> Sequence[HostRun]:
         """Return the hosts of one execution of a step."""
         return self._by_run.get((step, execute_count), ())
 
-    def is_past(self, step: StepRef, execute_count: int, moment: float) -> bool:
-        """Whether a later execution had begun by *moment*."""
+    def is_past(self, step: StepRef, execute_count: int, at: float) -> bool:
+        """Whether a later execution had begun by *at*."""
         return any(
-            number > execute_count and begun <= moment - SLACK
+            number > execute_count and begun <= at - SLACK
             for number, begun in self._begun.get(step, {}).items()
         )
 
@@ -75,10 +75,10 @@ class Truth:
         """Return the steps of a job with their codes."""
         return self._by_job.get(job, {})
 
-    def endings(self, step: StepRef, code: int, place: int) -> Iterator[float]:
-        """Yield until when each stretch lasted, from *place* on, in which a step showed *code*."""
+    def endings(self, step: StepRef, code: int, index: int) -> Iterator[float]:
+        """Yield until when each stretch lasted, from *index* on, in which a step showed *code*."""
         for number, other in enumerate(self.steps.get(step, ())):
-            if number >= place and other == code:
+            if number >= index and other == code:
                 yield self.end_of(step, number)
 
     def is_over(self, ref: Ref, begin: float, end: float) -> bool:
@@ -86,9 +86,9 @@ class Truth:
         codes = self.codes(ref) or ()
         return any(
             run_status(code).is_finished()
-            and self.since[ref][place] <= end
-            and self.end_of(ref, place) >= begin
-            for place, code in enumerate(codes)
+            and self.since[ref][index] <= end
+            and self.end_of(ref, index) >= begin
+            for index, code in enumerate(codes)
         )
 
     @cached_property
@@ -120,7 +120,7 @@ def truth_of(history: History) -> Truth:
     moves = chain[tuple[HostRun | Ref, Iterable[tuple[float, int]]]](
         history.hosts.items(), history.steps.items(), history.jobs.items()
     )
-    distinct = {key: tuple(without_doubles(each)) for key, each in moves}
+    distinct = {key: tuple(distinct_changes(each)) for key, each in moves}
     return Truth(
         hosts={key: codes_of(distinct[key]) for key in history.hosts},
         steps={key: codes_of(distinct[key]) for key in history.steps},
@@ -130,7 +130,7 @@ def truth_of(history: History) -> Truth:
     )
 
 
-def without_doubles(moves: Iterable[tuple[float, int]]) -> Iterator[tuple[float, int]]:
+def distinct_changes(moves: Iterable[tuple[float, int]]) -> Iterator[tuple[float, int]]:
     """Yield the moves that lead to another code."""
     last = None
     for at, code in moves:

@@ -87,7 +87,7 @@ class Caller:
 
     def answer(self, operation: Operation[Any]) -> HttpResponse:
         """Send an operation, and return the platform's raw answer."""
-        return self.simulator.platform.answer(self.signed(operation), self.simulator.world.now)
+        return self.simulator.platform.respond(self.signed(operation), self.simulator.world.now)
 
     def deliver(self, operation: Operation[Any]) -> HttpResponse:
         """Send an operation, and return what arrives after all faults."""

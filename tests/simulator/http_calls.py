@@ -60,7 +60,7 @@ def ask(
     """Put one question at a moment, by default the world's present."""
     door = platform.platform if isinstance(platform, Simulator) else platform
     moment = door.world.now if now is None else now
-    return door.answer(request(dialect, operation, parameters, method=method), moment)
+    return door.respond(request(dialect, operation, parameters, method=method), moment)
 
 
 def body(response: HttpResponse) -> dict[str, Any]:

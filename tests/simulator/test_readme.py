@@ -12,7 +12,7 @@ import pytest
 
 import bkjob_async.simulator
 from bkjob_async.simulator.faults.faults import FAULTS
-from bkjob_async.simulator.servers.control import ACTS
+from bkjob_async.simulator.servers.control import ACTIONS
 from bkjob_async.simulator.world.scenarios import SCENARIOS, scenario_by_name
 
 pytestmark = pytest.mark.slow
@@ -52,4 +52,4 @@ def test_every_scenario_stands_in_the_table() -> None:
 def test_every_fault_and_control_is_named() -> None:
     """Nothing is hidden from readers."""
     assert [name for name in FAULTS if f"`{name}`" not in PAGE] == []
-    assert [path for _, path in ACTS if path and path not in PAGE and path != "scenarios"] == []
+    assert [path for _, path in ACTIONS if path and path not in PAGE and path != "scenarios"] == []

@@ -209,9 +209,9 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_every_broken_promise_is_found(name: str) -> None:
     """Each spoilt stream is called by what is wrong with it."""
-    batches, words = BROKEN[name]
+    batches, problems = BROKEN[name]
 
-    assert any(words in found for found in broken_promises(batches, truth=TRUTH))
+    assert any(problems in found for found in broken_promises(batches, truth=TRUTH))
 
 
 def late(*events: Event) -> list[Batch]:
@@ -221,41 +221,43 @@ def late(*events: Event) -> list[Batch]:
 
 def test_what_holds_when_a_target_comes_to_be_watched_may_be_told() -> None:
     """A late watch begins in the second run."""
-    told = late(job(None, 2), host(None, 9, run=1), step(None, 2, run=1))
+    batches = late(job(None, 2), host(None, 9, run=1), step(None, 2, run=1))
 
-    assert broken_promises(told, truth=TRUTH, watch_starts={JOB: [45], STEP: [45]}) == []
+    assert broken_promises(batches, truth=TRUTH, watch_starts={JOB: [45], STEP: [45]}) == []
 
 
 @pytest.mark.parametrize(
-    ("told", "words"),
+    ("batches", "problems"),
     [
         (late(job(None, 4, over=True)), "was so no more"),
         (late(step(None, 4, over=True)), "was so no more"),
         (late(host(None, 7, number=2)), "was past when it joined"),
     ],
 )
-def test_what_was_so_no_more_when_a_target_came_to_be_watched_is_found(told: list[Batch], words: str) -> None:
+def test_what_was_so_no_more_when_a_target_came_to_be_watched_is_found(
+    batches: list[Batch], problems: str
+) -> None:
     """What an earlier watch remembers is not the present."""
-    found = broken_promises(told, truth=TRUTH, watch_starts={JOB: [45], STEP: [45]})
+    found = broken_promises(batches, truth=TRUTH, watch_starts={JOB: [45], STEP: [45]})
 
-    assert any(words in each for each in found)
+    assert any(problems in each for each in found)
 
 
 def test_a_target_that_is_watched_anew_is_told_anew_once() -> None:
     """The first sight of a host may come again where its step was dropped meanwhile, and only there."""
-    told = stream([host(None, 5)], [host(None, 7)], [host(None, 7)])
+    batches = stream([host(None, 5)], [host(None, 7)], [host(None, 7)])
 
-    found = broken_promises(told, truth=TRUTH, watch_starts={STEP: [0, 2]})
+    found = broken_promises(batches, truth=TRUTH, watch_starts={STEP: [0, 2]})
 
     assert found == [f"{host(None, 7)} begins at None, the last was 7"]
 
 
 def test_hosts_of_a_past_run_are_owed_unless_only_the_end_is_wanted() -> None:
     """A watch for the end alone may never have read the hosts of a run that was repeated at once."""
-    told = edited(2, lambda e: e.pop(0))
+    batches = edited(2, lambda e: e.pop(0))
 
-    assert broken_promises(told, truth=TRUTH) != []
-    assert broken_promises(told, truth=TRUTH, require_past_executions=False) == []
+    assert broken_promises(batches, truth=TRUTH) != []
+    assert broken_promises(batches, truth=TRUTH, require_past_executions=False) == []
 
 
 def test_a_host_whose_batch_never_came_is_left_waiting() -> None:

@@ -12,7 +12,7 @@ import bkjob_async as bkjob
 from bkjob_async.model.status import run_status
 from bkjob_async.simulator.world.history import History as WorldHistory
 from bkjob_async.testing import Truth, broken_promises, truth_of
-from bkjob_async.testing.results import false_result
+from bkjob_async.testing.results import result_errors
 from tests.watch.histories import History, WatchPlan
 
 # What stood so for so many seconds, undisturbed, was told.
@@ -262,13 +262,13 @@ class Checks:
         """Yield what is wrong with the outcome of a wait."""
         ref, result = waited.ref, waited.result
         if result is not None:
-            place = self.truth.place_at(ref, waited.begun)
+            place = self.truth.index_at(ref, waited.begun)
             codes = self.truth.jobs.get(ref, ())
             if result.status.code not in codes[place:]:
                 yield f"a wait from {waited.begun:.0f} s on had {result.status}, truly {list(codes[place:])}"
             for step in result.steps:
-                start = self.truth.place_at(step.ref, waited.begun)
-                yield from (f"a wait had {words}" for words in false_result(step, self.truth, start))
+                start = self.truth.index_at(step.ref, waited.begun)
+                yield from (f"a wait had {words}" for words in result_errors(step, self.truth, start))
         elif isinstance(waited.error, bkjob.TargetLost):
             windows = [
                 w for w in self.history.faults if w.kind in ("forbidden", "another job", "another scope")

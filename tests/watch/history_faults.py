@@ -70,7 +70,7 @@ def spoiler(history: History, dice: Random, forbidden: int) -> Spoiler:
             elif window.kind in FAULTS:
                 return FAULTS[window.kind]
             elif window.kind in ("another job", "another scope") and is_read(request):
-                response = others.answer(about_the_stranger(request), now)
+                response = others.respond(about_the_stranger(request), now)
                 if window.kind == "another job":
                     return response
                 job = re.search(r"20000000\d{3}", said(request))

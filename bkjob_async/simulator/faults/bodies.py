@@ -23,29 +23,29 @@ HOST_LISTS = frozenset(
 UNKNOWN_RUN_CODE, UNKNOWN_HOST_CODE = 99, 888
 
 
-def garbled(response: HttpResponse) -> HttpResponse:
+def garble(response: HttpResponse) -> HttpResponse:
     """Return bytes that are nothing at all."""
     return evolve(response, body=bytes(byte ^ 0x5A for byte in response.body[:512]) or b"\x00\xff\xfe")
 
 
-def recoded(response: HttpResponse) -> HttpResponse:
+def encode_as_gbk(response: HttpResponse) -> HttpResponse:
     """Return the answer in GBK, said to be UTF-8, with a word that tells the difference."""
     text = response.body.decode("utf-8", "replace").replace("{", '{"说明":"编码",', 1)
     headers = {**response.headers, "content-type": "application/json; charset=utf-8"}
     return evolve(response, headers=headers, body=text.encode("gbk", "replace"))
 
 
-def rows_doubled(response: HttpResponse) -> HttpResponse:
+def duplicate_rows(response: HttpResponse) -> HttpResponse:
     """Return the answer with the first row of every host list twice."""
-    return with_lists(response, lambda rows: [*rows, *rows[:1]])
+    return rewrite_host_lists(response, lambda rows: [*rows, *rows[:1]])
 
 
-def rows_lost(response: HttpResponse) -> HttpResponse:
+def drop_rows(response: HttpResponse) -> HttpResponse:
     """Return the answer without the first row of every host list."""
-    return with_lists(response, lambda rows: rows[1:])
+    return rewrite_host_lists(response, lambda rows: rows[1:])
 
 
-def codes_changed(response: HttpResponse) -> HttpResponse:
+def use_unknown_codes(response: HttpResponse) -> HttpResponse:
     """Return the answer with codes that nobody has heard of, on the first host of each list and on every step."""
 
     def strange(rows: list[Any]) -> list[Any]:
@@ -54,33 +54,35 @@ def codes_changed(response: HttpResponse) -> HttpResponse:
                 row["status"] = UNKNOWN_HOST_CODE
         return rows
 
-    return walked(response, strange, {"step_instance_id": UNKNOWN_RUN_CODE})
+    return rewrite_json(response, strange, {"step_instance_id": UNKNOWN_RUN_CODE})
 
 
-def fields_added(response: HttpResponse) -> HttpResponse:
+def add_unknown_fields(response: HttpResponse) -> HttpResponse:
     """Return the answer with fields that nobody has heard of, everywhere."""
-    value = decoded(response)
-    return response if value is None else evolve(response, body=msgspec.json.encode(enriched(value)))
+    value = decode_json(response)
+    return (
+        response if value is None else evolve(response, body=msgspec.json.encode(with_unknown_fields(value)))
+    )
 
 
-def enriched(value: Any) -> Any:
+def with_unknown_fields(value: Any) -> Any:
     """Add a field to every object."""
     if isinstance(value, dict):
-        more = {key: enriched(held) for key, held in value.items()}
+        more = {key: with_unknown_fields(held) for key, held in value.items()}
         return {"bk_future": {"since": "4.0"}, **more, "zz_list": [None, 1, "x"]}
-    return [enriched(held) for held in value] if isinstance(value, list) else value
+    return [with_unknown_fields(held) for held in value] if isinstance(value, list) else value
 
 
-def with_lists(response: HttpResponse, change: Callable[[list[Any]], list[Any]]) -> HttpResponse:
+def rewrite_host_lists(response: HttpResponse, change: Callable[[list[Any]], list[Any]]) -> HttpResponse:
     """Return the answer with every host list changed."""
-    return walked(response, change, {})
+    return rewrite_json(response, change, {})
 
 
-def walked(
+def rewrite_json(
     response: HttpResponse, change: Callable[[list[Any]], list[Any]], statuses: dict[str, int]
 ) -> HttpResponse:
     """Change every host list, and the status of every object that has a key of *statuses*."""
-    value = decoded(response)
+    value = decode_json(response)
     if value is None:
         return response
 
@@ -90,8 +92,8 @@ def walked(
         if not isinstance(part, dict):
             return part
         for key, held in part.items():
-            spoilt = key in HOST_LISTS and isinstance(held, list)
-            part[key] = change(held) if spoilt else walk(held)
+            is_host_list = key in HOST_LISTS and isinstance(held, list)
+            part[key] = change(held) if is_host_list else walk(held)
         for key, code in statuses.items():
             if key in part and "status" in part:
                 part["status"] = code
@@ -100,7 +102,7 @@ def walked(
     return evolve(response, body=msgspec.json.encode(walk(value)))
 
 
-def decoded(response: HttpResponse) -> Any:
+def decode_json(response: HttpResponse) -> Any:
     """Return an answer's JSON, None for what has none."""
     try:
         return msgspec.json.decode(response.body)

@@ -10,12 +10,12 @@ from attrs import define, evolve, field, frozen
 
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.faults.bodies import (
-    codes_changed,
-    fields_added,
-    garbled,
-    recoded,
-    rows_doubled,
-    rows_lost,
+    add_unknown_fields,
+    drop_rows,
+    duplicate_rows,
+    encode_as_gbk,
+    garble,
+    use_unknown_codes,
 )
 from bkjob_async.simulator.protocol.api_errors import ApiError
 from bkjob_async.simulator.protocol.envelopes import failure
@@ -44,20 +44,20 @@ class Delivery:
     hang: bool = False
 
 
-Answer = Callable[[ParsedRequest | None, str], HttpResponse]
+ResponseMaker = Callable[[ParsedRequest | None, str], HttpResponse]
 
 
 @frozen(kw_only=True)
 class Fault:
     """One way to go wrong.
 
-    *instead* answers in the platform's place: nothing happens in the world, unless *done_anyway*. *change* spoils a
+    *replacement* answers in the platform's place: nothing happens in the world, unless *still_executed*. *change* spoils a
     real answer. The others say how the answer travels; *callback* is what becomes of callbacks.
     """
 
     name: str
-    instead: Answer | None = field(default=None, repr=False)
-    done_anyway: bool = False
+    replacement: ResponseMaker | None = field(default=None, repr=False)
+    still_executed: bool = False
     change: Callable[[HttpResponse], HttpResponse] | None = field(default=None, repr=False)
     delay: DurationRange = NO_TIME
     cut: float | None = None
@@ -78,7 +78,7 @@ class ActiveFault:
     jobs: frozenset[int] | None = None
     hits: int = 0
 
-    def strikes(self, request: ParsedRequest | None, rng: Random) -> bool:
+    def should_apply(self, request: ParsedRequest | None, rng: Random) -> bool:
         """Decide whether this request is hit, and count it."""
         if self.fault.callback is not None or (self.times is not None and self.hits >= self.times):
             return False
@@ -91,7 +91,7 @@ class ActiveFault:
         self.hits += 1
         return True
 
-    def spoils_callback(self) -> bool:
+    def should_apply_to_callback(self) -> bool:
         """Decide whether a callback is hit, and count it."""
         if self.fault.callback is None or (self.times is not None and self.hits >= self.times):
             return False
@@ -107,10 +107,10 @@ def job_of(request: ParsedRequest) -> int | None:
         return None
 
 
-def delivered(struck: Iterable[ActiveFault], response: HttpResponse, rng: Random) -> Delivery:
+def apply_faults(applied: Iterable[ActiveFault], response: HttpResponse, rng: Random) -> Delivery:
     """Return how a response travels, all faults together."""
     delivery = Delivery(response=response)
-    for active in struck:
+    for active in applied:
         fault = active.fault
         changed = fault.change(delivery.response) if fault.change is not None else delivery.response
         delivery = evolve(
@@ -125,40 +125,42 @@ def delivered(struck: Iterable[ActiveFault], response: HttpResponse, rng: Random
     return delivery
 
 
-def refused(code: int, message: str, *, status: int = 200, by: str = "job", **headers: str) -> Answer:
+def error_response(
+    code: int, message: str, *, status: int = 200, by: str = "job", **headers: str
+) -> ResponseMaker:
     """Return an answer that refuses, in the envelope of whoever does."""
 
-    def answer(request: ParsedRequest | None, request_id: str) -> HttpResponse:
+    def respond(request: ParsedRequest | None, request_id: str) -> HttpResponse:
         dialect = request.dialect if request is not None else "gateway-v3"
         response = failure(dialect, ApiError(code, message, status=status, by=by), request_id)
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return evolve(response, headers={**response.headers, **named})
 
-    return answer
+    return respond
 
 
-def page(status: int, title: str) -> Answer:
+def html_page(status: int, title: str) -> ResponseMaker:
     """Return a proxy's error page."""
 
-    def answer(_asked: ParsedRequest | None, _request_id: str) -> HttpResponse:
+    def respond(_asked: ParsedRequest | None, _request_id: str) -> HttpResponse:
         text = f"<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n<center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
         return HttpResponse(status=status, headers={"content-type": HTML}, body=text.encode())
 
-    return answer
+    return respond
 
 
-def nothing(status: int) -> Answer:
+def empty_response(status: int) -> ResponseMaker:
     """Return an answer without a body."""
 
-    def answer(_asked: ParsedRequest | None, _request_id: str) -> HttpResponse:
+    def respond(_asked: ParsedRequest | None, _request_id: str) -> HttpResponse:
         return HttpResponse(status=status)
 
-    return answer
+    return respond
 
 
-def throttled(code: int) -> Answer:
+def rate_limited(code: int) -> ResponseMaker:
     """Return the gateway's refusal of too many requests."""
-    return refused(
+    return error_response(
         code,
         "Request rate exceeds the limit",
         status=429,
@@ -174,32 +176,35 @@ FAULTS: dict[str, Fault] = {
     fault.name: fault
     for fault in (
         Fault(name="latency", delay=DurationRange(0.05, 2.0, skew=3.0)),
-        Fault(name="gateway-rate-limit", instead=throttled(1642902)),
-        Fault(name="gateway-concurrency", instead=throttled(1642904)),
-        Fault(name="esb-rate-limit", instead=refused(1306429, "Access frequency limit", by="esb")),
-        Fault(name="esb-timeout", instead=refused(1306201, "Request third-party interface error", by="esb")),
-        Fault(name="internal-error", instead=refused(1240002, "Internal Server Error")),
-        Fault(name="database-away", instead=refused(1252001, "DB is not available")),
+        Fault(name="gateway-rate-limit", replacement=rate_limited(1642902)),
+        Fault(name="gateway-concurrency", replacement=rate_limited(1642904)),
+        Fault(name="esb-rate-limit", replacement=error_response(1306429, "Access frequency limit", by="esb")),
+        Fault(
+            name="esb-timeout",
+            replacement=error_response(1306201, "Request third-party interface error", by="esb"),
+        ),
+        Fault(name="internal-error", replacement=error_response(1240002, "Internal Server Error")),
+        Fault(name="database-away", replacement=error_response(1252001, "DB is not available")),
         Fault(
             name="gateway-timeout-json",
-            instead=refused(1650401, "Request backend timeout", status=504, by="gateway"),
-            done_anyway=True,
+            replacement=error_response(1650401, "Request backend timeout", status=504, by="gateway"),
+            still_executed=True,
         ),
-        Fault(name="bad-gateway", instead=page(502, "Bad Gateway")),
-        Fault(name="gateway-timeout", instead=page(504, "Gateway Time-out"), done_anyway=True),
-        Fault(name="login-page", instead=page(200, "Login")),
-        Fault(name="empty-401", instead=nothing(401)),
+        Fault(name="bad-gateway", replacement=html_page(502, "Bad Gateway")),
+        Fault(name="gateway-timeout", replacement=html_page(504, "Gateway Time-out"), still_executed=True),
+        Fault(name="login-page", replacement=html_page(200, "Login")),
+        Fault(name="empty-401", replacement=empty_response(401)),
         Fault(name="half-body", cut=0.5),
         Fault(name="half-json", change=lambda r: evolve(r, body=r.body[: len(r.body) // 2])),
-        Fault(name="garbage", change=garbled),
+        Fault(name="garbage", change=garble),
         Fault(name="slow-drip", drip=0.2),
         Fault(name="reset", reset=True),
         Fault(name="hang", hang=True),
-        Fault(name="wrong-charset", change=recoded),
-        Fault(name="duplicate-rows", change=rows_doubled),
-        Fault(name="missing-rows", change=rows_lost),
-        Fault(name="unknown-codes", change=codes_changed),
-        Fault(name="unknown-fields", change=fields_added),
+        Fault(name="wrong-charset", change=encode_as_gbk),
+        Fault(name="duplicate-rows", change=duplicate_rows),
+        Fault(name="missing-rows", change=drop_rows),
+        Fault(name="unknown-codes", change=use_unknown_codes),
+        Fault(name="unknown-fields", change=add_unknown_fields),
         Fault(name="callback-lost", callback="lost"),
         Fault(name="callback-doubled", callback="doubled"),
         Fault(name="callback-form", callback="form"),
@@ -215,7 +220,7 @@ def fault_named(name: str) -> Fault:
     return FAULTS[name]
 
 
-def described(active: ActiveFault) -> dict[str, Any]:
+def fault_json(active: ActiveFault) -> dict[str, Any]:
     """Return a fault at work in plain words."""
     return {
         "name": active.fault.name,
@@ -227,7 +232,7 @@ def described(active: ActiveFault) -> dict[str, Any]:
     }
 
 
-def parsed_fault(text: str) -> ActiveFault:
+def parse_fault(text: str) -> ActiveFault:
     """Read a fault from a command line: `NAME`, `NAME:SHARE`, or `NAME:SHARE:TIMES`; ValueError, KeyError."""
     name, _, rest = text.partition(":")
     share, _, times = rest.partition(":")

@@ -16,7 +16,7 @@ class RateLimit:
 
     limit: int
     window: int = 1
-    refused: int = 0
+    error_response: int = 0
     _began: float = -1.0
     _used: int = 0
 
@@ -26,7 +26,7 @@ class RateLimit:
         if began != self._began:
             self._began, self._used = began, 0
         if self._used >= self.limit:
-            self.refused += 1
+            self.error_response += 1
             return False
         self._used += 1
         return True

@@ -8,13 +8,13 @@ from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.protocol.api_errors import ApiError, no_such_path
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 
-LARGEST_BODY = 40 * 1024 * 1024
+MAX_BODY_BYTES = 40 * 1024 * 1024
 
 
 def authorize(request: ParsedRequest, http_request: HttpRequest, site: SiteConfig) -> Route:
     """Return what answers a question, or raise the `ApiError` of whoever stands before it."""
     is_esb = request.dialect.startswith("esb")
-    if len(http_request.body or b"") > LARGEST_BODY:
+    if len(http_request.body or b"") > MAX_BODY_BYTES:
         raise ApiError(1641301, "Request body size exceeds limit", status=413, by="gateway")
     route = ROUTES[request.dialect].get(request.operation)
     if route is None or (not is_esb and not route.is_for(system=request.system)):
@@ -31,20 +31,20 @@ def check_credentials(request: ParsedRequest, site: SiteConfig) -> None:
     """Refuse who does not say who they are, or says it wrong."""
     given = request.credentials
     reason = (
-        wrong_token(given["access_token"], site) if given.get("access_token") else wrong_app(request, site)
+        token_error(given["access_token"], site) if given.get("access_token") else app_error(request, site)
     )
     if reason:
-        raise unverified(request, reason)
+        raise credentials_error(request, reason)
     if request.operation in site.forbidden_apis:
-        raise not_granted(request)
+        raise permission_error(request)
 
 
-def wrong_token(token: str, site: SiteConfig) -> str | None:
+def token_error(token: str, site: SiteConfig) -> str | None:
     """Return what is wrong with an access token."""
     return "access token is invalid" if site.access_token not in (None, token) else None
 
 
-def wrong_app(request: ParsedRequest, site: SiteConfig) -> str | None:
+def app_error(request: ParsedRequest, site: SiteConfig) -> str | None:
     """Return what is wrong with an application's credentials and its user."""
     given = request.credentials
     if not given.get("bk_app_code") or not given.get("bk_app_secret"):
@@ -54,18 +54,18 @@ def wrong_app(request: ParsedRequest, site: SiteConfig) -> str | None:
         given["bk_app_secret"],
     ):
         return "app code or app secret is incorrect"
-    named = any(given.get(key) for key in ("bk_username", "bk_token", "bk_ticket"))
-    return "user is missing" if site.require_user and not request.system and not named else None
+    hosts_in = any(given.get(key) for key in ("bk_username", "bk_token", "bk_ticket"))
+    return "user is missing" if site.require_user and not request.system and not hosts_in else None
 
 
-def unverified(request: ParsedRequest, reason: str) -> ApiError:
+def credentials_error(request: ParsedRequest, reason: str) -> ApiError:
     """Return the refusal of credentials, as whoever stands in front of Job words it."""
     if request.dialect.startswith("esb"):
         return ApiError(1306000, f"APP authentication failed, {reason}", by="esb")
     return ApiError(1640001, f'Parameters error [reason="{reason}"]', status=400, by="gateway")
 
 
-def not_granted(request: ParsedRequest) -> ApiError:
+def permission_error(request: ParsedRequest) -> ApiError:
     """Return the refusal of an application that may not use an API."""
     if request.dialect.startswith("esb"):
         return ApiError(1306403, "APP has no permission to use this component", by="esb")

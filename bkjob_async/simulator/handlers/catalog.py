@@ -12,7 +12,7 @@ from bkjob_async.simulator.protocol.catalog import DAY_MS, Authorship
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.catalog import Script
 
-USUAL_LENGTH, MOST = 20, 1000
+DEFAULT_LENGTH, MAX_LENGTH = 20, 1000
 
 
 def paged(
@@ -21,27 +21,27 @@ def paged(
     """Return the page asked for; what is out of bounds is put right rather than refused, as the server does."""
     start = max(0, request.integer("start") or 0)
     length = request.integer("length") or 0
-    length = min(length, MOST) if length > 0 else USUAL_LENGTH
+    length = min(length, MAX_LENGTH) if length > 0 else DEFAULT_LENGTH
     data = [entry(item) for item in found[start : start + length]]
     return {"start": start, "length": length, "total": len(found), "data": data}
 
 
-def made(context: RequestContext) -> Authorship:
+def authorship(context: RequestContext) -> Authorship:
     """Return who made everything, and when."""
     return Authorship(creator=context.site.catalog.creator, created_ms=context.epoch_ms - DAY_MS)
 
 
-def is_wanted(context: RequestContext, request: ParsedRequest, name: str, *, per_second: int = 1000) -> bool:
+def matches_filters(
+    context: RequestContext, request: ParsedRequest, name: str, *, per_second: int = 1000
+) -> bool:
     """Whether the common filters let an entry pass: part of its name, its author, its times."""
-    authorship = made(context).fields(per_second=per_second)
+    fields = authorship(context).fields(per_second=per_second)
     for user in ("creator", "last_modify_user"):
-        if request.text(user) not in (None, "", authorship[user]):
+        if request.text(user) not in (None, "", fields[user]):
             return False
-    for moment in ("create_time", "last_modify_time"):
-        begin, end = request.integer(f"{moment}_start"), request.integer(f"{moment}_end")
-        if (begin is not None and authorship[moment] < begin) or (
-            end is not None and authorship[moment] > end
-        ):
+    for field in ("create_time", "last_modify_time"):
+        begin, end = request.integer(f"{field}_start"), request.integer(f"{field}_end")
+        if (begin is not None and fields[field] < begin) or (end is not None and fields[field] > end):
             return False
     return (request.text("name") or "") in name
 
@@ -56,12 +56,14 @@ def plan_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
     found = [
         (number, plan, catalog.template_of(number))
         for number, plan in sorted(context.site.plans.items(), reverse=True)
-        if is_wanted(context, request, plan.name)
+        if matches_filters(context, request, plan.name)
     ]
     if template is not None:
         found = [entry for entry in found if entry[2] is not None and entry[2].id == template]
     return paged(
-        request, found, lambda entry: render.plan_entry(entry[0], entry[1], entry[2], scope, made(context))
+        request,
+        found,
+        lambda entry: render.plan_entry(entry[0], entry[1], entry[2], scope, authorship(context)),
     )
 
 
@@ -72,14 +74,16 @@ def plan_detail(context: RequestContext, request: ParsedRequest) -> dict[str, An
     if plan is None:
         raise api_error(1243009)
     template = context.site.catalog.template_of(number)
-    return render.plan_detail(number, plan, template, scope, made(context))
+    return render.plan_detail(number, plan, template, scope, authorship(context))
 
 
 def template_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_job_template_list`."""
     scope = context.scope(request)
-    found = [entry for entry in context.site.catalog.templates if is_wanted(context, request, entry.name)]
-    return paged(request, found, lambda entry: render.template_entry(entry, scope, made(context)))
+    found = [
+        entry for entry in context.site.catalog.templates if matches_filters(context, request, entry.name)
+    ]
+    return paged(request, found, lambda entry: render.template_entry(entry, scope, authorship(context)))
 
 
 def account_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def account_list(context: RequestContext, request: ParsedRequest) -> dict[str, A
         and request.text("account") in (None, "", account.name)
         and request.text("alias") in (None, "", account.alias or account.name)
     ]
-    return paged(request, found, lambda entry: render.account_entry(entry, scope, made(context)))
+    return paged(request, found, lambda entry: render.account_entry(entry, scope, authorship(context)))
 
 
 def script_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
@@ -112,7 +116,7 @@ def script_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], di
             and language in (0, script.language)
             and (request.text("name") or "") in script.name
         ]
-        return paged(request, found, lambda entry: render.script_entry(entry, scope, made(context)))
+        return paged(request, found, lambda entry: render.script_entry(entry, scope, authorship(context)))
 
     return answer
 
@@ -130,7 +134,7 @@ def version_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], d
             request,
             found,
             lambda entry: render.version_entry(
-                entry[0], entry[1], scope, made(context), with_content=with_content
+                entry[0], entry[1], scope, authorship(context), with_content=with_content
             ),
         )
 
@@ -151,10 +155,12 @@ def version_detail(*, public: bool) -> Callable[[RequestContext, ParsedRequest],
             raise api_error(1241005, "script_id" if not script_id else "version")
         for script in context.site.catalog.scripts if not public else scripts(context, public=True):
             for version in script.versions:
-                named = (script.id, version.version) == (script_id, name)
-                if version.id == number if number > 0 else named:
+                hosts_in = (script.id, version.version) == (script_id, name)
+                if version.id == number if number > 0 else hosts_in:
                     owner = None if script.is_public else scope
-                    return render.version_entry(script, version, owner, made(context), with_content=True)
+                    return render.version_entry(
+                        script, version, owner, authorship(context), with_content=True
+                    )
         raise api_error(1243001)
 
     return answer
@@ -177,11 +183,11 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
         found = [
             cron
             for cron in crons
-            if is_wanted(context, request, cron.name, per_second=1)
+            if matches_filters(context, request, cron.name, per_second=1)
             and (status not in (0, 1) or cron.is_on == (status == 1))
         ]
     return paged(
-        request, found, lambda cron: render.cron_entry(cron, None, scope, made(context), in_full=False)
+        request, found, lambda cron: render.cron_entry(cron, None, scope, authorship(context), in_full=False)
     )
 
 
@@ -192,4 +198,4 @@ def cron_detail(context: RequestContext, request: ParsedRequest) -> dict[str, An
     if cron is None:
         raise api_error(1245001)
     plan = context.site.plans.get(cron.plan_id)
-    return render.cron_entry(cron, plan, scope, made(context), in_full=True)
+    return render.cron_entry(cron, plan, scope, authorship(context), in_full=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.simulator.handlers.catalog import is_wanted, made
+from bkjob_async.simulator.handlers.catalog import authorship, matches_filters
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol.api_errors import api_error
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
-from bkjob_async.simulator.protocol.inputs import coded, host_names, server
+from bkjob_async.simulator.protocol.inputs import base64_text, host_names, server
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.protocol.times import second_text
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
@@ -16,12 +16,12 @@ from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.launch_outcomes import hosts_of
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan, Variable
 
-USUAL_CRONS = 10
+DEFAULT_CRONS = 10
 
 
-def authorship(context: RequestContext) -> dict[str, Any]:
+def authorship_texts(context: RequestContext) -> dict[str, Any]:
     """Return who made an entry and when, in local time."""
-    fields = made(context).fields(per_second=1)
+    fields = authorship(context).fields(per_second=1)
     texts = {name: second_text(fields[name]) for name in ("create_time", "last_modify_time")}
     return {**fields, **texts}
 
@@ -30,15 +30,15 @@ def job_list(context: RequestContext, request: ParsedRequest) -> list[dict[str, 
     """Answer `get_job_list`: every plan, newest first; without a length there is one page of all."""
     scope = context.scope(request)
     found = [
-        {**scope_fields(scope), "bk_job_id": number, "name": plan.name, **authorship(context)}
+        {**scope_fields(scope), "bk_job_id": number, "name": plan.name, **authorship_texts(context)}
         for number, plan in sorted(context.site.plans.items(), reverse=True)
-        if is_wanted_by_name(request, plan.name, context)
+        if matches_name(request, plan.name, context)
     ]
     start, length = max(0, request.integer("start") or 0), request.integer("length") or 0
     return found[start : start + length] if length > 0 else found[start:]
 
 
-def is_wanted_by_name(request: ParsedRequest, name: str, context: RequestContext) -> bool:
+def matches_name(request: ParsedRequest, name: str, context: RequestContext) -> bool:
     """Whether the name and the author are those asked for; times are texts here and are not compared."""
     return (request.text("name") or "") in name and request.text("creator") in (
         None,
@@ -59,7 +59,7 @@ def job_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any
         "bk_job_id": number,
         "template_id": None if template is None else template.id,
         "name": plan.name,
-        **authorship(context),
+        **authorship_texts(context),
         "steps": [
             step_fields(number, order, step, context) for order, step in enumerate(plan.steps, start=1)
         ],
@@ -76,15 +76,15 @@ def step_fields(number: int, order: int, step: StepPlan, context: RequestContext
         "type": step.kind,
         "order": order,
         "account": inputs.account,
-        "script_content": coded(step.content) if is_script else None,
-        "script_param": coded(inputs.parameters) if is_script else None,
+        "script_content": base64_text(step.content) if is_script else None,
+        "script_param": base64_text(inputs.parameters) if is_script else None,
         "script_timeout": inputs.timeout if is_script else None,
         "script_type": inputs.language if is_script else None,
         "file_target_path": inputs.target_path if step.kind == FILE else None,
         "file_source": [{"files": step.content.split(",")}] if step.kind == FILE else None,
         "ip_list": addresses(hosts_of(step)),
         "confirm_message": inputs.confirm_message if step.kind == CONFIRM else None,
-        **authorship(context),
+        **authorship_texts(context),
     }
 
 
@@ -114,10 +114,14 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> list[dict[str,
     found = [
         cron
         for cron in context.site.catalog.crons
-        if (cron.id == number if number else name in cron.name and is_wanted(context, request, cron.name))
+        if (
+            cron.id == number
+            if number
+            else name in cron.name and matches_filters(context, request, cron.name)
+        )
         and (number or status not in (1, 2) or cron.is_on == (status == 1))
     ]
-    start, length = max(0, request.integer("start") or 0), request.integer("length") or USUAL_CRONS
+    start, length = max(0, request.integer("start") or 0), request.integer("length") or DEFAULT_CRONS
     return [
         {
             **scope_fields(scope),
@@ -126,7 +130,7 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> list[dict[str,
             "cron_name": cron.name,
             "cron_status": 1 if cron.is_on else 2,
             "cron_expression": cron.expression,
-            **authorship(context),
+            **authorship_texts(context),
         }
         for cron in found[start : start + length]
     ]
@@ -143,8 +147,8 @@ def script_list(context: RequestContext, request: ParsedRequest) -> dict[str, An
             "public": script.is_public,
             "version": version.version,
             "type": version.language,
-            **authorship(context),
-            "content": coded(version.content) if request.flag("return_script_content") else None,
+            **authorship_texts(context),
+            "content": base64_text(version.content) if request.flag("return_script_content") else None,
         }
         for script in context.site.catalog.scripts
         if script.is_public == public and (request.text("script_name") or "") in script.name

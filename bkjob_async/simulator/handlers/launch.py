@@ -13,23 +13,23 @@ from bkjob_async.simulator.handlers.launch_parameters import (
     callback_of,
     file_inputs,
     inputs_of,
-    refuse_local_files,
+    require_no_local_files,
     rolling_of,
     script_of,
     sources_in,
 )
-from bkjob_async.simulator.handlers.targets import V2, V3, by_entry, listed, named, targets
+from bkjob_async.simulator.handlers.targets import V2, V3, by_entry, hosts_in, optional_list, targets
 from bkjob_async.simulator.protocol.api_errors import ApiError, api_error, missing_parameter
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world import launch_outcomes
 from bkjob_async.simulator.world.codes import CONFIRM, FILE, SCRIPT, SQL
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, JobPlan, StepPlan, Variable
-from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, script_outcome
+from bkjob_async.simulator.world.script_outcome import UnsupportedScriptError, script_outcome
 
 ACCOUNTS = ("account_id", "account_alias", "account", "db_account_id")
 JOB_KINDS = {SCRIPT: 1, SQL: 1, FILE: 2}
-HELP = (
+UNSUPPORTED_SCRIPT_HELP = (
     "the simulator cannot interpret this script ({}): give the launch outcomes with Simulator.set_launch_outcomes, "
     "POST /_control/launch_outcomes or SiteConfig(outcomes=...), or write it with echo, sleep, exit, true, false, "
     "job_success, job_fail, ';', '&&' and '||'"
@@ -46,7 +46,7 @@ def launch(kind: int, title: str) -> Callable[[RequestContext, ParsedRequest], d
         language = SHELL
         if kind == FILE:
             if request.operation == "bkci_plugin_fast_transfer_file":
-                refuse_local_files(request)
+                require_no_local_files(request)
             content, inputs = file_inputs(request)
         else:
             content, language, version = script_of(context, request, kind)
@@ -66,9 +66,9 @@ def launch(kind: int, title: str) -> Callable[[RequestContext, ParsedRequest], d
             inputs=inputs,
         )
         plan = JobPlan(
-            name=name, steps=(step,), scope=scope, kind=JOB_KINDS[kind], **common(context, request)
+            name=name, steps=(step,), scope=scope, kind=JOB_KINDS[kind], **common_fields(context, request)
         )
-        return launched(context, request, plan, language=language)
+        return create_job(context, request, plan, language=language)
 
     return answer
 
@@ -92,12 +92,12 @@ def execute_plan(context: RequestContext, request: ParsedRequest) -> dict[str, A
         kind=0,
         created=0.0,
         variables=tuple(with_value(variable, request) for variable in plan.variables),
-        **common(context, request),
+        **common_fields(context, request),
     )
-    return launched(context, request, job, language=None)
+    return create_job(context, request, job, language=None)
 
 
-def launched(
+def create_job(
     context: RequestContext, request: ParsedRequest, plan: JobPlan, *, language: int | None
 ) -> dict[str, Any]:
     """Create the job with the outcomes of its hosts, and tell its ids as the dialect does; None is a plan's language."""
@@ -127,26 +127,26 @@ def with_outcome(context: RequestContext, step: StepPlan, language: int) -> Step
     """Return a launched step with the outcomes of the site, else with what its script says; files and SQL succeed."""
     outcomes: tuple[HostOutcome, ...] = context.site.outcomes or (SUCCEEDS,)
     if context.site.outcomes is None and step.kind == SCRIPT:
-        outcomes = (interpreted(step.content, language),)
+        outcomes = (interpret(step.content, language),)
     return evolve(step, outcomes=outcomes, retry_outcomes=outcomes)
 
 
-def interpreted(script: str, language: int) -> HostOutcome:
+def interpret(script: str, language: int) -> HostOutcome:
     """Return what a script says; refuse one that the simulator cannot interpret, and say what to do."""
     if language != SHELL:
-        raise not_understood("it is no shell script")
+        raise unsupported_script("it is no shell script")
     try:
         return script_outcome(script)
-    except NotUnderstoodError as error:
-        raise not_understood(str(error)) from None
+    except UnsupportedScriptError as error:
+        raise unsupported_script(str(error)) from None
 
 
-def not_understood(reason: str) -> ApiError:
+def unsupported_script(reason: str) -> ApiError:
     """Return the refusal that no real platform has: it would just run the script."""
-    return api_error(1241012, HELP.format(reason))
+    return api_error(1241012, UNSUPPORTED_SCRIPT_HELP.format(reason))
 
 
-def common(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+def common_fields(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Return what every launch may say."""
     start = request.parameters.get("start_task")
     return {
@@ -177,6 +177,6 @@ def variable_hosts(request: ParsedRequest) -> tuple[Host, ...]:
     for variable in variables_of(request):
         for key in ("server", "target_server"):
             if isinstance(variable.get(key), dict):
-                found.update(dict.fromkeys(named(variable[key], names)))
-        found.update((by_entry(entry, "ip_list"), None) for entry in listed(variable, "ip_list"))
+                found.update(dict.fromkeys(hosts_in(variable[key], names)))
+        found.update((by_entry(entry, "ip_list"), None) for entry in optional_list(variable, "ip_list"))
     return tuple(found)

@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from bkjob_async.simulator.handlers.context import RequestContext
-from bkjob_async.simulator.handlers.targets import V2, V3, named
+from bkjob_async.simulator.handlers.targets import V2, V3, hosts_in
 from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, rule_violation, wrong_type
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.catalog import ScriptVersion
@@ -22,11 +22,11 @@ from bkjob_async.simulator.world.plans import (
     rolling_sizes,
 )
 
-LONGEST_TIMEOUT, USUAL_TIMEOUT = 259_200, 7200
-LONGEST_WAIT_MS = 3_600_000
+MAX_TIMEOUT, DEFAULT_TIMEOUT = 259_200, 7200
+MAX_WAIT_MS = 3_600_000
 OVER_SOURCES = 2
 SHELL = 1
-UNLISTED_CALLBACK = (
+CALLBACK_NOT_ALLOWED = (
     "Callback url is invalid or not in the allowed list, please contact the platform administrator"
 )
 
@@ -38,13 +38,17 @@ def script_of(
     version = known_version(context, request)
     if version is not None:
         return version.content, version.language, version
-    coded = request.text("script_content")
-    if not coded:
+    base64_text = request.text("script_content")
+    if not base64_text:
         raise missing_parameter("script_content")
     language = request.integer("script_language" if request.dialect != "esb-job" else "script_type")
     if language is not None and language not in range(1, 6):
         raise missing_parameter("script_language")
-    return decoded(coded, "script_content"), SHELL if language is None or kind == SQL else language, None
+    return (
+        decoded(base64_text, "script_content"),
+        SHELL if language is None or kind == SQL else language,
+        None,
+    )
 
 
 def known_version(context: RequestContext, request: ParsedRequest) -> ScriptVersion | None:
@@ -64,10 +68,10 @@ def known_version(context: RequestContext, request: ParsedRequest) -> ScriptVers
     return found
 
 
-def decoded(coded: str, name: str) -> str:
+def decoded(base64_text: str, name: str) -> str:
     """Return the text of a base64 parameter; refuse what is none."""
     try:
-        return base64.b64decode(coded, validate=True).decode("utf-8", "replace")
+        return base64.b64decode(base64_text, validate=True).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         raise missing_parameter(name) from None
 
@@ -90,9 +94,9 @@ def timeout_of(request: ParsedRequest) -> int:
     """Return how many seconds a step may take; refuse what is out of bounds."""
     given = request.integer("script_timeout" if request.dialect == "esb-job" else "timeout")
     if given is None:
-        return USUAL_TIMEOUT
-    if not 1 <= given <= LONGEST_TIMEOUT:
-        raise rule_violation(f"Job timeout must be between 1 and {LONGEST_TIMEOUT}")
+        return DEFAULT_TIMEOUT
+    if not 1 <= given <= MAX_TIMEOUT:
+        raise rule_violation(f"Job timeout must be between 1 and {MAX_TIMEOUT}")
     return given
 
 
@@ -108,7 +112,7 @@ def callback_of(context: RequestContext, request: ParsedRequest) -> str | None:
     if not url.startswith(("http://", "https://")) or (
         allowed is not None and not any(url.startswith(base) for base in allowed)
     ):
-        raise rule_violation(UNLISTED_CALLBACK)
+        raise rule_violation(CALLBACK_NOT_ALLOWED)
     return url
 
 
@@ -162,11 +166,11 @@ def source_hosts(entry: dict[str, Any]) -> tuple[tuple[int, int, str | None], ..
     """Return the hosts that a source names: in its `server`; in version 2 in `target_server` or beside its files."""
     found: dict[Host, None] = {}
     if isinstance(entry.get("server"), dict):
-        found.update(dict.fromkeys(named(entry["server"], V3)))
+        found.update(dict.fromkeys(hosts_in(entry["server"], V3)))
     beside = {"ip_list": entry.get("ip_list"), V2.groups: entry.get("custom_query_id")}
     for server in (entry.get("target_server"), beside):
         if isinstance(server, dict):
-            found.update(dict.fromkeys(named(server, V2)))
+            found.update(dict.fromkeys(hosts_in(server, V2)))
     return tuple((host.bk_host_id, host.bk_cloud_id, host.ip) for host in found)
 
 
@@ -229,12 +233,12 @@ def wait_of(config: dict[str, Any], name: str) -> int:
         raise rule_violation(f"{name} cannot be null in parallel scatter mode")
     if isinstance(value, bool) or not isinstance(value, int):
         raise wrong_type(name)
-    if not 0 <= value <= LONGEST_WAIT_MS:
-        raise rule_violation(f"{name} must be in range [0, {LONGEST_WAIT_MS}]")
+    if not 0 <= value <= MAX_WAIT_MS:
+        raise rule_violation(f"{name} must be in range [0, {MAX_WAIT_MS}]")
     return value
 
 
-def refuse_local_files(request: ParsedRequest) -> None:
+def require_no_local_files(request: ParsedRequest) -> None:
     """Refuse files that were uploaded: the plug-in does not send those."""
     sources = request.parameters.get("file_source_list")
     for entry in sources if isinstance(sources, list) else ():

@@ -9,20 +9,20 @@ from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter, wrong_type
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
-from bkjob_async.simulator.protocol.gateway_v4 import present
+from bkjob_async.simulator.protocol.gateway_v4 import without_nulls
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
 from bkjob_async.simulator.world.records import Job
 
-LONGEST_RANGE_MS = 30 * 24 * 3600 * 1000
-V3_MOST, V3_USUAL, V3_LAST_START = 1000, 20, 1000
-V4_MOST, V4_USUAL, V4_LAST_OFFSET = 200, 10, 10_000
+MAX_RANGE_MS = 30 * 24 * 3600 * 1000
+V3_MAX, V3_DEFAULT, V3_LAST_START = 1000, 20, 1000
+V4_MAX, V4_DEFAULT, V4_LAST_OFFSET = 200, 10, 10_000
 
 
 def v3_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_job_instance_list` of version 3 and of `jobv3`: newest first, with their total."""
     found = list(matching(context, request))
-    start, length = page(request, "start", V3_USUAL, V3_MOST, V3_LAST_START)
+    start, length = page(request, "start", V3_DEFAULT, V3_MAX, V3_LAST_START)
     return {
         "start": start,
         "length": length,
@@ -34,8 +34,10 @@ def v3_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
 def v4_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_job_instance_list` of version 4: no total."""
     found = list(matching(context, request))
-    start, length = page(request, "offset", V4_USUAL, V4_MOST, V4_LAST_OFFSET)
-    return {"job_instance_list": [present(entry(job, context)) for job in found[start : start + length]]}
+    start, length = page(request, "offset", V4_DEFAULT, V4_MAX, V4_LAST_OFFSET)
+    return {
+        "job_instance_list": [without_nulls(entry(job, context)) for job in found[start : start + length]]
+    }
 
 
 def page(request: ParsedRequest, first: str, usual: int, most: int, last: int) -> tuple[int, int]:
@@ -61,7 +63,7 @@ def matching(context: RequestContext, request: ParsedRequest) -> Iterator[Job]:
     begin, end = request.integer("create_time_start"), request.integer("create_time_end")
     if begin is None or end is None:
         raise missing_parameter("create_time_start" if begin is None else "create_time_end")
-    if end - begin > LONGEST_RANGE_MS:
+    if end - begin > MAX_RANGE_MS:
         raise api_error(1244020)
     for job in reversed(context.world.jobs.values()):
         created = milliseconds(job.created, context.epoch_ms) or 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bkjob_async.simulator.handlers.context import RequestContext
-from bkjob_async.simulator.handlers.targets import by_entry, by_id, listed
+from bkjob_async.simulator.handlers.targets import by_entry, by_id, optional_list
 from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol import plugin as render_plugin
 from bkjob_async.simulator.protocol.api_errors import api_error, missing_parameter
@@ -15,7 +15,7 @@ from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Step
 
-MOST_HOSTS, MOST_OBJECTS = 500, 50
+MAX_HOSTS, MAX_OBJECTS = 500, 50
 
 
 class KnownHosts:
@@ -50,14 +50,14 @@ def v2_job_log(context: RequestContext, request: ParsedRequest) -> list[dict[str
 
 def one_log(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_job_instance_ip_log`: one host, named as it was asked for."""
-    step = readable(context.step(request))
+    step = require_log(context.step(request))
     number, ip = request.integer("bk_host_id"), request.text("ip")
-    known = KnownHosts(step)
+    known_hosts = KnownHosts(step)
     if number is not None:
-        host = known.by_id(number)
+        host = known_hosts.by_id(number)
         names: dict[str, Any] = {"bk_host_id": number, "bk_cloud_id": None, "ip": None}
     elif ip and (cloud := request.integer("bk_cloud_id")) is not None:
-        host = known.by_entry({"bk_cloud_id": cloud, "ip": ip}, "ip")
+        host = known_hosts.by_entry({"bk_cloud_id": cloud, "ip": ip}, "ip")
         names = {"bk_host_id": None, "bk_cloud_id": cloud, "ip": ip}
     else:
         raise missing_parameter("host_id/(bk_cloud_id+ip)")
@@ -72,11 +72,11 @@ def one_log(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
 
 def many_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `batch_get_job_instance_ip_log`: at most 500 hosts."""
-    step = readable(context.step(request))
-    given, known = dict(request.parameters), KnownHosts(step)
-    hosts = [known.by_id(number) for number in listed(given, "host_id_list")]
-    hosts += [known.by_entry(entry, "ip_list") for entry in listed(given, "ip_list")]
-    if not hosts or len(hosts) > MOST_HOSTS:
+    step = require_log(context.step(request))
+    given, known_hosts = dict(request.parameters), KnownHosts(step)
+    hosts = [known_hosts.by_id(number) for number in optional_list(given, "host_id_list")]
+    hosts += [known_hosts.by_entry(entry, "ip_list") for entry in optional_list(given, "ip_list")]
+    if not hosts or len(hosts) > MAX_HOSTS:
         raise missing_parameter("host_id_list")
     kind = render_logs.log_type(step)
     answer = {"job_instance_id": step.job.id, "step_instance_id": step.id, "log_type": kind}
@@ -107,14 +107,14 @@ def host_names(host: Host) -> dict[str, Any]:
 
 def v4_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `batch_get_job_instance_execute_object_log`: at most 50 objects, the first list counts."""
-    step = readable(context.step(request))
-    given, known = dict(request.parameters), KnownHosts(step)
+    step = require_log(context.step(request))
+    given, known_hosts = dict(request.parameters), KnownHosts(step)
     containers = {host.container_id: host for host in step.hosts if host.container_id is not None}
-    hosts = [known.by_id(number) for number in listed(given, "host_id_list")]
-    hosts = hosts or [known.by_entry(entry, "ip_list") for entry in listed(given, "ip_list")]
-    asked_for = len(hosts) or len(list(listed(given, "container_id_list")))
-    hosts = hosts or [containers[n] for n in listed(given, "container_id_list") if n in containers]
-    if not asked_for or asked_for > MOST_OBJECTS:
+    hosts = [known_hosts.by_id(number) for number in optional_list(given, "host_id_list")]
+    hosts = hosts or [known_hosts.by_entry(entry, "ip_list") for entry in optional_list(given, "ip_list")]
+    asked_for = len(hosts) or len(list(optional_list(given, "container_id_list")))
+    hosts = hosts or [containers[n] for n in optional_list(given, "container_id_list") if n in containers]
+    if not asked_for or asked_for > MAX_OBJECTS:
         raise missing_parameter("host_id_list")
     kind = render_logs.log_type(step)
     logs = [render_logs.v4_log(step, host, context.now) for host in hosts if host in step.hosts]
@@ -127,8 +127,8 @@ def v4_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
 
 def plugin_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `bkci_plugin_batch_get_job_instance_execute_object_log`."""
-    step = readable(context.step(request))
-    given = list(listed(dict(request.parameters), "execute_object_list"))
+    step = require_log(context.step(request))
+    given = list(optional_list(dict(request.parameters), "execute_object_list"))
     if not given:
         raise missing_parameter("execute_object_list")
     hosts = [host for entry in given if (host := object_named(step, entry)) is not None]
@@ -154,7 +154,7 @@ def find_object(step: Step, kind: int, number: int) -> Host | None:
     return None
 
 
-def readable(step: Step) -> Step:
+def require_log(step: Step) -> Step:
     """Return a step that writes logs; refuse one that only asks a person."""
     if step.plan.kind == CONFIRM:
         raise api_error(1241003)

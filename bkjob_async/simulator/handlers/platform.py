@@ -11,7 +11,7 @@ from random import Random
 from attrs import evolve
 
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.simulator.faults.faults import ActiveFault, Delivery, Fault, delivered, fault_named
+from bkjob_async.simulator.faults.faults import ActiveFault, Delivery, Fault, apply_faults, fault_named
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.auth import authorize
 from bkjob_async.simulator.handlers.context import RequestContext
@@ -38,9 +38,9 @@ class Platform:
         self.rate_limit = rate_limit
         self.request_counts: Counter[tuple[str, str]] = Counter()
         self.faults: list[ActiveFault] = []
-        self._dice = Random(f"{world.seed}/faults")
+        self._rng = Random(f"{world.seed}/faults")
 
-    def answer(self, http_request: HttpRequest, now: float) -> HttpResponse:
+    def respond(self, http_request: HttpRequest, now: float) -> HttpResponse:
         """Return the platform's answer at a moment; time before it has passed."""
         self.world.advance(now)
         request_id = self._request_id(http_request, now)
@@ -49,31 +49,31 @@ class Platform:
             request = parse_request(http_request)
             dialect = request.dialect
             self.request_counts[dialect, request.operation] += 1
-            self._count(request, now)
+            self._enforce_rate_limit(request, now)
             route = authorize(request, http_request, self.site)
             data = route.handle(RequestContext(world=self.world, site=self.site, now=now), request)
-        except ApiError as refused:
-            return self._limited(failure(dialect, refused, request_id), now)
-        return self._limited(success(dialect, data, request_id), now)
+        except ApiError as error_response:
+            return self._with_rate_limit_headers(failure(dialect, error_response, request_id), now)
+        return self._with_rate_limit_headers(success(dialect, data, request_id), now)
 
     def deliver(self, http_request: HttpRequest, now: float) -> Delivery:
         """Return the answer and how it travels, after all faults that strike."""
         if not self.faults:
-            return Delivery(response=self.answer(http_request, now))
+            return Delivery(response=self.respond(http_request, now))
         try:
             request: ParsedRequest | None = parse_request(http_request)
         except ApiError:
             request = None
-        struck = [active for active in self.faults if active.strikes(request, self._dice)]
-        instead = next((active.fault for active in struck if active.fault.instead is not None), None)
-        if instead is None or instead.instead is None:
-            response = self.answer(http_request, now)
+        applied = [active for active in self.faults if active.should_apply(request, self._rng)]
+        replacement = next((active.fault for active in applied if active.fault.replacement is not None), None)
+        if replacement is None or replacement.replacement is None:
+            response = self.respond(http_request, now)
         else:
-            if instead.done_anyway:
-                self.answer(http_request, now)
+            if replacement.still_executed:
+                self.respond(http_request, now)
             self.world.advance(now)
-            response = instead.instead(request, self._request_id(http_request, now))
-        return delivered(struck, response, self._dice)
+            response = replacement.replacement(request, self._request_id(http_request, now))
+        return apply_faults(applied, response, self._rng)
 
     @contextmanager
     def fault(
@@ -104,7 +104,7 @@ class Platform:
             if active in self.faults:
                 self.faults.remove(active)
 
-    def _count(self, request: ParsedRequest, now: float) -> None:
+    def _enforce_rate_limit(self, request: ParsedRequest, now: float) -> None:
         """Refuse what is too much, in the words of whoever counts."""
         if self.rate_limit is None or self.rate_limit.take(now):
             return
@@ -112,7 +112,7 @@ class Platform:
             raise ApiError(1306429, "Access frequency limit", by="esb")
         raise ApiError(1642902, "Request rate exceeds the limit", status=429, by="gateway")
 
-    def _limited(self, response: HttpResponse, now: float) -> HttpResponse:
+    def _with_rate_limit_headers(self, response: HttpResponse, now: float) -> HttpResponse:
         """Say how much is left, where the gateway answers."""
         if self.rate_limit is None or "x-bkapi-request-id" not in response.headers:
             return response

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.world.catalog import USUAL_CATALOG, Catalog
+from bkjob_async.simulator.world.catalog import DEFAULT_CATALOG, Catalog
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.launch_outcomes import LaunchOutcomes
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, Variable
@@ -13,7 +13,7 @@ from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, Va
 HOSTS_VARIABLE = Variable(id=11, name="hosts", kind=3, description="where it runs")
 
 # The plans that a site has unless it is given others.
-USUAL_PLANS: dict[int, JobPlan] = {
+DEFAULT_PLANS: dict[int, JobPlan] = {
     1000: JobPlan(name="plan 1000", variables=(HOSTS_VARIABLE,)),
     1001: JobPlan(
         name="release",
@@ -50,7 +50,7 @@ class SiteConfig:
     group_read_seconds: float = 0.002
     outcomes: tuple[HostOutcome, ...] | None = None
     launch_outcomes: list[LaunchOutcomes] = field(factory=list)
-    plans: dict[int, JobPlan] = field(factory=lambda: dict(USUAL_PLANS))
-    catalog: Catalog = USUAL_CATALOG
+    plans: dict[int, JobPlan] = field(factory=lambda: dict(DEFAULT_PLANS))
+    catalog: Catalog = DEFAULT_CATALOG
     allowed_callbacks: tuple[str, ...] | None = None
     web_url: str = "http://job.example.com"

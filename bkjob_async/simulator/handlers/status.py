@@ -12,7 +12,7 @@ from bkjob_async.simulator.protocol import gateway_v4 as render_gateway_v4
 from bkjob_async.simulator.protocol import plugin as render_plugin
 from bkjob_async.simulator.protocol.api_errors import api_error
 from bkjob_async.simulator.protocol.groups import Filter
-from bkjob_async.simulator.protocol.inputs import plain, step_inputs
+from bkjob_async.simulator.protocol.inputs import plain_text, step_inputs
 from bkjob_async.simulator.protocol.requests import ParsedRequest
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.records import Job, Step
@@ -23,15 +23,15 @@ def v3_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, 
     job = context.job(request)
     with_hosts = request.flag("return_ip_result")
     if with_hosts:
-        refuse_containers(job)
-    shown(context, job.steps)
+        require_no_containers(job)
+    mark_shown(context, job.steps)
     return render_gateway.job_status(job, with_hosts=with_hosts, epoch_ms=context.epoch_ms)
 
 
 def v3_step_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_step_instance_status` of version 3."""
     step = context.step(request, legacy=False, code=1240003)
-    refuse_unreadable(step)
+    require_readable_step(step)
     wanted = Filter(
         execute_count=request.integer("execute_count"),
         batch=request.integer("batch"),
@@ -45,18 +45,18 @@ def v3_step_status(context: RequestContext, request: ParsedRequest) -> dict[str,
         step,
         wanted,
         now=context.now,
-        pace=context.site.group_read_seconds,
+        group_read_seconds=context.site.group_read_seconds,
         language=request.language,
         epoch_ms=context.epoch_ms,
     )
-    shown(context, (step,))
+    mark_shown(context, (step,))
     return answer
 
 
 def v4_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_job_instance_status` of version 4, containers included."""
     with_hosts = request.flag("return_execute_object_result")
-    shown(context, context.job(request).steps)
+    mark_shown(context, context.job(request).steps)
     return render_gateway_v4.job_status(
         context.job(request), with_hosts=with_hosts, epoch_ms=context.epoch_ms
     )
@@ -73,19 +73,19 @@ def plugin_job_status(context: RequestContext, request: ParsedRequest) -> dict[s
 def v2_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_job_instance_status` of the ESB's `job`."""
     job = context.job(request)
-    refuse_containers(job)
-    shown(context, job.steps)
+    require_no_containers(job)
+    mark_shown(context, job.steps)
     return render_esb.job_status(job, epoch_ms=context.epoch_ms, legacy_esb=context.site.legacy_esb)
 
 
 def v2_step_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_step_instance_status` of the ESB's `job`."""
     step = context.step(request)
-    refuse_unreadable(step)
+    require_readable_step(step)
     return render_esb.step_status(
         step,
         now=context.now,
-        pace=context.site.group_read_seconds,
+        group_read_seconds=context.site.group_read_seconds,
         language=request.language,
         epoch_ms=context.epoch_ms,
         legacy_esb=context.site.legacy_esb,
@@ -95,10 +95,10 @@ def v2_step_status(context: RequestContext, request: ParsedRequest) -> dict[str,
 def step_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     """Answer `get_step_instance_detail`: what a step was told to do."""
     step = context.step(request, legacy=False, code=1240003)
-    return step_inputs(step.id, step.name, step.plan, step.hosts, coding=plain)
+    return step_inputs(step.id, step.name, step.plan, step.hosts, coding=plain_text)
 
 
-def shown(context: RequestContext, steps: Iterable[Step]) -> None:
+def mark_shown(context: RequestContext, steps: Iterable[Step]) -> None:
     """Take note that somebody is shown how steps stand now."""
     for step in steps:
         step.shown_at = context.now
@@ -132,14 +132,14 @@ def apply_operation(operate: Callable[[], None]) -> None:
         raise api_error(error.code) from error
 
 
-def refuse_unreadable(step: Step) -> None:
+def require_readable_step(step: Step) -> None:
     """Refuse steps that cannot be asked for themselves: confirmations, containers."""
     code = render_gateway.unreadable(step)
     if code is not None:
         raise api_error(code)
 
 
-def refuse_containers(job: Job) -> None:
+def require_no_containers(job: Job) -> None:
     """Fail over container hosts, as versions 2 and 3 do."""
     if any(step.has_containers for step in job.steps):
         raise api_error(1240002)

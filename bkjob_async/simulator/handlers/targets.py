@@ -17,7 +17,7 @@ from bkjob_async.simulator.world.hosts import (
     hosts_of_group,
 )
 
-MOST_TARGETS = 50_000
+MAX_TARGETS = 50_000
 CONTAINERS = "kube_container_filters"
 
 
@@ -60,10 +60,10 @@ def targets(request: ParsedRequest) -> tuple[Host, ...]:
     names = OF_PLUGIN.get(request.operation, OF_DIALECT[request.dialect])
     found: dict[Host, None] = {}
     for server in servers(request, names):
-        found.update(dict.fromkeys(named(server, names)))
+        found.update(dict.fromkeys(hosts_in(server, names)))
     if not found:
         raise api_error(1244001)
-    if len(found) > MOST_TARGETS:
+    if len(found) > MAX_TARGETS:
         raise api_error(1244022)
     return tuple(found)
 
@@ -80,16 +80,16 @@ def servers(request: ParsedRequest, names: TargetNames) -> Iterator[dict[str, An
         yield {"ip_list": given.get("ip_list"), "dynamic_group_id_list": given.get("custom_query_id")}
 
 
-def named(server: dict[str, Any], names: TargetNames) -> Iterator[Host]:
+def hosts_in(server: dict[str, Any], names: TargetNames) -> Iterator[Host]:
     """Yield the hosts of one object that names hosts: one by one, by groups, by nodes, by container filters."""
     if names.ids is not None:
-        for number in listed(server, names.ids):
+        for number in optional_list(server, names.ids):
             yield by_id(number)
-    for entry in listed(server, names.hosts):
+    for entry in optional_list(server, names.hosts):
         yield by_entry(entry, names.hosts)
-    for entry in listed(server, names.groups):
+    for entry in optional_list(server, names.groups):
         yield from hosts_of_group(f"group {identity(entry, names.groups)}")
-    for entry in listed(server, names.nodes):
+    for entry in optional_list(server, names.nodes):
         yield from hosts_of_group(f"{node_type(entry, names.nodes)} {identity(entry, names.nodes)}")
     if names.containers is not None:
         for entry in containers_wanted(server, names):
@@ -98,7 +98,7 @@ def named(server: dict[str, Any], names: TargetNames) -> Iterator[Host]:
 
 def containers_wanted(server: dict[str, Any], names: TargetNames) -> list[dict[str, Any]]:
     """Return the container filters; refuse them beside hosts, and version 4's without a cluster."""
-    filters = list(listed(server, CONTAINERS))
+    filters = list(optional_list(server, CONTAINERS))
     if filters and not all(isinstance(entry, dict) for entry in filters):
         raise wrong_type(CONTAINERS)
     if names.may_mix:
@@ -128,7 +128,7 @@ def check_cluster(entry: dict[str, Any]) -> None:
         )
 
 
-def listed(server: dict[str, Any], name: str) -> Iterable[Any]:
+def optional_list(server: dict[str, Any], name: str) -> Iterable[Any]:
     """Return an optional list; refuse what is none."""
     value = server.get(name)
     if value is None:
@@ -141,8 +141,8 @@ def listed(server: dict[str, Any], name: str) -> Iterable[Any]:
 def identity(entry: Any, name: str) -> str:
     """Return the id of a group or node; version 2 has it plain, all others in an object."""
     found = entry.get("id") if isinstance(entry, dict) else entry
-    plain = name == "dynamic_group_id_list"
-    if found in (None, "") or isinstance(found, dict | list) or isinstance(entry, dict) == plain:
+    plain_text = name == "dynamic_group_id_list"
+    if found in (None, "") or isinstance(found, dict | list) or isinstance(entry, dict) == plain_text:
         raise wrong_type(name)
     return str(found)
 

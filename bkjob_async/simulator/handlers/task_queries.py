@@ -83,7 +83,7 @@ def upload_urls(context: RequestContext, request: ParsedRequest) -> dict[str, An
 
 
 LANGUAGES = {1: "shell", 2: "bat", 3: "perl", 4: "python", 5: "powershell"}
-LONGEST_LOG = 50_000
+MAX_LOG_CHARACTERS = 50_000
 DESCRIPTIONS = {
     "scriptType": "Script type",
     "scriptContent": "Script content",
@@ -106,7 +106,7 @@ def script_context(context: RequestContext, request: ParsedRequest) -> dict[str,
         scriptContent=step.plan.content,
         secureParam=str(inputs.is_param_sensitive).lower(),
         scriptParams=HIDDEN if inputs.is_param_sensitive else inputs.parameters,
-        errorLog=said[-LONGEST_LOG:],
+        errorLog=said[-MAX_LOG_CHARACTERS:],
     )
 
 
@@ -152,9 +152,9 @@ def task_of(context: RequestContext, request: ParsedRequest, *kinds: int) -> tup
     return step, host
 
 
-def fields(**named: str) -> dict[str, Any]:
+def fields(**hosts_in: str) -> dict[str, Any]:
     """Return named values as the list that this API has."""
-    listed = [
-        {"name": name, "value": value, "description": DESCRIPTIONS[name]} for name, value in named.items()
+    optional_list = [
+        {"name": name, "value": value, "description": DESCRIPTIONS[name]} for name, value in hosts_in.items()
     ]
-    return {"field_list": listed}
+    return {"field_list": optional_list}

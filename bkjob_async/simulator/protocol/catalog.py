@@ -8,7 +8,7 @@ from attrs import frozen
 
 from bkjob_async.model.refs import Scope
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
-from bkjob_async.simulator.protocol.inputs import coded, host_names, server, step_inputs
+from bkjob_async.simulator.protocol.inputs import base64_text, host_names, server, step_inputs
 from bkjob_async.simulator.world.catalog import SYSTEM_ACCOUNT, Account, Cron, Script, ScriptVersion, Template
 from bkjob_async.simulator.world.codes import CONFIRM
 from bkjob_async.simulator.world.hosts import Host
@@ -29,12 +29,12 @@ class Authorship:
 
     def fields(self, *, per_second: int = 1000) -> dict[str, Any]:
         """Return the four fields of an entry; *per_second* 1 tells seconds."""
-        moment = self.created_ms * per_second // 1000
+        at = self.created_ms * per_second // 1000
         return {
             "creator": self.creator,
-            "create_time": moment,
+            "create_time": at,
             "last_modify_user": self.creator,
-            "last_modify_time": moment,
+            "last_modify_time": at,
         }
 
 
@@ -57,7 +57,9 @@ def plan_detail(
 ) -> dict[str, Any]:
     """Return a plan with its steps and variables."""
     steps = [
-        step_inputs(number * 100 + order, step.name or f"step {order}", step, hosts_of(step), coding=coded)
+        step_inputs(
+            number * 100 + order, step.name or f"step {order}", step, hosts_of(step), coding=base64_text
+        )
         for order, step in enumerate(plan.steps, start=1)
     ]
     hosts = plan_hosts(plan)

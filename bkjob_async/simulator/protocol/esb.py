@@ -12,15 +12,15 @@ import msgspec
 
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
 from bkjob_async.simulator.protocol.groups import Filter, SingleGroup, read_groups
-from bkjob_async.simulator.protocol.rows import Fragment, joined, waiting_hosts
+from bkjob_async.simulator.protocol.rows import Fragment, rows_json, waiting_hosts
 from bkjob_async.simulator.protocol.times import duration_s, local_text
 from bkjob_async.simulator.world.codes import (
     CONFIRM,
     FINAL_RUN,
-    GOOD_HOST,
     HOST_WAITING,
-    OPEN_HOST,
-    host_words,
+    SUCCESSFUL_HOST,
+    UNFINISHED_HOST,
+    host_status_text,
 )
 from bkjob_async.simulator.world.operations import STEP_RULES
 from bkjob_async.simulator.world.records import Execution, Job, Step
@@ -44,8 +44,8 @@ def job_status(job: Job, *, epoch_ms: int, legacy_esb: bool) -> dict[str, Any]:
     """Return `data` of a job's status, hosts always included."""
     current = job.current_step.id if job.started is not None else 0
 
-    def text(moment: float | None) -> str | None:
-        return local_text(moment, epoch_ms, offset=legacy_esb)
+    def text(at: float | None) -> str | None:
+        return local_text(at, epoch_ms, offset=legacy_esb)
 
     scope = {"bk_biz_id": job.ref.scope.id} if legacy_esb else scope_fields(job.ref.scope)
     return {
@@ -71,8 +71,8 @@ def job_status(job: Job, *, epoch_ms: int, legacy_esb: bool) -> dict[str, Any]:
 def block(step: Step, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
     """Return one step in the block around it."""
 
-    def text(moment: float | None) -> str | None:
-        return local_text(moment, epoch_ms, offset=legacy_esb)
+    def text(at: float | None) -> str | None:
+        return local_text(at, epoch_ms, offset=legacy_esb)
 
     instance: dict[str, Any] = {
         **step_fields(step, legacy_esb=legacy_esb),
@@ -116,7 +116,7 @@ def hosts_of(step: Step) -> msgspec.Raw:
     """Return address and status of all hosts of a step's latest execution."""
     if step.execution is None or step.plan.kind == CONFIRM:
         return msgspec.Raw(b"[]")
-    return joined(step.execution, "v2-job", job_row)
+    return rows_json(step.execution, "v2-job", job_row)
 
 
 def job_row(execution: Execution, row: int) -> dict[str, Any]:
@@ -137,12 +137,12 @@ def step_row(*, legacy_esb: bool) -> Fragment:
 
 
 def step_status(
-    step: Step, *, now: float, pace: float, language: str, epoch_ms: int, legacy_esb: bool
+    step: Step, *, now: float, group_read_seconds: float, language: str, epoch_ms: int, legacy_esb: bool
 ) -> dict[str, Any]:
     """Return `data` of a step's status."""
 
-    def text(moment: float | None) -> str | None:
-        return local_text(moment, epoch_ms, offset=False)
+    def text(at: float | None) -> str | None:
+        return local_text(at, epoch_ms, offset=False)
 
     total = step.total
     if step.started is not None and step.status not in FINAL_RUN:
@@ -160,35 +160,46 @@ def step_status(
             **addresses(step),
             **numbers,
         },
-        "step_instance_analyse_result": analysed(
-            step, now=now, pace=pace, language=language, legacy_esb=legacy_esb
+        "step_instance_analyse_result": step_groups(
+            step, now=now, group_read_seconds=group_read_seconds, language=language, legacy_esb=legacy_esb
         ),
     }
 
 
-def analysed(step: Step, *, now: float, pace: float, language: str, legacy_esb: bool) -> list[dict[str, Any]]:
+def step_groups(
+    step: Step, *, now: float, group_read_seconds: float, language: str, legacy_esb: bool
+) -> list[dict[str, Any]]:
     """Return a step's groups; the current backend lists the hosts of the first one only."""
     query = Filter(batch=0) if legacy_esb else Filter()
     if waiting_hosts(step):
         rows = [{"bk_cloud_id": host.bk_cloud_id, "ip": host.ip} for host in step.hosts]
         return [group_fields(HOST_WAITING, len(rows), rows, language)]
     kind = "v2-step-classic" if legacy_esb else "v2-step"
-    read = read_groups(step, query, kind, step_row(legacy_esb=legacy_esb), now=now, pace=pace)
-    return [described(group, language, listed=legacy_esb or place == 0) for place, group in enumerate(read)]
+    read = read_groups(
+        step, query, kind, step_row(legacy_esb=legacy_esb), now=now, group_read_seconds=group_read_seconds
+    )
+    return [
+        group_or_count(group, language, json_array=legacy_esb or place == 0)
+        for place, group in enumerate(read)
+    ]
 
 
-def described(group: SingleGroup, language: str, *, listed: bool) -> dict[str, Any]:
+def group_or_count(group: SingleGroup, language: str, *, json_array: bool) -> dict[str, Any]:
     """Return one group, with its hosts or without."""
-    if listed:
+    if json_array:
         return group_fields(group.status, group.size, group.rows, language)
-    return {"result_type": group.status, "result_type_text": host_words(group.status, language), "count": 0}
+    return {
+        "result_type": group.status,
+        "result_type_text": host_status_text(group.status, language),
+        "count": 0,
+    }
 
 
 def group_fields(status: int, size: int, rows: object, language: str) -> dict[str, Any]:
     """Return a group with its hosts."""
     return {
         "result_type": status,
-        "result_type_text": host_words(status, language),
+        "result_type_text": host_status_text(status, language),
         "count": size,
         "ip_list": rows,
     }
@@ -215,7 +226,7 @@ def counters(step: Step) -> dict[str, int]:
     """Return how many hosts are how far."""
     codes = [] if step.execution is None else step.execution.statuses
     bad = sum(code in BAD_AGENT for code in codes)
-    running = sum(code in OPEN_HOST for code in codes)
-    good = sum(code in GOOD_HOST for code in codes)
+    running = sum(code in UNFINISHED_HOST for code in codes)
+    good = sum(code in SUCCESSFUL_HOST for code in codes)
     numbers = (len(step.hosts), bad, running, len(codes) - running - good, good)
     return dict(zip(COUNTERS, numbers, strict=True))

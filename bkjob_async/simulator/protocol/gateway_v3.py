@@ -7,18 +7,18 @@ from typing import Any
 import msgspec
 
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.protocol.groups import Filter, SingleGroup, read_groups, status_read
+from bkjob_async.simulator.protocol.groups import Filter, SingleGroup, read_groups, step_status_at_read
 from bkjob_async.simulator.protocol.rows import (
     Fragment,
     encode,
     is_file,
-    joined,
-    listed,
+    json_array,
     row_tag,
+    rows_json,
     waiting_hosts,
 )
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds, run_time
-from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, HOST_WAITING, host_words
+from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, HOST_WAITING, host_status_text
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
@@ -75,7 +75,7 @@ def job_hosts(step: Step, epoch_ms: int) -> msgspec.Raw:
     """Return all hosts of a step's latest execution, all batches."""
     if step.execution is None or step.plan.kind == CONFIRM:
         return msgspec.Raw(b"[]")
-    return joined(step.execution, "v3-job", job_row(epoch_ms, files=is_file(step)))
+    return rows_json(step.execution, "v3-job", job_row(epoch_ms, files=is_file(step)))
 
 
 def job_row(epoch_ms: int, *, files: bool) -> Fragment:
@@ -109,11 +109,13 @@ def times(execution: Execution, row: int, epoch_ms: int) -> dict[str, Any]:
 
 
 def step_status(
-    step: Step, query: Filter, *, now: float, pace: float, language: str, epoch_ms: int
+    step: Step, query: Filter, *, now: float, group_read_seconds: float, language: str, epoch_ms: int
 ) -> dict[str, Any]:
     """Return `data` of a step's status; while a step runs its total is live."""
     fields = step_fields(step, epoch_ms)
-    status = fields["status"] = status_read(step, query, now=now, pace=pace)
+    status = fields["status"] = step_status_at_read(
+        step, query, now=now, group_read_seconds=group_read_seconds
+    )
     if step.started is not None and status not in FINAL_RUN:
         fields |= {"end_time": None, "total_time": duration_ms(now - step.started)}
     groups: list[dict[str, Any]]
@@ -122,7 +124,7 @@ def step_status(
     else:
         kind = f"v3-step-{language}"
         make = step_row(epoch_ms, language, files=is_file(step))
-        read = read_groups(step, query, kind, make, now=now, pace=pace)
+        read = read_groups(step, query, kind, make, now=now, group_read_seconds=group_read_seconds)
         groups = [group_fields(group, language, files=is_file(step)) for group in read]
     return {**fields, "step_result_group_list": groups} if groups else fields
 
@@ -131,7 +133,7 @@ def group_fields(group: SingleGroup, language: str, *, files: bool) -> dict[str,
     """Return a group of one status and tag."""
     return {
         "result_type": group.status,
-        "result_type_desc": host_words(group.status, language),
+        "result_type_desc": host_status_text(group.status, language),
         "tag": "" if files else group.tag,
         "host_size": group.size,
         "host_result_list": group.rows,
@@ -141,12 +143,12 @@ def group_fields(group: SingleGroup, language: str, *, files: bool) -> dict[str,
 def unstarted_group(step: Step, query: Filter, language: str) -> dict[str, Any]:
     """Return the one group of a step whose turn has not come."""
     shown = step.hosts[: query.most] if query.most is not None and query.most > 0 else step.hosts
-    rows = listed(
+    rows = json_array(
         encode(
             {
                 **host_fields(host),
                 "status": HOST_WAITING,
-                "status_desc": host_words(HOST_WAITING, language),
+                "status_desc": host_status_text(HOST_WAITING, language),
                 "tag": None,
                 "exit_code": 0,
                 "start_time": None,
@@ -184,7 +186,7 @@ def step_row(epoch_ms: int, language: str, *, files: bool) -> Fragment:
         return {
             **host_fields(execution.hosts[row]),
             "status": status,
-            "status_desc": host_words(status, language),
+            "status_desc": host_status_text(status, language),
             "tag": row_tag(execution, row, is_file=files),
             "exit_code": execution.outcomes[row].exit_code if over else None,
             **times(execution, row, epoch_ms),

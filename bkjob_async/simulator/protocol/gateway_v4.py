@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields, step_fields, times
-from bkjob_async.simulator.protocol.rows import is_file, joined, row_tag
+from bkjob_async.simulator.protocol.rows import is_file, row_tag, rows_json
 from bkjob_async.simulator.protocol.times import duration_ms, milliseconds
-from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, OPEN_HOST
+from bkjob_async.simulator.world.codes import CONFIRM, FINAL_RUN, UNFINISHED_HOST
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
 HOST_OBJECT, CONTAINER_OBJECT = 1, 2
 
 
-def present(fields: dict[str, Any]) -> dict[str, Any]:
+def without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
     """Return only what has a value."""
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -35,14 +35,14 @@ def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
     }
     return {
         "finished": job.status in FINAL_RUN,
-        "job_instance": present(instance),
+        "job_instance": without_nulls(instance),
         "step_instance_list": [job_step(step, epoch_ms, with_hosts=with_hosts) for step in job.steps],
     }
 
 
 def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
     """Return one step, with its execute objects where they were asked for."""
-    fields = present(step_fields(step, epoch_ms))
+    fields = without_nulls(step_fields(step, epoch_ms))
     if not with_hosts:
         return fields
     rows = msgspec.Raw(b"[]")
@@ -50,8 +50,8 @@ def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
         files = is_file(step)
 
         def make(execution: Execution, row: int) -> dict[str, Any]:
-            over = execution.statuses[row] not in OPEN_HOST
-            return present(
+            over = execution.statuses[row] not in UNFINISHED_HOST
+            return without_nulls(
                 {
                     "execute_object": execute_object(execution.hosts[row]),
                     "status": execution.statuses[row],
@@ -61,7 +61,7 @@ def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
                 }
             )
 
-        rows = joined(step.execution, "v4-job", make)
+        rows = rows_json(step.execution, "v4-job", make)
     return {**fields, "step_execute_object_result_list": rows}
 
 
@@ -74,11 +74,15 @@ def execute_object(host: Host) -> dict[str, Any]:
             "ipv6": host.ipv6,
             "bk_cloud_id": host.bk_cloud_id,
         }
-        return {"type": HOST_OBJECT, "resource_id": str(host.bk_host_id), "host": present(names)}
+        return {"type": HOST_OBJECT, "resource_id": str(host.bk_host_id), "host": without_nulls(names)}
     container = {
         "id": host.container_id,
         "container_id": f"docker://{host.container_id:064x}",
         "name": host.container_name,
         "node_host_id": host.bk_host_id,
     }
-    return {"type": CONTAINER_OBJECT, "resource_id": str(host.container_id), "container": present(container)}
+    return {
+        "type": CONTAINER_OBJECT,
+        "resource_id": str(host.container_id),
+        "container": without_nulls(container),
+    }

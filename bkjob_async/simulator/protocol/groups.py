@@ -9,11 +9,11 @@ from typing import NamedTuple
 import msgspec
 from attrs import frozen
 
-from bkjob_async.simulator.protocol.rows import Fragment, encode, fragments, joined, listed
+from bkjob_async.simulator.protocol.rows import Fragment, encode, fragments, json_array, rows_json
 from bkjob_async.simulator.world.records import Execution, Group, Step
 
 # Above so many targets the platform reads a step's groups one by one, so that a host may move in between.
-READ_AT_ONCE = 100
+MAX_HOSTS_IN_ONE_READ = 100
 
 Rows = Collection[int]
 
@@ -46,7 +46,7 @@ class SingleGroup:
     rows: msgspec.Raw | None
 
 
-class ReadMoment(NamedTuple):
+class GroupSnapshot(NamedTuple):
     """How rows stood in groups at a moment, and which of them stand elsewhere by now."""
 
     groups: dict[Group, Rows]
@@ -54,9 +54,9 @@ class ReadMoment(NamedTuple):
 
 
 def read_groups(
-    step: Step, query: Filter, kind: str, make: Fragment, *, now: float, pace: float
+    step: Step, query: Filter, kind: str, make: Fragment, *, now: float, group_read_seconds: float
 ) -> list[SingleGroup]:
-    """Read a step's groups as the platform does: counts first, then each group's hosts, *pace* seconds apart.
+    """Read a step's groups as the platform does: counts first, then each group's hosts, *group_read_seconds* seconds apart.
 
     The reading ends *now*: what a slow server shows is older at its beginning than at its end.
     """
@@ -66,31 +66,33 @@ def read_groups(
         return []
     batch = step.batch if query.batch is None else query.batch
     reader = _Reader(execution, batch, query, kind, make)
-    begin = reading_begins(step, execution, now=now, pace=pace)
+    begin = read_start(step, execution, now=now, group_read_seconds=group_read_seconds)
     if begin == now:
-        return [reader.read(group, size, present) for group, size, present in reader.at_once()]
-    counted = reader.ordered(reader.moment(begin).groups)
-    pace = (now - begin) / (len(counted) + 1)
+        return [
+            reader.read(group, size, without_nulls) for group, size, without_nulls in reader.snapshot_now()
+        ]
+    counted = reader.ordered(reader.at(begin).groups)
+    group_read_seconds = (now - begin) / (len(counted) + 1)
     return [
-        reader.read(group, len(rows), reader.moment(begin + pace * place))
+        reader.read(group, len(rows), reader.at(begin + group_read_seconds * place))
         for place, (group, rows) in enumerate(counted, start=1)
     ]
 
 
-def reading_begins(step: Step, execution: Execution, *, now: float, pace: float) -> float:
+def read_start(step: Step, execution: Execution, *, now: float, group_read_seconds: float) -> float:
     """Return when a reading that ends *now* began: not before the step was shown last, or it would show the past."""
-    if len(step.hosts) <= READ_AT_ONCE or not pace:
+    if len(step.hosts) <= MAX_HOSTS_IN_ONE_READ or not group_read_seconds:
         return now
-    return max(step.shown_at, now - pace * (sum(map(bool, execution.groups.values())) + 1))
+    return max(step.shown_at, now - group_read_seconds * (sum(map(bool, execution.groups.values())) + 1))
 
 
-def status_read(step: Step, query: Filter, *, now: float, pace: float) -> int:
+def step_status_at_read(step: Step, query: Filter, *, now: float, group_read_seconds: float) -> int:
     """Return the step's own status as a reading shows it that ends *now*: it is read first, before any group."""
     number = step.execute_count if query.execute_count is None else query.execute_count
     execution = step.executions.get(number)
     if execution is None or number != step.execute_count:
         return step.status
-    begin = reading_begins(step, execution, now=now, pace=pace)
+    begin = read_start(step, execution, now=now, group_read_seconds=group_read_seconds)
     if not execution.moves or execution.moves[0].at > begin:
         return step.status  # the reading began before this execution did
     return next((code for at, code in reversed(step.log) if at <= begin), step.status)
@@ -109,16 +111,16 @@ class _Reader:
         self._make = make
         self._shown: set[Group] = set()
 
-    def at_once(self) -> list[tuple[Group, int, ReadMoment]]:
+    def snapshot_now(self) -> list[tuple[Group, int, GroupSnapshot]]:
         """Return every group with its size, all of the present moment."""
-        present = ReadMoment(self._chosen(self._present()), ())
-        return [(group, len(rows), present) for group, rows in self.ordered(present.groups)]
+        without_nulls = GroupSnapshot(self._chosen(self._present()), ())
+        return [(group, len(rows), without_nulls) for group, rows in self.ordered(without_nulls.groups)]
 
-    def moment(self, moment: float) -> ReadMoment:
+    def at(self, at: float) -> GroupSnapshot:
         """Return how rows stood in groups at a moment."""
         moves = self._execution.moves
-        past = self._execution.statuses_at(moment) if moves and moves[-1].at > moment else {}
-        return ReadMoment(self._chosen(self._moved_back(past)), past)
+        past = self._execution.statuses_at(at) if moves and moves[-1].at > at else {}
+        return GroupSnapshot(self._chosen(self._moved_back(past)), past)
 
     def _present(self) -> dict[Group, Rows]:
         return {group: rows for group, rows in self._execution.groups.items() if rows}
@@ -163,11 +165,11 @@ class _Reader:
             self._shown = set(matching or [group for group, _ in ordered[:1]])
         return ordered
 
-    def read(self, group: Group, size: int, moment: ReadMoment) -> SingleGroup:
+    def read(self, group: Group, size: int, at: GroupSnapshot) -> SingleGroup:
         """Return one group with its hosts, cut to the number asked for."""
-        rows = moment.groups.get(group, ())
+        rows = at.groups.get(group, ())
         wanted = group in self._shown and (rows or not self._query.searches)
-        body = self._body(group, rows, moment.moved) if wanted else None
+        body = self._body(group, rows, at.moved) if wanted else None
         return SingleGroup(status=group[0], tag=group[1], size=size, rows=body)
 
     def _body(self, group: Group, rows: Rows, moved: Collection[int]) -> msgspec.Raw:
@@ -175,8 +177,8 @@ class _Reader:
         if most is not None and 0 < most < len(rows):
             rows = tuple(islice(rows, most))
         if rows is self._execution.groups.get(group):
-            return joined(self._execution, self._kind, self._make, group)
-        return msgspec.Raw(listed(self._parts(group, rows, moved)))
+            return rows_json(self._execution, self._kind, self._make, group)
+        return msgspec.Raw(json_array(self._parts(group, rows, moved)))
 
     def _parts(self, group: Group, rows: Rows, moved: Collection[int]) -> Iterable[bytes]:
         """Return rows as they stood in *group*; those that have moved since are made for this once."""

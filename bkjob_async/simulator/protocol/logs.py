@@ -8,7 +8,7 @@ from typing import Any
 
 from bkjob_async.simulator.protocol.gateway_v4 import execute_object
 from bkjob_async.simulator.protocol.times import duration_s, local_text, run_time
-from bkjob_async.simulator.world.codes import CONFIRM, FILE, FINAL_RUN, HOST_WAITING, OPEN_HOST
+from bkjob_async.simulator.world.codes import CONFIRM, FILE, FINAL_RUN, HOST_WAITING, UNFINISHED_HOST
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Step
 
@@ -22,13 +22,13 @@ def log_type(step: Step) -> int:
     return FILE_LOG if step.plan.kind == FILE else SCRIPT_LOG
 
 
-def said(execution: Execution, row: int, now: float) -> str:
+def output_so_far(execution: Execution, row: int, now: float) -> str:
     """Return a host's output so far; it grows while the host runs."""
     text, status = execution.outcomes[row].log, execution.statuses[row]
     if status == HOST_WAITING:
         return ""
-    start, end = execution.spans.get(row, (0.0, None))
-    if status not in OPEN_HOST or not text:
+    start, end = execution.run_times.get(row, (0.0, None))
+    if status not in UNFINISHED_HOST or not text:
         return text
     share = 0.5 if end is None or end <= start else min(1.0, (now - start) / (end - start))
     return text[: int(len(text) * max(0.0, share))]
@@ -45,7 +45,7 @@ def rows_of(step: Step, host: Host) -> Iterator[tuple[Execution, int]]:
 
 def host_log(step: Step, host: Host, now: float) -> str | None:
     """Return all that a host said in the latest execution; None before it has a row."""
-    texts = [said(execution, row, now) for execution, row in rows_of(step, host)]
+    texts = [output_so_far(execution, row, now) for execution, row in rows_of(step, host)]
     return "".join(texts) if texts else None
 
 
@@ -55,10 +55,10 @@ def file_logs(step: Step, host: Host, now: float) -> list[dict[str, Any]]:
     names = [name for name in step.plan.content.split(",") if name]
     for execution, row in rows_of(step, host):
         status = execution.statuses[row]
-        state = FILE_LOADING if status in OPEN_HOST else FILE_DONE if status == 9 else FILE_FAILED
+        state = FILE_LOADING if status in UNFINISHED_HOST else FILE_DONE if status == 9 else FILE_FAILED
         for name in names:
             entries.append(file_log(UPLOAD, FILE_DONE, name, host, "uploaded"))
-            entries.append(file_log(DOWNLOAD, state, name, host, said(execution, row, now)))
+            entries.append(file_log(DOWNLOAD, state, name, host, output_so_far(execution, row, now)))
     return entries
 
 
@@ -107,9 +107,9 @@ def v2_host_log(
     """Return one host's log; a host that never ran has no times."""
     start, end = execution.starts[row], execution.ends[row]
     outcome, host = execution.outcomes[row], execution.hosts[row]
-    text = said(execution, row, now)
+    text = output_so_far(execution, row, now)
     total = duration_s(run_time(start, end)) or 0.0
-    over = execution.statuses[row] not in OPEN_HOST
+    over = execution.statuses[row] not in UNFINISHED_HOST
     times = {
         "start_time": local_text(start, epoch_ms, offset=legacy_esb),
         "end_time": local_text(end, epoch_ms, offset=legacy_esb),

@@ -10,8 +10,8 @@ from bkjob_async.simulator.protocol import logs as render_logs
 from bkjob_async.simulator.protocol.gateway_v3 import job_status as v3_job_status
 from bkjob_async.simulator.protocol.gateway_v3 import step_fields, times
 from bkjob_async.simulator.protocol.gateway_v4 import CONTAINER_OBJECT, HOST_OBJECT
-from bkjob_async.simulator.protocol.rows import is_file, joined, row_tag
-from bkjob_async.simulator.world.codes import CONFIRM, OPEN_HOST
+from bkjob_async.simulator.protocol.rows import is_file, row_tag, rows_json
+from bkjob_async.simulator.world.codes import CONFIRM, UNFINISHED_HOST
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
@@ -49,7 +49,7 @@ def object_rows(step: Step, epoch_ms: int) -> msgspec.Raw:
     files = is_file(step)
 
     def make(execution: Execution, row: int) -> dict[str, Any]:
-        over = execution.statuses[row] not in OPEN_HOST
+        over = execution.statuses[row] not in UNFINISHED_HOST
         outcome = execution.outcomes[row]
         return {
             "execute_object": execute_object(execution.hosts[row]),
@@ -60,7 +60,7 @@ def object_rows(step: Step, epoch_ms: int) -> msgspec.Raw:
             **times(execution, row, epoch_ms),
         }
 
-    return joined(step.execution, "plugin-job", make)
+    return rows_json(step.execution, "plugin-job", make)
 
 
 def logs(step: Step, hosts: list[Host], now: float) -> dict[str, Any]:

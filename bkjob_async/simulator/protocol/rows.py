@@ -32,19 +32,19 @@ def fragments(execution: Execution, kind: str, make: Fragment, rows: Iterable[in
     return [fragment for fragment in picked if fragment is not None]
 
 
-def joined(execution: Execution, kind: str, make: Fragment, group: Group | None = None) -> msgspec.Raw:
+def rows_json(execution: Execution, kind: str, make: Fragment, group: Group | None = None) -> msgspec.Raw:
     """Return all rows, or those of one group, as one JSON list; kept until one of them moves."""
     key = (kind, group)
     version = execution.version if group is None else execution.changed.get(group, 0)
     kept = execution.joined.get(key)
     if kept is not None and kept[0] == version:
         return msgspec.Raw(kept[1])
-    body = listed(fragments(execution, kind, make, None if group is None else execution.groups[group]))
+    body = json_array(fragments(execution, kind, make, None if group is None else execution.groups[group]))
     execution.joined[key] = (version, body)
     return msgspec.Raw(body)
 
 
-def listed(parts: Iterable[bytes]) -> bytes:
+def json_array(parts: Iterable[bytes]) -> bytes:
     """Return fragments as one JSON list."""
     return b"[" + b",".join(parts) + b"]"
 

@@ -9,16 +9,16 @@ SHANGHAI = timedelta(hours=8)
 LEAST_RUN = 0.1
 
 
-def milliseconds(moment: float | None, epoch_ms: int) -> int | None:
+def milliseconds(at: float | None, epoch_ms: int) -> int | None:
     """Return a moment as Unix milliseconds."""
-    return None if moment is None else epoch_ms + round(moment * 1000)
+    return None if at is None else epoch_ms + round(at * 1000)
 
 
-def local_text(moment: float | None, epoch_ms: int, *, offset: bool) -> str | None:
+def local_text(at: float | None, epoch_ms: int, *, offset: bool) -> str | None:
     """Return a moment as the server's local time, with or without its offset."""
-    if moment is None:
+    if at is None:
         return None
-    text = second_text((epoch_ms + round(moment * 1000)) // 1000)
+    text = second_text((epoch_ms + round(at * 1000)) // 1000)
     return f"{text} +0800" if offset else text
 
 

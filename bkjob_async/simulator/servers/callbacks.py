@@ -17,13 +17,13 @@ from yarl import URL
 
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
-from bkjob_async.simulator.servers.control_access import is_local
+from bkjob_async.simulator.servers.control_access import is_loopback
 from bkjob_async.simulator.world.codes import FINAL_RUN
 from bkjob_async.simulator.world.world import PendingCallback
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
-PATIENCE = 15.0
-SHORTEST, LONGEST = 0.01, 0.25
+POST_TIMEOUT = 15.0
+MIN_SLEEP, MAX_SLEEP = 0.01, 0.25
 
 LOG = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class CallbackSender:
     """Lets world time pass even when nobody asks, and calls back whoever asked for it.
 
     *post* carries one callback (URL, body, content type) and returns the status of the answer; by default a real
-    HTTP client does, to loopback addresses only unless *remote*. `sent` counts what went out, `withheld` what did
+    HTTP client does, to loopback addresses only unless *remote*. `sent` counts what went out, `blocked` what did
     not because its address is not on this machine.
     """
 
@@ -44,14 +44,14 @@ class CallbackSender:
         """Watch the world of *platform* in the time of *clock*, once started."""
         self._platform = platform
         self._clock = clock
-        self._lent = post
+        self._custom_post = post
         self._session: aiohttp.ClientSession | None = None
         self._task: asyncio.Task[None] | None = None
         self._posts: set[asyncio.Task[None]] = set()
         self._early: set[int] = set()
         self._remote = remote
         self.sent = 0
-        self.withheld = 0
+        self.blocked = 0
 
     def start(self) -> None:
         """Begin to look after the world."""
@@ -80,17 +80,19 @@ class CallbackSender:
 
     def _pause(self) -> float:
         """Return the seconds until something may have happened."""
-        moment = self._platform.world.next_at
-        if moment is None or self._clock.is_paused:
-            return LONGEST
-        return min(LONGEST, max(SHORTEST, (moment - self._clock.now()) / self._clock.speed))
+        at = self._platform.world.next_at
+        if at is None or self._clock.is_paused:
+            return MAX_SLEEP
+        return min(MAX_SLEEP, max(MIN_SLEEP, (at - self._clock.now()) / self._clock.speed))
 
     def _send(self, callback: PendingCallback) -> None:
-        spoilt = {active.fault.callback for active in self._platform.faults if active.spoils_callback()}
-        if "lost" in spoilt:
+        callback_faults = {
+            active.fault.callback for active in self._platform.faults if active.should_apply_to_callback()
+        }
+        if "lost" in callback_faults:
             return
-        for _ in range(2 if "doubled" in spoilt else 1):
-            self._begin(callback, FORM if "form" in spoilt else JSON)
+        for _ in range(2 if "doubled" in callback_faults else 1):
+            self._begin(callback, FORM if "form" in callback_faults else JSON)
 
     def _send_early(self) -> None:
         """Call back about jobs that still run, where that fault is at work."""
@@ -101,21 +103,19 @@ class CallbackSender:
                 url
                 and job.id not in self._early
                 and job.status not in FINAL_RUN
-                and faults[0].spoils_callback()
+                and faults[0].should_apply_to_callback()
             ):
                 self._early.add(job.id)
                 steps = tuple((step.id, step.status) for step in job.steps)
-                moment = self._platform.world.now
+                at = self._platform.world.now
                 self._begin(
-                    PendingCallback(
-                        at=moment, url=url, job_instance_id=job.id, status=job.status, steps=steps
-                    ),
+                    PendingCallback(at=at, url=url, job_instance_id=job.id, status=job.status, steps=steps),
                     JSON,
                 )
 
     def _begin(self, callback: PendingCallback, kind: str) -> None:
-        if self._lent is None and not self._remote and not is_here(callback.url):
-            self.withheld += 1
+        if self._custom_post is None and not self._remote and not is_local_url(callback.url):
+            self.blocked += 1
             LOG.warning(
                 "the callback of job %d was not sent: its URL is not on this machine; remote_callbacks=True sends it",
                 callback.job_instance_id,
@@ -126,8 +126,8 @@ class CallbackSender:
         task.add_done_callback(self._posts.discard)
 
     async def _call(self, callback: PendingCallback, kind: str) -> None:
-        body = body_of(callback)
-        post = self._lent or self._post
+        body = callback_body(callback)
+        post = self._custom_post or self._post
         with suppress(OSError, TimeoutError, aiohttp.ClientError, ValueError):
             self.sent += 1
             if await post(callback.url, body, kind) != 200 and kind == JSON:
@@ -136,22 +136,22 @@ class CallbackSender:
 
     async def _post(self, url: str, body: bytes, kind: str) -> int:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=POST_TIMEOUT))
         headers = {"Content-Type": kind}
         async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as response:
             return response.status
 
 
-def is_here(url: str) -> bool:
+def is_local_url(url: str) -> bool:
     """Whether a URL leads to this machine."""
     try:
         host = URL(url).host
     except ValueError:
         return False
-    return host is not None and is_local(host.lower())
+    return host is not None and is_loopback(host.lower())
 
 
-def body_of(callback: PendingCallback) -> bytes:
+def callback_body(callback: PendingCallback) -> bytes:
     """Return a callback's JSON, in the names of the code rather than of its documents."""
     return msgspec.json.encode(
         {

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.refs import Scope
-from bkjob_async.simulator.faults.faults import FAULTS, ActiveFault, described, fault_named
+from bkjob_async.simulator.faults.faults import FAULTS, ActiveFault, fault_json, fault_named
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
@@ -35,74 +35,74 @@ class ControlRequest:
 
     platform: Platform
     clock: WorldClock
-    given: dict[str, Any]
+    parameters: dict[str, Any]
 
     def step(self) -> Step:
         """Return the step that is named; KeyError for none."""
-        job = self.platform.world.jobs[int(self.given["job_instance_id"])]
-        wanted = self.given.get("step_instance_id")
+        job = self.platform.world.jobs[int(self.parameters["job_instance_id"])]
+        wanted = self.parameters.get("step_instance_id")
         step = job.current_step if wanted is None else job.step(int(wanted))
         if step is None:
             raise KeyError("step_instance_id")
         return step
 
 
-Act = Callable[[ControlRequest], Any]
+Action = Callable[[ControlRequest], Any]
 
 
-def state(hand: ControlRequest) -> dict[str, Any]:
+def clock_state(request: ControlRequest) -> dict[str, Any]:
     """Tell the time, how it passes, and how much there is."""
-    world = hand.platform.world
+    world = request.platform.world
     return {
-        "now": hand.clock.now(),
-        "paused": hand.clock.is_paused,
-        "speed": hand.clock.speed,
+        "now": request.clock.now(),
+        "paused": request.clock.is_paused,
+        "speed": request.clock.speed,
         "seed": world.seed,
         "jobs": len(world.jobs),
         "next_at": world.next_at,
         "request_counts": {
-            f"{dialect}/{name}": count for (dialect, name), count in hand.platform.request_counts.items()
+            f"{dialect}/{name}": count for (dialect, name), count in request.platform.request_counts.items()
         },
     }
 
 
-def jobs(hand: ControlRequest) -> list[dict[str, Any]]:
+def jobs(request: ControlRequest) -> list[dict[str, Any]]:
     """Tell the jobs there are."""
-    return [job_json(job) for job in hand.platform.world.jobs.values()]
+    return [job_json(job) for job in request.platform.world.jobs.values()]
 
 
-def history(hand: ControlRequest) -> dict[str, Any]:
+def history(request: ControlRequest) -> dict[str, Any]:
     """Tell what really happened: (time, code) of every host, step and job."""
-    wanted = hand.given.get("job_instance_id")
-    refs = None if wanted is None else [hand.platform.world.jobs[int(wanted)].ref]
-    told = hand.platform.world.history(refs)
-    return history_json(told)
+    wanted = request.parameters.get("job_instance_id")
+    refs = None if wanted is None else [request.platform.world.jobs[int(wanted)].ref]
+    recorded = request.platform.world.history(refs)
+    return history_json(recorded)
 
 
-def advance(hand: ControlRequest) -> dict[str, Any]:
+def advance(request: ControlRequest) -> dict[str, Any]:
     """Move time on by hand."""
-    hand.platform.world.advance(hand.clock.advance(float(hand.given["seconds"])))
-    return state(hand)
+    request.platform.world.advance(request.clock.advance(float(request.parameters["seconds"])))
+    return clock_state(request)
 
 
-def pause(hand: ControlRequest) -> dict[str, Any]:
+def pause(request: ControlRequest) -> dict[str, Any]:
     """Stop time."""
-    hand.clock.pause()
-    return state(hand)
+    request.clock.pause()
+    return clock_state(request)
 
 
-def resume(hand: ControlRequest) -> dict[str, Any]:
+def resume(request: ControlRequest) -> dict[str, Any]:
     """Let time pass again."""
-    hand.clock.resume()
-    return state(hand)
+    request.clock.resume()
+    return clock_state(request)
 
 
-def add_job(hand: ControlRequest) -> list[dict[str, Any]]:
+def add_job(request: ControlRequest) -> list[dict[str, Any]]:
     """Add a scenario's jobs, or one job: `{"scenario"}` or `{"name", "biz", "steps": [{"hosts", "kind", "fail"}]}`."""
-    world, given = hand.platform.world, hand.given
+    world, parameters = request.platform.world, request.parameters
     before = set(world.jobs)
-    if "scenario" in given:
-        scenario_by_name(str(given["scenario"])).fill(world)
+    if "scenario" in parameters:
+        scenario_by_name(str(parameters["scenario"])).add_to(world)
     else:
         steps = tuple(
             StepPlan(
@@ -110,98 +110,98 @@ def add_job(hand: ControlRequest) -> list[dict[str, Any]]:
                 hosts=int(step.get("hosts", 3)),
                 pinned=dict.fromkeys(map(int, step.get("fail", ())), FAILS),
             )
-            for step in given.get("steps") or [{}]
+            for step in parameters.get("steps") or [{}]
         )
-        scope = Scope.biz(int(given.get("biz", 2)))
+        scope = Scope.biz(int(parameters.get("biz", 2)))
         plan = JobPlan(
-            name=str(given.get("name", "job")),
+            name=str(parameters.get("name", "job")),
             steps=steps,
             scope=scope,
-            callback_url=given.get("callback_url"),
+            callback_url=parameters.get("callback_url"),
         )
         world.add(plan)
     return [job_json(job) for number, job in world.jobs.items() if number not in before]
 
 
-def finish_host(hand: ControlRequest) -> dict[str, Any]:
+def finish_host(request: ControlRequest) -> dict[str, Any]:
     """End a host well, or with the status given."""
-    return end_host(hand, HostOutcome())
+    return end_host(request, HostOutcome())
 
 
-def fail_host(hand: ControlRequest) -> dict[str, Any]:
+def fail_host(request: ControlRequest) -> dict[str, Any]:
     """End a host badly, with status 104 or the one given."""
-    return end_host(hand, FAILS)
+    return end_host(request, FAILS)
 
 
-def end_host(hand: ControlRequest, usual: HostOutcome) -> dict[str, Any]:
+def end_host(request: ControlRequest, usual: HostOutcome) -> dict[str, Any]:
     """End a host now, as *usual* or as the request says."""
-    step = hand.step()
-    names = {name: hand.given[name] for name in OUTCOME_FIELDS if name in hand.given}
-    hand.platform.world.end_host(step, str(hand.given["host"]), outcome_from(names, usual))
+    step = request.step()
+    names = {name: request.parameters[name] for name in OUTCOME_FIELDS if name in request.parameters}
+    request.platform.world.end_host(step, str(request.parameters["host"]), outcome_from(names, usual))
     return job_json(step.job)
 
 
-def launch_outcomes(hand: ControlRequest) -> list[dict[str, Any]]:
+def launch_outcomes(request: ControlRequest) -> list[dict[str, Any]]:
     """Tell the outcomes that wait for launches."""
-    return [launch_outcomes_json(outcomes) for outcomes in hand.platform.site.launch_outcomes]
+    return [launch_outcomes_json(outcomes) for outcomes in request.platform.site.launch_outcomes]
 
 
-def add_launch_outcomes(hand: ControlRequest) -> list[dict[str, Any]]:
+def add_launch_outcomes(request: ControlRequest) -> list[dict[str, Any]]:
     """Give the next launches outcomes: `{"hosts": {"0:10.0.0.2": {"status": 104}}, "others": {}, "name", "times"}`."""
-    hand.platform.site.launch_outcomes.append(launch_outcomes_from(hand.given))
-    return launch_outcomes(hand)
+    request.platform.site.launch_outcomes.append(launch_outcomes_from(request.parameters))
+    return launch_outcomes(request)
 
 
-def clear_launch_outcomes(hand: ControlRequest) -> list[dict[str, Any]]:
+def clear_launch_outcomes(request: ControlRequest) -> list[dict[str, Any]]:
     """Take back all outcomes that wait for launches."""
-    hand.platform.site.launch_outcomes.clear()
-    return launch_outcomes(hand)
+    request.platform.site.launch_outcomes.clear()
+    return launch_outcomes(request)
 
 
-def faults(hand: ControlRequest) -> dict[str, Any]:
+def faults(request: ControlRequest) -> dict[str, Any]:
     """Tell the faults at work, and the names of all there are."""
-    return {"active": [described(active) for active in hand.platform.faults], "names": list(FAULTS)}
+    return {"active": [fault_json(active) for active in request.platform.faults], "names": list(FAULTS)}
 
 
-def add_fault(hand: ControlRequest) -> dict[str, Any]:
+def add_fault(request: ControlRequest) -> dict[str, Any]:
     """Put a fault to work: `{"name", "share", "times", "operations", "jobs"}`."""
-    given = hand.given
-    operations, numbers, times = given.get("operations"), given.get("jobs"), given.get("times")
-    hand.platform.faults.append(
+    parameters = request.parameters
+    operations, numbers, times = parameters.get("operations"), parameters.get("jobs"), parameters.get("times")
+    request.platform.faults.append(
         ActiveFault(
-            fault_named(str(given["name"])),
-            float(given.get("share", 1.0)),
+            fault_named(str(parameters["name"])),
+            float(parameters.get("share", 1.0)),
             None if times is None else int(times),
             None if operations is None else frozenset(map(str, operations)),
             None if numbers is None else frozenset(map(int, numbers)),
         )
     )
-    return faults(hand)
+    return faults(request)
 
 
-def end_faults(hand: ControlRequest) -> dict[str, Any]:
+def end_faults(request: ControlRequest) -> dict[str, Any]:
     """End all faults, or those of one name."""
-    name = hand.given.get("name")
-    kept = [active for active in hand.platform.faults if name is not None and active.fault.name != name]
-    hand.platform.faults[:] = kept
-    return faults(hand)
+    name = request.parameters.get("name")
+    kept = [active for active in request.platform.faults if name is not None and active.fault.name != name]
+    request.platform.faults[:] = kept
+    return faults(request)
 
 
-def set_rate_limit(hand: ControlRequest) -> dict[str, Any]:
+def set_rate_limit(request: ControlRequest) -> dict[str, Any]:
     """Let so many requests pass per window of whole seconds; without a limit, all."""
-    limit = hand.given.get("limit")
-    window = int(hand.given.get("window", 1))
-    hand.platform.rate_limit = None if limit is None else RateLimit(int(limit), window)
+    limit = request.parameters.get("limit")
+    window = int(request.parameters.get("window", 1))
+    request.platform.rate_limit = None if limit is None else RateLimit(int(limit), window)
     return {"limit": limit, "window": window}
 
 
-def scenarios(_hand: ControlRequest) -> dict[str, str]:
+def scenarios(_request: ControlRequest) -> dict[str, str]:
     """Tell the scenarios there are."""
     return {name: make().summary for name, make in SCENARIOS.items()}
 
 
-ACTS: dict[tuple[str, str], Act] = {
-    ("GET", ""): state,
+ACTIONS: dict[tuple[str, str], Action] = {
+    ("GET", ""): clock_state,
     ("GET", "jobs"): jobs,
     ("POST", "jobs"): add_job,
     ("GET", "history"): history,
@@ -221,22 +221,24 @@ ACTS: dict[tuple[str, str], Act] = {
 }
 
 
-def control(platform: Platform, clock: WorldClock, request: HttpRequest) -> HttpResponse:
+def control(platform: Platform, clock: WorldClock, http_request: HttpRequest) -> HttpResponse:
     """Do what a control request says; answer 400 and why, or 404, for one that makes no sense."""
-    name = request.url.path.removeprefix(CONTROL_PATH).strip("/")
-    act = ACTS.get((request.method, name))
-    if act is None:
-        known = sorted(f"{method} {CONTROL_PATH}/{path}" for method, path in ACTS)
-        return said(404, {"error": f"no such control: {request.method} {name}", "known": known})
+    name = http_request.url.path.removeprefix(CONTROL_PATH).strip("/")
+    action = ACTIONS.get((http_request.method, name))
+    if action is None:
+        known = sorted(f"{method} {CONTROL_PATH}/{path}" for method, path in ACTIONS)
+        return json_response(404, {"error": f"no such control: {http_request.method} {name}", "known": known})
     platform.world.advance(clock.now())
     try:
-        given = msgspec.json.decode(request.body) if request.body else dict(request.url.query)
-        return said(200, act(ControlRequest(platform, clock, given)))
+        parameters = (
+            msgspec.json.decode(http_request.body) if http_request.body else dict(http_request.url.query)
+        )
+        return json_response(200, action(ControlRequest(platform, clock, parameters)))
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        return said(400, {"error": f"{type(error).__name__}: {error}"})
+        return json_response(400, {"error": f"{type(error).__name__}: {error}"})
 
 
-def said(status: int, value: Any) -> HttpResponse:
+def json_response(status: int, value: Any) -> HttpResponse:
     """Return a control answer."""
     return HttpResponse(
         status=status, headers={"content-type": "application/json"}, body=msgspec.json.encode(value)

@@ -12,7 +12,7 @@ from bkjob_async.http_messages import HttpResponse
 LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain"})
 
 
-def control_refusal(
+def access_error(
     headers: Mapping[str, str], *, reached_at: str | None, names: Collection[str] = ()
 ) -> HttpResponse | None:
     """Return the 403 for a request that a web page may have made, None for one that is let in.
@@ -23,11 +23,11 @@ def control_refusal(
     """
     lowered = {name.lower(): value for name, value in headers.items()}
     if "origin" in lowered:
-        return refused("no web page may use the control API: it refuses every Origin")
+        return forbidden("no web page may use the control API: it refuses every Origin")
     host = host_of(lowered.get("host", ""))
-    if is_local(host) or (reached_at is not None and host == reached_at.lower()) or host in names:
+    if is_loopback(host) or (reached_at is not None and host == reached_at.lower()) or host in names:
         return None
-    return refused(
+    return forbidden(
         "the control API refuses this Host; ask for it at a loopback address, "
         "or let it have other names with control_names"
     )
@@ -41,7 +41,7 @@ def host_of(header: str) -> str:
     return text.partition(":")[0]
 
 
-def is_local(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether a name or address can only be this machine."""
     if host in LOCAL_NAMES:
         return True
@@ -51,7 +51,7 @@ def is_local(host: str) -> bool:
         return False
 
 
-def refused(reason: str) -> HttpResponse:
+def forbidden(reason: str) -> HttpResponse:
     """Return a refusal in the control API's own JSON."""
     return HttpResponse(
         status=403,

@@ -11,12 +11,12 @@ from aiohttp import web
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.faults.faults import PIECES, Delivery
-from bkjob_async.simulator.handlers.auth import LARGEST_BODY
+from bkjob_async.simulator.handlers.auth import MAX_BODY_BYTES
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.callbacks import CallbackSender
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.servers.control import CONTROL_PATH, control
-from bkjob_async.simulator.servers.control_access import control_refusal
+from bkjob_async.simulator.servers.control_access import access_error
 
 
 def create_app(
@@ -30,22 +30,22 @@ def create_app(
 
     async def handle(request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        question = HttpRequest(
+        http_request = HttpRequest(
             method=request.method, url=request.url, headers=request.headers, body=body or None
         )
         if request.path.startswith(CONTROL_PATH):
-            api_error = control_refusal(request.headers, reached_at=address_of(request), names=control_names)
+            api_error = access_error(request.headers, reached_at=address_of(request), names=control_names)
             if api_error is not None:
-                return whole(Delivery(response=api_error))
-            return whole(Delivery(response=control(platform, clock, question)))
-        return await sent(platform.deliver(question, clock.now()), request)
+                return full_response(Delivery(response=api_error))
+            return full_response(Delivery(response=control(platform, clock, http_request)))
+        return await send_delivery(platform.deliver(http_request, clock.now()), request)
 
-    async def begin(_app: web.Application) -> None:
+    async def start_clock(_app: web.Application) -> None:
         clock.now()
 
-    app = web.Application(client_max_size=2 * LARGEST_BODY)
+    app = web.Application(client_max_size=2 * MAX_BODY_BYTES)
     app.router.add_route("*", "/{path:.*}", handle)
-    app.on_startup.append(begin)
+    app.on_startup.append(start_clock)
     return app
 
 
@@ -55,26 +55,26 @@ def address_of(request: web.Request) -> str | None:
     return str(name[0]) if isinstance(name, tuple) else None
 
 
-async def sent(delivery: Delivery, request: web.Request) -> web.StreamResponse:
+async def send_delivery(delivery: Delivery, request: web.Request) -> web.StreamResponse:
     """Send an answer the way it is to travel."""
     if delivery.hang:
         await asyncio.Event().wait()
     if delivery.delay:
         await asyncio.sleep(delivery.delay)
     if delivery.reset:
-        broken_off(request)
+        reset_connection(request)
     if delivery.cut is not None or delivery.drip is not None:
-        return await in_pieces(delivery, request)
-    return whole(delivery)
+        return await send_partially(delivery, request)
+    return full_response(delivery)
 
 
-def whole(delivery: Delivery) -> web.Response:
+def full_response(delivery: Delivery) -> web.Response:
     """Return an answer as aiohttp sends it."""
     response = delivery.response
     return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
 
 
-async def in_pieces(delivery: Delivery, request: web.Request) -> web.StreamResponse:
+async def send_partially(delivery: Delivery, request: web.Request) -> web.StreamResponse:
     """Send a body slowly, or only its beginning."""
     body = delivery.response.body
     response = web.StreamResponse(status=delivery.response.status, headers=dict(delivery.response.headers))
@@ -94,7 +94,7 @@ async def in_pieces(delivery: Delivery, request: web.Request) -> web.StreamRespo
     return response
 
 
-def broken_off(request: web.Request) -> None:
+def reset_connection(request: web.Request) -> None:
     """Reset the connection; what is written afterwards goes nowhere."""
     if request.transport is not None:
         request.transport.abort()

@@ -109,7 +109,7 @@ class Catalog:
         return None if script is None else script.online
 
 
-USUAL_CATALOG = Catalog(
+DEFAULT_CATALOG = Catalog(
     templates=(Template(id=100, name="usual jobs", plans=(1000, 1001), description="made up"),),
     accounts=(
         Account(id=1, name="root", alias="root"),

@@ -9,15 +9,15 @@ ABNORMAL, STOPPING, STOP_SUCCESS, CONFIRM_TERMINATED, ABANDONED, ROLLING_WAITING
 FINAL_RUN = frozenset({3, 4, 5, 6, 8, 9, 11, 13, 14})
 
 HOST_WAITING, HOST_RUNNING, HOST_SUCCESS, HOST_STOPPED, HOST_UNKNOWN = 5, 7, 9, 403, 500
-OPEN_HOST = frozenset({HOST_WAITING, HOST_RUNNING})
-GOOD_HOST = frozenset({3, HOST_SUCCESS})
+UNFINISHED_HOST = frozenset({HOST_WAITING, HOST_RUNNING})
+SUCCESSFUL_HOST = frozenset({3, HOST_SUCCESS})
 
 # Hosts that cannot be asked to do anything: they end the moment their step starts.
-STILLBORN_HOST = frozenset({2, 18})
+NEVER_STARTED_HOST = frozenset({2, 18})
 
 SCRIPT, FILE, CONFIRM, SQL = 1, 2, 3, 4
 
-HOST_WORDS: dict[int, tuple[str, str]] = {
+HOST_STATUS_TEXTS: dict[int, tuple[str, str]] = {
     0: ("Unknown Error", "未知错误"),
     1: ("Abnormal Agent", "Agent 异常"),
     2: ("Invalid Execute Object", "无效执行对象"),
@@ -53,7 +53,7 @@ HOST_WORDS: dict[int, tuple[str, str]] = {
 }
 
 
-def host_words(code: int, language: str) -> str:
+def host_status_text(code: int, language: str) -> str:
     """Return the server's words for a host's status."""
-    english, chinese = HOST_WORDS.get(code, (f"Unknown {code}", f"未知 {code}"))
+    english, chinese = HOST_STATUS_TEXTS.get(code, (f"Unknown {code}", f"未知 {code}"))
     return english if language == "en" else chinese

@@ -23,10 +23,10 @@ class EventQueue:
         """When the next thing is due."""
         return self._due[0][0] if self._due else None
 
-    def at(self, moment: float, action: Callable[..., None], *arguments: Any) -> None:
+    def at(self, at: float, action: Callable[..., None], *arguments: Any) -> None:
         """Do something at a moment; at once, but in order, when that is past."""
         self._made += 1
-        heappush(self._due, (max(moment, self.now), self._made, action, arguments))
+        heappush(self._due, (max(at, self.now), self._made, action, arguments))
 
     def after(self, seconds: float, action: Callable[..., None], *arguments: Any) -> None:
         """Do something *seconds* from now."""

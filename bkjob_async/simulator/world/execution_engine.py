@@ -17,13 +17,13 @@ from bkjob_async.simulator.world.codes import (
     HOST_RUNNING,
     HOST_UNKNOWN,
     HOST_WAITING,
-    OPEN_HOST,
+    UNFINISHED_HOST,
 )
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.plans import HostOutcome, PlatformDelays, Rolling, StepPlan
-from bkjob_async.simulator.world.records import Execution, Planned, Step
+from bkjob_async.simulator.world.records import Execution, PlannedChange, Step
 
-RowsDone = Callable[[Step, Execution, int], None]
+RowsFinished = Callable[[Step, Execution, int], None]
 
 
 @frozen
@@ -63,15 +63,15 @@ class ImmediatePolls:
 
 
 class ExecutionEngine:
-    """Moves the rows of executions; *rows_done* is told, one lag later, when none of them is open."""
+    """Moves the rows of executions; *on_rows_finished* is told, one lag later, when none of them is open."""
 
     def __init__(
-        self, queue: EventQueue, delays: PlatformDelays, rows_done: RowsDone, *, at_once: bool
+        self, queue: EventQueue, delays: PlatformDelays, on_rows_finished: RowsFinished, *, at_once: bool
     ) -> None:
         """Put all further moves on *queue*."""
         self.queue = queue
         self.delays = delays
-        self._rows_done = rows_done
+        self._on_rows_finished = on_rows_finished
         self._script: PollSchedule | ImmediatePolls = ImmediatePolls() if at_once else SCRIPT_POLLS
         self._file: PollSchedule | ImmediatePolls = ImmediatePolls() if at_once else FILE_POLLS
 
@@ -79,45 +79,45 @@ class ExecutionEngine:
         """Plan the moves of waiting rows as the engine's polls will see them."""
         execution.origin = origin = self.queue.now + self.delays.dispatch
         schedule, rolling = self.schedule_of(step.plan), step.plan.rolling
-        planned = [move for move in execution.planned if move.row not in execution.forced]
+        planned_changes = [move for move in execution.planned_changes if move.row not in execution.forced]
         for row in rows:
             outcome = execution.outcomes[row]
             if execution.statuses[row] != HOST_WAITING:
                 continue
-            wait = outcome.start_delay.sample(rng) + late_start(rolling, execution.batches[row])
+            wait = outcome.start_delay.sample(rng) + batch_start_delay(rolling, execution.batches[row])
             length = outcome.duration.sample(rng)
             runs = outcome.status is not None
-            execution.spans[row] = (origin + wait, origin + wait + length if runs else None)
+            execution.run_times[row] = (origin + wait, origin + wait + length if runs else None)
             running_at = origin + schedule.after(wait)
             done_at = origin + schedule.after(wait + length)
             if not runs or running_at < done_at:
-                planned.append(Planned(running_at, row, HOST_RUNNING))
+                planned_changes.append(PlannedChange(running_at, row, HOST_RUNNING))
             if outcome.status is not None:
-                planned.append(Planned(done_at, row, outcome.status))
-        planned.sort(reverse=True)
-        execution.planned = planned
+                planned_changes.append(PlannedChange(done_at, row, outcome.status))
+        planned_changes.sort(reverse=True)
+        execution.planned_changes = planned_changes
         self._next_tick(step, execution)
 
     def _next_tick(self, step: Step, execution: Execution) -> None:
-        if execution.planned:
-            self.queue.at(execution.planned[-1].at, self._tick, step, execution)
-        self.check_end(step, execution)
+        if execution.planned_changes:
+            self.queue.at(execution.planned_changes[-1].at, self._tick, step, execution)
+        self.check_finished(step, execution)
 
     def _tick(self, step: Step, execution: Execution) -> None:
         """Take over what the engine sees at one of its polls."""
-        now, planned = self.queue.now, execution.planned
-        if execution.frozen or not planned or planned[-1].at > now:
+        now, planned_changes = self.queue.now, execution.planned_changes
+        if execution.frozen or not planned_changes or planned_changes[-1].at > now:
             return
-        while planned and planned[-1].at <= now:
-            move = planned.pop()
-            if move.row not in execution.forced and execution.statuses[move.row] in OPEN_HOST:
-                execution.put(move.row, move.code, move.at)
+        while planned_changes and planned_changes[-1].at <= now:
+            move = planned_changes.pop()
+            if move.row not in execution.forced and execution.statuses[move.row] in UNFINISHED_HOST:
+                execution.set_status(move.row, move.code, move.at)
         self._next_tick(step, execution)
 
-    def check_end(self, step: Step, execution: Execution) -> None:
+    def check_finished(self, step: Step, execution: Execution) -> None:
         """Send the step's end event once no row is open."""
         if execution.open == 0 and not execution.frozen:
-            self.queue.after(self.delays.step, self._rows_done, step, execution, execution.version)
+            self.queue.after(self.delays.step, self._on_rows_finished, step, execution, execution.version)
 
     def schedule_of(self, plan: StepPlan) -> PollSchedule | ImmediatePolls:
         """Return when the engine looks at a step's hosts."""
@@ -135,11 +135,13 @@ class ExecutionEngine:
         if execution is None:
             return
         for row, status in enumerate(execution.statuses):
-            if status in OPEN_HOST and (execution.outcomes[row].stoppable or code == HOST_UNKNOWN):
-                execution.force(row, HostOutcome(status=code, exit_code=None, error_code=126), code, now)
-        self.check_end(step, execution)
+            if status in UNFINISHED_HOST and (execution.outcomes[row].stoppable or code == HOST_UNKNOWN):
+                execution.override_outcome(
+                    row, HostOutcome(status=code, exit_code=None, error_code=126), code, now
+                )
+        self.check_finished(step, execution)
 
 
-def late_start(rolling: Rolling | None, batch: int) -> float:
+def batch_start_delay(rolling: Rolling | None, batch: int) -> float:
     """Return how much later a batch of a parallel rolling starts."""
     return rolling.stagger * (batch - 1) if rolling is not None and rolling.parallel else 0.0

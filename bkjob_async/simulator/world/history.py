@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from attrs import field, frozen
 
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.simulator.world.codes import GOOD_HOST, HOST_STOPPED, OPEN_HOST
+from bkjob_async.simulator.world.codes import HOST_STOPPED, SUCCESSFUL_HOST, UNFINISHED_HOST
 from bkjob_async.simulator.world.records import Execution, Job
 
 HostRun = tuple[StepRef, int, str]
@@ -69,7 +69,7 @@ def host_details(execution: Execution, *, is_file: bool) -> dict[str, Mapping[in
     """Return what the finished rows of each host show, by label and final code."""
     ends: dict[str, dict[int, frozenset[Details]]] = {}
     for row, code in enumerate(execution.statuses):
-        if code not in OPEN_HOST:
+        if code not in UNFINISHED_HOST:
             outcome = execution.outcomes[row]
             shown: Details = ("" if is_file else outcome.tag, outcome.exit_code)
             of_host = ends.setdefault(execution.hosts[row].label, {})
@@ -79,4 +79,7 @@ def host_details(execution: Execution, *, is_file: bool) -> dict[str, Mapping[in
 
 def folded(codes: Iterable[int]) -> int:
     """Fold the rows of one host: unfinished while any is, then failed before stopped before well."""
-    return max(codes, key=lambda code: (code in OPEN_HOST, code not in GOOD_HOST, code != HOST_STOPPED, code))
+    return max(
+        codes,
+        key=lambda code: (code in UNFINISHED_HOST, code not in SUCCESSFUL_HOST, code != HOST_STOPPED, code),
+    )

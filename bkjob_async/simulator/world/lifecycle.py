@@ -14,19 +14,19 @@ from bkjob_async.simulator.world.codes import (
     BLANK,
     CONFIRM,
     FAIL,
-    GOOD_HOST,
     HOST_STOPPED,
     HOST_SUCCESS,
     HOST_UNKNOWN,
     HOST_WAITING,
     IGNORE_ERROR,
+    NEVER_STARTED_HOST,
     ROLLING_WAITING,
     RUNNING,
     SKIPPED,
-    STILLBORN_HOST,
     STOP_SUCCESS,
     STOPPING,
     SUCCESS,
+    SUCCESSFUL_HOST,
     WAITING_USER,
 )
 from bkjob_async.simulator.world.event_queue import EventQueue
@@ -37,7 +37,7 @@ from bkjob_async.simulator.world.records import Execution, Job, Step
 
 # What becomes of a running job when its current step has ended so; absent: on to the next step.
 ENDS_JOB = {FAIL: FAIL, ABNORMAL: ABNORMAL, ABANDONED: ABANDONED, STOP_SUCCESS: STOP_SUCCESS}
-GOES_ON = frozenset({SUCCESS, SKIPPED, IGNORE_ERROR, ROLLING_WAITING})
+CONTINUES_JOB = frozenset({SUCCESS, SKIPPED, IGNORE_ERROR, ROLLING_WAITING})
 
 Finished = Callable[[Job], None]
 
@@ -52,7 +52,7 @@ class Lifecycle:
         self.queue = queue
         self.delays = delays
         self.seed = seed
-        self.engine = ExecutionEngine(queue, delays, self._close_step, at_once=at_once)
+        self.engine = ExecutionEngine(queue, delays, self._finish_step, at_once=at_once)
         self._finished = finished
 
     # Jobs -----------------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ class Lifecycle:
         """Handle a job's start event."""
         if job.status == BLANK and job.started is None:
             job.started = self.queue.now
-            job.put(RUNNING, self.queue.now)
+            job.set_status(RUNNING, self.queue.now)
             self.queue_step(job.steps[0])
 
     def refresh_job(self, job: Job) -> None:
@@ -70,11 +70,11 @@ class Lifecycle:
         if job.status == STOPPING:
             well = step.status == SUCCESS and step.order == len(job.steps)
             ended_so = step.status if step.status in (ABNORMAL, ABANDONED) else STOP_SUCCESS
-            if step.status in ENDS_JOB or step.status in GOES_ON:
+            if step.status in ENDS_JOB or step.status in CONTINUES_JOB:
                 self.finish_job(job, SUCCESS if well else ended_so)
         elif job.status == RUNNING and step.status in ENDS_JOB:
             self.finish_job(job, ENDS_JOB[step.status])
-        elif job.status == RUNNING and step.status in GOES_ON:
+        elif job.status == RUNNING and step.status in CONTINUES_JOB:
             self._next(job, step)
 
     def _next(self, job: Job, step: Step) -> None:
@@ -86,12 +86,12 @@ class Lifecycle:
             job.current = step.order
             self.queue_step(job.current_step)
 
-    def finish_job(self, job: Job, status: int, *, silently: bool = False) -> None:
-        """End a job; *silently* calls nobody back."""
+    def finish_job(self, job: Job, status: int, *, without_callback: bool = False) -> None:
+        """End a job; *without_callback* calls nobody back."""
         job.ended = self.queue.now
         job.total = job.ended - (job.started if job.started is not None else job.ended)
-        job.put(status, self.queue.now)
-        if not silently:
+        job.set_status(status, self.queue.now)
+        if not without_callback:
             self._finished(job)
 
     # Steps ----------------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ class Lifecycle:
         """Write a step down as the next one, and send its start event."""
         step.batch = 1 if step.plan.rolling else 0
         if step.plan.rolling:
-            step.put(ROLLING_WAITING, self.queue.now)
+            step.set_status(ROLLING_WAITING, self.queue.now)
         self.queue.after(self.delays.event, self.start_step, step)
 
     def start_step(self, step: Step) -> None:
@@ -110,41 +110,41 @@ class Lifecycle:
         now = self.queue.now
         step.started = now if step.started is None else step.started
         if step.plan.kind == CONFIRM:
-            self.ask_person(step)
+            self.wait_for_user(step)
             return
-        step.put(RUNNING, now)
+        step.set_status(RUNNING, now)
         execution = step.executions.setdefault(step.execute_count, Execution(step.execute_count))
         self._open_batch(step, execution)
 
-    def ask_person(self, step: Step) -> None:
+    def wait_for_user(self, step: Step) -> None:
         """Let step and job wait for a person."""
-        step.put(WAITING_USER, self.queue.now)
-        step.job.put(WAITING_USER, self.queue.now)
+        step.set_status(WAITING_USER, self.queue.now)
+        step.job.set_status(WAITING_USER, self.queue.now)
 
     def _next_batch(self, step: Step) -> None:
         """Go on rolling, after a person's word where the mode asks for it."""
         rolling = step.plan.rolling
         if rolling is not None and rolling.mode == 3:
-            self.ask_person(step)
+            self.wait_for_user(step)
         else:
-            self.roll_on(step)
+            self.start_next_batch(step)
 
-    def roll_on(self, step: Step) -> None:
+    def start_next_batch(self, step: Step) -> None:
         """Send the start event of the next batch."""
         step.batch += 1
-        step.put(ROLLING_WAITING, self.queue.now)
+        step.set_status(ROLLING_WAITING, self.queue.now)
         self.queue.after(self.delays.event, self.start_step, step)
 
     def _open_batch(self, step: Step, execution: Execution) -> None:
         """Write down the rows of the batch that is due, all waiting, and hand them to their agents."""
-        rng = self._dice(step)
+        rng = self._rng(step)
         outcomes = step.plan.outcomes if step.execute_count == 0 else step.plan.retry_outcomes
         rows = []
         for batch, position, host in self._due_hosts(step):
             pinned = step.plan.pinned.get(position) if step.execute_count == 0 else None
             outcome = pinned or sample_outcome(outcomes, rng)
             rows.append(self._row(execution, host, batch, outcome))
-        self._hand_over(step, execution, rows, rng)
+        self._run_rows(step, execution, rows, rng)
 
     def _due_hosts(self, step: Step) -> list[tuple[int, int, Host]]:
         """Return (batch, position, host) of all that start now."""
@@ -163,30 +163,30 @@ class Lifecycle:
     def _row(self, execution: Execution, host: Host, batch: int, outcome: HostOutcome) -> int:
         code = (
             outcome.status
-            if outcome.status is not None and outcome.status in STILLBORN_HOST
+            if outcome.status is not None and outcome.status in NEVER_STARTED_HOST
             else HOST_WAITING
         )
         return execution.add(host, batch, outcome, code, self.queue.now)
 
-    def _hand_over(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
+    def _run_rows(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
         self.engine.run(step, execution, rows, rng)
         if step.plan.abnormal_after is not None and step.execute_count == 0:
-            self.queue.after(step.plan.abnormal_after, self._break_down, step, execution)
+            self.queue.after(step.plan.abnormal_after, self._fail_engine, step, execution)
 
-    def _close_step(self, step: Step, execution: Execution, version: int) -> None:
+    def _finish_step(self, step: Step, execution: Execution, version: int) -> None:
         """Fold the rows into the step's status."""
         stale = execution is not step.execution or execution.open or execution.version != version
         if stale or step.status not in (RUNNING, STOPPING):
             return
-        now, status = self.queue.now, self._outcome(step, execution)
-        step.close(now)
-        step.put(status, now)
+        now, status = self.queue.now, self._final_status(step, execution)
+        step.mark_ended(now)
+        step.set_status(status, now)
         self.queue.after(self.delays.job, self.refresh_job, step.job)
 
-    def _outcome(self, step: Step, execution: Execution) -> int:
+    def _final_status(self, step: Step, execution: Execution) -> int:
         rolling = step.plan.rolling
         rows = execution.rows_of(None if rolling is None or rolling.parallel else step.batch)
-        well = all(execution.statuses[row] in GOOD_HOST for row in rows)
+        well = all(execution.statuses[row] in SUCCESSFUL_HOST for row in rows)
         if step.status == STOPPING:
             return SUCCESS if well else STOP_SUCCESS
         if well:
@@ -194,12 +194,12 @@ class Lifecycle:
         ignored = step.plan.ignore_error or (rolling is not None and rolling.mode == 2)
         return IGNORE_ERROR if ignored else FAIL
 
-    def _break_down(self, step: Step, execution: Execution) -> None:
+    def _fail_engine(self, step: Step, execution: Execution) -> None:
         """Let the engine itself fail: the step ends, its rows stay as they are for ever."""
         if step.status == RUNNING and execution is step.execution and execution.open:
             execution.frozen = True
-            step.close(self.queue.now)
-            step.put(step.plan.abnormal_status, self.queue.now)
+            step.mark_ended(self.queue.now)
+            step.set_status(step.plan.abnormal_status, self.queue.now)
             self.queue.after(self.delays.job, self.refresh_job, step.job)
 
     # Stopping, skipping, repeating ----------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class Lifecycle:
         if job.status != STOPPING:
             return
         if step.status == RUNNING and step.execution is not None:
-            step.put(STOPPING, now)
+            step.set_status(STOPPING, now)
             self.queue.at(
                 self.engine.next_poll(step, step.plan.stop_duration), self.engine.end_rows, step, HOST_STOPPED
             )
@@ -218,25 +218,25 @@ class Lifecycle:
             return
         elif step.status in (BLANK, ROLLING_WAITING, WAITING_USER):
             if step.status != BLANK:
-                step.close(now)
-                step.put(STOP_SUCCESS, now)
+                step.mark_ended(now)
+                step.set_status(STOP_SUCCESS, now)
             self.finish_job(job, STOP_SUCCESS)
 
     def skip_step(self, step: Step) -> None:
         """Handle a skip event: on to the next step, the rows follow at the engine's next poll."""
         if step.status == STOPPING:
-            step.close(self.queue.now)
-            step.put(SKIPPED, self.queue.now)
+            step.mark_ended(self.queue.now)
+            step.set_status(SKIPPED, self.queue.now)
             self.queue.at(self.engine.next_poll(step), self.engine.end_rows, step, HOST_UNKNOWN)
-            step.job.put(RUNNING, self.queue.now)
+            step.job.set_status(RUNNING, self.queue.now)
             self.queue.after(self.delays.job, self.refresh_job, step.job)
 
     def repeat_step(self, step: Step, *, all_hosts: bool) -> None:
         """Handle a retry event: rows of a new execution, succeeded hosts carried along."""
         if step.status not in (FAIL, ABNORMAL, STOP_SUCCESS):
             return
-        now, rng = self.queue.now, self._dice(step)
-        step.put(RUNNING, now)
+        now, rng = self.queue.now, self._rng(step)
+        step.set_status(RUNNING, now)
         step.ended = step.total = None
         if not step.executions:
             # Terminated before it began: this is its first execution, whatever its number.
@@ -252,16 +252,16 @@ class Lifecycle:
             batch, outcome = before.batches[row], before.outcomes[row]
             serial = step.plan.rolling is not None and not step.plan.rolling.parallel
             past_batch = serial and batch < step.batch
-            done = before.statuses[row] in GOOD_HOST
+            done = before.statuses[row] in SUCCESSFUL_HOST
             if past_batch or (done and not all_hosts):
                 code = HOST_SUCCESS if done else before.statuses[row]
                 execution.add(host, batch, outcome, code, now)
                 execution.starts[row], execution.ends[row] = before.starts[row], before.ends[row]
             else:
                 rows.append(self._row(execution, host, batch, sample_outcome(step.plan.retry_outcomes, rng)))
-        self._hand_over(step, execution, rows, rng)
+        self._run_rows(step, execution, rows, rng)
 
-    def _dice(self, step: Step) -> Random:
+    def _rng(self, step: Step) -> Random:
         """Return dice of this step's own, so that no other story changes them."""
         return Random(f"{self.seed}/{step.id}/{step.execute_count}/{step.batch}")
 

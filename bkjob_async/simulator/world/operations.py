@@ -51,44 +51,44 @@ class Rule:
 def ignore_error(lifecycle: Lifecycle, step: Step) -> None:
     """Take a failure for good enough; an abnormal step is not handled, the job then runs on for ever."""
     if step.status == FAIL:
-        step.put(IGNORE_ERROR, lifecycle.queue.now)
+        step.set_status(IGNORE_ERROR, lifecycle.queue.now)
         lifecycle.refresh_job(step.job)
 
 
 def confirm(lifecycle: Lifecycle, step: Step) -> None:
     """Go on after a person's yes."""
     if step.status == WAITING_USER:
-        step.close(lifecycle.queue.now)
-        step.put(SUCCESS, lifecycle.queue.now)
+        step.mark_ended(lifecycle.queue.now)
+        step.set_status(SUCCESS, lifecycle.queue.now)
         lifecycle.refresh_job(step.job)
 
 
 def terminate_confirm(lifecycle: Lifecycle, step: Step) -> None:
     """End step and job after a person's no; nobody is called back."""
     if step.status == WAITING_USER:
-        step.close(lifecycle.queue.now)
-        step.put(CONFIRM_TERMINATED, lifecycle.queue.now)
-        lifecycle.finish_job(step.job, CONFIRM_TERMINATED, silently=True)
+        step.mark_ended(lifecycle.queue.now)
+        step.set_status(CONFIRM_TERMINATED, lifecycle.queue.now)
+        lifecycle.finish_job(step.job, CONFIRM_TERMINATED, without_callback=True)
 
 
 def restart_confirm(lifecycle: Lifecycle, step: Step) -> None:
     """Ask the person again."""
     if step.status == CONFIRM_TERMINATED:
-        lifecycle.ask_person(step)
+        lifecycle.wait_for_user(step)
 
 
 def next_step(lifecycle: Lifecycle, step: Step) -> None:
     """Leave a stopped step behind."""
     if step.status == STOP_SUCCESS:
-        step.close(lifecycle.queue.now)
-        step.put(SKIPPED, lifecycle.queue.now)
+        step.mark_ended(lifecycle.queue.now)
+        step.set_status(SKIPPED, lifecycle.queue.now)
         lifecycle.refresh_job(step.job)
 
 
-def roll_on(lifecycle: Lifecycle, step: Step) -> None:
+def start_next_batch(lifecycle: Lifecycle, step: Step) -> None:
     """Start the next batch after a person's yes."""
     if step.status == WAITING_USER:
-        lifecycle.roll_on(step)
+        lifecycle.start_next_batch(step)
 
 
 def retry_failed(lifecycle: Lifecycle, step: Step) -> None:
@@ -106,17 +106,17 @@ def skip(lifecycle: Lifecycle, step: Step) -> None:
     lifecycle.skip_step(step)
 
 
-ENDED_BADLY = frozenset({4, 9, 11})
+ENDED_UNSUCCESSFULLY = frozenset({4, 9, 11})
 STEP_RULES: dict[int, Rule] = {
-    2: Rule(states=ENDED_BADLY, handle=retry_failed, repeats=True),
+    2: Rule(states=ENDED_UNSUCCESSFULLY, handle=retry_failed, repeats=True),
     3: Rule(states=frozenset({4, 9}), handle=ignore_error),
     6: Rule(states=frozenset({WAITING_USER}), handle=confirm, confirm=True),
-    8: Rule(states=ENDED_BADLY, handle=retry_all, repeats=True),
+    8: Rule(states=ENDED_UNSUCCESSFULLY, handle=retry_all, repeats=True),
     9: Rule(states=frozenset({WAITING_USER}), handle=terminate_confirm, confirm=True, job_runs=False),
     10: Rule(states=frozenset({CONFIRM_TERMINATED}), handle=restart_confirm, confirm=True, job_runs=False),
     11: Rule(states=frozenset({STOP_SUCCESS}), handle=next_step),
     12: Rule(states=frozenset({STOPPING}), handle=skip, job_runs=False),
-    13: Rule(states=frozenset({WAITING_USER}), handle=roll_on, rolling=True),
+    13: Rule(states=frozenset({WAITING_USER}), handle=start_next_batch, rolling=True),
 }
 
 
@@ -134,14 +134,14 @@ def operate_step(lifecycle: Lifecycle, step: Step, operation: int, user: str) ->
     if rule.repeats:
         step.execute_count += 1
     if rule.job_runs:
-        run_again(step.job, lifecycle.queue.now)
+        mark_running(step.job, lifecycle.queue.now)
     lifecycle.queue.after(lifecycle.delays.event, rule.handle, lifecycle, step)
 
 
-def run_again(job: Job, now: float) -> None:
+def mark_running(job: Job, now: float) -> None:
     """Write a job down as running, before any event is handled."""
     job.ended = job.total = None
-    job.put(RUNNING, now)
+    job.set_status(RUNNING, now)
 
 
 def operate_job(lifecycle: Lifecycle, job: Job, operation: int) -> None:
@@ -149,7 +149,7 @@ def operate_job(lifecycle: Lifecycle, job: Job, operation: int) -> None:
     if operation == 1:
         if job.status not in (RUNNING, WAITING_USER):
             raise OperationNotAllowed(NOT_NOW)
-        job.put(STOPPING, lifecycle.queue.now)
+        job.set_status(STOPPING, lifecycle.queue.now)
         lifecycle.queue.after(lifecycle.delays.event, stop_current, lifecycle, job)
     elif operation == 2:
         if job.status != BLANK:

@@ -10,14 +10,14 @@ from typing import NamedTuple
 from attrs import define, field
 
 from bkjob_async.model.refs import JobRef, StepRef
-from bkjob_async.simulator.world.codes import BLANK, HOST_RUNNING, OPEN_HOST
+from bkjob_async.simulator.world.codes import BLANK, HOST_RUNNING, UNFINISHED_HOST
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan
 
 Group = tuple[int, str | None]
 
 
-class Move(NamedTuple):
+class StatusChange(NamedTuple):
     """One row went from one code to another."""
 
     at: float
@@ -26,7 +26,7 @@ class Move(NamedTuple):
     after: int
 
 
-class Planned(NamedTuple):
+class PlannedChange(NamedTuple):
     """One row will be seen in another code."""
 
     at: float
@@ -45,10 +45,10 @@ class Execution:
     statuses: list[int] = field(factory=list)
     starts: list[float | None] = field(factory=list)
     ends: list[float | None] = field(factory=list)
-    moves: list[Move] = field(factory=list)
+    moves: list[StatusChange] = field(factory=list)
     groups: dict[Group, dict[int, None]] = field(factory=dict)
-    spans: dict[int, tuple[float, float | None]] = field(factory=dict)
-    planned: list[Planned] = field(factory=list)
+    run_times: dict[int, tuple[float, float | None]] = field(factory=dict)
+    planned_changes: list[PlannedChange] = field(factory=list)
     forced: set[int] = field(factory=set)
     open: int = 0
     origin: float = 0.0
@@ -64,7 +64,7 @@ class Execution:
 
     def group_for(self, row: int, code: int) -> Group:
         """Return the group that a row would stand in with another code."""
-        return (code, None if code in OPEN_HOST else self.outcomes[row].tag)
+        return (code, None if code in UNFINISHED_HOST else self.outcomes[row].tag)
 
     def add(self, host: Host, batch: int, outcome: HostOutcome, code: int, at: float) -> int:
         """Append a row that begins with *code*; return its number."""
@@ -77,12 +77,12 @@ class Execution:
         self.ends.append(None)
         for fragments in self.rendered.values():
             fragments.append(None)
-        if code in OPEN_HOST:
+        if code in UNFINISHED_HOST:
             self.open += 1
         else:
             self.starts[row] = self.ends[row] = at
         self._enter(row)
-        self.moves.append(Move(at, row, None, code))
+        self.moves.append(StatusChange(at, row, None, code))
         return row
 
     def _enter(self, row: int) -> None:
@@ -99,7 +99,7 @@ class Execution:
         self.version += 1
         self.changed[group] = self.version
 
-    def put(self, row: int, code: int, at: float) -> None:
+    def set_status(self, row: int, code: int, at: float) -> None:
         """Move a row to *code*, and remember that."""
         before = self.statuses[row]
         if before == code:
@@ -108,26 +108,26 @@ class Execution:
         self._close(row, before, code, at)
         self.statuses[row] = code
         self._enter(row)
-        self.moves.append(Move(at, row, before, code))
+        self.moves.append(StatusChange(at, row, before, code))
         for fragments in self.rendered.values():
             fragments[row] = None
 
     def _close(self, row: int, before: int, code: int, at: float) -> None:
         """Fill in a row's times; the engine reports when things were, not when it looked."""
-        start, end = self.spans.get(row, (at, None))
+        start, end = self.run_times.get(row, (at, None))
         if code == HOST_RUNNING or self.starts[row] is None:
             self.starts[row] = min(start, at)
-        if before in OPEN_HOST and code not in OPEN_HOST:
+        if before in UNFINISHED_HOST and code not in UNFINISHED_HOST:
             self.open -= 1
             self.ends[row] = at if end is None or row in self.forced else min(end, at)
 
-    def force(self, row: int, outcome: HostOutcome, code: int, at: float) -> None:
+    def override_outcome(self, row: int, outcome: HostOutcome, code: int, at: float) -> None:
         """Give a row another end than the planned one, now."""
         self.forced.add(row)
         self._leave(row)
         self.outcomes[row] = outcome
         self._enter(row)
-        self.put(row, code, at)
+        self.set_status(row, code, at)
 
     def rows_of(self, batch: int | None) -> Sequence[int]:
         """Return the rows of one batch; all with None or 0."""
@@ -135,11 +135,11 @@ class Execution:
             return range(len(self.hosts))
         return [row for row, of in enumerate(self.batches) if of == batch]
 
-    def statuses_at(self, moment: float) -> dict[int, int | None]:
-        """Return rows that stood elsewhere at *moment*, with their code then (None: not there yet)."""
+    def statuses_at(self, at: float) -> dict[int, int | None]:
+        """Return rows that stood elsewhere at *at*, with their code then (None: not there yet)."""
         changed: dict[int, int | None] = {}
         for move in reversed(self.moves):
-            if move.at <= moment:
+            if move.at <= at:
                 break
             changed[move.row] = move.before
         return changed
@@ -187,13 +187,13 @@ class Step:
         rolling = self.plan.rolling
         return rolling is not None and not rolling.parallel and self.batch < len(rolling.sizes)
 
-    def put(self, code: int, at: float) -> None:
+    def set_status(self, code: int, at: float) -> None:
         """Move to *code*, and remember that."""
         if code != self.status:
             self.status = code
             self.log.append((at, code))
 
-    def close(self, at: float) -> None:
+    def mark_ended(self, at: float) -> None:
         """Write down the end; rolling steps do so after each batch."""
         self.ended = at
         self.total = at - (self.started if self.started is not None else at)
@@ -220,7 +220,7 @@ class Job:
         """The step that the job is at."""
         return self.steps[self.current]
 
-    def put(self, code: int, at: float) -> None:
+    def set_status(self, code: int, at: float) -> None:
         """Move to *code*, and remember that."""
         if code != self.status:
             self.status = code

@@ -28,7 +28,7 @@ CONFIRM_STEP = StepPlan(kind=CONFIRM, name="confirm", hosts=0)
 SLOW = HostOutcome(duration=DurationRange(5.0, 600.0, skew=6.0))
 FAILS_SOMETIMES = (evolve(SUCCEEDS, weight=0.9), evolve(FAILS, weight=0.1))
 
-BAD_LINE = (
+UNRELIABLE_NETWORK = (
     "latency:0.1",
     "bad-gateway:0.03",
     "gateway-timeout:0.02",
@@ -58,10 +58,10 @@ class Scenario:
     def world(self, seed: int = 0) -> World:
         """Return a world in which this is about to happen."""
         world = World(seed, delays=self.delays)
-        self.fill(world)
+        self.add_to(world)
         return world
 
-    def fill(self, world: World) -> None:
+    def add_to(self, world: World) -> None:
         """Add this story to a world."""
         for job in self.jobs:
             world.add(job)
@@ -69,7 +69,7 @@ class Scenario:
             world.add_arrivals(arrivals)
 
 
-def one(name: str, *steps: StepPlan) -> tuple[JobPlan, ...]:
+def single_job(name: str, *steps: StepPlan) -> tuple[JobPlan, ...]:
     """Return a single job."""
     return (JobPlan(name=name, steps=steps),)
 
@@ -77,33 +77,39 @@ def one(name: str, *steps: StepPlan) -> tuple[JobPlan, ...]:
 def all_succeed() -> Scenario:
     """Return three steps on ten hosts, all well."""
     steps = (StepPlan(hosts=10), StepPlan(hosts=10, kind=FILE), StepPlan(hosts=2, kind=SQL))
-    return Scenario(name="all-succeed", summary="three steps, all succeed", jobs=one("all succeed", *steps))
+    return Scenario(
+        name="all-succeed", summary="three steps, all succeed", jobs=single_job("all succeed", *steps)
+    )
 
 
 def some_fail() -> Scenario:
     """Return a step in which a few hosts fail, each in its own way."""
     fails = {2: FAILS, 5: NO_AGENT, 7: evolve(FAILS, tag="disk full", exit_code=28)}
     step = StepPlan(hosts=12, pinned=fails)
-    return Scenario(name="some-fail", summary="3 of 12 hosts fail", jobs=one("some fail", step))
+    return Scenario(name="some-fail", summary="3 of 12 hosts fail", jobs=single_job("some fail", step))
 
 
 def one_hangs() -> Scenario:
     """Return a step in which one host never ends."""
     step = StepPlan(hosts=10, pinned={4: HANGS})
-    return Scenario(name="one-hangs", summary="one of 10 hosts never ends", jobs=one("one hangs", step))
+    return Scenario(
+        name="one-hangs", summary="one of 10 hosts never ends", jobs=single_job("one hangs", step)
+    )
 
 
 def slow_tail() -> Scenario:
     """Return a step most of whose hosts are quick, and some very slow."""
     step = StepPlan(hosts=200, outcomes=(SLOW,))
-    return Scenario(name="slow-tail", summary="200 hosts, some take 10 minutes", jobs=one("slow", step))
+    return Scenario(
+        name="slow-tail", summary="200 hosts, some take 10 minutes", jobs=single_job("slow", step)
+    )
 
 
 def retry_succeeds() -> Scenario:
     """Return a step that fails, and succeeds when retried."""
     steps = (StepPlan(hosts=6, pinned={1: FAILS, 3: FAILS}), StepPlan(hosts=6))
     return Scenario(
-        name="retry-succeeds", summary="2 of 6 hosts fail, a retry succeeds", jobs=one("again", *steps)
+        name="retry-succeeds", summary="2 of 6 hosts fail, a retry succeeds", jobs=single_job("again", *steps)
     )
 
 
@@ -122,7 +128,7 @@ def rolling() -> Scenario:
 def manual_confirm() -> Scenario:
     """Return a job that waits for a person between two steps."""
     steps = (StepPlan(hosts=3), CONFIRM_STEP, StepPlan(hosts=3))
-    return Scenario(name="manual-confirm", summary="a person is asked", jobs=one("confirm", *steps))
+    return Scenario(name="manual-confirm", summary="a person is asked", jobs=single_job("confirm", *steps))
 
 
 def force_stop() -> Scenario:
@@ -131,7 +137,7 @@ def force_stop() -> Scenario:
     return Scenario(
         name="force-stop",
         summary="hosts run for an hour, or until terminated",
-        jobs=one("stop me", StepPlan(hosts=8, outcomes=(long,)), StepPlan(hosts=8)),
+        jobs=single_job("stop me", StepPlan(hosts=8, outcomes=(long,)), StepPlan(hosts=8)),
     )
 
 
@@ -141,14 +147,14 @@ def skip() -> Scenario:
     return Scenario(
         name="skip",
         summary="two hosts ignore the termination; skip the step",
-        jobs=one("skip me", step, StepPlan(hosts=8)),
+        jobs=single_job("skip me", step, StepPlan(hosts=8)),
     )
 
 
 def ten_thousand_hosts() -> Scenario:
     """Return one step on ten thousand hosts."""
     step = StepPlan(hosts=10_000, outcomes=(HostOutcome(duration=DurationRange(2.0, 120.0, skew=2.0)),))
-    return Scenario(name="ten-thousand-hosts", summary="one step, 10 000 hosts", jobs=one("big", step))
+    return Scenario(name="ten-thousand-hosts", summary="one step, 10 000 hosts", jobs=single_job("big", step))
 
 
 def thousand_small_jobs() -> Scenario:
@@ -206,7 +212,7 @@ def chaos() -> Scenario:
         name="chaos",
         summary="40 jobs, everything that can happen, over a bad line",
         jobs=jobs,
-        faults=BAD_LINE,
+        faults=UNRELIABLE_NETWORK,
     )
 
 

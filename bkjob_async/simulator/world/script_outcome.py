@@ -9,7 +9,7 @@ from attrs import Factory, define, evolve, frozen
 
 from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, exactly
 
-LONGEST_TAG = 256
+MAX_TAG_LENGTH = 256
 _COMMENT = re.compile(r"#[^\n]*")
 _BLANK = re.compile(r"(?:[ \t\r]|\\\n)+")
 _OPERATOR = re.compile(r"&&|\|\||;|\n")
@@ -33,7 +33,7 @@ PRINTS = {
 KNOWN = ("echo", "exit", "false", "job_fail", "job_success", "sleep", "true", *PRINTS)
 
 
-class NotUnderstoodError(ValueError):
+class UnsupportedScriptError(ValueError):
     """A script says something that the simulator cannot interpret."""
 
 
@@ -58,7 +58,7 @@ class Run:
 
 
 def script_outcome(script: str) -> HostOutcome:
-    """Return what becomes of a host that runs *script*; raise `NotUnderstoodError` for what it cannot interpret.
+    """Return what becomes of a host that runs *script*; raise `UnsupportedScriptError` for what it cannot interpret.
 
     Understood are `sleep`, `echo`, `exit`, `true`, `false`, `job_success TAG`, `job_fail TAG` and a few commands
     that only print (`PRINTS`), joined by `;`, `&&`, `||` and new lines, with comments. What a script never reaches
@@ -94,7 +94,7 @@ def commands(script: str) -> Iterator[tuple[list[Token], str]]:
             words.append(token)
             continue
         if not words and token.text != "\n":
-            raise NotUnderstoodError(f"line {token.line}: no command before {token.text!r}")
+            raise UnsupportedScriptError(f"line {token.line}: no command before {token.text!r}")
         if not words:
             continue
         operator = token.text
@@ -103,11 +103,11 @@ def commands(script: str) -> Iterator[tuple[list[Token], str]]:
     if words:
         yield words, "\n"
     elif operator in ("&&", "||"):
-        raise NotUnderstoodError(f"no command after {operator!r}")
+        raise UnsupportedScriptError(f"no command after {operator!r}")
 
 
 def tokens(script: str) -> Iterator[Token]:
-    """Yield words and operators; raise `NotUnderstoodError` at anything else that shells know."""
+    """Yield words and operators; raise `UnsupportedScriptError` at anything else that shells know."""
     place, line = 0, 1
     while place < len(script):
         if found := _BLANK.match(script, place) or _COMMENT.match(script, place):
@@ -117,7 +117,7 @@ def tokens(script: str) -> Iterator[Token]:
         elif found := _WORD.match(script, place):
             yield Token(line, _QUOTED.sub(lambda quoted: quoted[1] or quoted[2] or "", found.group()))
         else:
-            raise NotUnderstoodError(f"line {line}: {script[place]!r}")
+            raise UnsupportedScriptError(f"line {line}: {script[place]!r}")
         line += found.group().count("\n")
         place = found.end()
 
@@ -134,9 +134,9 @@ def execute(run: Run, command: list[Token]) -> None:
     elif name == "exit":
         run.status, run.is_over = exit_status(words, before, command[0].line), True
     elif name in ("job_success", "job_fail"):
-        said = " ".join(words)
-        run.output.append(f"{name}:[{said}]\n")
-        run.status, run.tag, run.is_over = int(name == "job_fail"), said[:LONGEST_TAG], True
+        message = " ".join(words)
+        run.output.append(f"{name}:[{message}]\n")
+        run.status, run.tag, run.is_over = int(name == "job_fail"), message[:MAX_TAG_LENGTH], True
     elif name in PRINTS:
         run.output.append(f"{PRINTS[name]}\n")
     elif name == "false":
@@ -144,7 +144,7 @@ def execute(run: Run, command: list[Token]) -> None:
     elif name != "true":
         # A word that is no plain name may hold anything, a password as well.
         shown = f"the command {name!r}" if _PRINTABLE_NAME.fullmatch(name) else "a command"
-        raise NotUnderstoodError(f"line {command[0].line}: {shown}")
+        raise UnsupportedScriptError(f"line {command[0].line}: {shown}")
 
 
 def sleep(run: Run, words: list[str], line: int) -> None:
@@ -155,7 +155,7 @@ def sleep(run: Run, words: list[str], line: int) -> None:
     for word in words:
         found = _DURATION.fullmatch(word)
         if found is None:
-            raise NotUnderstoodError(f"line {line}: the duration of 'sleep'")
+            raise UnsupportedScriptError(f"line {line}: the duration of 'sleep'")
         run.seconds += float(found[1]) * _SECONDS[found[2]]
 
 
@@ -164,5 +164,5 @@ def exit_status(words: list[str], before: int, line: int) -> int:
     if not words:
         return before
     if len(words) > 1 or not words[0].isascii() or not words[0].isdecimal():
-        raise NotUnderstoodError(f"line {line}: the status of 'exit'")
+        raise UnsupportedScriptError(f"line {line}: the status of 'exit'")
     return int(words[0]) % 256

@@ -8,7 +8,7 @@ from random import Random
 from attrs import frozen
 
 from bkjob_async.model.refs import JobRef, Scope
-from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, OPEN_HOST
+from bkjob_async.simulator.world.codes import BLANK, HOST_SUCCESS, UNFINISHED_HOST
 from bkjob_async.simulator.world.event_queue import EventQueue
 from bkjob_async.simulator.world.history import History, history_of
 from bkjob_async.simulator.world.hosts import Host, hosts
@@ -80,8 +80,8 @@ class World:
 
     def advance_to_end(self, limit: float = 1e9) -> float:
         """Let everything happen that will by itself, until *limit*; return when that was."""
-        while (moment := self._queue.next_at) is not None and moment <= limit:
-            self._queue.advance(moment)
+        while (at := self._queue.next_at) is not None and at <= limit:
+            self._queue.advance(at)
         return self.now
 
     # Making jobs ----------------------------------------------------------------------------------------------------
@@ -156,9 +156,9 @@ class World:
             raise KeyError(label)
         code = chosen.status if chosen.status is not None else HOST_SUCCESS
         for row in named:
-            if execution.statuses[row] in OPEN_HOST:
-                execution.force(row, chosen, code, self.now)
-        self.lifecycle.engine.check_end(step, execution)
+            if execution.statuses[row] in UNFINISHED_HOST:
+                execution.override_outcome(row, chosen, code, self.now)
+        self.lifecycle.engine.check_finished(step, execution)
 
     def refs(self) -> tuple[JobRef, ...]:
         """Return the names of all jobs there are."""

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from bkjob_async.errors import RequestTimedOut, TransportFailed
-from bkjob_async.simulator.faults.faults import FAULTS, Fault, parsed_fault
+from bkjob_async.simulator.faults.faults import FAULTS, Fault, parse_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan, exactly
@@ -290,10 +290,10 @@ def test_the_rate_limit_is_a_fixed_window() -> None:
     simulator = Simulator("all-succeed", rate_limit=RateLimit(2))
     question = request("gateway-v3", "get_job_instance_status", of(simulator.refs[0]))
 
-    answers = [simulator.platform.answer(question, moment) for moment in (1.0, 1.2, 1.4, 2.0)]
+    answers = [simulator.platform.respond(question, moment) for moment in (1.0, 1.2, 1.4, 2.0)]
     esb = request("esb-job", "get_job_instance_status", of(simulator.refs[0], "esb-job"))
-    simulator.platform.answer(question, 2.1)
-    refused = body(simulator.platform.answer(esb, 2.2))
+    simulator.platform.respond(question, 2.1)
+    refused = body(simulator.platform.respond(esb, 2.2))
 
     assert [answer.status for answer in answers] == [200, 200, 429, 200]
     assert [answer.headers["x-bkapi-ratelimit-remaining"] for answer in answers] == ["1", "0", "0", "1"]
@@ -306,7 +306,7 @@ def test_the_rate_limit_is_a_fixed_window() -> None:
 )
 def test_faults_can_be_written_on_a_command_line(text: str, share: float, times: int | None) -> None:
     """`NAME`, `NAME:SHARE`, `NAME:SHARE:TIMES`."""
-    active = parsed_fault(text)
+    active = parse_fault(text)
 
     assert (active.share, active.times) == (share, times)
 
@@ -314,4 +314,4 @@ def test_faults_can_be_written_on_a_command_line(text: str, share: float, times:
 def test_an_unknown_fault_names_the_known_ones() -> None:
     """The error helps."""
     with pytest.raises(KeyError, match="slow-drip"):
-        parsed_fault("nonsense")
+        parse_fault("nonsense")

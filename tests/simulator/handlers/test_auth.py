@@ -31,7 +31,7 @@ def simulator() -> Simulator:
 
 def request_counts(simulator: Simulator, question: HttpRequest) -> tuple[int, Any]:
     """Return the HTTP status and the code, a number or version 4's word."""
-    response = simulator.platform.answer(question, simulator.world.now)
+    response = simulator.platform.respond(question, simulator.world.now)
     envelope = body(response)
     return response.status, envelope["error"]["code"] if "error" in envelope else envelope.get("code")
 
@@ -167,7 +167,7 @@ def test_yes_has_many_spellings(simulator: Simulator, spelling: str) -> None:
     """Spring knows them all."""
     question = request(V3, STATUS, {**of(simulator.refs[0]), "return_ip_result": spelling})
 
-    rows = body(simulator.platform.answer(question, simulator.world.now))["data"]["step_instance_list"][0]
+    rows = body(simulator.platform.respond(question, simulator.world.now))["data"]["step_instance_list"][0]
 
     assert len(rows["step_ip_result_list"]) == 2
 
@@ -202,7 +202,7 @@ def test_permissions_are_refused_with_what_to_apply_for(simulator: Simulator) ->
     """9900403 with the permission, in version 4 under `error.data`."""
     simulator.site.forbidden.add(Scope.biz(2))
     answers = {
-        dialect: body(simulator.platform.answer(request(dialect, STATUS, of(simulator.refs[0])), 1e3))
+        dialect: body(simulator.platform.respond(request(dialect, STATUS, of(simulator.refs[0])), 1e3))
         for dialect in (V3, V4, ESB3)
     }
 
@@ -232,7 +232,7 @@ def test_no_secret_is_ever_echoed(simulator: Simulator) -> None:
     simulator.site.app_secret = "right"
     question = request(V3, STATUS, of(simulator.refs[0]))
 
-    response = simulator.platform.answer(question, simulator.world.now)
+    response = simulator.platform.respond(question, simulator.world.now)
 
     said = f"{response.body!r} {dict(response.headers)} {simulator.site!r} {question!r}"
     assert "made-up" not in said

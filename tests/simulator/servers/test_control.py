@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bkjob_async.simulator.servers.callbacks import CallbackSender, is_here
+from bkjob_async.simulator.servers.callbacks import CallbackSender, is_local_url
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FINAL_RUN
 from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
@@ -282,7 +282,7 @@ async def test_a_callback_can_be_lost(listener: tuple[str, Received, list[int]])
 )
 def test_callbacks_stay_on_this_machine(url: str, here: bool) -> None:  # noqa: FBT001 - a table
     """Whatever a URL looks like."""
-    assert is_here(url) == here
+    assert is_local_url(url) == here
 
 
 @pytest.mark.looptime
@@ -307,7 +307,7 @@ async def test_callbacks_go_elsewhere_only_when_asked_to(
     await asyncio.sleep(60.0)
     await sender.aclose()
 
-    assert (len(went_out), sender.sent, sender.withheld) == ((1, 1, 0) if remote else (0, 0, 1))
+    assert (len(went_out), sender.sent, sender.blocked) == ((1, 1, 0) if remote else (0, 0, 1))
     assert ("remote_callbacks" in caplog.text) != remote
     assert "secret-token" not in caplog.text
 

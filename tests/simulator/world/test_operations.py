@@ -35,8 +35,8 @@ def stand(kind: str, status: int) -> tuple[Simulator, Step]:
     ref = simulator.add(JobPlan(steps=(STEPS[kind],)))
     simulator.world.advance(5.0)
     step = simulator.step(simulator.steps(ref)[0])
-    step.put(status, 5.0)
-    step.job.put(status, 5.0)
+    step.set_status(status, 5.0)
+    step.job.set_status(status, 5.0)
     return simulator, step
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.simulator import Simulator
-from bkjob_async.simulator.world.codes import FINAL_RUN, OPEN_HOST
+from bkjob_async.simulator.world.codes import FINAL_RUN, UNFINISHED_HOST
 from bkjob_async.simulator.world.execution_engine import FILE_POLLS, SCRIPT_POLLS, PollSchedule
 from bkjob_async.simulator.world.plans import (
     FAILS,
@@ -168,6 +168,6 @@ def test_whatever_happens_every_story_comes_to_an_end(
     for step in job.steps:
         execution = step.execution
         if step.status in FINAL_RUN and execution is not None:
-            assert not OPEN_HOST & set(execution.statuses)
+            assert not UNFINISHED_HOST & set(execution.statuses)
             # An execution that was counted but never began has no moves: the step was ignored, then retried at once.
             assert max((move.at for move in execution.moves), default=0.0) <= step.log[-1][0]

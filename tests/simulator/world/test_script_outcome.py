@@ -10,7 +10,7 @@ import pytest
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, exactly
-from bkjob_async.simulator.world.script_outcome import NotUnderstoodError, script_outcome
+from bkjob_async.simulator.world.script_outcome import UnsupportedScriptError, script_outcome
 from tests.simulator.http_calls import ask, body, data
 
 BIZ = {"bk_scope_type": "biz", "bk_scope_id": "2"}
@@ -107,7 +107,7 @@ def test_what_cannot_be_interpreted_is_refused(text: str, reason: str) -> None:
     assert "launch_outcomes" in answer["message"]
     assert "hunter2" not in answer["message"]
     assert simulator.refs == ()
-    with pytest.raises(NotUnderstoodError):
+    with pytest.raises(UnsupportedScriptError):
         script_outcome(text)
 
 
