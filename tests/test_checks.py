@@ -1,0 +1,67 @@
+"""The commands of `python -m tests`, the coverage table and the changelog."""
+
+import re
+from pathlib import Path
+
+from tests.__main__ import PURE_TESTS, UNMEASURED, all_steps, quick_steps
+from tests.coverage_by_room import coverage_by_room, missing
+
+ROOT = Path(__file__).parent.parent
+CHANGELOG = (ROOT / "bkjob_async" / "docs" / "changelog.md").read_text(encoding="utf-8")
+
+
+def test_quick_checks_look_at_changed_files_only() -> None:
+    """Format and lint get the changed files; without any they are left out."""
+    commands = dict(quick_steps(["a.py", "b.py"]))
+
+    assert [list(commands[name])[-2:] for name in list(commands)[:2]] == [["a.py", "b.py"]] * 2
+    assert [name for name, _ in quick_steps([])] == list(commands)[2:]
+
+
+def test_every_tool_of_the_quick_checks_is_among_all() -> None:
+    """What passes everything passes the quick checks; the paths of the pure tests exist."""
+    tools = {next(iter(command)) for _, command in all_steps()} | {"pytest"}
+
+    assert {next(iter(command)) for _, command in quick_steps(["a.py"])} <= tools
+    assert [path for path in (*PURE_TESTS, *UNMEASURED) if not (ROOT / path).exists()] == []
+
+
+def test_coverage_is_added_up_by_room() -> None:
+    """Lines and branches of a room count together; files without gaps are not listed."""
+    full = {"num_statements": 6, "missing_lines": 0, "num_branches": 2, "missing_branches": 0}
+    half = {"num_statements": 6, "missing_lines": 4, "num_branches": 2, "missing_branches": 2}
+    report = {
+        "files": {
+            "bkjob_async/engine/a.py": {
+                "summary": {**full, "percent_covered": 100.0},
+                "missing_lines": [],
+                "missing_branches": [],
+            },
+            "bkjob_async/engine/b/c.py": {
+                "summary": {**half, "percent_covered": 25.0},
+                "missing_lines": [1, 2, 3, 4],
+                "missing_branches": [[1, 2], [3, -1]],
+            },
+            "bkjob_async/errors.py": {
+                "summary": {**full, "percent_covered": 100.0},
+                "missing_lines": [],
+                "missing_branches": [],
+            },
+        }
+    }
+
+    assert {room: counts.percent for room, counts in coverage_by_room(report).items()} == {
+        "engine": 62.5,
+        "errors": 100.0,
+    }
+    assert [line.split()[2] for line in missing(report)] == ["bkjob_async/engine/b/c.py"]
+
+
+def test_the_newest_version_of_the_changelog_is_the_readmes() -> None:
+    """The README ends with the lines of the last release."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## (\d+\.\d+\.\d+)$", CHANGELOG, re.MULTILINE)
+
+    assert readme.rpartition("\n## ")[2].splitlines()[0] == f"Release {versions[0]}"
+    assert versions == sorted(versions, reverse=True)
+    assert f'\nversion = "{versions[0]}"\n' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
