@@ -1,4 +1,4 @@
-"""The simulated platform as a test holds it: one world, its truth, and doors to it."""
+"""The simulated platform that tests use: its world, its history and its servers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from bkjob_async.simulator.world.world import World
 
 
 class Simulator:
-    """A platform that behaves as the real one, and does as it is told.
+    """A simulated platform that tests control.
 
     *scenario* is one by name or of your own; without it the world is empty and jobs are added. The same *seed* makes
-    the same story. *site* is how the installation is set up, *speed* how fast world time passes. *at_once* lets the
+    the same run. *site* is how the installation is set up, *speed* how fast world time passes. *at_once* lets the
     platform see hosts at once, instead of in the rhythm of its engine's polls.
     """
 

@@ -1,4 +1,4 @@
-"""Answers that are spoilt in themselves: rows, codes, fields, letters."""
+"""Change response bodies: rows, status codes, fields and encodings."""
 
 from __future__ import annotations
 

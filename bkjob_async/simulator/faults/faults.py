@@ -1,4 +1,4 @@
-"""What can go wrong between a question and its answer, as values."""
+"""The faults that can be injected between a request and its response."""
 
 from __future__ import annotations
 

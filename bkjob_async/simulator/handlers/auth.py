@@ -1,4 +1,4 @@
-"""Who may ask what: paths, methods, credentials, permissions."""
+"""Authorize requests: paths, methods, credentials and permissions."""
 
 from __future__ import annotations
 

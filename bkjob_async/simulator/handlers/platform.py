@@ -1,4 +1,4 @@
-"""The platform as a function: a request and a moment in, an answer out."""
+"""The simulated platform: turns a request at a given time into a response."""
 
 from __future__ import annotations
 

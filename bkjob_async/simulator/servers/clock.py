@@ -1,4 +1,4 @@
-"""The world's time: the event loop's own, held, hurried or moved on by hand."""
+"""The simulated time: follows the event loop, and can be paused, scaled or advanced."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import asyncio
 
 
 class WorldClock:
-    """PriorityFairQueue the event loop's time into the world's.
+    """Converts the event loop's time into the world's.
 
     It begins to run when first asked. *speed* is how many seconds of the world pass in one of the loop's; a held
-    clock stands still until it goes on.
+    clock stands still until it is resumed.
     """
 
     def __init__(self, *, speed: float = 1.0) -> None:

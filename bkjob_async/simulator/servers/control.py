@@ -1,4 +1,4 @@
-"""The control API: a hand on time, hosts, faults, for tests in any language."""
+"""The control API: controls time, hosts and faults, for tests in any language."""
 
 from __future__ import annotations
 

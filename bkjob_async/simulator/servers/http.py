@@ -1,4 +1,4 @@
-"""The door over HTTP: the platform behind real sockets."""
+"""An HTTP server that serves the simulated platform on real sockets."""
 
 from __future__ import annotations
 

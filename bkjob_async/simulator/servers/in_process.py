@@ -1,4 +1,4 @@
-"""The door inside the process: the platform as a transport, in the event loop's own time."""
+"""A transport that calls the simulated platform inside the process."""
 
 from __future__ import annotations
 

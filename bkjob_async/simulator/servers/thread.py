@@ -1,4 +1,4 @@
-"""The door over HTTP for code that knows nothing of asyncio: a server in a thread of its own."""
+"""Runs the HTTP server in a thread, for code that does not use asyncio."""
 
 from __future__ import annotations
 

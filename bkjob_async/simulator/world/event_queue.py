@@ -1,4 +1,4 @@
-"""What is due when: the world's only motor."""
+"""A queue of timed events; it moves the simulated world."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class EventQueue:
-    """Things to do at moments, done in order, ties in the order of their making."""
+    """Runs actions in the order of their times; equal times run in the order of creation."""
 
     def __init__(self) -> None:
         self.now = 0.0
