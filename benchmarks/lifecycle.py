@@ -29,8 +29,9 @@ from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
-from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.engine.tracking.next_request import Question, ask_step, begin_follow_ups, next_request
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
+from bkjob_async.engine.tracking.next_request import PollRequest, next_request, plan_follow_ups, step_request
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.credentials import AppCredentials
 from bkjob_async.model.detail_level import DetailLevel
@@ -78,9 +79,9 @@ class FullRead:
         self._sampled: list[float] = []
         self.is_over = False
 
-    def poll(self, number: int, ask: Callable[[Question], bytes], ref: StepRef) -> None:
+    def poll(self, number: int, ask: Callable[[PollRequest], bytes], ref: StepRef) -> None:
         """Poll once."""
-        body = ask(ask_step(ref))
+        body = ask(step_request(ref))
         self.costs.sizes.append(len(body))
         self.is_over = STILL_RUNNING not in body[:1000]
         if self._checked or self.is_over or number % SAMPLED == 0:
@@ -109,8 +110,8 @@ class EnginePolls:
         self.costs = Costs()
         self._ref = ref
         self._guess = guess
-        self._tracker = JobTracker(ref.job)
-        self._tracker.want(ref)
+        self._tracker = JobState(ref.job)
+        self._tracker.add_target(ref)
         self._tracker.detail_level = detail_level
 
     @property
@@ -118,7 +119,7 @@ class EnginePolls:
         """Return True if the step is over, as the tracker sees it."""
         return self._tracker.is_over(self._ref)
 
-    def poll(self, number: int, ask: Callable[[Question], bytes], _ref: StepRef) -> None:
+    def poll(self, number: int, ask: Callable[[PollRequest], bytes], _ref: StepRef) -> None:
         """Poll once, with all requests that this takes."""
         at = PollStamp(float(number), number + 1, "")
         while True:
@@ -135,15 +136,15 @@ class EnginePolls:
             if not self._tracker.pending:
                 return
 
-    def _apply(self, request: Question, body: bytes, at: PollStamp) -> Sequence[EventOrLazy]:
+    def _apply(self, request: PollRequest, body: bytes, at: PollStamp) -> Sequence[EventOrLazy]:
         response = HttpResponse(status=200, body=body)
         if isinstance(request, GetJobInstanceStatus):
-            events = self._tracker.apply_job(DIALECT.decode_poll(request, response), at)
+            events = apply_job(self._tracker, DIALECT.decode_poll(request, response), at)
         else:
-            events = self._tracker.apply_step(
-                DIALECT.decode_poll(request, response), at, read_mode_of(request)
+            events = apply_step(
+                self._tracker, DIALECT.decode_poll(request, response), at, read_mode_of(request)
             )
-        begin_follow_ups(self._tracker, request, DIALECT.capabilities)
+        plan_follow_ups(self._tracker, request, DIALECT.capabilities)
         return events
 
     def _count_transitions(self, number: int, applied: Iterable[EventOrLazy]) -> None:
@@ -175,7 +176,7 @@ def polled(platform: Platform, ref: StepRef, *, checked: bool) -> dict[str, Cost
     ways |= {name: way(ref) for name, way in WAYS.items()}
     for number in range(POLLS + SETTLING):
 
-        def ask(request: Question, now: float = float(number)) -> bytes:
+        def ask(request: PollRequest, now: float = float(number)) -> bytes:
             http = DIALECT.sign(DIALECT.encode(request), CREDENTIALS)
             return platform.respond(evolve(http, url=PLATFORM.join(http.url)), now).body
 

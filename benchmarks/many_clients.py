@@ -198,8 +198,8 @@ class Fleet:
 
     def _step(self, run: Run, now: float, price: RequestCost, cadence: PollIntervals) -> float:
         pace = run.pace
-        if pace.looks:
-            price.came_late(pace.came_due(now), pace.step)
+        if pace.polls:
+            price.came_late(pace.take_lateness(now), pace.step)
         else:
             price.unseen -= 1
         value = price.value(self._limit)
@@ -212,7 +212,7 @@ class Fleet:
         weight = RequestCost.weight(value, step, 1.0)
         price.replace(pace.weight, weight)
         pace.weight, pace.step, pace.due = weight, step, now + step
-        pace.looks += 1
+        pace.polls += 1
         return step
 
 
@@ -262,9 +262,9 @@ def hosts_by_changes(
     pace, now, polls, seen = PollState(), 0.0, 0, 0
     lags: list[float] = []
     while seen < len(ends):
-        pace.saw(len(ends) - seen, now)
+        pace.on_unfinished(len(ends) - seen, now)
         now += cadence.next_wait(
-            age=now, expectation=expectation, price=price, hosts=len(ends), moves=pace.moves
+            age=now, expectation=expectation, price=price, hosts=len(ends), moves=pace.finish_rate
         )
         polls += 1
         while seen < len(ends) and ends[seen] <= now:

@@ -14,6 +14,7 @@ from benchmarks.table import show
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
 from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
@@ -136,7 +137,7 @@ def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
         schedule: TimerWheel[PollTarget] = TimerWheel()
         for number, ref in enumerate(refs):
             target = targets[ref] = PollTarget(ref)
-            target.want(ref)
+            target.add_target(ref)
             first = 3 * 10**10 + number * steps_of_a_job
             running = steps_of_a_job // 2
             views = [
@@ -144,7 +145,8 @@ def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
                 for n in range(steps_of_a_job)
             ]
             for now in (number, number + 1):
-                target.apply_job(
+                apply_job(
+                    target,
                     JobPollView(status=2, name=f"plan {number % 100}", when=views[0].when, steps=views),
                     PollStamp(float(now), number, ""),
                 )

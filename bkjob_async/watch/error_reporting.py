@@ -11,10 +11,15 @@ from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
 from bkjob_async.engine.flow_control.outage_detector import SLOWEST_RATE, OutageDetector
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals, slot_after
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.tracking.error_policy import NOT_FOUND_TWICE, ErrorAction
-from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.engine.tracking.next_request import Question
-from bkjob_async.engine.tracking.poll_failures import NO_TROUBLE
+from bkjob_async.engine.tracking.error_policy import (
+    NOT_FOUND_TWICE,
+    ErrorAction,
+    count_not_found,
+    lose_target,
+)
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.next_request import PollRequest
+from bkjob_async.engine.tracking.poll_state import NO_TROUBLE
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
 from bkjob_async.model.operations.base import GetStepInstanceStatus
@@ -101,7 +106,7 @@ class ErrorReporting:
     def on_failure(
         self,
         target: PollTarget,
-        request: Question,
+        request: PollRequest,
         error: BkJobError,
         action: ErrorAction,
         at: PollStamp,
@@ -113,7 +118,7 @@ class ErrorReporting:
             reason = LOST_REASONS[action]
             if reason is LostReason.NOT_FOUND and target.was_read(request.ref):
                 reason = LostReason.GONE
-            return target.lose(request.ref, reason, str(error), at.cursor)
+            return lose_target(target, request.ref, reason, str(error), at.cursor)
         if action in (ErrorAction.THROTTLED, ErrorAction.RETRY_ONCE):
             return []
         if action in (ErrorAction.CLIENT_TROUBLE, ErrorAction.GATEWAY_TROUBLE):
@@ -261,7 +266,7 @@ class StallTimer:
         for number, target in enumerate(targets):
             if number % STALL_CHECK_SIZE == 0:
                 yield
-            since = target.seen_at if target.seen_at is not None else target.first_asked_at
+            since = target.seen_at if target.seen_at is not None else target.first_polled_at
             if since is None:
                 since = self._first_seen[target] = before.get(target, now)
             if now - since < self._limit or target.poll_failures.stalled or target.group == NO_SUBSCRIBERS:
@@ -270,7 +275,7 @@ class StallTimer:
                 self._report(target, now - since)
 
 
-def affected_by(target: JobTracker, request: Question) -> Sequence[Ref]:
+def affected_by(target: JobState, request: PollRequest) -> Sequence[Ref]:
     """Return the targets that a response would have shown: a step and its job, or all of a job."""
     refs = [ref for ref in target.targets if ref not in target.lost]
     if isinstance(request, GetStepInstanceStatus):
@@ -279,18 +284,18 @@ def affected_by(target: JobTracker, request: Question) -> Sequence[Ref]:
     return sorted(refs, key=str)
 
 
-def lose_missing_steps(target: JobTracker, at: PollStamp) -> list[Event]:
+def lose_missing_steps(target: JobState, at: PollStamp) -> list[Event]:
     """Return the events of watched steps that two responses in a row about their job did not list."""
     events: list[Event] = []
-    for ref in target.singles:
+    for ref in target.target_steps:
         if target.was_read(ref) or ref in target.lost:
             continue
-        if target.count_not_found(ref) >= NOT_FOUND_TWICE:
-            events += target.lose(ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
+        if count_not_found(target, ref) >= NOT_FOUND_TWICE:
+            events += lose_target(target, ref, LostReason.NOT_FOUND, "the job has no such step", at.cursor)
     return events
 
 
-def mark_stalled(target: JobTracker, at: PollStamp, silence: float) -> list[Event]:
+def mark_stalled(target: JobState, at: PollStamp, silence: float) -> list[Event]:
     """Return the events, published once, that the targets of a job were not seen for *silence* seconds."""
     target.poll_failures = evolve(target.poll_failures, stalled=True)
     refs = sorted((ref for ref in target.targets if ref not in target.lost), key=str)

@@ -15,8 +15,16 @@ from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, event_count
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
-from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobTracker
-from bkjob_async.engine.tracking.next_request import THE_JOB, Question, begin_follow_ups, next_request
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import (
+    NO_EVENTS,
+    abandon_round,
+    apply_job,
+    apply_step,
+    expect_change,
+    forget_old_operation,
+)
+from bkjob_async.engine.tracking.next_request import JOB_ITSELF, PollRequest, next_request, plan_follow_ups
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND, SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError, ClientClosed
 from bkjob_async.model.events import Recovered, Trouble
@@ -89,7 +97,7 @@ class Poller:
         """Deliver nothing to *subscriber* any more; harmless when repeated."""
         self._registry.remove_subscriber(subscriber)
 
-    def subscribe(self, subscriber: Subscriber, ref: Ref) -> tuple[JobTracker, int | None]:
+    def subscribe(self, subscriber: Subscriber, ref: Ref) -> tuple[JobState, int | None]:
         """Poll *ref* for *subscriber*, as soon as possible.
 
         Return its job, and which round of requests shows its present state; None when any response does.
@@ -111,7 +119,7 @@ class Poller:
             self._list_pollers.forget(unwatched)
             self._workers.forget(unwatched)
 
-    def tracker(self, job: JobRef) -> JobTracker | None:
+    def state(self, job: JobRef) -> JobState | None:
         """Return the state of a job, None when it is not watched."""
         return self._registry.targets.get(job)
 
@@ -129,7 +137,7 @@ class Poller:
         self._operated_at[ref.job] = now
         target = self._registry.targets.get(ref.job)
         if target is not None:
-            target.expect_change(now)
+            expect_change(target, now)
             self._registry.update_settled(target, now)
             self._workers.schedule(target, now)
 
@@ -175,15 +183,15 @@ class Poller:
             if delayed_until is not None:
                 self._workers.schedule(target, delayed_until)
                 return
-        if target.pace is not None:
+        if target.poll_state is not None:
             self.planner.asked(target, started, self._queued_seconds())
         if not target.pending:
             self._begin_round(target, started)
         scarce = self._session.limiter.waiting > 0
         request = next_request(target, self._session.dialect.capabilities, requests_are_scarce=scarce)
         self.polls += 1
-        if target.first_asked_at is None and target.seen_at is None:
-            target.first_asked_at = started
+        if target.first_polled_at is None and target.seen_at is None:
+            target.first_polled_at = started
         try:
             view = await self._session.poll(request)
         except BkJobError as error:
@@ -198,12 +206,12 @@ class Poller:
         """Begin a round of requests with the whole job where single steps do not show all that is wanted."""
         if target in self._registry.rereads.requested:
             self._registry.rereads.begin(target)
-            target.pending = (THE_JOB,)
+            target.pending = (JOB_ITSELF,)
         elif self._registry.must_revisit(target, now):
-            target.pending = (THE_JOB,)
+            target.pending = (JOB_ITSELF,)
 
     def _on_response(
-        self, target: PollTarget, request: Question, view: JobPollView | StepPollView, started: float
+        self, target: PollTarget, request: PollRequest, view: JobPollView | StepPollView, started: float
     ) -> None:
         """Apply a response, deliver the events, and schedule the next poll."""
         if not self.errors.breaker.has_no_failures:
@@ -213,22 +221,22 @@ class Poller:
             self._outage_recovery.resume_all()
         asked = at.now if self._outage_detector.was_in_outage(started) else started
         events: Sequence[EventOrLazy] = (
-            self.errors.on_success(target, at) if target.poll_failures.troubled else NO_NEWS
+            self.errors.on_success(target, at) if target.poll_failures.troubled else NO_EVENTS
         )
         if isinstance(view, JobPollView):
-            changes = target.apply_job(view, at)
-            missing = lose_missing_steps(target, at) if target.singles else NO_NEWS
+            changes = apply_job(target, view, at)
+            missing = lose_missing_steps(target, at) if target.target_steps else NO_EVENTS
             if changes or missing:
                 events = [*events, *changes, *missing]
         else:
             mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
-            changes = target.apply_step(view, at, mode)
-            if changes is NO_NEWS and self._is_unchanged(target, at.now):
+            changes = apply_step(target, view, at, mode)
+            if changes is NO_EVENTS and self._is_unchanged(target, at.now):
                 self._reschedule(target, at, asked)
                 self._observe_poll(request, at.now - started)
                 return
             events = [*events, *changes]
-        begin_follow_ups(target, request, self._session.dialect.capabilities)
+        plan_follow_ups(target, request, self._session.dialect.capabilities)
         if not target.pending:
             self._registry.rereads.complete(target)
         self._registry.publish(target, at, events)
@@ -254,6 +262,7 @@ class Poller:
             self.planner.learn(target, now, expects_callbacks=expected)
         if published or target.operated_at is not None or target in self._registry.rereads.requested:
             self._registry.update_settled(target, now)
+            forget_old_operation(target, now)
         if target.group == NO_SUBSCRIBERS:
             return
         if target.pending or self._registry.awaits_reread(target):
@@ -303,10 +312,10 @@ class Poller:
 
     # Failures and outages -------------------------------------------------------------------------------------------
 
-    def _on_failure(self, target: PollTarget, request: Question, error: BkJobError, asked: float) -> None:
+    def _on_failure(self, target: PollTarget, request: PollRequest, error: BkJobError, asked: float) -> None:
         """Deliver the events of a failed poll, begun at *asked*, and schedule another one."""
         action = classify_poll_error(error, request, target)
-        target.give_up_round()
+        abandon_round(target)
         if action not in REACHABILITY_UNKNOWN:
             self._on_reachable(asked)
         at = self._stamp()
@@ -352,7 +361,7 @@ class Poller:
 
     def _observe_poll(
         self,
-        request: Question | GetJobInstanceList,
+        request: PollRequest | GetJobInstanceList,
         seconds: float,
         events: Sequence[EventOrLazy] = (),
         error: str | None = None,

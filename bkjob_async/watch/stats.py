@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import frozen
 
-from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
@@ -45,7 +45,7 @@ class Explanation:
 
 
 def explanation_of(
-    target: JobTracker,
+    target: JobState,
     ref: Ref,
     now: float,
     *,

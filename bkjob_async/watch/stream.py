@@ -11,7 +11,7 @@ from attrs import evolve
 from bkjob_async.engine.stream.cursor import CursorSequence, unknown_cursor
 from bkjob_async.engine.stream.event_log import EventLog
 from bkjob_async.engine.stream.lazy_events import last_index
-from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
 from bkjob_async.model.refs import JobRef, Ref
@@ -34,11 +34,11 @@ class PresentState(Protocol):
         """Return True when *ref* is a target."""
         ...
 
-    def tracker(self, job: JobRef) -> JobTracker | None:
+    def state(self, job: JobRef) -> JobState | None:
         """Return the state of a job, None when there is none any more."""
         ...
 
-    def present(self, tracker: JobTracker, missed: MissedJob, cursor: str) -> Iterator[Event]:
+    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[Event]:
         """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
         ...
 
@@ -163,19 +163,19 @@ class EventStream:
         None when nothing has changed.
         """
         backlog.has_yielded = False
-        jobs: list[tuple[JobTracker, MissedJob]] = []
+        jobs: list[tuple[JobState, MissedJob]] = []
         size = 0
         while backlog.jobs and size < PORTION_SIZE:
             missed = backlog.pop()
-            tracker = self._present.tracker(missed.job)
-            if tracker is not None:
-                jobs.append((tracker, missed))
-                size += 1 + sum(len(step.hosts) for step in tracker.steps)
+            state = self._present.state(missed.job)
+            if state is not None:
+                jobs.append((state, missed))
+                size += 1 + sum(len(step.hosts) for step in state.steps)
         at = self._cursors.next_stamp(asyncio.get_running_loop().time())
         cursor = backlog.cursor
         events: list[Event] = []
-        for tracker, missed in jobs:
-            events += self._present.present(tracker, missed, cursor)
+        for state, missed in jobs:
+            events += self._present.present(state, missed, cursor)
         if not backlog.jobs:
             position.backlog = None
             events += self._missed_signals(backlog.seen, cursor)

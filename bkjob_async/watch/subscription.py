@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
-from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.engine.tracking.joined_targets import Following
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_views import count_hosts, target_snapshot
+from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.errors import DeadlineExceeded
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, Event, InSync, Recovered, Trouble
@@ -46,14 +47,14 @@ class Subscription:
         self._poller = poller
         self._deadline = deadline
         self._linger = linger
-        self._joined = Following()
+        self._delivery = TargetDelivery()
         self._totals = PhaseTotals()
         self._pending = PendingChanges()
         self._changes = CooperativeLoop(self._apply_next_change)
         self._release = CooperativeLoop(self._release_next_job)
         self._unreleased: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
         # The state of each job when the watch ended, for readers that come later.
-        self._final: dict[JobRef, JobTracker] = {}
+        self._final: dict[JobRef, JobState] = {}
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
 
@@ -91,9 +92,9 @@ class Subscription:
     def _release_next_job(self) -> bool:
         """Unsubscribe from the next job, keeping its state; return whether there was one."""
         for job, refs in self._unreleased:
-            tracker = self._poller.tracker(job)
-            if tracker is not None:
-                self._final[job] = tracker
+            state = self._poller.state(job)
+            if state is not None:
+                self._final[job] = state
             for ref in refs:
                 self._poller.unsubscribe(self, ref)
             return True
@@ -124,15 +125,15 @@ class Subscription:
             return
         self.targets.add(ref, unread=self.stream.in_sync_at is None)
         self._totals.mark_changed(ref.job)
-        tracker, round_wanted = self._poller.subscribe(self, ref)
-        self.targets.share(tracker.ref, tracker.targets)
+        state, round_wanted = self._poller.subscribe(self, ref)
+        self.targets.share(state.ref, state.targets)
         if round_wanted is not None:
-            self._joined.join(ref, round_wanted)
+            self._delivery.join(ref, round_wanted)
 
     def _drop(self, ref: Ref) -> None:
         if ref in self.targets:
             self.targets.remove(ref)
-            self._joined.forget(ref)
+            self._delivery.remove(ref)
             self.stream.log.discard_signals(ref)
             self._poller.unsubscribe(self, ref)
             self._totals.mark_changed(ref.job)
@@ -160,7 +161,7 @@ class Subscription:
 
     def awaits_reread(self, job: JobRef) -> bool:
         """Return True while *job* must be read once more before anything of it is delivered."""
-        return self._joined.awaits(self.targets_in(job))
+        return self._delivery.awaits_round(self.targets_in(job))
 
     # What the poller delivers ---------------------------------------------------------------------------------------
 
@@ -172,11 +173,11 @@ class Subscription:
             return
         job = target.ref
         refs = self.targets.of(job)
-        shared, own = self._joined.select(target, refs, events, at, round_read)
+        shared, own = self._delivery.select(target, refs, events, at, round_read)
         self._totals.mark_changed(job)
         if not self.targets.all_read:
             for ref in refs:
-                if self._joined.is_known(ref) and target.in_sync(ref):
+                if self._delivery.is_state_given(ref) and target.is_in_sync(ref):
                     self.targets.read(ref)
         self._append(at, event_count(events), shared, own)
 
@@ -211,10 +212,10 @@ class Subscription:
             self.targets.settle(ref, over=self._is_over(target, ref, now))
         self._close_when_settled()
 
-    def _is_over(self, tracker: JobTracker, ref: Ref, now: float) -> bool:
-        if self._joined.is_joining(ref):
+    def _is_over(self, state: JobState, ref: Ref, now: float) -> bool:
+        if self._delivery.is_joining(ref):
             return False
-        return self._joined.is_lost(ref) or tracker.is_settled(ref, now)
+        return self._delivery.is_lost(ref) or state.is_settled(ref, now)
 
     def _close_when_settled(self) -> None:
         if self.stream.state != "open" or self._linger is None:
@@ -253,25 +254,25 @@ class Subscription:
         """Return True when *ref* is a target."""
         return ref in self.targets
 
-    def tracker(self, job: JobRef) -> JobTracker | None:
+    def state(self, job: JobRef) -> JobState | None:
         """Return the state of a job that is watched here, or was when the watch ended."""
         if self.stream.state == "closed" and job in self._final:
             return self._final[job]
-        return self._poller.tracker(job) if self.targets.of(job) else None
+        return self._poller.state(job) if self.targets.of(job) else None
 
-    def present(self, tracker: JobTracker, missed: MissedJob, cursor: str) -> Iterator[Event]:
+    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[Event]:
         """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
-        refs = self.targets.of(tracker.ref)
-        return self._joined.present(tracker, refs, cursor, missed.since, skipped=missed.skipped)
+        refs = self.targets.of(state.ref)
+        return self._delivery.present(state, refs, cursor, missed.since, skipped=missed.skipped)
 
-    def tracker_of(self, ref: Ref) -> JobTracker | None:
+    def state_of(self, ref: Ref) -> JobState | None:
         """Return the state of the job that *ref* belongs to, None while its present state is not known here."""
-        return None if self._joined.is_joining(ref) else self.tracker(ref.job)
+        return None if self._delivery.is_joining(ref) else self.state(ref.job)
 
     def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
         """Return *ref* as last seen, None before it was seen."""
-        tracker = self.tracker_of(ref)
-        return tracker.snapshot(ref) if tracker is not None else None
+        state = self.state_of(ref)
+        return target_snapshot(state, ref) if state is not None else None
 
     def total_counts(self) -> Mapping[Phase, int]:
         """Return the host counts of all targets by phase."""
@@ -279,10 +280,10 @@ class Subscription:
 
     def _counts_in(self, job: JobRef) -> Mapping[Phase, int]:
         """Return the host counts of the targets that belong to *job*."""
-        tracker = self.tracker(job)
-        refs = [ref for ref in self.targets.of(job) if not self._joined.is_joining(ref)]
-        if tracker is None:
+        state = self.state(job)
+        refs = [ref for ref in self.targets.of(job) if not self._delivery.is_joining(ref)]
+        if state is None:
             return {}
         if job in refs:
-            return tracker.counts(job)
-        return sum((Counter(tracker.counts(ref)) for ref in refs), Counter())
+            return count_hosts(state, job)
+        return sum((Counter(count_hosts(state, ref)) for ref in refs), Counter())

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, with_indexes
-from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
@@ -73,7 +73,7 @@ class Subscriber(Protocol):
         ...
 
 
-class PollTarget(JobTracker, eq=False, gc=False):
+class PollTarget(JobState, eq=False, gc=False):
     """One job that is polled, compared by identity.
 
     *group* is the number of its subscribers' group: references to them would form a cycle through the job, which the
@@ -114,14 +114,16 @@ class TargetRegistry:
         job = ref.job
         target = self.targets.get(job)
         if target is None:
-            target = self.targets[job] = PollTarget(job, operated_at=operated_at)
+            target = self.targets[job] = PollTarget(
+                job, operated_at=operated_at, was_operated=operated_at is not None
+            )
         group = self.subscribers_of(target)
         if subscriber not in group:
             group = (*group, subscriber)
             self._assign(target, group)
-        was_polled = target.first_asked_at is not None or target.seen_at is not None
-        target.want(ref)
-        target.seek_again(ref)
+        was_polled = target.first_polled_at is not None or target.seen_at is not None
+        target.add_target(ref)
+        target.retry_lost(ref)
         target.detail_level = max(other.detail_level for other in group)
         return target, self.rereads.request(target) if was_polled else None
 
@@ -133,7 +135,7 @@ class TargetRegistry:
             return None
         group = self.subscribers_of(target)
         if not any(ref in other.targets_in(job) for other in group):
-            target.unwant(ref)
+            target.remove_target(ref)
         if subscriber.targets_in(job):
             return None
         left = tuple(other for other in group if other is not subscriber)
@@ -188,12 +190,12 @@ class TargetRegistry:
 
     def must_revisit(self, target: PollTarget, now: float) -> bool:
         """Return True when a step that is over is due again while other steps of its job are polled singly."""
-        if target.whole or len(target.singles) < 2 or target.job_seen_at is None:
+        if target.is_target or len(target.target_steps) < 2 or target.job_seen_at is None:
             return False
         interval = self.revisit_interval(target)
         if interval is None or now - target.job_seen_at < interval:
             return False
-        return any(target.has_finished(ref) for ref in target.singles)
+        return any(target.has_finished(ref) for ref in target.target_steps)
 
     def revisit_interval(self, target: PollTarget) -> float | None:
         """Return the seconds between polls of a job that is over, None for no more polls."""

@@ -7,6 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from bkjob_async.engine.tracking.job_views import count_hosts, target_result
 from bkjob_async.errors import UsageError
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
@@ -211,8 +212,8 @@ class Watch:
     def progress(self, ref: RefLike) -> JobResult | None:
         """Return the result that *ref* would have if it ended now, None before it was seen."""
         ref = as_ref(ref, self.scope)
-        tracker = self._subscription.tracker_of(ref)
-        return tracker.result(ref) if tracker is not None and tracker.was_read(ref) else None
+        state = self._subscription.state_of(ref)
+        return target_result(state, ref) if state is not None and state.was_read(ref) else None
 
     def counts(self, ref: RefLike | None = None) -> Mapping[Phase, int]:
         """Count the hosts of *ref*, or of all targets, by phase, in the present execution of each step.
@@ -223,8 +224,8 @@ class Watch:
         if ref is None:
             return self._subscription.total_counts()
         ref = as_ref(ref, self.scope)
-        tracker = self._subscription.tracker_of(ref)
-        return tracker.counts(ref) if tracker is not None else {}
+        state = self._subscription.state_of(ref)
+        return count_hosts(state, ref) if state is not None else {}
 
     def explain(self, ref: RefLike) -> Explanation:
         """Return why *ref* is polled or not, and when next."""

@@ -15,7 +15,7 @@ from bkjob_async.engine.host_table.id_index import IdIndex
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 from bkjob_async.model.status import host_status
-from tests.engine.looks import Row
+from tests.engine.poll_views import Row
 from tests.examples import examples
 
 # More codes than a byte can name: the last ones are kept beside the table.

@@ -8,12 +8,14 @@ from attrs import frozen
 from msgspec.structs import replace
 
 from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.tracking.job_tracker import apply_step
+from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.model.events import Finished, HostCounts, Reopened, StepChanged
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.snapshot import Times
-from tests.engine.looks import JOB, at, host, job, step
-from tests.engine.tracking.test_job_tracker import STEP, story_of, tell
+from tests.engine.poll_views import JOB, at, host, job, step
+from tests.engine.tracking.test_job_tracker import STEP, apply, job_state
 
 Told = Sequence[str]
 
@@ -215,20 +217,20 @@ WAYS: dict[str, Way] = {
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 def test_the_platform_does_it_this_way(way: Way) -> None:
     """Each look is told as it should be, and the target is over exactly when it is."""
-    story = story_of(way.target)
+    state = job_state(way.target)
 
-    told = [tell(story, now, look) for now, look, _ in way.shown]
+    told = [apply(state, now, look) for now, look, _ in way.shown]
 
     assert told == [list(expected) for _, _, expected in way.shown]
-    assert story.is_over(way.target) is way.over
+    assert state.is_over(way.target) is way.over
 
 
 def test_a_step_with_hosts_that_cannot_be_asked_is_not_ok() -> None:
     """Their codes are ends, and bad ones; the result names them, and what the platform said stands."""
-    story = story_of()
-    tell(story, 0, job(4, step(4, [host(1, 18), host(2, 2), host(3, 9)])))
+    state = job_state()
+    apply(state, 0, job(4, step(4, [host(1, 18), host(2, 2), host(3, 9)])))
 
-    result = story.result(JOB)
+    result = target_result(state, JOB)
 
     assert not result.ok
     assert sorted(row.status.code for _, row in result.failed) == [2, 18]
@@ -236,11 +238,11 @@ def test_a_step_with_hosts_that_cannot_be_asked_is_not_ok() -> None:
 
 def test_two_operations_in_quick_succession_may_pass_over_an_execution() -> None:
     """Both bump the execution; the one between is never seen, and nothing is made up about it."""
-    story = story_of(STEP)
-    tell(story, 0, step(4, [host(1, 104)]))
+    state = job_state(STEP)
+    apply(state, 0, step(4, [host(1, 104)]))
 
-    news = LazyEventList(story.apply_step(step(2, [host(1, 7)], run=2), at(1)))
+    news = LazyEventList(apply_step(state, step(2, [host(1, 7)], run=2), at(1)))
 
     assert [type(event) for event in news[:3]] == [Reopened, HostCounts, StepChanged]
-    assert story.tracker(200).execute_count == 2
+    assert state.step(200).execute_count == 2
     assert not any(isinstance(event, Finished) for event in news)

@@ -9,14 +9,16 @@ from attrs import evolve
 from msgspec.structs import replace
 
 from bkjob_async.engine.stream.lazy_events import LazyEventList
-from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job
+from bkjob_async.engine.tracking.job_views import present_targets, target_result, target_snapshot
 from bkjob_async.model.events import Event, Finished, HostChanged
 from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
-from tests.engine.looks import JOB, Row, at, job, step
-from tests.engine.tracking.test_job_tracker import STEP, story_of
+from tests.engine.poll_views import JOB, Row, at, job, step
+from tests.engine.tracking.test_job_tracker import STEP, job_state
 
 GOOD = Row(status=9, bk_host_id=1, tag="ok", exit_code=0)
 BAD = Row(status=104, bk_host_id=1, tag="bad", exit_code=3)
@@ -46,9 +48,9 @@ def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) ->
     return job(status, in_groups(look) if grouped else look, finished=finished)
 
 
-def told(story: JobTracker, now: float, look: JobPollView) -> list[Event]:
+def told(state: JobState, now: float, look: JobPollView) -> list[Event]:
     """Take in a look; return what is told."""
-    return list(LazyEventList(story.apply_job(look, at(now))))
+    return list(LazyEventList(apply_job(state, look, at(now))))
 
 
 def changes(events: Sequence[Event]) -> list[tuple[int | None, int, str | None, int | None]]:
@@ -67,17 +69,17 @@ def failures(result: JobResult) -> list[tuple[int | None, int, str | None, int |
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_batch_that_failed_tells_all_of_its_host(order: int, *, grouped: bool) -> None:
     """One batch failed, the other succeeded: event, result and snapshot all show the one that failed."""
-    story = story_of()
+    state = job_state()
     for now in range(2):
-        told(story, now, shown(2, [BAD, OPEN, OTHER][::order], grouped=grouped, finished=False))
+        told(state, now, shown(2, [BAD, OPEN, OTHER][::order], grouped=grouped, finished=False))
 
-    events = told(story, 2, shown(4, [BAD, GOOD, OTHER][::order], grouped=grouped, finished=True))
+    events = told(state, 2, shown(4, [BAD, GOOD, OTHER][::order], grouped=grouped, finished=True))
 
     (finished,) = [e for e in events if isinstance(e, Finished)]
-    snapshot = story.snapshot(STEP)
+    snapshot = target_snapshot(state, STEP)
     assert isinstance(snapshot, StepSnapshot)
     assert changes(events) == [(1, 104, "bad", 3)]
-    assert failures(finished.result) == failures(story.result(JOB)) == [(1, 104, "bad", 3)]
+    assert failures(finished.result) == failures(target_result(state, JOB)) == [(1, 104, "bad", 3)]
     assert [(h.host.bk_host_id, h.status.code, h.tag, h.exit_code) for h in snapshot.hosts or ()][-2:] in (
         [(1, 104, "bad", 3), (2, 9, None, None)],
         [(2, 9, None, None), (1, 104, "bad", 3)],
@@ -87,25 +89,25 @@ def test_the_batch_that_failed_tells_all_of_its_host(order: int, *, grouped: boo
 @pytest.mark.parametrize("grouped", [False, True])
 def test_details_that_come_late_are_those_of_the_batch_that_failed(*, grouped: bool) -> None:
     """Exit codes may come after the status; the row that is read again is the same one."""
-    story = story_of()
+    state = job_state()
     early = evolve(BAD, exit_code=None)
     rows = [[early, OPEN, OTHER], [early, OPEN, OTHER], [early, GOOD, OTHER]]
     for now, each in enumerate(rows):
-        told(story, now, shown(2, each, grouped=grouped, finished=False))
+        told(state, now, shown(2, each, grouped=grouped, finished=False))
 
-    events = told(story, 3, shown(4, [BAD, GOOD, OTHER], grouped=grouped, finished=True))
+    events = told(state, 3, shown(4, [BAD, GOOD, OTHER], grouped=grouped, finished=True))
 
     assert changes(events) == []
-    assert failures(story.result(JOB)) == [(1, 104, "bad", 3)]
+    assert failures(target_result(state, JOB)) == [(1, 104, "bad", 3)]
 
 
 def test_who_joins_hears_no_tag_where_none_was_kept() -> None:
     """What succeeded is kept as a code; its tag and its exit code are not known any more, and that is what is said."""
-    story = story_of()
+    state = job_state()
     rows = [BAD, OTHER, Row(status=104, bk_host_id=3, tag="", exit_code=1)]
-    first = told(story, 0, shown(2, rows, grouped=False, finished=False))
+    first = told(state, 0, shown(2, rows, grouped=False, finished=False))
 
-    joined = list(story.present((JOB,), "cursor"))
+    joined = list(present_targets(state, (JOB,), "cursor"))
 
     assert changes(first) == [(1, 104, "bad", 3), (2, 9, "ok", 0), (3, 104, "", 1)]
     assert changes(joined) == [(1, 104, "bad", 3), (2, 9, None, None), (3, 104, "", 1)]
@@ -116,7 +118,7 @@ def test_who_joins_hears_no_tag_where_none_was_kept() -> None:
 
 def test_where_tags_are_never_told_they_are_not_known() -> None:
     """An answer without tags does not say that there is none."""
-    story = story_of()
+    state = job_state()
     bare = replace(step(2, [Row(status=9, bk_host_id=1, exit_code=0)]), tells_tags=False)
 
-    assert changes(told(story, 0, job(2, bare))) == [(1, 9, None, 0)]
+    assert changes(told(state, 0, job(2, bare))) == [(1, 9, None, 0)]

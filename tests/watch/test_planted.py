@@ -14,9 +14,18 @@ from bkjob_async.engine.host_table.changes import Moves, Taken
 from bkjob_async.engine.host_table.encoding import small_code
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence
-from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.engine.tracking.joined_targets import Following
-from bkjob_async.engine.tracking.step_tracker import StepTracker
+from bkjob_async.engine.tracking import (
+    job_tracker,
+    job_views,
+    settling,
+    step_hosts,
+    step_tracker,
+    target_delivery,
+)
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.step_state import StepState
+from bkjob_async.engine.tracking.step_views import step_result
+from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.readers import Backlog, Position, Reader
@@ -36,8 +45,10 @@ Patch = pytest.MonkeyPatch
 
 def emit_twice(patch: Patch) -> None:
     """Tell every change of a host twice."""
-    take = StepTracker._take_groups
-    patch.setattr(StepTracker, "_take_groups", lambda *a, **k: [e for e in take(*a, **k) for _ in "ab"])
+    apply_groups = step_hosts.apply_groups
+    patch.setattr(
+        step_tracker, "apply_groups", lambda *a, **k: [e for e in apply_groups(*a, **k) for _ in "ab"]
+    )
 
 
 def lose_a_host(patch: Patch) -> None:
@@ -65,34 +76,34 @@ def absence_is_an_event(patch: Patch) -> None:
 
 def finish_before_settled(patch: Patch) -> None:
     """Call a step finished as soon as its status is final."""
-    close = StepTracker.close
+    finish_if_settled = settling.finish_if_settled
 
-    def early(self: StepTracker, *args: Any, **options: Any) -> Any:
-        if self.course.closing is not None:
-            self.course.closing.rows_settled = True
-        return close(self, *args, **options)
+    def early(step: StepState, *args: Any, **options: Any) -> Any:
+        if step.progress.settling is not None:
+            step.progress.settling.rows_settled = True
+        return finish_if_settled(step, *args, **options)
 
-    patch.setattr(StepTracker, "close", early)
+    patch.setattr(job_tracker, "finish_if_settled", early)
 
 
 def ignore_execute_count(patch: Patch) -> None:
     """Take every execution for the first."""
-    observe = StepTracker.observe
+    observe = step_tracker.observe
     patch.setattr(
-        StepTracker,
+        job_tracker,
         "observe",
-        lambda self, look, at, **k: observe(self, replace(look, execute_count=0), at, **k),
+        lambda step, view, stamp, **k: observe(step, replace(view, execute_count=0), stamp, **k),
     )
 
 
 def wrong_before(patch: Patch) -> None:
     """Tell every change as if at first sight."""
-    moved = StepTracker._moved
+    events_of = step_hosts.lazy_events_of
     patch.setattr(
-        StepTracker,
-        "_moved",
-        lambda self, moves, *a: moved(
-            self, Moves(moves.places, [None] * len(moves), moves.afters, moves.rows), *a
+        step_hosts,
+        "lazy_events_of",
+        lambda step, moves, *a: events_of(
+            step, Moves(moves.places, [None] * len(moves), moves.afters, moves.rows), *a
         ),
     )
 
@@ -133,15 +144,15 @@ def poll_error_is_failure(patch: Patch) -> None:
     def blaming(self: Poller, target: PollTarget, request: Any, error: Any, asked: float) -> None:
         failed(self, target, request, error, asked)
         at = self._stamp()
-        for tracker in target.steps:
-            for index, before, code in tracker.hosts.present():
+        for step in target.steps:
+            for index, before, code in step.hosts.present():
                 if code in (5, 7) and before is not None:
                     blamed = HostChanged(
-                        ref=tracker.ref,
-                        host=tracker.hosts.key(index),
-                        execute_count=tracker.execute_count,
-                        before=tracker.result().failed[0].status,
-                        after=type(tracker.result().failed[0].status)(11),
+                        ref=step.ref,
+                        host=step.hosts.key(index),
+                        execute_count=step.execute_count,
+                        before=step_result(step).failed[0].status,
+                        after=type(step_result(step).failed[0].status)(11),
                         cursor=at.cursor,
                     )
                     self._registry.publish(target, at, [blamed])
@@ -163,12 +174,12 @@ def believe_doubled_rows(patch: Patch) -> None:
 
 def job_before_its_steps(patch: Patch) -> None:
     """Announce the job's end without waiting for its steps."""
-    patch.setattr(JobTracker, "open_steps", lambda _self: [])
+    patch.setattr(JobState, "open_steps", lambda _self: [])
 
 
 def ignored_error_is_final(patch: Patch) -> None:
     """Take code 6 for the end, although a rolling step shows it between batches."""
-    patch.setattr("bkjob_async.engine.tracking.step_tracker.PROVISIONAL", -1)
+    patch.setattr("bkjob_async.engine.tracking.settling.PROVISIONAL", -1)
 
 
 def read_twice(patch: Patch) -> None:
@@ -220,8 +231,8 @@ def read_on_behind_the_batch(patch: Patch) -> None:
 def forget_own_retry(patch: Patch) -> None:
     """Ask for open steps only, though one that ended was just operated on."""
     patch.setattr(
-        "bkjob_async.engine.tracking.next_request.askable_steps",
-        lambda story, _: [] if story.whole else story.open_steps(),
+        "bkjob_async.engine.tracking.next_request.requestable_steps",
+        lambda job, _: [] if job.is_target else job.open_steps(),
     )
 
 
@@ -248,31 +259,31 @@ def last_batch_speaks(patch: Patch) -> None:
 
 def tell_overlaps_again(patch: Patch) -> None:
     """Tell what joins the targets of a watch without regard to what it follows."""
-    present = JobTracker.present
+    present = job_views.present_targets
 
-    def whole(self: JobTracker, *args: Any, known: Any = (), **options: Any) -> Any:
+    def whole(*args: Any, known: Any = (), **options: Any) -> Any:
         _ = known
-        return present(self, *args, **options)
+        return present(*args, **options)
 
-    patch.setattr(JobTracker, "present", whole)
+    patch.setattr(target_delivery, "present_targets", whole)
 
 
 def forget_when_it_joined(patch: Patch) -> None:
     """Take what was told of a target before it was added for known to every reader."""
-    joined = Following._joined
+    joined = TargetDelivery._take_joined
 
-    def forgetful(self: Following, *args: Any) -> Any:
+    def forgetful(self: TargetDelivery, *args: Any) -> Any:
         found = joined(self, *args)
-        self._told_at.clear()
+        self._present_given_at.clear()
         return found
 
-    patch.setattr(Following, "_joined", forgetful)
+    patch.setattr(TargetDelivery, "_take_joined", forgetful)
 
 
 def recover_from_nothing(patch: Patch) -> None:
     """Tell who joins in trouble only of its end."""
-    patch.setattr(Following, "_is_signal", lambda _self, event: isinstance(event, Recovered))
-    patch.setattr(Following, "_troubles", lambda *_: ())
+    patch.setattr(TargetDelivery, "_is_signal", lambda _self, event: isinstance(event, Recovered))
+    patch.setattr(TargetDelivery, "_earlier_troubles", lambda *_: ())
 
 
 def settle_for_good(patch: Patch) -> None:

@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.engine.tracking.poll_failures import NONE
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.step_state import RUNNING
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.queries import GetJobInstanceList
@@ -39,7 +39,7 @@ DENSE = 0.1
 PAUSE, LONGEST_PAUSE = 60.0, 3600.0
 
 
-S = TypeVar("S", bound=JobTracker)
+S = TypeVar("S", bound=JobState)
 
 
 @frozen
@@ -163,15 +163,15 @@ class ListPoller(Generic[S]):
         return now + 1.5 * self.interval + 1.0
 
 
-def is_list_pollable(story: JobTracker) -> bool:
+def is_list_pollable(story: JobState) -> bool:
     """Whether a job runs, undisturbed, and all that is wanted of it is its end."""
     return (
         story.detail_level is DetailLevel.END_ONLY
-        and story.whole
-        and not story.singles
-        and story.seen == RUNNING
+        and story.is_target
+        and not story.target_steps
+        and story.status_code == RUNNING
         and not story.finished
-        and story.poll_failures is NONE
+        and story.poll_failures is NO_FAILURES
         and not story.pending
         and story.seen_at is not None
         and not story.is_settling(story.seen_at)

@@ -11,9 +11,9 @@ from bkjob_async.engine.scheduling.duration_stats import DurationTable, is_durat
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals, next_slot, spread
 from bkjob_async.engine.scheduling.request_cost import AT_REST, RequestCost
-from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import PollState
-from bkjob_async.engine.tracking.step_tracker import StepTracker
+from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import Phase, run_status
@@ -69,45 +69,45 @@ class PollPlanner:
         if self.cadence.interval is None:
             self.price.unseen += 1
 
-    def end(self, story: JobTracker) -> None:
+    def end(self, story: JobState) -> None:
         """Count a story no more: nobody watches it."""
-        if story.pace is not None:
+        if story.poll_state is not None:
             self.rest(story)
         elif self.cadence.interval is None:
             self.price.unseen -= 1
 
-    def rest(self, story: JobTracker) -> None:
+    def rest(self, story: JobState) -> None:
         """Count a story out while it needs no looks."""
-        if story.pace is not None:
-            self._weigh(story.pace, 0.0)
+        if story.poll_state is not None:
+            self._weigh(story.poll_state, 0.0)
 
-    def asked(self, story: JobTracker, now: float, queue: float = 0.0) -> None:
+    def asked(self, story: JobState, now: float, queue: float = 0.0) -> None:
         """Take note that a question goes out *queue* seconds from *now*: another one of a round, or its first."""
-        pace = story.pace
+        pace = story.poll_state
         if pace is None:
             return
         if story.pending:
             pace.cost += 1
         else:
             pace.cost = 1
-            self.price.came_late(pace.came_due(now) + queue, pace.step)
+            self.price.came_late(pace.take_lateness(now) + queue, pace.step)
 
-    def postponed(self, story: JobTracker, until: float) -> None:
+    def postponed(self, story: JobState, until: float) -> None:
         """Take note that a story needs no look of its own before *until*."""
-        if story.pace is not None:
-            story.pace.due = until
-            self._weigh(story.pace, 0.0)
+        if story.poll_state is not None:
+            story.poll_state.due = until
+            self._weigh(story.poll_state, 0.0)
 
-    def on_nudge(self, story: JobTracker) -> None:
+    def on_nudge(self, story: JobState) -> None:
         """Record that a caller, or a callback, said that a job has changed."""
-        if story.pace is not None:
-            story.pace.nudged = True
+        if story.poll_state is not None:
+            story.poll_state.nudged = True
 
     # When to look ---------------------------------------------------------------------------------------------------
 
     def next_look(
         self,
-        story: JobTracker,
+        story: JobState,
         now: float,
         *,
         asked: float | None = None,
@@ -127,9 +127,9 @@ class PollPlanner:
             return next_slot(story.ref, cadence.interval, asked=now if asked is None else asked, now=now)
         open_steps = story.open_steps()
         settling = story.is_settling(now, open_steps)
-        pace = story.pace
+        pace = story.poll_state
         if pace is None:
-            pace = story.pace = PollState()
+            pace = story.poll_state = PollState()
             self.price.unseen -= 1
         if settling:
             self._weigh(pace, 0.0)
@@ -139,10 +139,10 @@ class PollPlanner:
         hosts = 0
         for tracker in open_steps:
             hosts += len(tracker.hosts)
-        if not pace.looks:
+        if not pace.polls:
             self._clock.saw(story.times, now)
         if hosts > 1:
-            pace.saw(sum(tracker.hosts.open_count for tracker in open_steps), now)
+            pace.on_unfinished(sum(tracker.hosts.open_count for tracker in open_steps), now)
         age, expectation = self._expected(story, open_steps, now, known_only=price <= AT_REST)
         usual = 0.0 if limit is None else self.price.live * pace.cost / limit
         wait = cadence.next_wait(
@@ -152,13 +152,13 @@ class PollPlanner:
             price=price * pace.cost / (1.0 - self._trust if expects_callbacks else 1.0),
             usual=usual,
             hosts=hosts,
-            moves=pace.moves,
+            moves=pace.finish_rate,
         )
-        wait = spread(wait, story.ref, looks=pace.looks, live=self.price.live)
+        wait = spread(wait, story.ref, looks=pace.polls, live=self.price.live)
         self._weigh(pace, RequestCost.weight(price, wait, pace.cost))
         if ends_in is not None and BEFORE_END < ends_in - BEFORE_END < wait:
             wait = ends_in - BEFORE_END
-        pace.looks += 1
+        pace.polls += 1
         pace.step = wait
         pace.due = now + wait
         pace.nudged = False
@@ -169,7 +169,7 @@ class PollPlanner:
         pace.weight = weight
 
     def _expected(
-        self, story: JobTracker, open_steps: Sequence[StepTracker], now: float, *, known_only: bool
+        self, story: JobState, open_steps: Sequence[StepState], now: float, *, known_only: bool
     ) -> tuple[float, EndPrediction | None]:
         """Return how old what runs now is, and when it is expected to end: by step, else by job, else by all runs."""
         for tracker in open_steps:
@@ -177,11 +177,11 @@ class PollPlanner:
                 continue
             known = self.durations.expectation(story.ref.scope, story.name, tracker.name)
             if known is not None:
-                return self._age(story.pace, tracker, tracker.running_since, now), known
-        if story.whole and not story.epoch and not story.is_operated:
+                return self._age(story.poll_state, tracker, tracker.running_since, now), known
+        if story.is_target and not story.epoch and not story.was_operated:
             known = self.durations.expectation(story.ref.scope, story.name, None)
             if known is not None:
-                return self._age(story.pace, story, story.running_since, now), known
+                return self._age(story.poll_state, story, story.running_since, now), known
         age = story.age(now)
         if known_only and self.cadence.target_lag is None:
             return age, None
@@ -191,14 +191,14 @@ class PollPlanner:
         """Return how long a *run*, seen running *since* then, has been going on, as far as we or the platform can tell."""
         if since is None:
             return 0.0
-        if pace is None or pace.since != since or pace.looks < LOOKS_TO_BE_SURE:
+        if pace is None or pace.since != since or pace.polls < LOOKS_TO_BE_SURE:
             times = run.times
             told = times.total_time if times.total_time is not None and is_duration(times.total_time) else 0.0
             age = max(now - since, told, self._clock.age(times, now))
             if pace is None:
                 return age
-            pace.began, pace.since = now - age, since
-        return now - pace.began
+            pace.began_at, pace.since = now - age, since
+        return now - pace.began_at
 
     @property
     def _trust(self) -> float:
@@ -207,13 +207,13 @@ class PollPlanner:
 
     # What ends teach ------------------------------------------------------------------------------------------------
 
-    def learn(self, story: JobTracker, now: float, *, expects_callbacks: bool = False) -> None:
+    def learn(self, story: JobState, now: float, *, expects_callbacks: bool = False) -> None:
         """Learn from what has just ended in *story*."""
         ended, story.ended = story.ended, ()
         self._clock.saw(story.times, now)
-        if expects_callbacks and any(ref == story.ref for ref, _ in ended) and story.pace is not None:
+        if expects_callbacks and any(ref == story.ref for ref, _ in ended) and story.poll_state is not None:
             self._ended += 1.0
-            self._callbacks_seen += story.pace.nudged
+            self._callbacks_seen += story.poll_state.nudged
             if self._ended > CALLBACK_MEMORY:
                 self._callbacks_seen, self._ended = self._callbacks_seen / 2.0, self._ended / 2.0
         for job, step, seconds in self._durations_of(story, ended):
@@ -224,38 +224,36 @@ class PollPlanner:
                 self._steer_to_lag(story, job, step, seconds, self.cadence.target_lag)
 
     def _durations_of(
-        self, story: JobTracker, ended: Sequence[tuple[Ref, float | None]]
+        self, story: JobState, ended: Sequence[tuple[Ref, float | None]]
     ) -> Iterator[tuple[str, str | None, float]]:
         """Yield what teaches something: names and seconds of first executions that nobody interfered with."""
-        if story.is_operated:
+        if story.was_operated:
             return
-        sharp = SHARP * story.pace.step if story.pace is not None else 0.0
-        for ref, seen_for in ended:
-            step = story.tracker(ref.step_instance_id) if isinstance(ref, StepRef) else None
+        sharp = SHARP * story.poll_state.step if story.poll_state is not None else 0.0
+        for ref, observed_duration in ended:
+            step = story.step(ref.step_instance_id) if isinstance(ref, StepRef) else None
             if step is None:
                 name, first_run = story.name, is_first_run_of_all(story)
-                seconds = seconds_of(story.times, seen_for, sharp)
+                seconds = seconds_of(story.times, observed_duration, sharp)
             else:
                 name, first_run = step.name, is_first_run(step)
-                seconds = seconds_of(step.times, seen_for, sharp)
+                seconds = seconds_of(step.times, observed_duration, sharp)
             if name and first_run and seconds is not None:
                 yield story.name, None if step is None else name, seconds
 
-    def _steer_to_lag(
-        self, story: JobTracker, job: str, step: str | None, seconds: float, goal: float
-    ) -> None:
+    def _steer_to_lag(self, story: JobState, job: str, step: str | None, seconds: float, goal: float) -> None:
         """Move the price so that ends are found, on average, *goal* seconds late."""
         known = self.durations.expectation(story.ref.scope, job, step)
-        if known is None or story.pace is None or not story.pace.step:
+        if known is None or story.poll_state is None or not story.poll_state.step:
             return
-        before = max(0.0, seconds - story.pace.step / 2.0)
-        lag = known.lag_when_found(before, story.pace.step)
+        before = max(0.0, seconds - story.poll_state.step / 2.0)
+        lag = known.lag_when_found(before, story.poll_state.step)
         off = max(-1.0, min(1.0, 1.0 - lag / goal))
         self.price.at_rest = max(CHEAPEST, self.price.at_rest * exp(LAG_GAIN * off))
 
     # In words -------------------------------------------------------------------------------------------------------
 
-    def expects(self, story: JobTracker, now: float) -> str:
+    def expects(self, story: JobState, now: float) -> str:
         """Say in a few words what earlier runs lead to expect of *story*, empty when nothing."""
         if self.cadence.interval is not None:
             return ""
@@ -272,24 +270,24 @@ def is_natural(code: int | None) -> bool:
     return code is not None and run_status(code).phase in NATURAL
 
 
-def is_first_run(tracker: StepTracker) -> bool:
+def is_first_run(tracker: StepState) -> bool:
     """Whether a step ended by itself in its first execution."""
-    return tracker.execute_count == 0 and tracker.epoch == 0 and is_natural(tracker.seen)
+    return tracker.execute_count == 0 and tracker.epoch == 0 and is_natural(tracker.status_code)
 
 
-def is_first_run_of_all(story: JobTracker) -> bool:
+def is_first_run_of_all(story: JobState) -> bool:
     """Whether a job ended by itself, and so did all its steps that had their turn."""
     trackers = (tracker for tracker in story.steps if tracker.started)
-    return not story.epoch and is_natural(story.seen) and all(is_first_run(each) for each in trackers)
+    return not story.epoch and is_natural(story.status_code) and all(is_first_run(each) for each in trackers)
 
 
-def seconds_of(times: Times, seen_for: float | None, sharp: float) -> float | None:
+def seconds_of(times: Times, observed_duration: float | None, sharp: float) -> float | None:
     """Return how long something took: by the platform's word, by its clock, else as we saw it if that is *sharp*."""
     if times.total_time is not None and is_duration(times.total_time):
         return times.total_time
     if times.start_time is not None and times.end_time is not None:
         seconds = (times.end_time - times.start_time).total_seconds()
         return seconds if is_duration(seconds) else None
-    if seen_for is not None and is_duration(seen_for) and seen_for >= sharp:
-        return seen_for
+    if observed_duration is not None and is_duration(observed_duration) and observed_duration >= sharp:
+        return observed_duration
     return None

@@ -1,4 +1,4 @@
-"""What a failed poll means for the watch; never anything about the job."""
+"""What a failed poll means: something about the poll, never about the job."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from enum import Enum, auto
 
 from attrs import evolve
 
-from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.engine.tracking.next_request import Question
-from bkjob_async.engine.tracking.step_state import HIDDEN, REFUSALS
-from bkjob_async.engine.tracking.step_tracker import StepTracker
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.next_request import PollRequest
+from bkjob_async.engine.tracking.step_state import HOSTS_HIDDEN, REFUSALS, StepState
 from bkjob_async.errors import (
     ApiNotFound,
     ApplicationNotAllowed,
@@ -24,9 +23,11 @@ from bkjob_async.errors import (
     TransportFailed,
     WrongState,
 )
+from bkjob_async.model.events import Event, Lost, LostReason
 from bkjob_async.model.operations.base import GetStepInstanceStatus
+from bkjob_async.model.refs import Ref
 
-# A read right after a launch may come from a database that is behind; twice unknown is unknown.
+# Right after a launch a read may come from a replica that lags behind: the second "not found" is believed.
 NOT_FOUND_TWICE = 2
 FORBIDDEN_AFTER = 3
 INTERNAL_ERROR = 1240002
@@ -36,24 +37,24 @@ class ErrorAction(Enum):
     """What to do about a failed poll."""
 
     TARGET_TROUBLE = auto()
-    """This target cannot be polled just now; try again later."""
+    """This target cannot be polled now: try again later."""
     CLIENT_TROUBLE = auto()
-    """No target can be polled until somebody mends credentials, grants or the URL."""
+    """No target can be polled until the user corrects credentials, permissions or the URL."""
     GATEWAY_TROUBLE = auto()
-    """The way to the platform is broken, perhaps for all."""
+    """The platform cannot be reached, perhaps for all targets."""
     THROTTLED = auto()
-    """Too many requests: wait, it says nothing about anything."""
+    """Too many requests: wait."""
     USE_OTHER_REQUEST = auto()
-    """This question does not suit this target; plan another."""
+    """The platform does not answer this request for this target: plan another one."""
     RETRY_ONCE = auto()
-    """It may be nothing: ask once more before anything is said."""
+    """It may pass: poll once more before readers are told."""
     NOT_FOUND = auto()
-    """The target is not there."""
+    """The target does not exist."""
     FORBIDDEN = auto()
-    """The target may not be read."""
+    """The user may not read the target."""
 
 
-BY_CLASS: dict[type[BkJobError], ErrorAction] = {
+ACTION_BY_CLASS: dict[type[BkJobError], ErrorAction] = {
     NotAuthenticated: ErrorAction.CLIENT_TROUBLE,
     ApplicationNotAllowed: ErrorAction.CLIENT_TROUBLE,
     ApiNotFound: ErrorAction.CLIENT_TROUBLE,
@@ -64,59 +65,82 @@ GATEWAY_STATUS = frozenset({502, 503, 504})
 GATEWAY_CODES = frozenset({1306201, 1650200, 1650201, 1650300, 1650401})
 
 
-def classify_poll_error(error: BkJobError, question: Question, story: JobTracker) -> ErrorAction:
-    """Return what *error* in answer to *question* means.
+def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState) -> ErrorAction:
+    """Return what to do about *error*, the response to *request*.
 
-    CountsOnly refusals in *story*, because an error is believed to be about the target only when it repeats.
+    Counts refusals in *job*, because an error is believed to be about the target only when it repeats.
     """
-    refused = refusal(error, question, story)
-    if refused is not None:
-        return refused
+    action = action_on_refusal(error, request, job)
+    if action is not None:
+        return action
     if isinstance(error, NotFound):
-        twice = story.count_not_found(question.ref) >= NOT_FOUND_TWICE
-        return ErrorAction.NOT_FOUND if twice else ErrorAction.RETRY_ONCE
+        is_believed = count_not_found(job, request.ref) >= NOT_FOUND_TWICE
+        return ErrorAction.NOT_FOUND if is_believed else ErrorAction.RETRY_ONCE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
         return (
             ErrorAction.FORBIDDEN
-            if story.poll_failures.failures + 1 >= FORBIDDEN_AFTER
+            if job.poll_failures.failures + 1 >= FORBIDDEN_AFTER
             else ErrorAction.TARGET_TROUBLE
         )
     if is_gateway_made(error):
         return ErrorAction.GATEWAY_TROUBLE
     return next(
-        (verdict for kind, verdict in BY_CLASS.items() if isinstance(error, kind)), ErrorAction.TARGET_TROUBLE
+        (action for kind, action in ACTION_BY_CLASS.items() if isinstance(error, kind)),
+        ErrorAction.TARGET_TROUBLE,
     )
 
 
-def refusal(error: BkJobError, question: Question, story: JobTracker) -> ErrorAction | None:
-    """Return what to do when the platform cannot answer this question for this kind of step; None for other errors.
+def action_on_refusal(error: BkJobError, request: PollRequest, job: JobState) -> ErrorAction | None:
+    """Return what to do if the platform cannot answer this request for this kind of step; None for other errors.
 
-    A confirmation answers 1241003 to a step question. A container step answers 1240002, which may also be a passing
-    internal error: it is believed when it repeats, and never of what was read before.
+    To a step request, a confirmation step responds with 1241003. A container step responds with 1240002, which may also
+    be a passing internal error: it is believed when it repeats, unless hosts of the step were read before.
     """
-    if isinstance(error, WrongState) and isinstance(question, GetStepInstanceStatus):
-        story.tracker(question.ref.step_instance_id).refusals = HIDDEN
+    if isinstance(error, WrongState) and isinstance(request, GetStepInstanceStatus):
+        job.step(request.ref.step_instance_id).host_refusals = HOSTS_HIDDEN
         return ErrorAction.USE_OTHER_REQUEST
     if not isinstance(error, PlatformTrouble) or error.code != INTERNAL_ERROR:
         return None
-    if isinstance(question, GetStepInstanceStatus):
-        tracker = story.tracker(question.ref.step_instance_id)
-        return None if len(tracker.hosts) else step_refused(tracker)
-    if question.return_ip_result and not any(len(tracker.hosts) for tracker in story.steps):
-        refused = story.poll_failures.job_rows_refused + 1
-        story.poll_failures = evolve(story.poll_failures, job_rows_refused=refused)
+    if isinstance(request, GetStepInstanceStatus):
+        step = job.step(request.ref.step_instance_id)
+        return None if len(step.hosts) else count_refusal(step)
+    if request.return_ip_result and not any(len(step.hosts) for step in job.steps):
+        refused = job.poll_failures.job_rows_refused + 1
+        job.poll_failures = evolve(job.poll_failures, job_rows_refused=refused)
         return ErrorAction.USE_OTHER_REQUEST if refused >= REFUSALS else ErrorAction.RETRY_ONCE
     return None
 
 
-def step_refused(tracker: StepTracker) -> ErrorAction:
-    """Count a step's refusal to show hosts; believe it when it repeats."""
-    tracker.refusals += 1
-    return ErrorAction.RETRY_ONCE if tracker.visible else ErrorAction.USE_OTHER_REQUEST
+def count_refusal(step: StepState) -> ErrorAction:
+    """Count a refusal to list the hosts of a step; it is believed when it repeats."""
+    step.host_refusals += 1
+    return ErrorAction.RETRY_ONCE if step.hosts_visible else ErrorAction.USE_OTHER_REQUEST
 
 
 def is_gateway_made(error: BkJobError) -> bool:
-    """Whether a proxy or gateway on the way made the error, not the platform."""
+    """Return True if a proxy or gateway made the error, not the platform."""
     if not isinstance(error, CallFailed) or isinstance(error, InvalidRequest):
         return False
     return error.details.http_status in GATEWAY_STATUS or error.code in GATEWAY_CODES
+
+
+def count_not_found(job: JobState, ref: Ref) -> int:
+    """Count one more response that *ref* does not exist; return how many there were in a row."""
+    count = job.poll_failures.not_found.get(ref, 0) + 1
+    job.poll_failures = evolve(job.poll_failures, not_found={**job.poll_failures.not_found, ref: count})
+    return count
+
+
+def lose_target(job: JobState, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
+    """Mark a target lost, with the job all its targets; return the events.
+
+    A target that has finished stays finished; its event is for watches that joined it and were not told its state yet.
+    """
+    refs = [target for target in job.targets if ref in (job.ref, target) and target not in job.lost]
+    events = {
+        target: Lost(ref=target, reason=reason, message=message, cursor=cursor)
+        for target in sorted(refs, key=str)
+    }
+    lost = {target: event for target, event in events.items() if not job.has_finished(target)}
+    job.poll_failures = evolve(job.poll_failures, lost={**job.lost, **lost})
+    return list(events.values())

@@ -1,253 +1,272 @@
-"""The story of one job instance and those of its steps that anybody watches."""
+"""How a response changes the state of a job and its steps, and the events that this makes.
+
+`apply_job` and `apply_step` are the way of every response. One that shows just the present state is found by comparing
+and ends there. Another one goes on to the steps (`step_tracker.observe`) and their hosts (`step_hosts.apply_groups`).
+Then what has settled is announced: hosts before their step, steps before the job.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from sys import intern
 
-from attrs import evolve
-
 from bkjob_async.engine.group_polling.group_poller import ReadMode
 from bkjob_async.engine.host_table.encoding import announced_state, packed_times
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy
-from bkjob_async.engine.tracking.job_state import JobState, without
-from bkjob_async.engine.tracking.poll_failures import NONE
-from bkjob_async.engine.tracking.settling import SETTLE_BOUND, UNREAD_BOUND
-from bkjob_async.engine.tracking.step_state import NOT_STARTED
-from bkjob_async.engine.tracking.step_tracker import StepTracker
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_views import finished_event, job_changed
+from bkjob_async.engine.tracking.poll_state import NO_FAILURES
+from bkjob_async.engine.tracking.settling import SETTLE_BOUND, UNREAD_BOUND, finish, finish_if_settled
+from bkjob_async.engine.tracking.step_state import NO_PROGRESS, NOT_STARTED, StepState
+from bkjob_async.engine.tracking.step_tracker import note_execution, observe, shows_same_step
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Event, Lost, LostReason, Reopened
+from bkjob_async.model.events import Event, Reopened
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from bkjob_async.model.refs import Ref
 from bkjob_async.model.status import run_status
 
-NO_NEWS: Sequence[EventOrLazy] = ()
+NO_EVENTS: Sequence[EventOrLazy] = ()
 
 
-class JobTracker(JobState, eq=False, gc=False):
-    """Follows one job instance: takes in what answers say of it and its steps, and says what is news."""
+def apply_job(job: JobState, view: JobPollView, stamp: PollStamp) -> Sequence[EventOrLazy]:
+    """Apply a response about the whole job; return the events, `NO_EVENTS` if it shows just the present state."""
+    if is_undisturbed(job) and shows_same_job(job, view):
+        job.seen_at = job.job_seen_at = job.active_at = stamp.now
+        for step in job.steps:
+            note_seen_again(step, stamp)
+        return NO_EVENTS
+    return apply_changed_job(job, view, stamp)
 
-    def give_up_round(self) -> None:
-        """Forget a look by several questions that was not brought to its end."""
-        self.pending = ()
-        for tracker in self.steps:
-            if tracker.group_poller is not None:
-                tracker.group_poller.abandon_round()
 
-    # What answers say -----------------------------------------------------------------------------------------------
+def apply_step(
+    job: JobState, view: StepPollView, stamp: PollStamp, read_mode: ReadMode = None
+) -> Sequence[EventOrLazy]:
+    """Apply a response about one step; return the events, `NO_EVENTS` if it shows just the present state.
 
-    def apply_job(self, look: JobPollView, at: PollStamp) -> Sequence[EventOrLazy]:
-        """Take in an answer about the whole job; return what can be told."""
-        self.job_seen_at = at.now
-        if self._is_at_ease() and self._stands_as(look):
-            self._seen_again(at)
-            return NO_NEWS
-        steps = each_once(look.steps)
-        self._is_found(self.ref)
-        if self._is_outdated(steps):
-            self.poll_failures = self.poll_failures.cleared()
-            return self._close(at)
-        self._is_seen(at)
-        events: list[EventOrLazy] = []
-        if look.name and look.name != self.name:
-            self.name = intern(look.name)
-        finished = run_status(look.status).is_finished(flag=look.finished)
-        if finished or look.status != self.seen:
-            self._times = packed_times(look.times)
-        events += self._observe_job(look.status, at, finished=finished)
-        self.seen = look.status
-        begun = last_begun(steps)
-        for number, step in enumerate(steps):
-            if self.whole or self.ref.step(step.step_instance_id) in self.singles:
-                tracker = self.tracker(step.step_instance_id)
-                left = finished or number < begun
-                events += tracker.observe(step, at, job_finished=finished, left_behind=left)
-                events += self._close_step(tracker, at)
-        if self.finished and any(isinstance(event, Reopened) and event.ref != self.ref for event in events):
-            events.insert(0, self._reopen(at))
-            self._closing_since = at.now
-        return events + self._close(at)
+    *read_mode* is how the step was requested.
+    """
+    step = job.step(view.step_instance_id)
+    if is_undisturbed(job) and shows_same_step(step, view, read_mode):
+        job.seen_at = stamp.now
+        step.host_refusals = 0
+        note_seen_again(step, stamp)
+        return NO_EVENTS
+    return apply_changed_step(job, step, view, stamp, read_mode)
 
-    def apply_step(
-        self, look: StepPollView, at: PollStamp, reading: ReadMode = None
-    ) -> Sequence[EventOrLazy]:
-        """Take in an answer about one step, asked for in this *reading*; return what can be told."""
-        tracker = self.tracker(look.step_instance_id)
-        if self._is_at_ease() and tracker.stands_as(look, reading):
-            self.seen_at = at.now
-            tracker.refusals = 0
-            tracker.seen_again(at)
-            return NO_NEWS
-        self._is_seen(at)
-        tracker.refusals = 0
-        self._is_found(tracker.ref)
-        job_finished = None if self.seen is None else self._closing_since is not None or self.finished
-        events = tracker.observe(
-            look,
-            at,
-            job_finished=job_finished,
-            reading=reading,
-            patient=self.detail_level < DetailLevel.EVERY_CHANGE,
-        )
-        if self.finished and any(isinstance(event, Reopened) for event in events):
-            events.insert(0, self._reopen(at))
-        return events + self._close(at)
 
-    def _is_outdated(self, steps: Sequence[StepPollView]) -> bool:
-        """Whether an answer is older than one before: it shows an earlier execution of a step, so none of it is news."""
-        for step in steps:
-            known = self.known_step(step.step_instance_id)
-            if known is not None and known.seen is not None and step.execute_count < known.execute_count:
-                return True
+def is_undisturbed(job: JobState) -> bool:
+    """Return True if no poll failed and nothing settles: a response that shows the present state changes nothing."""
+    if job.poll_failures is not NO_FAILURES or job.settling_since is not None:
         return False
+    return not job.has_settling_step()
 
-    def _is_at_ease(self) -> bool:
-        """Whether nothing went wrong and nothing is about to end: what shows the same as before is no news."""
-        if self.poll_failures is not NONE or self._closing_since is not None:
+
+def shows_same_job(job: JobState, view: JobPollView) -> bool:
+    """Return True if a response shows just the present state of the job and all its steps, and the job goes on."""
+    announced = job.announced
+    if announced is None or announced[2] or announced[0] != view.status or job.status_code != view.status:
+        return False
+    if view.finished or view.name != job.name or not job.is_target or len(view.steps) != len(job.steps):
+        return False
+    if run_status(view.status).is_finished(flag=view.finished):
+        return False
+    for step, step_view in zip(job.steps, view.steps, strict=True):
+        if step.ref.step_instance_id != step_view.step_instance_id or not shows_same_step(step, step_view):
             return False
-        return not self.has_closing_step()
+    return True
 
-    def _stands_as(self, look: JobPollView) -> bool:
-        """Whether the job and all its steps stand just as *look* shows them, and the job goes on."""
-        told = self._announced
-        if told is None or told[2] or told[0] != look.status or self.seen != look.status:
-            return False
-        if look.finished or look.name != self.name or not self.whole or len(look.steps) != len(self.steps):
-            return False
-        if run_status(look.status).is_finished(flag=look.finished):
-            return False
-        for tracker, step in zip(self.steps, look.steps, strict=True):
-            if tracker.ref.step_instance_id != step.step_instance_id or not tracker.stands_as(step):
-                return False
-        return True
 
-    def _seen_again(self, at: PollStamp) -> None:
-        """Take note that job and steps go on as before."""
-        self.seen_at = self._alive_at = at.now
-        for tracker in self.steps:
-            tracker.seen_again(at)
+def note_seen_again(step: StepState, stamp: PollStamp) -> None:
+    """Note that a response showed the present state of a step."""
+    announced = step.announced
+    if announced is None or not announced[2]:
+        step.active_at = stamp.now
+    if step.progress is not NO_PROGRESS:
+        step.progress.outdated_since = None
 
-    def _is_seen(self, at: PollStamp) -> None:
-        self.seen_at = at.now
-        self.poll_failures = self.poll_failures.cleared()
 
-    def _is_found(self, ref: Ref) -> None:
-        if ref in self.poll_failures.not_found:
-            self.poll_failures = evolve(
-                self.poll_failures, not_found=without(self.poll_failures.not_found, ref)
-            )
+# Responses that change something ------------------------------------------------------------------------------------
 
-    def _observe_job(self, code: int, at: PollStamp, *, finished: bool) -> list[Event]:
-        events: list[Event] = []
-        if self.finished and (not finished or code != self.seen):
-            events.append(self._reopen(at))
-        if not finished or (self.seen is not None and code != self.seen):
-            self._alive_at = at.now
-        if not finished:
-            self._closing_since = None
-        elif self._closing_since is None or code != self.seen:
-            self._closing_since = at.now
-        if self.whole and not finished:
-            if code != NOT_STARTED and self.running_since is None:
-                self.running_since = at.now
-                self.first_asked_at = None  # of no interest any more
-                self._began_at = at.now if self.seen == NOT_STARTED else None
-            events += self._announce(code, at, finished=False)
+
+def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[EventOrLazy]:
+    """Apply a response about the whole job in full; return the events."""
+    job.job_seen_at = stamp.now
+    step_views = without_duplicates(view.steps)
+    if job.poll_failures is not NO_FAILURES:
+        job.poll_failures = job.poll_failures.found(job.ref).after_response()
+    if is_outdated(job, step_views, stamp.now):
+        return [*finish_settled(job, stamp)]
+    job.seen_at = stamp.now
+    events: list[EventOrLazy] = []
+    if view.name and view.name != job.name:
+        job.name = intern(view.name)
+    finished = run_status(view.status).is_finished(flag=view.finished)
+    if finished or view.status != job.status_code:
+        job.raw_times = packed_times(view.times)
+    events += apply_status(job, view.status, stamp, finished=finished)
+    last_started = last_started_index(step_views)
+    for index, step_view in enumerate(step_views):
+        if job.is_target or job.ref.step(step_view.step_instance_id) in job.target_steps:
+            step = job.step(step_view.step_instance_id)
+            passed = finished or index < last_started
+            events += observe(step, step_view, stamp, job_finished=finished, passed=passed)
+            events += finish_settled_step(job, step, stamp)
+    if job.finished and any(isinstance(event, Reopened) and event.ref != job.ref for event in events):
+        events.insert(0, reopen_job(job, stamp))
+        job.settling_since = stamp.now
+    return events + finish_settled(job, stamp)
+
+
+def apply_changed_step(
+    job: JobState, step: StepState, view: StepPollView, stamp: PollStamp, read_mode: ReadMode = None
+) -> list[EventOrLazy]:
+    """Apply a response about one step in full; return the events."""
+    job.seen_at = stamp.now
+    if job.poll_failures is not NO_FAILURES:
+        job.poll_failures = job.poll_failures.found(step.ref).after_response()
+    step.host_refusals = 0
+    events = observe(
+        step,
+        view,
+        stamp,
+        job_finished=None if job.status_code is None else job.settling_since is not None or job.finished,
+        read_mode=read_mode,
+        may_defer=job.detail_level < DetailLevel.EVERY_CHANGE,
+    )
+    if job.finished and any(isinstance(event, Reopened) for event in events):
+        events.insert(0, reopen_job(job, stamp))
+    return events + finish_settled(job, stamp)
+
+
+def is_outdated(job: JobState, step_views: Sequence[StepPollView], now: float) -> bool:
+    """Return True if a response shows an earlier execution of any step: then nothing in it is believed."""
+    outdated = False
+    for view in step_views:
+        step = job.find_step(view.step_instance_id)
+        if step is not None and note_execution(step, view.execute_count, now):
+            outdated = True
+    return outdated
+
+
+def apply_status(job: JobState, code: int, stamp: PollStamp, *, finished: bool) -> list[Event]:
+    """Keep the status that a response shows of the job itself; return the events."""
+    events: list[Event] = []
+    if job.finished and (not finished or code != job.status_code):
+        events.append(reopen_job(job, stamp))
+    if not finished or (job.status_code is not None and code != job.status_code):
+        job.active_at = stamp.now
+    if not finished:
+        job.settling_since = None
+    elif job.settling_since is None or code != job.status_code:
+        job.settling_since = stamp.now
+    if job.is_target and not finished:
+        if code != NOT_STARTED and job.running_since is None:
+            job.running_since = stamp.now
+            job.first_polled_at = None  # needed for what is pending only
+            job.start_seen_at = stamp.now if job.status_code == NOT_STARTED else None
+        events += announce_job(job, code, stamp, finished=False)
+    job.status_code = code
+    return events
+
+
+def reopen_job(job: JobState, stamp: PollStamp) -> Event:
+    """Begin another epoch: the job is not finished any more."""
+    if job.announced is not None:
+        job.announced = announced_state(job.announced[0], 0, finished=False)
+        job.announced_sequence = (
+            stamp.sequence
+        )  # a reader that missed this must be told that it is not finished
+    job.epoch += 1
+    job.settling_since = job.running_since = job.start_seen_at = None
+    return Reopened(ref=job.ref, epoch=job.epoch, cursor=stamp.cursor)
+
+
+def announce_job(job: JobState, code: int, stamp: PollStamp, *, finished: bool) -> list[Event]:
+    """Announce a status of the job; return no event if readers were told it already."""
+    state = announced_state(code, 0, finished=finished)
+    if state == job.announced:
+        return []
+    before = job.announced[0] if job.announced else None
+    job.announced = state
+    job.announced_sequence = stamp.sequence
+    return [job_changed(job, before, stamp.cursor)]
+
+
+# What is over -------------------------------------------------------------------------------------------------------
+
+
+def finish_settled(job: JobState, stamp: PollStamp) -> list[Event]:
+    """Announce finished what has settled, steps before the job; return the events.
+
+    A step that never started is finished with its job. So is one that keeps an open status, after a longer bound.
+    """
+    events: list[Event] = []
+    for step in job.steps:
+        events += finish_settled_step(job, step, stamp)
+    if job.settling_since is None or job.status_code is None:
         return events
-
-    def _reopen(self, at: PollStamp) -> Event:
-        if self._announced is not None:
-            self._announced = announced_state(self._announced[0], 0, finished=False)
-            self._sequence = at.sequence  # who misses this must hear that it is over no more
-        self.epoch += 1
-        self._closing_since = None
-        self.running_since = self._began_at = None
-        return Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)
-
-    def _announce(self, code: int, at: PollStamp, *, finished: bool) -> list[Event]:
-        told = announced_state(code, 0, finished=finished)
-        if told == self._announced:
-            return []
-        before = self._announced[0] if self._announced else None
-        self._announced = told
-        self._sequence = at.sequence
-        return [self._changed(before, at.cursor)]
-
-    # When it is over ------------------------------------------------------------------------------------------------
-
-    def _close(self, at: PollStamp) -> list[Event]:
-        """Announce what is over and settled: steps first, then the job.
-
-        A step that never began is over with its job; so is one that was left as it was, after a longer while.
-        """
-        events: list[Event] = []
-        for tracker in self.steps:
-            events += self._close_step(tracker, at)
-        if self._closing_since is None or self.seen is None:
-            return events
-        overdue = at.now - self._closing_since >= SETTLE_BOUND
-        begun = [tracker for tracker in self.open_steps() if tracker.started]
-        # A step with a final status has a bound of its own; one without may be left so for ever.
-        settling = any(tracker.closing_since is not None for tracker in begun)
-        doubtful = self._is_doubtful(self._alive_at, at.now)
-        if settling or not (overdue or not (begun or doubtful)):
-            return events
-        abandoned = at.now - self._closing_since >= UNREAD_BOUND
-        for tracker in self.open_steps():
-            if tracker.ref in self.singles and (
-                tracker.seen == NOT_STARTED or (tracker.started and abandoned)
-            ):
-                events += tracker.end_with_job(at)
-                events.append(self.end_of(tracker.ref, at.cursor))
-        if self.whole and not self.finished:
-            events += self._announce(self.seen, at, finished=True)
-            events.append(self.end_of(self.ref, at.cursor))
-            self.ended += ((self.ref, self.seen_for),)
+    overdue = stamp.now - job.settling_since >= SETTLE_BOUND
+    started = [step for step in job.open_steps() if step.started]
+    # A step with a final status has its own bound; one with an open status may keep it for ever.
+    settling = any(step.progress.settling is not None for step in started)
+    doubtful = job.is_doubtful(job.active_at, stamp.now)
+    if settling or not (overdue or not (started or doubtful)):
         return events
-
-    def _close_step(self, tracker: StepTracker, at: PollStamp) -> list[Event]:
-        seen_for = tracker.seen_for if tracker.is_closing else None
-        events = tracker.close(
-            at,
-            doubtful=self._is_doubtful(tracker.alive_at, at.now),
-        )
-        if events:
-            self.ended += ((tracker.ref, seen_for),)
-        if events and tracker.ref in self.singles:
-            events.append(self.end_of(tracker.ref, at.cursor))
-        return events
-
-    def expect_change(self, since: float) -> None:
-        """Hold every final status for provisional until it changes, or the bound after *since* has passed."""
-        self.operated_at = since
-
-    def lose(self, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
-        """Give up a target; losing the job loses its steps. What has finished is over as it was, but for who joins it."""
-        refs = [each for each in self.targets if ref in (self.ref, each) and each not in self.lost]
-        lost = {
-            each: Lost(ref=each, reason=reason, message=message, cursor=cursor)
-            for each in sorted(refs, key=str)
-        }
-        given_up = {each: event for each, event in lost.items() if not self.has_finished(each)}
-        self.poll_failures = evolve(self.poll_failures, lost={**self.lost, **given_up})
-        return list(lost.values())
-
-    def count_not_found(self, ref: Ref) -> int:
-        """Count one more answer that *ref* is not there; return how many there were in a row."""
-        count = self.poll_failures.not_found.get(ref, 0) + 1
-        self.poll_failures = evolve(
-            self.poll_failures, not_found={**self.poll_failures.not_found, ref: count}
-        )
-        return count
+    abandoned = stamp.now - job.settling_since >= UNREAD_BOUND
+    for step in job.open_steps():
+        if step.ref in job.target_steps and (step.status_code == NOT_STARTED or (step.started and abandoned)):
+            events += finish(step, stamp)
+            events.append(finished_event(job, step.ref, stamp.cursor))
+    if job.is_target and not job.finished:
+        events += announce_job(job, job.status_code, stamp, finished=True)
+        events.append(finished_event(job, job.ref, stamp.cursor))
+        job.ended += ((job.ref, job.observed_duration),)
+    return events
 
 
-def each_once(steps: Sequence[StepPollView]) -> Sequence[StepPollView]:
-    """Return *steps* without those that were listed before: two lines that differ would reopen the step at each look."""
-    first = {step.step_instance_id: step for step in reversed(steps)}
-    return steps if len(first) == len(steps) else [s for s in steps if first[s.step_instance_id] is s]
+def finish_settled_step(job: JobState, step: StepState, stamp: PollStamp) -> list[Event]:
+    """Announce a step finished if its final status has settled; return the events."""
+    if step.progress.settling is None:
+        return []
+    duration = step.observed_duration
+    events = finish_if_settled(step, stamp, doubtful=job.is_doubtful(step.active_at, stamp.now))
+    if events:
+        job.ended += ((step.ref, duration),)
+        if step.ref in job.target_steps:
+            events.append(finished_event(job, step.ref, stamp.cursor))
+    return events
 
 
-def last_begun(steps: Sequence[StepPollView]) -> int:
-    """Return the place of the last step that has begun: the job has left behind those before it."""
-    return max((n for n, step in enumerate(steps) if step.status != NOT_STARTED), default=0)
+# Operations and rounds ----------------------------------------------------------------------------------------------
+
+
+def expect_change(job: JobState, operated_at: float) -> None:
+    """Note that an operation was made: final statuses are provisional until they change or the bound has passed."""
+    job.operated_at, job.was_operated = operated_at, True
+
+
+def forget_old_operation(job: JobState, now: float) -> None:
+    """Forget the last operation once no response can show a status from before it any more."""
+    if job.operated_at is not None and now >= job.operated_at + SETTLE_BOUND:
+        job.operated_at = None
+
+
+def abandon_round(job: JobState) -> None:
+    """Forget the rest of a round of requests that failed."""
+    job.pending = ()
+    for step in job.steps:
+        if step.progress.group_poller is not None:
+            step.progress.group_poller.abandon_round()
+
+
+def without_duplicates(step_views: Sequence[StepPollView]) -> Sequence[StepPollView]:
+    """Return the first view of each step: a second, different one would reopen the step at each poll."""
+    first = {view.step_instance_id: view for view in reversed(step_views)}
+    if len(first) == len(step_views):
+        return step_views
+    return [view for view in step_views if first[view.step_instance_id] is view]
+
+
+def last_started_index(step_views: Sequence[StepPollView]) -> int:
+    """Return the index of the last step that has started: the job has passed those before it."""
+    return max((index for index, view in enumerate(step_views) if view.status != NOT_STARTED), default=0)

@@ -1,4 +1,4 @@
-"""Which question to ask next about a job."""
+"""Which request to send next for a job."""
 
 from __future__ import annotations
 
@@ -11,75 +11,89 @@ from bkjob_async.engine.group_polling.group_poller import (
     SingleGroup,
     is_large,
 )
-from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.engine.tracking.step_state import HIDDEN, NOT_STARTED, REFUSALS, RUNNING
-from bkjob_async.engine.tracking.step_tracker import StepTracker
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.step_state import (
+    HOSTS_HIDDEN,
+    NOT_STARTED,
+    REFUSALS,
+    RUNNING,
+    StepState,
+)
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.refs import JobRef, StepRef
 
-Question = GetJobInstanceStatus | GetStepInstanceStatus
+PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 
-# The job itself, where steps are named by their ids.
-THE_JOB = 0
+# Stands for the job itself where steps stand by their ids.
+JOB_ITSELF = 0
 
-# A running step speaks for its job no longer than this, should the job be over without it. (seconds)
-LONGEST_PROXY = 15.0
+# After this many seconds the job itself is requested again, in case it is over without the step that represents it.
+LONGEST_REPRESENTED = 15.0
 
-# The same few questions are asked again and again: so many of either kind are made once.
-KEPT = 4096
+# Polls repeat the same few requests: so many of either kind are kept.
+KEPT_REQUESTS = 4096
 
 
 def next_request(
-    story: JobTracker, capabilities: Capabilities, *, requests_are_scarce: bool = False
-) -> Question:
-    """Return the cheapest question that can bring news of *story*.
+    job: JobState, capabilities: Capabilities, *, requests_are_scarce: bool = False
+) -> PollRequest:
+    """Return the cheapest request that can show a change of *job*.
 
-    A round begins with the job, or with the single steps that are watched, or with the step that speaks for the job;
-    steps whose hosts are still to be read follow one by one (`begin_follow_ups`). *requests_are_scarce*: one larger
-    answer is better than two small ones.
+    A round begins with the job, with the steps that are targets by themselves, or with the step that represents the
+    job. Steps whose hosts are still to be read follow one by one (`plan_follow_ups`). *requests_are_scarce*: one larger
+    response is better than two small ones.
     """
-    if not story.pending:
-        speaker = representative_step(story, capabilities) if story.whole else None
-        story.polled_via_step = speaker is not None
-        steps = askable_steps(story, capabilities) if speaker is None else [speaker]
-        tracker = steps[0] if steps else None
-        story.pending = tuple(each.ref.step_instance_id for each in steps[1:])
+    if not job.pending:
+        representative = representative_step(job, capabilities) if job.is_target else None
+        job.polled_via_step = representative is not None
+        steps = requestable_steps(job, capabilities) if representative is None else [representative]
+        step = steps[0] if steps else None
+        job.pending = tuple(other.ref.step_instance_id for other in steps[1:])
     else:
-        first, story.pending = story.pending[0], story.pending[1:]
-        tracker = None if first == THE_JOB else story.tracker(first)
-    if tracker is None:
-        story.polled_via_step = False
-        return ask_job(story.ref, with_rows=wants_job_rows(story, capabilities))
-    return ask_step(tracker.ref, how_to_read(story, tracker, capabilities, guess=requests_are_scarce))
+        first, job.pending = job.pending[0], job.pending[1:]
+        step = None if first == JOB_ITSELF else job.step(first)
+    if step is None:
+        job.polled_via_step = False
+        return job_request(job.ref, with_rows=wants_rows_with_job(job, capabilities))
+    return step_request(step.ref, read_mode_for(job, step, capabilities, single_request=requests_are_scarce))
 
 
-def how_to_read(
-    story: JobTracker, tracker: StepTracker, capabilities: Capabilities, *, guess: bool
+def read_mode_for(
+    job: JobState, step: StepState, capabilities: Capabilities, *, single_request: bool
 ) -> ReadMode:
-    """Return how a step is to be read: by counts, by one group, or in full."""
+    """Return how to read the hosts of a step: by group counts, one group, or all."""
     if not capabilities.groups:
         return None
-    if not wants_rows(story, tracker):
+    if not wants_rows(job, step):
         return COUNTS_ONLY
-    if tracker.group_poller is None or tracker.wants_end or not tracker.hosts.is_countable:
+    group_poller = step.progress.group_poller
+    if group_poller is None or wants_final_rows(step) or not step.hosts.is_countable:
         return None
-    now = story.seen_at if story.seen_at is not None else 0.0
-    return tracker.group_poller.next_read(
-        now, single_request=guess and story.detail_level is DetailLevel.EVERY_CHANGE
+    now = job.seen_at if job.seen_at is not None else 0.0
+    return group_poller.next_read(
+        now, single_request=single_request and job.detail_level is DetailLevel.EVERY_CHANGE
     )
 
 
-def wants_rows(story: JobTracker, tracker: StepTracker) -> bool:
-    """Whether hosts of a step are to be read now; a watch for the end reads them at the end only."""
-    return story.detail_level > DetailLevel.END_ONLY or tracker.closing_since is not None
+def wants_rows(job: JobState, step: StepState) -> bool:
+    """Return True if hosts of a step are to be read now; for the end only, they are read when it settles."""
+    return job.detail_level > DetailLevel.END_ONLY or step.progress.settling is not None
 
 
-@lru_cache(KEPT)
-def ask_step(ref: StepRef, reading: ReadMode = None) -> GetStepInstanceStatus:
-    """Ask for the hosts of a step in this *reading*, in all its batches."""
-    match reading:
+def wants_final_rows(step: StepState) -> bool:
+    """Return True if a step has a final status and all its hosts are still to be read."""
+    settling = step.progress.settling
+    if settling is None or settling.rows_settled:
+        return False
+    return not settling.all_rows_read or step.hosts.open_count == 0
+
+
+@lru_cache(KEPT_REQUESTS)
+def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceStatus:
+    """Return the request for the hosts of a step in this *read_mode*, in all its batches."""
+    match read_mode:
         case CountsOnly(limit):
             return GetStepInstanceStatus(ref=ref, batch=0, max_host_num_per_group=limit)
         case SingleGroup(status, tag):
@@ -88,82 +102,88 @@ def ask_step(ref: StepRef, reading: ReadMode = None) -> GetStepInstanceStatus:
             return GetStepInstanceStatus(ref=ref, batch=0)
 
 
-@lru_cache(KEPT)
-def ask_job(ref: JobRef, *, with_rows: bool) -> GetJobInstanceStatus:
-    """Ask for a job, with or without its host rows."""
+@lru_cache(KEPT_REQUESTS)
+def job_request(ref: JobRef, *, with_rows: bool) -> GetJobInstanceStatus:
+    """Return the request for a job, with or without its host rows."""
     return GetJobInstanceStatus(ref=ref, return_ip_result=with_rows)
 
 
-def begin_follow_ups(story: JobTracker, question: Question, capabilities: Capabilities) -> None:
-    """After an answer, note which steps must be asked, or asked on, for their hosts."""
-    if isinstance(question, GetStepInstanceStatus):
-        tracker = story.tracker(question.ref.step_instance_id)
-        if tracker.group_poller is not None and tracker.group_poller.needs_another_request:
-            story.pending = (question.ref.step_instance_id, *story.pending)
-        elif story.polled_via_step and not can_speak(tracker):
-            story.pending = (THE_JOB,)
-    elif question.return_ip_result:
+def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilities) -> None:
+    """After a response, set which steps must be requested for their hosts in this round."""
+    if isinstance(request, GetStepInstanceStatus):
+        step = job.step(request.ref.step_instance_id)
+        group_poller = step.progress.group_poller
+        if group_poller is not None and group_poller.needs_another_request:
+            job.pending = (request.ref.step_instance_id, *job.pending)
+        elif job.polled_via_step and not can_represent_job(step):
+            job.pending = (JOB_ITSELF,)
+    elif request.return_ip_result:
         return
     elif capabilities.step_status:
-        story.pending = tuple(
-            tracker.ref.step_instance_id
-            for tracker in story.open_steps()
-            if tracker.needs_rows and wants_rows(story, tracker)
+        job.pending = tuple(
+            step.ref.step_instance_id
+            for step in job.open_steps()
+            if step.needs_rows and wants_rows(job, step)
         )
-    elif story.poll_failures.job_rows_refused >= REFUSALS:
-        # Neither the job nor the step can be asked for hosts: nothing of them will ever be seen.
-        for tracker in story.open_steps():
-            tracker.refusals = HIDDEN
+    elif job.poll_failures.job_rows_refused >= REFUSALS:
+        # Neither the job nor the step lists hosts: they will never be seen.
+        for step in job.open_steps():
+            step.host_refusals = HOSTS_HIDDEN
 
 
-def representative_step(story: JobTracker, capabilities: Capabilities) -> StepTracker | None:
-    """Return the one large step that runs, as long as there is no more to say of its watched job than of it.
+def representative_step(job: JobState, capabilities: Capabilities) -> StepState | None:
+    """Return the only running step of a job if it is large: its response tells as much as the job's.
 
-    Its hosts have to be asked for anyway, and a job whose steps take turns does nothing else meanwhile.
+    Its hosts must be requested anyway, and a job with steps in sequence does nothing else meanwhile.
     """
-    if not (capabilities.step_status and capabilities.groups) or story.detail_level is DetailLevel.END_ONLY:
+    if not (capabilities.step_status and capabilities.groups) or job.detail_level is DetailLevel.END_ONLY:
         return None
-    seen_at, job_seen_at = story.seen_at, story.job_seen_at
-    if seen_at is None or job_seen_at is None or seen_at - job_seen_at >= LONGEST_PROXY:
+    if not any(step.progress.group_poller is not None for step in job.steps):
+        return None  # no step is large: mostly so
+    seen_at, job_seen_at = job.seen_at, job.job_seen_at
+    if seen_at is None or job_seen_at is None or seen_at - job_seen_at >= LONGEST_REPRESENTED:
         return None
-    if story.seen != RUNNING or story.is_settling(seen_at):
+    if job.status_code != RUNNING or job.is_settling(seen_at):
         return None
-    begun = [tracker for tracker in story.open_steps() if tracker.started]
-    return begun[0] if len(begun) == 1 and can_speak(begun[0]) else None
+    started = [step for step in job.open_steps() if step.started]
+    return started[0] if len(started) == 1 and can_represent_job(started[0]) else None
 
 
-def can_speak(tracker: StepTracker) -> bool:
-    """Whether a step is large and simply runs."""
-    return tracker.group_poller is not None and tracker.seen == RUNNING and tracker.visible
+def can_represent_job(step: StepState) -> bool:
+    """Return True if a step is large, runs, and shows its hosts."""
+    return step.progress.group_poller is not None and step.status_code == RUNNING and step.hosts_visible
 
 
-def askable_steps(story: JobTracker, capabilities: Capabilities) -> list[StepTracker]:
-    """Return the watched steps; none where the job must be asked, because a step cannot speak for itself.
+def requestable_steps(job: JobState, capabilities: Capabilities) -> list[StepState]:
+    """Return the watched steps; none where the job must be requested for one of them.
 
-    Nor does a step that has not begun: it never will where its job is over. One whose end is in doubt speaks with its
-    job, and with all others.
+    A step that shows no hosts is read through its job. So is one that has not started, because it never will if the job
+    is over, and one that is in doubt after an operation.
     """
-    if story.whole or not capabilities.step_status or story.has_doubtful_step():
+    if job.is_target or not capabilities.step_status or job.has_doubtful_step():
         return []
-    steps = story.open_steps()
-    for tracker in steps:
-        if not tracker.visible or tracker.seen == NOT_STARTED:
+    steps = job.open_steps()
+    for step in steps:
+        if not step.hosts_visible or step.status_code == NOT_STARTED:
             return []
     return steps
 
 
-def wants_job_rows(story: JobTracker, capabilities: Capabilities) -> bool:
-    """Whether to ask for host rows with the job; a dialect that always sends them is not asked to."""
-    if not capabilities.job_rows_on_request:
+def wants_rows_with_job(job: JobState, capabilities: Capabilities) -> bool:
+    """Return True if host rows are to be requested with the job, where a dialect does so on request."""
+    if not capabilities.job_rows_on_request or job.poll_failures.job_rows_refused >= REFUSALS:
         return False
     if not capabilities.step_status:
-        wanted = story.detail_level > DetailLevel.END_ONLY or any(
-            t.closing_since is not None for t in story.open_steps()
+        return job.detail_level > DetailLevel.END_ONLY or any(
+            step.progress.settling is not None for step in job.open_steps()
         )
-        return wanted and story.poll_failures.job_rows_refused < REFUSALS
-    trackers = [tracker for tracker in story.steps if wants_rows(story, tracker)]
-    known = bool(trackers) and all(len(tracker.hosts) > 0 for tracker in trackers if tracker.needs_rows)
-    # One answer with all rows of all steps is cheaper than several requests as long as it stays small.
-    small = not is_large(sum(len(tracker.hosts) for tracker in trackers))
-    started = any(len(tracker.hosts) for tracker in trackers)
-    return known and started and small and story.poll_failures.job_rows_refused < REFUSALS
+    # One response with all rows of all steps is cheaper than several requests as long as it is small. That it is small
+    # is known when the hosts of every step that has some were read.
+    size = 0
+    for step in job.steps:
+        if wants_rows(job, step):
+            count = len(step.hosts)
+            size += count
+            if not count and step.needs_rows:
+                return False
+    return size > 0 and not is_large(size)

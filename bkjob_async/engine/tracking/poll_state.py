@@ -1,42 +1,99 @@
-"""What is remembered of one target to decide when it is looked at next."""
+"""What is remembered of the polls of one job: their schedule, and their failures."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from math import inf
+from types import MappingProxyType
+from typing import TypeVar
 
+from attrs import evolve, frozen
 from msgspec import Struct
 
-# How much of the newest rate counts; the rest is what was seen before.
-NEWEST = 0.7
+from bkjob_async.model.events import Lost, Trouble
+from bkjob_async.model.refs import Ref
+
+V = TypeVar("V")
+
+# Weight of the newest rate at which hosts finish.
+NEWEST_WEIGHT = 0.7
+
+NO_COUNTS: Mapping[Ref, int] = MappingProxyType({})
+NONE_LOST: Mapping[Ref, Lost] = MappingProxyType({})
+NO_TROUBLE: Mapping[Ref, Trouble] = MappingProxyType({})
 
 
 class PollState(Struct, eq=False, gc=False):
-    """One target's place in the fleet: what it weighs, when it is due, how old it is, how its hosts have been moving.
+    """The schedule of one job's polls, for the poll planner.
 
-    `cost` is how many requests its last round took, `began` when what now runs is thought to have begun, by its being
-    seen running `since`.
+    `weight` is its share in the load of all polls, `due` when the next poll is planned, `step` the seconds planned
+    before it, `cost` the number of requests in the last round, `polls` the number of polls planned so far. `began_at` is
+    the estimated start of the run that was first seen at `since`. `finish_rate` is how many hosts finish per second:
+    `unfinished` hosts were left at `counted_at`. `nudged`: a callback or caller asked for the poll that comes next.
     """
 
     weight: float = 0.0
     due: float = inf
     step: float = 0.0
-    began: float = 0.0
+    began_at: float = 0.0
     since: float | None = None
     cost: int = 1
-    looks: int = 0
-    moves: float = 0.0
-    opened: int = 0
-    seen_at: float | None = None
+    polls: int = 0
+    finish_rate: float = 0.0
+    unfinished: int = 0
+    counted_at: float | None = None
     nudged: bool = False
 
-    def came_due(self, now: float) -> float:
-        """Return how late a look at *now* is; one that nobody planned is not late."""
+    def take_lateness(self, now: float) -> float:
+        """Return the seconds by which a poll at *now* is late; a poll that was not planned is not late."""
         late = max(0.0, now - self.due)
         self.due = inf
         return late
 
-    def saw(self, unfinished: int, now: float) -> None:
-        """Take note of how many hosts are not finished at *now*."""
-        if self.seen_at is not None and now > self.seen_at and (self.moves or unfinished != self.opened):
-            rate = max(0, self.opened - unfinished) / (now - self.seen_at)
-            self.moves += NEWEST * (rate - self.moves)
-        self.opened = unfinished
-        self.seen_at = now
+    def on_unfinished(self, unfinished: int, now: float) -> None:
+        """Update the finish rate with the number of hosts that are unfinished at *now*."""
+        if (
+            self.counted_at is not None
+            and now > self.counted_at
+            and (self.finish_rate or unfinished != self.unfinished)
+        ):
+            rate = max(0, self.unfinished - unfinished) / (now - self.counted_at)
+            self.finish_rate += NEWEST_WEIGHT * (rate - self.finish_rate)
+        self.unfinished = unfinished
+        self.counted_at = now
+
+
+@frozen(kw_only=True)
+class PollFailures:
+    """The failed polls of one job.
+
+    *failures* is their number in a row. *not_found* counts, by target, responses in a row that it does not exist.
+    *troubled* is the trouble that readers were told, by target; *lost* the targets that are lost. *job_rows_refused*
+    counts refusals to list hosts with the job.
+    """
+
+    failures: int = 0
+    not_found: Mapping[Ref, int] = NO_COUNTS
+    troubled: Mapping[Ref, Trouble] = NO_TROUBLE
+    stalled: bool = False
+    lost: Mapping[Ref, Lost] = NONE_LOST
+    job_rows_refused: int = 0
+
+    def after_response(self) -> PollFailures:
+        """Return what remains after a successful poll."""
+        if self is NO_FAILURES:
+            return self
+        remaining = evolve(self, failures=0, stalled=False)
+        return NO_FAILURES if remaining == NO_FAILURES else remaining
+
+    def found(self, ref: Ref) -> PollFailures:
+        """Return what remains after a response about *ref*."""
+        return evolve(self, not_found=without(self.not_found, ref)) if ref in self.not_found else self
+
+
+NO_FAILURES = PollFailures()
+
+
+def without(mapping: Mapping[Ref, V], ref: Ref) -> Mapping[Ref, V]:
+    """Return *mapping* without *ref*."""
+    return {key: value for key, value in mapping.items() if key != ref} if ref in mapping else mapping

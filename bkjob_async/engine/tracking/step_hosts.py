@@ -1,4 +1,4 @@
-"""What answers say of one step's hosts: which of them moved, and how those failed that did."""
+"""How host rows of a response change a step: which hosts moved, and the details of those that failed."""
 
 from __future__ import annotations
 
@@ -12,206 +12,225 @@ from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
-from bkjob_async.engine.tracking.step_state import Closing, StepState
+from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_PROGRESS, Settling, StepState
 from bkjob_async.model.events import Event, HostChanged, Reopened
 from bkjob_async.model.fast_frozen import freeze, unfrozen_twin
 from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
 
-# Where at least one host in so many moved, the answer is kept until the events are read.
-MANY = 8
+# Where at least one host in so many moved, the response is kept until the events are read.
+KEEP_RESPONSE_SHARE = 8
 
-draft = unfrozen_twin(HostChanged)
+unfrozen_host_changed = unfrozen_twin(HostChanged)
 
 
-class StepHosts(StepState, eq=False, gc=False):
-    """Takes in what answers say of the hosts of one step instance."""
+def apply_groups(
+    step: StepState,
+    view: StepPollView,
+    groups: Sequence[GroupPollView],
+    stamp: PollStamp,
+    *,
+    read_mode: ReadMode,
+    may_defer: bool,
+) -> list[EventOrLazy]:
+    """Apply the groups of a response that was requested in *read_mode*; return the events."""
+    if read_mode is None:
+        return apply_all_rows(step, view, groups, stamp)
+    release_response(step)
+    group_poller, moves = step.progress.group_poller, None
+    if group_poller is None:
+        return []  # there are no earlier counts to compare with
+    requested = None if isinstance(read_mode, CountsOnly) else read_mode
+    if requested is not None:
+        moves = group_poller.apply_group(step.hosts, groups, requested, stamp.sequence)
+    elif not group_poller.begin_round(step.hosts, groups, may_defer=may_defer):
+        return []
+    if moves is None:
+        taken = step.hosts.apply(groups, stamp.sequence, view.named, group_poller.id_lookup)
+        group_poller.record_rows(taken, groups, requested=requested)
+        moves = taken.moves
+    tag, remaining = "", group_poller.infer_remaining()
+    if remaining is not None:
+        places, (code, tag) = remaining
+        moves += step.hosts.infer(places, code, stamp.sequence)
+    return apply_moves(step, moves, view, stamp, tag=tag)
 
-    def _reopen(self, at: PollStamp, *, new_execution: bool) -> list[Event]:
-        """Begin another epoch: what was final is not, or another execution began."""
-        was_finished = self.finished
-        if self.announced is not None:
-            self.announced = announced_state(self.announced[0], self.announced[1], finished=False)
-            self.sequence = at.sequence  # who misses this must hear that it is over no more
-        self.epoch += 1
-        group_poller, self._own_course = self.group_poller, None
-        self.running_since = self.began_at = None
-        if group_poller is not None:
-            group_poller.abandon_round()
-            self._go_on().group_poller = group_poller
-        if new_execution:
-            self._go_on().first_of_execution = True
-            self.hosts.begin_execution(at.sequence)
-            self._failures = None
-        return [Reopened(ref=self.ref, epoch=self.epoch, cursor=at.cursor)] if was_finished else []
 
-    def _take_groups(
-        self,
-        look: StepPollView,
-        groups: Sequence[GroupPollView],
-        at: PollStamp,
-        *,
-        reading: ReadMode,
-        patient: bool,
-    ) -> list[EventOrLazy]:
-        """Take in the groups of an answer, as much of them as was asked for."""
-        if reading is None:
-            return self._take_all(look, groups, at)
-        self._let_go()
-        if self.group_poller is None:
-            return []  # nothing is known that counts could be held against
-        group_poller, moves = self.group_poller, None
-        asked = None if isinstance(reading, CountsOnly) else reading
-        if asked is not None:
-            moves = group_poller.apply_group(self.hosts, groups, asked, at.sequence)
-        elif not group_poller.begin_round(self.hosts, groups, may_defer=patient):
-            return []
-        if moves is None:
-            taken = self.hosts.apply(groups, at.sequence, look.named, group_poller.id_lookup)
-            group_poller.record_rows(taken, groups, requested=asked)
-            moves = taken.moves
-        tag, rest = "", group_poller.infer_remaining()
-        if rest is not None:
-            left, (code, tag) = rest
-            moves += self.hosts.infer(left, code, at.sequence)
-        return self._moved_all(moves, look, at, tag=tag)
+def apply_all_rows(
+    step: StepState, view: StepPollView, groups: Sequence[GroupPollView], stamp: PollStamp
+) -> list[EventOrLazy]:
+    """Apply the rows of a response that was requested with all hosts; return the events."""
+    if step.hosts is NO_HOSTS and any(group.rows for group in groups):
+        step.hosts = HostTable()
+    hosts, group_poller = step.hosts, step.progress.group_poller
+    id_lookup = None if group_poller is None else group_poller.id_lookup
+    taken = hosts.apply(groups, stamp.sequence, view.named, id_lookup, whole=view.complete)
+    if view.complete and taken.believed and is_large(len(hosts)):
+        group_poller = step.own_progress().group_poller = group_poller or GroupPoller(stamp.now)
+        group_poller.on_full_read(stamp.now, groups)
+    elif group_poller is not None:
+        group_poller.abandon_round()
+    events = apply_moves(step, taken.moves, view, stamp)
+    settling = step.progress.settling
+    if settling is not None or step.finished:
+        update_failures(step, view, groups, taken)
+    if settling is not None:
+        settling.all_rows_read = taken.believed and view.complete
+        # Of an execution that has just begun no host may be listed yet, although the step has some.
+        are_listed = not len(hosts) or bool(hosts.counts())
+        settling.rows_settled = settling.all_rows_read and are_listed and hosts.open_count == 0
+    return events
 
-    def _take_all(
-        self, look: StepPollView, groups: Sequence[GroupPollView], at: PollStamp
-    ) -> list[EventOrLazy]:
-        """Take in the rows of an answer that was asked for all of them."""
-        if self._hosts is None and any(group.rows for group in groups):
-            self._hosts = HostTable()
-        index = None if self.group_poller is None else self.group_poller.id_lookup
-        taken = self.hosts.apply(groups, at.sequence, look.named, index, whole=look.complete)
-        if look.complete and taken.believed and is_large(len(self.hosts)):
-            group_poller = self._go_on().group_poller = self.group_poller or GroupPoller(at.now)
-            group_poller.on_full_read(at.now, groups)
-        elif self.group_poller is not None:
-            self.group_poller.abandon_round()
-        events = self._moved_all(taken.moves, look, at)
-        closing = self.course.closing
-        if closing is not None or self.finished:
-            self._refresh_failures(look, groups, taken)
-        if closing is not None:
-            closing.end_read = taken.believed and look.complete
-            # Of an execution that has just begun no host may be listed yet, although the step has some.
-            are_listed = not len(self.hosts) or bool(self.hosts.counts())
-            closing.rows_settled = closing.end_read and are_listed and self.hosts.open_count == 0
-        return events
 
-    def _count_as(self, groups: Sequence[GroupPollView]) -> bool:
-        """Whether the groups are as large as they were when all hosts were where they are known to be."""
-        group_poller = self.group_poller
-        if group_poller is None or not group_poller.has_same_counts(groups):
-            return False
-        self._let_go()
-        return True
+def has_same_counts(step: StepState, groups: Sequence[GroupPollView]) -> bool:
+    """Return True if the groups have the sizes that the known statuses of all hosts give."""
+    group_poller = step.progress.group_poller
+    if group_poller is None or not group_poller.has_same_counts(groups):
+        return False
+    release_response(step)
+    return True
 
-    def _let_go(self) -> None:
-        """Let go of the answer before."""
-        self.hosts.read_names()
-        if self.group_poller is not None:
-            self.group_poller.release_response()
-        if self._failures is not None:
-            self._failures.release_response()
 
-    def _moved_all(
-        self, moves: Moves, look: StepPollView, at: PollStamp, *, tag: str = ""
-    ) -> list[EventOrLazy]:
-        if not moves:
-            return []
-        events: list[EventOrLazy] = []
-        if self.finished:
-            # A row that moves after all was told as over: it is told again, with the right result.
-            events += self._reopen(at, new_execution=False)
-            self._go_on().closing = Closing(at.now)
-        elif self.course.closing is not None:
-            self.course.closing.rows_settled = False
-        self._note_failures(moves, look, tag)
-        told = self._moved(moves, look, at, tag)
-        if MANY * len(moves) < len(self.hosts):
-            # Events are made when they are read: a few moves shall not hold on to a whole answer until then.
-            if self.group_poller is not None:
-                self.group_poller.release_later(told)
-            else:
-                told.release_response()
-        if self.group_poller is None and self._failures is not None:
-            self._failures.release_response()
-        return [*events, told]
+def release_response(step: StepState) -> None:
+    """Release the response before, of which lazy rows may still be held."""
+    step.hosts.read_names()
+    if step.progress.group_poller is not None:
+        step.progress.group_poller.release_response()
+    if step.failures is not None:
+        step.failures.release_response()
 
-    def _note_failures(self, moves: Moves, look: StepPollView, tag: str) -> None:
-        """Keep the details of hosts that failed, and forget those that no longer are."""
-        bad = {code for code in set(moves.afters) if is_failure(code)}
-        if self._failures is not None and any(
-            code is not None and is_failure(code) for code in set(moves.befores)
-        ):
-            self._failures.forget(moves.places)
-        if not bad:
-            return
-        failures = self._failures = self._failures or FailureDetails()
-        for move in moves.into(bad):
-            if move.row is not None:
-                failures.note(move.index, move.row, look.named, look.details)
-            else:
-                failures.note_bare(move.index, self._bare_details(move, tag))
 
-    def _bare_details(self, move: Move, tag: str) -> HostSnapshot:
-        """Return what its group says of a host that no answer listed."""
-        return HostSnapshot(host=self.hosts.key(move.index), status=host_status(move.after), tag=tag)
+def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> list[Event]:
+    """Begin another epoch: what was final is not final any more, or another execution began."""
+    was_finished = step.finished
+    if step.announced is not None:
+        step.announced = announced_state(step.announced[0], step.announced[1], finished=False)
+        step.announced_sequence = (
+            stamp.sequence
+        )  # a reader that missed this must be told that it is not finished
+    step.epoch += 1
+    group_poller, step.progress = step.progress.group_poller, NO_PROGRESS
+    step.running_since = step.start_seen_at = None
+    if group_poller is not None:
+        group_poller.abandon_round()
+        step.own_progress().group_poller = group_poller
+    if new_execution:
+        step.own_progress().is_first_of_execution = True
+        if step.hosts is not NO_HOSTS:
+            step.hosts.begin_execution(stamp.sequence)
+        step.failures = None
+    return [Reopened(ref=step.ref, epoch=step.epoch, cursor=stamp.cursor)] if was_finished else []
 
-    def _moved(self, moves: Moves, look: StepPollView, at: PollStamp, tag: str) -> LazyHostEvents:
-        """Return the hosts that moved, as events to be."""
-        execute_count, epoch, read = self.execute_count, self.epoch, look.details
-        tags, none = tags_by_code(look.groups or ()), "" if look.tells_tags else None
 
-        def tag_of(code: int, row: HostRow | None) -> str | None:
-            if row is None:
-                return tag
-            if tags is None:
-                return read(row).tag
-            own = row.tag
-            return tags.get(code) or none if own is None else own
+def apply_moves(
+    step: StepState, moves: Moves, view: StepPollView, stamp: PollStamp, *, tag: str = ""
+) -> list[EventOrLazy]:
+    """Keep what follows from hosts that moved; return the events. *tag* is that of hosts without a row."""
+    if not moves:
+        return []
+    events: list[EventOrLazy] = []
+    progress = step.progress
+    if step.finished:
+        # A row that moves after the step was announced finished: finish it again, with the right result.
+        events += reopen_step(step, stamp, new_execution=False)
+        progress = step.own_progress()
+        progress.settling = Settling(stamp.now)
+    elif progress.settling is not None:
+        progress.settling.rows_settled = False
+    keep_failures(step, moves, view, tag)
+    host_events = lazy_events_of(step, moves, view, stamp, tag)
+    if KEEP_RESPONSE_SHARE * len(moves) < len(step.hosts):
+        # Events are made when they are read: a few of them shall not keep a whole response until then.
+        if progress.group_poller is not None:
+            progress.group_poller.release_later(host_events)
+        else:
+            host_events.release_response()
+    if progress.group_poller is None and step.failures is not None:
+        step.failures.release_response()
+    return [*events, host_events]
 
-        def events(moves: Moves, indexes: Iterable[int]) -> list[HostChanged]:
-            drafts = map(
-                draft,
-                repeat(self.ref),
-                self.hosts.keys(moves.places),
-                repeat(execute_count),
-                [None if before is None else host_status(before) for before in moves.befores],
-                map(host_status, moves.afters),
-                repeat(at.cursor),
-                indexes,
-                map(tag_of, moves.afters, moves.rows),
-                [None if row is None else row.exit_code for row in moves.rows],
-                repeat(epoch),
-                repeat(False),
-            )
-            return freeze(HostChanged, drafts)
 
-        return LazyHostEvents(self.ref, moves, events, look.named if tags is None else with_all_names)
+def lazy_events_of(
+    step: StepState, moves: Moves, view: StepPollView, stamp: PollStamp, tag: str
+) -> LazyHostEvents:
+    """Return the events of hosts that moved; each is made when it is read."""
+    # Another response may change the step before the events are read: keep what they say now.
+    ref, hosts, execute_count, epoch = step.ref, step.hosts, step.execute_count, step.epoch
+    read_details = view.details
+    tags, no_tag = tags_by_code(view.groups or ()), "" if view.tells_tags else None
 
-    def _refresh_failures(self, look: StepPollView, groups: Sequence[GroupPollView], taken: Taken) -> None:
-        """Read the details of failed hosts again: exit codes and times arrive late."""
-        failures = self._failures
-        if not failures:
-            return
-        begin = 0
-        for group in groups:
-            rows = group.rows or ()
-            begin, places = begin + len(rows), taken.places[begin : begin + len(rows)]
-            # Where every host stands once, none that failed stands in a group that did not.
-            if group.status is None or is_failure(group.status) or not taken.each_once:
-                for place, row in zip(places, rows, strict=True):
-                    if place in failures:
-                        failures.note(place, row, look.named, look.details)
-        failures.release_response()
+    def tag_of(code: int, row: HostRow | None) -> str | None:
+        if row is None:
+            return tag
+        if tags is None:
+            return read_details(row).tag
+        own = row.tag
+        return tags.get(code) or no_tag if own is None else own
+
+    def make_events(moves: Moves, indexes: Iterable[int]) -> list[HostChanged]:
+        unfrozen = map(
+            unfrozen_host_changed,
+            repeat(ref),
+            hosts.keys(moves.places),
+            repeat(execute_count),
+            [None if before is None else host_status(before) for before in moves.befores],
+            map(host_status, moves.afters),
+            repeat(stamp.cursor),
+            indexes,
+            map(tag_of, moves.afters, moves.rows),
+            [None if row is None else row.exit_code for row in moves.rows],
+            repeat(epoch),
+            repeat(False),
+        )
+        return freeze(HostChanged, unfrozen)
+
+    return LazyHostEvents(ref, moves, make_events, view.named if tags is None else with_all_names)
+
+
+def keep_failures(step: StepState, moves: Moves, view: StepPollView, tag: str) -> None:
+    """Keep the details of hosts that failed; forget those of hosts that no longer are failed."""
+    failed = {code for code in set(moves.afters) if is_failure(code)}
+    if step.failures is not None and any(
+        code is not None and is_failure(code) for code in set(moves.befores)
+    ):
+        step.failures.forget(moves.places)
+    if not failed:
+        return
+    failures = step.failures = step.failures or FailureDetails()
+    for move in moves.into(failed):
+        if move.row is not None:
+            failures.note(move.index, move.row, view.named, view.details)
+        else:
+            failures.note_bare(move.index, details_from_group(step, move, tag))
+
+
+def details_from_group(step: StepState, move: Move, tag: str) -> HostSnapshot:
+    """Return what the group says of a host that no response listed."""
+    return HostSnapshot(host=step.hosts.key(move.index), status=host_status(move.after), tag=tag)
+
+
+def update_failures(
+    step: StepState, view: StepPollView, groups: Sequence[GroupPollView], taken: Taken
+) -> None:
+    """Read the details of failed hosts again: exit codes and times are written late."""
+    failures = step.failures
+    if not failures:
+        return
+    begin = 0
+    for group in groups:
+        rows = group.rows or ()
+        begin, places = begin + len(rows), taken.places[begin : begin + len(rows)]
+        # If every host is listed once, no failed host is in the group of another status.
+        if group.status is None or is_failure(group.status) or not taken.each_once:
+            for place, row in zip(places, rows, strict=True):
+                if place in failures:
+                    failures.note(place, row, view.named, view.details)
+    failures.release_response()
 
 
 def tags_by_code(groups: Sequence[GroupPollView]) -> Mapping[int, str] | None:
-    """Return the tag of each status that has one; None where hosts of one status have several."""
+    """Return the tag of each status that has one; None if hosts of one status have several."""
     tags: dict[int, str] = {}
     for group in groups:
         if group.status is not None and group.tag != tags.setdefault(group.status, group.tag):
@@ -220,6 +239,6 @@ def tags_by_code(groups: Sequence[GroupPollView]) -> Mapping[int, str] | None:
 
 
 def is_failure(code: int) -> bool:
-    """Whether a host code is the end of a host, and not a good one."""
+    """Return True for the final code of a host that did not succeed."""
     status = host_status(code)
     return status.is_finished and not status.is_success

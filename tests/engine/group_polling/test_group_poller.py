@@ -19,14 +19,15 @@ from bkjob_async.engine.group_polling.group_poller import (
 )
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.lazy_events import LazyEventList
-from bkjob_async.engine.tracking.job_tracker import NO_NEWS, JobTracker
-from bkjob_async.engine.tracking.next_request import Question, begin_follow_ups, next_request
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import NO_EVENTS, apply_step
+from bkjob_async.engine.tracking.next_request import PollRequest, next_request, plan_follow_ups
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import GroupPollView, StepPollView
-from tests.engine.looks import JOB, Row, at, details
+from tests.engine.poll_views import JOB, Row, at, details
 from tests.examples import examples
 
 GATEWAY = Capabilities(step_status=True, job_rows_on_request=True, groups=True)
@@ -40,7 +41,7 @@ def every_step_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(group_poller, "MAX_FULL_READ_HOSTS", 0)
 
 
-def answer(question: Question, states: States, *, run: int = 0, status: int = 2) -> StepPollView:
+def answer(question: PollRequest, states: States, *, run: int = 0, status: int = 2) -> StepPollView:
     """Answer as the platform does: groups by status and tag; rows as asked for, of the first group as a last resort."""
     assert isinstance(question, GetStepInstanceStatus)
     groups: dict[tuple[int, str], list[int]] = {}
@@ -70,9 +71,9 @@ class Follower:
     """Follows one step by the engine's own plan, and keeps count of what that takes."""
 
     def __init__(self, *, detail_level: DetailLevel = DetailLevel.EVERY_CHANGE, guess: bool = False) -> None:
-        self.story = JobTracker(JOB)
-        self.story.want(STEP)
-        self.story.detail_level = detail_level
+        self.state = JobState(JOB)
+        self.state.add_target(STEP)
+        self.state.detail_level = detail_level
         self.guess = guess
         self.now = 0.0
         self.asked: list[GetStepInstanceStatus] = []
@@ -85,22 +86,22 @@ class Follower:
         self.now += 1.0
         waiting = list(snapshots)
         while True:
-            question = next_request(self.story, GATEWAY, requests_are_scarce=self.guess)
+            question = next_request(self.state, GATEWAY, requests_are_scarce=self.guess)
             assert isinstance(question, GetStepInstanceStatus)
             self.asked.append(question)
             seen = answer(question, waiting[0], run=run, status=status)
             waiting = waiting[1:] or waiting
             if question.max_host_num_per_group is None:
                 self.records += sum(len(group.rows or ()) for group in seen.groups or ())
-            for event in LazyEventList(self.story.apply_step(seen, at(self.now), read_mode_of(question))):
+            for event in LazyEventList(apply_step(self.state, seen, at(self.now), read_mode_of(question))):
                 if isinstance(event, HostChanged):
                     assert event.host.bk_host_id is not None
                     before = event.before.code if event.before else None
                     assert self.known.get(event.host.bk_host_id) == before or run
                     self.known[event.host.bk_host_id] = event.after.code
                     told.append(f"{event.host.bk_host_id}:{before}>{event.after.code}{event.tag}")
-            begin_follow_ups(self.story, question, GATEWAY)
-            if not self.story.pending:
+            plan_follow_ups(self.state, question, GATEWAY)
+            if not self.state.pending:
                 return told
 
     @property
@@ -136,12 +137,12 @@ def test_equal_counts_are_passed_over() -> None:
     follower = Follower()
     follower.look(many(7, range(1, 9)))
     follower.look(many(7, range(1, 9)))
-    question = next_request(follower.story, GATEWAY)
+    question = next_request(follower.state, GATEWAY)
     assert isinstance(question, GetStepInstanceStatus)
     seen = answer(question, many(7, range(1, 9)))
 
-    assert follower.story.apply_step(seen, at(9.0), read_mode_of(question)) is NO_NEWS
-    assert follower.story.seen_at == 9.0
+    assert apply_step(follower.state, seen, at(9.0), read_mode_of(question)) is NO_EVENTS
+    assert follower.state.seen_at == 9.0
 
 
 def test_all_groups_that_moved_are_read_but_the_largest() -> None:
@@ -308,11 +309,11 @@ def test_the_end_is_read_in_full() -> None:
     follower = Follower()
     follower.look(many(7, range(1, 5)))
     follower.look(many(9, range(1, 5)), status=3)
-    assert not follower.story.is_over(STEP)
+    assert not follower.state.is_over(STEP)
     follower.look(many(9, range(1, 5)), status=3)
 
     assert [word(question) for question in follower.asked] == ["all", "counts 1", "all"]
-    assert follower.story.is_over(STEP)
+    assert follower.state.is_over(STEP)
 
 
 def test_another_execution_is_read_from_its_beginning() -> None:
@@ -338,7 +339,7 @@ def test_a_watch_for_the_end_reads_hosts_at_the_end() -> None:
         "4:None>9",
     ]
     assert [word(question) for question in follower.asked] == ["counts 1", "counts 1", "all"]
-    assert follower.story.is_over(STEP)
+    assert follower.state.is_over(STEP)
 
 
 def test_small_moves_may_collect_but_not_for_long() -> None:
@@ -444,15 +445,15 @@ def test_an_outdated_answer_ends_the_round() -> None:
     moved = many(7, range(4, 41)) | many(9, range(1, 3)) | many(104, [3])
     asked = []
     for run in (1, 0):
-        question = next_request(follower.story, GATEWAY)
+        question = next_request(follower.state, GATEWAY)
         assert isinstance(question, GetStepInstanceStatus)
         asked.append(word(question))
-        follower.story.apply_step(answer(question, moved, run=run), at(5.0 + run), read_mode_of(question))
-        begin_follow_ups(follower.story, question, GATEWAY)
+        apply_step(follower.state, answer(question, moved, run=run), at(5.0 + run), read_mode_of(question))
+        plan_follow_ups(follower.state, question, GATEWAY)
 
     assert asked[0] == "counts 1"
     assert asked[1] != "counts 1"
-    assert not follower.story.pending
-    question = next_request(follower.story, GATEWAY)
+    assert not follower.state.pending
+    question = next_request(follower.state, GATEWAY)
     assert isinstance(question, GetStepInstanceStatus)
     assert question.status is None

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from bkjob_async.engine.host_table.changes import NO_MOVES, Move, Moves
 from bkjob_async.engine.host_table.failure_details import FailureDetails
-from tests.engine.looks import Row, details, host
+from tests.engine.poll_views import Row, details, host
 
 
 def moves(*numbers: int) -> Moves:

@@ -2,7 +2,7 @@
 
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
-from tests.engine.looks import Row
+from tests.engine.poll_views import Row
 
 
 def groups(*rows: Row) -> tuple[GroupPollView, ...]:

@@ -10,7 +10,7 @@ from bkjob_async.engine.host_table.changes import Move
 from bkjob_async.engine.host_table.id_index import IdIndex
 from bkjob_async.engine.host_table.table import HostTable, badness
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
-from tests.engine.looks import Row, host
+from tests.engine.poll_views import Row, host
 from tests.examples import examples
 
 

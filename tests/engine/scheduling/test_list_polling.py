@@ -5,37 +5,38 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from bkjob_async.engine.scheduling.list_polling import LONGEST_SPAN, PAGE, PAUSE, ListPoller
-from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import JobInstance, JobInstancePage
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import run_status
-from tests.engine.looks import at, job, step
+from tests.engine.poll_views import at, job, step
 
 SCOPE = Scope.biz(2)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def running(number: int, created: datetime = START) -> JobTracker:
+def running(number: int, created: datetime = START) -> JobState:
     """Return a job of which only the end is wanted, and that was seen running."""
-    story = JobTracker(JobRef(SCOPE, number))
-    story.want(story.ref)
-    story.detail_level = DetailLevel.END_ONLY
-    story.apply_job(replace(job(2, step(2)), when=lambda: Times(create_time=created)), at(0))
-    return story
+    state = JobState(JobRef(SCOPE, number))
+    state.add_target(state.ref)
+    state.detail_level = DetailLevel.END_ONLY
+    apply_job(state, replace(job(2, step(2)), when=lambda: Times(create_time=created)), at(0))
+    return state
 
 
-def sweep_of(*stories: JobTracker) -> ListPoller[JobTracker]:
+def sweep_of(*stories: JobState) -> ListPoller[JobState]:
     """Return a sweep that has taken note of these jobs."""
-    sweep: ListPoller[JobTracker] = ListPoller(SCOPE)
-    for story in stories:
-        sweep.note(story)
+    sweep: ListPoller[JobState] = ListPoller(SCOPE)
+    for state in stories:
+        sweep.note(state)
     return sweep
 
 
-def asked(sweep: ListPoller[JobTracker]) -> GetJobInstanceList:
+def asked(sweep: ListPoller[JobState]) -> GetJobInstanceList:
     """Return the next page that is asked for."""
     question = sweep.question(1000)
     assert question is not None
@@ -72,10 +73,10 @@ def test_a_list_reaches_back_no_further_than_the_platform_allows() -> None:
 
 def test_a_job_that_no_longer_runs_is_not_asked_about() -> None:
     """Its own answers come before any list."""
-    story = running(1)
-    sweep = sweep_of(story, running(2))
-    story.apply_job(job(3, step(3)), at(1))
-    sweep.note(story)
+    state = running(1)
+    sweep = sweep_of(state, running(2))
+    apply_job(state, job(3, step(3)), at(1))
+    sweep.note(state)
 
     assert list(sweep.running) == [2]
 

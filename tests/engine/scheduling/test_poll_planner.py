@@ -4,17 +4,17 @@ import pytest
 
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import MOST_TRUST, PollPlanner
-from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import PollState
-from tests.engine.looks import JOB
+from tests.engine.poll_views import JOB
 
 
 def planner_after(ends: int, *, called_back: int) -> PollPlanner:
     """Return a planner after so many ends, of which the first were announced by a callback."""
     planner = PollPlanner(PollIntervals())
     for number in range(ends):
-        tracker = JobTracker(JOB)
-        tracker.pace = PollState(nudged=number < called_back)
+        tracker = JobState(JOB)
+        tracker.poll_state = PollState(nudged=number < called_back)
         tracker.ended = ((JOB, 30.0),)
         planner.learn(tracker, 100.0, expects_callbacks=True)
     return planner

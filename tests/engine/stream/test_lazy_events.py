@@ -12,7 +12,7 @@ from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import host_status, run_status
-from tests.engine.looks import JOB, Row, host
+from tests.engine.poll_views import JOB, Row, host
 
 STEP = JOB.step(200)
 RUNS = JobChanged(ref=JOB, before=None, after=run_status(2), is_finished=False)

@@ -3,8 +3,9 @@
 import pytest
 
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
-from bkjob_async.engine.tracking.job_tracker import JobTracker
-from bkjob_async.engine.tracking.next_request import ask_job, ask_step
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
+from bkjob_async.engine.tracking.next_request import job_request, step_request
 from bkjob_async.errors import (
     ApiNotFound,
     ApplicationNotAllowed,
@@ -19,18 +20,18 @@ from bkjob_async.errors import (
     Throttled,
     WrongState,
 )
-from tests.engine.looks import JOB, at, host, job, step
+from tests.engine.poll_views import JOB, at, host, job, step
 
 STEP = JOB.step(200)
 INTERNAL = PlatformTrouble(ErrorDetails(code=1240002, http_status=200))
 
 
-def story() -> JobTracker:
-    """Return a story of a job with one running step whose hosts were never read."""
-    story = JobTracker(JOB)
-    story.want(JOB)
-    story.apply_job(job(2, step(2)), at(0))
-    return story
+def watched_job() -> JobState:
+    """Return a state of a job with one running step whose hosts were never read."""
+    state = JobState(JOB)
+    state.add_target(JOB)
+    apply_job(state, job(2, step(2)), at(0))
+    return state
 
 
 @pytest.mark.parametrize(
@@ -52,47 +53,47 @@ def story() -> JobTracker:
 )
 def test_who_is_in_trouble(error: CallFailed, verdict: ErrorAction) -> None:
     """One target, everybody, or nobody yet."""
-    assert classify_poll_error(error, ask_job(JOB, with_rows=False), story()) is verdict
+    assert classify_poll_error(error, job_request(JOB, with_rows=False), watched_job()) is verdict
 
 
 def test_unknown_twice_is_unknown() -> None:
     """Once may be a database that is behind; an answer in between starts over."""
-    told, question = story(), ask_job(JOB, with_rows=False)
-    assert classify_poll_error(NotFound(ErrorDetails()), question, told) is ErrorAction.RETRY_ONCE
-    told.apply_job(job(2), at(1))
-    assert classify_poll_error(NotFound(ErrorDetails()), question, told) is ErrorAction.RETRY_ONCE
+    state, request = watched_job(), job_request(JOB, with_rows=False)
+    assert classify_poll_error(NotFound(ErrorDetails()), request, state) is ErrorAction.RETRY_ONCE
+    apply_job(state, job(2), at(1))
+    assert classify_poll_error(NotFound(ErrorDetails()), request, state) is ErrorAction.RETRY_ONCE
 
-    assert classify_poll_error(NotFound(ErrorDetails()), question, told) is ErrorAction.NOT_FOUND
+    assert classify_poll_error(NotFound(ErrorDetails()), request, state) is ErrorAction.NOT_FOUND
 
 
 def test_a_confirmation_is_asked_about_through_its_job() -> None:
-    """1241003 to a step question is the answer of a step that has no hosts."""
-    told = story()
+    """1241003 to a step request is the answer of a step that has no hosts."""
+    state = watched_job()
 
     assert (
-        classify_poll_error(WrongState(ErrorDetails(code=1241003)), ask_step(STEP), told)
+        classify_poll_error(WrongState(ErrorDetails(code=1241003)), step_request(STEP), state)
         is ErrorAction.USE_OTHER_REQUEST
     )
-    assert not told.tracker(200).visible
+    assert not state.step(200).hosts_visible
 
 
 def test_a_container_step_is_believed_when_it_repeats() -> None:
     """1240002 may be a passing error as well: at its end the step is asked once more."""
-    told = story()
-    verdicts = [classify_poll_error(INTERNAL, ask_step(STEP), told) for _ in range(3)]
-    assert verdicts == [ErrorAction.RETRY_ONCE, ErrorAction.RETRY_ONCE, ErrorAction.USE_OTHER_REQUEST]
-    assert not told.tracker(200).needs_rows
+    state = watched_job()
+    actions = [classify_poll_error(INTERNAL, step_request(STEP), state) for _ in range(3)]
+    assert actions == [ErrorAction.RETRY_ONCE, ErrorAction.RETRY_ONCE, ErrorAction.USE_OTHER_REQUEST]
+    assert not state.step(200).needs_rows
 
-    told.apply_job(job(2, step(3)), at(9))
-    assert told.tracker(200).needs_rows
+    apply_job(state, job(2, step(3)), at(9))
+    assert state.step(200).needs_rows
 
 
 def test_what_showed_its_hosts_does_not_lose_them_to_a_bad_moment() -> None:
     """A step whose hosts were read is of a kind that shows them."""
-    told = story()
-    told.apply_step(step(2, [host(1, 7)]), at(1))
+    state = watched_job()
+    apply_step(state, step(2, [host(1, 7)]), at(1))
 
-    assert {classify_poll_error(INTERNAL, ask_step(STEP), told) for _ in range(9)} == {
+    assert {classify_poll_error(INTERNAL, step_request(STEP), state) for _ in range(9)} == {
         ErrorAction.TARGET_TROUBLE
     }
-    assert told.tracker(200).visible
+    assert state.step(200).hosts_visible

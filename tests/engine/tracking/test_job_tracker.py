@@ -1,7 +1,10 @@
 """What is told of a job, and when: order, settling, second rounds."""
 
 from bkjob_async.engine.stream.lazy_events import LazyEventList
-from bkjob_async.engine.tracking.job_tracker import JobTracker
+from bkjob_async.engine.tracking.error_policy import lose_target
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step, expect_change
+from bkjob_async.engine.tracking.job_views import present_targets, target_result
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -13,23 +16,23 @@ from bkjob_async.model.events import (
 )
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref
-from tests.engine.looks import JOB, at, host, job, step
+from tests.engine.poll_views import JOB, at, host, job, step
 
 STEP = JOB.step(200)
 
 
-def story_of(*targets: Ref, operated_at: float | None = None) -> JobTracker:
-    """Return a story with these targets, the job itself by default."""
-    story = JobTracker(JOB, operated_at=operated_at)
+def job_state(*targets: Ref, operated_at: float | None = None) -> JobState:
+    """Return a state with these targets, the job itself by default."""
+    state = JobState(JOB, operated_at=operated_at)
     for ref in targets or (JOB,):
-        story.want(ref)
-    return story
+        state.add_target(ref)
+    return state
 
 
-def tell(story: JobTracker, now: float, look: JobPollView | StepPollView) -> list[str]:
+def apply(state: JobState, now: float, look: JobPollView | StepPollView) -> list[str]:
     """Take in a look; return the news in words."""
     news = (
-        story.apply_job(look, at(now)) if isinstance(look, JobPollView) else story.apply_step(look, at(now))
+        apply_job(state, look, at(now)) if isinstance(look, JobPollView) else apply_step(state, look, at(now))
     )
     return [word(event) for event in LazyEventList(news)]
 
@@ -53,10 +56,10 @@ def word(event: Event) -> str:
 
 def test_hosts_come_before_the_step_and_the_step_before_the_job() -> None:
     """One answer that shows everything over is told in the order of causes."""
-    story = story_of()
-    tell(story, 0, job(2, step(2, [host(1, 7)])))
+    state = job_state()
+    apply(state, 0, job(2, step(2, [host(1, 7)])))
 
-    assert tell(story, 1, job(3, step(3, [host(1, 9)]))) == [
+    assert apply(state, 1, job(3, step(3, [host(1, 9)]))) == [
         "host 1 7>9",
         "step #0 3.",
         "job 3.",
@@ -66,41 +69,41 @@ def test_hosts_come_before_the_step_and_the_step_before_the_job() -> None:
 
 def test_a_final_step_waits_for_its_rows() -> None:
     """Rows lag behind the step: it is not called finished while a host runs."""
-    story = story_of()
-    tell(story, 0, job(2, step(2, [host(1, 7)])))
+    state = job_state()
+    apply(state, 0, job(2, step(2, [host(1, 7)])))
 
-    assert tell(story, 1, job(3, step(3, [host(1, 7)]))) == []
-    assert tell(story, 2, job(3, step(3, [host(1, 9)])))[0] == "host 1 7>9"
-    assert story.is_over(JOB)
+    assert apply(state, 1, job(3, step(3, [host(1, 7)]))) == []
+    assert apply(state, 2, job(3, step(3, [host(1, 9)])))[0] == "host 1 7>9"
+    assert state.is_over(JOB)
 
 
 def test_rows_that_never_end_are_waited_for_no_longer_than_the_bound() -> None:
     """After an engine failure rows stay running for ever."""
-    story = story_of()
-    tell(story, 0, job(9, step(9, [host(1, 7)])))
+    state = job_state()
+    apply(state, 0, job(9, step(9, [host(1, 7)])))
 
-    assert tell(story, 14, job(9, step(9, [host(1, 7)]))) == []
-    assert tell(story, 15, job(9, step(9, [host(1, 7)]))) == ["step #0 9.", "job 9.", "finished 2:100"]
-    assert [h.status.code for _, h in story.result(JOB).failed] == [7]
+    assert apply(state, 14, job(9, step(9, [host(1, 7)]))) == []
+    assert apply(state, 15, job(9, step(9, [host(1, 7)]))) == ["step #0 9.", "job 9.", "finished 2:100"]
+    assert [h.status.code for _, h in target_result(state, JOB).failed] == [7]
 
 
 def test_skipped_hosts_turn_500_after_the_step_is_final() -> None:
     """The late rows of a skipped step are told before its finish."""
-    story = story_of()
-    tell(story, 0, job(2, step(10, [host(1, 7)])))
-    tell(story, 1, job(2, step(5, [host(1, 7)])))
+    state = job_state()
+    apply(state, 0, job(2, step(10, [host(1, 7)])))
+    apply(state, 1, job(2, step(5, [host(1, 7)])))
 
-    assert tell(story, 5, job(2, step(5, [host(1, 500)]))) == ["host 1 7>500", "step #0 5."]
+    assert apply(state, 5, job(2, step(5, [host(1, 500)]))) == ["host 1 7>500", "step #0 5."]
 
 
 def test_a_row_that_moves_after_the_finish_is_told_again() -> None:
     """What was announced too early is put right: reopened, moved, finished anew."""
-    story = story_of()
-    tell(story, 0, job(5, step(5, [host(1, 7)])))
-    tell(story, 15, job(5, step(5, [host(1, 7)])))
-    assert story.is_over(JOB)
+    state = job_state()
+    apply(state, 0, job(5, step(5, [host(1, 7)])))
+    apply(state, 15, job(5, step(5, [host(1, 7)])))
+    assert state.is_over(JOB)
 
-    assert tell(story, 20, job(5, step(5, [host(1, 500)]))) == [
+    assert apply(state, 20, job(5, step(5, [host(1, 500)]))) == [
         "reopened 2:100",
         "reopened 2:100/200",
         "host 1 7>500",
@@ -108,37 +111,37 @@ def test_a_row_that_moves_after_the_finish_is_told_again() -> None:
         "job 5.",
         "finished 2:100",
     ]
-    assert [h.status.code for _, h in story.result(JOB).failed] == [500]
+    assert [h.status.code for _, h in target_result(state, JOB).failed] == [500]
 
 
 def test_an_incomplete_answer_does_not_settle_a_step() -> None:
     """Lists that do not add up prove nothing about hosts that they leave out."""
-    story = story_of()
-    tell(story, 0, job(2, step(2, [host(1, 7), host(2, 7)])))
-    tell(story, 1, job(3, step(3, [host(1, 9)], complete=False)))
+    state = job_state()
+    apply(state, 0, job(2, step(2, [host(1, 7), host(2, 7)])))
+    apply(state, 1, job(3, step(3, [host(1, 9)], complete=False)))
 
-    assert not story.is_over(JOB)
+    assert not state.is_over(JOB)
 
 
 def test_ignored_error_between_two_batches_is_provisional() -> None:
     """A rolling step shows 6 between batches and runs on."""
-    story = story_of()
-    assert tell(story, 0, job(2, step(6, [host(1, 104)]))) == ["job 2", "host 1 None>104"]
-    assert tell(story, 1, job(2, step(15, [host(1, 104)]))) == ["step #0 15"]
-    assert tell(story, 2, job(2, step(6, [host(1, 104)]))) == []
+    state = job_state()
+    assert apply(state, 0, job(2, step(6, [host(1, 104)]))) == ["job 2", "host 1 None>104"]
+    assert apply(state, 1, job(2, step(15, [host(1, 104)]))) == ["step #0 15"]
+    assert apply(state, 2, job(2, step(6, [host(1, 104)]))) == []
 
-    assert tell(story, 18, job(2, step(6, [host(1, 104)]))) == ["step #0 6."]
+    assert apply(state, 18, job(2, step(6, [host(1, 104)]))) == ["step #0 6."]
 
 
 def test_a_batch_between_two_looks_at_6_is_read_before_the_end_is_told() -> None:
     """All hosts of the batch before were over, too: what was read of them says nothing of the last batch."""
-    story = story_of(JOB)
-    tell(story, 0, job(2, step(6)))
-    assert tell(story, 0, step(6, [host(1, 2)])) == ["host 1 None>2"]
+    state = job_state(JOB)
+    apply(state, 0, job(2, step(6)))
+    assert apply(state, 0, step(6, [host(1, 2)])) == ["host 1 None>2"]
 
-    assert tell(story, 2, job(4, step(6))) == []
-    assert [tracker.needs_rows for tracker in story.open_steps()] == [True]
-    assert tell(story, 2, step(6, [host(1, 2), host(2, 2)])) == [
+    assert apply(state, 2, job(4, step(6))) == []
+    assert [tracker.needs_rows for tracker in state.open_steps()] == [True]
+    assert apply(state, 2, step(6, [host(1, 2), host(2, 2)])) == [
         "host 2 None>2",
         "step #0 6.",
         "job 4.",
@@ -148,31 +151,31 @@ def test_a_batch_between_two_looks_at_6_is_read_before_the_end_is_told() -> None
 
 def test_ignored_error_is_final_when_the_job_moved_on() -> None:
     """With the next step begun, 6 is no state between batches."""
-    story = story_of()
+    state = job_state()
 
-    told = tell(story, 0, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
+    told = apply(state, 0, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
 
     assert told == ["job 2", "host 1 None>104", "step #0 6.", "step #0 2", "host 1 None>7"]
 
 
 def test_a_second_round_starts_over() -> None:
     """A retry reopens job and step; its hosts are at first sight again, under a new execute_count."""
-    story = story_of()
-    tell(story, 0, job(4, step(4, [host(1, 104), host(2, 9)])))
-    assert story.is_over(JOB)
+    state = job_state()
+    apply(state, 0, job(4, step(4, [host(1, 104), host(2, 9)])))
+    assert state.is_over(JOB)
 
-    assert tell(story, 5, job(2, step(4, [], run=1))) == [
+    assert apply(state, 5, job(2, step(4, [], run=1))) == [
         "reopened 2:100",
         "job 2",
         "reopened 2:100/200",
         "host_counts",
     ]
-    assert tell(story, 6, job(2, step(2, [host(1, 7), host(2, 9)], run=1))) == [
+    assert apply(state, 6, job(2, step(2, [host(1, 7), host(2, 9)], run=1))) == [
         "step #1 2",
         "host 1 None>7",
         "host 2 None>9",
     ]
-    assert tell(story, 7, job(3, step(3, [host(1, 9), host(2, 9)], run=1))) == [
+    assert apply(state, 7, job(3, step(3, [host(1, 9), host(2, 9)], run=1))) == [
         "host 1 7>9",
         "step #1 3.",
         "job 3.",
@@ -182,85 +185,85 @@ def test_a_second_round_starts_over() -> None:
 
 def test_a_final_status_that_comes_with_a_new_execution_is_provisional() -> None:
     """Right after a retry the step still shows how the last execution ended."""
-    story = story_of(STEP)
-    tell(story, 0, step(4, [host(1, 104)]))
+    state = job_state(STEP)
+    apply(state, 0, step(4, [host(1, 104)]))
 
-    assert tell(story, 1, step(4, [host(1, 104)], run=1)) == [
+    assert apply(state, 1, step(4, [host(1, 104)], run=1)) == [
         "reopened 2:100/200",
         "host_counts",
         "host 1 None>104",
     ]
-    assert tell(story, 16, step(4, [host(1, 104)], run=1)) == ["step #1 4.", "finished 2:100/200"]
+    assert apply(state, 16, step(4, [host(1, 104)], run=1)) == ["step #1 4.", "finished 2:100/200"]
 
 
 def test_an_answer_about_an_earlier_execution_says_nothing() -> None:
     """A replica that is behind must not bring the past back."""
-    story = story_of(STEP)
-    tell(story, 0, step(2, [host(1, 7)], run=1))
+    state = job_state(STEP)
+    apply(state, 0, step(2, [host(1, 7)], run=1))
 
-    assert tell(story, 1, step(4, [host(1, 104)], run=0)) == []
+    assert apply(state, 1, step(4, [host(1, 104)], run=0)) == []
 
 
 def test_yesterdays_answer_is_not_believed_after_an_operation() -> None:
     """Until it changes or the bound passes, a final status may be the one before."""
-    story = story_of(operated_at=0.0)
-    tell(story, 1, job(4, step(4, [host(1, 104)])))
-    assert not story.is_over(JOB)
+    state = job_state(operated_at=0.0)
+    apply(state, 1, job(4, step(4, [host(1, 104)])))
+    assert not state.is_over(JOB)
 
-    assert tell(story, 2, job(2, step(2, [host(1, 7)], run=1)))[0] == "job 2"
-    told = tell(story, 3, job(3, step(3, [host(1, 9)], run=1)))
+    assert apply(state, 2, job(2, step(2, [host(1, 7)], run=1)))[0] == "job 2"
+    told = apply(state, 3, job(3, step(3, [host(1, 9)], run=1)))
     assert told == ["host 1 7>9", "step #1 3.", "job 3.", "finished 2:100"]
-    assert story.is_settled(JOB, 3)
+    assert state.is_settled(JOB, 3)
 
 
 def test_an_operation_that_changed_nothing_settles_after_the_bound() -> None:
     """What was final and stays so is settled again, without any news."""
-    story = story_of()
-    tell(story, 0, job(3, step(3, [host(1, 9)])))
-    story.expect_change(5.0)
+    state = job_state()
+    apply(state, 0, job(3, step(3, [host(1, 9)])))
+    expect_change(state, 5.0)
 
-    assert not story.is_settled(JOB, 10)
-    assert tell(story, 20, job(3, step(3, [host(1, 9)]))) == []
-    assert story.is_settled(JOB, 20)
+    assert not state.is_settled(JOB, 10)
+    assert apply(state, 20, job(3, step(3, [host(1, 9)]))) == []
+    assert state.is_settled(JOB, 20)
 
 
 def test_ignoring_an_error_reopens() -> None:
     """From one final status to another is a change of what was told as final."""
-    story = story_of(STEP)
-    tell(story, 0, step(4, [host(1, 104)]))
+    state = job_state(STEP)
+    apply(state, 0, step(4, [host(1, 104)]))
 
-    assert tell(story, 1, step(6, [host(1, 104)])) == ["reopened 2:100/200"]
-    assert tell(story, 17, step(6, [host(1, 104)])) == ["step #0 6.", "finished 2:100/200"]
+    assert apply(state, 1, step(6, [host(1, 104)])) == ["reopened 2:100/200"]
+    assert apply(state, 17, step(6, [host(1, 104)])) == ["step #0 6.", "finished 2:100/200"]
 
 
 def test_steps_that_never_had_their_turn_do_not_hold_the_job() -> None:
     """A job that failed at its first step leaves the others unstarted."""
-    story = story_of()
+    state = job_state()
 
-    told = tell(story, 0, job(4, step(4, [host(1, 104)]), step(1, [], number=201)))
+    told = apply(state, 0, job(4, step(4, [host(1, 104)]), step(1, [], number=201)))
 
     assert told[-2:] == ["job 4.", "finished 2:100"]
 
 
 def test_an_unknown_job_code_follows_the_flag() -> None:
     """A code that nobody knows is over when the server says so, and never by itself."""
-    told = tell(story_of(), 0, job(77, finished=False))
+    told = apply(job_state(), 0, job(77, finished=False))
     assert told == ["job 77"]
 
-    told = tell(story_of(), 0, job(77, finished=True))
+    told = apply(job_state(), 0, job(77, finished=True))
     assert told == ["job 77.", "finished 2:100"]
 
 
 def test_an_unknown_step_code_follows_the_jobs_flag() -> None:
     """Without a flag of its own a step with an unknown code ends with its job."""
-    story = story_of()
-    assert tell(story, 0, job(2, step(77, [host(1, 9)]), finished=False)) == [
+    state = job_state()
+    assert apply(state, 0, job(2, step(77, [host(1, 9)]), finished=False)) == [
         "job 2",
         "step #0 77",
         "host 1 None>9",
     ]
 
-    assert tell(story, 1, job(3, step(77, [host(1, 9)]), finished=True)) == [
+    assert apply(state, 1, job(3, step(77, [host(1, 9)]), finished=True)) == [
         "step #0 77.",
         "job 3.",
         "finished 2:100",
@@ -269,29 +272,29 @@ def test_an_unknown_step_code_follows_the_jobs_flag() -> None:
 
 def test_an_unknown_host_code_is_settled() -> None:
     """It holds nothing up, and is neither success nor failure."""
-    story = story_of()
-    tell(story, 0, job(3, step(3, [host(1, 999)])))
+    state = job_state()
+    apply(state, 0, job(3, step(3, [host(1, 999)])))
 
-    assert story.is_over(JOB)
-    assert [h.status.phase.value for _, h in story.result(JOB).failed] == ["UNKNOWN"]
+    assert state.is_over(JOB)
+    assert [h.status.phase.value for _, h in target_result(state, JOB).failed] == ["UNKNOWN"]
 
 
 def test_losing_the_job_loses_its_steps() -> None:
     """Every target of a job that cannot be read is lost, once."""
-    story = story_of(JOB, STEP)
+    state = job_state(JOB, STEP)
 
-    lost = story.lose(JOB, LostReason.GONE, "archived", "1")
+    lost = lose_target(state, JOB, LostReason.GONE, "archived", "1")
     assert [str(event) for event in lost] == ["2:100 lost: gone", "2:100/200 lost: gone"]
-    assert story.lose(JOB, LostReason.GONE, "archived", "2") == []
+    assert lose_target(state, JOB, LostReason.GONE, "archived", "2") == []
 
 
 def test_the_present_is_told_hosts_before_step_before_job() -> None:
     """Who joins late gets where everything stands, at first sight."""
-    story = story_of()
-    tell(story, 0, job(2, step(2, [host(1, 7)])))
-    tell(story, 1, job(4, step(4, [host(1, 104)])))
+    state = job_state()
+    apply(state, 0, job(2, step(2, [host(1, 7)])))
+    apply(state, 1, job(4, step(4, [host(1, 104)])))
 
-    present = list(story.present({JOB}, "9"))
+    present = list(present_targets(state, {JOB}, "9"))
 
     assert [word(event) for event in present] == ["host 1 None>104", "step #0 4.", "job 4.", "finished 2:100"]
     assert isinstance(present[0], HostChanged)
@@ -300,118 +303,118 @@ def test_the_present_is_told_hosts_before_step_before_job() -> None:
 
 def test_a_change_after_an_operation_is_todays_answer() -> None:
     """An ignored error goes from one final status to another, without ever being seen to run."""
-    story = story_of()
-    tell(story, 0, job(4, step(4, [host(1, 104)]), step(1, [], number=201)))
-    story.expect_change(1.0)
+    state = job_state()
+    apply(state, 0, job(4, step(4, [host(1, 104)]), step(1, [], number=201)))
+    expect_change(state, 1.0)
 
-    told = tell(story, 2, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
+    told = apply(state, 2, job(2, step(6, [host(1, 104)]), step(2, [host(1, 7)], number=201)))
 
     assert "step #0 6." in told
-    assert story.tracker(200).finished
+    assert state.step(200).finished
 
 
 def test_what_was_just_created_is_not_waiting_for_anybody() -> None:
     """A pending job starts by itself within moments; only one that stays pending waits for a user."""
-    story = story_of()
-    story.first_asked_at = 0.0
-    tell(story, 0, job(1, step(1, [])))
+    state = job_state()
+    state.first_polled_at = 0.0
+    apply(state, 0, job(1, step(1, [])))
 
-    assert not story.is_waiting(5.0)
-    assert story.is_waiting(60.0)
-    tell(story, 61, job(7, step(7, [])))
-    assert story.is_waiting(61.0)
+    assert not state.is_waiting(5.0)
+    assert state.is_waiting(60.0)
+    apply(state, 61, job(7, step(7, [])))
+    assert state.is_waiting(61.0)
 
 
 def test_rows_that_could_not_be_read_are_waited_for_longer() -> None:
     """When polls for rows fail, the bound for rows that never settle has not begun."""
-    story = story_of()
-    tell(story, 0, job(2, step(2, [host(1, 7)])))
-    tell(story, 1, job(3, step(3)))
+    state = job_state()
+    apply(state, 0, job(2, step(2, [host(1, 7)])))
+    apply(state, 1, job(3, step(3)))
 
-    assert tell(story, 30, job(3, step(3))) == []
-    assert tell(story, 31, step(3, [host(1, 9)])) == ["host 1 7>9", "step #0 3.", "job 3.", "finished 2:100"]
+    assert apply(state, 30, job(3, step(3))) == []
+    assert apply(state, 31, step(3, [host(1, 9)])) == ["host 1 7>9", "step #0 3.", "job 3.", "finished 2:100"]
 
 
 def test_the_bound_begins_when_hosts_could_be_read() -> None:
     """Polls failed for long after the end: the first answer's doubtful rows still get their second look."""
-    story = story_of()
-    tell(story, 0, job(2, step(2)))
-    tell(story, 0.5, step(2, [host(1, 7)]))
-    tell(story, 1, job(3, step(3)))
+    state = job_state()
+    apply(state, 0, job(2, step(2)))
+    apply(state, 0.5, step(2, [host(1, 7)]))
+    apply(state, 1, job(3, step(3)))
 
-    assert tell(story, 30, step(3, [host(1, 9), host(1, 403)])) == []
-    assert tell(story, 31, step(3, [host(1, 9), host(1, 403)]))[:2] == ["host 1 7>403", "step #0 3."]
+    assert apply(state, 30, step(3, [host(1, 9), host(1, 403)])) == []
+    assert apply(state, 31, step(3, [host(1, 9), host(1, 403)]))[:2] == ["host 1 7>403", "step #0 3."]
 
 
 def test_hosts_that_move_between_two_looks_at_6_show_two_batches() -> None:
     """A rolling step may happen to be looked at between batches every time; while hosts move it goes on."""
-    story = story_of(STEP)
-    tell(story, 0, step(6, [host(1, 104), host(2, 5), host(3, 5)]))
-    tell(story, 10, step(6, [host(1, 104), host(2, 104), host(3, 5)]))
+    state = job_state(STEP)
+    apply(state, 0, step(6, [host(1, 104), host(2, 5), host(3, 5)]))
+    apply(state, 10, step(6, [host(1, 104), host(2, 104), host(3, 5)]))
 
-    assert tell(story, 20, step(6, [host(1, 104), host(2, 104), host(3, 104)])) == ["host 3 5>104"]
-    assert tell(story, 21, step(15, [host(1, 104), host(2, 104), host(3, 104)])) == ["step #0 15"]
+    assert apply(state, 20, step(6, [host(1, 104), host(2, 104), host(3, 104)])) == ["host 3 5>104"]
+    assert apply(state, 21, step(15, [host(1, 104), host(2, 104), host(3, 104)])) == ["step #0 15"]
 
 
 def test_lists_that_are_short_every_time_are_waited_for_longer() -> None:
     """The bound is for rows that never settle; of a row that answers leave out nothing is known."""
-    story = story_of(STEP)
-    tell(story, 0, step(2, [host(1, 7), host(2, 7)]))
+    state = job_state(STEP)
+    apply(state, 0, step(2, [host(1, 7), host(2, 7)]))
     for now in range(1, 20):
-        assert tell(story, now, step(6, [host(2, 7)], complete=False)) == []
+        assert apply(state, now, step(6, [host(2, 7)], complete=False)) == []
 
-    assert tell(story, 20, step(6, [host(1, 9), host(2, 9)])) == ["host 1 7>9", "host 2 7>9"]
-    assert tell(story, 35, step(6, [host(1, 9), host(2, 9)])) == ["step #0 6.", "finished 2:100/200"]
+    assert apply(state, 20, step(6, [host(1, 9), host(2, 9)])) == ["host 1 7>9", "host 2 7>9"]
+    assert apply(state, 35, step(6, [host(1, 9), host(2, 9)])) == ["step #0 6.", "finished 2:100/200"]
 
 
 def test_an_answer_that_is_not_believed_does_not_begin_the_bound() -> None:
     """A host that stood twice at first sight, and once since, has been told nowhere yet: polls may fail in between."""
-    story = story_of()
-    tell(story, 0, job(2, step(2)))
-    tell(story, 1, step(2, [host(1, 9), host(2, 7), host(2, 9)]))
-    assert tell(story, 4, step(3, [host(1, 9), host(2, 9)])) == []
+    state = job_state()
+    apply(state, 0, job(2, step(2)))
+    apply(state, 1, step(2, [host(1, 9), host(2, 7), host(2, 9)]))
+    assert apply(state, 4, step(3, [host(1, 9), host(2, 9)])) == []
 
-    assert tell(story, 30, job(3, step(3))) == []
-    assert tell(story, 31, step(3, [host(1, 9), host(2, 9)]))[:2] == ["host 2 None>9", "step #0 3."]
+    assert apply(state, 30, job(3, step(3))) == []
+    assert apply(state, 31, step(3, [host(1, 9), host(2, 9)]))[:2] == ["host 2 None>9", "step #0 3."]
 
 
 def test_an_execution_whose_hosts_are_not_listed_yet_has_not_settled() -> None:
     """It shows the end before it at first, and no host at all; the step has some."""
-    story = story_of()
-    tell(story, 0, job(2, step(2, [host(1, 7)])))
-    tell(story, 1, job(4, step(4, [host(1, 104)])))
-    tell(story, 2, job(2, step(4, [], run=1)))
+    state = job_state()
+    apply(state, 0, job(2, step(2, [host(1, 7)])))
+    apply(state, 1, job(4, step(4, [host(1, 104)])))
+    apply(state, 2, job(2, step(4, [], run=1)))
 
-    assert tell(story, 3, job(4, step(4, [], run=1))) == []
-    assert tell(story, 4, job(4, step(4, [host(1, 104)], run=1)))[-1] == "finished 2:100"
+    assert apply(state, 3, job(4, step(4, [], run=1))) == []
+    assert apply(state, 4, job(4, step(4, [host(1, 104)], run=1)))[-1] == "finished 2:100"
 
 
 def test_another_final_status_reopens_a_job() -> None:
     """It ran between two looks, and ended otherwise."""
-    story = story_of()
-    tell(story, 0, job(4))
-    assert story.is_settled(JOB, 0.0)
+    state = job_state()
+    apply(state, 0, job(4))
+    assert state.is_settled(JOB, 0.0)
 
-    assert tell(story, 9, job(3)) == [f"reopened {JOB}", "job 3.", f"finished {JOB}"]
+    assert apply(state, 9, job(3)) == [f"reopened {JOB}", "job 3.", f"finished {JOB}"]
 
 
 def test_the_bound_begins_anew_with_another_final_status() -> None:
     """What is left as it was by the platform is waited for from the last change on."""
-    story = story_of()
-    tell(story, 0, job(4, step(2, [host(1, 7)])))
-    tell(story, 10, job(3, step(2, [host(1, 7)])))
+    state = job_state()
+    apply(state, 0, job(4, step(2, [host(1, 7)])))
+    apply(state, 10, job(3, step(2, [host(1, 7)])))
 
-    assert "job 3." not in tell(story, 16, job(3, step(2, [host(1, 7)])))
-    assert "job 3." in tell(story, 26, job(3, step(2, [host(1, 7)])))
+    assert "job 3." not in apply(state, 16, job(3, step(2, [host(1, 7)])))
+    assert "job 3." in apply(state, 26, job(3, step(2, [host(1, 7)])))
 
 
 def test_another_final_status_is_not_the_one_before_an_operation() -> None:
     """It is no longer in doubt, though nothing was seen to run."""
-    story = story_of()
-    tell(story, 0, job(4))
-    story.expect_change(5.0)
-    assert not story.is_settled(JOB, 6.0)
+    state = job_state()
+    apply(state, 0, job(4))
+    expect_change(state, 5.0)
+    assert not state.is_settled(JOB, 6.0)
 
-    tell(story, 6, job(3))
+    apply(state, 6, job(3))
 
-    assert story.is_settled(JOB, 6.0)
+    assert state.is_settled(JOB, 6.0)

@@ -1,0 +1,107 @@
+"""What readers are given of a job: its result, its snapshot, host counts, and events of its present state."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.step_state import NOT_STARTED
+from bkjob_async.engine.tracking.step_views import present_step, step_result, step_snapshot
+from bkjob_async.model.events import Event, Finished, JobChanged
+from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.status import Phase, run_status
+
+
+def job_changed(job: JobState, before: int | None, cursor: str, *, skipped: bool = False) -> JobChanged:
+    """Return the event that the job has the status that was announced; *before* is the code before it."""
+    assert job.announced is not None  # noqa: S101 - called for announced statuses only
+    code, _, finished = job.announced
+    return JobChanged(
+        ref=job.ref,
+        before=None if before is None else run_status(before),
+        after=run_status(code),
+        is_finished=finished,
+        name=job.name,
+        epoch=job.epoch,
+        skipped=skipped,
+        cursor=cursor,
+    )
+
+
+def finished_event(job: JobState, ref: Ref, cursor: str) -> Finished:
+    """Return the event that target *ref* is finished, with its result."""
+    epoch = job.step(ref.step_instance_id).epoch if isinstance(ref, StepRef) else job.epoch
+    return Finished(ref=ref, result=target_result(job, ref), epoch=epoch, cursor=cursor)
+
+
+def target_result(job: JobState, ref: Ref) -> JobResult:
+    """Return the result so far of the job, or of one step of it."""
+    if isinstance(ref, StepRef):
+        result = step_result(job.step(ref.step_instance_id))
+        return JobResult(ref=ref, status=result.status, name=result.name, times=result.times, steps=(result,))
+    code = job.status_code if job.status_code is not None else NOT_STARTED
+    return JobResult(
+        ref=ref,
+        status=run_status(code),
+        name=job.name,
+        times=job.times,
+        steps=tuple(map(step_result, job.steps)),
+    )
+
+
+def target_snapshot(job: JobState, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+    """Return the job, or one step of it, as last seen; None before its first response."""
+    if not job.was_read(ref):
+        return None
+    if isinstance(ref, StepRef):
+        return step_snapshot(job.step(ref.step_instance_id))
+    assert job.status_code is not None  # noqa: S101 - it was read
+    return JobSnapshot(
+        ref=job.ref,
+        status=run_status(job.status_code),
+        is_finished=job.finished,
+        name=job.name,
+        times=job.times,
+        steps=tuple(map(step_snapshot, job.steps)),
+    )
+
+
+def count_hosts(job: JobState, ref: Ref) -> dict[Phase, int]:
+    """Count the hosts of the job, or of one step, by phase in the present execution of each step."""
+    total: Counter[Phase] = Counter()
+    for step in job.steps:
+        if ref in (job.ref, step.ref):
+            total.update(step.hosts.counts())
+    return dict(total)
+
+
+def present_targets(
+    job: JobState,
+    targets: Collection[Ref],
+    cursor: str,
+    *,
+    since: int = 0,
+    skipped: bool = False,
+    known: Collection[Ref] = (),
+) -> Iterator[Event]:
+    """Yield the present state of *targets* as events: hosts before step before job.
+
+    Of steps that belong to *known* targets the reader knows all but `Finished`. For *since* and *skipped* see
+    `present_step`.
+    """
+    has_job = job.ref in targets
+    has_changed = job.announced is not None and job.announced_sequence >= since
+    if has_job and has_changed and not job.finished:
+        yield job_changed(job, None, cursor, skipped=skipped)
+    for step in job.steps:
+        is_target = step.ref in targets
+        if (has_job or is_target) and not (step.ref in known or job.ref in known):
+            yield from present_step(step, cursor, since=since, skipped=skipped)
+        if is_target and step.finished and step.announced_sequence >= since:
+            yield finished_event(job, step.ref, cursor)
+    if has_job and has_changed and job.finished:
+        yield job_changed(job, None, cursor, skipped=skipped)
+        yield finished_event(job, job.ref, cursor)

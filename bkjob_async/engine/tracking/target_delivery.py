@@ -1,0 +1,218 @@
+"""Which events of a job one watch is given: those of targets that it follows, has just joined, or has lost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from attrs import evolve
+
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_views import finished_event, present_targets
+from bkjob_async.model.events import (
+    Event,
+    Finished,
+    HostChanged,
+    HostCounts,
+    Lost,
+    Recovered,
+    Reopened,
+    StepChanged,
+    Trouble,
+)
+from bkjob_async.model.refs import Ref
+
+# Events of its steps that a watch of the job is given although the steps are not targets by themselves.
+STEP_EVENTS = LazyHostEvents | HostChanged | HostCounts | StepChanged | Reopened
+
+# Stands for the round that a joined target waits for, once it was read.
+WAS_READ = 0
+
+
+class TargetDelivery:
+    """Selects the events that one watch is given of its targets.
+
+    Mostly these are all events since the target was first polled. A target whose job was polled before, for another
+    watch, is *joined*: the job is read again, in a round of requests that begins afterwards. Then the watch is given the
+    present state of the target, and from then on its events. Until then it is given no more than trouble with the
+    target, or its loss. A lost target stays lost for this watch, even if another watch joins it and it can be read.
+    """
+
+    __slots__ = ("_joining", "_lost", "_present_given_at", "_troubled")
+
+    def __init__(self) -> None:
+        # The round of requests that each joined target waits for.
+        self._joining: dict[Ref, int] = {}
+        self._troubled: set[Ref] = set()
+        # The sequence of the batch with the present state of each joined target, and with the loss of each lost one.
+        self._present_given_at: dict[Ref, int] = {}
+        self._lost: dict[Ref, tuple[int, Lost]] = {}
+
+    def join(self, ref: Ref, round_number: int) -> None:
+        """Wait for a round of requests about the job of *ref*."""
+        self._joining[ref] = round_number
+
+    def remove(self, ref: Ref) -> None:
+        """Forget *ref*: it is not a target any more."""
+        self._joining.pop(ref, None)
+        self._troubled.discard(ref)
+        self._present_given_at.pop(ref, None)
+        self._lost.pop(ref, None)
+
+    def is_joining(self, ref: Ref) -> bool:
+        """Return True if the watch was not given the present state of *ref* yet."""
+        return ref in self._joining
+
+    def is_state_given(self, ref: Ref) -> bool:
+        """Return True if the watch was given the state of *ref*, or that it cannot be read."""
+        return ref not in self._joining or ref in self._troubled
+
+    def is_lost(self, ref: Ref) -> bool:
+        """Return True if the watch was given the loss of *ref*."""
+        return ref in self._lost
+
+    def awaits_round(self, refs: Iterable[Ref]) -> bool:
+        """Return True if any of *refs* still waits for its round of requests."""
+        joining = self._joining
+        return bool(joining) and any(joining.get(ref, WAS_READ) != WAS_READ for ref in refs)
+
+    # Events of a poll -----------------------------------------------------------------------------------------------
+
+    def select(
+        self,
+        job: JobState,
+        refs: Collection[Ref],
+        events: Sequence[EventOrLazy],
+        stamp: PollStamp,
+        last_round: int,
+    ) -> tuple[list[EventOrLazy], list[Event]]:
+        """Return which of *events* the watch is given, and events of joined targets that are for this watch alone.
+
+        *refs* are its targets of *job*. *last_round* is the number of the last complete round of requests about it.
+        """
+        if self._joining or self._lost:
+            return self._select_with_joined(job, refs, events, stamp, last_round)
+        selected = [event for event in events if concerns(event, refs, job.ref)]
+        if any(isinstance(event, Lost) for event in selected):
+            selected = self._apply_losses(job, selected, stamp)
+        return selected, []
+
+    def _select_with_joined(
+        self,
+        job: JobState,
+        refs: Collection[Ref],
+        events: Sequence[EventOrLazy],
+        stamp: PollStamp,
+        last_round: int,
+    ) -> tuple[list[EventOrLazy], list[Event]]:
+        """Select events for a watch of which some targets are joining or lost."""
+        followed = {ref for ref in refs if ref not in self._joining and ref not in self._lost}
+        joined = self._take_joined(job, refs, stamp, last_round)
+        # The state of a followed job's steps was given with the job; only how they finished is new.
+        known_steps = [ref for ref in joined if job.ref in followed and ref != job.ref]
+        others = [ref for ref in joined if ref not in known_steps]
+        followed.update(known_steps)
+        selected = [
+            event
+            for event in events
+            # `Recovered` is for a watch that was given the trouble: not for a target that it joins just now.
+            if (
+                concerns(event, followed, job.ref)
+                and not (isinstance(event, Recovered) and event.ref in known_steps)
+            )
+            or self._is_signal(event)
+        ]
+        finished = {event.ref for event in events if isinstance(event, Finished)}
+        own: list[Event] = [
+            finished_event(job, ref, stamp.cursor)
+            for ref in known_steps
+            if job.has_finished(ref) and ref not in finished
+        ]
+        # If a target of the job is lost here, the watch may know a part of the others' state.
+        is_partly_known = any(ref in self._lost for ref in refs)
+        own += present_targets(job, others, stamp.cursor, skipped=is_partly_known, known=followed)
+        own += self._earlier_troubles(job, refs, stamp)
+        return self._apply_losses(job, selected, stamp), own
+
+    def _take_joined(
+        self, job: JobState, refs: Collection[Ref], stamp: PollStamp, last_round: int
+    ) -> list[Ref]:
+        """Return the joining targets whose present state can be given now; they are followed from here on."""
+        joined: list[Ref] = []
+        for ref in refs:
+            awaited = self._joining.get(ref)
+            if awaited is None:
+                continue
+            if awaited <= last_round:
+                self._joining[ref] = awaited = WAS_READ
+            if awaited == WAS_READ and job.is_up_to_date(ref, stamp.now):
+                joined.append(ref)
+        for ref in joined:
+            del self._joining[ref]
+            self._present_given_at[ref] = stamp.sequence
+        return joined
+
+    def _is_signal(self, event: EventOrLazy) -> bool:
+        """Return True for new trouble of a joining target, the end of trouble that was given, or a loss."""
+        match event:
+            case Trouble(ref=ref) if ref in self._joining and ref not in self._troubled:
+                self._troubled.add(ref)
+                return True
+            case Recovered(ref=ref) if ref in self._troubled:
+                self._troubled.discard(ref)
+                return True
+            case Lost(ref=ref):
+                return ref in self._joining
+            case _:
+                return False
+
+    def _earlier_troubles(self, job: JobState, refs: Collection[Ref], stamp: PollStamp) -> Iterator[Event]:
+        """Yield the trouble of joining targets that other watches were given before."""
+        for ref, trouble in job.poll_failures.troubled.items():
+            if ref in refs and ref in self._joining and ref not in self._troubled:
+                self._troubled.add(ref)
+                yield evolve(trouble, cursor=stamp.cursor, index=0)
+
+    def _apply_losses(
+        self, job: JobState, events: Sequence[EventOrLazy], stamp: PollStamp
+    ) -> list[EventOrLazy]:
+        """Keep which targets are lost; return *events* without losses of targets that have finished."""
+        kept: list[EventOrLazy] = []
+        for event in events:
+            if isinstance(event, Lost):
+                ref = event.ref
+                if ref not in self._joining and job.has_finished(ref):
+                    continue
+                self._joining.pop(ref, None)
+                self._lost[ref] = (stamp.sequence, event)
+            kept.append(event)
+        return kept
+
+    # The present state ----------------------------------------------------------------------------------------------
+
+    def present(
+        self, job: JobState, refs: Collection[Ref], cursor: str, since: int, *, skipped: bool
+    ) -> Iterator[Event]:
+        """Yield the present state of *refs* for a reader that missed batch *since* and later ones.
+
+        *skipped*: the reader was given a part of the stream before.
+        """
+        given = [
+            ref for ref in refs if ref not in self._joining and (ref not in self._lost or ref in job.lost)
+        ]
+        joined = [ref for ref in given if self._present_given_at.get(ref, -1) >= since]
+        others = [ref for ref in given if ref not in joined] if joined else given
+        yield from present_targets(job, others, cursor, since=since, skipped=skipped)
+        if joined:
+            # The reader knows nothing of these, unless it comes from before this watch.
+            yield from present_targets(job, joined, cursor, skipped=skipped and not since, known=others)
+        for ref in refs:
+            sequence, lost = self._lost.get(ref, (0, None))
+            if lost is not None and sequence >= since:
+                yield evolve(lost, cursor=cursor, index=0)
+
+
+def concerns(event: EventOrLazy, refs: Collection[Ref], job: Ref) -> bool:
+    """Return True if *event* is about one of *refs*, or about a step of *job* if that is one of them."""
+    return event.ref is None or event.ref in refs or (job in refs and isinstance(event, STEP_EVENTS))

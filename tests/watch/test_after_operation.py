@@ -1,0 +1,41 @@
+"""What an operation through a client changes in how its job is polled."""
+
+import asyncio
+
+import pytest
+
+from bkjob_async.engine.tracking.settling import SETTLE_BOUND
+from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
+from tests.watch.stage import client_of
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_an_operation_is_forgotten_after_the_settle_bound() -> None:
+    """From then on a poll that shows nothing new is as cheap as before; that it was operated on is remembered."""
+    world = World(1)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
+    async with client_of(world) as (client, _), client.watch(job):
+        await asyncio.sleep(20.0)
+        (state,) = client._poller._registry.targets.values()
+        client._poller.on_operation(job)
+        await asyncio.sleep(SETTLE_BOUND - 5.0)
+        during = state.operated_at
+        await asyncio.sleep(60.0)
+
+        assert (during, state.operated_at) == (20.0, None)
+        assert state.was_operated
+
+
+async def test_a_job_watched_after_an_operation_is_known_as_operated_on() -> None:
+    """The client remembers operations on jobs that nobody watched then."""
+    world = World(1)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))
+    async with client_of(world) as (client, _):
+        client._poller.on_operation(job)
+        async with client.watch(job):
+            await asyncio.sleep(1.0)
+            (state,) = client._poller._registry.targets.values()
+
+            assert state.was_operated
