@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Mapping
@@ -22,6 +23,10 @@ from bkjob_async.wire.timeouts import TimeoutManager
 
 KEEPALIVE_TIMEOUT = 30.0
 DEFAULT_CONNECTIONS = 64
+# aiohttp parses all bytes of one read in one turn of the event loop, and cannot stop halfway: 256 KiB of tiny chunks or
+# of interim responses would block the loop for a tenth of a second per connection. So one read returns fewer bytes.
+# Reads into a buffer are not bounded: those are the fast path's, which parses quickly, and those of TLS.
+MAX_RECV = 8 * 1024
 
 
 def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
@@ -58,6 +63,20 @@ class HttpOptions:
     headers: Mapping[str, str] = field(factory=dict, repr=False, validator=_plain_headers)
     largest_body: int = field(default=MAX_BODY_SIZE, validator=validators.ge(MIB))
     fast: bool = True
+
+
+class BoundedSocket(socket.socket):
+    """A socket that receives few bytes at a time."""
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """Receive at most MAX_RECV bytes."""
+        return super().recv(min(bufsize, MAX_RECV), flags)
+
+
+def bounded_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Return a socket for an address that aiohttp has resolved."""
+    family, kind, protocol, *_ = address
+    return BoundedSocket(family, kind, protocol)
 
 
 class AiohttpTransport:
@@ -151,6 +170,7 @@ class AiohttpTransport:
             limit=options.connections or DEFAULT_CONNECTIONS,
             ssl=options.ssl,
             keepalive_timeout=KEEPALIVE_TIMEOUT,
+            socket_factory=bounded_socket,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from bkjob_async.errors import InvalidResponse, RequestTimedOut, TransportFailed, UsageError
@@ -428,3 +429,20 @@ async def test_headers_are_shared_over_one_connection() -> None:
     await runner.cleanup()
 
     assert len(peers) <= 4
+
+
+async def test_one_turn_of_the_loop_parses_few_bytes(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of tiny chunks must not block the event loop for long."""
+    received: list[int] = []
+    feed = ResponseHandler.data_received
+
+    def data_received(self: ResponseHandler, data: bytes) -> None:
+        received.append(len(data))
+        feed(self, data)
+
+    monkeypatch.setattr(ResponseHandler, "data_received", data_received)
+    body = b"x" * 1_000_000
+    whole = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + body
+
+    assert await get(await serve(answering(whole)), within=10.0) == body
+    assert all(size <= aiohttp_transport.MAX_RECV for size in received)
