@@ -1,4 +1,4 @@
-"""What people want in one line: run, send, retry, read logs."""
+"""Shortcuts that combine operations: run, send, retry, read logs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from bkjob_async.wire.tracebacks import hide_arguments
 
 # Failed, abnormal, terminated: what the platform lets run again.
 RETRYABLE = frozenset({4, 9, 11})
-SHORTEST = 0.001
+SHORTEST_WAIT = 0.001
 
 
 @hide_arguments
@@ -52,11 +52,18 @@ async def run_script(
     deadline: Deadline = None,
     scope: Scope | None = None,
 ) -> JobResult:
-    """Run a script on *hosts* and wait; return how it ended, well or not: `result.raise_for_status()` raises.
+    """Run a script on *hosts* and wait until it ends.
 
-    *script* and *parameters* are plain text; *account* is an alias or an id. *timeout* is the script's, in
-    seconds; *deadline* is this wait's, from the call. Raises what `fast_execute_script` and `wait` raise. Leaving
-    or cancelling the wait never touches the job.
+    Return the result, whether the script succeeded or not; `raise_for_status()` raises when it did not::
+
+        result = await client.run_script("uptime", ["0:10.0.0.1", "0:10.0.0.2"], deadline=600)
+        result.raise_for_status()
+
+    *script* and *parameters* are plain text. *hosts* are `Targets`, or one host or many as `HostKey`, `bk_host_id` or
+    `"cloud:ip"`. *account* is an alias or an id, *language* a `ScriptLanguage`, *name* the name of the job, *rolling* a
+    `RollingConfig`. *timeout* is the script's, in seconds; *deadline* is seconds or a timedelta, counted from the call.
+    *until* ends the wait early, see `wait`. Raises what `fast_execute_script` and `wait` raise. Leaving or cancelling
+    the wait never touches the job.
     """
     ends_at = loop_time_after(deadline)
     alias, number = named(account)
@@ -86,10 +93,15 @@ async def run_plan(
     deadline: Deadline = None,
     scope: Scope | None = None,
 ) -> JobResult:
-    """Run a job plan and wait; return how it ended, well or not.
+    """Run a job plan and wait until it ends.
 
-    *variables* maps names to texts or `Targets`; *deadline* is seconds from the call. A plan that waits for a
-    person waits as long. Raises what `execute_job_plan` and `wait` raise.
+    Return the result, whether the plan succeeded or not::
+
+        result = await client.run_plan(1000, {"version": "1.4", "servers": Targets(hosts=[1, 2])}, deadline=3600)
+
+    *variables* maps names to texts or `Targets`. *deadline* is seconds or a timedelta, counted from the call. *until*
+    ends the wait early, see `wait`. A plan with a confirmation step waits until somebody confirms. Raises what
+    `execute_job_plan` and `wait` raise.
     """
     ends_at = loop_time_after(deadline)
     launched = await execute_job_plan(client, job_plan_id, variables, scope=scope)
@@ -112,10 +124,13 @@ async def send_file(
     deadline: Deadline = None,
     scope: Scope | None = None,
 ) -> JobResult:
-    """Send *files* of the *source* hosts to a *destination* path on *hosts* and wait; return how it ended.
+    """Send files from hosts to hosts and wait until they arrive.
 
-    *account* owns the files where they arrive, *source_account* (the same, unless given) where they are; *mode*
-    is a `TransferMode`. *deadline* is seconds from the call. Raises what `fast_transfer_file` and `wait` raise.
+    Return the result, whether the transfer succeeded or not. *files* are paths on the *source* hosts, *destination* is
+    a directory on *hosts*. *account* owns the files where they arrive, *source_account* (by default the same) where
+    they are. *mode* is a `TransferMode`, *name* the name of the job. *timeout* is the transfer's, in seconds;
+    *deadline* is seconds or a timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises what
+    `fast_transfer_file` and `wait` raise.
     """
     ends_at = loop_time_after(deadline)
     alias, number = named(account)
@@ -138,12 +153,18 @@ async def send_file(
 async def retry_failed(
     client: Caller, result: RefLike | JobResult, *, until: Condition | None = None, deadline: Deadline = None
 ) -> JobResult:
-    """Run the failed hosts of a job or step again and wait; return how it ended then.
+    """Run the failed hosts of a job or step again and wait.
 
-    *result* is how a wait ended, or anything that `job` or `step` takes: then the platform is asked first where the
-    job stands. Each step that failed or was terminated is retried. *deadline* is seconds from the call. Raises
-    `UsageError` when no step failed, and what `get_job_instance_status`, `operate_step_instance` and `wait` raise.
-    Not in `gateway-v4` (`NotSupported`).
+    Return the result of the retry::
+
+        result = await client.run_script(script, hosts)
+        if not result.ok:
+            result = await client.retry_failed(result, deadline=600)
+
+    *result* is what a wait returned, or anything that `job` or `step` takes; then the platform is asked first for the
+    status of the job. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta, counted
+    from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step failed, and what
+    `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4` (`NotSupported`).
     """
     ends_at = loop_time_after(deadline)
     ref = client._ref(result)
@@ -159,16 +180,22 @@ async def retry_failed(
 async def logs(
     client: Caller, ref: RefLike, *, hosts: HostLike | Iterable[HostLike] | None = None
 ) -> tuple[GatheredLogs, ...]:
-    """Return the logs of a step, or of every step of a job that has hosts; of all hosts, or of *hosts* only.
+    """Return the logs of a step, or of every step of a job.
 
-    In every dialect, by whichever questions it has; one host that cannot be read is `missing` from its step's
-    logs, with its error. Raises a `CallFailed` when nothing can be read at all.
+    They are those of all hosts, or of *hosts* only::
+
+        for step in await client.logs(result):
+            for log in step.hosts:
+                print(log.host, log.text)
+
+    It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error. Raises a
+    `CallFailed` when nothing can be read at all.
     """
     ref = client._ref(ref)
     keys = None if hosts is None else stated(host_keys, hosts)
     if not client._session.dialect.capabilities.log_hosts:
-        told = await get_job_instance_log(client, ref.job)
-        return tuple(kept(step, ref.job, keys) for step in told if is_meant(step.ref, ref))
+        steps_logs = await get_job_instance_log(client, ref.job)
+        return tuple(kept(step, ref.job, keys) for step in steps_logs if is_meant(step.ref, ref))
     steps = [(ref, keys)] if isinstance(ref, StepRef) and keys else await hosts_of(client, ref, keys)
     return tuple([await batch_get_job_instance_ip_log(client, step, hosts=some) for step, some in steps])
 
@@ -193,8 +220,8 @@ def loop_time_after(deadline: Deadline) -> float | None:
 
 
 def remaining(ends_at: float | None) -> float | None:
-    """Return what is left of a deadline: never nothing, so that the wait itself tells that it passed."""
-    return None if ends_at is None else max(SHORTEST, ends_at - asyncio.get_running_loop().time())
+    """Return the seconds left; never 0, so that the wait itself raises `DeadlineExceeded`."""
+    return None if ends_at is None else max(SHORTEST_WAIT, ends_at - asyncio.get_running_loop().time())
 
 
 def named(account: str | int) -> tuple[str | None, int | None]:

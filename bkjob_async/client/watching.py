@@ -1,4 +1,4 @@
-"""Watching and waiting: until when, and what a wait is over with."""
+"""Watches, waits, and the durations that watches learned."""
 
 from __future__ import annotations
 
@@ -38,12 +38,18 @@ def watch(
     detail_level: DetailLevel = DetailLevel.EVERY_CHANGE,
     callbacks: CallbackReceiver | None = None,
 ) -> Watch:
-    """Watch jobs and steps; `async with` the watch, then iterate it.
+    """Watch jobs and steps, and iterate over their events.
 
-    *refs* is one or many of what `job` and `step` take; raises `UsageError` at once for what names none.
-    *deadline* is seconds from its opening: then its iterators deliver what there is and raise `DeadlineExceeded`.
-    The watch ends *linger* seconds after all targets have settled; None keeps it open until it is left.
-    *detail_level* says how closely hosts are followed; steps and jobs are seen to end at once in any.
+    Open the watch with `async with`::
+
+        async with client.watch([100, "2:101/200"], deadline=600) as watch:
+            async for event in watch:
+                print(event)
+
+    *refs* is one or many of what `job` and `step` take; raises `UsageError` at once for what names none. *deadline* is
+    seconds or a timedelta, counted from the opening: then the iterators deliver what there is and raise
+    `DeadlineExceeded`. The watch ends *linger* seconds after all targets have settled; None keeps it open until it is
+    left. *detail_level* says how closely hosts are followed; at every level the end of steps and jobs is seen at once.
     Each callback that *callbacks* receives makes it poll the named job once; by default the client's own receiver.
     """
     client._lifetime.check()
@@ -65,15 +71,19 @@ def watch(
 async def wait(
     client: Caller, ref: RefLike, *, until: Condition | None = None, deadline: Deadline = None
 ) -> JobResult:
-    """Wait until a job or step is over; return how it ended, well or not.
+    """Wait until a job or step has ended; return its result.
 
-    *ref* is anything that `job` or `step` takes: a ref, an id, text, a link, what a launch returned.
+    The result is returned whether the job succeeded or not::
 
-    With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns as soon as that is true, with
-    the result so far. Raises `ConditionUnreachable` when it no longer can be, `DeadlineExceeded` with the last snapshot,
-    `TargetLost` when the target cannot be read any more. Before anything was seen, it raises the error itself when
-    credentials do not work, and `Throttled` when the gateway has let nothing through for a minute. The job is never
-    touched.
+        launch = await client.execute_job_plan(1000)
+        result = await client.wait(launch, deadline=3600)
+
+    *ref* is anything that `job` or `step` takes: a ref, an id, text, a link, what a launch returned. *deadline* is
+    seconds or a timedelta. With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns the result
+    so far as soon as the condition holds. Raises `ConditionUnreachable` when it cannot hold any more,
+    `DeadlineExceeded` with the last snapshot, and `TargetLost` when the target cannot be read any more. Before the
+    first successful poll it also raises the error of wrong credentials, and `Throttled` when the gateway has refused
+    every request for a minute. The job is never touched.
     """
     ref = client._ref(ref)
     # A condition is about hosts; a plain wait may let small moves of large steps collect.
@@ -94,18 +104,18 @@ async def wait(
 
 
 def nudge(client: Caller, ref: RefLike) -> None:
-    """Look at *ref* as soon as there is room, where a watch or wait of this client wants it."""
+    """Poll *ref* as soon as possible, if this client watches it."""
     client._lifetime.check()
     client._poller.nudge(client._ref(ref))
 
 
 def durations(client: Caller) -> tuple[DurationStats, ...]:
-    """Return how long runs took, per job name and per step name: how many, median, spread."""
+    """Return the durations of earlier runs, per job and step name."""
     return tuple(client._poller.planner.durations)
 
 
 def export_durations(client: Caller) -> dict[str, Any]:
-    """Return the same as plain data that JSON can carry, for `connect(duration_stats=...)` of a later process."""
+    """Return the durations as JSON values, for `connect(duration_stats=...)` of a later process."""
     return client._poller.planner.durations.exported()
 
 

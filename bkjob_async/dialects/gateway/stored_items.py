@@ -73,10 +73,10 @@ def encode_value(value: object, unit: float) -> object:
 # Responses ------------------------------------------------------------------------------------------------------------
 
 
-def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery[T], JsonObject], Page[T]]:
+def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
     """Return what reads a page whose rows *read* reads."""
 
-    def read_page(operation: ListQuery[T], envelope: JsonObject) -> Page[T]:
+    def read_page(operation: ListQuery, envelope: JsonObject) -> Page[T]:
         data = envelope.child("data")
         rows = data.children("data") or []
         for row in rows:

@@ -1,9 +1,9 @@
-"""Questions about what people keep on the platform: lists and details."""
+"""Queries of stored items: plans, templates, accounts, scripts and crons."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Protocol
 
 from attrs import field, frozen, validators
 
@@ -19,9 +19,25 @@ from bkjob_async.model.operations.stored_items import (
 )
 from bkjob_async.model.refs import Scope
 
-T = TypeVar("T")
-
 LONGEST_PAGE = 1000
+
+
+class ListQuery(Protocol):
+    """A request for one page of a list: *length* items at most, from *start* on."""
+
+    @property
+    def start(self) -> int:
+        """The place of the page's first item in the list."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """How many items the page may have, at most 1000."""
+        ...
+
+
+_valid_start = validators.ge(0)
+_valid_length = validators.and_(validators.ge(1), validators.le(LONGEST_PAGE))
 
 
 def _has_zone(_operation: object, _attribute: object, value: datetime | None) -> None:
@@ -29,20 +45,16 @@ def _has_zone(_operation: object, _attribute: object, value: datetime | None) ->
         raise ValueError("a time needs a zone")
 
 
-@frozen(kw_only=True)
-class ListQuery(Operation[Page[T]], Generic[T]):
-    """One page of a list, at most 1000 items."""
-
-    start: int = field(default=0, validator=validators.ge(0))
-    length: int = field(default=20, validator=validators.and_(validators.ge(1), validators.le(LONGEST_PAGE)))
+def _check_version(id: int | None, script_id: str | None, version: str | None) -> None:  # noqa: A002 - the platform's word
+    if id is None and (script_id is None or version is None):
+        raise ValueError("name a script's version by its id, or by script_id and version")
 
 
 @frozen(kw_only=True)
-class EditedListQuery(ListQuery[T], Generic[T]):
-    """A list that is filtered by who made something and who changed it last, and when; times carry a zone.
+class GetJobTemplateList(Operation[Page[JobTemplate]]):
+    """Ask for job templates, by part of their name (*item_name*). Documents: `get_job_template_list`."""
 
-    The two ends of a span of time are given together.
-    """
+    name = "get_job_template_list"
 
     scope: Scope
     creator: str | None = None
@@ -51,25 +63,28 @@ class EditedListQuery(ListQuery[T], Generic[T]):
     last_modify_user: str | None = None
     last_modify_time_start: datetime | None = field(default=None, validator=_has_zone)
     last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
-
-
-@frozen(kw_only=True)
-class GetJobTemplateList(EditedListQuery[JobTemplate]):
-    """Ask for job templates, by part of their name (*item_name*). Documents: `get_job_template_list`."""
-
-    name = "get_job_template_list"
-
     item_name: str | None = None
+    start: int = field(default=0, validator=_valid_start)
+    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetJobPlanList(EditedListQuery[JobPlan]):
+class GetJobPlanList(Operation[Page[JobPlan]]):
     """Ask for job plans, by part of their name (*item_name*) or template. Documents: `get_job_plan_list`."""
 
     name = "get_job_plan_list"
 
+    scope: Scope
+    creator: str | None = None
+    create_time_start: datetime | None = field(default=None, validator=_has_zone)
+    create_time_end: datetime | None = field(default=None, validator=_has_zone)
+    last_modify_user: str | None = None
+    last_modify_time_start: datetime | None = field(default=None, validator=_has_zone)
+    last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
     job_template_id: int | None = None
     item_name: str | None = None
+    start: int = field(default=0, validator=_valid_start)
+    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
@@ -83,7 +98,7 @@ class GetJobPlanDetail(Operation[JobPlan]):
 
 
 @frozen(kw_only=True)
-class GetAccountList(ListQuery[StoredAccount]):
+class GetAccountList(Operation[Page[StoredAccount]]):
     """Ask for accounts; *category* is an `AccountCategory`. Documents: `get_account_list`."""
 
     name = "get_account_list"
@@ -92,44 +107,58 @@ class GetAccountList(ListQuery[StoredAccount]):
     category: int | None = None
     account: str | None = None
     alias: str | None = None
+    start: int = field(default=0, validator=_valid_start)
+    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetPublicScriptList(ListQuery[Script]):
+class GetPublicScriptList(Operation[Page[Script]]):
     """Ask for public scripts, by part of their name (*item_name*). Documents: `get_public_script_list`."""
 
     name = "get_public_script_list"
 
     item_name: str | None = None
     script_language: int | None = None
+    start: int = field(default=0, validator=_valid_start)
+    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetScriptList(GetPublicScriptList):
+class GetScriptList(Operation[Page[Script]]):
     """Ask for the scripts of a scope, by part of their name (*item_name*). Documents: `get_script_list`."""
 
     name = "get_script_list"
 
     scope: Scope
+    item_name: str | None = None
+    script_language: int | None = None
+    start: int = field(default=0, validator=_valid_start)
+    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetPublicScriptVersionList(ListQuery[ScriptVersion]):
+class GetPublicScriptVersionList(Operation[Page[ScriptVersion]]):
     """Ask for the versions of a public script. Documents: `get_public_script_version_list`."""
 
     name = "get_public_script_version_list"
 
     script_id: str = field(converter=str)
     return_script_content: bool = False
+    start: int = field(default=0, validator=_valid_start)
+    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
-class GetScriptVersionList(GetPublicScriptVersionList):
+class GetScriptVersionList(Operation[Page[ScriptVersion]]):
     """Ask for the versions of a script. Documents: `get_script_version_list`."""
 
     name = "get_script_version_list"
 
     scope: Scope
+    script_id: str = field(converter=str)
+    return_script_content: bool = False
+    start: int = field(default=0, validator=_valid_start)
+    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
@@ -146,12 +175,11 @@ class GetPublicScriptVersionDetail(Operation[ScriptVersion]):
     version: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.id is None and (self.script_id is None or self.version is None):
-            raise ValueError("name a script's version by its id, or by script_id and version")
+        _check_version(self.id, self.script_id, self.version)
 
 
 @frozen(kw_only=True)
-class GetScriptVersionDetail(GetPublicScriptVersionDetail):
+class GetScriptVersionDetail(Operation[ScriptVersion]):
     """Ask for one version of a script, by *id*, or by *script_id* and *version*.
 
     Documents: `get_script_version_detail`.
@@ -160,10 +188,16 @@ class GetScriptVersionDetail(GetPublicScriptVersionDetail):
     name = "get_script_version_detail"
 
     scope: Scope
+    id: int | None = None
+    script_id: str | None = None
+    version: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check_version(self.id, self.script_id, self.version)
 
 
 @frozen(kw_only=True)
-class GetCronList(EditedListQuery[CronJob]):
+class GetCronList(Operation[Page[CronJob]]):
     """Ask for crons, by name (*item_name*) or status; an *id* makes the platform ignore every other filter.
 
     Documents: `get_cron_list`.
@@ -171,9 +205,18 @@ class GetCronList(EditedListQuery[CronJob]):
 
     name = "get_cron_list"
 
+    scope: Scope
+    creator: str | None = None
+    create_time_start: datetime | None = field(default=None, validator=_has_zone)
+    create_time_end: datetime | None = field(default=None, validator=_has_zone)
+    last_modify_user: str | None = None
+    last_modify_time_start: datetime | None = field(default=None, validator=_has_zone)
+    last_modify_time_end: datetime | None = field(default=None, validator=_has_zone)
     item_name: str | None = None
     id: int | None = None
     status: int | None = None
+    start: int = field(default=0, validator=_valid_start)
+    length: int = field(default=20, validator=_valid_length)
 
 
 @frozen(kw_only=True)
