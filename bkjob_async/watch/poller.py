@@ -207,7 +207,7 @@ class Poller:
         if target in self._registry.rereads.requested:
             self._registry.rereads.begin(target)
             target.pending = (JOB_ITSELF,)
-        elif self._registry.must_revisit(target, now):
+        elif target.target_steps and self._registry.must_revisit(target, now):
             target.pending = (JOB_ITSELF,)
 
     def _on_response(
@@ -226,8 +226,13 @@ class Poller:
         if isinstance(view, JobPollView):
             changes = apply_job(target, view, at)
             missing = lose_missing_steps(target, at) if target.target_steps else NO_EVENTS
-            if changes or missing:
-                events = [*events, *changes, *missing]
+            plan_follow_ups(target, request, self._session.dialect.capabilities)
+            if changes is NO_EVENTS and not missing and not events and self._is_unchanged(target, at.now):
+                self._reschedule(target, at, asked)
+                self._list_pollers.update(target, at.now)
+                self._observe_poll(request, at.now - started)
+                return
+            events = [*events, *changes, *missing]
         else:
             mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
             changes = apply_step(target, view, at, mode)
@@ -236,7 +241,7 @@ class Poller:
                 self._observe_poll(request, at.now - started)
                 return
             events = [*events, *changes]
-        plan_follow_ups(target, request, self._session.dialect.capabilities)
+            plan_follow_ups(target, request, self._session.dialect.capabilities)
         if not target.pending:
             self._registry.rereads.complete(target)
         self._registry.publish(target, at, events)
