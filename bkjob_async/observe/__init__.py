@@ -1,1 +1,1 @@
-"""What the library does, told to whoever wants to know."""
+"""Observers of the polling itself."""

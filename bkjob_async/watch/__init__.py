@@ -1,1 +1,1 @@
-"""Ask, tell, ask again, until nothing is left."""
+"""Poll what is watched, and deliver what changed; callbacks make it poll at once."""

@@ -32,7 +32,7 @@ class Subscription:
     """The targets of one watch, and the subscriber that the poller delivers their events to.
 
     It writes the events into its `stream` and closes that when all targets are over, when the deadline passes, when the
-    poller crashes, or when it is told to.
+    poller crashes, or when `close` is called.
     """
 
     def __init__(

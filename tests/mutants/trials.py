@@ -22,9 +22,9 @@ from tests.mutants.mutations import Mutant, mutants_of
 ROOT = Path(__file__).parent.parent.parent
 ROOMS = ("engine", "watch", "dialects")
 # Run after the tests of the mutant's folder and room: the shortest tests that run most of the package.
-QUICK = ("tests/watch/test_stories.py", "tests/watch/test_promise.py", "tests/watch/test_lifetimes.py")
+QUICK = ("tests/watch/test_scenarios.py", "tests/watch/test_promise.py", "tests/watch/test_lifetimes.py")
 # These are slow, or test the tests.
-LEFT_OUT = ("test_planted.py", "test_many.py", "test_promise.py")
+LEFT_OUT = ("test_planted.py", "test_many_targets.py", "test_promise.py")
 HISTORIES = "160"
 TIMEOUT = 400.0
 

@@ -1,4 +1,4 @@
-"""Random histories: worlds, faults, and what people do and watch meanwhile."""
+"""Random histories: worlds, faults, and what users do and watch meanwhile."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class History:
     interval: float | None = None
     latency: float = 0.0
     log_limit: int = field(default=100_000)
-    group_poller: str = "small"
+    group_polling: str = "small"
 
 
 windows = st.builds(
@@ -203,5 +203,5 @@ histories = st.builds(
     interval=st.none() | st.floats(0.5, 8.0),
     latency=st.sampled_from([0.0, 0.0, 0.05, 1.5]),
     log_limit=st.sampled_from([100_000, 100_000, 25, 8]),
-    group_poller=st.sampled_from(["small", "counts", "counts", "guess"]),
+    group_polling=st.sampled_from(["small", "counts", "counts", "guess"]),
 )

@@ -1,4 +1,4 @@
-"""What a random history must not show: all that its watches, readers and waits saw is held against the truth."""
+"""Check what the watches, readers and waits of a random history received against the truth."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Cut:
 
 
 @define(kw_only=True)
-class PollTarget:
-    """A watch, and all that its readers saw."""
+class WatchRecord:
+    """A watch, and everything that its readers received."""
 
     plan: WatchPlan
     watch: bkjob.Watch
@@ -87,7 +87,7 @@ class Waited:
 class Past:
     """All that was done and seen; *operations* are (second, job, through the client)."""
 
-    watches: list[PollTarget] = field(factory=list)
+    watches: list[WatchRecord] = field(factory=list)
     waits: list[Waited] = field(factory=list)
     operations: list[tuple[float, bkjob.JobRef, bool]] = field(factory=list)
 
@@ -107,7 +107,7 @@ class Checks:
     truth: Truth
     past: Past
 
-    def of_watch(self, seen: PollTarget) -> Iterator[str]:
+    def of_watch(self, seen: WatchRecord) -> Iterator[str]:
         """Yield what is wrong with a watch."""
         yield from self.stream(seen, seen.batches, after=seen.after)
         yield from (f"slowly: {words}" for words in self.stream(seen, seen.slowly))
@@ -118,7 +118,7 @@ class Checks:
             if seen.left is None:
                 yield from self.unseen(seen, told)
 
-    def stream(self, seen: PollTarget, batches: Sequence[bkjob.Batch], *, after: str = "") -> Sequence[str]:
+    def stream(self, seen: WatchRecord, batches: Sequence[bkjob.Batch], *, after: str = "") -> Sequence[str]:
         """Check what one reader saw behind a cursor."""
         owes_past = seen.plan.detail_level is not bkjob.DetailLevel.END_ONLY
         return broken_promises(
@@ -131,7 +131,7 @@ class Checks:
 
     # Readers --------------------------------------------------------------------------------------------------------
 
-    def cut(self, seen: PollTarget) -> Iterator[str]:
+    def cut(self, seen: WatchRecord) -> Iterator[str]:
         """Check that nothing is lost, and nothing told twice, behind the cursor of any event."""
         if seen.cut is None or not seen.cut.rest:
             return
@@ -150,7 +150,7 @@ class Checks:
             pieces = [bkjob.Batch(n, (event,), event.cursor) for n, event in enumerate(told, 1)]
             yield from (f"cut: {words}" for words in self.stream(seen, pieces))
 
-    def lost(self, seen: PollTarget) -> Iterator[str]:
+    def lost(self, seen: WatchRecord) -> Iterator[str]:
         """Check that a target was only lost when it really could not be read after it was added."""
         windows = [w for w in self.history.faults if w.kind in ("forbidden", "another job", "another scope")]
         for time, event in seen.told().values():
@@ -161,7 +161,7 @@ class Checks:
 
     # Ends -----------------------------------------------------------------------------------------------------------
 
-    def end(self, seen: PollTarget) -> Iterator[str]:
+    def end(self, seen: WatchRecord) -> Iterator[str]:
         """Check when a watch ended, and what it said then."""
         if seen.ended is None or seen.left is not None:
             return
@@ -188,7 +188,7 @@ class Checks:
         if seen.ended > since + linger + SETTLED:
             yield f"stays open until {seen.ended:.0f} s although all was over at {since:.0f} s"
 
-    def deadline(self, seen: PollTarget, told: Told) -> Iterator[str]:
+    def deadline(self, seen: WatchRecord, told: Told) -> Iterator[str]:
         """Check that only unfinished targets were called late."""
         assert seen.ended is not None
         for ref in seen.late or ():
@@ -209,7 +209,7 @@ class Checks:
         place = bisect_right(since, end) - 1
         return bool(codes) and run_status(codes[place]).is_finished() and since[place] < begin
 
-    def running(self, seen: PollTarget, told: Told) -> Iterator[str]:
+    def running(self, seen: WatchRecord, told: Told) -> Iterator[str]:
         """Check that a watch that ended by itself left nothing running, as far as it can know."""
         assert seen.ended is not None
         begin = seen.ended - SETTLED
@@ -230,7 +230,7 @@ class Checks:
             if seen.plan.linger or not by_others:
                 yield f"ended at {seen.ended:.0f} s while {ref} was running, told as {event}"
 
-    def unseen(self, seen: PollTarget, batches: Sequence[bkjob.Batch]) -> Iterator[str]:
+    def unseen(self, seen: WatchRecord, batches: Sequence[bkjob.Batch]) -> Iterator[str]:
         """Check that what has been so for long at the end, undisturbed, was told."""
         if seen.ended is None or self.disturbed(seen.ended - QUIET, seen.ended):
             return

@@ -1,4 +1,4 @@
-"""What goes wrong in random histories: errors, torn answers, answers about other jobs."""
+"""Faults of random histories: errors, torn responses, responses about other jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a random history in virtual time, and collects what every watch and every reader of it saw."""
+"""Run a random history in virtual time and record what every watch and reader received."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
 from tests.watch.histories import HORIZON, OPERATIONS, History, WatchPlan
-from tests.watch.history_checks import Cut, Past, PollTarget, Waited, broken
+from tests.watch.history_checks import Cut, Past, Waited, WatchRecord, broken
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.stage import client_of
 
@@ -29,14 +29,14 @@ from tests.watch.stage import client_of
 def run(history: History) -> list[str]:
     """Run a history to its end; return every promise that a reader saw broken."""
     with ExitStack() as patches:
-        if history.group_poller != "small":
+        if history.group_polling != "small":
             patches.enter_context(
                 mock.patch("bkjob_async.engine.group_polling.group_poller.MAX_FULL_READ_HOSTS", 0)
             )
             patches.enter_context(mock.patch("bkjob_async.engine.scheduling.list_polling.FEWEST", 1))
             patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MANY_NAMES", 0))
             patches.enter_context(mock.patch("bkjob_async.simulator.protocol.groups.READ_AT_ONCE", 0))
-        if history.group_poller == "guess":
+        if history.group_polling == "guess":
             scarce = partial(next_request, requests_are_scarce=True)
             ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
             patches.enter_context(mock.patch("bkjob_async.watch.poller.next_request", ask))
@@ -92,7 +92,7 @@ class SimulateOptions:
         )
         watch._stream.log._limit = self.history.log_limit
         after = self.cursor_of_an_earlier() if plan.resumes else None
-        seen = PollTarget(plan=plan, watch=watch, after=after or "")
+        seen = WatchRecord(plan=plan, watch=watch, after=after or "")
         self.past.watches.append(seen)
         self.note_joins(seen, *refs)
         async with watch:
@@ -125,7 +125,7 @@ class SimulateOptions:
             return [steps[0 if part == "first" else -1]]
         return [*steps] if part == "steps" else [job, *steps]
 
-    def note_joins(self, seen: PollTarget, *refs: bkjob.Ref) -> None:
+    def note_joins(self, seen: WatchRecord, *refs: bkjob.Ref) -> None:
         """Take note of what targets make a watch follow from now on."""
         for ref in refs:
             for part in self.parts(ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
@@ -133,7 +133,7 @@ class SimulateOptions:
                     seen.joins.setdefault(part, []).append(now())
             seen.targets.add(ref)
 
-    async def read(self, seen: PollTarget, after: str | None) -> None:
+    async def read(self, seen: WatchRecord, after: str | None) -> None:
         """Read a watch at once, and take note of when it said what."""
         try:
             async for batch in seen.watch.batches(after=after):
@@ -143,7 +143,7 @@ class SimulateOptions:
             seen.late = set(error.snapshots)
         seen.ended = now()
 
-    async def read_slowly(self, seen: PollTarget) -> None:
+    async def read_slowly(self, seen: WatchRecord) -> None:
         """Read a watch a batch at a time, and at once when it is over."""
         with suppress(bkjob.DeadlineExceeded):
             async for batch in seen.watch.batches():
@@ -151,7 +151,7 @@ class SimulateOptions:
                 if seen.ended is None:
                     await asyncio.sleep(seen.plan.slow)
 
-    async def read_in_two(self, seen: PollTarget, events: int, pause: float, kind: str) -> None:
+    async def read_in_two(self, seen: WatchRecord, events: int, pause: float, kind: str) -> None:
         """Read some events, and the others behind the cursor of the last."""
         about = min(seen.targets, key=str, default=None)
         open_reader: Callable[[str | None], Any] = {
@@ -211,7 +211,7 @@ class SimulateOptions:
         else:
             await self.client.operate_job_instance(job.ref, operation_code=1 if verb == "stop" else 2)
 
-    async def change(self, action: str, number: int, seen: PollTarget, ref: bkjob.JobRef) -> None:
+    async def change(self, action: str, number: int, seen: WatchRecord, ref: bkjob.JobRef) -> None:
         """Change what a watch watches."""
         match action:
             case "add" if number % 3 == 0:

@@ -1,4 +1,4 @@
-"""Callbacks in all their shapes, and what they change: when we look, never what we believe."""
+"""Callbacks in all their forms change when a watch polls, never what it believes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def post_callback(
 
 
 @pytest.mark.parametrize(("body", "kind"), SHAPES)
-async def test_every_shape_is_answered_with_200_and_handed_on(body: bytes, kind: str) -> None:
+async def test_every_shape_of_callback_is_accepted_and_delivered(body: bytes, kind: str) -> None:
     """The callable has it, and so has whoever iterates."""
     on_page: list[bkjob.Callback] = []
     receiver = bkjob.CallbackReceiver(TOKEN, on_page.append)
@@ -110,7 +110,7 @@ async def test_a_body_has_a_bound() -> None:
     assert await post_callback(receiver, *[b" " * 600] * 50) == 413
 
 
-async def test_a_callable_that_fails_does_not_make_the_platform_call_again(
+async def test_a_function_that_raises_does_not_make_the_platform_call_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """200 all the same; the failure is logged."""

@@ -1,4 +1,4 @@
-"""What a defect of the engine, or of an observer, does to watches: those that are open, and those that come later."""
+"""What a defect of the poller or an observer does to open watches and to later ones."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ async def test_an_observer_that_cancels_is_one_that_raises() -> None:
 
 
 @pytest.mark.parametrize("detail_level", [bkjob.DetailLevel.EVERY_CHANGE, bkjob.DetailLevel.END_ONLY])
-async def test_polls_are_told_with_the_seconds_they_took(detail_level: bkjob.DetailLevel) -> None:
+async def test_poll_observations_carry_the_seconds_they_took(detail_level: bkjob.DetailLevel) -> None:
     """Whatever came of them: news, none, a failure; the same holds for lists in place of polls."""
     world = World(1)
     plan = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=DurationRange(20.0, 300.0)),)),))

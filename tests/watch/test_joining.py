@@ -1,4 +1,4 @@
-"""What a watch is told that joins targets which other watches, or its own, have followed before."""
+"""What a watch receives of targets that were watched before."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("order", ["both at once", "step later", "job later"])
-async def test_a_job_and_its_step_are_told_once(order: str, dialect: str) -> None:
+async def test_a_job_and_its_step_are_delivered_once(order: str, dialect: str) -> None:
     """To whoever watches both, whether they were followed before or not."""
     world = World(5)
     plan = JobPlan(
@@ -219,7 +219,7 @@ async def test_a_slow_reader_gets_the_hosts_of_what_was_added() -> None:
     assert {e.ref for e in of_type(batches, bkjob.Finished)} == {other, many}
 
 
-async def test_a_reader_that_fell_behind_hears_once_what_is_lost() -> None:
+async def test_a_reader_that_fell_behind_receives_a_loss_once() -> None:
     """It was told before, and lies in what was compacted away for others only."""
     world = World(8)
     outcomes = {n: HostOutcome(duration=exactly(20.0 + 10.0 * n)) for n in range(6)}
@@ -240,7 +240,7 @@ async def test_a_reader_that_fell_behind_hears_once_what_is_lost() -> None:
 
 
 @pytest.mark.parametrize("target", ["job", "step"])
-async def test_who_joins_in_trouble_is_told_so_first(target: str) -> None:
+async def test_a_watch_that_joins_during_trouble_receives_it_first(target: str) -> None:
     """And then that it recovered."""
     world = World(9)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
@@ -256,7 +256,7 @@ async def test_who_joins_in_trouble_is_told_so_first(target: str) -> None:
     assert [event.ref for event in of_type(batches, bkjob.Recovered)] == [ref]
 
 
-async def test_who_joins_after_trouble_hears_nothing_of_it() -> None:
+async def test_a_watch_that_joins_after_trouble_receives_none() -> None:
     """The first answer after the join is a good one."""
     world = World(9)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
@@ -287,7 +287,7 @@ async def test_an_operation_then_a_wait_while_another_watch_holds_the_end() -> N
     assert result.ok
 
 
-async def test_dropped_and_added_again_is_told_anew() -> None:
+async def test_a_target_dropped_and_added_again_begins_anew() -> None:
     """From the beginning, and truly: it was read in between."""
     world = World(11)
     job = world.add(RETRIED)
@@ -318,7 +318,7 @@ async def test_dropped_and_added_again_is_told_anew() -> None:
     assert not any(event.after.phase is bkjob.Phase.FAILED for event in steps)
 
 
-async def test_a_step_that_joins_its_job_as_trouble_ends_hears_nothing_of_it() -> None:
+async def test_a_step_that_joins_its_job_as_trouble_ends_receives_none() -> None:
     """The answer that shows that it is over is the first one for the step in this watch."""
     world = World(12)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
@@ -334,7 +334,7 @@ async def test_a_step_that_joins_its_job_as_trouble_ends_hears_nothing_of_it() -
     assert [event.ref for event in of_type(batches, bkjob.Recovered)] == [job]
 
 
-async def test_who_joins_a_confirmation_that_waits_is_told_of_it() -> None:
+async def test_a_watch_that_joins_a_waiting_confirmation_receives_it() -> None:
     """Its step shows no hosts, so that no round of questions may end with asking for them again."""
     world = World(1)
     job = world.add(JobPlan(steps=(StepPlan(kind=3, hosts=0),)))

@@ -166,7 +166,7 @@ async def test_a_slow_reader_misses_no_host(monkeypatch: pytest.MonkeyPatch) -> 
     assert any(event.skipped for event in rest)
 
 
-async def test_another_loop_is_told_what_to_do() -> None:
+async def test_use_in_another_loop_raises_a_helpful_error() -> None:
     """One client, one event loop."""
     world, jobs = hanging_world()
     found: list[BaseException] = []

@@ -1,4 +1,4 @@
-"""A platform that goes away and comes back: it is seen again at once, and is not met by a storm. In virtual time."""
+"""A platform that goes away and comes back is polled again at once, without a storm; in virtual time."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ async def test_an_outage_is_over_when_the_platform_is_back(
 
 
 @pytest.mark.parametrize("kind", ["away", "stopped", "429"])
-async def test_whoever_looks_when_there_can_be_news_is_back_as_soon(kind: str) -> None:
+async def test_watches_without_an_interval_recover_as_soon(kind: str) -> None:
     """At the platform's own rhythm: all jobs are seen again in the time that a round of looks takes."""
     outage = await seen(kind, seconds=60.0, latency=0.3, jobs=60, down=LATER)
 

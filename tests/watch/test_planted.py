@@ -1,4 +1,4 @@
-"""The random histories bite: every planted bug of the engine is found."""
+"""The random histories find every bug that is planted."""
 
 from collections.abc import Callable
 from typing import Any

@@ -26,7 +26,7 @@ a_quarter = settings(
 @pytest.mark.parametrize("dialect", ALL_DIALECTS)
 @a_quarter
 @given(history=histories)
-def test_every_history_is_told_as_it_happened(dialect: str, history: History) -> None:
+def test_every_random_history_keeps_the_promise(dialect: str, history: History) -> None:
     """Nothing invented, nothing lost, nothing twice, all in order, through every watch and reader; no task left behind."""
     broken = run(evolve(history, dialect=dialect))
 

@@ -1,4 +1,4 @@
-"""Several readers and several watches: one story, asked about once."""
+"""Several readers and several watches of the same job, which is polled once."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ PLAN = JobPlan(
 )
 
 
-async def test_the_same_target_in_two_watches_is_asked_about_once() -> None:
+async def test_the_same_target_in_two_watches_is_polled_once() -> None:
     """Both get the whole story, for the price of one."""
     prices = []
     for watches in (1, 2):
@@ -187,7 +187,7 @@ async def test_a_reader_reads_what_it_asked_for() -> None:
     assert {e.ref.job for e in good} == {second}
 
 
-async def test_who_only_waits_pays_for_no_event_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_wait_creates_no_event_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits and results are told from what ended; hosts that moved do not become events for them."""
 
     def read(_moves: LazyHostEvents) -> None:
@@ -204,7 +204,7 @@ async def test_who_only_waits_pays_for_no_event_of_a_host(monkeypatch: pytest.Mo
     assert (result.ok, ended, set(results)) == (True, [second], {second})
 
 
-async def test_a_watch_hears_of_its_own_targets_only() -> None:
+async def test_a_watch_receives_events_of_its_own_targets_only() -> None:
     """Two watches of two steps of one job share its story, and each is told its part."""
     world = World(9)
     job = world.add(JobPlan(steps=PLAN.steps * 2))

@@ -220,7 +220,7 @@ async def test_explain_says_why() -> None:
     assert unknown.because == "nobody watches it"
 
 
-async def test_observers_hear_how_long_each_poll_took() -> None:
+async def test_observers_receive_the_seconds_of_each_poll() -> None:
     """Whether it brought news, none, or failed, and however long after the beginning."""
     world, jobs = world_of(2)
     seen: list[bkjob.Observation] = []
@@ -234,7 +234,7 @@ async def test_observers_hear_how_long_each_poll_took() -> None:
     assert all(0.5 <= poll.seconds < 10 for poll in polls)
 
 
-async def test_a_deadline_that_passed_is_told_to_who_reads_later() -> None:
+async def test_a_passed_deadline_is_raised_to_later_readers() -> None:
     """Leaving the watch, and leaving it again, does not make it one that ended by itself."""
     world, jobs = world_of(1)
     async with client_of(world) as (client, _), client.watch(jobs, deadline=2.0) as watch:

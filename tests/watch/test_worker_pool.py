@@ -1,4 +1,4 @@
-"""The workers: nothing is late that can be in time, and nothing outlives its loop."""
+"""The workers poll in time, and none outlives its event loop."""
 
 import asyncio
 import gc
@@ -65,7 +65,7 @@ async def test_what_comes_due_together_goes_by_turns_when_there_are_too_few_work
 
 
 @pytest.mark.looptime
-async def test_nobody_is_forgotten_however_polls_end() -> None:
+async def test_no_key_is_forgotten_however_polls_end() -> None:
     """What is due while every worker is busy, or while itself is polled, is polled when there is room."""
     polls: Polls = []
     worker_pool = pool_of(polls, workers=2, takes=0.5)

@@ -1,4 +1,4 @@
-"""A stream that is cut at any event goes on behind it: nothing is lost, nothing comes twice."""
+"""A reader may continue from any event: nothing is lost, and nothing comes twice."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ def test_inside_the_present_a_cursor_is_the_one_from_before_it() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_later_watch_tells_what_was_behind_the_event() -> None:
+async def test_a_later_watch_delivers_what_was_behind_the_event() -> None:
     """Where the first was cut within a batch, the next begins with the present, all of it marked as skipped."""
     world = World(3)
     job = world.add(JobPlan(steps=(StepPlan(hosts=4),)))
@@ -244,7 +244,7 @@ async def test_a_later_watch_tells_what_was_behind_the_event() -> None:
 
 
 @pytest.mark.looptime
-async def test_the_newest_cursor_of_all_is_from_before_a_later_watch() -> None:
+async def test_the_newest_cursor_is_from_before_a_later_watch() -> None:
     """Nothing was looked at in between: still the present is what was missed."""
     world = World(3)
     job = world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),)))

@@ -1,4 +1,4 @@
-"""Whoever watches learns that nothing was seen for long, whatever the reason. In virtual time."""
+"""A target that was not seen for long is stalled, whatever the reason; in virtual time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def stalled(
 
 
 @pytest.mark.parametrize("latency", [0.01, 500.0])
-async def test_polls_that_hang_are_told_in_time(latency: float) -> None:
+async def test_targets_whose_polls_hang_are_stalled_in_time(latency: float) -> None:
     """A request limit of ten minutes, and as many places as targets or fewer: each target is told of, once."""
     world = World(1, at_once=True)
     jobs = [world.add(LONG) for _ in range(50)]
@@ -47,7 +47,7 @@ async def test_polls_that_hang_are_told_in_time(latency: float) -> None:
     assert all(60.0 <= event.seconds <= at <= 70.0 for at, event in told)
 
 
-async def test_a_gateway_that_lets_nothing_through_is_told() -> None:
+async def test_targets_behind_a_closed_gateway_are_stalled() -> None:
     """Everything waits for its turn; a wait that has seen nothing raises."""
     world = World(1, at_once=True)
     jobs = [world.add(LONG) for _ in range(50)]
@@ -63,7 +63,7 @@ async def test_a_gateway_that_lets_nothing_through_is_told() -> None:
     assert took <= 71.0
 
 
-async def test_an_outage_is_told_of_those_that_are_not_looked_at_meanwhile() -> None:
+async def test_targets_that_are_not_polled_during_an_outage_are_stalled() -> None:
     """Only single probes go out; all targets are stalled all the same, and none after it is over."""
     world = World(1, at_once=True)
     jobs = [world.add(LONG) for _ in range(50)]
@@ -76,7 +76,7 @@ async def test_an_outage_is_told_of_those_that_are_not_looked_at_meanwhile() -> 
     assert all(90.0 <= at <= 115.0 for at, _ in told)
 
 
-async def test_who_is_looked_at_seldom_is_not_stalled() -> None:
+async def test_a_target_polled_rarely_is_not_stalled() -> None:
     """A long interval, and targets that wait for their next look in peace."""
     world = World(1, at_once=True)
     jobs = [world.add(LONG) for _ in range(5)]

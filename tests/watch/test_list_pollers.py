@@ -1,4 +1,4 @@
-"""Lists in place of many polls: they hint, they prove nothing."""
+"""Lists in place of many polls: hints that prove nothing."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def seen(
     return Seen(asked.count(False), asked.count(True), lags)
 
 
-async def test_one_page_stands_for_many_looks() -> None:
+async def test_one_page_replaces_many_polls() -> None:
     """Jobs that a list shows running are looked at seldom, those that it no longer shows at once."""
     swept, plain = await seen(), await seen(lists=False)
 
@@ -73,7 +73,7 @@ async def test_one_page_stands_for_many_looks() -> None:
     assert max(swept.lags) < 8.0
 
 
-async def test_who_wants_to_know_more_than_the_end_is_not_served_by_lists() -> None:
+async def test_lists_serve_only_watches_of_ends() -> None:
     """Hosts that move show in no list."""
     assert (await seen(detail_level=bkjob.DetailLevel.EVERY_CHANGE)).lists == 0
 
@@ -147,7 +147,7 @@ async def test_a_list_that_does_not_pay_is_given_up_for_longer_each_time(options
 
 
 @pytest.mark.parametrize(("spoil", "error"), [(refusing, "NotAllowed"), (lambda *_: None, None)])
-async def test_observers_hear_of_lists_too(spoil: Any, error: str | None) -> None:
+async def test_observers_receive_polls_of_lists_too(spoil: Any, error: str | None) -> None:
     """A list, answered or refused, is seen by whoever watches the watcher, and how long it took."""
     world = World()
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(JOBS)]

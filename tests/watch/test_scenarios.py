@@ -1,4 +1,4 @@
-"""Whole stories, told through both dialects in virtual time."""
+"""Whole jobs, watched through both dialects in virtual time."""
 
 import asyncio
 
@@ -48,7 +48,7 @@ async def test_every_host_is_seen_to_move_and_end(dialect: str) -> None:
     assert [host.host.label for _, host in finished.result.failed] == ["0:10.0.0.3"]
 
 
-async def test_the_same_story_is_the_same_in_both_dialects() -> None:
+async def test_the_same_scenario_gives_the_same_events_in_both_dialects() -> None:
     """Looked at at the same times, every host makes the same moves; what both dialects have agrees."""
     told = {}
     results = {}
@@ -124,7 +124,7 @@ async def test_a_second_round_starts_over(dialect: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_an_operation_followed_by_a_wait_is_never_answered_with_yesterday(dialect: str) -> None:
+async def test_a_wait_after_an_operation_never_returns_the_old_result(dialect: str) -> None:
     """The platform still shows the failed run for a moment after a retry was taken on."""
     world = World(4)
     plan = JobPlan(steps=(StepPlan(hosts=2, outcomes=(FAILS,), retry_outcomes=(SUCCEEDS,)),))

@@ -1,4 +1,4 @@
-"""Storms of refusals, and who gets what is left: in virtual time, against a gateway that counts."""
+"""A gateway that throttles, and how its rate is shared, in virtual time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watches that look when there can be news."""
+"""Watches that poll when changes can be expected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def looks_at_one(client: bkjob.JobClient, door: Door, world: World) -> tup
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_what_ran_before_is_looked_at_less_often_and_seen_as_soon(dialect: str) -> None:
+async def test_a_job_that_ran_before_is_polled_less_often_and_seen_as_soon(dialect: str) -> None:
     """Ten runs of the same length teach when the eleventh need not be looked at."""
     world = World()
     async with client_of(world, dialect) as (client, door):
@@ -42,7 +42,7 @@ async def test_what_ran_before_is_looked_at_less_often_and_seen_as_soon(dialect:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_users_see_what_was_learnt_and_take_it_along(dialect: str) -> None:
+async def test_durations_can_be_read_and_exported(dialect: str) -> None:
     """Per job and per step: how many runs, median, spread; and the next process knows it from the start."""
     world = World()
     async with client_of(world, dialect) as (client, door):
@@ -59,7 +59,7 @@ async def test_users_see_what_was_learnt_and_take_it_along(dialect: str) -> None
     assert again == pytest.approx(first, abs=2)
 
 
-async def test_it_says_what_it_expects() -> None:
+async def test_explain_names_the_expected_duration() -> None:
     """In the words of `explain`."""
     world = World()
     async with client_of(world) as (client, _):
@@ -111,7 +111,7 @@ async def test_a_second_execution_teaches_nothing() -> None:
     assert before == after == [1, 1]
 
 
-async def test_a_watch_looks_once_more_before_its_deadline() -> None:
+async def test_a_watch_polls_once_more_before_its_deadline() -> None:
     """So that the last snapshot is fresh, however long the steps have become."""
     world = World()
     ref = world.add(
@@ -174,7 +174,7 @@ async def test_with_callbacks_polling_is_only_the_fallback() -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_what_was_running_before_anybody_looked_is_as_old_as_it_is(dialect: str) -> None:
+async def test_the_age_of_a_job_counts_from_its_start_on_the_platform(dialect: str) -> None:
     """The platform's stamps tell how long it has been running, although its clock is not ours."""
     world = World()
     early = world.add(DEPLOY)

@@ -1,4 +1,4 @@
-"""A gauge of ten lines stands where the watch does, whatever happens to the hosts that it counts."""
+"""A gauge of ten lines agrees with the watch, whatever happens to the hosts that it counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import bkjob_async as bkjob
 from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, Rolling, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.stage import client_of
-from tests.watch.test_cutting import a_few, all_of, in_virtual_time, operate, operations, plans
+from tests.watch.test_event_cursors import a_few, all_of, in_virtual_time, operate, operations, plans
 
 pytestmark = pytest.mark.looptime
 SLOW = HostOutcome(duration=exactly(20.0))
@@ -104,7 +104,7 @@ async def test_all_targets_are_counted_once_wherever_they_overlap() -> None:
     st.floats(0.1, 100.0),
     st.just(0.0) | st.floats(0.1, 60.0),
 )
-def test_it_stands_where_the_watch_does(
+def test_the_gauge_agrees_with_the_watch(
     plans: tuple[JobPlan, ...],
     operations: list[tuple[float, int, int]],
     log_limit: int,
@@ -135,7 +135,7 @@ def test_it_stands_where_the_watch_does(
     in_virtual_time(plans, act)
 
 
-async def test_it_stands_through_rolling_batches() -> None:
+async def test_the_gauge_agrees_through_rolling_batches() -> None:
     """Hosts come batch by batch; a retry begins with the counts of nothing."""
     world = World(1)
     step = StepPlan(
