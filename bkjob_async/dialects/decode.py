@@ -61,10 +61,11 @@ def decode(
 ) -> Any:
     """Return what a live call would return for this response, or raise what it would raise.
 
-    *operation* is the platform's name of it or, where the response depends on what was asked, the operation itself; a
-    name that has no class of its own gives the plain `data`. *envelope* False takes a *body* that is the `data` alone.
-    Ids that the response does not name come from *ref* and *scope*, and without those read as 2**63 - 1.
-    Raises a `CallFailed`, and `UsageError` for a dialect that does not exist or does not have the operation.
+    *operation* is the platform's name of it or, where the response depends on what was asked, the operation
+    itself; a name that has no class of its own gives the plain `data`. *envelope* False takes a *body* that
+    is the `data` alone. Ids that the response does not name come from *ref* and *scope*, and without those
+    read as 2**63 - 1. Raises a `CallFailed`, and `UsageError` for a dialect that does not exist or does not
+    have the operation.
     """
     own_dialect = dialect_by_name(dialect) if isinstance(dialect, str) else dialect
     content = body.encode(errors="replace") if isinstance(body, str) else body
@@ -90,7 +91,7 @@ def envelope_or_empty(response: HttpResponse) -> Mapping[str, Any]:
 
 
 def wrap_data(response: HttpResponse) -> HttpResponse:
-    """Return a response whose body is the data alone as a whole one; raise `InvalidResponse` for what is no JSON."""
+    """Return a response with an envelope around its data; raise `InvalidResponse` unless it is JSON."""
     try:
         parse_json(response.body)
     except ValueError:

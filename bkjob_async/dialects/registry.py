@@ -27,10 +27,10 @@ OPERATIONS: Mapping[type[Operation[Any]], tuple[str, ...]] = {
 
 
 def dialect_by_name(name: str, *, timezone: tzinfo = DEFAULT_ZONE, **options: Any) -> TableDialect:
-    """Return the dialect of this *name*; raise `UsageError` for any other, and for options that it does not have.
+    """Return the dialect of this *name*; raise `UsageError`, for options that it does not have too.
 
-    *timezone* is that of times which carry none. All take *tenant* and *language*; the gateways take *system* and
-    *acting_user*, the ESB's components *credentials_in*.
+    *timezone* is that of times which carry none. All take *tenant* and *language*; the gateways take *system*
+    and *acting_user*, the ESB's components *credentials_in*.
     """
     if name not in DIALECTS:
         raise UsageError(f"no dialect {name!r}; there are {', '.join(DIALECTS)}")

@@ -37,9 +37,10 @@ COMMON_OPTIONS = frozenset(("tenant", "language"))
 class Dialect(Protocol):
     """One way to speak with the platform: pure translation.
 
-    `encode` makes a relative, unsigned request. It raises `NotSupported` for what the dialect cannot do. `sign` puts
-    credentials where this dialect expects them, never into a URL. `decode` returns the typed result of a response or
-    raises the typed error. `decode_poll` reads a status response as lightly as a poll needs it.
+    `encode` makes a relative, unsigned request. It raises `NotSupported` for what the dialect cannot do.
+    `sign` puts credentials where this dialect expects them, never into a URL. `decode` returns the typed
+    result of a response or raises the typed error. `decode_poll` reads a status response as lightly as a poll
+    needs it.
     """
 
     @property
@@ -74,12 +75,12 @@ class Dialect(Protocol):
 class Call:
     """One line of a dialect's table: how an operation is sent and its response is read.
 
-    *parameters* returns the platform's parameters of an operation, without those of its scope; None is not sent. A GET
-    carries them in the query, a POST as a JSON body. *read* returns the result from the envelope (an object with `data`).
-    *read_strict* returns the same result from a response that is exactly as documented, and None for any other. It is
-    several times as fast. *read_poll* returns the poll view of a response. *platform_name* is the dialect's own name of
-    the operation, None where it is the operation's name. *paths* says that a gateway offers the operation below
-    `/system/` only, or for users only.
+    *parameters* returns the platform's parameters of an operation, without those of its scope; None is not
+    sent. A GET carries them in the query, a POST as a JSON body. *read* returns the result from the envelope
+    (an object with `data`). *read_strict* returns the same result from a response that is exactly as
+    documented, and None for any other. It is several times as fast. *read_poll* returns the poll view of a
+    response. *platform_name* is the dialect's own name of the operation, None where it is the operation's
+    name. *paths* says that a gateway offers the operation below `/system/` only, or for users only.
     """
 
     method: str
@@ -108,14 +109,15 @@ def read_raw(_call: RawCall, envelope: JsonObject) -> Any:
 class TableDialect:
     """A dialect made of data: one line per operation, a path, a place for credentials.
 
-    The path of an operation is *path_prefix*, its name, *path_suffix*. *options* names the options that only this
-    dialect has: *system* and *acting_user* (gateways), *credentials_in* (ESB).
+    The path of an operation is *path_prefix*, its name, *path_suffix*. *options* names the options that only
+    this dialect has: *system* and *acting_user* (gateways), *credentials_in* (ESB).
 
-    With *system* the `/system/` twins of a gateway are called. They act for *acting_user* (`X-Bk-Username`) or for the
-    user of the credentials; the gateway grants them to applications one by one. *credentials_in* is `header`, or `body`
-    for an ESB that reads no header; every read is then a POST, so that no secret stands in a URL. *tenant* and
-    *language* (`en`, `zh-cn`) go into the headers that the platform has for them. *zone* is that of times without one.
-    *supported_by* names the dialects that have an operation, for the error of one that lacks it.
+    With *system* the `/system/` twins of a gateway are called. They act for *acting_user* (`X-Bk-Username`)
+    or for the user of the credentials; the gateway grants them to applications one by one. *credentials_in*
+    is `header`, or `body` for an ESB that reads no header; every read is then a POST, so that no secret
+    stands in a URL. *tenant* and *language* (`en`, `zh-cn`) go into the headers that the platform has for
+    them. *zone* is that of times without one. *supported_by* names the dialects that have an operation, for
+    the error of one that lacks it.
     """
 
     name: str
@@ -161,7 +163,8 @@ class TableDialect:
         scoped = self.scope_parameters(scope) if scope is not None else {}
         parameters = {**scoped, **call.parameters(operation)}
         headers = self.headers() | NOT_CACHED if operation.repeatable else self.headers()
-        # Where credentials stand in the body everything is a POST; the ESB takes both methods for all operations.
+        # Where credentials stand in the body everything is a POST; the ESB takes both methods for all
+        # operations.
         method = "POST" if self.credentials_in == "body" else call.method
         return build_request(method, self.path_of(call.platform_name or operation.name), parameters, headers)
 

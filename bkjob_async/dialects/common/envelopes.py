@@ -1,7 +1,7 @@
 """Opening a response's envelope: its data, or the typed error.
 
-An error is classified by its code first, then by the headers of whoever made it, then by the HTTP status. Success is
-HTTP 2xx with `result` true and `code` 0, in version 4 with no `error`.
+An error is classified by its code first, then by the headers of whoever made it, then by the HTTP status.
+Success is HTTP 2xx with `result` true and `code` 0, in version 4 with no `error`.
 """
 
 from __future__ import annotations

@@ -127,7 +127,8 @@ def error_for_family(code: int | str | None) -> ErrorClass | None:
 def error_for_status(status: int) -> ErrorClass | None:
     """Return what an HTTP status means on its own, None where it means nothing.
 
-    The platform never redirects: whoever does so stands at another URL than its API, and did not carry anything out.
+    The platform never redirects: whoever does so stands at another URL than its API, and did not carry
+    anything out.
     """
     if is_redirect(status):
         return ApiNotFound

@@ -13,7 +13,7 @@ CONTAINER = 2
 
 
 def address_parameters(host: HostKey) -> dict[str, Any]:
-    """Return a host's address as the platform takes it; raise `UsageError` for a host without an IPv4 address."""
+    """Return a host's address as parameters; raise `UsageError` for a host without an IPv4 address."""
     if not host.ip:
         raise UsageError(f"{host} has no IPv4 address here; name it by its bk_host_id")
     return {"bk_cloud_id": host.bk_cloud_id or 0, "ip": host.ip}
@@ -26,7 +26,7 @@ def refuse_containers(hosts: Sequence[HostKey]) -> None:
 
 
 def host_list_parameters(hosts: Sequence[HostKey]) -> dict[str, Any]:
-    """Return `host_id_list` or `ip_list`, never both; raise `UsageError` for hosts that cannot be named alike.
+    """Return `host_id_list` or `ip_list`, never both; raise `UsageError` for a mixture.
 
     Where both stand in a request the platform ignores `ip_list` without a word.
     """

@@ -76,8 +76,8 @@ def as_flag(value: object) -> bool | None:
 def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
     """Return a time with a zone; None for nothing, zero and what cannot be read.
 
-    Numbers are Unix milliseconds (seconds where they are too small for that), text is ISO or `YYYY-MM-DD HH:mm:ss`
-    with or without an offset; without one it is in *zone*.
+    Numbers are Unix milliseconds (seconds where they are too small for that), text is ISO or `YYYY-MM-DD
+    HH:mm:ss` with or without an offset; without one it is in *zone*.
     """
     number = as_integer(value)
     if number is not None:
@@ -93,7 +93,7 @@ def as_time(value: object, zone: tzinfo = DEFAULT_ZONE) -> datetime | None:
 
 @lru_cache(maxsize=4096)
 def from_unix_time(number: int | None) -> datetime | None:
-    """Return the time of a Unix time in milliseconds or seconds; None for zero, less, and beyond the calendar."""
+    """Return a Unix time (milliseconds or seconds) as a datetime; None unless a calendar has it."""
     if number is None or number <= 0:
         return None
     milliseconds = number if number >= LEAST_MILLISECONDS else number * 1000
@@ -106,8 +106,9 @@ def from_unix_time(number: int | None) -> datetime | None:
 class JsonObject:
     """One JSON object of a response, and its path there.
 
-    Each reader takes one or several names of the same thing, and reads the first that is there and not null. What
-    must be there and is not, and what has a kind that cannot be understood, raises `InvalidResponse` with its path.
+    Each reader takes one or several names of the same thing, and reads the first that is there and not null.
+    What must be there and is not, and what has a kind that cannot be understood, raises `InvalidResponse`
+    with its path.
     """
 
     __slots__ = ("_members", "path", "zone")

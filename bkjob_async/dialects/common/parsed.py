@@ -93,7 +93,7 @@ def group_rows(
     return ParsedGroup(status=status, tag=tag or "", size=size, rows=rows, rows_listed=rows_listed)
 
 
-# Poll views: what the engine reads ---------------------------------------------------------------------------------------
+# Poll views: what the engine reads ----------------------------------------------------------------
 
 
 def job_poll_view(job: ParsedJob) -> JobPollView:
@@ -137,7 +137,7 @@ def is_complete(groups: Sequence[ParsedGroup]) -> bool:
     return all(name is not None for group in groups for name in row_names(group.rows or ()))
 
 
-# Snapshots: what callers read ----------------------------------------------------------------------------------------
+# Snapshots: what callers read ---------------------------------------------------------------------
 
 
 def job_snapshot(job: ParsedJob, ref: JobRef) -> JobSnapshot:
@@ -159,7 +159,7 @@ def job_snapshot(job: ParsedJob, ref: JobRef) -> JobSnapshot:
 
 
 def step_snapshot(step: ParsedStep, ref: StepRef, *, job_finished: bool | None = None) -> StepSnapshot:
-    """Return the snapshot of a step; whether an unknown code is final follows the step's flag, else the job's."""
+    """Return the snapshot of a step; an unknown code follows the step's flag, else the job's."""
     flag = step.finished
     if flag is None and step.status not in RUN_CODES:
         flag = job_finished

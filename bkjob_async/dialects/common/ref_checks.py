@@ -1,7 +1,7 @@
 """Checks that a response is about the requested job, step, scope and host.
 
-A connection whose responses are shifted by one delivers the response to another request: a well-formed body about
-another job. What a response does not name is not compared.
+A connection whose responses are shifted by one delivers the response to another request: a well-formed body
+about another job. What a response does not name is not compared.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def check_ref(fields: JsonObject, ref: JobRef | StepRef) -> None:
 
 
 def check_step(fields: JsonObject, step: StepRef) -> None:
-    """Raise `InvalidResponse` when *fields* name another step than the one asked for, another job or scope."""
+    """Raise `InvalidResponse` when *fields* name another step, job or scope than *step*."""
     check_job(fields, step.job)
     number = fields.maybe_identity("step_instance_id")
     if number is not None and number != step.step_instance_id:
@@ -109,7 +109,10 @@ def check_scope(fields: JsonObject, scope: Scope) -> None:
 
 
 def check_host(found: HostKey, asked: HostKey) -> None:
-    """Raise `InvalidResponse` when *found* is certainly another host; names of different kinds are not compared."""
+    """Raise `InvalidResponse` when *found* is certainly another host than *asked*.
+
+    Names of different kinds are not compared.
+    """
     if asked.bk_host_id is not None:
         differ = found.bk_host_id not in (None, asked.bk_host_id)
     else:

@@ -48,7 +48,7 @@ FILE_ROWS = ("file_task_logs", "file_step_execute_object_logs", "file_execute_ob
 STEP_VARIABLES = ("step_instance_var_list", "job_instance_var_list", "job_instance_var_values")
 
 
-# Launches and operations --------------------------------------------------------------------------------------------
+# Launches and operations --------------------------------------------------------------------------
 
 
 def read_operation_accepted(
@@ -69,7 +69,7 @@ def read_job_launch(operation: ExecuteJobPlan | FastExecuteScript, envelope: Jso
     return JobLaunch(ref=ref, name=data.text("job_instance_name"), step=ref.step(step) if step else None)
 
 
-# Logs ---------------------------------------------------------------------------------------------------------------
+# Logs ---------------------------------------------------------------------------------------------
 
 
 def read_job_logs(operation: GetJobInstanceLog, envelope: JsonObject) -> tuple[StepLogs, ...]:
@@ -98,7 +98,8 @@ def read_step_log(step: JsonObject, ref: JobRef) -> StepLogs:
 def read_log_row(row: JsonObject, group: JsonObject) -> HostLog:
     """Read one host's log in its group.
 
-    The backend that counts by `execute_count` escapes HTML in the text, the one that counts by `retry_count` does not.
+    The backend that counts by `execute_count` escapes HTML in the text, the one that counts by `retry_count`
+    does not.
     """
     code = group.maybe_integer("ip_status", "status")
     text = row.text("log_content")
@@ -165,7 +166,7 @@ def read_file_log(file: JsonObject) -> FileLog:
 
 
 def read_transfer_host(file: JsonObject, end: str) -> HostKey | None:
-    """Read the host at one end of a transfer; some servers send its bare address, third-party sources none."""
+    """Read the host at one end of a transfer: an object, a bare address, or none."""
     thing = file.get(f"{end}_execute_object")
     if thing is not None:
         return read_execute_object(file.child(f"{end}_execute_object"))
@@ -176,7 +177,7 @@ def read_transfer_host(file: JsonObject, end: str) -> HostKey | None:
     return None if host is None else read_host(host)
 
 
-# Lists and variables ------------------------------------------------------------------------------------------------
+# Lists and variables ------------------------------------------------------------------------------
 
 
 def read_job_list(operation: GetJobInstanceList, envelope: JsonObject) -> JobInstancePage:
@@ -210,7 +211,7 @@ def read_job_instance(row: JsonObject, scope: Scope) -> JobInstance:
 
 
 def read_scope(row: JsonObject) -> Scope | None:
-    """Read the scope that an object is in, None where it does not say; a kind that nobody knows stays a text."""
+    """Read the scope of an object, None for none; an unknown kind stays a text."""
     kind, number = read_scope_name(row) or ("", None)
     try:
         return Scope(kind, number) if number is not None else None

@@ -1,8 +1,8 @@
 """Seconds to wait by a response's headers: the gateway's own header, and the `Retry-After` that proxies send.
 
-Source: blueking-apigateway-apisix, bk-rate-limit (whole seconds until the window ends); RFC 9110, 10.2.3. Some gateways
-put the time itself there, as seconds or milliseconds since 1970: the `Date` header of the same response makes it a
-duration, so that no clock of this machine is involved.
+Source: blueking-apigateway-apisix, bk-rate-limit (whole seconds until the window ends); RFC 9110, 10.2.3.
+Some gateways put the time itself there, as seconds or milliseconds since 1970: the `Date` header of the same
+response makes it a duration, so that no clock of this machine is involved.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LONGEST_WINDOW = 3600.0
 
 
 def parse_reset(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds until the limit's window ends, None where *headers* do not say it in a way that makes sense."""
+    """Return the seconds until the limit's window ends, None where *headers* give no usable number."""
     number = parse_number(headers.get(RESET))
     return None if number is None else seconds_of(number, headers)
 
@@ -42,7 +42,7 @@ def parse_retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def seconds_of(number: int, headers: Mapping[str, str]) -> float | None:
-    """Return what *number* is in seconds from when the response was made, None for what is longer than an hour."""
+    """Return *number* as seconds from the response's date, None for more than an hour."""
     if number >= SECONDS:
         return seconds_until(number / 1000.0 if number >= MILLISECONDS else float(number), headers)
     return float(number) if number <= LONGEST_WINDOW else None

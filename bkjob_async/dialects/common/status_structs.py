@@ -1,8 +1,8 @@
 """Structs of status responses that are exactly as documented, shared by all dialects.
 
-A strict decoder reads a documented response several times as fast as the lenient reader. It returns None for any other
-response, which is then left to the lenient reader, so that both return the same values. Members that only other versions
-send are declared too: they are UNSET in a documented response.
+A strict decoder reads a documented response several times as fast as the lenient reader. It returns None for
+any other response, which is then left to the lenient reader, so that both return the same values. Members
+that only other versions send are declared too: they are UNSET in a documented response.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ def is_code(value: object) -> bool:
 def parse_job_data(
     data: JobDataStruct[S], ref: JobRef, read_groups: Callable[[S], Sequence[ParsedGroup] | None]
 ) -> ParsedJob:
-    """Return the job that *data* describes; raise `UndocumentedResponse`. *read_groups* returns a step's hosts."""
+    """Return the job in *data*, *read_groups* reading a step's hosts; raise `UndocumentedResponse`."""
     job = data.job_instance
     if job.start_way is not UNSET or data.is_finished is not UNSET:
         raise UndocumentedResponse

@@ -77,7 +77,7 @@ def operate_job_parameters(operation: OperateJobInstance) -> dict[str, Any]:
     return {**job_parameters(operation.ref), "operation_code": operation.operation_code}
 
 
-# Launches -----------------------------------------------------------------------------------------------------------
+# Launches -----------------------------------------------------------------------------------------
 
 
 def refuse_options(name: str, **options: object) -> None:

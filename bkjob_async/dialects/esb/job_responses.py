@@ -95,7 +95,7 @@ def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zon
     return step_poll_view(read_step(operation.ref, JsonObject(open_envelope(response), zone=zone)))
 
 
-# Strictly, as documented --------------------------------------------------------------------------------------------
+# Strictly, as documented --------------------------------------------------------------------------
 
 
 def read_job_strictly(ref: JobRef, response: HttpResponse, zone: tzinfo) -> ParsedJob | None:
@@ -138,7 +138,7 @@ def text_times(struct: JobStruct[str] | StepStruct[str], zone: tzinfo) -> Times:
     )
 
 
-# Leniently ----------------------------------------------------------------------------------------------------------
+# Leniently ----------------------------------------------------------------------------------------
 
 
 def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
@@ -165,8 +165,8 @@ def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
 def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
     """Read a response about the step *ref*; its flag stands beside it, its hosts in groups.
 
-    The counters (`running_ip_num`, `fail_ip_num`, ...) contradict the groups in the platform's own documents, and are
-    null on current servers, so they are not read.
+    The counters (`running_ip_num`, `fail_ip_num`, ...) contradict the groups in the platform's own documents,
+    and are null on current servers, so they are not read.
     """
     data = envelope.child("data")
     step = data.child("step_instance_detail")

@@ -40,7 +40,7 @@ from bkjob_async.model.refs import HostKey, JobRef
 HOST = 1
 
 
-# Agent tasks --------------------------------------------------------------------------------------------------------
+# Agent tasks --------------------------------------------------------------------------------------
 
 
 def gse_task_parameters(operation: QueryGseTask) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def read_gse_task(row: JsonObject) -> GseTask:
     )
 
 
-# Uploads ------------------------------------------------------------------------------------------------------------
+# Uploads ------------------------------------------------------------------------------------------
 
 
 def upload_url_parameters(operation: GenerateLocalFileUploadUrl) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def read_upload_urls(
     )
 
 
-# Contexts -----------------------------------------------------------------------------------------------------------
+# Contexts -----------------------------------------------------------------------------------------
 
 
 def host_context_parameters(operation: GetScriptTaskContext | GetFileTaskContext) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def read_task_context(
     )
 
 
-# Pipelines ----------------------------------------------------------------------------------------------------------
+# Pipelines ----------------------------------------------------------------------------------------
 
 
 def pipeline_target_parameters(targets: Targets) -> dict[str, Any]:

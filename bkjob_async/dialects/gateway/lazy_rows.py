@@ -21,8 +21,8 @@ _ROW = msgspec.json.Decoder(FullHostRow)
 _ROWS = msgspec.json.Decoder(list[FullHostRow])
 _SPLIT_ROWS = msgspec.json.Decoder(list[Raw] | None)
 
-# Rows of a list longer than SHORT_LIST are read one by one until 1 / BULK_SHARE of them was asked for. A caller that
-# asks for more most likely asks for all.
+# Rows of a list longer than SHORT_LIST are read one by one until 1 / BULK_SHARE of them was asked for. A
+# caller that asks for more most likely asks for all.
 BULK_SHARE = 16
 SHORT_LIST = 16
 
@@ -42,7 +42,8 @@ class RowList:
 class LazyHostRows:
     """The host rows of one response, each read in full when it is asked for.
 
-    *list_rows* returns the decoded rows, list by list. *split* returns the bytes of each list's rows from the body.
+    *list_rows* returns the decoded rows, list by list. *split* returns the bytes of each list's rows from the
+    body.
     """
 
     __slots__ = (

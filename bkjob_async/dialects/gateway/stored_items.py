@@ -52,11 +52,11 @@ T = TypeVar("T")
 WIRE_NAMES = {"item_name": "name"}
 
 
-# Parameters ---------------------------------------------------------------------------------------------------------
+# Parameters ---------------------------------------------------------------------------------------
 
 
 def field_parameters(unit: float = MILLISECONDS) -> Callable[[Operation[Any]], dict[str, Any]]:
-    """Return what makes parameters of an operation's fields, by their names; times are counted in *unit*."""
+    """Return an encoder that sends an operation's fields by name, times in *unit*."""
 
     def parameters(operation: Any) -> dict[str, Any]:
         names = [str(each.name) for each in fields(type(operation)) if each.name != "scope"]
@@ -70,11 +70,11 @@ def encode_value(value: object, unit: float) -> object:
     return round(value.timestamp() * unit) if isinstance(value, datetime) else value
 
 
-# Responses ------------------------------------------------------------------------------------------------------------
+# Responses ----------------------------------------------------------------------------------------
 
 
 def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
-    """Return what reads a page whose rows *read* reads."""
+    """Return a reader of a page; *read* reads one row."""
 
     def read_page(operation: ListQuery, envelope: JsonObject) -> Page[T]:
         data = envelope.child("data")
@@ -95,7 +95,10 @@ def page_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObj
 def item_reader(
     read: Callable[[JsonObject], T], asked: str, *names: str
 ) -> Callable[[Operation[T], JsonObject], T]:
-    """Return what reads the one thing whose id, under one of *names*, must be that of the operation's field *asked*."""
+    """Return a reader of one item; *read* reads its data.
+
+    The item's id, under one of *names*, must be the value of the operation's field *asked*.
+    """
 
     def read_one(operation: Operation[T], envelope: JsonObject) -> T:
         data = envelope.child("data")

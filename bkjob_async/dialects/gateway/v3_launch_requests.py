@@ -70,7 +70,7 @@ def execute_target(targets: Targets) -> dict[str, Any]:
 
 
 def object_targets(targets: Targets, groups: str, nodes: str) -> dict[str, Any]:
-    """Return targets that may be containers, hosts that the platform finds under the names *groups* and *nodes*."""
+    """Return targets that may be containers; *groups* and *nodes* name the dynamic ones."""
     if not targets:
         raise UsageError("name the targets: hosts, dynamic groups, topology nodes or containers")
     if targets.kube_container_filters and (targets.hosts or targets.dynamic_groups or targets.topo_nodes):

@@ -168,7 +168,7 @@ def row_lists_of_steps(steps: Sequence[PolledStep]) -> list[RowList]:
     return [RowList(step.step_ip_result_list or ()) for step in steps]
 
 
-# The bytes of each list of rows -------------------------------------------------------------------------------------
+# The bytes of each list of rows -------------------------------------------------------------------
 
 
 NOTHING = Raw(b"null")

@@ -1,7 +1,8 @@
 """Status responses of the v3 interfaces, of any shape that can be understood.
 
-`get_job_instance_status` is the same in the gateway's v3 and in the ESB's jobv3; `get_step_instance_status` is the
-gateway's. The strict decoders are tried first; they return the same values as the lenient reader below.
+`get_job_instance_status` is the same in the gateway's v3 and in the ESB's jobv3; `get_step_instance_status`
+is the gateway's. The strict decoders are tried first; they return the same values as the lenient reader
+below.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def read_step_status_strictly(
     return None if step is None else step_snapshot(step, operation.ref)
 
 
-# Polling ------------------------------------------------------------------------------------------------------------
+# Polling ------------------------------------------------------------------------------------------
 
 
 def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone: tzinfo) -> JobPollView:
@@ -99,7 +100,7 @@ def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:
     return operation.batch == 0 and filters == NO_FILTERS
 
 
-# Reading leniently --------------------------------------------------------------------------------------------------
+# Reading leniently --------------------------------------------------------------------------------
 
 
 def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:

@@ -17,9 +17,9 @@ from bkjob_async.model.status import HOST_CODES, SUCCESSFUL_HOST_CODES, UNFINISH
 R = TypeVar("R")
 G = TypeVar("G")
 
-# Groups of these codes are polled with partial rows. The details of failed hosts are kept, so each of their rows is
-# read in full sooner or later. Reading them at once costs little more than skipping the rest of the row; reading them
-# later takes the whole response apart again.
+# Groups of these codes are polled with partial rows. The details of failed hosts are kept, so each of their
+# rows is read in full sooner or later. Reading them at once costs little more than skipping the rest of the
+# row; reading them later takes the whole response apart again.
 PARTIAL_CODES = SUCCESSFUL_HOST_CODES | UNFINISHED_HOST_CODES
 
 

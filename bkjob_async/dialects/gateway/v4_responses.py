@@ -107,7 +107,7 @@ def read_job_poll(operation: GetJobInstanceStatus, response: HttpResponse, zone:
     )
 
 
-# Strictly, as documented --------------------------------------------------------------------------------------------
+# Strictly, as documented --------------------------------------------------------------------------
 
 
 def read_job_strictly(ref: JobRef, response: HttpResponse) -> ParsedJob | None:
@@ -150,7 +150,7 @@ def read_host_struct(row: ObjectRowStruct) -> FullHostRow:
     )
 
 
-# Leniently ----------------------------------------------------------------------------------------------------------
+# Leniently ----------------------------------------------------------------------------------------
 
 
 def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:

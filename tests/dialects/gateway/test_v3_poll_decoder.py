@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from contextlib import suppress
 from typing import Any
@@ -225,3 +226,27 @@ def test_a_named_row_keeps_no_answer() -> None:
 
     assert sys.getrefcount(body) == references
     assert [details(row).exit_code for row in kept] == [0, 1, 2] * 4
+
+
+@pytest.mark.parametrize(
+    ("sample", "path"),
+    [
+        (STEP, ("data", "retry_count")),
+        (STEP, ("data", "finished")),
+        (STEP, ("data", "is_finished")),
+        (JOB, ("data", "is_finished")),
+        (JOB, ("data", "step_instance_list", 0, "retry_count")),
+        (JOB, ("data", "step_instance_list", 0, "step_host_result_list")),
+    ],
+)
+def test_a_poll_does_not_overlook_a_member_of_another_version(sample: str, path: tuple[Any, ...]) -> None:
+    """The poll decoder leaves such a response to the lenient reader, which reads the member."""
+    same(sample, answer(put(copy.deepcopy(SAMPLES[sample]), path, None)))
+
+
+def test_a_failed_host_without_an_id_is_read_leniently() -> None:
+    """Its other names are kept, like those of all other hosts."""
+    body = large_step(2)
+    del body["data"]["step_result_group_list"][2]["host_result_list"][1]["bk_host_id"]
+
+    same(STEP, answer(body))
