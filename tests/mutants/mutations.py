@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import unified_diff
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -41,6 +41,8 @@ class Mutant:
     end: int
     before: str
     after: str
+    # The file as it was when the mutants were found: it may be edited while they are tried.
+    original: bytes = field(repr=False, eq=False)
 
     @property
     def name(self) -> str:
@@ -49,12 +51,11 @@ class Mutant:
 
     def source(self) -> str:
         """Return the file's text with the change."""
-        text = self.path.read_bytes()
-        return (text[: self.begin] + self.after.encode() + text[self.end :]).decode()
+        return (self.original[: self.begin] + self.after.encode() + self.original[self.end :]).decode()
 
     def diff(self, root: Path) -> str:
         """Return the change as a unified diff."""
-        before = self.path.read_text().splitlines(keepends=True)
+        before = self.original.decode().splitlines(keepends=True)
         after = self.source().splitlines(keepends=True)
         name = str(self.path.relative_to(root))
         return "".join(unified_diff(before, after, name, name, n=2))
@@ -109,7 +110,7 @@ class Finder:
         begin = self.lines[node.lineno - 1] + node.col_offset
         end = self.lines[node.end_lineno - 1] + node.end_col_offset
         whole = f"({after})" if isinstance(node, ast.expr) else after
-        return Mutant(self.path, unit, begin, end, self.text[begin:end].decode(), whole)
+        return Mutant(self.path, unit, begin, end, self.text[begin:end].decode(), whole, self.text)
 
 
 def changes(node: ast.AST) -> Iterator[str]:

@@ -118,12 +118,11 @@ class Copy:
     def notices(self, mutant: Mutant, tests: list[list[str]]) -> bool:
         """Whether any of the tests fails, or does not end, with a mutant in place."""
         path = self.root / mutant.path.relative_to(ROOT)
-        original = path.read_text()
         self._write(path, mutant.source())
         try:
             return any(not self.passes(group) for group in tests if group)
         finally:
-            self._write(path, original)
+            self._write(path, mutant.original.decode())
 
     def _write(self, path: Path, text: str) -> None:
         """Write a file so that no compiled copy of what it was can be taken for it."""
