@@ -1,4 +1,4 @@
-"""Many hosts' logs: in parts, a few at a time, with what could not be had named."""
+"""Read the logs of many hosts in parts, and name those that failed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog, split
 from bkjob_async.model.operations.responses import HostLog, StepLogs
 from bkjob_async.model.refs import HostKey, StepRef
 
-ASKERS = 4
+WORKERS = 4
 # A part of 500 with one bad host takes 18 questions to divide; a step that is rejected as such must not take 1000.
-DIVISIONS = 40
-WORTH_DIVIDING = (InvalidRequest, PlatformTrouble, InvalidResponse)
+MAX_DIVISIONS = 40
+DIVIDE_ON = (InvalidRequest, PlatformTrouble, InvalidResponse)
 
-Ask = Callable[[BatchGetJobInstanceIpLog], Awaitable[StepLogs]]
+SendRequest = Callable[[BatchGetJobInstanceIpLog], Awaitable[StepLogs]]
 
 
 @frozen(kw_only=True)
@@ -40,17 +40,17 @@ class GatheredLogs:
 
 
 @define(eq=False)
-class Gathering:
-    """Parts still to be asked for, and what came of the others."""
+class LogCollection:
+    """The parts still to request, and the logs received so far."""
 
-    ask: Ask
+    ask: SendRequest
     parts: deque[BatchGetJobInstanceIpLog]
-    divisions: int = DIVISIONS
+    divisions: int = MAX_DIVISIONS
     hosts: list[HostLog] = field(factory=list)
     missing: dict[HostKey, CallFailed] = field(factory=dict)
 
     async def run(self) -> None:
-        """Ask until no part is left."""
+        """SendRequest until no part is left."""
         while self.parts:
             part = self.parts.popleft()
             try:
@@ -61,42 +61,44 @@ class Gathering:
                 self.hosts += answer.hosts
 
     def failed(self, part: BatchGetJobInstanceIpLog, error: CallFailed) -> None:
-        """Divide a part that failed, or give it up."""
+        """Divide a part that failed, or record its hosts as missing."""
         half = len(part.hosts) // 2
-        if half and self.divisions and isinstance(error, WORTH_DIVIDING):
+        if half and self.divisions and isinstance(error, DIVIDE_ON):
             self.divisions -= 1
             self.parts += (evolve(part, hosts=part.hosts[:half]), evolve(part, hosts=part.hosts[half:]))
         else:
             self.missing.update(dict.fromkeys(part.hosts, error))
 
 
-async def gather_logs(ask: Ask, ref: StepRef, hosts: Sequence[HostKey], *, at_once: int) -> GatheredLogs:
-    """Ask for the logs of all *hosts*, at most *at_once* in each question; raise when there is none at all."""
+async def gather_logs(
+    ask: SendRequest, ref: StepRef, hosts: Sequence[HostKey], *, at_once: int
+) -> GatheredLogs:
+    """SendRequest for the logs of all *hosts*, at most *at_once* in each question; raise when there is none at all."""
     parts = deque(split_log_request(ref, hosts, at_once=at_once))
-    gathering = Gathering(ask, parts)
+    collection = LogCollection(ask, parts)
     if len(parts) == 1:
-        await gathering.run()  # an error keeps its own face, outside a group
+        await collection.run()  # an error is raised as itself, not inside a group
     while parts:
-        # Those who found nothing left may have gone before another divided its part.
-        await together(gathering, min(ASKERS, len(parts)))
-    if gathering.missing and not gathering.hosts:
-        raise next(iter(gathering.missing.values()))
-    return GatheredLogs(ref=ref, hosts=tuple(gathering.hosts), missing=gathering.missing)
+        # A worker that found nothing left may have ended before another divided its part.
+        await run_workers(collection, min(WORKERS, len(parts)))
+    if collection.missing and not collection.hosts:
+        raise next(iter(collection.missing.values()))
+    return GatheredLogs(ref=ref, hosts=tuple(collection.hosts), missing=collection.missing)
 
 
-async def together(gathering: Gathering, askers: int) -> None:
-    """Let some ask at the same time; what stops one stops all, and is raised as itself."""
+async def run_workers(collection: LogCollection, workers: int) -> None:
+    """Run several workers at once; an error of one stops all, and is raised as itself."""
     stopped: list[Exception] = []
     async with anyio.create_task_group() as group:
 
         async def one() -> None:
             try:
-                await gathering.run()
+                await collection.run()
             except Exception as error:  # noqa: BLE001 - raised below, as itself and not inside a group
                 stopped.append(error)
                 group.cancel_scope.cancel()
 
-        for _ in range(askers):
+        for _ in range(workers):
             group.start_soon(one)
     if stopped:
         raise stopped[0]

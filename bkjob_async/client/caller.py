@@ -1,4 +1,4 @@
-"""What every method of a client stands on: calls, names of things, views with other options."""
+"""Send operations, name jobs and steps, and make views with other options."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SCOPE_KEYS = frozenset({"bk_scope_type", "bk_scope_id", "bk_biz_id"})
 
 @frozen(kw_only=True)
 class CallOptions:
-    """How a view of a client sends its calls; None is the client's own way."""
+    """How a view of a client sends its requests; None means as the client does."""
 
     request_timeout: float | None = field(default=None, validator=validators.optional(validators.gt(0)))
     retries: Retries | None = None
@@ -76,7 +76,7 @@ class Caller:
         """
         old = self._options
         view = copy.copy(self)
-        view._options = stated(
+        view._options = build(
             CallOptions,
             request_timeout=old.request_timeout if request_timeout is None else request_timeout,
             retries=retries or old.retries,
@@ -145,8 +145,8 @@ class Caller:
         scope's parameters are added unless *parameters* name one. A GET is tried again where that makes sense; a POST
         goes out once, and raises `OutcomeUnknown` when no clear answer came back.
         """
-        stated_one = self._named(operation, parameters, method, scope)
-        return await self._send(stated_one, self._session.call, request_timeout)
+        request = self._named(operation, parameters, method, scope)
+        return await self._send(request, self._session.call, request_timeout)
 
     @hide_arguments
     async def call_raw(
@@ -163,8 +163,8 @@ class Caller:
         The `Envelope` has data, message, request ids, HTTP status, headers and the bytes as they came. Raises what
         `call` raises: an answer that says no is an error here, too.
         """
-        stated_one = self._named(operation, parameters, method, scope)
-        envelope: Envelope = await self._send(stated_one, self._session.call_raw, request_timeout)
+        request = self._named(operation, parameters, method, scope)
+        envelope: Envelope = await self._send(request, self._session.call_raw, request_timeout)
         return envelope
 
     def _named(
@@ -180,7 +180,7 @@ class Caller:
             return operation
         given = dict(parameters or {})
         where = None if SCOPE_KEYS & given.keys() else scope or self.scope
-        return stated(RawCall, name=operation, parameters=given, method=method, scope=where)
+        return build(RawCall, name=operation, parameters=given, method=method, scope=where)
 
     def _callback_url(self, given: str | None) -> str | None:
         """Return where the platform is to call back, None for nowhere."""
@@ -251,8 +251,8 @@ def target_of(operation: Operation[Any]) -> Ref | None:
     return None
 
 
-def stated(make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return what *make* makes; what it cannot be made of is a `UsageError`."""
+def build(make: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return what *make* returns; its TypeError or ValueError becomes a `UsageError`."""
     try:
         return make(*args, **kwargs)
     except (TypeError, ValueError) as error:

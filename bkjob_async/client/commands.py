@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bkjob_async.client.caller import Caller, stated
+from bkjob_async.client.caller import Caller, build
 from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, OperationAccepted
 from bkjob_async.model.operations.codes import ScriptLanguage
@@ -83,7 +83,7 @@ async def execute_job_plan(
     `QuotaExceeded` when too many jobs run, `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4`
     (`NotSupported`). Documents: `execute_job_plan`, `execute_job`.
     """
-    command = stated(
+    command = build(
         ExecuteJobPlan,
         scope=client._needed_scope(scope),
         job_plan_id=job_plan_id,
@@ -129,7 +129,7 @@ async def fast_execute_script(
     """
     if script_language is None and script_content is not None:
         script_language = ScriptLanguage.SHELL
-    command = stated(
+    command = build(
         FastExecuteScript,
         scope=client._needed_scope(scope),
         targets=target_server,
@@ -174,7 +174,7 @@ async def fast_execute_sql(
     `CallFailed`, `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4` (`NotSupported`). Document:
     `fast_execute_sql`.
     """
-    command = stated(
+    command = build(
         FastExecuteSql,
         scope=client._needed_scope(scope),
         targets=target_server,
@@ -218,7 +218,7 @@ async def fast_transfer_file(
     second. Raises a `CallFailed`, `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4`
     (`NotSupported`). Documents: `fast_transfer_file`, `fast_push_file`.
     """
-    command = stated(
+    command = build(
         FastTransferFile,
         scope=client._needed_scope(scope),
         sources=file_source_list,
@@ -261,7 +261,7 @@ async def push_config_file(
     """
     # The oldest dialect cannot call back about these; a callback receiver of the client is no reason to refuse them.
     can_call_back = client._session.dialect.capabilities.config_file_callback
-    command = stated(
+    command = build(
         PushConfigFile,
         scope=client._needed_scope(scope),
         files=file_list,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bkjob_async.client.caller import Caller, stated
+from bkjob_async.client.caller import Caller, build
 from bkjob_async.model.operations.codes import ScriptLanguage
 from bkjob_async.model.operations.extra_operations import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
@@ -40,7 +40,7 @@ async def query_gse_task(
     `CallFailed`, elsewhere `NotSupported`. Document: `query_gse_task`.
     """
     number = step_instance_id.step_instance_id if isinstance(step_instance_id, StepRef) else step_instance_id
-    return await client._call(stated(QueryGseTask, step_instance_id=number), request_timeout)
+    return await client._call(build(QueryGseTask, step_instance_id=number), request_timeout)
 
 
 async def query_job_instance(
@@ -67,9 +67,7 @@ async def generate_local_file_upload_url(
     show. In `esb-jobv3`, and in `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`.
     Document: `generate_local_file_upload_url`.
     """
-    question = stated(
-        GenerateLocalFileUploadUrl, scope=client._needed_scope(scope), file_names=file_name_list
-    )
+    question = build(GenerateLocalFileUploadUrl, scope=client._needed_scope(scope), file_names=file_name_list)
     return await client._call(question, request_timeout)
 
 
@@ -91,7 +89,7 @@ async def get_script_task_context(
     In `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `get_script_task_context`.
     """
-    question = stated(
+    question = build(
         GetScriptTaskContext,
         ref=client.step(job_instance_id, step_instance_id, scope=scope),
         host=host,
@@ -120,7 +118,7 @@ async def get_file_task_context(
     `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `get_file_task_context`.
     """
-    question = stated(
+    question = build(
         GetFileTaskContext,
         ref=client.step(job_instance_id, step_instance_id, scope=scope),
         host=host,
@@ -163,7 +161,7 @@ async def bkci_plugin_batch_get_job_instance_execute_object_log(
     In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `bkci_plugin_batch_get_job_instance_execute_object_log`.
     """
-    question = stated(
+    question = build(
         BkciPluginBatchGetJobInstanceExecuteObjectLog,
         ref=client.step(job_instance_id, step_instance_id, scope=scope),
         hosts=hosts,
@@ -198,7 +196,7 @@ async def bkci_plugin_fast_execute_script(
     """
     if script_language is None and script_content is not None:
         script_language = ScriptLanguage.SHELL
-    command = stated(
+    command = build(
         BkciPluginFastExecuteScript,
         scope=client._needed_scope(scope),
         targets=execute_target,
@@ -243,7 +241,7 @@ async def bkci_plugin_fast_transfer_file(
     In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when no clear answer came back;
     elsewhere `NotSupported`. Document: `bkci_plugin_fast_transfer_file`.
     """
-    command = stated(
+    command = build(
         BkciPluginFastTransferFile,
         scope=client._needed_scope(scope),
         sources=file_source_list,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from bkjob_async.client.batch_logs import GatheredLogs, gather_logs
-from bkjob_async.client.caller import Caller, stated
+from bkjob_async.client.caller import Caller, build
 from bkjob_async.client.job_list import JobInstances
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
@@ -68,7 +68,7 @@ async def get_step_instance_status(
     Raises a `CallFailed`: `WrongState` for a step that only waits for a person; `NotSupported` elsewhere.
     Document: `get_step_instance_status`.
     """
-    question = stated(
+    question = build(
         GetStepInstanceStatus,
         ref=client.step(job_instance_id, step_instance_id, scope=scope),
         execute_count=execute_count,
@@ -129,7 +129,7 @@ async def get_job_instance_ip_log(
     Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_job_instance_ip_log`.
     """
     ref = client.step(job_instance_id, step_instance_id, scope=scope)
-    return await client._call(stated(GetJobInstanceIpLog, ref=ref, host=host), request_timeout)
+    return await client._call(build(GetJobInstanceIpLog, ref=ref, host=host), request_timeout)
 
 
 async def batch_get_job_instance_ip_log(
@@ -150,7 +150,7 @@ async def batch_get_job_instance_ip_log(
     """
     ref = client.step(job_instance_id, step_instance_id, scope=scope)
     at_once = client._session.dialect.capabilities.log_hosts
-    keys = stated(host_keys, hosts)
+    keys = build(host_keys, hosts)
     if not at_once:
         client._session.dialect.encode(BatchGetJobInstanceIpLog(ref=ref, hosts=keys))
         raise NotSupported(f"{client._session.dialect.name} has no logs of many hosts")
@@ -186,7 +186,7 @@ def get_job_instance_list(
     `get_job_instance_list`.
     """
     most = client._session.dialect.capabilities.list_length
-    question = stated(
+    question = build(
         GetJobInstanceList,
         scope=client._needed_scope(scope),
         create_time_start=create_time_start,

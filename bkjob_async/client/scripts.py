@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bkjob_async.client.caller import Caller, stated
+from bkjob_async.client.caller import Caller, build
 from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, listed
 from bkjob_async.model.operations.stored_items import Script, ScriptVersion
 from bkjob_async.model.operations.stored_queries import (
@@ -30,7 +30,7 @@ def get_script_list(
     *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
     `get_script_list`.
     """
-    query = stated(
+    query = build(
         GetScriptList,
         scope=client._needed_scope(scope),
         item_name=name,
@@ -54,7 +54,7 @@ def get_script_version_list(
     Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
     `get_script_version_list`.
     """
-    query = stated(
+    query = build(
         GetScriptVersionList,
         scope=client._needed_scope(scope),
         script_id=str(script_id),
@@ -78,7 +78,7 @@ async def get_script_version_detail(
     Its content is plain text. Raises a `CallFailed`. Document:
     `get_script_version_detail`.
     """
-    query = stated(
+    query = build(
         GetScriptVersionDetail,
         scope=client._needed_scope(scope),
         id=id,
@@ -101,7 +101,7 @@ def get_public_script_list(
     *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
     `get_public_script_list`.
     """
-    query = stated(
+    query = build(
         GetPublicScriptList,
         item_name=name,
         script_language=script_language,
@@ -123,7 +123,7 @@ def get_public_script_version_list(
     Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
     `get_public_script_version_list`.
     """
-    query = stated(
+    query = build(
         GetPublicScriptVersionList,
         script_id=str(script_id),
         return_script_content=return_script_content,
@@ -145,7 +145,7 @@ async def get_public_script_version_detail(
     Its content is plain text. Raises a `CallFailed`. Document:
     `get_public_script_version_detail`.
     """
-    query = stated(
+    query = build(
         GetPublicScriptVersionDetail,
         id=id,
         script_id=script_id,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from bkjob_async.client.batch_logs import GatheredLogs, is_same
-from bkjob_async.client.caller import Caller, stated
+from bkjob_async.client.caller import Caller, build
 from bkjob_async.client.commands import (
     execute_job_plan,
     fast_execute_script,
@@ -192,7 +192,7 @@ async def logs(
     `CallFailed` when nothing can be read at all.
     """
     ref = client._ref(ref)
-    keys = None if hosts is None else stated(host_keys, hosts)
+    keys = None if hosts is None else build(host_keys, hosts)
     if not client._session.dialect.capabilities.log_hosts:
         steps_logs = await get_job_instance_log(client, ref.job)
         return tuple(kept(step, ref.job, keys) for step in steps_logs if is_meant(step.ref, ref))

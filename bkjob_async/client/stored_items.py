@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bkjob_async.client.caller import Caller, stated
+from bkjob_async.client.caller import Caller, build
 from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, listed
 from bkjob_async.model.operations.stored_items import CronJob, JobPlan, JobTemplate, StoredAccount
 from bkjob_async.model.operations.stored_queries import (
@@ -37,7 +37,7 @@ def get_job_template_list(
     Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
     `get_job_template_list`.
     """
-    query = stated(
+    query = build(
         GetJobTemplateList,
         scope=client._needed_scope(scope),
         item_name=name,
@@ -72,7 +72,7 @@ def get_job_plan_list(
     Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
     `get_job_plan_list`.
     """
-    query = stated(
+    query = build(
         GetJobPlanList,
         scope=client._needed_scope(scope),
         job_template_id=job_template_id,
@@ -100,7 +100,7 @@ async def get_job_plan_detail(
     Scripts are plain text. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown plan. Document:
     `get_job_plan_detail`.
     """
-    query = stated(
+    query = build(
         GetJobPlanDetail,
         scope=client._needed_scope(scope),
         job_plan_id=job_plan_id,
@@ -123,7 +123,7 @@ def get_account_list(
     *category* is an `AccountCategory`. Raises a `CallFailed` when iterated. Document:
     `get_account_list`.
     """
-    query = stated(
+    query = build(
         GetAccountList,
         scope=client._needed_scope(scope),
         category=category,
@@ -155,7 +155,7 @@ def get_cron_list(
     *status* 1 is on. Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
     `get_cron_list`.
     """
-    query = stated(
+    query = build(
         GetCronList,
         scope=client._needed_scope(scope),
         item_name=name,
@@ -184,7 +184,7 @@ async def get_cron_detail(
     Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown one. Document:
     `get_cron_detail`.
     """
-    query = stated(
+    query = build(
         GetCronDetail,
         scope=client._needed_scope(scope),
         id=id,
