@@ -199,7 +199,7 @@ class Fleet:
     def _step(self, run: Run, now: float, price: RequestCost, cadence: PollIntervals) -> float:
         pace = run.pace
         if pace.polls:
-            price.came_late(pace.take_lateness(now), pace.step)
+            price.on_late_poll(pace.take_lateness(now), pace.step)
         else:
             price.unseen -= 1
         value = price.value(self._limit)

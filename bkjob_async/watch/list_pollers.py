@@ -84,12 +84,12 @@ class ListPollers:
             raise
         now = self._now()
         hints = poller.on_page(page, now)
-        for target in hints.still:
+        for target in hints.still_running:
             if is_list_pollable(target):
                 until = self._delayed_until(target, poller.next_word(now))
                 self._workers.postpone(target, until)
-                self._planner.postponed(target, until)
-        for target in hints.moved:
+                self._planner.on_postponed(target, until)
+        for target in hints.maybe_finished:
             self._workers.schedule(target, now)
         if poller.is_worthwhile(now):
             self._workers.schedule(poller, now + poller.next_wait())

@@ -184,7 +184,7 @@ class Poller:
                 self._workers.schedule(target, delayed_until)
                 return
         if target.poll_state is not None:
-            self.planner.asked(target, started, self._queued_seconds())
+            self.planner.on_request(target, started, self._queued_seconds())
         if not target.pending:
             self._begin_round(target, started)
         scarce = self._session.limiter.waiting > 0
@@ -286,9 +286,9 @@ class Poller:
     def _next_poll(self, target: PollTarget, now: float, asked: float) -> float:
         """Return when a job that is not over, last polled at *asked*, is polled again."""
         if self.planner.cadence.interval is not None:
-            return self.planner.next_look(target, now, asked=asked)
+            return self.planner.next_poll_at(target, now, asked=asked)
         deadline = self._registry.first_deadline(target)
-        return self.planner.next_look(
+        return self.planner.next_poll_at(
             target,
             now,
             limit=self._session.limiter.requests_per_second,

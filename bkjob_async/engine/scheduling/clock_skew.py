@@ -17,7 +17,7 @@ class ServerClock:
         self._ahead: float | None = None
         self._at = 0.0
 
-    def saw(self, times: Times, now: float) -> None:
+    def on_times(self, times: Times, now: float) -> None:
         """Take in the stamps of an answer that came at *now*."""
         for stamp in (times.create_time, times.start_time, times.end_time):
             if stamp is not None:

@@ -23,7 +23,7 @@ SHORTEST, LONGEST = 0.1, 60 * 86_400.0
 # Before anything was learnt: half of all runs take less than 30 s, one in a hundred more than 20 minutes. Both figures
 # are assumptions, and weigh as much as a few runs.
 ALL_RUNS = (8.0, log(30.0), 8.0 * 1.586**2)
-WITHIN = (10.0, 10.0 * 0.4**2)
+WITHIN_VARIANCE = (10.0, 10.0 * 0.4**2)
 DOUBT = 0.05
 
 MEMORY = 50.0
@@ -32,7 +32,7 @@ NARROWEST, WIDEST = 0.05, 3.0
 OWN_SPREAD_WEIGHT = 3.0
 # A run this many spreads away from the others counts as one that is just so far away. Two of them in a row, on the same
 # side, are a change: they count in full, and all that was before no more than one of them.
-NON_NUMERIC_ID = 2.0
+OUTLIER_SPREADS = 2.0
 
 # Names often end in a date or a serial number; runs that differ in nothing else are alike.
 STAMP = re.compile(r"\d{4,}(?:[-_:. T/]?\d{1,2})*")
@@ -59,14 +59,14 @@ class DurationStats:
 class Record:
     """Logarithms of durations, as count, mean and sum of squares about the mean; old ones fade."""
 
-    __slots__ = ("expectation", "mean", "runs", "squares", "strange", "weight")
+    __slots__ = ("expectation", "mean", "outlier_side", "runs", "squares", "weight")
 
     def __init__(self, weight: float = 0.0, mean: float = 0.0, squares: float = 0.0, runs: int = 0) -> None:
         self.weight = weight
         self.mean = mean
         self.squares = squares
         self.runs = runs
-        self.strange = 0
+        self.outlier_side = 0
         self.expectation: EndPrediction | None = None
 
     def add(self, value: float, memory: float) -> None:
@@ -93,8 +93,8 @@ class DurationTable:
         self._keys = keys
         self._records: OrderedDict[Key, Record] = OrderedDict()
         self._all = Record(*ALL_RUNS)
-        self._within = WITHIN
-        self._stranger: EndPrediction | None = None
+        self._within_variance = WITHIN_VARIANCE
+        self._unknown_name: EndPrediction | None = None
 
     def __len__(self) -> int:
         return len(self._records)
@@ -113,25 +113,25 @@ class DurationTable:
             self._records.move_to_end(key)
         value = log(max(seconds, SHORTEST))
         if record.weight >= 1.0:
-            value = self._less_strange(record, value)
+            value = self._limit_outlier(record, value)
         record.add(value, MEMORY)
         self._all.add(log(max(seconds, SHORTEST)), MEMORY_OF_ALL)
-        self._stranger = None
+        self._unknown_name = None
         return True
 
-    def _less_strange(self, record: Record, value: float) -> float:
+    def _limit_outlier(self, record: Record, value: float) -> float:
         """Pull *value* towards the others if it is far from them; note how far runs of one name lie apart."""
-        off, far = value - record.mean, NON_NUMERIC_ID * self._own(record).sigma
+        off, far = value - record.mean, OUTLIER_SPREADS * self._own(record).sigma
         near = max(-far, min(far, off))
-        before, record.strange = record.strange, (off > far) - (off < -far)
-        if record.strange and record.strange == before:
+        before, record.outlier_side = record.outlier_side, (off > far) - (off < -far)
+        if record.outlier_side and record.outlier_side == before:
             record.fade(1.0 / record.weight)
             return value
         if record.weight >= 2.0 or near == off:
-            weight, squares = self._within
+            weight, squares = self._within_variance
             fade = min(1.0, (MEMORY_OF_ALL - 1.0) / weight)
             mild = near * near * record.weight / (record.weight + 1.0)
-            self._within = (weight * fade + 1.0, squares * fade + mild)
+            self._within_variance = (weight * fade + 1.0, squares * fade + mild)
         return record.mean + near if record.weight >= 2.0 else value
 
     # What is expected -----------------------------------------------------------------------------------------------
@@ -152,17 +152,17 @@ class DurationTable:
 
     def unknown_name_estimate(self) -> EndPrediction:
         """Return what all runs together say of one whose name is not known."""
-        if self._stranger is None:
+        if self._unknown_name is None:
             law = self._of_all()
-            self._stranger = EndPrediction(law, law, DOUBT)
-        return self._stranger
+            self._unknown_name = EndPrediction(law, law, DOUBT)
+        return self._unknown_name
 
     def _find(self, scope: Scope, job: str, step: str | None) -> Record | None:
         return self._records.get((scope, normalize_name(job), None if step is None else normalize_name(step)))
 
     def _own(self, record: Record) -> LogNormal:
         """Return the law of one name, shrunk towards that of all while it rests on few runs."""
-        within = self._within[1] / self._within[0]
+        within = self._within_variance[1] / self._within_variance[0]
         among = max(self._all.squares / self._all.weight, within)
         pull = within / among
         weight = record.weight + pull
@@ -194,7 +194,7 @@ class DurationTable:
         return {
             "version": VERSION,
             "all": [self._all.weight, self._all.mean, self._all.squares, self._all.runs],
-            "within": list(self._within),
+            "within": list(self._within_variance),
             "names": [
                 [str(scope), job, step, record.weight, record.mean, record.squares, record.runs]
                 for (scope, job, step), record in self._records.items()
@@ -210,7 +210,7 @@ class DurationTable:
             made = cls(keys=keys)
             made._all = record_from(*data["all"])
             weight, squares = data["within"]
-            made._within = (number(weight, low=1e-6), number(squares, low=1e-6))
+            made._within_variance = (number(weight, low=1e-6), number(squares, low=1e-6))
             for scope, job, step, *figures in data["names"][-keys:]:
                 key = (Scope.parse(scope), text(job), None if step is None else text(step))
                 made._records[key] = record_from(*figures)

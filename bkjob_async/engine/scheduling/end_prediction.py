@@ -1,6 +1,6 @@
 """When a run is expected to end, and when looking for its end is worth a request.
 
-DurationTable are taken for a mixture of log-normal laws: mostly that of earlier runs of the same name, a little that of all
+Durations are taken for a mixture of log-normal laws: mostly that of earlier runs of the same name, a little that of all
 runs, so that what behaves unlike its name is not forgotten. With S the share of runs still going on at an age and J the
 integral of S from there to infinity, the lag that nobody sees when the next look comes *step* seconds after the one at
 *age* is (S(age)·step − J(age) + J(age + step)) / S(age) on average. It is zero at first, convex, and never stops rising.

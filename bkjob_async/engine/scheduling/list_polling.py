@@ -44,10 +44,10 @@ S = TypeVar("S", bound=JobState)
 
 @frozen
 class ListHints(Generic[S]):
-    """What a page says: these jobs are *still* running, those may have *moved*."""
+    """What a page says: the jobs in *still_running*, and those that may be over."""
 
-    still: Sequence[S] = ()
-    moved: Sequence[S] = ()
+    still_running: Sequence[S] = ()
+    maybe_finished: Sequence[S] = ()
 
 
 class ListPoller(Generic[S]):
@@ -81,20 +81,20 @@ class ListPoller(Generic[S]):
         self._listed: set[int] = set()
         self._hinted: set[int] = set()
 
-    def note(self, story: S) -> None:
+    def note(self, job: S) -> None:
         """Take note of how a job stands after a look at it."""
-        number = story.ref.job_instance_id
-        if not is_list_pollable(story):
-            self.forget(story)
+        number = job.ref.job_instance_id
+        if not is_list_pollable(job):
+            self.forget(job)
         elif number not in self.running and len(self.running) < MOST:
-            created = story.times.create_time
+            created = job.times.create_time
             if created is not None:
-                self.running[number], self._created[number] = story, created
+                self.running[number], self._created[number] = job, created
 
-    def forget(self, story: S) -> None:
+    def forget(self, job: S) -> None:
         """Let go of a job."""
-        number = story.ref.job_instance_id
-        if self.running.get(number) is story:
+        number = job.ref.job_instance_id
+        if self.running.get(number) is job:
             del self.running[number], self._created[number]
             self._hinted.discard(number)
 
@@ -163,16 +163,16 @@ class ListPoller(Generic[S]):
         return now + 1.5 * self.interval + 1.0
 
 
-def is_list_pollable(story: JobState) -> bool:
+def is_list_pollable(job: JobState) -> bool:
     """Whether a job runs, undisturbed, and all that is wanted of it is its end."""
     return (
-        story.detail_level is DetailLevel.END_ONLY
-        and story.is_target
-        and not story.target_steps
-        and story.status_code == RUNNING
-        and not story.finished
-        and story.poll_failures is NO_FAILURES
-        and not story.pending
-        and story.seen_at is not None
-        and not story.is_settling(story.seen_at)
+        job.detail_level is DetailLevel.END_ONLY
+        and job.is_target
+        and not job.target_steps
+        and job.status_code == RUNNING
+        and not job.finished
+        and job.poll_failures is NO_FAILURES
+        and not job.pending
+        and job.seen_at is not None
+        and not job.is_settling(job.seen_at)
     )

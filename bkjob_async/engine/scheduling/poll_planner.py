@@ -1,4 +1,15 @@
-"""When each story is looked at next: one cadence, one price, and what earlier runs have taught, for the whole fleet."""
+"""When each job is polled next: one set of intervals, one cost of a request, one table of durations for all jobs.
+
+A worked example: 1000 jobs named "deploy" run, earlier ones took about 60 s, and 50 requests per second are allowed.
+
+1. Polls of all jobs compete for requests, so `RequestCost` sets what one is worth, in seconds of unseen lag.
+2. A job was just seen running. `DurationTable` knows its name and returns an `EndPrediction`.
+3. At an age of 10 s hardly any run has ended: the prediction's lag reaches the cost late, so the next poll is far off.
+4. At 55 s runs end often. The lag grows fast, and the wait shrinks to the platform's own interval (`PollIntervals`).
+5. The wait is spread a little by the job's id, so that jobs that started together are not polled together.
+6. Polls that come late show that more was planned than fits: the cost rises, and all waits grow.
+7. The job ends. Its duration is added to the table, and the next run of this name is predicted better.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +62,7 @@ class Timed(Protocol):
 
 
 class PollPlanner:
-    """Decides when stories are looked at next, and learns from how they end."""
+    """Decides when jobs are looked at next, and learns from how they end."""
 
     def __init__(self, cadence: PollIntervals, durations: DurationTable | None = None) -> None:
         self.cadence = cadence
@@ -65,49 +76,49 @@ class PollPlanner:
     # A target's life ------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Count one more story that is to be looked at for the first time."""
+        """Count one more job that is to be looked at for the first time."""
         if self.cadence.interval is None:
             self.price.unseen += 1
 
-    def end(self, story: JobState) -> None:
-        """Count a story no more: nobody watches it."""
-        if story.poll_state is not None:
-            self.rest(story)
+    def end(self, job: JobState) -> None:
+        """Count a job no more: nobody watches it."""
+        if job.poll_state is not None:
+            self.rest(job)
         elif self.cadence.interval is None:
             self.price.unseen -= 1
 
-    def rest(self, story: JobState) -> None:
-        """Count a story out while it needs no looks."""
-        if story.poll_state is not None:
-            self._weigh(story.poll_state, 0.0)
+    def rest(self, job: JobState) -> None:
+        """Count a job out while it needs no looks."""
+        if job.poll_state is not None:
+            self._weigh(job.poll_state, 0.0)
 
-    def asked(self, story: JobState, now: float, queue: float = 0.0) -> None:
+    def on_request(self, job: JobState, now: float, queue: float = 0.0) -> None:
         """Take note that a question goes out *queue* seconds from *now*: another one of a round, or its first."""
-        pace = story.poll_state
+        pace = job.poll_state
         if pace is None:
             return
-        if story.pending:
+        if job.pending:
             pace.cost += 1
         else:
             pace.cost = 1
-            self.price.came_late(pace.take_lateness(now) + queue, pace.step)
+            self.price.on_late_poll(pace.take_lateness(now) + queue, pace.step)
 
-    def postponed(self, story: JobState, until: float) -> None:
-        """Take note that a story needs no look of its own before *until*."""
-        if story.poll_state is not None:
-            story.poll_state.due = until
-            self._weigh(story.poll_state, 0.0)
+    def on_postponed(self, job: JobState, until: float) -> None:
+        """Take note that a job needs no look of its own before *until*."""
+        if job.poll_state is not None:
+            job.poll_state.due = until
+            self._weigh(job.poll_state, 0.0)
 
-    def on_nudge(self, story: JobState) -> None:
+    def on_nudge(self, job: JobState) -> None:
         """Record that a caller, or a callback, said that a job has changed."""
-        if story.poll_state is not None:
-            story.poll_state.nudged = True
+        if job.poll_state is not None:
+            job.poll_state.nudged = True
 
     # When to look ---------------------------------------------------------------------------------------------------
 
-    def next_look(
+    def next_poll_at(
         self,
-        story: JobState,
+        job: JobState,
         now: float,
         *,
         asked: float | None = None,
@@ -115,21 +126,21 @@ class PollPlanner:
         expects_callbacks: bool = False,
         ends_in: float | None = None,
     ) -> float:
-        """Return when *story* is looked at next, after a look that began at *asked* and is over *now*.
+        """Return when *job* is looked at next, after a look that began at *asked* and is over *now*.
 
         *limit* is requests per second, None for any. *expects_callbacks*: the platform is expected to call back at the end.
         *ends_in* is when its watch ends, in seconds.
         """
         cadence = self.cadence
         if cadence.interval is not None:
-            if story.is_settling(now):
+            if job.is_settling(now):
                 return now + cadence.next_wait(age=0.0, settling=True)
-            return next_slot(story.ref, cadence.interval, asked=now if asked is None else asked, now=now)
-        open_steps = story.open_steps()
-        settling = story.is_settling(now, open_steps)
-        pace = story.poll_state
+            return next_slot(job.ref, cadence.interval, asked=now if asked is None else asked, now=now)
+        open_steps = job.open_steps()
+        settling = job.is_settling(now, open_steps)
+        pace = job.poll_state
         if pace is None:
-            pace = story.poll_state = PollState()
+            pace = job.poll_state = PollState()
             self.price.unseen -= 1
         if settling:
             self._weigh(pace, 0.0)
@@ -137,24 +148,24 @@ class PollPlanner:
         limit = None if limit is None else max(limit, SLOWEST_LIMIT)
         price = self.price.value(limit)
         hosts = 0
-        for tracker in open_steps:
-            hosts += len(tracker.hosts)
+        for step in open_steps:
+            hosts += len(step.hosts)
         if not pace.polls:
-            self._clock.saw(story.times, now)
+            self._clock.on_times(job.times, now)
         if hosts > 1:
-            pace.on_unfinished(sum(tracker.hosts.open_count for tracker in open_steps), now)
-        age, expectation = self._expected(story, open_steps, now, known_only=price <= AT_REST)
+            pace.on_unfinished(sum(step.hosts.open_count for step in open_steps), now)
+        age, expectation = self._expected(job, open_steps, now, known_only=price <= AT_REST)
         usual = 0.0 if limit is None else self.price.live * pace.cost / limit
         wait = cadence.next_wait(
             age=age,
-            waiting=story.is_waiting(now, open_steps),
+            waiting=job.is_waiting(now, open_steps),
             expectation=expectation,
             price=price * pace.cost / (1.0 - self._trust if expects_callbacks else 1.0),
             usual=usual,
             hosts=hosts,
             moves=pace.finish_rate,
         )
-        wait = spread(wait, story.ref, looks=pace.polls, live=self.price.live)
+        wait = spread(wait, job.ref, looks=pace.polls, live=self.price.live)
         self._weigh(pace, RequestCost.weight(price, wait, pace.cost))
         if ends_in is not None and BEFORE_END < ends_in - BEFORE_END < wait:
             wait = ends_in - BEFORE_END
@@ -169,20 +180,20 @@ class PollPlanner:
         pace.weight = weight
 
     def _expected(
-        self, story: JobState, open_steps: Sequence[StepState], now: float, *, known_only: bool
+        self, job: JobState, open_steps: Sequence[StepState], now: float, *, known_only: bool
     ) -> tuple[float, EndPrediction | None]:
         """Return how old what runs now is, and when it is expected to end: by step, else by job, else by all runs."""
-        for tracker in open_steps:
-            if tracker.execute_count or not tracker.started:
+        for step in open_steps:
+            if step.execute_count or not step.started:
                 continue
-            known = self.durations.expectation(story.ref.scope, story.name, tracker.name)
+            known = self.durations.expectation(job.ref.scope, job.name, step.name)
             if known is not None:
-                return self._age(story.poll_state, tracker, tracker.running_since, now), known
-        if story.is_target and not story.epoch and not story.was_operated:
-            known = self.durations.expectation(story.ref.scope, story.name, None)
+                return self._age(job.poll_state, step, step.running_since, now), known
+        if job.is_target and not job.epoch and not job.was_operated:
+            known = self.durations.expectation(job.ref.scope, job.name, None)
             if known is not None:
-                return self._age(story.poll_state, story, story.running_since, now), known
-        age = story.age(now)
+                return self._age(job.poll_state, job, job.running_since, now), known
+        age = job.age(now)
         if known_only and self.cadence.target_lag is None:
             return age, None
         return age, self.durations.unknown_name_estimate()
@@ -207,58 +218,58 @@ class PollPlanner:
 
     # What ends teach ------------------------------------------------------------------------------------------------
 
-    def learn(self, story: JobState, now: float, *, expects_callbacks: bool = False) -> None:
-        """Learn from what has just ended in *story*."""
-        ended, story.ended = story.ended, ()
-        self._clock.saw(story.times, now)
-        if expects_callbacks and any(ref == story.ref for ref, _ in ended) and story.poll_state is not None:
+    def learn(self, job: JobState, now: float, *, expects_callbacks: bool = False) -> None:
+        """Learn from what has just ended in *job*."""
+        ended, job.ended = job.ended, ()
+        self._clock.on_times(job.times, now)
+        if expects_callbacks and any(ref == job.ref for ref, _ in ended) and job.poll_state is not None:
             self._ended += 1.0
-            self._callbacks_seen += story.poll_state.nudged
+            self._callbacks_seen += job.poll_state.nudged
             if self._ended > CALLBACK_MEMORY:
                 self._callbacks_seen, self._ended = self._callbacks_seen / 2.0, self._ended / 2.0
-        for job, step, seconds in self._durations_of(story, ended):
+        for step_name, seconds in self._durations_of(job, ended):
             if (
-                self.durations.learn(story.ref.scope, job, step, seconds)
+                self.durations.learn(job.ref.scope, job.name, step_name, seconds)
                 and self.cadence.target_lag is not None
             ):
-                self._steer_to_lag(story, job, step, seconds, self.cadence.target_lag)
+                self._steer_to_lag(job, step_name, seconds, self.cadence.target_lag)
 
     def _durations_of(
-        self, story: JobState, ended: Sequence[tuple[Ref, float | None]]
-    ) -> Iterator[tuple[str, str | None, float]]:
-        """Yield what teaches something: names and seconds of first executions that nobody interfered with."""
-        if story.was_operated:
+        self, job: JobState, ended: Sequence[tuple[Ref, float | None]]
+    ) -> Iterator[tuple[str | None, float]]:
+        """Yield step names (None for the job) and seconds of first executions without any operation."""
+        if job.was_operated:
             return
-        sharp = SHARP * story.poll_state.step if story.poll_state is not None else 0.0
+        sharp = SHARP * job.poll_state.step if job.poll_state is not None else 0.0
         for ref, observed_duration in ended:
-            step = story.step(ref.step_instance_id) if isinstance(ref, StepRef) else None
+            step = job.step(ref.step_instance_id) if isinstance(ref, StepRef) else None
             if step is None:
-                name, first_run = story.name, is_first_run_of_all(story)
-                seconds = seconds_of(story.times, observed_duration, sharp)
+                name, first_run = job.name, is_first_run_of_all(job)
+                seconds = seconds_of(job.times, observed_duration, sharp)
             else:
                 name, first_run = step.name, is_first_run(step)
                 seconds = seconds_of(step.times, observed_duration, sharp)
             if name and first_run and seconds is not None:
-                yield story.name, None if step is None else name, seconds
+                yield None if step is None else name, seconds
 
-    def _steer_to_lag(self, story: JobState, job: str, step: str | None, seconds: float, goal: float) -> None:
+    def _steer_to_lag(self, job: JobState, step_name: str | None, seconds: float, goal: float) -> None:
         """Move the price so that ends are found, on average, *goal* seconds late."""
-        known = self.durations.expectation(story.ref.scope, job, step)
-        if known is None or story.poll_state is None or not story.poll_state.step:
+        known = self.durations.expectation(job.ref.scope, job.name, step_name)
+        if known is None or job.poll_state is None or not job.poll_state.step:
             return
-        before = max(0.0, seconds - story.poll_state.step / 2.0)
-        lag = known.lag_when_found(before, story.poll_state.step)
+        before = max(0.0, seconds - job.poll_state.step / 2.0)
+        lag = known.lag_when_found(before, job.poll_state.step)
         off = max(-1.0, min(1.0, 1.0 - lag / goal))
         self.price.at_rest = max(CHEAPEST, self.price.at_rest * exp(LAG_GAIN * off))
 
     # In words -------------------------------------------------------------------------------------------------------
 
-    def expects(self, story: JobState, now: float) -> str:
-        """Say in a few words what earlier runs lead to expect of *story*, empty when nothing."""
+    def expects(self, job: JobState, now: float) -> str:
+        """Say in a few words what earlier runs lead to expect of *job*, empty when nothing."""
         if self.cadence.interval is not None:
             return ""
-        open_steps = story.open_steps()
-        age, expectation = self._expected(story, open_steps, now, known_only=True)
+        open_steps = job.open_steps()
+        age, expectation = self._expected(job, open_steps, now, known_only=True)
         if expectation is None:
             return ""
         median, factor = expectation.own.median, exp(expectation.own.sigma)
@@ -270,15 +281,15 @@ def is_natural(code: int | None) -> bool:
     return code is not None and run_status(code).phase in NATURAL
 
 
-def is_first_run(tracker: StepState) -> bool:
+def is_first_run(step: StepState) -> bool:
     """Whether a step ended by itself in its first execution."""
-    return tracker.execute_count == 0 and tracker.epoch == 0 and is_natural(tracker.status_code)
+    return step.execute_count == 0 and step.epoch == 0 and is_natural(step.status_code)
 
 
-def is_first_run_of_all(story: JobState) -> bool:
+def is_first_run_of_all(job: JobState) -> bool:
     """Whether a job ended by itself, and so did all its steps that had their turn."""
-    trackers = (tracker for tracker in story.steps if tracker.started)
-    return not story.epoch and is_natural(story.status_code) and all(is_first_run(each) for each in trackers)
+    steps = (step for step in job.steps if step.started)
+    return not job.epoch and is_natural(job.status_code) and all(is_first_run(each) for each in steps)
 
 
 def seconds_of(times: Times, observed_duration: float | None, sharp: float) -> float | None:

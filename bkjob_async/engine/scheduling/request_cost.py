@@ -68,7 +68,7 @@ class RequestCost:
         if self._weighed == 0:
             self._weights, self.strain = 0.0, 1.0
 
-    def came_late(self, late: float, step: float) -> None:
+    def on_late_poll(self, late: float, step: float) -> None:
         """Take note that a look, planned *step* seconds after the one before, came *late* seconds late."""
         excess = min(1.0, max(-1.0, late / (TOLERANCE + TOLERANCE_BY_STEP * step) - 1.0))
         strain = self.strain * (1.0 + STRAIN_GAIN * excess / max(self.live, 8))

@@ -1,4 +1,4 @@
-"""What is due when: due times in slots, each thing in them at most once."""
+"""A timer wheel: due times in slots, each item at most once."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class TimerWheel(Generic[K]):
 
     A thing stands in a plain list, that of its slot, and knows when it is due: far less than what an entry of a heap
     takes, and cheaper to put. Moving or removing a thing leaves a dead entry behind that is dropped when its slot comes
-    up; all is laid out anew when dead entries outnumber the living.
+    up; all is laid out anew when dead entries outnumber the live.
     """
 
-    __slots__ = ("_counter", "_entries", "_first", "_front", "_order", "_served", "_size", "_slots")
+    __slots__ = ("_counter", "_entries", "_first", "_loaded", "_loaded_slot", "_order", "_size", "_slots")
 
     def __init__(self) -> None:
         self._size = 0
         self._slots: dict[int, list[K]] = {}
         self._order: list[int] = []
-        # What lies in the slots up to `_served`, as a heap.
-        self._front: list[tuple[float, int, K]] = []
-        self._served = -1
+        # What lies in the slots up to `_loaded_slot`, as a heap.
+        self._loaded: list[tuple[float, int, K]] = []
+        self._loaded_slot = -1
         self._first: float | None = inf
         self._counter = 0
         self._entries = 0
@@ -82,14 +82,14 @@ class TimerWheel(Generic[K]):
         if self._first is not None and self._first > now:
             return found
         while len(found) < most:
-            if not self._front:
+            if not self._loaded:
                 if not self._order or self._order[0] > now * SLOTS:
                     break
-                self._serve()
+                self._load_slot()
                 continue
-            if self._front[0][0] > now:
+            if self._loaded[0][0] > now:
                 break
-            due, _, key = heapq.heappop(self._front)
+            due, _, key = heapq.heappop(self._loaded)
             self._entries -= 1
             if key.due == due:  # else an entry of an earlier time: it was moved
                 key.due = None
@@ -109,16 +109,16 @@ class TimerWheel(Generic[K]):
                 self._first = due
             elif known == self._first:
                 self._first = None
-        self._lay(key, due)
+        self._insert(key, due)
         if self._entries > 64 and self._entries > 2 * self._size:
-            self._lay_anew()
+            self._rebuild()
 
-    def _lay(self, key: K, due: float) -> None:
+    def _insert(self, key: K, due: float) -> None:
         slot = floor(due * SLOTS)
         self._entries += 1
-        if slot <= self._served:
+        if slot <= self._loaded_slot:
             self._counter += 1
-            heapq.heappush(self._front, (due, self._counter, key))
+            heapq.heappush(self._loaded, (due, self._counter, key))
             return
         waiting = self._slots.get(slot)
         if waiting is None:
@@ -129,29 +129,29 @@ class TimerWheel(Generic[K]):
 
     def _earliest(self) -> float:
         """Return the first due time there is, letting go of what is dead before it."""
-        while self._front:
-            due, _, key = self._front[0]
+        while self._loaded:
+            due, _, key = self._loaded[0]
             if key.due == due:
                 return due
-            heapq.heappop(self._front)
+            heapq.heappop(self._loaded)
             self._entries -= 1
         while self._order:
             slot = self._order[0]
-            living = self._living_in(slot)
-            if living:
-                return min(living)[0]
+            live = self._live_entries(slot)
+            if live:
+                return min(live)[0]
             self._entries -= len(self._slots.pop(slot))
             heapq.heappop(self._order)
         return inf
 
-    def _serve(self) -> None:
+    def _load_slot(self) -> None:
         """Put what lies in the next slot in order."""
-        slot = self._served = heapq.heappop(self._order)
-        self._front = self._living_in(slot)
-        heapq.heapify(self._front)
-        self._entries += len(self._front) - len(self._slots.pop(slot))
+        slot = self._loaded_slot = heapq.heappop(self._order)
+        self._loaded = self._live_entries(slot)
+        heapq.heapify(self._loaded)
+        self._entries += len(self._loaded) - len(self._slots.pop(slot))
 
-    def _living_in(self, slot: int) -> list[tuple[float, int, K]]:
+    def _live_entries(self, slot: int) -> list[tuple[float, int, K]]:
         """Return what is due in a slot, numbered as it came."""
         number = self._counter
         self._counter += len(self._slots[slot])
@@ -161,17 +161,17 @@ class TimerWheel(Generic[K]):
             if (at := key.due) is not None and floor(at * SLOTS) == slot
         ]
 
-    def _lay_anew(self) -> None:
+    def _rebuild(self) -> None:
         """Let go of every dead entry."""
-        entries = [key for _, _, key in sorted(self._front, key=itemgetter(0, 1))]
+        entries = [key for _, _, key in sorted(self._loaded, key=itemgetter(0, 1))]
         for slot in sorted(self._order):
             entries += self._slots[slot]
-        self._slots, self._order, self._front, self._entries = {}, [], [], 0
-        living: list[tuple[K, float]] = []
+        self._slots, self._order, self._loaded, self._entries = {}, [], [], 0
+        live: list[tuple[K, float]] = []
         for key in entries:
             if key.due is not None:
-                living.append((key, key.due))
+                live.append((key, key.due))
                 key.due = None  # so that it is laid once
-        for key, due in living:
+        for key, due in live:
             key.due = due
-            self._lay(key, due)
+            self._insert(key, due)

@@ -27,7 +27,7 @@ def test_nothing_is_taken_for_older_than_it_is(
     """However far the clocks are apart, and however old the stamps were when they were seen."""
     clock = ServerClock()
     for now, old in sorted(seen):
-        clock.saw(Times(end_time=at(now + ahead - old)), now)
+        clock.on_times(Times(end_time=at(now + ahead - old)), now)
 
     assert clock.age(Times(start_time=at(start + ahead)), 1e4) <= 1e4 - start + 1e-3
 
@@ -35,7 +35,7 @@ def test_nothing_is_taken_for_older_than_it_is(
 def test_a_fresh_stamp_tells_the_age_of_everything_else() -> None:
     """Of what was running long before anybody looked."""
     clock = ServerClock()
-    clock.saw(Times(create_time=at(1000.0)), 5.0)
+    clock.on_times(Times(create_time=at(1000.0)), 5.0)
 
     assert abs(clock.age(Times(start_time=at(400.0)), 6.0) - 601.0) < 2 * LEAK
     assert clock.age(Times(), 6.0) == 0.0
@@ -45,10 +45,10 @@ def test_a_fresh_stamp_tells_the_age_of_everything_else() -> None:
 def test_a_clock_that_was_set_back_is_believed_after_a_while() -> None:
     """The old difference leaks away."""
     clock = ServerClock()
-    clock.saw(Times(create_time=at(100.0)), 100.0)
-    clock.saw(Times(create_time=at(10_099.0)), 10_100.0)
+    clock.on_times(Times(create_time=at(100.0)), 100.0)
+    clock.on_times(Times(create_time=at(10_099.0)), 10_100.0)
     before = clock.age(Times(start_time=at(0.0)), 10_100.0)
-    clock.saw(Times(create_time=at(20_099.0)), 20_100.0)
+    clock.on_times(Times(create_time=at(20_099.0)), 20_100.0)
 
     assert 10_098.9 < before <= 10_099.1
     assert clock.age(Times(start_time=at(20_099.0)), 20_100.0) < 1e-6

@@ -86,19 +86,19 @@ def test_what_a_whole_list_leaves_out_is_hinted_at_once() -> None:
     first, second = running(1), running(2)
     sweep = sweep_of(first, second)
 
-    assert sweep.on_page(page(1, 2), 0.0).moved == []
-    assert sweep.on_page(page(1, 90, 91, total=5000, start=1000), 1.0).moved == []
-    assert sweep.on_page(page(1), 2.0).moved == [second]
-    assert sweep.on_page(page(1), 3.0).moved == []
-    assert sweep.on_page(page(1, 2), 4.0).moved == []
-    assert sweep.on_page(page(2, code=3), 5.0).moved == [first, second]
+    assert sweep.on_page(page(1, 2), 0.0).maybe_finished == []
+    assert sweep.on_page(page(1, 90, 91, total=5000, start=1000), 1.0).maybe_finished == []
+    assert sweep.on_page(page(1), 2.0).maybe_finished == [second]
+    assert sweep.on_page(page(1), 3.0).maybe_finished == []
+    assert sweep.on_page(page(1, 2), 4.0).maybe_finished == []
+    assert sweep.on_page(page(2, code=3), 5.0).maybe_finished == [first, second]
 
 
 def test_a_round_is_all_pages_that_are_dense() -> None:
     """The next page comes at once; one that is full of others is the last."""
     sweep = sweep_of(*(running(number) for number in range(1, 401)))
 
-    assert list(sweep.on_page(page(*range(1, 201), total=600), 0.0).moved) == []
+    assert list(sweep.on_page(page(*range(1, 201), total=600), 0.0).maybe_finished) == []
     assert (asked(sweep).start, sweep.next_wait()) == (200, 0.0)
     sweep.on_page(page(*range(201, 401), start=200, total=600), 0.0)
     assert asked(sweep).start == 400

@@ -59,10 +59,10 @@ def test_looks_that_come_late_raise_it_and_looks_in_time_lower_it_again() -> Non
     price = RequestCost()
     price.replace(0.0, 1.0)
     for _ in range(10_000):
-        price.came_late(100.0, 10.0)
+        price.on_late_poll(100.0, 10.0)
     strained = price.strain
     for _ in range(10_000):
-        price.came_late(0.0, 10.0)
+        price.on_late_poll(0.0, 10.0)
 
     assert strained == MOST_STRAIN
     assert price.strain == LEAST_STRAIN
@@ -74,7 +74,7 @@ def test_when_nobody_is_left_nothing_is_remembered() -> None:
     price = RequestCost()
     price.replace(0.0, 1.0)
     for _ in range(100):
-        price.came_late(100.0, 10.0)
+        price.on_late_poll(100.0, 10.0)
     price.replace(1.0, 0.0)
 
     assert price == RequestCost()
