@@ -5,10 +5,11 @@ BkJobError
 │   ├── NotSupported         you: this dialect cannot do that
 │   ├── ClientClosed         you: open the client first, and do not use it afterwards
 │   └── WrongEventLoop       you: one client, one event loop
-├── JobFailed                you: the job ended, but not well (only `result.raise_for_status()` raises it)
+├── JobFailed                you: the job ended without success (only `result.raise_for_status()` raises it)
 ├── DeadlineExceeded         you: the wait is over, the job goes on (also a TimeoutError)
+├── ConditionUnreachable     you: the job ended, and what you wait for can no longer become true
 ├── TargetLost               you: what you wait for can no longer be read
-└── CallFailed               one call of the platform did not work
+└── CallFailed               one call of the platform failed
     ├── InvalidRequest       you: the platform rejects a parameter
     │   └── ApiNotFound      you: the URL, the stage or the dialect is wrong; this API is not there
     ├── NotAuthenticated     you: credentials are missing, wrong or expired
@@ -18,11 +19,11 @@ BkJobError
     ├── WrongState           you: not in this state of the job or step
     ├── QuotaExceeded        wait: the site's quota of running jobs is used up
     ├── Throttled            wait: too many requests; `retry_after` seconds where the server said so
-    ├── PlatformTrouble      the platform: it says itself that it has a problem
-    ├── InvalidResponse       the platform: what came back makes no sense
-    ├── TransportFailed      the network: no whole answer came back
-    │   └── RequestTimedOut  the network or the platform: no answer in time
-    └── OutcomeUnknown       you: look whether it happened; nobody can tell whether the command went through
+    ├── PlatformTrouble      the platform: it reports a problem of its own
+    ├── InvalidResponse      the platform: its response cannot be read, or belongs to another request
+    ├── TransportFailed      the network: no complete response came back
+    │   └── RequestTimedOut  the network or the platform: no response in time
+    └── OutcomeUnknown       you: check whether it happened; the command may have been executed
 """
 
 from collections.abc import Mapping
@@ -79,9 +80,9 @@ class WrongEventLoop(UsageError):
 
 
 class DeadlineExceeded(BkJobError, TimeoutError):
-    """The wait is over; what becomes of the job is unknown.
+    """The deadline of a wait has passed; the job goes on.
 
-    *snapshots* holds the last known state of each unfinished target, *cursor* where to resume the stream.
+    *snapshots* holds the last known state of each unfinished target, *cursor* is where to resume the stream.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class DeadlineExceeded(BkJobError, TimeoutError):
 
 
 class TargetLost(BkJobError):
-    """What is waited for can no longer be read: gone, not found, forbidden."""
+    """The target can no longer be read: gone, not found, or forbidden."""
 
     def __init__(self, ref: Ref, reason: str, message: str = "") -> None:
         """Keep the *ref* and the *reason*."""
@@ -114,7 +115,7 @@ class ConditionUnreachable(BkJobError):
 
 @frozen(kw_only=True)
 class ErrorDetails:
-    """What is known of a failed call; secrets are never part of it.
+    """What is known about a failed call; it never contains secrets.
 
     *code* is the platform's own code: an int, or the word of the API gateway's version 4, whose numeric codes are
     *detail_codes*. *request_ids* maps each header or key to its value. *permission* is the permission object of error
@@ -135,12 +136,12 @@ class ErrorDetails:
 
 
 class CallFailed(BkJobError):
-    """One call of the platform did not work; see *details* and the class."""
+    """One call of the platform failed; the class says who must act, *details* holds what is known."""
 
     advice = "see the message"
 
     def __init__(self, details: ErrorDetails) -> None:
-        """Keep the *details* and say them in one line."""
+        """Keep the *details*, which the text shows in one line."""
         super().__init__(details)
         self.details = details
 
@@ -156,12 +157,12 @@ class CallFailed(BkJobError):
 
     @property
     def request_ids(self) -> Mapping[str, str]:
-        """The ids to tell the platform's people, by header or key."""
+        """The ids to give to the platform's operators, by header or key."""
         return self.details.request_ids
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before asking again, where the server said so."""
+        """Seconds to wait before the next request, where the server named them."""
         return self.details.retry_after
 
     def __str__(self) -> str:
@@ -196,19 +197,19 @@ def _each_once(request_ids: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 class InvalidRequest(CallFailed):
     """The platform rejects the request itself."""
 
-    advice = "mend the request: the platform rejects a parameter"
+    advice = "correct the request: the platform rejects a parameter"
 
 
 class ApiNotFound(InvalidRequest):
-    """There is no such API at this URL; it says nothing about any job."""
+    """This URL has no such API; the error says nothing about any job."""
 
-    advice = "check the URL, the stage and the dialect: this API is not there"
+    advice = "check the URL, the stage and the dialect: this API does not exist there"
 
 
 class NotAuthenticated(CallFailed):
     """Credentials are missing, wrong or expired."""
 
-    advice = "check application code, secret and user"
+    advice = "check the application code, the secret and the user"
 
 
 class NotAllowed(CallFailed):
@@ -231,13 +232,13 @@ class ApplicationNotAllowed(NotAllowed):
 class NotFound(CallFailed):
     """Unknown, archived, or in another scope; the platform does not tell them apart."""
 
-    advice = "check id and scope; old instances are archived"
+    advice = "check the id and the scope; old instances are archived"
 
 
 class WrongState(CallFailed):
-    """Not possible in the present state of the job or step."""
+    """The operation is not possible in the present state of the job or step."""
 
-    advice = "look at the status first: the operation does not fit it"
+    advice = "read the status first: the operation is not possible in the present state"
 
 
 class QuotaExceeded(CallFailed):
@@ -249,34 +250,34 @@ class QuotaExceeded(CallFailed):
 class Throttled(CallFailed):
     """Too many requests."""
 
-    advice = "wait, then ask again"
+    advice = "wait, then try again, or send fewer requests"
 
 
 class PlatformTrouble(CallFailed):
-    """The platform says itself that it has a problem."""
+    """The platform reports a problem of its own."""
 
-    advice = "try again; if it stays, tell the platform's people the request ids"
+    advice = "try again; if it persists, give the request ids to the platform's operators"
 
 
 class InvalidResponse(CallFailed):
-    """What came back cannot be read as an answer, or is the answer to another question."""
+    """The response cannot be read, or belongs to another request."""
 
-    advice = "check the URL, proxies and the dialect; the answer is not the platform's"
+    advice = "check the URL, proxies and the dialect: this is not the platform's response"
 
 
 class TransportFailed(CallFailed):
-    """No whole answer came back."""
+    """No complete response came back."""
 
     advice = "check the network and the URL"
 
 
 class RequestTimedOut(TransportFailed):
-    """No answer within `request_timeout`."""
+    """No response came within `request_timeout`."""
 
     advice = "try again, or allow a longer request_timeout"
 
 
 class OutcomeUnknown(CallFailed):
-    """A command went out and no answer came: it may have happened or not."""
+    """A command was sent and no clear response came back: it may have been executed or not."""
 
-    advice = "look at the platform before sending it again: it may have happened"
+    advice = "check on the platform before sending it again: it may have been executed"

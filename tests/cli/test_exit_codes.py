@@ -112,7 +112,7 @@ async def test_3_credentials_that_are_refused() -> None:
 
     assert done.returncode == 3
     assert "could not watch" in done.stderr
-    assert "check application code, secret and user" in done.stderr
+    assert "check the application code, the secret and the user" in done.stderr
     assert shell.SECRET not in done.stdout + done.stderr
 
 
