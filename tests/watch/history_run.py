@@ -35,7 +35,9 @@ def run(history: History) -> list[str]:
             )
             patches.enter_context(mock.patch("bkjob_async.engine.scheduling.list_polling.FEWEST", 1))
             patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MANY_NAMES", 0))
-            patches.enter_context(mock.patch("bkjob_async.simulator.protocol.groups.READ_AT_ONCE", 0))
+            patches.enter_context(
+                mock.patch("bkjob_async.simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ", 0)
+            )
         if history.group_polling == "guess":
             scarce = partial(next_request, requests_are_scarce=True)
             ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
