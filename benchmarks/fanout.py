@@ -13,7 +13,7 @@ from benchmarks.memory import by_id
 from benchmarks.offline import poller_without_platform
 from benchmarks.scale import scaled
 from benchmarks.table import show
-from bkjob_async.engine.host_table.changes import Moves
+from bkjob_async.engine.host_table.changes import StatusChanges
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.events import HostChanged
@@ -29,7 +29,7 @@ HOSTS = tuple(
     HostKey(bk_host_id=n, bk_cloud_id=0, ip=f"10.0.{n // 250}.{n % 250}") for n in range(1, BATCH + 1)
 )
 
-MOVES = Moves(range(BATCH), [7] * BATCH, [9] * BATCH, [by_id(n) for n in range(BATCH)])
+MOVES = StatusChanges(range(BATCH), [7] * BATCH, [9] * BATCH, [by_id(n) for n in range(BATCH)])
 
 Make = Callable[[int], HostChanged]
 Counting = Coroutine[Any, Any, int]

@@ -1,4 +1,4 @@
-"""The packed table of hosts, held against a plain dictionary."""
+"""The table of hosts, in plain and in packed columns, held against a plain dictionary."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bkjob_async.engine.host_table import table as host_table
 from bkjob_async.engine.host_table.encoding import UNENCODABLE, small_code
-from bkjob_async.engine.host_table.id_index import IdIndex
+from bkjob_async.engine.host_table.id_lookup import IdLookup
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 from bkjob_async.model.status import host_status
@@ -23,6 +24,12 @@ for strange in range(10_000, 10_300):
     small_code(strange)
 RARE_CODES = (20_001, 20_002)
 CODES = [5, 7, 7, 7, 9, 9, 9, 104, 403, *RARE_CODES]
+
+
+@pytest.fixture(autouse=True, params=[0, 64], ids=["packed", "plain"])
+def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep small tables in packed columns as well."""
+    monkeypatch.setattr(host_table, "MAX_PLAIN_HOSTS", request.param)
 
 
 def rows_of(now: dict[int, int]) -> list[Row]:
@@ -68,7 +75,7 @@ def told(table: HostTable, moves: Any) -> dict[int | None, tuple[int | None, int
     """Return what moved by host id; each row is that of the host which moved, as far as there is one."""
     found = {}
     for move in moves:
-        number = table.key(move.index).bk_host_id
+        number = table.key(move.place).bk_host_id
         assert number not in found
         assert move.row is None or (move.row.bk_host_id, move.row.exit_code) == (number, number)
         found[number] = (move.before, move.after)
@@ -78,7 +85,7 @@ def told(table: HostTable, moves: Any) -> dict[int | None, tuple[int | None, int
 @settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from([1, 3, 17, 80]), st.data())
 def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) -> None:
-    """Moves with their own rows, counts, who is open, who did not succeed, what changed since: over many looks."""
+    """StatusChanges with their own rows, counts, who is open, who did not succeed, what changed since: over many looks."""
     table, hosts = HostTable(), Hosts()
     everybody = list(range(1, size + 1))
     # Rare codes take a way of their own, so some tables have none.
@@ -94,24 +101,28 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
             now = {n: now[n] for n in list(now)[: data.draw(st.integers(1, size))]}
         rows = rows_of(now)
         look = grouped(rows) if data.draw(st.booleans()) else flat(rows)
-        index = IdIndex(table.names()) if len(table) and data.draw(st.booleans()) else None
+        index = IdLookup(table.names()) if len(table) and data.draw(st.booleans()) else None
         stood = [n for group in look for n in (row.bk_host_id for row in group.rows or ())] == [
             table.key(place).bk_host_id for place in range(len(table))
         ] and all(hosts.code[n] == now[n] for n in now)
-        stands = table.stands_as(look)
+        stands = table.is_unchanged(look)
 
-        taken = table.apply(look, sequence, index=index)
+        taken = table.apply(look, sequence, lookup=index)
 
-        assert told(table, taken.moves) == hosts.take(now, sequence)
+        assert told(table, taken.changes) == hosts.take(now, sequence)
         assert not stands or stood
         assert not stood or stands or set(now.values()) & set(RARE_CODES)
         assert [table.key(place).bk_host_id for place in taken.places] == [
             row.bk_host_id for group in look for row in group.rows or ()
         ]
         for since in (0, sequence - 1, sequence):
-            found = {(table.key(p).bk_host_id, before, after) for p, before, after in table.present(since)}
+            found = {
+                (table.key(p).bk_host_id, before, after) for p, before, after in table.changed_since(since)
+            }
             assert found == hosts.present(since)
-        assert table.open_count == sum(not host_status(each).is_finished for each in hosts.code.values())
+        assert table.unfinished_count == sum(
+            not host_status(each).is_finished for each in hosts.code.values()
+        )
         assert {(table.key(p).bk_host_id, each) for p, each in table.unsuccessful()} == {
             (n, each) for n, each in hosts.code.items() if not host_status(each).is_success
         }
@@ -121,7 +132,9 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
         for each in (5, 7, 9, 104, 403):
             assert table.count(each) == sum(known == each for known in hosts.code.values())
             kept = {
-                table.key(place).bk_host_id for place, small in enumerate(table.standing([each])) if small
+                table.key(place).bk_host_id
+                for place, small in enumerate(table.masked_statuses([each]))
+                if small
             }
             assert kept == {n for n, known in hosts.code.items() if known == each}
 
@@ -135,8 +148,8 @@ def test_codes_that_a_byte_cannot_name_are_not_taken_for_each_other(size: int) -
     table.apply(flat(rows_of(dict.fromkeys(range(1, size + 1), one))), 1)
     look = flat(rows_of({**dict.fromkeys(range(1, size + 1), one), size: other}))
 
-    assert not table.stands_as(look)
-    assert told(table, table.apply(look, 2).moves) == {size: (one, other)}
+    assert not table.is_unchanged(look)
+    assert told(table, table.apply(look, 2).changes) == {size: (one, other)}
     assert not table.is_countable
 
 
@@ -151,7 +164,7 @@ def test_hosts_that_are_listed_together_or_not_at_all_move_as_one_by_one(
     table, hosts = HostTable(), Hosts()
     table.apply(flat(rows_of(start)), 1)
     hosts.take(start, 1)
-    left = table.standing([5, 7])
+    left = table.masked_statuses([5, 7])
     entering = sorted(data.draw(st.sets(st.integers(1, min(size, 8)))))
     rows = rows_of(dict.fromkeys(entering, data.draw(st.sampled_from([7, 9, 104]))))
     places = [number - 1 for number in entering]
@@ -160,14 +173,14 @@ def test_hosts_that_are_listed_together_or_not_at_all_move_as_one_by_one(
 
     if rows:
         stood = bytes(small_code(start[number]) for number in entering)
-        entered = table.enter(places, stood, rows[0].status, rows, 2)
+        entered = table.set_status(places, stood, rows[0].status, rows, 2)
         assert told(table, entered) == hosts.take(dict.fromkeys(entering, rows[0].status), 2)
-    inferred = table.infer(left, 7, 3)
+    inferred = table.infer_status(left, 7, 3)
 
     others = {n: 7 for n in start if n not in entering}
     assert told(table, inferred) == hosts.take(others, 3)
-    assert {(p + 1, before, after) for p, before, after in table.present()} == hosts.present(0)
-    assert {(p + 1, before, after) for p, before, after in table.present(3)} == hosts.present(3)
+    assert {(p + 1, before, after) for p, before, after in table.changed_since()} == hosts.present(0)
+    assert {(p + 1, before, after) for p, before, after in table.changed_since(3)} == hosts.present(3)
 
 
 def test_a_new_execution_starts_over_with_the_same_hosts() -> None:
@@ -179,9 +192,9 @@ def test_a_new_execution_starts_over_with_the_same_hosts() -> None:
 
     table.begin_execution(1)
 
-    assert (list(table.present()), list(table.unsuccessful()), table.counts()) == ([], [], {})
-    assert (table.open_count, table.is_countable, len(table)) == (0, False, 3)
-    assert told(table, table.apply(flat(rows_of({1: 9, 2: 9, 3: 9})), 2).moves) == dict.fromkeys(
+    assert (list(table.changed_since()), list(table.unsuccessful()), table.counts()) == ([], [], {})
+    assert (table.unfinished_count, table.is_countable, len(table)) == (0, False, 3)
+    assert told(table, table.apply(flat(rows_of({1: 9, 2: 9, 3: 9})), 2).changes) == dict.fromkeys(
         (1, 2, 3), (None, 9)
     )
     assert table.is_countable

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
-from bkjob_async.engine.host_table.changes import Moves, Taken
+from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import small_code
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence
@@ -55,23 +55,27 @@ def lose_a_host(patch: Patch) -> None:
     """Lose the last host when several move at once, though the table knows."""
     apply = HostTable.apply
 
-    def lossy(self: HostTable, *args: Any, **options: Any) -> Taken:
+    def lossy(self: HostTable, *args: Any, **options: Any) -> ApplyResult:
         taken = apply(self, *args, **options)
-        return replace(taken, moves=taken.moves[:-1]) if len(taken.moves) > 1 else taken
+        return replace(taken, changes=taken.changes[:-1]) if len(taken.changes) > 1 else taken
 
     patch.setattr(HostTable, "apply", lossy)
 
 
 def absence_is_an_event(patch: Patch) -> None:
     """Take a host that an answer leaves out for done."""
-    moves_of = HostTable._moves_to
+    set_statuses = HostTable._set
 
-    def hasty(self: HostTable, small: bytes, places: list[int], rows: list[Any], sequence: int) -> Moves:
+    def hasty(
+        self: HostTable, places: list[int], smalls: bytes, codes: Any, *rest: Any
+    ) -> StatusChanges:
+        rows, sequence = rest
         absent = [n for n in range(len(self)) if n not in places and rows]
         done = bytes((small_code(9),)) * len(absent)
-        return moves_of(self, small + done, [*places, *absent], [*rows, *rows[:1] * len(absent)], sequence)
+        all_rows = [*rows, *rows[:1] * len(absent)]
+        return set_statuses(self, [*places, *absent], smalls + done, codes, all_rows, sequence)
 
-    patch.setattr(HostTable, "_moves_to", hasty)
+    patch.setattr(HostTable, "_set", hasty)
 
 
 def finish_before_settled(patch: Patch) -> None:
@@ -103,7 +107,7 @@ def wrong_before(patch: Patch) -> None:
         step_hosts,
         "lazy_events_of",
         lambda step, moves, *a: events_of(
-            step, Moves(moves.places, [None] * len(moves), moves.afters, moves.rows), *a
+            step, StatusChanges(moves.places, [None] * len(moves), moves.afters, moves.rows), *a
         ),
     )
 
@@ -145,7 +149,7 @@ def poll_error_is_failure(patch: Patch) -> None:
         failed(self, target, request, error, asked)
         at = self._stamp()
         for step in target.steps:
-            for index, before, code in step.hosts.present():
+            for index, before, code in step.hosts.changed_since():
                 if code in (5, 7) and before is not None:
                     blamed = HostChanged(
                         ref=step.ref,
@@ -164,12 +168,11 @@ def poll_error_is_failure(patch: Patch) -> None:
 def believe_doubled_rows(patch: Patch) -> None:
     """Take the last of several rows of a host for the truth."""
 
-    def last(self: HostTable, places: list[int], codes: list[int], *, whole: bool) -> Any:
-        _ = self, whole, codes
-        keep = {index: n for n, index in enumerate(places)}
-        return [index if keep[index] == n else -1 for n, index in enumerate(places)], True
+    def last(places: list[int], *_: Any, **__: Any) -> Any:
+        keep = {place: n for n, place in enumerate(places)}
+        return [place if keep[place] == n else -1 for n, place in enumerate(places)], True, {}
 
-    patch.setattr(HostTable, "_merge", last)
+    patch.setattr("bkjob_async.engine.host_table.table.choose_rows", last)
 
 
 def job_before_its_steps(patch: Patch) -> None:
@@ -254,7 +257,7 @@ def end_with_the_others(patch: Patch) -> None:
 
 def last_batch_speaks(patch: Patch) -> None:
     """Let the last of a host's rows tell how it ended."""
-    patch.setattr("bkjob_async.engine.host_table.table.speaking", lambda positions, *_: positions[-1])
+    patch.setattr("bkjob_async.engine.host_table.repeated_rows.worst_row", lambda positions, *_: positions[-1])
 
 
 def tell_overlaps_again(patch: Patch) -> None:

@@ -45,9 +45,10 @@ from bkjob_async.engine.group_polling.group_round import (
     group_key,
     read_order,
 )
-from bkjob_async.engine.host_table.changes import Moves, Taken
+from bkjob_async.engine.host_table.byte_columns import picked
+from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import NOT_SEEN, small_code
-from bkjob_async.engine.host_table.id_index import IdIndex, picked
+from bkjob_async.engine.host_table.id_lookup import IdLookup
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.operations.base import GetStepInstanceStatus
@@ -131,7 +132,7 @@ class GroupPoller:
 
     def __init__(self, now: float) -> None:
         self.round: GroupRound | None = None
-        self.id_lookup: IdIndex | None = None
+        self.id_lookup: IdLookup | None = None
         self.needs_full_read = False
         self._last_counts: GroupCounts | None = None
         self._pending_events: ReferenceType[LazyHostEvents] | None = None
@@ -229,12 +230,12 @@ class GroupPoller:
                 return False
         self._quiet_polls = 0
         if self.id_lookup is None and to_read:
-            self.id_lookup = IdIndex(table.names())
+            self.id_lookup = IdLookup(table.names())
         unlisted_count = sum(counts.values()) - sum(
             size for key, size in counts.items() if key[0] not in growth
         )
         self.round = GroupRound(
-            counts, frozenset(growth), to_read, inferred, table.standing(growth), unlisted_count
+            counts, frozenset(growth), to_read, inferred, table.masked_statuses(growth), unlisted_count
         )
         return True
 
@@ -254,7 +255,7 @@ class GroupPoller:
 
     def apply_group(
         self, table: HostTable, groups: Sequence[GroupPollView], requested: SingleGroup, sequence: int
-    ) -> Moves | None:
+    ) -> StatusChanges | None:
         """Apply the group that was *requested*, the fast path of a round; None where it needs a closer look.
 
         It is the whole group, each of its hosts is known, listed once, and belongs to the hosts that may have changed.
@@ -277,10 +278,10 @@ class GroupPoller:
         if NOT_SEEN in before:
             return None
         present.mark_listed(key, places)
-        return table.enter(places, before, requested.status, rows, sequence)
+        return table.set_status(places, before, requested.status, rows, sequence)
 
     def record_rows(
-        self, applied: Taken, groups: Sequence[GroupPollView], *, requested: SingleGroup | None
+        self, applied: ApplyResult, groups: Sequence[GroupPollView], *, requested: SingleGroup | None
     ) -> None:
         """Record in the round which hosts a response listed; a contradiction to its counts ends it.
 

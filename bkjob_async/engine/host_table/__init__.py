@@ -1,1 +1,1 @@
-"""Where every host of a step stands, packed."""
+"""The hosts of one step and their statuses, in a few bytes a host."""

@@ -1,4 +1,4 @@
-"""Hosts of one step that stand elsewhere, column by column: objects are made of those somebody reads."""
+"""Status changes of one step's hosts, kept as columns: an object is made only for a change that somebody reads."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from msgspec import Struct
 from bkjob_async.model.poll_view import HostRow
 
 
-class Move(Struct, frozen=True):
-    """One host stands elsewhere: its place in the table, codes before and after, and its row.
+class StatusChange(Struct, frozen=True):
+    """The status of one host has changed: its place in the table, the codes before and after, and its row.
 
-    *row* is None where no answer listed the host, and all others were counted elsewhere.
+    *row* is None where no response listed the host and its status was inferred from the counts.
     """
 
-    index: int
+    place: int
     before: int | None
     after: int
     row: HostRow | None
 
 
-class Moves(Sequence[Move]):
-    """Hosts that moved at one look, each at the same position of all four columns."""
+class StatusChanges(Sequence[StatusChange]):
+    """The changes of one poll in four columns: one host has the same index in all of them."""
 
     __slots__ = ("afters", "befores", "places", "rows")
 
@@ -34,7 +34,7 @@ class Moves(Sequence[Move]):
         afters: Sequence[int],
         rows: Sequence[HostRow | None],
     ) -> None:
-        """Hold the columns; nobody may change them any more."""
+        """Hold the columns; the caller must not change them any more."""
         self.places = places
         self.befores = befores
         self.afters = afters
@@ -43,57 +43,60 @@ class Moves(Sequence[Move]):
     def __len__(self) -> int:
         return len(self.places)
 
-    def __iter__(self) -> Iterator[Move]:
-        return map(Move, self.places, self.befores, self.afters, self.rows)
+    def __iter__(self) -> Iterator[StatusChange]:
+        return map(StatusChange, self.places, self.befores, self.afters, self.rows)
 
     @overload
-    def __getitem__(self, index: int) -> Move: ...
+    def __getitem__(self, index: int) -> StatusChange: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Moves: ...
+    def __getitem__(self, index: slice) -> StatusChanges: ...
 
-    def __getitem__(self, index: int | slice) -> Move | Moves:
+    def __getitem__(self, index: int | slice) -> StatusChange | StatusChanges:
         if isinstance(index, slice):
-            return Moves(self.places[index], self.befores[index], self.afters[index], self.rows[index])
-        return Move(self.places[index], self.befores[index], self.afters[index], self.rows[index])
+            return StatusChanges(
+                self.places[index], self.befores[index], self.afters[index], self.rows[index]
+            )
+        return StatusChange(self.places[index], self.befores[index], self.afters[index], self.rows[index])
 
-    def __add__(self, more: Moves) -> Moves:
-        """Return these moves and *more* behind them."""
-        if not more.places:
+    def __add__(self, other: StatusChanges) -> StatusChanges:
+        """Return these changes and those of *other* after them."""
+        if not other.places:
             return self
         if not self.places:
-            return more
-        return Moves(
-            [*self.places, *more.places],
-            [*self.befores, *more.befores],
-            [*self.afters, *more.afters],
-            [*self.rows, *more.rows],
+            return other
+        return StatusChanges(
+            [*self.places, *other.places],
+            [*self.befores, *other.befores],
+            [*self.afters, *other.afters],
+            [*self.rows, *other.rows],
         )
 
-    def into(self, codes: Iterable[int]) -> Iterator[Move]:
-        """Yield the moves to *codes*, one code after the other."""
+    def ending_in(self, codes: Iterable[int]) -> Iterator[StatusChange]:
+        """Yield the changes to one of *codes*, one code after the other."""
         afters = self.afters
         for code in codes:
-            place = -1
+            index = -1
             for _ in range(afters.count(code)):
-                place = afters.index(code, place + 1)
-                yield self[place]
+                index = afters.index(code, index + 1)
+                yield self[index]
 
-    def with_rows(self, rows: Sequence[HostRow | None]) -> Moves:
-        """Return the same moves by other readings of their rows."""
-        return Moves(self.places, self.befores, self.afters, rows)
-
-
-NO_MOVES = Moves((), (), (), ())
+    def with_rows(self, rows: Sequence[HostRow | None]) -> StatusChanges:
+        """Return the same changes with other *rows*."""
+        return StatusChanges(self.places, self.befores, self.afters, rows)
 
 
-class Taken(Struct, frozen=True, gc=False):
-    """What one look brought: its *moves*; whether every row could be *believed*; the *places* of its rows.
+NO_CHANGES = StatusChanges((), (), (), ())
 
-    A place of -1 is a row that names nobody, or one of several that another speaks for; where *each_once*, there is none.
+
+class ApplyResult(Struct, frozen=True, gc=False):
+    """What a table made of one response: the *changes*, whether all rows were *trusted*, and the *places* of the rows.
+
+    A place of -1 is a row without a host name, or a repeated row of a host for which another row counts. Where
+    *each_once* is true there is no such row.
     """
 
-    moves: Moves
-    believed: bool
+    changes: StatusChanges
+    trusted: bool
     places: Sequence[int]
     each_once: bool = True

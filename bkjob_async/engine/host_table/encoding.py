@@ -1,17 +1,20 @@
-"""Codes and addresses as small numbers, so that a million hosts fit in little memory."""
+"""Encodes status codes, addresses and times in few bytes, so that a million hosts fit in little memory."""
 
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from math import isnan, nan
 from struct import Struct
 
+from bkjob_async.engine.host_table.byte_columns import picked
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HOST_CODES, UNFINISHED_HOST_CODES
 
-# One byte per status: 0 is "not seen in this execution", then the known codes, then unknown ones as they come.
+# A status code takes one byte: 0 is "not seen in this execution", then come the known codes, then unknown ones in the
+# order of their arrival. More unknown codes than fit are `UNENCODABLE`; a table keeps those beside its columns.
 NOT_SEEN = 0
 CODES: list[int | None] = [None, *HOST_CODES]
 _SMALL: dict[int, int] = {code: small for small, code in enumerate(CODES) if code is not None}
@@ -27,7 +30,7 @@ _TEXTS = tuple(_OCTETS)
 
 
 def small_code(code: int) -> int:
-    """Return one byte for a host code; `RARE` for more strange codes than a byte can name."""
+    """Return the byte of a host code, `UNENCODABLE` where all bytes are taken."""
     small = _SMALL.get(code)
     if small is None:
         if len(CODES) >= UNENCODABLE:
@@ -38,8 +41,25 @@ def small_code(code: int) -> int:
 
 
 def code_of(small: int) -> int | None:
-    """Return the host code of a byte, None for `NEVER`."""
+    """Return the host code of a byte, None for `NOT_SEEN`."""
     return CODES[small]
+
+
+def small_codes(codes: Sequence[int]) -> bytes:
+    """Return the bytes of host codes."""
+    if not codes:
+        return b""
+    if codes.count(codes[0]) == len(codes):
+        return bytes((small_code(codes[0]),)) * len(codes)
+    small_of: dict[int, int] = {code: small_code(code) for code in set(codes)}
+    return bytes(picked(small_of, codes))
+
+
+def codes_of(smalls: Sequence[int]) -> Sequence[int | None]:
+    """Return the host codes of bytes, none of which is `UNENCODABLE`."""
+    if smalls and smalls.count(smalls[0]) == len(smalls):
+        return [CODES[smalls[0]]] * len(smalls)
+    return picked(CODES, smalls)
 
 
 def packed_address(cloud: int, ip: str) -> int | None:
@@ -47,7 +67,7 @@ def packed_address(cloud: int, ip: str) -> int | None:
     if not 0 <= cloud < _CLOUDS:
         return None
     try:
-        # Whatever else `int` reads (spaces, signs, zeros in front, other digits) is not among them.
+        # `int` would accept spaces, signs, leading zeros and other scripts' digits; this mapping does not.
         first, second, third, fourth = map(_OCTETS.__getitem__, ip.split("."))
     except (KeyError, ValueError):
         return None
@@ -63,9 +83,9 @@ def unpacked_address(number: int) -> tuple[int, str]:
 
 # Times ----------------------------------------------------------------------------------------------------------------
 
-# A byte for the offset of their zone in quarters of an hour, then creation, start, end and duration in whole
-# milliseconds, six bytes each, all bits set for none, none at the end. What does not fit is kept in full instead: the
-# offset in seconds and the four in seconds, NaN for none.
+# Packed times are one byte for the offset of their zone in quarters of an hour, then creation, start, end and duration in
+# whole milliseconds, six bytes each. All bits set mean None; None at the end is left out. Times that do not fit are kept
+# in full instead: a marker, the offset in seconds, and the four times in seconds, NaN for None.
 _QUARTER, _IN_FULL = 900, b"\x80"
 _OFFSET = Struct("<i")
 _NONE = (1 << 48) - 1
@@ -73,14 +93,14 @@ NO_TIMES = b""
 
 
 def packed_times(times: Times) -> bytes:
-    """Return times in 7 to 25 bytes, in up to 37 where they are no whole milliseconds, none in no byte."""
+    """Return times in 7 to 25 bytes; up to 37 where they are no whole milliseconds, none where all are None."""
     moments = (times.create_time, times.start_time, times.end_time)
     known = next((moment for moment in moments if moment is not None), None)
     offset = known.utcoffset() if known is not None else None
     return _packed(times, round(offset.total_seconds()) if offset else 0)
 
 
-@lru_cache(maxsize=256)  # the steps of a job were made at the same time: those that wait have the very same
+@lru_cache(maxsize=256)  # the steps of a job are created at the same time: waiting steps have equal times
 def _packed(times: Times, offset: int) -> bytes:
     moments = (times.create_time, times.start_time, times.end_time)
     seconds = [nan if moment is None else moment.timestamp() for moment in moments]
@@ -99,7 +119,7 @@ def _packed(times: Times, offset: int) -> bytes:
 
 
 def _milliseconds(seconds: float) -> int | None:
-    """Return *seconds* in whole milliseconds; None where they are none, or too many for six bytes."""
+    """Return *seconds* in whole milliseconds; None where they are not whole, or do not fit in six bytes."""
     if not 0.0 <= seconds < _NONE // 1000:
         return None
     whole = round(1e3 * seconds)
@@ -124,12 +144,12 @@ def unpacked_times(packed: bytes) -> Times:
     return Times(create_time=create, start_time=start, end_time=end, total_time=total)
 
 
-# What was told --------------------------------------------------------------------------------------------------------
+# Announced states -----------------------------------------------------------------------------------------------------
 
 AnnouncedState = tuple[int, int, bool]
 
 
 @lru_cache(maxsize=4096)
 def announced_state(code: int, execute_count: int, *, finished: bool) -> AnnouncedState:
-    """Return what readers were told of a step or job, one shared object for all that were told alike."""
+    """Return the state of a step or job that readers were given, as one object shared by all in the same state."""
     return code, execute_count, finished

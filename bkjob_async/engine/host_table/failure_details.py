@@ -1,4 +1,4 @@
-"""What answers said of the hosts of one step that failed."""
+"""Details of the hosts of one step that failed, read from their rows when somebody asks."""
 
 from __future__ import annotations
 
@@ -7,67 +7,71 @@ from collections.abc import Callable, Iterable
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
 
-Named = Callable[[HostRow], HostRow]
-Details = Callable[[HostRow], HostSnapshot]
+WithNames = Callable[[HostRow], HostRow]
+ReadDetails = Callable[[HostRow], HostSnapshot]
 
 
 class FailureDetails:
-    """The details of failed hosts by their places, as rows that stand on their own; read as far as somebody asks.
+    """The details of failed hosts, by place.
 
-    What is said of a host is a row, to be read by the one reader of all of them, or what was made of it already.
+    A host's row is kept and read when the details are asked for; a host that no response listed has a snapshot instead.
+    Rows of the last response may need that response for the names of their hosts, until `release_response`.
     """
 
-    __slots__ = ("_details", "_late", "_named", "_said")
+    __slots__ = ("_details", "_read_details", "_unnamed", "_with_names")
 
     def __init__(self) -> None:
-        self._said: dict[int, HostRow | HostSnapshot] = {}
-        self._late: dict[int, HostRow] = {}
-        self._named: Named = with_all_names
-        self._details: Details | None = None
+        self._details: dict[int, HostRow | HostSnapshot] = {}
+        self._unnamed: dict[int, HostRow] = {}
+        self._with_names: WithNames = with_all_names
+        self._read_details: ReadDetails | None = None
 
     def __contains__(self, place: int) -> bool:
-        return place in self._said or place in self._late
+        return place in self._details or place in self._unnamed
 
     def __bool__(self) -> bool:
-        return bool(self._said or self._late)
+        return bool(self._details or self._unnamed)
 
-    def note(self, place: int, row: HostRow, named: Named, details: Details) -> None:
-        """Keep a *row* of an answer, which is held on to until `release_response`."""
-        if details != self._details:
+    def set_row(self, place: int, row: HostRow, with_names: WithNames, read_details: ReadDetails) -> None:
+        """Keep the *row* of the host at *place*.
+
+        *with_names* returns a row with all its names, *read_details* returns the details of such a row.
+        """
+        if read_details != self._read_details:
             self.release_response()
-            self._said = {place: self._read(said) for place, said in self._said.items()}
-            self._details = details
-        if named != self._named:
+            self._details = {place: self._read(each) for place, each in self._details.items()}
+            self._read_details = read_details
+        if with_names != self._with_names:
             self.release_response()
-            self._named = named
-        self._late[place] = row
+            self._with_names = with_names
+        self._unnamed[place] = row
 
-    def note_bare(self, place: int, host: HostSnapshot) -> None:
-        """Keep the little that is known of a host that no answer listed."""
-        self._late.pop(place, None)
-        self._said[place] = host
+    def set_inferred(self, place: int, host: HostSnapshot) -> None:
+        """Keep what is known of a host that no response listed."""
+        self._unnamed.pop(place, None)
+        self._details[place] = host
 
-    def forget(self, places: Iterable[int]) -> None:
-        """Forget hosts that no longer are failed."""
-        for said in (self._said, self._late):
-            for place in said.keys() & places if said else ():
-                del said[place]
+    def discard(self, places: Iterable[int]) -> None:
+        """Drop the details of hosts that are not failed any more."""
+        for details in (self._details, self._unnamed):
+            for place in details.keys() & places if details else ():
+                del details[place]
 
     def release_response(self) -> None:
-        """Read what is left to be read in the answer."""
-        named, self._named = self._named, with_all_names
-        for place, row in self._late.items():
-            self._said[place] = named(row)
-        self._late.clear()
+        """Read the names of the last response's hosts, so that it can be freed."""
+        with_names, self._with_names = self._with_names, with_all_names
+        for place, row in self._unnamed.items():
+            self._details[place] = with_names(row)
+        self._unnamed.clear()
 
     def get(self, place: int) -> HostSnapshot | None:
-        """Return the details of the host at *place*, None where nothing is kept of it."""
+        """Return the details of the host at *place*, None where none are kept."""
         self.release_response()
-        said = self._said.get(place)
-        return None if said is None else self._read(said)
+        kept = self._details.get(place)
+        return None if kept is None else self._read(kept)
 
-    def _read(self, said: HostRow | HostSnapshot) -> HostSnapshot:
-        if isinstance(said, HostSnapshot):
-            return said
-        assert self._details is not None  # noqa: S101 - no row comes without who reads it
-        return self._details(said)
+    def _read(self, kept: HostRow | HostSnapshot) -> HostSnapshot:
+        if isinstance(kept, HostSnapshot):
+            return kept
+        assert self._read_details is not None  # noqa: S101 - every row is set together with its reader
+        return self._read_details(kept)

@@ -1,42 +1,84 @@
-"""The columns of a host table, packed one behind the other into one string of bytes.
+"""The columns of a large host table, packed one after the other into one string of bytes.
 
-A host takes 14 bytes: its name (8), the batch that told its last change (4), its status and the one before (1 each).
-Addresses take 8 more in a table that has any beside names, and batch numbers 4 more once they outgrow four bytes. One
-string for all columns is what keeps steps of a few hosts small: every object of Python's own costs as much as four hosts.
+An example. A step has four hosts with the ids 11, 12, 13, 14, all running (small code 7 here):
+
+    cells     | 11 12 13 14 | 1 1 1 1 | 7 7 7 7 | 0 0 0 0 |    names, batch numbers, statuses, statuses before
+    response  9: [13]   7: [11, 12, 14]                        poll 2, in groups by status
+    asked     where are 13, 11, 12, 14?                        11, 12, 14 are in the table's order: one comparison
+    returned  ListedOrder: place 2 first, then 0, 1, 3         no place of the other hosts is written down
+    compared  9 7 7 7 with the statuses in this order          one XOR of two numbers of four bytes
+    returned  position 0, place 2, before 7, after 9           only the changed host is looked at by itself
+    cells     | 11 12 13 14 | 1 1 2 1 | 7 7 9 7 | 0 0 7 0 |
+
+A host takes 14 bytes: its name (8), the batch of its last change (4), its status and the one before (1 each). Addresses
+take 8 more in a table where any host has one beside its name, and batch numbers 4 more once they outgrow four bytes. The
+loops over hosts run inside CPython: comparing, searching and slicing strings, and arithmetic on one number for a column.
+`PlainColumns` says the same host by host, and a test holds both equal.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from sys import byteorder
-from typing import Literal, cast
+from typing import Literal
 
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.reordering import Cells, Reordering
+from bkjob_async.engine.host_table.byte_columns import (
+    CHANGED,
+    SPARSE,
+    ByteColumn,
+    blended,
+    differing,
+    marked,
+    picked,
+)
+from bkjob_async.engine.host_table.id_lookup import ListedOrder, column_at, places_if_sorted
+from bkjob_async.engine.host_table.plain_columns import StatusUpdate
 
-# Up to one in so many hosts is looked for by itself, where all others stand together.
-FEW_ELSEWHERE = 16
 LARGEST_SHORT = (1 << 32) - 1
 
-# Layouts: whether there are addresses, whether batch numbers are long; what a host takes, and how much of it comes before
-# its batch number and before its statuses.
+# Layouts: whether there are addresses, whether batch numbers are long. For each: the bytes of a host, and how many of them
+# come before its batch number and before its status.
 ADDRESSES, LONG = 1, 2
 WIDTHS = (14, 22, 18, 26)
 BEFORE_SEQUENCES = (8, 16, 8, 16)
 BEFORE_STATUSES = (12, 20, 16, 24)
 
-# Columns of up to so many bytes are written anew rather than in place: as `bytes` they take half the room.
-SMALL = 1024
-
 
 class PackedColumns(Struct, eq=False, gc=False):
-    """Names, addresses, batch numbers, statuses and those before, of *n* hosts in a fixed order."""
+    """Names, addresses, batch numbers, statuses and statuses before of hosts in a fixed order.
 
-    _cells: Cells = b""
+    A name is a number of 64 bits; an address stands beside it, 0 for none. Statuses are bytes of `encoding`.
+    """
+
+    _cells: bytearray
     _layout: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[int],
+        addresses: Sequence[int],
+        sequences: array[int],
+        statuses: ByteColumn,
+        befores: ByteColumn,
+    ) -> PackedColumns:
+        """Return columns with these contents; names beyond the other columns add hosts that were not seen yet."""
+        has_addresses, added = any(addresses), len(names) - len(statuses)
+        is_long = max(sequences, default=0) > LARGEST_SHORT
+        columns = (
+            array("Q", names),
+            array("Q", addresses if has_addresses else ()),
+            array("Q" if is_long else "I", (*sequences, *bytes(added))),
+            statuses,
+            bytes(added),
+            befores,
+            bytes(added),
+        )
+        layout = (ADDRESSES if has_addresses else 0) | (LONG if is_long else 0)
+        return cls(bytearray(b"".join(columns)), layout)
 
     def __len__(self) -> int:
         return len(self._cells) // WIDTHS[self._layout]
@@ -44,7 +86,8 @@ class PackedColumns(Struct, eq=False, gc=False):
     # Where columns begin --------------------------------------------------------------------------------------------
 
     @property
-    def _has_addresses(self) -> bool:
+    def has_addresses(self) -> bool:
+        """Whether any host has an address beside its name."""
         return bool(self._layout & ADDRESSES)
 
     @property
@@ -59,212 +102,193 @@ class PackedColumns(Struct, eq=False, gc=False):
     def _statuses_at(self) -> int:
         return BEFORE_STATUSES[self._layout] * len(self)
 
-    # Reading --------------------------------------------------------------------------------------------------------
+    # Names ----------------------------------------------------------------------------------------------------------
 
     def names(self) -> array[int]:
-        """Return every host's name; a copy."""
+        """Return the name of every host; a copy."""
         return array("Q", bytes(self._cells[: 8 * len(self)]))
 
-    def name(self, index: int) -> int:
-        """Return the name of the host at *index*."""
-        return int.from_bytes(self._cells[8 * index : 8 * index + 8], byteorder)
+    def name(self, place: int) -> int:
+        """Return the name of the host at *place*."""
+        return int.from_bytes(self._cells[8 * place : 8 * place + 8], byteorder)
 
     def names_at(self, places: Sequence[int]) -> list[int]:
-        """Return the name of the host at each of *places*."""
+        """Return the names of the hosts at *places*."""
         return self._numbers_at(places, 0)
 
+    def addresses(self) -> array[int]:
+        """Return the address of every host beside its name, 0 for none; a copy."""
+        if not self.has_addresses:
+            return array("Q", bytes(8 * len(self)))
+        return array("Q", bytes(self._cells[8 * len(self) : 16 * len(self)]))
+
+    def address(self, place: int) -> int:
+        """Return the address of the host at *place* beside its name, 0 for none."""
+        if not self.has_addresses:
+            return 0
+        begin = 8 * (len(self) + place)
+        return int.from_bytes(self._cells[begin : begin + 8], byteorder)
+
     def addresses_at(self, places: Sequence[int]) -> list[int]:
-        """Return the address beside the name of the host at each of *places*, 0 for none."""
-        return self._numbers_at(places, 8 * len(self)) if self._has_addresses else [0] * len(places)
+        """Return the addresses of the hosts at *places* beside their names, 0 for none."""
+        return self._numbers_at(places, 8 * len(self)) if self.has_addresses else [0] * len(places)
 
     def _numbers_at(self, places: Sequence[int], begin: int) -> list[int]:
-        """Return numbers of the column of eight bytes a host that begins there, without a copy of it."""
+        """Return numbers of the column of eight bytes a host at *begin*, without copying the column."""
         with memoryview(self._cells)[begin : begin + 8 * len(self)] as raw, raw.cast("Q") as column:
             return [column[place] for place in places]
 
-    def has_names(self, names: Sequence[int | None]) -> bool:
-        """Whether these are exactly the hosts, in this order."""
-        size = len(self)
-        if len(names) != size or (size and (names[0], names[-1]) != (self.name(0), self.name(size - 1))):
-            return False
-        column = column_of(names)
-        return column is not None and self._cells.startswith(column.tobytes())
-
-    def has_statuses(self, smalls: bytes) -> bool:
-        """Whether these are the hosts' small statuses, in this order."""
-        begin = self._statuses_at
-        return self._cells[begin : begin + len(self)] == smalls
-
-    def has_status(self, small: int) -> bool:
-        """Whether any host has this small status."""
-        begin = self._statuses_at
-        return self._cells.find(small, begin, begin + len(self)) >= 0
+    def has_packed_names(self, packed: bytes) -> bool:
+        """Return whether these are the names of all hosts in this order, eight bytes each."""
+        return len(packed) == 8 * len(self) and self._cells.startswith(packed)
 
     def find(self, name: int) -> int:
         """Return the place of the host with this *name*, -1 where there is none."""
-        return self._find(name.to_bytes(8, byteorder), 0)
+        return self.find_packed(name.to_bytes(8, byteorder), 0)
 
-    def _find(self, packed: bytes, first: int) -> int:
-        """Return the place of a *packed* name, from place *first* on; -1 where there is none."""
+    def find_packed(self, packed: bytes, first: int) -> int:
+        """Return the place of a name in eight bytes, searched from place *first* on; -1 where there is none."""
         cells, end = self._cells, 8 * len(self)
         found = cells.find(packed, 8 * first, end)
-        while found >= 0 and found % 8:  # a name may begin in the middle of another
+        while found >= 0 and found % 8:  # these bytes may also begin in the middle of a name
             found = cells.find(packed, found + 1, end)
         return found // 8
 
-    def places_in_order(self, names: Sequence[int | None], sizes: Sequence[int]) -> Reordering | None:
-        """Return the place of each of *names* where they are all hosts, each once, and nearly all together in this order.
+    def listed_order(self, packed: bytes, ids: Sequence[int], sizes: Sequence[int]) -> ListedOrder | None:
+        """Return the places of *ids* where all but a few are in the table's order; None where it is not as simple.
 
-        They were listed in lists of these *sizes*, each in the order of the hosts; None where it is not as simple.
+        The response must list every host once, in lists of these *sizes*, each in the table's order; the largest list
+        has nearly all hosts. *packed* are the ids in eight bytes each.
         """
         size, largest = len(self), max(sizes, default=0)
-        if len(names) != size or (size - largest) * FEW_ELSEWHERE > size:
+        if len(ids) != size or (size - largest) * SPARSE > size:
             return None
-        column, begin = column_of(names), sum(sizes[: sizes.index(largest)])
-        if column is None:
-            return None
-        packed, end = column.tobytes(), begin + largest
-        apart, together = [*names[:begin], *names[end:]], packed[8 * begin : 8 * end]
-        guessed = elsewhere_by_size(cast("Sequence[int]", names), begin, end)
-        if self.names_at(guessed) == apart:
-            order = Reordering(size, guessed, begin)
-            if order.together(self._cells, 8) == together:
+        begin = sum(sizes[: sizes.index(largest)])
+        end = begin + largest
+        elsewhere, in_order = [*ids[:begin], *ids[end:]], packed[8 * begin : 8 * end]
+        guessed = places_if_sorted(ids, elsewhere, begin, end)
+        if self.names_at(guessed) == elsewhere:
+            order = ListedOrder(size, guessed, begin)
+            if order.in_order(self._cells, 8) == in_order:
                 return order
-        elsewhere = self._find_in_order(packed, sizes)
-        if elsewhere is None:
+        found = self._search_in_order(packed, sizes)
+        if found is None:
             return None
-        order = Reordering(size, elsewhere, begin)
-        return order if order.together(self._cells, 8) == together else None
+        order = ListedOrder(size, found, begin)
+        return order if order.in_order(self._cells, 8) == in_order else None
 
-    def _find_in_order(self, packed: bytes, sizes: Sequence[int]) -> list[int] | None:
-        """Return the places of the names in all lists but the largest, None where a list is in another order."""
+    def _search_in_order(self, packed: bytes, sizes: Sequence[int]) -> list[int] | None:
+        """Return the places of the ids in all lists but the largest, None where a list is in another order."""
         begin, largest = 0, sizes.index(max(sizes))
         places: list[int] = []
         for number, size in enumerate(sizes):
             place = -1
             for n in range(begin, begin + size) if number != largest else ():
-                place = self._find(packed[8 * n : 8 * n + 8], place + 1)
+                place = self.find_packed(packed[8 * n : 8 * n + 8], place + 1)
                 if place < 0:
                     return None
                 places.append(place)
             begin += size
         return places
 
-    def addresses(self) -> array[int]:
-        """Return every host's address beside its name, 0 for none; a copy."""
-        if not self._has_addresses:
-            return array("Q", bytes(8 * len(self)))
-        return array("Q", bytes(self._cells[8 * len(self) : 16 * len(self)]))
+    # Statuses -------------------------------------------------------------------------------------------------------
 
-    def address(self, index: int) -> int:
-        """Return the address beside the name of the host at *index*, 0 for none."""
-        if not self._has_addresses:
-            return 0
-        begin = 8 * (len(self) + index)
-        return int.from_bytes(self._cells[begin : begin + 8], byteorder)
-
-    def sequences(self) -> array[int]:
-        """Return the batch that told each host's last change; a copy."""
-        return array(self._sequence_code, bytes(self._cells[self._sequences_at : self._statuses_at]))
-
-    def statuses(self) -> Cells:
-        """Return every host's small status; a copy."""
+    def statuses(self) -> ByteColumn:
+        """Return the status of every host; a copy."""
         begin = self._statuses_at
         return self._cells[begin : begin + len(self)]
 
-    def befores(self) -> Cells:
-        """Return the small status that every host had before; a copy."""
-        begin = self._statuses_at + len(self)
-        return self._cells[begin:]
+    def befores(self) -> ByteColumn:
+        """Return the status that every host had before its last change; a copy."""
+        return self._cells[self._statuses_at + len(self) :]
 
-    def status(self, index: int) -> int:
-        """Return the small status of the host at *index*."""
-        return self._cells[self._statuses_at + index]
+    def sequences(self) -> array[int]:
+        """Return the batch number of every host's last change; a copy."""
+        return array(self._sequence_code, bytes(self._cells[self._sequences_at : self._statuses_at]))
 
-    def before(self, index: int) -> int:
-        """Return the small status that the host at *index* had before."""
-        return self._cells[self._statuses_at + len(self) + index]
+    def status(self, place: int) -> int:
+        """Return the status of the host at *place*."""
+        return self._cells[self._statuses_at + place]
 
-    # Writing --------------------------------------------------------------------------------------------------------
+    def before(self, place: int) -> int:
+        """Return the status that the host at *place* had before."""
+        return self._cells[self._statuses_at + len(self) + place]
 
-    def _keep(self, cells: Cells) -> None:
-        """Keep what was written."""
-        self._cells = cells if len(cells) > SMALL else bytes(cells)
+    def has_statuses(self, smalls: bytes) -> bool:
+        """Return whether these are the statuses of all hosts in this order."""
+        return self.statuses() == smalls
 
-    def _written(self) -> bytearray:
-        """Return the columns to be written to, and to be kept then."""
-        return self._cells if isinstance(self._cells, bytearray) else bytearray(self._cells)
+    def has_status(self, small: int) -> bool:
+        """Return whether any host has this status."""
+        begin = self._statuses_at
+        return self._cells.find(small, begin, begin + len(self)) >= 0
 
-    def move(self, places: Iterable[int], smalls: Iterable[int], sequence: int) -> None:
-        """Give hosts new statuses, told by batch *sequence*; what they had becomes what was before."""
-        if sequence > LARGEST_SHORT and not self._layout & LONG:
-            self._lengthen_sequences()
-        cells, statuses, before = self._written(), self._statuses_at, self._statuses_at + len(self)
-        with memoryview(cells)[self._sequences_at : statuses] as raw, raw.cast(self._sequence_code) as column:
-            for index, small in zip(places, smalls, strict=True):
-                cells[before + index] = cells[statuses + index]
-                cells[statuses + index] = small
-                column[index] = sequence
-        self._keep(cells)
+    def update(self, places: Sequence[int], smalls: bytes, sequence: int) -> StatusUpdate | None:
+        """Set the statuses of the hosts at *places*, each named once, and return which changed; None for none."""
+        known = column_at(self.statuses(), places)
+        if known == smalls:
+            return None
+        positions = marked(differing(known, smalls))
+        if len(positions) < len(places):
+            places = places.at(positions) if isinstance(places, ListedOrder) else picked(places, positions)
+            known, smalls = bytes(picked(known, positions)), bytes(picked(smalls, positions))
+        self.set_statuses(places, smalls, sequence)
+        return positions, places, known, smalls
 
-    def move_marked(self, marks: bytes, smalls: Cells, sequence: int) -> None:
-        """Do the same where *marks* are 255 (elsewhere 0), *smalls* being the new status of every host."""
-        if sequence > LARGEST_SHORT and not self._layout & LONG:
-            self._lengthen_sequences()
-        begin, statuses, size = self._sequences_at, self._statuses_at, len(self)
-        befores, cells = statuses + size, self._written()
-        known, told = cells[statuses:befores], array(self._sequence_code, (sequence,)).tobytes()
-        if 0 not in marks:
-            cells[begin:] = b"".join((told * size, smalls, known))
+    def set_statuses(self, places: Sequence[int], smalls: bytes, sequence: int) -> None:
+        """Set new statuses in batch *sequence*; what the hosts had becomes their status before."""
+        if isinstance(places, range):  # all hosts
+            self._set_column(bytes((CHANGED,)) * len(self), smalls, sequence)
+        elif len(places) * SPARSE <= len(self):
+            self._set_one_by_one(places, smalls, sequence)
         else:
-            wide = bytearray(len(told) * size)
-            for n in range(len(told)):
-                wide[n :: len(told)] = marks
-            cells[befores:] = blended(cells[befores:], known, marks)
-            cells[statuses:befores] = blended(known, smalls, marks)
-            cells[begin:statuses] = blended(cells[begin:statuses], told * size, wide)
-        self._keep(cells)
+            marks, column = bytearray(len(self)), bytearray(len(self))
+            for place, small in zip(places, smalls, strict=True):
+                marks[place], column[place] = CHANGED, small
+            self._set_column(marks, column, sequence)
+
+    def set_marked(self, marks: bytes, small: int, sequence: int) -> Sequence[int]:
+        """Set the status of the hosts whose mark is 255, all others having 0; return their places."""
+        places = marked(marks)
+        if len(places) * SPARSE > len(self):
+            self._set_column(marks, bytes((small,)) * len(self), sequence)
+        elif places:
+            self._set_one_by_one(places, bytes((small,)) * len(places), sequence)
+        return places
 
     def clear_statuses(self, sequence: int) -> None:
-        """Forget every status, keep every name; batch *sequence* tells it."""
-        self.move_marked(bytes((255,)) * len(self), bytes(len(self)), sequence)
-        self._keep(self._cells[: self._statuses_at] + bytes(2 * len(self)))
+        """Forget all statuses and keep the names; this is a change in batch *sequence*."""
+        self._set_column(bytes((CHANGED,)) * len(self), bytes(len(self)), sequence)
+        self._cells[self._statuses_at :] = bytes(2 * len(self))
 
-    def name_anew(self, names: Sequence[int], addresses: Sequence[int]) -> None:
-        """Give every host this name and address; what is beyond those known are further hosts."""
-        new = bytes(len(names) - len(self))
-        sequences, statuses, before = self.sequences(), self.statuses(), self.befores()
-        columns = [array("Q", names)] + ([array("Q", addresses)] if any(addresses) else [])
-        self._layout = (self._layout & LONG) | (ADDRESSES if len(columns) > 1 else 0)
-        cells = b"".join((*columns, sequences, new * sequences.itemsize, statuses, new, before, new))
-        self._keep(bytearray(cells) if len(cells) > SMALL else cells)
+    def _set_one_by_one(self, places: Iterable[int], smalls: bytes, sequence: int) -> None:
+        self._fit(sequence)
+        cells, statuses, befores = self._cells, self._statuses_at, self._statuses_at + len(self)
+        with memoryview(cells)[self._sequences_at : statuses] as raw, raw.cast(self._sequence_code) as column:
+            for place, small in zip(places, smalls, strict=True):
+                cells[befores + place] = cells[statuses + place]
+                cells[statuses + place] = small
+                column[place] = sequence
 
-    def _lengthen_sequences(self) -> None:
-        """Make room for longer batch numbers."""
-        sequences = array("Q", self.sequences())
-        cells = b"".join((self._cells[: self._sequences_at], sequences, self._cells[self._statuses_at :]))
-        self._layout |= LONG
-        self._keep(bytearray(cells) if len(cells) > SMALL else cells)
+    def _set_column(self, marks: ByteColumn, smalls: ByteColumn, sequence: int) -> None:
+        """Set the statuses of the hosts whose mark is 255, all others having 0; *smalls* has a status for every host."""
+        self._fit(sequence)
+        begin, statuses, size = self._sequences_at, self._statuses_at, len(self)
+        befores, cells = statuses + size, self._cells
+        known, packed = cells[statuses:befores], array(self._sequence_code, (sequence,)).tobytes()
+        if 0 not in marks:
+            cells[begin:] = b"".join((packed * size, smalls, known))
+            return
+        wide_marks = bytearray(len(packed) * size)
+        for n in range(len(packed)):
+            wide_marks[n :: len(packed)] = marks
+        cells[befores:] = blended(cells[befores:], known, marks)
+        cells[statuses:befores] = blended(known, smalls, marks)
+        cells[begin:statuses] = blended(cells[begin:statuses], packed * size, wide_marks)
 
-
-def column_of(names: Sequence[int | None]) -> array[int] | None:
-    """Return *names* as a column; None where not every one of them is a number."""
-    try:
-        return array("Q", cast("Sequence[int]", names))
-    except (TypeError, OverflowError):
-        return None
-
-
-def elsewhere_by_size(names: Sequence[int], begin: int, end: int) -> list[int]:
-    """Return where the *names* before *begin* and from *end* on must stand, were all hosts in the order of their names."""
-    apart = [*names[:begin], *names[end:]]
-    places = [0] * len(apart)
-    for rank, n in enumerate(sorted(range(len(apart)), key=apart.__getitem__)):
-        places[n] = rank + bisect_left(names, apart[n], begin, end) - begin
-    return places
-
-
-def blended(old: Cells, new: Cells, marks: Cells) -> bytes:
-    """Return *new* where *marks* are 255, *old* where they are 0."""
-    was, mask = int.from_bytes(old, "little"), int.from_bytes(marks, "little")
-    return (was ^ ((was ^ int.from_bytes(new, "little")) & mask)).to_bytes(len(old), "little")
+    def _fit(self, sequence: int) -> None:
+        """Change the layout once a batch number needs eight bytes."""
+        if sequence > LARGEST_SHORT and not self._layout & LONG:
+            sequences = array("Q", self.sequences())
+            self._cells[self._sequences_at : self._statuses_at] = sequences.tobytes()
+            self._layout |= LONG

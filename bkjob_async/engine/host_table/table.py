@@ -1,242 +1,218 @@
-"""The hosts of one step: who they are, where each was last seen, and what moved since the last look.
+"""The hosts of one step: their names, their statuses, and what a response changes.
 
-Names become objects only for hosts that move; the index from names to places is made for a look and thrown away.
+An example. A step has the hosts 11, 12 and 13, all running (7). A response lists them by status:
+
+    apply     groups 7: [11, 13], 9: [12], in batch 5
+    names     11, 13, 12 are not in the table's order: a dictionary made for this response gives the places 0, 2, 1
+    codes     7, 7, 9 become the bytes 2, 2, 3; the columns compare them with the statuses at these places
+    returned  one change: place 1, before 7, after 9, the row of host 12
+    thrown    the dictionary, and all rows of hosts that did not change
+    away
+
+No `HostKey` is made: `key(1)` makes one when somebody reads the change. A host that no response lists keeps its status.
+The columns are plain up to `MAX_PLAIN_HOSTS` hosts and packed beyond; both have the same methods.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, compress
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
+from typing import cast
 
 from attrs import evolve
+from msgspec import Struct, field
 
-from bkjob_async.engine.host_table.changes import Taken
-from bkjob_async.engine.host_table.encoding import NOT_SEEN, UNENCODABLE, small_code
-from bkjob_async.engine.host_table.exceptional_hosts import NO_KEYS
+from bkjob_async.engine.host_table.byte_columns import marked, marking_all_but, picked
+from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
+from bkjob_async.engine.host_table.encoding import (
+    NOT_SEEN,
+    OPEN,
+    UNENCODABLE,
+    code_of,
+    codes_of,
+    small_code,
+    small_codes,
+)
 from bkjob_async.engine.host_table.host_identity import LARGEST_ID, IdentityIndex, is_id, key_from
-from bkjob_async.engine.host_table.host_statuses import HostStatuses, small_codes
-from bkjob_async.engine.host_table.id_index import IdIndex, picked
-from bkjob_async.engine.host_table.packed_columns import column_of
+from bkjob_async.engine.host_table.id_lookup import IdLookup, column_of, pack_ids
+from bkjob_async.engine.host_table.irregular_hosts import (
+    NO_CODES,
+    NO_COUNTS,
+    NO_IRREGULAR_HOSTS,
+    NO_KEYS,
+    IrregularHosts,
+    WithNames,
+)
+from bkjob_async.engine.host_table.packed_columns import PackedColumns
+from bkjob_async.engine.host_table.plain_columns import PlainColumns
+from bkjob_async.engine.host_table.repeated_rows import choose_rows
+from bkjob_async.engine.host_table.view_columns import (
+    codes_in,
+    ends_of,
+    is_ascending,
+    joined,
+    lists_all_hosts,
+    small_codes_in,
+)
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
-from bkjob_async.model.status import Phase, host_status
+from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
 
-# A host of file-source rolling stands in several rows; among finished rows the worst speaks for it.
-_BADNESS = {Phase.SUCCESS: 0, Phase.SKIPPED: 1, Phase.IGNORED: 1, Phase.STOPPED: 2, Phase.FAILED: 3}
-# Below every exit code.
-INT64 = 2**63
-# It pays to look for so small a share of a table's hosts one by one.
-FEW = 512
-# The other names of so many hosts are read when somebody asks for them, or before the next look.
-MANY_NAMES = 100
+# Up to so many hosts the columns are plain: the packed ones are faster beyond.
+MAX_PLAIN_HOSTS = 64
 
+# Up to one in so many hosts of a table are searched one by one.
+RARE_SEARCH = 512
 
-def badness(code: int) -> tuple[int, int]:
-    """Return what ranks a host's codes in several rows: unfinished before finished, then the worse before the better."""
-    status = host_status(code)
-    return _BADNESS.get(status.phase, 4) if status.is_finished else 5, code
+# With more hosts than this, names other than ids are read after the first poll, or when somebody asks for them.
+MAX_NAMES_READ_AT_ONCE = 100
 
 
-def speaking(
-    positions: Sequence[int], codes: Sequence[int], rows: Sequence[HostRow], tags: Sequence[str]
-) -> int:
-    """Return which of the *positions* of a host's rows speaks for it: the one that owns the worst outcome.
+class HostTable(Struct, eq=False, gc=False):
+    """The hosts of one step: who they are, and the status of each.
 
-    Of equal ones it is that with the largest exit code, then the last tag: answers list batches in different orders.
+    A host's *place* is its index in the table. It is given when the host is first seen, and all names of the host share
+    it: a name that is learnt later joins the host, it never makes another.
     """
 
-    def rank(n: int) -> tuple[tuple[int, int], int, str]:
-        exit_code = rows[n].exit_code
-        return badness(codes[n]), -INT64 if exit_code is None else exit_code, tags[n]
+    _columns: PlainColumns | PackedColumns = field(default_factory=PlainColumns)
+    _irregular: IrregularHosts = NO_IRREGULAR_HOSTS
 
-    return max(positions, key=rank)
-
-
-class HostTable(HostStatuses, eq=False, gc=False):
-    """The hosts of one step: who they are, and where each was last seen.
-
-    A host's place is fixed at first sight and shared by all its names; a name learnt later joins. Absence from a look
-    says nothing.
-    """
+    def __len__(self) -> int:
+        return len(self._columns)
 
     @property
     def is_countable(self) -> bool:
-        """Whether every host stands somewhere, once, under a code that can be counted."""
-        return bool(len(self)) and not (
-            self._odd.doubled or self.has_status(NOT_SEEN) or self.has_status(UNENCODABLE)
+        """Whether every host has one status, and one that group counts can be compared with."""
+        columns = self._columns
+        return bool(len(columns)) and not (
+            self._irregular.repeated or columns.has_status(NOT_SEEN) or columns.has_status(UNENCODABLE)
         )
 
-    # Looks ----------------------------------------------------------------------------------------------------------
+    # Poll views -----------------------------------------------------------------------------------------------------
 
-    def stands_as(self, groups: Sequence[GroupPollView]) -> bool:
-        """Whether *groups* list exactly these hosts, in their order and each once, where they stand."""
-        if self._odd.doubled:
+    def is_unchanged(self, groups: Sequence[GroupPollView]) -> bool:
+        """Return whether *groups* list exactly these hosts in this order, each once and with its status."""
+        if self._irregular.repeated:
             return False
-        ids = [row.bk_host_id for group in groups for row in group.rows or ()]
+        packed = pack_ids([row.bk_host_id for group in groups for row in group.rows or ()])
+        if packed is None or not self._columns.has_packed_names(packed):
+            return False
         smalls = small_codes_in(groups)
-        return self.has_names(ids) and self.has_statuses(smalls) and UNENCODABLE not in smalls
+        return self._columns.has_statuses(smalls) and UNENCODABLE not in smalls
 
     def apply(
         self,
         groups: Sequence[GroupPollView],
         sequence: int,
-        named: Callable[[HostRow], HostRow] = with_all_names,
-        index: IdIndex | None = None,
+        with_names: WithNames = with_all_names,
+        lookup: IdLookup | None = None,
         *,
-        whole: bool = True,
-    ) -> Taken:
-        """Take in the rows of one look; *named* returns a row with all its names, *index* finds hosts.
+        complete: bool = True,
+    ) -> ApplyResult:
+        """Apply the rows of one response in batch *sequence*, and return what changed.
 
-        A host that stands twice is not believed at once: groups are read one after the other, and it may have moved in
-        between. When it stands twice again at the next look, its rows are batches, and the worst counts. The same goes
-        for a host that stands fewer times than before: one of its batches may only have been left out, as it surely may
-        where a group lists fewer hosts than it counts. There (*whole* False) the end of a host is not believed at first
-        sight either: another batch of it, which goes on, may be what is missing.
+        *with_names* returns a row with all its names, *lookup* finds hosts by id. *complete*: the response was asked for
+        all hosts and lists as many as it counts. Rows of a host that stands several times are not always trusted;
+        `repeated_rows` explains this.
         """
         lists = [group.rows for group in groups if group.rows]
-        rows = lists[0] if len(lists) == 1 else one_list(lists)
+        rows = joined(lists)
         ids = [row.bk_host_id for row in rows]
         smalls = small_codes_in(groups)
-        self.read_names()
-        places = self._at_a_glance(ids, rows, [len(each) for each in lists], named, index) if whole else None
-        each_once = places is not None
+        self.release_response()
+        places = self._ordered_places(ids, rows, lists, with_names, lookup) if complete else None
         if places is None:
-            known = self.known_places(ids, rows, index)
-            places = self._enrol(rows, named) if known is None else known
-            doubled = self._odd.doubled or len(set(places)) != len(places)
-            each_once = whole and not doubled and not (known is None and -1 in places)
-        if not each_once:
-            lists_all = all(g.status is None or g.rows is None or len(g.rows) == g.size for g in groups)
-            return self._apply_doubtful(places, groups, rows, sequence, whole=whole and lists_all)
-        if UNENCODABLE in smalls:
-            moves = self._moves(places, codes_in(groups), rows, sequence)
-        else:
-            moves = self._moves_to(smalls, places, rows, sequence)
-        return Taken(moves, believed=True, places=places)
+            known = self.known_places(ids, rows, lookup)
+            places = self._resolve(rows, with_names) if known is None else known
+            repeated = self._irregular.repeated or len(set(places)) != len(places)
+            if not complete or repeated or (known is None and -1 in places):
+                return self._apply_some(
+                    places, groups, rows, sequence, complete=complete and lists_all_hosts(groups)
+                )
+        codes = codes_in(groups) if UNENCODABLE in smalls else None
+        return ApplyResult(self._set(places, smalls, codes, rows, sequence), trusted=True, places=places)
 
-    def _apply_doubtful(
+    def _apply_some(
         self,
         places: Sequence[int],
         groups: Sequence[GroupPollView],
         rows: Sequence[HostRow],
         sequence: int,
         *,
-        whole: bool,
-    ) -> Taken:
-        """Take in rows of which some name nobody, or several name one host."""
+        complete: bool,
+    ) -> ApplyResult:
+        """Apply rows of which some name no host, or several name one host."""
         codes = codes_in(groups)
-        merged, believed = self._merge(places, codes, rows, groups, whole=whole)
-        kept = [index >= 0 for index in merged]
-        moves = self._moves(
-            list(compress(merged, kept)), list(compress(codes, kept)), list(compress(rows, kept)), sequence
+        chosen, trusted, repeated = choose_rows(
+            places,
+            codes,
+            rows,
+            groups,
+            last_repeated=self._irregular.repeated,
+            last_code=self._code,
+            complete=complete,
         )
-        return Taken(moves, believed, merged, each_once=False)
-
-    def _merge(
-        self,
-        places: Sequence[int],
-        codes: Sequence[int],
-        rows: Sequence[HostRow],
-        groups: Sequence[GroupPollView],
-        *,
-        whole: bool,
-    ) -> tuple[list[int], bool]:
-        """Let one row speak for each host that stands several times; -1 silences the others.
-
-        Return the places, and whether every host stands as often as it did at the last look.
-        """
-        counts = Counter(index for index in places if index >= 0)
-        ends = set() if whole else self._new_ends(places, codes)
-        several: dict[int, list[int]] = {index: [] for index, count in counts.items() if count > 1}
-        changed = ends | {
-            n
-            for n in {*several, *self._odd.doubled}
-            if n in counts and counts[n] != self._odd.doubled.get(n, 1)
-        }
-        merged = [-1 if index in changed or index in several else index for index in places]
-        for n, index in enumerate(places if several else ()):
-            if index in several:
-                several[index].append(n)
-        tags = tags_in(groups) if several else ()
-        for index, positions in several.items():
-            if index not in changed:
-                merged[speaking(positions, codes, rows, tags)] = index
-        unheard = {
-            index: count
-            for index, count in self._odd.doubled.items()
-            if index not in counts or (not whole and counts[index] < count)
-        }
-        again = {index: counts[index] for index in (*several, *ends)}
-        doubled = {**again, **unheard}
-        if doubled or self._odd.doubled:
-            self._be_odd(evolve(self._odd, doubled=doubled))
-        return merged, not changed
-
-    def _new_ends(self, places: Sequence[int], codes: Sequence[int]) -> set[int]:
-        """Return the hosts that are shown over, and neither were before nor are waited for already."""
-        return {
-            index
-            for index, code in zip(places, codes, strict=True)
-            if index >= 0
-            and index not in self._odd.doubled
-            and host_status(code).is_finished
-            and self._code(index) != code
-        }
+        if repeated or self._irregular.repeated:
+            self._irregular = evolve(self._irregular, repeated=repeated).or_shared()
+        counts = [place >= 0 for place in chosen]
+        codes = list(compress(codes, counts))
+        changes = self._set(
+            list(compress(chosen, counts)),
+            small_codes(codes),
+            codes,
+            list(compress(rows, counts)),
+            sequence,
+        )
+        return ApplyResult(changes, trusted, chosen, each_once=False)
 
     # Names ----------------------------------------------------------------------------------------------------------
 
     def known_places(
-        self, ids: Sequence[int | None], rows: Sequence[HostRow], index: IdIndex | None = None
+        self, ids: Sequence[int | None], rows: Sequence[HostRow], lookup: IdLookup | None = None
     ) -> Sequence[int] | None:
-        """Return the places of hosts by ids that are all known here, None otherwise and where rows say more."""
-        if not ids or (rows[0].ip and not self._has_addresses):
+        """Return the places of *ids*; None where one is unknown, and where the rows have addresses to be learnt."""
+        if not ids or (rows[0].ip and not self._columns.has_addresses):
             return None
-        if index is None and FEW * len(ids) < len(self):
-            places = [self.find(number) if is_id(number) else -1 for number in ids]
+        if lookup is None and RARE_SEARCH * len(ids) < len(self):
+            places = [self._columns.find(number) if is_id(number) else -1 for number in ids]
             return None if -1 in places else places
-        return (index or IdIndex(self.names())).places(ids)
+        return (lookup or IdLookup(self._columns.names())).places(ids)
 
-    def _at_a_glance(
+    def _ordered_places(
         self,
         ids: Sequence[int | None],
         rows: Sequence[HostRow],
-        sizes: Sequence[int],
-        named: Callable[[HostRow], HostRow],
-        index: IdIndex | None,
+        lists: Sequence[Sequence[HostRow]],
+        with_names: WithNames,
+        lookup: IdLookup | None,
     ) -> Sequence[int] | None:
-        """Return the place of each row's host where they are all hosts, each listed once, and that is easily seen."""
-        if self._odd.doubled:
+        """Return the places of rows that list every host once, in an order that makes it easy; None elsewhere."""
+        columns = self._columns
+        if self._irregular.repeated:
             return None
-        if self.has_names(ids):
+        if not len(columns):
+            return self._add_first_hosts(ids, rows, [len(each) for each in lists], with_names)
+        packed = pack_ids(ids) if len(ids) == len(columns) else None
+        if packed is not None and columns.has_packed_names(packed):
             return range(len(ids))
-        if not len(self):
-            return self._meet(ids, rows, sizes, named)
-        if index is not None or not ids or (rows[0].ip and not self._has_addresses):
+        if packed is None or lookup is not None or isinstance(columns, PlainColumns):
             return None
-        return self.places_in_order(ids, sizes)
+        if rows[0].ip and not columns.has_addresses:
+            return None
+        return columns.listed_order(packed, cast("Sequence[int]", ids), [len(each) for each in lists])
 
-    def _enrol(self, rows: Sequence[HostRow], named: Callable[[HostRow], HostRow]) -> list[int]:
-        """Return the place of each row's host by all its names, new ones at first sight."""
-        self.read_names()
-        roll = IdentityIndex(self.names(), self.addresses(), self._odd.strange)
-        places = roll.places(rows, named)
-        if roll.changed:
-            self.name_anew(roll.names, roll.addresses)
-            if roll.strange:
-                self._be_odd(evolve(self._odd, strange=roll.strange))
-        return places
-
-    def _meet(
+    def _add_first_hosts(
         self,
         ids: Sequence[int | None],
         rows: Sequence[HostRow],
         sizes: Sequence[int],
-        named: Callable[[HostRow], HostRow],
+        with_names: WithNames,
     ) -> Sequence[int] | None:
-        """Give places to hosts at first sight by an id of each; the other names of many are read later."""
-        are_many = len(ids) > MANY_NAMES and named is not with_all_names
+        """Add the hosts of an empty table by their ids and return their places; other names of many are read later."""
+        are_many = len(ids) > MAX_NAMES_READ_AT_ONCE and with_names is not with_all_names
         if not are_many and len(sizes) < 2:
             return None
         names = column_of(ids)
@@ -244,76 +220,198 @@ class HostTable(HostStatuses, eq=False, gc=False):
             return None
         places: Sequence[int] = range(len(ids))
         if len(sizes) > 1 and all(is_ascending(names[end - size : end]) for size, end in ends_of(sizes)):
-            # Where each list is in this order, so will be those of later looks.
+            # Each list is sorted by id, and so will be those of later responses: a sorted table is close to them.
             order = sorted(places, key=names.__getitem__)
             names, rows = array("Q", sorted(names)), picked(rows, order)
             places = sorted(places, key=order.__getitem__)
-        self.name_anew(names, ())
-        self._be_odd(evolve(self._odd, late=(rows, named)))
+        self._set_names(names, ())
+        self._irregular = evolve(self._irregular, unread=(rows, with_names)).or_shared()
         if not are_many:
-            self.read_names()
+            self.release_response()
         return places
 
-    def read_names(self) -> None:
-        """Read the names that the first look left to be read, and let go of its answer."""
-        if self._odd.late is None:
-            return
-        rows, named = self._odd.late
-        roll = IdentityIndex((), (), NO_KEYS)
-        roll.places(rows, named)
-        self.name_anew(roll.names, roll.addresses)
-        self._be_odd(evolve(self._odd, strange=roll.strange, late=None))
+    def _resolve(self, rows: Sequence[HostRow], with_names: WithNames) -> list[int]:
+        """Return the place of each row's host by any of its names, and add the hosts that are unknown."""
+        index = IdentityIndex(self._columns.names(), self._columns.addresses(), self._irregular.keys)
+        places = index.places(rows, with_names)
+        if index.changed:
+            self._set_names(index.names, index.addresses)
+            if index.keys:
+                self._irregular = evolve(self._irregular, keys=index.keys).or_shared()
+        return places
 
-    def key(self, index: int) -> HostKey:
-        """Return all the names of the host at *index*."""
-        self.read_names()
-        return key_from(self.name(index), self.address(index), self._odd.strange.get(index))
+    def release_response(self) -> None:
+        """Read the names that the first poll left unread, so that its response can be freed."""
+        if self._irregular.unread is None:
+            return
+        rows, with_names = self._irregular.unread
+        index = IdentityIndex((), (), NO_KEYS)
+        index.places(rows, with_names)
+        self._set_names(index.names, index.addresses)
+        self._irregular = evolve(self._irregular, keys=index.keys, unread=None).or_shared()
+
+    def _set_names(self, names: Sequence[int], addresses: Sequence[int]) -> None:
+        columns = self._columns
+        if isinstance(columns, PlainColumns) and len(names) <= MAX_PLAIN_HOSTS:
+            columns.set_names(names, addresses)
+        else:
+            self._columns = PackedColumns.of(
+                names, addresses, columns.sequences(), columns.statuses(), columns.befores()
+            )
+
+    def names(self) -> array[int]:
+        """Return every host's name as a number, in the order of places."""
+        return self._columns.names()
+
+    def key(self, place: int) -> HostKey:
+        """Return all names of the host at *place*."""
+        self.release_response()
+        columns = self._columns
+        return key_from(columns.name(place), columns.address(place), self._irregular.keys.get(place))
 
     def keys(self, places: Sequence[int]) -> list[HostKey]:
-        """Return all the names of the host at each of *places*."""
+        """Return all names of each host at *places*."""
         if len(places) == 1:
             return [self.key(places[0])]
-        self.read_names()
-        strange = map(self._odd.strange.get, places)
-        return list(map(key_from, self.names_at(places), self.addresses_at(places), strange))
+        self.release_response()
+        columns, keys = self._columns, map(self._irregular.keys.get, places)
+        return list(map(key_from, columns.names_at(places), columns.addresses_at(places), keys))
 
+    # Changes of status ----------------------------------------------------------------------------------------------
 
-def one_list(lists: Sequence[Sequence[HostRow]]) -> list[HostRow]:
-    """Return the rows of all lists."""
-    rows: list[HostRow] = []
-    for each in lists:
-        rows += each
-    return rows
+    def begin_execution(self, sequence: int) -> None:
+        """Forget all statuses and keep the hosts: another execution begins, announced in batch *sequence*."""
+        if len(self):
+            self._columns.clear_statuses(sequence)
+        self._irregular = evolve(self._irregular, codes=NO_CODES, repeated=NO_COUNTS).or_shared()
 
+    def set_status(
+        self, places: Sequence[int], befores: bytes, code: int, rows: Sequence[HostRow], sequence: int
+    ) -> StatusChanges:
+        """Set one status for the hosts at *places*, which are listed as one group; *befores* are their statuses."""
+        small = small_code(code)
+        positions = marked(befores.translate(marking_all_but(small)))
+        if not positions:
+            return NO_CHANGES
+        places = picked(places, positions)
+        self._columns.set_statuses(places, bytes((small,)) * len(places), sequence)
+        befores = bytes(picked(befores, positions))
+        return StatusChanges(places, codes_of(befores), [code] * len(places), picked(rows, positions))
 
-def codes_in(groups: Sequence[GroupPollView]) -> list[int]:
-    """Return the code of each row, that of its group where it has one."""
-    return [
-        row.status if group.status is None else group.status for group in groups for row in group.rows or ()
-    ]
+    def infer_status(self, unlisted: bytes | bytearray, code: int, sequence: int) -> StatusChanges:
+        """Set the status of the *unlisted* hosts, which no response listed.
 
+        *unlisted* has a byte for each place: the host's status as one byte, or 0 for a host that is to be left alone.
+        """
+        small = small_code(code)
+        marks = bytes(unlisted.translate(marking_all_but(NOT_SEEN, small)))
+        places = self._columns.set_marked(marks, small, sequence)
+        size = len(places)
+        if not size:
+            return NO_CHANGES
+        return StatusChanges(places, codes_of(picked(unlisted, places)), [code] * size, [None] * size)
 
-def tags_in(groups: Sequence[GroupPollView]) -> list[str]:
-    """Return the tag of each row, that of its group where it has none of its own."""
-    return [row.tag or group.tag for group in groups for row in group.rows or ()]
+    def _set(
+        self,
+        places: Sequence[int],
+        smalls: bytes,
+        codes: Sequence[int] | None,
+        rows: Sequence[HostRow],
+        sequence: int,
+    ) -> StatusChanges:
+        """Set the statuses of hosts, each named once; *codes* are given where one may not be encodable."""
+        if codes is not None and UNENCODABLE in smalls:
+            return self._set_codes(places, smalls, codes, rows, sequence)
+        update = self._columns.update(places, smalls, sequence)
+        if update is None:
+            return NO_CHANGES
+        positions, places, befores, afters = update
+        if len(positions) < len(rows):
+            rows = picked(rows, positions)
+        known = self._irregular.codes
+        before = (
+            [
+                known[place, False] if small == UNENCODABLE else code_of(small)
+                for place, small in zip(places, befores, strict=True)
+            ]
+            if known
+            else codes_of(befores)
+        )
+        changes = StatusChanges(places, before, cast("Sequence[int]", codes_of(afters)), rows)
+        if known:
+            self._irregular = self._irregular.with_changes(changes)
+        return changes
 
+    def _set_codes(
+        self,
+        places: Sequence[int],
+        smalls: bytes,
+        codes: Sequence[int],
+        rows: Sequence[HostRow],
+        sequence: int,
+    ) -> StatusChanges:
+        """Set statuses of which some are not encodable: two such codes have the same byte."""
+        positions = [n for n, place in enumerate(places) if self._code(place) != codes[n]]
+        places, codes, rows = picked(places, positions), picked(codes, positions), picked(rows, positions)
+        changes = StatusChanges(places, [self._code(place) for place in places], codes, rows)
+        self._columns.set_statuses(places, bytes(picked(smalls, positions)), sequence)
+        self._irregular = self._irregular.with_changes(changes)
+        return changes
 
-def small_codes_in(groups: Sequence[GroupPollView]) -> bytes:
-    """Return the code of each row as a small one."""
-    return b"".join(
-        small_codes([row.status for row in group.rows])
-        if group.status is None
-        else bytes((small_code(group.status),)) * len(group.rows)
-        for group in groups
-        if group.rows
-    )
+    # Statuses -------------------------------------------------------------------------------------------------------
 
+    @property
+    def unfinished_count(self) -> int:
+        """The number of hosts that have not ended."""
+        statuses = self._columns.statuses()
+        return sum(statuses.count(small) for small in OPEN)
 
-def is_ascending(names: array[int]) -> bool:
-    """Whether every name is larger than the one before."""
-    return names.tolist() == sorted(names)
+    def count(self, code: int) -> int:
+        """Return the number of hosts with this status code."""
+        return self._columns.statuses().count(small_code(code))
 
+    def counts(self) -> dict[Phase, int]:
+        """Return the number of hosts seen in the current execution, by phase."""
+        total: Counter[Phase] = Counter()
+        statuses = self._columns.statuses()
+        for small in set(statuses) - {NOT_SEEN}:
+            code = code_of(small) if small != UNENCODABLE else None
+            total[Phase.UNKNOWN if code is None else host_status(code).phase] += statuses.count(small)
+        return dict(total)
 
-def ends_of(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the size of each list and where it ends."""
-    return zip(sizes, accumulate(sizes), strict=True)
+    def masked_statuses(self, codes: Iterable[int]) -> bytearray:
+        """Return a byte for each place: the host's status where it is one of *codes*, else 0."""
+        kept = bytearray(256)
+        for small in map(small_code, codes):
+            kept[small] = small
+        return bytearray(self._columns.statuses().translate(kept))
+
+    def has_changed(self, since: int) -> bool:
+        """Return whether a host has changed, or an execution begun, in batch *since* or later."""
+        return max(self._columns.sequences(), default=-1) >= since
+
+    def changed_since(self, since: int = 0) -> Iterator[tuple[int, int | None, int]]:
+        """Yield (place, code before, code) of each host whose last change is in batch *since* or later."""
+        columns = self._columns
+        last = zip(columns.sequences(), columns.statuses(), columns.befores(), strict=True)
+        for place, (sequence, small, before) in enumerate(last):
+            code = self._decoded(place, small) if sequence >= since else None
+            if code is not None:
+                yield place, self._decoded(place, before, before=True), code
+
+    def unsuccessful(self) -> Iterator[tuple[int, int]]:
+        """Yield (place, code) of each host that was seen and has not succeeded, or not yet."""
+        statuses = self._columns.statuses()
+        left_out = {NOT_SEEN, *map(small_code, SUCCESSFUL_HOST_CODES)}
+        wanted = bytes(small not in left_out for small in range(256))
+        for place in compress(range(len(statuses)), statuses.translate(wanted)):
+            code = self._decoded(place, statuses[place])
+            if code is not None:
+                yield place, code
+
+    def _code(self, place: int) -> int | None:
+        return self._decoded(place, self._columns.status(place))
+
+    def _decoded(self, place: int, small: int, *, before: bool = False) -> int | None:
+        """Return the code that a byte of the host at *place* means."""
+        return self._irregular.codes[place, before] if small == UNENCODABLE else code_of(small)

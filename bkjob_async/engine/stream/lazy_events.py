@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar, overload
 
-from bkjob_async.engine.host_table.changes import NO_MOVES, Moves
+from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.model.events import Event, HostChanged, give_index, index_of
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
@@ -22,7 +22,7 @@ MAX_DROPPED_PARTS = 8
 SHARED_INDEXES = 65_536
 _indexes: list[int] = []
 
-MakeEvents = Callable[[Moves, Iterable[int]], Iterable[HostChanged]]
+MakeEvents = Callable[[StatusChanges, Iterable[int]], Iterable[HostChanged]]
 
 
 class LazyHostEvents:
@@ -31,24 +31,33 @@ class LazyHostEvents:
     `events_before` is the number of events before them in the same batch.
     """
 
-    __slots__ = ("__weakref__", "_events", "_make", "_moves", "_size", "_with_names", "events_before", "ref")
+    __slots__ = (
+        "__weakref__",
+        "_changes",
+        "_events",
+        "_make",
+        "_size",
+        "_with_names",
+        "events_before",
+        "ref",
+    )
 
     def __init__(
         self,
         ref: StepRef,
-        moves: Moves,
+        changes: StatusChanges,
         make: MakeEvents,
         with_names: Callable[[HostRow], HostRow] = with_all_names,
     ) -> None:
-        """Hold the *moves* of hosts of *ref* until they are read.
+        """Hold the *changes* of hosts of *ref* until they are read.
 
-        *make* is given the moves and their indexes in the batch, and returns an event for each. *with_names* returns a
+        *make* is given the changes and their indexes in the batch, and returns an event for each. *with_names* returns a
         row with all its names; it may read the response.
         """
         self.ref = ref
         self.events_before = 0
-        self._size = len(moves)
-        self._moves = moves
+        self._size = len(changes)
+        self._changes = changes
         self._with_names = with_names
         self._make: MakeEvents | None = make
         self._events: tuple[HostChanged, ...] = ()
@@ -66,15 +75,17 @@ class LazyHostEvents:
         """Return the events, and release what they were made from."""
         self.release_response()
         if self._make is not None:
-            self._events = tuple(self._make(self._moves, shared_indexes(self.events_before + 1, self._size)))
-            self._moves, self._make = NO_MOVES, None
+            self._events = tuple(
+                self._make(self._changes, shared_indexes(self.events_before + 1, self._size))
+            )
+            self._changes, self._make = NO_CHANGES, None
         return self._events
 
     def release_response(self) -> None:
         """Read all names of the rows now, so that the response can be freed; no event is made."""
         with_names, self._with_names = self._with_names, with_all_names
         if with_names is not with_all_names:
-            self._moves = self._moves.with_rows([row and with_names(row) for row in self._moves.rows])
+            self._changes = self._changes.with_rows([row and with_names(row) for row in self._changes.rows])
 
 
 EventOrLazy = Event | LazyHostEvents

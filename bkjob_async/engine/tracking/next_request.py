@@ -87,7 +87,7 @@ def wants_final_rows(step: StepState) -> bool:
     settling = step.progress.settling
     if settling is None or settling.rows_settled:
         return False
-    return not settling.all_rows_read or step.hosts.open_count == 0
+    return not settling.all_rows_read or step.hosts.unfinished_count == 0
 
 
 @lru_cache(KEPT_REQUESTS)

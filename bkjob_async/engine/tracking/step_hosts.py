@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, GroupPoller, ReadMode, is_large
-from bkjob_async.engine.host_table.changes import Move, Moves, Taken
+from bkjob_async.engine.host_table.changes import ApplyResult, StatusChange, StatusChanges
 from bkjob_async.engine.host_table.encoding import announced_state
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
@@ -49,11 +49,11 @@ def apply_groups(
     if moves is None:
         taken = step.hosts.apply(groups, stamp.sequence, view.named, group_poller.id_lookup)
         group_poller.record_rows(taken, groups, requested=requested)
-        moves = taken.moves
+        moves = taken.changes
     tag, remaining = "", group_poller.infer_remaining()
     if remaining is not None:
         places, (code, tag) = remaining
-        moves += step.hosts.infer(places, code, stamp.sequence)
+        moves += step.hosts.infer_status(places, code, stamp.sequence)
     return apply_moves(step, moves, view, stamp, tag=tag)
 
 
@@ -65,21 +65,21 @@ def apply_all_rows(
         step.hosts = HostTable()
     hosts, group_poller = step.hosts, step.progress.group_poller
     id_lookup = None if group_poller is None else group_poller.id_lookup
-    taken = hosts.apply(groups, stamp.sequence, view.named, id_lookup, whole=view.complete)
-    if view.complete and taken.believed and is_large(len(hosts)):
+    taken = hosts.apply(groups, stamp.sequence, view.named, id_lookup, complete=view.complete)
+    if view.complete and taken.trusted and is_large(len(hosts)):
         group_poller = step.own_progress().group_poller = group_poller or GroupPoller(stamp.now)
         group_poller.on_full_read(stamp.now, groups)
     elif group_poller is not None:
         group_poller.abandon_round()
-    events = apply_moves(step, taken.moves, view, stamp)
+    events = apply_moves(step, taken.changes, view, stamp)
     settling = step.progress.settling
     if settling is not None or step.finished:
         update_failures(step, view, groups, taken)
     if settling is not None:
-        settling.all_rows_read = taken.believed and view.complete
+        settling.all_rows_read = taken.trusted and view.complete
         # Of an execution that has just begun no host may be listed yet, although the step has some.
         are_listed = not len(hosts) or bool(hosts.counts())
-        settling.rows_settled = settling.all_rows_read and are_listed and hosts.open_count == 0
+        settling.rows_settled = settling.all_rows_read and are_listed and hosts.unfinished_count == 0
     return events
 
 
@@ -94,7 +94,7 @@ def has_same_counts(step: StepState, groups: Sequence[GroupPollView]) -> bool:
 
 def release_response(step: StepState) -> None:
     """Release the response before, of which lazy rows may still be held."""
-    step.hosts.read_names()
+    step.hosts.release_response()
     if step.progress.group_poller is not None:
         step.progress.group_poller.release_response()
     if step.failures is not None:
@@ -124,7 +124,7 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
 
 
 def apply_moves(
-    step: StepState, moves: Moves, view: StepPollView, stamp: PollStamp, *, tag: str = ""
+    step: StepState, moves: StatusChanges, view: StepPollView, stamp: PollStamp, *, tag: str = ""
 ) -> list[EventOrLazy]:
     """Keep what follows from hosts that moved; return the events. *tag* is that of hosts without a row."""
     if not moves:
@@ -152,7 +152,7 @@ def apply_moves(
 
 
 def lazy_events_of(
-    step: StepState, moves: Moves, view: StepPollView, stamp: PollStamp, tag: str
+    step: StepState, moves: StatusChanges, view: StepPollView, stamp: PollStamp, tag: str
 ) -> LazyHostEvents:
     """Return the events of hosts that moved; each is made when it is read."""
     # Another response may change the step before the events are read: keep what they say now.
@@ -168,7 +168,7 @@ def lazy_events_of(
         own = row.tag
         return tags.get(code) or no_tag if own is None else own
 
-    def make_events(moves: Moves, indexes: Iterable[int]) -> list[HostChanged]:
+    def make_events(moves: StatusChanges, indexes: Iterable[int]) -> list[HostChanged]:
         unfrozen = map(
             unfrozen_host_changed,
             repeat(ref),
@@ -188,30 +188,30 @@ def lazy_events_of(
     return LazyHostEvents(ref, moves, make_events, view.named if tags is None else with_all_names)
 
 
-def keep_failures(step: StepState, moves: Moves, view: StepPollView, tag: str) -> None:
+def keep_failures(step: StepState, moves: StatusChanges, view: StepPollView, tag: str) -> None:
     """Keep the details of hosts that failed; forget those of hosts that no longer are failed."""
     failed = {code for code in set(moves.afters) if is_failure(code)}
     if step.failures is not None and any(
         code is not None and is_failure(code) for code in set(moves.befores)
     ):
-        step.failures.forget(moves.places)
+        step.failures.discard(moves.places)
     if not failed:
         return
     failures = step.failures = step.failures or FailureDetails()
-    for move in moves.into(failed):
+    for move in moves.ending_in(failed):
         if move.row is not None:
-            failures.note(move.index, move.row, view.named, view.details)
+            failures.set_row(move.place, move.row, view.named, view.details)
         else:
-            failures.note_bare(move.index, details_from_group(step, move, tag))
+            failures.set_inferred(move.place, details_from_group(step, move, tag))
 
 
-def details_from_group(step: StepState, move: Move, tag: str) -> HostSnapshot:
+def details_from_group(step: StepState, move: StatusChange, tag: str) -> HostSnapshot:
     """Return what the group says of a host that no response listed."""
-    return HostSnapshot(host=step.hosts.key(move.index), status=host_status(move.after), tag=tag)
+    return HostSnapshot(host=step.hosts.key(move.place), status=host_status(move.after), tag=tag)
 
 
 def update_failures(
-    step: StepState, view: StepPollView, groups: Sequence[GroupPollView], taken: Taken
+    step: StepState, view: StepPollView, groups: Sequence[GroupPollView], taken: ApplyResult
 ) -> None:
     """Read the details of failed hosts again: exit codes and times are written late."""
     failures = step.failures
@@ -225,7 +225,7 @@ def update_failures(
         if group.status is None or is_failure(group.status) or not taken.each_once:
             for place, row in zip(places, rows, strict=True):
                 if place in failures:
-                    failures.note(place, row, view.named, view.details)
+                    failures.set_row(place, row, view.named, view.details)
     failures.release_response()
 
 

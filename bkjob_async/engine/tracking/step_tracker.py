@@ -59,7 +59,7 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
         view.complete
         and hosts is not NO_HOSTS
         and len(hosts) <= COMPARED_AT_ONCE
-        and hosts.stands_as(view.groups)
+        and hosts.is_unchanged(view.groups)
     )
 
 

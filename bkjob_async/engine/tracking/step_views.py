@@ -50,7 +50,7 @@ def present_step(step: StepState, cursor: str, *, since: int = 0, skipped: bool 
     has_changed = step.announced is not None and step.announced_sequence >= since
     if has_changed and not finished:
         yield step_changed(step, None, cursor, skipped=skipped)
-    for place, before, code in step.hosts.present(since):
+    for place, before, code in step.hosts.changed_since(since):
         details = failure_at(step, place)
         yield HostChanged(
             ref=step.ref,
@@ -102,7 +102,7 @@ def step_snapshot(step: StepState) -> StepSnapshot:
         times=step.times,
         hosts=tuple(
             failure_at(step, place) or HostSnapshot(host=step.hosts.key(place), status=host_status(status))
-            for place, _, status in step.hosts.present()
+            for place, _, status in step.hosts.changed_since()
         )
         if step.hosts_visible
         else None,

@@ -404,7 +404,7 @@ def test_no_more_is_read_than_the_bound_says(looks: list[list[tuple[int, int]]])
 
 
 def move_on(states: States, steps: list[tuple[int, int]]) -> int:
-    """Move hosts that are not over forward; return how many moved."""
+    """StatusChange hosts that are not over forward; return how many moved."""
     moved = 0
     for number, code in steps:
         if states[number][0] in (5, 7) and code != states[number][0]:

@@ -4,24 +4,24 @@ from weakref import ref
 
 from attrs import evolve
 
-from bkjob_async.engine.host_table.changes import NO_MOVES, Move, Moves
+from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChange, StatusChanges
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from tests.engine.poll_views import Row, details, host
 
 
-def moves(*numbers: int) -> Moves:
+def moves(*numbers: int) -> StatusChanges:
     """Return moves of these hosts."""
-    return Moves(numbers, [7] * len(numbers), [9] * len(numbers), [host(n, 9) for n in numbers])
+    return StatusChanges(numbers, [7] * len(numbers), [9] * len(numbers), [host(n, 9) for n in numbers])
 
 
 def test_columns_are_like_a_list_of_moves() -> None:
     """Length, order, places, slices and sums are those of the list."""
-    listed = [Move(n, 7, 9, host(n, 9)) for n in (3, 1, 2)]
+    listed = [StatusChange(n, 7, 9, host(n, 9)) for n in (3, 1, 2)]
 
     assert (list(moves(3, 1, 2)), len(moves(3, 1, 2))) == (listed, 3)
     assert (moves(3, 1, 2)[1], list(moves(3, 1, 2)[1:])) == (listed[1], listed[1:])
     assert list(moves(3) + moves(1, 2)) == listed
-    assert [list(NO_MOVES + moves(3)), list(moves(3) + NO_MOVES)] == [listed[:1]] * 2
+    assert [list(NO_CHANGES + moves(3)), list(moves(3) + NO_CHANGES)] == [listed[:1]] * 2
 
 
 class Answer:
@@ -40,11 +40,11 @@ class Answer:
 def test_an_answer_is_held_for_failures_until_it_is_let_go() -> None:
     """What failed is read when asked for, at the latest before the answer goes."""
     answer, failures = Answer(), FailureDetails()
-    failures.note(0, host(1, 104), answer.named, details)
-    failures.note(1, host(2, 104), answer.named, details)
+    failures.set_row(0, host(1, 104), answer.named, details)
+    failures.set_row(1, host(2, 104), answer.named, details)
     assert (answer.asked, 0 in failures, 2 in failures) == (0, True, False)
 
-    failures.forget([1, 2])
+    failures.discard([1, 2])
     failures.release_response()
     asked, gone = answer.asked, ref(answer)
     del answer
@@ -56,11 +56,11 @@ def test_an_answer_is_held_for_failures_until_it_is_let_go() -> None:
 def test_what_is_said_later_of_a_failure_wins() -> None:
     """Exit codes arrive late; and what no answer listed is all that its group says."""
     failures = FailureDetails()
-    failures.note_bare(0, details(host(1, 104)))
-    failures.note(1, host(2, 104), Answer().named, details)
-    failures.note(0, host(1, 105), Answer().named, details)
+    failures.set_inferred(0, details(host(1, 104)))
+    failures.set_row(1, host(2, 104), Answer().named, details)
+    failures.set_row(0, host(1, 105), Answer().named, details)
     failures.release_response()
-    failures.note_bare(1, details(host(2, 106)))
+    failures.set_inferred(1, details(host(2, 106)))
 
     found = [failures.get(0), failures.get(1)]
 
@@ -70,8 +70,8 @@ def test_what_is_said_later_of_a_failure_wins() -> None:
 def test_what_was_not_read_yet_does_not_come_back() -> None:
     """A row that waits to be read is forgotten when a later look says less of its host."""
     failures = FailureDetails()
-    failures.note(0, host(1, 104), Answer().named, details)
-    failures.note_bare(0, details(host(1, 106)))
+    failures.set_row(0, host(1, 104), Answer().named, details)
+    failures.set_inferred(0, details(host(1, 106)))
     failures.release_response()
 
     said = failures.get(0)
@@ -82,17 +82,21 @@ def test_what_was_not_read_yet_does_not_come_back() -> None:
 
 def test_moves_are_found_by_where_they_went() -> None:
     """One code after the other, each in its order."""
-    moved = Moves([3, 1, 2, 0], [7] * 4, [104, 9, 103, 104], [None] * 4)
+    moved = StatusChanges([3, 1, 2, 0], [7] * 4, [104, 9, 103, 104], [None] * 4)
 
-    assert [(move.index, move.after) for move in moved.into([104, 103, 5])] == [(3, 104), (0, 104), (2, 103)]
+    assert [(move.place, move.after) for move in moved.ending_in([104, 103, 5])] == [
+        (3, 104),
+        (0, 104),
+        (2, 103),
+    ]
 
 
 def test_each_failure_is_told_by_who_read_its_row() -> None:
     """Two answers may be of two kinds, and name and tell rows in two ways."""
     answers, failures = (Answer(), Answer()), FailureDetails()
-    failures.note(0, host(1, 104), answers[0].named, details)
-    failures.note(1, host(2, 104), answers[1].named, details)
-    failures.note(2, host(3, 104), answers[1].named, lambda row: evolve(details(row), tag="other"))
+    failures.set_row(0, host(1, 104), answers[0].named, details)
+    failures.set_row(1, host(2, 104), answers[1].named, details)
+    failures.set_row(2, host(3, 104), answers[1].named, lambda row: evolve(details(row), tag="other"))
     told = [failures.get(place) for place in range(3)]
 
     assert [said and (said.host.bk_host_id, said.tag) for said in told] == [(1, ""), (2, ""), (3, "other")]

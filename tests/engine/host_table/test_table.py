@@ -6,12 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async.engine.host_table import table as hosts
-from bkjob_async.engine.host_table.changes import Move
-from bkjob_async.engine.host_table.id_index import IdIndex
-from bkjob_async.engine.host_table.table import HostTable, badness
+from bkjob_async.engine.host_table.changes import StatusChange
+from bkjob_async.engine.host_table.id_lookup import IdLookup
+from bkjob_async.engine.host_table.repeated_rows import badness
+from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from tests.engine.poll_views import Row, host
 from tests.examples import examples
+
+
+@pytest.fixture(autouse=True, params=[0, 64], ids=["packed", "plain"])
+def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep small tables in packed columns as well."""
+    monkeypatch.setattr(hosts, "MAX_PLAIN_HOSTS", request.param)
 
 
 def groups(*rows: Row) -> tuple[GroupPollView, ...]:
@@ -19,10 +26,12 @@ def groups(*rows: Row) -> tuple[GroupPollView, ...]:
     return (GroupPollView(size=len(rows), rows=rows),)
 
 
-def take(table: HostTable, looks: tuple[GroupPollView, ...], sequence: int) -> tuple[list[Move], bool]:
+def take(
+    table: HostTable, looks: tuple[GroupPollView, ...], sequence: int
+) -> tuple[list[StatusChange], bool]:
     """Take in a look; return the moves, and whether every row was believed."""
     taken = table.apply(looks, sequence)
-    return list(taken.moves), taken.believed
+    return list(taken.changes), taken.trusted
 
 
 def test_a_host_moves_once() -> None:
@@ -33,8 +42,8 @@ def test_a_host_moves_once() -> None:
     second, _ = take(table, groups(host(2, 9), host(1, 5)), 2)
 
     assert [(m.before, m.after) for m in first] == [(None, 5), (None, 7)]
-    assert [(table.key(m.index).label, m.before, m.after) for m in second] == [("0:10.0.0.2", 7, 9)]
-    assert table.open_count == 1
+    assert [(table.key(m.place).label, m.before, m.after) for m in second] == [("0:10.0.0.2", 7, 9)]
+    assert table.unfinished_count == 1
 
 
 def test_absence_is_not_an_event() -> None:
@@ -87,8 +96,8 @@ def test_an_address_that_went_to_another_machine_is_another_host() -> None:
     moves, _ = take(table, groups(Row(status=9, bk_host_id=2, ip="10.0.0.1")), 2)
     again, _ = take(table, groups(Row(status=9, ip="10.0.0.1")), 3)
 
-    assert [(table.key(m.index).bk_host_id, m.before, m.after) for m in moves] == [(2, None, 9)]
-    assert [(table.key(m.index).bk_host_id, m.before, m.after) for m in again] == [(1, 7, 9)]
+    assert [(table.key(m.place).bk_host_id, m.before, m.after) for m in moves] == [(2, None, 9)]
+    assert [(table.key(m.place).bk_host_id, m.before, m.after) for m in again] == [(1, 7, 9)]
 
 
 def test_a_row_without_a_name_says_nothing() -> None:
@@ -159,14 +168,14 @@ def test_moves_chain(looks: list[list[tuple[int, int]]]) -> None:
     for number, rows in enumerate(looks):
         moves, _ = take(table, groups(*(host(n, code) for n, code in rows)), number)
         for move in moves:
-            host_id = table.key(move.index).bk_host_id
+            host_id = table.key(move.place).bk_host_id
             assert host_id is not None
             assert known.get(host_id) == move.before
             assert move.after != move.before
             known[host_id] = move.after
 
     assert all(known[n] == code for rows in looks[-1:] for n, code in rows)
-    assert table.open_count == sum(code in (5, 7) for code in known.values())
+    assert table.unfinished_count == sum(code in (5, 7) for code in known.values())
 
 
 def test_hosts_without_numbers_for_names_are_hosts_too() -> None:
@@ -184,7 +193,7 @@ def test_hosts_without_numbers_for_names_are_hosts_too() -> None:
     moves, _ = take(table, groups(*(evolve(row, status=9) for row in reversed(rows))), 2)
 
     assert len(table) == len(rows)
-    assert [table.key(m.index).label for m in moves] == [
+    assert [table.key(m.place).label for m in moves] == [
         "1099511627776:10.0.0.1",
         f"#{2**63 + 5}",
         "0:not-an-address",
@@ -206,7 +215,7 @@ def test_more_strange_codes_than_a_byte_can_name_are_kept() -> None:
 
     assert [after for _, after in seen] == [*range(1000, 1400), 7]
     assert [before for before, _ in seen] == [7, *range(1000, 1400)]
-    assert list(table.present()) == [(0, 1399, 7)]
+    assert list(table.changed_since()) == [(0, 1399, 7)]
 
 
 def test_sequence_numbers_outgrow_four_bytes() -> None:
@@ -215,8 +224,8 @@ def test_sequence_numbers_outgrow_four_bytes() -> None:
     take(table, groups(host(1, 5), host(2, 5)), 2**32 - 1)
     take(table, groups(host(1, 7), host(2, 5)), 2**32 + 7)
 
-    assert [index for index, _, _ in table.present(2**32)] == [0]
-    assert [index for index, _, _ in table.present(2**32 - 1)] == [0, 1]
+    assert [index for index, _, _ in table.changed_since(2**32)] == [0]
+    assert [index for index, _, _ in table.changed_since(2**32 - 1)] == [0, 1]
 
 
 @given(
@@ -264,14 +273,14 @@ def test_the_other_names_of_many_hosts_are_read_late() -> None:
     light = groups(*(Row(status=5, bk_host_id=n) for n in reversed(full)))
     table, waiting = HostTable(), HostTable()
     for each in (table, waiting):
-        assert len(each.apply(light, 1, named).moves) == 201
+        assert len(each.apply(light, 1, named).changes) == 201
     assert not asked
 
     labels = [table.key(place).label for place in (0, 1, 200)]
-    moves = waiting.apply(groups(evolve(full[7], status=7)), 2, named).moves
+    moves = waiting.apply(groups(evolve(full[7], status=7)), 2, named).changes
 
     assert labels == ["0:not-an-address", "0:[fe80::1]", "0:10.0.0.1"]
-    assert [(waiting.key(m.index).label, m.before, m.after) for m in moves] == [("0:10.0.0.7", 5, 7)]
+    assert [(waiting.key(m.place).label, m.before, m.after) for m in moves] == [("0:10.0.0.7", 5, 7)]
     assert len(asked) == 402
 
 
@@ -281,7 +290,7 @@ def test_equal_ids_are_not_many_hosts() -> None:
 
     taken = HostTable().apply(groups(*rows), 1, lambda row: row)
 
-    assert (taken.believed, taken.each_once, len(taken.moves)) == (False, False, 200)
+    assert (taken.trusted, taken.each_once, len(taken.changes)) == (False, False, 200)
 
 
 @given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from([5, 7, 9, 104])), max_size=60))
@@ -291,14 +300,14 @@ def test_an_index_finds_who_is_found_without(rows: list[tuple[int, int]]) -> Non
     known = groups(*(Row(status=5, bk_host_id=n) for n in range(1, 31)), Row(status=5, ip="10.0.0.1"))
     with_index.apply(known, 1)
     without.apply(known, 1)
-    index = IdIndex(with_index.names())
+    index = IdLookup(with_index.names())
 
     look = groups(*(Row(status=code, bk_host_id=n) for n, code in rows))
-    found, looked_for = with_index.apply(look, 2, index=index), without.apply(look, 2)
+    found, looked_for = with_index.apply(look, 2, lookup=index), without.apply(look, 2)
 
     assert list(found.places) == list(looked_for.places)
-    assert list(found.moves) == list(looked_for.moves)
-    assert list(with_index.present()) == list(without.present())
+    assert list(found.changes) == list(looked_for.changes)
+    assert list(with_index.changed_since()) == list(without.changed_since())
 
 
 def test_a_row_of_a_host_that_many_do_not_know() -> None:
@@ -308,7 +317,7 @@ def test_a_row_of_a_host_that_many_do_not_know() -> None:
         (GroupPollView(status=7, size=600, rows=[Row(status=7, bk_host_id=n) for n in range(1, 601)]),), 1
     )
     taken = table.apply(
-        (GroupPollView(status=7, size=601, rows=[Row(status=7, bk_host_id=9999)]),), 2, whole=False
+        (GroupPollView(status=7, size=601, rows=[Row(status=7, bk_host_id=9999)]),), 2, complete=False
     )
 
     assert (len(table), list(taken.places)) == (601, [600])
@@ -322,7 +331,7 @@ def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) 
     named = (lambda row: row) if asked_late else with_all_names
     known: dict[int, int] = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hosts, "MANY_NAMES", 0)
+        patch.setattr(hosts, "MAX_NAMES_READ_AT_ONCE", 0)
         table = HostTable()
         for sequence in range(1, 5):
             most = data.draw(st.sampled_from([5, 7, 9]))
@@ -335,7 +344,7 @@ def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) 
                 rows = [Row(status=code, bk_host_id=number) for number in numbers]
                 look.append(GroupPollView(status=code, size=len(rows), rows=rows))
             taken = table.apply(look, sequence, named)
-            told = {table.key(m.index).bk_host_id: (m.before, m.after) for m in taken.moves}
+            told = {table.key(m.place).bk_host_id: (m.before, m.after) for m in taken.changes}
 
             assert told == {n: (known.get(n), code) for n, code in now.items() if known.get(n) != code}
             assert [table.key(place).bk_host_id for place in taken.places] == [
@@ -347,7 +356,7 @@ def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) 
 
 def test_hosts_first_met_in_ordered_groups_are_put_into_one_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Later looks list them in the same order, whatever group they stand in then."""
-    monkeypatch.setattr(hosts, "MANY_NAMES", 0)
+    monkeypatch.setattr(hosts, "MAX_NAMES_READ_AT_ONCE", 0)
     table = HostTable()
     first = [
         GroupPollView(status=7, size=2, rows=[Row(status=7, bk_host_id=n) for n in (1, 4)]),
@@ -358,7 +367,7 @@ def test_hosts_first_met_in_ordered_groups_are_put_into_one_order(monkeypatch: p
 
     assert [table.key(place).bk_host_id for place in range(4)] == [1, 2, 3, 4]
     assert list(taken.places) == [0, 3, 1, 2]
-    assert [(m.index, m.after) for m in taken.moves] == [(0, 7), (3, 7), (1, 9), (2, 9)]
+    assert [(m.place, m.after) for m in taken.changes] == [(0, 7), (3, 7), (1, 9), (2, 9)]
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0), (1, 0, 2)])
@@ -397,7 +406,7 @@ def test_the_row_that_ended_worst_speaks_for_its_host(
     )
     take(table, look, 1)
 
-    moves = {move.index: move for move in take(table, look, 2)[0]}
+    moves = {move.place: move for move in take(table, look, 2)[0]}
     place = next(index for index in range(len(table)) if table.key(index).bk_host_id == 1)
 
     spoken = moves[place].row

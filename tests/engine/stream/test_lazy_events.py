@@ -1,6 +1,6 @@
 """News of hosts that moved: events only when somebody reads them, and then the same ones for all."""
 
-from bkjob_async.engine.host_table.changes import Move, Moves
+from bkjob_async.engine.host_table.changes import StatusChange, StatusChanges
 from bkjob_async.engine.stream.event_log import MAX_LAZY_BATCHES, EventLog
 from bkjob_async.engine.stream.lazy_events import (
     MAX_DROPPED_PARTS,
@@ -22,13 +22,13 @@ def moves(*numbers: int) -> tuple[LazyHostEvents, list[int]]:
     """Return moves of these hosts, and the list of those that became events so far."""
     made: list[int] = []
 
-    def event(move: Move) -> HostChanged:
-        made.append(move.index)
-        key = HostKey(bk_host_id=move.index + 1)
+    def event(move: StatusChange) -> HostChanged:
+        made.append(move.place)
+        key = HostKey(bk_host_id=move.place + 1)
         return HostChanged(ref=STEP, host=key, execute_count=0, before=None, after=host_status(move.after))
 
     size = len(numbers)
-    moved = Moves(numbers, [None] * size, [7] * size, [host(n, 7) for n in numbers])
+    moved = StatusChanges(numbers, [None] * size, [7] * size, [host(n, 7) for n in numbers])
     return LazyHostEvents(STEP, moved, lambda moves, _: map(event, moves)), made
 
 
@@ -91,14 +91,14 @@ def test_rows_can_be_read_in_full_before_the_events() -> None:
         asked.append(row)
         return host(row.bk_host_id or 0, 9)
 
-    def event(move: Move) -> HostChanged:
+    def event(move: StatusChange) -> HostChanged:
         assert move.row is not None
         key = HostKey(bk_host_id=move.row.bk_host_id, ip=move.row.ip)
         return HostChanged(ref=STEP, host=key, execute_count=0, before=None, after=host_status(move.after))
 
     moved = LazyHostEvents(
         STEP,
-        Moves([0, 1], [7, 7], [9, 9], [Row(status=9, bk_host_id=1)] * 2),
+        StatusChanges([0, 1], [7, 7], [9, 9], [Row(status=9, bk_host_id=1)] * 2),
         lambda moves, _: map(event, moves),
         named,
     )

@@ -1,0 +1,73 @@
+"""Operations on whole columns of bytes, one byte for each host of a table.
+
+The loops over hosts run inside CPython: a column is compared and blended as one large number, and searched as a string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import compress
+from operator import itemgetter
+from typing import Any, TypeVar, overload
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+ByteColumn = bytes | bytearray
+"""A byte for each host of a table."""
+
+# Fewer than one in so many hosts are handled one by one instead of all at once.
+SPARSE = 16
+
+CHANGED = 255
+
+
+def marking_all_but(*smalls: int) -> bytes:
+    """Return a translation table that turns *smalls* to 0 and all other bytes to 255."""
+    table = bytearray((CHANGED,)) * 256
+    for small in smalls:
+        table[small] = 0
+    return bytes(table)
+
+
+_MARK_NONZERO = marking_all_but(0)
+
+
+def differing(one: ByteColumn, other: ByteColumn) -> bytes:
+    """Return 255 where two columns differ and 0 where they are equal."""
+    difference = int.from_bytes(one, "little") ^ int.from_bytes(other, "little")
+    return difference.to_bytes(len(one), "little").translate(_MARK_NONZERO)
+
+
+def marked(marks: bytes) -> Sequence[int]:
+    """Return the positions that are 255; a range where all are."""
+    if marks and 0 not in marks:
+        return range(len(marks))
+    positions: list[int] = []
+    position = marks.find(CHANGED)
+    while position >= 0:
+        positions.append(position)
+        if len(positions) * SPARSE > len(marks):
+            return list(compress(range(len(marks)), marks))
+        position = marks.find(CHANGED, position + 1)
+    return positions
+
+
+def blended(old: ByteColumn, new: ByteColumn, marks: ByteColumn) -> bytes:
+    """Return the bytes of *new* where *marks* are 255, and of *old* where they are 0."""
+    was, mask = int.from_bytes(old, "little"), int.from_bytes(marks, "little")
+    return (was ^ ((was ^ int.from_bytes(new, "little")) & mask)).to_bytes(len(old), "little")
+
+
+@overload
+def picked(things: Mapping[K, V], keys: Sequence[K]) -> Sequence[V]: ...
+
+
+@overload
+def picked(things: Sequence[V], keys: Sequence[int]) -> Sequence[V]: ...
+
+
+def picked(things: Any, keys: Sequence[Any]) -> Sequence[Any]:
+    """Return the items of *things* at *keys*; half the time of a list comprehension."""
+    # `itemgetter` takes at least one key, and returns a single item bare.
+    return itemgetter(*keys)(things) if len(keys) > 1 else [things[key] for key in keys]

@@ -1,0 +1,51 @@
+"""What a few tables keep beside their columns, for hosts that do not fit in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from attrs import evolve, frozen
+
+from bkjob_async.engine.host_table.changes import StatusChange
+from bkjob_async.engine.host_table.encoding import UNENCODABLE, small_code
+from bkjob_async.model.poll_view import HostRow
+from bkjob_async.model.refs import HostKey
+
+WithNames = Callable[[HostRow], HostRow]
+
+NO_KEYS: Mapping[int, HostKey] = MappingProxyType({})
+NO_CODES: Mapping[tuple[int, bool], int] = MappingProxyType({})
+NO_COUNTS: Mapping[int, int] = MappingProxyType({})
+
+
+@frozen(eq=False)
+class IrregularHosts:
+    """Facts about single hosts, by place.
+
+    *keys* are host names that are not numbers: IPv6 addresses, containers. *codes* are status codes that no byte is left
+    for: (place, False) the current one, (place, True) the one before. *repeated* is the number of rows of hosts that
+    stand several times. *unread* are rows whose names other than ids were not read yet, and the function that reads them.
+    """
+
+    keys: Mapping[int, HostKey] = NO_KEYS
+    codes: Mapping[tuple[int, bool], int] = NO_CODES
+    repeated: Mapping[int, int] = NO_COUNTS
+    unread: tuple[Sequence[HostRow], WithNames] | None = None
+
+    def or_shared(self) -> IrregularHosts:
+        """Return the facts, or one shared object where there are none."""
+        return self if self.keys or self.codes or self.repeated or self.unread else NO_IRREGULAR_HOSTS
+
+    def with_changes(self, changes: Iterable[StatusChange]) -> IrregularHosts:
+        """Return the facts with the codes of *changes* that are not encodable."""
+        codes = dict(self.codes)
+        for change in changes:
+            for code, is_before in ((change.before, True), (change.after, False)):
+                codes.pop((change.place, is_before), None)
+                if code is not None and small_code(code) == UNENCODABLE:
+                    codes[change.place, is_before] = code
+        return evolve(self, codes=codes).or_shared()
+
+
+NO_IRREGULAR_HOSTS = IrregularHosts()
