@@ -34,7 +34,8 @@ def run(history: History) -> list[str]:
                 mock.patch("bkjob_async.engine.group_polling.group_poller.MAX_FULL_READ_HOSTS", 0)
             )
             patches.enter_context(mock.patch("bkjob_async.engine.scheduling.list_polling.FEWEST", 1))
-            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MANY_NAMES", 0))
+            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_NAMES_READ_AT_ONCE", 0))
+            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_PLAIN_HOSTS", 0))
             patches.enter_context(
                 mock.patch("bkjob_async.simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ", 0)
             )
