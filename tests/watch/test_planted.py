@@ -66,9 +66,7 @@ def absence_is_an_event(patch: Patch) -> None:
     """Take a host that an answer leaves out for done."""
     set_statuses = HostTable._set
 
-    def hasty(
-        self: HostTable, places: list[int], smalls: bytes, codes: Any, *rest: Any
-    ) -> StatusChanges:
+    def hasty(self: HostTable, places: list[int], smalls: bytes, codes: Any, *rest: Any) -> StatusChanges:
         rows, sequence = rest
         absent = [n for n in range(len(self)) if n not in places and rows]
         done = bytes((small_code(9),)) * len(absent)
@@ -257,7 +255,9 @@ def end_with_the_others(patch: Patch) -> None:
 
 def last_batch_speaks(patch: Patch) -> None:
     """Let the last of a host's rows tell how it ended."""
-    patch.setattr("bkjob_async.engine.host_table.repeated_rows.worst_row", lambda positions, *_: positions[-1])
+    patch.setattr(
+        "bkjob_async.engine.host_table.repeated_rows.worst_row", lambda positions, *_: positions[-1]
+    )
 
 
 def tell_overlaps_again(patch: Patch) -> None:
