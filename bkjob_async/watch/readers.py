@@ -168,6 +168,12 @@ class Position:
         self.cursor = cursor
         self.backlog: Backlog | None = None
 
+    @property
+    def partly_read(self) -> CursorPosition | None:
+        """Where the reader began inside a batch that it has not been given the rest of, else None."""
+        is_inside = self._start.index is not None and self.seen == self._start.last_whole_batch
+        return self._start if is_inside else None
+
     def advance(self, batch: Batch) -> Batch | None:
         """Move behind the *batch* at this place; return what the reader is given of it, None for nothing."""
         self.place += 1
@@ -192,11 +198,15 @@ def remainder_of(batch: Batch, index: int) -> Batch:
 
 
 class MissedJob(Struct, frozen=True, gc=False):
-    """A job whose events a reader missed *since* a batch; *skipped*: the reader had read some of the stream before."""
+    """A job whose events a reader missed *since* a batch; *skipped*: the reader had read some of the stream before.
+
+    *partly_read* is the number of the batch that the reader had read the first events of, 0 for none.
+    """
 
     job: JobRef
     since: int
     skipped: bool
+    partly_read: int = 0
 
 
 class Backlog:
@@ -207,16 +217,14 @@ class Backlog:
     event of the last portion, so that a reader which continues from it misses nothing.
     """
 
-    __slots__ = ("_behind_again", "_order", "_since", "cursor", "has_yielded", "jobs", "seen")
+    __slots__ = ("_behind_again", "_order", "_since", "cursor", "has_yielded", "jobs", "partly_read", "seen")
 
-    def __init__(self, jobs: dict[JobRef, object], seen: int, cursor: str, *, since: int) -> None:
-        """Begin with *jobs*, which the backlog owns from now on.
-
-        *seen* is the last batch that the reader was given, at *cursor* (empty: none); it missed all *since* that batch.
-        """
+    def __init__(self, jobs: dict[JobRef, object], position: Position, *, since: int) -> None:
+        """Begin with *jobs*, which the backlog owns from now on; the reader at *position* missed all *since* a batch."""
         self.jobs = jobs
-        self.seen = seen
-        self.cursor = cursor
+        self.seen = position.seen
+        self.cursor = position.cursor
+        self.partly_read = position.partly_read
         self.has_yielded = False  # whether other tasks could run since the last portion
         self._order = deque(jobs)
         self._since = since
@@ -238,7 +246,8 @@ class Backlog:
         since = self._behind_again.pop(job, None)
         if since is not None:
             return MissedJob(job, since, skipped=True)
-        return MissedJob(job, self._since, skipped=bool(self.cursor))
+        partly_read = self.partly_read.sequence if self.partly_read is not None else 0
+        return MissedJob(job, self._since, skipped=bool(self.cursor), partly_read=partly_read)
 
     def current_part_of(self, batch: Batch) -> Batch | None:
         """Return the events of jobs that were caught up with, None for none; signals are delivered at the end."""

@@ -54,6 +54,7 @@ class EventStream:
         self.log = EventLog(is_watched=present.has_target)
         self.state = "new"
         self.in_sync_at: int | None = None
+        self.in_sync_index = 0  # within that batch
         self._present = present
         self._cursors = cursors
         self._error: BaseException | None = None
@@ -150,7 +151,7 @@ class EventStream:
             # A reader from before this watch missed all of it, however long ago the client saw it.
             is_earlier = self._opened_at is not None and position.seen <= self._opened_at
             since = 0 if is_earlier else position.seen + 1
-            position.backlog = Backlog(self._present.jobs(), position.seen, position.cursor, since=since)
+            position.backlog = Backlog(self._present.jobs(), position, since=since)
         else:
             position.backlog.fall_behind_again(iter(self._present.jobs()), position.seen)
         newest = self.log.batch_at(self.log.end - 1)
@@ -178,16 +179,20 @@ class EventStream:
             events += self._present.present(state, missed, cursor)
         if not backlog.jobs:
             position.backlog = None
-            events += self._missed_signals(backlog.seen, cursor)
+            events += self._missed_signals(backlog, cursor)
             if events:
                 cursor = at.cursor
                 events[-1] = evolve(events[-1], cursor=cursor)
         return position.move_behind(Batch(at.sequence, tuple(events), cursor)) if events else None
 
-    def _missed_signals(self, seen: int, cursor: str) -> Iterator[Event]:
-        """Yield troubles after batch *seen* that still matter, and `InSync` if that was missed."""
+    def _missed_signals(self, backlog: Backlog, cursor: str) -> Iterator[Event]:
+        """Yield troubles that the reader missed and that still matter, and `InSync` if that was missed."""
+        seen, inside = backlog.seen, backlog.partly_read
         for signal in self.log.signals(seen):
             if seen or isinstance(signal, Trouble):
                 yield evolve(signal, skipped=True, cursor=cursor, index=0)
-        if self.in_sync_at is not None and seen < self.in_sync_at:
+        if self.in_sync_at is None or seen >= self.in_sync_at:
+            return
+        # A reader that began inside that batch may have begun behind its last event, which is this one.
+        if inside is None or (inside.sequence, inside.index or 0) < (self.in_sync_at, self.in_sync_index):
             yield InSync(cursor=cursor)

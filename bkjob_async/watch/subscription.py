@@ -191,6 +191,7 @@ class Subscription:
         if self.stream.in_sync_at is None and self.targets.all_read and not self._pending:
             self.stream.in_sync_at = at.sequence
             own.append(InSync(cursor=at.cursor))
+            self.stream.in_sync_index = size + len(own)
         if shared or own:
             # The indexes of its own events follow those that all watches share.
             shared += with_indexes(own, events_before=size)
@@ -263,7 +264,9 @@ class Subscription:
     def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[Event]:
         """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
         refs = self.targets.of(state.ref)
-        return self._delivery.present(state, refs, cursor, missed.since, skipped=missed.skipped)
+        return self._delivery.present(
+            state, refs, cursor, missed.since, skipped=missed.skipped, partly_read=missed.partly_read
+        )
 
     def state_of(self, ref: Ref) -> JobState | None:
         """Return the state of the job that *ref* belongs to, None while its present state is not known here."""

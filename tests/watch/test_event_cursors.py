@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.histories import jobs
@@ -186,16 +186,16 @@ def test_behind_an_event_that_was_compacted_away_comes_the_newest_of_each_host(
             assert same(rest[0].events, tail)
             joined = [*before, last, *rest[1:]]
         else:
-            told_again = [without(batch, had.events, in_sync_too=True) for batch in rest]
+            told_again = [without(batch, had.events) for batch in rest]
             joined = [*before, had, *(batch for batch in told_again if batch.events)]
         assert broken_promises(joined, truth=truth_of(world.history())) == []
 
     in_virtual_time(plans, act)
 
 
-def without(batch: bkjob.Batch, told: Iterable[bkjob.Event], *, in_sync_too: bool) -> bkjob.Batch:
-    """Return a batch without what may come again: the ends and marks of the very batch that the cut went through."""
-    again = [e for e in told if isinstance(e, bkjob.Finished | bkjob.InSync)]
+def without(batch: bkjob.Batch, told: Iterable[bkjob.Event]) -> bkjob.Batch:
+    """Return a batch without what may come again: the ends of the very batch that the cut went through."""
+    again = [e for e in told if isinstance(e, bkjob.Finished)]
     events = tuple(e for e in batch.events if e not in again)
     return evolve(batch, events=events)
 
@@ -279,3 +279,47 @@ async def test_a_place_in_a_batch_that_is_none_is_refused(ending: str, words: st
         batch = await anext(watch.batches())
         with pytest.raises(bkjob.UsageError, match=words):
             watch.events(after=batch.cursor + ending)
+
+
+def test_inside_the_batch_of_a_join_that_was_compacted_away() -> None:
+    """What the reader may have had comes again as skipped, and it is in sync only once."""
+
+    async def act(client: bkjob.JobClient, world: World, refs: list[bkjob.JobRef]) -> None:
+        async with client.watch(refs, linger=None) as first:
+            await anext(aiter(first))
+            await asyncio.sleep(30.0)
+            watch = client.watch(refs, linger=None)
+            watch._stream.log._limit = 6
+            async with watch:
+                batch = await anext(watch.batches())
+                hosts = [event for event in batch.events if isinstance(event, bkjob.HostChanged)]
+                await asyncio.sleep(60.0)
+
+                rest = [event async for event in until_quiet(watch.events(after=hosts[1].cursor))]
+                in_sync = [event async for event in until_quiet(watch.events(after=batch.events[-1].cursor))]
+
+        assert isinstance(batch.events[-1], bkjob.InSync)
+        told_again = [event for event in rest if isinstance(event, bkjob.HostChanged)]
+        assert told_again
+        assert all(event.skipped for event in told_again)
+        assert sum(isinstance(event, bkjob.InSync) for event in rest) == 1
+        assert not any(isinstance(event, bkjob.InSync) for event in in_sync)
+
+    long = (outcome(3.0), outcome(40.0), outcome(50.0), outcome(70.0), HANGS)
+    in_virtual_time([JobPlan(steps=(StepPlan(hosts=5, pinned=dict(enumerate(long))),))], act)
+
+
+def outcome(seconds: float) -> HostOutcome:
+    """Return a host that succeeds after so many seconds."""
+    return HostOutcome(duration=exactly(seconds))
+
+
+async def until_quiet(reader: bkjob.Reader[T]) -> AsyncIterator[T]:
+    """Yield what a reader has by now."""
+    while True:
+        try:
+            async with asyncio.timeout(0.5):
+                item = await anext(reader)
+        except TimeoutError:
+            return
+        yield item

@@ -2,10 +2,11 @@
 
 from attrs import evolve
 
+from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.model.events import Batch, InSync, JobChanged
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.status import run_status
-from bkjob_async.watch.readers import Backlog
+from bkjob_async.watch.readers import Backlog, Position
 
 FIRST, SECOND = (JobRef(Scope.biz(2), number) for number in (100, 101))
 
@@ -17,7 +18,7 @@ def running(job: JobRef) -> JobChanged:
 
 def test_events_of_jobs_that_were_caught_up_with_come_at_once() -> None:
     """The others wait for their turn, and keep the cursor from before it."""
-    backlog = Backlog(dict.fromkeys((FIRST, SECOND)), 3, "3", since=4)
+    backlog = Backlog(dict.fromkeys((FIRST, SECOND)), Position(CursorPosition(3, None), "3"), since=4)
     backlog.pop()
 
     current = backlog.current_part_of(Batch(9, (running(FIRST), running(SECOND), InSync(cursor="9")), "9"))

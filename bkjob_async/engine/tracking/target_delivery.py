@@ -192,11 +192,19 @@ class TargetDelivery:
     # The present state ----------------------------------------------------------------------------------------------
 
     def present(
-        self, job: JobState, refs: Collection[Ref], cursor: str, since: int, *, skipped: bool
+        self,
+        job: JobState,
+        refs: Collection[Ref],
+        cursor: str,
+        since: int,
+        *,
+        skipped: bool,
+        partly_read: int = 0,
     ) -> Iterator[Event]:
         """Yield the present state of *refs* for a reader that missed batch *since* and later ones.
 
-        *skipped*: the reader was given a part of the stream before.
+        *skipped*: the reader was given a part of the stream before. *partly_read* is the batch, if any, that the
+        reader was given the first events of.
         """
         given = [
             ref for ref in refs if ref not in self._joining and (ref not in self._lost or ref in job.lost)
@@ -204,9 +212,12 @@ class TargetDelivery:
         joined = [ref for ref in given if self._present_given_at.get(ref, -1) >= since]
         others = [ref for ref in given if ref not in joined] if joined else given
         yield from present_targets(job, others, cursor, since=since, skipped=skipped)
-        if joined:
-            # The reader knows nothing of these, unless it comes from before this watch.
-            yield from present_targets(job, joined, cursor, skipped=skipped and not since, known=others)
+        known = others
+        for ref in joined:
+            # The reader knows nothing of these, unless it comes from before this watch or from inside their batch.
+            has_some = not since or self._present_given_at[ref] == partly_read
+            yield from present_targets(job, [ref], cursor, skipped=skipped and has_some, known=known)
+            known = [*known, ref]
         for ref in refs:
             sequence, lost = self._lost.get(ref, (0, None))
             if lost is not None and sequence >= since:
