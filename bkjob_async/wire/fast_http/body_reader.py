@@ -23,11 +23,21 @@ MAX_RESERVATION = 4 * MIB
 class BodyReader:
     """Collect the body of one response.
 
-    Memory is taken as bytes arrive, never because a head announces them, and only as far as the budget allows: reading
-    from *transport* pauses until the budget has more. `has_surplus` is True when more came than belongs to the body.
+    Memory is taken as bytes arrive, at most twice as much as came, never because a head announces more, and only as far
+    as the budget allows: reading from *transport* pauses until the budget has more. `has_surplus` is True when more came
+    than belongs to the body.
     """
 
-    __slots__ = ("_budget", "_chunks", "_partial", "_received", "_reservation", "_transport", "has_surplus")
+    __slots__ = (
+        "_budget",
+        "_capacity",
+        "_chunks",
+        "_partial",
+        "_received",
+        "_reservation",
+        "_transport",
+        "has_surplus",
+    )
 
     def __init__(self, partial: PartialResponse, transport: asyncio.Transport, budget: BodyBudget) -> None:
         """Continue *partial*, whose `body_start` is yet to be fed."""
@@ -37,6 +47,7 @@ class BodyReader:
         self._reservation = budget.reservation()
         self._chunks = ChunkedDecoder() if partial.size is None else None
         self._received = self._chunks.body if self._chunks is not None else BytesIO()
+        self._capacity = 0
         self.has_surplus = False
 
     def feed(self, data: bytes | memoryview) -> RawResponse | None:
@@ -52,6 +63,7 @@ class BodyReader:
             if partial.size > self._budget.max_body_size:
                 raise body_too_large(self._budget, partial.status)
             missing = partial.size - received.tell()
+            self._make_room(min(len(data), missing), partial.size)
             received.write(data[:missing])
             is_complete, self.has_surplus = len(data) >= missing, len(data) > missing
         size = received.tell()
@@ -64,6 +76,19 @@ class BodyReader:
         if not self._reserve_next_read(size):
             self._transport.pause_reading()
         return None
+
+    def _make_room(self, count: int, size: int) -> None:
+        """Make room for *count* bytes more of a body of *size* bytes.
+
+        `BytesIO` grows by an eighth at a time, which copies a large body many times over.
+        """
+        received = self._received
+        end = received.tell()
+        if end + count > self._capacity:
+            self._capacity = min(size, 2 * (end + count))
+            received.seek(self._capacity - 1)
+            received.write(b"\0")
+            received.seek(end)
 
     def _feed_chunks(self, chunks: ChunkedDecoder, data: bytes) -> bool:
         try:
