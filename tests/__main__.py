@@ -21,6 +21,7 @@ PURE_TESTS = (
 )
 # Run without coverage, which would make them several times as long and sees nothing new in them.
 UNMEASURED = (
+    "tests/cli",
     "tests/watch/test_promise.py",
     "tests/watch/test_planted.py",
     "tests/test_benchmarks.py",
