@@ -66,6 +66,8 @@ def differences(step: StepResult, truth: Truth, ends: dict[HostRun, int]) -> lis
         for each in step.failed
         if (run := (step.ref, step.execute_count, each.host.label)) in ends or each.status.code != WAITING
     }
+    # Nor is it false to leave out a host that never began.
+    ends = {run: code for run, code in ends.items() if code != WAITING or run in failed}
     counts = Counter(host_status(code).phase for code in ends.values())
     counts[host_status(WAITING).phase] += len(step.failed) - len(failed)
     if +counts != Counter(step.hosts):
