@@ -45,7 +45,7 @@ def all_steps() -> list[Step]:
         ("tests", [*COVERED, "pytest", "-v", *PARALLEL, *(f"--ignore={path}" for path in UNMEASURED)]),
         ("coverage", ["coverage", "combine", "--quiet"]),
         ("coverage by room", ["tests.coverage_by_room"]),
-        ("tests without coverage", ["pytest", "-v", *PARALLEL, *UNMEASURED]),
+        ("tests without coverage", ["pytest", "-v", "--show-capture=stdout", *PARALLEL, *UNMEASURED]),
     ]
 
 

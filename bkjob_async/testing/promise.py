@@ -39,6 +39,7 @@ def broken_promises(
     *,
     truth: Truth | None = None,
     watch_starts: Mapping[Ref, Sequence[float]] | None = None,
+    target_starts: Mapping[Ref, Sequence[float]] | None = None,
     require_past_executions: bool = True,
     after: str = "",
 ) -> list[str]:
@@ -46,11 +47,19 @@ def broken_promises(
 
     With *truth* (the whole story, at least as far as the stream goes) also what was invented, and what a finished
     target shows other than its true end. *watch_starts* has the seconds at which each job and step came to be watched, more
-    than one where it was dropped in between: what is told of it must have been true after that. *require_past_executions* False
+    than one where it was dropped in between: what is told of it must have been true after that. *target_starts* has the
+    seconds at which each target was added: a step that is dropped and added again while its job stays a target is told
+    how it ended once more, and nothing else. *require_past_executions* False
     allows that hosts of an execution that was retried were never told, as a watch for the end alone does. *after* is
     the cursor that the reader began behind.
     """
-    checker = _Checker(truth, WatchStarts(watch_starts or {}), require_past_executions, Cursors((after,)))
+    checker = _Checker(
+        truth,
+        WatchStarts(watch_starts or {}),
+        WatchStarts(target_starts or {}),
+        require_past_executions,
+        Cursors((after,)),
+    )
     for batch in batches:
         checker.read(batch)
     checker.compare_ends()
@@ -63,6 +72,7 @@ class _Checker:
 
     truth: Truth | None
     watch_starts: WatchStarts
+    target_starts: WatchStarts
     require_past_executions: bool
     _cursors: Cursors
     violations: list[str] = field(factory=list)
@@ -117,7 +127,8 @@ class _Checker:
 
     def _end(self, event: Finished | Lost) -> None:
         ref = event.ref
-        if ref in self._ended_refs and not self._restart_watch(ref):
+        is_repeated = ref in self._ended_refs and not self._restart_watch(ref)
+        if is_repeated and not self.target_starts.again(ref):
             self._report(f"{event} a second time")
         if isinstance(event, Finished):
             self._finished(event)

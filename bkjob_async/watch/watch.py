@@ -182,6 +182,7 @@ class Watch:
     def add(self, *refs: RefLike) -> None:
         """Watch *refs*, too, from now on; they are what `client.watch` takes.
 
+        A target that was dropped before is new: its end, if it has ended, is delivered again.
         A few are added before this returns; many are added in slices, so that the event loop is not blocked.
         Raises `UsageError` when the watch is not open.
         """

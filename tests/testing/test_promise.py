@@ -252,6 +252,15 @@ def test_a_target_that_is_watched_anew_is_told_anew_once() -> None:
     assert found == [f"{host(None, 7)} begins at None, the last was 7"]
 
 
+def test_the_end_of_a_step_that_is_added_again_is_told_again_once() -> None:
+    """The step's job stayed a target: nothing but how the step ended is new."""
+    end = Finished(ref=STEP, result=JobResult(ref=STEP, status=run_status(3), steps=()))
+    batches = stream([step(None, 3, over=True), end], [end], [end])
+
+    assert broken_promises(batches) == [f"{end} a second time"] * 2
+    assert broken_promises(batches, target_starts={STEP: [0, 2]}) == [f"{end} a second time"]
+
+
 def test_hosts_of_a_past_run_are_owed_unless_only_the_end_is_wanted() -> None:
     """A watch for the end alone may never have read the hosts of a run that was repeated at once."""
     batches = edited(2, lambda e: e.pop(0))

@@ -46,6 +46,7 @@ class WatchRecord:
     after: str = ""
     targets: set[bkjob.Ref] = field(factory=set)
     joins: dict[bkjob.Ref, list[float]] = field(factory=dict)
+    added: dict[bkjob.Ref, list[float]] = field(factory=dict)
     dropped: list[tuple[float, bkjob.Ref]] = field(factory=list)
     batches: list[bkjob.Batch] = field(factory=list)
     times: list[float] = field(factory=list)
@@ -122,7 +123,12 @@ class Checks:
         """Check what one reader saw behind a cursor."""
         owes_past = seen.plan.detail_level is not bkjob.DetailLevel.END_ONLY
         return broken_promises(
-            batches, truth=self.truth, watch_starts=seen.joins, require_past_executions=owes_past, after=after
+            batches,
+            truth=self.truth,
+            watch_starts=seen.joins,
+            target_starts=seen.added,
+            require_past_executions=owes_past,
+            after=after,
         )
 
     def disturbed(self, begin: float, end: float) -> bool:

@@ -134,6 +134,8 @@ class SimulateOptions:
             for part in self.parts(ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
                 if ref not in seen.targets and part not in seen.targets and part.job not in seen.targets:
                     seen.joins.setdefault(part, []).append(now())
+            if ref not in seen.targets:
+                seen.added.setdefault(ref, []).append(now())
             seen.targets.add(ref)
 
     async def read(self, seen: WatchRecord, after: str | None) -> None:
