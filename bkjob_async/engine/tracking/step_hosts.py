@@ -12,7 +12,13 @@ from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
-from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_PROGRESS, Settling, StepState
+from bkjob_async.engine.tracking.step_state import (
+    CONFIRMATION,
+    NO_HOSTS,
+    NO_PROGRESS,
+    Settling,
+    StepState,
+)
 from bkjob_async.model.events import Event, HostChanged, Reopened
 from bkjob_async.model.fast_frozen import freeze, unfrozen_twin
 from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView, with_all_names
@@ -77,10 +83,19 @@ def apply_all_rows(
         update_failures(step, view, groups, taken)
     if settling is not None:
         settling.all_rows_read = taken.trusted and view.complete
-        # Of an execution that has just begun no host may be listed yet, although the step has some.
-        are_listed = not len(hosts) or bool(hosts.counts())
-        settling.rows_settled = settling.all_rows_read and are_listed and hosts.unfinished_count == 0
+        settling.rows_settled = settling.all_rows_read and hosts.unfinished_count == 0 and are_listed(step)
     return events
+
+
+def are_listed(step: StepState) -> bool:
+    """Return False if hosts of the step's execution may be missing from a response that lists none.
+
+    A retry has its own execution at once, and its hosts and its status only later: until then the step shows how the
+    execution before ended, without hosts.
+    """
+    if step.hosts.counts():
+        return True
+    return not len(step.hosts) and (step.execute_count == 0 or step.type == CONFIRMATION)
 
 
 def has_same_counts(step: StepState, groups: Sequence[GroupPollView]) -> bool:

@@ -13,6 +13,7 @@ from bkjob_async.model.refs import StepRef
 from bkjob_async.model.snapshot import Times
 
 NOT_STARTED, RUNNING = 1, 2
+CONFIRMATION = 3  # a type of step: a person decides, and there are no hosts
 
 # A step is believed to show no hosts after this many refusals in a row; HOSTS_HIDDEN is beyond any count.
 REFUSALS, HOSTS_HIDDEN = 3, 1000

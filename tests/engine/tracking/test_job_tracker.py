@@ -1,5 +1,7 @@
 """What is told of a job, and when: order, settling, second rounds."""
 
+from msgspec.structs import replace
+
 from bkjob_async.engine.stream.lazy_events import LazyEventList
 from bkjob_async.engine.tracking.error_policy import lose_target
 from bkjob_async.engine.tracking.job_state import JobState
@@ -387,6 +389,32 @@ def test_an_execution_whose_hosts_are_not_listed_yet_has_not_settled() -> None:
 
     assert apply(state, 3, job(4, step(4, [], run=1))) == []
     assert apply(state, 4, job(4, step(4, [host(1, 104)], run=1)))[-1] == "finished 2:100"
+
+
+def test_an_execution_that_is_first_seen_without_hosts_has_not_settled() -> None:
+    """A retry may just have been made: it shows the end of the execution before, and its hosts only later."""
+    state = job_state()
+
+    assert apply(state, 0, job(9, step(9, [], run=1), finished=True)) == []
+    assert apply(state, 1, job(2, step(2, [host(1, 7)], run=1)))[:2] == ["job 2", "step #1 2"]
+
+
+def test_a_step_without_hosts_settles_at_once_where_nothing_can_be_missing() -> None:
+    """In its first execution, and in a confirmation."""
+    first = job(3, step(3, []), finished=True)
+    confirmed = job(3, replace(step(3, [], run=1), type=3), finished=True)
+
+    assert apply(job_state(), 0, first)[-1] == "finished 2:100"
+    assert apply(job_state(), 0, confirmed)[-1] == "finished 2:100"
+
+
+def test_hosts_of_an_execution_are_waited_for_until_the_bound() -> None:
+    """Perhaps the step has none."""
+    state = job_state()
+    view = job(9, step(9, [], run=1), finished=True)
+
+    assert [apply(state, now, view) for now in range(15)] == [[]] * 15
+    assert apply(state, 15, view)[-1] == "finished 2:100"
 
 
 def test_another_final_status_reopens_a_job() -> None:
