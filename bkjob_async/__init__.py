@@ -32,9 +32,16 @@ if TYPE_CHECKING:
         ConditionUnreachable,
         DeadlineExceeded,
         ErrorDetails,
+        FleetBusy,
+        FleetNotFound,
         InvalidRequest,
         InvalidResponse,
         JobFailed,
+        JournalDamaged,
+        JournalError,
+        JournalTooNew,
+        JournalUnavailable,
+        NotAJournal,
         NotAllowed,
         NotAuthenticated,
         NotFound,
@@ -43,6 +50,7 @@ if TYPE_CHECKING:
         PlatformTrouble,
         QuotaExceeded,
         RequestTimedOut,
+        Superseded,
         TargetLost,
         Throttled,
         TransportFailed,
@@ -277,7 +285,9 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
     "InvalidRequest", "ApiNotFound", "NotAuthenticated", "NotAllowed", "ApplicationNotAllowed",
     "NotFound", "WrongState", "QuotaExceeded", "Throttled", "PlatformTrouble", "InvalidResponse",
-    "TransportFailed", "RequestTimedOut", "OutcomeUnknown", "__version__",
+    "TransportFailed", "RequestTimedOut", "OutcomeUnknown", "JournalError", "FleetBusy", "FleetNotFound",
+    "JournalDamaged", "JournalTooNew", "JournalUnavailable", "NotAJournal", "Superseded",
+    "__version__",
 ]
 
 # Where each name is imported from; a test holds this against the typed imports above.
@@ -293,9 +303,11 @@ _NAMES = {
     "bkjob_async.engine.stream.wait_conditions": "Condition FirstFailure HostsDone",
     "bkjob_async.errors": (
         "ApiNotFound ApplicationNotAllowed BkJobError CallFailed ClientClosed ConditionUnreachable "
-        "DeadlineExceeded ErrorDetails InvalidRequest InvalidResponse JobFailed NotAllowed NotAuthenticated "
-        "NotFound NotSupported OutcomeUnknown PlatformTrouble QuotaExceeded RequestTimedOut TargetLost "
-        "Throttled TransportFailed UsageError WrongEventLoop WrongState"
+        "DeadlineExceeded ErrorDetails FleetBusy FleetNotFound InvalidRequest InvalidResponse JobFailed "
+        "JournalDamaged JournalError JournalTooNew JournalUnavailable NotAJournal NotAllowed "
+        "NotAuthenticated NotFound NotSupported OutcomeUnknown PlatformTrouble QuotaExceeded "
+        "RequestTimedOut Superseded TargetLost Throttled TransportFailed UsageError WrongEventLoop "
+        "WrongState"
     ),
     "bkjob_async.model.credentials": "AccessToken AppCredentials Credentials",
     "bkjob_async.model.detail_level": "DetailLevel",

@@ -9,6 +9,14 @@ BkJobError
 ├── DeadlineExceeded         you: the wait is over, the job goes on (also a TimeoutError)
 ├── ConditionUnreachable     you: the job ended, and what you wait for can no longer become true
 ├── TargetLost               you: what you wait for can no longer be read
+├── JournalError             the journal of a watch
+│   ├── FleetBusy            you: another process holds the fleet
+│   ├── Superseded           you: the fleet was opened elsewhere, leave this watch
+│   ├── FleetNotFound        you: there is no fleet of this name
+│   ├── NotAJournal          you: the file or the keys belong to another program
+│   ├── JournalTooNew        you: upgrade, a newer version wrote it
+│   ├── JournalDamaged       you: restore the file, or move it away
+│   └── JournalUnavailable   wait: the store is away, locked, full or read-only
 └── CallFailed               one call of the platform failed
     ├── InvalidRequest       you: the platform rejects a parameter
     │   └── ApiNotFound      you: the URL, the stage or the dialect is wrong; this API is not there
@@ -32,12 +40,22 @@ from typing import Any
 from attrs import field, frozen
 
 from bkjob_async.model.base_error import BkJobError, UsageError
+from bkjob_async.model.journal_errors import (
+    FleetBusy,
+    FleetNotFound,
+    JournalDamaged,
+    JournalError,
+    JournalTooNew,
+    JournalUnavailable,
+    NotAJournal,
+    Superseded,
+)
 from bkjob_async.model.printing import printable
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobFailed, JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
-# The base, `UsageError` and `JobFailed` live in the model, which raises them; they are part of this tree all the same.
+# The base, `UsageError`, `JobFailed` and those of journals live in the model; they are part of this tree all the same.
 __all__ = [
     "ApiNotFound",
     "ApplicationNotAllowed",
@@ -47,9 +65,16 @@ __all__ = [
     "ConditionUnreachable",
     "DeadlineExceeded",
     "ErrorDetails",
+    "FleetBusy",
+    "FleetNotFound",
     "InvalidRequest",
     "InvalidResponse",
     "JobFailed",
+    "JournalDamaged",
+    "JournalError",
+    "JournalTooNew",
+    "JournalUnavailable",
+    "NotAJournal",
     "NotAllowed",
     "NotAuthenticated",
     "NotFound",
@@ -58,6 +83,7 @@ __all__ = [
     "PlatformTrouble",
     "QuotaExceeded",
     "RequestTimedOut",
+    "Superseded",
     "TargetLost",
     "Throttled",
     "TransportFailed",
