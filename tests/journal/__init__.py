@@ -1,0 +1,1 @@
+"""Tests of the journal's stores, of faults, and of whole processes."""
