@@ -66,13 +66,13 @@ class FleetNotFound(JournalError):
     advice = "check the name; `fleets()` lists those that there are"
 
 
-class RecordsLost(JournalError):
+class StoreBehind(JournalError):
     """The store holds less than it had acknowledged: its head is *head* in term *term*.
 
     A store raises it and a watch heals it, so users never see it. A Redis server that lost its newest writes (failover, crash) is the common cause.
     """
 
-    advice = "take a new term and store what changed behind its head"
+    advice = "open the fleet again and store what is behind its head"
 
     def __init__(self, message: str, *, term: int, head: int, journal: str = "") -> None:
         """Keep what the store has left."""
