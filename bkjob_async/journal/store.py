@@ -1,0 +1,139 @@
+"""What a journal needs of a store: compare and append, read, one checkpoint for each fleet.
+
+A fleet is the targets of one journaled watch, under a name. A store keeps for each fleet
+
+* its *term*, which counts the openings, and its *holder*, the process that opened it last;
+* its *head*, the sequence number of the newest record, 0 before the first;
+* its records in the order of their sequence numbers, which rise but have gaps;
+* its checkpoint: what all records up to one of them amount to.
+
+Records and checkpoints are bytes, which `engine/journaling` writes and reads. Every write names the term of the writer, so
+a writer whose fleet was opened elsewhere cannot write any more. The writer alone knows the head, and an append says
+which head it follows: what was appended without an answer is repeated, and known again by its term and its last number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+
+class Holder(Struct, frozen=True):
+    """The process that opened a fleet."""
+
+    host: str
+    pid: int
+
+
+class StoredRecord(Struct, frozen=True, gc=False):
+    """One record: its *sequence* number, the *time* when it was made (Unix seconds), and its *data*."""
+
+    sequence: int
+    time: float
+    data: bytes
+
+
+class Checkpoint(Struct, frozen=True):
+    """What the records up to number *sequence* amount to, in parts of some ten kilobytes."""
+
+    sequence: int
+    parts: Sequence[bytes]
+
+
+class Page(Struct, frozen=True):
+    """Records in order, none where there are no newer ones; those up to number *removed_to* are not kept any more."""
+
+    records: Sequence[StoredRecord]
+    removed_to: int
+
+
+class Opened(Struct, frozen=True):
+    """A fleet that was opened: its new *term*, its *head*, and the seconds since the *last sign of life*.
+
+    The term of a new fleet is 1, its head 0, and `silence` None.
+    """
+
+    term: int
+    head: int
+    silence: float | None
+
+
+class FleetEntry(Struct, frozen=True):
+    """A fleet in a list of fleets; *last_seen* is when its holder last wrote or gave a sign of life, in Unix seconds."""
+
+    name: str
+    targets: int
+    term: int
+    head: int
+    holder: Holder
+    last_seen: float
+    size: int
+
+
+class Store(Protocol):
+    """Fleets, their records and checkpoints; safe to share between processes.
+
+    Every method raises `JournalUnavailable` when the store cannot be reached, is locked or full, which may pass, and
+    `JournalDamaged` or `JournalTooNew` when its content cannot be used. An append that raised `JournalUnavailable` may have
+    been made. Methods of one store may run at the same time.
+    """
+
+    async def open(self, name: str, holder: Holder, *, take_over: bool) -> Opened:
+        """Take the fleet *name* for *holder*, and begin its next term.
+
+        A fleet that does not exist is created. Raises `FleetBusy` without *take_over* when the present holder gave a
+        sign of life within the last 30 seconds.
+        """
+        ...
+
+    async def append(
+        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
+    ) -> None:
+        """Append *records*, all or none, behind number *head*; this is a sign of life.
+
+        *targets* is how many targets the fleet has now. Succeeds without doing anything when the fleet has this term and
+        its head is the last of *records* already. Raises `Superseded` for another term, and `StoreBehind` when the term
+        is right and the head is neither.
+        """
+        ...
+
+    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+        """Replace the fleet's checkpoint, all or none; records before it may be removed by age and size from now on.
+
+        Raises `Superseded` for another term.
+        """
+        ...
+
+    async def checkpoint(self, name: str) -> Checkpoint | None:
+        """Return the fleet's checkpoint, None where there is none or no such fleet."""
+        ...
+
+    async def read(self, name: str, after: int, *, limit: int = 1000) -> Page:
+        """Return the records behind number *after*, at most *limit* of them; a fleet that does not exist has none."""
+        ...
+
+    async def wait(self, name: str, after: int, *, seconds: float) -> None:
+        """Return when there may be a record behind number *after*, or after so many *seconds*."""
+        ...
+
+    async def give_sign_of_life(self, name: str, *, term: int) -> None:
+        """Record that the holder lives; raises `Superseded` for another term."""
+        ...
+
+    async def release(self, name: str, *, term: int) -> None:
+        """Record that the holder has ended: the fleet is not busy any more; nothing for another term."""
+        ...
+
+    async def fleets(self) -> Sequence[FleetEntry]:
+        """Return all fleets, by name."""
+        ...
+
+    async def forget(self, name: str) -> None:
+        """Remove a fleet with all it has; nothing where there is none. Its holder is superseded."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the store holds open; harmless when repeated."""
+        ...
