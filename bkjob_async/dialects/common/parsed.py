@@ -1,8 +1,8 @@
-"""Parsed jobs, steps and groups of hosts, and how they become snapshots and poll views."""
+"""Parsed jobs, steps and groups of hosts: read from JSON, turned into snapshots and poll views."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from attrs import field, frozen
 
@@ -13,6 +13,8 @@ from bkjob_async.dialects.common.host_rows import (
     row_names,
     untagged_snapshot,
 )
+from bkjob_async.dialects.common.json_fields import JsonObject, read_times
+from bkjob_async.dialects.common.ref_checks import check_job
 from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
@@ -91,6 +93,52 @@ def group_rows(
         if tag is not None and row.tag != tag:
             row.tag = tag
     return ParsedGroup(status=status, tag=tag or "", size=size, rows=rows, rows_listed=rows_listed)
+
+
+# Lenient reading: members of any response that can be understood ----------------------------------
+
+
+def read_job_members(data: JsonObject, ref: JobRef, steps: Iterable[ParsedStep], *, unit: float) -> ParsedJob:
+    """Return the job *ref* from the data of a response whose durations are counted in *unit*.
+
+    Raises `InvalidResponse` for a response about another job, before *steps* are read.
+    """
+    job = data.child("job_instance")
+    check_job(job, ref)
+    return ParsedJob(
+        status=job.integer("status"),
+        finished=data.flag("finished", "is_finished"),
+        name=job.text("name"),
+        operator=job.maybe_text("operator"),
+        launch_mode=job.maybe_integer("launch_mode", "start_way"),
+        times=read_times(job, unit=unit),
+        steps=tuple(steps),
+    )
+
+
+def read_step_members(
+    step: JsonObject,
+    groups: tuple[ParsedGroup, ...] | None,
+    *,
+    unit: float,
+    finished: bool | None = None,
+    grouped: bool = False,
+    tells_tags: bool = True,
+) -> ParsedStep:
+    """Return a step with the *groups* of its hosts; the other arguments are as in `ParsedStep`."""
+    return ParsedStep(
+        step_instance_id=step.identity("step_instance_id"),
+        status=step.integer("status"),
+        finished=finished,
+        name=step.text("name"),
+        type=step.maybe_integer("type"),
+        execute_count=step.maybe_integer("execute_count", "retry_count") or 0,
+        times=read_times(step, unit=unit),
+        operator=step.maybe_text("operator"),
+        groups=groups,
+        grouped=grouped,
+        tells_tags=tells_tags,
+    )
 
 
 # Poll views: what the engine reads ----------------------------------------------------------------

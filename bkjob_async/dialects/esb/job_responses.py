@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 
 from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import FullHostRow, read_rows
-from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, as_time, read_times
+from bkjob_async.dialects.common.json_fields import SECONDS, JsonObject, as_time
 from bkjob_async.dialects.common.parsed import (
     ParsedGroup,
     ParsedJob,
@@ -17,11 +17,13 @@ from bkjob_async.dialects.common.parsed import (
     group_rows,
     job_poll_view,
     job_snapshot,
+    read_job_members,
+    read_step_members,
     step_poll_view,
     step_snapshot,
     ungrouped_rows,
 )
-from bkjob_async.dialects.common.ref_checks import check_job, check_step
+from bkjob_async.dialects.common.ref_checks import check_step
 from bkjob_async.dialects.common.status_structs import (
     STRICT_ERRORS,
     EnvelopeStruct,
@@ -142,24 +144,16 @@ def text_times(struct: JobStruct[str] | StepStruct[str], zone: tzinfo) -> Times:
 
 
 def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
-    """Read a response about the job *ref*: steps stand in blocks, hosts always come."""
+    """Read a response about the job *ref*: its steps are in blocks, its hosts always listed."""
     data = envelope.child("data")
-    job = data.child("job_instance")
-    check_job(job, ref)
-    steps = [
-        step for block in data.children("blocks") or () for step in block.children("step_instances") or ()
-    ]
-    return ParsedJob(
-        status=job.integer("status"),
-        finished=data.flag("is_finished", "finished"),
-        name=job.text("name"),
-        operator=job.maybe_text("operator"),
-        launch_mode=job.maybe_integer("start_way"),
-        times=read_times(job, unit=SECONDS),
-        steps=tuple(
-            read_step_line(step, ungrouped_rows(read_rows(step, "step_ip_status"))) for step in steps
-        ),
+    steps = (
+        read_step_members(
+            step, ungrouped_rows(read_rows(step, "step_ip_status")), unit=SECONDS, tells_tags=False
+        )
+        for block in data.children("blocks") or ()
+        for step in block.children("step_instances") or ()
     )
+    return read_job_members(data, ref, steps, unit=SECONDS)
 
 
 def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
@@ -172,27 +166,11 @@ def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
     step = data.child("step_instance_detail")
     check_step(step, ref)
     groups = data.children("step_instance_analyse_result")
-    return read_step_line(
+    return read_step_members(
         step,
         None if groups is None else tuple(read_group(group) for group in groups),
+        unit=SECONDS,
         finished=data.flag("is_finished", "finished"),
-    )
-
-
-def read_step_line(
-    step: JsonObject, groups: tuple[ParsedGroup, ...] | None, *, finished: bool | None = None
-) -> ParsedStep:
-    """Read the members of a step, without its hosts."""
-    return ParsedStep(
-        step_instance_id=step.identity("step_instance_id"),
-        status=step.integer("status"),
-        finished=finished,
-        name=step.text("name"),
-        type=step.maybe_integer("type"),
-        execute_count=step.maybe_integer("execute_count", "retry_count") or 0,
-        times=read_times(step, unit=SECONDS),
-        operator=step.maybe_text("operator"),
-        groups=groups,
         tells_tags=False,
     )
 

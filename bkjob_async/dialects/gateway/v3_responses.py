@@ -11,7 +11,7 @@ from datetime import tzinfo
 
 from bkjob_async.dialects.common.envelopes import open_envelope
 from bkjob_async.dialects.common.host_rows import read_rows
-from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject, read_times
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
 from bkjob_async.dialects.common.parsed import (
     ParsedGroup,
     ParsedJob,
@@ -19,11 +19,13 @@ from bkjob_async.dialects.common.parsed import (
     group_rows,
     job_poll_view,
     job_snapshot,
+    read_job_members,
+    read_step_members,
     step_poll_view,
     step_snapshot,
     ungrouped_rows,
 )
-from bkjob_async.dialects.common.ref_checks import check_job, check_step
+from bkjob_async.dialects.common.ref_checks import check_step
 from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job, poll_step
 from bkjob_async.dialects.gateway.v3_strict_decoder import read_job_strictly, read_step_strictly
 from bkjob_async.http_messages import HttpResponse
@@ -106,20 +108,11 @@ def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:
 def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
     """Return the job *ref* from a response of any shape that can be understood."""
     data = envelope.child("data")
-    job = data.child("job_instance")
-    check_job(job, ref)
-    return ParsedJob(
-        status=job.integer("status"),
-        finished=data.flag("finished", "is_finished"),
-        name=job.text("name"),
-        operator=job.maybe_text("operator"),
-        launch_mode=job.maybe_integer("launch_mode", "start_way"),
-        times=read_times(job, unit=MILLISECONDS),
-        steps=tuple(
-            read_step_line(step, ungrouped_rows(read_rows(step, *ROW_LISTS)))
-            for step in data.children("step_instance_list") or ()
-        ),
+    steps = (
+        read_step_members(step, ungrouped_rows(read_rows(step, *ROW_LISTS)), unit=MILLISECONDS)
+        for step in data.children("step_instance_list") or ()
     )
+    return read_job_members(data, ref, steps, unit=MILLISECONDS)
 
 
 def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
@@ -127,27 +120,15 @@ def read_step(ref: StepRef, envelope: JsonObject) -> ParsedStep:
     data = envelope.child("data")
     check_step(data, ref)
     groups = data.children("step_result_group_list")
-    if groups is None:
-        flat = read_rows(data, *FLAT_LISTS)
-        return read_step_line(data, () if flat is None else ungrouped_rows(flat), by_platform=flat is None)
-    return read_step_line(data, tuple(read_group(group) for group in groups), by_platform=True)
-
-
-def read_step_line(
-    step: JsonObject, groups: tuple[ParsedGroup, ...] | None, *, by_platform: bool = False
-) -> ParsedStep:
-    """Read the members of a step, without its hosts."""
-    return ParsedStep(
-        step_instance_id=step.identity("step_instance_id"),
-        status=step.integer("status"),
-        finished=step.flag("finished", "is_finished") if by_platform else None,
-        name=step.text("name"),
-        type=step.maybe_integer("type"),
-        execute_count=step.maybe_integer("execute_count", "retry_count") or 0,
-        times=read_times(step, unit=MILLISECONDS),
-        operator=step.maybe_text("operator"),
-        groups=groups,
-        grouped=by_platform,
+    flat = read_rows(data, *FLAT_LISTS) if groups is None else None
+    if flat is not None:
+        return read_step_members(data, ungrouped_rows(flat), unit=MILLISECONDS)
+    return read_step_members(
+        data,
+        tuple(read_group(group) for group in groups or ()),
+        unit=MILLISECONDS,
+        finished=data.flag("finished", "is_finished"),
+        grouped=True,
     )
 
 

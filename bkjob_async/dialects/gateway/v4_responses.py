@@ -16,16 +16,16 @@ from bkjob_async.dialects.common.host_rows import (
     read_object_row,
     read_rows,
 )
-from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject, read_times
+from bkjob_async.dialects.common.json_fields import MILLISECONDS, JsonObject
 from bkjob_async.dialects.common.parsed import (
     ParsedGroup,
     ParsedJob,
-    ParsedStep,
     job_poll_view,
     job_snapshot,
+    read_job_members,
+    read_step_members,
     ungrouped_rows,
 )
-from bkjob_async.dialects.common.ref_checks import check_job
 from bkjob_async.dialects.common.status_structs import (
     STRICT_ERRORS,
     EnvelopeStruct,
@@ -156,33 +156,16 @@ def read_host_struct(row: ObjectRowStruct) -> FullHostRow:
 def read_job(ref: JobRef, envelope: JsonObject) -> ParsedJob:
     """Return the job *ref* from a response of any shape that can be understood."""
     data = envelope.child("data")
-    job = data.child("job_instance")
-    check_job(job, ref)
-    return ParsedJob(
-        status=job.integer("status"),
-        finished=data.flag("finished", "is_finished"),
-        name=job.text("name"),
-        operator=job.maybe_text("operator"),
-        launch_mode=job.maybe_integer("launch_mode"),
-        times=read_times(job, unit=MILLISECONDS),
-        steps=tuple(read_step(step) for step in data.children("step_instance_list") or ()),
+    steps = (
+        read_step_members(step, read_groups(step), unit=MILLISECONDS)
+        for step in data.children("step_instance_list") or ()
     )
+    return read_job_members(data, ref, steps, unit=MILLISECONDS)
 
 
-def read_step(step: JsonObject) -> ParsedStep:
-    """Read a step in a job's response."""
+def read_groups(step: JsonObject) -> tuple[ParsedGroup, ...] | None:
+    """Read the hosts and containers of a step as one group, None where they are not listed."""
     rows = step.children(*OBJECT_LISTS)
     if rows is None:
-        groups = ungrouped_rows(read_rows(step, FLAT_LIST))
-    else:
-        groups = ungrouped_rows([read_object_row(row) for row in rows])
-    return ParsedStep(
-        step_instance_id=step.identity("step_instance_id"),
-        status=step.integer("status"),
-        name=step.text("name"),
-        type=step.maybe_integer("type"),
-        execute_count=step.maybe_integer("execute_count") or 0,
-        times=read_times(step, unit=MILLISECONDS),
-        operator=step.maybe_text("operator"),
-        groups=groups,
-    )
+        return ungrouped_rows(read_rows(step, FLAT_LIST))
+    return ungrouped_rows([read_object_row(row) for row in rows])
