@@ -71,7 +71,7 @@ class Dialect(Protocol):
     def decode_poll(self, operation: GetStepInstanceStatus, response: HttpResponse) -> StepPollView: ...
 
 
-@frozen(kw_only=True)
+@frozen
 class Call:
     """One line of a dialect's table: how an operation is sent and its response is read.
 
@@ -86,10 +86,10 @@ class Call:
     method: str
     parameters: Callable[[Any], Mapping[str, Any]]
     read: Callable[[Any, JsonObject], Any]
-    platform_name: str | None = None
-    read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = None
-    read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = None
-    paths: Literal["system", "user"] | None = None
+    platform_name: str | None = field(default=None, kw_only=True)
+    read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = field(default=None, kw_only=True)
+    read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = field(default=None, kw_only=True)
+    paths: Literal["system", "user"] | None = field(default=None, kw_only=True)
 
 
 Calls = Mapping[type[Operation[Any]], Call]
@@ -147,7 +147,7 @@ class TableDialect:
         call = self.calls.get(type(operation))
         if call is None:
             if isinstance(operation, RawCall):
-                return Call(method=operation.method, parameters=raw_parameters, read=read_raw)
+                return Call(operation.method, raw_parameters, read_raw)
             others = self.supported_by.get(type(operation), ())
             has = f"; {', '.join(others)} can" if others else ""
             raise NotSupported(f"{self.name} has no {operation.name}{has}")

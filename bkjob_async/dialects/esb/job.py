@@ -40,49 +40,28 @@ CAPABILITIES = Capabilities(
 
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
-        method="GET",
-        parameters=requests.job_only_parameters,
-        read=read_job_status,
+        "GET",
+        requests.job_only_parameters,
+        read_job_status,
         read_strict=read_job_status_strictly,
         read_poll=read_job_poll,
     ),
     GetStepInstanceStatus: Call(
-        method="POST",
-        parameters=requests.step_status_parameters,
-        read=read_step_status,
-        read_poll=read_step_poll,
+        "POST", requests.step_status_parameters, read_step_status, read_poll=read_step_poll
     ),
-    GetJobInstanceLog: Call(method="GET", parameters=requests.job_only_parameters, read=read_job_logs),
-    GetJobInstanceGlobalVarValue: Call(
-        method="GET", parameters=requests.job_only_parameters, read=read_variables
-    ),
-    OperateStepInstance: Call(
-        method="POST", parameters=requests.operate_step_parameters, read=read_operation_accepted
-    ),
-    OperateJobInstance: Call(
-        method="POST", parameters=requests.operate_job_parameters, read=read_operation_accepted
-    ),
+    GetJobInstanceLog: Call("GET", requests.job_only_parameters, read_job_logs),
+    GetJobInstanceGlobalVarValue: Call("GET", requests.job_only_parameters, read_variables),
+    OperateStepInstance: Call("POST", requests.operate_step_parameters, read_operation_accepted),
+    OperateJobInstance: Call("POST", requests.operate_job_parameters, read_operation_accepted),
     ExecuteJobPlan: Call(
-        method="POST",
-        platform_name="execute_job",
-        parameters=requests.execute_job_parameters,
-        read=read_job_launch,
+        "POST", requests.execute_job_parameters, read_job_launch, platform_name="execute_job"
     ),
-    FastExecuteScript: Call(
-        method="POST", parameters=requests.fast_execute_script_parameters, read=read_job_launch
-    ),
-    FastExecuteSql: Call(
-        method="POST", parameters=requests.fast_execute_sql_parameters, read=read_job_launch
-    ),
+    FastExecuteScript: Call("POST", requests.fast_execute_script_parameters, read_job_launch),
+    FastExecuteSql: Call("POST", requests.fast_execute_sql_parameters, read_job_launch),
     FastTransferFile: Call(
-        method="POST",
-        platform_name="fast_push_file",
-        parameters=requests.fast_push_file_parameters,
-        read=read_job_launch,
+        "POST", requests.fast_push_file_parameters, read_job_launch, platform_name="fast_push_file"
     ),
-    PushConfigFile: Call(
-        method="POST", parameters=requests.push_config_file_parameters, read=read_job_launch
-    ),
+    PushConfigFile: Call("POST", requests.push_config_file_parameters, read_job_launch),
 }
 
 # The classic backend and the one that replaced it both speak this component.

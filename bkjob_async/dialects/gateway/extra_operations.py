@@ -211,40 +211,24 @@ def pipeline_log_parameters(operation: BkciPluginBatchGetJobInstanceExecuteObjec
 
 
 UPLOADS: Calls = {
-    GenerateLocalFileUploadUrl: Call(method="POST", parameters=upload_url_parameters, read=read_upload_urls),
+    GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls),
 }
 # What version 3 of the gateway offers below `/system/` alone.
 SYSTEM_CALLS: Calls = {
-    GenerateLocalFileUploadUrl: Call(
-        method="POST", parameters=upload_url_parameters, read=read_upload_urls, paths="system"
-    ),
-    QueryGseTask: Call(method="GET", parameters=gse_task_parameters, read=read_gse_tasks, paths="system"),
-    QueryJobInstance: Call(
-        method="GET", parameters=gse_job_parameters, read=read_one_gse_task, paths="system"
-    ),
-    BkciPluginFastExecuteScript: Call(
-        method="POST", parameters=pipeline_script_parameters, read=read_job_launch, paths="system"
-    ),
-    BkciPluginFastTransferFile: Call(
-        method="POST", parameters=pipeline_file_parameters, read=read_job_launch, paths="system"
-    ),
+    GenerateLocalFileUploadUrl: Call("POST", upload_url_parameters, read_upload_urls, paths="system"),
+    QueryGseTask: Call("GET", gse_task_parameters, read_gse_tasks, paths="system"),
+    QueryJobInstance: Call("GET", gse_job_parameters, read_one_gse_task, paths="system"),
+    BkciPluginFastExecuteScript: Call("POST", pipeline_script_parameters, read_job_launch, paths="system"),
+    BkciPluginFastTransferFile: Call("POST", pipeline_file_parameters, read_job_launch, paths="system"),
     BkciPluginGetJobInstanceStatus: Call(
-        method="POST",
-        parameters=pipeline_status_parameters,
-        read=read_job_status,
-        read_poll=read_job_poll,
-        paths="system",
+        "POST", pipeline_status_parameters, read_job_status, read_poll=read_job_poll, paths="system"
     ),
     BkciPluginBatchGetJobInstanceExecuteObjectLog: Call(
-        method="POST", parameters=pipeline_log_parameters, read=read_host_logs, paths="system"
+        "POST", pipeline_log_parameters, read_host_logs, paths="system"
     ),
 }
 # What version 4 offers to users alone.
 CONTEXT_CALLS: Calls = {
-    GetScriptTaskContext: Call(
-        method="POST", parameters=script_context_parameters, read=read_task_context, paths="user"
-    ),
-    GetFileTaskContext: Call(
-        method="POST", parameters=file_context_parameters, read=read_task_context, paths="user"
-    ),
+    GetScriptTaskContext: Call("POST", script_context_parameters, read_task_context, paths="user"),
+    GetFileTaskContext: Call("POST", file_context_parameters, read_task_context, paths="user"),
 }

@@ -275,13 +275,13 @@ def read_cron(row: JsonObject) -> CronJob:
 
 
 def list_call(read: Callable[[JsonObject], Any], unit: float = MILLISECONDS) -> Call:
-    """Return the line of a list whose rows *read* reads."""
-    return Call(method="GET", parameters=field_parameters(unit), read=page_reader(read))
+    """Return the call of a list whose rows *read* reads."""
+    return Call("GET", field_parameters(unit), page_reader(read))
 
 
 def detail_call(read: Callable[[JsonObject], Any], asked: str, *names: str) -> Call:
-    """Return the line of one thing that *read* reads; see `one_of`."""
-    return Call(method="GET", parameters=field_parameters(), read=item_reader(read, asked, *names))
+    """Return the call of one item that *read* reads; see `item_reader`."""
+    return Call("GET", field_parameters(), item_reader(read, asked, *names))
 
 
 CALLS: Calls = {

@@ -57,51 +57,31 @@ CAPABILITIES = Capabilities(
 
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
-        method="GET",
-        parameters=requests.job_status_parameters,
-        read=read_job_status,
+        "GET",
+        requests.job_status_parameters,
+        read_job_status,
         read_strict=read_job_status_strictly,
         read_poll=read_job_poll,
     ),
     GetStepInstanceStatus: Call(
-        method="GET",
-        parameters=requests.step_status_parameters,
-        read=read_step_status,
+        "GET",
+        requests.step_status_parameters,
+        read_step_status,
         read_strict=read_step_status_strictly,
         read_poll=read_step_poll,
     ),
-    GetStepInstanceDetail: Call(
-        method="GET", parameters=requests.step_only_parameters, read=read_step_detail
-    ),
-    GetJobInstanceIpLog: Call(method="GET", parameters=requests.host_log_parameters, read=read_host_log),
-    BatchGetJobInstanceIpLog: Call(
-        method="POST", parameters=requests.host_logs_parameters, read=read_host_logs
-    ),
-    GetJobInstanceList: Call(method="GET", parameters=requests.job_list_parameters, read=read_job_list),
-    GetJobInstanceGlobalVarValue: Call(
-        method="GET", parameters=requests.job_only_parameters, read=read_variables
-    ),
-    OperateStepInstance: Call(
-        method="POST", parameters=requests.operate_step_parameters, read=read_operation_accepted
-    ),
-    OperateJobInstance: Call(
-        method="POST", parameters=requests.operate_job_parameters, read=read_operation_accepted
-    ),
-    ExecuteJobPlan: Call(
-        method="POST", parameters=launch_requests.execute_job_plan_parameters, read=read_job_launch
-    ),
-    FastExecuteScript: Call(
-        method="POST", parameters=launch_requests.fast_execute_script_parameters, read=read_job_launch
-    ),
-    FastExecuteSql: Call(
-        method="POST", parameters=launch_requests.fast_execute_sql_parameters, read=read_job_launch
-    ),
-    FastTransferFile: Call(
-        method="POST", parameters=launch_requests.fast_transfer_file_parameters, read=read_job_launch
-    ),
-    PushConfigFile: Call(
-        method="POST", parameters=launch_requests.push_config_file_parameters, read=read_job_launch
-    ),
+    GetStepInstanceDetail: Call("GET", requests.step_only_parameters, read_step_detail),
+    GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),
+    BatchGetJobInstanceIpLog: Call("POST", requests.host_logs_parameters, read_host_logs),
+    GetJobInstanceList: Call("GET", requests.job_list_parameters, read_job_list),
+    GetJobInstanceGlobalVarValue: Call("GET", requests.job_only_parameters, read_variables),
+    OperateStepInstance: Call("POST", requests.operate_step_parameters, read_operation_accepted),
+    OperateJobInstance: Call("POST", requests.operate_job_parameters, read_operation_accepted),
+    ExecuteJobPlan: Call("POST", launch_requests.execute_job_plan_parameters, read_job_launch),
+    FastExecuteScript: Call("POST", launch_requests.fast_execute_script_parameters, read_job_launch),
+    FastExecuteSql: Call("POST", launch_requests.fast_execute_sql_parameters, read_job_launch),
+    FastTransferFile: Call("POST", launch_requests.fast_transfer_file_parameters, read_job_launch),
+    PushConfigFile: Call("POST", launch_requests.push_config_file_parameters, read_job_launch),
     **STORED_CALLS,
     **SYSTEM_CALLS,
 }

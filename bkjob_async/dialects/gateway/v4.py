@@ -25,22 +25,20 @@ CAPABILITIES = Capabilities(
 
 CALLS: Calls = {
     GetJobInstanceStatus: Call(
-        method="GET",
-        parameters=requests.job_status_v4_parameters,
-        read=read_job_status,
+        "GET",
+        requests.job_status_v4_parameters,
+        read_job_status,
         read_strict=read_job_status_strictly,
         read_poll=read_job_poll,
     ),
     BatchGetJobInstanceIpLog: Call(
-        method="POST",
+        "POST",
+        requests.host_logs_v4_parameters,
+        read_host_logs,
         platform_name="batch_get_job_instance_execute_object_log",
-        parameters=requests.host_logs_v4_parameters,
-        read=read_host_logs,
     ),
-    GetJobInstanceList: Call(method="GET", parameters=requests.job_list_v4_parameters, read=read_job_list),
-    FastExecuteScript: Call(
-        method="POST", parameters=launch_requests.fast_execute_script_v4_parameters, read=read_job_launch
-    ),
+    GetJobInstanceList: Call("GET", requests.job_list_v4_parameters, read_job_list),
+    FastExecuteScript: Call("POST", launch_requests.fast_execute_script_v4_parameters, read_job_launch),
     **CONTEXT_CALLS,
 }
 
