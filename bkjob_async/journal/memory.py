@@ -9,49 +9,63 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from bkjob_async.errors import FleetBusy, Superseded
-from bkjob_async.journal.store import Checkpoint, FleetEntry, Holder, Opened, Page, StoredRecord
+from bkjob_async.errors import FleetBusy
+from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.store import (
+    ALIVE_SECONDS,
+    PAGE_BYTES,
+    Checkpoint,
+    FleetEntry,
+    Holder,
+    Opened,
+    Page,
+    StoredRecord,
+    superseded,
+)
 from bkjob_async.model.journal_errors import StoreBehind
-
-# A holder that gave a sign of life within so many seconds is alive.
-ALIVE_SECONDS = 30.0
 
 
 @define
 class MemoryFleet:
-    """What the store keeps of one fleet."""
+    """What the store keeps of one fleet; a forgotten one keeps its term only."""
 
-    holder: Holder
     term: int = 0
+    head: int = 0
+    holder: Holder = field(factory=lambda: Holder("", 0))
     targets: int = 0
     last_seen: float | None = None
     is_held: bool = False
+    is_forgotten: bool = False
+    refused: int = 0
     records: list[StoredRecord] = field(factory=list)
+    size: int = 0
     checkpoint: Checkpoint | None = None
     removed_to: int = 0
-
-    @property
-    def head(self) -> int:
-        """The number of the newest record, 0 before the first."""
-        return self.records[-1].sequence if self.records else self.removed_to
+    waiters: set[asyncio.Future[None]] = field(factory=set)
 
 
 class MemoryStore:
-    """Fleets in dictionaries; nothing is ever removed by age."""
+    """Fleets in a dictionary; they live as long as this object."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Keep = KEEP) -> None:
         """Begin empty."""
+        self._keep = keep
         self._fleets: dict[str, MemoryFleet] = {}
+
+    async def aclose(self) -> None:
+        """Do nothing: the content lives as long as this object."""
+
+    # Writing --------------------------------------------------------------------------------------------------------
 
     async def open(self, name: str, holder: Holder, *, take_over: bool) -> Opened:
         """Take the fleet *name* for *holder*, and begin its next term."""
         now = time.time()
-        fleet = self._fleets.setdefault(name, MemoryFleet(holder))
+        fleet = self._fleets.setdefault(name, MemoryFleet())
         silence = None if fleet.last_seen is None else max(0.0, now - fleet.last_seen)
         if not take_over and fleet.is_held and silence is not None and silence < ALIVE_SECONDS:
             raise FleetBusy(name, host=fleet.holder.host, pid=fleet.holder.pid, seconds=silence)
         fleet.term += 1
-        fleet.holder, fleet.last_seen, fleet.is_held = holder, now, True
+        fleet.holder, fleet.last_seen, fleet.is_held, fleet.is_forgotten = holder, now, True, False
         return Opened(fleet.term, fleet.head, silence)
 
     async def append(
@@ -59,16 +73,69 @@ class MemoryStore:
     ) -> None:
         """Append *records*, all or none, behind number *head*."""
         fleet = self._held(name, term)
-        if records and fleet.head == records[-1].sequence:
-            return
         if fleet.head != head:
-            raise StoreBehind(f"the fleet {name!r} ends at {fleet.head}", term=term, head=fleet.head)
+            if records and fleet.head == records[-1].sequence:
+                return
+            raise StoreBehind(
+                f"the store has the records of {name!r} up to {fleet.head}", term=term, head=fleet.head
+            )
         fleet.records += records
+        fleet.head = records[-1].sequence if records else head
+        fleet.size += sum(len(record.data) for record in records)
         fleet.targets, fleet.last_seen = targets, time.time()
+        for waiter in fleet.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
-        """Replace the fleet's checkpoint."""
+        """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
         self._held(name, term).checkpoint = checkpoint
+        await self.give_sign_of_life(name, term=term)
+
+    async def give_sign_of_life(self, name: str, *, term: int) -> None:
+        """Record that the holder lives, and remove what has become too old."""
+        fleet = self._held(name, term)
+        fleet.last_seen = time.time()
+        if fleet.checkpoint is None:
+            return
+        kept_since, removed = fleet.last_seen - self._keep.age.total_seconds(), 0
+        for record in fleet.records:
+            is_kept = record.time >= kept_since and fleet.size <= self._keep.bytes
+            if is_kept or record.sequence > fleet.checkpoint.sequence:
+                break
+            removed, fleet.size, fleet.removed_to = (
+                removed + 1,
+                fleet.size - len(record.data),
+                record.sequence,
+            )
+        del fleet.records[:removed]
+
+    async def release(self, name: str, *, term: int) -> None:
+        """Record that the holder has ended."""
+        fleet = self._fleets.get(name)
+        if fleet is not None and fleet.term == term:
+            fleet.is_held = False
+
+    async def forget(self, name: str) -> None:
+        """Remove a fleet with all it has; only its term is kept, so that its holder is refused."""
+        fleet = self._fleets.get(name)
+        if fleet is not None and not fleet.is_forgotten:
+            self._fleets[name] = MemoryFleet(term=fleet.term + 1, is_forgotten=True)
+
+    def _held(self, name: str, term: int) -> MemoryFleet:
+        """Return a fleet for a writer of this *term*; raise `Superseded`."""
+        fleet = self._fleets.get(name)
+        if fleet is None or fleet.term < term:
+            known = fleet or MemoryFleet()
+            raise StoreBehind(
+                f"the store does not know term {term} of {name!r}", term=known.term, head=known.head
+            )
+        if fleet.term > term:
+            fleet.refused += 1
+            raise superseded(name, term, fleet.term, None if fleet.is_forgotten else fleet.holder)
+        return fleet
+
+    # Reading --------------------------------------------------------------------------------------------------------
 
     async def checkpoint(self, name: str) -> Checkpoint | None:
         """Return the fleet's checkpoint, None where there is none or no such fleet."""
@@ -81,23 +148,26 @@ class MemoryStore:
         if fleet is None:
             return Page((), 0)
         first = bisect_right(fleet.records, after, key=lambda record: record.sequence)
-        return Page(tuple(fleet.records[first : first + limit]), fleet.removed_to)
+        records: list[StoredRecord] = []
+        size = 0
+        for record in fleet.records[first : first + limit]:
+            records.append(record)
+            size += len(record.data)
+            if size >= PAGE_BYTES:
+                break
+        return Page(records, fleet.removed_to)
 
     async def wait(self, name: str, after: int, *, seconds: float) -> None:
         """Return when there may be a record behind number *after*, or after so many *seconds*."""
-        fleet = self._fleets.get(name)
-        if fleet is None or fleet.head <= after:
-            await asyncio.sleep(min(seconds, 0.01))
-
-    async def give_sign_of_life(self, name: str, *, term: int) -> None:
-        """Record that the holder lives."""
-        self._held(name, term).last_seen = time.time()
-
-    async def release(self, name: str, *, term: int) -> None:
-        """Record that the holder has ended."""
-        fleet = self._fleets.get(name)
-        if fleet is not None and fleet.term == term:
-            fleet.is_held = False
+        fleet = self._fleets.setdefault(name, MemoryFleet(is_forgotten=True))
+        if fleet.head > after:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        fleet.waiters.add(waiter)
+        try:
+            await asyncio.wait((waiter,), timeout=seconds)
+        finally:
+            fleet.waiters.discard(waiter)
 
     async def fleets(self) -> Sequence[FleetEntry]:
         """Return all fleets, by name."""
@@ -109,22 +179,10 @@ class MemoryStore:
                 head=fleet.head,
                 holder=fleet.holder,
                 last_seen=fleet.last_seen or 0.0,
-                size=sum(len(record.data) for record in fleet.records),
+                size=fleet.size,
+                is_held=fleet.is_held,
+                refused=fleet.refused,
             )
             for name, fleet in sorted(self._fleets.items())
+            if not fleet.is_forgotten
         ]
-
-    async def forget(self, name: str) -> None:
-        """Remove a fleet with all it has."""
-        self._fleets.pop(name, None)
-
-    async def aclose(self) -> None:
-        """Do nothing: the content lives as long as this object."""
-
-    def _held(self, name: str, term: int) -> MemoryFleet:
-        """Return a fleet for a writer of this *term*."""
-        fleet = self._fleets.get(name)
-        if fleet is None or fleet.term != term:
-            current = 0 if fleet is None else fleet.term
-            raise Superseded(f"the fleet {name!r} was opened elsewhere", term=term, current_term=current)
-        return fleet

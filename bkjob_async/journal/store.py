@@ -19,6 +19,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from bkjob_async.errors import Superseded
+
+# A holder that gave a sign of life within so many seconds is alive.
+ALIVE_SECONDS = 30.0
+
+# A page of records, or of a checkpoint, ends after about so many bytes.
+PAGE_BYTES = 1 << 20
+
 
 class Holder(Struct, frozen=True):
     """The process that opened a fleet."""
@@ -52,7 +60,7 @@ class Page(Struct, frozen=True):
 class Opened(Struct, frozen=True):
     """A fleet that was opened: its new *term*, its *head*, and the seconds since the *last sign of life*.
 
-    The term of a new fleet is 1, its head 0, and `silence` None.
+    The head of a new fleet is 0, and its `silence` is None. Its term is 1, or a later one if the fleet was forgotten.
     """
 
     term: int
@@ -61,7 +69,11 @@ class Opened(Struct, frozen=True):
 
 
 class FleetEntry(Struct, frozen=True):
-    """A fleet in a list of fleets; *last_seen* is when its holder last wrote or gave a sign of life, in Unix seconds."""
+    """A fleet in a list of fleets.
+
+    *last_seen* is when its holder last wrote or gave a sign of life, in Unix seconds; *is_held* is False once it has ended.
+    *size* is the bytes of its records; *refused* counts the writes of earlier terms.
+    """
 
     name: str
     targets: int
@@ -70,6 +82,8 @@ class FleetEntry(Struct, frozen=True):
     holder: Holder
     last_seen: float
     size: int
+    is_held: bool
+    refused: int
 
 
 class Store(Protocol):
@@ -94,15 +108,15 @@ class Store(Protocol):
         """Append *records*, all or none, behind number *head*; this is a sign of life.
 
         *targets* is how many targets the fleet has now. Succeeds without doing anything when the fleet has this term and
-        its head is the last of *records* already. Raises `Superseded` for another term, and `StoreBehind` when the term
-        is right and the head is neither.
+        its head is the last of *records* already. Raises `Superseded` when a later term has begun, and `StoreBehind`
+        when the store has lost this term, or when the term is right and the head is neither.
         """
         ...
 
     async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
         """Replace the fleet's checkpoint, all or none; records before it may be removed by age and size from now on.
 
-        Raises `Superseded` for another term.
+        Raises `Superseded` or `StoreBehind` for another term.
         """
         ...
 
@@ -119,7 +133,7 @@ class Store(Protocol):
         ...
 
     async def give_sign_of_life(self, name: str, *, term: int) -> None:
-        """Record that the holder lives; raises `Superseded` for another term."""
+        """Record that the holder lives; raises `Superseded` or `StoreBehind` for another term."""
         ...
 
     async def release(self, name: str, *, term: int) -> None:
@@ -137,3 +151,14 @@ class Store(Protocol):
     async def aclose(self) -> None:
         """Release what the store holds open; harmless when repeated."""
         ...
+
+
+def superseded(name: str, term: int, current_term: int, holder: Holder | None) -> Superseded:
+    """Return the error of a writer whose fleet was opened by *holder*, or forgotten."""
+    who = f"process {holder.pid} on {holder.host}" if holder else ""
+    return Superseded(
+        f"the fleet {name!r} was {f'opened by {who}' if who else 'forgotten'}: term {term} is over",
+        term=term,
+        current_term=current_term,
+        holder=who,
+    )

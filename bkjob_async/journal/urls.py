@@ -83,7 +83,7 @@ def parse_journal_url(url: str) -> Place:
     raise UsageError(f"there are no journals of the kind {scheme!r}: give {FORMS}")
 
 
-def check_fleet_name(name: str) -> str:
+def check_fleet_name(name: object) -> str:
     """Return *name* if fleets may be called so; raise `UsageError`."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise UsageError(

@@ -1,0 +1,70 @@
+"""A journal: the fleets in one store, for the watches that write it and for those who read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from bkjob_async.errors import UsageError
+from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.memory import MemoryStore
+from bkjob_async.journal.sqlite import SqliteStore
+from bkjob_async.journal.store import FleetEntry, Store
+from bkjob_async.journal.urls import MemoryPlace, Place, SqlitePlace, check_fleet_name, parse_journal_url
+
+# The journals in memory, by name: whoever opens the same one in this process shares it.
+_in_memory: dict[str, MemoryStore] = {}
+
+
+class Journal:
+    """What watches told, fleet by fleet; `open_journal` makes one.
+
+    A fleet is the targets of a watch that has this journal and a name. Leave the journal with `aclose`, or open it with
+    `async with`.
+    """
+
+    def __init__(self, store: Store) -> None:
+        """Use *store*, which is closed with the journal."""
+        self.store = store
+
+    def __repr__(self) -> str:
+        return f"<Journal {self.store!r}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the file or the connections; harmless when repeated."""
+        await self.store.aclose()
+
+    async def fleets(self) -> Sequence[FleetEntry]:
+        """Return the fleets by name: targets, term, who holds each, and its last sign of life."""
+        return await self.store.fleets()
+
+    async def forget(self, name: str) -> None:
+        """Remove a fleet with all that was told of it; a watch that still writes it ends with `Superseded`."""
+        await self.store.forget(check_fleet_name(name))
+
+
+def open_journal(url: str, *, keep: Keep = KEEP) -> Journal:
+    """Return the journal at *url*; it is opened when it is first used.
+
+    *url* is `memory:`, `sqlite:///path[?synchronous=full]`, `redis://host`, `rediss://host` or `redis+unix:///socket`;
+    raises `UsageError` at once for any other. *keep* says how much of the past is kept; the journal's writer decides.
+    """
+    return Journal(store_at(parse_journal_url(url), keep))
+
+
+def store_at(place: Place, keep: Keep) -> Store:
+    """Return a store at this *place*; nothing is opened yet."""
+    if isinstance(place, MemoryPlace):
+        return _in_memory.setdefault(place.name, MemoryStore(keep))
+    if isinstance(place, SqlitePlace):
+        return SqliteStore(place, keep)
+    raise UsageError("journals in Redis are not there yet: give sqlite:///PATH")

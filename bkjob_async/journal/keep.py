@@ -1,0 +1,34 @@
+"""How much of the past a journal keeps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from attrs import field, frozen
+
+from bkjob_async.errors import UsageError
+
+
+def _positive_age(_instance: object, _attribute: object, value: object) -> None:
+    if not isinstance(value, timedelta) or value <= timedelta(0):
+        raise UsageError("Keep(age=...) is a timedelta of more than nothing")
+
+
+def _positive_size(_instance: object, _attribute: object, value: object) -> None:
+    if not isinstance(value, int) or value <= 0:
+        raise UsageError("Keep(bytes=...) is a number of bytes, more than none")
+
+
+@frozen(kw_only=True)
+class Keep:
+    """How much of each fleet's past is kept: nothing older than *age*, and at most so many *bytes* of records.
+
+    The present state of a fleet is always kept, with every record behind the last checkpoint. A reader whose cursor is
+    older than what is kept gets the newest of each host.
+    """
+
+    age: timedelta = field(default=timedelta(days=7), validator=_positive_age)
+    bytes: int = field(default=1 << 30, validator=_positive_size)
+
+
+KEEP = Keep()

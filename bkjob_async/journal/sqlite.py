@@ -1,0 +1,162 @@
+"""A store in a file of SQLite, for the processes of one machine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import partial
+from sqlite3 import Connection
+from typing import TypeVar
+
+from bkjob_async.errors import ClientClosed, JournalError, Superseded
+from bkjob_async.journal import sqlite_tables as tables
+from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.sqlite_file import SqliteFile
+from bkjob_async.journal.store import Checkpoint, FleetEntry, Holder, Opened, Page, StoredRecord
+from bkjob_async.journal.urls import SqlitePlace
+
+R = TypeVar("R")
+Transaction = Callable[[], AbstractContextManager[Connection]]
+
+# How often a waiting reader looks for records: at first, and at most. Nothing tells it of another process's.
+FIRST_PAUSE, LAST_PAUSE = 0.01, 0.1
+
+
+class SqliteStore:
+    """Fleets in a file; one thread works on it, so that the event loop never waits for the disk.
+
+    A transaction is written whole or not at all, also when its process is killed. With `synchronous=normal` the newest
+    transactions may be missing after a power cut; with `full` none is.
+    """
+
+    def __init__(self, place: SqlitePlace, keep: Keep = KEEP) -> None:
+        """Prepare; the file is opened when it is first used, and created when the first fleet is opened."""
+        self._shown = str(place)
+        self._keep = keep
+        self._file = SqliteFile(place.path, self._shown, synchronous=place.synchronous)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bkjob-journal")
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        return f"<SqliteStore {self._shown}>"
+
+    async def aclose(self) -> None:
+        """Close the file and end the thread; harmless when repeated."""
+        if not self._is_closed:
+            self._is_closed = True
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._file.close)
+            self._executor.shutdown(wait=False)
+
+    # Writing --------------------------------------------------------------------------------------------------------
+
+    async def open(self, name: str, holder: Holder, *, take_over: bool) -> Opened:
+        """Take the fleet *name* for *holder*, and begin its next term."""
+        return await self._write(partial(tables.open_fleet, name=name, holder=holder, take_over=take_over))
+
+    async def append(
+        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
+    ) -> None:
+        """Append *records*, all or none, behind number *head*."""
+        append = partial(
+            tables.append_records, name=name, term=term, head=head, records=records, targets=targets
+        )
+        await self._write_in_term(append, name)
+
+    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+        """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
+        replace = partial(tables.replace_checkpoint, name=name, checkpoint=checkpoint, term=term)
+        await self._write_in_term(replace, name)
+        await self._remove_oldest(name, term)
+
+    async def give_sign_of_life(self, name: str, *, term: int) -> None:
+        """Record that the holder lives, and remove what has become too old."""
+        await self._write_in_term(partial(tables.give_sign_of_life, name=name, term=term), name)
+        await self._remove_oldest(name, term)
+
+    async def release(self, name: str, *, term: int) -> None:
+        """Record that the holder has ended."""
+        await self._write(partial(tables.release_fleet, name=name, term=term))
+
+    async def forget(self, name: str) -> None:
+        """Remove a fleet with all it has; only its term is kept, so that its holder is refused."""
+        await self._read(partial(tables.find_fleet, name=name))  # nothing is created for it
+        await self._write(partial(tables.forget_fleet, name=name))
+        while await self._write(tables.remove_orphans):
+            pass
+
+    async def _remove_oldest(self, name: str, term: int) -> None:
+        """Remove what is not kept any more, in portions between which others write."""
+        while await self._write(partial(tables.remove_oldest, name=name, term=term, keep=self._keep)):
+            pass
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    async def checkpoint(self, name: str) -> Checkpoint | None:
+        """Return the fleet's checkpoint, None where there is none or no such fleet."""
+        sequence: int | None = None
+        parts: list[bytes] = []
+        while True:
+            read = partial(tables.read_parts, name=name, first=len(parts), sequence=sequence)
+            found, more = await self._read(read)
+            if found is None:
+                return None
+            if sequence is not None and found != sequence:  # replaced meanwhile
+                parts = []
+            elif not more:
+                return Checkpoint(found, parts)
+            sequence = found
+            parts += more
+
+    async def read(self, name: str, after: int, *, limit: int = tables.MAX_ROWS) -> Page:
+        """Return the records behind number *after*, at most *limit* of them."""
+        return await self._read(partial(tables.read_page, name=name, after=after, limit=limit))
+
+    async def wait(self, name: str, after: int, *, seconds: float) -> None:
+        """Return when there may be a record behind number *after*, or after so many *seconds*."""
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + seconds, FIRST_PAUSE
+        while await self._read(partial(tables.read_head, name=name)) <= after:
+            remaining = end - loop.time()
+            if remaining <= 0:
+                return
+            await asyncio.sleep(min(pause, remaining))
+            pause = min(pause * 1.5, LAST_PAUSE)
+
+    async def fleets(self) -> Sequence[FleetEntry]:
+        """Return all fleets, by name."""
+        return await self._read(tables.list_fleets)
+
+    # The thread -----------------------------------------------------------------------------------------------------
+
+    async def _read(self, function: Callable[[Connection], R]) -> R:
+        return await self._run(self._in, self._file.reading, function)
+
+    async def _write(self, function: Callable[[Connection], R]) -> R:
+        return await self._run(self._in, self._file.writing, function)
+
+    async def _write_in_term(self, function: Callable[[Connection], None], name: str) -> None:
+        """Run a write of a holder, and count it if it is refused."""
+        await self._run(self._in_term, function, name)
+
+    def _in(self, transaction: Transaction, function: Callable[[Connection], R]) -> R:
+        with transaction() as connection:
+            return function(connection)
+
+    def _in_term(self, function: Callable[[Connection], None], name: str) -> None:
+        try:
+            self._in(self._file.writing, function)
+        except Superseded:
+            self._in(self._file.writing, partial(tables.count_refusal, name=name))
+            raise
+
+    async def _run(self, function: Callable[..., R], *arguments: object) -> R:
+        """Run *function* in the thread of this journal; it is run to its end even if the caller is cancelled."""
+        if self._is_closed:
+            raise ClientClosed("the journal is closed; open it with open_journal(...)")
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+        except JournalError as error:
+            error.journal = error.journal or self._shown
+            raise

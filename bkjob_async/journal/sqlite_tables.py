@@ -1,0 +1,289 @@
+"""What a SQLite journal does in its tables, each function within one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from zlib import crc32
+
+from attrs import frozen
+
+from bkjob_async.errors import FleetBusy, JournalDamaged
+from bkjob_async.journal.keep import Keep
+from bkjob_async.journal.store import (
+    ALIVE_SECONDS,
+    PAGE_BYTES,
+    Checkpoint,
+    FleetEntry,
+    Holder,
+    Opened,
+    Page,
+    StoredRecord,
+    superseded,
+)
+from bkjob_async.model.journal_errors import StoreBehind
+
+# A transaction reads or removes at most so many rows.
+MAX_ROWS = 1000
+
+_COLUMNS = "id, term, head, host, pid, is_held, last_seen, targets, size, removed_to, checkpoint, is_forgotten, refused"
+
+
+@frozen
+class FleetRow:
+    """A row of the table of fleets."""
+
+    id: int
+    term: int
+    head: int
+    host: str
+    pid: int
+    is_held: int
+    last_seen: float | None
+    targets: int
+    size: int
+    removed_to: int
+    checkpoint: int | None
+    is_forgotten: int
+    refused: int
+
+
+def find_fleet(connection: sqlite3.Connection, name: str) -> FleetRow | None:
+    """Return the row of a fleet, None where there is none."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM fleet WHERE name = ?", (name,)).fetchone()  # noqa: S608 - a constant
+    return None if row is None else FleetRow(*row)
+
+
+# Writing ------------------------------------------------------------------------------------------------------------
+
+
+def open_fleet(connection: sqlite3.Connection, name: str, holder: Holder, *, take_over: bool) -> Opened:
+    """Begin the next term of a fleet, which is created where there is none."""
+    now = time.time()
+    fleet = find_fleet(connection, name)
+    if fleet is None:
+        insert_fleet(connection, name, 1, holder, now)
+        return Opened(1, 0, None)
+    silence = None if fleet.last_seen is None else max(0.0, now - fleet.last_seen)
+    if not take_over and fleet.is_held and silence is not None and silence < ALIVE_SECONDS:
+        raise FleetBusy(name, host=fleet.host, pid=fleet.pid, seconds=silence)
+    connection.execute(
+        "UPDATE fleet SET term = term + 1, host = ?, pid = ?, is_held = 1, last_seen = ?, is_forgotten = 0 WHERE id = ?",
+        (holder.host, holder.pid, now, fleet.id),
+    )
+    return Opened(fleet.term + 1, fleet.head, silence)
+
+
+def insert_fleet(
+    connection: sqlite3.Connection, name: str, term: int, holder: Holder | None, now: float | None
+) -> None:
+    """Add the row of a fleet; without *holder* it is one that was forgotten."""
+    host, pid = (holder.host, holder.pid) if holder else ("", 0)
+    connection.execute(
+        "INSERT INTO fleet (name, term, head, host, pid, is_held, last_seen, targets, size, removed_to, refused,"
+        " is_forgotten) VALUES (?, ?, 0, ?, ?, ?, ?, 0, 0, 0, 0, ?)",
+        (name, term, host, pid, holder is not None, now, holder is None),
+    )
+
+
+def append_records(
+    connection: sqlite3.Connection,
+    name: str,
+    *,
+    term: int,
+    head: int,
+    records: Sequence[StoredRecord],
+    targets: int,
+) -> None:
+    """Append *records* behind number *head*, or do nothing if they are there already."""
+    fleet = held_fleet(connection, name, term)
+    last = records[-1].sequence if records else head
+    if fleet.head != head:
+        if records and fleet.head == last:
+            return
+        raise StoreBehind(
+            f"the store has the records of {name!r} up to {fleet.head}, not {head}",
+            term=term,
+            head=fleet.head,
+        )
+    connection.executemany(
+        "INSERT INTO record (fleet, sequence, time, checksum, data) VALUES (?, ?, ?, ?, ?)",
+        [(fleet.id, record.sequence, record.time, crc32(record.data), record.data) for record in records],
+    )
+    size = sum(len(record.data) for record in records)
+    connection.execute(
+        "UPDATE fleet SET head = ?, size = size + ?, targets = ?, last_seen = ? WHERE id = ?",
+        (last, size, targets, time.time(), fleet.id),
+    )
+
+
+def replace_checkpoint(connection: sqlite3.Connection, name: str, checkpoint: Checkpoint, term: int) -> None:
+    """Store a checkpoint in place of the one before."""
+    fleet = held_fleet(connection, name, term)
+    connection.execute("DELETE FROM checkpoint_part WHERE fleet = ?", (fleet.id,))
+    connection.executemany(
+        "INSERT INTO checkpoint_part (fleet, number, checksum, data) VALUES (?, ?, ?, ?)",
+        ((fleet.id, number, crc32(part), part) for number, part in enumerate(checkpoint.parts)),
+    )
+    connection.execute(
+        "UPDATE fleet SET checkpoint = ?, last_seen = ? WHERE id = ?",
+        (checkpoint.sequence, time.time(), fleet.id),
+    )
+
+
+def give_sign_of_life(connection: sqlite3.Connection, name: str, term: int) -> None:
+    """Record that the holder lives."""
+    fleet = held_fleet(connection, name, term)
+    connection.execute("UPDATE fleet SET last_seen = ? WHERE id = ?", (time.time(), fleet.id))
+
+
+def release_fleet(connection: sqlite3.Connection, name: str, term: int) -> None:
+    """Record that the holder has ended."""
+    connection.execute("UPDATE fleet SET is_held = 0 WHERE name = ? AND term = ?", (name, term))
+
+
+def count_refusal(connection: sqlite3.Connection, name: str) -> None:
+    """Count a write of an earlier term."""
+    connection.execute("UPDATE fleet SET refused = refused + 1 WHERE name = ?", (name,))
+
+
+def held_fleet(connection: sqlite3.Connection, name: str, term: int) -> FleetRow:
+    """Return a fleet for a writer of this *term*; raise `Superseded` or `StoreBehind`."""
+    fleet = find_fleet(connection, name)
+    if fleet is None or fleet.term < term:
+        raise StoreBehind(
+            f"the store does not know term {term} of {name!r}",
+            term=fleet.term if fleet else 0,
+            head=fleet.head if fleet else 0,
+        )
+    if fleet.term > term:
+        raise superseded(
+            name, term, fleet.term, None if fleet.is_forgotten else Holder(fleet.host, fleet.pid)
+        )
+    return fleet
+
+
+# Removing -----------------------------------------------------------------------------------------------------------
+
+
+def remove_oldest(connection: sqlite3.Connection, name: str, term: int, keep: Keep) -> bool:
+    """Remove records behind the checkpoint that are not kept any more; return True if there may be others."""
+    fleet = find_fleet(connection, name)
+    if fleet is None or fleet.term != term or fleet.checkpoint is None:
+        return False
+    oldest = connection.execute(
+        "SELECT sequence, time, length(data) FROM record WHERE fleet = ? AND sequence <= ? ORDER BY sequence LIMIT ?",
+        (fleet.id, fleet.checkpoint, MAX_ROWS),
+    ).fetchall()
+    kept_since = time.time() - keep.age.total_seconds()
+    size, removed_to = fleet.size, 0
+    for sequence, made_at, length in oldest:
+        if made_at >= kept_since and size <= keep.bytes:
+            break
+        removed_to, size = sequence, size - length
+    if not removed_to:
+        return False
+    connection.execute("DELETE FROM record WHERE fleet = ? AND sequence <= ?", (fleet.id, removed_to))
+    connection.execute("UPDATE fleet SET size = ?, removed_to = ? WHERE id = ?", (size, removed_to, fleet.id))
+    return len(oldest) == MAX_ROWS and removed_to == oldest[-1][0]
+
+
+def forget_fleet(connection: sqlite3.Connection, name: str) -> None:
+    """Put an empty row in place of a fleet's; its term is counted up, so that its holder is refused."""
+    fleet = find_fleet(connection, name)
+    if fleet is None or fleet.is_forgotten:
+        return
+    # The new row has another id, so what the old one had belongs to no fleet any more and can be removed in portions.
+    connection.execute("UPDATE fleet SET name = name || char(0) || id WHERE id = ?", (fleet.id,))
+    insert_fleet(connection, name, fleet.term + 1, None, None)
+    connection.execute("DELETE FROM fleet WHERE id = ?", (fleet.id,))
+
+
+def remove_orphans(connection: sqlite3.Connection) -> bool:
+    """Remove rows that belong to no fleet; return True if there may be others."""
+    removed = 0
+    for table in ("record", "checkpoint_part"):
+        removed += connection.execute(
+            f"DELETE FROM {table} WHERE id IN"  # noqa: S608 - a constant
+            f" (SELECT id FROM {table} WHERE fleet NOT IN (SELECT id FROM fleet) LIMIT ?)",
+            (MAX_ROWS,),
+        ).rowcount
+    return removed > 0
+
+
+# Reading ------------------------------------------------------------------------------------------------------------
+
+
+def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int) -> Page:
+    """Return the records behind number *after*: at most *limit*, and about `PAGE_BYTES`."""
+    fleet = find_fleet(connection, name)
+    if fleet is None:
+        return Page((), 0)
+    rows = connection.execute(
+        "SELECT sequence, time, checksum, data FROM record WHERE fleet = ? AND sequence > ? ORDER BY sequence LIMIT ?",
+        (fleet.id, after, min(limit, MAX_ROWS)),
+    )
+    records: list[StoredRecord] = []
+    size = 0
+    for sequence, made_at, checksum, data in rows:
+        if crc32(data) != checksum:
+            raise JournalDamaged(f"the record {sequence} of {name!r} is not what was written")
+        records.append(StoredRecord(sequence, made_at, data))
+        size += len(data)
+        if size >= PAGE_BYTES:
+            break
+    rows.close()
+    return Page(records, fleet.removed_to)
+
+
+def read_parts(
+    connection: sqlite3.Connection, name: str, first: int, sequence: int | None
+) -> tuple[int | None, list[bytes]]:
+    """Return some parts of the checkpoint from number *first* on, and its sequence number, None where there is none.
+
+    No parts come where it is not the checkpoint numbered *sequence* any more.
+    """
+    fleet = find_fleet(connection, name)
+    if fleet is None or fleet.checkpoint is None or sequence not in (None, fleet.checkpoint):
+        return (fleet.checkpoint if fleet else None), []
+    parts: list[bytes] = []
+    size = 0
+    rows = connection.execute(
+        "SELECT number, checksum, data FROM checkpoint_part WHERE fleet = ? AND number >= ? ORDER BY number LIMIT ?",
+        (fleet.id, first, MAX_ROWS),
+    )
+    for number, checksum, data in rows:
+        if crc32(data) != checksum or number != first + len(parts):
+            raise JournalDamaged(f"the checkpoint of {name!r} is not what was written")
+        parts.append(data)
+        size += len(data)
+        if size >= PAGE_BYTES:
+            break
+    rows.close()
+    return fleet.checkpoint, parts
+
+
+def read_head(connection: sqlite3.Connection, name: str) -> int:
+    """Return the number of a fleet's newest record, 0 where there is none."""
+    row = connection.execute("SELECT head FROM fleet WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else 0
+
+
+def list_fleets(connection: sqlite3.Connection) -> list[FleetEntry]:
+    """Return the fleets, by name."""
+    rows = connection.execute(f"SELECT name, {_COLUMNS} FROM fleet WHERE NOT is_forgotten ORDER BY name")  # noqa: S608 - a constant
+    return [
+        FleetEntry(
+            name=name,
+            targets=row.targets,
+            term=row.term,
+            head=row.head,
+            holder=Holder(row.host, row.pid),
+            last_seen=row.last_seen or 0.0,
+            size=row.size,
+            is_held=bool(row.is_held),
+            refused=row.refused,
+        )
+        for name, row in ((name, FleetRow(*columns)) for name, *columns in rows)
+    ]
