@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from bkjob_async.client.batch_logs import GatheredLogs
     from bkjob_async.client.client import JobClient
     from bkjob_async.client.factory import connect
-    from bkjob_async.client.job_list import JobInstances
     from bkjob_async.client.paged_list import PagedList
     from bkjob_async.dialects.decode import (
         decode,
@@ -152,7 +151,6 @@ if TYPE_CHECKING:
         GseTask,
         HostLog,
         JobInstance,
-        JobInstancePage,
         JobLaunch,
         LocalFileUpload,
         Page,
@@ -271,7 +269,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "RollingMode", "RollingType", "ScriptLanguage", "TransferMode",
     # responses
     "JobLaunch", "StepDetail", "ScriptDetail", "FileDetail", "FileSourceDetail", "Account", "StepLogs",
-    "HostLog", "FileLog", "GatheredLogs", "JobInstances", "JobInstance", "JobInstancePage",
+    "HostLog", "FileLog", "GatheredLogs", "JobInstance",
     "StepVariables", "Variable", "Page", "PagedList", "GseTask", "LocalFileUpload", "TaskContextField",
     "AccountCategory", "ScriptStatus", "CronJob", "JobPlan", "JobTemplate", "PlanStep", "PlanVariable",
     "Script", "ScriptVersion", "StoredAccount", "Envelope", "FileMode", "FileStatus", "LaunchMode",
@@ -295,7 +293,6 @@ _NAMES = {
     "bkjob_async.client.batch_logs": "GatheredLogs",
     "bkjob_async.client.client": "JobClient",
     "bkjob_async.client.factory": "connect",
-    "bkjob_async.client.job_list": "JobInstances",
     "bkjob_async.client.paged_list": "PagedList",
     "bkjob_async.dialects.decode": "decode decode_callback",
     "bkjob_async.engine.flow_control.retry": "Retries",
@@ -340,7 +337,7 @@ _NAMES = {
     ),
     "bkjob_async.model.operations.responses": (
         "Account Callback Envelope FileDetail FileLog FileSourceDetail GseTask HostLog JobInstance "
-        "JobInstancePage JobLaunch LocalFileUpload Page ScriptDetail StepDetail StepLogs StepVariables "
+        "JobLaunch LocalFileUpload Page ScriptDetail StepDetail StepLogs StepVariables "
         "TaskContextField Variable"
     ),
     "bkjob_async.model.operations.stored_items": (

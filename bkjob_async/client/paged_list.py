@@ -1,18 +1,23 @@
-"""A list of the platform item by item, over as many pages as there are."""
+"""Lists of the platform, item by item, over as many pages as there are."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from attrs import evolve
 
 from bkjob_async.client.caller import Caller
+from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.base import Operation
-from bkjob_async.model.operations.responses import Page
+from bkjob_async.model.operations.queries import GetJobInstanceList
+from bkjob_async.model.operations.responses import JobInstance, Page
+from bkjob_async.model.refs import JobRef
 
 USUAL_PAGE = 100
+# Version 3 has no page of job instances that starts later; older ones are reached by an earlier end of the time span.
+LAST_START = 1000
 
 
 class HasId(Protocol):
@@ -24,54 +29,105 @@ class HasId(Protocol):
         ...
 
 
-T = TypeVar("T", bound=HasId)
+T = TypeVar("T")
+Item = TypeVar("Item", bound=HasId)
 
 
 class PagedList(Generic[T]):
     """An async iterator over a list; it holds nothing open and may be left at any time.
 
-    `total` is how many there are in all, None before the first page and where the platform does not count. A failure
-    may be tried again by iterating on.
+    `total` is the number of all items, None before the first page and where the platform does not count. After an
+    error, iterating again tries the same page again.
     """
 
-    def __init__(self, fetch: Callable[[int], Awaitable[Page[T]]]) -> None:
-        """Prepare to *fetch* pages, each by the place of its first item."""
+    def __init__(
+        self,
+        client: Caller,
+        query: Operation[Page[T]],
+        request_timeout: float | None,
+        *,
+        next_query: Callable[[Any, Page[T]], Operation[Page[T]] | None],
+        identity: Callable[[T], Hashable],
+    ) -> None:
+        """Prepare to send *query*, and after a page what *next_query* returns; None ends the list.
+
+        Items with the same *identity* are yielded once.
+        """
         self.total: int | None = None
-        self._next_start: int | None = 0
-        self._fetch = fetch
+        self._client = client
+        self._query: Operation[Page[T]] | None = query
+        self._request_timeout = request_timeout
+        self._next_query = next_query
+        self._identity = identity
         self._ready: deque[T] = deque()
-        self._seen: set[int | str] = set()
+        self._seen: set[Hashable] = set()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
         while not self._ready:
-            if self._next_start is None:
+            if self._query is None:
                 raise StopAsyncIteration
-            await self._fetch_page(self._next_start)
+            await self._fetch(self._query)
         return self._ready.popleft()
 
-    async def _fetch_page(self, start: int) -> None:
-        page = await self._fetch(start)
-        self.total = page.total
-        # What is made meanwhile pushes others onto the next page.
-        fresh = [item for item in page.items if item.id not in self._seen]
-        self._seen.update(item.id for item in fresh)
+    async def _fetch(self, query: Operation[Page[T]]) -> None:
+        page = await self._client._call(query, self._request_timeout)
+        if self.total is None:
+            self.total = page.total
+        # Items that are created meanwhile move others to the next page.
+        fresh = [item for item in page.items if self._identity(item) not in self._seen]
+        self._seen.update(map(self._identity, fresh))
         self._ready.extend(fresh)
-        following = page.next_start
-        self._next_start = following if following is not None and following > start else None
+        self._query = self._next_query(query, page)
 
     async def all(self) -> tuple[T, ...]:
-        """Return all that are left at once."""
+        """Return all items that are left."""
         return tuple([item async for item in self])
 
 
-def listed(client: Caller, query: Operation[Page[T]], request_timeout: float | None) -> PagedList[T]:
-    """Return the list that *query* asks for, each page fetched by *client* when it is needed."""
+def list_items(
+    client: Caller, query: Operation[Page[Item]], request_timeout: float | None
+) -> PagedList[Item]:
+    """Return the list that *query* asks for; *client* fetches each page when it is needed."""
+    return PagedList(client, query, request_timeout, next_query=next_page, identity=item_id)
 
-    async def fetch(start: int) -> Page[T]:
-        at_start: Operation[Page[T]] = evolve(cast("Any", query), start=start)
-        return await client._call(at_start, request_timeout)
 
-    return PagedList(fetch)
+def list_jobs(
+    client: Caller, query: GetJobInstanceList, request_timeout: float | None
+) -> PagedList[JobInstance]:
+    """Return the job instances that *query* asks for; *client* fetches each page when it is needed."""
+    return PagedList(client, query, request_timeout, next_query=next_job_page, identity=job_ref)
+
+
+def item_id(item: HasId) -> int | str:
+    """Return the id of a stored item."""
+    return item.id
+
+
+def job_ref(item: JobInstance) -> JobRef:
+    """Return the ref of a listed job."""
+    return item.ref
+
+
+def next_page(query: Any, page: Page[T]) -> Operation[Page[T]] | None:
+    """Return the query of a list for the page after *page*, None after the last."""
+    start = page.next_start
+    return None if start is None or start <= query.start else evolve(query, start=start)
+
+
+def next_job_page(query: GetJobInstanceList, page: Page[JobInstance]) -> GetJobInstanceList | None:
+    """Return the query for the page after *page*, None after the last.
+
+    Raises `UsageError` where the platform lists no more jobs.
+    """
+    start = page.next_start
+    if start is None or query.job_instance_id is not None:
+        return None
+    if start <= LAST_START:
+        return evolve(query, start=start)
+    oldest = min((item.times.create_time for item in page.items if item.times.create_time), default=None)
+    if oldest is None or oldest >= query.create_time_end:
+        raise UsageError("the platform lists no more jobs of this time span: ask for a shorter one")
+    return evolve(query, start=0, create_time_end=oldest)

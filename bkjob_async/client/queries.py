@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bkjob_async.client.batch_logs import GatheredLogs, gather_logs
 from bkjob_async.client.caller import Caller, build
-from bkjob_async.client.job_list import JobInstances
+from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, list_jobs
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.queries import (
@@ -18,13 +18,11 @@ from bkjob_async.model.operations.queries import (
     GetJobInstanceLog,
     GetStepInstanceDetail,
 )
-from bkjob_async.model.operations.responses import HostLog, StepDetail, StepLogs, StepVariables
+from bkjob_async.model.operations.responses import HostLog, JobInstance, StepDetail, StepLogs, StepVariables
 from bkjob_async.model.operations.targets import HostLike, host_keys
 from bkjob_async.model.ref_input import JobRefLike, RefLike
 from bkjob_async.model.refs import Scope
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
-
-USUAL_PAGE = 100
 
 
 async def get_job_instance_status(
@@ -177,7 +175,7 @@ def get_job_instance_list(
     length: int | None = None,
     scope: Scope | None = None,
     request_timeout: float | None = None,
-) -> JobInstances:
+) -> PagedList[JobInstance]:
     """Return the job instances created in a span of time, newest first, for `async for`.
 
     The times carry a zone; the platform takes 30 days at most. Pages of *length* are fetched as they are needed,
@@ -201,7 +199,7 @@ def get_job_instance_list(
         ip=ip,
         length=length or min(most or USUAL_PAGE, USUAL_PAGE),
     )
-    return JobInstances(question, lambda page: client._call(page, request_timeout))
+    return list_jobs(client, question, request_timeout)
 
 
 async def get_job_instance_global_var_value(

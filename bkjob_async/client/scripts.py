@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bkjob_async.client.caller import Caller, build
-from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, listed
+from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, list_items
 from bkjob_async.model.operations.stored_items import Script, ScriptVersion
 from bkjob_async.model.operations.stored_queries import (
     GetPublicScriptList,
@@ -37,7 +37,7 @@ def get_script_list(
         script_language=script_language,
         length=length,
     )
-    return listed(client, query, request_timeout)
+    return list_items(client, query, request_timeout)
 
 
 def get_script_version_list(
@@ -61,7 +61,7 @@ def get_script_version_list(
         return_script_content=return_script_content,
         length=length,
     )
-    return listed(client, query, request_timeout)
+    return list_items(client, query, request_timeout)
 
 
 async def get_script_version_detail(
@@ -107,7 +107,7 @@ def get_public_script_list(
         script_language=script_language,
         length=length,
     )
-    return listed(client, query, request_timeout)
+    return list_items(client, query, request_timeout)
 
 
 def get_public_script_version_list(
@@ -129,7 +129,7 @@ def get_public_script_version_list(
         return_script_content=return_script_content,
         length=length,
     )
-    return listed(client, query, request_timeout)
+    return list_items(client, query, request_timeout)
 
 
 async def get_public_script_version_detail(

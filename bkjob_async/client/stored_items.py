@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bkjob_async.client.caller import Caller, build
-from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, listed
+from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, list_items
 from bkjob_async.model.operations.stored_items import CronJob, JobPlan, JobTemplate, StoredAccount
 from bkjob_async.model.operations.stored_queries import (
     GetAccountList,
@@ -49,7 +49,7 @@ def get_job_template_list(
         last_modify_time_end=last_modify_time_end,
         length=length,
     )
-    return listed(client, query, request_timeout)
+    return list_items(client, query, request_timeout)
 
 
 def get_job_plan_list(
@@ -85,7 +85,7 @@ def get_job_plan_list(
         last_modify_time_end=last_modify_time_end,
         length=length,
     )
-    return listed(client, query, request_timeout)
+    return list_items(client, query, request_timeout)
 
 
 async def get_job_plan_detail(
@@ -131,7 +131,7 @@ def get_account_list(
         alias=alias,
         length=length,
     )
-    return listed(client, query, request_timeout)
+    return list_items(client, query, request_timeout)
 
 
 def get_cron_list(
@@ -169,7 +169,7 @@ def get_cron_list(
         last_modify_time_end=last_modify_time_end,
         length=length,
     )
-    return listed(client, query, request_timeout)
+    return list_items(client, query, request_timeout)
 
 
 async def get_cron_detail(

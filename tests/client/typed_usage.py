@@ -26,7 +26,7 @@ async def ask_the_old_component(client: bkjob.JobClient, job: bkjob.JobRef) -> N
 
 async def list_jobs(client: bkjob.JobClient, start: datetime, end: datetime) -> None:
     """Page through the history."""
-    listing = assert_type(client.get_job_instance_list(start, end), bkjob.JobInstances)
+    listing = assert_type(client.get_job_instance_list(start, end), bkjob.PagedList[bkjob.JobInstance])
     async for instance in listing:
         assert_type(instance, bkjob.JobInstance)
     assert_type(await client.get_job_instance_list(start, end).all(), tuple[bkjob.JobInstance, ...])

@@ -28,8 +28,8 @@ from bkjob_async.model.operations.responses import (
     FileLog,
     HostLog,
     JobInstance,
-    JobInstancePage,
     JobLaunch,
+    Page,
     StepLogs,
     StepVariables,
     Variable,
@@ -180,12 +180,12 @@ def read_transfer_host(file: JsonObject, end: str) -> HostKey | None:
 # Lists and variables ------------------------------------------------------------------------------
 
 
-def read_job_list(operation: GetJobInstanceList, envelope: JsonObject) -> JobInstancePage:
+def read_job_list(operation: GetJobInstanceList, envelope: JsonObject) -> Page[JobInstance]:
     """Read a page of job instances; version 4 neither counts nor says where the page starts."""
     data = envelope.child("data")
     rows = data.children("data", "job_instance_list") or ()
     start, length = data.maybe_integer("start", "offset"), data.maybe_integer("length")
-    return JobInstancePage(
+    return Page(
         items=tuple(read_job_instance(row, operation.scope) for row in rows),
         start=operation.start if start is None else start,
         length=operation.length if length is None else length,

@@ -17,7 +17,7 @@ from bkjob_async.engine.tracking.poll_state import NO_FAILURES
 from bkjob_async.engine.tracking.step_state import RUNNING
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.queries import GetJobInstanceList
-from bkjob_async.model.operations.responses import JobInstancePage
+from bkjob_async.model.operations.responses import JobInstance, Page
 from bkjob_async.model.refs import Scope
 
 # So many running jobs are worth a list; a page of more would take too long to read in one go.
@@ -116,7 +116,7 @@ class ListPoller(Generic[S]):
             length=min(length, PAGE),
         )
 
-    def on_page(self, page: JobInstancePage, now: float) -> ListHints[S]:
+    def on_page(self, page: Page[JobInstance], now: float) -> ListHints[S]:
         """Take in a page; return what it hints at."""
         ours = {item.ref.job_instance_id for item in page.items if item.status.code == RUNNING}
         ours &= self.running.keys()

@@ -11,7 +11,8 @@ from attrs import Factory, field, frozen, validators
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.operations.responses import (
     HostLog,
-    JobInstancePage,
+    JobInstance,
+    Page,
     StepDetail,
     StepLogs,
     StepVariables,
@@ -84,7 +85,7 @@ def _has_zone(_operation: object, _attribute: object, value: datetime) -> None:
 
 
 @frozen(kw_only=True)
-class GetJobInstanceList(Operation[JobInstancePage]):
+class GetJobInstanceList(Operation[Page[JobInstance]]):
     """Ask for one page of the job instances created in a span of time, at most 30 days.
 
     *create_time_start* and *create_time_end* carry a zone. *job_instance_id* makes the platform ignore every other

@@ -123,11 +123,6 @@ class Page(Generic[T]):
 
 
 @frozen(kw_only=True)
-class JobInstancePage(Page[JobInstance]):
-    """One page of job instances."""
-
-
-@frozen(kw_only=True)
 class Variable:
     """A global variable's value in one step; *type* is a `VariableType`. Values may be secret and do not show."""
 

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from bkjob_async.model.operations.base import OperationAccepted
 from bkjob_async.model.operations.codes import FileMode, FileStatus, TaskType
-from bkjob_async.model.operations.responses import JobInstancePage, StepLogs
+from bkjob_async.model.operations.responses import JobInstance, Page, StepLogs
 from bkjob_async.model.refs import HostKey, Scope
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
 from tests.dialects.asking import (
@@ -146,7 +146,7 @@ def test_older_answers_of_version_4_are_read() -> None:
 @pytest.mark.parametrize("dialect", ["esb-jobv3", "gateway-v3"])
 def test_a_list_is_read_under_both_sets_of_names(dialect: str) -> None:
     """Documents say `id`, `task_status`, `task_type`, servers say otherwise; so it is with the scope."""
-    page: JobInstancePage = decoded(f"{dialect}/get_job_instance_list")
+    page: Page[JobInstance] = decoded(f"{dialect}/get_job_instance_list")
 
     new, old = page.items
     assert (new.ref, new.status, new.type, new.job_plan_id) == (JOB, RunStatus(3), TaskType.PLAN, 12)
@@ -158,15 +158,15 @@ def test_a_list_is_read_under_both_sets_of_names(dialect: str) -> None:
 
 def test_the_last_page_is_known_with_and_without_a_total() -> None:
     """Version 4 does not count: there a short page is the last one, and an empty one surely."""
-    page: JobInstancePage = decoded("gateway-v4/get_job_instance_list")
+    page: Page[JobInstance] = decoded("gateway-v4/get_job_instance_list")
     rows = page.items
 
     assert (page.total, page.start, page.length, page.next_start) == (None, 0, 2, None)
-    assert JobInstancePage(items=rows * 2, start=4, length=2).next_start == 6
-    assert JobInstancePage(items=(), start=4, length=2).next_start is None
-    assert JobInstancePage(items=rows, start=4, length=2, total=5).next_start is None
+    assert Page(items=rows * 2, start=4, length=2).next_start == 6
+    assert Page(items=(), start=4, length=2).next_start is None
+    assert Page(items=rows, start=4, length=2, total=5).next_start is None
     # A server may give fewer than were asked for; its own count decides then.
-    assert JobInstancePage(items=rows, start=4, length=2, total=9).next_start == 5
+    assert Page(items=rows, start=4, length=2, total=9).next_start == 5
 
 
 @pytest.mark.parametrize("dialect", ["esb-job", "esb-jobv3", "gateway-v3"])

@@ -9,7 +9,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.operations.queries import GetJobInstanceList
-from bkjob_async.model.operations.responses import JobInstance, JobInstancePage
+from bkjob_async.model.operations.responses import JobInstance, Page
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import run_status
@@ -43,12 +43,10 @@ def asked(sweep: ListPoller[JobState]) -> GetJobInstanceList:
     return question
 
 
-def page(*numbers: int, start: int = 0, total: int | None = None, code: int = 2) -> JobInstancePage:
+def page(*numbers: int, start: int = 0, total: int | None = None, code: int = 2) -> Page[JobInstance]:
     """Return a page that lists these jobs."""
     items = tuple(JobInstance(ref=JobRef(SCOPE, number), status=run_status(code)) for number in numbers)
-    return JobInstancePage(
-        items=items, start=start, length=PAGE, total=len(items) if total is None else total
-    )
+    return Page(items=items, start=start, length=PAGE, total=len(items) if total is None else total)
 
 
 def test_a_list_reaches_from_the_oldest_running_job_to_the_newest() -> None:
