@@ -27,8 +27,7 @@ def get_script_list(
 ) -> PagedList[Script]:
     """Return the scripts whose name contains *name*, for `async for`.
 
-    *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
-    `get_script_list`.
+    *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document: `get_script_list`.
     """
     query = build(
         GetScriptList,
@@ -75,8 +74,7 @@ async def get_script_version_detail(
 ) -> ScriptVersion:
     """Return one version of a script, by *id*, or by *script_id* and *version*.
 
-    Its content is plain text. Raises a `CallFailed`. Document:
-    `get_script_version_detail`.
+    Its content is plain text. Raises a `CallFailed`. Document: `get_script_version_detail`.
     """
     query = build(
         GetScriptVersionDetail,
@@ -142,8 +140,7 @@ async def get_public_script_version_detail(
 ) -> ScriptVersion:
     """Return one version of a public script, by *id*, or by *script_id* and *version*.
 
-    Its content is plain text. Raises a `CallFailed`. Document:
-    `get_public_script_version_detail`.
+    Its content is plain text. Raises a `CallFailed`. Document: `get_public_script_version_detail`.
     """
     query = build(
         GetPublicScriptVersionDetail,

@@ -120,8 +120,7 @@ def get_account_list(
 ) -> PagedList[StoredAccount]:
     """Return the accounts that scripts and SQL may run as, for `async for`.
 
-    *category* is an `AccountCategory`. Raises a `CallFailed` when iterated. Document:
-    `get_account_list`.
+    *category* is an `AccountCategory`. Raises a `CallFailed` when iterated. Document: `get_account_list`.
     """
     query = build(
         GetAccountList,
@@ -181,8 +180,7 @@ async def get_cron_detail(
 ) -> CronJob:
     """Return a cron with its global variables.
 
-    Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown one. Document:
-    `get_cron_detail`.
+    Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown one. Document: `get_cron_detail`.
     """
     query = build(
         GetCronDetail,
