@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.errors import UsageError
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.memory import MemoryStore
+from bkjob_async.journal.redis import RedisStore
 from bkjob_async.journal.sqlite import SqliteStore
 from bkjob_async.journal.store import FleetEntry, Store
 from bkjob_async.journal.urls import MemoryPlace, Place, SqlitePlace, check_fleet_name, parse_journal_url
@@ -67,4 +67,4 @@ def store_at(place: Place, keep: Keep) -> Store:
         return _in_memory.setdefault(place.name, MemoryStore(keep))
     if isinstance(place, SqlitePlace):
         return SqliteStore(place, keep)
-    raise UsageError("journals in Redis are not there yet: give sqlite:///PATH")
+    return RedisStore(place, keep)

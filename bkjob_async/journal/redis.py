@@ -1,0 +1,208 @@
+"""A store in a Redis server or cluster, for processes of several machines."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from bkjob_async.errors import FleetBusy, JournalDamaged, JournalTooNew, NotAJournal
+from bkjob_async.journal import redis_scripts as scripts
+from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.redis_client import RedisClient
+from bkjob_async.journal.store import (
+    ALIVE_SECONDS,
+    PAGE_BYTES,
+    Checkpoint,
+    FleetEntry,
+    Holder,
+    Opened,
+    Page,
+    StoredRecord,
+    superseded,
+)
+from bkjob_async.journal.urls import RedisPlace
+from bkjob_async.model.journal_errors import StoreBehind
+
+# Seconds that one waiting read blocks; a connection waits no longer than for any other response.
+BLOCK_SECONDS = 1.0
+
+MAX_RECORDS = 1000
+
+
+class RedisStore:
+    """Fleets in Redis: what is written is as safe as the server makes it.
+
+    With append-only files (`appendfsync always`) nothing that was told is lost when the server is restarted. A failover to
+    a replica may lose the newest writes; the holder notices that and stores them again.
+    """
+
+    def __init__(self, place: RedisPlace, keep: Keep = KEEP) -> None:
+        """Prepare; raises `UsageError` where redis-py is not installed. Nothing is sent."""
+        self._place = place
+        self._keep = keep
+        self._client = RedisClient(place)
+
+    def __repr__(self) -> str:
+        return f"<RedisStore {self._place}>"
+
+    async def aclose(self) -> None:
+        """Close all connections; harmless when repeated."""
+        await self._client.aclose()
+
+    # Writing --------------------------------------------------------------------------------------------------------
+
+    async def open(self, name: str, holder: Holder, *, take_over: bool) -> Opened:
+        """Take the fleet *name* for *holder*, and begin its next term."""
+        term, head, silence = await self._run(
+            scripts.OPEN, name, holder.host, holder.pid, int(take_over), ALIVE_SECONDS
+        )
+        return Opened(int(term), int(head), float(silence) if silence else None)
+
+    async def append(
+        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
+    ) -> None:
+        """Append *records*, all or none, behind number *head*."""
+        rows = (value for record in records for value in (record.sequence, repr(record.time), record.data))
+        await self._run(scripts.APPEND, name, term, head, targets, *rows)
+
+    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+        """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
+        count = 0
+        for portion in portions(checkpoint.parts) or [[]]:
+            await self._run(scripts.PUT_PARTS, name, term, count, *portion)
+            count += len(portion)
+        await self._run(scripts.USE_PARTS, name, term, checkpoint.sequence, count)
+        await self._remove_oldest(name, term)
+
+    async def give_sign_of_life(self, name: str, *, term: int) -> None:
+        """Record that the holder lives, and remove what has become too old."""
+        await self._run(scripts.GIVE_SIGN_OF_LIFE, name, term)
+        await self._remove_oldest(name, term)
+
+    async def release(self, name: str, *, term: int) -> None:
+        """Record that the holder has ended."""
+        await self._run(scripts.RELEASE, name, term)
+
+    async def forget(self, name: str) -> None:
+        """Remove a fleet with all it has; only its term is kept for a while, so that its holder is refused."""
+        await self._run(scripts.FORGET, name)
+
+    async def _remove_oldest(self, name: str, term: int) -> None:
+        """Remove what is not kept any more, in portions between which others write."""
+        kept_since, there_may_be_more = time.time() - self._keep.age.total_seconds(), True
+        while there_may_be_more:
+            removed = await self._run(scripts.REMOVE_OLDEST, name, term, kept_since, self._keep.bytes)
+            there_may_be_more = bool(removed[0])
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    async def checkpoint(self, name: str) -> Checkpoint | None:
+        """Return the fleet's checkpoint, None where there is none or no such fleet."""
+        sequence = b""
+        parts: list[bytes] = []
+        while True:
+            found, *more = await self._run(scripts.READ_PARTS, name, len(parts), PAGE_BYTES, sequence)
+            if not found:
+                return None
+            if sequence not in (b"", found):  # replaced meanwhile
+                parts = []
+            elif not more[0]:
+                return Checkpoint(int(found), parts)
+            sequence = found
+            parts += more[0]
+
+    async def read(self, name: str, after: int, *, limit: int = MAX_RECORDS) -> Page:
+        """Return the records behind number *after*, at most *limit* of them."""
+        removed_to, rows = await self._run(scripts.READ, name, after + 1, min(limit, MAX_RECORDS), PAGE_BYTES)
+        records = [
+            StoredRecord(int(number.partition(b"-")[0]), float(made_at), data)
+            for number, made_at, data in rows
+        ]
+        return Page(records, int(removed_to))
+
+    async def wait(self, name: str, after: int, *, seconds: float) -> None:
+        """Return when there may be a record behind number *after*, or after so many *seconds*."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while (remaining := end - loop.time()) > 0:
+            block = max(1, int(1000 * min(remaining, BLOCK_SECONDS)))
+            words = ("XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", keys_of(name)[1], f"{after}-0")
+            if await self._client.command(*words):
+                return
+
+    async def fleets(self) -> Sequence[FleetEntry]:
+        """Return all fleets, by name."""
+        found = []
+        for key in await self._client.keys(keys_of("*")[0]):
+            words: Sequence[bytes] = await self._client.command("HGETALL", key)
+            facts = words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
+            if facts and b"forgotten" not in facts:
+                found.append(entry_of(key.removeprefix("{bkjob:").removesuffix("}:fleet"), facts))
+        return sorted(found, key=lambda entry: entry.name)
+
+    # The scripts' responses -----------------------------------------------------------------------------------------
+
+    async def _run(self, script: scripts.Script, name: str, *arguments: Any) -> list[Any]:
+        """Run a script for a fleet; return what it says, or raise the error that it names."""
+        response: list[Any] = await self._client.run(script, keys_of(name), arguments)
+        said, facts = response[0], response[1:]
+        shown = str(self._place)
+        if said == b"ok":
+            return facts
+        if said == b"superseded":
+            holder = Holder(facts[1].decode(), int(facts[2])) if facts[1] else None
+            error = superseded(name, int(arguments[0]), int(facts[0]), holder)
+            error.journal = shown
+            raise error
+        if said == b"behind":
+            term, head = int(facts[0]), int(facts[1])
+            raise StoreBehind(
+                f"the store has the records of {name!r} up to {head}", term=term, head=head, journal=shown
+            )
+        if said == b"busy":
+            host, pid, seconds = facts[0].decode(), int(facts[1]), float(facts[2])
+            raise FleetBusy(name, host=host, pid=pid, seconds=seconds, journal=shown)
+        if said == b"new":
+            raise JournalTooNew(
+                f"its version is {int(facts[0])}, this package knows {scripts.FORMAT}", journal=shown
+            )
+        raise NotAJournal(f"the key {keys_of(name)[0]} belongs to another program", journal=shown)
+
+
+def keys_of(name: str) -> tuple[str, str, str, str]:
+    """Return the keys of a fleet; what stands between the braces puts them into one slot of a cluster."""
+    tag = f"{{bkjob:{name}}}"
+    return f"{tag}:fleet", f"{tag}:records", f"{tag}:checkpoint", f"{tag}:checkpoint-being-written"
+
+
+def portions(parts: Sequence[bytes]) -> list[list[bytes]]:
+    """Return *parts* in portions of about a megabyte."""
+    found: list[list[bytes]] = []
+    size = PAGE_BYTES
+    for part in parts:
+        if size >= PAGE_BYTES:
+            found.append([])
+            size = 0
+        found[-1].append(part)
+        size += len(part)
+    return found
+
+
+def entry_of(name: str, facts: dict[bytes, bytes]) -> FleetEntry:
+    """Return a fleet as the list shows it."""
+    try:
+        return FleetEntry(
+            name=name,
+            targets=int(facts.get(b"targets", 0)),
+            term=int(facts[b"term"]),
+            head=int(facts.get(b"head", 0)),
+            holder=Holder(facts[b"host"].decode(), int(facts[b"pid"])),
+            last_seen=float(facts[b"last_seen"]),
+            size=int(facts.get(b"size", 0)),
+            is_held=facts[b"held"] == b"1",
+            refused=int(facts.get(b"refused", 0)),
+        )
+    except (KeyError, ValueError) as error:
+        raise JournalDamaged(f"what the key of {name!r} holds cannot be read") from error

@@ -1,0 +1,105 @@
+"""The connection to a Redis server or cluster, and what its errors mean for a journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any
+
+from bkjob_async.errors import ClientClosed, JournalUnavailable, NotAJournal, UsageError
+from bkjob_async.journal.redis_scripts import Script
+from bkjob_async.journal.urls import RedisPlace
+
+# Seconds until a server that does not respond counts as away; waiting reads end sooner.
+RESPONSE_TIMEOUT = 3.0
+CONNECT_TIMEOUT = 3.0
+
+
+class RedisClient:
+    """A client of redis-py, of a single server or of a cluster; which of them it is, it asks at first use.
+
+    Nothing is tried twice here: a write whose response was lost is repeated by the journal, which can tell.
+    """
+
+    def __init__(self, place: RedisPlace) -> None:
+        """Prepare; raises `UsageError` where redis-py is not installed. Nothing is sent."""
+        try:
+            self._redis: Any = import_module("redis.asyncio")
+            self._errors: Any = import_module("redis.exceptions")
+            retry: Any = import_module("redis.asyncio.retry").Retry
+            backoff: Any = import_module("redis.backoff").NoBackoff
+        except ModuleNotFoundError:
+            raise UsageError("a journal in Redis needs redis: pip install 'bkjob-async[redis]'") from None
+        self._place = place
+        self._options: dict[str, Any] = {
+            "socket_timeout": RESPONSE_TIMEOUT,
+            "socket_connect_timeout": CONNECT_TIMEOUT,
+            "retry": retry(backoff(), 0),
+        }
+        self._client: Any = None
+        self._connecting = asyncio.Lock()
+        self._is_closed = False
+
+    async def command(self, *words: Any) -> Any:
+        """Send a command and return the response; raise errors of journals."""
+        async with self._translating():
+            return await (await self._connect()).execute_command(*words)
+
+    async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Run a script and return its response; send its text only where the server does not know it."""
+        async with self._translating():
+            client = await self._connect()
+            try:
+                return await client.execute_command("EVALSHA", script.sha, len(keys), *keys, *arguments)
+            except self._errors.NoScriptError:
+                return await client.execute_command("EVAL", script.text, len(keys), *keys, *arguments)
+
+    async def keys(self, pattern: str) -> list[str]:
+        """Return all keys that match *pattern*, of all servers."""
+        async with self._translating():
+            client = await self._connect()
+            return [key.decode() async for key in client.scan_iter(match=pattern, count=1000)]
+
+    async def aclose(self) -> None:
+        """Close all connections; harmless when repeated."""
+        self._is_closed = True
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _connect(self) -> Any:
+        """Return the client; the first time, find out whether there is a cluster."""
+        async with self._connecting:
+            if self._is_closed:
+                raise ClientClosed("the journal is closed; open it with open_journal(...)")
+            if self._client is None:
+                self._client = await self._new_client()
+            return self._client
+
+    async def _new_client(self) -> Any:
+        client: Any = self._redis.Redis.from_url(self._place.url, **self._options)
+        try:
+            facts = await client.info("cluster")
+            if facts.get("cluster_enabled"):
+                await client.aclose()
+                client = self._redis.RedisCluster.from_url(self._place.url, **self._options)
+                await client.initialize()
+        except BaseException:
+            await client.aclose()
+            raise
+        return client
+
+    @asynccontextmanager
+    async def _translating(self) -> AsyncIterator[None]:
+        """Raise errors of journals in place of those of redis-py, which never quote the URL."""
+        try:
+            yield
+        except (self._errors.RedisError, OSError) as error:
+            text = f"{type(error).__name__}: {error}"
+            if "WRONGTYPE" in text:
+                raise NotAJournal(
+                    "a key of this name belongs to another program", journal=str(self._place)
+                ) from error
+            raise JournalUnavailable(f"Redis: {text}", journal=str(self._place)) from error

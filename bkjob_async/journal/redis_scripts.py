@@ -1,0 +1,216 @@
+"""What a Redis journal does in one step each, as Lua: a script is executed whole, and no other command between.
+
+Each fleet has four keys, all in one slot of a cluster: a hash of what is known about the fleet, a stream of its records,
+whose ids are `SEQUENCE-0`, a list of its checkpoint's parts, and another of those of a checkpoint that is being written.
+Numbers are compared as text where they may be large; times are those of the server, records' times excepted.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha1
+
+from attrs import field, frozen
+
+FORMAT = 1
+# Seconds that the term of a forgotten fleet is kept, so that its holder is refused.
+FORGOTTEN_SECONDS = 30 * 86_400
+
+
+@frozen
+class Script:
+    """A script, and the name that a server knows it by."""
+
+    text: str
+    sha: str = field(init=False)
+
+    @sha.default
+    def _sha_of_text(self) -> str:
+        return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+_NOW = """
+local function now()
+  local t = redis.call('TIME')
+  return string.format('%d.%06d', t[1], t[2])
+end
+"""
+
+# Every script begins with this: the keys are a journal's, of a version that is known here.
+_CHECKED = f"""
+local known = redis.call('HMGET', KEYS[1], 'format', 'term', 'head', 'forgotten')
+if not known[1] and redis.call('EXISTS', KEYS[1]) == 1 then return {{'foreign'}} end
+if known[1] and tonumber(known[1]) > {FORMAT} then return {{'new', known[1]}} end
+local term, head = tonumber(known[2] or '0'), known[3] or '0'
+"""
+
+# What a holder may do needs its term: ARGV[1].
+_HELD = """
+if term > tonumber(ARGV[1]) then
+  redis.call('HINCRBY', KEYS[1], 'refused', 1)
+  local by = redis.call('HMGET', KEYS[1], 'host', 'pid')
+  if known[4] then return {'superseded', term, '', ''} end
+  return {'superseded', term, by[1] or '', by[2] or ''}
+end
+if term < tonumber(ARGV[1]) then return {'behind', term, head} end
+"""
+
+# ARGV: host, pid, 1 to take the fleet over, seconds that a silent holder is alive.
+OPEN = Script(
+    _NOW
+    + _CHECKED
+    + f"""
+local last = redis.call('HMGET', KEYS[1], 'last_seen', 'held', 'host', 'pid')
+local silence = ''
+if last[1] then
+  local seconds = math.max(0, tonumber(now()) - tonumber(last[1]))
+  silence = string.format('%.6f', seconds)
+  if ARGV[3] ~= '1' and last[2] == '1' and seconds < tonumber(ARGV[4]) then
+    return {{'busy', last[3], last[4], silence}}
+  end
+end
+redis.call('HSET', KEYS[1], 'format', {FORMAT}, 'host', ARGV[1], 'pid', ARGV[2], 'held', 1, 'last_seen', now())
+redis.call('HDEL', KEYS[1], 'forgotten')
+redis.call('PERSIST', KEYS[1])
+return {{'ok', redis.call('HINCRBY', KEYS[1], 'term', 1), head, silence}}
+"""
+)
+
+# ARGV: term, head, targets, then number, time and data of each record.
+APPEND = Script(
+    _NOW
+    + _CHECKED
+    + _HELD
+    + """
+local last = ARGV[2]
+if #ARGV > 3 then last = ARGV[#ARGV - 2] end
+if head ~= ARGV[2] then
+  if head == last then return {'ok'} end
+  return {'behind', term, head}
+end
+local size = 0
+for i = 4, #ARGV, 3 do
+  redis.call('XADD', KEYS[2], ARGV[i] .. '-0', 't', ARGV[i + 1], 'd', ARGV[i + 2])
+  size = size + #ARGV[i + 2]
+end
+redis.call('HSET', KEYS[1], 'head', last, 'targets', ARGV[3], 'last_seen', now())
+redis.call('HINCRBY', KEYS[1], 'size', size)
+return {'ok'}
+"""
+)
+
+# ARGV: term, number of the first part given, then parts. Returns the count of parts that are there.
+PUT_PARTS = Script(
+    _CHECKED
+    + _HELD
+    + """
+if ARGV[2] == '0' then redis.call('DEL', KEYS[4]) end
+if redis.call('LLEN', KEYS[4]) == tonumber(ARGV[2]) then
+  for i = 3, #ARGV do redis.call('RPUSH', KEYS[4], ARGV[i]) end
+end
+return {'ok', redis.call('LLEN', KEYS[4])}
+"""
+)
+
+# ARGV: term, sequence number of the checkpoint, count of its parts.
+USE_PARTS = Script(
+    _NOW
+    + _CHECKED
+    + _HELD
+    + """
+if redis.call('LLEN', KEYS[4]) ~= tonumber(ARGV[3]) then return {'behind', term, head} end
+redis.call('UNLINK', KEYS[3])
+if ARGV[3] ~= '0' then redis.call('RENAME', KEYS[4], KEYS[3]) end
+redis.call('HSET', KEYS[1], 'checkpoint', ARGV[2], 'last_seen', now())
+return {'ok'}
+"""
+)
+
+# ARGV: term.
+GIVE_SIGN_OF_LIFE = Script(
+    _NOW
+    + _CHECKED
+    + _HELD
+    + """
+redis.call('HSET', KEYS[1], 'last_seen', now())
+return {'ok'}
+"""
+)
+
+# ARGV: term.
+RELEASE = Script(
+    _CHECKED
+    + """
+if term == tonumber(ARGV[1]) and term > 0 then redis.call('HSET', KEYS[1], 'held', 0) end
+return {'ok'}
+"""
+)
+
+# ARGV: term, the time from which on records are kept, and how many bytes of them. Returns 1 if there may be others.
+REMOVE_OLDEST = Script(
+    _CHECKED
+    + """
+local last = redis.call('HMGET', KEYS[1], 'checkpoint', 'size')
+if term ~= tonumber(ARGV[1]) or not last[1] then return {'ok', 0} end
+local oldest = redis.call('XRANGE', KEYS[2], '-', last[1] .. '-0', 'COUNT', 200)
+local size, ids = tonumber(last[2]), {}
+for _, entry in ipairs(oldest) do
+  if tonumber(entry[2][2]) >= tonumber(ARGV[2]) and size <= tonumber(ARGV[3]) then break end
+  ids[#ids + 1] = entry[1]
+  size = size - #entry[2][4]
+end
+if #ids == 0 then return {'ok', 0} end
+redis.call('XDEL', KEYS[2], unpack(ids))
+redis.call('HSET', KEYS[1], 'removed_to', string.match(ids[#ids], '^%d+'), 'size', string.format('%d', size))
+return {'ok', #ids == 200 and 1 or 0}
+"""
+)
+
+# ARGV: none.
+FORGET = Script(
+    _CHECKED
+    + f"""
+if term == 0 or known[4] then return {{'ok'}} end
+redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+redis.call('HSET', KEYS[1], 'format', {FORMAT}, 'term', term + 1, 'forgotten', 1)
+redis.call('EXPIRE', KEYS[1], {FORGOTTEN_SECONDS})
+return {{'ok'}}
+"""
+)
+
+# ARGV: the first number wanted, how many records at most, about how many bytes.
+READ = Script(
+    _CHECKED
+    + """
+local records, size, start = {}, 0, ARGV[1] .. '-0'
+local limit = tonumber(ARGV[2])
+while #records < limit and size < tonumber(ARGV[3]) do
+  local more = redis.call('XRANGE', KEYS[2], start, '+', 'COUNT', math.min(50, limit - #records))
+  if #more == 0 then break end
+  for _, entry in ipairs(more) do
+    if size >= tonumber(ARGV[3]) then break end
+    records[#records + 1] = {entry[1], entry[2][2], entry[2][4]}
+    size = size + #entry[2][4]
+  end
+  start = string.match(more[#more][1], '^%d+') .. '-1'
+end
+return {'ok', redis.call('HGET', KEYS[1], 'removed_to') or '0', records}
+"""
+)
+
+# ARGV: the number of the first part wanted, about how many bytes, the checkpoint's sequence number or nothing.
+READ_PARTS = Script(
+    _CHECKED
+    + """
+local sequence = redis.call('HGET', KEYS[1], 'checkpoint')
+if not sequence then return {'ok', ''} end
+if ARGV[3] ~= '' and ARGV[3] ~= sequence then return {'ok', sequence, {}} end
+local parts, size, number = {}, 0, tonumber(ARGV[1])
+while size < tonumber(ARGV[2]) do
+  local part = redis.call('LINDEX', KEYS[3], number)
+  if not part then break end
+  parts[#parts + 1] = part
+  size, number = size + #part, number + 1
+end
+return {'ok', sequence, parts}
+"""
+)
