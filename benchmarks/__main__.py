@@ -1,4 +1,4 @@
-"""Run benchmarks by name: `python -m benchmarks [name ...] [--save FILE] [--compare FILE] [--small | --full]`."""
+"""Run benchmarks by name: `python -m benchmarks [name ...] [--rows ROWS] [--rounds N] [--save FILE] [--small | --full]`."""
 
 import argparse
 import importlib
@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.scale import FULL, SMALL
+from benchmarks.scale import FULL, ROUNDS, ROWS, SMALL
 from benchmarks.table import compare_with, save
 
 NAMES = sorted(
@@ -26,6 +26,10 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--compare", type=Path, metavar="FILE", help="print a saved run's ratios in columns of their own"
     )
+    parser.add_argument(
+        "--rows", metavar="ROWS", help="measure rows whose name has one of these parts: 100,growth"
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help="measure so many times")
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
         "--small", action="store_true", help="measure little: shows only that a benchmark runs"
@@ -37,6 +41,8 @@ def main(arguments: list[str]) -> int:
         parser.error(f"no such benchmark: {', '.join(unknown)}; there are: {', '.join(NAMES)}")
     if options.small or options.full:
         os.environ[SMALL if options.small else FULL] = "1"
+    os.environ.update({ROWS: options.rows} if options.rows else {})
+    os.environ.update({ROUNDS: str(options.rounds)} if options.rounds else {})
     if options.compare:
         compare_with(options.compare)
     # Imported only now: modules read how much they measure when they are imported.

@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 import bkjob_async as bkjob
+from benchmarks.compare.processes import memory
 from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
@@ -54,12 +55,6 @@ def kind_of(request: HttpRequest) -> str:
     if "max_host_num_per_group" in query:
         return "step, counts"
     return "step, one group" if "status" in query else "step, all hosts"
-
-
-def memory(what: str) -> float:
-    """Return this process's memory in MB: `VmRSS` at present, `VmHWM` at its peak."""
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
 
 
 def connections() -> int:

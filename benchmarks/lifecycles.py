@@ -61,17 +61,29 @@ LIFECYCLES: dict[str, Lifecycle] = {
 
 def simulated(lifecycle: Lifecycle) -> tuple[Platform, StepRef]:
     """Return a platform with one step that follows *lifecycle* at a poll a second, and the step's ref."""
-    dice = Random(1)
+    platform, (ref,) = simulated_steps(lifecycle, steps=1, hosts=HOSTS)
+    return platform, ref
+
+
+def simulated_steps(lifecycle: Lifecycle, *, steps: int, hosts: int) -> tuple[Platform, list[StepRef]]:
+    """Return a platform with that many *steps* of so many *hosts*, each in a job of its own, and their refs."""
+    world = World(1, delays=PlatformDelays(event=0.0, dispatch=0.0, step=0.0, job=0.0), at_once=True)
+    dice, refs = Random(1), list[StepRef]()
+    for _ in range(steps):
+        ref = world.add(JobPlan(steps=(StepPlan(hosts=hosts, pinned=outcomes(lifecycle, hosts, dice)),)))
+        refs.append(world.jobs[ref.job_instance_id].steps[0].ref)
+    # A response shows one instant; inconsistent responses are not part of this benchmark.
+    return Platform(world, SiteConfig(group_read_seconds=0.0)), refs
+
+
+def outcomes(lifecycle: Lifecycle, hosts: int, dice: Random) -> dict[int, HostOutcome]:
+    """Return what becomes of each host of one step."""
     pinned = {}
-    for number in range(HOSTS):
+    for number in range(hosts):
         start, end = lifecycle(number, dice)
         waits, runs = exactly(max(0.0, start)), exactly(max(0.1, end - max(0.0, start)))
         failing = dice.random() < FAILING
         pinned[number] = HostOutcome(
             start_delay=waits, duration=runs, status=104 if failing else 9, exit_code=2 if failing else 0
         )
-    world = World(1, delays=PlatformDelays(event=0.0, dispatch=0.0, step=0.0, job=0.0), at_once=True)
-    ref = world.add(JobPlan(steps=(StepPlan(hosts=HOSTS, pinned=pinned),)))
-    # A response shows one instant; inconsistent responses are not part of this benchmark.
-    platform = Platform(world, SiteConfig(group_read_seconds=0.0))
-    return platform, world.jobs[ref.job_instance_id].steps[0].ref
+    return pinned

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from statistics import median
 
-from benchmarks.scale import scaled
+from benchmarks import scale
 
-ROUNDS = scaled(5, 1)
+ROUNDS = scale.rounds(5)
 
 
 def interleaved(variants: Mapping[str, str], *, rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
@@ -51,6 +52,12 @@ async def cpu_per_poll(polls: Callable[[], int], *, warm: int, seconds: float) -
     await asyncio.sleep(seconds)
     used, done = time.process_time() - started, polls() - before
     return used / done * 1e6
+
+
+def memory(what: str) -> float:
+    """Return this process's memory in MB: `VmRSS` at present, `VmHWM` at its peak."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
 
 
 def print_figures(**figures: float) -> None:

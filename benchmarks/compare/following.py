@@ -1,0 +1,137 @@
+"""Following simulated steps to their end, with the public API and with the strong competitor; measured in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import aiohttp
+
+import bkjob_async as bkjob
+from benchmarks.compare import strong
+from benchmarks.compare.bodies import STEP
+from benchmarks.compare.life_server import Life, requests, resume, running_life
+from benchmarks.compare.processes import memory, print_figures
+
+CREDENTIALS = bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="bench", bk_username="admin")  # noqa: S106 - made up
+PATH = "/api/v3/get_step_instance_status"
+HEADERS = {
+    "Accept": "application/json",
+    "X-Bkapi-Authorization": '{"bk_app_code": "bench", "bk_app_secret": "bench", "bk_username": "admin"}',
+}
+
+
+def parameters(ref: bkjob.StepRef) -> dict[str, str]:
+    """Return the query parameters of a full read."""
+    return {
+        "bk_scope_type": "biz",
+        "bk_scope_id": str(ref.scope.id),
+        "job_instance_id": str(ref.job_instance_id),
+        "step_instance_id": str(ref.step_instance_id),
+        "batch": "0",
+    }
+
+
+async def follow_ours(server: str, refs: Sequence[bkjob.StepRef], interval: float) -> dict[str, float]:
+    """Follow steps to their end with one reader of all events; return the CPU seconds and what was found."""
+    kinds, changes = bkjob.HostChanged | bkjob.StepChanged, 0
+    async with bkjob.connect(server, CREDENTIALS, interval=interval) as client:
+        started = begin(server)
+        async with client.watch(refs) as watch:
+            async for event in watch:
+                changes += isinstance(event, kinds)
+            polls = watch.stats().polls
+        used = time.process_time() - started
+    return {"cpu": used, "polls": polls, "changes": changes}
+
+
+async def follow_strong(server: str, refs: Sequence[bkjob.StepRef], interval: float) -> dict[str, float]:
+    """Do the same with the competitor."""
+    changes = over = 0
+    async with aiohttp.ClientSession(headers=HEADERS) as session:
+        poller = strong.StrongPoller(session, interval)
+        started = begin(server)
+        task = asyncio.create_task(poller.follow_all(server + PATH, map(parameters, refs)))
+        while over < len(refs):
+            _, host, _, after = await poller.changes.get()
+            changes += 1
+            over += host is None and after not in strong.OPEN
+        await task
+        used = time.process_time() - started
+    return {"cpu": used, "polls": poller.polls, "changes": changes}
+
+
+def begin(server: str) -> float:
+    """Let the steps' time pass; return the CPU seconds of this process until now."""
+    resume(server)
+    return time.process_time()
+
+
+def child(way: str, life: Life, interval: float) -> None:
+    """Measure one life in this process."""
+    follow = {"ours": follow_ours, "strong": follow_strong}[way]
+    with running_life(life) as (server, refs):
+        found = asyncio.run(follow(server, refs, interval))
+        print_figures(**found, requests=requests(server))
+
+
+# Looks for ever -------------------------------------------------------------------------------------------------------
+
+
+async def look_with_ours(
+    server: str, refs: Sequence[bkjob.StepRef], interval: float, seconds: float
+) -> dict[str, float]:
+    """Follow steps that do not end; return the CPU microseconds per look, looks made, and memory."""
+    async with (
+        bkjob.connect(server, CREDENTIALS, interval=interval) as client,
+        client.watch(refs) as watch,
+    ):
+        reading = asyncio.create_task(read_all(watch))
+        found = await looks(lambda: watch.stats().polls, len(refs), interval, seconds)
+        reading.cancel()
+    return found
+
+
+async def look_with_strong(
+    server: str, refs: Sequence[bkjob.StepRef], interval: float, seconds: float
+) -> dict[str, float]:
+    """Do the same with the competitor."""
+    async with aiohttp.ClientSession(headers=HEADERS) as session:
+        poller = strong.StrongPoller(session, interval)
+        following = asyncio.create_task(poller.follow_all(server + PATH, map(parameters, refs)))
+        found = await looks(lambda: poller.polls, len(refs), interval, seconds)
+        following.cancel()
+        await asyncio.wait([following])
+    return found
+
+
+async def read_all(watch: bkjob.Watch) -> None:
+    """Read all events."""
+    async for _ in watch:
+        pass
+
+
+async def looks(polls: Callable[[], int], targets: int, interval: float, seconds: float) -> dict[str, float]:
+    """Return CPU microseconds per look, looks made of those due, and this process's memory in MB."""
+    loop, used = asyncio.get_running_loop(), time.process_time
+    while polls() < 2 * targets:  # noqa: ASYNC110 - the measured code must not set events for us
+        await asyncio.sleep(0.05)
+    start, cpu, before = loop.time(), used(), polls()
+    await asyncio.sleep(seconds)
+    took, cpu, made = loop.time() - start, used() - cpu, polls() - before
+    return {"cpu": 1e6 * cpu / made, "made": made * interval / (targets * took), "memory": memory("VmRSS")}
+
+
+def look(way: str, server: str, targets: int, interval: float, seconds: float) -> None:
+    """Measure looks at steps that do not end in this process."""
+    refs = [bkjob.StepRef(bkjob.Scope.biz(2), number, STEP) for number in range(1, targets + 1)]
+    measure = {"ours": look_with_ours, "strong": look_with_strong}[way]
+    print_figures(**asyncio.run(measure(server, refs, interval, seconds)))
+
+
+def look_far_away(way: str, steps: int, delay: float, seconds: float) -> None:
+    """Measure looks at one-host steps of a platform that is *delay* seconds away, at an interval of a second."""
+    with running_life(Life(steps=steps, hosts=1, seconds=1e6, delay=delay)) as (server, refs):
+        measure = {"ours": look_with_ours, "strong": look_with_strong}[way]
+        print_figures(**asyncio.run(measure(server, refs, 1.0, seconds)))
