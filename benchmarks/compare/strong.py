@@ -44,14 +44,12 @@ class Response(Struct):
 class StrongPoller:
     """Polls steps every *interval* seconds until they are over; `changes` has what changed, first sights included."""
 
-    def __init__(
-        self, session: aiohttp.ClientSession, interval: float, *, in_flight: int | None = 32
-    ) -> None:
+    def __init__(self, session: aiohttp.ClientSession, interval: float, *, in_flight: int = 32) -> None:
         self.changes: asyncio.Queue[Change] = asyncio.Queue()
         self.polls = 0
         self._session = session
         self._interval = interval
-        self._permits = asyncio.Semaphore(in_flight or 1_000_000)
+        self._permits = asyncio.Semaphore(in_flight)
         self._decode = Decoder(Response).decode
 
     async def follow(self, target: int, url: str, parameters: Mapping[str, str]) -> None:
