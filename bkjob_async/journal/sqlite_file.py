@@ -35,8 +35,8 @@ CREATE TABLE fleet (
   is_forgotten INTEGER NOT NULL
 );
 CREATE TABLE record (
-  id INTEGER PRIMARY KEY, fleet INTEGER NOT NULL, sequence INTEGER NOT NULL, time REAL NOT NULL,
-  checksum INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (fleet, sequence)
+  id INTEGER PRIMARY KEY, fleet INTEGER NOT NULL, sequence INTEGER NOT NULL,
+  previous INTEGER NOT NULL, time REAL NOT NULL, checksum INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (fleet, sequence)
 );
 CREATE TABLE checkpoint_part (
   id INTEGER PRIMARY KEY, fleet INTEGER NOT NULL, number INTEGER NOT NULL,
@@ -44,7 +44,8 @@ CREATE TABLE checkpoint_part (
 );
 """
 
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR}
+# An error without a code is one of Python's: a text that cannot be decoded.
+_DAMAGE = {0, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR}
 # Errors after which the connection is used on: nothing is wrong with the file itself.
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
 
@@ -97,6 +98,13 @@ class SqliteFile:
             if _code_of(error) not in _PASSING:
                 self.close()
             raise self.translated(error) from error
+        except (
+            TypeError,
+            ValueError,
+            OverflowError,
+        ) as error:  # a text that is none, a number in place of bytes
+            self.close()
+            raise JournalDamaged("the file holds what was never written", journal=self._shown) from error
 
     def translated(self, error: sqlite3.Error) -> JournalError:
         """Return what an error of SQLite means for a journal."""
@@ -120,20 +128,44 @@ class SqliteFile:
         is_new = self._check_header()
         if is_new and not create:
             raise JournalUnavailable("the file is still empty", journal=self._shown)
+        try:
+            connection = self._open("mode=rwc" if create else "mode=rw", is_new=is_new)
+        except sqlite3.OperationalError:
+            # Reading with a write-ahead log needs a file beside the journal; where none can be made, nobody writes.
+            if create or self._has_wal():
+                raise
+            connection = self._open("mode=ro&immutable=1", is_new=False)
+        self._connection, self._identity = connection, self._identity_now()
+        return connection
+
+    def _open(self, mode: str, *, is_new: bool) -> sqlite3.Connection:
+        """Return a connection that is set up; create the tables in a new file."""
         connection = sqlite3.connect(
-            f"{self.path.as_uri()}?mode={'rwc' if create else 'rw'}",
+            f"{self.path.as_uri()}?{mode}",
             uri=True,
             timeout=LOCK_TIMEOUT,
             isolation_level=None,
             check_same_thread=False,
         )
         try:
-            self._prepare(connection, is_new=is_new)
+            if is_new:
+                _create(connection)
+            connection.execute("PRAGMA secure_delete = OFF")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            (journal_mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if journal_mode != "wal" and "immutable" not in mode:
+                connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("SELECT max(id) FROM fleet").fetchone()
         except BaseException:
             connection.close()
             raise
-        self._connection, self._identity = connection, self._identity_now()
         return connection
+
+    def _has_wal(self) -> bool:
+        """Return True where a write-ahead log lies beside the file."""
+        wal = Path(f"{self.path}-wal")
+        return wal.exists() and wal.stat().st_size > 0
 
     def _identity_now(self) -> tuple[int, int] | None:
         """Return what tells the file at our path from any other, None where there is none."""
@@ -165,49 +197,39 @@ class SqliteFile:
         if not self.path.exists() or not self.path.stat().st_size:
             return True
         try:
-            application, version = self._header("mode=ro&immutable=1")
+            application, version, page_size = self._header("mode=ro&immutable=1")
         except sqlite3.DatabaseError as error:
             if _code_of(error) == sqlite3.SQLITE_NOTADB:
                 raise NotAJournal("it is not a SQLite database", journal=self._shown) from error
-            application, version = self._header_behind_wal(error)
+            application, version, page_size = self._header_behind_wal(error)
         if application != APPLICATION_ID:
             raise NotAJournal("it is the database of another program", journal=self._shown)
         if version > SCHEMA_VERSION:
             raise JournalTooNew(
                 f"its version is {version}, this package knows {SCHEMA_VERSION}", journal=self._shown
             )
+        if self.path.stat().st_size % page_size and not self._has_wal():
+            raise JournalDamaged("the file is truncated", journal=self._shown)
         return False
 
-    def _header_behind_wal(self, error: sqlite3.DatabaseError) -> tuple[int, int]:
+    def _header_behind_wal(self, error: sqlite3.DatabaseError) -> tuple[int, int, int]:
         """Read the header of a file that seems truncated; its missing pages may be in the write-ahead log."""
-        wal = Path(f"{self.path}-wal")
-        if not wal.exists() or not wal.stat().st_size:
+        if not self._has_wal():
             raise self.translated(error) from error
         try:
             return self._header("mode=ro")
         except sqlite3.Error as second:
             raise self.translated(second) from second
 
-    def _header(self, mode: str) -> tuple[int, int]:
-        """Return the application and the version that the header names."""
+    def _header(self, mode: str) -> tuple[int, int, int]:
+        """Return the application, the version and the size of pages that the header names."""
         with closing(
             sqlite3.connect(f"{self.path.as_uri()}?{mode}", uri=True, timeout=LOCK_TIMEOUT)
         ) as probe:
             (application,) = probe.execute("PRAGMA application_id").fetchone()
             (version,) = probe.execute("PRAGMA user_version").fetchone()
-        return application, version
-
-    def _prepare(self, connection: sqlite3.Connection, *, is_new: bool) -> None:
-        """Set the connection up; create the tables in a new file."""
-        if is_new:
-            _create(connection)
-        connection.execute("PRAGMA secure_delete = OFF")
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-        if mode != "wal":
-            connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("SELECT max(id) FROM fleet").fetchone()
+            (page_size,) = probe.execute("PRAGMA page_size").fetchone()
+        return application, version, page_size
 
 
 def _create(connection: sqlite3.Connection) -> None:

@@ -55,6 +55,11 @@ def find_fleet(connection: sqlite3.Connection, name: str) -> FleetRow | None:
     return None if row is None else FleetRow(*row)
 
 
+def checksum_of(data: bytes, number: int) -> int:
+    """Return the checksum of a row's *data* in its place."""
+    return crc32(data, number & 0xFFFFFFFF)
+
+
 # Writing ------------------------------------------------------------------------------------------------------------
 
 
@@ -107,9 +112,13 @@ def append_records(
             term=term,
             head=fleet.head,
         )
+    previous = [head, *(record.sequence for record in records)]
     connection.executemany(
-        "INSERT INTO record (fleet, sequence, time, checksum, data) VALUES (?, ?, ?, ?, ?)",
-        [(fleet.id, record.sequence, record.time, crc32(record.data), record.data) for record in records],
+        "INSERT INTO record (fleet, sequence, previous, time, checksum, data) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (fleet.id, r.sequence, before, r.time, checksum_of(r.data, r.sequence), r.data)
+            for r, before in zip(records, previous, strict=False)
+        ],
     )
     size = sum(len(record.data) for record in records)
     connection.execute(
@@ -124,7 +133,7 @@ def replace_checkpoint(connection: sqlite3.Connection, name: str, checkpoint: Ch
     connection.execute("DELETE FROM checkpoint_part WHERE fleet = ?", (fleet.id,))
     connection.executemany(
         "INSERT INTO checkpoint_part (fleet, number, checksum, data) VALUES (?, ?, ?, ?)",
-        ((fleet.id, number, crc32(part), part) for number, part in enumerate(checkpoint.parts)),
+        ((fleet.id, number, checksum_of(part, number), part) for number, part in enumerate(checkpoint.parts)),
     )
     connection.execute(
         "UPDATE fleet SET checkpoint = ?, last_seen = ? WHERE id = ?",
@@ -220,20 +229,24 @@ def read_page(connection: sqlite3.Connection, name: str, after: int, limit: int)
     fleet = find_fleet(connection, name)
     if fleet is None:
         return Page((), 0)
+    count = min(limit, MAX_ROWS)
     rows = connection.execute(
-        "SELECT sequence, time, checksum, data FROM record WHERE fleet = ? AND sequence > ? ORDER BY sequence LIMIT ?",
-        (fleet.id, after, min(limit, MAX_ROWS)),
+        "SELECT sequence, previous, time, checksum, data FROM record WHERE fleet = ? AND sequence > ?"
+        " ORDER BY sequence LIMIT ?",
+        (fleet.id, after, count),
     )
     records: list[StoredRecord] = []
-    size = 0
-    for sequence, made_at, checksum, data in rows:
-        if crc32(data) != checksum:
-            raise JournalDamaged(f"the record {sequence} of {name!r} is not what was written")
+    size, last = 0, max(after, fleet.removed_to)
+    for sequence, previous, made_at, checksum, data in rows:
+        if (previous != last if records else previous > last) or checksum_of(data, sequence) != checksum:
+            raise JournalDamaged(f"the records of {name!r} behind {last} are not what was written")
         records.append(StoredRecord(sequence, made_at, data))
-        size += len(data)
+        size, last = size + len(data), sequence
         if size >= PAGE_BYTES:
             break
     rows.close()
+    if last < fleet.head and len(records) < count and size < PAGE_BYTES:
+        raise JournalDamaged(f"the records of {name!r} behind {last} are missing")
     return Page(records, fleet.removed_to)
 
 
@@ -254,7 +267,7 @@ def read_parts(
         (fleet.id, first, MAX_ROWS),
     )
     for number, checksum, data in rows:
-        if crc32(data) != checksum or number != first + len(parts):
+        if checksum_of(data, number) != checksum or number != first + len(parts):
             raise JournalDamaged(f"the checkpoint of {name!r} is not what was written")
         parts.append(data)
         size += len(data)

@@ -1,0 +1,415 @@
+"""What can happen to a journal's file, and what its store says to it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from bkjob_async.errors import (
+    ClientClosed,
+    JournalDamaged,
+    JournalError,
+    JournalTooNew,
+    JournalUnavailable,
+    NotAJournal,
+)
+from bkjob_async.journal import sqlite_file
+from bkjob_async.journal.store import Checkpoint, StoredRecord
+from bkjob_async.model.journal_errors import StoreBehind
+from tests.journal.stores import HERE, THERE, Place, opened, records, sqlite_url
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    """Give the place of a file that is not there yet."""
+    async with opened(sqlite_url(tmp_path)) as place:
+        yield place
+
+
+async def fill(url: str, count: int = 300) -> list[StoredRecord]:
+    """Write a journal of *count* records and a checkpoint, and close it; return the records."""
+    written = records(*range(1, count + 1), size=200, time=time.time())
+    async with opened(url) as place:
+        store = place.open()
+        await store.open("night", HERE, take_over=True)
+        await store.append("night", term=1, head=0, records=written, targets=1)
+        await store.write_checkpoint("night", Checkpoint(10, [b"state" * 1000] * 5), term=1)
+    return written
+
+
+def clear(folder: Path, pattern: str = "*") -> None:
+    """Remove files."""
+    for file in folder.glob(pattern):
+        file.unlink()
+
+
+def kill_itself(code: str) -> int:
+    """Run a program that kills itself; return its exit code."""
+    return subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return all files of a folder."""
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+async def use(url: str) -> list[StoredRecord]:
+    """Do with a journal what a watch does; return all its records."""
+    async with opened(url) as place:
+        store = place.open()
+        opening = await store.open("night", THERE, take_over=True)
+        await store.checkpoint("night")
+        page = await store.read("night", 0)
+        await store.append(
+            "night", term=opening.term, head=opening.head, records=records(opening.head + 1), targets=1
+        )
+        await store.fleets()
+        return [*page.records]
+
+
+# Files that are not ours, or not whole ------------------------------------------------------------------------------
+
+
+def other_database(path: Path) -> None:
+    """Make a database of another program, with a write-ahead log."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE fleet (ship TEXT)")
+        connection.commit()
+
+
+def newer_journal(path: Path) -> None:
+    """Make a journal of a later version."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA application_id = {sqlite_file.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 2")
+        connection.execute("CREATE TABLE fleet (name TEXT)")
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("make", "error"),
+    [
+        (other_database, NotAJournal),
+        (newer_journal, JournalTooNew),
+        (lambda path: path.write_text("name,state\n" * 200), NotAJournal),
+        (lambda path: path.write_bytes(b"x"), NotAJournal),
+        (lambda path: path.write_bytes(b"SQLite format 3\0"), NotAJournal),
+        (lambda path: path.mkdir(), NotAJournal),
+    ],
+    ids=["other-program", "newer", "text", "one-byte", "header-only", "folder"],
+)
+async def test_what_is_not_ours_is_not_touched(tmp_path: Path, make: object, error: type) -> None:
+    """Neither the file nor what lies beside it."""
+    make(tmp_path / "fleet.db")  # type: ignore[operator]
+    before = contents(tmp_path) if error is not NotAJournal or not (tmp_path / "fleet.db").is_dir() else {}
+
+    with pytest.raises(error) as caught:
+        await use(sqlite_url(tmp_path))
+
+    assert "fleet.db" in str(caught.value)
+    if before:
+        assert contents(tmp_path) == before
+
+
+async def test_a_truncated_file_is_damaged_and_not_touched(tmp_path: Path) -> None:
+    """Wherever it ends, a reader gets what was written or an error."""
+    written = await fill(sqlite_url(tmp_path))
+    whole = (tmp_path / "fleet.db").read_bytes()
+    dice = random.Random(7)
+
+    for size in [1, 50, 99, 100, 512, 4095, 4096, 8192, *(dice.randrange(len(whole)) for _ in range(30))]:
+        (tmp_path / "fleet.db").write_bytes(whole[:size])
+
+        with pytest.raises(JournalDamaged if size >= 512 else (JournalDamaged, NotAJournal)):
+            assert await use(sqlite_url(tmp_path)) == written
+
+        assert (tmp_path / "fleet.db").read_bytes() == whole[:size]
+        assert [*contents(tmp_path)] == ["fleet.db"]
+
+
+async def test_flipped_bytes_are_never_read_as_records(tmp_path: Path) -> None:
+    """They are found, or lie where nothing is; a fleet whose name they changed is one that is not there."""
+    written = await fill(sqlite_url(tmp_path))
+    rows = [(record.sequence, record.data) for record in written]
+    whole = (tmp_path / "fleet.db").read_bytes()
+    dice, damaged = random.Random(8), 0
+
+    for _ in range(100):
+        bad = bytearray(whole)
+        for _ in range(dice.randrange(1, 20)):
+            bad[dice.randrange(100, len(bad))] ^= 1 << dice.randrange(8)
+        (tmp_path / "fleet.db").write_bytes(bad)
+        try:
+            found = await use(sqlite_url(tmp_path))
+        except JournalDamaged:
+            damaged += 1
+        else:
+            assert [(record.sequence, record.data) for record in found] in (rows, [])
+        clear(tmp_path, "fleet.db-*")
+
+    assert damaged > 20
+
+
+async def test_an_empty_file_becomes_a_journal(tmp_path: Path) -> None:
+    """As `mktemp` leaves it, or a creation that was killed at its very beginning."""
+    (tmp_path / "fleet.db").touch()
+
+    assert await use(sqlite_url(tmp_path)) == []
+    assert len(await use(sqlite_url(tmp_path))) == 1
+
+
+async def test_a_reader_creates_nothing(place: Place, tmp_path: Path) -> None:
+    """A slip in a path is an error, not an empty journal."""
+    store = place.open()
+    for call in (store.fleets, lambda: store.read("night", 0), lambda: store.forget("night")):
+        with pytest.raises(JournalUnavailable, match="no such file"):
+            await call()
+
+    assert contents(tmp_path) == {}
+
+
+async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """It is not created."""
+    with pytest.raises(JournalUnavailable, match=r"folder .*nowhere"):
+        await use(sqlite_url(tmp_path / "nowhere"))
+
+
+async def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the program changes its folder."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    async with opened("sqlite:///fleet.db") as place:
+        store = place.open()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        await store.open("night", HERE, take_over=True)
+
+    assert (tmp_path / "fleet.db").exists()
+
+
+async def test_names_with_marks_of_urls(tmp_path: Path) -> None:
+    """A question mark, a hash, a space and a per cent sign are letters of a path."""
+    await use(f"sqlite:///{tmp_path}/a%3Fb%23c%20d%25e.db")
+
+    assert (tmp_path / "a?b#c d%e.db").exists()
+
+
+# A file that is taken away, locked or full --------------------------------------------------------------------------
+
+
+async def test_a_file_that_was_removed_is_noticed(place: Place, tmp_path: Path) -> None:
+    """The writer is told that the store has nothing, opens the fleet again and goes on."""
+    store = place.open()
+    await store.open("night", HERE, take_over=True)
+    await store.append("night", term=1, head=0, records=records(1), targets=1)
+    clear(tmp_path)
+
+    with pytest.raises(StoreBehind) as caught:
+        await store.append("night", term=1, head=1, records=records(2), targets=1)
+    opening = await store.open("night", HERE, take_over=True)
+    await store.append("night", term=opening.term, head=0, records=records(2), targets=1)
+
+    assert (caught.value.term, caught.value.head) == (0, 0)
+    assert len((await place.open().read("night", 0)).records) == 1
+
+
+async def test_a_locked_file_is_unavailable_until_it_is_free(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event loop goes on meanwhile, readers read, and the repeated append is stored once."""
+    monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.2)
+    store, reader = place.open(), place.open()
+    await store.open("night", HERE, take_over=True)
+    await store.append("night", term=1, head=0, records=records(1), targets=1)
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    with closing(sqlite3.connect(tmp_path / "fleet.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ticking = asyncio.create_task(tick())
+        with pytest.raises(JournalUnavailable, match="locked"):
+            await store.append("night", term=1, head=1, records=records(2), targets=1)
+        ticking.cancel()
+        assert len((await reader.read("night", 0)).records) == 1
+        other.execute("ROLLBACK")
+    await store.append("night", term=1, head=1, records=records(2), targets=1)
+
+    assert ticks >= 3
+    assert len((await reader.read("night", 0)).records) == 2
+
+
+FULL = """
+import asyncio, resource, sys
+from bkjob_async.errors import JournalUnavailable
+from tests.journal.stores import HERE, opened, records
+
+async def main():
+    async with opened(sys.argv[1]) as place:
+        store = place.open()
+        await store.open("night", HERE, take_over=True)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+        head = refused = 0
+        while head < 60:
+            try:
+                await store.append("night", term=1, head=head, records=records(head + 1, size=20_000), targets=1)
+            except JournalUnavailable as error:
+                refused += 1
+                if refused == 3:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            else:
+                head += 1
+        print(head, refused, len((await place.open().read("night", 0)).records))
+
+asyncio.run(main())
+"""
+
+
+def run(code: str, *arguments: str) -> str:
+    """Run a program of its own; return what it printed."""
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_full_disk_is_unavailable_until_there_is_room(tmp_path: Path) -> None:
+    """What was refused is stored when it is appended again, and nothing else is lost."""
+    assert run(FULL, sqlite_url(tmp_path)) == "60 3 53"  # a page ends after a megabyte
+
+
+READ_ONLY = """
+import asyncio, os, sys
+from bkjob_async.errors import JournalUnavailable
+from tests.journal.stores import HERE, opened, records
+
+if os.geteuid() == 0:
+    os.setegid(65534)
+    os.seteuid(65534)
+
+async def main():
+    async with opened(sys.argv[1]) as place:
+        store = place.open()
+        print(len((await store.read("night", 0)).records), len(await store.fleets()))
+        try:
+            await store.open("night", HERE, take_over=True)
+        except JournalUnavailable as error:
+            print(error)
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Give a folder that every user can look into."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def protect(folder: Path, *, is_folder_writable: bool) -> None:
+    """Let nobody write the journal in *folder*, or even beside it."""
+    (folder / "fleet.db").chmod(0o444)
+    folder.chmod(0o777 if is_folder_writable else 0o555)
+
+
+@pytest.mark.parametrize("is_folder_writable", [True, False])
+async def test_a_read_only_file_is_read_and_not_written(
+    open_folder: Path, *, is_folder_writable: bool
+) -> None:
+    """Whether something can be written beside it or not."""
+    await fill(sqlite_url(open_folder), 5)
+    protect(open_folder, is_folder_writable=is_folder_writable)
+
+    read, error = run(READ_ONLY, sqlite_url(open_folder)).splitlines()
+
+    assert read == "5 1"
+    assert "readonly" in error or "read-only" in error
+
+
+async def test_a_closed_journal_says_so(place: Place) -> None:
+    """The call names the remedy."""
+    store = place.open()
+    await store.aclose()
+
+    with pytest.raises(ClientClosed, match="open_journal"):
+        await store.fleets()
+
+
+async def test_a_cancelled_append_is_whole_or_not_there(place: Place) -> None:
+    """And repeating it is right in both cases."""
+    store = place.open()
+    await store.open("night", HERE, take_over=True)
+    for head in range(20):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.0001 * (head % 5)):
+                await store.append("night", term=1, head=head, records=records(head + 1), targets=1)
+        await store.append("night", term=1, head=head, records=records(head + 1), targets=1)
+
+    assert [r.sequence for r in (await store.read("night", 0)).records] == [*range(1, 21)]
+
+
+# Other processes ----------------------------------------------------------------------------------------------------
+
+OPENER = """
+import asyncio, sys
+from tests.journal.stores import HERE, opened
+
+async def main():
+    async with opened(sys.argv[1]) as place:
+        print((await place.open().open("night", HERE, take_over=True)).term)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_processes_create_the_file_together(tmp_path: Path) -> None:
+    """One creates it, and every process gets a term of its own."""
+    command = [sys.executable, "-c", OPENER, sqlite_url(tmp_path)]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+
+    terms = [int(process.communicate(timeout=60)[0]) for process in processes]
+
+    assert sorted(terms) == [1, 2, 3, 4, 5, 6]
+
+
+async def test_the_log_of_a_killed_process_is_found(tmp_path: Path) -> None:
+    """What it stored is there, and so is its mark: nobody closed the file."""
+    code = f"""
+import asyncio, os
+from tests.journal.stores import HERE, opened, records
+async def main():
+    async with opened({sqlite_url(tmp_path)!r}) as place:
+        store = place.open()
+        await store.open("night", HERE, take_over=True)
+        await store.append("night", term=1, head=0, records=records(1, 2, 3), targets=1)
+        os.kill(os.getpid(), 9)
+asyncio.run(main())
+"""
+    assert kill_itself(code) == -9
+    assert [r.sequence for r in await use(sqlite_url(tmp_path))] == [1, 2, 3]
+
+
+def test_journal_errors_are_one_family() -> None:
+    """All but usage errors are `JournalError`."""
+    for error in (JournalDamaged, JournalTooNew, JournalUnavailable, NotAJournal):
+        assert issubclass(error, JournalError)
