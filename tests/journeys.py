@@ -1,7 +1,8 @@
-"""How far a reader of the code has to travel: calls and files on the way of a poll and of a command.
+"""Count the calls and files of one poll and of one command.
 
-`python -m tests.journeys` prints, for a poll without news, a poll at which one of ten hosts moved, and one command:
-the calls within the package, the functions and files they belong to, and how often a call leads into another file.
+`python -m tests.journeys` prints, for a poll without changes, a poll with one changed host of ten, and one command:
+the calls within the package, the functions and files they belong to, and how many calls lead into another file. A
+coroutine or generator that continues is not called again, and calls by the simulated platform do not count.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ import bkjob_async as bkjob
 from bkjob_async.testing import HANGS, JobPlan, Simulator, StepPlan
 
 PACKAGE = str(Path(bkjob.__file__).parent)
-# The simulated platform stands for the network; what happens in it is no part of a journey.
+# The simulated platform replaces the network; what it does and calls is not counted.
 OUTSIDE = (f"{PACKAGE}/simulator/", f"{PACKAGE}/testing/")
 CREDENTIALS = bkjob.AppCredentials(bk_app_code="tests", bk_app_secret="not-to-be-seen", bk_username="admin")
 
 
 @frozen
 class Journey:
-    """One way through the code, in figures."""
+    """The calls of one poll or command, in numbers."""
 
     calls: int
     functions: int
@@ -37,10 +38,12 @@ class Journey:
 
 
 def recorded(record: Callable[[FrameType], None]) -> Callable[[FrameType, str, object], None]:
-    """Return a profile function that gives every call within the package to *record*."""
+    """Return a profile function that gives every call within the package to *record*, once for each frame."""
+    frames = set[FrameType]()
 
     def profile(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and is_ours(frame):
+        if event == "call" and frame not in frames and is_ours(frame) and not is_simulated(frame):
+            frames.add(frame)
             record(frame)
 
     return profile
@@ -52,6 +55,16 @@ def is_ours(frame: FrameType) -> bool:
     return file.startswith(PACKAGE) and not file.startswith(OUTSIDE)
 
 
+def is_simulated(frame: FrameType) -> bool:
+    """Return True for what the simulated platform called."""
+    outer = frame.f_back
+    while outer is not None:
+        if outer.f_code.co_filename.startswith(OUTSIDE):
+            return True
+        outer = outer.f_back
+    return False
+
+
 def caller(frame: FrameType) -> FrameType | None:
     """Return the nearest frame of the package that leads to *frame*."""
     outer = frame.f_back
@@ -61,10 +74,10 @@ def caller(frame: FrameType) -> FrameType | None:
 
 
 class Recorder:
-    """Takes down the calls between `start` and `stop`."""
+    """Records the calls between `start` and `stop`."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Begin without calls."""
         self._calls: list[tuple[str, str, str]] = []
 
     def start(self) -> None:
@@ -73,7 +86,7 @@ class Recorder:
         sys.setprofile(recorded(self._record))
 
     def stop(self) -> Journey:
-        """Record no more; return what was recorded."""
+        """Stop recording; return what was recorded."""
         sys.setprofile(None)
         calls = self._calls
         hops = tuple(f"{outer} -> {inner}: {name}" for outer, inner, name in calls if outer != inner)
@@ -116,12 +129,12 @@ async def journeys() -> dict[str, Journey]:
 
             recorder.start()
             await asyncio.sleep(10)
-            found["a poll without news"] = recorder.stop()
+            found["a poll without changes"] = recorder.stop()
 
             simulator.fail_host(step, "0:10.0.0.3", tag="disk")
             recorder.start()
             await asyncio.sleep(10)
-            found["a poll with a move"] = recorder.stop()
+            found["a poll with a change"] = recorder.stop()
 
             recorder.start()
             try:
@@ -133,19 +146,19 @@ async def journeys() -> dict[str, Journey]:
 
 
 async def drained(batches: bkjob.Reader[bkjob.Batch]) -> None:
-    """Read to the end, looking at every event."""
+    """Read every event to the end."""
     async for batch in batches:
         for _ in batch.events:
             pass
 
 
 def main() -> None:
-    """Print the journeys; with `--hops` every step into another file, too."""
+    """Print the journeys; with `--hops` every call into another file, too."""
     with asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0)) as runner:
         found = runner.run(journeys())
-    print(f"{'':22}{'calls':>7}{'functions':>11}{'files':>7}{'file changes':>14}")
+    print(f"{'':24}{'calls':>7}{'functions':>11}{'files':>7}{'file changes':>14}")
     for name, journey in found.items():
-        print(f"{name:22}{journey.calls:7}{journey.functions:11}{journey.files:7}{journey.file_changes:14}")
+        print(f"{name:24}{journey.calls:7}{journey.functions:11}{journey.files:7}{journey.file_changes:14}")
         if "--hops" in sys.argv:
             print("\n".join(f"    {hop}" for hop in journey.hops))
 
