@@ -214,12 +214,12 @@ class Poller:
         self, target: PollTarget, request: PollRequest, view: JobPollView | StepPollView, started: float
     ) -> None:
         """Apply a response, deliver the events, and schedule the next poll."""
-        if not self.errors.breaker.has_no_failures:
+        if self.errors.breaker.failures:
             self._on_reachable(started)
         at = self._stamp()
         if self._outage_detector.on_response(at.now, sent=started) and self._workers.overdue:
             self._outage_recovery.resume_all()
-        asked = at.now if self._outage_detector.was_in_outage(started) else started
+        asked = at.now if started < self._outage_detector.outage_ended_at else started
         events: Sequence[EventOrLazy] = (
             self.errors.on_success(target, at) if target.poll_failures.troubled else NO_EVENTS
         )

@@ -210,13 +210,8 @@ class Subscription:
         if self.stream.state != "open":
             return
         for ref in self.targets.of(target.ref):
-            self.targets.settle(ref, over=self._is_over(target, ref, now))
+            self.targets.settle(ref, over=self._delivery.is_over(target, ref, now))
         self._close_when_settled()
-
-    def _is_over(self, state: JobState, ref: Ref, now: float) -> bool:
-        if self._delivery.is_joining(ref):
-            return False
-        return self._delivery.is_lost(ref) or state.is_settled(ref, now)
 
     def _close_when_settled(self) -> None:
         if self.stream.state != "open" or self._linger is None:

@@ -16,7 +16,7 @@ class CircuitBreaker:
     it is open, single probes may go: the first after *first_wait* seconds. The wait doubles with each probe up to
     *longest_wait*, or up to *longest_wait_refused* where credentials were refused. A probe without a response does not
     delay the next one. Failures of requests that were in flight when it opened do not count. The first success of a
-    request sent afterwards closes it.
+    request sent afterwards closes it. `failures` is how many failures counted since the last success.
     """
 
     threshold: int = 5
@@ -26,16 +26,11 @@ class CircuitBreaker:
     longest_wait_refused: float = 5.0
     is_open: bool = field(default=False, init=False)
     probe_at: float = field(default=0.0, init=False)
-    _failures: int = field(default=0, init=False)
+    failures: int = field(default=0, init=False)
     _failed_targets: set[Hashable] = field(factory=set, init=False)
     _opened_at: float = field(default=-inf, init=False)
     _wait: float = field(default=0.0, init=False)
     _wait_bound: float = field(default=0.0, init=False)
-
-    @property
-    def has_no_failures(self) -> bool:
-        """Whether nothing has failed since the last success."""
-        return not (self._failures or self.is_open)
 
     def try_probe(self, now: float) -> bool:
         """Return True if a probe may go out at *now*, and count it."""
@@ -52,7 +47,7 @@ class CircuitBreaker:
         """
         if self.is_open and sent < self._opened_at and now < self._opened_at + self.first_wait:
             return False
-        self._failures = 0
+        self.failures = 0
         self._failed_targets.clear()
         was_open, self.is_open = self.is_open, False
         return was_open
@@ -64,12 +59,12 @@ class CircuitBreaker:
         """
         if self.is_open:
             return False
-        self._failures += 1
+        self.failures += 1
         if len(self._failed_targets) < self.distinct_targets:
             self._failed_targets.add(target)
         if not at_once and (
             targets < 2
-            or self._failures < min(self.threshold, targets)
+            or self.failures < min(self.threshold, targets)
             or len(self._failed_targets) < min(self.distinct_targets, targets)
         ):
             return False

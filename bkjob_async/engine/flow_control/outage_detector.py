@@ -20,12 +20,13 @@ SLOWEST_RATE = 1.0
 class OutageDetector:
     """Counts responses to polls; times are the caller's clock, in seconds.
 
-    `rate` is the usual number of responses per second, None before it is known.
+    `rate` is the usual number of responses per second, None before it is known. Polls sent before `outage_ended_at` were
+    in flight during the last outage.
     """
 
     rate: float | None = field(default=None, init=False)
+    outage_ended_at: float = field(default=-inf, init=False)
     _usual_seconds: float = field(default=0.0, init=False)
-    _outage_ended_at: float = field(default=-inf, init=False)
     _last_response_at: float | None = field(default=None, init=False)
     _sample_began_at: float = field(default=0.0, init=False)
     _sample_count: int = field(default=0, init=False)
@@ -41,9 +42,9 @@ class OutageDetector:
         )
         if now - last > bound and now - sent > self._usual_seconds:
             # The rate is kept: it was measured before the outage.
-            self._sample_began_at, self._sample_count, self._outage_ended_at = now, 0, now
+            self._sample_began_at, self._sample_count, self.outage_ended_at = now, 0, now
             return True
-        if sent < self._outage_ended_at:
+        if sent < self.outage_ended_at:
             return False
         self._usual_seconds += NEWEST_WEIGHT * (now - sent - self._usual_seconds)
         self._sample_count += 1
@@ -52,10 +53,6 @@ class OutageDetector:
             self.rate = sample if self.rate is None else self.rate + NEWEST_WEIGHT * (sample - self.rate)
             self._sample_began_at, self._sample_count = now, 0
         return False
-
-    def was_in_outage(self, sent: float) -> bool:
-        """Return True if a poll *sent* then was in flight during the last outage."""
-        return sent < self._outage_ended_at
 
     def on_circuit_open(self) -> None:
         """Forget the present sample: polling stops, so it says nothing about the usual rate."""

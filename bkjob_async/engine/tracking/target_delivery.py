@@ -68,9 +68,9 @@ class TargetDelivery:
         """Return True if the watch was given the state of *ref*, or that it cannot be read."""
         return ref not in self._joining or ref in self._troubled
 
-    def is_lost(self, ref: Ref) -> bool:
-        """Return True if the watch was given the loss of *ref*."""
-        return ref in self._lost
+    def is_over(self, job: JobState, ref: Ref, now: float) -> bool:
+        """Return True if the watch was given the end of *ref*, a target of *job*, or its loss."""
+        return ref not in self._joining and (ref in self._lost or job.is_settled(ref, now))
 
     def awaits_round(self, refs: Iterable[Ref]) -> bool:
         """Return True if any of *refs* still waits for its round of requests."""
