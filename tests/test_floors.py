@@ -29,7 +29,7 @@ INNER_HOUSES = {
         {"stream"},
         {"group_polling"},
         {"tracking"},
-        {"scheduling"},
+        {"scheduling", "journaling"},
     ],
     "dialects": [{"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],
     "simulator": [{"world"}, {"protocol"}, {"faults"}, {"handlers"}, {"servers"}, {"simulator"}],

@@ -32,6 +32,10 @@ class FailureDetails:
     def __bool__(self) -> bool:
         return bool(self._details or self._unnamed)
 
+    def places(self) -> list[int]:
+        """Return the places of the hosts whose details are kept."""
+        return sorted({*self._details, *self._unnamed})
+
     def set_row(self, place: int, row: HostRow, with_names: WithNames, read_details: ReadDetails) -> None:
         """Keep the *row* of the host at *place*.
 

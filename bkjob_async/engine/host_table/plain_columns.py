@@ -31,6 +31,19 @@ class PlainColumns(Struct, eq=False, gc=False):
     _befores: bytes = b""
     _sequences: bytes = b""
 
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[int],
+        addresses: Sequence[int],
+        sequences: array[int],
+        statuses: ByteColumn,
+        befores: ByteColumn,
+    ) -> PlainColumns:
+        """Return columns with these contents."""
+        packed = array("Q", addresses).tobytes() if any(addresses) else b""
+        return cls(array("Q", names).tobytes(), packed, bytes(statuses), bytes(befores), sequences.tobytes())
+
     def __len__(self) -> int:
         return len(self._statuses)
 

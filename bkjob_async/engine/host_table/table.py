@@ -27,6 +27,7 @@ from msgspec import Struct, field
 from bkjob_async.engine.host_table.byte_columns import marked, marking_all_but, picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import (
+    NON_NUMERIC_ID,
     NOT_SEEN,
     OPEN,
     UNENCODABLE,
@@ -36,6 +37,7 @@ from bkjob_async.engine.host_table.encoding import (
     small_codes,
 )
 from bkjob_async.engine.host_table.host_identity import LARGEST_ID, IdentityIndex, is_id, key_from
+from bkjob_async.engine.host_table.host_names import HostNames, numbers_of
 from bkjob_async.engine.host_table.id_lookup import IdLookup, column_of, pack_ids
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
@@ -65,6 +67,9 @@ MAX_PLAIN_HOSTS = 64
 
 # Up to one in so many hosts of a table are searched one by one.
 RARE_SEARCH = 512
+
+# In place of the rows of a response where there is none.
+NO_ROWS: list[HostRow | None] = [None]
 
 # With more hosts than this, names other than ids are read after the first poll, or when somebody asks for them.
 MAX_NAMES_READ_AT_ONCE = 100
@@ -277,6 +282,78 @@ class HostTable(Struct, eq=False, gc=False):
         columns, keys = self._columns, map(self._irregular.keys.get, places)
         return list(map(key_from, columns.names_at(places), columns.addresses_at(places), keys))
 
+    def names_at(self, places: Sequence[int]) -> HostNames:
+        """Return the names of the hosts at *places* as columns."""
+        self.release_response()
+        columns, irregular = self._columns, self._irregular.keys
+        names, addresses = columns.names_at(places), columns.addresses_at(places)
+        if not irregular:
+            return HostNames(names, addresses)
+        keys = {n: self.key(place) for n, place in enumerate(places) if place in irregular}
+        for number in keys:
+            names[number] = addresses[number] = 0
+        return HostNames(names, addresses, keys)
+
+    def find_hosts(self, keys: Sequence[HostKey]) -> list[int]:
+        """Return the place of each host, by any of its names; -1 for one that is not in the table."""
+        size = len(self)
+        index = IdentityIndex(self._columns.names(), self._columns.addresses(), self._irregular.keys)
+        places = index.places(cast("Sequence[HostRow]", keys), with_all_names)
+        return [place if place < size else -1 for place in places]
+
+    # Stored states --------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def stored(
+        cls,
+        hosts: HostNames,
+        codes: Sequence[int | None],
+        befores: Sequence[int | None],
+        sequences: Sequence[int],
+    ) -> HostTable:
+        """Return a table of *hosts* with these codes, codes before, and batches of the last changes."""
+        names, addresses = list(hosts.names), list(hosts.addresses)
+        for place, key in hosts.keys.items():
+            name, addresses[place] = numbers_of(key)
+            names[place] = name | place if name == NON_NUMERIC_ID else name
+        statuses, statuses_before = stored_statuses(codes), stored_statuses(befores)
+        columns = PackedColumns if len(names) > MAX_PLAIN_HOSTS else PlainColumns
+        table = cls(columns.of(names, addresses, array("Q", sequences), statuses, statuses_before))
+        unencodable = {
+            (place, column is befores): code
+            for column, smalls in ((codes, statuses), (befores, statuses_before))
+            for place, code in enumerate(column if UNENCODABLE in smalls else ())
+            if code is not None and small_code(code) == UNENCODABLE
+        }
+        table._irregular = IrregularHosts(keys=hosts.keys, codes=unencodable).or_shared()
+        return table
+
+    def set_codes(
+        self, hosts: HostNames, codes: Sequence[int], sequence: int, lookup: IdLookup | None = None
+    ) -> Sequence[int]:
+        """Set the codes of *hosts* in batch *sequence*, adding those that are unknown; return their places."""
+        columns = self._columns
+        places = None if hosts.keys else (lookup or IdLookup(columns.names())).places(hosts.names)
+        if places is None or columns.addresses_at(places) != list(hosts.addresses):
+            places = self._resolve(cast("Sequence[HostRow]", hosts.host_keys()), with_all_names)
+        self._set(
+            places, small_codes(codes), codes, cast("Sequence[HostRow]", NO_ROWS * len(codes)), sequence
+        )
+        return places
+
+    def stored_columns(
+        self,
+    ) -> tuple[HostNames, Sequence[int | None], Sequence[int | None], Sequence[int]]:
+        """Return what `stored` takes."""
+        columns = self._columns
+        codes, befores = (
+            [self._decoded(place, small, before=before) for place, small in enumerate(smalls)]
+            if UNENCODABLE in smalls
+            else codes_of(smalls)
+            for smalls, before in ((columns.statuses(), False), (columns.befores(), True))
+        )
+        return self.names_at(range(len(self))), codes, befores, columns.sequences()
+
     # Changes of status ----------------------------------------------------------------------------------------------
 
     def begin_execution(self, sequence: int) -> None:
@@ -415,3 +492,9 @@ class HostTable(Struct, eq=False, gc=False):
     def _decoded(self, place: int, small: int, *, before: bool = False) -> int | None:
         """Return the code that a byte of the host at *place* means."""
         return self._irregular.codes[place, before] if small == UNENCODABLE else code_of(small)
+
+
+def stored_statuses(codes: Sequence[int | None]) -> bytes:
+    """Return the bytes of host codes, `NOT_SEEN` for None."""
+    small_of = {code: NOT_SEEN if code is None else small_code(code) for code in set(codes)}
+    return bytes(map(small_of.__getitem__, codes))

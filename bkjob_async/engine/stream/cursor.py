@@ -50,20 +50,24 @@ class CursorPosition(Struct, frozen=True, gc=False):
 class CursorSequence:
     """Issues the batch numbers of one client and parses the cursors made of them.
 
-    `last` is the newest number issued. A cursor of another client is refused, because its numbers mean other batches.
+    `last` is the newest number issued, `name` tells this client's cursors from those of others. A cursor of another client is refused, because its numbers mean other batches.
     """
 
-    __slots__ = ("_name", "last")
+    __slots__ = ("last", "name")
 
     def __init__(self, name: str) -> None:
-        """Begin before the first batch; *name* tells this client's cursors from those of others."""
-        self._name = name
+        """Begin before the first batch."""
+        self.name = name
         self.last = 0
+
+    def go_on_behind(self, sequence: int) -> None:
+        """Issue no number up to *sequence*, which another client has issued."""
+        self.last = max(self.last, sequence)
 
     def next_stamp(self, now: float) -> PollStamp:
         """Return the stamp of a response applied at *now*, with the next batch number."""
         self.last += 1
-        return PollStamp(now, self.last, self._name)
+        return PollStamp(now, self.last, self.name)
 
     def parse(self, cursor: str) -> CursorPosition:
         """Return the position that a cursor names.
@@ -71,17 +75,25 @@ class CursorSequence:
         How many events a batch has is not known here, so the caller checks the index.
         Raise `UsageError` for text that is no cursor, and for a cursor that was never issued here.
         """
-        number, _, remainder = cursor.partition("-")
-        name, dot, ending = remainder.partition(".")
-        index = parse_digits(ending) if dot else None
-        sequence = parse_digits(number)
-        if sequence is None or (dot and not index):
-            raise UsageError(f"not a cursor: {cursor!r}; events, batches and readers carry one each")
-        if name != self._name:
+        place, name = parse_cursor(cursor)
+        if name != self.name:
             raise UsageError(f"the cursor {cursor!r} was given out by another client or process")
-        if not 0 < sequence <= self.last:
+        if place.sequence > self.last:
             raise unknown_cursor(cursor)
-        return CursorPosition(sequence, index)
+        return place
+
+
+def parse_cursor(cursor: str) -> tuple[CursorPosition, str]:
+    """Return the position that a cursor names and the name of its client; raise `UsageError` for other text."""
+    number, _, remainder = cursor.partition("-")
+    name, dot, ending = remainder.partition(".")
+    index = parse_digits(ending) if dot else None
+    sequence = parse_digits(number)
+    if sequence is None or (dot and not index):
+        raise UsageError(f"not a cursor: {cursor!r}; events, batches and readers carry one each")
+    if not sequence:
+        raise unknown_cursor(cursor)
+    return CursorPosition(sequence, index), name
 
 
 def parse_digits(text: str) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar, overload
 
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
+from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
 from bkjob_async.model.events import Event, HostChanged, give_index, index_of
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
@@ -23,6 +24,7 @@ SHARED_INDEXES = 65_536
 _indexes: list[int] = []
 
 MakeEvents = Callable[[StatusChanges, Iterable[int]], Iterable[HostChanged]]
+MakeColumns = Callable[[StatusChanges], HostEventColumns]
 
 
 class LazyHostEvents:
@@ -34,6 +36,7 @@ class LazyHostEvents:
     __slots__ = (
         "__weakref__",
         "_changes",
+        "_columns",
         "_events",
         "_make",
         "_size",
@@ -48,11 +51,12 @@ class LazyHostEvents:
         changes: StatusChanges,
         make: MakeEvents,
         with_names: Callable[[HostRow], HostRow] = with_all_names,
+        columns: MakeColumns | None = None,
     ) -> None:
         """Hold the *changes* of hosts of *ref* until they are read.
 
         *make* is given the changes and their indexes in the batch, and returns an event for each. *with_names* returns a
-        row with all its names; it may read the response.
+        row with all its names; it may read the response. *columns* returns what the events say without making them.
         """
         self.ref = ref
         self.events_before = 0
@@ -60,6 +64,7 @@ class LazyHostEvents:
         self._changes = changes
         self._with_names = with_names
         self._make: MakeEvents | None = make
+        self._columns = columns
         self._events: tuple[HostChanged, ...] = ()
 
     def __len__(self) -> int:
@@ -78,8 +83,12 @@ class LazyHostEvents:
             self._events = tuple(
                 self._make(self._changes, shared_indexes(self.events_before + 1, self._size))
             )
-            self._changes, self._make = NO_CHANGES, None
+            self._changes, self._make, self._columns = NO_CHANGES, None, None
         return self._events
+
+    def columns(self) -> HostEventColumns:
+        """Return what the events say as columns, without making them where that is possible."""
+        return columns_of(self.materialize()) if self._columns is None else self._columns(self._changes)
 
     def release_response(self) -> None:
         """Read all names of the rows now, so that the response can be freed; no event is made."""

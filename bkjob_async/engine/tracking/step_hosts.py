@@ -11,6 +11,7 @@ from bkjob_async.engine.host_table.encoding import announced_state
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.host_columns import HostEventColumns
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
@@ -200,7 +201,20 @@ def lazy_events_of(
         )
         return freeze(HostChanged, unfrozen)
 
-    return LazyHostEvents(ref, moves, make_events, view.named if tags is None else with_all_names)
+    def make_columns(moves: StatusChanges) -> HostEventColumns:
+        return HostEventColumns(
+            hosts.names_at(moves.places),
+            moves.befores,
+            moves.afters,
+            list(map(tag_of, moves.afters, moves.rows)),
+            [None if row is None else row.exit_code for row in moves.rows],
+            execute_count,
+            epoch,
+            places=moves.places,
+        )
+
+    with_names = view.named if tags is None else with_all_names
+    return LazyHostEvents(ref, moves, make_events, with_names, make_columns)
 
 
 def keep_failures(step: StepState, moves: StatusChanges, view: StepPollView, tag: str) -> None:

@@ -1,0 +1,54 @@
+"""Names of many hosts as columns: what a journal keeps of who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from bkjob_async.engine.host_table.encoding import NON_NUMERIC_ID, packed_address
+from bkjob_async.engine.host_table.host_identity import is_id, key_from
+from bkjob_async.engine.host_table.irregular_hosts import NO_KEYS
+from bkjob_async.model.refs import HostKey
+
+
+class HostNames(Struct, frozen=True, gc=False):
+    """The names of hosts in some order.
+
+    A name is a host id or a packed address; an address stands beside an id, 0 for none. *keys* has all names of hosts
+    that have others as well, by their number in the order; their name is 0 here.
+    """
+
+    names: Sequence[int]
+    addresses: Sequence[int]
+    keys: Mapping[int, HostKey] = NO_KEYS
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def host_keys(self) -> list[HostKey]:
+        """Return all names of each host."""
+        plain = list(map(key_from, self.names, self.addresses, [None] * len(self.names)))
+        for number, key in self.keys.items():
+            plain[number] = key
+        return plain
+
+
+def names_of(keys: Sequence[HostKey]) -> HostNames:
+    """Return the names of hosts as columns."""
+    names, addresses, irregular = [0] * len(keys), [0] * len(keys), dict[int, HostKey]()
+    for number, key in enumerate(keys):
+        name, address = numbers_of(key)
+        if name == NON_NUMERIC_ID or key_from(name, address, None) != key:
+            irregular[number] = key
+        else:
+            names[number], addresses[number] = name, address
+    return HostNames(names, addresses, irregular)
+
+
+def numbers_of(key: HostKey) -> tuple[int, int]:
+    """Return the name of a host as a number, `NON_NUMERIC_ID` where it has none, and the address beside an id or 0."""
+    address = packed_address(key.bk_cloud_id or 0, key.ip) if key.ip else None
+    if is_id(key.bk_host_id):
+        return key.bk_host_id, address or 0
+    return (NON_NUMERIC_ID, 0) if address is None else (address, 0)

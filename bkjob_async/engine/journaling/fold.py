@@ -1,0 +1,318 @@
+"""The state of a fleet: what its records amount to, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bkjob_async.engine.host_table.encoding import announced_state, packed_times
+from bkjob_async.engine.host_table.failure_details import FailureDetails
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.journaling.columns import expanded, failures_from, names_from, times_from
+from bkjob_async.engine.journaling.forms import (
+    VERSION,
+    EventForm,
+    HostsForm,
+    JobForm,
+    PartForm,
+    StepFacts,
+    TargetsForm,
+    TermForm,
+)
+from bkjob_async.engine.journaling.jobs import MakeJob, job_form, job_from, note_loss, note_trouble
+from bkjob_async.engine.journaling.records import decode_form, decode_record, event_from
+from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
+from bkjob_async.engine.tracking.step_hosts import is_failure
+from bkjob_async.engine.tracking.step_state import NO_HOSTS, RUNNING, StepState
+from bkjob_async.errors import JournalDamaged, UsageError
+from bkjob_async.model.events import (
+    Event,
+    HostCounts,
+    JobChanged,
+    Lost,
+    Recovered,
+    Reopened,
+    StepChanged,
+    Trouble,
+)
+from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.refs import JobRef, Ref, StepRef, parse_ref
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+
+# So many jobs make a part of a checkpoint.
+JOBS_IN_PART = 64
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(PartForm)
+
+
+class Term(Struct, frozen=True, gc=False):
+    """An opening of the fleet: its number, the client's name in cursors, and the head that it found."""
+
+    number: int
+    client: str
+    head: int
+
+
+class Fold:
+    """The state of a fleet: its targets, and what was told of each, up to record number `sequence`.
+
+    A checkpoint is loaded part by part, records are applied in their order. `outage` is the trouble with the platform as
+    a whole that was told last and is not over; `durations` is what was learnt, as it was exported; `time` that of the
+    newest record in Unix seconds. Jobs that a caller takes out of `jobs` are the caller's own.
+    """
+
+    def __init__(self, make_job: MakeJob = JobState) -> None:
+        """Begin before the first record; *make_job* makes the states of jobs."""
+        self.jobs: dict[JobRef, JobState] = {}
+        self.terms: list[Term] = []
+        self.sequence = 0
+        self.time = 0.0
+        self.outage: Trouble | None = None
+        self.durations: dict[str, Any] | None = None
+        self._make_job = make_job
+
+    # Checkpoints ----------------------------------------------------------------------------------------------------
+
+    def load(self, part: bytes) -> None:
+        """Read one part of a checkpoint; raise `JournalDamaged` or `JournalTooNew` where that cannot be."""
+        form: PartForm = decode_form(part, _decoder)
+        with_damage(lambda: self._load(form))
+
+    def _load(self, form: PartForm) -> None:
+        self.sequence = form.sequence
+        for job in form.jobs:
+            state = job_from(job, self._make_job)
+            self.jobs[state.ref] = state
+        if form.terms:
+            self.terms = [Term(each.term, each.client, each.head) for each in form.terms]
+            self.time, self.durations = form.time, form.durations
+            outage = None if form.outage is None else event_from_json(form.outage)
+            self.outage = outage if isinstance(outage, Trouble) else None
+
+    def parts(self) -> Iterator[bytes]:
+        """Yield a checkpoint of the present state, part by part; nothing may be applied meanwhile."""
+        outage = None if self.outage is None else event_to_json(self.outage)
+        terms = [TermForm(term.number, term.client, term.head) for term in self.terms]
+        yield self._part([], terms=terms, time=self.time, outage=outage, durations=self.durations)
+        jobs = iter(self.jobs.values())
+        while some := list(islice(jobs, JOBS_IN_PART)):
+            yield self._part([job_form(job) for job in some])
+
+    def _part(self, jobs: list[JobForm], **rest: Any) -> bytes:
+        return _encoder.encode(PartForm(VERSION, self.sequence, jobs, **rest))
+
+    # Records --------------------------------------------------------------------------------------------------------
+
+    def apply(self, data: bytes) -> None:
+        """Apply the next record; one that is not behind `sequence` is passed over.
+
+        Raise `JournalDamaged` or `JournalTooNew` where it cannot be read.
+        """
+        record = decode_record(data)
+        if record.sequence <= self.sequence:
+            return
+        if not self.terms or self.terms[-1].number != record.term:
+            self.terms.append(Term(record.term, record.client, self.sequence))
+        self.sequence, self.time = record.sequence, record.time
+        if record.form.durations is not None:
+            self.durations = record.form.durations
+        if record.form.targets is not None:
+            targets = record.form.targets
+            with_damage(lambda: self._change_targets(targets))
+        for part in record.form.parts:
+            if isinstance(part, HostsForm):
+                with_damage(lambda part=part: self._apply_hosts(part))  # type: ignore[misc]
+            else:
+                with_damage(lambda part=part: self._apply_event(part, record.cursor))  # type: ignore[misc]
+
+    def _change_targets(self, form: TargetsForm) -> None:
+        for text, added in zip(form.refs, form.added, strict=True):
+            ref = parse_ref(text)
+            job = self.jobs.get(ref.job)
+            if added:
+                if job is None:
+                    job = self.jobs[ref.job] = self._make_job(ref.job)
+                job.add_target(ref)
+            elif job is not None:
+                job.remove_target(ref)
+                note_trouble(job, ref, None)
+                if not job.targets:
+                    del self.jobs[ref.job]
+
+    def _apply_hosts(self, form: HostsForm) -> None:
+        step = self._step(StepRef.parse(form.step))
+        if step is None:
+            return
+        size, hosts = form.hosts.size, names_from(form.hosts)
+        afters = expanded(form.afters, size)
+        begin_execution(step, form.execute_count, self.sequence)
+        step.epoch = form.epoch
+        if step.hosts is NO_HOSTS:
+            step.hosts = HostTable()
+        places = step.hosts.set_codes(hosts, afters, self.sequence)
+        if step.failures is not None:
+            step.failures.discard(places)
+        if any(is_failure(code) for code in set(afters)):
+            failures = step.failures = step.failures or FailureDetails()
+            keys = [step.hosts.key(place) for place in places] if form.failures else []
+            for number, details in failures_from(form.failures, keys):
+                failures.set_inferred(places[number], details)
+
+    def _apply_event(self, form: EventForm, cursor: str) -> None:
+        event = event_from(form, cursor)
+        match event:
+            case StepChanged():
+                step = self._step(event.ref)
+                if step is not None:
+                    apply_step(step, event, form.facts, self.sequence)
+            case JobChanged():
+                job = self.jobs.get(event.ref)
+                if job is not None:
+                    apply_job(job, event, form.facts, self.sequence)
+            case HostCounts():
+                step = self._step(event.ref)
+                if step is not None and step.execute_count != event.execute_count:
+                    if step.announced_sequence != self.sequence:
+                        step.epoch += 1  # nothing else tells that it began anew
+                    begin_execution(step, event.execute_count, self.sequence)
+            case Reopened():
+                self._reopen(event)
+            case Trouble() | Recovered() | Lost():
+                self._note_signal(event)
+            case _:
+                pass
+
+    def _reopen(self, event: Reopened) -> None:
+        state = self._step(event.ref) if isinstance(event.ref, StepRef) else self.jobs.get(event.ref)
+        if state is not None:
+            state.epoch = event.epoch
+            if state.announced is not None:
+                code, execute_count, _ = state.announced
+                state.announced = announced_state(code, execute_count, finished=False)
+                state.announced_sequence = self.sequence
+
+    def _note_signal(self, event: Trouble | Recovered | Lost) -> None:
+        if event.ref is None:
+            self.outage = event if isinstance(event, Trouble) else None
+            return
+        job = self.jobs.get(event.ref.job)
+        if job is None:
+            return
+        if isinstance(event, Lost):
+            note_loss(job, event.ref, event)
+        else:
+            note_trouble(job, event.ref, event if isinstance(event, Trouble) else None)
+
+    def _step(self, ref: StepRef) -> StepState | None:
+        job = self.jobs.get(ref.job)
+        return None if job is None else job.step(ref.step_instance_id)
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    @property
+    def targets(self) -> set[Ref]:
+        """All targets."""
+        return {ref for job in self.jobs.values() for ref in job.targets}
+
+    def state(self, job: JobRef) -> JobState | None:
+        """Return what is known of a job, None for one that no target belongs to."""
+        return self.jobs.get(job)
+
+    def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+        """Return a target or a part of one as it was last told, None where nothing was."""
+        job = self.jobs.get(ref.job)
+        return None if job is None else target_snapshot(job, ref)
+
+    def present(self, since: int, cursor: str) -> Iterator[Event]:
+        """Yield the newest of each host, step and job that changed in record *since* or later, marked `skipped`."""
+        for job in self.jobs.values():
+            yield from present_targets(job, job.targets, cursor, since=since, skipped=True)
+            yield from job.poll_failures.troubled.values()
+            yield from job.poll_failures.lost.values()
+
+    def position(self, cursor: str) -> CursorPosition:
+        """Return the place behind which a reader continues; raise `UsageError` for a cursor of no holder."""
+        return position_in(self.terms, self.sequence, cursor)
+
+
+def position_in(terms: Sequence[Term], head: int, cursor: str) -> CursorPosition:
+    """Return the place that a *cursor* of any holder names in the records up to number *head*.
+
+    A reader that fell behind may have a cursor behind the records of its term: it has had all of them. One from before
+    the term of its client has had none.
+    """
+    place, client = parse_cursor(cursor)
+    own = [number for number, term in enumerate(terms) if term.client == client]
+    if not own:
+        raise UsageError(f"the cursor {cursor!r} was given out by no process that watched this fleet")
+    begun = [number for number in own if terms[number].head < place.sequence]
+    if not begun:
+        return CursorPosition(0, None)
+    end = terms[begun[-1] + 1].head if begun[-1] + 1 < len(terms) else head
+    return place if place.sequence <= end else CursorPosition(end, None)
+
+
+def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:
+    """Begin another execution of a step where *execute_count* is another one."""
+    if step.status_code is None:
+        # Hosts are told before the status of their step: it was seen, and not told yet.
+        step.status_code = RUNNING
+    elif step.execute_count != execute_count:
+        if step.hosts is not NO_HOSTS:
+            step.hosts.begin_execution(sequence)
+        step.failures = None
+    step.execute_count = execute_count
+
+
+def apply_step(step: StepState, event: StepChanged, facts: StepFacts | None, sequence: int) -> None:
+    """Apply what was told of a step."""
+    begin_execution(step, event.execute_count, sequence)
+    code = event.after.code
+    step.announced = announced_state(code, event.execute_count, finished=event.is_finished)
+    step.announced_sequence, step.status_code, step.epoch = sequence, code, event.epoch
+    step.name = event.name or step.name
+    if facts is None:
+        return
+    step.type, step.host_refusals = facts.type, facts.host_refusals
+    step.raw_times = packed_times(times_from(facts.times))
+    if facts.failed is not None and facts.failures:
+        keys = names_from(facts.failed).host_keys()
+        places = step.hosts.find_hosts(keys)
+        failures = step.failures = FailureDetails()
+        for number, details in failures_from(facts.failures, keys):
+            failures.set_inferred(places[number], details)
+
+
+def apply_job(job: JobState, event: JobChanged, facts: StepFacts | None, sequence: int) -> None:
+    """Apply what was told of a job."""
+    code = event.after.code
+    job.announced = announced_state(code, 0, finished=event.is_finished)
+    job.announced_sequence, job.status_code, job.epoch = sequence, code, event.epoch
+    job.name = event.name or job.name
+    if facts is not None:
+        job.raw_times = packed_times(times_from(facts.times))
+
+
+def with_damage(action: Callable[[], None]) -> None:
+    """Call *action*; raise `JournalDamaged` where what it reads makes no sense."""
+    try:
+        action()
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+        raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
+
+
+def fold(parts: Iterable[bytes], records: Iterable[bytes], make_job: MakeJob = JobState) -> Fold:
+    """Return the state of a fleet from the parts of a checkpoint and the records behind it."""
+    state = Fold(make_job)
+    for part in parts:
+        state.load(part)
+    for record in records:
+        state.apply(record)
+    return state

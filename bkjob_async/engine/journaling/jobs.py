@@ -1,0 +1,146 @@
+"""The state of a job in the form of a checkpoint, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve
+
+from bkjob_async.engine.host_table.encoding import announced_state, packed_times
+from bkjob_async.engine.host_table.failure_details import FailureDetails
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.journaling.columns import (
+    column,
+    expanded,
+    failure_form,
+    failures_from,
+    moments_of_packed,
+    names_form,
+    names_from,
+    times_from,
+)
+from bkjob_async.engine.journaling.forms import FailureForm, JobForm, StepForm, TableForm
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures
+from bkjob_async.engine.tracking.step_state import NO_HOSTS, StepState
+from bkjob_async.model.events import Event, Lost, Trouble
+from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.refs import JobRef, Ref
+
+MakeJob = Callable[[JobRef], JobState]
+
+
+def job_form(job: JobState) -> JobForm:
+    """Return what is known of a job in its form."""
+    announced = job.announced
+    signals: list[Event] = [*job.poll_failures.troubled.values(), *job.poll_failures.lost.values()]
+    return JobForm(
+        job=str(job.ref),
+        is_target=job.is_target,
+        target_steps=[ref.step_instance_id for ref in job.target_steps],
+        status_code=job.status_code,
+        announced=None if announced is None else (announced[0], announced[2]),
+        announced_sequence=job.announced_sequence,
+        epoch=job.epoch,
+        name=job.name,
+        times=moments_of_packed(job.raw_times),
+        signals=list(map(event_to_json, signals)),
+        steps=[step_form(step) for step in job.steps],
+    )
+
+
+def step_form(step: StepState) -> StepForm:
+    """Return what is known of a step in its form."""
+    return StepForm(
+        id=step.ref.step_instance_id,
+        status_code=step.status_code,
+        announced=step.announced,
+        announced_sequence=step.announced_sequence,
+        execute_count=step.execute_count,
+        epoch=step.epoch,
+        name=step.name,
+        type=step.type,
+        times=moments_of_packed(step.raw_times),
+        host_refusals=step.host_refusals,
+        table=table_form(step) if len(step.hosts) else None,
+    )
+
+
+def table_form(step: StepState) -> TableForm:
+    """Return the hosts of a step in their form."""
+    hosts, codes, befores, sequences = step.hosts.stored_columns()
+    failures = list[FailureForm]()
+    if step.failures is not None:
+        details = ((place, step.failures.get(place)) for place in step.failures.places())
+        failures = [failure_form(place, host) for place, host in details if host is not None]
+    return TableForm(names_form(hosts), column(codes), column(befores), column(sequences), failures)
+
+
+def job_from(form: JobForm, make_job: MakeJob) -> JobState:
+    """Return the state of a job from its form."""
+    job = make_job(JobRef.parse(form.job))
+    job.status_code = form.status_code
+    if form.announced is not None:
+        job.announced = announced_state(form.announced[0], 0, finished=form.announced[1])
+    job.announced_sequence, job.epoch, job.name = form.announced_sequence, form.epoch, form.name
+    job.raw_times = packed_times(times_from(form.times))
+    job.steps = tuple(step_from(step, job.ref) for step in form.steps)
+    job.is_target = form.is_target
+    job.target_steps = tuple(job.step(number).ref for number in form.target_steps)
+    for signal in map(event_from_json, form.signals):
+        if isinstance(signal, Trouble) and signal.ref is not None:
+            note_trouble(job, signal.ref, signal)
+        elif isinstance(signal, Lost):
+            note_loss(job, signal.ref, signal)
+    return job
+
+
+def step_from(form: StepForm, job: JobRef) -> StepState:
+    """Return the state of a step of *job* from its form."""
+    step = StepState(job.step(form.id), form.name, form.type, form.status_code)
+    if form.announced is not None:
+        code, execute_count, finished = form.announced
+        step.announced = announced_state(code, execute_count, finished=finished)
+    step.announced_sequence, step.execute_count = form.announced_sequence, form.execute_count
+    step.epoch, step.host_refusals = form.epoch, form.host_refusals
+    step.raw_times = packed_times(times_from(form.times))
+    if form.table is not None:
+        step.hosts, step.failures = table_from(form.table)
+    return step
+
+
+def table_from(form: TableForm) -> tuple[HostTable, FailureDetails | None]:
+    """Return the hosts of a step from their form, and the details of those that failed."""
+    size, hosts = form.hosts.size, names_from(form.hosts)
+    if not size:
+        return NO_HOSTS, None
+    table = HostTable.stored(
+        hosts, expanded(form.codes, size), expanded(form.befores, size), expanded(form.sequences, size)
+    )
+    if not form.failures:
+        return table, None
+    failures = FailureDetails()
+    for place, details in failures_from(form.failures, hosts.host_keys()):
+        failures.set_inferred(place, details)
+    return table, failures
+
+
+def note_trouble(job: JobState, ref: Ref, trouble: Trouble | None) -> None:
+    """Keep the *trouble* that readers were told of a target, None for its end."""
+    troubled = {other: each for other, each in job.poll_failures.troubled.items() if other != ref}
+    if trouble is not None:
+        troubled[ref] = trouble
+    set_failures(job, evolve(job.poll_failures, troubled=troubled))
+
+
+def note_loss(job: JobState, ref: Ref, loss: Lost | None) -> None:
+    """Keep that a target is lost, None: that it is not."""
+    lost = {other: each for other, each in job.poll_failures.lost.items() if other != ref}
+    if loss is not None:
+        lost[ref] = loss
+    set_failures(job, evolve(job.poll_failures, lost=lost))
+
+
+def set_failures(job: JobState, failures: PollFailures) -> None:
+    """Keep failures of a job's polls, one shared object for none."""
+    job.poll_failures = NO_FAILURES if failures == NO_FAILURES else failures

@@ -1,0 +1,274 @@
+"""Records: one batch each, as bytes; written without making an event of a host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, repeat
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bkjob_async.engine.host_table.changes import StatusChanges
+from bkjob_async.engine.journaling.columns import (
+    column,
+    expanded,
+    failure_form,
+    moments_of_packed,
+    names_form,
+    names_from,
+)
+from bkjob_async.engine.journaling.forms import (
+    VERSION,
+    EventForm,
+    FailureForm,
+    HostsForm,
+    RecordForm,
+    StepFacts,
+    TargetsForm,
+)
+from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, LazyHostEvents, parts_of
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.step_hosts import is_failure, unfrozen_host_changed
+from bkjob_async.engine.tracking.step_state import StepState
+from bkjob_async.errors import JournalDamaged, JournalTooNew
+from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, give_index, index_of
+from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.fast_frozen import freeze
+from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.model.status import host_status
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(RecordForm)
+_version_decoder = msgspec.msgpack.Decoder(list[Any])
+
+
+class Record(Struct, frozen=True):
+    """A record that was read: a batch, which targets were added (True) or dropped with it, and learnt durations.
+
+    *client* is the name in the cursors of its events, *term* the opening that it belongs to, *time* is in Unix seconds.
+    """
+
+    sequence: int
+    time: float
+    term: int
+    client: str
+    form: RecordForm
+
+    @property
+    def cursor(self) -> str:
+        """The cursor behind the record."""
+        return f"{self.sequence}-{self.client}"
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch, None for a record without events; the events of hosts are made when they are read."""
+        if not self.form.parts:
+            return None
+        cursor = self.cursor
+        parts: list[EventOrLazy] = []
+        for part in self.form.parts:
+            if isinstance(part, HostsForm):
+                parts.append(lazy_events_from(part, cursor))
+            else:
+                parts.append(event_from(part, cursor))
+        return Batch(self.sequence, LazyEventList(parts, last_index=self.form.last_index), cursor)
+
+
+# Writing --------------------------------------------------------------------------------------------------------------
+
+
+def encode_record(
+    sequence: int,
+    *,
+    time: float,
+    term: int,
+    client: str,
+    batch: Batch | None = None,
+    job: JobState | None = None,
+    targets: Sequence[tuple[Ref, bool]] = (),
+    durations: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Return a record of *batch*, which was told of *job*, as bytes.
+
+    *targets* are those that were added (True) or dropped before it, in this order; *durations* what was learnt.
+    """
+    form = RecordForm(
+        version=VERSION,
+        sequence=sequence,
+        time=time,
+        term=term,
+        client=client,
+        last_index=0 if batch is None else last_index_of(batch),
+        parts=[] if batch is None else list(part_forms(parts_of(batch.events), job)),
+        targets=TargetsForm([str(ref) for ref, _ in targets], [added for _, added in targets])
+        if targets
+        else None,
+        durations=None if durations is None else dict(durations),
+    )
+    return _encoder.encode(form)
+
+
+def last_index_of(batch: Batch) -> int:
+    """Return the index of the last event of the batch, of which a watch may have been given only some."""
+    events = batch.events
+    return events.last_index if isinstance(events, LazyEventList) else len(events)
+
+
+def part_forms(parts: Sequence[EventOrLazy], job: JobState | None) -> Iterator[HostsForm | EventForm]:
+    """Yield the forms of the *parts* of a batch; single events of hosts are written together where they can be."""
+    for run, group in groupby(enumerate(parts), key=run_of):
+        if run is None:
+            for _, part in group:
+                yield hosts_form(part, job) if isinstance(part, LazyHostEvents) else event_form(part, job)
+        else:
+            events = [part for _, part in group if isinstance(part, HostChanged)]
+            before = max(0, index_of(events[0]) - 1)
+            yield hosts_form_of(events[0].ref, before, columns_of(events), job)
+
+
+def run_of(numbered: tuple[int, EventOrLazy]) -> tuple[object, ...] | None:
+    """Return what single events of hosts have in common that are written together; None for other parts."""
+    number, part = numbered
+    if not isinstance(part, HostChanged):
+        return None
+    return part.ref, part.execute_count, part.epoch, part.skipped, index_of(part) - number
+
+
+def hosts_form(events: LazyHostEvents, job: JobState | None) -> HostsForm:
+    """Return the form of the events of one step."""
+    return hosts_form_of(events.ref, events.events_before, events.columns(), job)
+
+
+def hosts_form_of(
+    ref: StepRef, events_before: int, columns: HostEventColumns, job: JobState | None
+) -> HostsForm:
+    """Return the form of events of hosts of step *ref*."""
+    return HostsForm(
+        events_before=events_before,
+        step=str(ref),
+        execute_count=columns.execute_count,
+        epoch=columns.epoch,
+        skipped=columns.skipped,
+        hosts=names_form(columns.hosts),
+        befores=column(columns.befores),
+        afters=column(columns.afters),
+        tags=column(columns.tags),
+        exit_codes=column(columns.exit_codes),
+        failures=failures_among(columns, None if job is None else job.find_step(ref.step_instance_id)),
+    )
+
+
+def failures_among(columns: HostEventColumns, step: StepState | None) -> list[FailureForm]:
+    """Return the details of the hosts that failed, as the *step* has them."""
+    if step is None or step.failures is None:
+        return []
+    failed = {code for code in set(columns.afters) if is_failure(code)}
+    if not failed:
+        return []
+    numbers = [number for number, code in enumerate(columns.afters) if code in failed]
+    places = columns.places or step.hosts.find_hosts(columns.hosts.host_keys())
+    kept = ((number, step.failures.get(places[number])) for number in numbers)
+    return [failure_form(number, details) for number, details in kept if details is not None]
+
+
+def event_form(event: Event, job: JobState | None) -> EventForm:
+    """Return the form of an event that is not of a host; *job* has what the event does not say."""
+    data = event_to_json(event)
+    del data["cursor"]
+    facts = None
+    if job is not None and isinstance(event, StepChanged):
+        step = job.find_step(event.ref.step_instance_id)
+        facts = None if step is None else facts_of_step(step)
+    elif job is not None and isinstance(event, JobChanged):
+        facts = StepFacts(times=moments_of_packed(job.raw_times))
+    return EventForm(index_of(event), data, facts)
+
+
+def facts_of_step(step: StepState) -> StepFacts:
+    """Return what a journal keeps of a step beside its events; the details of failed hosts once it is over."""
+    failed, forms = None, list[FailureForm]()
+    if step.finished and step.failures is not None:
+        places = [place for place, _ in step.hosts.unsuccessful() if place in step.failures]
+        details = [step.failures.get(place) for place in places]
+        failed = names_form(step.hosts.names_at(places))
+        forms = [failure_form(n, host) for n, host in enumerate(details) if host is not None]
+    return StepFacts(step.type, moments_of_packed(step.raw_times), step.host_refusals, failed, forms)
+
+
+# Reading --------------------------------------------------------------------------------------------------------------
+
+
+def decode_record(data: bytes) -> Record:
+    """Return a record from its bytes; raise `JournalTooNew` or `JournalDamaged` where it cannot be read."""
+    form = decode_form(data, _decoder)
+    return Record(form.sequence, form.time, form.term, form.client, form)
+
+
+def decode_batch(data: bytes) -> Batch | None:
+    """Return the batch of a record, None where it has none; errors are those of `decode_record`."""
+    try:
+        return decode_record(data).batch
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
+
+
+def decode_form(data: bytes, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
+    """Return what *decoder* reads, whose first field is the version."""
+    try:
+        form = decoder.decode(data)
+    except (msgspec.DecodeError, ValueError) as error:
+        if is_newer(data):
+            raise JournalTooNew("a newer version of this package wrote the journal") from error
+        raise JournalDamaged(f"the journal has bytes that are none of its records: {error}") from error
+    if form.version > VERSION:
+        raise JournalTooNew(
+            f"the journal has records of version {form.version}, this package reads {VERSION}"
+        )
+    return form
+
+
+def is_newer(data: bytes) -> bool:
+    """Return True for an array that begins with a version newer than ours."""
+    try:
+        version = _version_decoder.decode(data)[0]
+    except (msgspec.DecodeError, IndexError):
+        return False
+    return isinstance(version, int) and version > VERSION
+
+
+def event_from(form: EventForm, cursor: str) -> Event:
+    """Return an event from its form."""
+    event = event_from_json({**form.event, "cursor": cursor})
+    give_index(event, form.index)
+    return event
+
+
+def lazy_events_from(form: HostsForm, cursor: str) -> LazyHostEvents:
+    """Return the events of hosts from their form."""
+    ref, size = StepRef.parse(form.step), form.hosts.size
+    befores, afters = expanded(form.befores, size), expanded(form.afters, size)
+    tags, exit_codes = expanded(form.tags, size), expanded(form.exit_codes, size)
+    hosts = names_from(form.hosts)
+
+    def make_events(changes: StatusChanges, indexes: Iterable[int]) -> list[HostChanged]:
+        unfrozen = map(
+            unfrozen_host_changed,
+            repeat(ref),
+            hosts.host_keys(),
+            repeat(form.execute_count),
+            [None if code is None else host_status(code) for code in changes.befores],
+            map(host_status, changes.afters),
+            repeat(cursor),
+            indexes,
+            tags,
+            exit_codes,
+            repeat(form.epoch),
+            repeat(form.skipped),
+        )
+        return freeze(HostChanged, unfrozen)
+
+    events = LazyHostEvents(ref, StatusChanges(range(size), befores, afters, ()), make_events)
+    events.events_before = form.events_before
+    return events

@@ -1,0 +1,39 @@
+"""Events of hosts as columns: who they are, their codes, tags and exit codes; the i-th of each belongs to the i-th event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from bkjob_async.engine.host_table.host_names import HostNames, names_of
+from bkjob_async.model.events import HostChanged
+
+
+class HostEventColumns(Struct, frozen=True, gc=False):
+    """The events of hosts of one step and one execution; *places* are those in its table, none where not known."""
+
+    hosts: HostNames
+    befores: Sequence[int | None]
+    afters: Sequence[int]
+    tags: Sequence[str | None]
+    exit_codes: Sequence[int | None]
+    execute_count: int
+    epoch: int
+    skipped: bool = False
+    places: Sequence[int] = ()
+
+
+def columns_of(events: Sequence[HostChanged]) -> HostEventColumns:
+    """Return events of one step and one execution as columns."""
+    first = events[0]
+    return HostEventColumns(
+        hosts=names_of([event.host for event in events]),
+        befores=[None if event.before is None else event.before.code for event in events],
+        afters=[event.after.code for event in events],
+        tags=[event.tag for event in events],
+        exit_codes=[event.exit_code for event in events],
+        execute_count=first.execute_count,
+        epoch=first.epoch,
+        skipped=first.skipped,
+    )
