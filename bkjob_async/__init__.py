@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         LostReason,
         Recovered,
         Reopened,
+        Resumed,
         Stalled,
         StepChanged,
         Trouble,
@@ -247,7 +248,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # watching
     "Watch", "WatchStats", "Explanation", "DurationStats", "Reader", "CallbackReceiver",
     "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Batch", "Event",
-    "HostChanged", "HostCounts", "StepChanged", "JobChanged", "InSync", "Finished", "Reopened", "Trouble",
+    "HostChanged", "HostCounts", "StepChanged", "JobChanged", "InSync", "Resumed", "Finished", "Reopened", "Trouble",
     "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
     # facts
     "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "StepSnapshot",
@@ -310,6 +311,7 @@ _NAMES = {
     "bkjob_async.model.detail_level": "DetailLevel",
     "bkjob_async.model.events": (
         "Batch Event Finished HostChanged HostCounts InSync JobChanged Lost LostReason Recovered Reopened "
+        "Resumed "
         "Stalled StepChanged Trouble"
     ),
     "bkjob_async.model.events_json": "event_from_json event_to_json",

@@ -22,6 +22,7 @@ from bkjob_async import (
     Phase,
     Recovered,
     Reopened,
+    Resumed,
     Stalled,
     StepChanged,
     StepRef,
@@ -109,7 +110,16 @@ class Board:
                 self.last_changes.append(str(event))
             case Trouble():
                 self.last_changes.append(str(event))
-            case HostCounts() | InSync() | Finished() | Reopened() | Recovered() | Lost() | Stalled():
+            case (
+                HostCounts()
+                | InSync()
+                | Resumed()
+                | Finished()
+                | Reopened()
+                | Recovered()
+                | Lost()
+                | Stalled()
+            ):
                 pass  # the statuses that they come with are shown already
             case _:
                 assert_never(event)

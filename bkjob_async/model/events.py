@@ -157,6 +157,24 @@ class InSync(StreamEvent):
 
 
 @frozen(kw_only=True)
+class Resumed(StreamEvent):
+    """A watch with a journal continues what an earlier one recorded: its first event, in every opening but the first.
+
+    *term* counts the openings; *gap* is for how many seconds nobody watched. What changed meanwhile follows as ordinary
+    changes, and `InSync` when every target was read again.
+    """
+
+    kind: ClassVar[str] = "resumed"
+
+    term: int
+    gap: float
+    ref: None = None
+
+    def __str__(self) -> str:
+        return f"resumed after {self.gap:.0f} s, for the {self.term - 1}. time"
+
+
+@frozen(kw_only=True)
 class Finished(StreamEvent):
     """A watched target is over, its hosts settled; here is how it ended."""
 
@@ -262,6 +280,7 @@ Event = (
     | StepChanged
     | JobChanged
     | InSync
+    | Resumed
     | Finished
     | Reopened
     | Trouble

@@ -130,10 +130,16 @@ def times_from(moments: Moments | None) -> Times:
 # Failures -------------------------------------------------------------------------------------------------------------
 
 
-def failure_form(number: int, host: HostSnapshot) -> FailureForm:
-    """Return the details of a failed host in their form."""
+def failure_form(number: int, host: HostSnapshot, known: HostKey) -> FailureForm:
+    """Return the details of a failed *host* in their form; *known* are its names in the columns."""
     return FailureForm(
-        number, host.status.code, host.tag, host.exit_code, host.error_code, moments_of(host.times)
+        number,
+        host.status.code,
+        host.tag,
+        host.exit_code,
+        host.error_code,
+        moments_of(host.times),
+        None if host.host == known else key_form(host.host),
     )
 
 
@@ -145,7 +151,7 @@ def failures_from(
         yield (
             form.number,
             HostSnapshot(
-                host=keys[form.number],
+                host=keys[form.number] if form.key is None else key_from_form(form.key),
                 status=host_status(form.status),
                 tag=form.tag,
                 exit_code=form.exit_code,

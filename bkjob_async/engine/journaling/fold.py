@@ -126,6 +126,9 @@ class Fold:
         if record.form.targets is not None:
             targets = record.form.targets
             with_damage(lambda: self._change_targets(targets))
+        if record.form.steps is not None:
+            job, steps = record.form.steps
+            with_damage(lambda: self._order_steps(JobRef.parse(job), steps))
         for part in record.form.parts:
             if isinstance(part, HostsForm):
                 with_damage(lambda part=part: self._apply_hosts(part))  # type: ignore[misc]
@@ -145,6 +148,13 @@ class Fold:
                 note_trouble(job, ref, None)
                 if not job.targets:
                     del self.jobs[ref.job]
+
+    def _order_steps(self, ref: JobRef, order: Sequence[int]) -> None:
+        """Keep the steps of a job in the order in which the platform lists them; some may not have been told of."""
+        job = self.jobs.get(ref)
+        if job is not None and job.is_target:
+            listed = tuple(job.step(number) for number in order)
+            job.steps = (*listed, *(step for step in job.steps if step not in listed))
 
     def _apply_hosts(self, form: HostsForm) -> None:
         step = self._step(StepRef.parse(form.step))
@@ -179,8 +189,8 @@ class Fold:
             case HostCounts():
                 step = self._step(event.ref)
                 if step is not None and step.execute_count != event.execute_count:
-                    if step.announced_sequence != self.sequence:
-                        step.epoch += 1  # nothing else tells that it began anew
+                    if step.announced_sequence != self.sequence:  # else it was reopened just before
+                        step.epoch += 1
                     begin_execution(step, event.execute_count, self.sequence)
             case Reopened():
                 self._reopen(event)
@@ -268,6 +278,9 @@ def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:
         if step.hosts is not NO_HOSTS:
             step.hosts.begin_execution(sequence)
         step.failures = None
+        if step.announced is not None:
+            step.announced = announced_state(step.announced[0], step.announced[1], finished=False)
+            step.announced_sequence = sequence
     step.execute_count = execute_count
 
 

@@ -42,7 +42,10 @@ class HostNamesForm(Struct, array_like=True, frozen=True, gc=False):
 
 
 class FailureForm(Struct, array_like=True, frozen=True, gc=False):
-    """The details of one failed host: *number* is its place in the columns that they belong to."""
+    """The details of one failed host: *number* is its place in the columns that they belong to.
+
+    *key* has the names that the details came with, None where they are those of the columns.
+    """
 
     number: int
     status: int
@@ -50,6 +53,7 @@ class FailureForm(Struct, array_like=True, frozen=True, gc=False):
     exit_code: int | None = None
     error_code: int | None = None
     times: Moments | None = None
+    key: Key | None = None
 
 
 class HostsForm(Struct, array_like=True, frozen=True, gc=False, tag="h"):
@@ -101,6 +105,7 @@ class RecordForm(Struct, array_like=True, frozen=True, gc=False):
 
     *client* is the name in the cursors of its events, *term* the opening that it belongs to. *last_index* is the index of
     the last event of the batch, of which other watches may have been given more. *targets* come before the events.
+    *steps* is a job of the batch and the ids of its steps in their order, where it tells of more than hosts.
     """
 
     version: int
@@ -111,6 +116,7 @@ class RecordForm(Struct, array_like=True, frozen=True, gc=False):
     last_index: int = 0
     parts: list[HostsForm | EventForm] = []
     targets: TargetsForm | None = None
+    steps: tuple[str, list[int]] | None = None
     durations: dict[str, Any] | None = None
 
 

@@ -72,7 +72,7 @@ def table_form(step: StepState) -> TableForm:
     failures = list[FailureForm]()
     if step.failures is not None:
         details = ((place, step.failures.get(place)) for place in step.failures.places())
-        failures = [failure_form(place, host) for place, host in details if host is not None]
+        failures = [failure_form(place, host, step.hosts.key(place)) for place, host in details if host]
     return TableForm(names_form(hosts), column(codes), column(befores), column(sequences), failures)
 
 

@@ -94,6 +94,7 @@ def encode_record(
 
     *targets* are those that were added (True) or dropped before it, in this order; *durations* what was learnt.
     """
+    parts = [] if batch is None else list(part_forms(parts_of(batch.events), job))
     form = RecordForm(
         version=VERSION,
         sequence=sequence,
@@ -101,13 +102,33 @@ def encode_record(
         term=term,
         client=client,
         last_index=0 if batch is None else last_index_of(batch),
-        parts=[] if batch is None else list(part_forms(parts_of(batch.events), job)),
+        parts=parts,
         targets=TargetsForm([str(ref) for ref, _ in targets], [added for _, added in targets])
         if targets
         else None,
+        steps=None if job is None else order_of_steps(job, parts),
         durations=None if durations is None else dict(durations),
     )
-    return _encoder.encode(form)
+    try:
+        return _encoder.encode(form)
+    except OverflowError:
+        return _encoder.encode(in_range(msgspec.to_builtins(form)))
+
+
+def in_range(value: Any) -> Any:
+    """Return plain *value* with the nearest number of 64 bits in place of larger ones: a platform may send anything."""
+    if isinstance(value, dict):
+        return {key: in_range(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [in_range(each) for each in value]
+    return max(-(1 << 63), min((1 << 63) - 1, value)) if type(value) is int else value
+
+
+def order_of_steps(job: JobState, parts: Sequence[HostsForm | EventForm]) -> tuple[str, list[int]] | None:
+    """Return the ids of all steps of a job that is a target, where *parts* tell of more than hosts."""
+    if not job.is_target or len(job.steps) < 2 or not any(isinstance(part, EventForm) for part in parts):
+        return None
+    return str(job.ref), [step.ref.step_instance_id for step in job.steps]
 
 
 def last_index_of(batch: Batch) -> int:
@@ -170,7 +191,11 @@ def failures_among(columns: HostEventColumns, step: StepState | None) -> list[Fa
     numbers = [number for number, code in enumerate(columns.afters) if code in failed]
     places = columns.places or step.hosts.find_hosts(columns.hosts.host_keys())
     kept = ((number, step.failures.get(places[number])) for number in numbers)
-    return [failure_form(number, details) for number, details in kept if details is not None]
+    return [
+        failure_form(number, details, step.hosts.key(places[number]))
+        for number, details in kept
+        if details is not None
+    ]
 
 
 def event_form(event: Event, job: JobState | None) -> EventForm:
@@ -193,7 +218,11 @@ def facts_of_step(step: StepState) -> StepFacts:
         places = [place for place, _ in step.hosts.unsuccessful() if place in step.failures]
         details = [step.failures.get(place) for place in places]
         failed = names_form(step.hosts.names_at(places))
-        forms = [failure_form(n, host) for n, host in enumerate(details) if host is not None]
+        forms = [
+            failure_form(n, host, step.hosts.key(places[n]))
+            for n, host in enumerate(details)
+            if host is not None
+        ]
     return StepFacts(step.type, moments_of_packed(step.raw_times), step.host_refusals, failed, forms)
 
 

@@ -1,0 +1,159 @@
+"""The fold of the records is the state that they were made of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bkjob_async.engine.journaling.fold import Fold, fold
+from bkjob_async.engine.journaling.records import encode_record
+from bkjob_async.engine.stream.lazy_events import LazyEventList, with_indexes
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
+from bkjob_async.engine.tracking.job_views import present_targets, target_result
+from bkjob_async.model.events import Batch, Event, Finished, HostChanged, StepChanged
+from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.model.refs import Ref
+from tests.engine.poll_views import JOB, Row, at, job, step
+from tests.examples import examples
+
+host_codes = st.sampled_from([1, 5, 7, 9, 11, 104, 777])
+
+
+def named(number: int, **rest: Any) -> Row:
+    """Return the row of a host, which always has the same names: what is learnt later is told with a change only."""
+    kind = 3 * number % 7 + 1
+    return Row(
+        bk_host_id=number if kind & 1 else None,
+        ip=f"10.0.0.{number}" if kind & 2 else None,
+        ipv6=f"fe80::{number}" if kind & 4 else None,
+        **rest,
+    )
+
+
+rows = st.lists(
+    st.builds(
+        named,
+        st.integers(1, 7),
+        status=host_codes,
+        tag=st.none() | st.sampled_from(["", "full"]),
+        exit_code=st.none() | st.integers(0, 3),
+    ),
+    max_size=4,
+    unique_by=lambda row: str(row.bk_host_id or row.ip or row.ipv6)[-1],
+)
+run_codes = st.sampled_from([1, 2, 2, 3, 4, 6, 9, 14])
+steps = st.builds(
+    step, run_codes, st.none() | rows, number=st.sampled_from([200, 201]), run=st.integers(0, 2)
+)
+jobs = st.builds(lambda code, found: job(code, *found), run_codes, st.lists(steps, max_size=2))
+views = st.lists(st.tuples(st.sampled_from([0.5, 2.0, 20.0, 130.0]), jobs | steps), max_size=12)
+
+
+def played(seen: list[tuple[float, JobPollView | StepPollView]]) -> tuple[JobState, list[bytes]]:
+    """Apply responses one after the other; return the state, and a record of each batch."""
+    refs: list[Ref] = [JOB, JOB.step(200)]
+    state, now = JobState(JOB), 0.0
+    for ref in refs:
+        state.add_target(ref)
+    records = [encode_record(1, time=0.0, term=1, client="test", targets=[(ref, True) for ref in refs])]
+    for seconds, view in seen:
+        now += seconds
+        stamp = at(now)
+        apply = (
+            apply_job(state, view, stamp) if isinstance(view, JobPollView) else apply_step(state, view, stamp)
+        )
+        events = with_indexes(list(apply))
+        if events:
+            batch = Batch(stamp.sequence, LazyEventList(events), stamp.cursor)
+            records.append(
+                encode_record(stamp.sequence, time=now, term=1, client="test", batch=batch, job=state)
+            )
+    return state, records
+
+
+@settings(max_examples=examples(400))
+@given(views)
+def test_the_fold_is_the_present(seen: list[tuple[float, JobPollView | StepPollView]]) -> None:
+    """What readers would be told of the present is the same, with the batch of each last change."""
+    state, records = played(seen)
+    folded = fold((), records).state(JOB)
+    assert folded is not None
+
+    for since in (0, 2500, 25_000):
+        for skipped in (False, True):
+            told = list(present_targets(state, state.targets, "c", since=since, skipped=skipped))
+            back = list(present_targets(folded, folded.targets, "c", since=since, skipped=skipped))
+            begun = {
+                step.ref for step in state.steps if step.announced and step.announced[1] != step.execute_count
+            }
+            # A step that left an execution and came back to it was told nothing.
+            assert [
+                event for event in comparable(back, begun) if not since or isinstance(event, HostChanged)
+            ] == [event for event in comparable(told, begun) if not since or isinstance(event, HostChanged)]
+
+
+def comparable(events: list[Event], begun: Collection[Ref]) -> list[Event]:
+    """Return *events* without what was not told.
+
+    What is read after the end of a step is told with its next event only. Of the steps that have *begun* another
+    execution, whose first status settles, only hosts were told, if there are any; their epochs were counted.
+    """
+    return [
+        evolve(event, epoch=0) if isinstance(event, StepChanged | HostChanged) else event
+        for event in events
+        if not isinstance(event, Finished) and not (isinstance(event, StepChanged) and event.ref in begun)
+    ]
+
+
+@settings(max_examples=examples(400))
+@given(views, st.integers(0, 12))
+def test_a_fold_goes_on_from_its_checkpoint(
+    seen: list[tuple[float, JobPollView | StepPollView]], place: int
+) -> None:
+    """Wherever a checkpoint is made, the records behind it lead to the same state."""
+    _, records = played(seen)
+    place = min(place, len(records))
+    whole, parts = fold((), records), list(fold((), records[:place]).parts())
+
+    # The records that the checkpoint has in it are passed over.
+    again = fold(parts, records)
+
+    assert list(again.parts()) == list(whole.parts())
+    assert again.targets == whole.targets
+    assert list(Fold().parts()) != list(whole.parts())
+
+
+@settings(max_examples=examples(300))
+@given(views)
+def test_a_finished_result_is_kept_in_full(seen: list[tuple[float, JobPollView | StepPollView]]) -> None:
+    """At the batch that tells the end of a target the fold has its result, details of failed hosts included."""
+    state, now = JobState(JOB), 0.0
+    state.add_target(JOB)
+    folded = Fold()
+    folded.apply(encode_record(1, time=0.0, term=1, client="test", targets=[(JOB, True)]))
+    for seconds, view in seen:
+        now += seconds
+        stamp = at(now)
+        apply = (
+            apply_job(state, view, stamp) if isinstance(view, JobPollView) else apply_step(state, view, stamp)
+        )
+        events = with_indexes(list(apply))
+        if not events:
+            continue
+        batch = Batch(stamp.sequence, LazyEventList(events), stamp.cursor)
+        data = encode_record(stamp.sequence, time=now, term=1, client="test", batch=batch, job=state)
+        folded.apply(data)
+        back = folded.state(JOB)
+        assert back is not None
+        for event in events:
+            if isinstance(event, Finished):
+                result = target_result(back, event.ref)
+                assert result.status == event.result.status
+                assert [each.failed for each in result.steps if each.is_finished] == [
+                    each.failed for each in event.result.steps if each.is_finished
+                ]

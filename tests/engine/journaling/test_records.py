@@ -1,0 +1,127 @@
+"""Batches travel to records and back without loss."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from attrs import evolve
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from bkjob_async.engine.journaling.forms import VERSION
+from bkjob_async.engine.journaling.records import decode_batch, decode_record, encode_record, in_range
+from bkjob_async.engine.stream.lazy_events import LazyEventList, LazyHostEvents, with_indexes
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job
+from bkjob_async.errors import JournalDamaged, JournalTooNew
+from bkjob_async.model.events import Batch, Event, HostChanged, HostCounts, InSync
+from bkjob_async.model.events_json import KINDS, event_to_json
+from tests.engine.poll_views import JOB, at, host, job, step
+from tests.examples import examples
+from tests.model.test_events_json import whole
+
+CURSOR = "17-0a1b2c3d"
+
+events = st.lists(
+    st.one_of([whole(kind) for kind in KINDS.values()])
+    | st.lists(whole(HostChanged), min_size=1, max_size=1).map(lambda found: found[0])
+)
+
+
+def written(batch: Batch) -> bytes:
+    """Return *batch* as a record."""
+    return encode_record(batch.sequence, time=1.5, term=3, client="0a1b2c3d", batch=batch)
+
+
+@settings(max_examples=examples(200))
+@given(events)
+def test_every_batch_comes_back_whole(told: list[Event]) -> None:
+    """Events are equal, and so are their places in the stream."""
+    assume(all(in_range(event_to_json(event)) == event_to_json(event) for event in told))
+    placed = [evolve(event, cursor=CURSOR, index=0) for event in told]
+    with_indexes(placed)
+    batch = Batch(17, LazyEventList(placed, last_index=len(told) + 2), CURSOR)
+
+    back = decode_batch(written(batch))
+
+    if told:
+        assert back is not None
+        assert (back.sequence, back.cursor, list(back.events)) == (17, CURSOR, placed)
+        assert [event.cursor for event in back.events] == [event.cursor for event in placed]
+        assert isinstance(back.events, LazyEventList)
+        assert back.events.last_index == len(told) + 2
+    else:
+        assert back is None
+
+
+def moved(hosts: int) -> LazyHostEvents:
+    """Return the events of so many hosts that moved, not made yet."""
+    state = JobState(JOB, is_target=True)
+    apply_job(state, job(2, step(2, [host(n, 7) for n in range(1, hosts + 1)])), at(1))
+    found = apply_job(state, job(2, step(2, [host(n, 9) for n in range(1, hosts + 1)])), at(2))
+    lazy = [part for part in found if isinstance(part, LazyHostEvents)]
+    return lazy[0]
+
+
+def test_writing_makes_no_event() -> None:
+    """The columns are written as they are; reading makes the same events."""
+    hosts = moved(100)
+    batch = Batch(17, LazyEventList([hosts]), CURSOR)
+
+    data = written(batch)
+
+    assert hosts._events == ()
+    back = decode_batch(data)
+    assert back is not None
+    assert list(back.events) == list(hosts.materialize())
+    assert len(data) <= 2500
+
+
+def test_events_that_were_made_are_written_alike() -> None:
+    """Another reader may have read them before."""
+    hosts = moved(10)
+    batch = Batch(17, LazyEventList([hosts]), CURSOR)
+    before = written(batch)
+    hosts.materialize()
+
+    assert written(batch) == before
+
+
+def test_a_number_of_more_than_64_bits_is_cut() -> None:
+    """What a platform may send by mistake does not end a watch."""
+    event = HostCounts(ref=JOB.step(200), execute_count=1 << 70, hosts={}, cursor=CURSOR)
+
+    back = decode_batch(written(Batch(17, (event,), CURSOR)))
+
+    assert back is not None
+    assert list(back.events) == [evolve(event, execute_count=(1 << 63) - 1)]
+
+
+def test_a_record_says_whose_it_is() -> None:
+    """The term, the client and the time."""
+    record = decode_record(encode_record(5, time=1.5, term=3, client="0a1b2c3d"))
+
+    assert (record.sequence, record.time, record.term, record.client) == (5, 1.5, 3, "0a1b2c3d")
+    assert record.batch is None
+
+
+def test_a_newer_record_is_refused() -> None:
+    """Nothing is guessed about what a later version wrote."""
+    for newer in ([VERSION + 1, 5, 1.5, 3, "0a1b2c3d"], [VERSION + 1, "anything"]):
+        with pytest.raises(JournalTooNew):
+            decode_record(msgspec.msgpack.encode(newer))
+
+
+@given(st.binary(max_size=60), st.integers(0, 200), st.integers(0, 255))
+def test_damage_is_told_as_such(noise: bytes, place: int, byte: int) -> None:
+    """Whatever the bytes are, the error is typed."""
+    batch = Batch(17, LazyEventList([moved(3), InSync(cursor=CURSOR)]), CURSOR)
+    data = bytearray(written(batch))
+    data[place % len(data)] = byte
+    for each in (noise, bytes(data)):
+        try:
+            found = decode_batch(each)
+            if found is not None:
+                found.events[:]
+        except (JournalDamaged, JournalTooNew):
+            pass
