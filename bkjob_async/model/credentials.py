@@ -1,4 +1,4 @@
-"""Who is asking: an application's credentials and the user it acts for."""
+"""Credentials: an application and the user that it acts for."""
 
 from attrs import field, frozen
 
@@ -20,7 +20,7 @@ class AppCredentials:
 
 @frozen(kw_only=True)
 class AccessToken:
-    """A token that stands for application and user; header dialects only."""
+    """A token for an application and a user; for dialects that take a header."""
 
     access_token: str = field(repr=False)
 
@@ -29,7 +29,7 @@ Credentials = AppCredentials | AccessToken
 
 
 def secrets_of(credentials: Credentials) -> tuple[str, ...]:
-    """Return every secret text in *credentials*, to keep them out of sight."""
+    """Return every secret text in *credentials*, so that it can be redacted."""
     if isinstance(credentials, AccessToken):
         held: tuple[str | None, ...] = (credentials.access_token,)
     else:

@@ -4,14 +4,14 @@ from enum import IntEnum
 
 
 class DetailLevel(IntEnum):
-    """What a watch must see of hosts; the finer of two grades wins where targets are shared.
+    """Which changes of hosts a watch reports; where watches share a target, the higher level is used.
 
-    Whatever the grade, steps and jobs are seen to end at once, and the result has the end of every host.
+    At every level, the ends of steps and jobs are seen at once, and the result has the end of every host.
     """
 
     END_ONLY = 1
     """The end only: hosts are read when their step is over."""
     COALESCED = 2
-    """Every host's end, a few looks late at most: small moves of large steps are collected before they are read."""
+    """Every host's end, a few polls late at most: small changes of large steps are collected before they are read."""
     EVERY_CHANGE = 3
-    """Whatever moved between two looks, at once."""
+    """Every change between two polls, at once."""

@@ -1,7 +1,7 @@
-"""What a watch tells: the closed union of its events.
+"""The events of a watch: a closed union.
 
-Each event has *ref* (what it is about; None: the whole client), and *cursor* (the place in the stream behind it, within
-the batch that it came in).
+Each event has *ref* (its target; None: all targets) and *cursor* (the place in the stream after it, within
+its batch).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from bkjob_async.model.status import HostStatus, Phase, RunStatus
 
 @frozen(kw_only=True)
 class StreamEvent:
-    """What stands somewhere in a stream: behind *index* events of the batch that *cursor* names, itself among them.
+    """An item of a stream: number *index* in the batch that *cursor* names.
 
-    Without an index, *cursor* is the place in full.
+    Without an index, *cursor* is the whole cursor.
     """
 
     _cursor: str = field(default="", alias="cursor", eq=False, repr=False)
@@ -30,21 +30,22 @@ class StreamEvent:
 
     @property
     def cursor(self) -> str:
-        """The place behind this event, where a reader may continue."""
+        """The place after this event, where a reader may continue."""
         return f"{self._cursor}.{self._index}" if self._index else self._cursor
 
 
 @frozen(kw_only=True)
 class HostChanged(StreamEvent):
-    """A host stands elsewhere than at the engine's previous look.
+    """The status of a host differs from that at the previous poll.
 
-    *before* is None at first sight in an execution. *epoch* counts the executions and reopenings of the step as this watch
-    saw them; *execute_count* is the platform's own count. *skipped*: changes before this one were compacted away.
+    *before* is None when a host is first seen in an execution. *epoch* counts the executions and reopenings
+    of the step that this watch has seen; *execute_count* is the platform's own count. *skipped*: changes
+    before this one were dropped, because the reader was late.
 
-    A host of several rolling batches is told by the row with the worst outcome, unfinished while any of them is; of equal
-    outcomes the one with the largest exit code, then the last tag. *tag* is "" where the platform said that there is none,
-    and None where it is not known here: tags and exit codes of hosts that did not fail are not kept for readers who join
-    later.
+    A host of several rolling batches has the status of the row with the worst outcome, and is unfinished
+    while any row is; of equal outcomes the one with the largest exit code counts, then the last tag. *tag* is
+    "" where the platform reports none, and None where it is unknown: tags and exit codes of hosts that did
+    not fail are not kept for readers that join later.
     """
 
     kind: ClassVar[str] = "host_changed"
@@ -68,12 +69,12 @@ class HostChanged(StreamEvent):
 
 @frozen(kw_only=True)
 class HostCounts(StreamEvent):
-    """How many hosts of a step stand in each phase, where changes alone would not add up to it.
+    """How many hosts of a step are in each phase, where the changes alone would not add up to it.
 
-    It comes when another execution begins: those of the one before count no more, and *hosts* is empty until the first of
-    the new one is seen. And it comes behind the changes that are told in place of what was compacted away. From one to the
-    next each `HostChanged` adds a host to the phase of its `after`, and takes one from that of its `before`, if any. So
-    this gauge stands where `Watch.counts()` does whenever it has read all that was told::
+    It is emitted when another execution begins: hosts of the last one do not count any more, and *hosts* is
+    empty until the first of the new one is seen. It is also emitted after changes that replace dropped ones.
+    Between two of them each `HostChanged` adds a host to the phase of its `after`, and removes one from that
+    of its `before`, if any. So this gauge equals `Watch.counts()` whenever it has read all events::
 
         gauge = defaultdict(Counter)
 
@@ -89,8 +90,8 @@ class HostCounts(StreamEvent):
             watched = (step for step in gauge if step in targets or step.job in targets)
             return sum((gauge[step] for step in watched), Counter())
 
-    What is `Lost` counts as it was last seen. No event tells what was dropped: whoever drops a target, and may add it again,
-    removes its steps from the gauge. A later watch tells its whole present, and begins with an empty gauge.
+    A `Lost` target counts as it was last seen. There is no event for a dropped target: remove its steps from
+    the gauge. A later watch emits its whole present state, and begins with an empty gauge.
     """
 
     kind: ClassVar[str] = "host_counts"
@@ -146,7 +147,7 @@ class JobChanged(StreamEvent):
 
 @frozen(kw_only=True)
 class InSync(StreamEvent):
-    """Everything before was the present; everything from here on is news."""
+    """All events before it are the present state; all events after it are changes."""
 
     kind: ClassVar[str] = "in_sync"
 
@@ -193,7 +194,7 @@ class Finished(StreamEvent):
 
 @frozen(kw_only=True)
 class Reopened(StreamEvent):
-    """A target that was over runs again: a retry, a restart, the next step."""
+    """A target that was over is running again: a retry, a restart, the next step."""
 
     kind: ClassVar[str] = "reopened"
 
@@ -206,10 +207,10 @@ class Reopened(StreamEvent):
 
 @frozen(kw_only=True)
 class Trouble(StreamEvent):
-    """Polling fails; nothing is known to be wrong with the job.
+    """Polling fails; that says nothing about the job.
 
-    *ref* is None when the whole gateway or the credentials are the trouble; *targets* is the number affected.
-    *error* names the class and says who must act. *skipped*: what was said of it before was compacted away.
+    *ref* is None when the whole gateway or the credentials fail; *targets* is the number affected. The class
+    of *error* says who must act. *skipped*: earlier events of this kind were dropped.
     """
 
     kind: ClassVar[str] = "trouble"
@@ -227,7 +228,7 @@ class Trouble(StreamEvent):
 
 @frozen(kw_only=True)
 class Recovered(StreamEvent):
-    """Polling works again; *skipped*: what was said of it before was compacted away."""
+    """Polling works again; *skipped*: earlier events of this kind were dropped."""
 
     kind: ClassVar[str] = "recovered"
 
@@ -240,7 +241,7 @@ class Recovered(StreamEvent):
 
 
 class LostReason(StrEnum):
-    """Why a target can be watched no longer."""
+    """Why a target cannot be watched any more."""
 
     GONE = "gone"
     NOT_FOUND = "not_found"
@@ -249,7 +250,7 @@ class LostReason(StrEnum):
 
 @frozen(kw_only=True)
 class Lost(StreamEvent):
-    """A target can no longer be read; that is not a failure of the job."""
+    """A target cannot be read any more; that is not a failure of the job."""
 
     kind: ClassVar[str] = "lost"
 
@@ -263,7 +264,7 @@ class Lost(StreamEvent):
 
 @frozen(kw_only=True)
 class Stalled(StreamEvent):
-    """Nothing could be seen of a target for *seconds*."""
+    """No response about a target was received for *seconds*."""
 
     kind: ClassVar[str] = "stalled"
 
@@ -292,9 +293,9 @@ Event = (
 
 @frozen
 class Batch:
-    """What one poll revealed, whole; *sequence* is its place in the stream, *cursor* the place behind all of it.
+    """All events of one poll; *sequence* is its place in the stream, *cursor* the place after it.
 
-    *events* is like a tuple of them; those of hosts are only made when somebody reads them.
+    *events* is like a tuple; events of hosts are created when they are read.
     """
 
     sequence: int
@@ -310,10 +311,10 @@ class Batch:
 
 
 def index_of(event: Event) -> int:
-    """Return how many events of its batch a reader has had that has had *event*; 0 where it has no such place."""
+    """Return the number of *event* in its batch, from 1; 0 where it has none."""
     return event._index  # noqa: SLF001 - its own module's
 
 
 def give_index(event: Event, index: int) -> None:
-    """Give a new *event*, which nobody has read yet, its place in its batch."""
+    """Set the number in its batch of a new *event*, which was not read yet."""
     object.__setattr__(event, "_index", index)

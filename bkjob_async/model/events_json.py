@@ -61,7 +61,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
 def event_from_json(data: Mapping[str, Any]) -> Event:
     """Read back what `event_to_json` wrote; raise ValueError for an unknown kind.
 
-    Keys that it does not know are passed over.
+    Unknown keys are ignored.
     """
     kind = KINDS.get(data.get("kind", ""))
     if kind is None:
@@ -74,7 +74,7 @@ def _status_to_json(status: RunStatus | HostStatus) -> dict[str, Any]:
 
 
 def _make_converter() -> Converter:
-    """Return the converter that knows how each of our values is written."""
+    """Return the converter of all values of events."""
     converter = Converter()
     write, read = converter.register_unstructure_hook, converter.register_structure_hook
     write(datetime, datetime.isoformat)
@@ -90,7 +90,7 @@ def _make_converter() -> Converter:
     read(Ref, lambda text, _: parse_ref(text))
     read(type(None), lambda _, __: None)
     read(Ref | None, lambda text, _: parse_ref(text) if text else None)
-    # What a name or a time does not have is left out, so that lines stay short.
+    # Absent parts of names and times are left out, so that lines stay short.
     names = make_dict_unstructure_fn(HostKey, converter, _cattrs_omit_if_default=True)
     write(HostKey, lambda host: {"label": host.label, **names(host)})
     write(Times, make_dict_unstructure_fn(Times, converter, _cattrs_omit_if_default=True))
@@ -102,7 +102,7 @@ def _make_converter() -> Converter:
 
 
 def _convert_event(converter: Converter, kind: type[Event]) -> None:
-    """Write the place of a *kind* of event as one text, and read it as one."""
+    """Write and read the cursor of a *kind* of event as one text."""
     skip, text = override(omit=True), override(rename="cursor")
     fields = make_dict_unstructure_fn(kind, converter, _cursor=skip, _index=skip)
     converter.register_unstructure_hook(kind, lambda event: {**fields(event), "cursor": event.cursor})

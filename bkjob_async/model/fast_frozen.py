@@ -1,4 +1,4 @@
-"""Frozen facts that are made by the hundred: written as drafts, then sealed."""
+"""Create many instances of a frozen class quickly."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ F = TypeVar("F")
 
 
 def unfrozen_twin(fact: type[Any]) -> Callable[..., Any]:
-    """Return a class that makes drafts of a *fact* whose fields are taken by position, in the order of `fields_of`.
+    """Return a class with the layout of a frozen class whose fields are passed by position.
 
-    The constructor of a frozen class gets past its own guard field by field, and takes four times as long. A draft has no
-    guard, and the very layout of the fact: to be sealed, it is only told that it is one.
+    The order is that of `fields_of`. The constructor of a frozen class sets each field by
+    `object.__setattr__`, and takes four times as long. An instance of the twin is frozen by assigning its
+    class.
     """
     return make_class(
         f"{fact.__name__}Draft",
@@ -28,12 +29,12 @@ def unfrozen_twin(fact: type[Any]) -> Callable[..., Any]:
 
 
 def fields_of(fact: type[Any]) -> list[Attribute[Any]]:
-    """Return the fields of a *fact* in the order of a draft: those without a default come first."""
+    """Return the fields of a frozen class in the order of its twin: those without a default come first."""
     return sorted(fields(fact), key=lambda each: each.default is not NOTHING)
 
 
 def freeze(fact: type[F], drafts: Iterable[Any]) -> list[F]:
-    """Return *drafts* as facts; nobody may hold them as drafts."""
+    """Turn *drafts* into instances of the frozen class; no other reference to them may exist."""
     facts = list(drafts)
     for each in facts:
         each.__class__ = fact

@@ -1,8 +1,8 @@
-"""What one poll saw, as light as a decision needs it.
+"""What one response says of a job or step, decoded as far as a poll needs it.
 
-A look is the engine's reading of an answer, a snapshot the user's reading of the same bytes. Rows are whatever light
-objects the dialect decoded; their details become model values only for the hosts that moved. One look is made for every
-poll, so looks are Structs: ten times as quick to make as attrs' frozen classes.
+The engine reads views; users read snapshots of the same bytes. Rows are the objects that the dialect decoded;
+their details become model values only for hosts that changed. Each poll makes a view, so views are Structs:
+they are created ten times as fast as attrs' frozen classes.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,9 +14,9 @@ from bkjob_async.model.snapshot import HostSnapshot, Times
 
 
 class HostRow(Protocol):
-    """One host in an answer: its names, its host code, and what an event tells beside them.
+    """One host in a response: its names, its status code, and the other members of an event.
 
-    A row that has a host id may leave its other names to `StepPollView.named`.
+    A row with a host id may have its other names in `StepPollView.named` only.
     """
 
     @property
@@ -46,12 +46,12 @@ class HostRow(Protocol):
 
     @property
     def status(self) -> int:
-        """Its host code; not to be read where the group has one, which wins over it."""
+        """Its status code; the code of its group, where it has one, takes precedence."""
         ...
 
     @property
     def tag(self) -> str | None:
-        """The tag of its result, None where its group tells it."""
+        """The tag of its result, None where its group has it."""
         ...
 
     @property
@@ -61,15 +61,15 @@ class HostRow(Protocol):
 
 
 def with_all_names(row: HostRow) -> HostRow:
-    """Return a row that carries all its names already, as it is."""
+    """Return *row*, which has all its names."""
     return row
 
 
 class GroupPollView(Struct, frozen=True, kw_only=True, gc=False):
-    """Rows that an answer listed together.
+    """Rows that a response listed together.
 
-    Where the answer had groups, *status*, *tag* and *size* are the group's; a flat list is one group without a status.
-    A row is in the state of the group that it stands in. *rows* is None where the answer listed none.
+    Where the response had groups, *status*, *tag* and *size* are the group's; a flat list is one group
+    without a status. A row has the status of its group. *rows* is None where the response listed none.
     """
 
     status: int | None = None
@@ -79,14 +79,15 @@ class GroupPollView(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
-    """One step in an answer.
+    """One step in a response.
 
-    *finished* is the server's flag, None where the dialect has none. *groups* is None where the answer cannot speak
-    of hosts. *complete* says that the rows are all rows of the latest execution, in all batches; it is False when
-    lists were cut, counts disagree with rows, or a row names nobody. A host may stand twice: what that means takes more
-    than one answer to tell. A row may carry no more than id and code: *named* returns it with all that the answer gives,
-    and such a row stands on its own, without the answer behind it. *details* returns what a named row says. *when* reads
-    the times, which few looks need. *tells_tags* is False where answers never speak of tags: a row without one may have one.
+    *finished* is the server's flag, None where the dialect has none. *groups* is None where the response has
+    no hosts. *complete* says that the rows are all rows of the latest execution, in all batches; it is False
+    when lists were cut, counts disagree with rows, or a row names no host. A host may be listed twice; one
+    response does not show what that means. A row may have no more than id and code: *named* returns it with
+    all its members, without a reference to the response. *details* returns the snapshot of a named row.
+    *when* reads the times, which few polls need. *tells_tags* is False where responses have no tags: a host
+    without one may have one.
     """
 
     step_instance_id: int
@@ -104,12 +105,12 @@ class StepPollView(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def times(self) -> Times:
-        """The step's times, read when asked for."""
+        """The step's times, read on access."""
         return self.when()
 
 
 class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
-    """A whole job in an answer: its status and its steps in their order."""
+    """A whole job in a response: its status and its steps in their order."""
 
     status: int
     finished: bool | None = None
@@ -119,8 +120,5 @@ class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def times(self) -> Times:
-        """The job's times, read when asked for."""
+        """The job's times, read on access."""
         return self.when()
-
-
-Look = JobPollView | StepPollView

@@ -1,18 +1,18 @@
-"""Texts of the platform, written so that they cannot steer whatever shows them, and long lists in short."""
+"""Make texts of the platform safe to print, and shorten long lists."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-# How many items of a long list are named.
+# How many items of a long list are shown.
 NAMED = 3
 
 
 def printable(text: str) -> str:
-    """Return *text* in one line that cannot steer a terminal.
+    """Return *text* in one line without control characters.
 
-    Names, tags and messages come from the platform, where anybody may have written them. Control characters, line
-    breaks and marks that turn the direction of writing become Python's escapes.
+    Names, tags and messages are written by users of the platform. Control characters, line breaks and marks
+    that change the direction of writing become Python's escapes, so that they cannot control a terminal.
     """
     if text.isprintable():
         return text
@@ -27,7 +27,7 @@ def first_of(items: Sequence[object]) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return so many of a thing in words."""
+    """Return a number with its noun."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 

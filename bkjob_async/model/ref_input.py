@@ -1,4 +1,4 @@
-"""Refs in the forms that people have at hand: ids, text, links of the web console, answers."""
+"""Refs in all forms that callers may pass: ids, text, links of the web console, results."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ R = TypeVar("R", bound=Ref)
 
 
 class ScopeMissing(UsageError):
-    """A job is named without its scope, and there is no default."""
+    """A job was named without its scope, and there is no default."""
 
 
 class HasRef(Protocol):
-    """An answer, result or event about one job or step."""
+    """A response, result or event about one job or step."""
 
     @property
     def ref(self) -> Ref:
-        """What it is about."""
+        """The job or step that it is about."""
         ...
 
 
 class HasJobRef(Protocol):
-    """An answer, result or event about one job."""
+    """A response, result or event about one job."""
 
     @property
     def ref(self) -> JobRef:
@@ -123,7 +123,7 @@ def _from_text(text: str, default_scope: Scope | None) -> Ref:
 
 
 def _from_link(link: str, default_scope: Scope | None) -> Ref:
-    """Read a link of the web console; the scope that it names goes before the default."""
+    """Read a link of the web console; the scope that it names takes precedence over the default."""
     place = link.partition("?")[0]
     found, query = _taken_apart(link)
     if found is None:
@@ -138,7 +138,7 @@ def _from_link(link: str, default_scope: Scope | None) -> Ref:
 
 
 def _taken_apart(link: str) -> tuple[re.Match[str] | None, str]:
-    """Return what the path of a link names, None for nothing, and its query."""
+    """Return the job and step in the path of a link, None for neither, and its query."""
     try:
         parts = urlsplit(link)
     except ValueError:
@@ -147,7 +147,7 @@ def _taken_apart(link: str) -> tuple[re.Match[str] | None, str]:
 
 
 def _named(scope: Scope | None, job: int, step: str | None, given: object) -> Ref:
-    """Return a ref made of plain ids."""
+    """Return the ref of these ids."""
     if scope is None:
         raise ScopeMissing(f"{_shown(given)}: {NO_SCOPE}")
     if step is None:
@@ -156,7 +156,7 @@ def _named(scope: Scope | None, job: int, step: str | None, given: object) -> Re
 
 
 def _checked(make: Callable[[], R]) -> R:
-    """Return what *make* makes; its objection is a `UsageError`."""
+    """Return what *make* returns; its ValueError or TypeError becomes a `UsageError`."""
     try:
         return make()
     except (TypeError, ValueError) as error:
@@ -164,5 +164,5 @@ def _checked(make: Callable[[], R]) -> R:
 
 
 def _shown(value: object) -> str:
-    """Return a short text of what was given: of text and numbers themselves, else their type."""
+    """Return a short text of a wrong argument: text and numbers themselves, of others the type."""
     return f"{value!r:.60}" if isinstance(value, str | int) else f"a {type(value).__name__}"

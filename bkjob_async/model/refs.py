@@ -1,4 +1,4 @@
-"""Names of things: scopes, job instances, step instances, hosts."""
+"""Names of scopes, job instances, step instances and hosts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCOPE_TYPE = re.compile(r"[a-z][a-z_]*")
 
 
 def _positive(owner: object, attribute: Any, value: Any) -> None:
-    """Refuse what is no id, a bool included."""
+    """Raise TypeError for anything but an int (a bool is none), ValueError for one that is not positive."""
     if type(value) is int and value > 0:
         return
     name = f"{type(owner).__name__}: {attribute.name}"
@@ -45,7 +45,7 @@ class ScopeType(StrEnum):
 
 
 def _scope_type(value: str) -> ScopeType | str:
-    """Return a known kind as such, another one as the text that it is."""
+    """Return a known kind as a `ScopeType`, another one as text."""
     if isinstance(value, str):
         try:
             return ScopeType(value)
@@ -58,7 +58,7 @@ def _scope_type(value: str) -> ScopeType | str:
 
 @frozen
 class Scope:
-    """A business, a business set or a tenant set: where a job lives.
+    """A business, a business set or a tenant set: the owner of a job.
 
     *type* is a `ScopeType`; a kind that this version does not know is plain text, and is sent as such.
     """
@@ -117,7 +117,7 @@ class JobRef:
         return StepRef.of(self, step_instance_id)
 
     def __hash__(self) -> int:
-        # Not kept: that would take one more object for each name, which is dearer than this.
+        # Not cached: a cached hash would be one more object for each ref.
         return hash((self.job_instance_id, self.scope.id))
 
     def __str__(self) -> str:
@@ -128,7 +128,7 @@ class JobRef:
 class StepRef:
     """The name of a step instance, and of the *job* that it belongs to.
 
-    There may be hundreds of thousands, so it holds no more than the job's name and the step's own id.
+    There may be hundreds of thousands, so it stores only the job's name and the step's own id.
     """
 
     job: JobRef = field(validator=_is_job)
@@ -147,7 +147,7 @@ class StepRef:
 
     @property
     def scope(self) -> Scope:
-        """Where the job lives."""
+        """The scope of the job."""
         return self.job.scope
 
     @property
@@ -197,10 +197,10 @@ def _optional_text(_owner: object, attribute: Any, value: object) -> None:
 
 @frozen(kw_only=True)
 class HostKey:
-    """All that the platform said to name one host or container of a step.
+    """All names of one host or container that the platform gave.
 
-    Dialects and questions name the same host differently: by `bk_host_id`, by `cloud:ip`, by both. The label people
-    read is `cloud:ip`, else `cloud:[ipv6]`, the container's name, the host id, in one printable line.
+    Dialects and operations name the same host differently: by `bk_host_id`, by `cloud:ip`, by both. The label
+    is `cloud:ip`, else `cloud:[ipv6]`, the container's name or the host id, in one printable line.
     """
 
     bk_host_id: int | None = field(default=None, validator=_optional_id)
@@ -229,7 +229,7 @@ class HostKey:
 
     @property
     def label(self) -> str:
-        """The name that people read."""
+        """The name to show."""
         if self.ip:
             return printable(f"{self.bk_cloud_id or 0}:{self.ip}")
         if self.ipv6:

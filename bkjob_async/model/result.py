@@ -44,8 +44,8 @@ class StepResult:
 class JobResult:
     """How a watched job or step ended: its own status and its steps'.
 
-    For a step target *steps* holds that step alone. *ok* follows the status of the target itself, so an ignored error
-    in a step does not spoil a successful job.
+    For a step target *steps* holds that step alone. *ok* follows the status of the target itself, so an
+    ignored error in a step does not make a successful job fail.
     """
 
     ref: Ref
@@ -94,7 +94,7 @@ class JobResult:
 
 
 def _hosts_in_short(hosts: Mapping[Phase, int], failed: Sequence[HostSnapshot]) -> str:
-    """Return counts of hosts by phase, and the first of those that did not succeed."""
+    """Return counts of hosts by phase, and the first hosts that did not succeed."""
     text = f": {tally(hosts)}" if hosts else ""
     return text + (f"; not well: {first_of([row.host for row in failed])}" if failed else "")
 

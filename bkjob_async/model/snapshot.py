@@ -1,4 +1,4 @@
-"""What the platform said about a job, its steps and hosts at one moment."""
+"""Snapshots of a job, its steps and hosts, as one response shows them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bkjob_async.model.status import HostStatus, RunStatus
 class Times:
     """When something was created, started and ended, and how long it took.
 
-    Datetimes carry a zone; *total_time* is seconds. All are None where the platform said nothing. An *end_time* does
-    not mean finished: a rolling step carries the end of its last batch.
+    Datetimes carry a zone; *total_time* is seconds. All are None where the platform gave none. An *end_time*
+    does not mean finished: a rolling step carries the end of its last batch.
     """
 
     create_time: datetime | None = None
@@ -30,9 +30,9 @@ class Times:
 
 @frozen(kw_only=True)
 class HostSnapshot:
-    """One host's row: where it stands in one execution of a step.
+    """One host in one execution of a step.
 
-    *tag* is "" where the platform said that there is none, None where it is not known here; so is everything below it.
+    *tag* is "" where the platform reports none, None where it is unknown; so are all fields after it.
     """
 
     host: HostKey
@@ -68,10 +68,10 @@ class HostGroup:
 
 @frozen(kw_only=True)
 class StepSnapshot:
-    """A step instance, with its hosts where the answer had them.
+    """A step instance, with its hosts where the response had them.
 
-    *hosts* is None where the answer carried no rows at all (not asked for, or not to be had). *groups* is None where
-    the dialect has no groups. *execute_count* is the step's latest execution, whichever was asked about.
+    *hosts* is None where the response had no rows at all (not requested, or not available). *groups* is None
+    where the dialect has no groups. *execute_count* is the step's latest execution, whichever was requested.
     """
 
     ref: StepRef
@@ -88,7 +88,7 @@ class StepSnapshot:
 
     @property
     def raw(self) -> Mapping[str, Any] | None:
-        """What the platform said of the step, in its own words; None where no answer was kept.
+        """The platform's own data about the step; None where no response was kept.
 
         Answers of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
         """
@@ -118,7 +118,7 @@ class JobSnapshot:
 
     @property
     def raw(self) -> Mapping[str, Any] | None:
-        """The platform's whole `data` about the job, in its own words; None where no answer was kept.
+        """The platform's own `data` about the job; None where no response was kept.
 
         Answers of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
         """
@@ -140,14 +140,14 @@ def _named(name: str) -> str:
 
 
 def _in_short(hosts: tuple[HostSnapshot, ...] | None) -> str:
-    """Return the first few rows of hosts and what each is."""
+    """Return the first few hosts with their statuses."""
     return f": {first_of(hosts)}" if hosts else ""
 
 
 class LazyResponseData:
     """The plain data of one response, decoded when it is first read.
 
-    It keeps the body as it came, and decodes nothing before `data` or `step` is called.
+    It keeps the body, and decodes nothing before `data` or `step` is called.
     """
 
     __slots__ = ("_body", "_data")

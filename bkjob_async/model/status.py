@@ -1,8 +1,8 @@
-"""The platform's two status code spaces, folded into one set of phases.
+"""The platform's two sets of status codes, and the phases that they mean.
 
-Run codes (jobs and steps) and host codes overlap: 3 is a successful job but a host that "succeeded last time", 9 is an
-abnormal step but a successful host. They are therefore two types that never compare equal.
-Sources: bk-job's RunStatusEnum and ExecuteObjectTaskStatusEnum; code 12 stands in old documents only.
+Run codes (jobs and steps) and host codes overlap: 3 is a successful job but a host that "succeeded last
+time", 9 is an abnormal step but a successful host. They are two types that never compare equal. Sources:
+bk-job's RunStatusEnum and ExecuteObjectTaskStatusEnum; code 12 is in old documents only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from attrs import frozen
 
 
 class Phase(StrEnum):
-    """What a status code means to whoever waits."""
+    """What a status code means for a caller."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -102,20 +102,20 @@ class RunStatus:
 
     @property
     def phase(self) -> Phase:
-        """What the code means; UNKNOWN for a code never heard of."""
+        """What the code means; UNKNOWN for an unknown code."""
         known = RUN_CODES.get(self.code)
         return known[1] if known else Phase.UNKNOWN
 
     @property
     def is_success(self) -> bool:
-        """Whether all went well: 3, nothing else."""
+        """Whether it succeeded: 3, nothing else."""
         return self.code == 3
 
     def is_finished(self, *, flag: bool | None = None) -> bool:
-        """Tell whether this is final.
+        """Return True for a final status.
 
-        *flag* is the server's own `is_finished` or `finished`, and is believed where there is one. Without it, a known
-        code follows the table, 12 is final, and an unknown code is not.
+        *flag* is the server's own `is_finished` or `finished`, and decides where there is one. Without it,
+        known codes are looked up, 12 is final, and an unknown code is not.
         """
         if flag is not None:
             return flag
@@ -142,13 +142,13 @@ class HostStatus:
 
     @property
     def phase(self) -> Phase:
-        """What the code means; UNKNOWN for a code never heard of."""
+        """What the code means; UNKNOWN for an unknown code."""
         known = HOST_CODES.get(self.code)
         return known[1] if known else Phase.UNKNOWN
 
     @property
     def is_finished(self) -> bool:
-        """Whether the host is done: every code but 5 and 7, unknown ones included."""
+        """Whether the host has finished: every code but 5 and 7, unknown ones included."""
         return self.code not in UNFINISHED_HOST_CODES
 
     @property

@@ -67,7 +67,7 @@ class ListPollers:
 
     def next_request(self, poller: ListPoller[PollTarget], now: float) -> GetJobInstanceList | None:
         """Return the request for the next page of running jobs, None when a list is not worth a request."""
-        request = poller.question(self._page_size)
+        request = poller.next_request(self._page_size)
         if request is None or not poller.is_worthwhile(now) or self._breaker.is_open:
             return None  # the next poll of one of its jobs starts the list again
         return request
@@ -86,7 +86,7 @@ class ListPollers:
         hints = poller.on_page(page, now)
         for target in hints.still_running:
             if is_list_pollable(target):
-                until = self._delayed_until(target, poller.next_word(now))
+                until = self._delayed_until(target, poller.next_listing_by(now))
                 self._workers.postpone(target, until)
                 self._planner.on_postponed(target, until)
         for target in hints.maybe_finished:

@@ -1,15 +1,16 @@
-"""What the platform's clock shows, as far as its own stamps give it away."""
+"""Estimate the time of the platform's clock from the times in its responses."""
 
 from __future__ import annotations
 
 from bkjob_async.model.snapshot import Times
 
-# A clock that was set back is believed again after a while: a tenth of a second in a quarter of an hour.
+# How fast an old estimate loses its weight, because the clock may be set back: a tenth of a second in a
+# quarter of an hour.
 LEAK = 1e-4
 
 
 class ServerClock:
-    """How far the platform's clock is ahead of ours, at least: no stamp is of a time that it had not reached."""
+    """The least by which the platform's clock is ahead of ours: no time in a response is in its future."""
 
     __slots__ = ("_ahead", "_at")
 
@@ -18,7 +19,7 @@ class ServerClock:
         self._at = 0.0
 
     def on_times(self, times: Times, now: float) -> None:
-        """Take in the stamps of an answer that came at *now*."""
+        """Update the estimate by the times in a response received at *now*."""
         for stamp in (times.create_time, times.start_time, times.end_time):
             if stamp is not None:
                 ahead = stamp.timestamp() - now
@@ -26,7 +27,7 @@ class ServerClock:
                     self._ahead, self._at = ahead, now
 
     def age(self, times: Times, now: float) -> float:
-        """Return how long ago, at least, something started; 0 where nobody can tell."""
+        """Return the least number of seconds since something started; 0 where it is unknown."""
         if self._ahead is None or times.start_time is None:
             return 0.0
         return max(0.0, now + self._ahead - LEAK * (now - self._at) - times.start_time.timestamp())

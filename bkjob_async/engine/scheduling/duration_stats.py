@@ -1,4 +1,4 @@
-"""How long runs of the same name took, learnt online and kept in a bounded place."""
+"""Statistics of how long runs of the same name took, for a bounded number of names."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bkjob_async.model.refs import Scope
 
 VERSION = 1
 KEYS = 10_000
-# What takes less than this cannot be told apart; what takes longer than two months is a mistake.
+# Shorter durations cannot be distinguished; longer ones than two months are errors.
 SHORTEST, LONGEST = 0.1, 60 * 86_400.0
 
-# Before anything was learnt: half of all runs take less than 30 s, one in a hundred more than 20 minutes. Both figures
-# are assumptions, and weigh as much as a few runs.
+# The assumption before the first duration: half of all runs take less than 30 s, one in a hundred more than
+# 20 minutes. It has the weight of a few runs.
 ALL_RUNS = (8.0, log(30.0), 8.0 * 1.586**2)
 WITHIN_VARIANCE = (10.0, 10.0 * 0.4**2)
 DOUBT = 0.05
@@ -30,11 +30,13 @@ MEMORY = 50.0
 MEMORY_OF_ALL = 1000.0
 NARROWEST, WIDEST = 0.05, 3.0
 OWN_SPREAD_WEIGHT = 3.0
-# A run this many spreads away from the others counts as one that is just so far away. Two of them in a row, on the same
-# side, are a change: they count in full, and all that was before no more than one of them.
+# A run further away from the others than this many spreads counts as if it were exactly so far away. Two of
+# them in a row, on the same side, are a change: they count in full, and all earlier runs together as much as
+# one.
 OUTLIER_SPREADS = 2.0
 
-# Names often end in a date or a serial number; runs that differ in nothing else are alike.
+# Names often end in a date or a serial number; runs whose names differ in nothing else have the same
+# statistics.
 STAMP = re.compile(r"\d{4,}(?:[-_:. T/]?\d{1,2})*")
 
 Key = tuple[Scope, str, str | None]
@@ -42,10 +44,10 @@ Key = tuple[Scope, str, str | None]
 
 @frozen(kw_only=True)
 class DurationStats:
-    """What earlier runs of a job (*step* None) or of one of its steps say.
+    """How long earlier runs of a job (*step* None) or of one of its steps took.
 
-    *median* is seconds; *spread* is that of the logarithm: with 0.3, two runs in three take 0.74 to 1.35 times the
-    median. *runs* counts all that were ever learnt from, though old ones fade.
+    *median* is seconds; *spread* is that of the logarithm: with 0.3, two runs in three take 0.74 to 1.35
+    times the median. *runs* counts all runs, although old ones lose their weight.
     """
 
     scope: Scope
@@ -57,7 +59,7 @@ class DurationStats:
 
 
 class Record:
-    """Logarithms of durations, as count, mean and sum of squares about the mean; old ones fade."""
+    """Logarithms of durations, as count, mean and sum of squares about the mean; old ones lose their weight."""
 
     __slots__ = ("expectation", "mean", "outlier_side", "runs", "squares", "weight")
 
@@ -70,7 +72,7 @@ class Record:
         self.expectation: EndPrediction | None = None
 
     def add(self, value: float, memory: float) -> None:
-        """Take in one logarithm; no more than *memory* of them count at a time."""
+        """Add one logarithm; at most *memory* of them have weight at a time."""
         if self.weight >= memory:
             self.fade((memory - 1.0) / self.weight)
         self.weight += 1.0
@@ -81,13 +83,13 @@ class Record:
         self.expectation = None
 
     def fade(self, share: float) -> None:
-        """Let all that was taken in count only this *share*."""
+        """Multiply the weight of all earlier logarithms by *share*."""
         self.squares *= share
         self.weight *= share
 
 
 class DurationTable:
-    """The law of each name's durations; the names used least recently are forgotten beyond *keys*."""
+    """The distribution of the durations of each name; beyond *keys* names those used least recently are removed."""
 
     def __init__(self, *, keys: int = KEYS) -> None:
         self._keys = keys
@@ -100,7 +102,7 @@ class DurationTable:
         return len(self._records)
 
     def learn(self, scope: Scope, job: str, step: str | None, seconds: float) -> bool:
-        """Take in how long a run of a job, or of one of its steps, took; tell whether that made sense."""
+        """Add how long a run of a job, or of one of its steps, took; return False for an impossible duration."""
         if not is_duration(seconds):
             return False
         key = (scope, normalize_name(job), None if step is None else normalize_name(step))
@@ -120,7 +122,7 @@ class DurationTable:
         return True
 
     def _limit_outlier(self, record: Record, value: float) -> float:
-        """Pull *value* towards the others if it is far from them; note how far runs of one name lie apart."""
+        """Return *value*, moved towards the others if it is far from them; record the spread."""
         off, far = value - record.mean, OUTLIER_SPREADS * self._own(record).sigma
         near = max(-far, min(far, off))
         before, record.outlier_side = record.outlier_side, (off > far) - (off < -far)
@@ -137,12 +139,12 @@ class DurationTable:
     # What is expected -----------------------------------------------------------------------------------------------
 
     def runs(self, scope: Scope, job: str, step: str | None) -> int:
-        """Return how many runs of this name were learnt from."""
+        """Return how many runs of this name were added."""
         record = self._find(scope, job, step)
         return record.runs if record is not None else 0
 
     def expectation(self, scope: Scope, job: str, step: str | None) -> EndPrediction | None:
-        """Return what earlier runs of this name say, None when there were none."""
+        """Return the distribution of earlier runs of this name, None when there were none."""
         record = self._find(scope, job, step)
         if record is None:
             return None
@@ -151,7 +153,7 @@ class DurationTable:
         return record.expectation
 
     def unknown_name_estimate(self) -> EndPrediction:
-        """Return what all runs together say of one whose name is not known."""
+        """Return the distribution of all runs, for a run whose name is not known."""
         if self._unknown_name is None:
             law = self._of_all()
             self._unknown_name = EndPrediction(law, law, DOUBT)
@@ -161,7 +163,7 @@ class DurationTable:
         return self._records.get((scope, normalize_name(job), None if step is None else normalize_name(step)))
 
     def _own(self, record: Record) -> LogNormal:
-        """Return the law of one name, shrunk towards that of all while it rests on few runs."""
+        """Return the distribution of one name, moved towards that of all names while it has few runs."""
         within = self._within_variance[1] / self._within_variance[0]
         among = max(self._all.squares / self._all.weight, within)
         pull = within / among
@@ -177,7 +179,7 @@ class DurationTable:
     # As data --------------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[DurationStats]:
-        """Yield what was learnt, the names used last at the end."""
+        """Yield the statistics of each name, the names used last at the end."""
         for (scope, job, step), record in self._records.items():
             freedom = max(1.0, record.weight - 1.0)
             yield DurationStats(
@@ -190,7 +192,7 @@ class DurationTable:
             )
 
     def exported(self) -> dict[str, Any]:
-        """Return all that was learnt as plain data that JSON can carry."""
+        """Return all statistics as plain data for JSON."""
         return {
             "version": VERSION,
             "all": [self._all.weight, self._all.mean, self._all.squares, self._all.runs],
@@ -220,12 +222,12 @@ class DurationTable:
 
 
 def is_duration(seconds: float) -> bool:
-    """Whether a number of seconds can be a run's duration."""
+    """Return True for a number of seconds that can be a run's duration."""
     return isfinite(seconds) and 0.0 < seconds <= LONGEST
 
 
 def bounded(sigma: float) -> float:
-    """Return a spread within what is believed of any law."""
+    """Return a spread within the bounds of every distribution."""
     return min(WIDEST, max(NARROWEST, sigma))
 
 
@@ -236,7 +238,7 @@ def normalize_name(name: str) -> str:
 
 
 def record_from(weight: object, mean: object, squares: object, runs: object) -> Record:
-    """Read back one record; raise ValueError for figures that none can have."""
+    """Read back one record; raise ValueError for impossible numbers."""
     whole = number(runs, low=0.0, high=1e15)
     return Record(
         number(weight, low=1e-6, high=1e6),

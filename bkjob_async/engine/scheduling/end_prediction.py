@@ -1,9 +1,10 @@
-"""When a run is expected to end, and when looking for its end is worth a request.
+"""When a run is expected to end, and when a poll for its end is worth a request.
 
-Durations are taken for a mixture of log-normal laws: mostly that of earlier runs of the same name, a little that of all
-runs, so that what behaves unlike its name is not forgotten. With S the share of runs still going on at an age and J the
-integral of S from there to infinity, the lag that nobody sees when the next look comes *step* seconds after the one at
-*age* is (S(age)·step − J(age) + J(age + step)) / S(age) on average. It is zero at first, convex, and never stops rising.
+Durations are modelled by a mixture of log-normal distributions: mostly that of earlier runs of the same name,
+a little that of all runs, for runs that differ from those of their name. With S the share of runs still going
+on at an age and J the integral of S from there to infinity, the mean lag with which an end is detected when
+the next poll comes *step* seconds after the one at *age* is (S(age)·step − J(age) + J(age + step)) / S(age).
+It is zero at first, convex, and never stops rising.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from math import erfc, exp, log, sqrt
 from attrs import frozen
 
 SQRT_2 = sqrt(2.0)
-# Beyond this share of survivors, sums of tails are noise; nothing is expected of what is that old.
+# Below this share of survivors, sums of tails are rounding errors; nothing is predicted for a run of that
+# age.
 NOBODY_LEFT = 1e-9
 PRECISION = 0.01
 CHORDS, TRIES = 6, 40
@@ -21,7 +23,7 @@ CHORDS, TRIES = 6, 40
 
 @frozen
 class LogNormal:
-    """A law of durations: *mu* and *sigma* are mean and spread of the logarithm of seconds."""
+    """A distribution of durations: *mu* and *sigma* are mean and spread of the logarithm of seconds."""
 
     mu: float
     sigma: float
@@ -33,9 +35,10 @@ class LogNormal:
 
 
 class EndPrediction:
-    """A law of durations mixed with a second one, asked when to look next.
+    """A mixture of two distributions of durations, from which the next poll is computed.
 
-    *own* is the law of similar runs, *others* that of all runs, mixed in by *doubt* (0 to 1).
+    *own* is the distribution of runs of the same name, *others* that of all runs; its share is *doubt* (0 to
+    1).
     """
 
     __slots__ = ("_mean", "_parts", "own")
@@ -58,14 +61,14 @@ class EndPrediction:
         return share, mean * erfc(place - width) + mean_2 * erfc(place_2 - width_2) - age * share
 
     def expected_detection_lag(self, age: float, step: float) -> float:
-        """Return the mean seconds for which an end would go unseen, looking at *age* and *step* seconds later."""
+        """Return the mean seconds until an end is detected by polls at *age* and *step* seconds later."""
         share, rest = self.tail(age)
         if share < NOBODY_LEFT:
             return 0.0
         return max(0.0, (share * step - rest + self.tail(age + step)[1]) / share)
 
     def lag_when_found(self, age: float, step: float) -> float:
-        """Return how long ago, on average, a run ended that went on at *age* and is over *step* seconds later."""
+        """Return the mean seconds since the end of a run that ended within *step* seconds after *age*."""
         share, rest = self.tail(age)
         later, later_rest = self.tail(age + step)
         if share - later < NOBODY_LEFT:
@@ -73,7 +76,7 @@ class EndPrediction:
         return min(step, max(0.0, (share * step - rest + later_rest) / (share - later)))
 
     def wait(self, age: float, price: float, shortest: float, longest: float) -> float:
-        """Return the seconds after which the unseen lag reaches *price*, between *shortest* and *longest*."""
+        """Return when the mean detection lag reaches *price*: seconds between *shortest* and *longest*."""
         share, rest = self.tail(age)
         if share < NOBODY_LEFT or shortest >= longest:
             return max(shortest, longest)
@@ -89,12 +92,13 @@ class EndPrediction:
         lag_high = lag(high)
         if lag_high <= wanted:
             return high
-        # The lag grows about with the square of the step: its root is nearly a line, and a few chords find the place.
+        # The lag grows about with the square of the step: its root is nearly linear, and a few steps of the
+        # secant method suffice.
         goal = sqrt(wanted)
         below, above = sqrt(max(lag_low, 0.0)) - goal, sqrt(lag_high) - goal
         side = 0
         for tried in range(TRIES):
-            # Chords crawl where the lag is flat and then steep; halving does not.
+            # The secant method is slow where the lag is flat and then steep; bisection is not.
             step = low - below * (high - low) / (above - below) if tried < CHORDS else sqrt(low * high)
             off = sqrt(max(lag(step), 0.0)) - goal
             if abs(off) <= PRECISION * goal:
@@ -113,7 +117,7 @@ class EndPrediction:
 
 
 def part_of(law: LogNormal, half: float) -> tuple[float, float, float, float, float]:
-    """Return what `EndPrediction.tail` needs of one law: scale, shift, half its weight, its share of the mean, width."""
+    """Return the terms of one distribution: scale, shift, half its weight, its share of the mean, width."""
     scale = 1.0 / (law.sigma * SQRT_2)
     mean = exp(law.mu + law.sigma * law.sigma / 2.0)
     return scale, law.mu * scale, half, half * mean, law.sigma / SQRT_2

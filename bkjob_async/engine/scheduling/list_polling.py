@@ -1,7 +1,7 @@
-"""One page of a scope's running jobs in place of a question for each of them.
+"""Poll the list of a scope's running jobs instead of each of them.
 
-A list proves nothing: it may be stale, cut, or of another moment. It hints. What it shows running may be looked at
-later than it would be; what it no longer shows is looked at now. Whatever is told comes from a look at the job itself.
+A list is only a hint: it may be stale or cut. A job that it shows as running may be polled later; a job that
+it no longer shows is polled at once. Events come from polls of the job itself only.
 """
 
 from __future__ import annotations
@@ -20,21 +20,24 @@ from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.operations.responses import JobInstance, Page
 from bkjob_async.model.refs import Scope
 
-# So many running jobs are worth a list; a page of more would take too long to read in one go.
+# A list is requested for at least so many running jobs; a page of more would block the event loop for too
+# long.
 FEWEST = 20
 PAGE = 200
-# The platform begins no page behind this, and lists no longer span. No more jobs are kept in mind than lists may reach.
+# The platform has no page that starts later, and no longer time span. No more jobs are recorded than the
+# pages can list.
 LAST_START = 1000
 LONGEST_SPAN = timedelta(days=29)
 MOST = 4000
 
-# A round of pages begins so many seconds after the one before, or as many as that had pages.
+# A round of pages begins at least so many seconds after the last one, and so many seconds for each page of
+# that one.
 SHORTEST_ROUND, SECONDS_A_PAGE = 2.0, 1.0
-# However often a job is listed, it is looked at itself after so many seconds.
+# A job is polled itself after so many seconds, even if it is listed.
 LONGEST_UNSEEN = 60.0
 
-# A page of which a smaller share are jobs that are watched here is the last of its round. Where that is so of the whole
-# round, nobody asks again for so long, and twice as long the next time.
+# A page with a smaller share of watched jobs is the last of its round. A round with a smaller share is
+# followed by a pause, which doubles each time.
 DENSE = 0.1
 PAUSE, LONGEST_PAUSE = 60.0, 3600.0
 
@@ -44,14 +47,14 @@ S = TypeVar("S", bound=JobState)
 
 @frozen
 class ListHints(Generic[S]):
-    """What a page says: the jobs in *still_running*, and those that may be over."""
+    """What a page shows: the jobs in *still_running*, and those that may be over."""
 
     still_running: Sequence[S] = ()
     maybe_finished: Sequence[S] = ()
 
 
 class ListPoller(Generic[S]):
-    """The running jobs of one *scope* of which only the end is wanted, by their ids."""
+    """The running jobs of one *scope* of which only the end matters, by their ids."""
 
     __slots__ = (
         "_created",
@@ -82,7 +85,7 @@ class ListPoller(Generic[S]):
         self._hinted: set[int] = set()
 
     def note(self, job: S) -> None:
-        """Take note of how a job stands after a look at it."""
+        """Record the state of a job after a poll."""
         number = job.ref.job_instance_id
         if not is_list_pollable(job):
             self.forget(job)
@@ -92,18 +95,18 @@ class ListPoller(Generic[S]):
                 self.running[number], self._created[number] = job, created
 
     def forget(self, job: S) -> None:
-        """Let go of a job."""
+        """Remove a job."""
         number = job.ref.job_instance_id
         if self.running.get(number) is job:
             del self.running[number], self._created[number]
             self._hinted.discard(number)
 
     def is_worthwhile(self, now: float) -> bool:
-        """Whether a list is worth asking for."""
+        """Return True when a list is worth its requests."""
         return len(self.running) >= FEWEST and now >= self.paused_until
 
-    def question(self, length: int) -> GetJobInstanceList | None:
-        """Return the next page to ask for, of *length* jobs at most; None when there is no job."""
+    def next_request(self, length: int) -> GetJobInstanceList | None:
+        """Return the request for the next page, of *length* jobs at most; None when there is no job."""
         if not self._created:
             return None
         last = max(self._created.values())
@@ -117,7 +120,7 @@ class ListPoller(Generic[S]):
         )
 
     def on_page(self, page: Page[JobInstance], now: float) -> ListHints[S]:
-        """Take in a page; return what it hints at."""
+        """Apply a page; return what it shows."""
         ours = {item.ref.job_instance_id for item in page.items if item.status.code == RUNNING}
         ours &= self.running.keys()
         self._listed |= ours
@@ -128,7 +131,7 @@ class ListPoller(Generic[S]):
         if following is not None and following <= LAST_START and is_dense:
             self._start = following
             return ListHints(still)
-        # What the last page did not reach is neither here nor there.
+        # Nothing is known of jobs that the pages did not reach.
         gone = self.running.keys() - self._listed - self._hinted if following is None else set[int]()
         self._hinted |= gone
         if len(self._listed) < DENSE * self._shown:
@@ -139,7 +142,7 @@ class ListPoller(Generic[S]):
         return ListHints(still, [self.running[number] for number in gone])
 
     def failed(self, now: float) -> None:
-        """Take note that a page could not be had, or was not worth it."""
+        """Pause after a page that failed or was not worth its request."""
         self.paused_until = now + self._pause
         self._pause = min(LONGEST_PAUSE, 2.0 * self._pause)
         self._begin_round()
@@ -158,13 +161,13 @@ class ListPoller(Generic[S]):
         """Return the seconds until the next page: none within a round."""
         return 0.0 if self._start else self.interval
 
-    def next_word(self, now: float) -> float:
-        """Return until when a job that was listed just now should have been listed again."""
+    def next_listing_by(self, now: float) -> float:
+        """Return the time by which a job that was listed at *now* should be listed again."""
         return now + 1.5 * self.interval + 1.0
 
 
 def is_list_pollable(job: JobState) -> bool:
-    """Whether a job runs, undisturbed, and all that is wanted of it is its end."""
+    """Return True for a running job without failures or pending requests, of which only the end matters."""
     return (
         job.detail_level is DetailLevel.END_ONLY
         and job.is_target

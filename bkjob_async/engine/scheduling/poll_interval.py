@@ -1,4 +1,4 @@
-"""How long to wait until the next look at the same job."""
+"""How long to wait until the next poll of the same job."""
 
 from collections.abc import Sequence
 from math import floor, inf, sqrt
@@ -9,21 +9,23 @@ from bkjob_async.engine.scheduling.end_prediction import EndPrediction
 from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
 from bkjob_async.model.refs import JobRef
 
-# The platform itself learns host states by polling its agents: every second at first, then every 2, 5 and 10 s.
-# Looking more often than that shows nothing new. (bk-job, ScriptTaskResultHandleScheduleStrategy)
+# The platform itself learns host states by polling its agents: every second at first, then every 2, 5 and 10
+# s. Polling more often than that shows nothing new. (bk-job, ScriptTaskResultHandleScheduleStrategy)
 RHYTHM = ((10.0, 1.0), (60.0, 2.0), (300.0, 5.0), (inf, 10.0))
 
-# Nobody knows when a user confirms or starts something; a person does not need to be seen within a second.
+# When a user confirms or starts something cannot be predicted, and need not be seen within a second.
 WAITING_INTERVAL = 5.0
 
-# The last hosts of a step move so rarely that their rate alone would forget them. (seconds, even intervals)
+# The last hosts of a step change so rarely that their rate alone would give far too long waits. (seconds,
+# even intervals)
 STRAGGLERS, STRAGGLING_STEPS = 5.0, 2.0
 
-# No step is longer than this many even intervals and this share of the age, whatever is expected.
+# No wait is longer than this many even intervals and this share of the age, whatever the prediction.
 LONGEST_STEPS, LONGEST_SHARE = 4.0, 0.25
 LONGEST_LAGS = 4.0
 
-# Targets that came together are looked at apart, where they are many: so few need no spreading, so many need all of it.
+# Targets that were added together are polled apart where they are many: few need no spreading, many need all
+# of it.
 FEW, MANY = 32, 1000
 FIRST_SPREAD, SPREAD = 1.0, 0.1
 GOLDEN = (sqrt(5.0) - 1.0) / 2.0
@@ -31,17 +33,17 @@ GOLDEN = (sqrt(5.0) - 1.0) / 2.0
 # A target that cannot be polled is tried again after this many seconds at most.
 LONGEST_BACKOFF = 60.0
 
-# At a fixed interval: a look this share of it before its time counts as the one that is due then, and one that is late by
-# that share is left out.
+# At a fixed interval: a poll that is early by this share of it counts as the one that is due, and one that is
+# late by that share is skipped.
 EARLY, TOO_LATE = 0.25, 0.5
 
 
 @frozen(kw_only=True)
 class PollIntervals:
-    """How often to look: at a fixed *interval*, with a mean lag of *target_lag* as the goal, or as news can be expected.
+    """How often to poll: at a fixed *interval*, for a mean lag of *target_lag*, or when changes are likely.
 
-    Both are seconds. *rhythm* is how often the platform itself learns something: pairs of an age and the interval that
-    holds up to it.
+    Both are seconds. *rhythm* is how often the platform itself polls its agents: pairs of an age and the
+    interval that applies up to it.
     """
 
     interval: float | None = field(default=None, validator=validators.optional(validators.gt(0.0)))
@@ -56,7 +58,7 @@ class PollIntervals:
         return self.rhythm[-1][1]
 
     def longest(self, age: float, usual: float) -> float:
-        """Return the longest step at *age*, *usual* being the even interval that the whole fleet has room for."""
+        """Return the longest wait at *age*; *usual* is the interval that all targets could have."""
         shortest = self.shortest(age)
         bound = LONGEST_STEPS * max(shortest, usual) + LONGEST_SHARE * age
         if self.target_lag is not None:
@@ -75,12 +77,13 @@ class PollIntervals:
         hosts: int = 0,
         moves: float = 0.0,
     ) -> float:
-        """Return the seconds until the next look.
+        """Return the seconds until the next poll.
 
-        *age* is how long this run has been going on. *settling*: a final status has shown whose details may still
-        move. *waiting*: it stands still until a user acts. *expectation* says when an end is due, None: unknown, so
-        the platform's rhythm is followed. *price* is what a look is worth, in seconds of unseen lag; *usual* the even
-        interval that there is room for. *hosts* is how many there are, *moves* how many of them move each second.
+        *age* is how long this run has been going on. *settling*: a final status was seen whose details may
+        still change. *waiting*: it waits for a user. *expectation* predicts the end; None: unknown, so the
+        platform's rhythm is followed. *price* is what a request costs, in seconds of detection lag; *usual*
+        the interval that all targets could have. *hosts* is the number of hosts, *moves* how many of them
+        change each second.
         """
         if settling:
             return min(SETTLE_INTERVAL, self.interval or SETTLE_INTERVAL)
@@ -98,38 +101,38 @@ class PollIntervals:
 
     @staticmethod
     def for_hosts(hosts: int, moves: float, price: float, usual: float) -> float:
-        """Return the step at which the unseen lag of the hosts that move reaches *price*.
+        """Return the wait at which the detection lag of the hosts that change reaches *price*.
 
-        All *hosts* together are worth the root of their number of ends of runs.
+        All *hosts* together count as much as the ends of so many runs as the root of their number.
         """
         longest = max(STRAGGLERS, STRAGGLING_STEPS * usual)
         return min(longest, sqrt(2.0 * price * sqrt(hosts) / moves)) if moves > 0.0 else longest
 
     def after_failure(self, failures: int, longest: float = LONGEST_BACKOFF) -> float:
-        """Return the seconds until a look is tried again after *failures* in a row, about *longest* at most."""
+        """Return the seconds until the next try after *failures* in a row, about *longest* at most."""
         first = self.interval or 1.0
         return min(first * 2.0 ** min(failures - 1, 10), max(longest, first))
 
 
 def next_slot(ref: JobRef, interval: float, *, asked: float, now: float) -> float:
-    """Return when *ref* is looked at next at a fixed *interval*, after a look that began at *asked* and is over *now*.
+    """Return when *ref* is polled next at a fixed *interval*, after a poll that began at *asked* and is over *now*.
 
-    The look may be late already; what was missed before it is not made up for.
+    The poll may be late already; earlier ones that were missed are skipped.
     """
     due = slot_after(ref, interval, asked + EARLY * interval)
     return due if now - due <= TOO_LATE * interval else slot_after(ref, interval, now)
 
 
 def slot_after(ref: JobRef, interval: float, now: float) -> float:
-    """Return the first time after *now* that *ref* has at a fixed *interval*: the targets are spread over it."""
+    """Return the first slot of *ref* after *now* at a fixed *interval*: the targets are spread over it."""
     phase = ref.job_instance_id * GOLDEN % 1.0 * interval
     return phase + (floor((now - phase) / interval) + 1) * interval
 
 
-def spread(wait: float, ref: JobRef, *, looks: int, live: int) -> float:
-    """Stretch a wait, so that *live* targets that came together do not stay together; the same for the same *looks*."""
+def spread(wait: float, ref: JobRef, *, polls: int, live: int) -> float:
+    """Return a longer wait, so that *live* targets are polled apart; *polls* counts those of this one."""
     if live <= FEW:
         return wait
-    share = (ref.job_instance_id * GOLDEN + looks * GOLDEN * GOLDEN) % 1.0
+    share = (ref.job_instance_id * GOLDEN + polls * GOLDEN * GOLDEN) % 1.0
     crowd = min(1.0, (live - FEW) / (MANY - FEW))
-    return wait * (1.0 + crowd * share * (FIRST_SPREAD if looks == 0 else SPREAD))
+    return wait * (1.0 + crowd * share * (FIRST_SPREAD if polls == 0 else SPREAD))

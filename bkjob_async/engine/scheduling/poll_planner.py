@@ -2,7 +2,7 @@
 
 A worked example: 1000 jobs named "deploy" run, earlier ones took about 60 s, and 50 requests per second are allowed.
 
-1. Polls of all jobs compete for requests, so `RequestCost` sets what one is worth, in seconds of unseen lag.
+1. Polls of all jobs compete for requests, so `RequestCost` sets a price, in seconds of detection lag.
 2. A job was just seen running. `DurationTable` knows its name and returns an `EndPrediction`.
 3. At an age of 10 s hardly any run has ended: the prediction's lag reaches the cost late, so the next poll is far off.
 4. At 55 s runs end often. The lag grows fast, and the wait shrinks to the platform's own interval (`PollIntervals`).
@@ -29,45 +29,45 @@ from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import Phase, run_status
 
-# Ends that belong to the run itself; what somebody stopped or skipped says nothing of how long it takes.
+# Statuses of runs that ended by themselves; the duration of a stopped or skipped run is not a sample.
 NATURAL = {Phase.SUCCESS, Phase.FAILED, Phase.IGNORED}
-# A duration that only we have seen counts when it is this many looks long.
+# A duration measured by polls alone is a sample when it is at least this many polls long.
 SHARP = 4.0
 
-# How often callbacks really come is counted; before that, every other one is expected.
+# The share of callbacks that arrive is measured; before that, half of them are expected.
 CALLBACKS_PRIOR = (2.0, 4.0)
 CALLBACK_MEMORY = 100.0
 MOST_TRUST = 0.95
 
 LAG_GAIN = 0.1
 CHEAPEST = 1e-5
-# A look a little before a watch ends, so that its last word is fresh.
+# A poll so many seconds before a watch ends, so that its last snapshot is fresh.
 BEFORE_END = 0.5
 
 
-# A gateway may announce that nothing at all gets through; one request in a minute and a half is what is planned then.
+# A gateway may announce a rate of zero; one request in a minute and a half is planned then.
 SLOWEST_LIMIT = 0.01
 
-# What the platform's clock shows is known better after some ends.
+# The platform's clock is known well enough after so many ends.
 LOOKS_TO_BE_SURE = 4
 
 
 class Timed(Protocol):
-    """A job or a step: what the platform says of its times."""
+    """A job or step with the times that the platform reported."""
 
     @property
     def times(self) -> Times:
-        """When it was created, began and ended."""
+        """When it was created, started and ended."""
         ...
 
 
 class PollPlanner:
-    """Decides when jobs are looked at next, and learns from how they end."""
+    """Decides when jobs are polled next, and learns from how they end."""
 
     def __init__(self, cadence: PollIntervals, durations: DurationTable | None = None) -> None:
         self.cadence = cadence
         self.durations = durations if durations is not None else DurationTable()
-        # Where ends are spread evenly, looking every 2L seconds finds them L seconds late.
+        # Where ends are spread evenly, polls every 2L seconds detect them L seconds late on average.
         at_rest = AT_REST if cadence.target_lag is None else max(CHEAPEST, 0.04 * cadence.target_lag**2)
         self.price = RequestCost(at_rest=at_rest)
         self._clock = ServerClock()
@@ -76,24 +76,24 @@ class PollPlanner:
     # A target's life ------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Count one more job that is to be looked at for the first time."""
+        """Count one more job, to be polled for the first time."""
         if self.cadence.interval is None:
             self.price.unseen += 1
 
     def end(self, job: JobState) -> None:
-        """Count a job no more: nobody watches it."""
+        """Remove a job that is not watched any more."""
         if job.poll_state is not None:
             self.rest(job)
         elif self.cadence.interval is None:
             self.price.unseen -= 1
 
     def rest(self, job: JobState) -> None:
-        """Count a job out while it needs no looks."""
+        """Count a job as one that needs no polls for now."""
         if job.poll_state is not None:
             self._weigh(job.poll_state, 0.0)
 
     def on_request(self, job: JobState, now: float, queue: float = 0.0) -> None:
-        """Take note that a question goes out *queue* seconds from *now*: another one of a round, or its first."""
+        """Record that a request will be sent *queue* seconds from *now*: the first of a round, or a further one."""
         pace = job.poll_state
         if pace is None:
             return
@@ -104,13 +104,13 @@ class PollPlanner:
             self.price.on_late_poll(pace.take_lateness(now) + queue, pace.step)
 
     def on_postponed(self, job: JobState, until: float) -> None:
-        """Take note that a job needs no look of its own before *until*."""
+        """Record that a job needs no poll of its own before *until*."""
         if job.poll_state is not None:
             job.poll_state.due = until
             self._weigh(job.poll_state, 0.0)
 
     def on_nudge(self, job: JobState) -> None:
-        """Record that a caller, or a callback, said that a job has changed."""
+        """Record that a caller or a callback reported a change of a job."""
         if job.poll_state is not None:
             job.poll_state.nudged = True
 
@@ -126,7 +126,7 @@ class PollPlanner:
         expects_callbacks: bool = False,
         ends_in: float | None = None,
     ) -> float:
-        """Return when *job* is looked at next, after a look that began at *asked* and is over *now*.
+        """Return when *job* is polled next, after a poll that began at *asked* and is over *now*.
 
         *limit* is requests per second, None for any. *expects_callbacks*: the platform is expected to call back at the end.
         *ends_in* is when its watch ends, in seconds.
@@ -165,7 +165,7 @@ class PollPlanner:
             hosts=hosts,
             moves=pace.finish_rate,
         )
-        wait = spread(wait, job.ref, looks=pace.polls, live=self.price.live)
+        wait = spread(wait, job.ref, polls=pace.polls, live=self.price.live)
         self._weigh(pace, RequestCost.weight(price, wait, pace.cost))
         if ends_in is not None and BEFORE_END < ends_in - BEFORE_END < wait:
             wait = ends_in - BEFORE_END
@@ -182,7 +182,7 @@ class PollPlanner:
     def _expected(
         self, job: JobState, open_steps: Sequence[StepState], now: float, *, known_only: bool
     ) -> tuple[float, EndPrediction | None]:
-        """Return how old what runs now is, and when it is expected to end: by step, else by job, else by all runs."""
+        """Return the age of the present run and the prediction of its end: by step, job or all runs."""
         for step in open_steps:
             if step.execute_count or not step.started:
                 continue
@@ -199,7 +199,7 @@ class PollPlanner:
         return age, self.durations.unknown_name_estimate()
 
     def _age(self, pace: PollState | None, run: Timed, since: float | None, now: float) -> float:
-        """Return how long a *run*, seen running *since* then, has been going on, as far as we or the platform can tell."""
+        """Return the age of a *run*, seen running *since* then: by the platform's times, else by ours."""
         if since is None:
             return 0.0
         if pace is None or pace.since != since or pace.polls < LOOKS_TO_BE_SURE:
@@ -213,13 +213,13 @@ class PollPlanner:
 
     @property
     def _trust(self) -> float:
-        """The share of ends that callbacks are expected to tell."""
+        """Return the share of ends that callbacks are expected to report."""
         return min(MOST_TRUST, self._callbacks_seen / self._ended)
 
     # What ends teach ------------------------------------------------------------------------------------------------
 
     def learn(self, job: JobState, now: float, *, expects_callbacks: bool = False) -> None:
-        """Learn from what has just ended in *job*."""
+        """Add the durations of what has just ended in *job*."""
         ended, job.ended = job.ended, ()
         self._clock.on_times(job.times, now)
         if expects_callbacks and any(ref == job.ref for ref, _ in ended) and job.poll_state is not None:
@@ -253,7 +253,7 @@ class PollPlanner:
                 yield None if step is None else name, seconds
 
     def _steer_to_lag(self, job: JobState, step_name: str | None, seconds: float, goal: float) -> None:
-        """Move the price so that ends are found, on average, *goal* seconds late."""
+        """Adjust the price so that ends are detected *goal* seconds late on average."""
         known = self.durations.expectation(job.ref.scope, job.name, step_name)
         if known is None or job.poll_state is None or not job.poll_state.step:
             return
@@ -265,7 +265,7 @@ class PollPlanner:
     # In words -------------------------------------------------------------------------------------------------------
 
     def expects(self, job: JobState, now: float) -> str:
-        """Say in a few words what earlier runs lead to expect of *job*, empty when nothing."""
+        """Return the expected duration of *job* in a few words, empty when nothing is known."""
         if self.cadence.interval is not None:
             return ""
         open_steps = job.open_steps()
@@ -277,23 +277,23 @@ class PollPlanner:
 
 
 def is_natural(code: int | None) -> bool:
-    """Whether a run ended by itself."""
+    """Return True for a run that ended by itself."""
     return code is not None and run_status(code).phase in NATURAL
 
 
 def is_first_run(step: StepState) -> bool:
-    """Whether a step ended by itself in its first execution."""
+    """Return True for a step that ended by itself in its first execution."""
     return step.execute_count == 0 and step.epoch == 0 and is_natural(step.status_code)
 
 
 def is_first_run_of_all(job: JobState) -> bool:
-    """Whether a job ended by itself, and so did all its steps that had their turn."""
+    """Return True for a job that ended by itself, and so did all its steps that started."""
     steps = (step for step in job.steps if step.started)
     return not job.epoch and is_natural(job.status_code) and all(is_first_run(each) for each in steps)
 
 
 def seconds_of(times: Times, observed_duration: float | None, sharp: float) -> float | None:
-    """Return how long something took: by the platform's word, by its clock, else as we saw it if that is *sharp*."""
+    """Return how long a run took: as reported, by its times, else as polled if that is *sharp*."""
     if times.total_time is not None and is_duration(times.total_time):
         return times.total_time
     if times.start_time is not None and times.end_time is not None:

@@ -1,8 +1,8 @@
-"""What a request costs, in seconds of unseen lag: one price for the whole fleet, so that its requests fit the limit.
+"""The price of a request in seconds of detection lag, at which the requests of all targets fit the limit.
 
-Where ends come evenly, the best step grows with the root of the price: each target asks for weight / √price requests a
-second, and its weight, √price times cost / step, hardly depends on the price. The price at which all of them together
-ask for what the limit lets through is therefore (sum of weights / limit)².
+Where ends come evenly, the best wait grows with the root of the price: each target sends weight / √price
+requests a second, and its weight, √price times cost / wait, hardly depends on the price. The price at which
+all of them together send what the limit allows is therefore (sum of weights / limit)².
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from math import sqrt
 
 from attrs import define, field, setters, validators
 
-# A request is worth this much unseen lag even when requests cost nothing. Looking at the platform's own rhythm pays at
-# this price as long as nothing is known of a run; a run that is known not to end soon is looked at less often.
+# The lowest price, where there is no limit. At this price a run of which nothing is known is polled at the
+# platform's own rhythm; one that is known not to end soon is polled less often.
 AT_REST = 0.01
 DEAREST = 1e6
-# What is planned is this share of the limit; the rest is for nudges, follow-ups and calls.
+# The share of the limit that is planned; the rest is for nudges, follow-ups and calls.
 PLANNED = 0.95
 
-# Looks that come later than they were due show that more was planned than fits: another limit, a slow platform, calls.
-# When none is late, more is planned.
+# Late polls show that more was planned than fits: another limit, a slow platform, calls. When none is late,
+# more is planned.
 TOLERANCE, TOLERANCE_BY_STEP = 0.1, 0.02
 STRAIN_GAIN = 0.1
 LEAST_STRAIN, MOST_STRAIN = 0.3, 1e4
@@ -27,9 +27,9 @@ LEAST_STRAIN, MOST_STRAIN = 0.3, 1e4
 
 @define(kw_only=True, on_setattr=setters.NO_OP)
 class RequestCost:
-    """The price of a request; *fixed* holds it, otherwise it fits the fleet's requests to the limit.
+    """The price of a request, *fixed* or such that the requests of all targets fit the limit.
 
-    *at_rest* is the lowest price, *unseen* how many targets wait for their first look.
+    *at_rest* is the lowest price, *unseen* how many targets wait for their first poll.
     """
 
     at_rest: float = field(default=AT_REST, validator=validators.gt(0.0))
@@ -41,16 +41,16 @@ class RequestCost:
 
     @property
     def live(self) -> int:
-        """How many targets need looks, those that had none yet among them."""
+        """How many targets need polls, those that had none yet among them."""
         return self._weighed + self.unseen
 
     def value(self, limit: float | None) -> float:
-        """Return the seconds of unseen lag that a request is worth, *limit* being requests a second, None for any."""
+        """Return the price of a request, in seconds; *limit* is requests a second, None for no limit."""
         if self.fixed is not None:
             return self.fixed
         price = self.at_rest
         if limit is not None:
-            # Those that were not looked at yet are taken to be like the others.
+            # Targets that were not polled yet are assumed to be like the others.
             everybody = self._weights * self.live / max(1, self._weighed)
             asked = everybody / (PLANNED * limit)
             price = asked * asked
@@ -58,18 +58,18 @@ class RequestCost:
 
     @staticmethod
     def weight(price: float, step: float, cost: float) -> float:
-        """Return what a target weighs that asks *cost* requests every *step* seconds at *price*."""
+        """Return the weight of a target that sends *cost* requests every *step* seconds at *price*."""
         return sqrt(price) * cost / step
 
     def replace(self, before: float, after: float) -> None:
-        """Take note that a target's weight changed; 0 for one that is not live."""
+        """Record that a target's weight changed; 0 for one that is not live."""
         self._weights = max(0.0, self._weights + after - before)
         self._weighed += (after > 0.0) - (before > 0.0)
         if self._weighed == 0:
             self._weights, self.strain = 0.0, 1.0
 
     def on_late_poll(self, late: float, step: float) -> None:
-        """Take note that a look, planned *step* seconds after the one before, came *late* seconds late."""
+        """Record that a poll, planned *step* seconds after the last one, came *late* seconds late."""
         excess = min(1.0, max(-1.0, late / (TOLERANCE + TOLERANCE_BY_STEP * step) - 1.0))
         strain = self.strain * (1.0 + STRAIN_GAIN * excess / max(self.live, 8))
         self.strain = min(MOST_STRAIN, max(LEAST_STRAIN, strain))

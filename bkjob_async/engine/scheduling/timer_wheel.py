@@ -9,23 +9,23 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Scheduled(Protocol):
-    """What keeps its own due time, for the one schedule that it is in: a dict of them would be as large as all else."""
+    """An item that stores its own due time in its only schedule; a dict of due times would double the memory."""
 
     due: float | None
 
 
 K = TypeVar("K", bound=Scheduled)
 
-# Slots a second. Only the slot whose time has come is put in order.
+# Slots a second. Only the slot whose time has come is sorted.
 SLOTS = 64
 
 
 class TimerWheel(Generic[K]):
-    """Due times of things, in order of time, then of arrival.
+    """Due times of items, in order of time, then of arrival.
 
-    A thing stands in a plain list, that of its slot, and knows when it is due: far less than what an entry of a heap
-    takes, and cheaper to put. Moving or removing a thing leaves a dead entry behind that is dropped when its slot comes
-    up; all is laid out anew when dead entries outnumber the live.
+    An item is in the plain list of its slot, and stores when it is due: that takes far less memory than an
+    entry of a heap, and less time to add. Moving or removing an item leaves a dead entry that is dropped when
+    its slot comes up; the wheel is rebuilt when dead entries outnumber the live ones.
     """
 
     __slots__ = ("_counter", "_entries", "_first", "_loaded", "_loaded_slot", "_order", "_size", "_slots")
@@ -34,7 +34,7 @@ class TimerWheel(Generic[K]):
         self._size = 0
         self._slots: dict[int, list[K]] = {}
         self._order: list[int] = []
-        # What lies in the slots up to `_loaded_slot`, as a heap.
+        # The entries of the slots up to `_loaded_slot`, as a heap.
         self._loaded: list[tuple[float, int, K]] = []
         self._loaded_slot = -1
         self._first: float | None = inf
@@ -45,7 +45,7 @@ class TimerWheel(Generic[K]):
         return self._size
 
     def put(self, key: K, due: float) -> None:
-        """Make *key* due at *due*, wherever it was before."""
+        """Make *key* due at *due*, whenever it was due before."""
         self._put(key, due, key.due)
 
     def schedule_earlier(self, key: K, due: float) -> None:
@@ -55,7 +55,7 @@ class TimerWheel(Generic[K]):
             self._put(key, due, known)
 
     def discard(self, key: K) -> None:
-        """Forget *key*; harmless when it is not there."""
+        """Remove *key*; harmless when it is not scheduled."""
         if key.due is None:
             return
         if key.due == self._first:
@@ -64,20 +64,20 @@ class TimerWheel(Generic[K]):
         self._size -= 1
 
     def next_due(self) -> float | None:
-        """Return when the first thing is due, None when nothing is."""
+        """Return when the first item is due, None when there is none."""
         first = self._first
         if first is None:
             first = self._first = self._earliest()
         return None if first == inf else first
 
     def pop_due(self, now: float) -> K | None:
-        """Remove and return the first thing that is due by *now*."""
+        """Remove and return the first item that is due by *now*, None for none."""
         for key in self.pop_all_due(now, 1):
             return key
         return None
 
     def pop_all_due(self, now: float, most: int) -> list[K]:
-        """Remove and return what is due by *now*, in order, *most* things at most."""
+        """Remove and return the items that are due by *now*, in order, *most* at most."""
         found: list[K] = []
         if self._first is not None and self._first > now:
             return found
@@ -100,7 +100,7 @@ class TimerWheel(Generic[K]):
         return found
 
     def _put(self, key: K, due: float, known: float | None) -> None:
-        """Make *key* due at *due*, not at the time *known* any more."""
+        """Make *key* due at *due* instead of *known*."""
         key.due = due
         if known is None:
             self._size += 1
@@ -128,7 +128,7 @@ class TimerWheel(Generic[K]):
             waiting.append(key)
 
     def _earliest(self) -> float:
-        """Return the first due time there is, letting go of what is dead before it."""
+        """Return the first due time; remove the dead entries before it."""
         while self._loaded:
             due, _, key = self._loaded[0]
             if key.due == due:
@@ -145,14 +145,14 @@ class TimerWheel(Generic[K]):
         return inf
 
     def _load_slot(self) -> None:
-        """Put what lies in the next slot in order."""
+        """Sort the entries of the next slot."""
         slot = self._loaded_slot = heapq.heappop(self._order)
         self._loaded = self._live_entries(slot)
         heapq.heapify(self._loaded)
         self._entries += len(self._loaded) - len(self._slots.pop(slot))
 
     def _live_entries(self, slot: int) -> list[tuple[float, int, K]]:
-        """Return what is due in a slot, numbered as it came."""
+        """Return the live entries of a slot, numbered in order of arrival."""
         number = self._counter
         self._counter += len(self._slots[slot])
         return [
@@ -162,7 +162,7 @@ class TimerWheel(Generic[K]):
         ]
 
     def _rebuild(self) -> None:
-        """Let go of every dead entry."""
+        """Remove every dead entry."""
         entries = [key for _, _, key in sorted(self._loaded, key=itemgetter(0, 1))]
         for slot in sorted(self._order):
             entries += self._slots[slot]

@@ -101,16 +101,16 @@ def test_a_lag_that_is_asked_for_bounds_every_step() -> None:
 def test_few_targets_keep_their_time_and_many_spread() -> None:
     """The first time over one more step, later over a tenth; no step gets shorter, and it is no matter of luck."""
     refs = [JobRef(Scope.biz(2), number) for number in range(20_000_000_001, 20_000_001_001)]
-    first = [spread(2.0, ref, looks=0, live=2000) for ref in refs]
-    later = [spread(2.0, ref, looks=7, live=2000) for ref in refs]
+    first = [spread(2.0, ref, polls=0, live=2000) for ref in refs]
+    later = [spread(2.0, ref, polls=7, live=2000) for ref in refs]
     slots = [sum(2.0 + n / 5 <= wait < 2.2 + n / 5 for wait in first) for n in range(10)]
 
-    assert [spread(2.0, ref, looks=0, live=30) for ref in refs] == [2.0] * 1000
+    assert [spread(2.0, ref, polls=0, live=30) for ref in refs] == [2.0] * 1000
     assert min(slots) > 90
     assert max(slots) < 110
     assert min(later) >= 2.0
     assert 2.19 < max(later) <= 2.2
-    assert first == [spread(2.0, ref, looks=0, live=2000) for ref in refs]
+    assert first == [spread(2.0, ref, polls=0, live=2000) for ref in refs]
 
 
 def test_failures_back_off_up_to_a_minute() -> None:
