@@ -1,1 +1,1 @@
-"""What people import: platform operations under their own names, and shortcuts that combine them."""
+"""The client: platform operations under their own names, and shortcuts that combine them."""

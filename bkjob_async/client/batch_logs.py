@@ -14,7 +14,8 @@ from bkjob_async.model.operations.responses import HostLog, StepLogs
 from bkjob_async.model.refs import HostKey, StepRef
 
 WORKERS = 4
-# A part of 500 with one bad host takes 18 questions to divide; a step that is rejected as such must not take 1000.
+# Dividing a part of 500 with one bad host takes 18 requests; a step whose every request is rejected must not
+# take 1000.
 MAX_DIVISIONS = 40
 DIVIDE_ON = (InvalidRequest, PlatformTrouble, InvalidResponse)
 
@@ -25,8 +26,8 @@ SendRequest = Callable[[BatchGetJobInstanceIpLog], Awaitable[StepLogs]]
 class GatheredLogs:
     """The logs of a step's hosts, in no order.
 
-    *missing* names each host whose log could not be had, with the error; a host that merely has not logged anything is
-    in neither.
+    *missing* has each host whose log could not be read, with the error; a host that has logged nothing is in
+    neither.
     """
 
     ref: StepRef
@@ -50,7 +51,7 @@ class LogCollection:
     missing: dict[HostKey, CallFailed] = field(factory=dict)
 
     async def run(self) -> None:
-        """SendRequest until no part is left."""
+        """Send requests until no part is left."""
         while self.parts:
             part = self.parts.popleft()
             try:
@@ -73,7 +74,7 @@ class LogCollection:
 async def gather_logs(
     ask: SendRequest, ref: StepRef, hosts: Sequence[HostKey], *, at_once: int
 ) -> GatheredLogs:
-    """SendRequest for the logs of all *hosts*, at most *at_once* in each question; raise when there is none at all."""
+    """Return the logs of all *hosts*, at most *at_once* per request; raise if every request failed."""
     parts = deque(split_log_request(ref, hosts, at_once=at_once))
     collection = LogCollection(ask, parts)
     if len(parts) == 1:
@@ -105,7 +106,7 @@ async def run_workers(collection: LogCollection, workers: int) -> None:
 
 
 def is_same(one: HostKey, other: HostKey) -> bool:
-    """Whether two names are of the same host or container: one thing that both say is enough."""
+    """Return True for two names of the same host or container: one member that is equal in both is enough."""
     if one.container_id is not None or other.container_id is not None:
         return one.container_id == other.container_id
     if one.bk_host_id and other.bk_host_id:

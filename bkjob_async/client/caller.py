@@ -26,7 +26,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 Priority = Literal["urgent", "background"]
-# How messages that refuse a callback URL speak of it, in the platform's languages.
+# Words in the platform's messages that reject a callback URL, in its languages.
 CALLBACK_WORDS = ("callback", "回调")
 SCOPE_KEYS = frozenset({"bk_scope_type", "bk_scope_id", "bk_biz_id"})
 
@@ -41,7 +41,7 @@ class CallOptions:
 
 
 class Caller:
-    """Sends operations, and names jobs and steps; every method of a client is a function over one."""
+    """Sends operations, and names jobs and steps; every method of a client is a function of a `Caller`."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Caller:
         lifetime: Lifetime | None = None,
         callbacks: CallbackReceiver | None = None,
     ) -> None:
-        """Join the parts; `connect` is the way to make one."""
+        """Create a caller of its parts; `connect` does so."""
         self._callbacks = callbacks
         self.scope = scope
         self._session = session
@@ -71,8 +71,9 @@ class Caller:
     ) -> Self:
         """Return a cheap view of this client: the same connections, limits and watches, other options for calls.
 
-        *request_timeout* is seconds for each try; *priority* `background` lets urgent calls go first, as the polls of
-        watches do; *scope* is another default. What is not given stays as it is. A view is neither opened nor closed.
+        *request_timeout* is seconds for each attempt; with *priority* `background` urgent calls go first, as
+        they do before the polls of watches; *scope* is another default. Options that are not given stay as
+        they are. A view is neither opened nor closed.
         """
         old = self._options
         view = copy.copy(self)
@@ -89,7 +90,7 @@ class Caller:
     # Naming things --------------------------------------------------------------------------------------------------
 
     def job(self, job: JobRefLike, *, scope: Scope | None = None) -> JobRef:
-        """Name a job instance; what says no scope is in *scope* or the client's own.
+        """Name a job instance; the default scope is *scope*, else the client's.
 
         *job* is a `JobRef`, a job id, text such as `"2:100"`, a link of the web console, or what a launch returned.
         Raises `UsageError` for anything else.
@@ -99,7 +100,7 @@ class Caller:
     def step(
         self, job: RefLike, step_instance_id: int | None = None, *, scope: Scope | None = None
     ) -> StepRef:
-        """Name a step instance, by itself or by job and step id; what says no scope is in *scope* or the client's own.
+        """Name a step instance, by itself or by job and step id; the default scope is *scope*, else the client's.
 
         *job* is anything that `job` takes, or a `StepRef`, text such as `"2:100/200"`, a link to a step, or what a
         quick launch returned. Raises `UsageError` for anything else.
@@ -112,7 +113,7 @@ class Caller:
     def _needed_scope(self, scope: Scope | None) -> Scope:
         chosen = scope or self.scope
         if chosen is None:
-            raise UsageError("this needs a scope: give one here, or to connect()")
+            raise UsageError("a scope is needed: pass scope=, here or to connect()")
         return chosen
 
     # Calls ----------------------------------------------------------------------------------------------------------
@@ -139,11 +140,11 @@ class Caller:
         scope: Scope | None = None,
         request_timeout: float | None = None,
     ) -> Any:
-        """Carry *operation* to the platform and return its typed answer; raise a `CallFailed`.
+        """Send *operation* and return its typed result; raise a `CallFailed`.
 
-        By its name anything can be called, with the platform's own *parameters*; the answer is the plain `data`. The
-        scope's parameters are added unless *parameters* name one. A GET is tried again where that makes sense; a POST
-        goes out once, and raises `OutcomeUnknown` when no clear answer came back.
+        Any operation can be called by its name, with the platform's own *parameters*; the result is the plain
+        `data`. The scope's parameters are added unless *parameters* has them. A GET is retried where that
+        makes sense; a POST is sent once, and raises `OutcomeUnknown` when there is no clear response.
         """
         request = self._named(operation, parameters, method, scope)
         return await self._send(request, self._session.call, request_timeout)
@@ -158,10 +159,10 @@ class Caller:
         scope: Scope | None = None,
         request_timeout: float | None = None,
     ) -> Envelope:
-        """Carry *operation* to the platform and return the whole answer; see `call`.
+        """Send *operation* and return the whole response; see `call`.
 
-        The `Envelope` has data, message, request ids, HTTP status, headers and the bytes as they came. Raises what
-        `call` raises: an answer that says no is an error here, too.
+        The `Envelope` has data, message, request ids, HTTP status, headers and body. Raises what `call`
+        raises: a response that reports a failure is an error here, too.
         """
         request = self._named(operation, parameters, method, scope)
         envelope: Envelope = await self._send(request, self._session.call_raw, request_timeout)
@@ -176,27 +177,29 @@ class Caller:
     ) -> Operation[Any]:
         if not isinstance(operation, str):
             if parameters is not None or scope is not None:
-                raise UsageError("an operation carries its own parameters; those here are for one by name")
+                raise UsageError(
+                    "an operation has its own parameters; pass parameters and scope only with the name of one"
+                )
             return operation
         given = dict(parameters or {})
         where = None if SCOPE_KEYS & given.keys() else scope or self.scope
         return build(RawCall, name=operation, parameters=given, method=method, scope=where)
 
     def _callback_url(self, given: str | None) -> str | None:
-        """Return where the platform is to call back, None for nowhere."""
+        """Return the URL that the platform is to call back, None for none."""
         if given is None and self._callbacks is not None:
             return self._callbacks.url()
         return given or None
 
     async def _call(self, operation: Operation[R], request_timeout: float | None) -> R:
-        """Send an operation and return its typed answer."""
+        """Send an operation and return its typed result."""
         answer: R = await self._send(operation, self._session.call, request_timeout)
         return answer
 
     async def _send(
         self, operation: Operation[Any], send: Callable[..., Any], request_timeout: float | None
     ) -> Any:
-        """Send an operation; look at its target again if it can have happened."""
+        """Send an operation; poll its target at once if it may have been carried out."""
         self._lifetime.check()
         options = self._options
         changed = target_of(operation)
@@ -224,10 +227,10 @@ class Caller:
 
 
 def about_callback(operation: Operation[Any], error: InvalidRequest) -> str | None:
-    """Return what to say of a launch whose callback URL was refused, None where something else is wrong.
+    """Return the message for a launch whose callback URL was rejected, None for another error.
 
-    Platforms may have a list of URLs that they call, and refuse a launch that names another. The last part of the path
-    and the query may be secrets, and do not show.
+    Platforms may have a list of allowed URLs, and reject a launch with another. The last part of the path and
+    the query may be secrets, and are hidden.
     """
     given = getattr(operation, "callback_url", None)
     text = error.details.message.lower()
@@ -242,7 +245,7 @@ def about_callback(operation: Operation[Any], error: InvalidRequest) -> str | No
 
 
 def target_of(operation: Operation[Any]) -> Ref | None:
-    """Return what *operation* may set in motion again, None where it starts or changes nothing that exists."""
+    """Return the job or step that *operation* may restart, None where it does not change an existing one."""
     if isinstance(operation, OperateStepInstance | OperateJobInstance):
         return operation.ref
     if isinstance(operation, RawCall) and not operation.repeatable and operation.scope is not None:

@@ -1,4 +1,4 @@
-"""What starts or changes something: each command goes out once, under the platform's own name."""
+"""Operations that start or change something, under the platform's own names; each is sent once."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ async def operate_step_instance(
 ) -> OperationAccepted:
     """Retry, ignore, confirm, skip a step; *operation_code* is a `StepOperation` or an int.
 
-    It goes out once. Watches and waits of this client look again at once, and take a final status for provisional
-    until it changes. Raises a `CallFailed`: `WrongState` when the step is not in a state for it, `OutcomeUnknown`
-    when no clear answer came back. Not in `gateway-v4` (`NotSupported`). Document: `operate_step_instance`.
+    It is sent once. Watches and waits of this client poll the job at once, and do not take its status for
+    final until it changes. Raises a `CallFailed`: `WrongState` when the step is not in a state for it,
+    `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
+    `operate_step_instance`.
     """
     if operation_code is None:
         raise UsageError("operate_step_instance needs an operation_code")
@@ -57,9 +58,9 @@ async def operate_job_instance(
 ) -> OperationAccepted:
     """Terminate a job, or start a pending one; *operation_code* is a `JobOperation` or an int.
 
-    It goes out once; watches and waits look again at once. Raises a `CallFailed`: `WrongState` when the job is not
-    in a state for it, `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4` (`NotSupported`).
-    Document: `operate_job_instance`.
+    It is sent once; watches and waits poll the job at once. Raises a `CallFailed`: `WrongState` when the job
+    is not in a state for it, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4`
+    (`NotSupported`). Document: `operate_job_instance`.
     """
     ref = client.job(job_instance_id, scope=scope)
     return await client._call(OperateJobInstance(ref=ref, operation_code=operation_code), request_timeout)
@@ -76,11 +77,11 @@ async def execute_job_plan(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> JobLaunch:
-    """Start a job plan; it goes out once.
+    """Start a job plan; it is sent once.
 
     *global_var_list* holds `GlobalVar` values, or maps names to texts or `Targets`. With *start_task* False the
     job waits, pending, for `operate_job_instance`. Raises a `CallFailed`: `NotFound` for an unknown plan,
-    `QuotaExceeded` when too many jobs run, `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4`
+    `QuotaExceeded` when too many jobs run, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4`
     (`NotSupported`). Documents: `execute_job_plan`, `execute_job`.
     """
     command = build(
@@ -117,7 +118,7 @@ async def fast_execute_script(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> JobLaunch:
-    """Run a script on hosts; it goes out once.
+    """Run a script on hosts; it is sent once.
 
     *script_content* and *script_param* are plain text, encoded once on the way; or name a *script_id* or
     *script_version_id*. *script_language* is a `ScriptLanguage`, SHELL unless given. *target_server* is
@@ -168,10 +169,10 @@ async def fast_execute_sql(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> JobLaunch:
-    """Run SQL as a database account; it goes out once.
+    """Run SQL as a database account; it is sent once.
 
     *script_content* is plain text, encoded once on the way; *timeout* is the script's, in seconds. Raises a
-    `CallFailed`, `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4` (`NotSupported`). Document:
+    `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
     `fast_execute_sql`.
     """
     command = build(
@@ -210,12 +211,12 @@ async def fast_transfer_file(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> JobLaunch:
-    """Send files from hosts or file sources to hosts; it goes out once.
+    """Send files from hosts or file sources to hosts; it is sent once.
 
     *file_target_name* renames a single file on its way. Local files (`FileSourceType.LOCAL`) are uploaded first,
     to the URLs of `generate_local_file_upload_url`.
     *transfer_mode* is a `TransferMode`; *timeout* is the transfer's, in seconds, the limits are megabytes per
-    second. Raises a `CallFailed`, `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4`
+    second. Raises a `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4`
     (`NotSupported`). Documents: `fast_transfer_file`, `fast_push_file`.
     """
     command = build(
@@ -253,10 +254,10 @@ async def push_config_file(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> JobLaunch:
-    """Put small text files onto hosts; it goes out once.
+    """Put small text files onto hosts; it is sent once.
 
     *file_list* maps file names to contents, text or bytes, encoded once on the way. Raises a `CallFailed`,
-    `OutcomeUnknown` when no clear answer came back. Not in `gateway-v4` (`NotSupported`). Document:
+    `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
     `push_config_file`.
     """
     # The oldest dialect cannot call back about these; a callback receiver of the client is no reason to refuse them.

@@ -1,4 +1,4 @@
-"""Operations that single dialects have: agent tasks, uploads, contexts, and those made for pipelines."""
+"""Operations of single dialects: agent tasks, uploads, task contexts, and those for pipelines."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ async def generate_local_file_upload_url(
     show. In `esb-jobv3`, and in `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`.
     Document: `generate_local_file_upload_url`.
     """
-    question = build(GenerateLocalFileUploadUrl, scope=client._needed_scope(scope), file_names=file_name_list)
-    return await client._call(question, request_timeout)
+    query = build(GenerateLocalFileUploadUrl, scope=client._needed_scope(scope), file_names=file_name_list)
+    return await client._call(query, request_timeout)
 
 
 async def get_script_task_context(
@@ -83,13 +83,13 @@ async def get_script_task_context(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> tuple[TaskContextField, ...]:
-    """Return what a host was told to run and what it logged as its error, fact by fact.
+    """Return what a host was to run and what it logged as its error, as named fields.
 
-    *host* has a `bk_host_id`, or is a container with its id; *content* is a piece of its log to take as the error.
-    In `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
+    *host* has a `bk_host_id`, or is a container with its id; *content* is the part of its log to take as the
+    error. In `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `get_script_task_context`.
     """
-    question = build(
+    query = build(
         GetScriptTaskContext,
         ref=client.step(job_instance_id, step_instance_id, scope=scope),
         host=host,
@@ -97,7 +97,7 @@ async def get_script_task_context(
         batch=batch,
         content=content,
     )
-    return await client._call(question, request_timeout)
+    return await client._call(query, request_timeout)
 
 
 async def get_file_task_context(
@@ -112,13 +112,13 @@ async def get_file_task_context(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> tuple[TaskContextField, ...]:
-    """Return which files went wrong at a host, fact by fact.
+    """Return which files could not be transferred at a host, as named fields.
 
     *host* has a `bk_host_id`, or is a container with its id; *mode* is a `FileMode`, the side of the transfer. In
     `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `get_file_task_context`.
     """
-    question = build(
+    query = build(
         GetFileTaskContext,
         ref=client.step(job_instance_id, step_instance_id, scope=scope),
         host=host,
@@ -126,7 +126,7 @@ async def get_file_task_context(
         execute_count=execute_count,
         batch=batch,
     )
-    return await client._call(question, request_timeout)
+    return await client._call(query, request_timeout)
 
 
 async def bkci_plugin_get_job_instance_status(
@@ -143,8 +143,8 @@ async def bkci_plugin_get_job_instance_status(
     `bkci_plugin_get_job_instance_status`.
     """
     ref = client.job(job_instance_id, scope=scope)
-    question = BkciPluginGetJobInstanceStatus(ref=ref, return_ip_result=include_execute_object_task_result)
-    return await client._call(question, request_timeout)
+    query = BkciPluginGetJobInstanceStatus(ref=ref, return_ip_result=include_execute_object_task_result)
+    return await client._call(query, request_timeout)
 
 
 async def bkci_plugin_batch_get_job_instance_execute_object_log(
@@ -161,12 +161,12 @@ async def bkci_plugin_batch_get_job_instance_execute_object_log(
     In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `bkci_plugin_batch_get_job_instance_execute_object_log`.
     """
-    question = build(
+    query = build(
         BkciPluginBatchGetJobInstanceExecuteObjectLog,
         ref=client.step(job_instance_id, step_instance_id, scope=scope),
         hosts=hosts,
     )
-    return await client._call(question, request_timeout)
+    return await client._call(query, request_timeout)
 
 
 async def bkci_plugin_fast_execute_script(
@@ -189,9 +189,9 @@ async def bkci_plugin_fast_execute_script(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> JobLaunch:
-    """Run a script on hosts or containers; it goes out once. See `fast_execute_script`.
+    """Run a script on hosts or containers; it is sent once. See `fast_execute_script`.
 
-    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when no clear answer came back;
+    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear response;
     elsewhere `NotSupported`. Document: `bkci_plugin_fast_execute_script`.
     """
     if script_language is None and script_content is not None:
@@ -236,9 +236,9 @@ async def bkci_plugin_fast_transfer_file(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> JobLaunch:
-    """Send files to hosts or containers; it goes out once. See `fast_transfer_file`.
+    """Send files to hosts or containers; it is sent once. See `fast_transfer_file`.
 
-    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when no clear answer came back;
+    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear response;
     elsewhere `NotSupported`. Document: `bkci_plugin_fast_transfer_file`.
     """
     command = build(

@@ -1,4 +1,4 @@
-"""Make a client from its parts."""
+"""Create a client of its parts."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def connect(
         url,
         transport=transport
         or AiohttpTransport(evolve(http or HttpOptions(), connections=at_once), session=session),
-        dialect=spoken(dialect, {name: value for name, value in options.items() if value is not None}),
+        dialect=make_dialect(dialect, {name: value for name, value in options.items() if value is not None}),
         credentials=credentials,
         limit=limit,
         retries=retries,
@@ -120,18 +120,18 @@ def connect(
 
 
 def in_flight(most: int, http: HttpOptions | None, session: aiohttp.ClientSession | None) -> int:
-    """Return how many requests may be under way at once: *most*, or as many as there are connections.
+    """Return the limit of requests in flight: *most*, or the number of connections.
 
-    A request that waits for a connection would spend its own time limit on that.
+    A request that waits for a connection would use up its own timeout.
     """
     connections = http.connections if http is not None else None
     if session is not None and session.connector is not None:
-        connections = session.connector.limit or None  # 0 is any number
+        connections = session.connector.limit or None  # 0: no limit
     return most if connections is None else min(most, connections)
 
 
-def spoken(dialect: str | Dialect, options: dict[str, Any]) -> Dialect:
-    """Return the dialect of this name with its options; one that is made already takes none."""
+def make_dialect(dialect: str | Dialect, options: dict[str, Any]) -> Dialect:
+    """Return the dialect of this name with its options; a dialect object takes none."""
     if isinstance(dialect, str):
         return dialect_by_name(dialect, **options)
     if options:

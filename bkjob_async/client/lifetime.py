@@ -1,4 +1,4 @@
-"""Where and when a client may be used: while it is open, in one loop of one process."""
+"""Check that a client is used while it is open, in one event loop of one process."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bkjob_async.errors import ClientClosed, WrongEventLoop
 
 
 class Lifetime:
-    """The life of a client, shared by all views of it."""
+    """The state of a client, shared by all its views: new, open or closed."""
 
     def __init__(self) -> None:
-        """Belong to this process, and to no loop yet."""
+        """Begin in this process, without an event loop."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = os.getpid()
         self._closed = False
@@ -21,18 +21,18 @@ class Lifetime:
         return "closed" if self._closed else "open" if self._loop else "new"
 
     def open(self) -> None:
-        """Begin, in the running loop; raise `ClientClosed` the second time."""
+        """Open in the running event loop; raise `ClientClosed` the second time."""
         if self._closed or self._loop is not None:
             raise ClientClosed("a client is opened once; make another with connect()")
         self._loop = asyncio.get_running_loop()
 
     def close(self) -> bool:
-        """End; return whether this was the first time."""
+        """Close; return True the first time."""
         first, self._closed = not self._closed, True
         return first
 
     def check(self) -> None:
-        """Refuse what cannot work: not open, another loop, another process."""
+        """Raise if the client is not open, or used in another event loop or process."""
         if self._closed:
             raise ClientClosed("the client is closed; make another with connect()")
         if self._loop is None:

@@ -1,4 +1,4 @@
-"""What can be asked of the platform, under its own names."""
+"""Operations that only read, under the platform's own names."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ async def get_job_instance_status(
 ) -> JobSnapshot:
     """Return a job's status and steps; with *return_ip_result* all hosts of their latest executions.
 
-    Times carry a zone, durations are seconds; *request_timeout* is seconds for one try. In every dialect.
+    Times carry a zone, durations are seconds; *request_timeout* is seconds for one attempt. In every dialect.
     Raises a `CallFailed`: `NotFound` for an unknown, archived or foreign job. Document:
     `get_job_instance_status`.
     """
     ref = client.job(job_instance_id, scope=scope)
-    question = GetJobInstanceStatus(ref=ref, return_ip_result=return_ip_result)
-    return await client._call(question, request_timeout)
+    query = GetJobInstanceStatus(ref=ref, return_ip_result=return_ip_result)
+    return await client._call(query, request_timeout)
 
 
 async def get_step_instance_status(
@@ -63,10 +63,10 @@ async def get_step_instance_status(
 
     *batch* 0 is all batches of a rolling step, None the latest only. *status* and *tag* name the one group whose
     hosts are listed; *max_host_num_per_group* cuts each list. In `gateway-v3`, without filters in `esb-job`.
-    Raises a `CallFailed`: `WrongState` for a step that only waits for a person; `NotSupported` elsewhere.
+    Raises a `CallFailed`: `WrongState` for a step that only waits for a user; `NotSupported` elsewhere.
     Document: `get_step_instance_status`.
     """
-    question = build(
+    query = build(
         GetStepInstanceStatus,
         ref=client.step(job_instance_id, step_instance_id, scope=scope),
         execute_count=execute_count,
@@ -77,7 +77,7 @@ async def get_step_instance_status(
         status=status,
         tag=tag,
     )
-    return await client._call(question, request_timeout)
+    return await client._call(query, request_timeout)
 
 
 async def get_step_instance_detail(
@@ -88,7 +88,7 @@ async def get_step_instance_detail(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> StepDetail:
-    """Return what a step was told to do: script or files, account, hosts, timeout in seconds.
+    """Return what a step does: script or files, account, hosts, timeout in seconds.
 
     In `gateway-v3`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
     """
@@ -121,7 +121,7 @@ async def get_job_instance_ip_log(
     scope: Scope | None = None,
     request_timeout: float | None = None,
 ) -> HostLog:
-    """Return one host's log of a step's latest execution; the whole text comes every time.
+    """Return one host's log of a step's latest execution; each call returns the whole text.
 
     *host* is a `HostKey`, a `bk_host_id` or `"cloud:ip"`. In `esb-jobv3` and `gateway-v3`.
     Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_job_instance_ip_log`.
@@ -141,10 +141,10 @@ async def batch_get_job_instance_ip_log(
 ) -> GatheredLogs:
     """Return the logs of any number of hosts of a step.
 
-    They are asked for in parts as large as the platform takes (500, in version 4 50), a few at a time. A part that
-    is rejected is divided until the bad host stands alone: `missing` then names it with its error, and the others
-    are there. Not in `esb-job` (`NotSupported`). Raises a `CallFailed` only when nothing at all came. Documents:
-    `batch_get_job_instance_ip_log`, `batch_get_job_instance_execute_object_log`.
+    They are requested in parts as large as the platform accepts (500, in version 4 50), a few at a time. A
+    part that is rejected is divided until the bad host is alone: `missing` then has it with its error, and
+    the others have their logs. Not in `esb-job` (`NotSupported`). Raises a `CallFailed` only when every
+    request failed. Documents: `batch_get_job_instance_ip_log`, `batch_get_job_instance_execute_object_log`.
     """
     ref = client.step(job_instance_id, step_instance_id, scope=scope)
     at_once = client._session.dialect.capabilities.log_hosts
@@ -153,8 +153,8 @@ async def batch_get_job_instance_ip_log(
         client._session.dialect.encode(BatchGetJobInstanceIpLog(ref=ref, hosts=keys))
         raise NotSupported(f"{client._session.dialect.name} has no logs of many hosts")
 
-    async def ask(question: BatchGetJobInstanceIpLog) -> StepLogs:
-        return await client._call(question, request_timeout)
+    async def ask(query: BatchGetJobInstanceIpLog) -> StepLogs:
+        return await client._call(query, request_timeout)
 
     return await gather_logs(ask, ref, keys, at_once=at_once)
 
@@ -178,13 +178,13 @@ def get_job_instance_list(
 ) -> PagedList[JobInstance]:
     """Return the job instances created in a span of time, newest first, for `async for`.
 
-    The times carry a zone; the platform takes 30 days at most. Pages of *length* are fetched as they are needed,
-    and each job comes once. *launch_mode* is a `LaunchMode`, *type* a `TaskType`, *status* a run code. Not in
-    `esb-job`: iterating then raises `NotSupported`, as it raises every `CallFailed`. Document:
+    The times carry a zone; the platform takes 30 days at most. Pages of *length* are fetched as they are
+    needed, and each job is yielded once. *launch_mode* is a `LaunchMode`, *type* a `TaskType`, *status* a run
+    code. Not in `esb-job`: iterating then raises `NotSupported`, as it raises every `CallFailed`. Document:
     `get_job_instance_list`.
     """
     most = client._session.dialect.capabilities.list_length
-    question = build(
+    query = build(
         GetJobInstanceList,
         scope=client._needed_scope(scope),
         create_time_start=create_time_start,
@@ -199,7 +199,7 @@ def get_job_instance_list(
         ip=ip,
         length=length or min(most or USUAL_PAGE, USUAL_PAGE),
     )
-    return list_jobs(client, question, request_timeout)
+    return list_jobs(client, query, request_timeout)
 
 
 async def get_job_instance_global_var_value(

@@ -1,4 +1,4 @@
-"""Scripts that are kept on the platform, public ones and those of a scope, read only."""
+"""Read scripts stored on the platform, public ones and those of a scope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people keep on the platform: plans, templates, accounts and crons, read only."""
+"""Read items stored on the platform: plans, templates, accounts and crons."""
 
 from __future__ import annotations
 

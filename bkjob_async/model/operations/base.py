@@ -1,4 +1,4 @@
-"""Questions and commands to the platform: frozen values, nothing has happened yet."""
+"""Operations of the platform's API, as frozen values: requests that were not sent yet."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Operation(Generic[R_co]):
-    """A call of the platform's API whose answer is an `R`.
+    """A call of the platform's API whose result is an `R`.
 
-    *name* is the platform's own name of it, the same for all of a class. *repeatable* is False for what starts or
-    changes something: such a call goes out once.
+    *name* is the platform's own name, the same for all of a class. *repeatable* is False for operations that
+    start or change something: they are sent once.
     """
 
     __slots__ = ()
@@ -78,7 +78,7 @@ class StepOperation(IntEnum):
 
 @frozen(kw_only=True)
 class OperationAccepted:
-    """An operation was taken on; it says nothing about the new status."""
+    """The platform accepted an operation; the new status is not known yet."""
 
     ref: JobRef | StepRef
 

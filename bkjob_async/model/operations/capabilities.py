@@ -1,17 +1,18 @@
-"""What a dialect can be asked, as a value that decisions may depend on."""
+"""What a dialect can do, as a value for decisions."""
 
 from attrs import frozen
 
 
 @frozen(kw_only=True)
 class Capabilities:
-    """The questions that a dialect has answers to.
+    """What the responses of a dialect have, and how large its requests may be.
 
-    *step_status*: a step can be asked for itself, and all its hosts come. *job_rows_on_request*: host
-    rows of a job must be asked for; False where every job status carries them. *groups*: step answers count hosts by
-    status and tag. *containers*: container hosts are visible. *job_list*: job instances can be listed. *log_hosts*: how
-    many hosts' logs one question may ask for, *list_length* how long a page of the list may be, 0 where there is no
-    such question. *config_file_callback*: `push_config_file` can name a URL to call back.
+    *step_status*: a single step can be requested, with all its hosts. *job_rows_on_request*: host rows of a
+    job must be requested; False where every job status has them. *groups*: responses about steps count hosts
+    by status and tag. *containers*: container hosts are visible. *job_list*: job instances can be listed.
+    *log_hosts*: how many hosts' logs one request may ask for, *list_length* how long a page of the list may
+    be, 0 where there is no such operation. *config_file_callback*: `push_config_file` can have a callback
+    URL.
     """
 
     step_status: bool

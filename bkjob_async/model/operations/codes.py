@@ -1,4 +1,4 @@
-"""The platform's small enumerations; plain ints are accepted wherever one is taken."""
+"""The platform's small enumerations; each argument that takes one accepts plain ints."""
 
 from enum import IntEnum
 
@@ -14,9 +14,9 @@ class ScriptLanguage(IntEnum):
 
 
 class TransferMode(IntEnum):
-    """What happens when a file cannot be put where it belongs (`transfer_mode`).
+    """What happens when the target directory of a file is missing (`transfer_mode`).
 
-    STRICT fails where the target directory is missing, FORCE makes it.
+    STRICT fails, FORCE creates it.
     """
 
     STRICT = 1
@@ -39,7 +39,7 @@ class AccountCategory(IntEnum):
 
 
 class ScriptStatus(IntEnum):
-    """Where a version of a script stands."""
+    """The state of a version of a script."""
 
     NOT_ONLINE = 0
     ONLINE = 1
@@ -48,14 +48,14 @@ class ScriptStatus(IntEnum):
 
 
 class RollingType(IntEnum):
-    """What rolls: the targets, or the sources of files."""
+    """What is divided into batches: the targets, or the sources of files."""
 
     TARGET = 1
     FILE_SOURCE = 2
 
 
 class RollingMode(IntEnum):
-    """What happens between two batches."""
+    """What happens after each batch."""
 
     PAUSE_IF_FAIL = 1
     IGNORE_FAIL = 2
@@ -102,21 +102,21 @@ class TaskType(IntEnum):
 
 
 class LogType(IntEnum):
-    """What a log tells of."""
+    """The kind of a log."""
 
     SCRIPT = 1
     FILE = 2
 
 
 class FileMode(IntEnum):
-    """The side of a file transfer that a log tells of."""
+    """The side of a file transfer that a log is from."""
 
     UPLOAD = 0
     DOWNLOAD = 1
 
 
 class FileStatus(IntEnum):
-    """Where the transfer of one file stands."""
+    """The state of the transfer of one file."""
 
     PULLING = 0
     WAITING = 1

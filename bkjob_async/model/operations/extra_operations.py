@@ -1,4 +1,4 @@
-"""Further operations of single dialects: agent tasks, uploads, contexts, and those made for pipelines."""
+"""Operations of single dialects: agent tasks, uploads, task contexts, and those for pipelines."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class GenerateLocalFileUploadUrl(Operation[tuple[LocalFileUpload, ...]]):
 
 @frozen(kw_only=True)
 class GetScriptTaskContext(Operation[tuple[TaskContextField, ...]]):
-    """Ask what one host was told to run, and what went wrong; *content* is a piece of its log.
+    """Ask what one host was to run, and its error; *content* is a part of its log.
 
     *host* has a `bk_host_id`, or is a container with its id. Documents: `get_script_task_context`.
     """
@@ -64,7 +64,7 @@ class GetScriptTaskContext(Operation[tuple[TaskContextField, ...]]):
 
 @frozen(kw_only=True)
 class GetFileTaskContext(Operation[tuple[TaskContextField, ...]]):
-    """Ask what files went wrong at one host, on the side of the transfer that *mode* (a `FileMode`) names.
+    """Ask which files failed at one host, on the side of the transfer that *mode* (a `FileMode`) names.
 
     *host* has a `bk_host_id`, or is a container with its id. Documents: `get_file_task_context`.
     """

@@ -1,4 +1,4 @@
-"""Starting jobs: plans, scripts, SQL, files. Each goes out once."""
+"""Operations that start jobs: plans, scripts, SQL, files. Each is sent once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _paths(value: str | Iterable[str]) -> tuple[str, ...]:
 
 @frozen(kw_only=True)
 class RollingFileSource:
-    """How sources of files are cut into batches; None is no limit."""
+    """How sources of files are divided into batches; None is no limit."""
 
     max_execute_object_num_in_batch: int | None = None
     max_file_num_of_single_execute_object: int | None = None
@@ -41,13 +41,13 @@ class RollingFileSource:
 
 @frozen(kw_only=True)
 class RollingConfig:
-    """How a step rolls over its hosts in batches.
+    """How a step runs on its hosts in batches.
 
-    *mode* is a `RollingMode`, *type* a `RollingType`, *execution_mode* a `RollingExecution`. *expression* cuts the
-    targets: `"1 10% +10 100%"`, parts `N`, `N%`, `+N`, `*N`; *file_source* cuts the sources instead. Batches of a
-    parallel execution, which has no *mode*, start one after the other: *batch_start_wait_fixed_ms* later each, and a
-    random time between the other two; all three are 0-3600000 milliseconds. *extra* holds further parameters in the
-    platform's words.
+    *mode* is a `RollingMode`, *type* a `RollingType`, *execution_mode* a `RollingExecution`. *expression*
+    divides the targets: `"1 10% +10 100%"`, parts `N`, `N%`, `+N`, `*N`; *file_source* divides the sources
+    instead. Batches of a parallel execution, which has no *mode*, start one after the other:
+    *batch_start_wait_fixed_ms* later each, and a random time between the other two; all three are 0-3600000
+    milliseconds. *extra* holds further parameters under the platform's names.
     """
 
     mode: int | None = None
@@ -75,7 +75,7 @@ GlobalVarsLike = Mapping[str, Any] | Iterable[GlobalVar]
 
 
 def _global_vars(given: GlobalVarsLike) -> tuple[GlobalVar, ...]:
-    """Take variables as such, or as a mapping of names to texts or targets."""
+    """Return variables given as such, or as a mapping of names to texts or targets."""
     if isinstance(given, Mapping):
         return tuple(_global_var(str(name), value) for name, value in given.items())
     return tuple(given)
@@ -109,7 +109,7 @@ class ExecuteJobPlan(Operation[JobLaunch]):
 class FastExecuteScript(Operation[JobLaunch]):
     """Run a script on hosts.
 
-    *script_content* and *script_param* are plain text, encoded once on the way; or give *script_version_id* or
+    *script_content* and *script_param* are plain text, encoded once when sent; or give *script_version_id* or
     *script_id*. *timeout* is seconds, 1-259200 (`esb-job`: 60-86400); the platform's default is 7200. *account_alias*
     or *account_id* names the account. Documents: `fast_execute_script`.
     """
@@ -162,8 +162,8 @@ class FastExecuteSql(Operation[JobLaunch]):
 class FileSource:
     """Files to send: paths on *server*'s hosts, in a third-party source by id or code, or files uploaded before.
 
-    *file_type* is a `FileSourceType`, told from the rest unless given. `LOCAL` files were uploaded to the URLs of
-    `generate_local_file_upload_url`; *files* are the paths that it named.
+    *file_type* is a `FileSourceType`, derived from the other arguments unless given. `LOCAL` files were
+    uploaded to the URLs of `generate_local_file_upload_url`; *files* are the paths that it returned.
     """
 
     files: tuple[str, ...] = field(converter=_paths)
@@ -176,7 +176,7 @@ class FileSource:
 
     @property
     def is_third_party(self) -> bool:
-        """Whether the files lie in a source that is not a host."""
+        """Whether the files are in a source that is not a host."""
         return self.file_source_id is not None or self.file_source_code is not None
 
 
@@ -216,7 +216,7 @@ class FastTransferFile(Operation[JobLaunch]):
 class PushConfigFile(Operation[JobLaunch]):
     """Put small text files onto hosts.
 
-    *files* maps file names to contents, text or bytes, encoded once on the way. Documents: `push_config_file`.
+    *files* maps file names to contents, text or bytes, encoded once when sent. Documents: `push_config_file`.
     """
 
     name = "push_config_file"

@@ -1,4 +1,4 @@
-"""More questions to the platform: logs, lists, variables, details, and whatever has no class of its own."""
+"""Operations that read logs, lists, variables and details, and calls without a class of their own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
 
 @frozen(kw_only=True)
 class GetStepInstanceDetail(Operation[StepDetail]):
-    """Ask what a step was told to do. Documents: `get_step_instance_detail`."""
+    """Ask what a step does. Documents: `get_step_instance_detail`."""
 
     name = "get_step_instance_detail"
 
@@ -53,7 +53,7 @@ class GetJobInstanceIpLog(Operation[HostLog]):
 class BatchGetJobInstanceIpLog(Operation[StepLogs]):
     """Ask for many hosts' logs of a step, all named the same way: by id, by address, or as containers.
 
-    Dialects take so many at once (`Capabilities.log_hosts`): see `split_log_request`. Documents:
+    How many hosts one request may name is `Capabilities.log_hosts`; see `split_log_request`. Documents:
     `batch_get_job_instance_ip_log`, in version 4 `batch_get_job_instance_execute_object_log`.
     """
 
@@ -66,9 +66,9 @@ class BatchGetJobInstanceIpLog(Operation[StepLogs]):
 def split_log_request(
     ref: StepRef, hosts: Iterable[HostLike], *, at_once: int
 ) -> Iterator[BatchGetJobInstanceIpLog]:
-    """Yield the questions that ask for the logs of all *hosts*, at most *at_once* in each.
+    """Yield the operations that read the logs of all *hosts*, at most *at_once* in each.
 
-    A question names its hosts in one way only, because the platform ignores the others.
+    Each names its hosts in one way only, because the platform ignores the others.
     """
     named: dict[str, list[HostKey]] = {"container": [], "id": [], "address": []}
     for host in host_keys(hosts):
@@ -127,10 +127,10 @@ def _reads_only(call: RawCall) -> bool:
 
 @frozen(kw_only=True)
 class RawCall(Operation[Any]):
-    """Call anything by its name, with the platform's own parameters; the answer is the plain `data`.
+    """Call any operation by its name, with the platform's own parameters; the result is the plain `data`.
 
-    *scope* adds the dialect's scope parameters. A GET may be repeated, a POST goes out once, unless *repeatable* says
-    otherwise.
+    *scope* adds the dialect's scope parameters. A GET may be repeated, a POST is sent once, unless
+    *repeatable* says otherwise.
     """
 
     name: str = field(validator=validators.matches_re(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*"))

@@ -1,4 +1,4 @@
-"""What the platform answers beside statuses: launches, logs, lists, variables, details."""
+"""Results of operations other than statuses: launches, logs, lists, variables, details."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Envelope:
-    """A whole answer as it came: the plain data, and everything around it.
+    """A whole response: the plain data, and everything around it.
 
     *request_ids* maps each header or key to its value; *headers* have the names that the server gave them.
     """
@@ -40,7 +40,7 @@ class JobLaunch:
 
 @frozen(kw_only=True)
 class FileLog:
-    """What was logged of one file on its way; *mode* is a `FileMode`, *status* a `FileStatus`.
+    """What was logged of the transfer of one file; *mode* is a `FileMode`, *status* a `FileStatus`.
 
     *size*, *speed* and *progress* are the platform's texts.
     """
@@ -61,8 +61,8 @@ class FileLog:
 class HostLog:
     """What one host logged in a step: *text* of a script, *files* of a transfer.
 
-    The whole text comes with every answer and may still grow. Status, tag, codes and times come from the one operation
-    that tells all logs at once, and are None elsewhere.
+    Every response has the whole text, which may still grow. Status, tag, codes and times are in the responses
+    of `get_job_instance_log` only, and None elsewhere.
     """
 
     host: HostKey
@@ -79,7 +79,7 @@ class HostLog:
 
 @frozen(kw_only=True)
 class StepLogs:
-    """The logs of a step's hosts; *ref* is None where the answer does not name the step."""
+    """The logs of a step's hosts; *ref* is None where the response does not name the step."""
 
     ref: StepRef | None = None
     name: str = ""
@@ -124,7 +124,7 @@ class Page(Generic[T]):
 
 @frozen(kw_only=True)
 class Variable:
-    """A global variable's value in one step; *type* is a `VariableType`. Values may be secret and do not show."""
+    """A global variable's value in one step; *type* is a `VariableType`. Values may be secret and are not in the repr."""
 
     name: str
     value: str = field(default="", repr=False)
@@ -133,7 +133,7 @@ class Variable:
 
 @frozen(kw_only=True)
 class StepVariables:
-    """The values of global variables as one step saw them."""
+    """The values of global variables in one step."""
 
     ref: StepRef | None = None
     variables: tuple[Variable, ...] = ()
@@ -188,7 +188,7 @@ class FileDetail:
 
 @frozen(kw_only=True)
 class StepDetail:
-    """What a step was told to do; *raw* is the platform's whole answer."""
+    """What a step does; *raw* is the platform's whole data."""
 
     ref: StepRef
     name: str = ""
@@ -201,7 +201,7 @@ class StepDetail:
 
 @frozen(kw_only=True)
 class Callback:
-    """What the platform calls back with: a hint that something changed, never a proof.
+    """The contents of a callback: a hint that something changed, never a proof.
 
     Callbacks are unsigned, may be missing and may come twice.
     """
@@ -227,7 +227,7 @@ class GseTask:
 class LocalFileUpload:
     """Where to PUT a local file, and the *path* that names it to `fast_transfer_file` afterwards.
 
-    The URL carries a credential and does not show.
+    The URL has a credential and is not in the repr.
     """
 
     file_name: str
@@ -237,7 +237,7 @@ class LocalFileUpload:
 
 @frozen(kw_only=True)
 class TaskContextField:
-    """One fact about what a host was told to do, and what came of it; values may be secret and do not show."""
+    """One named field about what a host was to do, and the outcome; values may be secret and are not in the repr."""
 
     name: str
     value: str = field(default="", repr=False)

@@ -1,4 +1,4 @@
-"""What people keep on the platform: templates, plans, accounts, scripts, crons."""
+"""Items stored on the platform: templates, plans, accounts, scripts, crons."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bkjob_async.model.refs import Scope
 
 @frozen(kw_only=True)
 class StoredItem:
-    """Who made something and who changed it last; *raw* is the platform's whole answer about it.
+    """Who created an item and who changed it last; *raw* is the platform's own data about it.
 
-    *scope* is None for what is public. Times carry a zone.
+    *scope* is None for public items. Times carry a zone.
     """
 
     scope: Scope | None = None
@@ -30,7 +30,7 @@ class StoredItem:
 
 @frozen(kw_only=True)
 class JobTemplate(StoredItem):
-    """A job template, of which plans are made."""
+    """A job template, from which plans are created."""
 
     id: int
     name: str = ""
@@ -41,7 +41,7 @@ class JobTemplate(StoredItem):
 class PlanVariable:
     """A global variable of a plan or cron; *type* is a `VariableType`, *server* a variable's hosts.
 
-    *value* may be secret and does not show. *is_used* is None where the platform does not say.
+    *value* may be secret and is not in the repr. *is_used* is None where the platform does not report it.
     """
 
     id: int | None = None
@@ -56,7 +56,7 @@ class PlanVariable:
 
 @frozen(kw_only=True)
 class PlanStep:
-    """A step of a plan: what it is told to do. *type* is a `StepType`."""
+    """A step of a plan and what it does. *type* is a `StepType`."""
 
     id: int | None = None
     name: str = ""
@@ -114,7 +114,7 @@ class Script(StoredItem):
 class ScriptVersion(StoredItem):
     """One version of a script; *status* is a `ScriptStatus`.
 
-    *content* is plain text, None where it was not asked for.
+    *content* is plain text, None where it was not requested.
     """
 
     id: int
@@ -130,9 +130,9 @@ class ScriptVersion(StoredItem):
 
 @frozen(kw_only=True)
 class CronJob(StoredItem):
-    """A plan that runs by the clock; *status* is 1 while it is on.
+    """A plan that is started at set times; *status* is 1 while it is on.
 
-    *expression* is crontab text, empty for what runs once, at *execute_time*. *global_vars* come with
+    *expression* is crontab text, empty for a plan that runs once, at *execute_time*. *global_vars* come with
     `get_cron_detail` only.
     """
 

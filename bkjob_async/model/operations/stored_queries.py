@@ -1,4 +1,4 @@
-"""Queries of stored items: plans, templates, accounts, scripts and crons."""
+"""Operations that read stored items: plans, templates, accounts, scripts and crons."""
 
 from __future__ import annotations
 

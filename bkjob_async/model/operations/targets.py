@@ -1,4 +1,4 @@
-"""Where something is to run: hosts, groups of hosts, containers, in the forms that people have at hand."""
+"""The targets of a launch: hosts, groups of hosts, containers, in all forms that callers may pass."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def _nodes(nodes: Iterable[TopoNode | tuple[str, int]]) -> tuple[TopoNode, ...]:
 class Targets:
     """The hosts to act on: named one by one, by dynamic groups, by topology nodes.
 
-    *kube_container_filters* select containers instead, as plain mappings in the platform's words; only `gateway-v4`
-    knows them, and it does not mix them with hosts.
+    *kube_container_filters* select containers instead, as plain mappings with the platform's names; only
+    `gateway-v4` accepts them, and not together with hosts.
     """
 
     hosts: tuple[HostKey, ...] = field(default=(), converter=host_keys)
@@ -65,7 +65,7 @@ class Targets:
     kube_container_filters: tuple[Mapping[str, Any], ...] = field(default=(), converter=_mappings)
 
     def __bool__(self) -> bool:
-        """Whether anything at all is named."""
+        """Whether any target is named."""
         return bool(self.hosts or self.dynamic_groups or self.topo_nodes or self.kube_container_filters)
 
 
