@@ -1,1 +1,1 @@
-"""The roof: a command line over the public names; click and rich are used here and nowhere else."""
+"""The command line, built on the public names; only this room uses click and rich."""

@@ -1,4 +1,4 @@
-"""A live board: one row per job, one cell per host, changing colour as hosts move."""
+"""A live board: one row per job, one cell per host, coloured by status."""
 
 from __future__ import annotations
 
@@ -47,20 +47,20 @@ OPEN = (Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.STOPPING)
 CELL = "■"
 MOST_CELLS = 40
 LAST_CHANGES = 5
-# Everything on the board that is not a job: title, headings, legend, last moves, the prompt.
+# The lines that are not jobs: title, headings, legend, last changes, the prompt.
 OTHER_LINES = 7 + LAST_CHANGES
 
 
 @define
 class StepCells:
-    """One step on the board: each host in a place of its own, in the order of first sight."""
+    """One step on the board: a cell for each host, in the order in which hosts were first seen."""
 
     name: str = ""
     execute_count: int = 0
     hosts: dict[str, Phase] = field(factory=dict)
 
     def apply(self, event: HostChanged) -> None:
-        """Put a host into its new phase; a new execution starts over."""
+        """Set the phase of a host; a new execution starts without hosts."""
         if event.execute_count > self.execute_count:
             self.execute_count = event.execute_count
             self.hosts = dict.fromkeys(self.hosts, Phase.PENDING)
@@ -79,7 +79,7 @@ class JobRow:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still runs."""
+        """Whether the job is not over."""
         return self.phase in OPEN
 
 
@@ -93,7 +93,7 @@ class Board:
     transitions: int = 0
 
     def apply(self, event: Event) -> None:
-        """Change what the board shows by one event."""
+        """Apply one event."""
         match event:
             case JobChanged():
                 row = self._row(event.ref)
@@ -120,7 +120,7 @@ class Board:
                 | Lost()
                 | Stalled()
             ):
-                pass  # the statuses that they come with are shown already
+                pass  # their statuses are shown already
             case _:
                 assert_never(event)
 
@@ -147,7 +147,7 @@ class Board:
         )
 
     def shown(self) -> list[JobRow]:
-        """Return the jobs that there is room for; those that run go first, in their order."""
+        """Return the jobs that fit; those that are not over go first, in their order."""
         room = max(3, self.console.height - OTHER_LINES)
         rows = sorted(self.rows.values(), key=lambda row: row.ref.job_instance_id)
         if len(rows) <= room:
@@ -156,7 +156,7 @@ class Board:
         return [row for row in rows if row.ref in chosen]
 
     def drawn(self, row: JobRow) -> list[Any]:
-        """Return the texts of one row."""
+        """Return the cells of one row."""
         colour = COLOURS[row.phase]
         cells = row.steps.get(row.current) if row.current else None
         if cells is None:
@@ -174,7 +174,7 @@ class Board:
 
 
 def bar(phases: list[Phase], width: int) -> Text:
-    """Return one coloured cell per host, or where there is no room each cell for its share."""
+    """Return one coloured cell per host, or where they do not fit one cell for several."""
     text = Text()
     if len(phases) > width:
         phases = sorted(phases, key=list(Phase).index)

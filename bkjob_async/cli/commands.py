@@ -9,7 +9,7 @@ import click
 
 from bkjob_async import UsageError, __version__
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import note, speak_utf8
+from bkjob_async.cli.lines import set_utf8_output, write_note
 
 # Command, its module, its name there, in the order of the help.
 COMMANDS = {
@@ -48,14 +48,14 @@ def bkjob() -> None:
 
 def run() -> int:
     """Run the command that this process was started with; return its exit code."""
-    speak_utf8()
+    set_utf8_output()
     try:
         return int(bkjob.main(standalone_mode=False) or ExitCode.ALL_SUCCEEDED)
     except click.ClickException as error:
         error.show(sys.stderr)
         return error.exit_code
     except UsageError as error:
-        note(f"bkjob: {error}")
+        write_note(f"bkjob: {error}")
         return ExitCode.USAGE
     except click.Abort:
         return ExitCode.INTERRUPTED

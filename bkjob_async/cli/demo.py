@@ -24,14 +24,14 @@ from bkjob_async.cli import demo_jobs, views
 from bkjob_async.cli.demo_check import Seen, disagreements, figures_seen, figures_true
 from bkjob_async.cli.demo_text import closing, opening, table
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import say
+from bkjob_async.cli.lines import write_out
 from bkjob_async.cli.running import run_to_end
 from bkjob_async.simulator.simulator import Simulator
 
-# Anybody may use the simulated platform; it only wants to be told some name and some secret.
+# The simulated platform accepts any name and secret.
 CREDENTIALS = AppCredentials(bk_app_code="demo", bk_app_secret="demo", bk_username="admin")  # noqa: S106 - see above
 INTERVAL = 0.5
-# Long enough for the retry to go out when its job happens to be the last one.
+# Seconds that the watch stays open after the last end, so that the retry is sent even if its job ends last.
 LINGER = 0.5
 
 View = Callable[[], AbstractContextManager[Callable[[Event], None]]]
@@ -64,9 +64,9 @@ class DemoOptions:
 )
 @click.option("--plain", is_flag=True, help="Write lines, no live board.")
 def demo_command(*, jobs: int, hosts: int, seed: int, speed: float, plain: bool) -> ExitCode:
-    """See it work: a simulated platform and a watch of it, in half a minute.
+    """Watch a simulated platform for half a minute.
 
-    The exit code is 0 when the watch saw what the simulator did, whatever became of the jobs.
+    The exit code is 0 when the watch saw what the simulator did, even if jobs failed.
     """
     view = views.plain if plain or not sys.stdout.isatty() else views.live
     return run_to_end(run_demo(DemoOptions(jobs=jobs, hosts=hosts, seed=seed, speed=speed), view))
@@ -79,7 +79,7 @@ async def run_demo(options: DemoOptions, view: View) -> ExitCode:
     started = asyncio.get_running_loop().time()
     seen = Seen()
     async with simulator.serve() as server:
-        say(opening(options.jobs, options.hosts, server.url))
+        write_out(opening(options.jobs, options.hosts, server.url))
         interval = INTERVAL / options.speed
         client = connect(server.url, CREDENTIALS, interval=interval)
         async with client, client.watch(jobs, linger=LINGER) as watch:
@@ -87,19 +87,19 @@ async def run_demo(options: DemoOptions, view: View) -> ExitCode:
                 await follow(client, watch, jobs[0], (seen.apply, show))
             polls = watch.stats().polls
     history = simulator.history(jobs)
-    say(table(figures_seen(seen), figures_true(history)))
+    write_out(table(figures_seen(seen), figures_true(history)))
     wrong = [*disagreements(seen, history, jobs)]
     agree = not wrong and figures_seen(seen) == figures_true(history)
     moved = sum(map(len, history.hosts.values()))
     took = asyncio.get_running_loop().time() - started
-    say(closing(agree=agree, wrong=wrong, seen=seen.moves, moved=moved, polls=polls, seconds=took))
+    write_out(closing(agree=agree, wrong=wrong, seen=seen.moves, moved=moved, polls=polls, seconds=took))
     return ExitCode.ALL_SUCCEEDED if agree else ExitCode.SOMETHING_FAILED
 
 
 async def follow(
     client: JobClient, watch: Watch, to_retry: JobRef, handlers: Iterable[Callable[[Event], None]]
 ) -> None:
-    """Hand every event to *handlers*; retry the failed hosts of one job, once."""
+    """Call *handlers* with every event; retry the failed hosts of one job, once."""
     retried = False
     async for event in watch:
         for handle in handlers:

@@ -1,4 +1,4 @@
-"""Two sets of books: what a watch saw and what the simulator did, and whether they agree."""
+"""Compare what a watch saw with what the simulator did."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HostRun = tuple[StepRef, int, str]
 
 @define
 class Seen:
-    """What the events of a watch told, in order: codes of hosts, steps and jobs, and the results."""
+    """What the events of a watch reported, in order: codes of hosts, steps and jobs, and the results."""
 
     hosts: dict[HostRun, list[int]] = field(factory=dict, init=False)
     runs: dict[Ref, list[int]] = field(factory=dict, init=False)
@@ -46,13 +46,13 @@ class Seen:
 
     @property
     def moves(self) -> int:
-        """How many host transitions were told."""
+        """How many host transitions were reported."""
         return sum(map(len, self.hosts.values()))
 
 
 @frozen(kw_only=True)
 class Figures:
-    """A whole evening in figures, comparable with `==`."""
+    """The counts of a whole demo, comparable with `==`."""
 
     jobs: Mapping[Phase, int]
     steps: int
@@ -61,7 +61,7 @@ class Figures:
 
 
 def figures_seen(seen: Seen) -> Figures:
-    """Count what a watch of whole jobs told."""
+    """Count what a watch of whole jobs reported."""
     hosts: Counter[Phase] = Counter()
     for result in seen.results.values():
         hosts.update(result.hosts)
@@ -87,30 +87,31 @@ def figures_true(history: History) -> Figures:
 
 
 def disagreements(seen: Seen, history: History, jobs: Iterable[JobRef]) -> Iterator[str]:
-    """Yield, in words, everything that was told and not done, or done at last and not told.
+    """Yield a sentence for each status that was reported and never reached, or reached last and not reported.
 
-    Watching samples: states between two looks may be missed, the last one never, and nothing is invented.
+    A watch takes samples: it may miss statuses between two polls, but not the last one, and reports none that
+    did not occur.
     """
     for job in jobs:
-        told = seen.runs.get(job, [])
-        if not is_sampled(told, codes(history.jobs[job])):
-            yield f"{job}: told {told}, was {codes(history.jobs[job])}"
+        reported = seen.runs.get(job, [])
+        if not is_sampled(reported, codes(history.jobs[job])):
+            yield f"{job}: reported {reported}, was {codes(history.jobs[job])}"
     for run in sorted(seen.hosts.keys() | history.hosts.keys(), key=str):
-        told, done = seen.hosts.get(run, []), codes(history.hosts.get(run, ()))
-        if not is_sampled(told, done):
-            yield f"{run[0]} #{run[1]} {run[2]}: told {told}, was {done}"
+        reported, actual = seen.hosts.get(run, []), codes(history.hosts.get(run, ()))
+        if not is_sampled(reported, actual):
+            yield f"{run[0]} #{run[1]} {run[2]}: reported {reported}, was {actual}"
     for ref, moves in history.steps.items():
-        told = seen.runs.get(ref, [])
-        if told[-1:] != codes(moves)[-1:]:
-            yield f"{ref}: told {told}, was {codes(moves)}"
+        reported = seen.runs.get(ref, [])
+        if reported[-1:] != codes(moves)[-1:]:
+            yield f"{ref}: reported {reported}, was {codes(moves)}"
 
 
 def codes(moves: Sequence[tuple[float, int]]) -> list[int]:
-    """Return the codes alone."""
+    """Return the codes without their times."""
     return [code for _, code in moves]
 
 
-def is_sampled(told: Sequence[int], done: Sequence[int]) -> bool:
-    """Whether *told* is *done* with some states left out, but not the last."""
-    rest = iter(done)
-    return told[-1:] == done[-1:] and all(code in rest for code in told)
+def is_sampled(reported: Sequence[int], actual: Sequence[int]) -> bool:
+    """Return True when *reported* is *actual* with some codes left out, but not the last."""
+    rest = iter(actual)
+    return reported[-1:] == actual[-1:] and all(code in rest for code in reported)

@@ -1,4 +1,4 @@
-"""The story that the demo tells: a few dozen jobs, and what becomes of their hosts."""
+"""The jobs of the demo, and the outcomes of their hosts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.hosts import hosts
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 
-# Hosts of later jobs wait longer, as they do on a busy evening.
+# Hosts of later jobs wait longer, as they do on a busy platform.
 QUEUE = 5.0
 
 SENT = HostOutcome(duration=DurationRange(0.5, 4.0, skew=2.0), log="sent\n")
@@ -44,33 +44,33 @@ SERVICES = (
 
 
 def make_plans(jobs: int, hosts_each: int, seed: int) -> list[JobPlan]:
-    """Return the plans of all jobs; the first one is the one to be retried.
+    """Return the plans of all jobs; the first one fails and is retried.
 
     The second has a slow host, the third an error that is ignored; of the others, every sixth fails.
     """
-    dice = Random(seed)  # noqa: S311 - tells a story, keeps no secret
-    return [job(number, jobs, hosts_each, dice) for number in range(jobs)]
+    random = Random(seed)  # noqa: S311 - not for secrets
+    return [job(number, jobs, hosts_each, random) for number in range(jobs)]
 
 
-def job(number: int, jobs: int, hosts_each: int, dice: Random) -> JobPlan:
+def job(number: int, jobs: int, hosts_each: int, random: Random) -> JobPlan:
     """Return one job: send a package, then restart a service."""
-    fleet = hosts(hosts_each, first=1 + number * hosts_each)
+    targets = hosts(hosts_each, first=1 + number * hosts_each)
     wait = QUEUE * number / jobs
     sent = evolve(SENT, start_delay=DurationRange(wait, wait + 2.0))
-    send = StepPlan(name="send package", kind=FILE, hosts=fleet, outcomes=(sent,))
-    restart = StepPlan(name="restart", hosts=fleet, outcomes=(RESTARTED,), retry_outcomes=(RESTARTED,))
+    send = StepPlan(name="send package", kind=FILE, hosts=targets, outcomes=(sent,))
+    restart = StepPlan(name="restart", hosts=targets, outcomes=(RESTARTED,), retry_outcomes=(RESTARTED,))
     if number == 0:
-        restart = evolve(restart, pinned=dict.fromkeys(some(hosts_each, dice), BROKEN))
+        restart = evolve(restart, pinned=dict.fromkeys(some(hosts_each, random), BROKEN))
     elif number == 1:
-        restart = evolve(restart, pinned={dice.randrange(hosts_each): SLOW})
+        restart = evolve(restart, pinned={random.randrange(hosts_each): SLOW})
     elif number == 2:
-        send = evolve(send, pinned={dice.randrange(hosts_each): NO_AGENT}, ignore_error=True)
+        send = evolve(send, pinned={random.randrange(hosts_each): NO_AGENT}, ignore_error=True)
     elif number % 6 == 5:
-        restart = evolve(restart, pinned=dict.fromkeys(some(hosts_each, dice), BROKEN))
+        restart = evolve(restart, pinned=dict.fromkeys(some(hosts_each, random), BROKEN))
     name = f"{SERVICES[number % len(SERVICES)]}-{number // len(SERVICES) + 1}"
     return JobPlan(name=name, steps=(send, restart))
 
 
-def some(hosts_each: int, dice: Random) -> list[int]:
-    """Choose a few of a step's hosts."""
-    return dice.sample(range(hosts_each), max(1, min(hosts_each, hosts_each // 8)))
+def some(hosts_each: int, random: Random) -> list[int]:
+    """Return the positions of a few of a step's hosts."""
+    return random.sample(range(hosts_each), max(1, min(hosts_each, hosts_each // 8)))

@@ -1,4 +1,4 @@
-"""What the demo says before and after."""
+"""The texts that the demo prints before and after the events."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from bkjob_async import Phase
 from bkjob_async.cli.demo_check import Figures
-from bkjob_async.cli.lines import our_name
+from bkjob_async.cli.lines import program_name
 
-MOST_COMPLAINTS = 10
+MAX_DISAGREEMENTS = 10
 
 
 def opening(jobs: int, hosts: int, url: str) -> str:
-    """Say in two lines what there is to be seen."""
+    """Return two lines that say what is shown."""
     return (
         f"A simulated BlueKing Job platform at {url} runs {jobs} jobs of 2 steps on {hosts} hosts each.\n"
         "A real client watches them over real HTTP, shows every host as it moves, and retries a job that fails.\n"
@@ -20,7 +20,7 @@ def opening(jobs: int, hosts: int, url: str) -> str:
 
 
 def table(watched: Figures, happened: Figures) -> str:
-    """Return the figures of both sets of books, side by side."""
+    """Return the figures of the watch and of the simulator, side by side."""
     rows = [("", "watched", "happened")]
     rows += compared("jobs", watched.jobs, happened.jobs)
     rows.append(("steps", str(watched.steps), str(happened.steps)))
@@ -43,14 +43,16 @@ def compared(
 
 
 def closing(*, agree: bool, wrong: Sequence[str], seen: int, moved: int, polls: int, seconds: float) -> str:
-    """Say whether the books agree, and what to do next."""
-    lines = [f"\n{seen} of {moved} host transitions seen, by {polls} questions, in {seconds:.1f} s."]
+    """Return whether the watch was right, and what to do next."""
+    lines = [f"\n{seen} of {moved} host transitions seen, with {polls} requests, in {seconds:.1f} s."]
     if agree:
-        lines.append("The simulator's own books agree: every host's last state is right, none was invented.")
+        lines.append(
+            "The simulator's own records agree: every host's last status is right, and no other status was reported."
+        )
     else:
-        lines.append("The simulator's own books DISAGREE:")
-        lines += [f"  {complaint}" for complaint in wrong[:MOST_COMPLAINTS]]
-    simulate, watch = f"{our_name()} simulate", f"{our_name()} watch --url URL --biz 2 JOB"
+        lines.append("The simulator's own records DISAGREE:")
+        lines += [f"  {sentence}" for sentence in wrong[:MAX_DISAGREEMENTS]]
+    simulate, watch = f"{program_name()} simulate", f"{program_name()} watch --url URL --biz 2 JOB"
     width = len(watch)
     lines += [
         "",

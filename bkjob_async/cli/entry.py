@@ -1,4 +1,4 @@
-"""The console script: runs the commands, or says what they need."""
+"""The console script: runs the commands, or reports what must be installed."""
 
 import sys
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Credentials, from the environment and from nowhere else."""
+"""Read credentials from the environment."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,8 @@ from bkjob_async import AccessToken, AppCredentials, Credentials, UsageError
 def credentials_from(environ: Mapping[str, str]) -> Credentials:
     """Return the credentials in *environ*; raise `UsageError` naming what is missing.
 
-    An access token stands for application and user, and wins. An argument would show in the process list, so there is
-    no option for any of them.
+    An access token takes precedence. Arguments are visible in the process list, so there is no option for any
+    of them.
     """
     token = environ.get("BKJOB_ACCESS_TOKEN")
     if token:

@@ -1,10 +1,10 @@
-"""What an exit code of `bkjob` says."""
+"""The exit codes of `bkjob`."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit codes; the first that applies, from DEADLINE_PASSED down, is given."""
+    """The exit codes; the first that applies, from DEADLINE_PASSED down, is returned."""
 
     ALL_SUCCEEDED = 0
     SOMETHING_FAILED = 1

@@ -1,4 +1,4 @@
-"""One line per event on stdout, for people or for programs."""
+"""One line per event on stdout, as text or as JSON."""
 
 import json
 import os
@@ -16,14 +16,15 @@ EventHandler = Callable[[Event], None]
 
 
 def plain_line(event: Event) -> str:
-    """Return *event* as people read it, with the time of day."""
+    """Return *event* as text, with the time of day."""
     return f"{datetime.now().astimezone():%H:%M:%S} {event}"
 
 
 def json_line(event: Event) -> str:
-    """Return *event* as one JSON object; `at` is when it was told.
+    """Return *event* as one JSON object; `at` is when it was emitted.
 
-    Whatever could steer a terminal is written as JSON's own escape, so that the value is the same.
+    Control characters are written as JSON's own escapes, so that the value is the same and safe on a
+    terminal.
     """
     at = datetime.now(UTC).isoformat(timespec="milliseconds")
     line = json.dumps({**event_to_json(event), "at": at}, ensure_ascii=False, separators=(",", ":"))
@@ -32,34 +33,34 @@ def json_line(event: Event) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
-def say(line: str) -> None:
-    """Put a line on stdout, at once."""
+def write_out(line: str) -> None:
+    """Write a line to stdout and flush it."""
     print(line, flush=True)
 
 
-def note(line: str) -> None:
-    """Put a line on stderr, where it disturbs no program that reads."""
+def write_note(line: str) -> None:
+    """Write a line to stderr, where it is not part of the output."""
     print(printable(line), file=sys.stderr, flush=True)
 
 
-def our_name() -> str:
-    """Return how this command was called, for people to call it again."""
+def program_name() -> str:
+    """Return the name by which this command was called."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
         return "python -m bkjob_async"
     return called.name if which(called.name) == str(called) else str(called)
 
 
-def speak_utf8() -> None:
-    """Let stdout take every text, whatever the locale; JSON is UTF-8 anyway."""
+def set_utf8_output() -> None:
+    """Set stdout and stderr to UTF-8, whatever the locale."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # Half a surrogate pair becomes the escape that JSON has for it.
+            # Half of a surrogate pair is written as its escape.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def stop_speaking() -> None:
-    """Take note that nobody listens, so that the interpreter's last flush does not complain."""
+def discard_output() -> None:
+    """Redirect stdout to the null device, so that the last flush to a closed pipe raises nothing."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""What the news of a watch amounts to: an exit code and one sentence."""
+"""The exit code of a watch, from its events."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Outcome:
             self.ends.pop(event.ref, None)
 
     def is_hopeless(self, event: Event) -> bool:
-        """Tell whether *event* says that nothing will ever be seen.
+        """Return True when *event* shows that the watch will never see anything.
 
-        Trouble after the first sight passes; credentials that never worked, and a platform that never answered for as
-        long as it takes to be called stalled, are the caller's mistake.
+        After the first successful poll, trouble is temporary. Before it, refused credentials and a platform
+        that sent no response until `Stalled` are the caller's mistake.
         """
         if self.anything_seen:
             return False
@@ -51,17 +51,17 @@ class Outcome:
 
     @property
     def failed(self) -> list[Ref]:
-        """The targets that ended, but not well."""
+        """The targets that ended without success."""
         return [ref for ref, end in self.ends.items() if isinstance(end, Finished) and not end.result.ok]
 
     @property
     def lost(self) -> list[Ref]:
-        """The targets that could not be read any more."""
+        """The targets that cannot be read any more."""
         return [ref for ref, end in self.ends.items() if isinstance(end, Lost)]
 
     @property
     def exit_code(self) -> ExitCode:
-        """The exit code of a watch that came to its end."""
+        """The exit code of a watch that has ended."""
         if self.failed:
             return ExitCode.SOMETHING_FAILED
         return ExitCode.COULD_NOT_WATCH if self.lost else ExitCode.ALL_SUCCEEDED

@@ -1,4 +1,4 @@
-"""`bkjob simulate`: a platform to try things on, until it is interrupted."""
+"""`bkjob simulate`: a simulated platform, until it is interrupted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import frozen
 
 from bkjob_async import JobRef, UsageError
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import note, our_name, say
+from bkjob_async.cli.lines import program_name, write_note, write_out
 from bkjob_async.cli.running import run_to_end
 from bkjob_async.simulator.faults.faults import FAULTS, ActiveFault, parse_fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit
@@ -78,7 +78,7 @@ def simulate_command(
 ) -> ExitCode:
     """Run a simulated platform on the loopback interface until interrupted.
 
-    The first line on stdout is its URL, for every dialect; any app code and secret will do.
+    The first line on stdout is its URL, for every dialect; it accepts any app code and secret.
     """
     options = SimulateOptions(
         scenario=scenario,
@@ -104,9 +104,9 @@ async def simulate(options: SimulateOptions) -> ExitCode:
     except OSError as error:
         raise UsageError(f"port {options.port} cannot be used: {error.strerror}") from error
     try:
-        # Whoever has read the URL may interrupt at once.
+        # A caller that has read the URL may interrupt at once.
         interrupted = interruption()
-        say(server.url)
+        write_out(server.url)
         introduce(scenario, options, server.url, simulator.refs)
         await interrupted.wait()
     finally:
@@ -123,28 +123,28 @@ def fault_from(text: str) -> ActiveFault:
 
 
 def introduce(scenario: Scenario, options: SimulateOptions, url: str, jobs: tuple[JobRef, ...]) -> None:
-    """Say on stderr what is played, and how to watch it."""
+    """Write to stderr which scenario runs, and how to watch it."""
     shown = ", ".join(str(ref) for ref in jobs[:SHOWN]) + (", …" if len(jobs) > SHOWN else "")
     first = jobs[0].job_instance_id if jobs else FIRST_JOB_ID
-    note(f"scenario {scenario.name}, seed {options.seed}: {scenario.summary}")
+    write_note(f"scenario {scenario.name}, seed {options.seed}: {scenario.summary}")
     for fault in options.faults:
-        note(f"fault: {fault}")
+        write_note(f"fault: {fault}")
     if options.rate_limit is not None:
-        note(f"rate limit: {options.rate_limit} requests a second")
-    note(f"jobs: {shown or f'they come one by one, from 2:{first} on'}")
-    note(f"a hand on time, hosts and faults: {url}{CONTROL_PATH}")
-    note("any app code and secret will do; in another terminal:")
-    note(f"  export BKJOB_URL={url} BKJOB_APP_CODE=demo BKJOB_APP_SECRET=demo")
-    note(f"  {our_name()} watch --biz 2 {first}")
-    note("Ctrl-C ends it")
+        write_note(f"rate limit: {options.rate_limit} requests a second")
+    write_note(f"jobs: {shown or f'they start one by one, from 2:{first} on'}")
+    write_note(f"control of time, hosts and faults: {url}{CONTROL_PATH}")
+    write_note("any app code and secret are accepted; in another terminal:")
+    write_note(f"  export BKJOB_URL={url} BKJOB_APP_CODE=demo BKJOB_APP_SECRET=demo")
+    write_note(f"  {program_name()} watch --biz 2 {first}")
+    write_note("Ctrl-C stops it")
 
 
 def interruption() -> asyncio.Event:
-    """Return what is set when somebody wants this process to end."""
+    """Return an event that is set by SIGINT or SIGTERM."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Where loops have no signal handlers, Ctrl-C raises KeyboardInterrupt instead.
+        # Where event loops have no signal handlers, Ctrl-C raises KeyboardInterrupt instead.
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, asked.set)
     return asked

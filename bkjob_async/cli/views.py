@@ -1,4 +1,4 @@
-"""How a demo is shown: plain lines anywhere, a live board on a terminal."""
+"""The views of the demo: plain lines anywhere, a live board on a terminal."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from rich.live import Live
 
 from bkjob_async import Event
 from bkjob_async.cli.board import Board
-from bkjob_async.cli.lines import plain_line, say
+from bkjob_async.cli.lines import plain_line, write_out
 
-# More pictures a second only cost time.
-BETWEEN_PICTURES = 0.1
+# Seconds between two updates of the board; more of them would only cost CPU.
+REDRAW_SECONDS = 0.1
 
 
 @contextmanager
 def plain() -> Iterator[Callable[[Event], None]]:
-    """Show every event as a line."""
-    yield lambda event: say(plain_line(event))
+    """Write every event as a line."""
+    yield lambda event: write_out(plain_line(event))
 
 
 @contextmanager
 def live() -> Iterator[Callable[[Event], None]]:
-    """Show a board that is drawn anew a moment after something moved."""
+    """Show a board that is drawn again soon after a change."""
     console = Console()
     board = Board(console)
     loop = asyncio.get_running_loop()
@@ -42,7 +42,7 @@ def live() -> Iterator[Callable[[Event], None]]:
             nonlocal planned
             board.apply(event)
             if planned is None:
-                planned = loop.call_later(BETWEEN_PICTURES, draw)
+                planned = loop.call_later(REDRAW_SECONDS, draw)
 
         yield show
         if planned is not None:

@@ -1,4 +1,4 @@
-"""`bkjob watch`: every event of some jobs and steps as a line, and an exit code."""
+"""`bkjob watch`: write every event of some jobs and steps as a line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bkjob_async import (
 )
 from bkjob_async.cli.environment import credentials_from
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import EventHandler, json_line, note, plain_line, say
+from bkjob_async.cli.lines import EventHandler, json_line, plain_line, write_note, write_out
 from bkjob_async.cli.outcome import Outcome
 from bkjob_async.cli.running import run_to_end
 from bkjob_async.dialects.registry import DIALECTS
@@ -69,9 +69,9 @@ def refs_from(names: Sequence[str], scope: Scope | None) -> tuple[Ref, ...]:
 
 
 def show_lines(*, as_json: bool) -> EventHandler:
-    """Return what puts events on stdout."""
+    """Return a function that writes an event to stdout."""
     line = json_line if as_json else plain_line
-    return lambda event: say(line(event))
+    return lambda event: write_out(line(event))
 
 
 @click.command(name="watch", epilog=f"{ENVIRONMENT}\n{EXIT_CODES}")
@@ -129,17 +129,17 @@ async def watch(options: WatchOptions, on_event: EventHandler) -> ExitCode:
     try:
         await follow(options, credentials_from(os.environ), on_event, outcome)
     except DeadlineExceeded as error:
-        note(f"{outcome}; {error}")
+        write_note(f"{outcome}; {error}")
         return ExitCode.DEADLINE_PASSED
     except Hopeless as hopeless:
-        note(f"could not watch: {hopeless}")
+        write_note(f"could not watch: {hopeless}")
         return ExitCode.COULD_NOT_WATCH
-    note(str(outcome))
+    write_note(str(outcome))
     return outcome.exit_code
 
 
 class Hopeless(BkJobError):
-    """Nothing was seen, and nothing will be."""
+    """Nothing was seen, and nothing will be seen."""
 
 
 async def follow(

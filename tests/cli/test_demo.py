@@ -57,7 +57,7 @@ def test_its_figures_stand_beside_the_simulators_own(told: CompletedProcess[str]
 
     assert ("hosts of steps", "24", "24") in figures
     assert all(watched == happened for _, watched, happened in figures)
-    assert "The simulator's own books agree" in told.stdout
+    assert "The simulator's own records agree" in told.stdout
 
 
 def test_a_failed_step_is_retried_and_seen_again(told: CompletedProcess[str]) -> None:

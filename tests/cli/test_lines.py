@@ -26,7 +26,7 @@ from bkjob_async import (
 )
 from bkjob_async.cli.environment import credentials_from
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import json_line, plain_line, say, speak_utf8
+from bkjob_async.cli.lines import json_line, plain_line, set_utf8_output, write_out
 from bkjob_async.cli.outcome import Outcome
 from bkjob_async.cli.watching import refs_from
 from bkjob_async.model.events_json import event_from_json
@@ -71,8 +71,10 @@ def test_a_plain_line_is_one_line_whatever_the_platform_says() -> None:
 
 def test_half_a_character_does_not_break_the_stream(capsys: pytest.CaptureFixture[str]) -> None:
     """A lone surrogate becomes JSON's own escape for it."""
-    speak_utf8()
-    say(json_line(JobChanged(ref=JOB, before=None, after=RunStatus(2), is_finished=False, name="\ud800")))
+    set_utf8_output()
+    write_out(
+        json_line(JobChanged(ref=JOB, before=None, after=RunStatus(2), is_finished=False, name="\ud800"))
+    )
     sys.stdout.flush()
 
     assert json.loads(capsys.readouterr().out)["name"] == "\ud800"

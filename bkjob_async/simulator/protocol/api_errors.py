@@ -1,4 +1,4 @@
-"""The errors that the platform responds with: their codes, messages and data."""
+"""The platform's error responses: their codes, messages and data."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MESSAGES: dict[int, str] = {
 
 
 class ApiError(Exception):
-    """The platform says no: its *code*, its words, the HTTP status, and who says so."""
+    """An error of the platform: *code*, message, HTTP status, and which part of it responds."""
 
     def __init__(
         self, code: int, message: str, *, status: int = 200, by: str = "job", details: Any = None
@@ -52,7 +52,7 @@ class ApiError(Exception):
 
 
 def api_error(code: int, reason: str | None = None) -> ApiError:
-    """Return a refusal of Job's own; some name a *reason*."""
+    """Return an error of Job itself; some name a *reason*."""
     return ApiError(code, message_of(code) if reason is None else f"{message_of(code)}, {reason}")
 
 
@@ -62,22 +62,22 @@ def message_of(code: int) -> str:
 
 
 def missing_parameter(name: str) -> ApiError:
-    """Return the refusal of a missing or impossible parameter, by name."""
+    """Return the error for a missing or invalid parameter, by name."""
     return ApiError(1241007, f"Missing or invalid request parameter [{name}]")
 
 
 def rule_violation(reason: str) -> ApiError:
-    """Return the refusal of a request that breaks a rule of the server, in its words."""
+    """Return the error for a request that breaks a rule of the server, with its message."""
     return ApiError(1240003, f"Bad Request: {reason}")
 
 
 def wrong_type(name: str) -> ApiError:
-    """Return the refusal of a parameter of the wrong type."""
+    """Return the error for a parameter of the wrong type."""
     return ApiError(1240003, f"Bad Request: parameter [{name}] has the wrong type")
 
 
 def no_such_path(path: str) -> ApiError:
-    """Return the refusal of a path that leads nowhere; the ESB's carries no code."""
+    """Return the error for an unknown path; the ESB's has no code."""
     if "/api/c/" in path:
         return ApiError(0, "Not found, the component class was not found", status=404, by="esb-path")
     return ApiError(1640401, f'API not found [path="{path}"]', status=404, by="gateway")

@@ -22,13 +22,13 @@ NO_SCOPE = {"bk_biz_id": None, "bk_scope_type": None, "bk_scope_id": None}
 
 @frozen(kw_only=True)
 class Authorship:
-    """Who made an entry, and when (Unix milliseconds): everything a day before the world begins."""
+    """Who created an entry, and when (Unix milliseconds): a day before the world begins."""
 
     creator: str
     created_ms: int
 
     def fields(self, *, per_second: int = 1000) -> dict[str, Any]:
-        """Return the four fields of an entry; *per_second* 1 tells seconds."""
+        """Return the four fields of an entry; *per_second* 1 for times in seconds."""
         at = self.created_ms * per_second // 1000
         return {
             "creator": self.creator,
@@ -41,7 +41,7 @@ class Authorship:
 def plan_entry(
     number: int, plan: JobPlan, template: Template | None, scope: Scope, made: Authorship
 ) -> dict[str, Any]:
-    """Return one line of the list of plans."""
+    """Return one row of the list of plans."""
     return {
         **scope_fields(scope),
         "id": number,
@@ -76,7 +76,7 @@ def plan_hosts(plan: JobPlan) -> tuple[Host, ...]:
 
 
 def variable_fields(variable: Variable, hosts: tuple[Host, ...]) -> dict[str, Any]:
-    """Return one global variable; a cipher keeps its value to itself."""
+    """Return one global variable; the value of a cipher is hidden."""
     is_hosts = variable.kind == HOST_VARIABLE
     hidden = variable.kind == CIPHER_VARIABLE
     return {
@@ -91,7 +91,7 @@ def variable_fields(variable: Variable, hosts: tuple[Host, ...]) -> dict[str, An
 
 
 def template_entry(template: Template, scope: Scope, made: Authorship) -> dict[str, Any]:
-    """Return one line of the list of templates; the server leaves the description out."""
+    """Return one row of the list of templates; the server omits the description."""
     return {
         **scope_fields(scope),
         "id": template.id,
@@ -102,7 +102,7 @@ def template_entry(template: Template, scope: Scope, made: Authorship) -> dict[s
 
 
 def account_entry(account: Account, scope: Scope, made: Authorship) -> dict[str, Any]:
-    """Return one line of the list of accounts."""
+    """Return one row of the list of accounts."""
     system = account.category == SYSTEM_ACCOUNT
     return {
         **scope_fields(scope),
@@ -119,7 +119,7 @@ def account_entry(account: Account, scope: Scope, made: Authorship) -> dict[str,
 
 
 def script_entry(script: Script, scope: Scope | None, made: Authorship) -> dict[str, Any]:
-    """Return one line of the list of scripts; public ones have no scope."""
+    """Return one row of the list of scripts; public ones have no scope."""
     return {
         **(NO_SCOPE if scope is None else scope_fields(scope)),
         "id": script.id,

@@ -1,4 +1,4 @@
-"""What stands around data and errors, in each dialect."""
+"""The envelopes of data and errors, in each dialect."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def success(dialect: str, data: Any, request_id: str) -> HttpResponse:
         body: dict[str, Any] = {"data": data, "job_request_id": request_id}
     elif dialect == "gateway-v3":
         body = {"code": 0, "result": True, "job_request_id": request_id}
-        # Version 3 leaves null members out of the envelope, not out of what is in it.
+        # Version 3 omits null members of the envelope, not those of the data.
         body |= {} if data is None else {"data": data}
     else:
         body = {
@@ -75,7 +75,7 @@ def success(dialect: str, data: Any, request_id: str) -> HttpResponse:
 
 
 def failure(dialect: str, api_error: ApiError, request_id: str) -> HttpResponse:
-    """Return a refusal in the envelope of whoever made it."""
+    """Return an error in the envelope of the part that responds."""
     if api_error.by == "gateway":
         return gateway_failure(api_error, request_id)
     if api_error.by == "esb-path":
@@ -105,7 +105,7 @@ def failure(dialect: str, api_error: ApiError, request_id: str) -> HttpResponse:
 
 
 def gateway_failure(api_error: ApiError, request_id: str) -> HttpResponse:
-    """Return an error that the gateway itself makes."""
+    """Return an error of the gateway itself."""
     name = GATEWAY_NAMES.get(api_error.code, "ERROR")
     body = {
         "code": api_error.code,
@@ -123,7 +123,7 @@ def gateway_failure(api_error: ApiError, request_id: str) -> HttpResponse:
 
 
 def v4_failure(api_error: ApiError, request_id: str) -> HttpResponse:
-    """Return an error of version 4; Job's own number travels as text among its details."""
+    """Return an error of version 4; Job's own code is text among its details."""
     status, name = V4_ERRORS.get(api_error.code, (500, "INTERNAL"))
     error: dict[str, Any] = {"code": name, "message": api_error.message}
     if api_error.code == PERMISSION_DENIED:
@@ -135,7 +135,7 @@ def v4_failure(api_error: ApiError, request_id: str) -> HttpResponse:
 
 
 def headers(dialect: str, request_id: str) -> dict[str, str]:
-    """Return the headers that every answer of a dialect has."""
+    """Return the headers of every response of a dialect."""
     if dialect.startswith("gateway"):
         return {
             "content-type": JSON,

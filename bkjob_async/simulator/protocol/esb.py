@@ -1,7 +1,7 @@
 """Jobs and steps as the ESB's component `job` (version 2) shows them.
 
-*legacy_esb* is the component of old sites: texts with offsets, `retry_count`, every group with its hosts. Without it the
-answers are those of the current backend, which fills the first group only.
+*legacy_esb* is the component of old sites: texts with offsets, `retry_count`, every group with its hosts.
+Without it the responses are those of the current backend, which fills the first group only.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def block(step: Step, epoch_ms: int, *, legacy_esb: bool) -> dict[str, Any]:
 
 
 def step_fields(step: Step, *, legacy_esb: bool) -> dict[str, Any]:
-    """Return what both answers say about a step itself."""
+    """Return the members of a step that both responses have."""
     return {
         "step_instance_id": step.id,
         "step_id": AD_HOC,
@@ -120,13 +120,13 @@ def hosts_of(step: Step) -> msgspec.Raw:
 
 
 def job_row(execution: Execution, row: int) -> dict[str, Any]:
-    """Return how a host looks in a job's status."""
+    """Return the row of a host in a job's status."""
     host = execution.hosts[row]
     return {"ip": host.ip, "bk_cloud_id": host.bk_cloud_id, "status": execution.statuses[row]}
 
 
 def step_row(*, legacy_esb: bool) -> Fragment:
-    """Return how a host looks in a step's status: nothing but its names."""
+    """Return the row of a host in a step's status: only its names."""
 
     def make(execution: Execution, row: int) -> dict[str, Any]:
         host = execution.hosts[row]
@@ -223,7 +223,7 @@ COUNTERS = ("total_ip_num", "abnormal_agent_ip_num", "running_ip_num", "fail_ip_
 
 
 def counters(step: Step) -> dict[str, int]:
-    """Return how many hosts are how far."""
+    """Return the numbers of hosts by progress."""
     codes = [] if step.execution is None else step.execution.statuses
     bad = sum(code in BAD_AGENT for code in codes)
     running = sum(code in UNFINISHED_HOST for code in codes)

@@ -26,7 +26,7 @@ TENANT_SET_BUSINESS = 2**63 - 1
 
 
 def scope_fields(scope: Scope) -> dict[str, Any]:
-    """Return a scope in all its spellings; the oldest one has a number of its own for tenant sets."""
+    """Return all fields of a scope; the oldest one has a fixed number for tenant sets."""
     kind = str(scope.type)
     business = TENANT_SET_BUSINESS if kind == "tenant_set" else scope.id
     return {"bk_biz_id": business, "bk_scope_type": kind, "bk_scope_id": str(scope.id)}
@@ -57,7 +57,7 @@ def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
 
 
 def step_fields(step: Step, epoch_ms: int) -> dict[str, Any]:
-    """Return what a job's status says about a step itself, straight from the record."""
+    """Return the members of a step in a job's status, as recorded."""
     return {
         "status": step.status,
         "total_time": duration_ms(step.total),
@@ -79,7 +79,7 @@ def job_hosts(step: Step, epoch_ms: int) -> msgspec.Raw:
 
 
 def job_row(epoch_ms: int, *, files: bool) -> Fragment:
-    """Return how a host looks in a job's status."""
+    """Return the row of a host in a job's status."""
 
     def make(execution: Execution, row: int) -> dict[str, Any]:
         host, outcome = execution.hosts[row], execution.outcomes[row]
@@ -111,7 +111,7 @@ def times(execution: Execution, row: int, epoch_ms: int) -> dict[str, Any]:
 def step_status(
     step: Step, query: Filter, *, now: float, group_read_seconds: float, language: str, epoch_ms: int
 ) -> dict[str, Any]:
-    """Return `data` of a step's status; while a step runs its total is live."""
+    """Return `data` of a step's status; the total time of a running step is computed now."""
     fields = step_fields(step, epoch_ms)
     status = fields["status"] = step_status_at_read(
         step, query, now=now, group_read_seconds=group_read_seconds
@@ -141,7 +141,7 @@ def group_fields(group: SingleGroup, language: str, *, files: bool) -> dict[str,
 
 
 def unstarted_group(step: Step, query: Filter, language: str) -> dict[str, Any]:
-    """Return the one group of a step whose turn has not come."""
+    """Return the one group of a step that has not started."""
     shown = step.hosts[: query.most] if query.most is not None and query.most > 0 else step.hosts
     rows = json_array(
         encode(
@@ -166,7 +166,7 @@ def unstarted_group(step: Step, query: Filter, language: str) -> dict[str, Any]:
 
 
 def host_fields(host: Host) -> dict[str, Any]:
-    """Return what a step's status says about a host itself."""
+    """Return the names of a host in a step's status."""
     return {
         "bk_host_id": host.bk_host_id,
         "ip": host.ip,
@@ -178,7 +178,7 @@ def host_fields(host: Host) -> dict[str, Any]:
 
 
 def step_row(epoch_ms: int, language: str, *, files: bool) -> Fragment:
-    """Return how a host looks in a step's status."""
+    """Return the row of a host in a step's status."""
 
     def make(execution: Execution, row: int) -> dict[str, Any]:
         status = execution.statuses[row]
@@ -196,7 +196,7 @@ def step_row(epoch_ms: int, language: str, *, files: bool) -> Fragment:
 
 
 def unreadable(step: Step) -> int | None:
-    """Return the error that asking for a step's own status meets, if any."""
+    """Return the error of a request for a step's own status, None for none."""
     if step.plan.kind == CONFIRM:
         return 1241003
     return 1240002 if step.has_containers else None

@@ -17,7 +17,7 @@ HOST_OBJECT, CONTAINER_OBJECT = 1, 2
 
 
 def without_nulls(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return only what has a value."""
+    """Return the members that are not None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -41,7 +41,7 @@ def job_status(job: Job, *, with_hosts: bool, epoch_ms: int) -> dict[str, Any]:
 
 
 def job_step(step: Step, epoch_ms: int, *, with_hosts: bool) -> dict[str, Any]:
-    """Return one step, with its execute objects where they were asked for."""
+    """Return one step, with its execute objects where they were requested."""
     fields = without_nulls(step_fields(step, epoch_ms))
     if not with_hosts:
         return fields

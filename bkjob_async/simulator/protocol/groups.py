@@ -1,4 +1,4 @@
-"""A step's hosts in groups of one status and tag, read as the platform reads them."""
+"""Group a step's hosts by status and tag, and read the groups as the platform does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attrs import frozen
 from bkjob_async.simulator.protocol.rows import Fragment, encode, fragments, json_array, rows_json
 from bkjob_async.simulator.world.records import Execution, Group, Step
 
-# Above so many targets the platform reads a step's groups one by one, so that a host may move in between.
+# Above so many targets the platform reads a step's groups one by one, and hosts may change in between.
 MAX_HOSTS_IN_ONE_READ = 100
 
 Rows = Collection[int]
@@ -20,7 +20,7 @@ Rows = Collection[int]
 
 @frozen(kw_only=True)
 class Filter:
-    """Which rows of which groups a step status shows; None asks for nothing in particular."""
+    """Which rows of which groups a step status lists; None is no filter."""
 
     execute_count: int | None = None
     batch: int | None = None
@@ -32,13 +32,13 @@ class Filter:
 
     @property
     def searches(self) -> bool:
-        """Whether rows are picked by what they contain."""
+        """Whether rows are searched by their contents."""
         return bool(self.keyword) or bool(self.search_ip)
 
 
 @frozen(kw_only=True)
 class SingleGroup:
-    """One group as it was read: how many hosts it was said to have, and its hosts' JSON, if asked for."""
+    """One group as it was read: its number of hosts, and their JSON if it was requested."""
 
     status: int
     tag: str | None
@@ -47,7 +47,7 @@ class SingleGroup:
 
 
 class GroupSnapshot(NamedTuple):
-    """How rows stood in groups at a moment, and which of them stand elsewhere by now."""
+    """The rows of each group at a past time, and those that have changed their group since."""
 
     groups: dict[Group, Rows]
     moved: Collection[int]
@@ -56,9 +56,10 @@ class GroupSnapshot(NamedTuple):
 def read_groups(
     step: Step, query: Filter, kind: str, make: Fragment, *, now: float, group_read_seconds: float
 ) -> list[SingleGroup]:
-    """Read a step's groups as the platform does: counts first, then each group's hosts, *group_read_seconds* seconds apart.
+    """Read a step's groups as the platform does: first the counts, then each group's hosts.
 
-    The reading ends *now*: what a slow server shows is older at its beginning than at its end.
+    The groups are read *group_read_seconds* apart, the last one *now*: the first ones of a slow server are
+    older.
     """
     number = step.execute_count if query.execute_count is None else query.execute_count
     execution = step.executions.get(number)
@@ -80,26 +81,26 @@ def read_groups(
 
 
 def read_start(step: Step, execution: Execution, *, now: float, group_read_seconds: float) -> float:
-    """Return when a reading that ends *now* began: not before the step was shown last, or it would show the past."""
+    """Return when a read that ends *now* began: not before the step was last shown."""
     if len(step.hosts) <= MAX_HOSTS_IN_ONE_READ or not group_read_seconds:
         return now
     return max(step.shown_at, now - group_read_seconds * (sum(map(bool, execution.groups.values())) + 1))
 
 
 def step_status_at_read(step: Step, query: Filter, *, now: float, group_read_seconds: float) -> int:
-    """Return the step's own status as a reading shows it that ends *now*: it is read first, before any group."""
+    """Return the step's own status in a read that ends *now*: it is read first, before any group."""
     number = step.execute_count if query.execute_count is None else query.execute_count
     execution = step.executions.get(number)
     if execution is None or number != step.execute_count:
         return step.status
     begin = read_start(step, execution, now=now, group_read_seconds=group_read_seconds)
     if not execution.moves or execution.moves[0].at > begin:
-        return step.status  # the reading began before this execution did
+        return step.status  # the read began before this execution
     return next((code for at, code in reversed(step.log) if at <= begin), step.status)
 
 
 class _Reader:
-    """Reads the groups of one execution at any moment of the recent past."""
+    """Reads the groups of one execution at any recent time."""
 
     def __init__(
         self, execution: Execution, batch: int | None, query: Filter, kind: str, make: Fragment
@@ -112,12 +113,12 @@ class _Reader:
         self._shown: set[Group] = set()
 
     def snapshot_now(self) -> list[tuple[Group, int, GroupSnapshot]]:
-        """Return every group with its size, all of the present moment."""
+        """Return every group with its size, all as they are now."""
         without_nulls = GroupSnapshot(self._chosen(self._present()), ())
         return [(group, len(rows), without_nulls) for group, rows in self.ordered(without_nulls.groups)]
 
     def at(self, at: float) -> GroupSnapshot:
-        """Return how rows stood in groups at a moment."""
+        """Return the rows of each group at a time."""
         moves = self._execution.moves
         past = self._execution.statuses_at(at) if moves and moves[-1].at > at else {}
         return GroupSnapshot(self._chosen(self._moved_back(past)), past)
@@ -126,7 +127,7 @@ class _Reader:
         return {group: rows for group, rows in self._execution.groups.items() if rows}
 
     def _moved_back(self, past: dict[int, int | None]) -> dict[Group, Rows]:
-        """Return groups with some rows put back to where they stood; others share what is kept."""
+        """Return groups with some rows moved back to earlier groups; unchanged groups are shared."""
         groups, own = self._present(), dict[Group, dict[int, None]]()
         for row, code in past.items():
             there = self._execution.group_of(row)
@@ -137,7 +138,7 @@ class _Reader:
         return {group: rows for group, rows in {**groups, **own}.items() if rows}
 
     def _chosen(self, groups: dict[Group, Rows]) -> dict[Group, Rows]:
-        """Keep the rows that are asked for; a group that loses all to a search remains, empty."""
+        """Keep the rows that the filter selects; a group without any of them remains, empty."""
         execution, batch = self._execution, self._batch
         if batch is not None:
             kept = {g: tuple(n for n in rows if execution.batches[n] == batch) for g, rows in groups.items()}
@@ -154,19 +155,19 @@ class _Reader:
         return not query.keyword or query.keyword in execution.outcomes[row].log
 
     def ordered(self, groups: dict[Group, Rows]) -> list[tuple[Group, Rows]]:
-        """Return the groups in the platform's order, and settle which of them show hosts."""
+        """Return the groups in the platform's order, and determine which of them list hosts."""
         ordered = sorted(groups.items(), key=lambda item: (item[0][0], item[0][1] or ""))
         status, tag = self._query.status, self._query.tag or ""
         if status is None:
             self._shown = {group for group, _ in ordered}
         else:
-            # Without a match it is the first group whose hosts come.
+            # Without a match the hosts of the first group are listed.
             matching = [group for group, _ in ordered if group[0] == status and (group[1] or "") == tag]
             self._shown = set(matching or [group for group, _ in ordered[:1]])
         return ordered
 
     def read(self, group: Group, size: int, at: GroupSnapshot) -> SingleGroup:
-        """Return one group with its hosts, cut to the number asked for."""
+        """Return one group with its hosts, cut to the requested number."""
         rows = at.groups.get(group, ())
         wanted = group in self._shown and (rows or not self._query.searches)
         body = self._body(group, rows, at.moved) if wanted else None
@@ -181,7 +182,7 @@ class _Reader:
         return msgspec.Raw(json_array(self._parts(group, rows, moved)))
 
     def _parts(self, group: Group, rows: Rows, moved: Collection[int]) -> Iterable[bytes]:
-        """Return rows as they stood in *group*; those that have moved since are made for this once."""
+        """Return rows as they were in *group*; JSON of rows that have changed since is not kept."""
         execution = self._execution
         stayed = [row for row in rows if row not in moved] if moved else rows
         yield from fragments(execution, self._kind, self._make, stayed)

@@ -1,7 +1,7 @@
-"""What steps were told to do, as version 3 shows it (`EsbStepV3DTO`), for instances and for plans.
+"""The inputs of steps, as version 3 shows them (`EsbStepV3DTO`), for instances and for plans.
 
-Null members are kept, as the server keeps them. A plan's scripts and their parameters travel as base64, those of an
-instance as plain text.
+Null members are kept, as the server keeps them. A plan's scripts and their parameters are base64, those of an
+instance plain text.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def file_info(step: StepPlan, hosts: Iterable[Host]) -> dict[str, Any]:
 
 
 def approval_info(step: StepPlan) -> dict[str, Any]:
-    """Return what a person is asked."""
+    """Return the message of a confirmation."""
     return {
         "approval_type": None,
         "approval_user": None,
@@ -96,7 +96,7 @@ def approval_info(step: StepPlan) -> dict[str, Any]:
 
 
 def sources_of(step: StepPlan) -> tuple[SourceInputs, ...]:
-    """Return where a step's files come from; one that only has their names gets them from one host."""
+    """Return the sources of a step's files; one host where only the names of files are given."""
     files = tuple(name for name in step.content.split(",") if name)
     return step.inputs.sources or (SourceInputs(files=files, hosts=(SOURCE_HOST,)),)
 
@@ -115,7 +115,7 @@ def source(entry: SourceInputs) -> dict[str, Any]:
 
 
 def account(inputs: StepInputs) -> dict[str, Any]:
-    """Return the account that a step runs as; its alias stays out, as on the platform."""
+    """Return the account that a step runs as, without its alias, as the platform does."""
     return {"id": inputs.account_id, "name": inputs.account, "alias": None}
 
 
@@ -125,7 +125,7 @@ def host_names(hosts: Iterable[Host]) -> list[tuple[int, int, str | None]]:
 
 
 def server(hosts: Iterable[tuple[int, int, str | None]]) -> dict[str, Any]:
-    """Return targets; those of groups and nodes are hosts by now."""
+    """Return targets; groups and nodes are resolved to hosts."""
     return {
         "ip_list": [{"bk_host_id": number, "bk_cloud_id": cloud, "ip": ip} for number, cloud, ip in hosts],
         "dynamic_group_list": None,

@@ -1,4 +1,4 @@
-"""What hosts said, as far as they have come."""
+"""The logs of hosts, up to the present."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE_DONE, FILE_FAILED, FILE_LOADING = 4, 5, 3
 
 
 def log_type(step: Step) -> int:
-    """Return what kind of log a step writes."""
+    """Return the kind of a step's logs."""
     return FILE_LOG if step.plan.kind == FILE else SCRIPT_LOG
 
 
@@ -44,7 +44,7 @@ def rows_of(step: Step, host: Host) -> Iterator[tuple[Execution, int]]:
 
 
 def host_log(step: Step, host: Host, now: float) -> str | None:
-    """Return all that a host said in the latest execution; None before it has a row."""
+    """Return the log of a host in the latest execution; None before it has a row."""
     texts = [output_so_far(execution, row, now) for execution, row in rows_of(step, host)]
     return "".join(texts) if texts else None
 
@@ -63,7 +63,7 @@ def file_logs(step: Step, host: Host, now: float) -> list[dict[str, Any]]:
 
 
 def file_log(mode: int, status: int, name: str, host: Host, text: str) -> dict[str, Any]:
-    """Return one file's way up from its source, or down to its target."""
+    """Return the upload of one file from its source, or its download to the target."""
     source = {"bk_host_id": 1, "bk_cloud_id": 0, "ip": "10.0.0.1"}
     target = {"bk_host_id": host.bk_host_id, "bk_cloud_id": host.bk_cloud_id, "ip": host.ip}
     entry: dict[str, Any] = {

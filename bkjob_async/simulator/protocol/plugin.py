@@ -64,7 +64,7 @@ def object_rows(step: Step, epoch_ms: int) -> msgspec.Raw:
 
 
 def logs(step: Step, hosts: list[Host], now: float) -> dict[str, Any]:
-    """Return `data` of the logs of some execute objects; null where the step writes logs of the other kind."""
+    """Return `data` of the logs of some execute objects; null where the step's logs are of the other kind."""
     kind = render_logs.log_type(step)
     scripts: list[dict[str, Any]] | None = None
     files: list[dict[str, Any]] | None = None

@@ -1,4 +1,4 @@
-"""Reading a request the way the platform does: who asks what, with which parameters."""
+"""Parse a request as the platform does: the user, the operation, the parameters."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BUSINESS_SETS = range(8_000_000, 10_000_000)
 
 @frozen(kw_only=True)
 class ParsedRequest:
-    """One request, taken apart: dialect, operation, parameters, and the user it acts for."""
+    """A parsed request: dialect, operation, parameters, and the user it acts for."""
 
     dialect: str
     operation: str
@@ -46,12 +46,12 @@ class ParsedRequest:
 
     @property
     def is_query(self) -> bool:
-        """Whether parameters come from the query alone."""
+        """Whether parameters are read from the query alone."""
         return self.method == "GET"
 
     @property
     def user(self) -> str:
-        """Who acts."""
+        """The user that it acts for."""
         return self.acting_user or self.credentials.get("bk_username") or "admin"
 
     def text(self, name: str) -> str | None:
@@ -60,7 +60,7 @@ class ParsedRequest:
         return None if value is None else str(value)
 
     def integer(self, name: str) -> int | None:
-        """Return an optional whole number; refuse what is none."""
+        """Return an optional integer; raise `ApiError` for anything else."""
         value = self.parameters.get(name)
         if value is None or value == "":
             return None
@@ -72,7 +72,7 @@ class ParsedRequest:
             raise wrong_type(name) from None
 
     def flag(self, name: str) -> bool:
-        """Return an optional yes or no, in any spelling that Spring knows."""
+        """Return an optional boolean, in any spelling that Spring accepts."""
         value = self.parameters.get(name)
         if value is None or value == "":
             return False
@@ -84,20 +84,20 @@ class ParsedRequest:
         raise wrong_type(name)
 
     def required_text(self, name: str, *, code: int) -> str:
-        """Return a text; refuse a missing one with *code*, or as the framework does where it is part of a query."""
+        """Return a text; raise `ApiError` with *code* for a missing one, in a query as the framework does."""
         text = self.text(name)
         if not text:
             raise self._absent(name) if self.is_query else ApiError(code, f"Illegal parameter, {name}")
         return text
 
     def _absent(self, name: str) -> ApiError:
-        """Return the refusal of a parameter that a request has to have."""
+        """Return the error for a missing parameter."""
         if self.is_query and self.dialect == "gateway-v3":
             return ApiError(1240003, f"Required parameter '{name}' is not present", status=400)
         return missing_parameter(name)
 
     def id(self, name: str, *, code: int = 1241007) -> int:
-        """Return an id, 1 or more; refuse a missing or smaller one with *code*."""
+        """Return an id, 1 or more; raise `ApiError` with *code* for any other."""
         if self.parameters.get(name) in (None, ""):
             raise self._absent(name)
         value = self.integer(name)
@@ -119,7 +119,7 @@ class ParsedRequest:
 
 
 def known_scope_type(kind: str | None) -> ScopeType:
-    """Return a kind of scope; refuse one that the platform does not know."""
+    """Return a kind of scope; raise `ApiError` for an unknown one."""
     try:
         return ScopeType(kind or "")
     except ValueError:
@@ -127,7 +127,7 @@ def known_scope_type(kind: str | None) -> ScopeType:
 
 
 def parse_request(request: HttpRequest) -> ParsedRequest:
-    """Take a request apart; raise `ApiError` for what cannot be one."""
+    """Return a request in parts; raise `ApiError` for an invalid one."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     language = "en" if headers.get("blueking-language", "zh-cn").lower() == "en" else "zh-cn"
     path = request.url.path
@@ -184,7 +184,7 @@ def body_of(request: HttpRequest, *, by: str) -> dict[str, Any]:
 
 
 def decoded(text: bytes) -> Any:
-    """Return a JSON value, None for what is none."""
+    """Return a JSON value, None for invalid JSON."""
     try:
         return msgspec.json.decode(text)
     except msgspec.MsgspecError:
@@ -192,7 +192,7 @@ def decoded(text: bytes) -> Any:
 
 
 def header_credentials(headers: Mapping[str, str], *, by: str) -> dict[str, str]:
-    """Return the credentials of the authorization header; refuse one that is no JSON object."""
+    """Return the credentials of the authorization header; raise `ApiError` for anything but a JSON object."""
     text = headers.get("x-bkapi-authorization")
     if text is None:
         return {}

@@ -1,4 +1,4 @@
-"""World time in the platform's spellings: Unix milliseconds, local texts, durations."""
+"""World time as the platform formats it: Unix milliseconds, local texts, durations."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ LEAST_RUN = 0.1
 
 
 def milliseconds(at: float | None, epoch_ms: int) -> int | None:
-    """Return a moment as Unix milliseconds."""
+    """Return a time as Unix milliseconds."""
     return None if at is None else epoch_ms + round(at * 1000)
 
 
 def local_text(at: float | None, epoch_ms: int, *, offset: bool) -> str | None:
-    """Return a moment as the server's local time, with or without its offset."""
+    """Return a time as the server's local time, with or without its offset."""
     if at is None:
         return None
     text = second_text((epoch_ms + round(at * 1000)) // 1000)
@@ -39,7 +39,7 @@ def duration_s(seconds: float | None) -> float | None:
 
 
 def run_time(start: float | None, end: float | None) -> float | None:
-    """Return how long a host ran; what ran at all ran at least a tenth of a second."""
+    """Return how long a host ran, at least a tenth of a second."""
     if start is None or end is None:
         return None
     return 0.0 if end == start else max(LEAST_RUN, end - start)

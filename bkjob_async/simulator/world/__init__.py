@@ -1,1 +1,1 @@
-"""The life of every simulated job as a function of time."""
+"""Simulated jobs, steps and hosts as a function of time."""

@@ -65,7 +65,7 @@ class Script:
 
 @frozen(kw_only=True)
 class Cron:
-    """A plan that is run by the clock; *is_on* False has paused it."""
+    """A plan that is started at set times; *is_on* False pauses it."""
 
     id: int
     name: str
@@ -89,7 +89,7 @@ class Catalog:
         return next((template for template in self.templates if plan_id in template.plans), None)
 
     def script(self, script_id: str, *, public: bool | None = None) -> Script | None:
-        """Return a script by its id; *public* says where to look, None in both places."""
+        """Return a script by its id; *public* says which ones are searched, None for all."""
         return next(
             (
                 script

@@ -1,4 +1,4 @@
-"""The platform's status codes and words, as its server knows them.
+"""The platform's status codes, and its texts for them.
 
 Sources: bk-job's RunStatusEnum, ExecuteObjectTaskStatusEnum and the messages of job-execute.
 """
@@ -12,7 +12,7 @@ HOST_WAITING, HOST_RUNNING, HOST_SUCCESS, HOST_STOPPED, HOST_UNKNOWN = 5, 7, 9, 
 UNFINISHED_HOST = frozenset({HOST_WAITING, HOST_RUNNING})
 SUCCESSFUL_HOST = frozenset({3, HOST_SUCCESS})
 
-# Hosts that cannot be asked to do anything: they end the moment their step starts.
+# Hosts that cannot run anything: they end when their step starts.
 NEVER_STARTED_HOST = frozenset({2, 18})
 
 SCRIPT, FILE, CONFIRM, SQL = 1, 2, 3, 4
@@ -54,6 +54,6 @@ HOST_STATUS_TEXTS: dict[int, tuple[str, str]] = {
 
 
 def host_status_text(code: int, language: str) -> str:
-    """Return the server's words for a host's status."""
+    """Return the server's text for a host's status."""
     english, chinese = HOST_STATUS_TEXTS.get(code, (f"Unknown {code}", f"未知 {code}"))
     return english if language == "en" else chinese

@@ -1,4 +1,4 @@
-"""A queue of timed events; it moves the simulated world."""
+"""A queue of timed events, which change the simulated world."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class EventQueue:
 
     @property
     def next_at(self) -> float | None:
-        """When the next thing is due."""
+        """When the next action is due."""
         return self._due[0][0] if self._due else None
 
     def at(self, at: float, action: Callable[..., None], *arguments: Any) -> None:
-        """Do something at a moment; at once, but in order, when that is past."""
+        """Schedule an action at a time; in order and at the next `advance` when that is past."""
         self._made += 1
         heappush(self._due, (max(at, self.now), self._made, action, arguments))
 
     def after(self, seconds: float, action: Callable[..., None], *arguments: Any) -> None:
-        """Do something *seconds* from now."""
+        """Schedule an action *seconds* from now."""
         self.at(self.now + seconds, action, *arguments)
 
     def advance(self, now: float) -> None:
-        """Do all that is due until *now*; time never runs backwards."""
+        """Run all actions that are due until *now*; time never runs backwards."""
         due = self._due
         while due and due[0][0] <= now:
             self.now, _, action, arguments = heappop(due)

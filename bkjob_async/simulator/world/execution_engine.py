@@ -28,14 +28,14 @@ RowsFinished = Callable[[Step, Execution, int], None]
 
 @frozen
 class PollSchedule:
-    """The moments of the engine's polls after a start: *polls* of (how many, how far apart), then every *last*."""
+    """When the engine polls after a start: *polls* of (how many, seconds apart), then every *last* seconds."""
 
     polls: tuple[tuple[int, float], ...]
     last: float
     moments: tuple[float, ...] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Add the polls up, once."""
+        """Compute the times of the polls once."""
         start_delay = (wait for count, wait in self.polls for _ in range(count))
         object.__setattr__(self, "moments", tuple(accumulate(start_delay)))
 
@@ -55,7 +55,7 @@ FILE_POLLS = PollSchedule(((2, 1.0), (9, 2.0), (56, 5.0)), 10.0)
 
 @frozen
 class ImmediatePolls:
-    """An engine that knows everything at once, for stories told to the second."""
+    """A schedule without delays: the engine sees every change at once."""
 
     def after(self, seconds: float) -> float:
         """Return *seconds* as they are."""
@@ -63,12 +63,12 @@ class ImmediatePolls:
 
 
 class ExecutionEngine:
-    """Moves the rows of executions; *on_rows_finished* is told, one lag later, when none of them is open."""
+    """Changes the rows of executions; calls *on_rows_finished*, one delay later, when none of them is open."""
 
     def __init__(
         self, queue: EventQueue, delays: PlatformDelays, on_rows_finished: RowsFinished, *, at_once: bool
     ) -> None:
-        """Put all further moves on *queue*."""
+        """Schedule all changes on *queue*."""
         self.queue = queue
         self.delays = delays
         self._on_rows_finished = on_rows_finished
@@ -76,7 +76,7 @@ class ExecutionEngine:
         self._file: PollSchedule | ImmediatePolls = ImmediatePolls() if at_once else FILE_POLLS
 
     def run(self, step: Step, execution: Execution, rows: Sequence[int], rng: Random) -> None:
-        """Plan the moves of waiting rows as the engine's polls will see them."""
+        """Schedule the changes of waiting rows at the engine's polls that see them."""
         execution.origin = origin = self.queue.now + self.delays.dispatch
         schedule, rolling = self.schedule_of(step.plan), step.plan.rolling
         planned_changes = [move for move in execution.planned_changes if move.row not in execution.forced]
@@ -104,7 +104,7 @@ class ExecutionEngine:
         self.check_finished(step, execution)
 
     def _tick(self, step: Step, execution: Execution) -> None:
-        """Take over what the engine sees at one of its polls."""
+        """Apply what the engine sees at one of its polls."""
         now, planned_changes = self.queue.now, execution.planned_changes
         if execution.frozen or not planned_changes or planned_changes[-1].at > now:
             return
@@ -120,7 +120,7 @@ class ExecutionEngine:
             self.queue.after(self.delays.step, self._on_rows_finished, step, execution, execution.version)
 
     def schedule_of(self, plan: StepPlan) -> PollSchedule | ImmediatePolls:
-        """Return when the engine looks at a step's hosts."""
+        """Return when the engine polls a step's hosts."""
         return self._file if plan.kind == FILE else self._script
 
     def next_poll(self, step: Step, seconds: float = 0.0) -> float:
@@ -130,7 +130,7 @@ class ExecutionEngine:
         return origin + self.schedule_of(step.plan).after(max(0.0, self.queue.now + seconds - origin))
 
     def end_rows(self, step: Step, code: int) -> None:
-        """End all open rows with *code*, but those who do not hear."""
+        """End all open rows with *code*, except those that cannot be stopped."""
         execution, now = step.execution, self.queue.now
         if execution is None:
             return

@@ -1,4 +1,4 @@
-"""What really happened: every move of every host, step and job, to compare an observer with."""
+"""The true history: every change of every host, step and job, to compare with what was observed."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Details = tuple[str, int | None]
 class History:
     """The (time, code) that each host, step and job went through, oldest first.
 
-    *hosts* is keyed by (step, execute_count, host label). A host that a rolling step reaches once per batch is told
-    as one: unfinished while any of its rows is, then its worst end. *details* has, for each final code of a host, what
-    the rows that ended with this code show; several rows may have ended with the same one.
+    *hosts* is keyed by (step, execute_count, host label). A host with a row in several batches of a rolling
+    step is one host: unfinished while any of its rows is, then with the worst outcome. *details* has, for
+    each final code of a host, the tags and exit codes of the rows that ended with it.
     """
 
     hosts: Mapping[HostRun, Moves] = field(factory=dict, repr=False)
@@ -33,7 +33,7 @@ class History:
 
 
 def history_of(jobs: Iterable[Job]) -> History:
-    """Collect what *jobs* went through."""
+    """Return the history of *jobs*."""
     hosts: dict[HostRun, Moves] = {}
     details: dict[HostRun, Mapping[int, frozenset[Details]]] = {}
     steps: dict[StepRef, Moves] = {}
@@ -51,7 +51,7 @@ def history_of(jobs: Iterable[Job]) -> History:
 
 
 def host_moves(execution: Execution) -> dict[str, Moves]:
-    """Return what each host of an execution went through, by label."""
+    """Return the changes of each host of an execution, by label."""
     moves: dict[str, list[tuple[float, int]]] = {}
     rows: dict[str, dict[int, int]] = {}
     for move in execution.moves:
@@ -66,7 +66,7 @@ def host_moves(execution: Execution) -> dict[str, Moves]:
 
 
 def host_details(execution: Execution, *, is_file: bool) -> dict[str, Mapping[int, frozenset[Details]]]:
-    """Return what the finished rows of each host show, by label and final code."""
+    """Return the tags and exit codes of each host's finished rows, by label and final code."""
     ends: dict[str, dict[int, frozenset[Details]]] = {}
     for row, code in enumerate(execution.statuses):
         if code not in UNFINISHED_HOST:
@@ -78,7 +78,7 @@ def host_details(execution: Execution, *, is_file: bool) -> dict[str, Mapping[in
 
 
 def folded(codes: Iterable[int]) -> int:
-    """Fold the rows of one host: unfinished while any is, then failed before stopped before well."""
+    """Return the code of a host with several rows: unfinished while any is, then the worst one."""
     return max(
         codes,
         key=lambda code: (code in UNFINISHED_HOST, code not in SUCCESSFUL_HOST, code != HOST_STOPPED, code),

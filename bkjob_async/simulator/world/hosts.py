@@ -25,7 +25,7 @@ class Host:
 
     @property
     def label(self) -> str:
-        """The name that people read: `cloud:ip`, else `cloud:[ipv6]`, the container's name, the id."""
+        """The name to show: `cloud:ip`, else `cloud:[ipv6]`, the container's name, the id."""
         if self.container_id is not None:
             return self.container_name or f"container#{self.container_id}"
         if self.ip:
@@ -35,29 +35,29 @@ class Host:
 
 @lru_cache(maxsize=200_000)
 def host(number: int, cloud: int = 0) -> Host:
-    """Return the *number*-th host of an endless fleet, the same one every time."""
+    """Return simulated host *number*, the same one every time."""
     address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
     return Host(bk_host_id=cloud * 10_000_000 + number, bk_cloud_id=cloud, ip=address)
 
 
 def hosts(count: int, *, first: int = 1, cloud: int = 0) -> tuple[Host, ...]:
-    """Return *count* hosts of the fleet, from the *first* on."""
+    """Return *count* simulated hosts, from number *first* on."""
     return tuple(host(number, cloud) for number in range(first, first + count))
 
 
 def container(number: int) -> Host:
-    """Return the *number*-th container, on a node of its own."""
+    """Return simulated container *number*, on a node of its own."""
     return Host(bk_host_id=number, container_id=500_000 + number, container_name=f"app-{number}")
 
 
 def host_by_id(bk_host_id: int) -> Host:
-    """Return the host of an id."""
+    """Return the host with an id."""
     cloud, number = divmod(bk_host_id, PER_CLOUD)
     return host(number, cloud)
 
 
 def host_by_address(cloud: int, ip: str) -> Host:
-    """Return the host of an address; those of the fleet have the fleet's ids."""
+    """Return the host with an address; simulated hosts have their own ids."""
     parts = ip.split(".")
     if len(parts) == 4 and parts[0] == "10" and all(part.isdigit() for part in parts):
         number = int(parts[1]) << 16 | int(parts[2]) << 8 | int(parts[3])

@@ -14,11 +14,11 @@ from bkjob_async.simulator.world.plans import SUCCEEDS, HostOutcome, JobPlan, St
 
 @define(kw_only=True)
 class LaunchOutcomes:
-    """What becomes of the hosts of the next launches.
+    """The outcomes of the hosts of the next launches.
 
-    *hosts* has a outcome per host, by the name that people read (`cloud:ip`), for the first execution; all *others*,
-    and all hosts in later executions, fare as *others* says. *name* picks launches of that name; *times* is how
-    many launches are left, None for all that come.
+    *hosts* has an outcome per host (`cloud:ip`) for the first execution; all other hosts, and all hosts in
+    later executions, have the outcome *others*. *name* picks launches of that name; *times* is how many
+    launches are left, None for all that come.
     """
 
     hosts: Mapping[str, HostOutcome] = field(factory=dict)
@@ -27,7 +27,7 @@ class LaunchOutcomes:
     times: int | None = 1
 
     def is_for(self, name: str) -> bool:
-        """Whether a launch of this name is to fare so."""
+        """Return True for a launch of this name."""
         return self.times != 0 and self.name in (None, name)
 
 
@@ -45,7 +45,7 @@ def use_up(waiting: list[LaunchOutcomes], outcomes: LaunchOutcomes) -> None:
 
 
 def with_launch_outcomes(job: JobPlan, outcomes: LaunchOutcomes) -> JobPlan:
-    """Return *job* with its hosts faring as *outcomes* says; KeyError for a host that it does not have."""
+    """Return *job* with the outcomes of its hosts; KeyError for a host that it does not have."""
     labels = {host.label for step in job.steps for host in hosts_of(step)}
     for label in outcomes.hosts:
         if label not in labels:

@@ -1,4 +1,4 @@
-"""How jobs, steps and hosts move on: the platform's engine, event by event.
+"""The state machine of jobs, steps and hosts: the platform's engine, event by event.
 
 Sources: bk-job's JobListener, StepListener, GseStepEventHandler, ConfirmStepEventHandler.
 """
@@ -35,7 +35,7 @@ from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, PlatformDelays
 from bkjob_async.simulator.world.records import Execution, Job, Step
 
-# What becomes of a running job when its current step has ended so; absent: on to the next step.
+# The status of a running job whose current step has ended so; absent: the next step starts.
 ENDS_JOB = {FAIL: FAIL, ABNORMAL: ABNORMAL, ABANDONED: ABANDONED, STOP_SUCCESS: STOP_SUCCESS}
 CONTINUES_JOB = frozenset({SUCCESS, SKIPPED, IGNORE_ERROR, ROLLING_WAITING})
 
@@ -43,12 +43,12 @@ Finished = Callable[[Job], None]
 
 
 class Lifecycle:
-    """Moves jobs on; whoever ends one is told through *finished*."""
+    """Changes jobs; calls *finished* with each that ends."""
 
     def __init__(
         self, queue: EventQueue, delays: PlatformDelays, seed: int, finished: Finished, *, at_once: bool
     ) -> None:
-        """Put all further events on *queue*."""
+        """Schedule all events on *queue*."""
         self.queue = queue
         self.delays = delays
         self.seed = seed
@@ -65,7 +65,7 @@ class Lifecycle:
             self.queue_step(job.steps[0])
 
     def refresh_job(self, job: Job) -> None:
-        """Look at the current step's end: go on, or end as well."""
+        """Handle the end of the current step: start the next one, or end the job."""
         step = job.current_step
         if job.status == STOPPING:
             well = step.status == SUCCESS and step.order == len(job.steps)
@@ -87,7 +87,7 @@ class Lifecycle:
             self.queue_step(job.current_step)
 
     def finish_job(self, job: Job, status: int, *, without_callback: bool = False) -> None:
-        """End a job; *without_callback* calls nobody back."""
+        """End a job; *without_callback* sends no callback."""
         job.ended = self.queue.now
         job.total = job.ended - (job.started if job.started is not None else job.ended)
         job.set_status(status, self.queue.now)
@@ -97,7 +97,7 @@ class Lifecycle:
     # Steps ----------------------------------------------------------------------------------------------------------
 
     def queue_step(self, step: Step) -> None:
-        """Write a step down as the next one, and send its start event."""
+        """Make a step the current one, and send its start event."""
         step.batch = 1 if step.plan.rolling else 0
         if step.plan.rolling:
             step.set_status(ROLLING_WAITING, self.queue.now)
@@ -117,12 +117,12 @@ class Lifecycle:
         self._open_batch(step, execution)
 
     def wait_for_user(self, step: Step) -> None:
-        """Let step and job wait for a person."""
+        """Set step and job to wait for a user."""
         step.set_status(WAITING_USER, self.queue.now)
         step.job.set_status(WAITING_USER, self.queue.now)
 
     def _next_batch(self, step: Step) -> None:
-        """Go on rolling, after a person's word where the mode asks for it."""
+        """Start the next batch, or wait for a user where the mode says so."""
         rolling = step.plan.rolling
         if rolling is not None and rolling.mode == 3:
             self.wait_for_user(step)
@@ -136,7 +136,7 @@ class Lifecycle:
         self.queue.after(self.delays.event, self.start_step, step)
 
     def _open_batch(self, step: Step, execution: Execution) -> None:
-        """Write down the rows of the batch that is due, all waiting, and hand them to their agents."""
+        """Create the rows of the batch that is due, all waiting, and start their hosts."""
         rng = self._rng(step)
         outcomes = step.plan.outcomes if step.execute_count == 0 else step.plan.retry_outcomes
         rows = []
@@ -147,7 +147,7 @@ class Lifecycle:
         self._run_rows(step, execution, rows, rng)
 
     def _due_hosts(self, step: Step) -> list[tuple[int, int, Host]]:
-        """Return (batch, position, host) of all that start now."""
+        """Return (batch, position, host) of all hosts that start now."""
         rolling, numbered = step.plan.rolling, list(enumerate(step.hosts))
         if rolling is None:
             return [(0, position, host) for position, host in numbered]
@@ -174,7 +174,7 @@ class Lifecycle:
             self.queue.after(step.plan.abnormal_after, self._fail_engine, step, execution)
 
     def _finish_step(self, step: Step, execution: Execution, version: int) -> None:
-        """Fold the rows into the step's status."""
+        """Set the step's status from its rows."""
         stale = execution is not step.execution or execution.open or execution.version != version
         if stale or step.status not in (RUNNING, STOPPING):
             return
@@ -195,7 +195,7 @@ class Lifecycle:
         return IGNORE_ERROR if ignored else FAIL
 
     def _fail_engine(self, step: Step, execution: Execution) -> None:
-        """Let the engine itself fail: the step ends, its rows stay as they are for ever."""
+        """Make the engine itself fail: the step ends, its rows never change again."""
         if step.status == RUNNING and execution is step.execution and execution.open:
             execution.frozen = True
             step.mark_ended(self.queue.now)
@@ -223,7 +223,7 @@ class Lifecycle:
             self.finish_job(job, STOP_SUCCESS)
 
     def skip_step(self, step: Step) -> None:
-        """Handle a skip event: on to the next step, the rows follow at the engine's next poll."""
+        """Handle a skip event: start the next step; the rows change at the engine's next poll."""
         if step.status == STOPPING:
             step.mark_ended(self.queue.now)
             step.set_status(SKIPPED, self.queue.now)
@@ -232,7 +232,7 @@ class Lifecycle:
             self.queue.after(self.delays.job, self.refresh_job, step.job)
 
     def repeat_step(self, step: Step, *, all_hosts: bool) -> None:
-        """Handle a retry event: rows of a new execution, succeeded hosts carried along."""
+        """Handle a retry event: create the rows of a new execution, with the succeeded hosts of the last one."""
         if step.status not in (FAIL, ABNORMAL, STOP_SUCCESS):
             return
         now, rng = self.queue.now, self._rng(step)
@@ -262,7 +262,7 @@ class Lifecycle:
         self._run_rows(step, execution, rows, rng)
 
     def _rng(self, step: Step) -> Random:
-        """Return dice of this step's own, so that no other story changes them."""
+        """Return a random generator of this step, so that other jobs do not change its outcomes."""
         return Random(f"{self.seed}/{step.id}/{step.execute_count}/{step.batch}")
 
 

@@ -1,4 +1,4 @@
-"""What can be done to steps and jobs, exactly where the platform allows it.
+"""The operations on steps and jobs, allowed exactly where the platform allows them.
 
 Sources: bk-job's StepOperationEnum, TaskOperationEnum, TaskExecuteServiceImpl.doStepOperation.
 """
@@ -29,7 +29,7 @@ NOT_NOW, NO_SUCH_OPERATION, NOT_A_CONFIRMER, STARTED_ALREADY = 1241003, 1241002,
 
 
 class OperationNotAllowed(Exception):
-    """The platform does not do this; *code* is what it answers."""
+    """The platform does not allow this; *code* is the error in its response."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -38,7 +38,7 @@ class OperationNotAllowed(Exception):
 
 @frozen(kw_only=True)
 class Rule:
-    """When a step operation is allowed, what it sets off, and whether the job runs again at once."""
+    """When a step operation is allowed, which function handles it, and whether the job runs again at once."""
 
     states: frozenset[int]
     handle: Callable[[Lifecycle, Step], None]
@@ -49,14 +49,14 @@ class Rule:
 
 
 def ignore_error(lifecycle: Lifecycle, step: Step) -> None:
-    """Take a failure for good enough; an abnormal step is not handled, the job then runs on for ever."""
+    """Ignore a failure; an abnormal step is not handled, and its job never ends."""
     if step.status == FAIL:
         step.set_status(IGNORE_ERROR, lifecycle.queue.now)
         lifecycle.refresh_job(step.job)
 
 
 def confirm(lifecycle: Lifecycle, step: Step) -> None:
-    """Go on after a person's yes."""
+    """Continue after a user has confirmed."""
     if step.status == WAITING_USER:
         step.mark_ended(lifecycle.queue.now)
         step.set_status(SUCCESS, lifecycle.queue.now)
@@ -64,7 +64,7 @@ def confirm(lifecycle: Lifecycle, step: Step) -> None:
 
 
 def terminate_confirm(lifecycle: Lifecycle, step: Step) -> None:
-    """End step and job after a person's no; nobody is called back."""
+    """End step and job after a user has refused; no callback is sent."""
     if step.status == WAITING_USER:
         step.mark_ended(lifecycle.queue.now)
         step.set_status(CONFIRM_TERMINATED, lifecycle.queue.now)
@@ -72,13 +72,13 @@ def terminate_confirm(lifecycle: Lifecycle, step: Step) -> None:
 
 
 def restart_confirm(lifecycle: Lifecycle, step: Step) -> None:
-    """Ask the person again."""
+    """Wait for the user again."""
     if step.status == CONFIRM_TERMINATED:
         lifecycle.wait_for_user(step)
 
 
 def next_step(lifecycle: Lifecycle, step: Step) -> None:
-    """Leave a stopped step behind."""
+    """Continue with the step after a stopped one."""
     if step.status == STOP_SUCCESS:
         step.mark_ended(lifecycle.queue.now)
         step.set_status(SKIPPED, lifecycle.queue.now)
@@ -86,7 +86,7 @@ def next_step(lifecycle: Lifecycle, step: Step) -> None:
 
 
 def start_next_batch(lifecycle: Lifecycle, step: Step) -> None:
-    """Start the next batch after a person's yes."""
+    """Start the next batch after a user has confirmed."""
     if step.status == WAITING_USER:
         lifecycle.start_next_batch(step)
 
@@ -102,7 +102,7 @@ def retry_all(lifecycle: Lifecycle, step: Step) -> None:
 
 
 def skip(lifecycle: Lifecycle, step: Step) -> None:
-    """Give a step up that does not stop."""
+    """Skip a step that does not stop."""
     lifecycle.skip_step(step)
 
 
@@ -121,7 +121,7 @@ STEP_RULES: dict[int, Rule] = {
 
 
 def operate_step(lifecycle: Lifecycle, step: Step, operation: int, user: str) -> None:
-    """Take an operation on, or raise `OperationNotAllowed`; most of it happens one event later."""
+    """Accept an operation, or raise `OperationNotAllowed`; most of it happens one event later."""
     rule = STEP_RULES.get(operation)
     if rule is None:
         raise OperationNotAllowed(NO_SUCH_OPERATION)
@@ -139,7 +139,7 @@ def operate_step(lifecycle: Lifecycle, step: Step, operation: int, user: str) ->
 
 
 def mark_running(job: Job, now: float) -> None:
-    """Write a job down as running, before any event is handled."""
+    """Set a job to running, before any event is handled."""
     job.ended = job.total = None
     job.set_status(RUNNING, now)
 

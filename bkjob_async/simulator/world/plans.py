@@ -1,4 +1,4 @@
-"""What is going to happen, as frozen values: hosts, outcomes, steps, jobs."""
+"""Plans of what will happen, as frozen values: outcomes, steps, jobs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ SERVER_FILE, LOCAL_FILE, STORED_FILE = 1, 2, 3
 
 @frozen
 class DurationRange:
-    """A duration in seconds: somewhere from *low* to *high*.
+    """A random duration in seconds, from *low* to *high*.
 
-    *skew* above 1 crowds towards *low* and leaves a thin tail.
+    *skew* above 1 makes most durations short and few long.
     """
 
     low: float
@@ -35,15 +35,16 @@ class DurationRange:
 
 
 def exactly(seconds: float) -> DurationRange:
-    """Return the duration that is always the same."""
+    """Return a duration that is always the same."""
     return DurationRange(seconds, seconds)
 
 
 @frozen(kw_only=True)
 class HostOutcome:
-    """What becomes of a host: how long it waits and runs, and how it ends.
+    """The outcome of a host: how long it waits and runs, and how it ends.
 
-    *status* None runs for ever; *stoppable* False ignores force-termination. *weight* is its share among others.
+    *status* None runs for ever; *stoppable* False ignores force-termination. *weight* is its share among
+    several outcomes.
     """
 
     status: int | None = HOST_SUCCESS
@@ -67,10 +68,11 @@ INVALID_HOST = HostOutcome(status=2, exit_code=None, log="")
 
 @frozen(kw_only=True)
 class Rolling:
-    """How a step rolls over its hosts in batches (`rolling_config`).
+    """How a step runs on its hosts in batches (`rolling_config`).
 
-    *mode* 1 pauses when a batch fails, 2 goes on, 3 asks a person before each next batch. *kind* 2 rolls over source
-    files: every batch reaches every host. *parallel* starts all batches, *stagger* seconds apart.
+    *mode* 1 pauses when a batch fails, 2 continues, 3 waits for a user before each next batch. *kind* 2
+    divides the source files: every batch runs on every host. *parallel* starts all batches, *stagger* seconds
+    apart.
     """
 
     sizes: tuple[int, ...]
@@ -104,7 +106,7 @@ class StepInputs:
     is_param_sensitive: bool = False
     timeout: int = 7200
     sources: tuple[SourceInputs, ...] = ()
-    target_path: str = "/tmp/"  # noqa: S108 - a path on made-up hosts
+    target_path: str = "/tmp/"  # noqa: S108 - a path on simulated hosts
     target_name: str | None = None
     upload_speed_limit: int | None = None
     download_speed_limit: int | None = None
@@ -129,12 +131,13 @@ NO_INPUTS = StepInputs()
 
 @frozen(kw_only=True)
 class StepPlan:
-    """One step: what kind, on which hosts, and what becomes of them.
+    """One step: its kind, its hosts and their outcomes.
 
-    *hosts* is a count or the hosts themselves. *pinned* fixes the first execution's outcome by a host's position; all
-    others draw from *outcomes*, in later executions from *retry_outcomes*. *abnormal_after* seconds the engine itself fails:
-    the step ends with *abnormal_status*, its rows stay as they are. *content* is the script, or the names of the files
-    that are sent, joined by commas; *inputs* is the rest of what it was told to do.
+    *hosts* is a count or the hosts themselves. *pinned* sets the first execution's outcome by a host's
+    position; all others have one of *outcomes*, in later executions of *retry_outcomes*. *abnormal_after*
+    seconds the engine itself fails: the step ends with *abnormal_status*, its rows stay as they are.
+    *content* is the script, or the names of the files that are sent, joined by commas; *inputs* are its other
+    inputs.
     """
 
     name: str = ""
@@ -162,8 +165,8 @@ class StepPlan:
 class JobPlan:
     """One job: its steps, its scope, when it is created and by whom.
 
-    *start_task* False leaves it unstarted. *archived_after* seconds after its end it is gone for good. Ids are given
-    by the world unless *job_instance_id* says one; steps then count up from *first_step_id*.
+    *start_task* False leaves it unstarted. *archived_after* seconds after its end it is not found any more.
+    The world assigns ids unless *job_instance_id* is given; steps then count up from *first_step_id*.
     """
 
     name: str = "job"
@@ -184,7 +187,7 @@ class JobPlan:
 
 @frozen(kw_only=True)
 class PlatformDelays:
-    """Seconds that the platform takes between one thing and the next.
+    """Seconds that the platform takes between two events.
 
     *event* is one message of its queue, *dispatch* from a step's start to its hosts', *step* from the last host to
     the step's end, *job* from there to the job's.
@@ -198,7 +201,7 @@ class PlatformDelays:
 
 @frozen(kw_only=True)
 class Arrivals:
-    """Jobs that keep coming: one of *plans* (with their weights) *every* so many seconds, *count* in all."""
+    """Jobs that are started repeatedly: one of *plans* (with weights) *every* so many seconds, *count* in all."""
 
     plans: tuple[tuple[float, JobPlan], ...]
     every: DurationRange

@@ -1,4 +1,4 @@
-"""What the platform has on record: jobs, steps, executions, host rows, and every move they made."""
+"""The records of the platform: jobs, steps, executions, host rows, and all their changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Group = tuple[int, str | None]
 
 
 class StatusChange(NamedTuple):
-    """One row went from one code to another."""
+    """A row changed from one code to another."""
 
     at: float
     row: int
@@ -27,7 +27,7 @@ class StatusChange(NamedTuple):
 
 
 class PlannedChange(NamedTuple):
-    """One row will be seen in another code."""
+    """A row will be seen with another code."""
 
     at: float
     row: int
@@ -36,7 +36,7 @@ class PlannedChange(NamedTuple):
 
 @define(eq=False)
 class Execution:
-    """The host rows of one execution of a step, as parallel lists, and all their moves."""
+    """The host rows of one execution of a step, as parallel lists, and all their changes."""
 
     number: int
     hosts: list[Host] = field(factory=list)
@@ -59,15 +59,15 @@ class Execution:
     changed: dict[Group, int] = field(factory=dict, repr=False)
 
     def group_of(self, row: int) -> Group:
-        """Return the group that a row stands in: its status, and its tag once it has one."""
+        """Return the group of a row: its status, and its tag once it has one."""
         return self.group_for(row, self.statuses[row])
 
     def group_for(self, row: int, code: int) -> Group:
-        """Return the group that a row would stand in with another code."""
+        """Return the group that a row would have with another code."""
         return (code, None if code in UNFINISHED_HOST else self.outcomes[row].tag)
 
     def add(self, host: Host, batch: int, outcome: HostOutcome, code: int, at: float) -> int:
-        """Append a row that begins with *code*; return its number."""
+        """Append a row with *code*; return its number."""
         row = len(self.hosts)
         self.hosts.append(host)
         self.batches.append(batch)
@@ -86,21 +86,21 @@ class Execution:
         return row
 
     def _enter(self, row: int) -> None:
-        """Let a row into the group that it belongs to by now."""
+        """Add a row to its present group."""
         group = self.group_of(row)
         self.groups.setdefault(group, {})[row] = None
         self.version += 1
         self.changed[group] = self.version
 
     def _leave(self, row: int) -> None:
-        """Take a row out of its group, before it changes."""
+        """Remove a row from its group, before it changes."""
         group = self.group_of(row)
         self.groups[group].pop(row)
         self.version += 1
         self.changed[group] = self.version
 
     def set_status(self, row: int, code: int, at: float) -> None:
-        """Move a row to *code*, and remember that."""
+        """Set the code of a row, and record the change."""
         before = self.statuses[row]
         if before == code:
             return
@@ -113,7 +113,7 @@ class Execution:
             fragments[row] = None
 
     def _close(self, row: int, before: int, code: int, at: float) -> None:
-        """Fill in a row's times; the engine reports when things were, not when it looked."""
+        """Set a row's times; the engine reports when a host ended, not when it was polled."""
         start, end = self.run_times.get(row, (at, None))
         if code == HOST_RUNNING or self.starts[row] is None:
             self.starts[row] = min(start, at)
@@ -122,7 +122,7 @@ class Execution:
             self.ends[row] = at if end is None or row in self.forced else min(end, at)
 
     def override_outcome(self, row: int, outcome: HostOutcome, code: int, at: float) -> None:
-        """Give a row another end than the planned one, now."""
+        """End a row now, with another outcome than the planned one."""
         self.forced.add(row)
         self._leave(row)
         self.outcomes[row] = outcome
@@ -136,7 +136,7 @@ class Execution:
         return [row for row, of in enumerate(self.batches) if of == batch]
 
     def statuses_at(self, at: float) -> dict[int, int | None]:
-        """Return rows that stood elsewhere at *at*, with their code then (None: not there yet)."""
+        """Return rows that had another code at *at*, with that code (None: not created yet)."""
         changed: dict[int, int | None] = {}
         for move in reversed(self.moves):
             if move.at <= at:
@@ -147,7 +147,7 @@ class Execution:
 
 @define(eq=False, slots=False)
 class Step:
-    """One step instance and everything it went through."""
+    """One step instance and its history."""
 
     id: int
     job: Job = field(repr=False)
@@ -168,7 +168,7 @@ class Step:
 
     @property
     def ref(self) -> StepRef:
-        """Its name."""
+        """Its ref."""
         return self.job.ref.step(self.id)
 
     @property
@@ -178,7 +178,7 @@ class Step:
 
     @cached_property
     def has_containers(self) -> bool:
-        """Whether any target is a container, which only version 4 can show."""
+        """Whether any target is a container, which only version 4 shows."""
         return any(host.container_id is not None for host in self.hosts)
 
     @property
@@ -188,20 +188,20 @@ class Step:
         return rolling is not None and not rolling.parallel and self.batch < len(rolling.sizes)
 
     def set_status(self, code: int, at: float) -> None:
-        """Move to *code*, and remember that."""
+        """Set the code, and record the change."""
         if code != self.status:
             self.status = code
             self.log.append((at, code))
 
     def mark_ended(self, at: float) -> None:
-        """Write down the end; rolling steps do so after each batch."""
+        """Set the end time; rolling steps do so after each batch."""
         self.ended = at
         self.total = at - (self.started if self.started is not None else at)
 
 
 @define(eq=False)
 class Job:
-    """One job instance and everything it went through."""
+    """One job instance and its history."""
 
     id: int
     ref: JobRef
@@ -217,11 +217,11 @@ class Job:
 
     @property
     def current_step(self) -> Step:
-        """The step that the job is at."""
+        """The step that runs or was the last to run."""
         return self.steps[self.current]
 
     def set_status(self, code: int, at: float) -> None:
-        """Move to *code*, and remember that."""
+        """Set the code, and record the change."""
         if code != self.status:
             self.status = code
             self.log.append((at, code))

@@ -1,4 +1,4 @@
-"""Stories by name: small values that a world is made of."""
+"""Named scenarios, from which simulated worlds are created."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ UNRELIABLE_NETWORK = (
 
 @frozen(kw_only=True)
 class Scenario:
-    """A world's beginning: jobs, jobs that keep coming, how quick the platform is, and what goes wrong.
+    """The beginning of a world: jobs, arrivals of jobs, the platform's delays, and faults.
 
-    *faults* are written as `NAME:SHARE`; they are no part of the world and strike at its doors.
+    *faults* are written as `NAME:SHARE`; they are applied to responses, outside the world.
     """
 
     name: str
@@ -56,13 +56,13 @@ class Scenario:
     faults: tuple[str, ...] = ()
 
     def world(self, seed: int = 0) -> World:
-        """Return a world in which this is about to happen."""
+        """Return a world with this scenario."""
         world = World(seed, delays=self.delays)
         self.add_to(world)
         return world
 
     def add_to(self, world: World) -> None:
-        """Add this story to a world."""
+        """Add this scenario to a world."""
         for job in self.jobs:
             world.add(job)
         for arrivals in self.arrivals:
@@ -75,7 +75,7 @@ def single_job(name: str, *steps: StepPlan) -> tuple[JobPlan, ...]:
 
 
 def all_succeed() -> Scenario:
-    """Return three steps on ten hosts, all well."""
+    """Return three steps on ten hosts that all succeed."""
     steps = (StepPlan(hosts=10), StepPlan(hosts=10, kind=FILE), StepPlan(hosts=2, kind=SQL))
     return Scenario(
         name="all-succeed", summary="three steps, all succeed", jobs=single_job("all succeed", *steps)
@@ -98,7 +98,7 @@ def one_hangs() -> Scenario:
 
 
 def slow_tail() -> Scenario:
-    """Return a step most of whose hosts are quick, and some very slow."""
+    """Return a step with mostly fast hosts and some very slow ones."""
     step = StepPlan(hosts=200, outcomes=(SLOW,))
     return Scenario(
         name="slow-tail", summary="200 hosts, some take 10 minutes", jobs=single_job("slow", step)
@@ -114,7 +114,7 @@ def retry_succeeds() -> Scenario:
 
 
 def rolling() -> Scenario:
-    """Return three jobs that roll over their hosts: pausing, ignoring, asking."""
+    """Return three rolling jobs: one pauses after a failure, one ignores it, one waits for a user."""
     jobs = tuple(
         JobPlan(
             name=f"rolling mode {mode}",
@@ -126,13 +126,13 @@ def rolling() -> Scenario:
 
 
 def manual_confirm() -> Scenario:
-    """Return a job that waits for a person between two steps."""
+    """Return a job that waits for a user between two steps."""
     steps = (StepPlan(hosts=3), CONFIRM_STEP, StepPlan(hosts=3))
     return Scenario(name="manual-confirm", summary="a person is asked", jobs=single_job("confirm", *steps))
 
 
 def force_stop() -> Scenario:
-    """Return a job that runs long enough to be terminated, and hears."""
+    """Return a job that runs long enough to be terminated, and stops."""
     long = HostOutcome(duration=exactly(3600.0))
     return Scenario(
         name="force-stop",
@@ -142,7 +142,7 @@ def force_stop() -> Scenario:
 
 
 def skip() -> Scenario:
-    """Return a job two of whose hosts do not hear when terminated, so that the step must be skipped."""
+    """Return a job with two hosts that cannot be stopped, so that the step must be skipped."""
     step = StepPlan(hosts=8, pinned={1: IGNORES_STOP, 2: IGNORES_STOP})
     return Scenario(
         name="skip",
@@ -165,7 +165,7 @@ def thousand_small_jobs() -> Scenario:
 
 
 def mixed_fleet() -> Scenario:
-    """Return jobs of all kinds that keep coming, and are archived after a while."""
+    """Return jobs of all kinds that are started repeatedly and archived later."""
     gone = 1800.0
     small = JobPlan(name="small", steps=(StepPlan(hosts=3, outcomes=FAILS_SOMETIMES),), archived_after=gone)
     file = JobPlan(
@@ -187,7 +187,7 @@ def mixed_fleet() -> Scenario:
 
 
 def chaos() -> Scenario:
-    """Return a fleet in which everything happens that can."""
+    """Return jobs in which everything happens that can happen."""
     outcomes = (
         evolve(SUCCEEDS, weight=0.7),
         evolve(FAILS, weight=0.1),

@@ -1,4 +1,4 @@
-"""What a launched script does to its hosts: the few words of shell that tests need."""
+"""Interpret launched scripts: the small part of shell that tests need."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ KNOWN = ("echo", "exit", "false", "job_fail", "job_success", "sleep", "true", *P
 
 
 class UnsupportedScriptError(ValueError):
-    """A script says something that the simulator cannot interpret."""
+    """A script has a command that the simulator cannot interpret."""
 
 
 @frozen
 class Token:
-    """A word of a command (with the quotes taken off), or an operator between commands."""
+    """A word of a command (without its quotes), or an operator between commands."""
 
     line: int
     text: str
@@ -58,16 +58,16 @@ class Run:
 
 
 def script_outcome(script: str) -> HostOutcome:
-    """Return what becomes of a host that runs *script*; raise `UnsupportedScriptError` for what it cannot interpret.
+    """Return the outcome of a host that runs *script*; raise `UnsupportedScriptError`.
 
-    Understood are `sleep`, `echo`, `exit`, `true`, `false`, `job_success TAG`, `job_fail TAG` and a few commands
-    that only print (`PRINTS`), joined by `;`, `&&`, `||` and new lines, with comments. What a script never reaches
-    is not read.
+    Understood are `sleep`, `echo`, `exit`, `true`, `false`, `job_success TAG`, `job_fail TAG` and a few
+    commands that only print (`PRINTS`), joined by `;`, `&&`, `||` and new lines, with comments. Commands that
+    a script never reaches are not parsed.
     """
     run = run_of(script)
     outcome = evolve(SUCCEEDS, log="".join(run.output), tag=run.tag)
     if run.status:
-        # The platform counts any exit code but zero as 104, that of `job_fail` as well.
+        # The platform sets status 104 for any exit code but zero, that of `job_fail` as well.
         outcome = evolve(outcome, status=FAILS.status, exit_code=run.status)
     return evolve(outcome, duration=exactly(run.seconds)) if run.seconds else outcome
 
@@ -86,7 +86,7 @@ def run_of(script: str) -> Run:
 
 
 def commands(script: str) -> Iterator[tuple[list[Token], str]]:
-    """Yield each command's words and the operator behind them; an empty command only between new lines."""
+    """Yield each command's words and the operator after them; empty commands only between new lines."""
     words: list[Token] = []
     operator = "\n"
     for token in tokens(script):
@@ -107,7 +107,7 @@ def commands(script: str) -> Iterator[tuple[list[Token], str]]:
 
 
 def tokens(script: str) -> Iterator[Token]:
-    """Yield words and operators; raise `UnsupportedScriptError` at anything else that shells know."""
+    """Yield words and operators; raise `UnsupportedScriptError` for other syntax of shells."""
     place, line = 0, 1
     while place < len(script):
         if found := _BLANK.match(script, place) or _COMMENT.match(script, place):
@@ -123,7 +123,7 @@ def tokens(script: str) -> Iterator[Token]:
 
 
 def execute(run: Run, command: list[Token]) -> None:
-    """Add what one command does to a run."""
+    """Add the effects of one command to a run."""
     name, words = command[0].text, [word.text for word in command[1:]]
     before, run.status = run.status, 0
     if name == "echo":
@@ -142,7 +142,7 @@ def execute(run: Run, command: list[Token]) -> None:
     elif name == "false":
         run.status = 1
     elif name != "true":
-        # A word that is no plain name may hold anything, a password as well.
+        # A word that is no plain name may contain anything, even a password.
         shown = f"the command {name!r}" if _PRINTABLE_NAME.fullmatch(name) else "a command"
         raise UnsupportedScriptError(f"line {command[0].line}: {shown}")
 

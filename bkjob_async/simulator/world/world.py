@@ -1,4 +1,4 @@
-"""The life of every job as a function of time."""
+"""A world of jobs as a function of time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EPOCH_MS = 1_767_225_600_000
 
 @frozen(kw_only=True)
 class PendingCallback:
-    """A callback that the platform owes to somebody; its URL may hold a token and stays out of the repr."""
+    """A callback that the platform has to send; its URL may hold a token and is not in the repr."""
 
     at: float
     url: str
@@ -37,11 +37,11 @@ class PendingCallback:
 
 
 class World:
-    """Jobs, their steps and hosts, moving with time; the same *seed* moves them the same way.
+    """Jobs, their steps and hosts, which change with time; the same *seed* gives the same changes.
 
-    Time is seconds from the world's beginning; `advance` lets it pass and is called by whoever looks. *epoch_ms* is
-    the Unix time of its beginning. *at_once* lets the platform know at once what hosts do, without the rhythm of its
-    engine's polls.
+    Time is seconds from the world's beginning; callers `advance` it before they read. *epoch_ms* is the Unix
+    time of its beginning. With *at_once* the platform sees changes of hosts at once, not at its engine's
+    polls.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class World:
         epoch_ms: int = EPOCH_MS,
         at_once: bool = False,
     ) -> None:
-        """Begin with nothing in it."""
+        """Begin without jobs."""
         self.seed = seed
         self.epoch_ms = epoch_ms
         self.jobs: dict[int, Job] = {}
@@ -71,15 +71,15 @@ class World:
 
     @property
     def next_at(self) -> float | None:
-        """When something happens next; None when nothing will by itself."""
+        """When the next event is due; None when none is scheduled."""
         return self._queue.next_at
 
     def advance(self, now: float) -> None:
-        """Let everything happen until *now*."""
+        """Run all events until *now*."""
         self._queue.advance(now)
 
     def advance_to_end(self, limit: float = 1e9) -> float:
-        """Let everything happen that will by itself, until *limit*; return when that was."""
+        """Run all scheduled events, until *limit*; return the time of the last one."""
         while (at := self._queue.next_at) is not None and at <= limit:
             self._queue.advance(at)
         return self.now
@@ -123,7 +123,7 @@ class World:
         return self._next_step - 1
 
     def add_arrivals(self, arrivals: Arrivals) -> None:
-        """Let jobs keep coming."""
+        """Start jobs repeatedly."""
         rng = Random(f"{self.seed}/arrivals/{len(self._queue)}")
         self._queue.at(max(arrivals.first, self.now), self._arrive, arrivals, rng, 0)
 
@@ -141,7 +141,7 @@ class World:
         return job if job is not None and scope in (None, job.ref.scope) else None
 
     def operate_step(self, step: Step, operation: int, user: str = "admin") -> None:
-        """Take an operation on a step on, or raise `OperationNotAllowed`."""
+        """Accept an operation on a step, or raise `OperationNotAllowed`."""
         operate_step(self.lifecycle, step, operation, user)
 
     def operate_job(self, job: Job, operation: int) -> None:
@@ -161,17 +161,17 @@ class World:
         self.lifecycle.engine.check_finished(step, execution)
 
     def refs(self) -> tuple[JobRef, ...]:
-        """Return the names of all jobs there are."""
+        """Return the refs of all jobs."""
         return tuple(job.ref for job in self.jobs.values())
 
     def history(self, jobs: Iterable[JobRef] | None = None) -> History:
-        """Return what really happened, to all jobs or to some."""
+        """Return the true history of all jobs or of some."""
         if jobs is None:
             return history_of(self.jobs.values())
         return history_of(self.jobs[ref.job_instance_id] for ref in jobs)
 
     def all_hosts(self) -> set[Host]:
-        """Return every host that any job has to do with."""
+        """Return every host of any job."""
         return {host for job in self.jobs.values() for host in job.hosts()}
 
     # Endings --------------------------------------------------------------------------------------------------------
