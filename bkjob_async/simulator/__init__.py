@@ -1,1 +1,1 @@
-"""A stand-in for the platform, written from its documents: one world, two doors."""
+"""A simulated platform, written from the documents: used in process or over HTTP."""

@@ -26,9 +26,9 @@ from bkjob_async.simulator.world.world import World
 class Simulator:
     """A simulated platform that tests control.
 
-    *scenario* is one by name or of your own; without it the world is empty and jobs are added. The same *seed* makes
-    the same run. *site* is how the installation is set up, *speed* how fast world time passes. *at_once* lets the
-    platform see hosts at once, instead of in the rhythm of its engine's polls.
+    *scenario* is a name or a `Scenario`; without it the world is empty and jobs are added. The same *seed*
+    gives the same run. *site* is the configuration, *speed* how fast world time passes. With *at_once* the
+    platform sees changes of hosts at once, not at its engine's polls.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Simulator:
         at_once: bool = False,
         rate_limit: RateLimit | None = None,
     ) -> None:
-        """Make the world, and a platform in front of it."""
+        """Create the world and its platform."""
         chosen = scenario_by_name(scenario) if isinstance(scenario, str) else scenario
         default = chosen.delays if chosen is not None else None
         self.world = World(seed, delays=delays or default, at_once=at_once)
@@ -54,10 +54,10 @@ class Simulator:
             self.platform.faults += map(parse_fault, chosen.faults)
         self.clock = WorldClock(speed=speed)
 
-    # Doors ----------------------------------------------------------------------------------------------------------
+    # Servers --------------------------------------------------------------------------------------------------------
 
     def transport(self, *, latency: float = 0.0) -> SimulatedTransport:
-        """Return a door inside the process, for `connect(transport=...)`."""
+        """Return a transport within this process, for `connect(transport=...)`."""
         return SimulatedTransport(self.platform, clock=self.clock, latency=latency)
 
     def serve(
@@ -68,10 +68,10 @@ class Simulator:
         control_names: Collection[str] = (),
         remote_callbacks: bool = False,
     ) -> SimulatorServer:
-        """Return a door over HTTP, to be entered with `async with`.
+        """Return an HTTP server, to be entered with `async with`.
 
-        The control API answers to loopback names, to the address it is reached at, and to *control_names*. Callbacks
-        go to this machine only, unless *remote_callbacks*.
+        The control API accepts loopback names, the address of the request, and *control_names* as `Host`.
+        Callbacks are sent to this machine only, unless *remote_callbacks*.
         """
         return SimulatorServer(
             self.platform,
@@ -90,16 +90,16 @@ class Simulator:
         control_names: Collection[str] = (),
         remote_callbacks: bool = False,
     ) -> ServerInThread:
-        """Return a door over HTTP for synchronous code, to be entered with `with`; see `serve`."""
+        """Return an HTTP server for synchronous code, to be entered with `with`; see `serve`."""
         server = self.serve(
             host=host, port=port, control_names=control_names, remote_callbacks=remote_callbacks
         )
         return ServerInThread(server)
 
     def callbacks(self, *, post: Post | None = None, remote: bool = False) -> CallbackSender:
-        """Return who sends callbacks for the door inside the process; `start` and `aclose` it.
+        """Return the sender of callbacks for the transport within this process; `start` and `aclose` it.
 
-        Without a *post* of your own they really go out, to this machine only unless *remote*.
+        Without *post* they are sent over HTTP, to this machine only unless *remote*.
         """
         return CallbackSender(self.platform, self.clock, post=post, remote=remote)
 
@@ -112,53 +112,53 @@ class Simulator:
         operations: Iterable[str] | None = None,
         jobs: Iterable[int] | None = None,
     ) -> AbstractContextManager[ActiveFault]:
-        """Let a fault be at work within a `with` block; see `Platform.fault`."""
+        """Inject a fault within a `with` block; see `Platform.fault`."""
         return self.platform.fault(fault, share=share, times=times, operations=operations, jobs=jobs)
 
-    # The story ------------------------------------------------------------------------------------------------------
+    # Jobs -----------------------------------------------------------------------------------------------------------
 
     @property
     def refs(self) -> tuple[JobRef, ...]:
-        """The names of all jobs there are."""
+        """The refs of all jobs."""
         return self.world.refs()
 
     def add(self, plan: JobPlan) -> JobRef:
-        """Create a job, and return its name."""
+        """Create a job, and return its ref."""
         return self.world.add(plan)
 
     def job(self, ref: JobRef | StepRef) -> Job:
-        """Return a job's record as it stands; KeyError for one that is not there."""
+        """Return a job's present record; KeyError for an unknown one."""
         return self.world.jobs[ref.job_instance_id]
 
     def steps(self, ref: JobRef) -> tuple[StepRef, ...]:
-        """Return the names of a job's steps, in order."""
+        """Return the refs of a job's steps, in order."""
         return tuple(step.ref for step in self.job(ref).steps)
 
     def step(self, ref: StepRef) -> Step:
-        """Return a step's record as it stands; KeyError for one that is not there."""
+        """Return a step's present record; KeyError for an unknown one."""
         step = self.job(ref).step(ref.step_instance_id)
         if step is None:
             raise KeyError(ref)
         return step
 
     def history(self, refs: Iterable[JobRef] | None = None) -> History:
-        """Return what really happened, whatever anybody saw."""
+        """Return the true history, whatever was observed."""
         return self.world.history(refs)
 
-    # By hand --------------------------------------------------------------------------------------------------------
+    # Control --------------------------------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> float:
-        """Let world time pass at once; return what it is then."""
+        """Advance the world's time; return it."""
         at = self.clock.advance(seconds)
         self.world.advance(at)
         return at
 
     def pause(self) -> float:
-        """Stop the world's time; return it."""
+        """Pause the world's time; return it."""
         return self.clock.pause()
 
     def resume(self) -> float:
-        """Let the world's time pass again; return it."""
+        """Resume the world's time; return it."""
         return self.clock.resume()
 
     def set_launch_outcomes(
@@ -169,23 +169,24 @@ class Simulator:
         name: str | None = None,
         times: int | None = 1,
     ) -> LaunchOutcomes:
-        """Say what becomes of the hosts of the next launches, whatever their scripts say.
+        """Set the outcomes of the hosts of the next launches, whatever their scripts are.
 
-        *hosts* has a outcome per host (`cloud:ip`) for the first execution; all *others*, and all hosts in later
-        executions, fare as *others* says. *name* picks launches of that name (`task_name`, or a plan's); *times* is
-        for how many launches this holds, None for all that come. A launch that has no such host is refused.
+        *hosts* has an outcome per host (`cloud:ip`) for the first execution; all other hosts, and all hosts
+        in later executions, have the outcome *others*. *name* selects launches of that name (`task_name`, or
+        a plan's); *times* is the number of launches, None for all. A launch without one of these hosts is
+        rejected.
         """
         outcomes = LaunchOutcomes(hosts=dict(hosts or {}), others=others, name=name, times=times)
         self.site.launch_outcomes.append(outcomes)
         return outcomes
 
     def finish_host(self, step: StepRef, host: str, outcome: HostOutcome | None = None) -> None:
-        """End a host (`cloud:ip`) now, well or as *outcome* says; KeyError for one that is not there."""
+        """End a host (`cloud:ip`) now, with success or *outcome*; KeyError for an unknown one."""
         self.world.advance(self.clock.now())
         self.world.end_host(self.step(step), host, outcome)
 
     def fail_host(
         self, step: StepRef, host: str, *, status: int = 104, exit_code: int | None = 1, tag: str = ""
     ) -> None:
-        """End a host (`cloud:ip`) badly, now."""
+        """End a host (`cloud:ip`) now, with failure."""
         self.finish_host(step, host, HostOutcome(status=status, exit_code=exit_code, tag=tag, log=FAILS.log))

@@ -1,1 +1,1 @@
-"""What goes wrong on command."""
+"""Faults that can be injected into responses."""

@@ -10,7 +10,7 @@ from attrs import evolve
 
 from bkjob_async.http_messages import HttpResponse
 
-# Every name under which any dialect lists hosts.
+# All names of lists of hosts, in all dialects.
 HOST_LISTS = frozenset(
     {
         "host_result_list",
@@ -24,29 +24,29 @@ UNKNOWN_RUN_CODE, UNKNOWN_HOST_CODE = 99, 888
 
 
 def garble(response: HttpResponse) -> HttpResponse:
-    """Return bytes that are nothing at all."""
+    """Return bytes that are no JSON and no text."""
     return evolve(response, body=bytes(byte ^ 0x5A for byte in response.body[:512]) or b"\x00\xff\xfe")
 
 
 def encode_as_gbk(response: HttpResponse) -> HttpResponse:
-    """Return the answer in GBK, said to be UTF-8, with a word that tells the difference."""
+    """Return the response in GBK, declared as UTF-8, with a word that differs in both."""
     text = response.body.decode("utf-8", "replace").replace("{", '{"说明":"编码",', 1)
     headers = {**response.headers, "content-type": "application/json; charset=utf-8"}
     return evolve(response, headers=headers, body=text.encode("gbk", "replace"))
 
 
 def duplicate_rows(response: HttpResponse) -> HttpResponse:
-    """Return the answer with the first row of every host list twice."""
+    """Return the response with the first row of every host list twice."""
     return rewrite_host_lists(response, lambda rows: [*rows, *rows[:1]])
 
 
 def drop_rows(response: HttpResponse) -> HttpResponse:
-    """Return the answer without the first row of every host list."""
+    """Return the response without the first row of every host list."""
     return rewrite_host_lists(response, lambda rows: rows[1:])
 
 
 def use_unknown_codes(response: HttpResponse) -> HttpResponse:
-    """Return the answer with codes that nobody has heard of, on the first host of each list and on every step."""
+    """Return the response with unknown codes for the first host of each list and for every step."""
 
     def strange(rows: list[Any]) -> list[Any]:
         for row in rows[:1]:
@@ -58,7 +58,7 @@ def use_unknown_codes(response: HttpResponse) -> HttpResponse:
 
 
 def add_unknown_fields(response: HttpResponse) -> HttpResponse:
-    """Return the answer with fields that nobody has heard of, everywhere."""
+    """Return the response with unknown fields in every object."""
     value = decode_json(response)
     return (
         response if value is None else evolve(response, body=msgspec.json.encode(with_unknown_fields(value)))
@@ -74,7 +74,7 @@ def with_unknown_fields(value: Any) -> Any:
 
 
 def rewrite_host_lists(response: HttpResponse, change: Callable[[list[Any]], list[Any]]) -> HttpResponse:
-    """Return the answer with every host list changed."""
+    """Return the response with every host list changed."""
     return rewrite_json(response, change, {})
 
 
@@ -103,7 +103,7 @@ def rewrite_json(
 
 
 def decode_json(response: HttpResponse) -> Any:
-    """Return an answer's JSON, None for what has none."""
+    """Return the JSON of a response, None for one without."""
     try:
         return msgspec.json.decode(response.body)
     except msgspec.MsgspecError:

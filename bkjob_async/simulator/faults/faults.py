@@ -24,14 +24,14 @@ from bkjob_async.simulator.world.plans import DurationRange, exactly
 
 HTML = "text/html"
 
-# A slow answer comes in so many pieces.
+# In how many pieces a slow response is sent.
 PIECES = 20
 NO_TIME = exactly(0.0)
 
 
 @frozen(kw_only=True)
 class Delivery:
-    """How an answer travels: late, in pieces, in part, or never.
+    """How a response is sent: late, in pieces, in part, or never.
 
     *cut* is how much of the body arrives before the connection ends, *drip* the seconds between pieces.
     """
@@ -49,10 +49,11 @@ ResponseMaker = Callable[[ParsedRequest | None, str], HttpResponse]
 
 @frozen(kw_only=True)
 class Fault:
-    """One way to go wrong.
+    """One kind of fault.
 
-    *replacement* answers in the platform's place: nothing happens in the world, unless *still_executed*. *change* spoils a
-    real answer. The others say how the answer travels; *callback* is what becomes of callbacks.
+    *replacement* returns the response in place of the platform: nothing happens in the world, unless
+    *still_executed*. *change* changes a real response. The other fields say how the response is sent;
+    *callback* how callbacks are.
     """
 
     name: str
@@ -69,7 +70,7 @@ class Fault:
 
 @define(eq=False)
 class ActiveFault:
-    """A fault at work: how often, how many times, on what; `hits` counts."""
+    """An injected fault: for which share of requests, how many times, of which requests; `hits` counts."""
 
     fault: Fault
     share: float = 1.0
@@ -79,7 +80,7 @@ class ActiveFault:
     hits: int = 0
 
     def should_apply(self, request: ParsedRequest | None, rng: Random) -> bool:
-        """Decide whether this request is hit, and count it."""
+        """Return True if the fault applies to this request, and count it."""
         if self.fault.callback is not None or (self.times is not None and self.hits >= self.times):
             return False
         if self.operations is not None and (request is None or request.operation not in self.operations):
@@ -92,7 +93,7 @@ class ActiveFault:
         return True
 
     def should_apply_to_callback(self) -> bool:
-        """Decide whether a callback is hit, and count it."""
+        """Return True if the fault applies to a callback, and count it."""
         if self.fault.callback is None or (self.times is not None and self.hits >= self.times):
             return False
         self.hits += 1
@@ -108,7 +109,7 @@ def job_of(request: ParsedRequest) -> int | None:
 
 
 def apply_faults(applied: Iterable[ActiveFault], response: HttpResponse, rng: Random) -> Delivery:
-    """Return how a response travels, all faults together."""
+    """Return how a response is sent, with all faults applied."""
     delivery = Delivery(response=response)
     for active in applied:
         fault = active.fault
@@ -128,7 +129,7 @@ def apply_faults(applied: Iterable[ActiveFault], response: HttpResponse, rng: Ra
 def error_response(
     code: int, message: str, *, status: int = 200, by: str = "job", **headers: str
 ) -> ResponseMaker:
-    """Return an answer that refuses, in the envelope of whoever does."""
+    """Return an error response, in the envelope of the part that responds."""
 
     def respond(request: ParsedRequest | None, request_id: str) -> HttpResponse:
         dialect = request.dialect if request is not None else "gateway-v3"
@@ -150,7 +151,7 @@ def html_page(status: int, title: str) -> ResponseMaker:
 
 
 def empty_response(status: int) -> ResponseMaker:
-    """Return an answer without a body."""
+    """Return a response without a body."""
 
     def respond(_asked: ParsedRequest | None, _request_id: str) -> HttpResponse:
         return HttpResponse(status=status)
@@ -159,7 +160,7 @@ def empty_response(status: int) -> ResponseMaker:
 
 
 def rate_limited(code: int) -> ResponseMaker:
-    """Return the gateway's refusal of too many requests."""
+    """Return the gateway's response to too many requests."""
     return error_response(
         code,
         "Request rate exceeds the limit",
@@ -221,7 +222,7 @@ def fault_named(name: str) -> Fault:
 
 
 def fault_json(active: ActiveFault) -> dict[str, Any]:
-    """Return a fault at work in plain words."""
+    """Return an injected fault as JSON values."""
     return {
         "name": active.fault.name,
         "share": active.share,

@@ -9,7 +9,7 @@ from attrs import define
 
 @define
 class RateLimit:
-    """At most *limit* requests in each *window* of whole seconds; said in headers, never in `Retry-After`.
+    """At most *limit* requests in each *window* of whole seconds; announced in headers, never in `Retry-After`.
 
     Source: blueking-apigateway-apisix, bk-rate-limit.
     """
@@ -21,7 +21,7 @@ class RateLimit:
     _used: int = 0
 
     def take(self, now: float) -> bool:
-        """Count a request; tell whether it is let through."""
+        """Count a request; return True if it is within the limit."""
         began = floor(now / self.window) * self.window
         if began != self._began:
             self._began, self._used = began, 0
@@ -32,7 +32,7 @@ class RateLimit:
         return True
 
     def headers(self, now: float) -> dict[str, str]:
-        """Return what the gateway says about it."""
+        """Return the gateway's headers about the limit."""
         return {
             "x-bkapi-ratelimit-limit": str(self.limit),
             "x-bkapi-ratelimit-remaining": str(max(0, self.limit - self._used)),

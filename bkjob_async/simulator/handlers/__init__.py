@@ -1,1 +1,1 @@
-"""What the platform does with each request."""
+"""Handlers of the platform's requests."""

@@ -12,7 +12,7 @@ MAX_BODY_BYTES = 40 * 1024 * 1024
 
 
 def authorize(request: ParsedRequest, http_request: HttpRequest, site: SiteConfig) -> Route:
-    """Return what answers a question, or raise the `ApiError` of whoever stands before it."""
+    """Return the route of a request; raise the `ApiError` of gateway, ESB or permissions."""
     is_esb = request.dialect.startswith("esb")
     if len(http_request.body or b"") > MAX_BODY_BYTES:
         raise ApiError(1641301, "Request body size exceeds limit", status=413, by="gateway")
@@ -28,7 +28,7 @@ def authorize(request: ParsedRequest, http_request: HttpRequest, site: SiteConfi
 
 
 def check_credentials(request: ParsedRequest, site: SiteConfig) -> None:
-    """Refuse who does not say who they are, or says it wrong."""
+    """Raise `ApiError` for missing or wrong credentials."""
     given = request.credentials
     reason = (
         token_error(given["access_token"], site) if given.get("access_token") else app_error(request, site)
@@ -40,12 +40,12 @@ def check_credentials(request: ParsedRequest, site: SiteConfig) -> None:
 
 
 def token_error(token: str, site: SiteConfig) -> str | None:
-    """Return what is wrong with an access token."""
+    """Return the error for an access token, None for none."""
     return "access token is invalid" if site.access_token not in (None, token) else None
 
 
 def app_error(request: ParsedRequest, site: SiteConfig) -> str | None:
-    """Return what is wrong with an application's credentials and its user."""
+    """Return the error for an application's credentials and its user, None for none."""
     given = request.credentials
     if not given.get("bk_app_code") or not given.get("bk_app_secret"):
         return "app code or app secret is missing"
@@ -59,14 +59,14 @@ def app_error(request: ParsedRequest, site: SiteConfig) -> str | None:
 
 
 def credentials_error(request: ParsedRequest, reason: str) -> ApiError:
-    """Return the refusal of credentials, as whoever stands in front of Job words it."""
+    """Return the error for wrong credentials, as gateway or ESB report it."""
     if request.dialect.startswith("esb"):
         return ApiError(1306000, f"APP authentication failed, {reason}", by="esb")
     return ApiError(1640001, f'Parameters error [reason="{reason}"]', status=400, by="gateway")
 
 
 def permission_error(request: ParsedRequest) -> ApiError:
-    """Return the refusal of an application that may not use an API."""
+    """Return the error for an application that may not use an API."""
     if request.dialect.startswith("esb"):
         return ApiError(1306403, "APP has no permission to use this component", by="esb")
     return ApiError(1640301, "App has no permission to the resource", status=403, by="gateway")

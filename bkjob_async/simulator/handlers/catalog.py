@@ -1,4 +1,4 @@
-"""Answers that list plans, templates, accounts, scripts and crons, or tell one of them in full."""
+"""Handle requests for lists and details of plans, templates, accounts, scripts and crons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_LENGTH, MAX_LENGTH = 20, 1000
 def paged(
     request: ParsedRequest, found: Sequence[Any], entry: Callable[[Any], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the page asked for; what is out of bounds is put right rather than refused, as the server does."""
+    """Return the requested page; values out of bounds are corrected, as the server does."""
     start = max(0, request.integer("start") or 0)
     length = request.integer("length") or 0
     length = min(length, MAX_LENGTH) if length > 0 else DEFAULT_LENGTH
@@ -27,14 +27,14 @@ def paged(
 
 
 def authorship(context: RequestContext) -> Authorship:
-    """Return who made everything, and when."""
+    """Return who created all entries, and when."""
     return Authorship(creator=context.site.catalog.creator, created_ms=context.epoch_ms - DAY_MS)
 
 
 def matches_filters(
     context: RequestContext, request: ParsedRequest, name: str, *, per_second: int = 1000
 ) -> bool:
-    """Whether the common filters let an entry pass: part of its name, its author, its times."""
+    """Return True for an entry that passes the common filters: part of its name, its author, its times."""
     fields = authorship(context).fields(per_second=per_second)
     for user in ("creator", "last_modify_user"):
         if request.text(user) not in (None, "", fields[user]):
@@ -47,7 +47,7 @@ def matches_filters(
 
 
 def plan_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_plan_list`: newest first."""
+    """Handle `get_job_plan_list`: newest first."""
     scope, catalog, template = (
         context.scope(request),
         context.site.catalog,
@@ -68,7 +68,7 @@ def plan_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
 
 
 def plan_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_plan_detail`: the steps and variables of one plan."""
+    """Handle `get_job_plan_detail`: the steps and variables of one plan."""
     scope, number = context.scope(request), request.id("job_plan_id")
     plan = context.site.plans.get(number)
     if plan is None:
@@ -78,7 +78,7 @@ def plan_detail(context: RequestContext, request: ParsedRequest) -> dict[str, An
 
 
 def template_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_template_list`."""
+    """Handle `get_job_template_list`."""
     scope = context.scope(request)
     found = [
         entry for entry in context.site.catalog.templates if matches_filters(context, request, entry.name)
@@ -87,7 +87,7 @@ def template_list(context: RequestContext, request: ParsedRequest) -> dict[str, 
 
 
 def account_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_account_list`; an account's name and alias are compared whole."""
+    """Handle `get_account_list`; an account's name and alias are compared whole."""
     scope, category = context.scope(request), request.integer("category")
     if category not in (None, 1, 2):
         raise missing_parameter("category")
@@ -102,7 +102,7 @@ def account_list(context: RequestContext, request: ParsedRequest) -> dict[str, A
 
 
 def script_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return what answers `get_script_list`, or its public twin, which has no scope: scripts with an online version."""
+    """Return the handler of `get_script_list`, or of `get_public_script_list`, which has no scope."""
 
     def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
         scope = None if public else context.scope(request)
@@ -122,7 +122,7 @@ def script_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], di
 
 
 def version_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return what answers `get_script_version_list`, or its public twin."""
+    """Return the handler of `get_script_version_list`, or of `get_public_script_version_list`."""
 
     def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
         scope = None if public else context.scope(request)
@@ -142,7 +142,7 @@ def version_list(*, public: bool) -> Callable[[RequestContext, ParsedRequest], d
 
 
 def version_detail(*, public: bool) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return what answers `get_script_version_detail`, which knows public scripts, too, or its public twin."""
+    """Return the handler of `get_script_version_detail`, which finds public scripts, too, or of its public twin."""
 
     def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
         scope = None if public else context.scope(request)
@@ -167,12 +167,12 @@ def version_detail(*, public: bool) -> Callable[[RequestContext, ParsedRequest],
 
 
 def scripts(context: RequestContext, *, public: bool) -> Iterable[Script]:
-    """Return the scripts of a scope, or those of everybody."""
+    """Return the scripts of a scope, or the public ones."""
     return [script for script in context.site.catalog.scripts if script.is_public == public]
 
 
 def cron_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_cron_list`; with an id all other filters are ignored, and so is every status but 0 and 1."""
+    """Handle `get_cron_list`; an id makes it ignore all other filters, and it ignores every status but 0 and 1."""
     scope, number, status = context.scope(request), request.integer("id"), request.integer("status")
     crons = context.site.catalog.crons
     if number:
@@ -192,7 +192,7 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]
 
 
 def cron_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_cron_detail`: with its variables."""
+    """Handle `get_cron_detail`: with its variables."""
     scope, number = context.scope(request), request.id("id", code=1241002)
     cron = next((cron for cron in context.site.catalog.crons if cron.id == number), None)
     if cron is None:

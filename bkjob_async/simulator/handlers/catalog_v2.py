@@ -1,4 +1,4 @@
-"""Answers of the ESB's `job` that list plans, scripts and crons: no totals, and times as local texts."""
+"""Handle lists of plans, scripts and crons of the ESB's `job`: no totals, and times as local texts."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DEFAULT_CRONS = 10
 
 
 def authorship_texts(context: RequestContext) -> dict[str, Any]:
-    """Return who made an entry and when, in local time."""
+    """Return who created an entry and when, in local time."""
     fields = authorship(context).fields(per_second=1)
     texts = {name: second_text(fields[name]) for name in ("create_time", "last_modify_time")}
     return {**fields, **texts}
 
 
 def job_list(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
-    """Answer `get_job_list`: every plan, newest first; without a length there is one page of all."""
+    """Handle `get_job_list`: every plan, newest first; without a length all on one page."""
     scope = context.scope(request)
     found = [
         {**scope_fields(scope), "bk_job_id": number, "name": plan.name, **authorship_texts(context)}
@@ -39,7 +39,7 @@ def job_list(context: RequestContext, request: ParsedRequest) -> list[dict[str, 
 
 
 def matches_name(request: ParsedRequest, name: str, context: RequestContext) -> bool:
-    """Whether the name and the author are those asked for; times are texts here and are not compared."""
+    """Return True for the requested name and author; times are texts here and are not compared."""
     return (request.text("name") or "") in name and request.text("creator") in (
         None,
         "",
@@ -48,7 +48,7 @@ def matches_name(request: ParsedRequest, name: str, context: RequestContext) -> 
 
 
 def job_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_detail`: the steps and variables of one plan."""
+    """Handle `get_job_detail`: the steps and variables of one plan."""
     scope, number = context.scope(request), request.id("bk_job_id")
     plan = context.site.plans.get(number)
     if plan is None:
@@ -68,7 +68,7 @@ def job_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any
 
 
 def step_fields(number: int, order: int, step: StepPlan, context: RequestContext) -> dict[str, Any]:
-    """Return one step of a plan; all kinds share one object."""
+    """Return one step of a plan; all kinds have the same members."""
     inputs, is_script = step.inputs, step.kind not in (FILE, CONFIRM)
     return {
         "step_id": number * 100 + order,
@@ -89,7 +89,7 @@ def step_fields(number: int, order: int, step: StepPlan, context: RequestContext
 
 
 def variable_fields(variable: Variable, plan: JobPlan) -> dict[str, Any]:
-    """Return one global variable; hosts have no value, but addresses."""
+    """Return one global variable; one of hosts has addresses in place of a value."""
     is_hosts = variable.kind == 3
     return {
         "id": variable.id,
@@ -108,7 +108,7 @@ def addresses(hosts: tuple[Host, ...]) -> list[dict[str, Any]]:
 
 
 def cron_list(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
-    """Answer `get_cron_list` of version 2: other names, no total."""
+    """Handle `get_cron_list` of version 2: other names, no total."""
     scope, number = context.scope(request), request.integer("cron_id")
     status, name = request.integer("cron_status"), request.text("cron_name") or ""
     found = [
@@ -137,7 +137,7 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> list[dict[str,
 
 
 def script_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_script_list` of version 2: versions with numbers as ids, and other names for the page."""
+    """Handle `get_script_list` of version 2: versions with numbers as ids, and other names for the page."""
     scope, public = context.scope(request), request.flag("is_public")
     found = [
         {

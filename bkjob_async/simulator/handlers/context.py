@@ -1,4 +1,4 @@
-"""What every answer is made from: the world, how the site is set up, and the moment."""
+"""The context of a request: the world, the configuration of the site, and the time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bkjob_async.simulator.world.world import World
 
 @frozen(kw_only=True)
 class RequestContext:
-    """One request's look at everything."""
+    """What a handler reads and changes."""
 
     world: World
     site: SiteConfig
@@ -32,7 +32,7 @@ class RequestContext:
         return self.world.epoch_ms
 
     def scope(self, request: ParsedRequest, *, legacy: bool = True) -> Scope:
-        """Return the scope asked for, or refuse one that is unknown or forbidden."""
+        """Return the requested scope; raise `ApiError` for an unknown or forbidden one."""
         scope = request.scope(legacy=legacy)
         if self.site.scopes is not None and scope not in self.site.scopes:
             raise api_error(1243051)
@@ -41,7 +41,7 @@ class RequestContext:
         return scope
 
     def job(self, request: ParsedRequest, *, legacy: bool = True, code: int = 1241007) -> Job:
-        """Return the job asked for; unknown, archived and foreign ones look alike."""
+        """Return the requested job; unknown, archived and foreign ones raise the same `ApiError`."""
         scope = self.scope(request, legacy=legacy)
         job = self.world.job(request.id("job_instance_id", code=code), scope)
         if job is None:
@@ -49,7 +49,7 @@ class RequestContext:
         return job
 
     def step(self, request: ParsedRequest, *, legacy: bool = True, code: int = 1241007) -> Step:
-        """Return the step asked for."""
+        """Return the requested step."""
         job_id = request.id("job_instance_id", code=code)
         step_id = request.id("step_instance_id", code=code)
         job = self.world.job(job_id, self.scope(request, legacy=legacy))

@@ -1,4 +1,4 @@
-"""Answers to launches: scripts, SQL, files, job plans."""
+"""Handle launches: scripts, SQL, files, job plans."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ UNSUPPORTED_SCRIPT_HELP = (
 
 
 def launch(kind: int, title: str) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
-    """Return what answers the launch of a single step of a *kind*."""
+    """Return the handler of launches of a single step of a *kind*."""
 
     def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
         scope = context.scope(request)
@@ -74,7 +74,7 @@ def launch(kind: int, title: str) -> Callable[[RequestContext, ParsedRequest], d
 
 
 def execute_plan(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Launch a job plan that the site has; host variables replace the hosts of its steps."""
+    """Launch a job plan of the site; host variables replace the hosts of its steps."""
     scope = context.scope(request)
     number = request.id("bk_job_id" if request.dialect == "esb-job" else "job_plan_id")
     plan = context.site.plans.get(number)
@@ -100,7 +100,7 @@ def execute_plan(context: RequestContext, request: ParsedRequest) -> dict[str, A
 def create_job(
     context: RequestContext, request: ParsedRequest, plan: JobPlan, *, language: int | None
 ) -> dict[str, Any]:
-    """Create the job with the outcomes of its hosts, and tell its ids as the dialect does; None is a plan's language."""
+    """Create the job with the outcomes of its hosts, and return its ids in the dialect's names."""
     outcomes = launch_outcomes.pick(context.site.launch_outcomes, plan.name)
     if outcomes is not None:
         try:
@@ -124,7 +124,7 @@ def create_job(
 
 
 def with_outcome(context: RequestContext, step: StepPlan, language: int) -> StepPlan:
-    """Return a launched step with the outcomes of the site, else with what its script says; files and SQL succeed."""
+    """Return a launched step with the outcomes of the site, else of its script; files and SQL succeed."""
     outcomes: tuple[HostOutcome, ...] = context.site.outcomes or (SUCCEEDS,)
     if context.site.outcomes is None and step.kind == SCRIPT:
         outcomes = (interpret(step.content, language),)
@@ -132,7 +132,7 @@ def with_outcome(context: RequestContext, step: StepPlan, language: int) -> Step
 
 
 def interpret(script: str, language: int) -> HostOutcome:
-    """Return what a script says; refuse one that the simulator cannot interpret, and say what to do."""
+    """Return the outcome of a script; raise `ApiError` for one that the simulator cannot interpret."""
     if language != SHELL:
         raise unsupported_script("it is no shell script")
     try:
@@ -142,12 +142,12 @@ def interpret(script: str, language: int) -> HostOutcome:
 
 
 def unsupported_script(reason: str) -> ApiError:
-    """Return the refusal that no real platform has: it would just run the script."""
+    """Return an error that no real platform has: that would run the script."""
     return api_error(1241012, UNSUPPORTED_SCRIPT_HELP.format(reason))
 
 
 def common_fields(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Return what every launch may say."""
+    """Return the parameters that every launch may have."""
     start = request.parameters.get("start_task")
     return {
         "operator": request.user,
@@ -163,7 +163,7 @@ def variables_of(request: ParsedRequest) -> list[dict[str, Any]]:
 
 
 def with_value(variable: Variable, request: ParsedRequest) -> Variable:
-    """Return a variable with the value that a launch gives it, by id or by name."""
+    """Return a variable with its value in a launch, by id or by name."""
     for entry in variables_of(request):
         if entry.get("id") == variable.id or entry.get("name") == variable.name:
             return evolve(variable, value=str(entry.get("value") or variable.value))

@@ -1,4 +1,4 @@
-"""What launches say besides their targets: scripts, files, rolling, time limits, callbacks."""
+"""Parse the parameters of launches other than targets: scripts, files, rolling, timeouts, callbacks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CALLBACK_NOT_ALLOWED = (
 def script_of(
     context: RequestContext, request: ParsedRequest, kind: int
 ) -> tuple[str, int, ScriptVersion | None]:
-    """Return a script's text, its language and its version on the site; refuse one that is missing or not base64."""
+    """Return a script's text, its language and its version; raise `ApiError` for none or no base64."""
     version = known_version(context, request)
     if version is not None:
         return version.content, version.language, version
@@ -69,7 +69,7 @@ def known_version(context: RequestContext, request: ParsedRequest) -> ScriptVers
 
 
 def decoded(base64_text: str, name: str) -> str:
-    """Return the text of a base64 parameter; refuse what is none."""
+    """Return the text of a base64 parameter; raise `ApiError` for anything else."""
     try:
         return base64.b64decode(base64_text, validate=True).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
@@ -77,7 +77,7 @@ def decoded(base64_text: str, name: str) -> str:
 
 
 def inputs_of(request: ParsedRequest, **more: Any) -> StepInputs:
-    """Return what a launch tells its step to do; *more* is what its kind of step adds."""
+    """Return the inputs of a launched step; *more* are those of its kind of step."""
     account = request.text("account_alias") or request.text("account") or "root"
     parameters = request.text("script_param")
     return StepInputs(
@@ -91,7 +91,7 @@ def inputs_of(request: ParsedRequest, **more: Any) -> StepInputs:
 
 
 def timeout_of(request: ParsedRequest) -> int:
-    """Return how many seconds a step may take; refuse what is out of bounds."""
+    """Return the timeout of a step in seconds; raise `ApiError` for one out of bounds."""
     given = request.integer("script_timeout" if request.dialect == "esb-job" else "timeout")
     if given is None:
         return DEFAULT_TIMEOUT
@@ -101,7 +101,7 @@ def timeout_of(request: ParsedRequest) -> int:
 
 
 def callback_of(context: RequestContext, request: ParsedRequest) -> str | None:
-    """Return where to call back; refuse a URL that the site's list of allowed ones does not hold."""
+    """Return the callback URL; raise `ApiError` for one that the site does not allow."""
     url = request.text("bk_callback_url" if request.dialect == "esb-job" else "callback_url")
     wrapped = request.parameters.get("callback")
     if request.operation == "bkci_plugin_fast_execute_script":
@@ -117,7 +117,7 @@ def callback_of(context: RequestContext, request: ParsedRequest) -> str | None:
 
 
 def file_inputs(request: ParsedRequest) -> tuple[str, StepInputs]:
-    """Return the names of the files that are sent, joined by commas, and the rest; refuse a launch without files."""
+    """Return the names of the files, joined by commas, and the other inputs; raise `ApiError` without files."""
     given = request.parameters.get("file_source_list", request.parameters.get("file_source"))
     given = request.parameters.get("file_list") if given is None else given
     if not isinstance(given, list) or not given:
@@ -139,7 +139,7 @@ def file_inputs(request: ParsedRequest) -> tuple[str, StepInputs]:
 
 
 def source_of(entry: Any) -> SourceInputs:
-    """Return one source of files: hosts, uploaded files, a file source, or a text that is pushed."""
+    """Return one source of files: hosts, uploaded files, a file source, or a pushed text."""
     if not isinstance(entry, dict):
         raise missing_parameter("file_source_list")
     kind = entry.get("file_type", SERVER_FILE)
@@ -180,7 +180,7 @@ def sources_in(inputs: StepInputs) -> int:
 
 
 def rolling_of(request: ParsedRequest, total: int, *, sources: int = 1) -> Rolling | None:
-    """Return how a launch is to roll; refuse an expression that is none, and parallel batches without their waits."""
+    """Return the batches of a launch; raise `ApiError` for a wrong expression, or parallel batches without waits."""
     config = request.parameters.get("rolling_config")
     if not isinstance(config, dict):
         return None
@@ -198,7 +198,7 @@ def rolling_of(request: ParsedRequest, total: int, *, sources: int = 1) -> Rolli
 
 
 def expression_batches(config: dict[str, Any], total: int) -> tuple[int, ...]:
-    """Return the sizes of batches that an expression makes of the targets."""
+    """Return the sizes of the batches into which an expression divides the targets."""
     try:
         return rolling_sizes(str(config.get("expression") or ""), total)
     except ValueError:
@@ -206,7 +206,7 @@ def expression_batches(config: dict[str, Any], total: int) -> tuple[int, ...]:
 
 
 def source_batches(config: dict[str, Any], total: int, sources: int) -> tuple[int, ...]:
-    """Return batches over the sources of files: each has so many sources, and reaches every target."""
+    """Return batches of file sources: each has so many sources, and runs on every target."""
     limits = config.get("file_source")
     if not isinstance(limits, dict):
         raise rule_violation("file_source cannot be null when rolling over file sources")
@@ -239,7 +239,7 @@ def wait_of(config: dict[str, Any], name: str) -> int:
 
 
 def require_no_local_files(request: ParsedRequest) -> None:
-    """Refuse files that were uploaded: the plug-in does not send those."""
+    """Raise `ApiError` for uploaded files: the plug-in does not send those."""
     sources = request.parameters.get("file_source_list")
     for entry in sources if isinstance(sources, list) else ():
         if isinstance(entry, dict) and entry.get("file_type") == LOCAL_FILE:

@@ -1,4 +1,4 @@
-"""Answers that list: job instances, variables, a step's inputs."""
+"""Handle lists of job instances and variables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ V4_MAX, V4_DEFAULT, V4_LAST_OFFSET = 200, 10, 10_000
 
 
 def v3_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_instance_list` of version 3 and of `jobv3`: newest first, with their total."""
+    """Handle `get_job_instance_list` of version 3 and of `jobv3`: newest first, with their total."""
     found = list(matching(context, request))
     start, length = page(request, "start", V3_DEFAULT, V3_MAX, V3_LAST_START)
     return {
@@ -32,7 +32,7 @@ def v3_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
 
 
 def v4_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_instance_list` of version 4: no total."""
+    """Handle `get_job_instance_list` of version 4: no total."""
     found = list(matching(context, request))
     start, length = page(request, "offset", V4_DEFAULT, V4_MAX, V4_LAST_OFFSET)
     return {
@@ -41,7 +41,7 @@ def v4_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
 
 
 def page(request: ParsedRequest, first: str, usual: int, most: int, last: int) -> tuple[int, int]:
-    """Return the page asked for; refuse one out of bounds."""
+    """Return the requested page; raise `ApiError` for one out of bounds."""
     start = request.integer(first) or 0
     given = request.integer("length")
     length = usual if given is None else given
@@ -53,7 +53,7 @@ def page(request: ParsedRequest, first: str, usual: int, most: int, last: int) -
 
 
 def matching(context: RequestContext, request: ParsedRequest) -> Iterator[Job]:
-    """Yield the jobs that the filters let pass, newest first."""
+    """Yield the jobs that pass the filters, newest first."""
     scope = context.scope(request)
     number = request.integer("job_instance_id")
     if number is not None:
@@ -72,7 +72,7 @@ def matching(context: RequestContext, request: ParsedRequest) -> Iterator[Job]:
 
 
 def passes(job: Job, scope: Scope, request: ParsedRequest) -> bool:
-    """Tell whether a job is in scope and matches every filter given."""
+    """Return True for a job in scope that matches every given filter."""
     filters = (
         (request.integer("status"), job.status),
         (request.integer("type"), job.plan.kind),
@@ -90,7 +90,7 @@ def passes(job: Job, scope: Scope, request: ParsedRequest) -> bool:
 
 
 def entry(job: Job, context: RequestContext) -> dict[str, Any]:
-    """Return one line of the history."""
+    """Return one row of the list."""
     plan_id, epoch_ms = job.plan.plan_id, context.epoch_ms
     template = None if plan_id is None else context.site.catalog.template_of(plan_id)
     return {
@@ -111,7 +111,7 @@ def entry(job: Job, context: RequestContext) -> dict[str, Any]:
 
 
 def v3_variables(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_instance_global_var_value`: one string variable per step."""
+    """Handle `get_job_instance_global_var_value`: one string variable per step."""
     job = context.job(request)
     return {
         "job_instance_id": job.id,
@@ -126,7 +126,7 @@ def v3_variables(context: RequestContext, request: ParsedRequest) -> dict[str, A
 
 
 def v2_variables(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer the same in version 2's names."""
+    """Handle the same operation of version 2."""
     job = context.job(request)
     return {
         "job_instance_id": job.id,

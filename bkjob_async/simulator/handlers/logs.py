@@ -1,4 +1,4 @@
-"""Answers about what hosts said."""
+"""Handle requests for the logs of hosts."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ MAX_HOSTS, MAX_OBJECTS = 500, 50
 
 
 class KnownHosts:
-    """The hosts of a step by their ids and addresses; others are those of the fleet."""
+    """The hosts of a step by their ids and addresses; others are simulated hosts."""
 
     def __init__(self, step: Step) -> None:
-        """Know the hosts of *step*, those of containers left out."""
+        """Index the hosts of *step*, without containers."""
         hosts = [host for host in step.hosts if host.container_id is None]
         self._by_id = {host.bk_host_id: host for host in hosts}
         self._by_address = {(host.bk_cloud_id, host.ip): host for host in hosts if host.ip}
 
     def by_id(self, number: Any) -> Host:
-        """Return the host of an id; refuse what is none."""
+        """Return the host with an id; raise `ApiError` for anything else."""
         host = by_id(number)
         return self._by_id.get(host.bk_host_id, host)
 
     def by_entry(self, entry: Any, name: str) -> Host:
-        """Return the host of `{bk_host_id}` or `{bk_cloud_id, ip}`; refuse what is neither."""
+        """Return the host of `{bk_host_id}` or `{bk_cloud_id, ip}`; raise `ApiError` for anything else."""
         host = by_entry(entry, name)
         own = self._by_address.get((host.bk_cloud_id, host.ip)) if host.ip else None
         return own or self._by_id.get(host.bk_host_id, host)
 
 
 def v2_job_log(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
-    """Answer `get_job_instance_log`: everything of every step."""
+    """Handle `get_job_instance_log`: all logs of all steps."""
     job = context.job(request)
     return [
         render_logs.v2_step_log(step, context.now, context.epoch_ms, legacy_esb=context.site.legacy_esb)
@@ -49,7 +49,7 @@ def v2_job_log(context: RequestContext, request: ParsedRequest) -> list[dict[str
 
 
 def one_log(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_instance_ip_log`: one host, named as it was asked for."""
+    """Handle `get_job_instance_ip_log`: one host, named as in the request."""
     step = require_log(context.step(request))
     number, ip = request.integer("bk_host_id"), request.text("ip")
     known_hosts = KnownHosts(step)
@@ -65,13 +65,13 @@ def one_log(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
     script = render_logs.host_log(step, host, context.now) if kind == render_logs.SCRIPT_LOG else None
     files = None if kind == render_logs.SCRIPT_LOG else render_logs.file_logs(step, host, context.now)
     if number is None and ((script and script.strip()) or files):
-        # The id comes from the log itself: without one it stays unknown.
+        # The id is that of the log; without a log it is unknown.
         names["bk_host_id"] = host.bk_host_id
     return {"log_type": kind, **names, "log_content": script, "file_logs": files}
 
 
 def many_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `batch_get_job_instance_ip_log`: at most 500 hosts."""
+    """Handle `batch_get_job_instance_ip_log`: at most 500 hosts."""
     step = require_log(context.step(request))
     given, known_hosts = dict(request.parameters), KnownHosts(step)
     hosts = [known_hosts.by_id(number) for number in optional_list(given, "host_id_list")]
@@ -106,7 +106,7 @@ def host_names(host: Host) -> dict[str, Any]:
 
 
 def v4_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `batch_get_job_instance_execute_object_log`: at most 50 objects, the first list counts."""
+    """Handle `batch_get_job_instance_execute_object_log`: at most 50 objects, the first list counts."""
     step = require_log(context.step(request))
     given, known_hosts = dict(request.parameters), KnownHosts(step)
     containers = {host.container_id: host for host in step.hosts if host.container_id is not None}
@@ -126,7 +126,7 @@ def v4_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
 
 
 def plugin_logs(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `bkci_plugin_batch_get_job_instance_execute_object_log`."""
+    """Handle `bkci_plugin_batch_get_job_instance_execute_object_log`."""
     step = require_log(context.step(request))
     given = list(optional_list(dict(request.parameters), "execute_object_list"))
     if not given:
@@ -155,7 +155,7 @@ def find_object(step: Step, kind: int, number: int) -> Host | None:
 
 
 def require_log(step: Step) -> Step:
-    """Return a step that writes logs; refuse one that only asks a person."""
+    """Return a step that has logs; raise `ApiError` for a confirmation."""
     if step.plan.kind == CONFIRM:
         raise api_error(1241003)
     return step

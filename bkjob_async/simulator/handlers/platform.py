@@ -23,16 +23,16 @@ from bkjob_async.simulator.world.world import World
 
 
 class Platform:
-    """Answers requests in all dialects about one world.
+    """Responds to requests in all dialects about one world.
 
-    *site* is how the installation is set up. `request_counts` counts what was asked, by (dialect, operation);
-    `rate_limit` can be set and taken away at any time.
+    *site* is the configuration. `request_counts` counts requests by (dialect, operation); `rate_limit` can be
+    set and removed at any time.
     """
 
     def __init__(
         self, world: World, site: SiteConfig | None = None, *, rate_limit: RateLimit | None = None
     ) -> None:
-        """Stand in front of *world*."""
+        """Respond about *world*."""
         self.world = world
         self.site = site or SiteConfig()
         self.rate_limit = rate_limit
@@ -41,7 +41,7 @@ class Platform:
         self._rng = Random(f"{world.seed}/faults")
 
     def respond(self, http_request: HttpRequest, now: float) -> HttpResponse:
-        """Return the platform's answer at a moment; time before it has passed."""
+        """Return the platform's response at a time, after all events before it."""
         self.world.advance(now)
         request_id = self._request_id(http_request, now)
         dialect = "gateway-v3"
@@ -57,7 +57,7 @@ class Platform:
         return self._with_rate_limit_headers(success(dialect, data, request_id), now)
 
     def deliver(self, http_request: HttpRequest, now: float) -> Delivery:
-        """Return the answer and how it travels, after all faults that strike."""
+        """Return the response and how it is sent, with all faults applied."""
         if not self.faults:
             return Delivery(response=self.respond(http_request, now))
         try:
@@ -85,10 +85,10 @@ class Platform:
         operations: Iterable[str] | None = None,
         jobs: Iterable[int] | None = None,
     ) -> Iterator[ActiveFault]:
-        """Let a fault be at work within a `with` block.
+        """Inject a fault within a `with` block.
 
-        It strikes a *share* of the requests, at most so many *times*, of these *operations* or about these *jobs*
-        only. Several blocks add up.
+        It applies to a *share* of the requests, at most so many *times*, of these *operations* or about these
+        *jobs* only. Several blocks add up.
         """
         active = ActiveFault(
             fault_named(fault) if isinstance(fault, str) else fault,
@@ -105,7 +105,7 @@ class Platform:
                 self.faults.remove(active)
 
     def _enforce_rate_limit(self, request: ParsedRequest, now: float) -> None:
-        """Refuse what is too much, in the words of whoever counts."""
+        """Raise `ApiError` above the rate limit, as the gateway or the ESB does."""
         if self.rate_limit is None or self.rate_limit.take(now):
             return
         if request.dialect.startswith("esb"):
@@ -113,12 +113,12 @@ class Platform:
         raise ApiError(1642902, "Request rate exceeds the limit", status=429, by="gateway")
 
     def _with_rate_limit_headers(self, response: HttpResponse, now: float) -> HttpResponse:
-        """Say how much is left, where the gateway answers."""
+        """Add the gateway's headers about the rate limit."""
         if self.rate_limit is None or "x-bkapi-request-id" not in response.headers:
             return response
         return evolve(response, headers={**response.headers, **self.rate_limit.headers(now)})
 
     def _request_id(self, http_request: HttpRequest, now: float) -> str:
-        """Return an id that the same question at the same moment gets again, in either door."""
+        """Return an id that is the same for the same request at the same time, in process and over HTTP."""
         said = f"{self.world.seed}|{now:.6f}|{http_request.method}|{http_request.url.raw_path_qs}".encode()
         return blake2b(said, digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Which operation of which dialect is answered by what."""
+"""The handler of each operation of each dialect."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EVERYBODY, SYSTEMS, USERS = "everybody", "systems", "users"
 
 @frozen
 class Route:
-    """What answers an operation, by which methods it may be asked, and on which of the gateway's two paths."""
+    """The handler of an operation, its HTTP methods, and on which of the gateway's two paths it is."""
 
     handle: Handler
     methods: frozenset[str]
     audience: str = EVERYBODY
 
     def is_for(self, *, system: bool) -> bool:
-        """Whether the operation is on the path that was taken: the plain one, or `system/`."""
+        """Return True if the operation is on the path of the request: the plain one, or `system/`."""
         return self.audience == EVERYBODY or (self.audience == SYSTEMS) == system
 
 
@@ -118,7 +118,7 @@ V4_USER_WRITES: dict[str, Handler] = {
 def by(
     methods: frozenset[str], handlers: dict[str, Handler], *, audience: str = EVERYBODY
 ) -> dict[str, Route]:
-    """Return routes that may be asked by these methods, on these paths of the gateway."""
+    """Return routes with these methods, on these paths of the gateway."""
     return {name: Route(handle, methods, audience) for name, handle in handlers.items()}
 
 

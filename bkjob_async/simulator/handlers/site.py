@@ -1,4 +1,4 @@
-"""How one simulated installation is set up."""
+"""The configuration of one simulated installation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, Va
 
 HOSTS_VARIABLE = Variable(id=11, name="hosts", kind=3, description="where it runs")
 
-# The plans that a site has unless it is given others.
+# The plans of a site by default.
 DEFAULT_PLANS: dict[int, JobPlan] = {
     1000: JobPlan(name="plan 1000", variables=(HOSTS_VARIABLE,)),
     1001: JobPlan(
@@ -28,15 +28,17 @@ DEFAULT_PLANS: dict[int, JobPlan] = {
 
 @define(kw_only=True)
 class SiteConfig:
-    """How one installation is set up; changed at any time.
+    """The configuration of one installation; it can be changed at any time.
 
-    *app_code*, *app_secret* and *access_token* None take any that are not empty. *require_user* asks for a user outside `system`
-    paths. *scopes* None knows every scope. *forbidden* scopes need a permission that the user lacks. *legacy_esb* is the
-    old component behind the ESB's `job`. *group_read_seconds* is how many seconds the reading of one group of a step with more than
-    100 hosts takes. *outcomes* is what becomes of the hosts of launches, drawn by weight; with None the script of a launch
-    says it, and one that cannot be interpreted is refused; *launch_outcomes* come before either. *plans* are the job plans
-    that can be launched, *catalog* is what else the lists show. *allowed_callbacks* are the beginnings of the URLs that
-    may be called back, None for all (a feature of newer platforms). *web_url* begins links to the web console.
+    *app_code*, *app_secret* and *access_token* None accept any that are not empty. *require_user* requires a
+    user outside `system` paths. *scopes* None accepts every scope. *forbidden* scopes need a permission that
+    the user lacks. *legacy_esb* is the old component behind the ESB's `job`. *group_read_seconds* is how many
+    seconds the reading of one group of a step with more than 100 hosts takes. *outcomes* are the outcomes of
+    the hosts of launches, chosen by weight; with None the script of a launch is interpreted, and one that
+    cannot be is rejected; *launch_outcomes* take precedence over both. *plans* are the job plans that can be
+    launched, *catalog* is what else the lists show. *allowed_callbacks* are the beginnings of the URLs that
+    may be called back, None for all (a feature of newer platforms). *web_url* begins links to the web
+    console.
     """
 
     app_code: str | None = None

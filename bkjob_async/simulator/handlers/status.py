@@ -1,4 +1,4 @@
-"""Answers about the status of jobs and steps, and to operations on them."""
+"""Handle requests for the status of jobs and steps, and operations on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bkjob_async.simulator.world.records import Job, Step
 
 
 def v3_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_instance_status` of version 3 and of `jobv3`."""
+    """Handle `get_job_instance_status` of version 3 and of `jobv3`."""
     job = context.job(request)
     with_hosts = request.flag("return_ip_result")
     if with_hosts:
@@ -29,7 +29,7 @@ def v3_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, 
 
 
 def v3_step_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_step_instance_status` of version 3."""
+    """Handle `get_step_instance_status` of version 3."""
     step = context.step(request, legacy=False, code=1240003)
     require_readable_step(step)
     wanted = Filter(
@@ -54,7 +54,7 @@ def v3_step_status(context: RequestContext, request: ParsedRequest) -> dict[str,
 
 
 def v4_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_instance_status` of version 4, containers included."""
+    """Handle `get_job_instance_status` of version 4, containers included."""
     with_hosts = request.flag("return_execute_object_result")
     mark_shown(context, context.job(request).steps)
     return render_gateway_v4.job_status(
@@ -63,7 +63,7 @@ def v4_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, 
 
 
 def plugin_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `bkci_plugin_get_job_instance_status`, containers included."""
+    """Handle `bkci_plugin_get_job_instance_status`, containers included."""
     with_objects = request.flag("include_execute_object_task_result")
     return render_plugin.job_status(
         context.job(request), with_objects=with_objects, epoch_ms=context.epoch_ms
@@ -71,7 +71,7 @@ def plugin_job_status(context: RequestContext, request: ParsedRequest) -> dict[s
 
 
 def v2_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_job_instance_status` of the ESB's `job`."""
+    """Handle `get_job_instance_status` of the ESB's `job`."""
     job = context.job(request)
     require_no_containers(job)
     mark_shown(context, job.steps)
@@ -79,7 +79,7 @@ def v2_job_status(context: RequestContext, request: ParsedRequest) -> dict[str, 
 
 
 def v2_step_status(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_step_instance_status` of the ESB's `job`."""
+    """Handle `get_step_instance_status` of the ESB's `job`."""
     step = context.step(request)
     require_readable_step(step)
     return render_esb.step_status(
@@ -93,19 +93,19 @@ def v2_step_status(context: RequestContext, request: ParsedRequest) -> dict[str,
 
 
 def step_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_step_instance_detail`: what a step was told to do."""
+    """Handle `get_step_instance_detail`: the inputs of a step."""
     step = context.step(request, legacy=False, code=1240003)
     return step_inputs(step.id, step.name, step.plan, step.hosts, coding=plain_text)
 
 
 def mark_shown(context: RequestContext, steps: Iterable[Step]) -> None:
-    """Take note that somebody is shown how steps stand now."""
+    """Record that the present status of steps was shown."""
     for step in steps:
         step.shown_at = context.now
 
 
 def operate_step(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Take an operation on a step on."""
+    """Handle `operate_step_instance`."""
     step = context.step(request)
     operation = request.integer("operation_code")
     if operation is None:
@@ -125,7 +125,7 @@ def operate_job(context: RequestContext, request: ParsedRequest) -> dict[str, An
 
 
 def apply_operation(operate: Callable[[], None]) -> None:
-    """Do something to the world; turn its no into the platform's."""
+    """Apply an operation to the world; raise `ApiError` where it is not allowed."""
     try:
         operate()
     except OperationNotAllowed as error:
@@ -133,13 +133,13 @@ def apply_operation(operate: Callable[[], None]) -> None:
 
 
 def require_readable_step(step: Step) -> None:
-    """Refuse steps that cannot be asked for themselves: confirmations, containers."""
+    """Raise `ApiError` for steps whose status cannot be requested: confirmations, containers."""
     code = render_gateway.unreadable(step)
     if code is not None:
         raise api_error(code)
 
 
 def require_no_containers(job: Job) -> None:
-    """Fail over container hosts, as versions 2 and 3 do."""
+    """Raise `ApiError` for container hosts, as versions 2 and 3 do."""
     if any(step.has_containers for step in job.steps):
         raise api_error(1240002)

@@ -1,4 +1,4 @@
-"""The hosts that a launch names, in each dialect's spelling."""
+"""Parse the targets of a launch, in each dialect's names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONTAINERS = "kube_container_filters"
 
 @frozen(kw_only=True)
 class TargetNames:
-    """How one family of operations spells its targets; what it does not name is ignored, as the server does."""
+    """The names of targets in one family of operations; all others are ignored, as the server does."""
 
     parameter: str
     hosts: str = "ip_list"
@@ -56,7 +56,7 @@ OF_PLUGIN = {"bkci_plugin_fast_execute_script": PLUGIN_SCRIPT, "bkci_plugin_fast
 
 
 def targets(request: ParsedRequest) -> tuple[Host, ...]:
-    """Return the hosts that a launch is for, each once; refuse none, and too many."""
+    """Return the hosts of a launch, each once; raise `ApiError` for none, and too many."""
     names = OF_PLUGIN.get(request.operation, OF_DIALECT[request.dialect])
     found: dict[Host, None] = {}
     for server in servers(request, names):
@@ -97,7 +97,7 @@ def hosts_in(server: dict[str, Any], names: TargetNames) -> Iterator[Host]:
 
 
 def containers_wanted(server: dict[str, Any], names: TargetNames) -> list[dict[str, Any]]:
-    """Return the container filters; refuse them beside hosts, and version 4's without a cluster."""
+    """Return the container filters; raise `ApiError` for both hosts and filters, or no cluster."""
     filters = list(optional_list(server, CONTAINERS))
     if filters and not all(isinstance(entry, dict) for entry in filters):
         raise wrong_type(CONTAINERS)
@@ -111,7 +111,7 @@ def containers_wanted(server: dict[str, Any], names: TargetNames) -> list[dict[s
 
 
 def check_cluster(entry: dict[str, Any]) -> None:
-    """Refuse a filter without a cluster, and one of a whole cluster that does not say so."""
+    """Raise `ApiError` for a filter without a cluster, or of a whole cluster without the flag for it."""
     cluster = entry.get("kube_cluster_filter")
     if not isinstance(cluster, dict) or not cluster.get("cluster_uid_list"):
         raise rule_violation("Job execute target - cluster filter cannot be empty")
@@ -129,7 +129,7 @@ def check_cluster(entry: dict[str, Any]) -> None:
 
 
 def optional_list(server: dict[str, Any], name: str) -> Iterable[Any]:
-    """Return an optional list; refuse what is none."""
+    """Return an optional list; raise `ApiError` for anything else."""
     value = server.get(name)
     if value is None:
         return ()
@@ -156,14 +156,14 @@ def node_type(entry: Any, name: str) -> str:
 
 
 def by_id(number: Any) -> Host:
-    """Return the host of an id; refuse what is none."""
+    """Return the host with an id; raise `ApiError` for anything else."""
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise missing_parameter("host_id_list")
     return host_by_id(number)
 
 
 def by_entry(entry: Any, name: str) -> Host:
-    """Return the host of `{bk_host_id}` or `{bk_cloud_id, ip}`; refuse what is neither."""
+    """Return the host of `{bk_host_id}` or `{bk_cloud_id, ip}`; raise `ApiError` for anything else."""
     if isinstance(entry, dict):
         if isinstance(entry.get("bk_host_id"), int):
             return by_id(entry["bk_host_id"])

@@ -1,4 +1,4 @@
-"""Look up agent tasks, the context of a task, and URLs for uploads."""
+"""Handle requests for agent tasks, task contexts and upload URLs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GSE_TASK = re.compile(r"GSETASK:(\d+):(\d+):(\d+)")
 
 
 def query_gse_task(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
-    """Answer `query_gse_task`: one task for each execution and batch of a step; no scope is asked for."""
+    """Handle `query_gse_task`: one task for each execution and batch of a step; there is no scope."""
     number = request.id("step_instance_id")
     step = step_by_id(context, number)
     if step is None:
@@ -37,7 +37,7 @@ def query_gse_task(context: RequestContext, request: ParsedRequest) -> list[dict
 
 
 def query_job_instance(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `query_job_instance`: the job and step that a task of the agent system belongs to."""
+    """Handle `query_job_instance`: the job and step of an agent task."""
     name = request.required_text("gse_task_id", code=1241007)
     found = GSE_TASK.fullmatch(name)
     step_id, count, batch = (int(part) for part in found.groups()) if found else (0, 0, 0)
@@ -70,7 +70,7 @@ def task_link(context: RequestContext, step: Step, count: int, batch: int) -> di
 
 
 def upload_urls(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `generate_local_file_upload_url`: where each file goes, and the path that a launch names it by."""
+    """Handle `generate_local_file_upload_url`: the upload URL of each file, and its path for a launch."""
     scope, names = context.scope(request), request.parameters.get("file_name_list")
     if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
         raise missing_parameter("file_name_list")
@@ -97,7 +97,7 @@ DESCRIPTIONS = {
 
 
 def script_context(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_script_task_context`: the script and the end of what it printed, or of the text that is given."""
+    """Handle `get_script_task_context`: the script and the end of its output, or of the given text."""
     step, host = task_of(context, request, SCRIPT, SQL)
     inputs = step.plan.inputs
     said = request.text("content") or render_logs.host_log(step, host, context.now) or ""
@@ -111,7 +111,7 @@ def script_context(context: RequestContext, request: ParsedRequest) -> dict[str,
 
 
 def file_context(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Answer `get_file_task_context`: which transfers failed, and on which way."""
+    """Handle `get_file_task_context`: which transfers failed, and on which side."""
     if request.integer("mode") is None:
         raise missing_parameter("mode")
     step, host = task_of(context, request, FILE)
@@ -135,7 +135,7 @@ def file_context(context: RequestContext, request: ParsedRequest) -> dict[str, A
 
 
 def task_of(context: RequestContext, request: ParsedRequest, *kinds: int) -> tuple[Step, Host]:
-    """Return the step and the execute object asked for; refuse steps of other kinds, and objects that have none."""
+    """Return the requested step and execute object; raise `ApiError` for other kinds of steps and unknown objects."""
     step = context.step(request)
     count, kind = request.integer("execute_count"), request.integer("execute_object_type")
     number = request.id("execute_object_resource_id")
@@ -153,7 +153,7 @@ def task_of(context: RequestContext, request: ParsedRequest, *kinds: int) -> tup
 
 
 def fields(**hosts_in: str) -> dict[str, Any]:
-    """Return named values as the list that this API has."""
+    """Return named values as a list, as this API does."""
     optional_list = [
         {"name": name, "value": value, "description": DESCRIPTIONS[name]} for name, value in hosts_in.items()
     ]

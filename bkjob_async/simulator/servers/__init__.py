@@ -1,1 +1,1 @@
-"""The ways into the simulator: in process, over HTTP, from a thread."""
+"""Servers of the simulated platform: in process, over HTTP, from a thread."""

@@ -1,7 +1,7 @@
-"""Sends the callbacks that the platform owes; the only HTTP client in this room.
+"""Send the platform's callbacks; the only HTTP client in this room.
 
-Sources: bk-job's CallbackListener and HttpConPoolUtil: 200 alone is success, any other status is tried once more as a
-form, no connection is not tried again.
+Sources: bk-job's CallbackListener and HttpConPoolUtil: 200 alone is success, any other status is retried once
+as a form, a failed connection is not retried.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ Post = Callable[[str, bytes, str], Awaitable[int]]
 
 
 class CallbackSender:
-    """Lets world time pass even when nobody asks, and calls back whoever asked for it.
+    """Advances the world without requests, and sends the callbacks that were asked for.
 
-    *post* carries one callback (URL, body, content type) and returns the status of the answer; by default a real
-    HTTP client does, to loopback addresses only unless *remote*. `sent` counts what went out, `blocked` what did
-    not because its address is not on this machine.
+    *post* sends one callback (URL, body, content type) and returns the status of the response; by default a
+    real HTTP client does, to loopback addresses only unless *remote*. `sent` counts callbacks that were sent,
+    `blocked` those to other machines.
     """
 
     def __init__(
         self, platform: Platform, clock: WorldClock, *, post: Post | None = None, remote: bool = False
     ) -> None:
-        """Watch the world of *platform* in the time of *clock*, once started."""
+        """Prepare to send callbacks of *platform* in the time of *clock*."""
         self._platform = platform
         self._clock = clock
         self._custom_post = post
@@ -54,11 +54,11 @@ class CallbackSender:
         self.blocked = 0
 
     def start(self) -> None:
-        """Begin to look after the world."""
+        """Start sending callbacks."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def aclose(self) -> None:
-        """Stop, with whatever is still under way; harmless when repeated."""
+        """Stop, and cancel callbacks in flight; harmless when repeated."""
         task, self._task = self._task, None
         for running in [*self._posts, *([task] if task else [])]:
             running.cancel()
@@ -79,7 +79,7 @@ class CallbackSender:
             await asyncio.sleep(self._pause())
 
     def _pause(self) -> float:
-        """Return the seconds until something may have happened."""
+        """Return the seconds until the next event may be due."""
         at = self._platform.world.next_at
         if at is None or self._clock.is_paused:
             return MAX_SLEEP
@@ -95,7 +95,7 @@ class CallbackSender:
             self._begin(callback, FORM if "form" in callback_faults else JSON)
 
     def _send_early(self) -> None:
-        """Call back about jobs that still run, where that fault is at work."""
+        """Send callbacks of jobs that still run, where that fault is injected."""
         faults = [active for active in self._platform.faults if active.fault.callback == "early"]
         for job in list(self._platform.world.jobs.values()) if faults else ():
             url = job.plan.callback_url
@@ -143,7 +143,7 @@ class CallbackSender:
 
 
 def is_local_url(url: str) -> bool:
-    """Whether a URL leads to this machine."""
+    """Return True for a URL of this machine."""
     try:
         host = URL(url).host
     except ValueError:
@@ -152,7 +152,7 @@ def is_local_url(url: str) -> bool:
 
 
 def callback_body(callback: PendingCallback) -> bytes:
-    """Return a callback's JSON, in the names of the code rather than of its documents."""
+    """Return a callback's JSON, with the names of bk-job's code, which differ from its documents."""
     return msgspec.json.encode(
         {
             "job_instance_id": callback.job_instance_id,

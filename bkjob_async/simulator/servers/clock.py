@@ -8,25 +8,25 @@ import asyncio
 class WorldClock:
     """Converts the event loop's time into the world's.
 
-    It begins to run when first asked. *speed* is how many seconds of the world pass in one of the loop's; a held
-    clock stands still until it is resumed.
+    It starts when it is first read. *speed* is how many seconds of the world pass in one of the loop's; a
+    paused clock does not run until it is resumed.
     """
 
     def __init__(self, *, speed: float = 1.0) -> None:
-        """Begin at zero, when first asked."""
+        """Begin at zero, when first read."""
         self.speed = speed
         self._time = 0.0
         self._read_at: float | None = None
         self._paused = False
 
     def now(self) -> float:
-        """Return the world's time, in seconds from its beginning; outside a loop it only moves by hand."""
+        """Return the world's time, in seconds from its beginning; outside a loop only `advance` changes it."""
         try:
             read_at = asyncio.get_running_loop().time()
         except RuntimeError:
             return self._time
         if self._read_at is not None and not self._paused:
-            # A loop of its own begins anew; its time may be behind the last one's.
+            # Another event loop has another time, which may be before that of the last one.
             self._time += max(0.0, read_at - self._read_at) * self.speed
         self._read_at = read_at
         return self._time
@@ -38,13 +38,13 @@ class WorldClock:
         return at
 
     def resume(self) -> float:
-        """Let time pass again; return it."""
+        """Start the world's time again; return it."""
         at = self.now()
         self._paused = False
         return at
 
     def advance(self, seconds: float) -> float:
-        """Move the world's time on by hand; return it."""
+        """Advance the world's time; return it."""
         if seconds < 0:
             raise ValueError("time does not run backwards")
         self.now()
@@ -53,5 +53,5 @@ class WorldClock:
 
     @property
     def is_paused(self) -> bool:
-        """Whether time stands still."""
+        """Whether time is paused."""
         return self._paused

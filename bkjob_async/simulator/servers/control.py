@@ -31,14 +31,14 @@ CONTROL_PATH = "/_control"
 
 @frozen
 class ControlRequest:
-    """What one control request holds: the platform, its clock, and what was said."""
+    """One control request: the platform, its clock, and the parameters."""
 
     platform: Platform
     clock: WorldClock
     parameters: dict[str, Any]
 
     def step(self) -> Step:
-        """Return the step that is named; KeyError for none."""
+        """Return the named step; KeyError for none."""
         job = self.platform.world.jobs[int(self.parameters["job_instance_id"])]
         wanted = self.parameters.get("step_instance_id")
         step = job.current_step if wanted is None else job.step(int(wanted))
@@ -51,7 +51,7 @@ Action = Callable[[ControlRequest], Any]
 
 
 def clock_state(request: ControlRequest) -> dict[str, Any]:
-    """Tell the time, how it passes, and how much there is."""
+    """Return the time, its speed, and how many jobs there are."""
     world = request.platform.world
     return {
         "now": request.clock.now(),
@@ -67,12 +67,12 @@ def clock_state(request: ControlRequest) -> dict[str, Any]:
 
 
 def jobs(request: ControlRequest) -> list[dict[str, Any]]:
-    """Tell the jobs there are."""
+    """Return all jobs."""
     return [job_json(job) for job in request.platform.world.jobs.values()]
 
 
 def history(request: ControlRequest) -> dict[str, Any]:
-    """Tell what really happened: (time, code) of every host, step and job."""
+    """Return the true history: (time, code) of every host, step and job."""
     wanted = request.parameters.get("job_instance_id")
     refs = None if wanted is None else [request.platform.world.jobs[int(wanted)].ref]
     recorded = request.platform.world.history(refs)
@@ -80,19 +80,19 @@ def history(request: ControlRequest) -> dict[str, Any]:
 
 
 def advance(request: ControlRequest) -> dict[str, Any]:
-    """Move time on by hand."""
+    """Advance time."""
     request.platform.world.advance(request.clock.advance(float(request.parameters["seconds"])))
     return clock_state(request)
 
 
 def pause(request: ControlRequest) -> dict[str, Any]:
-    """Stop time."""
+    """Pause time."""
     request.clock.pause()
     return clock_state(request)
 
 
 def resume(request: ControlRequest) -> dict[str, Any]:
-    """Let time pass again."""
+    """Resume time."""
     request.clock.resume()
     return clock_state(request)
 
@@ -124,17 +124,17 @@ def add_job(request: ControlRequest) -> list[dict[str, Any]]:
 
 
 def finish_host(request: ControlRequest) -> dict[str, Any]:
-    """End a host well, or with the status given."""
+    """End a host with success, or with the given status."""
     return end_host(request, HostOutcome())
 
 
 def fail_host(request: ControlRequest) -> dict[str, Any]:
-    """End a host badly, with status 104 or the one given."""
+    """End a host with failure: status 104 or the given one."""
     return end_host(request, FAILS)
 
 
 def end_host(request: ControlRequest, usual: HostOutcome) -> dict[str, Any]:
-    """End a host now, as *usual* or as the request says."""
+    """End a host now, with the outcome of the request, by default *usual*."""
     step = request.step()
     names = {name: request.parameters[name] for name in OUTCOME_FIELDS if name in request.parameters}
     request.platform.world.end_host(step, str(request.parameters["host"]), outcome_from(names, usual))
@@ -142,29 +142,29 @@ def end_host(request: ControlRequest, usual: HostOutcome) -> dict[str, Any]:
 
 
 def launch_outcomes(request: ControlRequest) -> list[dict[str, Any]]:
-    """Tell the outcomes that wait for launches."""
+    """Return the outcomes set for launches."""
     return [launch_outcomes_json(outcomes) for outcomes in request.platform.site.launch_outcomes]
 
 
 def add_launch_outcomes(request: ControlRequest) -> list[dict[str, Any]]:
-    """Give the next launches outcomes: `{"hosts": {"0:10.0.0.2": {"status": 104}}, "others": {}, "name", "times"}`."""
+    """Set the outcomes of the next launches: `{"hosts": {"0:10.0.0.2": {"status": 104}}, "others": {}, "name", "times"}`."""
     request.platform.site.launch_outcomes.append(launch_outcomes_from(request.parameters))
     return launch_outcomes(request)
 
 
 def clear_launch_outcomes(request: ControlRequest) -> list[dict[str, Any]]:
-    """Take back all outcomes that wait for launches."""
+    """Remove all outcomes set for launches."""
     request.platform.site.launch_outcomes.clear()
     return launch_outcomes(request)
 
 
 def faults(request: ControlRequest) -> dict[str, Any]:
-    """Tell the faults at work, and the names of all there are."""
+    """Return the injected faults, and the names of all faults."""
     return {"active": [fault_json(active) for active in request.platform.faults], "names": list(FAULTS)}
 
 
 def add_fault(request: ControlRequest) -> dict[str, Any]:
-    """Put a fault to work: `{"name", "share", "times", "operations", "jobs"}`."""
+    """Inject a fault: `{"name", "share", "times", "operations", "jobs"}`."""
     parameters = request.parameters
     operations, numbers, times = parameters.get("operations"), parameters.get("jobs"), parameters.get("times")
     request.platform.faults.append(
@@ -188,7 +188,7 @@ def end_faults(request: ControlRequest) -> dict[str, Any]:
 
 
 def set_rate_limit(request: ControlRequest) -> dict[str, Any]:
-    """Let so many requests pass per window of whole seconds; without a limit, all."""
+    """Allow so many requests per window of whole seconds; without a limit, all."""
     limit = request.parameters.get("limit")
     window = int(request.parameters.get("window", 1))
     request.platform.rate_limit = None if limit is None else RateLimit(int(limit), window)
@@ -196,7 +196,7 @@ def set_rate_limit(request: ControlRequest) -> dict[str, Any]:
 
 
 def scenarios(_request: ControlRequest) -> dict[str, str]:
-    """Tell the scenarios there are."""
+    """Return all scenarios."""
     return {name: make().summary for name, make in SCENARIOS.items()}
 
 
@@ -222,7 +222,7 @@ ACTIONS: dict[tuple[str, str], Action] = {
 
 
 def control(platform: Platform, clock: WorldClock, http_request: HttpRequest) -> HttpResponse:
-    """Do what a control request says; answer 400 and why, or 404, for one that makes no sense."""
+    """Handle a control request; respond with 400 and the reason, or 404, to an invalid one."""
     name = http_request.url.path.removeprefix(CONTROL_PATH).strip("/")
     action = ACTIONS.get((http_request.method, name))
     if action is None:
@@ -239,7 +239,7 @@ def control(platform: Platform, clock: WorldClock, http_request: HttpRequest) ->
 
 
 def json_response(status: int, value: Any) -> HttpResponse:
-    """Return a control answer."""
+    """Return a response of the control API."""
     return HttpResponse(
         status=status, headers={"content-type": "application/json"}, body=msgspec.json.encode(value)
     )

@@ -15,10 +15,10 @@ LOCAL_NAMES = frozenset({"localhost", "localhost.localdomain"})
 def access_error(
     headers: Mapping[str, str], *, reached_at: str | None, names: Collection[str] = ()
 ) -> HttpResponse | None:
-    """Return the 403 for a request that a web page may have made, None for one that is let in.
+    """Return the 403 for a request that a web page may have sent, None for one that is allowed.
 
-    A browser sends an `Origin` with what a page of another site asks for, and the page's own name as `Host` when that
-    name was bent to this address. So any `Origin` is refused, and every `Host` but loopback ones, the address that the
+    A browser sends an `Origin` with requests of a page of another site, and after DNS rebinding the page's
+    own name as `Host`. So any `Origin` is rejected, and every `Host` but loopback ones, the address that the
     request came to (*reached_at*), and *names*, which are added for containers and the like.
     """
     lowered = {name.lower(): value for name, value in headers.items()}
@@ -42,7 +42,7 @@ def host_of(header: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a name or address can only be this machine."""
+    """Return True for a name or address of this machine alone."""
     if host in LOCAL_NAMES:
         return True
     try:
@@ -52,7 +52,7 @@ def is_loopback(host: str) -> bool:
 
 
 def forbidden(reason: str) -> HttpResponse:
-    """Return a refusal in the control API's own JSON."""
+    """Return a 403 in the control API's own JSON."""
     return HttpResponse(
         status=403,
         headers={"content-type": "application/json"},

@@ -15,7 +15,7 @@ LAUNCH_FIELDS = ("hosts", "others", "name", "times")
 
 
 def outcome_from(given: Mapping[str, Any], default: HostOutcome) -> HostOutcome:
-    """Return a outcome; what is not given is *default*. A status of null runs for ever, *duration* is seconds; ValueError."""
+    """Return an outcome, by default *default*; a status of null never ends, *duration* is seconds; ValueError."""
     refuse_unknown(given, OUTCOME_FIELDS)
     status = given.get("status", default.status)
     exit_code = given.get("exit_code", default.exit_code)
@@ -29,7 +29,7 @@ def outcome_from(given: Mapping[str, Any], default: HostOutcome) -> HostOutcome:
 
 
 def launch_outcomes_from(given: Mapping[str, Any]) -> LaunchOutcomes:
-    """Return outcomes for launches; a outcome with a status but 9 takes the rest from a failed one; ValueError."""
+    """Return outcomes for launches; one with another status than 9 is based on a failed one; ValueError."""
     refuse_unknown(given, LAUNCH_FIELDS)
     times, name = given.get("times", 1), given.get("name")
     if times is not None and int(times) < 1:
@@ -50,14 +50,14 @@ def launched_outcome(given: Mapping[str, Any]) -> HostOutcome:
 
 
 def refuse_unknown(given: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    """Refuse a word that means nothing here: a slip of the pen would go unseen."""
+    """Raise ValueError for an unknown key: it may be a misspelt one."""
     unknown = [name for name in given if name not in names]
     if unknown:
         raise ValueError(f"unknown: {', '.join(map(str, unknown))}; there are: {', '.join(names)}")
 
 
 def launch_outcomes_json(outcomes: LaunchOutcomes) -> dict[str, Any]:
-    """Tell outcomes that wait for launches."""
+    """Return outcomes set for launches as JSON values."""
     return {
         "hosts": {
             label: {"status": outcome.status, "tag": outcome.tag} for label, outcome in outcomes.hosts.items()
@@ -69,7 +69,7 @@ def launch_outcomes_json(outcomes: LaunchOutcomes) -> dict[str, Any]:
 
 
 def job_json(job: Job) -> dict[str, Any]:
-    """Tell one job as it stands."""
+    """Return the present state of one job as JSON values."""
     steps = [
         {"step_instance_id": step.id, "status": step.status, "execute_count": step.execute_count}
         for step in job.steps

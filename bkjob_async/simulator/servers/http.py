@@ -22,7 +22,7 @@ from bkjob_async.simulator.servers.control_access import access_error
 def create_app(
     platform: Platform, clock: WorldClock | None = None, *, control_names: Collection[str] = ()
 ) -> web.Application:
-    """Return a web application that answers as *platform* does, in *clock*'s time.
+    """Return a web application that serves *platform*, in *clock*'s time.
 
     *control_names* are host names that the control API may be asked by, besides loopback ones.
     """
@@ -56,7 +56,7 @@ def address_of(request: web.Request) -> str | None:
 
 
 async def send_delivery(delivery: Delivery, request: web.Request) -> web.StreamResponse:
-    """Send an answer the way it is to travel."""
+    """Send a response as its delivery says."""
     if delivery.hang:
         await asyncio.Event().wait()
     if delivery.delay:
@@ -69,7 +69,7 @@ async def send_delivery(delivery: Delivery, request: web.Request) -> web.StreamR
 
 
 def full_response(delivery: Delivery) -> web.Response:
-    """Return an answer as aiohttp sends it."""
+    """Return a response of aiohttp."""
     response = delivery.response
     return web.Response(status=response.status, headers=dict(response.headers), body=response.body)
 
@@ -95,7 +95,7 @@ async def send_partially(delivery: Delivery, request: web.Request) -> web.Stream
 
 
 def reset_connection(request: web.Request) -> None:
-    """Reset the connection; what is written afterwards goes nowhere."""
+    """Reset the connection; data written afterwards is lost."""
     if request.transport is not None:
         request.transport.abort()
 
@@ -103,9 +103,9 @@ def reset_connection(request: web.Request) -> None:
 class SimulatorServer:
     """Serves a platform on a port of the loopback interface, within `async with`.
 
-    *port* 0 takes a free one; `url` says which. World time passes *speed* times as fast as the event loop's.
-    Callbacks are sent while it serves, to loopback addresses only unless *remote_callbacks*. *control_names* are
-    host names that the control API may be asked by, besides loopback ones.
+    *port* 0 is any free port; `url` has it. World time passes *speed* times as fast as the event loop's.
+    Callbacks are sent while it serves, to loopback addresses only unless *remote_callbacks*. *control_names*
+    are host names that the control API may be asked by, besides loopback ones.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class SimulatorServer:
 
     @property
     def url(self) -> str:
-        """Where it listens: the ESB's root, and the gateway's base URL as well."""
+        """The URL of the server: the root of the ESB, and the base URL of the gateway."""
         return f"http://{self._host}:{self._port}"
 
     async def __aenter__(self) -> Self:

@@ -14,15 +14,15 @@ from bkjob_async.simulator.servers.clock import WorldClock
 
 
 class SimulatedTransport:
-    """Carries requests to a platform in this process; a `Transport`.
+    """Sends requests to a platform in this process; a `Transport`.
 
-    World time follows the event loop's: under a virtual clock hours pass in milliseconds. *latency* is the seconds
-    between a request and its answer. `request_counts` counts requests by operation, `most_in_flight` is how many were under
-    way at once.
+    World time follows the event loop's: under a virtual clock hours pass in milliseconds. *latency* is the
+    seconds between a request and its response. `request_counts` counts requests by operation,
+    `most_in_flight` is how many were under way at once.
     """
 
     def __init__(self, platform: Platform, *, clock: WorldClock | None = None, latency: float = 0.0) -> None:
-        """Open a door to *platform*."""
+        """Send requests to *platform*."""
         self.platform = platform
         self.clock = clock or WorldClock()
         self.latency = latency
@@ -33,11 +33,11 @@ class SimulatedTransport:
 
     @property
     def requests(self) -> int:
-        """How many requests there were."""
+        """How many requests were sent."""
         return self.request_counts.total()
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
-        """Send *request* and return the whole answer."""
+        """Send *request* and return the whole response."""
         if self.closed:
             raise TransportFailed(ErrorDetails(message="the transport is closed", sent=False))
         self.clock.now()
@@ -46,7 +46,7 @@ class SimulatedTransport:
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
             with anyio.fail_after(timeout):
-                # Even a platform without latency lets others have their turn.
+                # Even without latency other tasks must be able to run.
                 await anyio.sleep(self.latency)
                 return await self._carried(self.platform.deliver(request, self.clock.now()))
         except TimeoutError as error:
@@ -55,7 +55,7 @@ class SimulatedTransport:
             self.in_flight -= 1
 
     async def _carried(self, delivery: Delivery) -> HttpResponse:
-        """Let an answer travel the way it does."""
+        """Return a response as its delivery says."""
         if delivery.hang:
             await anyio.sleep_forever()
         await anyio.sleep(delivery.delay)
@@ -68,5 +68,5 @@ class SimulatedTransport:
         return delivery.response
 
     async def aclose(self) -> None:
-        """Let go of connections; harmless when repeated."""
+        """Do nothing: there are no connections to close."""
         self.closed = True

@@ -18,7 +18,7 @@ T = TypeVar("T")
 class ServerInThread:
     """Serves a simulator from a thread, within `with`.
 
-    `url` says where. The world belongs to that thread: touch it through `run`.
+    `url` is its URL. The world belongs to that thread: use it through `run`.
     """
 
     def __init__(self, server: SimulatorServer) -> None:
@@ -30,11 +30,11 @@ class ServerInThread:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the server."""
         return self._server.url
 
     def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
-        """Call a function in the world's thread, and return what it returns."""
+        """Call a function in the world's thread, and return its result."""
         if self._loop is None:
             raise RuntimeError("the server is not running; enter it first")
 
