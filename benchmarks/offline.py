@@ -12,6 +12,7 @@ from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.model.poll_view import StepPollView
+from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.poller import Poller
 from bkjob_async.wire.request_limiter import RequestLimiter
 from bkjob_async.wire.session import Session
@@ -24,6 +25,7 @@ class OfflineSession:
     response: StepPollView | None = None
     dialect = dialect_by_name("gateway-v3")
     limiter = RequestLimiter(RateLimiter())
+    observe = ObserverDispatch()
 
     async def poll(self, _request: object) -> Any:
         """Return the response, or wait until cancelled."""
@@ -35,4 +37,4 @@ class OfflineSession:
 def poller_without_platform(response: StepPollView | None = None) -> Poller:
     """Return a poller that gets *response* to every request, or none; it polls each target once an hour."""
     session = cast("Session", OfflineSession(response))
-    return Poller(session, poll_planner=PollPlanner(PollIntervals(interval=3600.0)), workers=4, observers=())
+    return Poller(session, poll_planner=PollPlanner(PollIntervals(interval=3600.0)), workers=4)

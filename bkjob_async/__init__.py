@@ -220,11 +220,17 @@ if TYPE_CHECKING:
         RunStatus,
     )
     from bkjob_async.observe.observer import (
+        BreakerChanged,
         Observation,
         Observer,
+        OperationSent,
         PollCompleted,
         PollingFailed,
         PollingRecovered,
+        RateLimitHit,
+        RequestSent,
+        WatchClosed,
+        WatchOpened,
     )
     from bkjob_async.watch.callbacks import CallbackReceiver
     from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
@@ -278,7 +284,8 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # recorded responses
     "decode", "decode_callback",
     # observers
-    "Observer", "Observation", "PollCompleted", "PollingFailed", "PollingRecovered",
+    "Observer", "Observation", "RequestSent", "PollCompleted", "PollingFailed", "PollingRecovered",
+    "RateLimitHit", "BreakerChanged", "OperationSent", "WatchOpened", "WatchClosed",
     # errors
     "BkJobError", "UsageError", "NotSupported", "ClientClosed", "WrongEventLoop", "JobFailed",
     "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
@@ -356,7 +363,10 @@ _NAMES = {
     "bkjob_async.model.result": "JobResult StepResult",
     "bkjob_async.model.snapshot": "HostGroup HostSnapshot JobSnapshot StepSnapshot Times",
     "bkjob_async.model.status": "HostStatus Phase RunStatus",
-    "bkjob_async.observe.observer": "Observation Observer PollCompleted PollingFailed PollingRecovered",
+    "bkjob_async.observe.observer": (
+        "BreakerChanged Observation Observer OperationSent PollCompleted PollingFailed PollingRecovered "
+        "RateLimitHit RequestSent WatchClosed WatchOpened"
+    ),
     "bkjob_async.watch.callbacks": "CallbackReceiver",
     "bkjob_async.watch.callbacks_aiohttp": "add_callback_receiver",
     "bkjob_async.watch.readers": "Reader",

@@ -74,7 +74,7 @@ class Wiring:
     round_trips: frozenset[type[Any]] = frozenset(ROUND_TRIPS)
     json_kinds: Mapping[str, type[Any]] = KINDS
     drawn: frozenset[str] = frozenset(matched(board.Board.apply))
-    logged: frozenset[str] = frozenset(matched(to_logging.log))
+    logged: frozenset[str] = frozenset(matched(to_logging.Log._text))
     guide: str = GUIDE
     plugin_urls: Mapping[str, str] = URLS
 
@@ -152,7 +152,7 @@ def observation_lacks(kind: type[Any], wiring: Wiring) -> list[str]:
     """Return what a kind of observation lacks."""
     lacks = {
         "a public name": kind.__name__ not in wiring.public,
-        "a case in to_logging.log": kind.__name__ not in wiring.logged,
+        "a case in to_logging.Log": kind.__name__ not in wiring.logged,
         "a docstring": not kind.__doc__,
     }
     return [what for what, is_lacking in lacks.items() if is_lacking]

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen, validators
 from yarl import URL
 
 from bkjob_async.client.lifetime import Lifetime
+from bkjob_async.client.operation_reports import reported
 from bkjob_async.engine.flow_control.retry import Retries
 from bkjob_async.errors import InvalidRequest, OutcomeUnknown, UsageError
 from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, Operation, R
@@ -204,11 +205,15 @@ class Caller:
         options = self._options
         changed = target_of(operation)
         try:
-            answer = await send(
+            answer = await reported(
+                self._session.observe,
                 operation,
-                request_timeout=options.request_timeout if request_timeout is None else request_timeout,
-                retries=options.retries,
-                urgent=options.priority == "urgent",
+                send(
+                    operation,
+                    request_timeout=options.request_timeout if request_timeout is None else request_timeout,
+                    retries=options.retries,
+                    urgent=options.priority == "urgent",
+                ),
             )
         except InvalidRequest as error:
             said = about_callback(operation, error)

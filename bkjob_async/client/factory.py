@@ -19,8 +19,8 @@ from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Scope
+from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import Observer
-from bkjob_async.observe.to_logging import log
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.poller import Poller
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
@@ -53,6 +53,7 @@ def connect(
     session: aiohttp.ClientSession | None = None,
     transport: Transport | None = None,
     observers: Iterable[Observer] = (),
+    name: str | None = None,
 ) -> JobClient:
     """Return a client of the platform at *url*; open it with `async with`.
 
@@ -80,7 +81,8 @@ def connect(
     *timezone* is that of times which carry none; *tenant* (`X-Bk-Tenant-Id`) and *language* (`en`, `zh-cn`) go into
     headers. Gateways: *system* calls the `/system/` twins, for *acting_user* where given. ESB: *credentials_in* puts
     credentials into `header` or `body`. *http* has TLS, client certificates, proxy and further headers. A lent aiohttp
-    *session* is never closed; *transport* replaces HTTP altogether.
+    *session* is never closed; *transport* replaces HTTP altogether. *observers* receive what happens inside the client
+    (see `Observer`); *name* is what they, logs and metrics call it, by default its dialect's name.
     Raises `UsageError` for what cannot work.
     """
     if session is not None and transport is not None:
@@ -101,21 +103,24 @@ def connect(
         "acting_user": acting_user,
         "credentials_in": credentials_in,
     }
+    given = {option: value for option, value in options.items() if value is not None}
+    own_dialect = make_dialect(dialect, given)
     at_once = in_flight(max_in_flight, http, session)
     limit = RateLimiter(max_in_flight=at_once, rate=requests_per_second)
     way = Session(
         url,
         transport=transport
         or AiohttpTransport(evolve(http or HttpOptions(), connections=at_once), session=session),
-        dialect=make_dialect(dialect, {name: value for name, value in options.items() if value is not None}),
+        dialect=own_dialect,
         credentials=credentials,
         limit=limit,
         retries=retries,
         request_timeout=request_timeout,
+        observe=ObserverDispatch(observers, client=own_dialect.name if name is None else name),
     )
     durations = DurationTable.imported(duration_stats) if duration_stats is not None else DurationTable()
     poll_planner = PollPlanner(PollIntervals(interval=interval, target_lag=target_lag), durations)
-    poller = Poller(way, poll_planner=poll_planner, workers=at_once, observers=(log, *observers))
+    poller = Poller(way, poll_planner=poll_planner, workers=at_once)
     return JobClient(way, poller, scope=scope, callbacks=callbacks)
 
 

@@ -4,34 +4,99 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from logging import DEBUG
 
-from bkjob_async.observe.observer import Observation, Observer
-from bkjob_async.observe.to_logging import log, logger, logs_polls
+from bkjob_async.errors import UsageError
+from bkjob_async.observe.observer import OBSERVATIONS, Observation, Observer, PollCompleted, RequestSent
+from bkjob_async.observe.to_logging import Log, logger, polling_logger, requests_logger
+
+# What there is one of for every poll.
+POLL_KINDS = frozenset({PollCompleted, RequestSent})
 
 
 class ObserverDispatch:
-    """Passes each observation to all observers.
+    """Passes each observation of one client to the observers that listen to its kind, and to the log.
 
-    An observer that raises is logged once, with its error, and is called again for later observations.
+    An observer that raises is logged once, with its error, and removed.
     """
 
-    def __init__(self, observers: Iterable[Observer]) -> None:
-        """Pass observations to *observers*, in their order."""
+    def __init__(self, observers: Iterable[Observer] = (), *, client: str = "") -> None:
+        """Pass observations to *observers*, in their order; *client* is the name that observations carry."""
+        self.client = client
         self._observers = tuple(observers)
-        self._log_only = self._observers == (log,)
-        self._reported: set[int] = set()
+        self._log = Log()
+        for observer in self._observers:
+            check(observer)
+        self._sort()
+
+    def _sort(self) -> None:
+        """Sort the observers by what they listen to."""
+        self._listeners = {
+            kind: tuple(each for each in self._observers if kind in kinds_of(each)) for kind in OBSERVATIONS
+        }
+        self._poll_listeners: dict[type[Observation], tuple[Observer, ...]] = {
+            kind: tuple(each for each in self._listeners[kind] if wants_polls(each)) for kind in POLL_KINDS
+        }
+        self._requests = bool(self._listeners[RequestSent])
+        self._polled_requests = bool(self._poll_listeners[RequestSent])
+        self._polls = bool(self._poll_listeners[PollCompleted])
+
+    # Asked for every request and every poll.
 
     @property
     def wants_polls(self) -> bool:
-        """Whether single polls are observed; the log alone does so at DEBUG only."""
-        return not self._log_only or logs_polls()
+        """Whether anybody listens to polls."""
+        return self._polls or polling_logger.isEnabledFor(DEBUG)
+
+    @property
+    def wants_polled_requests(self) -> bool:
+        """Whether anybody listens to the requests of polls."""
+        return self._polled_requests or requests_logger.isEnabledFor(DEBUG)
+
+    @property
+    def wants_requests(self) -> bool:
+        """Whether anybody listens to requests other than those of polls."""
+        return self._requests or requests_logger.isEnabledFor(DEBUG)
+
+    def listens(self, kind: type[Observation]) -> bool:
+        """Return True when anybody listens to *kind*, which is not that of every poll."""
+        return bool(self._listeners[kind]) or self._log.writes(kind)
 
     def __call__(self, observation: Observation) -> None:
-        """Pass *observation* to every observer."""
-        for number, observer in enumerate(self._observers):
+        """Pass *observation* to the log and to every observer that listens to its kind."""
+        kind = type(observation)
+        self._log(observation)
+        of_poll = kind is PollCompleted or (isinstance(observation, RequestSent) and observation.is_poll)
+        for observer in self._poll_listeners[kind] if of_poll else self._listeners[kind]:
             try:
                 observer(observation)
             except (Exception, asyncio.CancelledError):  # noqa: BLE001 - whatever it raises concerns the observer alone
-                if number not in self._reported:
-                    self._reported.add(number)
-                    logger.exception("an observer raised; this is logged once, and it is called again")
+                self._observers = tuple(each for each in self._observers if each is not observer)
+                self._sort()
+                logger.exception(
+                    "an observer raised an error; it receives nothing any more: %r", kind.__name__
+                )
+
+
+def kinds_of(observer: Observer) -> frozenset[type[Observation]]:
+    """Return the kinds that *observer* listens to."""
+    kinds: frozenset[type[Observation]] | None = getattr(observer, "kinds", None)
+    return OBSERVATIONS if kinds is None else frozenset(kinds)
+
+
+def wants_polls(observer: Observer) -> bool:
+    """Return True unless *observer* leaves out single polls."""
+    return bool(getattr(observer, "polls", True))
+
+
+def check(observer: Observer) -> None:
+    """Raise `UsageError` for what cannot be an observer."""
+    if not callable(observer):
+        raise UsageError(f"an observer is callable with one observation: {type(observer).__name__} is not")
+    try:
+        unknown = kinds_of(observer) - OBSERVATIONS
+    except TypeError:
+        unknown = None
+    if unknown is None or unknown:
+        names = ", ".join(sorted(kind.__name__ for kind in OBSERVATIONS))
+        raise UsageError(f"the kinds of an observer are classes among {names}")

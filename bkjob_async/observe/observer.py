@@ -1,10 +1,43 @@
-"""What observers receive: facts about the polling itself."""
+"""What observers receive: one fact for each thing that happens inside a client."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from attrs import frozen
 
 from bkjob_async.model.refs import Ref
+
+NO_EVENTS: Mapping[str, int] = MappingProxyType({})
+
+
+@frozen(kw_only=True)
+class RequestSent:
+    """One HTTP request was answered, failed or was cancelled; every retry is a request of its own.
+
+    *outcome* is `ok`, or the name of the error's class. *http_status* is None and *bytes* 0 where no response came.
+    *seconds* is the time from sending the request to its response or failure; *queue_seconds* the time before that,
+    while limits held it back. *attempt* counts from 1. *server*, *port* and *path* are those of the URL. *is_poll* is
+    True for requests that polling sends by itself.
+    """
+
+    client: str
+    operation: str
+    ref: Ref | None = None
+    outcome: str = "ok"
+    http_status: int | None = None
+    seconds: float
+    queue_seconds: float = 0.0
+    bytes: int = 0
+    attempt: int = 1
+    request_id: str = ""
+    method: str = "GET"
+    server: str = ""
+    port: int | None = None
+    path: str = ""
+    is_poll: bool = False
 
 
 @frozen(kw_only=True)
@@ -12,22 +45,33 @@ class PollCompleted:
     """One poll was completed, in *seconds*, with so many *events* or with an *error*, the name of its class.
 
     *ref* is the target that was polled, None when a list was polled in place of many. *operation* is the platform's name
-    of the request.
+    of the request. *events_by_kind* counts the events by their `kind`. *decode_seconds* is how long reading the response
+    took. *lag_bounds* has each target whose end this poll was the first to show, with the seconds since it was last seen
+    unfinished: it ended at most so long ago. *watches* are the numbers of the watches that follow the target.
     """
 
+    client: str
     ref: Ref | None
     operation: str
     seconds: float
     events: int = 0
     error: str | None = None
+    events_by_kind: Mapping[str, int] = NO_EVENTS
+    decode_seconds: float = 0.0
+    lag_bounds: tuple[tuple[Ref, float], ...] = ()
+    watches: tuple[int, ...] = ()
 
 
 @frozen(kw_only=True)
 class PollingFailed:
-    """Polling a target, or all *targets* (*ref* None), began to fail."""
+    """Polling a target, or all *targets* (*ref* None), began to fail; *error* is the name of the error's class."""
 
+    client: str
     ref: Ref | None
+    operation: str
+    error: str
     message: str
+    request_id: str = ""
     targets: int = 1
 
 
@@ -35,19 +79,107 @@ class PollingFailed:
 class PollingRecovered:
     """Polling a target, or all *targets* (*ref* None), works again."""
 
+    client: str
     ref: Ref | None
     targets: int = 1
 
 
-Observation = PollCompleted | PollingFailed | PollingRecovered
+@frozen(kw_only=True)
+class RateLimitHit:
+    """The gateway lets no further request through for *pause* seconds.
+
+    *refused*: it refused a request for *operation*; otherwise it announced with a response that none remain.
+    """
+
+    client: str
+    operation: str
+    refused: bool
+    pause: float
+
+
+@frozen(kw_only=True)
+class BreakerChanged:
+    """The platform as a whole stopped responding, and only single probes go out (*is_open*), or it responds again."""
+
+    client: str
+    is_open: bool
+
+
+@frozen(kw_only=True)
+class OperationSent:
+    """A launch or an operation was sent, or could not be sent.
+
+    *outcome* is `accepted`, `refused`, or `unknown` where no clear response came; *error* is the name of the error's
+    class, None for none. *ref* is what was launched or operated on, None where that is not known. *is_launch* tells
+    launches from operations on what runs already. *seconds* includes waiting for permission to send.
+    """
+
+    client: str
+    operation: str
+    ref: Ref | None
+    outcome: str
+    error: str | None = None
+    is_launch: bool
+    seconds: float
+
+
+@frozen(kw_only=True)
+class WatchOpened:
+    """A watch with so many *targets* was opened; *watch* is its number within the client."""
+
+    client: str
+    watch: int
+    targets: int
+
+
+@frozen(kw_only=True)
+class WatchClosed:
+    """A watch ended after *seconds*, with so many of its *targets* over; *error* is the name of an error's class."""
+
+    client: str
+    watch: int
+    targets: int
+    over: int
+    events: int
+    polls: int
+    seconds: float
+    error: str | None = None
+
+
+Observation = (
+    RequestSent
+    | PollCompleted
+    | PollingFailed
+    | PollingRecovered
+    | RateLimitHit
+    | BreakerChanged
+    | OperationSent
+    | WatchOpened
+    | WatchClosed
+)
+OBSERVATIONS: frozenset[type[Observation]] = frozenset(
+    {
+        RequestSent,
+        PollCompleted,
+        PollingFailed,
+        PollingRecovered,
+        RateLimitHit,
+        BreakerChanged,
+        OperationSent,
+        WatchOpened,
+        WatchClosed,
+    }
+)
 
 
 class Observer(Protocol):
     """A callable that receives observations; it runs in the event loop, so it must return quickly.
 
-    If it raises, the error is logged once, polling continues, and it is called again for later observations.
+    An attribute `kinds`, a set of classes of `Observation`, limits what it receives; observations that nobody listens to
+    are not created. A plain function receives all. An attribute `polls` that is False leaves out single polls and
+    their requests. An observer that raises an error is logged once, with its error, and receives nothing from then on.
     """
 
-    def __call__(self, observation: Observation) -> None:
+    def __call__(self, observation: Observation, /) -> None:
         """Receive one observation."""
         ...

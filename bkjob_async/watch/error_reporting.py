@@ -20,11 +20,12 @@ from bkjob_async.engine.tracking.error_policy import (
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
 from bkjob_async.engine.tracking.poll_state import NO_TROUBLE
-from bkjob_async.errors import BkJobError
+from bkjob_async.errors import BkJobError, CallFailed
 from bkjob_async.model.events import Event, LostReason, Recovered, Stalled, Trouble
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
-from bkjob_async.observe.observer import Observation, PollingFailed, PollingRecovered
+from bkjob_async.observe.dispatch import ObserverDispatch
+from bkjob_async.observe.observer import BreakerChanged, PollingFailed, PollingRecovered
 from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.list_pollers import Polled
 from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
@@ -52,7 +53,7 @@ class ErrorReporting:
     """
 
     def __init__(
-        self, *, publish_to_all: Callable[[Trouble | Recovered], None], observe: Callable[[Observation], None]
+        self, *, publish_to_all: Callable[[Trouble | Recovered], None], observe: ObserverDispatch
     ) -> None:
         """Publish what concerns all targets with *publish_to_all*."""
         self.breaker = CircuitBreaker()
@@ -81,7 +82,8 @@ class ErrorReporting:
         self._next_probe = None
         self.client_error = self.outage = None
         self._publish_to_all(Recovered(ref=None, targets=targets))
-        self._observe(PollingRecovered(ref=None, targets=targets))
+        self._report_breaker(is_open=False)
+        self._report_recovery(None, targets)
         return True
 
     def retry_at(self, due: float) -> float:
@@ -134,7 +136,7 @@ class ErrorReporting:
             if ref not in known
         }
         if troubled and not known:
-            self._observe(PollingFailed(ref=request.ref, message=str(error)))
+            self._report_failure(request.ref, request.name, error)
         target.poll_failures = evolve(target.poll_failures, troubled={**known, **troubled})
         return list(troubled.values())
 
@@ -144,22 +146,50 @@ class ErrorReporting:
         """Count a failure towards an outage; announce the outage when that makes it one."""
         if not self.breaker.on_failure(target.ref, at.now, targets=targets, at_once=at_once):
             return
+        self._report_breaker(is_open=True)
         self.client_error = error if at_once else None
         self.outage = Trouble(ref=None, error=type(error).__name__, message=str(error), targets=targets)
         self._publish_to_all(self.outage)
-        self._observe(PollingFailed(ref=None, message=str(error), targets=targets))
+        operation = error.operation if isinstance(error, CallFailed) else ""
+        self._report_failure(None, operation, error, targets)
 
     def on_success(self, target: PollTarget, at: PollStamp) -> list[Event]:
         """Return the events, published once, that polling the targets of a job works again."""
         troubled = target.poll_failures.troubled
         if troubled:
             target.poll_failures = evolve(target.poll_failures, troubled=NO_TROUBLE)
-            self._observe(PollingRecovered(ref=target.ref))
+            self._report_recovery(target.ref)
         return [
             Recovered(ref=ref, cursor=at.cursor)
             for ref in troubled
             if ref in target.targets and ref not in target.lost
         ]
+
+    # Observers ------------------------------------------------------------------------------------------------------
+
+    def _report_failure(self, ref: Ref | None, operation: str, error: BkJobError, targets: int = 1) -> None:
+        observe = self._observe
+        if observe.listens(PollingFailed):
+            ids = error.request_ids if isinstance(error, CallFailed) else {}
+            observe(
+                PollingFailed(
+                    client=observe.client,
+                    ref=ref,
+                    operation=operation,
+                    error=type(error).__name__,
+                    message=str(error),
+                    request_id=next(iter(ids.values()), ""),
+                    targets=targets,
+                )
+            )
+
+    def _report_recovery(self, ref: Ref | None, targets: int = 1) -> None:
+        if self._observe.listens(PollingRecovered):
+            self._observe(PollingRecovered(client=self._observe.client, ref=ref, targets=targets))
+
+    def _report_breaker(self, *, is_open: bool) -> None:
+        if self._observe.listens(BreakerChanged):
+            self._observe(BreakerChanged(client=self._observe.client, is_open=is_open))
 
 
 class OutageRecovery:

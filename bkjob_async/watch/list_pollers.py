@@ -78,12 +78,15 @@ class ListPollers:
         Raises the error of a failed request.
         """
         try:
-            page = await self._session.call(request, retries=ONCE, urgent=False)
+            page = await self._session.call(request, retries=ONCE, urgent=False, is_poll=True)
         except BkJobError:
             poller.failed(self._now())
             raise
         now = self._now()
         hints = poller.on_page(page, now)
+        groups = {target.group: target for target in (*hints.still_running, *hints.maybe_finished)}
+        for subscriber in {each for one in groups.values() for each in self._registry.subscribers_of(one)}:
+            subscriber.other_polls += 1
         for target in hints.still_running:
             if is_list_pollable(target):
                 until = self._delayed_until(target, poller.next_listing_by(now))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Sequence
+from itertools import count
 
 from attrs import evolve
 
@@ -13,7 +14,7 @@ from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, event_count
+from bkjob_async.engine.stream.lazy_events import EventOrLazy
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import (
@@ -29,11 +30,8 @@ from bkjob_async.engine.tracking.settling import SETTLE_BOUND, SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError, ClientClosed
 from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.operations.base import GetJobInstanceStatus
-from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, Ref, Scope
-from bkjob_async.observe.dispatch import ObserverDispatch
-from bkjob_async.observe.observer import Observer, PollCompleted
 from bkjob_async.watch.error_reporting import (
     REACHABILITY_UNKNOWN,
     ErrorReporting,
@@ -43,6 +41,7 @@ from bkjob_async.watch.error_reporting import (
     mark_stalled,
 )
 from bkjob_async.watch.list_pollers import ListPollers, Polled
+from bkjob_async.watch.poll_reports import PollReports
 from bkjob_async.watch.stats import Explanation, explanation_of
 from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, Subscriber, TargetRegistry
 from bkjob_async.watch.worker_pool import WorkerPool
@@ -55,17 +54,17 @@ class Poller:
     Workers run only while there are targets.
     """
 
-    def __init__(
-        self, session: Session, *, poll_planner: PollPlanner, workers: int, observers: Iterable[Observer]
-    ) -> None:
+    def __init__(self, session: Session, *, poll_planner: PollPlanner, workers: int) -> None:
         """Prepare to poll through *session*; nothing runs before the first target."""
         self.planner = poll_planner
         self.cursors = CursorSequence(secrets.token_hex(4))
         self.polls = 0
+        self.watch_numbers = count(1)
         self._session = session
-        self._observe = ObserverDispatch(observers)
-        self.errors = ErrorReporting(publish_to_all=self._publish_to_all, observe=self._observe)
+        self.observe = session.observe
+        self.errors = ErrorReporting(publish_to_all=self._publish_to_all, observe=self.observe)
         self._registry = TargetRegistry()
+        self._reports = PollReports(self.observe, self._registry)
         self._workers: WorkerPool[Polled] = WorkerPool(
             self._dispatch, on_crash=self._registry.crash, workers=workers, group=scope_of
         )
@@ -92,6 +91,10 @@ class Poller:
         if self.errors.outage is not None:
             at = self._stamp()
             subscriber.on_platform_event(at, evolve(self.errors.outage, cursor=at.cursor, index=1))
+
+    def polls_of(self, subscriber: Subscriber) -> int:
+        """Return how many polls of its targets *subscriber* has had."""
+        return self._registry.polls_of(subscriber)
 
     def remove_subscriber(self, subscriber: Subscriber) -> None:
         """Deliver nothing to *subscriber* any more; harmless when repeated."""
@@ -190,6 +193,7 @@ class Poller:
         scarce = self._session.limiter.waiting > 0
         request = next_request(target, self._session.dialect.capabilities, requests_are_scarce=scarce)
         self.polls += 1
+        self._registry.polls[target.group] += 1
         if target.first_polled_at is None and target.seen_at is None:
             target.first_polled_at = started
         try:
@@ -197,7 +201,7 @@ class Poller:
         except BkJobError as error:
             if target.group != NO_SUBSCRIBERS:
                 self._on_failure(target, request, error, started)
-                self._observe_poll(request, self._now() - started, error=type(error).__name__)
+                self._reports.on_failure(target, request, self._now() - started, type(error).__name__)
             return
         if target.group != NO_SUBSCRIBERS:  # else it was dropped while the request was under way
             self._on_response(target, request, view, started)
@@ -214,9 +218,11 @@ class Poller:
         self, target: PollTarget, request: PollRequest, view: JobPollView | StepPollView, started: float
     ) -> None:
         """Apply a response, deliver the events, and schedule the next poll."""
+        received = self._session.limiter.received_at
         if self.errors.breaker.failures:
             self._on_reachable(started)
         at = self._stamp()
+        report = self._reports.begin(target, request, started, received)
         if self._outage_detector.on_response(at.now, sent=started) and self._workers.overdue:
             self._outage_recovery.resume_all()
         asked = at.now if started < self._outage_detector.outage_ended_at else started
@@ -230,7 +236,8 @@ class Poller:
             if changes is NO_EVENTS and not missing and not events and self._is_unchanged(target, at.now):
                 self._reschedule(target, at, asked)
                 self._list_pollers.update(target, at.now)
-                self._observe_poll(request, at.now - started)
+                if report is not None:
+                    report.send(NO_EVENTS, at.now)
                 return
             events = [*events, *changes, *missing]
         else:
@@ -238,15 +245,17 @@ class Poller:
             changes = apply_step(target, view, at, mode)
             if changes is NO_EVENTS and self._is_unchanged(target, at.now):
                 self._reschedule(target, at, asked)
-                self._observe_poll(request, at.now - started)
+                if report is not None:
+                    report.send(NO_EVENTS, at.now)
                 return
             events = [*events, *changes]
             plan_follow_ups(target, request, self._session.dialect.capabilities)
         if not target.pending:
             self._registry.rereads.complete(target)
+        if report is not None:
+            report.send(events, at.now)
         self._registry.publish(target, at, events)
         self._after_poll(target, at.now, asked, published=bool(events))
-        self._observe_poll(request, at.now - started, events)
 
     def _is_unchanged(self, target: PollTarget, now: float) -> bool:
         """Return True when a poll without events needs no more than the next one: nothing is pending or awaited."""
@@ -308,12 +317,12 @@ class Poller:
         if request is None:
             return
         self.polls += 1
-        error: str | None = None
         try:
             await self._list_pollers.poll(poller, request)
-        except BkJobError as failure:
-            error = type(failure).__name__
-        self._observe_poll(request, self._now() - started, error=error)
+        except BkJobError as error:
+            self._reports.on_failure(None, request, self._now() - started, type(error).__name__)
+        else:
+            self._reports.on_list(request, self._now() - started)
 
     # Failures and outages -------------------------------------------------------------------------------------------
 
@@ -359,26 +368,8 @@ class Poller:
         at = self._stamp()
         self._registry.publish(target, at, mark_stalled(target, at, silence))
 
-    # Observing ------------------------------------------------------------------------------------------------------
-
     def _publish_to_all(self, event: Trouble | Recovered) -> None:
         self._registry.publish_to_all(self._stamp(), event)
-
-    def _observe_poll(
-        self,
-        request: PollRequest | GetJobInstanceList,
-        seconds: float,
-        events: Sequence[EventOrLazy] = (),
-        error: str | None = None,
-    ) -> None:
-        """Report one poll to the observers, if any wants single polls."""
-        if not self._observe.wants_polls:
-            return
-        ref = None if isinstance(request, GetJobInstanceList) else request.ref
-        count = event_count(events)
-        self._observe(
-            PollCompleted(ref=ref, operation=request.name, seconds=seconds, events=count, error=error)
-        )
 
     def _stamp(self) -> PollStamp:
         """Return the time now with the next number of a batch."""

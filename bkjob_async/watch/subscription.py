@@ -17,6 +17,7 @@ from bkjob_async.model.events import Batch, Event, InSync, Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
+from bkjob_async.observe.observer import WatchClosed, WatchOpened
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
 from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.readers import MissedJob
@@ -44,6 +45,9 @@ class Subscription:
         self.targets = Targets()
         self.stream = EventStream(self, poller.cursors)
         self.event_count = 0
+        self.number = next(poller.watch_numbers)
+        self.other_polls = 0
+        self._opened_at = 0.0
         self._poller = poller
         self._deadline = deadline
         self._linger = linger
@@ -63,8 +67,12 @@ class Subscription:
     def open(self, refs: Iterable[Ref]) -> None:
         """Begin to poll *refs*."""
         self.stream.open()
+        refs, loop = tuple(refs), asyncio.get_running_loop()
+        self._opened_at = loop.time()
+        observe = self._poller.observe
+        if observe.listens(WatchOpened):
+            observe(WatchOpened(client=observe.client, watch=self.number, targets=len(refs)))
         if self._deadline is not None:
-            loop = asyncio.get_running_loop()
             self._deadline_timer = loop.call_later(self._deadline, self._on_deadline)
         self._poller.add_subscriber(self)
         self.change(refs, add=True)
@@ -78,8 +86,33 @@ class Subscription:
                 timer.cancel()
         self._pending.clear()
         self._unreleased = self.targets.jobs()
+        self._report_end(error)
         self.stream.close(error)
         self._release.start()
+
+    def _report_end(self, error: BaseException | None) -> None:
+        """Report the end of the watch to the observers."""
+        observe = self._poller.observe
+        if self.stream.state != "open" or not observe.listens(WatchClosed):
+            return
+        seconds = asyncio.get_running_loop().time() - self._opened_at
+        observe(
+            WatchClosed(
+                client=observe.client,
+                watch=self.number,
+                targets=self.targets.size,
+                over=self.targets.over,
+                events=self.event_count,
+                polls=self.polls,
+                seconds=seconds,
+                error=None if error is None else type(error).__name__,
+            )
+        )
+
+    @property
+    def polls(self) -> int:
+        """How many polls of its targets there were so far."""
+        return self._poller.polls_of(self)
 
     async def aclose(self) -> None:
         """End the stream and wait until all targets are released."""

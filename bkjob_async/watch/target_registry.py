@@ -22,6 +22,14 @@ class Subscriber(Protocol):
     """A watch, as the poller sees it: it has targets and receives the events that concern them."""
 
     @property
+    def number(self) -> int:
+        """The number of the watch within its client, from 1."""
+        ...
+
+    other_polls: int
+    """Polls of its targets that `TargetRegistry.polls` does not count: of lists, and of groups that are gone."""
+
+    @property
     def detail_level(self) -> DetailLevel:
         """How closely hosts are followed."""
         ...
@@ -88,7 +96,8 @@ class PollTarget(JobState, eq=False, gc=False):
 class TargetRegistry:
     """The jobs that are polled, by ref, each with the group of its subscribers.
 
-    All jobs with the same subscribers share one group, which the job names by a number.
+    All jobs with the same subscribers share one group, which the job names by a number. `polls` counts the polls of each
+    group's jobs.
     """
 
     def __init__(self) -> None:
@@ -97,6 +106,7 @@ class TargetRegistry:
         self.rereads = Rereads()
         self._groups: dict[int, tuple[Subscriber, ...]] = {NO_SUBSCRIBERS: ()}
         self._numbers: dict[tuple[Subscriber, ...], int] = {(): NO_SUBSCRIBERS}
+        self.polls: dict[int, int] = {NO_SUBSCRIBERS: 0}
         self._last_number = NO_SUBSCRIBERS
 
     def subscribers_of(self, target: PollTarget) -> tuple[Subscriber, ...]:
@@ -154,7 +164,16 @@ class TargetRegistry:
         self.subscribers.remove(subscriber)
         for members, number in list(self._numbers.items()):
             if subscriber in members:
+                polls = self.polls.pop(number)
+                for member in members:
+                    member.other_polls += polls
                 del self._groups[number], self._numbers[members]
+
+    def polls_of(self, subscriber: Subscriber) -> int:
+        """Return how many polls of its targets *subscriber* has had."""
+        return subscriber.other_polls + sum(
+            self.polls[number] for members, number in self._numbers.items() if subscriber in members
+        )
 
     # Delivering to subscribers --------------------------------------------------------------------------------------
 
@@ -226,6 +245,7 @@ class TargetRegistry:
         if number is None:
             number = self._last_number = self._last_number + 1
             self._groups[number], self._numbers[members] = members, number
+            self.polls[number] = 0
         target.group = number
 
 

@@ -239,7 +239,7 @@ class Watch:
             targets=targets.size,
             over=targets.over,
             events=self._subscription.event_count,
-            polls=self._poller.polls,
+            polls=self._subscription.polls,
         )
 
     # Callbacks ------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
 from bkjob_async.engine.flow_control.rate_limit import CLOCK_RESOLUTION, RateLimiter
 from bkjob_async.engine.flow_control.server_quota import ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
+from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
 
 # While others wait, a scope pays one more turn for each so many bytes of a response.
@@ -16,15 +17,20 @@ BYTES_PER_TURN = 65_536
 
 
 class Permit:
-    """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock."""
+    """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock.
 
-    __slots__ = ("received_at", "resource", "scope", "sent_at", "urgent")
+    `request` is what was sent with it, `response` what came back.
+    """
+
+    __slots__ = ("asked_at", "received_at", "request", "resource", "response", "scope", "sent_at", "urgent")
 
     def __init__(self, scope: Hashable, resource: str, urgent: bool, sent_at: float) -> None:  # noqa: FBT001 - once a request
         self.scope = scope
         self.resource = resource
         self.urgent = urgent
-        self.sent_at = self.received_at = sent_at
+        self.asked_at = self.sent_at = self.received_at = sent_at
+        self.request: HttpRequest | None = None
+        self.response: HttpResponse | None = None
 
 
 class Waiter:
@@ -53,6 +59,8 @@ class RequestLimiter:
         self.limit = limit
         self.quota = ServerQuota()
         self.waiting = 0
+        # When the last response came: its decoding began then, without any other task in between.
+        self.received_at = 0.0
         self._shared_queue = _Queue(None)
         self._resource_queues: dict[str, _Queue] = {}
         # All queues; the one that was served last comes last.
@@ -144,7 +152,7 @@ class RequestLimiter:
     def on_response(self, permit: Permit, size: int, rate_limit: RateLimitHeaders | None) -> None:
         """Learn from a response of *size* bytes and from its *rate_limit* headers."""
         limit = self.limit
-        now = permit.received_at = asyncio.get_running_loop().time()
+        now = permit.received_at = self.received_at = asyncio.get_running_loop().time()
         limit.concurrency.on_response(now, sent=permit.sent_at, size=size, in_flight=limit.in_flight)
         if rate_limit is not None:
             self._quota_of(permit.resource, per_resource=rate_limit.per_resource).on_headers(
@@ -168,16 +176,17 @@ class RequestLimiter:
 
     def on_throttled(
         self, permit: Permit, *, retry_after: float | None, per_resource: bool, too_concurrent: bool
-    ) -> None:
+    ) -> float:
         """Let no request of its kind out for *retry_after* seconds, or until a window must be over.
 
-        *too_concurrent* says that too many were under way at the same time.
+        *too_concurrent* says that too many were under way at the same time. Return the seconds until the next may go.
         """
         now = asyncio.get_running_loop().time()
         if too_concurrent:
             self.limit.concurrency.on_throttled(now, sent=permit.sent_at)
         quota = self._quota_of(permit.resource, per_resource=per_resource)
         quota.on_throttled(now, retry_after=retry_after, sent=permit.sent_at)
+        return max(0.0, quota.next_allowed_at - now)
 
     def on_timeout(self, permit: Permit) -> None:
         """Learn that no response came in time."""

@@ -27,11 +27,13 @@ from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
-from bkjob_async.wire.request_limiter import RequestLimiter
+from bkjob_async.wire.request_limiter import Permit, RequestLimiter
+from bkjob_async.wire.request_reports import report_rate_limit, request_sent
 from bkjob_async.wire.tracebacks import strip_traceback
 from bkjob_async.wire.transport import Transport
 
@@ -66,8 +68,9 @@ class Session:
         retries: Retries | None = None,
         request_timeout: float = 30.0,
         seed: int | None = None,
+        observe: ObserverDispatch | None = None,
     ) -> None:
-        """Join the parts; nothing is opened yet."""
+        """Join the parts; nothing is opened yet. *observe* is told of every request."""
         url = URL(base_url)
         if url.scheme not in ("http", "https") or not url.host:
             raise UsageError("the URL must be absolute: http:// or https://, with a host")
@@ -82,6 +85,7 @@ class Session:
         self.request_timeout = request_timeout
         self.retries = retries or Retries()
         self.credentials = CredentialsCache(credentials)
+        self.observe = observe or ObserverDispatch(client=dialect.name)
         self._retry_budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
         self._prepared = PreparedRequestCache(self._signed)
@@ -96,14 +100,19 @@ class Session:
         request_timeout: float | None = None,
         retries: Retries | None = None,
         urgent: bool = True,
+        is_poll: bool = False,
     ) -> R:
-        """Send *operation* and return its typed response; raise a `CallFailed`."""
+        """Send *operation* and return its typed response; raise a `CallFailed`.
+
+        *is_poll* marks a request that polling sends by itself.
+        """
 
         def decode(response: HttpResponse) -> R:
             return self.dialect.decode(operation, response)
 
+        retries = retries or self.retries
         return await self._without_frames(
-            self._call(operation, decode, request_timeout, retries or self.retries, urgent=urgent)
+            self._call(operation, decode, request_timeout, retries, urgent=urgent, is_poll=is_poll)
         )
 
     async def call_raw(
@@ -115,8 +124,9 @@ class Session:
         urgent: bool = True,
     ) -> Envelope:
         """Send *operation* and return its response as the platform wrote it; raise a `CallFailed`."""
+        retries = retries or self.retries
         return await self._without_frames(
-            self._call(operation, read_envelope, request_timeout, retries or self.retries, urgent=urgent)
+            self._call(operation, read_envelope, request_timeout, retries, urgent=urgent, is_poll=False)
         )
 
     @overload
@@ -137,6 +147,7 @@ class Session:
         retries: Retries,
         *,
         urgent: bool,
+        is_poll: bool,
     ) -> T:
         request = self.prepare(operation)
 
@@ -144,7 +155,7 @@ class Session:
             return PreparedRequest(operation, self.dialect.sign(request, credentials))
 
         timeout = self.request_timeout if request_timeout is None else request_timeout
-        return await self._send(operation, sign, decode, retries, timeout, urgent=urgent)
+        return await self._send(operation, sign, decode, retries, timeout, urgent=urgent, is_poll=is_poll)
 
     async def _poll(self, operation: PollOperation) -> PollView:
         prepared: PreparedRequest
@@ -158,7 +169,8 @@ class Session:
             prepared.adapt_compression(len(response.body))
             return self.dialect.decode_poll(operation, response)
 
-        return await self._send(operation, sign, decode, NO_RETRIES, self.request_timeout, urgent=False)
+        timeout = self.request_timeout
+        return await self._send(operation, sign, decode, NO_RETRIES, timeout, urgent=False, is_poll=True)
 
     async def _send(
         self,
@@ -169,18 +181,33 @@ class Session:
         timeout: float,  # noqa: ASYNC109 - per attempt, not per task
         *,
         urgent: bool,
+        is_poll: bool,
     ) -> T:
         """Send until there is a result, or no sense in another attempt."""
         attempt, has_new_credentials = 1, False
         while True:
             credentials: Credentials | None = None
+            permit: Permit | None = None
             try:
                 credentials = self.credentials.current or await self.credentials.fetch()
-                result = await self._send_once(sign(credentials), decode, timeout=timeout, urgent=urgent)
+                prepared = sign(credentials)
+                permit = self.limiter.try_acquire(
+                    prepared.scope, prepared.resource, urgent=urgent
+                ) or await self.limiter.acquire(
+                    prepared.scope, prepared.resource, urgent=urgent, patience=timeout if urgent else None
+                )
+                result = await self._send_once(permit, prepared.request, decode, timeout=timeout)
             except CallFailed as error:
                 failure = self._completed(error, operation, attempt)
+                self._report(permit, operation, attempt, failure, is_poll=is_poll)
+            except (Exception, asyncio.CancelledError) as error:
+                self._report(permit, operation, attempt, error, is_poll=is_poll)
+                raise
             else:
                 self._retry_budget.on_success()
+                observe = self.observe
+                if observe.wants_polled_requests if is_poll else observe.wants_requests:
+                    self._report(permit, operation, attempt, None, is_poll=is_poll)
                 return result
             if not has_new_credentials and self._may_renew_credentials(failure, operation, credentials):
                 has_new_credentials = True
@@ -200,41 +227,70 @@ class Session:
 
     async def _send_once(
         self,
-        prepared: PreparedRequest,
+        permit: Permit,
+        request: HttpRequest,
         decode: Callable[[HttpResponse], T],
         *,
         timeout: float,  # noqa: ASYNC109 - per call, not per task
-        urgent: bool,
     ) -> T:
-        """Wait for a permit, send, decode, and let the limiter learn from the outcome."""
-        limiter, scope, resource = self.limiter, prepared.scope, prepared.resource
-        permit = limiter.try_acquire(scope, resource, urgent=urgent) or await limiter.acquire(
-            scope, resource, urgent=urgent, patience=timeout if urgent else None
-        )
+        """Send with a permit, decode, and let the limiter learn from the outcome."""
+        limiter = self.limiter
+        permit.request = request
         # The permit is released last: when the response forbids further requests, the next waiter must not go.
         rate_limit: RateLimitHeaders | None = None
         try:
-            response = await self.transport.send(prepared.request, timeout=timeout)
+            permit.response = response = await self.transport.send(request, timeout=timeout)
             rate_limit = parse_rate_limit_headers(response.headers)
             limiter.on_response(permit, len(response.body), rate_limit)
             result = decode_or_close(decode, response)
         except Throttled as error:
             announced = rate_limit is not None and rate_limit.per_resource
-            limiter.on_throttled(
+            pause = limiter.on_throttled(
                 permit,
                 retry_after=error.retry_after,
                 per_resource=announced or error.code == RESOURCE_QUOTA_CODE,
                 too_concurrent=error.code == CONCURRENCY_CODE,
             )
+            report_rate_limit(self.observe, permit.resource, pause, refused=True)
             raise
         except RequestTimedOut:
             limiter.on_timeout(permit)
             raise
         else:
             limiter.on_success(permit)
+            if rate_limit is not None and rate_limit.remaining <= 0:
+                report_rate_limit(self.observe, permit.resource, rate_limit.reset, refused=False)
             return result
         finally:
             limiter.release()
+
+    def _report(
+        self,
+        permit: Permit | None,
+        operation: Operation[Any],
+        attempt: int,
+        error: BaseException | None,
+        *,
+        is_poll: bool,
+    ) -> None:
+        """Report a request that is over to the observers; without a permit it was never sent."""
+        observe = self.observe
+        if permit is None or permit.request is None:
+            return
+        if observe.wants_polled_requests if is_poll else observe.wants_requests:
+            now = asyncio.get_running_loop().time()
+            observe(
+                request_sent(
+                    observe.client,
+                    permit,
+                    operation,
+                    attempt=attempt,
+                    error=error,
+                    now=now,
+                    is_poll=is_poll,
+                )
+            )
+        permit.response = None  # this frame may live on until the next attempt
 
     def prepare(self, operation: Operation[Any]) -> HttpRequest:
         """Return *operation* as a request with an absolute URL, unsigned; raise `NotSupported`."""

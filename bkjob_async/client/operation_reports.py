@@ -1,0 +1,80 @@
+"""What observers are told of launches and operations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from bkjob_async.errors import CallFailed, OutcomeUnknown
+from bkjob_async.model.operations.base import OperateJobInstance, OperateStepInstance, Operation
+from bkjob_async.model.operations.extra_operations import (
+    BkciPluginFastExecuteScript,
+    BkciPluginFastTransferFile,
+)
+from bkjob_async.model.operations.launches import (
+    ExecuteJobPlan,
+    FastExecuteScript,
+    FastExecuteSql,
+    FastTransferFile,
+    PushConfigFile,
+)
+from bkjob_async.model.refs import Ref
+from bkjob_async.observe.dispatch import ObserverDispatch
+from bkjob_async.observe.observer import OperationSent
+
+LAUNCHES = frozenset(
+    kind.name
+    for kind in (
+        ExecuteJobPlan,
+        FastExecuteScript,
+        FastExecuteSql,
+        FastTransferFile,
+        PushConfigFile,
+        BkciPluginFastExecuteScript,
+        BkciPluginFastTransferFile,
+    )
+)
+OPERATIONS = frozenset({OperateStepInstance.name, OperateJobInstance.name})
+
+
+async def reported(observe: ObserverDispatch, operation: Operation[Any], answer: Awaitable[Any]) -> Any:
+    """Await the *answer* to *operation*; report what became of a launch or an operation on a job."""
+    is_launch = operation.name in LAUNCHES
+    if not (is_launch or operation.name in OPERATIONS) or not observe.listens(OperationSent):
+        return await answer
+    started = asyncio.get_running_loop().time()
+    error: BaseException | None = None
+    launched: Any = None
+    try:
+        launched = await answer
+    except (CallFailed, asyncio.CancelledError) as failure:
+        error = failure
+        raise
+    finally:
+        observe(
+            OperationSent(
+                client=observe.client,
+                operation=operation.name,
+                ref=ref_of(launched) or ref_of(operation),
+                outcome=outcome_of(error),
+                error=None if error is None else type(error).__name__,
+                is_launch=is_launch,
+                seconds=asyncio.get_running_loop().time() - started,
+            )
+        )
+        error = None  # its traceback holds this frame
+    return launched
+
+
+def outcome_of(error: BaseException | None) -> str:
+    """Return what became of a command: a cancelled one may have been executed."""
+    if error is None:
+        return "accepted"
+    return "unknown" if isinstance(error, OutcomeUnknown | asyncio.CancelledError) else "refused"
+
+
+def ref_of(value: object) -> Ref | None:
+    """Return the job or step that an operation or a launch names, None where it names none."""
+    ref: Ref | None = getattr(value, "ref", None)
+    return ref

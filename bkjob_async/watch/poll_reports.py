@@ -1,0 +1,150 @@
+"""What observers are told of polls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.next_request import PollRequest
+from bkjob_async.model.events import HostChanged
+from bkjob_async.model.operations.queries import GetJobInstanceList
+from bkjob_async.model.refs import Ref
+from bkjob_async.observe.dispatch import ObserverDispatch
+from bkjob_async.observe.observer import NO_EVENTS, PollCompleted
+from bkjob_async.watch.target_registry import PollTarget, TargetRegistry
+
+ActiveTimes = tuple[float | None, list[float | None]]
+LagBounds = tuple[tuple[Ref, float], ...]
+
+
+class PollReports:
+    """Reports each poll of one client to the observers, if any of them listens to polls."""
+
+    def __init__(self, observe: ObserverDispatch, registry: TargetRegistry) -> None:
+        """Report the polls of *registry*'s targets to *observe*."""
+        self._observe = observe
+        self._registry = registry
+
+    def begin(
+        self, target: PollTarget, request: PollRequest, started: float, received: float
+    ) -> PollReport | None:
+        """Return the report of a poll whose response was *received* and is not applied yet; None if nobody listens."""
+        if not self._observe.wants_polls:
+            return None
+        watches = self._watches(target)
+        return PollReport(self, target, request, started=started, received=received, watches=watches)
+
+    def _watches(self, target: PollTarget) -> tuple[int, ...]:
+        return tuple([subscriber.number for subscriber in self._registry.subscribers_of(target)])
+
+    def on_failure(
+        self, target: PollTarget | None, request: PollRequest | GetJobInstanceList, seconds: float, error: str
+    ) -> None:
+        """Report a poll that failed with an *error* of this class; *target* is None for a list."""
+        if self._observe.wants_polls:
+            watches = () if target is None else self._watches(target)
+            self.report(watches, request, seconds, error=error)
+
+    def on_list(self, request: GetJobInstanceList, seconds: float) -> None:
+        """Report a poll of a list."""
+        if self._observe.wants_polls:
+            self.report((), request, seconds)
+
+    def report(
+        self,
+        watches: tuple[int, ...],
+        request: PollRequest | GetJobInstanceList,
+        seconds: float,
+        *,
+        decode_seconds: float = 0.0,
+        events: Sequence[EventOrLazy] = (),
+        lags: LagBounds = (),
+        error: str | None = None,
+    ) -> None:
+        """Report a poll to the observers."""
+        counts = count_by_kind(events) if events else NO_EVENTS
+        self._observe(
+            PollCompleted(
+                client=self._observe.client,
+                ref=None if isinstance(request, GetJobInstanceList) else request.ref,
+                operation=request.name,
+                seconds=seconds,
+                events=sum(counts.values()),
+                error=error,
+                events_by_kind=counts,
+                decode_seconds=decode_seconds,
+                lag_bounds=lags,
+                watches=watches,
+            )
+        )
+
+
+class PollReport:
+    """The report of one poll, begun before its response is applied and sent before its events are delivered."""
+
+    __slots__ = ("_active_at", "_received", "_reports", "_request", "_started", "_target", "_watches")
+
+    def __init__(
+        self,
+        reports: PollReports,
+        target: PollTarget,
+        request: PollRequest,
+        *,
+        started: float,
+        received: float,
+        watches: tuple[int, ...],
+    ) -> None:
+        self._reports = reports
+        self._target = target
+        self._request = request
+        self._started = started
+        self._received = received
+        self._watches = watches
+        self._active_at = active_times(target)
+
+    def send(self, events: Sequence[EventOrLazy], now: float) -> None:
+        """Report the poll, applied at *now*, and the *events* that it gave."""
+        self._reports.report(
+            self._watches,
+            self._request,
+            now - self._started,
+            decode_seconds=now - self._received,
+            events=events,
+            lags=lag_bounds(self._target, self._active_at, now) if events else (),
+        )
+
+
+def active_times(target: JobState) -> ActiveTimes:
+    """Return when a job and each of its steps was last seen unfinished."""
+    return target.active_at, [step.active_at for step in target.steps]
+
+
+def lag_bounds(target: JobState, before: ActiveTimes, now: float) -> LagBounds:
+    """Return the targets of a job whose end the poll at *now* was the first to show, with bounds of how long ago it was.
+
+    *before* is what `active_times` returned before the poll. A target that was over when it was first seen has no bound.
+    """
+    bounds: list[tuple[Ref, float]] = []
+    job_active_at, steps_active_at = before
+    if target.is_target and target.settling_since == now == target.active_at and job_active_at is not None:
+        bounds.append((target.ref, now - job_active_at))
+    if target.target_steps:
+        for step, active_at in zip(target.steps, steps_active_at, strict=False):
+            settling = step.progress.settling
+            ended = step.finished if settling is None else settling.since == now
+            if ended and step.active_at == now and active_at is not None and step.ref in target.target_steps:
+                bounds.append((step.ref, now - active_at))
+    return tuple(bounds)
+
+
+def count_by_kind(events: Sequence[EventOrLazy]) -> Mapping[str, int]:
+    """Return how many events there are of each kind, without making any."""
+    counts: Counter[str] = Counter()
+    for event in events:
+        if isinstance(event, LazyHostEvents):
+            counts[HostChanged.kind] += len(event)
+        else:
+            counts[event.kind] += 1
+    return dict(counts)

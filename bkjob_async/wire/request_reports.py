@@ -1,0 +1,60 @@
+"""What observers are told of requests and rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bkjob_async.dialects.common.envelopes import request_ids
+from bkjob_async.errors import CallFailed
+from bkjob_async.model.operations.base import Operation
+from bkjob_async.observe.dispatch import ObserverDispatch
+from bkjob_async.observe.observer import RateLimitHit, RequestSent
+from bkjob_async.wire.request_limiter import Permit
+
+NO_HEADERS: Mapping[str, str] = {}
+
+
+def request_sent(
+    client: str,
+    permit: Permit,
+    operation: Operation[Any],
+    *,
+    attempt: int,
+    error: BaseException | None,
+    now: float,
+    is_poll: bool,
+) -> RequestSent:
+    """Return the observation of a request that was sent with *permit* and ended with *error*, None for success."""
+    request, response = permit.request, permit.response
+    assert request is not None  # noqa: S101 - it was sent
+    url = request.url
+    return RequestSent(
+        client=client,
+        operation=operation.name,
+        ref=getattr(operation, "ref", None),
+        outcome="ok" if error is None else type(error).__name__,
+        http_status=None if response is None else response.status,
+        seconds=(now if response is None else permit.received_at) - permit.sent_at,
+        queue_seconds=permit.sent_at - permit.asked_at,
+        bytes=0 if response is None else len(response.body),
+        attempt=attempt,
+        request_id=request_id_of(error, NO_HEADERS if response is None else response.headers),
+        method=request.method,
+        server=url.host or "",
+        port=url.port,
+        path=url.path,
+        is_poll=is_poll,
+    )
+
+
+def request_id_of(error: BaseException | None, headers: Mapping[str, str]) -> str:
+    """Return the id under which the platform's operators find a request, empty for none."""
+    ids = error.request_ids if isinstance(error, CallFailed) else request_ids(headers, {})
+    return next(iter(ids.values()), "")
+
+
+def report_rate_limit(observe: ObserverDispatch, operation: str, pause: float, *, refused: bool) -> None:
+    """Report that the gateway lets no further request through for *pause* seconds."""
+    if observe.listens(RateLimitHit):
+        observe(RateLimitHit(client=observe.client, operation=operation, refused=refused, pause=pause))

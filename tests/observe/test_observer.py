@@ -1,0 +1,242 @@
+"""One observation for each thing that happens inside a client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from typing import Any
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.http_messages import HttpResponse
+from bkjob_async.observe.dispatch import ObserverDispatch
+from bkjob_async.observe.observer import OBSERVATIONS
+from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.world import World
+from tests.watch.stage import client_of, watched
+
+pytestmark = pytest.mark.looptime
+
+PLAN = JobPlan(steps=(StepPlan(hosts=3, outcomes=(HostOutcome(duration=exactly(20.0)),)),))
+HTML = HttpResponse(status=502, headers={"content-type": "text/html"}, body=b"<html>502 Bad Gateway</html>")
+
+
+class Recorder:
+    """An observer that keeps what it receives."""
+
+    def __init__(self, *kinds: type[bkjob.Observation], polls: bool = True) -> None:
+        """Listen to *kinds* only; to all, if there are none."""
+        if kinds:
+            self.kinds = frozenset(kinds)
+        self.polls = polls
+        self.seen: list[Any] = []
+
+    def __call__(self, observation: bkjob.Observation, /) -> None:
+        """Keep an observation."""
+        self.seen.append(observation)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """Return the observations of one kind."""
+        return [each for each in self.seen if type(each) is kind]
+
+
+def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
+    """Return a world of short jobs."""
+    world = World(1)
+    return world, [world.add(PLAN) for _ in range(jobs)]
+
+
+async def test_every_request_to_the_platform_is_observed() -> None:
+    """As many as it received, each with its operation, status and size, and the name of the client."""
+    world, jobs = world_of(3)
+    recorder = Recorder(bkjob.RequestSent)
+    async with client_of(world, observers=[recorder], name="nightly", latency=0.25) as (client, door):
+        await watched(client, *jobs)
+        await client.get_job_instance_status(jobs[0])
+
+    assert len(recorder.seen) == len(door.urls)
+    assert {each.client for each in recorder.seen} == {"nightly"}
+    assert {(each.outcome, each.http_status, each.method) for each in recorder.seen} == {("ok", 200, "GET")}
+    assert [each.seconds for each in recorder.seen] == pytest.approx([0.25] * len(door.urls))
+    assert all(
+        each.bytes > 100 and each.request_id and each.path.startswith("/api/") for each in recorder.seen
+    )
+    assert [each.is_poll for each in recorder.seen] == [True] * (len(door.urls) - 1) + [False]
+
+
+async def test_each_attempt_is_a_request_of_its_own() -> None:
+    """Two failures and a success: three observations, numbered, each with its outcome."""
+    world, jobs = world_of(1)
+    recorder = Recorder(bkjob.RequestSent)
+    async with client_of(world, observers=[recorder]) as (client, door):
+        door.spoil = lambda _request, _now: HTML if len(door.urls) < 3 else None
+        await client.get_job_instance_status(jobs[0])
+
+    told = [(each.attempt, each.outcome, each.http_status) for each in recorder.seen]
+    assert told == [(1, "PlatformTrouble", 502), (2, "PlatformTrouble", 502), (3, "ok", 200)]
+
+
+async def test_a_request_that_is_cancelled_is_observed() -> None:
+    """It was sent: the platform has counted it."""
+    world, jobs = world_of(1)
+    recorder = Recorder(bkjob.RequestSent)
+    async with client_of(world, observers=[recorder], latency=5.0) as (client, _):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await client.get_job_instance_status(jobs[0])
+
+    (request,) = recorder.seen
+    assert (request.outcome, request.http_status, request.bytes) == ("CancelledError", None, 0)
+    assert request.seconds == pytest.approx(1.0)
+
+
+async def test_time_in_the_queue_is_told_apart_from_the_request() -> None:
+    """Two requests a second: the fourth waited for a second and a half."""
+    world, jobs = world_of(1)
+    recorder = Recorder(bkjob.RequestSent)
+    async with client_of(world, observers=[recorder], requests_per_second=2.0, latency=0.1) as (client, _):
+        await asyncio.gather(*(client.get_job_instance_status(jobs[0]) for _ in range(4)))
+
+    assert max(each.queue_seconds for each in recorder.seen) >= 1.0
+    assert [each.seconds for each in recorder.seen] == pytest.approx([0.1] * 4)
+
+
+async def test_a_poll_tells_its_events_and_how_late_an_end_was_seen() -> None:
+    """Events by kind; for each target whose end it saw, when that was last seen running."""
+    world, jobs = world_of(2)
+    step = world.jobs[jobs[1].job_instance_id].steps[0].ref
+    recorder = Recorder(bkjob.PollCompleted)
+    async with client_of(world, observers=[recorder]) as (client, _):
+        batches = await watched(client, jobs[0], step)
+
+    told: Counter[str] = Counter()
+    for poll in recorder.seen:
+        told.update(poll.events_by_kind)
+        assert poll.watches == (1,)
+    assert told == Counter(event.kind for batch in batches for event in batch.events) - Counter(in_sync=1)
+    lags = dict(lag for poll in recorder.seen for lag in poll.lag_bounds)
+    assert lags.keys() == {jobs[0], step}
+    assert all(0.0 < seconds <= 6.0 for seconds in lags.values())
+
+
+async def test_a_rate_limit_is_observed_when_announced_and_when_refused() -> None:
+    """With the pause that follows."""
+    world, jobs = world_of(1)
+    recorder = Recorder(bkjob.RateLimitHit)
+    used_up = {
+        "x-bkapi-ratelimit-limit": "5",
+        "x-bkapi-ratelimit-remaining": "0",
+        "x-bkapi-ratelimit-reset": "7",
+    }
+    async with client_of(world, observers=[recorder]) as (client, door):
+        door.tear = lambda response, _now: HttpResponse(
+            status=200, headers={**response.headers, **used_up}, body=response.body
+        )
+        await client.get_job_instance_status(jobs[0])
+    async with client_of(world, observers=[recorder]) as (client, door):
+        door.spoil = lambda _request, _now: HttpResponse(
+            status=429, headers={"x-bkapi-ratelimit-reset": "3"}, body=b'{"code": 1642902, "result": false}'
+        )
+        with pytest.raises(bkjob.Throttled):
+            await client.with_options(retries=bkjob.Retries(attempts=1)).get_job_instance_status(jobs[0])
+
+    announced, refused = recorder.seen
+    assert (announced.refused, announced.pause) == (False, 7.0)
+    assert refused.refused
+    assert refused.pause >= 3.0
+
+
+async def test_an_outage_opens_the_breaker_once_and_closes_it_once() -> None:
+    """One failure and one recovery for all targets come with it."""
+    world, jobs = world_of(20)
+    recorder = Recorder(bkjob.BreakerChanged, bkjob.PollingFailed, bkjob.PollingRecovered)
+    async with client_of(world, observers=[recorder]) as (client, door):
+        door.spoil = lambda _request, now: HTML if 5 < now < 15 else None
+        await watched(client, *jobs)
+
+    assert [each.is_open for each in recorder.of(bkjob.BreakerChanged)] == [True, False]
+    (failed,) = [each for each in recorder.of(bkjob.PollingFailed) if each.ref is None]
+    assert (failed.targets, failed.error, failed.operation) == (
+        20,
+        "PlatformTrouble",
+        "get_job_instance_status",
+    )
+    assert [each.ref for each in recorder.of(bkjob.PollingRecovered)].count(None) == 1
+
+
+async def test_launches_and_operations_are_accepted_refused_or_unknown() -> None:
+    """Each is one observation, with the job where it is known."""
+    world, jobs = world_of(1)
+    recorder = Recorder(bkjob.OperationSent)
+
+    async with client_of(world, observers=[recorder]) as (client, door):
+        launched = await client.fast_execute_script("uptime", ["0:10.0.0.1"], account_alias="root")
+        with pytest.raises(bkjob.CallFailed):
+            await client.operate_job_instance(jobs[0].job_instance_id + 99, 1)
+        door.spoil = lambda _request, _now: HTML
+        with pytest.raises(bkjob.OutcomeUnknown):
+            await client.operate_job_instance(jobs[0], 1)
+
+    told = [(each.operation, each.outcome, each.is_launch, each.ref) for each in recorder.seen]
+    assert told[0] == ("fast_execute_script", "accepted", True, launched.ref)
+    assert told[1][:3] == ("operate_job_instance", "refused", False)
+    assert told[2] == ("operate_job_instance", "unknown", False, jobs[0])
+
+
+async def test_a_watch_is_observed_when_it_opens_and_when_it_ends() -> None:
+    """Its number, its targets, its own polls, and the error that ended it."""
+    world, jobs = world_of(5)
+    recorder = Recorder(bkjob.WatchOpened, bkjob.WatchClosed)
+    async with client_of(world, observers=[recorder]) as (client, door):
+        await watched(client, *jobs)
+        polls = len(door.urls)
+        with pytest.raises(bkjob.DeadlineExceeded):
+            await watched(client, world.add(PLAN), deadline=3.0)
+
+    opened, closed, again, passed = recorder.seen
+    assert (opened.watch, opened.targets, again.watch, again.targets) == (1, 5, 2, 1)
+    assert (closed.watch, closed.over, closed.polls, closed.error) == (1, 5, polls, None)
+    assert (passed.watch, passed.over, passed.seconds, passed.error) == (2, 0, 3.0, "DeadlineExceeded")
+
+
+async def test_an_observer_receives_the_kinds_that_it_names() -> None:
+    """A plain function receives all; `polls = False` leaves out polls and their requests."""
+    world, jobs = world_of(2)
+    everything: list[bkjob.Observation] = []
+    few, no_polls = Recorder(bkjob.WatchClosed), Recorder(polls=False)
+    async with client_of(world, observers=[everything.append, few, no_polls]) as (client, _):
+        await watched(client, *jobs)
+        await client.get_job_instance_status(jobs[0])
+
+    kinds = {type(each) for each in everything}
+    assert kinds == {bkjob.WatchOpened, bkjob.RequestSent, bkjob.PollCompleted, bkjob.WatchClosed}
+    assert few.seen == [each for each in everything if isinstance(each, bkjob.WatchClosed)]
+    assert {type(each) for each in no_polls.seen} == kinds - {bkjob.PollCompleted}
+    assert [each.is_poll for each in no_polls.of(bkjob.RequestSent)] == [False]
+
+
+async def test_an_observation_that_nobody_listens_to_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without observers, and with the log at its usual level, a whole watch creates none."""
+    made: list[str] = []
+    for kind in OBSERVATIONS:
+
+        def note(self: Any, kind: type[Any] = kind, **_fields: Any) -> None:
+            made.append(kind.__name__)
+
+        monkeypatch.setattr(kind, "__init__", note)
+    world, jobs = world_of(2)
+    logging.getLogger("bkjob_async").setLevel(logging.WARNING)
+    async with client_of(world) as (client, _):
+        await watched(client, *jobs)
+        await client.fast_execute_script("uptime", ["0:10.0.0.1"], account_alias="root")
+
+    assert made == []
+
+
+@pytest.mark.parametrize("wrong", [3, Recorder(int)])  # type: ignore[arg-type]
+def test_what_cannot_observe_is_refused_at_once(wrong: Any) -> None:
+    """Something that cannot be called, or that wants what there is not."""
+    with pytest.raises(bkjob.UsageError, match="observer"):
+        ObserverDispatch([wrong])
