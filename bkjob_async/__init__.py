@@ -57,6 +57,10 @@ if TYPE_CHECKING:
         WrongEventLoop,
         WrongState,
     )
+    from bkjob_async.journal.follow import Follower
+    from bkjob_async.journal.journal import Journal, open_journal
+    from bkjob_async.journal.keep import Keep
+    from bkjob_async.journal.store import FleetEntry, Holder
     from bkjob_async.model.credentials import (
         AccessToken,
         AppCredentials,
@@ -281,6 +285,8 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "AccountCategory", "ScriptStatus", "CronJob", "JobPlan", "JobTemplate", "PlanStep", "PlanVariable",
     "Script", "ScriptVersion", "StoredAccount", "Envelope", "FileMode", "FileStatus", "LaunchMode",
     "LogType", "StepType", "TaskType", "VariableType",
+    # journals
+    "open_journal", "Journal", "Follower", "Keep", "FleetEntry", "Holder",
     # recorded responses
     "decode", "decode_callback",
     # observers
@@ -314,6 +320,10 @@ _NAMES = {
         "RequestTimedOut Superseded TargetLost Throttled TransportFailed UsageError WrongEventLoop "
         "WrongState"
     ),
+    "bkjob_async.journal.follow": "Follower",
+    "bkjob_async.journal.journal": "Journal open_journal",
+    "bkjob_async.journal.keep": "Keep",
+    "bkjob_async.journal.store": "FleetEntry Holder",
     "bkjob_async.model.credentials": "AccessToken AppCredentials Credentials",
     "bkjob_async.model.detail_level": "DetailLevel",
     "bkjob_async.model.events": (

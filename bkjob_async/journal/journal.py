@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from bkjob_async.errors import FleetNotFound
+from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.loading import load_fold
 from bkjob_async.journal.memory import MemoryStore
 from bkjob_async.journal.redis import RedisStore
 from bkjob_async.journal.sqlite import SqliteStore
 from bkjob_async.journal.store import FleetEntry, Store
 from bkjob_async.journal.urls import MemoryPlace, Place, SqlitePlace, check_fleet_name, parse_journal_url
+from bkjob_async.model.ref_input import RefLike, as_ref
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
 # The journals in memory, by name: whoever opens the same one in this process shares it.
 _in_memory: dict[str, MemoryStore] = {}
@@ -46,6 +51,24 @@ class Journal:
     async def fleets(self) -> Sequence[FleetEntry]:
         """Return the fleets by name: targets, term, who holds each, and its last sign of life."""
         return await self.store.fleets()
+
+    def follow(self, name: str, *, after: str | None = None, live: bool = True) -> Follower:
+        """Iterate over the batches that the watch of the fleet *name* told, and goes on telling.
+
+        *after* is the cursor of an event, a batch or a reader, of any process that watched the fleet; None or empty text
+        means the beginning. What follows it comes once, in order. In place of what is not kept any more come the newest
+        change of each host, step and job, `skipped`, or for a reader without a cursor the present state and `InSync`.
+        With *live* it waits for more, and tries again where the journal cannot be reached; without it, it stops at the
+        end. Raises `FleetNotFound`, and `UsageError` for a cursor of another fleet.
+        """
+        return Follower(self.store, check_fleet_name(name), after=after, live=live)
+
+    async def snapshot(self, name: str, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
+        """Return a target of the fleet *name* as it was last told, None before anything was; raise `FleetNotFound`."""
+        target = as_ref(ref)
+        if await self.store.fleet(check_fleet_name(name)) is None:
+            raise FleetNotFound(f"there is no fleet {name!r}")
+        return (await load_fold(self.store, name)).snapshot(target)
 
     async def forget(self, name: str) -> None:
         """Remove a fleet with all that was told of it; a watch that still writes it ends with `Superseded`."""

@@ -172,17 +172,25 @@ class MemoryStore:
     async def fleets(self) -> Sequence[FleetEntry]:
         """Return all fleets, by name."""
         return [
-            FleetEntry(
-                name=name,
-                targets=fleet.targets,
-                term=fleet.term,
-                head=fleet.head,
-                holder=fleet.holder,
-                last_seen=fleet.last_seen or 0.0,
-                size=fleet.size,
-                is_held=fleet.is_held,
-                refused=fleet.refused,
-            )
-            for name, fleet in sorted(self._fleets.items())
-            if not fleet.is_forgotten
+            entry_of(name, fleet) for name, fleet in sorted(self._fleets.items()) if not fleet.is_forgotten
         ]
+
+    async def fleet(self, name: str) -> FleetEntry | None:
+        """Return one fleet, None where there is no such fleet."""
+        fleet = self._fleets.get(name)
+        return None if fleet is None or fleet.is_forgotten else entry_of(name, fleet)
+
+
+def entry_of(name: str, fleet: MemoryFleet) -> FleetEntry:
+    """Return a fleet as the list shows it."""
+    return FleetEntry(
+        name=name,
+        targets=fleet.targets,
+        term=fleet.term,
+        head=fleet.head,
+        holder=fleet.holder,
+        last_seen=fleet.last_seen or 0.0,
+        size=fleet.size,
+        is_held=fleet.is_held,
+        refused=fleet.refused,
+    )

@@ -134,13 +134,15 @@ class RedisStore:
 
     async def fleets(self) -> Sequence[FleetEntry]:
         """Return all fleets, by name."""
-        found = []
-        for key in await self._client.keys(keys_of("*")[0]):
-            words: Sequence[bytes] = await self._client.command("HGETALL", key)
-            facts = words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
-            if facts and b"forgotten" not in facts:
-                found.append(entry_of(key.removeprefix("{bkjob:").removesuffix("}:fleet"), facts))
-        return sorted(found, key=lambda entry: entry.name)
+        keys = await self._client.keys(keys_of("*")[0])
+        names = sorted(key.removeprefix("{bkjob:").removesuffix("}:fleet") for key in keys)
+        return [fleet for fleet in [await self.fleet(name) for name in names] if fleet is not None]
+
+    async def fleet(self, name: str) -> FleetEntry | None:
+        """Return one fleet, None where there is no such fleet."""
+        words: Any = await self._client.command("HGETALL", keys_of(name)[0])
+        facts = words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
+        return entry_of(name, facts) if facts and b"forgotten" not in facts else None
 
     # The scripts' responses -----------------------------------------------------------------------------------------
 

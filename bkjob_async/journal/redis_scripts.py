@@ -7,9 +7,10 @@ Numbers are compared as text where they may be large; times are those of the ser
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha1
 
-from attrs import field, frozen
+from attrs import frozen
 
 FORMAT = 1
 # Seconds that the term of a forgotten fleet is kept, so that its holder is refused.
@@ -21,11 +22,16 @@ class Script:
     """A script, and the name that a server knows it by."""
 
     text: str
-    sha: str = field(init=False)
 
-    @sha.default
-    def _sha_of_text(self) -> str:
-        return sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+    @property
+    def sha(self) -> str:
+        """The name: SHA-1 of the text."""
+        return _sha_of(self.text)
+
+
+@cache
+def _sha_of(text: str) -> str:
+    return sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 _NOW = """

@@ -128,6 +128,10 @@ class SqliteStore:
         """Return all fleets, by name."""
         return await self._read(tables.list_fleets)
 
+    async def fleet(self, name: str) -> FleetEntry | None:
+        """Return one fleet, None where there is no such fleet."""
+        return await self._read(partial(tables.find_entry, name=name))
+
     # The thread -----------------------------------------------------------------------------------------------------
 
     async def _read(self, function: Callable[[Connection], R]) -> R:

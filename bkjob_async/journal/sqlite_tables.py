@@ -286,17 +286,25 @@ def read_head(connection: sqlite3.Connection, name: str) -> int:
 def list_fleets(connection: sqlite3.Connection) -> list[FleetEntry]:
     """Return the fleets, by name."""
     rows = connection.execute(f"SELECT name, {_COLUMNS} FROM fleet WHERE NOT is_forgotten ORDER BY name")  # noqa: S608 - a constant
-    return [
-        FleetEntry(
-            name=name,
-            targets=row.targets,
-            term=row.term,
-            head=row.head,
-            holder=Holder(row.host, row.pid),
-            last_seen=row.last_seen or 0.0,
-            size=row.size,
-            is_held=bool(row.is_held),
-            refused=row.refused,
-        )
-        for name, row in ((name, FleetRow(*columns)) for name, *columns in rows)
-    ]
+    return [entry_of(name, FleetRow(*columns)) for name, *columns in rows]
+
+
+def find_entry(connection: sqlite3.Connection, name: str) -> FleetEntry | None:
+    """Return one fleet, None where there is no such fleet."""
+    row = find_fleet(connection, name)
+    return None if row is None or row.is_forgotten else entry_of(name, row)
+
+
+def entry_of(name: str, row: FleetRow) -> FleetEntry:
+    """Return a fleet as the list shows it."""
+    return FleetEntry(
+        name=name,
+        targets=row.targets,
+        term=row.term,
+        head=row.head,
+        holder=Holder(row.host, row.pid),
+        last_seen=row.last_seen or 0.0,
+        size=row.size,
+        is_held=bool(row.is_held),
+        refused=row.refused,
+    )

@@ -144,6 +144,10 @@ class Store(Protocol):
         """Return all fleets, by name."""
         ...
 
+    async def fleet(self, name: str) -> FleetEntry | None:
+        """Return one fleet, None where there is no such fleet."""
+        ...
+
     async def forget(self, name: str) -> None:
         """Remove a fleet with all it has; nothing where there is none. Its holder is superseded."""
         ...

@@ -241,6 +241,7 @@ async def test_a_fleet_that_is_not_there_has_nothing(place: Place) -> None:
     assert (len(page.records), page.removed_to) == (0, 0)
     assert await store.checkpoint("night") is None
     assert [fleet.name for fleet in await store.fleets()] == ["other"]
+    assert await store.fleet("night") is None
 
 
 async def test_fleets_are_listed(place: Place) -> None:
@@ -253,6 +254,7 @@ async def test_fleets_are_listed(place: Place) -> None:
 
     fleets = {fleet.name: fleet for fleet in await place.open().fleets()}
 
+    assert await store.fleet("day") == fleets["day"]
     assert [*fleets] == sorted(fleets) == ["a/b c", "day", "夜间"]
     day = fleets["day"]
     assert (day.targets, day.term, day.head, day.holder, day.size) == (7, 1, 5, HERE, 100)
@@ -343,6 +345,7 @@ async def test_a_fleet_that_was_forgotten_is_gone(place: Place) -> None:
     with pytest.raises(Superseded, match="forgotten"):
         await first.append("night", term=1, head=2499, records=records(2500), targets=1)
     assert [fleet.name for fleet in await second.fleets()] == ["day"]
+    assert await second.fleet("night") is None
     assert (await numbers(second), await second.checkpoint("night")) == ([], None)
     opened = await second.open("night", THERE, take_over=False)
     assert (opened.head, opened.silence) == (0, None)

@@ -240,10 +240,10 @@ class Fold:
         job = self.jobs.get(ref.job)
         return None if job is None else target_snapshot(job, ref)
 
-    def present(self, since: int, cursor: str) -> Iterator[Event]:
-        """Yield the newest of each host, step and job that changed in record *since* or later, marked `skipped`."""
+    def present(self, since: int, cursor: str, *, skipped: bool = True) -> Iterator[Event]:
+        """Yield the newest of each host, step and job that changed in record *since* or later."""
         for job in self.jobs.values():
-            yield from present_targets(job, job.targets, cursor, since=since, skipped=True)
+            yield from present_targets(job, job.targets, cursor, since=since, skipped=skipped)
             yield from job.poll_failures.troubled.values()
             yield from job.poll_failures.lost.values()
 

@@ -1,0 +1,171 @@
+"""Reading what a watch told, and goes on telling, from its journal: in another process, without the platform."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from typing import Self
+
+from attrs import evolve
+
+from bkjob_async.engine.journaling.fold import Fold
+from bkjob_async.engine.journaling.records import decode_batch, decode_record
+from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor, unknown_cursor
+from bkjob_async.engine.stream.lazy_events import LazyEventList, last_index, parts_after, parts_of
+from bkjob_async.errors import FleetNotFound, JournalUnavailable
+from bkjob_async.journal.loading import load_fold
+from bkjob_async.journal.store import Store, StoredRecord
+from bkjob_async.model.events import Batch, Event, InSync
+
+logger = logging.getLogger("bkjob_async")
+
+# Seconds that one waiting read lasts, and between attempts at a store that is away.
+WAIT_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+
+# A batch of the present state ends after so many events.
+PORTION_SIZE = 200
+
+
+class Follower:
+    """An async iterator over the batches of a fleet; `Journal.follow` makes one.
+
+    `cursor` is that of the last batch that was given, at first the one that the follower was given. It needs no closing,
+    and may be abandoned at any time.
+    """
+
+    def __init__(self, store: Store, name: str, *, after: str | None, live: bool) -> None:
+        """Follow the fleet *name* behind the cursor *after*; nothing is read yet."""
+        self.cursor = after or ""
+        self._store = store
+        self._name = name
+        self._live = live
+        self._start = parse_cursor(after) if after else None
+        self._after = 0
+        self._has_begun = False
+        self._records: deque[StoredRecord] = deque()
+        self._present: Iterator[Batch] = iter(())
+        self._rest_of: CursorPosition | None = None
+        self._is_away = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch:
+        batch = await self._next_batch()
+        self.cursor = batch.cursor
+        return batch
+
+    async def _next_batch(self) -> Batch:
+        if not self._has_begun:
+            await self._begin()
+            self._has_begun = True
+        while True:
+            batch = next(self._present, None)
+            if batch is not None:
+                await asyncio.sleep(0)
+                return batch
+            if self._records:
+                batch = self._take(self._records.popleft())
+                if batch is not None:
+                    return batch
+            elif not await self._read_on():
+                raise StopAsyncIteration
+
+    def _take(self, record: StoredRecord) -> Batch | None:
+        """Return what a record tells this follower, None for nothing."""
+        batch = decode_batch(record.data)
+        self._after = record.sequence
+        place, self._rest_of = self._rest_of, None
+        if batch is None or place is None or place.index is None or place.sequence != record.sequence:
+            return batch
+        if place.index > last_index(batch.events):
+            raise unknown_cursor(self.cursor)
+        rest = LazyEventList(parts_after(parts_of(batch.events), place.index))
+        return Batch(batch.sequence, rest, batch.cursor) if rest else None
+
+    async def _read_on(self) -> bool:
+        """Read the next records, and wait for them in a live follower; return False at the end."""
+        try:
+            page = await self._store.read(self._name, self._after)
+            if page.removed_to > self._after:
+                await self._catch_up()
+                return True
+            if not page.records and self._live:
+                await self._store.wait(self._name, self._after, seconds=WAIT_SECONDS)
+                if not await self._exists():
+                    raise FleetNotFound(f"the fleet {self._name!r} was forgotten")
+        except JournalUnavailable as error:
+            await self._retry_after(error)
+            return True
+        if self._is_away:
+            self._is_away = False
+            logger.info("the journal of fleet %r can be read again", self._name)
+        self._records.extend(page.records)
+        return self._live or bool(page.records)
+
+    async def _retry_after(self, error: JournalUnavailable) -> None:
+        """Wait until the next attempt; raise *error* in a follower that is not live."""
+        if not self._live:
+            raise error
+        if not self._is_away:
+            self._is_away = True
+            logger.warning("the journal of fleet %r cannot be read: %s", self._name, error)
+        await asyncio.sleep(RETRY_SECONDS)
+
+    async def _exists(self) -> bool:
+        return await self._store.fleet(self._name) is not None
+
+    # Beginning ------------------------------------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        """Find the place of the cursor; begin with the present state where the records of the place are gone."""
+        if not await self._exists():
+            raise FleetNotFound(f"there is no fleet {self._name!r}")
+        place = CursorPosition(0, None)
+        if self._start is not None:
+            place, client = self._start
+            if not await self._is_record_of(place.sequence, client):
+                place = (await load_fold(self._store, self._name)).position(self.cursor)
+        self._after, self._rest_of = place.last_whole_batch, place
+        if (await self._store.read(self._name, self._after, limit=1)).removed_to > self._after:
+            await self._catch_up()
+
+    async def _is_record_of(self, sequence: int, client: str) -> bool:
+        """Return True where the record with this number is kept, and is one of *client*."""
+        page = await self._store.read(self._name, sequence - 1, limit=1)
+        found = page.records[0] if page.records else None
+        return found is not None and found.sequence == sequence and decode_record(found.data).client == client
+
+    async def _catch_up(self) -> None:
+        """Give the newest of each host in place of records that are gone; then go on behind it."""
+        fold = await load_fold(self._store, self._name)
+        self._present = present_batches(fold, self._after + 1, self.cursor)
+        self._after, self._rest_of = fold.sequence, None
+
+
+def present_batches(fold: Fold, since: int, cursor: str) -> Iterator[Batch]:
+    """Yield what changed since record *since*, in portions; all but the last have the *cursor* from before.
+
+    A reader without a cursor is told that it is in sync behind it.
+    """
+    last = f"{fold.sequence}-{fold.terms[-1].client}" if fold.terms else cursor
+    events = fold.present(since, cursor, skipped=bool(cursor))
+    portion = [*islice(events, PORTION_SIZE)]
+    while following := [*islice(events, PORTION_SIZE)]:
+        yield Batch(fold.sequence, with_cursor(portion, cursor), cursor)
+        portion = following
+    if not cursor:
+        portion.append(InSync(cursor=last))
+    if portion:
+        *rest, end = portion
+        events_of_last = (*with_cursor(rest, cursor), evolve(end, cursor=last, index=0))
+        yield Batch(fold.sequence, events_of_last, last)
+
+
+def with_cursor(events: list[Event], cursor: str) -> tuple[Event, ...]:
+    """Return *events* with the *cursor* from before them."""
+    return tuple(evolve(event, cursor=cursor, index=0) for event in events)

@@ -1,0 +1,78 @@
+"""A small fleet whose watch told some batches, as records of a journal."""
+
+from __future__ import annotations
+
+import time
+
+from attrs import define, field
+
+from bkjob_async.engine.journaling.fold import Fold
+from bkjob_async.engine.journaling.records import encode_record
+from bkjob_async.engine.stream.lazy_events import LazyEventList, event_count, with_indexes
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job
+from bkjob_async.journal.store import Checkpoint, Holder, Store, StoredRecord
+from bkjob_async.model.events import Batch, Event
+from tests.engine.poll_views import JOB, at, host, job, step
+
+HOSTS = 30
+
+
+@define
+class Teller:
+    """Writes what a watch of one job would tell: each round moves one more host to its end."""
+
+    store: Store
+    name: str = "night"
+    client: str = "0a1b2c3d"
+    term: int = 0
+    head: int = 0
+    rounds: int = 0
+    state: JobState = field(factory=lambda: JobState(JOB, is_target=True))
+    told: list[Batch] = field(factory=list)
+
+    async def open(self) -> None:
+        """Begin the next term."""
+        opened = await self.store.open(self.name, Holder("here", 1), take_over=True)
+        self.term, self.head = opened.term, opened.head
+
+    async def tell(self, rounds: int, *, age: float = 0.0) -> None:
+        """Poll so many times, and store each batch."""
+        for _ in range(rounds):
+            self.rounds += 1
+            ended = [host(n, 9 if n <= self.rounds else 5) for n in range(1, HOSTS + 1)]
+            stamp = at(self.head + 1)
+            stamp.sequence, stamp.name, stamp._cursor = self.head + 1, self.client, None
+            found = with_indexes(apply_job(self.state, job(2, step(2, ended)), stamp))
+            batch = Batch(
+                stamp.sequence, LazyEventList([*found], last_index=event_count(found)), stamp.cursor
+            )
+            targets = [(JOB, True)] if self.rounds == 1 else []
+            data = encode_record(
+                stamp.sequence,
+                time=time.time() - age,
+                term=self.term,
+                client=self.client,
+                batch=batch,
+                job=self.state,
+                targets=targets,
+            )
+            record = StoredRecord(stamp.sequence, time.time() - age, data)
+            await self.store.append(self.name, term=self.term, head=self.head, records=[record], targets=1)
+            self.head = stamp.sequence
+            self.told.append(batch)
+
+    async def write_checkpoint(self) -> None:
+        """Store the state up to now."""
+        fold = Fold()
+        page = await self.store.read(self.name, 0)
+        for record in page.records:
+            fold.apply(record.data)
+        await self.store.write_checkpoint(
+            self.name, Checkpoint(fold.sequence, [*fold.parts()]), term=self.term
+        )
+
+
+def events_of(batches: list[Batch]) -> list[Event]:
+    """Return the events of batches."""
+    return [event for batch in batches for event in batch.events]
