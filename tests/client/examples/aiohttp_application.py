@@ -14,7 +14,7 @@ CALLBACKS = web.AppKey("callbacks", bkjob.CallbackReceiver)
 
 
 def application(connect: Callable[[], bkjob.JobClient]) -> web.Application:
-    """Return an application that runs scripts and hears when they end."""
+    """Return an application that runs scripts and receives callbacks when they end."""
     app = web.Application()
     app[CALLBACKS] = bkjob.CallbackReceiver()
     add_callback_receiver(app, app[CALLBACKS], "/bkjob/callback")
@@ -29,7 +29,7 @@ def application(connect: Callable[[], bkjob.JobClient]) -> web.Application:
 
 
 async def run(request: web.Request) -> web.Response:
-    """Run a script; the callback makes the watch look at once instead of at its next turn."""
+    """Run a script; the callback makes the watch poll the job at once."""
     client, callbacks = request.app[JOBS], request.app[CALLBACKS]
     launched = await client.fast_execute_script(
         await request.text(),

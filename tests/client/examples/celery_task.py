@@ -15,7 +15,7 @@ def deploy(connect: Callable[[], bkjob.JobClient], hosts: list[str], version: st
 
 
 async def deployed(connect: Callable[[], bkjob.JobClient], hosts: list[str], version: str) -> dict[str, Any]:
-    """Run the script, give what failed one more chance, and tell what is still broken."""
+    """Run the script, retry what failed once, and return what still failed."""
     async with connect() as client:
         result = await client.run_script("./deploy.sh", hosts, parameters=version, deadline=3600)
         if not result.ok:
