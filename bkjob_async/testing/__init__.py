@@ -1,4 +1,4 @@
-"""What tests need: a simulated platform, the promise of the stream as a validator, the truth to hold it against."""
+"""Public tools for tests: a simulated platform, and a validator of streams against the true history."""
 
 from bkjob_async.simulator.faults.faults import Fault
 from bkjob_async.simulator.faults.rate_limit import RateLimit

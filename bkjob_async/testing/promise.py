@@ -1,7 +1,7 @@
-"""The promise of the stream, checked by machine over a recorded stream.
+"""Check a recorded stream against the promises of `Watch`.
 
-`broken_promises` reads what one reader got, batch by batch, and returns every promise that it breaks, in words. Given the
-truth as well, it also checks that nothing was invented and that the end is the true end.
+`broken_promises` reads the batches of one reader, and returns each promise that they break as a sentence. With the truth,
+it also checks that every reported status occurred and that the last ones are the true ends.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from bkjob_async.model.events import (
 )
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import run_status
-from bkjob_async.testing.results import WAITING, details_error, result_errors
+from bkjob_async.testing.results import WAITING
 from bkjob_async.testing.stream_state import Cursors, WatchStarts
 from bkjob_async.testing.truth import HostRun, Truth
+from bkjob_async.testing.truth_match import TruthMatcher
 
 NOT_STARTED = 1
 IGNORED = 6
@@ -43,19 +44,19 @@ def broken_promises(
     require_past_executions: bool = True,
     after: str = "",
 ) -> list[str]:
-    """Return every promise that a reader's stream breaks, in words; none is an empty list.
+    """Return every promise that a reader's stream breaks, as sentences; an empty list for none.
 
-    With *truth* (the whole story, at least as far as the stream goes) also what was invented, and what a finished
-    target shows other than its true end. *watch_starts* has the seconds at which each job and step came to be watched, more
-    than one where it was dropped in between: what is told of it must have been true after that. *target_starts* has the
-    seconds at which each target was added: a step that is dropped and added again while its job stays a target is told
-    how it ended once more, and nothing else. *require_past_executions* False
-    allows that hosts of an execution that was retried were never told, as a watch for the end alone does. *after* is
-    the cursor that the reader began behind.
+    With *truth* (the whole history, at least as far as the stream goes) it also returns statuses that did not occur, and
+    results with other than the true ends. *watch_starts* has the seconds at which each job and step came to be watched,
+    several where it was dropped in between: what is reported of it must have been true after that. *target_starts* has
+    the seconds at which each target was added: the end of a step that is dropped and added again while its job stays a
+    target is reported once more, and nothing else. With *require_past_executions* False, hosts of an execution that was
+    retried may be missing, as in a watch for ends only. *after* is the cursor from which the reader began.
     """
+    starts = WatchStarts(watch_starts or {})
     checker = _Checker(
-        truth,
-        WatchStarts(watch_starts or {}),
+        None if truth is None else TruthMatcher(truth, starts),
+        starts,
         WatchStarts(target_starts or {}),
         require_past_executions,
         Cursors((after,)),
@@ -68,9 +69,9 @@ def broken_promises(
 
 @define
 class _Checker:
-    """Reads a stream, remembering just enough to notice a broken promise."""
+    """Reads a stream, and keeps just enough of it to find a broken promise."""
 
-    truth: Truth | None
+    matcher: TruthMatcher | None
     watch_starts: WatchStarts
     target_starts: WatchStarts
     require_past_executions: bool
@@ -84,13 +85,12 @@ class _Checker:
     _finished_refs: set[Ref] = field(factory=set)
     _finished_runs: set[tuple[StepRef, int]] = field(factory=set)
     _ended_refs: set[Ref] = field(factory=set)
-    _positions: dict[HostRun | Ref, int] = field(factory=dict)
     _in_trouble: set[Ref | None] = field(factory=set)
     _reopened: Counter[Ref] = field(factory=Counter)
     _finished_with_job: Counter[Ref] = field(factory=Counter)
 
     def read(self, batch: Batch) -> None:
-        """Check one batch against all before it."""
+        """Check one batch against those before it."""
         if batch.sequence <= self._sequence:
             self._report(f"batch {batch.sequence} comes after batch {self._sequence}")
         self._sequence = batch.sequence
@@ -120,7 +120,7 @@ class _Checker:
         if ref not in self._finished_refs:
             self._report(f"{event} although it was not over")
         if self._status.get(ref) == IGNORED and isinstance(ref, StepRef):
-            self._report(f"{event}: 6 was told as final, and was a state between two batches")
+            self._report(f"{event}: 6 was reported as final, and was a status between two batches")
         self._reopened[ref] += 1
         self._finished_refs.discard(ref)
         self._ended_refs.discard(ref)
@@ -136,15 +136,11 @@ class _Checker:
 
     def _finished(self, event: Finished) -> None:
         if event.ref not in self._finished_refs:
-            self._report(f"{event} before its last status was told as final")
+            self._report(f"{event} before its last status was reported as final")
         if event.result.status.code != self._status.get(event.ref, event.result.status.code):
-            self._report(f"{event}, and was last told as {self._status[event.ref]}")
-        if self.truth is not None:
-            for step in event.result.steps:
-                index = self._positions.get(step.ref, self._first_index(step.ref, step.ref))
-                self.violations += (
-                    f"{event}: {problems}" for problems in result_errors(step, self.truth, index)
-                )
+            self._report(f"{event}, and was last reported as {self._status[event.ref]}")
+        if self.matcher is not None:
+            self.violations += (f"{event}: {error}" for error in self.matcher.result_errors(event))
 
     def _signal(self, event: Event) -> None:
         match event:
@@ -158,7 +154,7 @@ class _Checker:
                 self._in_trouble.add(ref)
             case Recovered(ref=ref):
                 if ref not in self._in_trouble and not event.skipped:
-                    self._report(f"{event} from nothing")
+                    self._report(f"{event} without trouble before")
                 self._in_trouble.discard(ref)
             case _:
                 pass
@@ -184,22 +180,12 @@ class _Checker:
         if before == event.after.code:
             self._report(f"{event} is no change")
         self._hosts[run] = event.after.code
-        if event.before is None and event.after.code == WAITING and run not in self._positions:
-            # A step that has not had its turn shows its hosts as waiting, before anything happens to them.
+        if self.matcher is None:
             return
-        self._compare_host(event, run)
-
-    def _compare_host(self, event: HostChanged, run: HostRun) -> None:
-        """Compare a host's change with the truth."""
-        if self.truth is None:
-            return
-        joined = self.watch_starts.at(event.ref)
-        if run not in self._positions and joined is not None and self.truth.is_past(*run[:2], joined):
-            self._report(f"{event} of an execution that was past when it joined")
-        self._match_truth(run, event.after.code, event)
-        problems = details_error(self.truth, run, event.after.code, event.tag, event.exit_code)
-        if problems:
-            self._report(f"{event} {problems}")
+        # A step that has not started shows its hosts as waiting, before anything happens to them.
+        is_first = event.before is None and not self.matcher.has_matched(run)
+        if not (is_first and event.after.code == WAITING):
+            self.violations += (f"{event} {error}" for error in self.matcher.host_errors(event))
 
     def _step(self, event: StepChanged) -> None:
         self._check_before(event)
@@ -209,21 +195,21 @@ class _Checker:
             if event.after.is_finished():
                 self._finished_runs.add((event.ref, event.execute_count))
             else:
-                # What never began, or was left as it was, is over with its job, and may be reopened with it.
+                # A step that never started, or was left as it was, is over with its job, and may be reopened with it.
                 self._finished_with_job[event.ref] += 1
         self._update_finished(event)
-        self._match_truth(event.ref, event.after.code, event)
+        self._match_change(event)
 
     def _job(self, event: JobChanged) -> None:
         self._check_before(event)
-        if event.is_finished and self.truth is not None:
-            for step, codes in self.truth.steps_of(event.ref).items():
+        if event.is_finished and self.matcher is not None:
+            for step, codes in self.matcher.truth.steps_of(event.ref).items():
                 # A step that the platform itself left unfinished is waited for only until the bound.
                 settled = step in self._finished_refs or self._status.get(step, NOT_STARTED) == NOT_STARTED
                 if not settled and run_status(codes[-1]).is_finished():
-                    self._report(f"{event} before {step} was told as over")
+                    self._report(f"{event} before {step} was reported as over")
         self._update_finished(event)
-        self._match_truth(event.ref, event.after.code, event)
+        self._match_change(event)
 
     def _check_before(self, event: StepChanged | JobChanged) -> None:
         ref, before = event.ref, event.before.code if event.before else None
@@ -235,7 +221,7 @@ class _Checker:
 
     def _update_finished(self, event: StepChanged | JobChanged) -> None:
         if event.skipped:
-            # What was reopened, and may have ended anew, lies in what was compacted away.
+            # It may have been reopened, and have ended again, in the events that were dropped.
             self._finished_refs.discard(event.ref)
             self._ended_refs.discard(event.ref)
         if event.is_finished:
@@ -244,88 +230,60 @@ class _Checker:
             self._report(f"{event} without being reopened")
             self._finished_refs.discard(event.ref)
 
+    def _match_change(self, event: StepChanged | JobChanged) -> None:
+        error = None if self.matcher is None else self.matcher.change_error(event)
+        if error is not None:
+            self._report(f"{event} {error}")
+
     def _restart_watch(self, ref: Ref) -> bool:
-        """Forget what was told of *ref*, where it was dropped and watched anew; return whether it was."""
+        """Forget the events of *ref* if it was dropped and is watched again; return True if so."""
         if not self.watch_starts.again(ref):
             return False
+        if self.matcher is not None:
+            self.matcher.forget(ref)
         self._status.pop(ref, None)
         self._finished_refs.discard(ref)
         self._ended_refs.discard(ref)
         for step in [step for step in self._runs if step == ref]:
             del self._runs[step]
-        for key in [
-            key for key in self._positions if ref in (key, key[0] if isinstance(key, tuple) else key)
-        ]:
-            del self._positions[key]
         for run in [run for run in self._hosts if run[0] == ref]:
             del self._hosts[run]
         self._finished_runs = {(step, run) for step, run in self._finished_runs if step != ref}
         return True
 
-    def _first_index(self, key: HostRun | Ref, ref: Ref) -> int:
-        """Return the first place in the true story that may be told of *ref* or of a host of it."""
-        joined = self.watch_starts.at(ref)
-        return self.truth.index_at(key, joined) if self.truth is not None and joined is not None else 0
-
-    def _match_truth(
-        self, key: HostRun | Ref, code: int, event: HostChanged | StepChanged | JobChanged
-    ) -> None:
-        """Find *code* in the true story, no earlier than what was seen before."""
-        if self.truth is None:
-            return
-        codes = self.truth.codes(key)
-        if codes is None:
-            self._report(f"{event} of something that does not exist")
-            return
-        known = self._positions.get(key)
-        start = self._first_index(key, event.ref) if known is None else known
-        # Staying at the same place is allowed: a status told as passing and then as final is one status.
-        found = next((n for n in range(start, len(codes)) if codes[n] == code), None)
-        if found is not None:
-            self._positions[key] = found
-        elif known is None and code in codes:
-            self._report(f"{event} was so no more when it came to be watched: {list(codes)}")
-        else:
-            self._report(f"{event} never happened after what was told before: {list(codes)}")
-
     def compare_ends(self) -> None:
-        """Check that what was told as over shows the true end of every host."""
-        if self.truth is None:
+        """Check that targets which were reported as over have the true end of every host."""
+        if self.matcher is None:
             return
-        refs: list[Ref] = [*self.truth.steps, *self.truth.jobs]
+        truth = self.matcher.truth
+        refs: list[Ref] = [*truth.steps, *truth.jobs]
         for ref in refs:
             # Nothing is reopened more often than it truly left a final status.
-            codes = self.truth.codes(ref) or ()
+            codes = truth.codes(ref) or ()
             left = sum(run_status(code).is_finished() for code in codes[:-1]) + self._finished_with_job[ref]
-            if self._reopened[ref] > left:
-                times = self._reopened[ref]
-                self._report(f"{ref} was told as over too early: reopened {times} times, truly {left}")
-        for run, codes in self.truth.hosts.items():
-            if (
-                codes
-                and self._must_be_reported(run)
-                and self._hosts.get(run) not in self._allowed_ends(run, self.truth)
-            ):
+            times = self._reopened[ref]
+            if times > left:
+                self._report(f"{ref} was reported as over too early: reopened {times} times, truly {left}")
+        for run, codes in truth.hosts.items():
+            last = self._hosts.get(run)
+            if codes and self._must_be_reported(run) and last not in self._final_codes(run, self.matcher):
                 step, number, label = run
-                self._report(
-                    f"{step} #{number} {label} ended {codes[-1]}, and was last told as {self._hosts.get(run)}"
-                )
+                self._report(f"{step} #{number} {label} ended {codes[-1]}, and was last reported as {last}")
 
     def _must_be_reported(self, run: HostRun) -> bool:
-        """Whether the end of a host had to be told."""
+        """Return True if the end of a host must have been reported."""
         step, number, _ = run
         latest = self._runs.get(step, 0)
         past = self.require_past_executions and (step, number) in self._finished_runs and number < latest
         over = step in self._finished_refs and run_status(self._status[step]).is_finished()
         return past or (over and self._runs.get(step) == number)
 
-    def _allowed_ends(self, run: HostRun, truth: Truth) -> set[int | None]:
-        """Return the codes that a host may have been told last, its step being over."""
+    def _final_codes(self, run: HostRun, matcher: TruthMatcher) -> set[int | None]:
+        """Return the codes of which one must be the last that was reported of a host, its step being over."""
         step, number, _ = run
-        if number < self._runs.get(step, 0) or step not in truth.since:
-            return {truth.hosts[run][-1]}
-        endings = truth.endings(step, self._status[step], self._positions.get(step, 0))
-        return {truth.code_before(run, at) for at in endings} or {truth.hosts[run][-1]}
+        if number < self._runs.get(step, 0) or step not in matcher.truth.since:
+            return {matcher.truth.hosts[run][-1]}
+        return matcher.final_codes(run, self._status[step])
 
     def _report(self, problems: str) -> None:
         self.violations.append(problems)

@@ -1,4 +1,4 @@
-"""What streams and results say of hosts, compared with the truth."""
+"""Compare the hosts of streams and results with the truth."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from bkjob_async.model.result import StepResult
 from bkjob_async.model.status import host_status
 from bkjob_async.testing.truth import HostRun, Truth
 
-WAITING = 5  # a host code
+WAITING = 5  # a status code of hosts
 
 
 def observed_codes(batches: Iterable[Batch]) -> dict[HostRun, list[int]]:
-    """Return the codes that each host was seen in, in order, by (step, execute_count, label)."""
+    """Return the observed codes of each host, in order, by (step, execute_count, label)."""
     seen: dict[HostRun, list[int]] = {}
     for batch in batches:
         for event in batch.events:
@@ -27,7 +27,7 @@ def observed_codes(batches: Iterable[Batch]) -> dict[HostRun, list[int]]:
 def details_error(
     truth: Truth, run: HostRun, code: int, tag: str | None, exit_code: int | None
 ) -> str | None:
-    """Return what is wrong with the tag and exit code of a host that ended with *code*; None for nothing.
+    """Return the error in the tag and exit code of a host that ended with *code*; None for none.
 
     None is unknown, which is never wrong.
     """
@@ -38,9 +38,9 @@ def details_error(
 
 
 def result_errors(step: StepResult, truth: Truth, index: int) -> list[str]:
-    """Return what is wrong with the hosts of a finished step, which it reached no earlier than *index*."""
+    """Return the errors in the hosts of a finished step, whose end is not before *index* of its codes."""
     runs = truth.hosts_of(step.ref, step.execute_count)
-    # What never began, or was left as it was, is over with its job only: nothing of it is an end.
+    # A step that never started, or was left as it was, is over with its job only: its hosts have no ends.
     if not (step.is_finished and step.status.is_finished() and step.hosts_visible and runs):
         return []
     candidates = [
@@ -56,9 +56,10 @@ def result_errors(step: StepResult, truth: Truth, index: int) -> list[str]:
 
 
 def differences(step: StepResult, truth: Truth, ends: dict[HostRun, int]) -> list[str]:
-    """Return where a result differs from how its hosts really ended.
+    """Return the differences between a result and the true ends of its hosts.
 
-    The platform shows all hosts of a step as waiting before it begins; one whose batch never came is left so.
+    The platform shows all hosts of a step as waiting before it begins; one whose batch was never started
+    remains waiting.
     """
     problems = []
     failed = {
@@ -66,7 +67,7 @@ def differences(step: StepResult, truth: Truth, ends: dict[HostRun, int]) -> lis
         for each in step.failed
         if (run := (step.ref, step.execute_count, each.host.label)) in ends or each.status.code != WAITING
     }
-    # Nor is it false to leave out a host that never began.
+    # A host that never started may be missing.
     ends = {run: code for run, code in ends.items() if code != WAITING or run in failed}
     counts = Counter(host_status(code).phase for code in ends.values())
     counts[host_status(WAITING).phase] += len(step.failed) - len(failed)
@@ -84,5 +85,5 @@ def differences(step: StepResult, truth: Truth, ends: dict[HostRun, int]) -> lis
 
 
 def codes_by_label(codes: dict[HostRun, int]) -> dict[str, int]:
-    """Return codes by label alone."""
+    """Return codes by label."""
     return {label: code for (_, _, label), code in codes.items()}

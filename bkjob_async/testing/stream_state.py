@@ -1,4 +1,4 @@
-"""What a stream's validator remembers of cursors, and of when each target was added."""
+"""The state of a stream's validator: cursors, and when each target was added."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from bkjob_async.model.refs import Ref
 
 @define
 class Cursors:
-    """The cursors that the last batch of a stream had; at first the one that its reader began behind."""
+    """The cursors of the last batch of a stream; at first the one from which its reader began."""
 
     _known: tuple[str, ...]
 
     def errors_in(self, batch: Batch) -> Iterator[str]:
-        """Yield which events have another cursor than the batch's, or one that is not behind the event before.
+        """Yield the events with a cursor of another batch, or one that is not after that of the last event.
 
-        In a present that stands for what was missed, all events but the last have the cursor from before it.
+        In a present state that replaces missed events, all events but the last have the cursor from before
+        it.
         """
         known, self._known = self._known, (batch.cursor, *(event.cursor for event in batch.events[-1:]))
         if all(event.cursor in known for event in batch.events[:-1]):
@@ -35,30 +36,30 @@ class Cursors:
             if start != batch.cursor:
                 yield f"{event} has a cursor of another batch"
             elif int(index) <= last:
-                yield f"{event} has a cursor that is not behind the event before it"
+                yield f"{event} has a cursor that is not after that of the event before it"
             else:
                 last = int(index)
 
 
 @define
 class WatchStarts:
-    """The seconds at which each job and step came to be watched, and how many of these a stream has reached."""
+    """The seconds at which each job and step came to be watched, and which of them a stream has reached."""
 
     times: Mapping[Ref, Sequence[float]]
     _reached: Counter[Ref] = field(factory=Counter)
 
     def is_repeated(self, ref: Ref | None) -> bool:
-        """Whether a target was dropped, and watched anew."""
+        """Return True if a target was dropped, and watched again."""
         return ref is not None and len(self.times.get(ref, ())) > 1
 
     def again(self, ref: Ref) -> bool:
-        """Go on to the next time at which *ref* came to be watched; return whether there is one."""
+        """Advance to the next time at which *ref* came to be watched; return False if there is none."""
         if self._reached[ref] + 1 >= len(self.times.get(ref, ())):
             return False
         self._reached[ref] += 1
         return True
 
     def at(self, ref: Ref) -> float | None:
-        """Return when *ref* came to be watched, as far as the stream has got; None where nobody said."""
+        """Return when *ref* came to be watched, as far as the stream has reached; None where it is unknown."""
         times = self.times.get(ref, ())
         return times[self._reached[ref]] if times else None

@@ -1,4 +1,4 @@
-"""What really happened in a simulated world: the truth that a stream is compared with."""
+"""The true history of a simulated world, with which a stream is compared."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from bkjob_async.simulator.world.history import History
 HostRun = tuple[StepRef, int, str]
 Details = tuple[str, int | None]
 
-# What an answer shows may have been read so many seconds before it arrived.
+# The data of a response may have been read so many seconds before it arrived.
 SLACK = 1.0
 
 
 @frozen(kw_only=True, slots=False)
 class Truth:
-    """What really happened: the codes that each went through, in order, consecutive doubles removed.
+    """The true codes of each host, step and job, in order, without consecutive equal ones.
 
-    *hosts* is keyed by (step, execute_count, host label); *steps* and *jobs* by their names. *since* has the second at
-    which each of those codes began, by the same keys; *details* the (tag, exit code) that a host may show with a final
-    code. What is absent from these two is not checked.
+    *hosts* is keyed by (step, execute_count, host label); *steps* and *jobs* by their refs. *since* has the
+    second at which each of those codes began, by the same keys; *details* the (tag, exit code) that a host
+    may show with a final code. What is missing in these two is not checked.
     """
 
     hosts: Mapping[HostRun, Sequence[int]] = field(factory=dict)
@@ -44,16 +44,16 @@ class Truth:
         return self.jobs.get(key) if isinstance(key, JobRef) else self.hosts.get(key)
 
     def index_at(self, key: HostRun | Ref, at: float) -> int:
-        """Return the place of the code that held at *at*, as far as an answer may be old; 0 before the first."""
+        """Return the index of the code at *at*, or of the oldest that a response may show; 0 before the first."""
         return max(0, bisect_right(self.since.get(key, ()), at - SLACK) - 1)
 
     def end_of(self, key: HostRun | Ref, index: int) -> float:
-        """Return when the code at *index* gave way to the next; infinity where it did not."""
+        """Return when the code at *index* was followed by the next; infinity where it was not."""
         since = self.since.get(key, ())
         return since[index + 1] if index + 1 < len(since) else inf
 
     def code_before(self, key: HostRun, at: float) -> int | None:
-        """Return the last code that a host showed before *at*; None before its first."""
+        """Return the last code of a host before *at*; None before its first."""
         codes, since = self.hosts[key], self.since.get(key)
         if since is None:
             return codes[-1] if codes else None
@@ -65,7 +65,7 @@ class Truth:
         return self._by_run.get((step, execute_count), ())
 
     def is_past(self, step: StepRef, execute_count: int, at: float) -> bool:
-        """Whether a later execution had begun by *at*."""
+        """Return True if a later execution had begun by *at*."""
         return any(
             number > execute_count and begun <= at - SLACK
             for number, begun in self._begun.get(step, {}).items()
@@ -76,13 +76,13 @@ class Truth:
         return self._by_job.get(job, {})
 
     def endings(self, step: StepRef, code: int, index: int) -> Iterator[float]:
-        """Yield until when each stretch lasted, from *index* on, in which a step showed *code*."""
+        """Yield the end of each period, from *index* on, in which a step had *code*."""
         for number, other in enumerate(self.steps.get(step, ())):
             if number >= index and other == code:
                 yield self.end_of(step, number)
 
     def is_over(self, ref: Ref, begin: float, end: float) -> bool:
-        """Whether a job or step was over at any moment from *begin* to *end*; needs *since*."""
+        """Return True if a job or step was over at any time from *begin* to *end*; needs *since*."""
         codes = self.codes(ref) or ()
         return any(
             run_status(code).is_finished()
@@ -116,7 +116,7 @@ class Truth:
 
 
 def truth_of(history: History) -> Truth:
-    """Return what everything in *history* went through, and when."""
+    """Return the codes of everything in *history*, and their times."""
     moves = chain[tuple[HostRun | Ref, Iterable[tuple[float, int]]]](
         history.hosts.items(), history.steps.items(), history.jobs.items()
     )
@@ -131,7 +131,7 @@ def truth_of(history: History) -> Truth:
 
 
 def distinct_changes(moves: Iterable[tuple[float, int]]) -> Iterator[tuple[float, int]]:
-    """Yield the moves that lead to another code."""
+    """Yield the changes that lead to another code."""
     last = None
     for at, code in moves:
         if code != last:
@@ -140,5 +140,5 @@ def distinct_changes(moves: Iterable[tuple[float, int]]) -> Iterator[tuple[float
 
 
 def codes_of(moves: Iterable[tuple[float, int]]) -> tuple[int, ...]:
-    """Return the codes of moves."""
+    """Return the codes of changes."""
     return tuple(code for _, code in moves)

@@ -138,7 +138,10 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
     ),
     "no change": (edited(1, lambda e: e.__setitem__(0, evolve(e[0], after=host_status(5)))), "is no change"),
     "host after its step": (edited(2, lambda e: e.append(e.pop(0))), "after its step was over"),
-    "job before its step": (edited(2, lambda e: e.insert(1, e.pop(2))), "before 2:100/200 was told as over"),
+    "job before its step": (
+        edited(2, lambda e: e.insert(1, e.pop(2))),
+        "before 2:100/200 was reported as over",
+    ),
     "finished before it was told": (edited(2, lambda e: e.insert(0, e.pop(3))), "before its last status"),
     "finished twice": (edited(2, lambda e: e.append(e[-1])), "a second time"),
     "reopened from nothing": (
@@ -157,7 +160,7 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
     ),
     "a cursor before that of the event before": (
         edited(0, lambda e: e.__setitem__(slice(2), [evolve(e[0], index=2), evolve(e[1], index=1)])),
-        "not behind the event before it",
+        "not after that of the event before it",
     ),
     "a cursor of another batch": (
         edited(1, lambda e: e.__setitem__(0, evolve(e[0], cursor="7"))),
@@ -165,14 +168,14 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
     ),
     "batches out of order": (list(reversed(story())), "comes after"),
     "an empty batch": (edited(1, list.clear), "is empty"),
-    "a host lost": (edited(2, lambda e: e.pop(0)), "ended 104, and was last told as 7"),
+    "a host lost": (edited(2, lambda e: e.pop(0)), "ended 104, and was last reported as 7"),
     "a state invented": (
         edited(1, lambda e: e.__setitem__(1, evolve(e[1], after=host_status(403)))),
         "never happened",
     ),
     "a false tag": (edited(2, lambda e: e.__setitem__(0, evolve(e[0], tag="empty"))), "shows tag 'empty'"),
     "a false exit code": (edited(2, lambda e: e.__setitem__(0, evolve(e[0], exit_code=0))), "exit code 0"),
-    "a result of another end": (edited(2, lambda e: e.__setitem__(3, finished(3))), "was last told as 4"),
+    "a result of another end": (edited(2, lambda e: e.__setitem__(3, finished(3))), "was last reported as 4"),
     "hosts counted wrong": (
         edited(2, lambda e: e.__setitem__(3, finished(4, failed_step(hosts={Phase.SUCCESS: 2})))),
         "counts",
@@ -198,7 +201,7 @@ BROKEN: dict[str, tuple[list[Batch], str]] = {
         edited(1, lambda e: e.extend([Lost(ref=STEP, reason=LostReason.GONE)] * 2)),
         "lost: gone a second time",
     ),
-    "recovered from nothing": (edited(1, lambda e: e.append(Recovered(ref=JOB))), "from nothing"),
+    "recovered from nothing": (edited(1, lambda e: e.append(Recovered(ref=JOB))), "without trouble before"),
     "a host invented": (
         edited(1, lambda e: e.append(evolve(host(None, 7, number=9), cursor="2"))),
         "does not exist",
