@@ -1,1 +1,1 @@
-"""How each of the platform's API dialects is spoken; one file each, one model."""
+"""Encoding and decoding of the platform's four API dialects; one file each, one model."""

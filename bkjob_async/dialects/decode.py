@@ -1,4 +1,4 @@
-"""Decoding recorded responses and callbacks, exactly as a live call would."""
+"""Decode recorded responses and callbacks, exactly as a live call would."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def decode(
 ) -> Any:
     """Return what a live call would return for this response, or raise what it would raise.
 
-    *operation* is the platform's name of it or, where the response depends on what was asked, the operation
-    itself; a name that has no class of its own gives the plain `data`. *envelope* False takes a *body* that
+    *operation* is the platform's name of it or, where the response depends on the parameters, the operation
+    itself; a name without a class of its own returns the plain `data`. *envelope* False takes a *body* that
     is the `data` alone. Ids that the response does not name come from *ref* and *scope*, and without those
     read as 2**63 - 1. Raises a `CallFailed`, and `UsageError` for a dialect that does not exist or does not
     have the operation.

@@ -1,4 +1,4 @@
-"""Where credentials go: one header, or the keys of a body, never a URL."""
+"""Put credentials into requests: into one header or the body, never a URL."""
 
 import json
 
@@ -27,14 +27,14 @@ def credential_fields(credentials: Credentials) -> dict[str, str]:
 
 
 def sign_header(request: HttpRequest, credentials: Credentials) -> HttpRequest:
-    """Put *credentials* into the gateway's header: one JSON object, ASCII only."""
+    """Return *request* with *credentials* in the gateway's header: one JSON object, ASCII only."""
     return evolve(
         request, headers={**request.headers, AUTHORIZATION: json.dumps(credential_fields(credentials))}
     )
 
 
 def sign_body(request: HttpRequest, credentials: Credentials) -> HttpRequest:
-    """Put *credentials* beside the parameters of a POST; raise `UsageError` for an access token."""
+    """Return *request* with *credentials* in the body of a POST; raise `UsageError` for an access token."""
     if isinstance(credentials, AccessToken):
         raise UsageError("an access token travels in the header only: use credentials_in='header'")
     body = {**msgspec.json.decode(request.body or b"{}"), **credential_fields(credentials)}

@@ -1,4 +1,4 @@
-"""What every dialect offers, and the table that a dialect is made of."""
+"""The interface of a dialect, and its implementation as a table of operations."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ R = TypeVar("R")
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 # A cached response would show a job as it was.
 NOT_CACHED = {"Cache-Control": "no-cache"}
-# What each kind of dialect can be told beside tenant, language and time zone.
+# The options of each kind of dialect other than tenant, language and time zone.
 GATEWAY_OPTIONS = frozenset(("system", "acting_user"))
 ESB_OPTIONS = frozenset(("credentials_in",))
 COMMON_OPTIONS = frozenset(("tenant", "language"))
 
 
 class Dialect(Protocol):
-    """One way to speak with the platform: pure translation.
+    """One of the platform's APIs: encodes operations and decodes responses, without I/O.
 
     `encode` makes a relative, unsigned request. It raises `NotSupported` for what the dialect cannot do.
     `sign` puts credentials where this dialect expects them, never into a URL. `decode` returns the typed
@@ -96,7 +96,7 @@ Calls = Mapping[type[Operation[Any]], Call]
 
 
 def raw_parameters(call: RawCall) -> Mapping[str, Any]:
-    """Return the parameters of a call without a line of its own, as they are."""
+    """Return the parameters of a call without a line of its own, unchanged."""
     return call.parameters
 
 
@@ -107,7 +107,7 @@ def read_raw(_call: RawCall, envelope: JsonObject) -> Any:
 
 @frozen(kw_only=True)
 class TableDialect:
-    """A dialect made of data: one line per operation, a path, a place for credentials.
+    """A dialect as data: one line per operation, the path, and where credentials are put.
 
     The path of an operation is *path_prefix*, its name, *path_suffix*. *options* names the options that only
     this dialect has: *system* and *acting_user* (gateways), *credentials_in* (ESB).
@@ -138,7 +138,7 @@ class TableDialect:
     supported_by: Mapping[type[Operation[Any]], tuple[str, ...]] = field(factory=dict, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        """Refuse an acting user where the platform would ignore it."""
+        """Raise `UsageError` for an acting user where the platform would ignore it."""
         if self.acting_user is not None and not self.system:
             raise UsageError("an acting user is named only with system=True")
 

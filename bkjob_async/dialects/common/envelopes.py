@@ -1,6 +1,6 @@
-"""Opening a response's envelope: its data, or the typed error.
+"""Open a response's envelope: return its data, or raise the typed error.
 
-An error is classified by its code first, then by the headers of whoever made it, then by the HTTP status.
+An error is classified by its code first, then by the headers of gateway or proxy, then by the HTTP status.
 Success is HTTP 2xx with `result` true and `code` 0, in version 4 with no `error`.
 """
 
@@ -32,7 +32,7 @@ REQUEST_ID_HEADERS = ("X-Bkapi-Request-Id", "X-Request-Id", "X-Bk-Job-Request-Id
 REQUEST_ID_KEYS = ("request_id", "job_request_id")
 ERROR_CODE_HEADER = "x-bkapi-error-code"
 ERROR_MESSAGE_HEADER = "x-bkapi-error-message"
-# Refusals that may say when to ask again.
+# Errors whose response may say when to send again.
 WITH_RETRY_AFTER = (Throttled, PlatformTrouble)
 
 _TITLE = re.compile(rb"<title[^>]*>(.{1,200}?)</title", re.IGNORECASE | re.DOTALL)
@@ -40,9 +40,9 @@ _REQUEST_ID = re.compile(r"[\w.:-]{1,100}")
 
 
 def parse_json(body: bytes) -> Any:
-    """Return the JSON value of *body*; raise ValueError for what is none.
+    """Return the JSON value of *body*; raise ValueError for invalid JSON.
 
-    A text in another encoding than UTF-8 costs its strange letters, not the response.
+    Characters of another encoding than UTF-8 are replaced, so that the response can still be read.
     """
     text = body.removeprefix(b"\xef\xbb\xbf")
     try:
@@ -66,7 +66,7 @@ def open_envelope(response: HttpResponse) -> dict[str, Any]:
 
 
 def read_envelope(response: HttpResponse) -> Envelope:
-    """Return a success as it came, or raise the typed error."""
+    """Return a successful response whole, or raise the typed error."""
     members = open_envelope(response)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Envelope(
@@ -80,7 +80,7 @@ def read_envelope(response: HttpResponse) -> Envelope:
 
 
 def is_success(body: Mapping[str, Any]) -> bool:
-    """Tell whether an envelope of any dialect carries data rather than an error."""
+    """Return True for an envelope of any dialect with data rather than an error."""
     code = body.get("code")
     if body.get("error") is not None or (code is not None and as_integer(code) != 0):
         return False
@@ -91,7 +91,7 @@ def is_success(body: Mapping[str, Any]) -> bool:
 
 
 def error_from_envelope(response: HttpResponse, body: Any) -> CallFailed:
-    """Return the typed error that a response with a JSON *body* is."""
+    """Return the typed error of a response with a JSON *body*."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     members = body if isinstance(body, dict) else {}
     nested = members.get("error")
@@ -133,7 +133,7 @@ def error_from_envelope(response: HttpResponse, body: Any) -> CallFailed:
 
 
 def error_without_json(response: HttpResponse) -> CallFailed:
-    """Return the typed error that a response without JSON is: HTML, nothing, half a body."""
+    """Return the typed error of a response without JSON: HTML, nothing, half a body."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     code = code_of(headers.get(ERROR_CODE_HEADER))
     body = response.body.lstrip()
@@ -164,7 +164,7 @@ def error_without_json(response: HttpResponse) -> CallFailed:
 
 
 def describe_redirect(headers: Mapping[str, str]) -> str:
-    """Return where a redirect leads, without what may be secret in it, and what that means."""
+    """Return a message about a redirect: its target without possible secrets, and what to do."""
     try:
         url = urlsplit(headers.get("location", "")[:LONGEST_MESSAGE])
         host, port = url.hostname or "", url.port
@@ -181,7 +181,7 @@ def looks_like_envelope(members: Mapping[str, Any]) -> bool:
 
 
 def code_of(value: object) -> int | str | None:
-    """Return an error code: a number where it is one, else a short word; None for none and for 0."""
+    """Return an error code: a number or a short text; None for none and for 0."""
     number = as_integer(value)
     if number is not None:
         return number or None
@@ -189,7 +189,7 @@ def code_of(value: object) -> int | str | None:
 
 
 def detail_codes(error: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the numeric codes that version 4 lists, as text, under its word."""
+    """Return the numeric codes that version 4 lists, as text, beside its text code."""
     details = error.get("details")
     rows = details if isinstance(details, list) else []
     codes = (as_integer(row.get("code")) for row in rows[:10] if isinstance(row, dict))
@@ -197,7 +197,7 @@ def detail_codes(error: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def message_of(members: Mapping[str, Any]) -> str:
-    """Return what an envelope says, in one line: texts may come in several languages at once."""
+    """Return the message of an envelope in one line; it may be in several languages at once."""
     said = members.get("message") or members.get("msg") or members.get("bk_error_msg")
     if isinstance(said, dict):
         said = said.get("en") or next((text for text in said.values() if isinstance(text, str)), "")
@@ -212,7 +212,7 @@ def one_line(text: str) -> str:
 
 
 def request_ids(headers: Mapping[str, str], members: Mapping[str, Any]) -> dict[str, str]:
-    """Return the ids under which the platform's people find this call, by header or key."""
+    """Return the ids by which the platform's operators find this call, by header or key."""
     found: dict[str, Any] = {name: headers.get(name.lower()) for name in REQUEST_ID_HEADERS}
     found |= {name: members.get(name) for name in REQUEST_ID_KEYS}
     return {

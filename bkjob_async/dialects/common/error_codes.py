@@ -1,4 +1,4 @@
-"""Which error each of the platform's codes is: tables by code, by word, by HTTP status."""
+"""The error class of each of the platform's codes: tables by number, by text and by HTTP status."""
 
 from collections.abc import Iterable, Mapping
 
@@ -62,7 +62,7 @@ BY_CODE: Mapping[int, ErrorClass] = {
     code: kind for table in (_JOB, _ESB, _GATEWAY) for kind, codes in table.items() for code in codes
 }
 
-# The words of the gateway's version 4.
+# The text codes of the gateway's version 4.
 BY_WORD: Mapping[str, ErrorClass] = {
     "INVALID_ARGUMENT": InvalidRequest,
     "OUT_OF_RANGE": InvalidRequest,
@@ -82,7 +82,7 @@ BY_WORD: Mapping[str, ErrorClass] = {
     "NOT_IMPLEMENTED": ApiNotFound,
 }
 
-# A code that no table knows is judged by the family it comes from.
+# An unknown code is classified by its first digits.
 BY_FAMILY: Mapping[str, ErrorClass] = {
     "1241": InvalidRequest,
     "1244": InvalidRequest,
@@ -93,7 +93,8 @@ BY_FAMILY: Mapping[str, ErrorClass] = {
     "1650": PlatformTrouble,
 }
 
-# The last resort: a proxy's response, or one without any code. 403 and 404 are no statement about a job then.
+# A response of a proxy, or one without a code, is classified by its HTTP status. 403 and 404 then say nothing
+# about a job.
 BY_HTTP_STATUS: Mapping[int, ErrorClass] = {
     400: InvalidRequest,
     401: NotAuthenticated,
@@ -112,23 +113,22 @@ BY_HTTP_STATUS: Mapping[int, ErrorClass] = {
 
 
 def error_for_code(code: int | str | None) -> ErrorClass | None:
-    """Return the error of a code or word, None for one that no table knows."""
+    """Return the error of a code, None for an unknown one."""
     if isinstance(code, str):
         return BY_WORD.get(code.strip().upper().replace(" ", "_"))
     return None if code is None else BY_CODE.get(code)
 
 
 def error_for_family(code: int | str | None) -> ErrorClass | None:
-    """Return what an unknown code is by its first digits, None for a strange one."""
+    """Return the error of an unknown code by its first digits, None for none."""
     text = str(code)
     return next((kind for prefix, kind in BY_FAMILY.items() if text.startswith(prefix)), None)
 
 
 def error_for_status(status: int) -> ErrorClass | None:
-    """Return what an HTTP status means on its own, None where it means nothing.
+    """Return the error of an HTTP status, None for none.
 
-    The platform never redirects: whoever does so stands at another URL than its API, and did not carry
-    anything out.
+    The platform never redirects: a redirect comes from another URL than its API, and nothing was carried out.
     """
     if is_redirect(status):
         return ApiNotFound
@@ -136,5 +136,5 @@ def error_for_status(status: int) -> ErrorClass | None:
 
 
 def is_redirect(status: int) -> bool:
-    """Return True when a response sends the client elsewhere."""
+    """Return True for a redirect."""
     return 300 <= status < 400

@@ -1,4 +1,4 @@
-"""How hosts are named in requests and in responses."""
+"""Write names of hosts into requests, and read them from responses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def refuse_containers(hosts: Sequence[HostKey]) -> None:
 def host_list_parameters(hosts: Sequence[HostKey]) -> dict[str, Any]:
     """Return `host_id_list` or `ip_list`, never both; raise `UsageError` for a mixture.
 
-    Where both stand in a request the platform ignores `ip_list` without a word.
+    Where both stand in a request the platform ignores `ip_list` silently.
     """
     refuse_containers(hosts)
     if not hosts:
@@ -50,7 +50,7 @@ def host_parameters(host: HostKey) -> dict[str, Any]:
 
 
 def read_host(row: JsonObject, *, default: HostKey | None = None) -> HostKey:
-    """Read who a row is about: flat names, or an execute object of version 4; else *default*."""
+    """Read the host of a row: flat names, or an execute object of version 4; else *default*."""
     thing = row.maybe_child("execute_object")
     if thing is not None:
         return read_execute_object(thing)

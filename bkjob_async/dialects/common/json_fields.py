@@ -10,7 +10,7 @@ from typing import Any
 from bkjob_async.errors import ErrorDetails, InvalidResponse
 from bkjob_async.model.snapshot import Times
 
-# The platform's servers speak this zone where a time carries none; it has had no summer time since 1991.
+# The zone of the platform's servers, for times without one; it has had no summer time since 1991.
 DEFAULT_ZONE: tzinfo = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,13 +18,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LEAST_MILLISECONDS = 100_000_000_000
 INT64 = 2**63
 
-# In what the platform counts durations: `esb-job` in seconds, everything newer in milliseconds.
+# Units of durations: `esb-job` has seconds, all newer dialects milliseconds.
 SECONDS = 1.0
 MILLISECONDS = 1000.0
 
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,19}(\.0{1,9})?")
 _BROKEN_TIME = re.compile(r"(\d)\s+(?=[+-]\d\d:?\d\d$|Z$)")
-# 1 and 0 are True and False to a table.
+# 1 and 0 are equal to True and False as keys.
 _FLAGS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
 _KINDS = {
     dict: "an object",
@@ -106,15 +106,14 @@ def from_unix_time(number: int | None) -> datetime | None:
 class JsonObject:
     """One JSON object of a response, and its path there.
 
-    Each reader takes one or several names of the same thing, and reads the first that is there and not null.
-    What must be there and is not, and what has a kind that cannot be understood, raises `InvalidResponse`
-    with its path.
+    Each method takes one or several names of the same member, and reads the first that is present and not
+    null. A missing required member, and a value of a wrong kind, raise `InvalidResponse` with the path.
     """
 
     __slots__ = ("_members", "path", "zone")
 
     def __init__(self, value: object, path: str = "$", zone: tzinfo = DEFAULT_ZONE) -> None:
-        """Stand at *path*; times without a zone are in *zone*."""
+        """Read *members*, found at *path*; times without a zone are in *zone*."""
         if not isinstance(value, dict):
             raise unexpected_value(path, "an object", value)
         self._members: dict[str, Any] = value
@@ -123,11 +122,11 @@ class JsonObject:
 
     @property
     def members(self) -> dict[str, Any]:
-        """The object itself, as it came."""
+        """The object itself."""
         return self._members
 
     def missing(self, name: str, expected: str) -> InvalidResponse:
-        """Say that *name* is not there, where *expected* was expected."""
+        """Return the error for the missing member *name*, where *expected* was expected."""
         return unexpected_value(self._at(name), expected, None)
 
     def has(self, name: str) -> bool:
@@ -135,7 +134,7 @@ class JsonObject:
         return name in self._members
 
     def get(self, *names: str) -> Any:
-        """Return the first of *names* that is not null, as it came."""
+        """Return the first of *names* that is not null, unchanged."""
         return self._find(names)[1]
 
     def _find(self, names: tuple[str, ...]) -> tuple[str, Any]:
@@ -149,7 +148,7 @@ class JsonObject:
         return f"{self.path}.{name}"
 
     def integer(self, *names: str) -> int:
-        """Return a whole number that must be there."""
+        """Return a whole number that is required."""
         value = self.maybe_integer(*names)
         if value is None:
             raise unexpected_value(self._at(names[0]), "a whole number", None)
@@ -166,14 +165,14 @@ class JsonObject:
         return number
 
     def identity(self, *names: str) -> int:
-        """Return an id, a positive whole number, that must be there."""
+        """Return an id, a positive whole number, that is required."""
         value = self.maybe_identity(*names)
         if value is None:
             raise unexpected_value(self._at(names[0]), "a positive whole number", self.get(*names))
         return value
 
     def maybe_identity(self, *names: str) -> int | None:
-        """Return an id; None where there is none, for 0 and for -1, which stand for none."""
+        """Return an id; None where there is none, for 0 and for -1, which mean none."""
         value = self.maybe_integer(*names)
         return value if value is not None and value > 0 else None
 
@@ -224,7 +223,7 @@ class JsonObject:
         return as_time(self._find(names)[1], self.zone)
 
     def child(self, *names: str) -> JsonObject:
-        """Return an object that must be there."""
+        """Return an object that is required."""
         name, value = self._find(names)
         return JsonObject(value, self._at(name), self.zone)
 
@@ -245,7 +244,7 @@ class JsonObject:
 
 
 def read_times(fields: JsonObject, *, unit: float) -> Times:
-    """Read the times of an object whose duration is counted in *unit*."""
+    """Read the times of an object; *unit* is how many units of its duration are a second."""
     total = fields.number("total_time")
     return Times(
         create_time=fields.time("create_time"),

@@ -23,7 +23,7 @@ from bkjob_async.model.status import RUN_CODES, host_status, run_status
 
 @frozen(kw_only=True)
 class ParsedGroup:
-    """Rows that stood together; *rows_listed* is False where the response left rows out without saying so."""
+    """Rows of one list; *rows_listed* is False where the response omitted rows without a sign of it."""
 
     status: int | None = None
     tag: str = ""
@@ -41,7 +41,7 @@ class ParsedGroup:
 class ParsedStep:
     """One step; *grouped* says that the platform itself grouped the hosts by status and tag.
 
-    *tells_tags* is False where responses never speak of tags.
+    *tells_tags* is False where responses have no tags.
     """
 
     step_instance_id: int
@@ -71,7 +71,7 @@ class ParsedJob:
 
 
 def ungrouped_rows(rows: Sequence[FullHostRow] | None) -> tuple[ParsedGroup, ...] | None:
-    """Return a flat list of rows as the one group without a status that it is; None for none."""
+    """Return a flat list of rows as one group without a status; None for none."""
     return None if rows is None else (ParsedGroup(size=len(rows), rows=rows),)
 
 
@@ -83,9 +83,9 @@ def group_rows(
     *,
     rows_listed: bool = True,
 ) -> ParsedGroup:
-    """Return a group whose rows all stand where the group stands.
+    """Return a group whose rows all have its status and tag.
 
-    The group's own status and tag win over the rows': groups are read one after the other while hosts move.
+    The group's own status and tag replace the rows': groups are read one after the other while hosts change.
     """
     for row in rows or ():
         if status is not None and row.status != status:

@@ -1,4 +1,4 @@
-"""Keeping secrets out of what people read, even where a response echoes them."""
+"""Remove secrets from messages and details, also where a response repeats them."""
 
 import json
 import re
@@ -34,12 +34,12 @@ _VARIABLES = ("global_var_list", "global_vars", "globalVars")
 
 
 def redact_named(text: str) -> str:
-    """Hide whatever stands behind the name of a credential."""
+    """Hide the text after the name of a credential."""
     return _NAMED.sub(rf"\1{HIDDEN}", text)
 
 
 def encodings_of(secret: str) -> tuple[str, ...]:
-    """Return the ways in which *secret* may stand in a response, the longest first."""
+    """Return the encodings in which *secret* may be in a response, the longest first."""
     one_line = "".join(letter for letter in " ".join(secret.split()) if letter.isprintable())
     ways = {
         secret,
@@ -55,7 +55,7 @@ def encodings_of(secret: str) -> tuple[str, ...]:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return *text* without any of *secrets*, in whatever spelling, nor the beginning of one at its end."""
+    """Return *text* without any of *secrets*, in any encoding, nor the beginning of one at its end."""
     for secret in secrets:
         for way in encodings_of(secret) if secret else ():
             text = text.replace(way, HIDDEN)
@@ -72,7 +72,7 @@ def _without_cut_secret(text: str, secret: str) -> str:
 
 
 def redact_details(details: ErrorDetails, secrets: Iterable[str]) -> ErrorDetails:
-    """Return *details* with every secret hidden, wherever the platform put it."""
+    """Return *details* with every secret hidden, in all fields."""
     held = tuple(secrets)
     return evolve(
         details,
@@ -84,10 +84,10 @@ def redact_details(details: ErrorDetails, secrets: Iterable[str]) -> ErrorDetail
 
 
 def secrets_in(operation: Operation[Any]) -> tuple[str, ...]:
-    """Return what *operation* carries to the platform that nobody else may read.
+    """Return the secrets that *operation* has.
 
-    Passwords, parameters that are called sensitive, contents of files, tokens in a callback URL, and values of variables:
-    which of those are ciphers, only the platform knows.
+    Passwords, sensitive parameters, contents of files, tokens in a callback URL, and values of all variables,
+    as only the platform knows which of them are ciphers.
     """
     found: Iterable[object]
     match operation:
@@ -129,7 +129,7 @@ def _callback_tokens(url: str | None) -> Iterator[str]:
 
 
 def _secret_values(given: object, *, named: bool = False, variables: bool = False) -> Iterator[str]:
-    """Yield the texts that stand, at any depth, under names of secrets, and the values of *variables*."""
+    """Yield the texts under names of secrets, at any depth, and the values of *variables*."""
     if isinstance(given, str):
         if named:
             yield given

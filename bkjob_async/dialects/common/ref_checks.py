@@ -16,7 +16,7 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 # bk-job: EsbAppScopeReq.java, ResourceScopeTypeEnum.java
 BIZ_SETS = range(8_000_000, 10_000_000)
 TENANT_SET, TENANT_SET_BIZ_ID = "tenant_set", INT64 - 1
-# The id of what a recorded response does not name; no platform gives it to anything.
+# The id in place of one that a recorded response does not name; no platform uses it.
 UNKNOWN_ID = INT64 - 1
 
 ScopeName = tuple[str, int | None]
@@ -42,7 +42,7 @@ class NamesJob(Protocol):
 
     @property
     def bk_biz_id(self) -> int | None:
-        """Its scope in the older way."""
+        """Its scope, in the older form."""
         ...
 
 
@@ -91,7 +91,7 @@ def check_step(fields: JsonObject, step: StepRef) -> None:
 
 
 def check_job(fields: JsonObject, job: JobRef) -> None:
-    """Raise `InvalidResponse` when *fields* name another job than the one asked for, or another scope."""
+    """Raise `InvalidResponse` when *fields* name another job than the requested one, or another scope."""
     number = fields.maybe_identity("job_instance_id")
     if number is not None and number != job.job_instance_id:
         raise mismatch("job", job, f"{job.scope}:{number}")
@@ -99,7 +99,7 @@ def check_job(fields: JsonObject, job: JobRef) -> None:
 
 
 def check_scope(fields: JsonObject, scope: Scope) -> None:
-    """Raise `InvalidResponse` when *fields* name another scope than the one asked for."""
+    """Raise `InvalidResponse` when *fields* name another scope than the requested one."""
     found = read_scope_name(fields)
     if found is None or is_unnamed(scope):
         return
@@ -125,7 +125,7 @@ def check_host(found: HostKey, asked: HostKey) -> None:
 def read_scope_name(fields: JsonObject) -> ScopeName | None:
     """Return kind and id of the scope that *fields* name, None where they do not; an id may be unknown.
 
-    `bk_scope_type` and `bk_scope_id` win over `bk_biz_id`.
+    `bk_scope_type` and `bk_scope_id` take precedence over `bk_biz_id`.
     """
     kind, number = fields.maybe_text("bk_scope_type"), fields.maybe_identity("bk_scope_id")
     if kind and number is not None:

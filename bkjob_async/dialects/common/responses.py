@@ -1,4 +1,4 @@
-"""Responses beside statuses: launches, logs, lists, variables, details, under all their names."""
+"""Read responses other than statuses: launches, logs, lists and variables, under all their names."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ STEP_VARIABLES = ("step_instance_var_list", "job_instance_var_list", "job_instan
 def read_operation_accepted(
     operation: OperateStepInstance | OperateJobInstance, envelope: JsonObject
 ) -> OperationAccepted:
-    """Read that an operation was taken on; the ids that come back must be those that went out."""
+    """Read that an operation was accepted; ids in the response must be those of the request."""
     if isinstance(envelope.get("data"), dict):
         check_ref(envelope.child("data"), operation.ref)
     return OperationAccepted(ref=operation.ref)
@@ -116,7 +116,7 @@ def read_log_row(row: JsonObject, group: JsonObject) -> HostLog:
 
 
 def read_host_log(operation: GetJobInstanceIpLog, envelope: JsonObject) -> HostLog:
-    """Read one host's log; a response that does not name the host is about the one asked for."""
+    """Read one host's log; a response that does not name the host is about the requested one."""
     data = envelope.child("data")
     check_step(data, operation.ref)
     log = host_log(data, data.maybe_integer("log_type"), default=operation.host)
@@ -230,7 +230,7 @@ def read_variables(
 
 
 def read_step_variables(step: JsonObject, ref: JobRef) -> StepVariables:
-    """Read the values that one step saw."""
+    """Read the values in one step."""
     number = step.maybe_identity("step_instance_id")
     variables = step.children("global_var_list", "step_instance_var_values") or ()
     return StepVariables(

@@ -1,4 +1,4 @@
-"""What a step was told to do: `get_step_instance_detail`."""
+"""Read the inputs of a step: `get_step_instance_detail`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bkjob_async.model.refs import HostKey
 
 
 def read_step_detail(operation: GetStepInstanceDetail, envelope: JsonObject) -> StepDetail:
-    """Read what a step was told to do; what is not modelled stays in `raw`."""
+    """Read the inputs of a step; unknown members are in `raw` only."""
     data = envelope.child("data")
     check_step(data, operation.ref)
     script, file = data.maybe_child("script_info"), data.maybe_child("file_info")
@@ -34,7 +34,7 @@ def read_step_detail(operation: GetStepInstanceDetail, envelope: JsonObject) -> 
 
 
 def read_script(script: JsonObject) -> ScriptDetail:
-    """Read a script step's orders; the timeout is seconds."""
+    """Read the inputs of a script step; the timeout is seconds."""
     return ScriptDetail(
         content=script.text("script_content"),
         language=script.maybe_integer("script_language"),
@@ -48,7 +48,7 @@ def read_script(script: JsonObject) -> ScriptDetail:
 
 
 def read_file(file: JsonObject) -> FileDetail:
-    """Read a file step's orders; the limits are megabytes per second."""
+    """Read the inputs of a file step; the limits are megabytes per second."""
     destination = file.maybe_child("file_destination")
     return FileDetail(
         sources=tuple(read_source(source) for source in file.children("file_source_list") or ()),
@@ -74,7 +74,7 @@ def read_source(source: JsonObject) -> FileSourceDetail:
 
 
 def read_account(parent: JsonObject) -> Account | None:
-    """Read the account of *parent*; documents call its name `name`, servers `alias`, or it stands alone."""
+    """Read the account of *parent*: an object with a `name` (documents) or `alias` (servers), or a name."""
     if isinstance(parent.get("account"), str):
         return Account(name=parent.text("account"))
     account = parent.maybe_child("account")
@@ -84,7 +84,7 @@ def read_account(parent: JsonObject) -> Account | None:
 
 
 def read_hosts(parent: JsonObject) -> tuple[HostKey, ...]:
-    """Read the hosts of *parent* named one by one; in one document `server` stands in another `server`."""
+    """Read the hosts of *parent* named one by one; one document has a `server` within a `server`."""
     server = parent.maybe_child("server")
     if server is None:
         return ()

@@ -33,7 +33,7 @@ from bkjob_async.model.operations.launches import (
 )
 from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
 
-# Current servers fill only the first group of a step status, so a watch cannot live on it.
+# Current servers fill only the first group of a step status, so a watch cannot use it.
 CAPABILITIES = Capabilities(
     step_status=False, job_rows_on_request=False, groups=False, config_file_callback=False
 )
@@ -64,7 +64,7 @@ CALLS: Calls = {
     PushConfigFile: Call("POST", requests.push_config_file_parameters, read_job_launch),
 }
 
-# The classic backend and the one that replaced it both speak this component.
+# Both the old backend and the one that replaced it serve this component.
 ESB_JOB = TableDialect(
     name="esb-job",
     capabilities=CAPABILITIES,

@@ -30,7 +30,7 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType
 
 
 def scope_parameters(scope: Scope) -> dict[str, Any]:
-    """Return a scope's parameters; what is no business is known to newer servers only.
+    """Return a scope's parameters; only newer servers know other scopes than businesses.
 
     Older ones know the numbers of some business sets; any other number would be taken for a business.
     """
@@ -49,12 +49,12 @@ def job_parameters(ref: JobRef) -> dict[str, Any]:
 def job_only_parameters(
     operation: GetJobInstanceStatus | GetJobInstanceLog | GetJobInstanceGlobalVarValue,
 ) -> dict[str, Any]:
-    """Return what an operation takes that knows nothing but a job; host rows come unasked."""
+    """Return the parameters of an operation on a job alone; responses always have host rows."""
     return job_parameters(operation.ref)
 
 
 def step_status_parameters(operation: GetStepInstanceStatus) -> dict[str, Any]:
-    """Return what `get_step_instance_status` takes, twice.
+    """Return what `get_step_instance_status` takes, flat and nested.
 
     The documented component reads a nested `params`, the backend that replaced it reads the same keys flat.
     """
@@ -89,7 +89,7 @@ def refuse_options(name: str, **options: object) -> None:
 
 
 def ip_list_parameter(hosts: tuple[HostKey, ...]) -> list[dict[str, Any]]:
-    """Return hosts by address, the only name that they have here."""
+    """Return hosts by address, their only name in this dialect."""
     refuse_containers(hosts)
     return [address_parameters(host) for host in hosts]
 

@@ -1,4 +1,4 @@
-"""Further operations of single dialects: agent tasks, uploads, contexts, and those made for pipelines."""
+"""Operations of single dialects: agent tasks, uploads, task contexts, and those for pipelines."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def read_one_gse_task(_operation: QueryJobInstance, envelope: JsonObject) -> Gse
 
 
 def read_gse_task(row: JsonObject) -> GseTask:
-    """Read one task of the agent; the server says in which scope it is."""
+    """Read one task of the agent; its scope is in the response."""
     scope = read_scope(row)
     if scope is None:
         raise row.missing("bk_scope_id", "the scope of the job")
@@ -137,7 +137,7 @@ def execute_object_id(host: HostKey) -> tuple[int, int]:
 def read_task_context(
     _operation: GetScriptTaskContext | GetFileTaskContext, envelope: JsonObject
 ) -> tuple[TaskContextField, ...]:
-    """Read the facts, in their order."""
+    """Read the named fields, in their order."""
     return tuple(
         TaskContextField(name=row.text("name"), value=row.text("value"), description=row.text("description"))
         for row in envelope.child("data").children("field_list") or ()

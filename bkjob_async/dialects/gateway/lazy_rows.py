@@ -32,7 +32,7 @@ AnyRow = FlatHostRow | GroupedHostRow | FullHostRow
 
 @frozen
 class RowList:
-    """Rows that stood in one list; *status* and *tag* are its group's, None where it has none."""
+    """Rows of one list; *status* and *tag* are its group's, None where it has none."""
 
     rows: Sequence[AnyRow]
     status: int | None = None
@@ -81,7 +81,7 @@ class LazyHostRows:
         self._full_rows = {}
         self._requests = 0
         self._lists = lists = self._list_rows()
-        # Hosts that moved stand in the short lists more often than in the long one.
+        # Changed hosts are in the short lists more often than in the long one.
         self._search_order = sorted(range(len(lists)), key=lambda number: len(lists[number].rows))
         self._last_list = self._search_order[0]
         return lists
@@ -89,7 +89,8 @@ class LazyHostRows:
     def read_full(self, row: HostRow) -> FullHostRow:
         """Return *row* with all members that the response has.
 
-        Where these cannot be understood, id and code are all: a poll does not fail for what it does not need.
+        Where these are invalid, it has id and code only: a poll does not fail for members that it does not
+        need.
         """
         if isinstance(row, FullHostRow):
             return row

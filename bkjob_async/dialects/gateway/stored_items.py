@@ -1,4 +1,4 @@
-"""Plans, templates, accounts, scripts and crons: parameters and responses, the same in all v3 interfaces."""
+"""Encode and read lists and details of plans, templates, accounts, scripts and crons, for all v3 interfaces."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def item_reader(
 
 
 def check_requested_scope(operation: object, row: JsonObject) -> None:
-    """Raise `InvalidResponse` for what lies in another scope than the one asked about."""
+    """Raise `InvalidResponse` for a row of another scope than the requested one."""
     scope = getattr(operation, "scope", None)
     if scope is not None:
         check_scope(row, scope)
@@ -169,12 +169,12 @@ def read_plan_step(step: JsonObject) -> PlanStep:
 
 
 def decode_script(script: ScriptDetail) -> ScriptDetail:
-    """Return a script of a plan as plain text: plans carry it in base64, unlike step instances."""
+    """Return a script of a plan as plain text: in plans it is base64, unlike in step instances."""
     return evolve(script, content=decode_base64(script.content), parameters=decode_base64(script.parameters))
 
 
 def decode_base64(text: str) -> str:
-    """Return what a base64 text means, and itself where it is none."""
+    """Return a decoded base64 text; any other text unchanged."""
     try:
         return b64decode(text, validate=True).decode()
     except (NotBase64, ValueError):

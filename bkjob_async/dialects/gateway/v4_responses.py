@@ -40,7 +40,8 @@ from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import JobRef
 from bkjob_async.model.snapshot import JobSnapshot
 
-# The first name is today's, the others were used before 2025-10, the last with rows like those of version 3.
+# The first name is the present one, the others were used before 2025-10, the last with rows like those of
+# version 3.
 OBJECT_LISTS = ("step_execute_object_result_list", "execute_object_result_list")
 FLAT_LIST = "step_ip_result_list"
 
@@ -63,7 +64,7 @@ class ExecuteObjectStruct(Struct, gc=False):
 
 
 class ObjectRowStruct(Struct, gc=False):
-    """What one execute object did."""
+    """The row of one execute object."""
 
     execute_object: ExecuteObjectStruct
     status: Code

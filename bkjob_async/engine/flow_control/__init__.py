@@ -1,1 +1,1 @@
-"""How much may go out: rates, quotas, concurrency, retries."""
+"""Limits of requests: rates, quotas, concurrency, retries."""

@@ -1,4 +1,4 @@
-"""How many requests at once suit the platform: additive increase, multiplicative decrease (AIMD)."""
+"""Adapt the number of requests in flight: additive increase, multiplicative decrease (AIMD)."""
 
 from __future__ import annotations
 

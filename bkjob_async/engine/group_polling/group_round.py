@@ -27,7 +27,7 @@ def group_key(group: GroupPollView) -> GroupKey | None:
 
 
 def count_groups(groups: Iterable[GroupPollView]) -> dict[GroupKey, int]:
-    """Return the counts of *groups*; nothing where two groups have one key or a number makes no sense."""
+    """Return the counts of *groups*; None where two groups have one key or a number is impossible."""
     counts: dict[GroupKey, int] = {}
     for group in groups:
         key = group_key(group)
@@ -41,7 +41,7 @@ def count_groups(groups: Iterable[GroupPollView]) -> dict[GroupKey, int]:
 def changed_statuses(
     table: HostTable, counts: GroupCounts, last_counts: GroupCounts | None = None
 ) -> dict[int, int] | None:
-    """Return the growth of each status that hosts may have entered or left; None where the counts make no sense.
+    """Return the growth of each status that hosts may have entered or left; None where the counts are contradictory.
 
     The counts must add up to the hosts of the *table*, and no final status may shrink. Hosts pass through `RUNNING`:
     when anything changed, other hosts than before may be running, even where their number is the same. So `RUNNING` is

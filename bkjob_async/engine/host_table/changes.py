@@ -1,4 +1,4 @@
-"""Status changes of one step's hosts, kept as columns: an object is made only for a change that somebody reads."""
+"""Status changes of one step's hosts as columns; an object is created for each change that is read."""
 
 from __future__ import annotations
 

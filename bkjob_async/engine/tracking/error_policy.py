@@ -1,4 +1,4 @@
-"""What a failed poll means: something about the poll, never about the job."""
+"""Decide what to do after a failed poll; an error never means that the job has failed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from bkjob_async.model.events import Event, Lost, LostReason
 from bkjob_async.model.operations.base import GetStepInstanceStatus
 from bkjob_async.model.refs import Ref
 
-# Right after a launch a read may come from a replica that lags behind: the second "not found" is believed.
+# Right after a launch a response may come from a database replica that lags behind, so one "not found" is
+# ignored.
 NOT_FOUND_TWICE = 2
 FORBIDDEN_AFTER = 3
 INTERNAL_ERROR = 1240002
@@ -68,7 +69,7 @@ GATEWAY_CODES = frozenset({1306201, 1650200, 1650201, 1650300, 1650401})
 def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState) -> ErrorAction:
     """Return what to do about *error*, the response to *request*.
 
-    Counts refusals in *job*, because an error is believed to be about the target only when it repeats.
+    Counts errors in *job*, because only a repeated error is taken as one of the target.
     """
     action = action_on_refusal(error, request, job)
     if action is not None:
@@ -93,8 +94,8 @@ def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState) 
 def action_on_refusal(error: BkJobError, request: PollRequest, job: JobState) -> ErrorAction | None:
     """Return what to do if the platform cannot answer this request for this kind of step; None for other errors.
 
-    To a step request, a confirmation step responds with 1241003. A container step responds with 1240002, which may also
-    be a passing internal error: it is believed when it repeats, unless hosts of the step were read before.
+    The response to a request for a confirmation step is 1241003, for a container step 1240002. The latter may
+    also be a passing internal error: it counts when it repeats, unless hosts of the step were read before.
     """
     if isinstance(error, WrongState) and isinstance(request, GetStepInstanceStatus):
         job.step(request.ref.step_instance_id).host_refusals = HOSTS_HIDDEN
@@ -112,7 +113,7 @@ def action_on_refusal(error: BkJobError, request: PollRequest, job: JobState) ->
 
 
 def count_refusal(step: StepState) -> ErrorAction:
-    """Count a refusal to list the hosts of a step; it is believed when it repeats."""
+    """Count a refusal to list the hosts of a step; a repeated one is taken as permanent."""
     step.host_refusals += 1
     return ErrorAction.RETRY_ONCE if step.hosts_visible else ErrorAction.USE_OTHER_REQUEST
 
@@ -134,7 +135,8 @@ def count_not_found(job: JobState, ref: Ref) -> int:
 def lose_target(job: JobState, ref: Ref, reason: LostReason, message: str, cursor: str) -> list[Event]:
     """Mark a target lost, with the job all its targets; return the events.
 
-    A target that has finished stays finished; its event is for watches that joined it and were not told its state yet.
+    A target that has finished stays finished; its event is for watches that joined it and were not given its
+    state yet.
     """
     refs = [target for target in job.targets if ref in (job.ref, target) and target not in job.lost]
     events = {

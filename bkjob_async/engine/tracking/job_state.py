@@ -1,4 +1,4 @@
-"""The state of one job instance and its steps: data, and questions that it answers by itself."""
+"""The state of one job instance and its steps, with functions that read it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PENDING_SOON = 30.0
 
 
 class JobState(Struct, eq=False, gc=False):
-    """What is known of one job instance and its steps, and what readers were told.
+    """What is known of one job instance and its steps, and what was announced to readers.
 
     One state serves all watches of the job and of its steps: every response is applied once and every event made once.
     The job itself is a target (`is_target`), or single steps of it (`target_steps`), or both. `pending` lists what the
@@ -71,7 +71,7 @@ class JobState(Struct, eq=False, gc=False):
             self.target_steps = (*self.target_steps, self.step(ref.step_instance_id, ref).ref)
 
     def remove_target(self, ref: Ref) -> None:
-        """Remove a target; what settles is forgotten, so that it begins anew when it is a target again."""
+        """Remove a target; a settling status is forgotten, and settles anew if it is a target again."""
         if isinstance(ref, StepRef):
             self.target_steps = tuple(other for other in self.target_steps if other != ref)
         else:
@@ -181,7 +181,7 @@ class JobState(Struct, eq=False, gc=False):
     # What was read --------------------------------------------------------------------------------------------------
 
     def was_read(self, ref: Ref) -> bool:
-        """Return True if any response spoke of *ref*."""
+        """Return True if any response had *ref*."""
         if isinstance(ref, StepRef):
             step = self.find_step(ref.step_instance_id)
             return step is not None and step.status_code is not None
@@ -194,7 +194,7 @@ class JobState(Struct, eq=False, gc=False):
         return self.was_read(ref) and not self.pending
 
     def is_up_to_date(self, ref: Ref, now: float) -> bool:
-        """Return True if readers were told all that the last response showed: nothing settles or is in doubt."""
+        """Return True if all that the last response showed was announced: nothing settles or is in doubt."""
         if not self.was_read(ref):
             return False
         if isinstance(ref, StepRef):
@@ -237,7 +237,7 @@ class JobState(Struct, eq=False, gc=False):
         return bool(phases) and phases <= {Phase.WAITING, Phase.PENDING}
 
     def age(self, now: float) -> float:
-        """Return the seconds for which what now runs was seen running."""
+        """Return the seconds for which the present run was seen running."""
         since = [step.running_since for step in self.open_steps() if step.running_since is not None]
         if not since and self.running_since is not None:
             since = [self.running_since]

@@ -1,8 +1,9 @@
 """How a response changes the state of a job and its steps, and the events that this makes.
 
-`apply_job` and `apply_step` are the way of every response. One that shows just the present state is found by comparing
-and ends there. Another one goes on to the steps (`step_tracker.observe`) and their hosts (`step_hosts.apply_groups`).
-Then what has settled is announced: hosts before their step, steps before the job.
+`apply_job` and `apply_step` take every response. One that shows just the present state is found by
+comparison, and nothing else is done. Another one goes on to the steps (`step_tracker.observe`) and their
+hosts (`step_hosts.apply_groups`). Then what has settled is announced: hosts before their step, steps before
+the job.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def apply_changed_step(
 
 
 def is_outdated(job: JobState, step_views: Sequence[StepPollView], now: float) -> bool:
-    """Return True if a response shows an earlier execution of any step: then nothing in it is believed."""
+    """Return True if a response shows an earlier execution of any step: then all of it is ignored."""
     outdated = False
     for view in step_views:
         step = job.find_step(view.step_instance_id)
@@ -175,14 +176,14 @@ def reopen_job(job: JobState, stamp: PollStamp) -> Event:
         job.announced = announced_state(job.announced[0], 0, finished=False)
         job.announced_sequence = (
             stamp.sequence
-        )  # a reader that missed this must be told that it is not finished
+        )  # a reader that missed this must be given that it is not finished
     job.epoch += 1
     job.settling_since = job.running_since = job.start_seen_at = None
     return Reopened(ref=job.ref, epoch=job.epoch, cursor=stamp.cursor)
 
 
 def announce_job(job: JobState, code: int, stamp: PollStamp, *, finished: bool) -> list[Event]:
-    """Announce a status of the job; return no event if readers were told it already."""
+    """Announce a status of the job; return no event if it was announced already."""
     state = announced_state(code, 0, finished=finished)
     if state == job.announced:
         return []

@@ -1,4 +1,4 @@
-"""What readers are given of a job: its result, its snapshot, host counts, and events of its present state."""
+"""Results, snapshots, host counts and events made from the state of a job."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from bkjob_async.model.refs import JobRef, StepRef
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 
-# Stands for the job itself where steps stand by their ids.
+# The id of the job itself among the ids of steps.
 JOB_ITSELF = 0
 
 # After this many seconds the job itself is requested again, in case it is over without the step that represents it.
@@ -132,14 +132,14 @@ def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilit
 
 
 def representative_step(job: JobState, capabilities: Capabilities) -> StepState | None:
-    """Return the only running step of a job if it is large: its response tells as much as the job's.
+    """Return the only running step of a job if it is large: its response shows as much as the job's.
 
     Its hosts must be requested anyway, and a job with steps in sequence does nothing else meanwhile.
     """
     if not (capabilities.step_status and capabilities.groups) or job.detail_level is DetailLevel.END_ONLY:
         return None
     if not any(step.progress.group_poller is not None for step in job.steps):
-        return None  # no step is large: mostly so
+        return None  # no step is large, as in most jobs
     seen_at, job_seen_at = job.seen_at, job.job_seen_at
     if seen_at is None or job_seen_at is None or seen_at - job_seen_at >= LONGEST_REPRESENTED:
         return None

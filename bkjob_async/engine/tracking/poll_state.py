@@ -1,4 +1,4 @@
-"""What is remembered of the polls of one job: their schedule, and their failures."""
+"""The state of the polls of one job: their schedule and their failures."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ class PollState(Struct, eq=False, gc=False):
 class PollFailures:
     """The failed polls of one job.
 
-    *failures* is their number in a row. *not_found* counts, by target, responses in a row that it does not exist.
-    *troubled* is the trouble that readers were told, by target; *lost* the targets that are lost. *job_rows_refused*
-    counts refusals to list hosts with the job.
+    *failures* is their number in a row. *not_found* counts, by target, responses in a row that it does not
+    exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that are lost.
+    *job_rows_refused* counts refusals to list hosts with the job.
     """
 
     failures: int = 0

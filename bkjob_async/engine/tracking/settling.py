@@ -1,4 +1,4 @@
-"""When a final status of a step is announced: after its details have settled.
+"""Decide when a final status of a step is announced: after its details have settled.
 
 Details lag behind a final status. The platform writes host rows after it, and shows the old status for a moment after
 an operation. A rolling step shows a final code between two batches. So a final status settles first: it is announced
@@ -29,12 +29,12 @@ def begin_settling(step: StepState, stamp: PollStamp) -> None:
         return
     step.own_progress().settling = Settling(stamp.now)
     if step.host_refusals < HOSTS_HIDDEN:
-        # The refusals to list hosts may have been a passing error: ask once more.
+        # The refusals to list hosts may have been a passing error: request them once more.
         step.host_refusals = 0
 
 
 def on_rows_read(step: StepState, stamp: PollStamp, *, moved: bool) -> None:
-    """Note that a response spoke of hosts while a final status settles."""
+    """Record a response with hosts while a final status settles."""
     settling = step.progress.settling
     if settling is None:
         return
@@ -46,7 +46,7 @@ def on_rows_read(step: StepState, stamp: PollStamp, *, moved: bool) -> None:
 
 
 def note_passed(step: StepState, stamp: PollStamp, *, passed: bool) -> None:
-    """Note whether the job has gone on to a later step.
+    """Record whether the job has gone on to a later step.
 
     Host rows that were read while code 6 could be provisional do not prove the end: a whole batch may have run since.
     """
@@ -98,7 +98,7 @@ def finish(step: StepState, stamp: PollStamp) -> list[Event]:
 
 
 def announce(step: StepState, stamp: PollStamp, *, finished: bool) -> list[Event]:
-    """Announce the status that was seen last; return no event if readers were told it already."""
+    """Announce the status that was seen last; return no event if it was announced already."""
     assert step.status_code is not None  # noqa: S101 - only what was seen is announced
     state = announced_state(step.status_code, step.execute_count, finished=finished)
     if state == step.announced:

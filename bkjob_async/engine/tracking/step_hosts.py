@@ -1,4 +1,4 @@
-"""How host rows of a response change a step: which hosts moved, and the details of those that failed."""
+"""Apply the host rows of a response to a step: hosts that changed, and details of those that failed."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
         step.announced = announced_state(step.announced[0], step.announced[1], finished=False)
         step.announced_sequence = (
             stamp.sequence
-        )  # a reader that missed this must be told that it is not finished
+        )  # a reader that missed this must be given that it is not finished
     step.epoch += 1
     group_poller, step.progress = step.progress.group_poller, NO_PROGRESS
     step.running_since = step.start_seen_at = None
@@ -142,7 +142,7 @@ def reopen_step(step: StepState, stamp: PollStamp, *, new_execution: bool) -> li
 def apply_moves(
     step: StepState, moves: StatusChanges, view: StepPollView, stamp: PollStamp, *, tag: str = ""
 ) -> list[EventOrLazy]:
-    """Keep what follows from hosts that moved; return the events. *tag* is that of hosts without a row."""
+    """Apply what follows from changed hosts; return the events. *tag* is that of hosts without a row."""
     if not moves:
         return []
     events: list[EventOrLazy] = []
@@ -157,7 +157,7 @@ def apply_moves(
     keep_failures(step, moves, view, tag)
     host_events = lazy_events_of(step, moves, view, stamp, tag)
     if KEEP_RESPONSE_SHARE * len(moves) < len(step.hosts):
-        # Events are made when they are read: a few of them shall not keep a whole response until then.
+        # Events are created when they are read: a few of them must not keep a whole response until then.
         if progress.group_poller is not None:
             progress.group_poller.release_later(host_events)
         else:

@@ -13,9 +13,9 @@ from bkjob_async.model.refs import StepRef
 from bkjob_async.model.snapshot import Times
 
 NOT_STARTED, RUNNING = 1, 2
-CONFIRMATION = 3  # a type of step: a person decides, and there are no hosts
+CONFIRMATION = 3  # a type of step: a user confirms, and there are no hosts
 
-# A step is believed to show no hosts after this many refusals in a row; HOSTS_HIDDEN is beyond any count.
+# A step is taken to show no hosts after this many refusals in a row; HOSTS_HIDDEN is beyond any count.
 REFUSALS, HOSTS_HIDDEN = 3, 1000
 
 
@@ -56,10 +56,11 @@ NO_HOSTS = HostTable()
 class StepState(Struct, eq=False, gc=False):
     """What is known of one step instance.
 
-    `status_code` is the last one that the platform showed, `announced` what readers were told: (code, execute_count,
-    finished). They differ while a final status settles. `host_refusals` counts how often in a row the platform refused
-    to list the step's hosts. The step was seen running since `running_since`; `start_seen_at` is the same where it was
-    seen pending before, else None. `active_at` is when it was last seen unfinished or changed.
+    `status_code` is the last one that the platform showed, `announced` what was announced to readers: (code,
+    execute_count, finished). They differ while a final status settles. `host_refusals` counts how often in a
+    row the platform refused to list the step's hosts. The step was seen running since `running_since`;
+    `start_seen_at` is the same where it was seen pending before, else None. `active_at` is when it was last
+    seen unfinished or changed.
 
     There may be a hundred thousand steps, so the garbage collector does not track them: nothing that a step refers to
     may refer back to it.

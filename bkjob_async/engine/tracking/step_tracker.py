@@ -1,4 +1,4 @@
-"""How a response changes the state of a step, and the events that this makes."""
+"""Apply a response to the state of a step, and return the events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from bkjob_async.model.status import RUN_CODES, run_status
 FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
 OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
 
-# Of steps with up to this many hosts, all rows are compared at once. Of more hosts, some have mostly moved.
+# In steps with up to this many hosts, all rows are compared at once. In larger ones some hosts have usually
+# changed.
 COMPARED_AT_ONCE = 64
 
 
@@ -90,11 +91,11 @@ def observe(
     may_defer: bool = False,
     passed: bool | None = None,
 ) -> list[EventOrLazy]:
-    """Apply what a response says of a step; return the events that are due at once.
+    """Apply a response about a step; return the events that are due at once.
 
     *job_finished* is whether the job is finished, None if unknown. *read_mode* is how the step was requested.
-    *may_defer*: moves of few hosts may wait for a later poll. *passed* is whether the job has gone on to a later step,
-    None if the response does not tell. An outdated response changes nothing.
+    *may_defer*: moves of few hosts may wait for a later poll. *passed* is whether the job has gone on to a
+    later step, None if the response does not show it. An outdated response changes nothing.
     """
     if note_execution(step, view.execute_count, stamp.now):
         if step.progress.group_poller is not None:
@@ -140,7 +141,7 @@ def note_activity(
 
 
 def apply_status(step: StepState, view: StepPollView, *, finished: bool) -> None:
-    """Keep what a response says of the step itself."""
+    """Store the status of the step itself from a response."""
     if finished or view.status != step.status_code:
         step.raw_times = packed_times(view.times)
     step.status_code = view.status
@@ -151,7 +152,7 @@ def apply_status(step: StepState, view: StepPollView, *, finished: bool) -> None
 
 
 def on_running(step: StepState, stamp: PollStamp, *, begins: bool) -> None:
-    """Note that the step runs; *begins*: it was seen pending before."""
+    """Record that the step runs; *begins*: it was seen pending before."""
     if step.progress is not NO_PROGRESS:
         step.progress.is_first_of_execution = False
     if step.running_since is None:

@@ -1,4 +1,4 @@
-"""What readers are given of a step: its result, its snapshot, and events of its present state."""
+"""Results, snapshots and events made from the state of a step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def step_changed(step: StepState, before: int | None, cursor: str, *, skipped: b
 
 
 def host_counts(step: StepState, cursor: str) -> HostCounts:
-    """Return the event that tells how many hosts of the step are in each phase."""
+    """Return the event with the number of hosts of the step in each phase."""
     return HostCounts(
         ref=step.ref, execute_count=step.execute_count, hosts=step.hosts.counts(), cursor=cursor
     )
@@ -43,8 +43,8 @@ def failure_at(step: StepState, place: int) -> HostSnapshot | None:
 def present_step(step: StepState, cursor: str, *, since: int = 0, skipped: bool = False) -> Iterator[Event]:
     """Yield the present state of hosts and step as events, for a reader that missed how they got there.
 
-    Without *skipped* every event is a first sight. With it, only what changed in batch *since* or later is told, with
-    its status before.
+    Without *skipped* all statuses are new to the reader. With it, only changes in batch *since* or later are
+    events, with the status before.
     """
     finished = step.finished
     has_changed = step.announced is not None and step.announced_sequence >= since

@@ -1,4 +1,4 @@
-"""Which events of a job one watch is given: those of targets that it follows, has just joined, or has lost."""
+"""Select the events of a job for one watch: of targets that it follows, has just joined, or has lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bkjob_async.model.refs import Ref
 # Events of its steps that a watch of the job is given although the steps are not targets by themselves.
 STEP_EVENTS = LazyHostEvents | HostChanged | HostCounts | StepChanged | Reopened
 
-# Stands for the round that a joined target waits for, once it was read.
+# In place of the round that a joined target waits for, once it was read.
 WAS_READ = 0
 
 
