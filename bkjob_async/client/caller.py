@@ -1,4 +1,4 @@
-"""Send operations, name jobs and steps, and make views with other options."""
+"""The base of a client: sends operations, names jobs and steps, and makes views with other options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make texts of the platform safe to print, and shorten long lists."""
+"""Make texts of the platform safe to print, and write long lists in short."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice

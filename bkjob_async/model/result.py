@@ -1,4 +1,4 @@
-"""How a job or step ended."""
+"""Results of jobs and steps, and the error `JobFailed` for one without success."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers of a watch: what each selects, where it stands in the stream, what it has still to catch up with."""
+"""Readers of a watch: what each selects, its position in the stream, and the backlog that it has to read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of a watch, explanations of single targets, and host counts of all of them."""
+"""Numbers of a watch, explanations of single targets, and host counts of all targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one watch has of the poller: its targets, their events, and when all of them are over."""
+"""One watch as a subscriber of the poller: its targets, their events, and when all of them are over."""
 
 from __future__ import annotations
 

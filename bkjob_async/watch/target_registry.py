@@ -1,4 +1,4 @@
-"""Which jobs are polled, and which subscribers want their events."""
+"""The registry of polled jobs and of the subscribers to their events."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def group_key(group: GroupPollView) -> GroupKey | None:
 
 
 def count_groups(groups: Iterable[GroupPollView]) -> dict[GroupKey, int]:
-    """Return the counts of *groups*; None where two groups have one key or a number is impossible."""
+    """Return the counts of *groups*, empty where two groups have one key or a number is impossible."""
     counts: dict[GroupKey, int] = {}
     for group in groups:
         key = group_key(group)

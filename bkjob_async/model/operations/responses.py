@@ -1,4 +1,4 @@
-"""Results of operations other than statuses: launches, logs, lists, variables, details."""
+"""Results of operations other than statuses: launches, logs, lists, variables, details; and callbacks."""
 
 from __future__ import annotations
 
