@@ -16,7 +16,7 @@ from bkjob_async.engine.journaling.records import decode_batch, decode_record
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor, unknown_cursor
 from bkjob_async.engine.stream.lazy_events import LazyEventList, last_index, parts_after, parts_of
 from bkjob_async.errors import FleetNotFound, JournalUnavailable
-from bkjob_async.journal.loading import load_fold
+from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Store, StoredRecord
 from bkjob_async.model.events import Batch, Event, InSync
 
@@ -129,7 +129,7 @@ class Follower:
         if self._start is not None:
             place, client = self._start
             if not await self._is_record_of(place.sequence, client):
-                place = (await load_fold(self._store, self._name)).position(self.cursor)
+                place = (await load_fleet(self._store, self._name)).fold.position(self.cursor)
         self._after, self._rest_of = place.last_whole_batch, place
         if (await self._store.read(self._name, self._after, limit=1)).removed_to > self._after:
             await self._catch_up()
@@ -142,7 +142,7 @@ class Follower:
 
     async def _catch_up(self) -> None:
         """Give the newest of each host in place of records that are gone; then go on behind it."""
-        fold = await load_fold(self._store, self._name)
+        fold = (await load_fleet(self._store, self._name)).fold
         self._present = present_batches(fold, self._after + 1, self.cursor)
         self._after, self._rest_of = fold.sequence, None
 

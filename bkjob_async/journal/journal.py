@@ -9,7 +9,7 @@ from typing import Self
 from bkjob_async.errors import FleetNotFound
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.keep import KEEP, Keep
-from bkjob_async.journal.loading import load_fold
+from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.memory import MemoryStore
 from bkjob_async.journal.redis import RedisStore
 from bkjob_async.journal.sqlite import SqliteStore
@@ -68,7 +68,7 @@ class Journal:
         target = as_ref(ref)
         if await self.store.fleet(check_fleet_name(name)) is None:
             raise FleetNotFound(f"there is no fleet {name!r}")
-        return (await load_fold(self.store, name)).snapshot(target)
+        return (await load_fleet(self.store, name)).fold.snapshot(target)
 
     async def forget(self, name: str) -> None:
         """Remove a fleet with all that was told of it; a watch that still writes it ends with `Superseded`."""

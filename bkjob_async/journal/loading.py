@@ -3,38 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable
+from typing import TypeVar
+
+from msgspec import Struct
 
 from bkjob_async.engine.journaling.fold import Fold
+from bkjob_async.engine.journaling.jobs import MakeJob
+from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.journal.store import Store
 
-# So many records, or one part of a checkpoint, are applied before other tasks run.
-RECORDS_AT_ONCE = 20
+# Other tasks run after so many seconds of work.
+SLICE_SECONDS = 0.005
+
+T = TypeVar("T")
 
 
-async def load_fold(store: Store, name: str) -> Fold:
-    """Return the state of a fleet: its checkpoint, and all records behind it."""
+class LoadedFleet(Struct, frozen=True):
+    """The state of a fleet, and the bytes of its checkpoint and of the records behind it."""
+
+    fold: Fold
+    checkpoint_size: int
+    records_size: int
+
+
+async def load_fleet(store: Store, name: str, make_job: MakeJob = JobState) -> LoadedFleet:
+    """Return the state of a fleet: its checkpoint, and all records behind it; *make_job* makes the states of jobs."""
     while True:
-        fold = Fold()
+        fold, size = Fold(make_job), 0
         checkpoint = await store.checkpoint(name)
         if checkpoint is not None:
-            for part in checkpoint.parts:
+            size = sum(map(len, checkpoint.parts))
+            async for part in in_slices(checkpoint.parts):
                 fold.load(part)
-                await asyncio.sleep(0)
-        if await _apply_records(store, name, fold):
-            return fold
+        records_size = await _apply_records(store, name, fold)
+        if records_size is not None:
+            return LoadedFleet(fold, size, records_size)
 
 
-async def _apply_records(store: Store, name: str, fold: Fold) -> bool:
-    """Apply all records behind the fold; return False where some of them were removed behind a newer checkpoint."""
-    after = fold.sequence
+async def _apply_records(store: Store, name: str, fold: Fold) -> int | None:
+    """Apply all records behind the fold and return their size; None where some were removed behind a newer checkpoint."""
+    after, size = fold.sequence, 0
     while True:
         page = await store.read(name, after)
         if page.removed_to > after:
-            return False
+            return None
         if not page.records:
-            return True
-        for number, record in enumerate(page.records):
+            return size
+        async for record in in_slices(page.records):
             fold.apply(record.data)
-            if number % RECORDS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+            size += len(record.data)
         after = page.records[-1].sequence
+
+
+async def in_slices(items: Iterable[T]) -> AsyncIterator[T]:
+    """Yield *items*, letting other tasks run now and then."""
+    end = time.perf_counter() + SLICE_SECONDS
+    for item in items:
+        yield item
+        if time.perf_counter() >= end:
+            await asyncio.sleep(0)
+            end = time.perf_counter() + SLICE_SECONDS
