@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 from ipaddress import IPv4Address, ip_address
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 from attrs import field, frozen
 
 from bkjob_async.model.printing import printable
+
+S = TypeVar("S", bound="Scope")
+
+MAX_SHARED_SCOPES = 1024
+_scopes: dict[Scope, Scope] = {}
 
 _SCOPE_TYPE = re.compile(r"[a-z][a-z_]*")
 
@@ -69,29 +74,36 @@ class Scope:
     @classmethod
     def biz(cls, id: int) -> Self:  # noqa: A002 - the platform's word
         """Name the business with this id."""
-        return cls(ScopeType.BIZ, id)
+        return _shared(cls(ScopeType.BIZ, id))
 
     @classmethod
     def biz_set(cls, id: int) -> Self:  # noqa: A002 - the platform's word
         """Name the business set with this id."""
-        return cls(ScopeType.BIZ_SET, id)
+        return _shared(cls(ScopeType.BIZ_SET, id))
 
     @classmethod
     def tenant_set(cls, id: int) -> Self:  # noqa: A002 - the platform's word
         """Name the tenant set with this id; platforms know them since version 3.12."""
-        return cls(ScopeType.TENANT_SET, id)
+        return _shared(cls(ScopeType.TENANT_SET, id))
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read back what `str` wrote: `2` or `biz_set:9`; raise ValueError."""
         kind, _, number = text.rpartition(":")
-        return cls(kind or ScopeType.BIZ, int(number))
+        return _shared(cls(kind or ScopeType.BIZ, int(number)))
 
     def __hash__(self) -> int:
         return self.id
 
     def __str__(self) -> str:
         return str(self.id) if self.type is ScopeType.BIZ else f"{self.type}:{self.id}"
+
+
+def _shared(scope: S) -> S:
+    """Return an equal scope that was named before: a hundred thousand refs name few, which are compared at every poll."""
+    if len(_scopes) >= MAX_SHARED_SCOPES:
+        _scopes.clear()
+    return cast("S", _scopes.setdefault(scope, scope))
 
 
 @frozen(weakref_slot=False)

@@ -8,9 +8,11 @@ from typing import Any
 from attrs import evolve
 
 from bkjob_async.http_messages import HttpRequest
+from bkjob_async.model.bounded_cache import BoundedCache
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.refs import JobRef, Scope, StepRef
+from bkjob_async.wire.request_templates import RequestTemplate, RequestTemplates
 
 # The requests that are kept at most; each takes about 1 kB.
 CACHE_SIZE = 4096
@@ -22,9 +24,12 @@ MIN_COMPRESSED, MAX_COMPRESSED = 32_000, 1_500_000
 class PreparedRequest:
     """A signed request of *operation*, and the scope and the resource it counts towards."""
 
-    __slots__ = ("operation", "request", "resource", "scope")
+    __slots__ = ("_template", "operation", "request", "resource", "scope")
 
-    def __init__(self, operation: Operation[Any], request: HttpRequest) -> None:
+    def __init__(
+        self, operation: Operation[Any], request: HttpRequest, template: RequestTemplate | None = None
+    ) -> None:
+        self._template = template
         self.operation = operation
         self.request = request
         self.resource = operation.name
@@ -35,21 +40,23 @@ class PreparedRequest:
         pays = MIN_COMPRESSED <= size <= MAX_COMPRESSED
         if pays is not self.request.accept_compressed:
             self.request = evolve(self.request, accept_compressed=pays)
+            if self._template is not None:
+                self._template.accept_compressed = pays
 
 
 class PreparedRequestCache:
     """Keeps what *sign* makes of operations, by their identity: the engine sends the same objects again and again.
 
-    An operation that was not used since half of CACHE_SIZE others were is dropped. Other credentials drop everything.
+    Of an operation that finds no room, the template of its kind is kept. Other credentials drop everything.
     """
 
-    __slots__ = ("_credentials", "_headers", "_new", "_old", "_sign")
+    __slots__ = ("_credentials", "_headers", "_kept", "_sign", "_templates")
 
     def __init__(self, sign: Callable[[Operation[Any], Credentials], HttpRequest]) -> None:
         """Keep nothing yet."""
         self._sign = sign
-        self._new: dict[int, PreparedRequest] = {}
-        self._old: dict[int, PreparedRequest] = {}
+        self._kept: BoundedCache[int, PreparedRequest] = BoundedCache(CACHE_SIZE)
+        self._templates = RequestTemplates()
         self._credentials: Credentials | None = None
         self._headers: Mapping[str, str] = {}
 
@@ -57,18 +64,12 @@ class PreparedRequestCache:
         """Return the request of *operation*, signed with *credentials*."""
         if credentials is not self._credentials:
             self._credentials = credentials
-            self._new, self._old = {}, {}
-        found = self._new.get(id(operation))
-        return found if found is not None else self._keep(operation, credentials)
-
-    def _keep(self, operation: Operation[Any], credentials: Credentials) -> PreparedRequest:
-        if 2 * len(self._new) >= CACHE_SIZE:
-            self._new, self._old = {}, self._new
-        prepared = self._old.pop(id(operation), None) or PreparedRequest(
-            operation, self._signed(operation, credentials)
-        )
-        self._new[id(operation)] = prepared
-        return prepared
+            self._kept, self._templates = BoundedCache(CACHE_SIZE), RequestTemplates()
+        kept = self._kept.values.get(id(operation))
+        if kept is not None:
+            return kept
+        request, template = self._templates.request(operation, lambda other: self._signed(other, credentials))
+        return self._kept.keep(id(operation), PreparedRequest(operation, request, template))
 
     def _signed(self, operation: Operation[Any], credentials: Credentials) -> HttpRequest:
         request = self._sign(operation, credentials)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from bkjob_async.engine.group_polling.group_poller import (
     COUNTS_ONLY,
     CountsOnly,
@@ -19,7 +17,9 @@ from bkjob_async.engine.tracking.step_state import (
     RUNNING,
     StepState,
 )
+from bkjob_async.model.bounded_cache import BoundedCache
 from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.fast_frozen import unfrozen_twin
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.refs import JobRef, StepRef
@@ -32,8 +32,12 @@ JOB_ITSELF = 0
 # After this many seconds the job itself is requested again, in case it is over without the step that represents it.
 LONGEST_REPRESENTED = 15.0
 
+_unfrozen_step_request = unfrozen_twin(GetStepInstanceStatus)
+
 # Polls repeat the same few requests: so many of either kind are kept.
 KEPT_REQUESTS = 4096
+_step_requests: BoundedCache[tuple[StepRef, ReadMode], GetStepInstanceStatus] = BoundedCache(KEPT_REQUESTS)
+_job_requests: BoundedCache[tuple[JobRef, bool], GetJobInstanceStatus] = BoundedCache(KEPT_REQUESTS)
 
 
 def next_request(
@@ -90,22 +94,30 @@ def wants_final_rows(step: StepState) -> bool:
     return not settling.all_rows_read or step.hosts.unfinished_count == 0
 
 
-@lru_cache(KEPT_REQUESTS)
 def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceStatus:
     """Return the request for the hosts of a step in this *read_mode*, in all its batches."""
-    match read_mode:
-        case CountsOnly(limit):
-            return GetStepInstanceStatus(ref=ref, batch=0, max_host_num_per_group=limit)
-        case SingleGroup(status, tag):
-            return GetStepInstanceStatus(ref=ref, batch=0, status=status, tag=tag or None)
-        case None:
-            return GetStepInstanceStatus(ref=ref, batch=0)
+    kept = _step_requests.values.get((ref, read_mode))
+    return (
+        kept if kept is not None else _step_requests.keep((ref, read_mode), new_step_request(ref, read_mode))
+    )
 
 
-@lru_cache(KEPT_REQUESTS)
+def new_step_request(ref: StepRef, read_mode: ReadMode) -> GetStepInstanceStatus:
+    """Return a new request for the hosts of a step; with many targets every poll needs one."""
+    limit = read_mode.limit if isinstance(read_mode, CountsOnly) else None
+    group = read_mode if isinstance(read_mode, SingleGroup) else None
+    status, tag = (None, None) if group is None else (group.status, group.tag or None)
+    request: GetStepInstanceStatus = _unfrozen_step_request(ref, None, 0, limit, None, None, status, tag)
+    request.__class__ = GetStepInstanceStatus
+    return request
+
+
 def job_request(ref: JobRef, *, with_rows: bool) -> GetJobInstanceStatus:
     """Return the request for a job, with or without its host rows."""
-    return GetJobInstanceStatus(ref=ref, return_ip_result=with_rows)
+    kept = _job_requests.values.get((ref, with_rows))
+    if kept is not None:
+        return kept
+    return _job_requests.keep((ref, with_rows), GetJobInstanceStatus(ref=ref, return_ip_result=with_rows))
 
 
 def plan_follow_ups(job: JobState, request: PollRequest, capabilities: Capabilities) -> None:
