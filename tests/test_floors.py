@@ -1,4 +1,4 @@
-"""The plan of the house, held by walking every import and every await."""
+"""The floors of the architecture, checked in every import and every await."""
 
 import ast
 from collections.abc import Iterator

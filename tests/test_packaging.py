@@ -1,4 +1,4 @@
-"""What is published works where there is nothing else of ours."""
+"""The published package works without the repository."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What is public, pinned: a change here is a change for users."""
+"""The pinned list of public names: a change here is a change for users."""
 
 import ast
 import importlib

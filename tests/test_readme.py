@@ -1,4 +1,4 @@
-"""What the README says is so: its commands, its ten lines, its tables."""
+"""The README is right: its commands, its example, its tables."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""`bkjob` in processes of its own, as a shell runs it."""
+"""Run `bkjob` as a shell does, in a process of its own."""
 
 from __future__ import annotations
 

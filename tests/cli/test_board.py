@@ -1,4 +1,4 @@
-"""The live board, drawn on a terminal that is not there."""
+"""The live board, drawn on a simulated terminal."""
 
 from rich.console import Console
 

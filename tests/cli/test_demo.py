@@ -1,4 +1,4 @@
-"""The demo: what a stranger sees in the first half minute."""
+"""The output of the demo."""
 
 import re
 from subprocess import CompletedProcess
@@ -26,53 +26,53 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def told() -> CompletedProcess[str]:
+def output() -> CompletedProcess[str]:
     """Run a small and hurried demo."""
     return shell.run("demo", "--plain", "--jobs", "3", "--hosts", "4", "--speed", "10", "--seed", "5")
 
 
-def test_it_shows_every_host_and_ends_well(told: CompletedProcess[str]) -> None:
+def test_it_shows_every_host_and_ends_well(output: CompletedProcess[str]) -> None:
     """Three jobs of two steps on four hosts: each of the 24 is seen to succeed or fail."""
     ends = set(
-        re.findall(r"^\S+ (\S+/\S+)(?: #\d+)? (0:\S+) .* → (?:SUCCESS|FAILED)", told.stdout, re.MULTILINE)
+        re.findall(r"^\S+ (\S+/\S+)(?: #\d+)? (0:\S+) .* → (?:SUCCESS|FAILED)", output.stdout, re.MULTILINE)
     )
 
     assert len(ends) == 24
-    assert told.returncode == 0
-    assert told.stderr == ""
+    assert output.returncode == 0
+    assert output.stderr == ""
 
 
-def test_it_says_first_what_there_is_to_be_seen(told: CompletedProcess[str]) -> None:
+def test_it_says_first_what_there_is_to_be_seen(output: CompletedProcess[str]) -> None:
     """Two lines for whoever has never heard of it."""
-    first, second, third = told.stdout.splitlines()[:3]
+    first, second, third = output.stdout.splitlines()[:3]
 
     assert re.search(r"simulated .* at http://127.0.0.1:\d+ runs 3 jobs of 2 steps on 4 hosts each", first)
     assert "real HTTP" in second
     assert third == ""
 
 
-def test_its_figures_stand_beside_the_simulators_own(told: CompletedProcess[str]) -> None:
+def test_its_figures_stand_beside_the_simulators_own(output: CompletedProcess[str]) -> None:
     """Both columns are the same, and it says so."""
-    figures = re.findall(r"^([\w ]+?)\s+(\d+)\s+(\d+)$", told.stdout, re.MULTILINE)
+    figures = re.findall(r"^([\w ]+?)\s+(\d+)\s+(\d+)$", output.stdout, re.MULTILINE)
 
     assert ("hosts of steps", "24", "24") in figures
     assert all(watched == happened for _, watched, happened in figures)
-    assert "The simulator's own records agree" in told.stdout
+    assert "The simulator's own records agree" in output.stdout
 
 
-def test_a_failed_step_is_retried_and_seen_again(told: CompletedProcess[str]) -> None:
+def test_a_failed_step_is_retried_and_seen_again(output: CompletedProcess[str]) -> None:
     """The first job fails, is retried through the client, and succeeds in its second execution."""
-    first = [line.partition(" ")[2] for line in told.stdout.splitlines() if " 2:20000000001" in line]
+    first = [line.partition(" ")[2] for line in output.stdout.splitlines() if " 2:20000000001" in line]
 
     assert any("finished FAILED" in line for line in first)
     assert any(re.search(r"/30000000002 #1 0:\S+ .* → SUCCESS", line) for line in first)
     assert first.index("2:20000000001 reopened") < first.index("2:20000000001 finished SUCCESS: 8 SUCCESS")
 
 
-def test_it_says_at_the_end_what_to_do_next(told: CompletedProcess[str]) -> None:
+def test_it_says_at_the_end_what_to_do_next(output: CompletedProcess[str]) -> None:
     """Nobody is left alone with a summary."""
-    assert "bkjob_async simulate" in told.stdout.splitlines()[-3]
-    assert "bkjob_async watch" in told.stdout.splitlines()[-2]
+    assert "bkjob_async simulate" in output.stdout.splitlines()[-3]
+    assert "bkjob_async watch" in output.stdout.splitlines()[-2]
 
 
 def test_the_whole_evening_is_seeded() -> None:

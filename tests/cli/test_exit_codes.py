@@ -1,4 +1,4 @@
-"""What `bkjob watch` says with its exit code, and where it says everything else."""
+"""The exit codes of `bkjob watch`, and what it writes to stdout and stderr."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of a watch, and what they amount to."""
+"""The lines of a watch, and its outcome."""
 
 import json
 import sys

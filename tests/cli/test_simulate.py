@@ -1,4 +1,4 @@
-"""`bkjob simulate`: a platform for anybody who can speak HTTP."""
+"""`bkjob simulate`: a simulated platform for any HTTP client."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""A client with a callback receiver: the platform calls back about what was launched, and nobody writes a URL."""
+"""A client with a callback receiver: launches have its URL, and the platform calls back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import JobPlan
-from tests.client.stage import SCOPE, client_of
+from tests.client.clients import SCOPE, client_of
 
 pytestmark = pytest.mark.looptime
 

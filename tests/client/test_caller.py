@@ -1,4 +1,4 @@
-"""Calls by name, whole answers, views with other options, lists that page themselves."""
+"""Calls by name, whole responses, views with other options, paged lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import JobPlan
-from tests.client.stage import DIALECTS, FAILING, SCOPE, client_of
+from tests.client.clients import DIALECTS, FAILING, SCOPE, client_of
 
 pytestmark = pytest.mark.looptime
 
@@ -64,7 +64,7 @@ async def test_a_view_has_other_options_on_the_same_pool() -> None:
     """Its time limit and its tries are its own; connections, limits and life are the client's."""
     simulator = Simulator()
     job = simulator.add(FAILING)
-    async with client_of(simulator, transport=simulator.transport(latency=5.0)) as (client, door):
+    async with client_of(simulator, transport=simulator.transport(latency=5.0)) as (client, transport):
         hasty = client.with_options(request_timeout=1.0, retries=bkjob.Retries(attempts=2))
         with pytest.raises(bkjob.RequestTimedOut) as late:
             await hasty.get_job_instance_status(job)
@@ -74,7 +74,7 @@ async def test_a_view_has_other_options_on_the_same_pool() -> None:
             await hasty.__aenter__()
         await hasty.aclose()
         assert (await hasty.get_job_instance_status(job, request_timeout=9.0)).ref == job
-        assert door.requests == 4
+        assert transport.requests == 4
     with pytest.raises(bkjob.ClientClosed):
         await hasty.get_job_instance_status(job)
 
@@ -89,8 +89,8 @@ async def test_what_has_time_waits_behind_what_has_not() -> None:
         await client.get_job_instance_status(job)
         done.append(name)
 
-    door = simulator.transport(latency=1.0)
-    async with client_of(simulator, transport=door, max_in_flight=1) as (client, _):
+    transport = simulator.transport(latency=1.0)
+    async with client_of(simulator, transport=transport, max_in_flight=1) as (client, _):
         patient = client.with_options(priority="background")
         async with asyncio.TaskGroup() as group:
             for who, name in [(client, "first"), (patient, "background"), (client, "urgent")]:

@@ -1,4 +1,4 @@
-"""The one class of the client: a table of functions that are its methods."""
+"""The class of the client: a table of functions that are its methods."""
 
 from __future__ import annotations
 

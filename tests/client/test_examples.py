@@ -1,4 +1,4 @@
-"""What the README shows inside other people's programs runs."""
+"""The README's examples of applications run."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import bkjob_async as bkjob
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS
+from tests.client.clients import CREDENTIALS, SCOPE, URLS
 from tests.client.examples import aiohttp_application, celery_task, fastapi_lifespan
-from tests.client.stage import CREDENTIALS, SCOPE, URLS
 
 HOST = "0:10.0.0.1"
 

@@ -1,4 +1,4 @@
-"""Whatever the simulated platform tells reaches the caller: no field of an answer is empty but those that have no source."""
+"""All data of the simulated platform reaches the caller: only fields without a source are empty."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bkjob_async.simulator.world.plans import (
     StepPlan,
     exactly,
 )
-from tests.client.stage import client_of
+from tests.client.clients import client_of
 
 pytestmark = pytest.mark.looptime
 

@@ -1,4 +1,4 @@
-"""An operation followed by a wait never returns yesterday's answer: one story per operation code."""
+"""A wait after an operation never returns the result from before it: one test per operation code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bkjob_async.simulator.world.plans import (
     Rolling,
     StepPlan,
 )
-from tests.client.stage import client_of
+from tests.client.clients import client_of
 
 pytestmark = pytest.mark.looptime
 

@@ -14,7 +14,7 @@ from bkjob_async.model.operations.base import Operation
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
-from tests.client.stage import DIALECTS, FAILING, client_of
+from tests.client.clients import DIALECTS, FAILING, client_of
 
 pytestmark = pytest.mark.looptime
 

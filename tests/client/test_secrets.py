@@ -1,4 +1,4 @@
-"""No secret in anything that people, logs or error trackers see, whatever goes wrong."""
+"""No secret is in any output, log or error, whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.model.events_json import event_to_json
-from tests.client.stage import DIALECTS
+from tests.client.clients import DIALECTS
 
 SECRETS = (
     APP_SECRET := "app-s3cret-0a1b2c3d",

@@ -1,4 +1,4 @@
-"""One line each: run, send, retry, read logs; and a result that checks itself."""
+"""Shortcuts: run, send, retry, read logs; and `raise_for_status`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, HANGS, JobPlan, StepPlan
-from tests.client.stage import DIALECTS, FAILING, client_of
+from tests.client.clients import DIALECTS, FAILING, client_of
 
 pytestmark = pytest.mark.looptime
 
@@ -108,12 +108,15 @@ async def test_many_logs_come_in_parts_a_few_at_a_time(dialect: str, parts: int)
     step = simulator.steps(job)[0]
     hosts = [row.bk_host_id for row in simulator.step(step).hosts]
     simulator.advance(600)
-    async with client_of(simulator, dialect, transport=simulator.transport(latency=0.1)) as (client, door):
+    async with client_of(simulator, dialect, transport=simulator.transport(latency=0.1)) as (
+        client,
+        transport,
+    ):
         logs = await client.batch_get_job_instance_ip_log(step, hosts=hosts)
 
     assert len({log.host for log in logs.hosts}) == MANY
-    assert door.requests == parts
-    assert 1 < door.most_in_flight <= 4
+    assert transport.requests == parts
+    assert 1 < transport.most_in_flight <= 4
 
 
 async def test_a_bad_part_does_not_lose_the_rest() -> None:
@@ -143,8 +146,8 @@ async def test_one_host_that_breaks_its_part_stands_alone(monkeypatch: pytest.Mo
     hosts = [row.bk_host_id for row in simulator.step(step).hosts]
     bad = hosts[170]
     simulator.advance(600)
-    door = simulator.transport()
-    send = door.send
+    transport = simulator.transport()
+    send = transport.send
 
     async def breaks(request: HttpRequest, *, timeout: float) -> object:  # noqa: ASYNC109 - the protocol's
         answer = await send(request, timeout=timeout)
@@ -152,14 +155,14 @@ async def test_one_host_that_breaks_its_part_stands_alone(monkeypatch: pytest.Mo
             return type(answer)(status=200, body=b'{"result":false,"code":1241007,"message":"bad host"}')
         return answer
 
-    monkeypatch.setattr(door, "send", breaks)
-    async with client_of(simulator, transport=door) as (client, _):
+    monkeypatch.setattr(transport, "send", breaks)
+    async with client_of(simulator, transport=transport) as (client, _):
         logs = await client.batch_get_job_instance_ip_log(step, hosts=hosts)
 
     assert list(logs.missing) == [bkjob.HostKey(bk_host_id=bad)]
     assert isinstance(logs.missing[bkjob.HostKey(bk_host_id=bad)], bkjob.InvalidRequest)
     assert len(logs.hosts) == 299
-    assert door.requests < 25
+    assert transport.requests < 25
 
 
 @pytest.mark.parametrize("red", [FAILS])

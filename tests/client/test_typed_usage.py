@@ -14,7 +14,7 @@ from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
 from tests.client import typed_usage
-from tests.client.stage import FAILING, client_of
+from tests.client.clients import FAILING, client_of
 
 pytestmark = pytest.mark.looptime
 

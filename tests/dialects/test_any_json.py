@@ -1,4 +1,4 @@
-"""Whatever stands anywhere in an answer: a model or a typed error, and never a secret."""
+"""Any JSON anywhere in a response gives a model or a typed error, and never a secret."""
 
 import copy
 from collections.abc import Iterator
@@ -22,8 +22,8 @@ from bkjob_async.errors import CallFailed
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import StepPollView
-from tests.dialects import asking
-from tests.dialects.asking import SAMPLES, answer, asked
+from tests.dialects import sample_operations
+from tests.dialects.sample_operations import SAMPLES, json_response, sample_call
 from tests.examples import examples
 
 Path = tuple[str | int, ...]
@@ -129,9 +129,9 @@ def put(body: Any, path: tuple[Any, ...], value: Any) -> Any:
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_every_sample_is_read(sample: str) -> None:
     """Every operation of every dialect has a sample, and it is read."""
-    spoken, question = asked(sample)
+    codec, operation = sample_call(sample)
 
-    assert spoken.decode(question, answer(SAMPLES[sample])) is not None
+    assert codec.decode(operation, json_response(SAMPLES[sample])) is not None
 
 
 @settings(max_examples=examples(600), deadline=None)
@@ -139,17 +139,17 @@ def test_every_sample_is_read(sample: str) -> None:
 def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) -> None:
     """No damage makes a decoder fail in any other way than by a typed error."""
     sample, body = case
-    spoken, question = asked(sample)
-    response = answer(body)
+    codec, operation = sample_call(sample)
+    response = json_response(body)
 
     with suppress(CallFailed):
-        repr(spoken.decode(question, response))
-    if isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus):
+        repr(codec.decode(operation, response))
+    if isinstance(operation, GetJobInstanceStatus | GetStepInstanceStatus):
         try:
-            look = spoken.decode_poll(question, response)
+            view = codec.decode_poll(operation, response)
         except CallFailed:
             return
-        steps: tuple[StepPollView, ...] = (look,) if isinstance(look, StepPollView) else tuple(look.steps)
+        steps: tuple[StepPollView, ...] = (view,) if isinstance(view, StepPollView) else tuple(view.steps)
         for step in steps:
             for group in step.groups or ():
                 for row in group.rows or ():
@@ -160,35 +160,35 @@ def test_any_json_anywhere_is_a_model_or_a_typed_error(case: tuple[str, Any]) ->
 @given(st.sampled_from(sorted(SAMPLES)), st.data())
 def test_any_piece_of_a_body_is_a_typed_error_or_a_model(sample: str, data: st.DataObject) -> None:
     """Half a body, or one with broken bytes in it, is a typed error like any other."""
-    spoken, question = asked(sample)
-    whole = answer(SAMPLES[sample]).body
+    codec, operation = sample_call(sample)
+    whole = json_response(SAMPLES[sample]).body
     cut = data.draw(st.integers(0, len(whole)))
     body = whole[:cut] + data.draw(st.binary(max_size=4))
 
     with suppress(CallFailed):
-        spoken.decode(question, HttpResponse(status=200, body=body))
+        codec.decode(operation, HttpResponse(status=200, body=body))
 
 
 QUICK: dict[str, tuple[Any, Any]] = {
     "gateway-v3/get_job_instance_status": (
-        partial(read_job_strictly, asking.JOB),
-        partial(read_job, asking.JOB),
+        partial(read_job_strictly, sample_operations.JOB),
+        partial(read_job, sample_operations.JOB),
     ),
     "gateway-v3/get_step_instance_status": (
-        partial(read_step_strictly, asking.STEP),
-        partial(read_step, asking.STEP),
+        partial(read_step_strictly, sample_operations.STEP),
+        partial(read_step, sample_operations.STEP),
     ),
     "gateway-v4/get_job_instance_status": (
-        partial(quick_v4_job, asking.JOB),
-        partial(read_v4_job, asking.JOB),
+        partial(quick_v4_job, sample_operations.JOB),
+        partial(read_v4_job, sample_operations.JOB),
     ),
     "gateway-v4/get_job_instance_status.containers": (
-        partial(quick_v4_job, asking.JOB),
-        partial(read_v4_job, asking.JOB),
+        partial(quick_v4_job, sample_operations.JOB),
+        partial(read_v4_job, sample_operations.JOB),
     ),
     "esb-job/get_job_instance_status": (
-        lambda response: quick_esb_job(asking.JOB, response, DEFAULT_ZONE),
-        partial(read_esb_job, asking.JOB),
+        lambda response: quick_esb_job(sample_operations.JOB, response, DEFAULT_ZONE),
+        partial(read_esb_job, sample_operations.JOB),
     ),
 }
 
@@ -197,7 +197,7 @@ QUICK: dict[str, tuple[Any, Any]] = {
 def test_the_documented_answer_goes_the_quick_way(sample: str) -> None:
     """Answers as documented are read by the quick decoder, and come out as by the lenient one."""
     quick, lenient = QUICK[sample]
-    response = answer(SAMPLES[sample])
+    response = json_response(SAMPLES[sample])
 
     assert quick(response) is not None
     assert quick(response) == lenient(JsonObject(open_envelope(response)))
@@ -209,7 +209,7 @@ def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
     """Where the quick decoder says anything at all, the lenient one says the same."""
     sample, body = case
     quick, lenient = QUICK[sample]
-    response = answer(body)
+    response = json_response(body)
 
     seen = quick(response)
 
@@ -222,7 +222,7 @@ def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
 def test_both_ways_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
     """The same holds for bytes that are broken somewhere."""
     quick, lenient = QUICK[sample]
-    whole = bytearray(answer(SAMPLES[sample]).body)
+    whole = bytearray(json_response(SAMPLES[sample]).body)
     for _ in range(data.draw(st.integers(1, 2))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(
             st.integers(0, 255) | st.sampled_from(list(b'0129"{}[],:-.eE \\\xb1'))
@@ -270,5 +270,5 @@ def test_the_quick_way_stands_aside_for_other_names(sample: str, path: Path) -> 
     """What the lenient reader would read under another name, the quick one must not overlook."""
     body = put(copy.deepcopy(SAMPLES[sample]), path, None)
 
-    assert QUICK[sample][0](answer(SAMPLES[sample])) is not None
-    assert QUICK[sample][0](answer(body)) is None
+    assert QUICK[sample][0](json_response(SAMPLES[sample])) is not None
+    assert QUICK[sample][0](json_response(body)) is None

@@ -1,4 +1,4 @@
-"""Recorded answers and callbacks read like live ones."""
+"""Recorded responses and callbacks are decoded like live ones."""
 
 import json
 from typing import Any
@@ -21,30 +21,30 @@ from bkjob_async.errors import (
 from bkjob_async.model.operations.base import GetJobInstanceStatus
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.status import RunStatus
-from tests.dialects.asking import JOB, SAMPLES, SCOPE, STEP, asked, decoded
+from tests.dialects.sample_operations import JOB, SAMPLES, SCOPE, STEP, decoded, sample_call
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_a_recorded_answer_is_read_as_the_live_one(sample: str) -> None:
     """By the operation or by its name with a ref, the same value comes out."""
-    spoken, question = asked(sample)
+    codec, operation = sample_call(sample)
     body = json.dumps(SAMPLES[sample])
-    ref = None if question.name.startswith(("fast_", "execute_", "push_")) else STEP
+    ref = None if operation.name.startswith(("fast_", "execute_", "push_")) else STEP
 
-    assert decode(body, operation=question, dialect=spoken.name) == decoded(sample)
-    by_name = decode(body.encode(), operation=question.name, dialect=spoken.name, ref=ref, scope=SCOPE)
+    assert decode(body, operation=operation, dialect=codec.name) == decoded(sample)
+    by_name = decode(body.encode(), operation=operation.name, dialect=codec.name, ref=ref, scope=SCOPE)
     assert type(by_name) is type(decoded(sample))
-    if "_list" not in question.name:
+    if "_list" not in operation.name:
         assert by_name == decoded(sample)
 
 
 @pytest.mark.parametrize("sample", [name for name in SAMPLES if "job_instance_status" in name])
 def test_an_answer_names_what_it_is_about(sample: str) -> None:
     """Scope and job are taken from the data where nobody says them, and the data may come alone."""
-    spoken, question = asked(sample)
+    codec, operation = sample_call(sample)
     data = json.dumps(SAMPLES[sample]["data"])
 
-    snapshot = decode(data, operation=question.name, dialect=spoken.name, envelope=False)
+    snapshot = decode(data, operation=operation.name, dialect=codec.name, envelope=False)
 
     assert snapshot == decoded(sample)
     assert snapshot.ref == JOB

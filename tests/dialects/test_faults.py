@@ -1,4 +1,4 @@
-"""What the simulated platform gets wrong, as each dialect reads it."""
+"""Faults of the simulated platform, as each dialect decodes them."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def caller(request: pytest.FixtureRequest) -> Caller:
     return found
 
 
-def question(caller: Caller) -> GetJobInstanceStatus:
+def operation(caller: Caller) -> GetJobInstanceStatus:
     """Ask for a job with its hosts."""
     return GetJobInstanceStatus(ref=caller.job, return_ip_result=True)
 
@@ -49,7 +49,7 @@ def delivered(caller: Caller, operation: Operation[object], fault: str) -> HttpR
 @pytest.mark.parametrize(("fault", "kind"), FAULTS)
 def test_a_fault_is_the_same_error_everywhere(caller: Caller, fault: str, kind: type[CallFailed]) -> None:
     """Whoever made the error, and in which envelope, it is the same class to read and to look at."""
-    ask = question(caller)
+    ask = operation(caller)
     response = delivered(caller, ask, fault)
 
     with pytest.raises(CallFailed) as read:
@@ -64,7 +64,7 @@ def test_a_fault_is_the_same_error_everywhere(caller: Caller, fault: str, kind: 
 
 def test_the_rate_limit_says_when_it_ends(caller: Caller) -> None:
     """The gateway's header is seconds."""
-    ask = question(caller)
+    ask = operation(caller)
 
     with pytest.raises(Throttled) as refused:
         caller.dialect.decode(ask, delivered(caller, ask, "gateway-rate-limit"))
@@ -75,14 +75,14 @@ def test_the_rate_limit_says_when_it_ends(caller: Caller) -> None:
 
 def test_unknown_fields_change_nothing(caller: Caller) -> None:
     """What a newer server adds is left alone."""
-    ask = question(caller)
+    ask = operation(caller)
 
     assert caller.dialect.decode(ask, delivered(caller, ask, "unknown-fields")) == caller.call(ask)
 
 
 def test_another_encoding_costs_nothing_but_letters(caller: Caller) -> None:
     """Codes, ids and times are the same in every encoding, and names without strange letters too."""
-    ask = question(caller)
+    ask = operation(caller)
     response = delivered(caller, ask, "wrong-charset")
 
     assert caller.dialect.decode(ask, response) == caller.call(ask)
@@ -91,7 +91,7 @@ def test_another_encoding_costs_nothing_but_letters(caller: Caller) -> None:
 
 def test_unknown_codes_are_kept(caller: Caller) -> None:
     """A code that nobody has heard of is neither success nor failure, and never a crash."""
-    ask = question(caller)
+    ask = operation(caller)
 
     snapshot: JobSnapshot = caller.dialect.decode(ask, delivered(caller, ask, "unknown-codes"))
 
@@ -104,13 +104,13 @@ def test_unknown_codes_are_kept(caller: Caller) -> None:
 
 def test_doubled_rows_are_handed_on(caller: Caller) -> None:
     """What a host that stands twice means takes more than one answer to tell: the engine judges it."""
-    ask = question(caller)
+    ask = operation(caller)
 
-    look = caller.dialect.decode_poll(ask, delivered(caller, ask, "duplicate-rows"))
+    view = caller.dialect.decode_poll(ask, delivered(caller, ask, "duplicate-rows"))
 
-    rows = [row.ip for group in look.steps[0].groups or () for row in group.rows or ()]
+    rows = [row.ip for group in view.steps[0].groups or () for row in group.rows or ()]
     assert len(set(rows)) < len(rows)
-    assert look.steps[0].complete
+    assert view.steps[0].complete
 
 
 def test_missing_rows_are_not_complete() -> None:
@@ -129,7 +129,7 @@ def test_both_backends_of_the_oldest_dialect_are_understood(classic: bool) -> No
     caller = Caller("esb-job", {}, site=SiteConfig(legacy_esb=classic))
     caller.advance(3600)
 
-    job = caller.call(question(caller))
+    job = caller.call(operation(caller))
     step = caller.call(GetStepInstanceStatus(ref=caller.step))
 
     assert (step.status, step.execute_count, step.is_finished) == (job.steps[0].status, 0, True)

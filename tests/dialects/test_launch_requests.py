@@ -1,4 +1,4 @@
-"""What starts jobs, as each dialect sends it."""
+"""Launches, as each dialect encodes them."""
 
 import base64
 from typing import Any
@@ -30,7 +30,7 @@ from bkjob_async.model.operations.launches import (
 )
 from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey
-from tests.dialects.asking import DIALECTS, SCOPE, parameters, sent
+from tests.dialects.sample_operations import DIALECTS, SCOPE, parameters, sent
 
 SCRIPT = FastExecuteScript(
     scope=SCOPE,

@@ -1,4 +1,4 @@
-"""Whatever the platform says of a job or step can be reached, in its own words."""
+"""All data of the platform about a job or step is in `raw`."""
 
 import pickle
 
@@ -7,7 +7,7 @@ import pytest
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus
-from tests.dialects.asking import JOB, SAMPLES, answer, asked, decoded
+from tests.dialects.sample_operations import JOB, SAMPLES, decoded, json_response, sample_call
 
 JOBS = [name for name in SAMPLES if name.endswith("get_job_instance_status")]
 
@@ -34,11 +34,11 @@ def test_a_step_keeps_its_answer(sample: str) -> None:
 
 def test_the_raw_answer_is_no_part_of_what_is_equal_or_shown() -> None:
     """Two looks at the same state are equal, and a repr stays short."""
-    spoken, question = asked("gateway-v3/get_job_instance_status")
+    codec, operation = sample_call("gateway-v3/get_job_instance_status")
     body = SAMPLES["gateway-v3/get_job_instance_status"]
 
-    one = spoken.decode(question, answer({**body, "job_request_id": "another"}))
-    other = spoken.decode(question, answer(body))
+    one = codec.decode(operation, json_response({**body, "job_request_id": "another"}))
+    other = codec.decode(operation, json_response(body))
 
     assert one == other
     assert "job_request_id" not in repr(one)

@@ -1,4 +1,4 @@
-"""What goes out: method, path, where parameters and credentials go, in every dialect."""
+"""Requests in every dialect: method, path, and where parameters and credentials are put."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ from bkjob_async.model.operations.queries import (
     RawCall,
 )
 from bkjob_async.model.refs import HostKey, JobRef, Scope
-from tests.dialects.asking import DAY, DIALECTS, JOB, QUESTIONS, SCOPE, STEP, parameters, sent
+from tests.dialects.sample_operations import DAY, DIALECTS, JOB, OPERATIONS, SCOPE, STEP, parameters, sent
 
 SECRET = "s3cr3t"
 CREDENTIALS = AppCredentials(bk_app_code="app", bk_app_secret=SECRET, bk_username="ada")
@@ -126,33 +126,33 @@ def test_documented_requests_are_reproduced(
 
 
 @pytest.mark.parametrize("dialect_name", DIALECTS)
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
-def test_every_operation_goes_out_or_says_who_can(dialect_name: str, question: Operation[Any]) -> None:
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_every_operation_goes_out_or_says_who_can(dialect_name: str, operation: Operation[Any]) -> None:
     """What a dialect lacks is refused before anything is sent, naming the dialects that have it."""
-    spoken = DIALECTS[dialect_name]
-    can = [name for name, table in NAMES.items() if type(question) in table.calls]
+    codec = DIALECTS[dialect_name]
+    can = [name for name, table in NAMES.items() if type(operation) in table.calls]
 
     if dialect_name in can:
-        paths = spoken.call_for(question).paths
+        paths = codec.call_for(operation).paths
         if paths is not None:
             others = dialect_by_name(dialect_name, system=paths == "user")
             with pytest.raises(NotSupported, match="system=True"):
-                others.encode(question)
-            spoken = dialect_by_name(dialect_name, system=paths == "system")
-        assert spoken.encode(question).url.path.startswith(spoken.path_prefix)
+                others.encode(operation)
+            codec = dialect_by_name(dialect_name, system=paths == "system")
+        assert codec.encode(operation).url.path.startswith(codec.path_prefix)
         return
     with pytest.raises(NotSupported) as refused:
-        spoken.encode(question)
-    assert f"{question.name}; {', '.join(can)} can" in str(refused.value)
+        codec.encode(operation)
+    assert f"{operation.name}; {', '.join(can)} can" in str(refused.value)
 
 
 def test_booleans_travel_as_text_in_a_query() -> None:
     """A query knows `true` and `false`, and version 4 its own name of the parameter."""
-    question = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
+    operation = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
 
-    assert sent("gateway-v3", question)["return_ip_result"] == "true"
-    assert sent("esb-jobv3", evolve(question, return_ip_result=False))["return_ip_result"] == "false"
-    assert sent("gateway-v4", question)["return_execute_object_result"] == "true"
+    assert sent("gateway-v3", operation)["return_ip_result"] == "true"
+    assert sent("esb-jobv3", evolve(operation, return_ip_result=False))["return_ip_result"] == "false"
+    assert sent("gateway-v4", operation)["return_execute_object_result"] == "true"
 
 
 def test_what_is_not_asked_for_is_not_sent() -> None:
@@ -164,10 +164,10 @@ def test_what_is_not_asked_for_is_not_sent() -> None:
 
 def test_a_business_set_is_named_in_every_dialect() -> None:
     """The oldest dialect takes a set by both of its names."""
-    question = GetJobInstanceStatus(ref=JobRef(Scope.biz_set(9000001), 100))
+    operation = GetJobInstanceStatus(ref=JobRef(Scope.biz_set(9000001), 100))
 
-    assert sent("gateway-v3", question)["bk_scope_type"] == "biz_set"
-    assert sent("esb-job", question) == {
+    assert sent("gateway-v3", operation)["bk_scope_type"] == "biz_set"
+    assert sent("esb-job", operation) == {
         "bk_biz_id": "9000001",
         "bk_scope_type": "biz_set",
         "bk_scope_id": "9000001",
@@ -175,12 +175,12 @@ def test_a_business_set_is_named_in_every_dialect() -> None:
     }
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
-def test_the_esb_hears_of_a_business_by_both_of_its_names(question: Operation[Any]) -> None:
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_the_esb_hears_of_a_business_by_both_of_its_names(operation: Operation[Any]) -> None:
     """Its oldest document knows `bk_biz_id` only, newer servers the kind and the id."""
-    if type(question) not in DIALECTS["esb-jobv3"].calls or scope_of(question) is None:
+    if type(operation) not in DIALECTS["esb-jobv3"].calls or scope_of(operation) is None:
         return
-    carried = sent("esb-jobv3", question)
+    carried = sent("esb-jobv3", operation)
 
     assert str(carried["bk_biz_id"]) == carried["bk_scope_id"] == "2"
     assert carried["bk_scope_type"] == "biz"
@@ -202,27 +202,27 @@ def test_what_is_no_business_is_never_called_one(name: str, scope: Scope) -> Non
 @pytest.mark.parametrize("name", DIALECTS)
 def test_credentials_go_into_one_header(name: str) -> None:
     """One JSON object, plain ASCII, without what is absent; nothing of it in URL, body or repr."""
-    spoken = DIALECTS[name]
+    codec = DIALECTS[name]
     user = evolve(CREDENTIALS, bk_username="张三")
 
-    signed = spoken.sign(spoken.encode(GetJobInstanceStatus(ref=JOB)), user)
+    signed = codec.sign(codec.encode(GetJobInstanceStatus(ref=JOB)), user)
 
     header = signed.headers["X-Bkapi-Authorization"]
     assert header.isascii()
     assert json.loads(header) == {"bk_app_code": "app", "bk_app_secret": SECRET, "bk_username": "张三"}
     assert SECRET not in str(signed.url)
     assert SECRET not in repr(signed)
-    assert json.loads(
-        spoken.sign(signed, AccessToken(access_token="t")).headers["X-Bkapi-Authorization"]
-    ) == {"access_token": "t"}
+    assert json.loads(codec.sign(signed, AccessToken(access_token="t")).headers["X-Bkapi-Authorization"]) == {
+        "access_token": "t"
+    }
 
 
 @pytest.mark.parametrize("name", ["esb-job", "esb-jobv3"])
 def test_credentials_in_the_body_make_every_read_a_post(name: str) -> None:
     """A secret never stands in a URL, so a read that carries one is posted."""
-    spoken = dialect_by_name(name, credentials_in="body")
+    codec = dialect_by_name(name, credentials_in="body")
 
-    request = spoken.sign(spoken.encode(GetJobInstanceStatus(ref=JOB)), CREDENTIALS)
+    request = codec.sign(codec.encode(GetJobInstanceStatus(ref=JOB)), CREDENTIALS)
 
     assert request.method == "POST"
     assert "X-Bkapi-Authorization" not in request.headers
@@ -231,17 +231,17 @@ def test_credentials_in_the_body_make_every_read_a_post(name: str) -> None:
     assert body["job_instance_id"] == JOB.job_instance_id
     assert SECRET not in f"{request.url} {request!r}"
     with pytest.raises(UsageError, match="header only"):
-        spoken.sign(request, AccessToken(access_token="t"))
+        codec.sign(request, AccessToken(access_token="t"))
 
 
 @pytest.mark.parametrize("name", ["gateway-v3", "gateway-v4"])
 def test_the_system_twins_name_their_acting_user(name: str) -> None:
     """The twins have their own paths and a header for the user they act for."""
-    spoken = dialect_by_name(name, system=True, acting_user="ada", tenant="blue", language="en")
+    codec = dialect_by_name(name, system=True, acting_user="ada", tenant="blue", language="en")
 
-    request = spoken.encode(GetJobInstanceStatus(ref=JOB))
+    request = codec.encode(GetJobInstanceStatus(ref=JOB))
 
-    assert request.url.path == f"{spoken.path_prefix}system/get_job_instance_status"
+    assert request.url.path == f"{codec.path_prefix}system/get_job_instance_status"
     assert request.headers["X-Bk-Username"] == "ada"
     assert request.headers["X-Bk-Tenant-Id"] == "blue"
     assert request.headers["Blueking-Language"] == "en"
@@ -269,30 +269,30 @@ def test_what_makes_no_sense_is_refused() -> None:
 
 def test_logs_are_asked_for_by_one_kind_of_name() -> None:
     """Ids, addresses, or containers; and no more at once than the platform takes."""
-    question = BatchGetJobInstanceIpLog(ref=STEP, hosts=[31, 32])
+    operation = BatchGetJobInstanceIpLog(ref=STEP, hosts=[31, 32])
 
-    assert sent("gateway-v3", question)["host_id_list"] == [31, 32]
-    assert sent("gateway-v4", question)["host_id_list"] == [31, 32]
-    assert DIALECTS["gateway-v4"].encode(question).url.name == "batch_get_job_instance_execute_object_log"
-    assert sent("esb-jobv3", evolve(question, hosts="1:10.0.0.1"))["ip_list"] == [
+    assert sent("gateway-v3", operation)["host_id_list"] == [31, 32]
+    assert sent("gateway-v4", operation)["host_id_list"] == [31, 32]
+    assert DIALECTS["gateway-v4"].encode(operation).url.name == "batch_get_job_instance_execute_object_log"
+    assert sent("esb-jobv3", evolve(operation, hosts="1:10.0.0.1"))["ip_list"] == [
         {"bk_cloud_id": 1, "ip": "10.0.0.1"}
     ]
     containers = [HostKey(container_id=501), HostKey(container_id=502)]
-    assert sent("gateway-v4", evolve(question, hosts=containers))["container_id_list"] == [501, 502]
+    assert sent("gateway-v4", evolve(operation, hosts=containers))["container_id_list"] == [501, 502]
     with pytest.raises(UsageError, match="separately"):
-        sent("gateway-v4", evolve(question, hosts=[*containers, 31]))
+        sent("gateway-v4", evolve(operation, hosts=[*containers, 31]))
 
 
 @pytest.mark.parametrize(("name", "most"), [("gateway-v3", 500), ("esb-jobv3", 500), ("gateway-v4", 50)])
 def test_more_logs_than_the_platform_takes_are_refused(name: str, most: int) -> None:
     """The bound is known before anything is sent, and stands in the capabilities."""
-    question = BatchGetJobInstanceIpLog(ref=STEP, hosts=range(1, most + 1))
+    operation = BatchGetJobInstanceIpLog(ref=STEP, hosts=range(1, most + 1))
 
     assert DIALECTS[name].capabilities.log_hosts == most
-    assert len(sent(name, question)["host_id_list"]) == most
+    assert len(sent(name, operation)["host_id_list"]) == most
     for hosts in (range(1, most + 2), ()):
         with pytest.raises(UsageError, match=f"1 to {most} hosts"):
-            sent(name, evolve(question, hosts=hosts))
+            sent(name, evolve(operation, hosts=hosts))
 
 
 def test_one_log_is_asked_for_by_id_or_address() -> None:
@@ -307,21 +307,21 @@ def test_one_log_is_asked_for_by_id_or_address() -> None:
 
 def test_lists_are_bounded_by_moments() -> None:
     """Times travel as milliseconds; version 4 counts by `offset`."""
-    question = GetJobInstanceList(
+    operation = GetJobInstanceList(
         scope=SCOPE, create_time_start=DAY, create_time_end=DAY, job_name="night", start=40, length=20
     )
 
-    v3, v4 = sent("gateway-v3", question), sent("gateway-v4", question)
+    v3, v4 = sent("gateway-v3", operation), sent("gateway-v4", operation)
 
     assert v3["create_time_start"] == v4["create_time_end"] == "1699920000000"
     assert (v3["start"], v4["offset"], v3["length"], v3["name"]) == ("40", "40", "20", "night")
     for name, most in (("gateway-v3", 1000), ("esb-jobv3", 1000), ("gateway-v4", 200)):
         assert DIALECTS[name].capabilities.list_length == most
-        assert sent(name, evolve(question, length=most))["length"] == str(most)
+        assert sent(name, evolve(operation, length=most))["length"] == str(most)
         with pytest.raises(UsageError, match=f"{most} job instances at most"):
-            sent(name, evolve(question, length=most + 1))
+            sent(name, evolve(operation, length=most + 1))
     with pytest.raises(ValueError, match="zone"):
-        evolve(question, create_time_start=DAY.replace(tzinfo=None))
+        evolve(operation, create_time_start=DAY.replace(tzinfo=None))
 
 
 def test_jobs_are_operated_on_as_a_whole() -> None:
@@ -338,18 +338,18 @@ def test_all_logs_are_the_oldest_dialects_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoken", "path"),
+    ("codec", "path"),
     [
         (DIALECTS["gateway-v3"], "api/v3/get_cron_list"),
         (dialect_by_name("gateway-v4", system=True), "api/v4/system/get_cron_list"),
         (DIALECTS["esb-jobv3"], "api/c/compapi/v2/jobv3/get_cron_list/"),
     ],
 )
-def test_anything_can_be_called_by_name(spoken: TableDialect, path: str) -> None:
+def test_anything_can_be_called_by_name(codec: TableDialect, path: str) -> None:
     """What has no class goes raw, with the scope in the dialect's own words."""
     call = RawCall(name="get_cron_list", parameters={"start": 0, "on": True}, method="GET", scope=SCOPE)
 
-    request = spoken.encode(call)
+    request = codec.encode(call)
 
     assert request.url.path == path
     query = dict(request.url.query)

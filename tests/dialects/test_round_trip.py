@@ -1,4 +1,4 @@
-"""There and back against the simulated platform: every operation in every dialect."""
+"""Every operation in every dialect against the simulated platform."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -35,7 +35,7 @@ from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.plans import FAILS, JobPlan, StepPlan
-from tests.dialects.asking import DIALECTS, QUESTIONS, decoded
+from tests.dialects.sample_operations import DIALECTS, OPERATIONS, decoded
 
 R = TypeVar("R")
 
@@ -85,7 +85,7 @@ class Caller:
         assert SECRET not in str(signed.url)
         return signed
 
-    def answer(self, operation: Operation[Any]) -> HttpResponse:
+    def json_response(self, operation: Operation[Any]) -> HttpResponse:
         """Send an operation, and return the platform's raw answer."""
         return self.simulator.platform.respond(self.signed(operation), self.simulator.world.now)
 
@@ -99,13 +99,13 @@ class Caller:
 
     def call(self, operation: Operation[R]) -> R:
         """Send an operation, and return its typed answer."""
-        return self.dialect.decode(operation, self.answer(operation))
+        return self.dialect.decode(operation, self.json_response(operation))
 
 
-def is_offered(way: tuple[str, dict[str, Any]], question: Operation[Any]) -> bool:
+def is_offered(way: tuple[str, dict[str, Any]], operation: Operation[Any]) -> bool:
     """Tell whether a way of speaking has an operation."""
     name, options = way
-    call = DIALECTS[name].calls.get(type(question))
+    call = DIALECTS[name].calls.get(type(operation))
     return call is not None and (call.paths is None or (call.paths == "system") is ("system" in options))
 
 
@@ -166,21 +166,21 @@ def host_addresses(caller: Caller) -> list[str]:
 
 @pytest.mark.parametrize(
     ("caller", "operation"),
-    [(way, question) for way in WAYS for question in QUESTIONS if is_offered(way, question)],
+    [(way, operation) for way in WAYS for operation in OPERATIONS if is_offered(way, operation)],
     indirect=["caller"],
     ids=lambda value: getattr(value, "name", None) or label(value),
 )
 def test_every_operation_goes_there_and_back(caller: Caller, operation: Operation[Any]) -> None:
     """The platform understands every request, and its answer has the same type as the sample's."""
-    question = about(operation, caller)
+    operation = about(operation, caller)
     sample = f"{caller.dialect.name}/{operation.name}"
     like = decoded(sample)
 
-    if isinstance(question, OperateJobInstance):
+    if isinstance(operation, OperateJobInstance):
         with pytest.raises(WrongState):
-            caller.call(question)
+            caller.call(operation)
         return
-    found = caller.call(question)
+    found = caller.call(operation)
 
     assert type(found) is type(like)
     assert found
@@ -207,13 +207,16 @@ def test_a_failed_step_reads_the_same_everywhere(caller: Caller) -> None:
 
 def test_a_look_agrees_with_a_snapshot(caller: Caller) -> None:
     """The engine and people read the same answer the same way."""
-    question = GetJobInstanceStatus(ref=caller.job, return_ip_result=True)
-    response = caller.answer(question)
+    operation = GetJobInstanceStatus(ref=caller.job, return_ip_result=True)
+    response = caller.json_response(operation)
 
-    look, snapshot = caller.dialect.decode_poll(question, response), caller.dialect.decode(question, response)
+    view, snapshot = (
+        caller.dialect.decode_poll(operation, response),
+        caller.dialect.decode(operation, response),
+    )
 
-    assert (look.status, look.finished) == (snapshot.status.code, snapshot.is_finished)
-    for seen, step in zip(look.steps, snapshot.steps, strict=True):
+    assert (view.status, view.finished) == (snapshot.status.code, snapshot.is_finished)
+    for seen, step in zip(view.steps, snapshot.steps, strict=True):
         rows = [seen.details(seen.named(row)) for group in seen.groups or () for row in group.rows or ()]
         assert (seen.status, seen.execute_count, seen.times) == (
             step.status.code,
@@ -221,7 +224,7 @@ def test_a_look_agrees_with_a_snapshot(caller: Caller) -> None:
             step.times,
         )
         assert tuple(rows) == (step.hosts or ())
-    assert look.steps[0].complete
+    assert view.steps[0].complete
 
 
 def test_logs_come_in_full(caller: Caller) -> None:

@@ -1,4 +1,4 @@
-"""Statuses in all dialects: what is finished, which code space, and when an answer is complete."""
+"""Statuses in all dialects: which are final, which codes, and when a response is complete."""
 
 import copy
 from typing import Any
@@ -10,7 +10,7 @@ from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
-from tests.dialects.asking import DIALECTS, JOB, SAMPLES, STEP, answer, decoded, host
+from tests.dialects.sample_operations import DIALECTS, JOB, SAMPLES, STEP, decoded, host, json_response
 
 JOBS = ["esb-job", "esb-jobv3", "gateway-v3", "gateway-v4"]
 COALESCED = {3, 4, 5, 6, 8, 9, 11, 12, 13, 14}
@@ -29,15 +29,15 @@ def job_with(dialect: str, *, status: object, flag: object = ...) -> Any:
 
 def read_job(dialect: str, body: Any) -> tuple[JobSnapshot, JobPollView]:
     """Read a job both ways."""
-    question = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
-    return DIALECTS[dialect].decode(question, answer(body)), DIALECTS[dialect].decode_poll(
-        question, answer(body)
+    operation = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
+    return DIALECTS[dialect].decode(operation, json_response(body)), DIALECTS[dialect].decode_poll(
+        operation, json_response(body)
     )
 
 
 def read_step(body: Any, dialect: str = "gateway-v3", **filters: Any) -> Any:
     """Look at a step."""
-    return DIALECTS[dialect].decode_poll(GetStepInstanceStatus(ref=STEP, **filters), answer(body))
+    return DIALECTS[dialect].decode_poll(GetStepInstanceStatus(ref=STEP, **filters), json_response(body))
 
 
 @pytest.mark.parametrize("dialect", JOBS)
@@ -45,10 +45,10 @@ def read_step(body: Any, dialect: str = "gateway-v3", **filters: Any) -> Any:
 def test_finished_follows_the_flag_and_without_one_the_table(dialect: str, code: int) -> None:
     """The server's flag is believed; without it a known code follows the table, an unknown one is not final."""
     for flag in (True, False):
-        snapshot, look = read_job(dialect, job_with(dialect, status=code, flag=flag))
-        assert (snapshot.is_finished, look.finished, look.status) == (flag, flag, code)
-    snapshot, look = read_job(dialect, job_with(dialect, status=str(code)))
-    assert (snapshot.is_finished, look.finished, look.status) == (code in COALESCED, None, code)
+        snapshot, view = read_job(dialect, job_with(dialect, status=code, flag=flag))
+        assert (snapshot.is_finished, view.finished, view.status) == (flag, flag, code)
+    snapshot, view = read_job(dialect, job_with(dialect, status=str(code)))
+    assert (snapshot.is_finished, view.finished, view.status) == (code in COALESCED, None, code)
 
 
 @pytest.mark.parametrize("dialect", JOBS)
@@ -113,10 +113,10 @@ def test_rows_that_were_not_sent_are_none_and_no_rows_are_empty() -> None:
     body = copy.deepcopy(SAMPLES["gateway-v3/get_job_instance_status"])
     body["data"]["step_instance_list"][0]["step_ip_result_list"] = []
 
-    snapshot, look = read_job("gateway-v3", body)
+    snapshot, view = read_job("gateway-v3", body)
 
     assert [step.hosts is None for step in snapshot.steps] == [False, False, True]
-    assert [(step.groups is None, step.complete) for step in look.steps] == [
+    assert [(step.groups is None, step.complete) for step in view.steps] == [
         (False, True),
         (False, True),
         (True, False),
@@ -156,13 +156,13 @@ def test_an_id_that_stands_for_none_is_none(nobody: object) -> None:
     for row in body["data"]["step_instance_list"][0]["step_ip_result_list"]:
         row["bk_host_id"] = nobody
 
-    snapshot, look = read_job("gateway-v3", body)
+    snapshot, view = read_job("gateway-v3", body)
 
     assert [row.host for row in snapshot.steps[0].hosts or ()] == [
         HostKey(bk_cloud_id=0, ip="10.1.0.31"),
         HostKey(bk_cloud_id=0, ip="10.1.0.32"),
     ]
-    assert look.steps[0].complete
+    assert view.steps[0].complete
 
 
 def test_containers_are_hosts_of_their_own() -> None:
@@ -203,10 +203,10 @@ def test_a_row_stands_where_its_group_stands() -> None:
     body = copy.deepcopy(STEP_BODY)
     groups_of(body)[1]["host_result_list"][0] |= {"status": 7, "tag": "red"}
 
-    look = read_step(body)
+    view = read_step(body)
 
-    row, details = look.groups[1].rows[0], look.details(look.named(look.groups[1].rows[0]))
-    assert (look.groups[1].status, look.named(row).status) == (9, 9)
+    row, details = view.groups[1].rows[0], view.details(view.named(view.groups[1].rows[0]))
+    assert (view.groups[1].status, view.named(row).status) == (9, 9)
     assert (details.status.code, details.tag) == (9, "blue")
 
 
@@ -266,10 +266,10 @@ def test_no_groups_means_no_hosts() -> None:
     body = copy.deepcopy(STEP_BODY)
     del body["data"]["step_result_group_list"]
 
-    look = read_step(body)
+    view = read_step(body)
 
-    assert (look.groups, look.complete) == ((), True)
-    assert DIALECTS["gateway-v3"].decode(GetStepInstanceStatus(ref=STEP), answer(body)).hosts == ()
+    assert (view.groups, view.complete) == ((), True)
+    assert DIALECTS["gateway-v3"].decode(GetStepInstanceStatus(ref=STEP), json_response(body)).hosts == ()
 
 
 @pytest.mark.parametrize("name", ["step_host_result_list", "step_ip_result_list"])
@@ -279,14 +279,14 @@ def test_the_flat_lists_of_old_are_read(name: str) -> None:
     rows = [row for group in body["data"].pop("step_result_group_list") for row in group["host_result_list"]]
     body["data"][name] = [dict(row, group_key=f"{row['status']}_{row['tag']}") for row in rows]
 
-    look = read_step(body)
+    view = read_step(body)
 
-    assert [(row.bk_host_id, row.status, row.tag) for row in look.groups[0].rows] == [
+    assert [(row.bk_host_id, row.status, row.tag) for row in view.groups[0].rows] == [
         (33, 7, ""),
         (31, 9, "blue"),
         (32, 9, "blue"),
     ]
-    assert look.complete
+    assert view.complete
 
 
 def test_the_oldest_step_status_believes_its_groups() -> None:
@@ -322,10 +322,10 @@ def test_no_tag_and_a_tag_that_nobody_speaks_of_differ(dialect: str, tag: str | 
         rows = body["data"]["step_instance_list"][0]["step_ip_result_list"]
         rows[0]["tag"] = None
 
-    snapshot, look = read_job(dialect, body)
+    snapshot, view = read_job(dialect, body)
 
     first = (snapshot.steps[0].hosts or ())[0]
-    seen = look.steps[0]
+    seen = view.steps[0]
     row = ((seen.groups or ())[0].rows or ())[0]
     assert (first.tag, seen.details(seen.named(row)).tag, seen.tells_tags) == (tag, tag, tag is not None)
     assert rows

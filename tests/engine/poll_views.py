@@ -1,4 +1,4 @@
-"""Answers as the engine sees them, written by hand."""
+"""Poll views for tests of the engine."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The table of hosts, in plain and in packed columns, held against a plain dictionary."""
+"""The host table, in plain and in packed columns, compared with a dictionary."""
 
 from __future__ import annotations
 
@@ -100,20 +100,20 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
         if sequence > 1 and data.draw(st.booleans()):
             now = {n: now[n] for n in list(now)[: data.draw(st.integers(1, size))]}
         rows = rows_of(now)
-        look = grouped(rows) if data.draw(st.booleans()) else flat(rows)
+        view = grouped(rows) if data.draw(st.booleans()) else flat(rows)
         index = IdLookup(table.names()) if len(table) and data.draw(st.booleans()) else None
-        stood = [n for group in look for n in (row.bk_host_id for row in group.rows or ())] == [
+        stood = [n for group in view for n in (row.bk_host_id for row in group.rows or ())] == [
             table.key(place).bk_host_id for place in range(len(table))
         ] and all(hosts.code[n] == now[n] for n in now)
-        stands = table.is_unchanged(look)
+        stands = table.is_unchanged(view)
 
-        taken = table.apply(look, sequence, lookup=index)
+        taken = table.apply(view, sequence, lookup=index)
 
         assert told(table, taken.changes) == hosts.take(now, sequence)
         assert not stands or stood
         assert not stood or stands or set(now.values()) & set(RARE_CODES)
         assert [table.key(place).bk_host_id for place in taken.places] == [
-            row.bk_host_id for group in look for row in group.rows or ()
+            row.bk_host_id for group in view for row in group.rows or ()
         ]
         for since in (0, sequence - 1, sequence):
             found = {
@@ -146,10 +146,10 @@ def test_codes_that_a_byte_cannot_name_are_not_taken_for_each_other(size: int) -
     assert small_code(one) == small_code(other) == UNENCODABLE
     table = HostTable()
     table.apply(flat(rows_of(dict.fromkeys(range(1, size + 1), one))), 1)
-    look = flat(rows_of({**dict.fromkeys(range(1, size + 1), one), size: other}))
+    view = flat(rows_of({**dict.fromkeys(range(1, size + 1), one), size: other}))
 
-    assert not table.is_unchanged(look)
-    assert told(table, table.apply(look, 2).changes) == {size: (one, other)}
+    assert not table.is_unchanged(view)
+    assert told(table, table.apply(view, 2).changes) == {size: (one, other)}
     assert not table.is_countable
 
 

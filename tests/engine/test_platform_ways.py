@@ -1,4 +1,4 @@
-"""The platform's own ways, one by one: what it shows meanwhile, and what of it is news."""
+"""Peculiarities of the platform, one by one, and the events that they cause."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -29,9 +29,9 @@ class Way:
     target: Ref = JOB
 
 
-def with_an_end(look: StepPollView) -> StepPollView:
+def with_an_end(view: StepPollView) -> StepPollView:
     """Return a look that carries the end of an earlier batch."""
-    return replace(look, when=lambda: Times(end_time=datetime(2026, 1, 1, tzinfo=UTC), total_time=3.0))
+    return replace(view, when=lambda: Times(end_time=datetime(2026, 1, 1, tzinfo=UTC), total_time=3.0))
 
 
 WAYS: dict[str, Way] = {
@@ -219,7 +219,7 @@ def test_the_platform_does_it_this_way(way: Way) -> None:
     """Each look is told as it should be, and the target is over exactly when it is."""
     state = job_state(way.target)
 
-    told = [apply(state, now, look) for now, look, _ in way.shown]
+    told = [apply(state, now, view) for now, view, _ in way.shown]
 
     assert told == [list(expected) for _, _, expected in way.shown]
     assert state.is_over(way.target) is way.over

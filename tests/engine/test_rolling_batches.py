@@ -1,4 +1,4 @@
-"""A host of several rolling batches, and what is known of hosts when somebody joins."""
+"""A host of several rolling batches, and what a joining watch is given of it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ OTHER = Row(status=9, bk_host_id=2, tag="ok", exit_code=0)
 OPEN = Row(status=7, bk_host_id=1)
 
 
-def in_groups(look: StepPollView) -> StepPollView:
+def in_groups(view: StepPollView) -> StepPollView:
     """Return the same look with its rows in groups of one status and tag, in the platform's order."""
-    rows = [row for group in look.groups or () for row in group.rows or ()]
+    rows = [row for group in view.groups or () for row in group.rows or ()]
     kinds = sorted({(row.status, row.tag or "") for row in rows})
     groups = [
         (status, tag, [row for row in rows if (row.status, row.tag or "") == (status, tag)])
         for status, tag in kinds
     ]
     return replace(
-        look,
+        view,
         groups=tuple(
             GroupPollView(status=code, tag=tag, size=len(each), rows=each) for code, tag, each in groups
         ),
@@ -44,13 +44,13 @@ def in_groups(look: StepPollView) -> StepPollView:
 
 def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) -> JobPollView:
     """Return a look at a job of one step."""
-    look = step(status, rows)
-    return job(status, in_groups(look) if grouped else look, finished=finished)
+    view = step(status, rows)
+    return job(status, in_groups(view) if grouped else view, finished=finished)
 
 
-def told(state: JobState, now: float, look: JobPollView) -> list[Event]:
+def told(state: JobState, now: float, view: JobPollView) -> list[Event]:
     """Take in a look; return what is told."""
-    return list(LazyEventList(apply_job(state, look, at(now))))
+    return list(LazyEventList(apply_job(state, view, at(now))))
 
 
 def changes(events: Sequence[Event]) -> list[tuple[int | None, int, str | None, int | None]]:

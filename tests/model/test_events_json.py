@@ -1,4 +1,4 @@
-"""Events travel to JSON and back without loss."""
+"""Events are converted to JSON and back without loss."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone

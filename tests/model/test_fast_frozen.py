@@ -1,4 +1,4 @@
-"""A sealed draft is the fact that its constructor would have made."""
+"""A frozen twin equals an instance created by the constructor."""
 
 import pytest
 from attrs import evolve

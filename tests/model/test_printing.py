@@ -1,4 +1,4 @@
-"""What is shown of the platform's texts, and of long lists."""
+"""How texts of the platform and long lists are printed."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Refs in every form that people have at hand, and what is said to all else."""
+"""Refs in every form that callers may pass, and errors for all others."""
 
 from typing import Any
 

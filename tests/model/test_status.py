@@ -1,4 +1,4 @@
-"""The two code spaces, code by code."""
+"""The two sets of status codes, code by code."""
 
 import pytest
 

@@ -15,7 +15,7 @@ from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import OBSERVATIONS
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import client_of, watched
+from tests.watch.clients import client_of, watched
 
 pytestmark = pytest.mark.looptime
 

@@ -1,4 +1,4 @@
-"""What a client logs: a trouble once, polls and requests at DEBUG, and what formatters need."""
+"""What a client logs: each failure once, polls and requests at DEBUG, and what formatters need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import client_of, watched
+from tests.watch.clients import client_of, watched
 
 pytestmark = pytest.mark.looptime
 

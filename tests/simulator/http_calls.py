@@ -1,4 +1,4 @@
-"""Questions to a simulated platform, as any HTTP client would put them."""
+"""Requests to a simulated platform, as any HTTP client would send them."""
 
 from __future__ import annotations
 

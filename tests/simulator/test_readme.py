@@ -1,4 +1,4 @@
-"""The simulator's page for strangers: its examples run as they stand, its tables are whole."""
+"""The simulator's README: its examples run, its tables are complete."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from bkjob_async.simulator.world.plans import (
     Rolling,
     StepPlan,
 )
-from tests.watch.stage import ALL_DIALECTS
+from tests.watch.clients import ALL_DIALECTS
 
 # When all watches end at the latest, in seconds.
 HORIZON = 200.0

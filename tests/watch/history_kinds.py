@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from bkjob_async.simulator.world.plans import HANGS, IGNORES_STOP, JobPlan, Rolling, StepPlan
+from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import (
     FAILS,
     LONG,
@@ -19,7 +20,6 @@ from tests.watch.histories import (
     WatchPlan,
     jobs,
 )
-from tests.watch.stage import ALL_DIALECTS
 
 CAN_OPERATE = tuple(dialect for dialect in ALL_DIALECTS if dialect != "gateway-v4")
 

@@ -20,10 +20,10 @@ from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.records import Job
 from bkjob_async.simulator.world.world import World
+from tests.watch.clients import client_of
 from tests.watch.histories import HORIZON, OPERATIONS, History, WatchPlan
 from tests.watch.history_checks import Cut, Past, Waited, WatchRecord, broken
 from tests.watch.history_faults import spoiler, tearer
-from tests.watch.stage import client_of
 
 
 def run(history: History) -> list[str]:
@@ -55,10 +55,10 @@ async def _run(history: History) -> list[str]:
     dice = Random(history.seed)
     platform = Platform(world, site=SiteConfig(group_read_seconds=0.2 if history.latency else 0.002))
     options: dict[str, Any] = {"latency": history.latency, "interval": history.interval}
-    async with client_of(platform, history.dialect, **options) as (client, door):
-        door.spoil = spoiler(history, dice, refs[0].job_instance_id)
-        door.tear = tearer(history, dice)
-        door.clock.now()  # the world begins with the history, whenever the first watch is opened
+    async with client_of(platform, history.dialect, **options) as (client, transport):
+        transport.spoil = spoiler(history, dice, refs[0].job_instance_id)
+        transport.tear = tearer(history, dice)
+        transport.clock.now()  # the world begins with the history, whenever the first watch is opened
         stage = SimulateOptions(history, world, client, refs)
         await asyncio.gather(*(stage.watch(plan) for plan in history.watches), stage.act())
     left = asyncio.all_tasks() - {asyncio.current_task()}

@@ -7,7 +7,7 @@ import pytest
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND
 from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import client_of
+from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
 

@@ -1,4 +1,4 @@
-"""Callbacks in all their forms change when a watch polls, never what it believes."""
+"""Callbacks in all their forms change when a watch polls, never its state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import bkjob_async as bkjob
 from bkjob_async import add_callback_receiver
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
-from tests.client.stage import client_of
+from tests.client.clients import client_of
 
 TOKEN = "an-unguessable-token-0123"
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"

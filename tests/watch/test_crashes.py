@@ -13,7 +13,7 @@ from bkjob_async.http_messages import HttpRequest
 from bkjob_async.observe.observer import Observation, PollCompleted
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import client_of, keeps_its_promise, watched
+from tests.watch.clients import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
 
@@ -29,13 +29,13 @@ def world_of(jobs: int) -> tuple[World, list[bkjob.JobRef]]:
 async def test_a_crash_reaches_open_watches_as_itself_and_the_next_watch_is_polled() -> None:
     """The error is the defect's own; workers start anew, for new targets and for those that crashed."""
     world, jobs = world_of(40)
-    async with client_of(world, latency=0.1) as (client, door):
+    async with client_of(world, latency=0.1) as (client, transport):
 
         def crash(_request: HttpRequest, now: float) -> None:
             if 3.0 < now < 4.0:
                 raise ZeroDivisionError("a defect")
 
-        door.spoil = crash
+        transport.spoil = crash
         with pytest.raises(ZeroDivisionError, match="a defect"):
             await watched(client, *jobs[:30])
         await asyncio.sleep(2.0)
@@ -50,18 +50,18 @@ async def test_a_crash_reaches_open_watches_as_itself_and_the_next_watch_is_poll
 async def test_a_watch_that_opens_while_workers_stop_after_a_crash_is_polled() -> None:
     """Its first look comes from workers that start anew."""
     world, jobs = world_of(2)
-    async with client_of(world, latency=0.1) as (client, door):
+    async with client_of(world, latency=0.1) as (client, transport):
 
         def crash(_request: HttpRequest, now: float) -> None:
             if 3.0 < now < 4.0:
                 raise ZeroDivisionError("a defect")
 
-        door.spoil = crash
+        transport.spoil = crash
         async with client.watch(jobs[0], linger=None) as watch:
             with pytest.raises(ZeroDivisionError):
                 async for _ in watch:
                     pass
-            door.spoil = lambda _request, _now: None
+            transport.spoil = lambda _request, _now: None
             async with asyncio.timeout(100.0):
                 result = await client.wait(jobs[1])
 
@@ -109,8 +109,8 @@ async def test_poll_observations_carry_the_seconds_they_took(detail_level: bkjob
     jobs: list[bkjob.Ref] = [world.add(plan) for _ in range(60)]
     jobs += [world.jobs[world.add(plan).job_instance_id].steps[0].ref for _ in range(10)]
     polls: list[Observation] = []
-    async with client_of(world, latency=0.25, observers=(polls.append,)) as (client, door):
-        door.tear = lambda response, now: (
+    async with client_of(world, latency=0.25, observers=(polls.append,)) as (client, transport):
+        transport.tear = lambda response, now: (
             evolve(response, status=502, body=b"")
             if now < 2.0 or (60.0 < now < 80.0 and len(response.body) > 3000)  # lists are long
             else response

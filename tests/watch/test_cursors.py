@@ -9,7 +9,7 @@ import bkjob_async as bkjob
 from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from tests.watch.stage import client_of, keeps_its_promise, watched
+from tests.watch.clients import client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
 PLAN = JobPlan(

@@ -9,7 +9,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
+from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, watched
 from tests.watch.test_joining import of_type, retry
 
 pytestmark = pytest.mark.looptime
@@ -35,7 +35,7 @@ async def test_a_step_that_never_begins_is_over_with_its_job(dialect: str, *, wi
     world = World(1)
     job = world.add(FAILS_FIRST)
     step = steps_of(world, job)[1]
-    async with client_of(world, dialect) as (client, door):
+    async with client_of(world, dialect) as (client, transport):
         batches = await watched(client, *([job] if with_job else []), step, deadline=300.0)
         ended_at = asyncio.get_running_loop().time()
 
@@ -45,7 +45,7 @@ async def test_a_step_that_never_begins_is_over_with_its_job(dialect: str, *, wi
     assert ends[step].status.phase is bkjob.Phase.PENDING
     assert not ends[step].ok
     assert set(ends) == ({job, step} if with_job else {step})
-    assert door.requests < 60
+    assert transport.requests < 60
 
 
 async def test_a_step_that_never_began_is_reopened_with_its_job() -> None:

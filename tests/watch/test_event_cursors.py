@@ -18,8 +18,8 @@ import bkjob_async as bkjob
 from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
+from tests.watch.clients import client_of
 from tests.watch.histories import jobs
-from tests.watch.stage import client_of
 
 plans = st.lists(jobs, min_size=1, max_size=3).map(tuple)
 operations = st.lists(

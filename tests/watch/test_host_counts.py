@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import bkjob_async as bkjob
 from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, Rolling, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import client_of
+from tests.watch.clients import client_of
 from tests.watch.test_event_cursors import a_few, all_of, in_virtual_time, operate, operations, plans
 
 pytestmark = pytest.mark.looptime

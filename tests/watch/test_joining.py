@@ -13,7 +13,7 @@ from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, watched
+from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
 E = TypeVar("E")
@@ -47,14 +47,14 @@ async def test_a_wait_is_never_answered_with_what_another_watch_remembers(dialec
     """Somebody else retried the job since the other watch saw it fail."""
     world = World(1)
     job = world.add(RETRIED)
-    async with client_of(world, dialect) as (client, door), client.watch(job, linger=None) as old:
+    async with client_of(world, dialect) as (client, transport), client.watch(job, linger=None) as old:
         await first_end(old)
         await asyncio.sleep(60)
         retry(world, job)
         await asyncio.sleep(1)
-        asked = door.requests
+        asked = transport.requests
         result = await client.wait(job)
-        again = door.requests - asked
+        again = transport.requests - asked
         told = [batch async for batch in closed(old)]
 
     assert result.ok
@@ -79,13 +79,13 @@ async def test_a_watch_that_joins_an_end_reads_it_again(target: str) -> None:
     job = world.add(RETRIED)
     step = world.jobs[job.job_instance_id].steps[0].ref
     ref = job if target == "job" else step
-    async with client_of(world) as (client, door), client.watch([job, step], linger=None) as old:
+    async with client_of(world) as (client, transport), client.watch([job, step], linger=None) as old:
         await first_end(old)
         await asyncio.sleep(60)
-        asked = door.requests
+        asked = transport.requests
         batches = await watched(client, ref)
 
-    assert door.requests - asked == 1
+    assert transport.requests - asked == 1
     assert keeps_its_promise(batches, world)
     assert [event.ref for event in of_type(batches, bkjob.Finished)] == [ref]
     assert len(of_type(batches, bkjob.HostChanged)) == 2
@@ -97,26 +97,26 @@ async def test_an_answer_that_was_asked_for_before_the_join_does_not_count() -> 
     world = World(3)
     job = world.add(RETRIED)
     async with (
-        client_of(world, latency=2.0) as (client, door),
+        client_of(world, latency=2.0) as (client, transport),
         client.watch(job, linger=None) as old,
     ):
         await first_end(old)
         await asyncio.sleep(60)
         old.nudge(job)
         await asyncio.sleep(0.5)
-        asked = len(door.times)
+        asked = len(transport.times)
         joined = asyncio.get_running_loop().time()
         await client.wait(job)
 
-    assert [time for time in door.times[asked:] if time > joined]
+    assert [time for time in transport.times[asked:] if time > joined]
 
 
 async def test_access_granted_again_is_seen_by_who_joins_and_lost_stays_lost() -> None:
     """A wait asks anew; the older watch was told that it has lost the target, and hears no more of it."""
     world = World(4)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(100.0)),)),)))
-    async with client_of(world) as (client, door), client.watch(job, linger=None) as old:
-        door.spoil = lambda _request, now: REFUSED if 5.0 < now < 50.0 else None
+    async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
+        transport.spoil = lambda _request, now: REFUSED if 5.0 < now < 50.0 else None
         await first_end(old)
         await asyncio.sleep(60)
         batches = await watched(client, job)
@@ -133,14 +133,14 @@ async def test_what_is_still_lost_is_lost_for_who_joins() -> None:
     """It is asked about again, and told to the new watch only."""
     world = World(4)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(HANGS,)),)))
-    async with client_of(world) as (client, door), client.watch(job, linger=None) as old:
-        door.spoil = lambda _request, now: REFUSED if now > 5.0 else None
+    async with client_of(world) as (client, transport), client.watch(job, linger=None) as old:
+        transport.spoil = lambda _request, now: REFUSED if now > 5.0 else None
         await first_end(old)
-        asked = len(door.urls)
+        asked = len(transport.urls)
         await asyncio.sleep(60)
         with pytest.raises(bkjob.TargetLost):
             await client.wait(job)
-        again = len(door.urls) - asked
+        again = len(transport.urls) - asked
         told = [batch async for batch in closed(old)]
 
     assert 0 < again < 5
@@ -246,8 +246,8 @@ async def test_a_watch_that_joins_during_trouble_receives_it_first(target: str) 
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
     step = world.jobs[job.job_instance_id].steps[0].ref
     ref = job if target == "job" else step
-    async with client_of(world) as (client, door), client.watch(job):
-        door.spoil = lambda _request, now: HTML if 5.0 < now < 30.0 else None
+    async with client_of(world) as (client, transport), client.watch(job):
+        transport.spoil = lambda _request, now: HTML if 5.0 < now < 30.0 else None
         await asyncio.sleep(15)
         batches = await watched(client, ref)
 
@@ -260,12 +260,12 @@ async def test_a_watch_that_joins_after_trouble_receives_none() -> None:
     """The first answer after the join is a good one."""
     world = World(9)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
-    async with client_of(world) as (client, door), client.watch(job) as old:
-        door.spoil = lambda _request, now: HTML if 5.0 < now < 15.0 else None
+    async with client_of(world) as (client, transport), client.watch(job) as old:
+        transport.spoil = lambda _request, now: HTML if 5.0 < now < 15.0 else None
         async for event in old:
             if isinstance(event, bkjob.Trouble):
                 break
-        door.spoil = lambda _request, _now: None
+        transport.spoil = lambda _request, _now: None
         batches = await watched(client, job)
 
     assert keeps_its_promise(batches, world)
@@ -323,10 +323,10 @@ async def test_a_step_that_joins_its_job_as_trouble_ends_receives_none() -> None
     world = World(12)
     job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(LONG,)),)))
     step = world.jobs[job.job_instance_id].steps[0].ref
-    async with client_of(world) as (client, door), client.watch(job) as watch, client.watch(step):
-        door.spoil = lambda _request, now: HTML if now > 5.0 else None
+    async with client_of(world) as (client, transport), client.watch(job) as watch, client.watch(step):
+        transport.spoil = lambda _request, now: HTML if now > 5.0 else None
         await asyncio.sleep(20)
-        door.spoil = lambda _request, _now: None
+        transport.spoil = lambda _request, _now: None
         watch.add(step)
         batches = [batch async for batch in watch.batches()]
 
@@ -338,7 +338,7 @@ async def test_a_watch_that_joins_a_waiting_confirmation_receives_it() -> None:
     """Its step shows no hosts, so that no round of questions may end with asking for them again."""
     world = World(1)
     job = world.add(JobPlan(steps=(StepPlan(kind=3, hosts=0),)))
-    async with client_of(world) as (client, door), client.watch(job, linger=None):
+    async with client_of(world) as (client, transport), client.watch(job, linger=None):
         await asyncio.sleep(30.0)
         async with client.watch(job, linger=None, deadline=10.0) as late:
             present = await anext(aiter(late.batches()))
@@ -347,4 +347,4 @@ async def test_a_watch_that_joins_a_waiting_confirmation_receives_it() -> None:
         f"{job} job ∅ → WAITING",
         f"{world.jobs[job.job_instance_id].steps[0].ref} step ∅ → WAITING",
     ]
-    assert door.request_counts["get_step_instance_status"] == 1
+    assert transport.request_counts["get_step_instance_status"] == 1

@@ -1,4 +1,4 @@
-"""Opening, leaving, cancelling: no orphan, no warning, no group of one."""
+"""Opening, leaving, cancelling: no orphaned task, no warning, no exception group of one."""
 
 import asyncio
 import gc
@@ -13,7 +13,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import CREDENTIALS, SCOPE, URLS, client_of
+from tests.watch.clients import CREDENTIALS, SCOPE, URLS, client_of
 
 pytestmark = pytest.mark.looptime
 

@@ -16,7 +16,7 @@ from bkjob_async.engine.scheduling.list_polling import LONGEST_UNSEEN
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import client_of, keeps_its_promise, watched
+from tests.watch.clients import client_of, keeps_its_promise, watched
 
 pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 RUNS = HostOutcome(duration=DurationRange(20.0, 300.0))
@@ -47,16 +47,16 @@ async def seen(
     dialect = GATEWAY_V3
     spoken = evolve(dialect, capabilities=evolve(dialect.capabilities, job_list=lists))
     told: dict[bkjob.Ref, float] = {}
-    async with client_of(world, spoken) as (client, door):
+    async with client_of(world, spoken) as (client, transport):
         for name, value in doors.items():
-            setattr(door, name, value)
+            setattr(transport, name, value)
         async with client.watch(refs, detail_level=detail_level, deadline=1000.0) as watch:
             batches = []
             async for batch in watch.batches():
                 batches.append(batch)
                 ended = (event.ref for event in batch.events if isinstance(event, bkjob.Finished))
-                told.update(dict.fromkeys(ended, door.clock.now()))
-        asked = ["job_instance_list" in url for url in door.urls]
+                told.update(dict.fromkeys(ended, transport.clock.now()))
+        asked = ["job_instance_list" in url for url in transport.urls]
     assert keeps_its_promise(batches, world)
     assert told.keys() == set(refs)
     lags = [told[ref] - (world.jobs[ref.job_instance_id].ended or 0.0) for ref in refs]
@@ -152,8 +152,8 @@ async def test_observers_receive_polls_of_lists_too(spoil: Any, error: str | Non
     world = World()
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(JOBS)]
     seen: list[bkjob.Observation] = []
-    async with client_of(world, observers=[seen.append]) as (client, door):
-        door.spoil = spoil
+    async with client_of(world, observers=[seen.append]) as (client, transport):
+        transport.spoil = spoil
         await watched(client, *refs, detail_level=bkjob.DetailLevel.END_ONLY)
     lists = [polled for polled in seen if isinstance(polled, bkjob.PollCompleted) and polled.ref is None]
 
@@ -165,7 +165,7 @@ async def test_few_jobs_are_not_worth_a_list() -> None:
     """A page costs as much as several looks."""
     world = World()
     refs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(RUNS,)),))) for _ in range(5)]
-    async with client_of(world) as (client, door):
+    async with client_of(world) as (client, transport):
         await watched(client, *refs, detail_level=bkjob.DetailLevel.END_ONLY)
 
-    assert not any("job_instance_list" in url for url in door.urls)
+    assert not any("job_instance_list" in url for url in transport.urls)

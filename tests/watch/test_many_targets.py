@@ -11,7 +11,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import client_of, keeps_its_promise
+from tests.watch.clients import client_of, keeps_its_promise
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ async def test_two_thousand_targets_need_no_task_each() -> None:
     world, jobs = fleet(2000)
     most_tasks = 0
     async with (
-        client_of(world, latency=0.05, max_in_flight=16) as (client, door),
+        client_of(world, latency=0.05, max_in_flight=16) as (client, transport),
         client.watch(jobs) as watch,
     ):
         batches = []
@@ -42,7 +42,7 @@ async def test_two_thousand_targets_need_no_task_each() -> None:
 
     assert keeps_its_promise(batches, world)
     assert (stats.targets, stats.over) == (2000, 2000)
-    assert door.most_in_flight <= 16
+    assert transport.most_in_flight <= 16
     # The workers, their supervisor, and this test.
     assert most_tasks <= 16 + 2
 
@@ -88,20 +88,20 @@ async def test_dropping_thousands_lets_others_run_in_between() -> None:
 async def test_closing_a_watch_of_thousands_lets_others_run_in_between() -> None:
     """It is over at once, and let go of in slices; afterwards nothing is asked, and all can still be looked up."""
     world, jobs = fleet(1000)
-    async with client_of(world, latency=0.01) as (client, door):
+    async with client_of(world, latency=0.01) as (client, transport):
         watch = client.watch(jobs)
         async with watch:
             await asyncio.sleep(4.0)
             known = [watch.snapshot(job) for job in jobs]
             closing = asyncio.ensure_future(watch.aclose())
             turns = await turns_until(closing.done)
-        asked = door.requests
+        asked = transport.requests
         await asyncio.sleep(60.0)
 
     assert turns >= 10
     assert all(known)
     assert [watch.snapshot(job) for job in jobs] == known
-    assert door.requests == asked
+    assert transport.requests == asked
 
 
 @pytest.mark.looptime
@@ -123,7 +123,7 @@ async def test_what_was_seen_outlives_the_client() -> None:
 async def test_a_large_watch_is_left_even_by_a_task_that_is_cancelled() -> None:
     """Nothing is polled any more, however impatient its owner was."""
     world, jobs = fleet(1000)
-    async with client_of(world, latency=0.01) as (client, door):
+    async with client_of(world, latency=0.01) as (client, transport):
         watch = await client.watch(jobs).__aenter__()
         await asyncio.sleep(4.0)
         closing = asyncio.ensure_future(watch.aclose())
@@ -131,11 +131,11 @@ async def test_a_large_watch_is_left_even_by_a_task_that_is_cancelled() -> None:
         closing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await closing
-        asked = door.requests
+        asked = transport.requests
         await asyncio.sleep(60.0)
         workers = [task for task in asyncio.all_tasks() if "bkjob_async watch" in task.get_name()]
 
-    assert door.requests == asked
+    assert transport.requests == asked
     assert workers == []
 
 

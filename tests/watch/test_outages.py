@@ -17,7 +17,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.in_process import SimulatedTransport
 from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import CREDENTIALS, SCOPE, URLS
+from tests.watch.clients import CREDENTIALS, SCOPE, URLS
 
 pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 

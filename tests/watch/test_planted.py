@@ -1,4 +1,4 @@
-"""The random histories find every bug that is planted."""
+"""The random histories find every planted bug."""
 
 from collections.abc import Callable
 from typing import Any

@@ -11,31 +11,33 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import DIALECTS, Door, client_of, keeps_its_promise, watched
+from tests.watch.clients import DIALECTS, RecordingTransport, client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
 FORTY = StepPlan(name="copy", hosts=1, outcomes=(HostOutcome(duration=exactly(40.0)),))
 DEPLOY = JobPlan(name="deploy", steps=(FORTY,))
 
 
-async def looks_at_one(client: bkjob.JobClient, door: Door, world: World) -> tuple[int, float]:
+async def looks_at_one(
+    client: bkjob.JobClient, transport: RecordingTransport, world: World
+) -> tuple[int, float]:
     """Watch one more run; return how often it was looked at, and how long after its end that was told."""
-    before = len(door.urls)
+    before = len(transport.urls)
     batches = await watched(client, world.add(DEPLOY))
     assert keeps_its_promise(batches, world)
-    return len(door.urls) - before, door.times[-1]
+    return len(transport.urls) - before, transport.times[-1]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_job_that_ran_before_is_polled_less_often_and_seen_as_soon(dialect: str) -> None:
     """Ten runs of the same length teach when the eleventh need not be looked at."""
     world = World()
-    async with client_of(world, dialect) as (client, door):
-        first, _ = await looks_at_one(client, door, world)
+    async with client_of(world, dialect) as (client, transport):
+        first, _ = await looks_at_one(client, transport, world)
         for _ in range(9):
             await watched(client, world.add(DEPLOY))
-        began = door.clock.now()
-        later, ended = await looks_at_one(client, door, world)
+        began = transport.clock.now()
+        later, ended = await looks_at_one(client, transport, world)
 
     assert later < 0.6 * first
     assert ended - began < 46.0
@@ -45,14 +47,14 @@ async def test_a_job_that_ran_before_is_polled_less_often_and_seen_as_soon(diale
 async def test_durations_can_be_read_and_exported(dialect: str) -> None:
     """Per job and per step: how many runs, median, spread; and the next process knows it from the start."""
     world = World()
-    async with client_of(world, dialect) as (client, door):
+    async with client_of(world, dialect) as (client, transport):
         for _ in range(10):
-            first, _ = await looks_at_one(client, door, world)
+            first, _ = await looks_at_one(client, transport, world)
         shown = {(d.job, d.step): d for d in client.durations()}
         learnt = json.loads(json.dumps(client.export_durations()))
     world = World()
-    async with client_of(world, dialect, duration_stats=learnt) as (client, door):
-        again, _ = await looks_at_one(client, door, world)
+    async with client_of(world, dialect, duration_stats=learnt) as (client, transport):
+        again, _ = await looks_at_one(client, transport, world)
 
     assert set(shown) == {("deploy", None), ("deploy", "copy")}
     assert all(d.runs == 10 and 39.0 < d.median < 44.0 and d.spread < 0.1 for d in shown.values())
@@ -117,10 +119,10 @@ async def test_a_watch_polls_once_more_before_its_deadline() -> None:
     ref = world.add(
         JobPlan(name="backup", steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(5000.0)),)),))
     )
-    async with client_of(world) as (client, door):
+    async with client_of(world) as (client, transport):
         with pytest.raises(bkjob.DeadlineExceeded):
             await watched(client, ref, deadline=999.0)
-        assert door.clock.now() - door.times[-1] < 0.6
+        assert transport.clock.now() - transport.times[-1] < 0.6
 
 
 async def test_a_lag_can_be_asked_for_instead() -> None:
@@ -128,9 +130,9 @@ async def test_a_lag_can_be_asked_for_instead() -> None:
     asked = []
     for target_lag in (1.0, 20.0):
         world = World()
-        async with client_of(world, target_lag=target_lag) as (client, door):
+        async with client_of(world, target_lag=target_lag) as (client, transport):
             for _ in range(10):
-                asked.append(await looks_at_one(client, door, world))
+                asked.append(await looks_at_one(client, transport, world))
 
     assert asked[19][0] < asked[9][0]
     with pytest.raises(bkjob.UsageError):
@@ -160,14 +162,14 @@ async def test_with_callbacks_polling_is_only_the_fallback() -> None:
     asked = []
     for with_callbacks in (False, True):
         world = World()
-        async with client_of(world) as (client, door):
+        async with client_of(world) as (client, transport):
             for number in range(12):
-                before = len(door.urls)
+                before = len(transport.urls)
                 result = await result_with_callback(
                     client, world.add(DEPLOY), is_heard=with_callbacks and number != 11
                 )
                 assert result.ok
-                asked.append(len(door.urls) - before)
+                asked.append(len(transport.urls) - before)
 
     assert asked[22] < asked[10]
     assert asked[23] < asked[11]

@@ -9,9 +9,9 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, given, note, settings
 
+from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import History, histories
 from tests.watch.history_run import run
-from tests.watch.stage import ALL_DIALECTS
 
 pytestmark = pytest.mark.slow
 

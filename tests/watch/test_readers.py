@@ -1,4 +1,4 @@
-"""What a reader that is catching up is given meanwhile."""
+"""What a reader with a backlog is given."""
 
 from attrs import evolve
 

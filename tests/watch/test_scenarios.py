@@ -17,7 +17,7 @@ from bkjob_async.simulator.world.plans import (
 )
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import observed_codes
-from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
+from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 
 pytestmark = pytest.mark.looptime
 FAST = HostOutcome(duration=exactly(3.0), start_delay=exactly(1.0), tag="ok")

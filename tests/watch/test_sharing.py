@@ -9,7 +9,7 @@ from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.simulator.world.plans import FAILS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from tests.watch.stage import DIALECTS, client_of, keeps_its_promise, moves_of, watched
+from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 
 pytestmark = pytest.mark.looptime
 PLAN = JobPlan(
@@ -25,9 +25,9 @@ async def test_the_same_target_in_two_watches_is_polled_once() -> None:
     for watches in (1, 2):
         world = World(1)
         job = world.add(PLAN)
-        async with client_of(world, interval=1.0) as (client, door):
+        async with client_of(world, interval=1.0) as (client, transport):
             told = await asyncio.gather(*(watched(client, job) for _ in range(watches)))
-        prices.append(door.requests)
+        prices.append(transport.requests)
         assert all(keeps_its_promise(batches, world) for batches in told)
         assert all(moves_of(batches) == moves_of(told[0]) for batches in told)
 
@@ -143,7 +143,7 @@ async def test_cancelling_a_waiter_hurts_nobody() -> None:
     """The other waiter of the same job gets its result; the job is not touched."""
     world = World(5)
     job = world.add(PLAN)
-    async with client_of(world) as (client, door):
+    async with client_of(world) as (client, transport):
         waiters = [asyncio.create_task(client.wait(job)) for _ in range(2)]
         await asyncio.sleep(5)
         waiters[0].cancel()
@@ -151,7 +151,7 @@ async def test_cancelling_a_waiter_hurts_nobody() -> None:
 
     assert waiters[0].cancelled()
     assert result.ok
-    assert not any("operate" in url for url in door.urls)
+    assert not any("operate" in url for url in transport.urls)
 
 
 async def test_lingering_sees_a_second_round_started_by_somebody_else() -> None:

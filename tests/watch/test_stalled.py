@@ -10,7 +10,7 @@ import bkjob_async as bkjob
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.simulator.world.plans import HANGS, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import client_of
+from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
 
@@ -51,8 +51,8 @@ async def test_targets_behind_a_closed_gateway_are_stalled() -> None:
     """Everything waits for its turn; a wait that has seen nothing raises."""
     world = World(1, at_once=True)
     jobs = [world.add(LONG) for _ in range(50)]
-    async with client_of(world) as (client, door):
-        door.spoil = lambda _request, now: REFUSED if now > 5.0 else None
+    async with client_of(world) as (client, transport):
+        transport.spoil = lambda _request, now: REFUSED if now > 5.0 else None
         told = await stalled(client, jobs, 90.0)
         before = asyncio.get_running_loop().time()
         with pytest.raises(bkjob.Throttled, match="nothing could be read yet"):
@@ -68,8 +68,8 @@ async def test_targets_that_are_not_polled_during_an_outage_are_stalled() -> Non
     world = World(1, at_once=True)
     jobs = [world.add(LONG) for _ in range(50)]
     gone = bkjob.TransportFailed(bkjob.ErrorDetails(message="connection refused", sent=False))
-    async with client_of(world) as (client, door):
-        door.spoil = lambda _request, now: gone if 30.0 < now < 130.0 else None
+    async with client_of(world) as (client, transport):
+        transport.spoil = lambda _request, now: gone if 30.0 < now < 130.0 else None
         told = await stalled(client, jobs, 400.0)
 
     assert len(told) == 50

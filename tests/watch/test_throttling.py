@@ -14,7 +14,7 @@ from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import Door, client_of
+from tests.watch.clients import RecordingTransport, client_of
 
 pytestmark = [pytest.mark.looptime, pytest.mark.slow]
 
@@ -56,7 +56,7 @@ async def test_a_storm_is_over_after_the_first_window(limit: int, window: int, d
     platform, jobs = gateway(counted, jobs=300)
     took: list[float] = []
     async with (
-        client_of(platform, dialect, latency=0.1, interval=2.0) as (client, door),
+        client_of(platform, dialect, latency=0.1, interval=2.0) as (client, transport),
         client.watch(jobs, linger=None),
     ):
         loop = asyncio.get_running_loop()
@@ -65,7 +65,7 @@ async def test_a_storm_is_over_after_the_first_window(limit: int, window: int, d
             asked_at = loop.time()
             await client.get_job_instance_status(jobs[0])
             took.append(loop.time() - asked_at)
-        ends = door.clock.now()
+        ends = transport.clock.now()
 
     calm = 20.0 + 2 * window
     assert counted.share_refused(calm) < 0.01
@@ -84,19 +84,19 @@ async def test_the_announced_pause_is_obeyed() -> None:
         body=b'{"code": 1642902, "result": false, "message": "no"}',
     )
     async with (
-        client_of(platform, latency=0.05, interval=10.0) as (client, door),
+        client_of(platform, latency=0.05, interval=10.0) as (client, transport),
         client.watch([], linger=None) as watch,
     ):
         for job in jobs:
             watch.add(job)
             await asyncio.sleep(10.0 / len(jobs))
         await asyncio.sleep(15)
-        at = door.clock.now()
-        door.spoil = lambda _request, now: refusal if at <= now < at + 1.0 else None
+        at = transport.clock.now()
+        transport.spoil = lambda _request, now: refusal if at <= now < at + 1.0 else None
         await asyncio.sleep(60)
 
-    usual = Counter(int(time) for time in door.times if at - 10 <= time < at)
-    after = Counter(int(time - at) for time in door.times if time > at + 2.0)
+    usual = Counter(int(time) for time in transport.times if at - 10 <= time < at)
+    after = Counter(int(time - at) for time in transport.times if time > at + 2.0)
     assert min(after) == 30
     assert max(after.values()) <= 1.2 * max(usual.values())
 
@@ -122,13 +122,13 @@ async def test_many_targets_of_one_scope_leave_another_its_share() -> None:
     small = [world.add(JobPlan(steps=LONG.steps, scope=other)) for _ in range(10)]
     asked: Counter[int] = Counter()
     async with (
-        client_of(platform, latency=0.05, interval=0.5) as (client, door),
+        client_of(platform, latency=0.05, interval=0.5) as (client, transport),
         client.watch([*large, *small], linger=None),
     ):
         await asyncio.sleep(60)
-        skip = len(door.urls)
+        skip = len(transport.urls)
         await asyncio.sleep(60)
-        for url in door.urls[skip:]:
+        for url in transport.urls[skip:]:
             asked[9 if "bk_scope_id=9" in url else 2] += 1
 
     assert asked.total() >= 0.8 * 60 * 10
@@ -144,9 +144,11 @@ async def test_a_limit_of_one_resource_leaves_the_others_alone() -> None:
         headers={"x-bkapi-ratelimit-reset": "60", "x-bkapi-error-code": "1642903"},
         body=b'{"code": 1642903, "result": false, "message": "no"}',
     )
-    async with client_of(platform, latency=0.05) as (client, door):
+    async with client_of(platform, latency=0.05) as (client, transport):
         loop = asyncio.get_running_loop()
-        door.spoil = lambda request, _now: refusal if "step_instance_status" in str(request.url) else None
+        transport.spoil = lambda request, _now: (
+            refusal if "step_instance_status" in str(request.url) else None
+        )
         with pytest.raises(bkjob.Throttled):
             await client.with_options(retries=bkjob.Retries(attempts=1)).get_step_instance_status(
                 platform.world.jobs[jobs[0].job_instance_id].steps[0].ref
@@ -155,7 +157,7 @@ async def test_a_limit_of_one_resource_leaves_the_others_alone() -> None:
         await client.get_job_instance_status(jobs[0])
         took = loop.time() - start
 
-    assert isinstance(door, Door)
+    assert isinstance(transport, RecordingTransport)
     assert took < 0.2
 
 
@@ -168,11 +170,11 @@ async def test_one_strange_refusal_does_not_stop_the_client(reset: str) -> None:
     platform, jobs = gateway(RateLimit(10**6), jobs=50)
     platform.rate_limit = None
     headers = {"x-bkapi-ratelimit-reset": reset, "x-bkapi-error-code": "1642902"}
-    async with client_of(platform, latency=0.05, interval=1.0) as (client, door):
+    async with client_of(platform, latency=0.05, interval=1.0) as (client, transport):
         async with client.watch(jobs, linger=None):
             await asyncio.sleep(10.0)
-            refused_at = door.clock.now()
-            door.spoil = lambda _request, now: (
+            refused_at = transport.clock.now()
+            transport.spoil = lambda _request, now: (
                 HttpResponse(status=429, headers=headers, body=REFUSED) if now < refused_at + 0.1 else None
             )
             await asyncio.sleep(0.5)
@@ -180,7 +182,7 @@ async def test_one_strange_refusal_does_not_stop_the_client(reset: str) -> None:
             await client.operate_job_instance(jobs[0], 1)
             took = asyncio.get_running_loop().time() - before
             await asyncio.sleep(20.0)
-        rate = sum(time >= refused_at + 10.0 for time in door.times) / 10.5
+        rate = sum(time >= refused_at + 10.0 for time in transport.times) / 10.5
 
     assert took < 6.0
     assert rate >= 0.9 * 50
@@ -196,11 +198,11 @@ async def test_what_is_urgent_waits_a_bounded_time(said: str) -> None:
         "x-bkapi-ratelimit-remaining": "0",
         "x-bkapi-ratelimit-reset": "3000",
     }
-    async with client_of(platform, latency=0.05, request_timeout=10.0) as (client, door):
+    async with client_of(platform, latency=0.05, request_timeout=10.0) as (client, transport):
         if said == "refused":
-            door.spoil = lambda _request, _now: HttpResponse(status=429, headers=headers, body=REFUSED)
+            transport.spoil = lambda _request, _now: HttpResponse(status=429, headers=headers, body=REFUSED)
         else:
-            door.tear = lambda response, _now: evolve(response, headers={**response.headers, **headers})
+            transport.tear = lambda response, _now: evolve(response, headers={**response.headers, **headers})
         async with client.watch(jobs, linger=None):
             await asyncio.sleep(5.0)
             loop = asyncio.get_running_loop()
@@ -210,10 +212,10 @@ async def test_what_is_urgent_waits_a_bounded_time(said: str) -> None:
                     await call
                 assert loop.time() - before <= 2 * 10.0 + 1.0
             await asyncio.sleep(300.0)
-        rests = [later - time for time, later in zip(door.times, door.times[1:], strict=False)]
+        rests = [later - time for time, later in zip(transport.times, transport.times[1:], strict=False)]
 
     assert "not sent" in str(refused.value)
-    assert not any("operate" in url for url in door.urls) or said == "refused"
+    assert not any("operate" in url for url in transport.urls) or said == "refused"
     assert max(rests) <= 61.0
 
 

@@ -13,7 +13,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import CREDENTIALS, DIALECTS, SCOPE, client_of, keeps_its_promise, watched
+from tests.watch.clients import CREDENTIALS, DIALECTS, SCOPE, client_of, keeps_its_promise, watched
 
 pytestmark = pytest.mark.looptime
 
@@ -60,12 +60,12 @@ def is_about(request: HttpRequest, job: bkjob.JobRef) -> bool:
 async def test_one_bad_target_is_a_fact_in_the_stream(kind: str, dialect: str) -> None:
     """Its polls fail for a while: said once, mended once; no other target notices, and its story ends as it did."""
     world, jobs = world_of(20)
-    async with client_of(world, dialect) as (client, door):
+    async with client_of(world, dialect) as (client, transport):
 
         def spoil(request: HttpRequest, now: float) -> HttpResponse | bkjob.BkJobError | None:
             return SPOILT[kind] if 5 < now < 25 and is_about(request, jobs[3]) else None
 
-        door.spoil = spoil
+        transport.spoil = spoil
         batches = await watched(client, *jobs)
 
     assert keeps_its_promise(batches, world)
@@ -82,15 +82,15 @@ async def test_answers_about_another_job_are_not_believed(dialect: str) -> None:
     """For a while each answer about one job is that about another, which is over: trouble, and no word of its end."""
     world, jobs = world_of(2)
     over = world.add(JobPlan(steps=(StepPlan(hosts=1),)))
-    async with client_of(world, dialect) as (client, door):
+    async with client_of(world, dialect) as (client, transport):
 
         def spoil(request: HttpRequest, now: float) -> HttpResponse | None:
             if not (5 < now < 25 and is_about(request, jobs[1])):
                 return None
             url = str(request.url).replace(str(jobs[1].job_instance_id), str(over.job_instance_id))
-            return door.platform.deliver(evolve(request, url=URL(url)), now).response
+            return transport.platform.deliver(evolve(request, url=URL(url)), now).response
 
-        door.spoil = spoil
+        transport.spoil = spoil
         batches = await watched(client, *jobs, over)
 
     assert keeps_its_promise(batches, world)
@@ -119,13 +119,13 @@ async def test_what_is_not_there_is_lost_and_not_failed(dialect: str) -> None:
 async def test_a_job_archived_while_it_is_watched_is_gone() -> None:
     """It could be read before, and that is what the reason says."""
     world, jobs = world_of(1)
-    async with client_of(world) as (client, door), client.watch(jobs) as watch:
+    async with client_of(world) as (client, transport), client.watch(jobs) as watch:
 
         def spoil(_request: HttpRequest, now: float) -> HttpResponse | None:
             body = b'{"result": false, "code": 1244006, "message": "no such instance"}'
             return HttpResponse(status=200, body=body) if now > 10 else None
 
-        door.spoil = spoil
+        transport.spoil = spoil
         ended = await watch.results()
 
     lost = ended[jobs[0]]
@@ -139,8 +139,8 @@ async def test_an_outage_is_one_trouble_and_one_recovery() -> None:
     slow = JobPlan(steps=(StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(1500.0)),)),))
     jobs = [world.add(slow) for _ in range(100)]  # more than fit into a slice
     down, up = 300.0, 900.0
-    async with client_of(world) as (client, door):
-        door.spoil = lambda _request, now: HTML if down < now < up else None
+    async with client_of(world) as (client, transport):
+        transport.spoil = lambda _request, now: HTML if down < now < up else None
         batches = await watched(client, *jobs)
 
     assert keeps_its_promise(batches, world)
@@ -150,9 +150,9 @@ async def test_an_outage_is_one_trouble_and_one_recovery() -> None:
     assert len(troubles) <= 1 + 5
     assert next(e for e in troubles if e.ref is None).targets == 100
     assert [e.targets for e in events if isinstance(e, bkjob.Recovered) and e.ref is None] == [100]
-    normal = sum(200 <= t < 300 for t in door.times) / 100
-    during = sum(down + 10 < t < up for t in door.times) / (up - down - 10)
-    after = max(sum(start <= t < start + 10 for t in door.times) / 10 for start in range(900, 1000, 10))
+    normal = sum(200 <= t < 300 for t in transport.times) / 100
+    during = sum(down + 10 < t < up for t in transport.times) / (up - down - 10)
+    after = max(sum(start <= t < start + 10 for t in transport.times) / 10 for start in range(900, 1000, 10))
     assert during < 0.05 * normal
     assert after < 1.2 * normal
 
@@ -165,10 +165,10 @@ async def test_bad_credentials_are_everybodys_trouble_until_they_are_mended(
     world, jobs = world_of(10)
     platform = Platform(world, SiteConfig(app_secret="another"))
     with caplog.at_level(logging.DEBUG):
-        async with client_of(platform, dialect) as (client, door):
+        async with client_of(platform, dialect) as (client, transport):
             mend = asyncio.get_running_loop().call_later(60, setattr, platform, "site", SiteConfig())
             batches = await watched(client, *jobs)
-            asked_in_vain = sum(time < 60 for time in door.times)
+            asked_in_vain = sum(time < 60 for time in transport.times)
             assert not mend.cancelled()
 
     events = [event for batch in batches for event in batch.events]
@@ -193,8 +193,8 @@ async def test_a_wait_does_not_hang_on_bad_credentials() -> None:
 async def test_a_target_unseen_for_long_is_stalled_once() -> None:
     """Whoever watches a board wants to know that it is old."""
     world, jobs = world_of(5)
-    async with client_of(world) as (client, door):
-        door.spoil = lambda request, now: HTML if now < 200 and is_about(request, jobs[0]) else None
+    async with client_of(world) as (client, transport):
+        transport.spoil = lambda request, now: HTML if now < 200 and is_about(request, jobs[0]) else None
         batches = await watched(client, *jobs)
 
     stalled = [e for batch in batches for e in batch.events if isinstance(e, bkjob.Stalled)]
@@ -205,8 +205,8 @@ async def test_a_target_unseen_for_long_is_stalled_once() -> None:
 async def test_explain_says_why() -> None:
     """Why was it, or was it not, looked at, and when next."""
     world, jobs = world_of(2)
-    async with client_of(world) as (client, door):
-        door.spoil = lambda request, _now: HTML if is_about(request, jobs[1]) else None
+    async with client_of(world) as (client, transport):
+        transport.spoil = lambda request, _now: HTML if is_about(request, jobs[1]) else None
         async with client.watch(jobs) as watch:
             await asyncio.sleep(20)
             well, badly = watch.explain(jobs[0]), watch.explain(jobs[1])
@@ -224,8 +224,8 @@ async def test_observers_receive_the_seconds_of_each_poll() -> None:
     """Whether it brought news, none, or failed, and however long after the beginning."""
     world, jobs = world_of(2)
     seen: list[bkjob.Observation] = []
-    async with client_of(world, latency=0.5, observers=[seen.append]) as (client, door):
-        door.tear = lambda response, now: HTML if 20 < now < 23 else response
+    async with client_of(world, latency=0.5, observers=[seen.append]) as (client, transport):
+        transport.tear = lambda response, now: HTML if 20 < now < 23 else response
         await watched(client, jobs[0], world.jobs[jobs[1].job_instance_id].steps[0].ref)
     polls = [each for each in seen if isinstance(each, bkjob.PollCompleted)]
 

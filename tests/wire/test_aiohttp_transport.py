@@ -1,4 +1,4 @@
-"""Real sockets that behave badly, and what the transport makes of them."""
+"""The transport with real sockets that behave badly."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""Compressed bodies: whole ones, broken ones, ones without end."""
+"""Compressed bodies: valid, broken and endless ones."""
 
 import gzip
 import zlib

@@ -1,4 +1,4 @@
-"""Bodies reservation what memory there is, and none waits for ever."""
+"""Bodies share the memory for bodies, and none waits for ever."""
 
 import asyncio
 from random import Random

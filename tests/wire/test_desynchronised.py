@@ -1,4 +1,4 @@
-"""A connection whose answers are one behind: each answers the request before."""
+"""A connection whose responses are shifted by one: each belongs to the last request."""
 
 from __future__ import annotations
 

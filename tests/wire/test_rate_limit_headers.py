@@ -1,4 +1,4 @@
-"""What a gateway's headers say, and what they cannot mean."""
+"""The gateway's headers about rate limits, valid and invalid."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One operation in, one answer or one error out: credentials, further tries, limits, closing."""
+"""The session: credentials, retries, limits, closing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time timeouts of many requests at once: the same as one timer each, as far as anybody can tell."""
+"""Timeouts of many requests with one timer: the same as with one timer each."""
 
 from __future__ import annotations
 

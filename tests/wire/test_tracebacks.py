@@ -1,4 +1,4 @@
-"""Errors leave without the frames that they passed."""
+"""Errors are raised without the frames that they passed."""
 
 import asyncio
 import traceback

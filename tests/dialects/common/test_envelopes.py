@@ -1,4 +1,4 @@
-"""Who made an error, which class it is, and whether a read is tried again: the details' tables."""
+"""The source and class of each error, and whether a read is retried."""
 
 import pytest
 
@@ -26,7 +26,7 @@ from bkjob_async.errors import (
     WrongState,
 )
 from bkjob_async.http_messages import HttpResponse
-from tests.dialects.asking import answer
+from tests.dialects.sample_operations import json_response
 
 # code, class, whether a read is worth another try
 CODES: list[tuple[int, type[CallFailed], bool]] = [
@@ -93,7 +93,7 @@ def test_a_code_is_its_class(code: int, kind: type[CallFailed], again: bool, as_
     body = {"result": False, "code": str(code) if as_text else code, "message": "no", "request_id": "r-1"}
 
     for status in (200, 404, 500):
-        error = error_of(answer(body, status))
+        error = error_of(json_response(body, status))
         assert type(error) is kind
         assert (error.code, error.details.message, error.request_ids) == (code, "no", {"request_id": "r-1"})
         assert isinstance(error, RETRYABLE) is again
@@ -110,7 +110,7 @@ def test_a_word_of_version_4_is_its_class(status: int, word: str, kind: type[Cal
     """Version 4 speaks in words, under statuses that agree."""
     body = {"error": {"code": word, "message": "no"}, "job_request_id": "j-1"}
 
-    error = error_of(answer(body, status))
+    error = error_of(json_response(body, status))
 
     assert type(error) is kind
     assert (error.code, error.request_ids) == (word, {"job_request_id": "j-1"})
@@ -121,7 +121,7 @@ def test_the_details_of_version_4_are_closer_than_its_word() -> None:
     details = [{"code": "1244021", "message": "too many files"}]
     body = {"error": {"code": "INTERNAL", "message": "no", "details": details}}
 
-    error = error_of(answer(body, 500))
+    error = error_of(json_response(body, 500))
 
     assert type(error) is InvalidRequest
     assert error.details.detail_codes == (1244021,)
@@ -139,7 +139,7 @@ PERMISSION = {"system_id": "bk_job", "actions": [{"id": "view_history", "related
 )
 def test_a_refusal_names_what_to_apply_for(status: int, body: object) -> None:
     """The actions of a permission error are kept, in both shapes."""
-    error = error_of(answer(body, status))
+    error = error_of(json_response(body, status))
 
     assert isinstance(error, NotAllowed)
     assert error.permission == PERMISSION
@@ -198,7 +198,7 @@ def test_what_has_no_code_goes_by_its_status(status: int, body: bytes, kind: typ
 )
 def test_success_has_several_spellings(body: dict[str, object], data: object) -> None:
     """A code may be text, a result may be missing, and in version 4 there is neither."""
-    assert open_envelope(answer(body)).get("data") == data
+    assert open_envelope(json_response(body)).get("data") == data
 
 
 def test_strange_letters_do_not_cost_the_answer() -> None:
@@ -211,7 +211,7 @@ def test_strange_letters_do_not_cost_the_answer() -> None:
 def test_a_whole_answer_can_be_had_as_it_came() -> None:
     """Data, message, ids, status, headers and bytes; an error is raised all the same."""
     body = {"result": True, "code": 0, "message": "success", "data": [1], "request_id": "r-1"}
-    response = answer(body, 200, X_Request_Id="h-1")
+    response = json_response(body, 200, X_Request_Id="h-1")
 
     whole = read_envelope(response)
 
@@ -219,22 +219,22 @@ def test_a_whole_answer_can_be_had_as_it_came() -> None:
     assert whole.request_ids == {"X-Request-Id": "h-1", "request_id": "r-1"}
     assert (whole.headers, whole.body) == (response.headers, response.body)
     with pytest.raises(NotFound):
-        read_envelope(answer({"result": False, "code": 1244006}))
+        read_envelope(json_response({"result": False, "code": 1244006}))
 
 
 def test_the_gateway_says_how_long_to_wait() -> None:
     """The limit's window is learnt from its header, in whole seconds."""
     body = {"result": False, "code": 1642902, "code_name": "RATE_LIMIT_RESTRICTION", "message": "slow down"}
 
-    error = error_of(answer(body, 429, X_Bkapi_RateLimit_Reset="7", X_Bkapi_Request_Id="g-1"))
+    error = error_of(json_response(body, 429, X_Bkapi_RateLimit_Reset="7", X_Bkapi_Request_Id="g-1"))
 
     assert isinstance(error, Throttled)
     assert error.retry_after == 7.0
     assert error.request_ids == {"X-Bkapi-Request-Id": "g-1"}
-    assert error_of(answer(body, 429)).retry_after is None
-    assert error_of(answer(body, 429, X_Bkapi_RateLimit_Reset="soon")).retry_after is None
-    assert error_of(answer(body, 429, X_Bkapi_RateLimit_Reset="-1")).retry_after is None
-    assert error_of(answer(body, 429, X_Bkapi_RateLimit_Reset="99999999")).retry_after is None
+    assert error_of(json_response(body, 429)).retry_after is None
+    assert error_of(json_response(body, 429, X_Bkapi_RateLimit_Reset="soon")).retry_after is None
+    assert error_of(json_response(body, 429, X_Bkapi_RateLimit_Reset="-1")).retry_after is None
+    assert error_of(json_response(body, 429, X_Bkapi_RateLimit_Reset="99999999")).retry_after is None
 
 
 def test_the_gateways_header_speaks_for_a_body_that_does_not() -> None:
@@ -249,8 +249,8 @@ def test_the_gateways_header_speaks_for_a_body_that_does_not() -> None:
 
 def test_a_message_is_one_bounded_line() -> None:
     """Texts may be long, in several lines, and in several languages at once."""
-    long = answer({"result": False, "code": 1, "message": "a\nb\x00" + "c" * 10_000})
-    several = answer({"result": False, "code": 1, "message": {"zh": "错误", "en": "wrong"}})
+    long = json_response({"result": False, "code": 1, "message": "a\nb\x00" + "c" * 10_000})
+    several = json_response({"result": False, "code": 1, "message": {"zh": "错误", "en": "wrong"}})
 
     assert len(error_of(long).details.message) == LONGEST_MESSAGE + 1
     assert error_of(long).details.message.startswith("a bc")

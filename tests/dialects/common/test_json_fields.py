@@ -1,4 +1,4 @@
-"""Seconds and milliseconds, zone or none, flags, numbers as text: one table each."""
+"""Times, zones, flags and numbers as text: one table each."""
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -124,10 +124,10 @@ def test_a_flag_may_be_text_or_number(value: object, flag: bool | None) -> None:
 )
 def test_a_complaint_names_the_place_and_never_the_value(read: Any, complaint: str) -> None:
     """An unusable answer says where, what was expected and what kind of thing stood there."""
-    answer = JsonObject({"a": {"word": "secret", "zero": 0, "rows": [{"ip": "x"}, {"ip": []}]}})
+    json_response = JsonObject({"a": {"word": "secret", "zero": 0, "rows": [{"ip": "x"}, {"ip": []}]}})
 
     with pytest.raises(InvalidResponse) as caught:
-        read(answer)
+        read(json_response)
 
     assert caught.value.details.message == complaint
 

@@ -1,4 +1,4 @@
-"""No spelling of a secret survives into what people read."""
+"""Secrets are removed from messages in every encoding."""
 
 import json
 from base64 import b64encode

@@ -1,4 +1,4 @@
-"""An answer is compared with its question before anything of it is believed."""
+"""A response is compared with its request before it is used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.operations.queries import GetJobInstanceIpLog
 from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import JobRef, Scope
-from tests.dialects.asking import DIALECTS, JOB, SAMPLES, STEP, answer, asked
+from tests.dialects.sample_operations import DIALECTS, JOB, SAMPLES, STEP, json_response, sample_call
 from tests.dialects.test_any_json import GONE, put
 
 JOB_STATUS = [f"{name}/get_job_instance_status" for name in DIALECTS]
@@ -45,14 +45,14 @@ def changed(sample: str, *path: str | int, to: object) -> Any:
 
 def possible_texts(sample: str, body: Any) -> list[Any]:
     """Return what every reader of an answer makes of it: a value, or the error's message."""
-    spoken, question = asked(sample)
+    codec, operation = sample_call(sample)
     found: list[Any] = []
-    readers: list[Any] = [spoken.decode]
-    if isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus):
-        readers.append(spoken.decode_poll)
+    readers: list[Any] = [codec.decode]
+    if isinstance(operation, GetJobInstanceStatus | GetStepInstanceStatus):
+        readers.append(codec.decode_poll)
     for read in readers:
         try:
-            found.append(read(question, answer(body)))
+            found.append(read(operation, json_response(body)))
         except InvalidResponse as error:
             found.append(error.details.message)
     return found
@@ -159,12 +159,13 @@ def test_a_business_set_may_go_by_a_business_number(sample: str, scope: Scope, n
     """From 8000000 to 9999999 the platform reads one for the other."""
     nothing = {"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": GONE}
     body = renamed(sample, **{**nothing, **names})
-    question = GetJobInstanceStatus(ref=JobRef(scope, JOB.job_instance_id))
-    spoken = DIALECTS[sample.partition("/")[0]]
+    operation = GetJobInstanceStatus(ref=JobRef(scope, JOB.job_instance_id))
+    codec = DIALECTS[sample.partition("/")[0]]
 
-    assert spoken.decode(question, answer(body)).ref.scope == scope
+    assert codec.decode(operation, json_response(body)).ref.scope == scope
     assert (
-        spoken.decode_poll(question, answer(body)).status == spoken.decode(question, answer(body)).status.code
+        codec.decode_poll(operation, json_response(body)).status
+        == codec.decode(operation, json_response(body)).status.code
     )
 
 
@@ -177,7 +178,7 @@ def test_other_numbers_are_businesses(number: int) -> None:
 
     with pytest.raises(InvalidResponse, match="another scope"):
         DIALECTS["gateway-v3"].decode(
-            GetJobInstanceStatus(ref=JobRef(Scope.biz(number), JOB.job_instance_id)), answer(body)
+            GetJobInstanceStatus(ref=JobRef(Scope.biz(number), JOB.job_instance_id)), json_response(body)
         )
 
 
@@ -224,24 +225,24 @@ def test_the_log_of_another_host_is_none(
 ) -> None:
     """Where it is named in the same way as it was asked for."""
     sample = "gateway-v3/get_job_instance_ip_log"
-    question = GetJobInstanceIpLog(ref=STEP, host=asked_host)
-    response = answer(renamed(sample, **names))
+    operation = GetJobInstanceIpLog(ref=STEP, host=asked_host)
+    response = json_response(renamed(sample, **names))
 
     if believed:
-        assert DIALECTS["gateway-v3"].decode(question, response).text
+        assert DIALECTS["gateway-v3"].decode(operation, response).text
     else:
         with pytest.raises(InvalidResponse, match="about another host"):
-            DIALECTS["gateway-v3"].decode(question, response)
+            DIALECTS["gateway-v3"].decode(operation, response)
 
 
 def test_comparing_keeps_the_answer_light() -> None:
     """An answer that names what was asked for is read in the quick way, on old sites, too."""
     for names in ({}, {"bk_scope_type": GONE, "bk_scope_id": GONE}, {"bk_biz_id": GONE}):
         for sample in ("gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"):
-            spoken, question = asked(sample)
-            assert isinstance(question, GetJobInstanceStatus | GetStepInstanceStatus)
-            look = spoken.decode_poll(question, answer(renamed(sample, **names)))
-            steps = look.steps if isinstance(look, JobPollView) else (look,)
+            codec, operation = sample_call(sample)
+            assert isinstance(operation, GetJobInstanceStatus | GetStepInstanceStatus)
+            view = codec.decode_poll(operation, json_response(renamed(sample, **names)))
+            steps = view.steps if isinstance(view, JobPollView) else (view,)
             rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
             assert rows
             assert all(isinstance(row, PartialHostRow) for row in rows)
@@ -250,7 +251,7 @@ def test_comparing_keeps_the_answer_light() -> None:
 @pytest.mark.parametrize("sample", [*JOB_STATUS, *STEP_STATUS])
 def test_a_recorded_answer_is_about_what_it_names(sample: str) -> None:
     """Nobody asked for it; only a name that the caller gives is compared."""
-    body = answer(renamed(sample, bk_scope_type="tenant_set", bk_scope_id="5", bk_biz_id=LARGEST)).body
+    body = json_response(renamed(sample, bk_scope_type="tenant_set", bk_scope_id="5", bk_biz_id=LARGEST)).body
     dialect, operation = sample.split("/")
 
     assert decode(body, operation=operation, dialect=dialect).ref.job.job_instance_id == (

@@ -11,17 +11,17 @@ from bkjob_async.model.operations.codes import FileMode, FileStatus, TaskType
 from bkjob_async.model.operations.responses import JobInstance, Page, StepLogs
 from bkjob_async.model.refs import HostKey, Scope
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
-from tests.dialects.asking import (
+from tests.dialects.sample_operations import (
     DIALECTS,
     JOB,
-    QUESTION,
+    OPERATION_BY_NAME,
     SAMPLES,
     SCOPE,
     STEP,
-    answer,
-    asked,
     decoded,
     host,
+    json_response,
+    sample_call,
 )
 
 LAUNCHES = [name for name in SAMPLES if "/fast_" in name or "/execute_" in name or "/push_" in name]
@@ -29,8 +29,8 @@ LAUNCHES = [name for name in SAMPLES if "/fast_" in name or "/execute_" in name 
 
 def read(sample: str, body: Any) -> Any:
     """Read another body in answer to a sample's question."""
-    spoken, question = asked(sample)
-    return spoken.decode(question, answer(body))
+    codec, operation = sample_call(sample)
+    return codec.decode(operation, json_response(body))
 
 
 @pytest.mark.parametrize("sample", LAUNCHES)
@@ -95,7 +95,7 @@ def test_one_log_is_about_the_host_that_was_asked_for() -> None:
 
     body["data"]["bk_host_id"] = None
 
-    assert read(sample, body).host == QUESTION["get_job_instance_ip_log"].host  # type: ignore[attr-defined]  # its class has a host
+    assert read(sample, body).host == OPERATION_BY_NAME["get_job_instance_ip_log"].host  # type: ignore[attr-defined]  # its class has a host
     assert read(sample, body).text == "line one\nline two\n"
 
 
@@ -203,8 +203,8 @@ def test_a_listed_job_keeps_the_kind_of_its_scope(kind: str) -> None:
     """One that this version does not know stays a text, and is no business."""
     rows = [{"bk_scope_type": kind, "bk_scope_id": "7", "job_instance_id": 1, "status": 3}]
     envelope = {"result": True, "code": 0, "data": {"data": rows, "start": 0, "length": 1, "total": 1}}
-    question: Any = evolve(QUESTION["get_job_instance_list"], scope=Scope(kind, 7))  # type: ignore[misc]
+    operation: Any = evolve(OPERATION_BY_NAME["get_job_instance_list"], scope=Scope(kind, 7))  # type: ignore[misc]
 
-    (item,) = DIALECTS["gateway-v3"].decode(question, answer(envelope)).items
+    (item,) = DIALECTS["gateway-v3"].decode(operation, json_response(envelope)).items
 
     assert (item.ref.scope.type, item.ref.scope.id, str(item.ref)) == (kind, 7, f"{kind}:7:1")

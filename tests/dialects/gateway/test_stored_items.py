@@ -11,7 +11,17 @@ from bkjob_async.errors import InvalidResponse, UsageError
 from bkjob_async.model.operations.stored_queries import GetCronList, GetJobPlanList, GetScriptVersionDetail
 from bkjob_async.model.operations.targets import Targets, TopoNode
 from bkjob_async.model.refs import HostKey, Scope
-from tests.dialects.asking import DAY, QUESTION, SAMPLES, SCOPE, answer, decoded, host, parameters, sent
+from tests.dialects.sample_operations import (
+    DAY,
+    OPERATION_BY_NAME,
+    SAMPLES,
+    SCOPE,
+    decoded,
+    host,
+    json_response,
+    parameters,
+    sent,
+)
 
 V3 = ("esb-jobv3", "gateway-v3")
 SYSTEM = dialect_by_name("gateway-v3", system=True)
@@ -78,8 +88,8 @@ def test_times_of_crons_are_counted_in_seconds_and_all_others_in_milliseconds() 
         "create_time_start": "1699920000000",
     }
     assert sent("gateway-v3", crons)["create_time_start"] == "1699920000"
-    assert "bk_scope_id" not in sent("esb-jobv3", QUESTION["get_public_script_list"])
-    assert sent("gateway-v3", QUESTION["get_script_version_list"])["return_script_content"] == "true"
+    assert "bk_scope_id" not in sent("esb-jobv3", OPERATION_BY_NAME["get_public_script_list"])
+    assert sent("gateway-v3", OPERATION_BY_NAME["get_script_version_list"])["return_script_content"] == "true"
 
 
 def test_what_makes_no_sense_is_refused_before_it_is_sent() -> None:
@@ -90,7 +100,7 @@ def test_what_makes_no_sense_is_refused_before_it_is_sent() -> None:
         GetJobPlanList(scope=SCOPE, create_time_start=datetime(2023, 1, 1))  # noqa: DTZ001 - the case
     with pytest.raises(ValueError, match="script_id and version"):
         GetScriptVersionDetail(scope=SCOPE, script_id="5c1b")
-    addressed: Any = evolve(QUESTION["get_script_task_context"], host="0:10.1.0.31")  # type: ignore[misc]
+    addressed: Any = evolve(OPERATION_BY_NAME["get_script_task_context"], host="0:10.1.0.31")  # type: ignore[misc]
     with pytest.raises(UsageError, match="bk_host_id"):
         dialect_by_name("gateway-v4").encode(addressed)
 
@@ -104,7 +114,7 @@ def test_another_answer_is_not_believed(changed: dict[str, Any]) -> None:
     body = {**sample, "data": {**sample["data"], **changed}}
 
     with pytest.raises(InvalidResponse):
-        dialect_by_name("gateway-v3").decode(QUESTION["get_job_plan_detail"], answer(body))
+        dialect_by_name("gateway-v3").decode(OPERATION_BY_NAME["get_job_plan_detail"], json_response(body))
 
 
 def test_a_plan_may_have_its_id_under_the_name_of_the_document() -> None:
@@ -113,7 +123,8 @@ def test_a_plan_may_have_its_id_under_the_name_of_the_document() -> None:
     data = {name: value for name, value in sample["data"].items() if name != "id"}
 
     found: Any = dialect_by_name("gateway-v3").decode(
-        QUESTION["get_job_plan_detail"], answer({**sample, "data": {**data, "job_plan_id": 12}})
+        OPERATION_BY_NAME["get_job_plan_detail"],
+        json_response({**sample, "data": {**data, "job_plan_id": 12}}),
     )
 
     assert found.id == 12
@@ -123,9 +134,9 @@ def test_operations_for_pipelines_have_names_of_their_own() -> None:
     """Targets, callback and rows of hosts are called otherwise there."""
     targets = Targets(hosts=[31], dynamic_groups="g", topo_nodes=[("set", 5)])
     script: Any = evolve(  # type: ignore[misc]
-        QUESTION["bkci_plugin_fast_execute_script"], targets=targets, callback_url="https://me/x"
+        OPERATION_BY_NAME["bkci_plugin_fast_execute_script"], targets=targets, callback_url="https://me/x"
     )
-    file: Any = evolve(QUESTION["bkci_plugin_fast_transfer_file"], targets=targets)  # type: ignore[misc]
+    file: Any = evolve(OPERATION_BY_NAME["bkci_plugin_fast_transfer_file"], targets=targets)  # type: ignore[misc]
     named = {
         "host_list": [{"bk_host_id": 31}],
         "host_dynamic_group_list": [{"id": "g"}],
@@ -133,7 +144,7 @@ def test_operations_for_pipelines_have_names_of_their_own() -> None:
     }
 
     body = parameters(SYSTEM.encode(script))
-    logs = SYSTEM.encode(QUESTION["bkci_plugin_batch_get_job_instance_execute_object_log"])
+    logs = SYSTEM.encode(OPERATION_BY_NAME["bkci_plugin_batch_get_job_instance_execute_object_log"])
 
     assert (body["execute_target"], body["callback"]) == (named, {"url": "https://me/x"})
     assert (body["is_param_sensitive"], "callback_url" in body) == (False, False)
@@ -167,6 +178,8 @@ def test_a_tenant_set_keeps_its_plans() -> None:
     row = {**sample["data"]["data"][0], "bk_scope_type": "tenant_set", "bk_scope_id": "1"}
     body = {**sample, "data": {**sample["data"], "data": [{**row, "bk_biz_id": 2**63 - 1}]}}
 
-    page = dialect_by_name("gateway-v3").decode(GetJobPlanList(scope=Scope.tenant_set(1)), answer(body))
+    page = dialect_by_name("gateway-v3").decode(
+        GetJobPlanList(scope=Scope.tenant_set(1)), json_response(body)
+    )
 
     assert page.items[0].scope == Scope.tenant_set(1)

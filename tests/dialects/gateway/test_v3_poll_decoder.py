@@ -1,4 +1,4 @@
-"""Looks at any answer: what is read late is what would have been read at once."""
+"""Poll views of any response: rows read late equal rows read at once."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from bkjob_async.errors import CallFailed, InvalidResponse
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView
-from tests.dialects import asking
-from tests.dialects.asking import SAMPLES, answer, asked
+from tests.dialects import sample_operations
+from tests.dialects.sample_operations import SAMPLES, json_response, sample_call
 from tests.dialects.test_any_json import damaged, put
 from tests.examples import examples
 
@@ -32,25 +32,25 @@ JOB, STEP = "gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_
 
 def looked(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
     """Return the look at an answer, as the dialect gives it."""
-    spoken, question = asked(sample)
-    if isinstance(question, GetJobInstanceStatus):
-        return spoken.decode_poll(question, response)
-    assert isinstance(question, GetStepInstanceStatus)
-    return spoken.decode_poll(question, response)
+    codec, operation = sample_call(sample)
+    if isinstance(operation, GetJobInstanceStatus):
+        return codec.decode_poll(operation, response)
+    assert isinstance(operation, GetStepInstanceStatus)
+    return codec.decode_poll(operation, response)
 
 
 def leniently(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
     """Return the look at an answer by who reads all of it at once."""
     answered = JsonObject(open_envelope(response))
     if sample == JOB:
-        return job_poll_view(read_job(asking.JOB, answered))
-    return step_poll_view(read_step(asking.STEP, answered))
+        return job_poll_view(read_job(sample_operations.JOB, answered))
+    return step_poll_view(read_step(sample_operations.STEP, answered))
 
 
-def told(look: JobPollView | StepPollView) -> list[Any]:
+def told(view: JobPollView | StepPollView) -> list[Any]:
     """Return all that a look tells, in plain values."""
-    steps = look.steps if isinstance(look, JobPollView) else (look,)
-    head = [look.status, look.finished, look.name, look.times]
+    steps = view.steps if isinstance(view, JobPollView) else (view,)
+    head = [view.status, view.finished, view.name, view.times]
     return [*head, *(step_told(step) for step in steps)]
 
 
@@ -96,9 +96,9 @@ def same(sample: str, response: HttpResponse) -> None:
 @pytest.mark.parametrize("sample", [JOB, STEP])
 def test_the_documented_answer_is_read_late(sample: str) -> None:
     """Of every row no more than id and code; the rest comes out as if it had been read at once."""
-    response = answer(SAMPLES[sample])
-    look = looked(sample, response)
-    steps = look.steps if isinstance(look, JobPollView) else (look,)
+    response = json_response(SAMPLES[sample])
+    view = looked(sample, response)
+    steps = view.steps if isinstance(view, JobPollView) else (view,)
     rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
 
     assert rows
@@ -111,7 +111,7 @@ def test_the_documented_answer_is_read_late(sample: str) -> None:
 def test_looks_read_the_same(case: tuple[str, Any]) -> None:
     """Whatever stands anywhere in an answer."""
     sample, body = case
-    same(sample, answer(body))
+    same(sample, json_response(body))
 
 
 @settings(max_examples=examples(400), deadline=None)
@@ -119,14 +119,14 @@ def test_looks_read_the_same(case: tuple[str, Any]) -> None:
 def test_looks_read_failed_hosts_the_same(case: tuple[str, Any], group: int, code: int) -> None:
     """Rows of groups that failed are read in full at once, under codes that are known."""
     sample, body = case
-    same(sample, answer(put(body, ("data", "step_result_group_list", group, "result_type"), code)))
+    same(sample, json_response(put(body, ("data", "step_result_group_list", group, "result_type"), code)))
 
 
 @settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from([JOB, STEP]), st.data())
 def test_looks_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
     """The same holds for bytes that are broken somewhere."""
-    whole = bytearray(answer(SAMPLES[sample]).body)
+    whole = bytearray(json_response(SAMPLES[sample]).body)
     for _ in range(data.draw(st.integers(1, 2))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(
             st.integers(0, 255) | st.sampled_from(list(b'0129"{}[],:-.eE \\\xb1'))
@@ -161,26 +161,26 @@ def large_step(hosts: int) -> dict[str, Any]:
 @pytest.mark.parametrize("asked_for", [1, 3, 200])
 def test_few_or_many_rows_are_read_alike(asked_for: int) -> None:
     """A few one by one, many all at once, from the last to the first."""
-    response = answer(large_step(SHORT_LIST * 8))
-    look, expected = looked(STEP, response), leniently(STEP, response)
-    assert isinstance(look, StepPollView)
+    response = json_response(large_step(SHORT_LIST * 8))
+    view, expected = looked(STEP, response), leniently(STEP, response)
+    assert isinstance(view, StepPollView)
     assert isinstance(expected, StepPollView)
-    groups = zip(look.groups or (), expected.groups or (), strict=True)
+    groups = zip(view.groups or (), expected.groups or (), strict=True)
     pairs = [pair for ours, theirs in groups for pair in zip(ours.rows or (), theirs.rows or (), strict=True)]
 
     for row, other in pairs[::-1][:asked_for]:
-        assert look.details(look.named(row)) == expected.details(expected.named(other))
-        assert names(look.named(row)) == names(expected.named(other))
+        assert view.details(view.named(row)) == expected.details(expected.named(other))
+        assert names(view.named(row)) == names(expected.named(other))
 
 
 def test_failed_hosts_are_read_at_once() -> None:
     """All that is said of them is kept anyway; of the others only what a look needs."""
-    look = looked(STEP, answer(large_step(2)))
-    assert isinstance(look, StepPollView)
-    rows = [row for group in look.groups or () for row in group.rows or ()]
+    view = looked(STEP, json_response(large_step(2)))
+    assert isinstance(view, StepPollView)
+    rows = [row for group in view.groups or () for row in group.rows or ()]
 
     assert [isinstance(row, PartialHostRow) for row in rows] == [True] * 4 + [False] * 4
-    assert [(row.status, row.tag, look.named(row) is row) for row in rows[4::2]] == [
+    assert [(row.status, row.tag, view.named(row) is row) for row in rows[4::2]] == [
         (104, "red", True),
         (403, None, True),
     ]
@@ -191,10 +191,10 @@ def test_a_row_that_cannot_be_understood_keeps_id_and_code(group: int, first: in
     """A look does not fail for what it does not need, one row among many least of all."""
     body = large_step(SHORT_LIST * 2)
     body["data"]["step_result_group_list"][group]["host_result_list"][3]["exit_code"] = []
-    look = looked(STEP, answer(body))
-    assert isinstance(look, StepPollView)
-    shown = (look.groups or ())[group]
-    details = [look.details(look.named(row)) for row in shown.rows or ()]
+    view = looked(STEP, json_response(body))
+    assert isinstance(view, StepPollView)
+    shown = (view.groups or ())[group]
+    details = [view.details(view.named(row)) for row in shown.rows or ()]
 
     assert (details[3].host.bk_host_id, details[3].host.ip) == (first + 3, None)
     assert details[3].status.code == shown.status
@@ -209,20 +209,20 @@ def test_hosts_without_an_id_are_read_at_once() -> None:
             del row["bk_host_id"]
 
     same(STEP, HttpResponse(status=200, body=msgspec.json.encode(body)))
-    look = looked(STEP, answer(body))
-    assert isinstance(look, StepPollView)
-    assert look.complete
+    view = looked(STEP, json_response(body))
+    assert isinstance(view, StepPollView)
+    assert view.complete
 
 
 def test_a_named_row_keeps_no_answer() -> None:
     """Rows of hosts that moved wait for readers, for long; the bytes they came from do not."""
-    body = answer(large_step(SHORT_LIST * 8)).body
+    body = json_response(large_step(SHORT_LIST * 8)).body
     references = sys.getrefcount(body)
-    look = looked(STEP, HttpResponse(status=200, body=body))
-    assert isinstance(look, StepPollView)
-    kept = [look.named(row) for group in look.groups or () for row in (group.rows or ())[:3]]
-    details = look.details
-    del look
+    view = looked(STEP, HttpResponse(status=200, body=body))
+    assert isinstance(view, StepPollView)
+    kept = [view.named(row) for group in view.groups or () for row in (group.rows or ())[:3]]
+    details = view.details
+    del view
 
     assert sys.getrefcount(body) == references
     assert [details(row).exit_code for row in kept] == [0, 1, 2] * 4
@@ -241,7 +241,7 @@ def test_a_named_row_keeps_no_answer() -> None:
 )
 def test_a_poll_does_not_overlook_a_member_of_another_version(sample: str, path: tuple[Any, ...]) -> None:
     """The poll decoder leaves such a response to the lenient reader, which reads the member."""
-    same(sample, answer(put(copy.deepcopy(SAMPLES[sample]), path, None)))
+    same(sample, json_response(put(copy.deepcopy(SAMPLES[sample]), path, None)))
 
 
 def test_a_failed_host_without_an_id_is_read_leniently() -> None:
@@ -249,4 +249,4 @@ def test_a_failed_host_without_an_id_is_read_leniently() -> None:
     body = large_step(2)
     del body["data"]["step_result_group_list"][2]["host_result_list"][1]["bk_host_id"]
 
-    same(STEP, answer(body))
+    same(STEP, json_response(body))

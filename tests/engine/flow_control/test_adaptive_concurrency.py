@@ -1,4 +1,4 @@
-"""How many at once, by how the platform answers."""
+"""The number of requests in flight, by response times."""
 
 from bkjob_async.engine.flow_control.adaptive_concurrency import AIMDConcurrency
 

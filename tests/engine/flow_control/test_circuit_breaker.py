@@ -1,4 +1,4 @@
-"""When one target's failure is everybody's."""
+"""When failures of single targets open the circuit breaker."""
 
 from bkjob_async.engine.flow_control.circuit_breaker import CircuitBreaker
 

@@ -1,4 +1,4 @@
-"""PriorityFairQueue between groups, and between what is urgent and what is not."""
+"""Turns between groups, and between urgent and other items."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The budget of requests, in times of our own."""
+"""The rate limiter, with given times."""
 
 from hypothesis import given
 from hypothesis import strategies as st

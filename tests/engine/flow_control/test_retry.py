@@ -1,4 +1,4 @@
-"""Which failures are tried again, and after how long."""
+"""Which failures are retried, and after how many seconds."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a gateway allows, learnt from what it says and from what it refuses."""
+"""The quota of a gateway, learnt from its headers and its 429 responses."""
 
 from __future__ import annotations
 

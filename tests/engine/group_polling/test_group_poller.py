@@ -1,4 +1,4 @@
-"""What counts prove, and what happens when answers do not add up."""
+"""What group counts prove, and what happens when responses are contradictory."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class Follower:
         self.records = 0
         self.known: dict[int, int] = {}
 
-    def look(self, *snapshots: States, run: int = 0, status: int = 2) -> list[str]:
+    def poll(self, *snapshots: States, run: int = 0, status: int = 2) -> list[str]:
         """Look once, each further question meeting the next of *snapshots*; return what was told of hosts."""
-        told: list[str] = []
+        changes: list[str] = []
         self.now += 1.0
         waiting = list(snapshots)
         while True:
@@ -99,10 +99,10 @@ class Follower:
                     before = event.before.code if event.before else None
                     assert self.known.get(event.host.bk_host_id) == before or run
                     self.known[event.host.bk_host_id] = event.after.code
-                    told.append(f"{event.host.bk_host_id}:{before}>{event.after.code}{event.tag}")
+                    changes.append(f"{event.host.bk_host_id}:{before}>{event.after.code}{event.tag}")
             plan_follow_ups(self.state, question, GATEWAY)
             if not self.state.pending:
-                return told
+                return changes
 
     @property
     def last(self) -> str:
@@ -126,17 +126,17 @@ def many(code: int, numbers: Sequence[int], tag: str = "") -> States:
 def test_equal_counts_are_one_small_question() -> None:
     """Statuses only move forward, so what counts alike has not moved."""
     follower = Follower()
-    follower.look(many(7, range(1, 9)))
+    follower.poll(many(7, range(1, 9)))
 
-    assert follower.look(many(7, range(1, 9))) == []
+    assert follower.poll(many(7, range(1, 9))) == []
     assert [word(question) for question in follower.asked] == ["all", "counts 1"]
 
 
 def test_equal_counts_are_passed_over() -> None:
     """What counts alike while nothing is about to end is no news at all, yet the step counts as seen."""
     follower = Follower()
-    follower.look(many(7, range(1, 9)))
-    follower.look(many(7, range(1, 9)))
+    follower.poll(many(7, range(1, 9)))
+    follower.poll(many(7, range(1, 9)))
     question = next_request(follower.state, GATEWAY)
     assert isinstance(question, GetStepInstanceStatus)
     seen = answer(question, many(7, range(1, 9)))
@@ -148,11 +148,11 @@ def test_equal_counts_are_passed_over() -> None:
 def test_all_groups_that_moved_are_read_but_the_largest() -> None:
     """The hosts that no list had stand in the one group that was not read."""
     follower = Follower()
-    follower.look(many(5, range(1, 9)))
-    told = follower.look({**many(5, [1, 2]), **many(7, [3, 4, 5]), **many(9, [6, 7, 8])})
+    follower.poll(many(5, range(1, 9)))
+    changes = follower.poll({**many(5, [1, 2]), **many(7, [3, 4, 5]), **many(9, [6, 7, 8])})
 
     assert [word(question) for question in follower.asked[1:]] == ["counts 1", "7", "5"]
-    assert sorted(told) == ["3:5>7", "4:5>7", "5:5>7", "6:5>9", "7:5>9", "8:5>9"]
+    assert sorted(changes) == ["3:5>7", "4:5>7", "5:5>7", "6:5>9", "7:5>9", "8:5>9"]
 
 
 @pytest.mark.parametrize(
@@ -167,32 +167,32 @@ def test_who_waits_need_not_be_read_where_nobody_skipped_the_run(waiting: range,
     follower = Follower()
     begun = over.stop
     start = {**many(5, range(begun + 1, 30)), **many(7, [begun - 1, begun]), **many(9, over[:-1])}
-    follower.look(start)
+    follower.poll(start)
     after = {**start, **many(7, range(begun, waiting.start)), begun - 1: (9, "")}
-    told = follower.look(after)
+    changes = follower.poll(after)
 
     assert [word(question) for question in follower.asked[1:]] == ["counts 1", "7"]
     assert follower.known == codes_of(after)
-    assert f"{begun - 1}:7>9" in told
+    assert f"{begun - 1}:7>9" in changes
 
 
 def test_who_skipped_the_run_is_found() -> None:
     """A host that was not seen running makes the counts disagree, and the smaller of both lists tells who it was."""
     follower = Follower()
     start = {**many(9, range(1, 20)), **many(7, [20, 21]), **many(5, range(22, 40))}
-    follower.look(start)
-    told = follower.look({**start, 20: (9, ""), 22: (7, ""), 23: (9, "")})
+    follower.poll(start)
+    changes = follower.poll({**start, 20: (9, ""), 22: (7, ""), 23: (9, "")})
 
     assert [word(question) for question in follower.asked[1:]] == ["counts 1", "7", "5"]
-    assert sorted(told) == ["20:7>9", "22:5>7", "23:5>9"]
+    assert sorted(changes) == ["20:7>9", "22:5>7", "23:5>9"]
 
 
 def test_where_one_group_is_left_nothing_need_be_read() -> None:
     """All hosts moved on to the only group there is; counts show one of them, and all get the group's tag."""
     follower = Follower()
-    follower.look(many(7, range(1, 5)))
+    follower.poll(many(7, range(1, 5)))
 
-    assert follower.look(many(9, range(1, 5), "ok")) == ["1:7>9ok", "2:7>9ok", "3:7>9ok", "4:7>9ok"]
+    assert follower.poll(many(9, range(1, 5), "ok")) == ["1:7>9ok", "2:7>9ok", "3:7>9ok", "4:7>9ok"]
     assert follower.last == "counts 1"
 
 
@@ -200,20 +200,20 @@ def test_a_final_group_that_did_not_grow_is_not_read() -> None:
     """Nothing leaves a final status within one execution."""
     follower = Follower()
     start = {**many(9, range(1, 4)), **many(104, [4, 5]), **many(7, range(6, 14))}
-    follower.look(start)
-    told = follower.look({**start, 6: (104, "")})
+    follower.poll(start)
+    changes = follower.poll({**start, 6: (104, "")})
 
     assert [word(question) for question in follower.asked[1:]] == ["counts 1", "104"]
-    assert told == ["6:7>104"]
+    assert changes == ["6:7>104"]
 
 
 def test_a_guess_brings_all_groups_but_the_largest_at_once() -> None:
     """Where requests are scarcer than bytes, one answer is enough; a wrong guess is asked on."""
     follower = Follower(guess=True)
-    follower.look({**many(7, range(1, 9)), **many(9, [9, 10])})
-    right = follower.look({**many(7, range(2, 9)), **many(9, [1, 9, 10])})
-    wrong = follower.look({**many(7, range(2, 4)), **many(9, [1, *range(4, 11)])})
-    follower.look(many(9, range(1, 11)))
+    follower.poll({**many(7, range(1, 9)), **many(9, [9, 10])})
+    right = follower.poll({**many(7, range(2, 9)), **many(9, [1, 9, 10])})
+    wrong = follower.poll({**many(7, range(2, 4)), **many(9, [1, *range(4, 11)])})
+    follower.poll(many(9, range(1, 11)))
 
     assert right == ["1:7>9"]
     assert [word(question) for question in follower.asked[:2]] == ["all", "counts 3"]
@@ -224,9 +224,9 @@ def test_a_guess_leaves_out_who_waits_and_who_is_over() -> None:
     """While hosts take turns, those that run, and those that failed, tell where all others stand."""
     follower = Follower(guess=True)
     states = {**many(9, range(1, 20)), **many(7, [20, 21]), **many(5, range(22, 60))}
-    follower.look(states)
+    follower.poll(states)
     for number in range(20, 30):
-        follower.look(states := {**states, number: (9, ""), number + 2: (7, "")})
+        follower.poll(states := {**states, number: (9, ""), number + 2: (7, "")})
 
     assert [word(question) for question in follower.asked[1:]] == ["counts 3"] * 10
     assert follower.known == codes_of(states)
@@ -235,11 +235,11 @@ def test_a_guess_leaves_out_who_waits_and_who_is_over() -> None:
 def test_tags_are_read_one_by_one() -> None:
     """The platform lists the hosts of one status and one tag, of the empty one where none is named."""
     follower = Follower()
-    follower.look(many(7, range(1, 10)))
-    told = follower.look({**many(9, [1, 2], "a"), **many(9, [3]), **many(7, range(4, 10))})
+    follower.poll(many(7, range(1, 10)))
+    changes = follower.poll({**many(9, [1, 2], "a"), **many(9, [3]), **many(7, range(4, 10))})
 
     assert [word(question) for question in follower.asked[1:]] == ["counts 1", "9a"]
-    assert sorted(told) == ["1:7>9", "2:7>9", "3:7>9"]
+    assert sorted(changes) == ["1:7>9", "2:7>9", "3:7>9"]
 
 
 @pytest.mark.parametrize(
@@ -273,8 +273,8 @@ def test_what_does_not_add_up_is_read_in_full(snapshots: tuple[States, ...], aft
     """Counts prove nothing once answers disagree; no host is told to be where it was not seen."""
     follower = Follower()
     start = many(7, range(1, 10))
-    follower.look(start)
-    follower.look(*snapshots)
+    follower.poll(start)
+    follower.poll(*snapshots)
 
     assert follower.last == "all"
     assert follower.known == {**dict.fromkeys(range(1, 10), 7), **after}
@@ -284,7 +284,7 @@ def test_counts_are_trusted_again_later_each_time() -> None:
     """A step that never adds up costs little more than reading it in full."""
     follower = Follower()
     for number in range(60):
-        follower.look(many(7, range(1, 9 + number % 2)))
+        follower.poll(many(7, range(1, 9 + number % 2)))
 
     asked = [word(question) for question in follower.asked]
     assert asked.count("counts 1") <= 8
@@ -296,21 +296,21 @@ def test_a_step_is_read_in_full_now_and_then() -> None:
     follower = Follower()
     start = {1: (7, ""), 2: (9, ""), 3: (7, "")}
     swapped = {1: (9, ""), 2: (7, ""), 3: (7, "")}
-    follower.look(start)
-    assert follower.look(swapped) == []
+    follower.poll(start)
+    assert follower.poll(swapped) == []
     follower.now += group_poller.FULL_READ_INTERVAL
-    follower.look(swapped)
+    follower.poll(swapped)
 
-    assert sorted(follower.look(swapped)) == ["1:7>9", "2:9>7"]
+    assert sorted(follower.poll(swapped)) == ["1:7>9", "2:9>7"]
 
 
 def test_the_end_is_read_in_full() -> None:
     """Exit codes and times come with the last answer, and it alone settles a step."""
     follower = Follower()
-    follower.look(many(7, range(1, 5)))
-    follower.look(many(9, range(1, 5)), status=3)
+    follower.poll(many(7, range(1, 5)))
+    follower.poll(many(9, range(1, 5)), status=3)
     assert not follower.state.is_over(STEP)
-    follower.look(many(9, range(1, 5)), status=3)
+    follower.poll(many(9, range(1, 5)), status=3)
 
     assert [word(question) for question in follower.asked] == ["all", "counts 1", "all"]
     assert follower.state.is_over(STEP)
@@ -319,8 +319,8 @@ def test_the_end_is_read_in_full() -> None:
 def test_another_execution_is_read_from_its_beginning() -> None:
     """Counts of a new execution cannot be held against the hosts of the one before."""
     follower = Follower()
-    follower.look(many(7, range(1, 5)))
-    follower.look(many(5, range(1, 5)), run=1)
+    follower.poll(many(7, range(1, 5)))
+    follower.poll(many(5, range(1, 5)), run=1)
 
     assert follower.last == "all"
     assert follower.known == dict.fromkeys(range(1, 5), 5)
@@ -329,10 +329,10 @@ def test_another_execution_is_read_from_its_beginning() -> None:
 def test_a_watch_for_the_end_reads_hosts_at_the_end() -> None:
     """Until then, counts carry the step's status."""
     follower = Follower(detail_level=DetailLevel.END_ONLY)
-    assert follower.look(many(7, range(1, 5))) == []
-    assert follower.look(many(9, range(1, 5)), status=3) == []
+    assert follower.poll(many(7, range(1, 5))) == []
+    assert follower.poll(many(9, range(1, 5)), status=3) == []
 
-    assert sorted(follower.look(many(9, range(1, 5)), status=3)) == [
+    assert sorted(follower.poll(many(9, range(1, 5)), status=3)) == [
         "1:None>9",
         "2:None>9",
         "3:None>9",
@@ -346,11 +346,11 @@ def test_small_moves_may_collect_but_not_for_long() -> None:
     """A watch for final states reads when it is worth it, and after a few looks at the latest."""
     follower = Follower(detail_level=DetailLevel.COALESCED)
     states = many(7, range(1, 101)) | many(9, range(101, 200))
-    follower.look(states)
+    follower.poll(states)
     states[1] = (9, "")
-    told = [follower.look(states) for _ in range(MAX_DEFERRED_POLLS + 1)]
+    changes = [follower.poll(states) for _ in range(MAX_DEFERRED_POLLS + 1)]
 
-    assert told == [[]] * MAX_DEFERRED_POLLS + [["1:7>9"]]
+    assert changes == [[]] * MAX_DEFERRED_POLLS + [["1:7>9"]]
 
 
 moves = st.lists(
@@ -366,13 +366,13 @@ def test_what_is_followed_exactly_is_known_after_every_look(
     """By counts, groups and inference as by reading everything; in full it is read at both ends only."""
     follower = Follower(guess=guess)
     states = many(5, range(1, 31))
-    follower.look(states)
+    follower.poll(states)
     for steps in looks:
         move_on(states, steps)
-        follower.look(states)
+        follower.poll(states)
         assert follower.known == codes_of(states)
-    follower.look(states, status=3)
-    follower.look(states, status=3)
+    follower.poll(states, status=3)
+    follower.poll(states, status=3)
 
     assert Counter(map(word, follower.asked))["all"] <= 3
 
@@ -383,21 +383,21 @@ def test_no_more_is_read_than_the_bound_says(looks: list[list[tuple[int, int]]])
     """Read at most 2N + moves/MIN_CHANGED_SHARE, and N for each time that few moves had waited long enough."""
     follower = Follower(detail_level=DetailLevel.COALESCED)
     states = many(5, range(1, 31))
-    follower.look(states)
+    follower.poll(states)
     moved = waited = long_waits = 0
     for steps in looks:
         moved += move_on(states, steps)
         unread = sum(follower.known[n] != code for n, code in codes_of(states).items())
         records = follower.records
-        follower.look(states)
+        follower.poll(states)
         waited = waited + 1 if unread else 0
         if follower.records > records and unread < MIN_CHANGED_SHARE * (follower.records - records):
             assert waited > MAX_DEFERRED_POLLS
             long_waits += 1
         waited = 0 if follower.known == codes_of(states) else waited
         assert waited <= MAX_DEFERRED_POLLS
-    follower.look(states, status=3)
-    follower.look(states, status=3)
+    follower.poll(states, status=3)
+    follower.poll(states, status=3)
 
     assert follower.known == codes_of(states)
     assert follower.records <= 2 * 30 + moved / MIN_CHANGED_SHARE + 30 * long_waits
@@ -422,11 +422,11 @@ def test_a_row_that_names_nobody_proves_nothing() -> None:
     """A list of the right length that leaves its hosts unnamed is no list of these hosts."""
     table, poller = HostTable(), GroupPoller(0.0)
     table.apply([GroupPollView(status=7, size=4, rows=[Row(status=7, bk_host_id=n) for n in range(1, 5)])], 1)
-    told = [GroupPollView(status=7, size=2), GroupPollView(status=9, size=2)]
-    assert poller.begin_round(table, told, may_defer=False)
+    changes = [GroupPollView(status=7, size=2), GroupPollView(status=9, size=2)]
+    assert poller.begin_round(table, changes, may_defer=False)
 
     assert poller.next_read(0.0, single_request=False) == SingleGroup(7, "")
-    listed = [listing(told[0], Row(status=7, bk_host_id=1), Row(status=7)), told[1]]
+    listed = [listing(changes[0], Row(status=7, bk_host_id=1), Row(status=7)), changes[1]]
     assert poller.apply_group(table, listed, SingleGroup(7, ""), 2) is None
     poller.record_rows(table.apply(listed, 2), listed, requested=SingleGroup(7, ""))
 
@@ -441,7 +441,7 @@ def listing(group: GroupPollView, *rows: Row) -> GroupPollView:
 def test_an_outdated_answer_ends_the_round() -> None:
     """Within a round a replica that lags behind shows the execution before: the group is not asked for again at once."""
     follower = Follower()
-    follower.look(many(7, range(1, 41)), run=1)
+    follower.poll(many(7, range(1, 41)), run=1)
     moved = many(7, range(4, 41)) | many(9, range(1, 3)) | many(104, [3])
     asked = []
     for run in (1, 0):

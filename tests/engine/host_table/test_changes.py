@@ -1,4 +1,4 @@
-"""Hosts that moved, column by column, and what answers said of those that failed."""
+"""Changes of hosts in columns, and details of failed hosts."""
 
 from weakref import ref
 

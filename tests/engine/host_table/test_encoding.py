@@ -1,4 +1,4 @@
-"""Addresses, times and words in little room: what fits comes out as it went in, what does not is left as it is."""
+"""Encoded addresses, times and texts: those that fit are decoded unchanged, others are not encoded."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import IPv4Address

@@ -1,4 +1,4 @@
-"""How one host goes by several names."""
+"""Hosts with several names."""
 
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView

@@ -33,7 +33,7 @@ def named(names: Sequence[int], addresses: Sequence[int] = ()) -> PlainColumns:
 
 
 def contents(columns: PlainColumns | PackedColumns) -> tuple[object, ...]:
-    """Return all that columns say, by every way of asking."""
+    """Return all that columns say, by every way of sample_operations."""
     places = range(len(columns))
     return (
         [list(columns.names()), columns.names_at(places), [columns.name(place) for place in places]],

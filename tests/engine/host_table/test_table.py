@@ -142,8 +142,8 @@ def test_a_batch_that_is_counted_but_not_listed_is_not_over_however_often() -> N
         GroupPollView(status=9, size=1, rows=[host(1, 9)]),
     )
     cut = (GroupPollView(status=7, size=1, rows=[]), batches[1])
-    for number, look in enumerate((batches, batches)):
-        take(table, look, number)
+    for number, view in enumerate((batches, batches)):
+        take(table, view, number)
 
     assert [take(table, cut, number) for number in (2, 3, 4)] == [([], False)] * 3
     assert take(table, batches, 5) == ([], True)
@@ -302,8 +302,8 @@ def test_an_index_finds_who_is_found_without(rows: list[tuple[int, int]]) -> Non
     without.apply(known, 1)
     index = IdLookup(with_index.names())
 
-    look = groups(*(Row(status=code, bk_host_id=n) for n, code in rows))
-    found, looked_for = with_index.apply(look, 2, lookup=index), without.apply(look, 2)
+    view = groups(*(Row(status=code, bk_host_id=n) for n, code in rows))
+    found, looked_for = with_index.apply(view, 2, lookup=index), without.apply(view, 2)
 
     assert list(found.places) == list(looked_for.places)
     assert list(found.changes) == list(looked_for.changes)
@@ -337,18 +337,18 @@ def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) 
             most = data.draw(st.sampled_from([5, 7, 9]))
             few = st.dictionaries(st.integers(1, size), st.sampled_from([5, 7, 9, 104, 403]))
             now = dict.fromkeys(range(1, size + 1), most) | data.draw(few)
-            look = []
+            view = []
             for code in sorted(set(now.values())):
                 numbers = sorted(number for number in now if now[number] == code)
                 numbers = numbers if ordered else data.draw(st.permutations(numbers))
                 rows = [Row(status=code, bk_host_id=number) for number in numbers]
-                look.append(GroupPollView(status=code, size=len(rows), rows=rows))
-            taken = table.apply(look, sequence, named)
+                view.append(GroupPollView(status=code, size=len(rows), rows=rows))
+            taken = table.apply(view, sequence, named)
             told = {table.key(m.place).bk_host_id: (m.before, m.after) for m in taken.changes}
 
             assert told == {n: (known.get(n), code) for n, code in now.items() if known.get(n) != code}
             assert [table.key(place).bk_host_id for place in taken.places] == [
-                row.bk_host_id for group in look for row in group.rows or ()
+                row.bk_host_id for group in view for row in group.rows or ()
             ]
             assert table.keys(range(len(table))) == [table.key(place) for place in range(len(table))]
             known = now
@@ -394,7 +394,7 @@ def test_the_row_that_ended_worst_speaks_for_its_host(
         Row(status=status, bk_host_id=1, exit_code=code, tag=None if is_grouped else tag)
         for status, code, tag in rows
     ]
-    look = (
+    view = (
         tuple(
             GroupPollView(
                 status=rows[n][0], tag=rows[n][2] or "", size=1, rows=[evolve(listed[n], status=-1)]
@@ -404,9 +404,9 @@ def test_the_row_that_ended_worst_speaks_for_its_host(
         if is_grouped
         else groups(*(listed[n] for n in order), host(2, 9))
     )
-    take(table, look, 1)
+    take(table, view, 1)
 
-    moves = {move.place: move for move in take(table, look, 2)[0]}
+    moves = {move.place: move for move in take(table, view, 2)[0]}
     place = next(index for index in range(len(table)) if table.key(index).bk_host_id == 1)
 
     spoken = moves[place].row

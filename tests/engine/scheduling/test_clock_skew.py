@@ -1,4 +1,4 @@
-"""What the platform's stamps give away of its clock."""
+"""The platform's clock, estimated from times in responses."""
 
 from datetime import UTC, datetime, timedelta
 

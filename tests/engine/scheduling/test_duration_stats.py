@@ -1,4 +1,4 @@
-"""What is learnt of how long things take."""
+"""Statistics of durations."""
 
 import json
 from math import exp, inf, log, nan

@@ -1,4 +1,4 @@
-"""What is asked of a list, and what its pages are taken to say."""
+"""The requests for a list, and what its pages show."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""How often to look."""
+"""How often to poll."""
 
 from math import log
 

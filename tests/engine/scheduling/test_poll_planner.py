@@ -1,4 +1,4 @@
-"""What a planner learns from ends, and how it uses that."""
+"""What the planner learns from ends of runs, and how it plans polls."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One price for the whole fleet."""
+"""The price of a request for all targets."""
 
 from math import sqrt
 

@@ -1,4 +1,4 @@
-"""News of hosts that moved: events only when somebody reads them, and then the same ones for all."""
+"""Lazy events of hosts: created when they are read, and the same ones for all readers."""
 
 from bkjob_async.engine.host_table.changes import StatusChange, StatusChanges
 from bkjob_async.engine.stream.event_log import MAX_LAZY_BATCHES, EventLog

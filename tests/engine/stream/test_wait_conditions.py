@@ -1,4 +1,4 @@
-"""Conditions to wait for: when they hold, and when they never will."""
+"""Conditions of waits: when they hold, and when they cannot hold any more."""
 
 import pytest
 

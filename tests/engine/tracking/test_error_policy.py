@@ -1,4 +1,4 @@
-"""What a failed poll means for the watch."""
+"""What is done after a failed poll."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is told of a job, and when: order, settling, second rounds."""
+"""The events of a job: their order, settling, and retries."""
 
 from msgspec.structs import replace
 
@@ -31,10 +31,10 @@ def job_state(*targets: Ref, operated_at: float | None = None) -> JobState:
     return state
 
 
-def apply(state: JobState, now: float, look: JobPollView | StepPollView) -> list[str]:
+def apply(state: JobState, now: float, view: JobPollView | StepPollView) -> list[str]:
     """Take in a look; return the news in words."""
     news = (
-        apply_job(state, look, at(now)) if isinstance(look, JobPollView) else apply_step(state, look, at(now))
+        apply_job(state, view, at(now)) if isinstance(view, JobPollView) else apply_step(state, view, at(now))
     )
     return [word(event) for event in LazyEventList(news)]
 

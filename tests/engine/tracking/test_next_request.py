@@ -1,4 +1,4 @@
-"""Which question comes next."""
+"""Which request is sent next."""
 
 from attrs import evolve
 

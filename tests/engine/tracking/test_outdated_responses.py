@@ -1,4 +1,4 @@
-"""Answers of a database that lags behind, and answers that contradict themselves."""
+"""Responses of a database replica that lags behind, and contradictory responses."""
 
 from __future__ import annotations
 

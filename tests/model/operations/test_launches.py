@@ -1,4 +1,4 @@
-"""Launches as values: what they take, and what never shows."""
+"""Launches as values: their arguments, and what is never in the repr."""
 
 import pytest
 

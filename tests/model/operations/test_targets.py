@@ -1,4 +1,4 @@
-"""Hosts in the forms that people have, and questions that name them one way each."""
+"""Hosts in all forms that callers may pass, and operations that name them in one way each."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as a plain HTTP client meets it."""
+"""Every fault, as a plain HTTP client sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the platform refuses, and what it lets pass because real clients send it."""
+"""Requests that the platform rejects, and requests that it accepts because real clients send them."""
 
 from __future__ import annotations
 

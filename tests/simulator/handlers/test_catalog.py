@@ -26,8 +26,8 @@ LISTS = (
 DAY_MS = 86_400_000
 
 
-def told(operation: str, dialect: str = V3, site: SiteConfig | None = None, **given: Any) -> Any:
-    """Ask a usual site for something."""
+def response_data(operation: str, dialect: str = V3, site: SiteConfig | None = None, **given: Any) -> Any:
+    """Return the data of a response of a default site."""
     return data(ask(Simulator(site=site), operation, {**BIZ, **given}, dialect=dialect))
 
 
@@ -41,7 +41,7 @@ def code(operation: str, dialect: str = V3, **given: Any) -> tuple[int, int]:
 @pytest.mark.parametrize("operation", LISTS)
 def test_every_list_has_entries_and_a_total(operation: str, dialect: str) -> None:
     """The usual site has something of everything; pages are 20 long."""
-    page = told(operation, dialect)
+    page = response_data(operation, dialect)
 
     assert page["total"] == len(page["data"]) > 0
     assert (page["start"], page["length"]) == (0, 20)
@@ -51,8 +51,8 @@ def test_every_list_has_entries_and_a_total(operation: str, dialect: str) -> Non
 @pytest.mark.parametrize("operation", LISTS)
 def test_pages_out_of_bounds_are_put_right(operation: str) -> None:
     """No page begins below zero or is longer than 1000; behind the end there is nothing."""
-    page = told(operation, start=-5, length=5000)
-    last = told(operation, start=page["total"], length=0)
+    page = response_data(operation, start=-5, length=5000)
+    last = response_data(operation, start=page["total"], length=0)
 
     assert (page["start"], page["length"]) == (0, 1000)
     assert (last["data"], last["total"], last["length"]) == ([], page["total"], 20)
@@ -62,7 +62,7 @@ def test_pages_cover_a_long_list() -> None:
     """Every plan once, newest first."""
     site = SiteConfig(plans={number: JobPlan(name=f"plan {number}") for number in range(1, 46)})
 
-    pages = [told("get_job_plan_list", site=site, start=start, length=20) for start in (0, 20, 40)]
+    pages = [response_data("get_job_plan_list", site=site, start=start, length=20) for start in (0, 20, 40)]
 
     assert [entry["id"] for page in pages for entry in page["data"]] == list(range(45, 0, -1))
     assert {page["total"] for page in pages} == {45}
@@ -81,24 +81,24 @@ def test_pages_cover_a_long_list() -> None:
 )
 def test_plans_are_filtered(given: dict[str, Any], found: list[int]) -> None:
     """By a part of the name, by template, by author."""
-    assert [entry["id"] for entry in told("get_job_plan_list", **given)["data"]] == found
+    assert [entry["id"] for entry in response_data("get_job_plan_list", **given)["data"]] == found
 
 
 def test_times_are_milliseconds_and_those_of_crons_seconds() -> None:
     """Filters count alike."""
     epoch = Simulator().world.epoch_ms
-    plan = told("get_job_plan_list")["data"][0]
-    cron = told("get_cron_list")["data"][0]
+    plan = response_data("get_job_plan_list")["data"][0]
+    cron = response_data("get_cron_list")["data"][0]
 
     assert (plan["create_time"], cron["create_time"]) == (epoch - DAY_MS, (epoch - DAY_MS) // 1000)
-    assert told("get_job_plan_list", create_time_start=epoch)["total"] == 0
-    assert told("get_cron_list", create_time_start=cron["create_time"])["total"] == 2
+    assert response_data("get_job_plan_list", create_time_start=epoch)["total"] == 0
+    assert response_data("get_cron_list", create_time_start=cron["create_time"])["total"] == 2
 
 
 @pytest.mark.parametrize("dialect", [V3, ESB3])
 def test_a_plan_is_told_with_its_steps_and_variables(dialect: str) -> None:
     """Scripts as base64; hosts of the variable that stands for them."""
-    plan = told("get_job_plan_detail", dialect, job_plan_id=1001)
+    plan = response_data("get_job_plan_detail", dialect, job_plan_id=1001)
 
     sends, unpacks = plan["step_list"]
     hosts, version = plan["global_var_list"]
@@ -121,29 +121,29 @@ def test_a_cipher_keeps_its_value() -> None:
     """Only its name is told."""
     plan = JobPlan(variables=(Variable(id=1, name="key", kind=4, value="p4ss"),))
 
-    detail = told("get_job_plan_detail", site=SiteConfig(plans={5: plan}), job_plan_id=5)
+    detail = response_data("get_job_plan_detail", site=SiteConfig(plans={5: plan}), job_plan_id=5)
 
     assert detail["global_var_list"][0]["value"] == "******"
 
 
 def test_accounts_are_filtered_by_what_they_are_for() -> None:
     """Of the system, or of a database."""
-    assert [entry["alias"] for entry in told("get_account_list", category=2)["data"]] == ["dba"]
-    assert [entry["os"] for entry in told("get_account_list", alias="system")["data"]] == ["Windows"]
-    assert told("get_account_list", account="roo")["total"] == 0
+    assert [entry["alias"] for entry in response_data("get_account_list", category=2)["data"]] == ["dba"]
+    assert [entry["os"] for entry in response_data("get_account_list", alias="system")["data"]] == ["Windows"]
+    assert response_data("get_account_list", account="roo")["total"] == 0
     own = SiteConfig(catalog=Catalog(accounts=(Account(id=4, name="app"),)))
-    assert told("get_account_list", site=own)["data"][0]["alias"] == "app"
+    assert response_data("get_account_list", site=own)["data"][0]["alias"] == "app"
 
 
 @pytest.mark.parametrize("public", [False, True])
 def test_a_script_leads_to_its_versions_and_their_content(public: bool) -> None:  # noqa: FBT001 - both twins
     """List, versions, one version; content only where it is asked for."""
     word = "public_script" if public else "script"
-    script = told(f"get_{word}_list")["data"][0]
-    bare = told(f"get_{word}_version_list", script_id=script["id"])
-    full = told(f"get_{word}_version_list", script_id=script["id"], return_script_content="true")
-    online = told(f"get_{word}_version_detail", id=script["online_script_version_id"])
-    named = told(f"get_{word}_version_detail", script_id=script["id"], version=online["version"])
+    script = response_data(f"get_{word}_list")["data"][0]
+    bare = response_data(f"get_{word}_version_list", script_id=script["id"])
+    full = response_data(f"get_{word}_version_list", script_id=script["id"], return_script_content="true")
+    online = response_data(f"get_{word}_version_detail", id=script["online_script_version_id"])
+    named = response_data(f"get_{word}_version_detail", script_id=script["id"], version=online["version"])
 
     assert {entry["content"] for entry in bare["data"]} == {None}
     assert all(entry["content"] for entry in full["data"])
@@ -154,18 +154,18 @@ def test_a_script_leads_to_its_versions_and_their_content(public: bool) -> None:
 
 def test_versions_of_unknown_scripts_are_an_empty_list() -> None:
     """One's own are none of the public ones; one version in full is found in both places."""
-    own = told("get_script_list")["data"][0]
+    own = response_data("get_script_list")["data"][0]
 
-    assert told("get_script_version_list", script_id="nothing")["total"] == 0
-    assert told("get_public_script_version_list", script_id=own["id"])["total"] == 0
-    assert told("get_script_version_detail", id=510)["bk_scope_type"] is None
+    assert response_data("get_script_version_list", script_id="nothing")["total"] == 0
+    assert response_data("get_public_script_version_list", script_id=own["id"])["total"] == 0
+    assert response_data("get_script_version_detail", id=510)["bk_scope_type"] is None
 
 
 def test_crons_are_told_with_the_plan_that_they_run() -> None:
     """An id makes all other filters void; details have variables."""
-    running = told("get_cron_list", status=1)["data"]
-    one = told("get_cron_list", id=301, name="nonsense")["data"]
-    detail = told("get_cron_detail", id=300)
+    running = response_data("get_cron_list", status=1)["data"]
+    one = response_data("get_cron_list", id=301, name="nonsense")["data"]
+    detail = response_data("get_cron_detail", id=300)
 
     assert [cron["id"] for cron in running] == [300]
     assert [(cron["id"], cron["status"], cron["global_var_list"]) for cron in one] == [(301, 2, None)]

@@ -1,4 +1,4 @@
-"""Rules of launches: which targets there are, and what the server refuses."""
+"""The parameters of launches: their targets, and what the server rejects."""
 
 from __future__ import annotations
 

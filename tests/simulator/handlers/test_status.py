@@ -1,4 +1,4 @@
-"""What jobs and steps look like in each dialect, filters and quirks included."""
+"""The status of jobs and steps in each dialect, with filters and quirks."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from tests.simulator.http_calls import ask, body, data, of
 DISK_FULL = evolve(FAILS, tag="disk full", exit_code=28, log="no space left on device\n")
 
 
-def told(
+def simulate(
     *steps: StepPlan, until: float | None = None, site: SiteConfig | None = None
 ) -> tuple[Simulator, StepRef]:
-    """Let one job live, to its end or until a moment; return its first step."""
+    """Run one job to its end or *until* a time; return its first step."""
     simulator = Simulator(site=site)
     ref = simulator.add(JobPlan(steps=steps))
     if until is None:
@@ -62,7 +62,7 @@ def groups(answer: Any) -> list[tuple[int, str | None, int, int | None]]:
 
 def test_groups_are_sorted_by_status_and_tag() -> None:
     """One group for each pair that occurs."""
-    simulator, step = told(
+    simulator, step = simulate(
         StepPlan(hosts=6, pinned={0: FAILS, 1: DISK_FULL, 2: evolve(SUCCEEDS, tag="blue")})
     )
 
@@ -86,7 +86,7 @@ def test_groups_are_sorted_by_status_and_tag() -> None:
 )
 def test_filters_do_what_the_server_does(filters: dict[str, Any], listed: list[int | None]) -> None:
     """A status without a match lists the first group; a search without hits leaves empty groups."""
-    simulator, step = told(StepPlan(hosts=6, pinned={0: FAILS, 1: DISK_FULL}))
+    simulator, step = simulate(StepPlan(hosts=6, pinned={0: FAILS, 1: DISK_FULL}))
 
     found = groups(step_status(simulator, step, **filters))
 
@@ -97,7 +97,7 @@ def test_filters_do_what_the_server_does(filters: dict[str, Any], listed: list[i
 
 def test_without_batch_only_the_latest_batch_comes() -> None:
     """0 is all, 1 the first; left out is the latest, whatever documents say."""
-    simulator, step = told(StepPlan(hosts=6, rolling=Rolling(sizes=(1, 2, 3))))
+    simulator, step = simulate(StepPlan(hosts=6, rolling=Rolling(sizes=(1, 2, 3))))
 
     sizes = {batch: groups(step_status(simulator, step, batch=batch))[0][2] for batch in (None, 0, 1, 2, 3)}
 
@@ -106,7 +106,7 @@ def test_without_batch_only_the_latest_batch_comes() -> None:
 
 def test_an_older_execution_is_answered_under_the_latest_number() -> None:
     """The rows are those asked for, `execute_count` is not."""
-    simulator, step = told(StepPlan(hosts=3, pinned={0: FAILS}))
+    simulator, step = simulate(StepPlan(hosts=3, pinned={0: FAILS}))
     simulator.world.operate_step(simulator.step(step), 2)
     simulator.world.advance_to_end()
 
@@ -119,7 +119,7 @@ def test_an_older_execution_is_answered_under_the_latest_number() -> None:
 
 def test_right_after_a_retry_there_are_no_groups() -> None:
     """The key is absent, not empty."""
-    simulator, step = told(StepPlan(hosts=3, pinned={0: FAILS}))
+    simulator, step = simulate(StepPlan(hosts=3, pinned={0: FAILS}))
     simulator.world.operate_step(simulator.step(step), 2)
 
     answer = step_status(simulator, step)
@@ -130,7 +130,7 @@ def test_right_after_a_retry_there_are_no_groups() -> None:
 
 def test_a_step_whose_turn_has_not_come_waits_as_one_group() -> None:
     """Code 5, no tag, exit code and total 0."""
-    simulator, step = told(StepPlan(outcomes=(HANGS,)), StepPlan(hosts=2), until=5.0)
+    simulator, step = simulate(StepPlan(outcomes=(HANGS,)), StepPlan(hosts=2), until=5.0)
     second = simulator.steps(step.job)[1]
 
     (group,) = step_status(simulator, second)["step_result_group_list"]
@@ -141,7 +141,7 @@ def test_a_step_whose_turn_has_not_come_waits_as_one_group() -> None:
 
 def test_a_running_steps_total_is_live_in_its_own_status_only() -> None:
     """The job's answer has none."""
-    simulator, step = told(StepPlan(outcomes=(HANGS,)), until=20.6)
+    simulator, step = simulate(StepPlan(outcomes=(HANGS,)), until=20.6)
 
     job = data(ask(simulator, "get_job_instance_status", of(step.job)))
 
@@ -153,7 +153,7 @@ def test_a_running_steps_total_is_live_in_its_own_status_only() -> None:
 def test_a_host_that_moves_between_two_group_reads_is_seen_twice_or_not_at_all() -> None:
     """Above 100 hosts counts come first, then group after group."""
     plan = StepPlan(hosts=200, outcomes=(HostOutcome(duration=DurationRange(1.0, 9.0)),))
-    simulator, step = told(plan, until=5.0, site=SiteConfig(group_read_seconds=1.0))
+    simulator, step = simulate(plan, until=5.0, site=SiteConfig(group_read_seconds=1.0))
 
     seen: list[int] = []
     answer = step_status(simulator, step)
@@ -167,7 +167,7 @@ def test_a_host_that_moves_between_two_group_reads_is_seen_twice_or_not_at_all()
 def test_below_100_hosts_an_answer_is_of_one_moment() -> None:
     """All groups agree."""
     plan = StepPlan(hosts=100, outcomes=(HostOutcome(duration=DurationRange(1.0, 9.0)),))
-    simulator, step = told(plan, until=5.0, site=SiteConfig(group_read_seconds=1.0))
+    simulator, step = simulate(plan, until=5.0, site=SiteConfig(group_read_seconds=1.0))
 
     found = groups(step_status(simulator, step))
 
@@ -177,7 +177,7 @@ def test_below_100_hosts_an_answer_is_of_one_moment() -> None:
 
 def test_host_rows_come_with_a_job_only_on_request() -> None:
     """Null when not asked for, empty where there are none."""
-    simulator, step = told(StepPlan(hosts=2), StepPlan(kind=3, hosts=0))
+    simulator, step = simulate(StepPlan(hosts=2), StepPlan(kind=3, hosts=0))
 
     without = data(ask(simulator, "get_job_instance_status", of(step.job)))
     rows = data(ask(simulator, "get_job_instance_status", {**of(step.job), "return_ip_result": "True"}))
@@ -188,14 +188,14 @@ def test_host_rows_come_with_a_job_only_on_request() -> None:
 
 def test_a_confirm_step_cannot_be_asked_for_itself() -> None:
     """1241003."""
-    simulator, step = told(StepPlan(kind=3, hosts=0))
+    simulator, step = simulate(StepPlan(kind=3, hosts=0))
 
     assert body(ask(simulator, "get_step_instance_status", of(step)))["code"] == 1241003
 
 
 def test_containers_are_visible_to_version_4_only() -> None:
     """The others fail over them."""
-    simulator, step = told(StepPlan(hosts=(container(1), *hosts(1))))
+    simulator, step = simulate(StepPlan(hosts=(container(1), *hosts(1))))
     with_rows = {**of(step.job), "return_ip_result": "true"}
     v4 = {**of(step.job), "return_execute_object_result": "true"}
 
@@ -214,7 +214,7 @@ def test_containers_are_visible_to_version_4_only() -> None:
 
 def test_version_4_leaves_out_what_has_no_value() -> None:
     """And knows neither `result` nor `code`."""
-    simulator, step = told(StepPlan(outcomes=(HANGS,)), until=5.0)
+    simulator, step = simulate(StepPlan(outcomes=(HANGS,)), until=5.0)
 
     answer = body(ask(simulator, "get_job_instance_status", of(step.job), dialect="gateway-v4"))
 
@@ -225,7 +225,7 @@ def test_version_4_leaves_out_what_has_no_value() -> None:
 
 def test_the_classic_component_tells_times_with_and_without_an_offset() -> None:
     """With one in a job's status, without in a step's; seconds, not milliseconds."""
-    simulator, step = told(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(2.0)),)))
+    simulator, step = simulate(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(2.0)),)))
 
     job = data(ask(simulator, "get_job_instance_status", of(step.job, "esb-job"), dialect="esb-job"))
     own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))
@@ -246,7 +246,7 @@ def test_the_classic_component_tells_times_with_and_without_an_offset() -> None:
 
 def test_the_current_backend_fills_the_first_group_only() -> None:
     """The others count nothing and list nobody."""
-    simulator, step = told(StepPlan(hosts=3, pinned={0: FAILS}), site=SiteConfig(legacy_esb=False))
+    simulator, step = simulate(StepPlan(hosts=3, pinned={0: FAILS}), site=SiteConfig(legacy_esb=False))
 
     own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))
 
@@ -261,7 +261,7 @@ def test_the_current_backend_fills_the_first_group_only() -> None:
 @pytest.mark.parametrize("dialect", ["gateway-v3", "gateway-v4", "esb-jobv3"])
 def test_times_are_unix_milliseconds(dialect: str) -> None:
     """Counted from the world's epoch."""
-    simulator, step = told(StepPlan(hosts=1))
+    simulator, step = simulate(StepPlan(hosts=1))
 
     job = data(ask(simulator, "get_job_instance_status", of(step.job), dialect=dialect))
 
@@ -270,7 +270,7 @@ def test_times_are_unix_milliseconds(dialect: str) -> None:
 
 def test_a_row_is_rendered_again_only_after_it_moved() -> None:
     """A long answer is bytes that are kept."""
-    simulator, step = told(StepPlan(hosts=50, outcomes=(HANGS,)), until=5.0)
+    simulator, step = simulate(StepPlan(hosts=50, outcomes=(HANGS,)), until=5.0)
     step_status(simulator, step)
     execution = simulator.step(step).execution
     assert execution is not None

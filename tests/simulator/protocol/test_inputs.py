@@ -1,4 +1,4 @@
-"""What a step was told to do, as `get_step_instance_detail` shows it."""
+"""The inputs of a step, as `get_step_instance_detail` shows them."""
 
 from __future__ import annotations
 

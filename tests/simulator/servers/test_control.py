@@ -1,4 +1,4 @@
-"""A hand on every transition, over HTTP; callbacks that are really sent."""
+"""The control API over HTTP; callbacks that are really sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both doors lead to the same platform."""
+"""The platform in process responds as over HTTP."""
 
 from __future__ import annotations
 

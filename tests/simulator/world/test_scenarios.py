@@ -1,4 +1,4 @@
-"""The named stories, told again and again."""
+"""The named scenarios, run several times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Launched scripts: what they say happens, and what cannot be interpreted is refused."""
+"""Launched scripts are interpreted; those that cannot be are rejected."""
 
 from __future__ import annotations
 

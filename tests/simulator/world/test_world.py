@@ -1,4 +1,4 @@
-"""The life of jobs, steps and hosts."""
+"""The state machine of jobs, steps and hosts."""
 
 from __future__ import annotations
 

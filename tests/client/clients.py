@@ -1,4 +1,4 @@
-"""A client of each dialect in front of a simulated platform, in virtual time."""
+"""A client of a simulated platform in each dialect, in virtual time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAILING = JobPlan(name="tale", steps=(StepPlan(hosts=3, pinned={1: FAILS}),))
 async def client_of(
     simulator: Simulator, dialect: str = "gateway-v3", **options: Any
 ) -> AsyncIterator[tuple[bkjob.JobClient, SimulatedTransport]]:
-    """Open a client of *simulator*; yield it with its transport, which counts what was asked."""
+    """Open a client of *simulator*; yield it with its transport, which counts requests."""
     transport = options.pop("transport", None) or simulator.transport()
     credentials = options.pop("credentials", CREDENTIALS)
     client = bkjob.connect(

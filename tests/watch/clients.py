@@ -1,4 +1,4 @@
-"""A client in front of a simulated world, in process and in virtual time."""
+"""A client of a simulated world, in process and in virtual time."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ SCOPE = bkjob.Scope.biz(2)
 Spoil = Callable[[HttpRequest, float], HttpResponse | bkjob.BkJobError | None]
 
 
-class Door(SimulatedTransport):
-    """The simulator's own door, remembering the URLs that were asked for.
+class RecordingTransport(SimulatedTransport):
+    """The simulator's transport that records the URLs and times of requests.
 
-    *spoil* may put an answer or an error in place of the platform's, by request and time; *tear* may change one.
+    *spoil* may return a response or an error in place of the platform's, by request and time; *tear* may
+    change a response.
     """
 
     def __init__(self, platform: Platform, *, latency: float = 0.0) -> None:
-        """Open a door to *platform*."""
+        """Send requests to *platform*."""
         super().__init__(platform, latency=latency)
         self.urls: list[str] = []
         self.times: list[float] = []
@@ -42,7 +43,7 @@ class Door(SimulatedTransport):
         self.tear: Callable[[HttpResponse, float], HttpResponse] = lambda response, _now: response
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
-        """Send *request*, and note where it went."""
+        """Send *request*, and record its URL."""
         self.urls.append(str(request.url))
         self.times.append(self.clock.now())
         spoilt = self.spoil(request, self.clock.now())
@@ -56,10 +57,10 @@ class Door(SimulatedTransport):
 @asynccontextmanager
 async def client_of(
     world: World | Platform, dialect: str | Dialect = "gateway-v3", *, latency: float = 0.0, **options: Any
-) -> AsyncIterator[tuple[bkjob.JobClient, Door]]:
-    """Open a client of *world*; yield it with its transport, which counts what was asked."""
+) -> AsyncIterator[tuple[bkjob.JobClient, RecordingTransport]]:
+    """Open a client of *world*; yield it with its transport, which counts requests."""
     platform = world if isinstance(world, Platform) else Platform(world)
-    transport = Door(platform, latency=latency)
+    transport = RecordingTransport(platform, latency=latency)
     credentials = options.pop("credentials", CREDENTIALS)
     url = URLS[dialect if isinstance(dialect, str) else dialect.name]
     async with bkjob.connect(
@@ -69,7 +70,7 @@ async def client_of(
 
 
 async def watched(client: bkjob.JobClient, *refs: bkjob.Ref, **options: Any) -> list[bkjob.Batch]:
-    """Watch *refs* to their end; return all that was told."""
+    """Watch *refs* to their end; return all batches."""
     async with client.watch(refs, **options) as watch:
         return [batch async for batch in watch.batches()]
 

@@ -1,4 +1,4 @@
-"""The samples beside these tests, and the question that each of them answers."""
+"""The sample responses beside these tests, and the operation of each."""
 
 import json
 from datetime import UTC, datetime
@@ -66,7 +66,7 @@ STEP = JOB.step(8001)
 HOST = "0:10.1.0.31"
 DAY = datetime(2023, 11, 14, tzinfo=UTC)
 
-QUESTIONS: tuple[Operation[Any], ...] = (
+OPERATIONS: tuple[Operation[Any], ...] = (
     GetJobInstanceStatus(ref=JOB, return_ip_result=True),
     GetStepInstanceStatus(ref=STEP),
     GetStepInstanceDetail(ref=STEP),
@@ -122,8 +122,8 @@ EXTRAS: tuple[Operation[Any], ...] = (
     BkciPluginGetJobInstanceStatus(ref=JOB, return_ip_result=True),
     BkciPluginBatchGetJobInstanceExecuteObjectLog(ref=STEP, hosts=[31]),
 )
-QUESTIONS += STORED + EXTRAS
-QUESTION = {question.name: question for question in QUESTIONS}
+OPERATIONS += STORED + EXTRAS
+OPERATION_BY_NAME = {operation.name: operation for operation in OPERATIONS}
 DIALECTS: dict[str, TableDialect] = {
     name: dialect_by_name(name) for name in ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
 }
@@ -135,31 +135,31 @@ SAMPLES: dict[str, Any] = {
 }
 
 
-def asked(sample: str) -> tuple[TableDialect, Operation[Any]]:
-    """Return the dialect of a sample and the question that it answers."""
-    spoken, _, name = sample.partition("/")
-    return DIALECTS[spoken], QUESTION[name.partition(".")[0]]
+def sample_call(sample: str) -> tuple[TableDialect, Operation[Any]]:
+    """Return the dialect and the operation of a sample response."""
+    codec, _, name = sample.partition("/")
+    return DIALECTS[codec], OPERATION_BY_NAME[name.partition(".")[0]]
 
 
-def answer(body: object, status: int = 200, **headers: str) -> HttpResponse:
-    """Return an answer with this JSON body."""
+def json_response(body: object, status: int = 200, **headers: str) -> HttpResponse:
+    """Return a response with this JSON body."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return HttpResponse(status=status, headers=named, body=msgspec.json.encode(body))
 
 
 def decoded(sample: str) -> Any:
-    """Return what a sample says."""
-    spoken, question = asked(sample)
-    return spoken.decode(question, answer(SAMPLES[sample]))
+    """Return the decoded sample."""
+    codec, operation = sample_call(sample)
+    return codec.decode(operation, json_response(SAMPLES[sample]))
 
 
 def host(number: int) -> HostKey:
-    """Return one of the hosts of the samples, as most of them name it."""
+    """Return one of the hosts of the samples."""
     return HostKey(bk_host_id=number, bk_cloud_id=0, ip=f"10.1.0.{number}")
 
 
 def parameters(request: HttpRequest) -> dict[str, Any]:
-    """Return what a request carries, wherever it does."""
+    """Return the parameters of a request, from its query or its body."""
     if request.method == "GET":
         assert request.body is None
         return dict(request.url.query)
