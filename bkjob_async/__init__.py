@@ -223,6 +223,7 @@ if TYPE_CHECKING:
         Phase,
         RunStatus,
     )
+    from bkjob_async.observe.client_stats import ClientStats
     from bkjob_async.observe.observer import (
         BreakerChanged,
         Observation,
@@ -236,6 +237,7 @@ if TYPE_CHECKING:
         WatchClosed,
         WatchOpened,
     )
+    from bkjob_async.observe.to_prometheus import PrometheusCollector
     from bkjob_async.watch.callbacks import CallbackReceiver
     from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
     from bkjob_async.watch.readers import Reader
@@ -292,6 +294,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # observers
     "Observer", "Observation", "RequestSent", "PollCompleted", "PollingFailed", "PollingRecovered",
     "RateLimitHit", "BreakerChanged", "OperationSent", "WatchOpened", "WatchClosed",
+    "ClientStats", "PrometheusCollector",
     # errors
     "BkJobError", "UsageError", "NotSupported", "ClientClosed", "WrongEventLoop", "JobFailed",
     "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
@@ -373,6 +376,8 @@ _NAMES = {
     "bkjob_async.model.result": "JobResult StepResult",
     "bkjob_async.model.snapshot": "HostGroup HostSnapshot JobSnapshot StepSnapshot Times",
     "bkjob_async.model.status": "HostStatus Phase RunStatus",
+    "bkjob_async.observe.client_stats": "ClientStats",
+    "bkjob_async.observe.to_prometheus": "PrometheusCollector",
     "bkjob_async.observe.observer": (
         "BreakerChanged Observation Observer OperationSent PollCompleted PollingFailed PollingRecovered "
         "RateLimitHit RequestSent WatchClosed WatchOpened"

@@ -5,7 +5,16 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.client import commands, extra_operations, queries, scripts, shortcuts, stored_items, watching
+from bkjob_async.client import (
+    commands,
+    extra_operations,
+    queries,
+    scripts,
+    shortcuts,
+    statistics,
+    stored_items,
+    watching,
+)
 from bkjob_async.client.caller import Caller
 from bkjob_async.errors import UsageError
 
@@ -28,6 +37,7 @@ class JobClient(Caller):
     nudge = watching.nudge
     durations = watching.durations
     export_durations = watching.export_durations
+    stats = statistics.stats
 
     # Queries
     get_job_instance_status = queries.get_job_instance_status

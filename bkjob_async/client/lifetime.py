@@ -20,6 +20,11 @@ class Lifetime:
     def __str__(self) -> str:
         return "closed" if self._closed else "open" if self._loop else "new"
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that the client was opened in, None before that."""
+        return self._loop
+
     def open(self) -> None:
         """Open in the running event loop; raise `ClientClosed` the second time."""
         if self._closed or self._loop is not None:

@@ -41,7 +41,8 @@ OPERATIONS = frozenset({OperateStepInstance.name, OperateJobInstance.name})
 async def reported(observe: ObserverDispatch, operation: Operation[Any], answer: Awaitable[Any]) -> Any:
     """Await the *answer* to *operation*; report what became of a launch or an operation on a job."""
     is_launch = operation.name in LAUNCHES
-    if not (is_launch or operation.name in OPERATIONS) or not observe.listens(OperationSent):
+    is_wanted = observe.counters is not None or observe.listens(OperationSent)
+    if not (is_launch or operation.name in OPERATIONS) or not is_wanted:
         return await answer
     started = asyncio.get_running_loop().time()
     error: BaseException | None = None
@@ -52,17 +53,22 @@ async def reported(observe: ObserverDispatch, operation: Operation[Any], answer:
         error = failure
         raise
     finally:
-        observe(
-            OperationSent(
-                client=observe.client,
-                operation=operation.name,
-                ref=ref_of(launched) or ref_of(operation),
-                outcome=outcome_of(error),
-                error=None if error is None else type(error).__name__,
-                is_launch=is_launch,
-                seconds=asyncio.get_running_loop().time() - started,
+        name = None if error is None else type(error).__name__
+        if observe.counters is not None:
+            counter = observe.counters.launches if is_launch else observe.counters.operations
+            counter[name or "ok"] += 1
+        if observe.listens(OperationSent):
+            observe(
+                OperationSent(
+                    client=observe.client,
+                    operation=operation.name,
+                    ref=ref_of(launched) or ref_of(operation),
+                    outcome=outcome_of(error),
+                    error=name,
+                    is_launch=is_launch,
+                    seconds=asyncio.get_running_loop().time() - started,
+                )
             )
-        )
         error = None  # its traceback holds this frame
     return launched
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from logging import DEBUG
 
 from bkjob_async.errors import UsageError
+from bkjob_async.observe.counters import Counters
 from bkjob_async.observe.observer import OBSERVATIONS, Observation, Observer, PollCompleted, RequestSent
 from bkjob_async.observe.to_logging import Log, logger, polling_logger, requests_logger
 
@@ -17,12 +18,14 @@ POLL_KINDS = frozenset({PollCompleted, RequestSent})
 class ObserverDispatch:
     """Passes each observation of one client to the observers that listen to its kind, and to the log.
 
+    `counters` count the same happenings as plain numbers, None until somebody asks for them.
     An observer that raises is logged once, with its error, and removed.
     """
 
     def __init__(self, observers: Iterable[Observer] = (), *, client: str = "") -> None:
         """Pass observations to *observers*, in their order; *client* is the name that observations carry."""
         self.client = client
+        self.counters: Counters | None = None
         self._observers = tuple(observers)
         self._log = Log()
         for observer in self._observers:

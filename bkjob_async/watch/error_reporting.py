@@ -278,6 +278,10 @@ class StallTimer:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(STALL_CHECK_INTERVAL, self._on_timer)
 
+    def unseen_since(self, target: PollTarget) -> float | None:
+        """Return when a target that was never polled was first seen here, None if it was not."""
+        return self._first_seen.get(target)
+
     def stop(self) -> None:
         """Stop the timer; harmless when repeated."""
         self._check.cancel()

@@ -30,7 +30,7 @@ class PollReports:
     def begin(
         self, target: PollTarget, request: PollRequest, started: float, received: float
     ) -> PollReport | None:
-        """Return the report of a poll whose response was *received* and is not applied yet; None if nobody listens."""
+        """Return the report of a poll whose response was *received* and is not applied yet; None if nobody wants it."""
         if not self._observe.wants_polls:
             return None
         watches = self._watches(target)
@@ -51,6 +51,13 @@ class PollReports:
         """Report a poll of a list."""
         if self._observe.wants_polls:
             self.report((), request, seconds)
+
+    def count(
+        self, target: PollTarget, events: Sequence[EventOrLazy], before: ActiveTimes, now: float
+    ) -> None:
+        """Count the *events* of a poll at *now*; *before* are the active times from before it was applied."""
+        if self._observe.counters is not None:
+            self._observe.counters.add_events(count_by_kind(events), lag_bounds(target, before, now))
 
     def report(
         self,

@@ -29,7 +29,7 @@ from bkjob_async.engine.tracking.next_request import JOB_ITSELF, PollRequest, ne
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND, SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError, ClientClosed
 from bkjob_async.model.events import Recovered, Trouble
-from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.watch.error_reporting import (
@@ -41,7 +41,8 @@ from bkjob_async.watch.error_reporting import (
     mark_stalled,
 )
 from bkjob_async.watch.list_pollers import ListPollers, Polled
-from bkjob_async.watch.poll_reports import PollReports
+from bkjob_async.watch.poll_reports import PollReports, active_times
+from bkjob_async.watch.polling_load import PhaseCounts, PollingLoad, polling_load
 from bkjob_async.watch.stats import Explanation, explanation_of
 from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, Subscriber, TargetRegistry
 from bkjob_async.watch.worker_pool import WorkerPool
@@ -64,6 +65,9 @@ class Poller:
         self.observe = session.observe
         self.errors = ErrorReporting(publish_to_all=self._publish_to_all, observe=self.observe)
         self._registry = TargetRegistry()
+        self.phases = PhaseCounts(self._registry.targets)
+        self.longest_block = 0.0
+        self.fallen_behind = 0  # by readers of watches that are closed
         self._reports = PollReports(self.observe, self._registry)
         self._workers: WorkerPool[Polled] = WorkerPool(
             self._dispatch, on_crash=self._registry.crash, workers=workers, group=scope_of
@@ -96,8 +100,25 @@ class Poller:
         """Return how many polls of its targets *subscriber* has had."""
         return self._registry.polls_of(subscriber)
 
+    def load(self, now: float, subscriber: Subscriber | None = None) -> PollingLoad:
+        """Return the load of polling all jobs, or those of one *subscriber*."""
+        groups = None if subscriber is None else self._registry.groups_of(subscriber)
+        return polling_load(self._registry, self._workers, self._stall_timer.unseen_since, now, groups)
+
+    @property
+    def subscribers(self) -> Sequence[Subscriber]:
+        """The open watches."""
+        return tuple(self._registry.subscribers)
+
+    @property
+    def target_count(self) -> int:
+        """How many jobs are watched."""
+        return len(self._registry.targets)
+
     def remove_subscriber(self, subscriber: Subscriber) -> None:
         """Deliver nothing to *subscriber* any more; harmless when repeated."""
+        if subscriber in self._registry.subscribers:
+            self.fallen_behind += subscriber.fallen_behind
         self._registry.remove_subscriber(subscriber)
 
     def subscribe(self, subscriber: Subscriber, ref: Ref) -> tuple[JobState, int | None]:
@@ -112,11 +133,13 @@ class Poller:
             subscriber, ref, operated_at=self._operated_at.get(ref.job)
         )
         self._workers.schedule(target, self._now())
+        self.phases.mark_changed(ref.job)
         return target, round_wanted
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:
         """Stop polling *ref*, no longer a target of *subscriber*, unless another one wants it."""
         unwatched = self._registry.unsubscribe(subscriber, ref)
+        self.phases.mark_changed(ref.job)
         if unwatched is not None:
             self.planner.end(unwatched)
             self._list_pollers.forget(unwatched)
@@ -192,8 +215,7 @@ class Poller:
             self._begin_round(target, started)
         scarce = self._session.limiter.waiting > 0
         request = next_request(target, self._session.dialect.capabilities, requests_are_scarce=scarce)
-        self.polls += 1
-        self._registry.polls[target.group] += 1
+        self._count_poll(target, request)
         if target.first_polled_at is None and target.seen_at is None:
             target.first_polled_at = started
         try:
@@ -205,6 +227,13 @@ class Poller:
             return
         if target.group != NO_SUBSCRIBERS:  # else it was dropped while the request was under way
             self._on_response(target, request, view, started)
+
+    def _count_poll(self, target: PollTarget, request: PollRequest) -> None:
+        self.polls += 1
+        self._registry.polls[target.group] += 1
+        counters = self.observe.counters
+        if counters is not None:
+            counters.polls["step" if isinstance(request, GetStepInstanceStatus) else "job"] += 1
 
     def _begin_round(self, target: PollTarget, now: float) -> None:
         """Begin a round of requests with the whole job where single steps do not show all that is wanted."""
@@ -223,6 +252,8 @@ class Poller:
             self._on_reachable(started)
         at = self._stamp()
         report = self._reports.begin(target, request, started, received)
+        active_at = None if self.observe.counters is None else active_times(target)
+        self.longest_block = max(self.longest_block, at.now - received)
         if self._outage_detector.on_response(at.now, sent=started) and self._workers.overdue:
             self._outage_recovery.resume_all()
         asked = at.now if started < self._outage_detector.outage_ended_at else started
@@ -250,10 +281,21 @@ class Poller:
                 return
             events = [*events, *changes]
             plan_follow_ups(target, request, self._session.dialect.capabilities)
-        if not target.pending:
-            self._registry.rereads.complete(target)
         if report is not None:
             report.send(events, at.now)
+        if events and active_at is not None:
+            self._reports.count(target, events, active_at, at.now)
+        self._deliver(target, at, events, asked)
+        self.longest_block = max(self.longest_block, self._now() - received)
+
+    def _deliver(
+        self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], asked: float
+    ) -> None:
+        """Deliver the events of a poll that was begun at *asked*, and schedule the next one."""
+        if not target.pending:
+            self._registry.rereads.complete(target)
+        if events:
+            self.phases.mark_changed(target.ref)
         self._registry.publish(target, at, events)
         self._after_poll(target, at.now, asked, published=bool(events))
 
@@ -317,6 +359,8 @@ class Poller:
         if request is None:
             return
         self.polls += 1
+        if self.observe.counters is not None:
+            self.observe.counters.polls["list"] += 1
         try:
             await self._list_pollers.poll(poller, request)
         except BkJobError as error:
@@ -346,6 +390,9 @@ class Poller:
             self._outage_detector.on_circuit_open()
         if not events:
             at = self._stamp()  # an event for all targets may have been published since
+        if events:
+            self._reports.count(target, events, active_times(target), at.now)
+            self.phases.mark_changed(target.ref)
         self._registry.publish(target, at, events)
         if target.all_settled(at.now) and not self._registry.awaits_reread(target):
             self._after_poll(target, at.now, asked, published=True)

@@ -15,12 +15,22 @@ from bkjob_async.model.status import Phase
 
 @frozen(kw_only=True)
 class WatchStats:
-    """A watch in figures: its targets, those that are over, its events, and all polls of the client."""
+    """A watch in figures, as they are now.
+
+    *over* of its *targets* are over. *events* were delivered, *polls* of its targets sent. Polls of its jobs that are late wait
+    in *due*; *in_flight* are under way. *oldest_unseen* is the seconds since the job that was seen longest ago, of those
+    that are followed; None without any. *longest_block* is the longest time in seconds that one poll of the client
+    occupied the event loop.
+    """
 
     targets: int
     over: int
     events: int
     polls: int
+    due: int = 0
+    in_flight: int = 0
+    oldest_unseen: float | None = None
+    longest_block: float = 0.0
 
 
 @frozen(kw_only=True)

@@ -55,6 +55,7 @@ class EventStream:
         self.state = "new"
         self.in_sync_at: int | None = None
         self.in_sync_index = 0  # within that batch
+        self.fallen_behind = 0  # readers that the newest changes were given in place of what they missed
         self._present = present
         self._cursors = cursors
         self._error: BaseException | None = None
@@ -147,6 +148,7 @@ class EventStream:
         if position.seen >= self.log.last_dropped:
             position.place = self.log.position_after(position.seen)
             return
+        self.fallen_behind += position.seen > 0
         if position.backlog is None:
             # A reader from before this watch missed all of it, however long ago the client saw it.
             is_earlier = self._opened_at is not None and position.seen <= self._opened_at

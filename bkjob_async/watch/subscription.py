@@ -20,6 +20,7 @@ from bkjob_async.model.status import Phase
 from bkjob_async.observe.observer import WatchClosed, WatchOpened
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
 from bkjob_async.watch.poller import Poller
+from bkjob_async.watch.polling_load import PollingLoad
 from bkjob_async.watch.readers import MissedJob
 from bkjob_async.watch.stats import LastSeen, PhaseTotals
 from bkjob_async.watch.stream import EventStream
@@ -89,6 +90,27 @@ class Subscription:
         self._report_end(error)
         self.stream.close(error)
         self._release.start()
+
+    @property
+    def log_events(self) -> int:
+        """How many events the log holds."""
+        return self.stream.log.event_count
+
+    @property
+    def fallen_behind(self) -> int:
+        """How often a reader fell so far behind that the newest changes replaced what it missed."""
+        return self.stream.fallen_behind
+
+    def load(self) -> PollingLoad:
+        """Return the load of polling the targets, none unless the watch is open."""
+        if self.stream.state != "open":
+            return PollingLoad(0, 0, None, 0)
+        return self._poller.load(asyncio.get_running_loop().time(), self)
+
+    @property
+    def longest_block(self) -> float:
+        """The longest time in seconds that one poll of the client occupied the event loop."""
+        return self._poller.longest_block
 
     def _report_end(self, error: BaseException | None) -> None:
         """Report the end of the watch to the observers."""

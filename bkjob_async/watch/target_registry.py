@@ -30,6 +30,16 @@ class Subscriber(Protocol):
     """Polls of its targets that `TargetRegistry.polls` does not count: of lists, and of groups that are gone."""
 
     @property
+    def log_events(self) -> int:
+        """How many events its log holds."""
+        ...
+
+    @property
+    def fallen_behind(self) -> int:
+        """How often a reader fell so far behind that the newest changes replaced what it missed."""
+        ...
+
+    @property
     def detail_level(self) -> DetailLevel:
         """How closely hosts are followed."""
         ...
@@ -169,11 +179,13 @@ class TargetRegistry:
                     member.other_polls += polls
                 del self._groups[number], self._numbers[members]
 
+    def groups_of(self, subscriber: Subscriber) -> frozenset[int]:
+        """Return the numbers of the groups that *subscriber* belongs to."""
+        return frozenset(number for members, number in self._numbers.items() if subscriber in members)
+
     def polls_of(self, subscriber: Subscriber) -> int:
         """Return how many polls of its targets *subscriber* has had."""
-        return subscriber.other_polls + sum(
-            self.polls[number] for members, number in self._numbers.items() if subscriber in members
-        )
+        return subscriber.other_polls + sum(self.polls[number] for number in self.groups_of(subscriber))
 
     # Delivering to subscribers --------------------------------------------------------------------------------------
 

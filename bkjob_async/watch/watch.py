@@ -103,10 +103,10 @@ class Watch:
         self._stream = self._subscription.stream
 
     def __repr__(self) -> str:
-        stats = self.stats()
+        watched = self._subscription
         return (
-            f"<Watch {self._stream.state}: {stats.over} of {stats.targets} targets over, {stats.events} events,"
-            f" {stats.polls} polls>"
+            f"<Watch {self._stream.state}: {watched.targets.over} of {watched.targets.size} targets over,"
+            f" {watched.event_count} events, {watched.polls} polls>"
         )
 
     async def __aenter__(self) -> Self:
@@ -234,12 +234,16 @@ class Watch:
 
     def stats(self) -> WatchStats:
         """Return the watch in figures."""
-        targets = self._subscription.targets
+        targets, load = self._subscription.targets, self._subscription.load()
         return WatchStats(
             targets=targets.size,
             over=targets.over,
             events=self._subscription.event_count,
             polls=self._subscription.polls,
+            due=load.due,
+            in_flight=load.in_flight,
+            oldest_unseen=load.oldest_unseen,
+            longest_block=self._subscription.longest_block,
         )
 
     # Callbacks ------------------------------------------------------------------------------------------------------

@@ -63,6 +63,11 @@ class WorkerPool(Generic[K]):
         """How many late keys wait for a worker."""
         return self._late
 
+    @property
+    def busy(self) -> frozenset[K]:
+        """The keys that are being polled."""
+        return frozenset(() if self._workers is None else tuple(self._workers.busy))
+
     def is_busy(self, key: K) -> bool:
         """Return True while *key* is being polled."""
         return self._workers is not None and key in self._workers.busy

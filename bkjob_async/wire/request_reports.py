@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from bkjob_async.dialects.common.envelopes import request_ids
 from bkjob_async.errors import CallFailed
 from bkjob_async.model.operations.base import Operation
+from bkjob_async.observe.counters import OTHER, Counters
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import RateLimitHit, RequestSent
 from bkjob_async.wire.request_limiter import Permit
@@ -48,6 +50,18 @@ def request_sent(
     )
 
 
+def outcome_label(error: BaseException) -> str:
+    """Return the name of an error's class if it is one of a few, else `other`."""
+    return type(error).__name__ if isinstance(error, CallFailed | asyncio.CancelledError) else OTHER
+
+
+def count_request(counters: Counters, permit: Permit, operation: str, outcome: str, ended: float) -> None:
+    """Count a request that was sent with *permit* and *ended* then."""
+    sent_at, response = permit.sent_at, permit.response
+    size = 0 if response is None else len(response.body)
+    counters.add_request(operation, outcome, ended - sent_at, sent_at - permit.asked_at, size)
+
+
 def request_id_of(error: BaseException | None, headers: Mapping[str, str]) -> str:
     """Return the id under which the platform's operators find a request, empty for none."""
     ids = error.request_ids if isinstance(error, CallFailed) else request_ids(headers, {})
@@ -56,5 +70,7 @@ def request_id_of(error: BaseException | None, headers: Mapping[str, str]) -> st
 
 def report_rate_limit(observe: ObserverDispatch, operation: str, pause: float, *, refused: bool) -> None:
     """Report that the gateway lets no further request through for *pause* seconds."""
+    if observe.counters is not None:
+        observe.counters.throttled["refused" if refused else "announced"] += 1
     if observe.listens(RateLimitHit):
         observe(RateLimitHit(client=observe.client, operation=operation, refused=refused, pause=pause))

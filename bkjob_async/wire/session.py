@@ -33,7 +33,7 @@ from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
 from bkjob_async.wire.request_limiter import Permit, RequestLimiter
-from bkjob_async.wire.request_reports import report_rate_limit, request_sent
+from bkjob_async.wire.request_reports import count_request, outcome_label, report_rate_limit, request_sent
 from bkjob_async.wire.tracebacks import strip_traceback
 from bkjob_async.wire.transport import Transport
 
@@ -206,6 +206,8 @@ class Session:
             else:
                 self._retry_budget.on_success()
                 observe = self.observe
+                if observe.counters is not None:
+                    count_request(observe.counters, permit, operation.name, "ok", permit.received_at)
                 if observe.wants_polled_requests if is_poll else observe.wants_requests:
                     self._report(permit, operation, attempt, None, is_poll=is_poll)
                 return result
@@ -277,6 +279,9 @@ class Session:
         observe = self.observe
         if permit is None or permit.request is None:
             return
+        if error is not None and observe.counters is not None:
+            ended = asyncio.get_running_loop().time() if permit.response is None else permit.received_at
+            count_request(observe.counters, permit, operation.name, outcome_label(error), ended)
         if observe.wants_polled_requests if is_poll else observe.wants_requests:
             now = asyncio.get_running_loop().time()
             observe(

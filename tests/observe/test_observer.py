@@ -240,3 +240,48 @@ def test_what_cannot_observe_is_refused_at_once(wrong: Any) -> None:
     """Something that cannot be called, or that wants what there is not."""
     with pytest.raises(bkjob.UsageError, match="observer"):
         ObserverDispatch([wrong])
+
+
+async def test_a_watch_counts_its_own_polls_and_says_how_far_they_keep_up() -> None:
+    """Not those of other watches, except for targets that both have; with a limit, polls are late and it says so."""
+    world, jobs = world_of(60)
+    async with client_of(world, requests_per_second=5.0, latency=0.5, interval=1.0) as (client, door):
+        async with client.watch(jobs[:50]) as many, client.watch(jobs[45:]) as few:
+            await asyncio.sleep(14.1)
+            of_many, of_few, of_all = many.stats(), few.stats(), client.stats()
+            shown = repr(many)
+        after = many.stats()
+
+    assert of_many.polls + of_few.polls >= of_all.polls > of_many.polls > of_few.polls > 0
+    assert of_all.polls >= len(door.urls) // 2
+    assert of_all.polls_due >= of_many.due > 10
+    assert 0 < of_many.in_flight <= of_all.polls_in_flight <= 32
+    assert of_all.oldest_unseen == of_many.oldest_unseen
+    assert of_all.oldest_unseen is not None
+    assert of_all.requests_per_second == 5.0
+    assert of_all.queue > 0
+    assert f"{of_many.polls} polls" in shown
+    assert (after.due, after.in_flight, after.oldest_unseen) == (0, 0, None)
+    assert after.polls >= of_many.polls
+
+
+async def test_a_client_says_that_the_platform_does_not_respond() -> None:
+    """The breaker is open and time passes since anything was seen; its figures can be read when it is closed, too."""
+    world, jobs = world_of(10)
+    async with client_of(world, name="nightly") as (client, door):
+        assert client.stats().targets == 0
+        async with client.watch(jobs, linger=None):
+            await asyncio.sleep(5.0)
+            well = client.stats()
+            door.spoil = lambda _request, _now: HTML
+            await asyncio.sleep(60.0)
+            badly = client.stats()
+    closed = client.stats()
+
+    assert (well.breaker_open, badly.breaker_open) == (False, True)
+    assert well.oldest_unseen is not None
+    assert well.oldest_unseen < 5.0
+    assert badly.oldest_unseen == pytest.approx(60.0, abs=5.0)
+    assert badly.in_trouble > 0
+    assert badly.log_events > 10
+    assert (closed.name, closed.watches, closed.targets, closed.counters) == ("nightly", 0, 0, None)

@@ -41,6 +41,11 @@ class EventLog:
         self._signals: dict[Ref | None, tuple[int, Trouble | Recovered]] = {}
 
     @property
+    def event_count(self) -> int:
+        """The number of events held."""
+        return self._event_count
+
+    @property
     def end(self) -> int:
         """The position after the newest batch."""
         return self.first + len(self._batches)
