@@ -172,9 +172,10 @@ class Fleet:
                 called = heapq.heappop(callbacks_due)[2]
                 if called.due is not None:
                     schedule.schedule_earlier(called, now)
-            run = schedule.pop_due(now)
-            if run is None:
+            due = schedule.pop_all_due(now, 1)
+            if not due:
                 continue
+            run = due[0]
             requests += 1
             if run.end > now:
                 schedule.put(run, now if cadence is None else now + self._step(run, now, price, cadence))

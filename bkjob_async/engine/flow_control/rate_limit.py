@@ -33,12 +33,6 @@ class RateLimiter:
         """Whether no further request may be in flight until one is released."""
         return self.in_flight >= self.concurrency.allowed
 
-    def seconds_to_wait(self, now: float) -> float | None:
-        """Return the seconds until a request may go, 0 for at once, None for until one is released."""
-        if self.in_flight >= self.concurrency.allowed:
-            return None
-        return seconds_until(self.next_allowed_at, now)
-
     def acquire(self, now: float) -> None:
         """Count a request that goes out at *now*."""
         self.in_flight += 1
@@ -49,8 +43,3 @@ class RateLimiter:
     def release(self) -> None:
         """Count a request that is over."""
         self.in_flight -= 1
-
-
-def seconds_until(moment: float, now: float) -> float:
-    """Return the seconds from *now* until *moment*, 0 where a clock cannot tell the two apart."""
-    return moment - now if moment - now > CLOCK_RESOLUTION else 0.0

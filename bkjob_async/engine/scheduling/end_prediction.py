@@ -60,13 +60,6 @@ class EndPrediction:
         share = half * erfc(place) + half_2 * erfc(place_2)
         return share, mean * erfc(place - width) + mean_2 * erfc(place_2 - width_2) - age * share
 
-    def expected_detection_lag(self, age: float, step: float) -> float:
-        """Return the mean seconds until an end is detected by polls at *age* and *step* seconds later."""
-        share, rest = self.tail(age)
-        if share < NOBODY_LEFT:
-            return 0.0
-        return max(0.0, (share * step - rest + self.tail(age + step)[1]) / share)
-
     def lag_when_found(self, age: float, step: float) -> float:
         """Return the mean seconds since the end of a run that ended within *step* seconds after *age*."""
         share, rest = self.tail(age)

@@ -70,12 +70,6 @@ class TimerWheel(Generic[K]):
             first = self._first = self._earliest()
         return None if first == inf else first
 
-    def pop_due(self, now: float) -> K | None:
-        """Remove and return the first item that is due by *now*, None for none."""
-        for key in self.pop_all_due(now, 1):
-            return key
-        return None
-
     def pop_all_due(self, now: float, most: int) -> list[K]:
         """Remove and return the items that are due by *now*, in order, *most* at most."""
         found: list[K] = []

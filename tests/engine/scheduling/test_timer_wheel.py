@@ -22,13 +22,13 @@ def test_the_earliest_comes_first_and_only_when_it_is_due() -> None:
     schedule.put(late, 3.0)
     schedule.put(early, 1.0)
 
-    assert schedule.pop_due(0.9) is None
+    assert schedule.pop_all_due(0.9, 1) == []
     assert schedule.next_due() == 1.0
-    assert [schedule.pop_due(5.0), schedule.pop_due(5.0), schedule.pop_due(5.0)] == [early, late, None]
+    assert [schedule.pop_all_due(5.0, 1) for _ in range(3)] == [[early], [late], []]
 
 
-def test_hasten_never_delays() -> None:
-    """A nudge brings a look forward and puts none off."""
+def test_schedule_earlier_never_delays() -> None:
+    """A nudge makes a poll earlier, never later."""
     schedule: TimerWheel[Thing] = TimerWheel()
     thing = Thing("a")
     schedule.put(thing, 2.0)
@@ -54,7 +54,7 @@ def test_moving_for_ever_does_not_grow_the_heap() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["put", "hasten", "discard", "pop"]), st.integers(0, 5), st.integers(0, 9))
+        st.tuples(st.sampled_from(["put", "earlier", "discard", "pop"]), st.integers(0, 5), st.integers(0, 9))
     )
 )
 def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]]) -> None:
@@ -68,18 +68,18 @@ def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]
             case "put":
                 schedule.put(key, time)
                 plain[key] = time
-            case "hasten":
+            case "earlier":
                 schedule.schedule_earlier(key, time)
                 plain[key] = min(time, plain.get(key, time))
             case "discard":
                 schedule.discard(key)
                 plain.pop(key, None)
             case _:
-                popped = schedule.pop_due(time)
-                if popped is None:
+                popped = schedule.pop_all_due(time, 1)
+                if not popped:
                     assert all(due > time for due in plain.values())
                 else:
-                    assert plain.pop(popped) <= min([time, *plain.values()])
+                    assert plain.pop(popped[0]) <= min([time, *plain.values()])
         assert len(schedule) == len(plain)
         assert schedule.next_due() == (min(plain.values()) if plain else None)
 
@@ -91,9 +91,7 @@ def test_within_a_slot_time_decides_and_then_arrival(puts: list[tuple[int, float
     at = [slot / SLOTS + round(within) / (4 * SLOTS) for slot, within in puts]
     for number, due in enumerate(at):
         schedule.put(Thing(number), due)
-    popped = []
-    while (thing := schedule.pop_due(1000.0)) is not None:
-        popped.append(thing.name)
+    popped = [thing.name for thing in schedule.pop_all_due(1000.0, len(at))]
 
     assert popped == sorted(range(len(at)), key=lambda number: (at[number], number))
 
@@ -104,7 +102,7 @@ def test_what_was_popped_leaves_no_entry() -> None:
     for turn in range(10):
         for number in range(20):
             schedule.put(Thing(number), turn + number / 7)
-        while schedule.pop_due(turn + 3.0) is not None:
+        while schedule.pop_all_due(turn + 3.0, 1):
             pass
 
         assert schedule._entries == len(schedule) == 0
