@@ -21,7 +21,7 @@ from bkjob_async.observe.client_stats import ClientStats
 from bkjob_async.observe.counters import OPERATIONS, OTHER, Counters
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
-from tests.watch.stage import CREDENTIALS, client_of
+from tests.watch.clients import CREDENTIALS, client_of
 
 prometheus = pytest.importorskip("prometheus_client", reason="install the extra `prometheus`")
 
