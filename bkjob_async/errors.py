@@ -55,7 +55,8 @@ from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobFailed, JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
-# The base, `UsageError`, `JobFailed` and those of journals live in the model; they are part of this tree all the same.
+# The base, `UsageError`, `JobFailed` and those of journals live in the model; they are part of this tree all
+# the same.
 __all__ = [
     "ApiNotFound",
     "ApplicationNotAllowed",
@@ -143,9 +144,10 @@ class ConditionUnreachable(BkJobError):
 class ErrorDetails:
     """What is known about a failed call; it never contains secrets.
 
-    *code* is the platform's own code: an int, or the word of the API gateway's version 4, whose numeric codes are
-    *detail_codes*. *request_ids* maps each header or key to its value. *permission* is the permission object of error
-    9900403, else None. *retry_after* is seconds. *sent* is False when the request certainly never reached the platform.
+    *code* is the platform's own code: an int, or the word of the API gateway's version 4, whose numeric codes
+    are *detail_codes*. *request_ids* maps each header or key to its value. *permission* is the permission
+    object of error 9900403, else None. *retry_after* is seconds. *sent* is False when the request certainly
+    never reached the platform.
     """
 
     operation: str = ""

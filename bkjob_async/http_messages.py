@@ -11,9 +11,9 @@ from yarl import URL
 class HttpRequest:
     """One request, ready to be sent.
 
-    *url* is absolute or, before the session has joined it, relative to the base URL. *accept_compressed* says whether
-    a compressed response is worth asking for. Headers and body may hold credentials, so neither shows in the repr. A URL
-    never holds credentials.
+    *url* is absolute or, before the session has joined it, relative to the base URL. *accept_compressed* says
+    whether a compressed response is worth asking for. Headers and body may hold credentials, so neither shows
+    in the repr. A URL never holds credentials.
     """
 
     method: str

@@ -1,6 +1,7 @@
 """Fixtures for pytest: a simulated BlueKing Job platform, and a client in front of it.
 
-It imports neither the client nor the simulator before a fixture is used, because every run of pytest loads it.
+It imports neither the client nor the simulator before a fixture is used, because every run of pytest loads
+it.
 """
 
 from __future__ import annotations

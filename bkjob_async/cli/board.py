@@ -130,7 +130,7 @@ class Board:
     def _cells(self, ref: StepRef) -> StepCells:
         return self._row(ref.job).steps.setdefault(ref, StepCells())
 
-    # Drawing --------------------------------------------------------------------------------------------------------
+    # Drawing ------------------------------------------------------------------------------------------------
 
     def __rich__(self) -> Group:
         rows = self.shown()

@@ -22,8 +22,8 @@ from bkjob_async.errors import UsageError
 class JobClient(Caller):
     """A client of one platform, in one event loop; see `connect`.
 
-    Platform operations keep the platform's names and parameters. The shortcuts combine them: run, wait, retry, read
-    logs. A client may be opened in one task and closed in another.
+    Platform operations keep the platform's names and parameters. The shortcuts combine them: run, wait,
+    retry, read logs. A client may be opened in one task and closed in another.
     """
 
     # Shortcuts and watches

@@ -79,10 +79,10 @@ async def execute_job_plan(
 ) -> JobLaunch:
     """Start a job plan; it is sent once.
 
-    *global_var_list* holds `GlobalVar` values, or maps names to texts or `Targets`. With *start_task* False the
-    job waits, pending, for `operate_job_instance`. Raises a `CallFailed`: `NotFound` for an unknown plan,
-    `QuotaExceeded` when too many jobs run, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4`
-    (`NotSupported`). Documents: `execute_job_plan`, `execute_job`.
+    *global_var_list* holds `GlobalVar` values, or maps names to texts or `Targets`. With *start_task* False
+    the job waits, pending, for `operate_job_instance`. Raises a `CallFailed`: `NotFound` for an unknown plan,
+    `QuotaExceeded` when too many jobs run, `OutcomeUnknown` when there is no clear response. Not in
+    `gateway-v4` (`NotSupported`). Documents: `execute_job_plan`, `execute_job`.
     """
     command = build(
         ExecuteJobPlan,
@@ -124,9 +124,9 @@ async def fast_execute_script(
     *script_version_id*. *script_language* is a `ScriptLanguage`, SHELL unless given. *target_server* is
     `Targets`, or one host or many as `HostKey`, `bk_host_id` or `"cloud:ip"`. The account is named by
     *account_alias* or *account_id*. *timeout* is the script's, in seconds, 1-259200 (`esb-job` 60-86400, the
-    platform's default is 7200); *request_timeout* is this call's.
-    Raises a `CallFailed`: `InvalidRequest` for bad hosts or accounts, `QuotaExceeded`, `OutcomeUnknown` when no
-    clear answer came back. In every dialect. Document: `fast_execute_script`.
+    platform's default is 7200); *request_timeout* is this call's. Raises a `CallFailed`: `InvalidRequest` for
+    bad hosts or accounts, `QuotaExceeded`, `OutcomeUnknown` when no clear answer came back. In every dialect.
+    Document: `fast_execute_script`.
     """
     if script_language is None and script_content is not None:
         script_language = ScriptLanguage.SHELL
@@ -172,8 +172,8 @@ async def fast_execute_sql(
     """Run SQL as a database account; it is sent once.
 
     *script_content* is plain text, encoded once on the way; *timeout* is the script's, in seconds. Raises a
-    `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
-    `fast_execute_sql`.
+    `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`).
+    Document: `fast_execute_sql`.
     """
     command = build(
         FastExecuteSql,
@@ -213,11 +213,11 @@ async def fast_transfer_file(
 ) -> JobLaunch:
     """Send files from hosts or file sources to hosts; it is sent once.
 
-    *file_target_name* renames a single file on its way. Local files (`FileSourceType.LOCAL`) are uploaded first,
-    to the URLs of `generate_local_file_upload_url`.
-    *transfer_mode* is a `TransferMode`; *timeout* is the transfer's, in seconds, the limits are megabytes per
-    second. Raises a `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4`
-    (`NotSupported`). Documents: `fast_transfer_file`, `fast_push_file`.
+    *file_target_name* renames a single file on its way. Local files (`FileSourceType.LOCAL`) are uploaded
+    first, to the URLs of `generate_local_file_upload_url`. *transfer_mode* is a `TransferMode`; *timeout* is
+    the transfer's, in seconds, the limits are megabytes per second. Raises a `CallFailed`, `OutcomeUnknown`
+    when there is no clear response. Not in `gateway-v4` (`NotSupported`). Documents: `fast_transfer_file`,
+    `fast_push_file`.
     """
     command = build(
         FastTransferFile,
@@ -260,7 +260,8 @@ async def push_config_file(
     `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
     `push_config_file`.
     """
-    # The oldest dialect cannot call back about these; a callback receiver of the client is no reason to refuse them.
+    # The oldest dialect cannot call back about these; a callback receiver of the client is no reason to
+    # refuse them.
     can_call_back = client._session.dialect.capabilities.config_file_callback
     command = build(
         PushConfigFile,

@@ -63,9 +63,9 @@ async def generate_local_file_upload_url(
 ) -> tuple[LocalFileUpload, ...]:
     """Return where to PUT local files, and the paths that name them to `fast_transfer_file` afterwards.
 
-    Send them with `FileSource(files=..., file_type=FileSourceType.LOCAL)`. The URLs carry credentials and do not
-    show. In `esb-jobv3`, and in `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`.
-    Document: `generate_local_file_upload_url`.
+    Send them with `FileSource(files=..., file_type=FileSourceType.LOCAL)`. The URLs carry credentials and do
+    not show. In `esb-jobv3`, and in `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere
+    `NotSupported`. Document: `generate_local_file_upload_url`.
     """
     query = build(GenerateLocalFileUploadUrl, scope=client._needed_scope(scope), file_names=file_name_list)
     return await client._call(query, request_timeout)
@@ -114,9 +114,9 @@ async def get_file_task_context(
 ) -> tuple[TaskContextField, ...]:
     """Return which files could not be transferred at a host, as named fields.
 
-    *host* has a `bk_host_id`, or is a container with its id; *mode* is a `FileMode`, the side of the transfer. In
-    `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
-    `get_file_task_context`.
+    *host* has a `bk_host_id`, or is a container with its id; *mode* is a `FileMode`, the side of the
+    transfer. In `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`.
+    Document: `get_file_task_context`.
     """
     query = build(
         GetFileTaskContext,
@@ -191,8 +191,8 @@ async def bkci_plugin_fast_execute_script(
 ) -> JobLaunch:
     """Run a script on hosts or containers; it is sent once. See `fast_execute_script`.
 
-    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear response;
-    elsewhere `NotSupported`. Document: `bkci_plugin_fast_execute_script`.
+    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear
+    response; elsewhere `NotSupported`. Document: `bkci_plugin_fast_execute_script`.
     """
     if script_language is None and script_content is not None:
         script_language = ScriptLanguage.SHELL
@@ -238,8 +238,8 @@ async def bkci_plugin_fast_transfer_file(
 ) -> JobLaunch:
     """Send files to hosts or containers; it is sent once. See `fast_transfer_file`.
 
-    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear response;
-    elsewhere `NotSupported`. Document: `bkci_plugin_fast_transfer_file`.
+    In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear
+    response; elsewhere `NotSupported`. Document: `bkci_plugin_fast_transfer_file`.
     """
     command = build(
         BkciPluginFastTransferFile,

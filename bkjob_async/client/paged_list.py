@@ -16,7 +16,8 @@ from bkjob_async.model.operations.responses import JobInstance, Page
 from bkjob_async.model.refs import JobRef
 
 USUAL_PAGE = 100
-# Version 3 has no page of job instances that starts later; older ones are reached by an earlier end of the time span.
+# Version 3 has no page of job instances that starts later; older ones are reached by an earlier end of the
+# time span.
 LAST_START = 1000
 
 
@@ -36,8 +37,8 @@ Item = TypeVar("Item", bound=HasId)
 class PagedList(Generic[T]):
     """An async iterator over a list; it holds nothing open and may be left at any time.
 
-    `total` is the number of all items, None before the first page and where the platform does not count. After an
-    error, iterating again tries the same page again.
+    `total` is the number of all items, None before the first page and where the platform does not count.
+    After an error, iterating again tries the same page again.
     """
 
     def __init__(

@@ -61,10 +61,10 @@ async def get_step_instance_status(
 ) -> StepSnapshot:
     """Return a step's status and its hosts, in groups of one status and tag.
 
-    *batch* 0 is all batches of a rolling step, None the latest only. *status* and *tag* name the one group whose
-    hosts are listed; *max_host_num_per_group* cuts each list. In `gateway-v3`, without filters in `esb-job`.
-    Raises a `CallFailed`: `WrongState` for a step that only waits for a user; `NotSupported` elsewhere.
-    Document: `get_step_instance_status`.
+    *batch* 0 is all batches of a rolling step, None the latest only. *status* and *tag* name the one group
+    whose hosts are listed; *max_host_num_per_group* cuts each list. In `gateway-v3`, without filters in
+    `esb-job`. Raises a `CallFailed`: `WrongState` for a step that only waits for a user; `NotSupported`
+    elsewhere. Document: `get_step_instance_status`.
     """
     query = build(
         GetStepInstanceStatus,
@@ -211,8 +211,8 @@ async def get_job_instance_global_var_value(
 ) -> tuple[StepVariables, ...]:
     """Return the values that a job's global variables had in each step.
 
-    Values may be secret: they are not in the repr. Not in `gateway-v4` (`NotSupported`). Raises a `CallFailed`.
-    Document: `get_job_instance_global_var_value`.
+    Values may be secret: they are not in the repr. Not in `gateway-v4` (`NotSupported`). Raises a
+    `CallFailed`. Document: `get_job_instance_global_var_value`.
     """
     ref = client.job(job_instance_id, scope=scope)
     return await client._call(GetJobInstanceGlobalVarValue(ref=ref), request_timeout)

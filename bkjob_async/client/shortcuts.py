@@ -59,11 +59,11 @@ async def run_script(
         result = await client.run_script("uptime", ["0:10.0.0.1", "0:10.0.0.2"], deadline=600)
         result.raise_for_status()
 
-    *script* and *parameters* are plain text. *hosts* are `Targets`, or one host or many as `HostKey`, `bk_host_id` or
-    `"cloud:ip"`. *account* is an alias or an id, *language* a `ScriptLanguage`, *name* the name of the job, *rolling* a
-    `RollingConfig`. *timeout* is the script's, in seconds; *deadline* is seconds or a timedelta, counted from the call.
-    *until* ends the wait early, see `wait`. Raises what `fast_execute_script` and `wait` raise. Leaving or cancelling
-    the wait never touches the job.
+    *script* and *parameters* are plain text. *hosts* are `Targets`, or one host or many as `HostKey`,
+    `bk_host_id` or `"cloud:ip"`. *account* is an alias or an id, *language* a `ScriptLanguage`, *name* the
+    name of the job, *rolling* a `RollingConfig`. *timeout* is the script's, in seconds; *deadline* is seconds
+    or a timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises what
+    `fast_execute_script` and `wait` raise. Leaving or cancelling the wait never touches the job.
     """
     ends_at = loop_time_after(deadline)
     alias, number = named(account)
@@ -97,11 +97,12 @@ async def run_plan(
 
     Return the result, whether the plan succeeded or not::
 
-        result = await client.run_plan(1000, {"version": "1.4", "servers": Targets(hosts=[1, 2])}, deadline=3600)
+        result = await client.run_plan(1000, {"version": "1.4", "servers": Targets(hosts=[1, 2])},
+        deadline=3600)
 
-    *variables* maps names to texts or `Targets`. *deadline* is seconds or a timedelta, counted from the call. *until*
-    ends the wait early, see `wait`. A plan with a confirmation step waits until somebody confirms. Raises what
-    `execute_job_plan` and `wait` raise.
+    *variables* maps names to texts or `Targets`. *deadline* is seconds or a timedelta, counted from the call.
+    *until* ends the wait early, see `wait`. A plan with a confirmation step waits until somebody confirms.
+    Raises what `execute_job_plan` and `wait` raise.
     """
     ends_at = loop_time_after(deadline)
     launched = await execute_job_plan(client, job_plan_id, variables, scope=scope)
@@ -126,11 +127,11 @@ async def send_file(
 ) -> JobResult:
     """Send files from hosts to hosts and wait until they arrive.
 
-    Return the result, whether the transfer succeeded or not. *files* are paths on the *source* hosts, *destination* is
-    a directory on *hosts*. *account* owns the files where they arrive, *source_account* (by default the same) where
-    they are. *mode* is a `TransferMode`, *name* the name of the job. *timeout* is the transfer's, in seconds;
-    *deadline* is seconds or a timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises what
-    `fast_transfer_file` and `wait` raise.
+    Return the result, whether the transfer succeeded or not. *files* are paths on the *source* hosts,
+    *destination* is a directory on *hosts*. *account* owns the files where they arrive, *source_account* (by
+    default the same) where they are. *mode* is a `TransferMode`, *name* the name of the job. *timeout* is the
+    transfer's, in seconds; *deadline* is seconds or a timedelta, counted from the call. *until* ends the wait
+    early, see `wait`. Raises what `fast_transfer_file` and `wait` raise.
     """
     ends_at = loop_time_after(deadline)
     alias, number = named(account)
@@ -161,10 +162,11 @@ async def retry_failed(
         if not result.ok:
             result = await client.retry_failed(result, deadline=600)
 
-    *result* is what a wait returned, or anything that `job` or `step` takes; then the platform is asked first for the
-    status of the job. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta, counted
-    from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step failed, and what
-    `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4` (`NotSupported`).
+    *result* is what a wait returned, or anything that `job` or `step` takes; then the platform is asked first
+    for the status of the job. Each step that failed or was terminated is retried. *deadline* is seconds or a
+    timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no
+    step failed, and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in
+    `gateway-v4` (`NotSupported`).
     """
     ends_at = loop_time_after(deadline)
     ref = client._ref(result)
@@ -188,8 +190,8 @@ async def logs(
             for log in step.hosts:
                 print(log.host, log.text)
 
-    It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error. Raises a
-    `CallFailed` when nothing can be read at all.
+    It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error.
+    Raises a `CallFailed` when nothing can be read at all.
     """
     ref = client._ref(ref)
     keys = None if hosts is None else build(host_keys, hosts)

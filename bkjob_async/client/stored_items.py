@@ -97,8 +97,8 @@ async def get_job_plan_detail(
 ) -> JobPlan:
     """Return a job plan with its steps and its global variables.
 
-    Scripts are plain text. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown plan. Document:
-    `get_job_plan_detail`.
+    Scripts are plain text. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown plan.
+    Document: `get_job_plan_detail`.
     """
     query = build(
         GetJobPlanDetail,
@@ -151,8 +151,8 @@ def get_cron_list(
 ) -> PagedList[CronJob]:
     """Return the crons of a scope, for `async for`; an *id* makes the platform ignore every other filter.
 
-    *status* 1 is on. Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
-    `get_cron_list`.
+    *status* 1 is on. Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated.
+    Document: `get_cron_list`.
     """
     query = build(
         GetCronList,

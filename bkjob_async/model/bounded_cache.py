@@ -14,8 +14,9 @@ TURNS = 16
 class BoundedCache(Generic[K, V]):
     """Keeps values for the first keys; what finds no room has to be made each time.
 
-    A cache that drops the oldest value instead is of no use to keys that come in turns: each is dropped just before it
-    comes again, and every value lives long enough for the garbage collector to visit it. `values` is for lookups.
+    A cache that drops the oldest value instead is of no use to keys that come in turns: each is dropped just
+    before it comes again, and every value lives long enough for the garbage collector to visit it. `values`
+    is for lookups.
     """
 
     __slots__ = ("_refused", "_size", "values")

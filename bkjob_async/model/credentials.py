@@ -7,8 +7,8 @@ from attrs import field, frozen
 class AppCredentials:
     """An application's code and secret, and the user it acts for.
 
-    Name the user by *bk_username* (applications on the skip-login list), *bk_token* or *bk_ticket* (a logged-in
-    user). Secrets never show in the repr.
+    Name the user by *bk_username* (applications on the skip-login list), *bk_token* or *bk_ticket* (a
+    logged-in user). Secrets never show in the repr.
     """
 
     bk_app_code: str

@@ -51,9 +51,10 @@ KINDS: dict[str, type[Event]] = {
 def event_to_json(event: Event) -> dict[str, Any]:
     """Return *event* as plain JSON values, `kind` first.
 
-    Refs are text as `str` writes them, statuses are `{code, name, phase}`, a host has its `label` and every name that
-    the platform gave, times are ISO 8601, durations seconds. Absent names and times are left out, other absent values
-    are null. A result also says whether it is `ok` and how many `hosts` ended in each phase.
+    Refs are text as `str` writes them, statuses are `{code, name, phase}`, a host has its `label` and every
+    name that the platform gave, times are ISO 8601, durations seconds. Absent names and times are left out,
+    other absent values are null. A result also says whether it is `ok` and how many `hosts` ended in each
+    phase.
     """
     return {"kind": event.kind, **_converter.unstructure(event)}
 

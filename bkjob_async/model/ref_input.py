@@ -58,8 +58,9 @@ _STEP_IN_QUERY = "stepInstanceId"
 def as_ref(value: RefLike, default_scope: Scope | None = None) -> Ref:
     """Return the job or step that *value* names; raise `UsageError`.
 
-    *value* is a ref, a job id, the text of a ref (`2:100`, `2:100/200`, `100`, `100/200`), a link of the web console,
-    or anything with a `ref`: what a launch returned, a snapshot, a result. What names no scope is in *default_scope*.
+    *value* is a ref, a job id, the text of a ref (`2:100`, `2:100/200`, `100`, `100/200`), a link of the web
+    console, or anything with a `ref`: what a launch returned, a snapshot, a result. What names no scope is in
+    *default_scope*.
     """
     if isinstance(value, JobRef | StepRef):
         return value

@@ -18,17 +18,19 @@ NO_PHASES: Mapping[Phase, int] = MappingProxyType({})
 class ClientStats:
     """A client in figures, as they are now.
 
-    *name* is that of the client. *targets* are jobs that are watched; *polls* counts all polls. Polls that are late wait in
-    *polls_due*; *polls_in_flight* are under way. *oldest_unseen* is the seconds since the job that was seen longest ago,
-    of those that are followed; None without any. *in_trouble* counts jobs whose last polls failed.
+    *name* is that of the client. *targets* are jobs that are watched; *polls* counts all polls. Polls that
+    are late wait in *polls_due*; *polls_in_flight* are under way. *oldest_unseen* is the seconds since the
+    job that was seen longest ago, of those that are followed; None without any. *in_trouble* counts jobs
+    whose last polls failed.
 
-    *queue* requests wait for permission; *in_flight* are under way, of *max_in_flight*. *requests_per_second* is the limit
-    that holds, *remaining* what the gateway says is left of its own; None where unknown. *breaker_open*: the platform
-    does not respond, and only single probes go out.
+    *queue* requests wait for permission; *in_flight* are under way, of *max_in_flight*. *requests_per_second*
+    is the limit that holds, *remaining* what the gateway says is left of its own; None where unknown.
+    *breaker_open*: the platform does not respond, and only single probes go out.
 
-    *log_events* are held for readers; *fallen_behind* counts readers that were so slow that the newest changes replaced
-    what they missed. *longest_block* is the longest time in seconds that one poll occupied the event loop. *counters*
-    and the numbers by phase, *target_phases* and *host_phases*, are kept from the first call with `count=True` on.
+    *log_events* are held for readers; *fallen_behind* counts readers that were so slow that the newest
+    changes replaced what they missed. *longest_block* is the longest time in seconds that one poll occupied
+    the event loop. *counters* and the numbers by phase, *target_phases* and *host_phases*, are kept from the
+    first call with `count=True` on.
     """
 
     name: str

@@ -58,9 +58,9 @@ class OperationCounters:
 class Counters:
     """What happened in one client since counting began.
 
-    `polls` counts polls by what is read (`job`, `step`, `list`), `events` the events by their kind, `throttled` rate
-    limits (`announced`, `refused`), `operations` and `launches` commands by outcome: `ok` or the class of the error. `lags` has the bounds
-    of how late ends were seen, of jobs and of steps.
+    `polls` counts polls by what is read (`job`, `step`, `list`), `events` the events by their kind,
+    `throttled` rate limits (`announced`, `refused`), `operations` and `launches` commands by outcome: `ok` or
+    the class of the error. `lags` has the bounds of how late ends were seen, of jobs and of steps.
     """
 
     def __init__(self) -> None:

@@ -17,10 +17,10 @@ NO_EVENTS: Mapping[str, int] = MappingProxyType({})
 class RequestSent:
     """One HTTP request was answered, failed or was cancelled; every retry is a request of its own.
 
-    *outcome* is `ok`, or the name of the error's class. *http_status* is None and *bytes* 0 where no response came.
-    *seconds* is the time from sending the request to its response or failure; *queue_seconds* the time before that,
-    while limits held it back. *attempt* counts from 1. *server*, *port* and *path* are those of the URL. *is_poll* is
-    True for requests that polling sends by itself.
+    *outcome* is `ok`, or the name of the error's class. *http_status* is None and *bytes* 0 where no response
+    came. *seconds* is the time from sending the request to its response or failure; *queue_seconds* the time
+    before that, while limits held it back. *attempt* counts from 1. *server*, *port* and *path* are those of
+    the URL. *is_poll* is True for requests that polling sends by itself.
     """
 
     client: str
@@ -44,10 +44,11 @@ class RequestSent:
 class PollCompleted:
     """One poll was completed, in *seconds*, with so many *events* or with an *error*, the name of its class.
 
-    *ref* is the target that was polled, None when a list was polled in place of many. *operation* is the platform's name
-    of the request. *events_by_kind* counts the events by their `kind`. *decode_seconds* is how long reading the response
-    took. *lag_bounds* has each target whose end this poll was the first to show, with the seconds since it was last seen
-    unfinished: it ended at most so long ago. *watches* are the numbers of the watches that follow the target.
+    *ref* is the target that was polled, None when a list was polled in place of many. *operation* is the
+    platform's name of the request. *events_by_kind* counts the events by their `kind`. *decode_seconds* is
+    how long reading the response took. *lag_bounds* has each target whose end this poll was the first to
+    show, with the seconds since it was last seen unfinished: it ended at most so long ago. *watches* are the
+    numbers of the watches that follow the target.
     """
 
     client: str
@@ -109,9 +110,10 @@ class BreakerChanged:
 class OperationSent:
     """A launch or an operation was sent, or could not be sent.
 
-    *outcome* is `accepted`, `refused`, or `unknown` where no clear response came; *error* is the name of the error's
-    class, None for none. *ref* is what was launched or operated on, None where that is not known. *is_launch* tells
-    launches from operations on what runs already. *seconds* includes waiting for permission to send.
+    *outcome* is `accepted`, `refused`, or `unknown` where no clear response came; *error* is the name of the
+    error's class, None for none. *ref* is what was launched or operated on, None where that is not known.
+    *is_launch* tells launches from operations on what runs already. *seconds* includes waiting for permission
+    to send.
     """
 
     client: str
@@ -175,9 +177,10 @@ OBSERVATIONS: frozenset[type[Observation]] = frozenset(
 class Observer(Protocol):
     """A callable that receives observations; it runs in the event loop, so it must return quickly.
 
-    An attribute `kinds`, a set of classes of `Observation`, limits what it receives; observations that nobody listens to
-    are not created. A plain function receives all. An attribute `polls` that is False leaves out single polls and
-    their requests. An observer that raises an error is logged once, with its error, and receives nothing from then on.
+    An attribute `kinds`, a set of classes of `Observation`, limits what it receives; observations that nobody
+    listens to are not created. A plain function receives all. An attribute `polls` that is False leaves out
+    single polls and their requests. An observer that raises an error is logged once, with its error, and
+    receives nothing from then on.
     """
 
     def __call__(self, observation: Observation, /) -> None:

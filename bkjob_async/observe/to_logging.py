@@ -25,7 +25,8 @@ logger.addHandler(logging.NullHandler())
 polling_logger = logger.getChild("polling")
 requests_logger = logger.getChild("requests")
 
-# For so many seconds after a warning, troubles of single targets with the same kind of error are logged as INFO.
+# For so many seconds after a warning, troubles of single targets with the same kind of error are logged as
+# INFO.
 WARNING_INTERVAL = 60.0
 
 LEVELS: Mapping[type[Observation], tuple[logging.Logger, int]] = {
@@ -44,8 +45,8 @@ LEVELS: Mapping[type[Observation], tuple[logging.Logger, int]] = {
 class Log:
     """Logs failures as WARNING, recoveries as INFO, and single polls and requests as DEBUG.
 
-    A trouble is one WARNING: when many targets fail with the same kind of error within a minute, or one fails again and
-    again, the first is a WARNING, the others are INFO.
+    A trouble is one WARNING: when many targets fail with the same kind of error within a minute, or one fails
+    again and again, the first is a WARNING, the others are INFO.
     """
 
     def __init__(self) -> None:

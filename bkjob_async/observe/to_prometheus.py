@@ -55,8 +55,9 @@ class PrometheusCollector:
         collector = PrometheusCollector(client)
         prometheus_client.REGISTRY.register(collector)
 
-    *clients* are clients, or whatever else has their `stats()`; each needs a name of its own (`connect(name=...)`). They
-    count from now on. A registry may be scraped in any thread. Needs the extra `prometheus`.
+    *clients* are clients, or whatever else has their `stats()`; each needs a name of its own
+    (`connect(name=...)`). They count from now on. A registry may be scraped in any thread. Needs the extra
+    `prometheus`.
     """
 
     def __init__(self, *clients: HasStats) -> None:

@@ -54,7 +54,7 @@ class Simulator:
             self.platform.faults += map(parse_fault, chosen.faults)
         self.clock = WorldClock(speed=speed)
 
-    # Servers --------------------------------------------------------------------------------------------------------
+    # Servers ------------------------------------------------------------------------------------------------
 
     def transport(self, *, latency: float = 0.0) -> SimulatedTransport:
         """Return a transport within this process, for `connect(transport=...)`."""
@@ -115,7 +115,7 @@ class Simulator:
         """Inject a fault within a `with` block; see `Platform.fault`."""
         return self.platform.fault(fault, share=share, times=times, operations=operations, jobs=jobs)
 
-    # Jobs -----------------------------------------------------------------------------------------------------------
+    # Jobs ---------------------------------------------------------------------------------------------------
 
     @property
     def refs(self) -> tuple[JobRef, ...]:
@@ -145,7 +145,7 @@ class Simulator:
         """Return the true history, whatever was observed."""
         return self.world.history(refs)
 
-    # Control --------------------------------------------------------------------------------------------------------
+    # Control ------------------------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> float:
         """Advance the world's time; return it."""

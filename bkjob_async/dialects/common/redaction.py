@@ -26,7 +26,8 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 
-# Parameters of any operation by name: what is secret by its name, what is when another says so, and variables.
+# Parameters of any operation by name: what is secret by its name, what is when another says so, and
+# variables.
 _SECRET_NAME = re.compile(r"passw|secret|token|ticket|cipher|credential|private_?key", re.IGNORECASE)
 _SAYS_SENSITIVE = ("is_param_sensitive", "param_sensitive", "is_sensitive_param")
 _PARAMETERS = ("script_param", "param_content")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from attrs import define, field, setters, validators
 
-# A response is slow when it takes more than this many times the usual time for its size, plus this many seconds.
+# A response is slow when it takes more than this many times the usual time for its size, plus this many
+# seconds.
 SLOW_FACTOR, SLOW_EXCESS = 2.0, 0.05
 # Each response moves the usual time towards it by this factor.
 DRIFT = 1.005
@@ -18,9 +19,9 @@ DECREASE_SLOW, DECREASE_THROTTLED = 0.8, 0.5
 class AIMDConcurrency:
     """The number of requests allowed at once, between 1 and *maximum*.
 
-    Responses are judged in rounds of as many as are allowed at once. The number grows by one after a round that was not
-    slow, if it was fully used in it. A response is compared with others of about its size, because large ones take long
-    by nature.
+    Responses are judged in rounds of as many as are allowed at once. The number grows by one after a round
+    that was not slow, if it was fully used in it. A response is compared with others of about its size,
+    because large ones take long by nature.
     """
 
     maximum: int = field(default=32, validator=validators.gt(0))

@@ -12,11 +12,12 @@ from attrs import define, field
 class CircuitBreaker:
     """Opens when different targets fail one after another without a success between them.
 
-    *threshold* failures in a row of *distinct_targets* targets open it (of all targets, where there are fewer). While
-    it is open, single probes may go: the first after *first_wait* seconds. The wait doubles with each probe up to
-    *longest_wait*, or up to *longest_wait_refused* where credentials were refused. A probe without a response does not
-    delay the next one. Failures of requests that were in flight when it opened do not count. The first success of a
-    request sent afterwards closes it. `failures` is how many failures counted since the last success.
+    *threshold* failures in a row of *distinct_targets* targets open it (of all targets, where there are
+    fewer). While it is open, single probes may go: the first after *first_wait* seconds. The wait doubles
+    with each probe up to *longest_wait*, or up to *longest_wait_refused* where credentials were refused. A
+    probe without a response does not delay the next one. Failures of requests that were in flight when it
+    opened do not count. The first success of a request sent afterwards closes it. `failures` is how many
+    failures counted since the last success.
     """
 
     threshold: int = 5
@@ -43,7 +44,8 @@ class CircuitBreaker:
     def on_success(self, now: float, *, sent: float) -> bool:
         """Count a success of a request *sent* then; return True if it closed an open breaker.
 
-        A response to a request from before the opening proves nothing if it comes within *first_wait* seconds of it.
+        A response to a request from before the opening proves nothing if it comes within *first_wait* seconds
+        of it.
         """
         if self.is_open and sent < self._opened_at and now < self._opened_at + self.first_wait:
             return False

@@ -17,12 +17,13 @@ URGENT_TURNS = 8
 class FairQueue(Generic[G, T]):
     """A queue of items in groups: groups take turns, items of one group go first in, first out.
 
-    Each turn costs its group 1, plus what `add_cost` adds. The group with the least cost has the next turn. A group that
-    returns after a pause does not get back the turns that it did not use. Items for which *is_live* returns False are
-    dropped when their turn comes.
+    Each turn costs its group 1, plus what `add_cost` adds. The group with the least cost has the next turn. A
+    group that returns after a pause does not get back the turns that it did not use. Items for which
+    *is_live* returns False are dropped when their turn comes.
     """
 
-    # Start-time fair queueing: each group is a flow with a start tag; the virtual time is the tag of the last turn.
+    # Start-time fair queueing: each group is a flow with a start tag; the virtual time is the tag of the last
+    # turn.
     __slots__ = ("_flows", "_heap", "_is_live", "_number", "_virtual_time")
 
     def __init__(self, *, is_live: Callable[[T], bool] = lambda _item: True) -> None:

@@ -6,8 +6,8 @@ from math import inf
 
 from attrs import define, field, setters
 
-# There was an outage when no response came for the usual response time plus this many seconds plus this many usual gaps
-# between responses.
+# There was an outage when no response came for the usual response time plus this many seconds plus this many
+# usual gaps between responses.
 MINIMUM_SILENCE, SILENT_GAPS = 0.5, 4.0
 # Weight of the newest sample, and how many seconds one sample of the response rate spans.
 NEWEST_WEIGHT, SAMPLE_SECONDS = 0.2, 1.0
@@ -20,8 +20,8 @@ SLOWEST_RATE = 1.0
 class OutageDetector:
     """Counts responses to polls; times are the caller's clock, in seconds.
 
-    `rate` is the usual number of responses per second, None before it is known. Polls sent before `outage_ended_at` were
-    in flight during the last outage.
+    `rate` is the usual number of responses per second, None before it is known. Polls sent before
+    `outage_ended_at` were in flight during the last outage.
     """
 
     rate: float | None = field(default=None, init=False)

@@ -33,10 +33,11 @@ class Retries:
     ) -> float | None:
         """Return the seconds to wait before the next try, None to give up.
 
-        *attempt* counts from 1. *jitter* from 0 to 1 spreads the wait between half and the whole of it. The server's
-        `retry_after` replaces the computed wait; None is returned if it exceeds *longest_retry_after* seconds. A call
-        that starts or changes something (not *repeatable*) is retried only when it certainly was not executed. A call
-        that was never sent because it waited too long for the rate limit is not retried.
+        *attempt* counts from 1. *jitter* from 0 to 1 spreads the wait between half and the whole of it. The
+        server's `retry_after` replaces the computed wait; None is returned if it exceeds
+        *longest_retry_after* seconds. A call that starts or changes something (not *repeatable*) is retried
+        only when it certainly was not executed. A call that was never sent because it waited too long for the
+        rate limit is not retried.
         """
         if attempt >= self.attempts or not isinstance(error, RETRYABLE):
             return None
@@ -55,8 +56,8 @@ class Retries:
 class RetryBudget:
     """Retries that all calls of a client share, so that an outage does not cause a retry storm.
 
-    The budget holds *size* retries at most. Each retry takes one. Each successful call adds *earned_per_success*, each
-    second adds *refilled_per_second*. Times are the caller's clock.
+    The budget holds *size* retries at most. Each retry takes one. Each successful call adds
+    *earned_per_success*, each second adds *refilled_per_second*. Times are the caller's clock.
     """
 
     size: float = 32.0

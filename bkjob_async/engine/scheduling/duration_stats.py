@@ -136,7 +136,7 @@ class DurationTable:
             self._within_variance = (weight * fade + 1.0, squares * fade + mild)
         return record.mean + near if record.weight >= 2.0 else value
 
-    # What is expected -----------------------------------------------------------------------------------------------
+    # What is expected ---------------------------------------------------------------------------------------
 
     def runs(self, scope: Scope, job: str, step: str | None) -> int:
         """Return how many runs of this name were added."""
@@ -176,7 +176,7 @@ class DurationTable:
     def _of_all(self) -> LogNormal:
         return LogNormal(self._all.mean, bounded(sqrt(self._all.squares / self._all.weight)))
 
-    # As data --------------------------------------------------------------------------------------------------------
+    # As data ------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[DurationStats]:
         """Yield the statistics of each name, the names used last at the end."""

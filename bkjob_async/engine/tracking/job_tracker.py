@@ -86,7 +86,7 @@ def note_seen_again(step: StepState, stamp: PollStamp) -> None:
         step.progress.outdated_since = None
 
 
-# Responses that change something ------------------------------------------------------------------------------------
+# Responses that change something ----------------------------------------------------------------------------
 
 
 def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> list[EventOrLazy]:
@@ -193,13 +193,14 @@ def announce_job(job: JobState, code: int, stamp: PollStamp, *, finished: bool) 
     return [job_changed(job, before, stamp.cursor)]
 
 
-# What is over -------------------------------------------------------------------------------------------------------
+# What is over -----------------------------------------------------------------------------------------------
 
 
 def finish_settled(job: JobState, stamp: PollStamp) -> list[Event]:
     """Announce finished what has settled, steps before the job; return the events.
 
-    A step that never started is finished with its job. So is one that keeps an open status, after a longer bound.
+    A step that never started is finished with its job. So is one that keeps an open status, after a longer
+    bound.
     """
     events: list[Event] = []
     for step in job.steps:
@@ -238,7 +239,7 @@ def finish_settled_step(job: JobState, step: StepState, stamp: PollStamp) -> lis
     return events
 
 
-# Operations and rounds ----------------------------------------------------------------------------------------------
+# Operations and rounds --------------------------------------------------------------------------------------
 
 
 def expect_change(job: JobState, operated_at: float) -> None:

@@ -29,7 +29,8 @@ PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 # The id of the job itself among the ids of steps.
 JOB_ITSELF = 0
 
-# After this many seconds the job itself is requested again, in case it is over without the step that represents it.
+# After this many seconds the job itself is requested again, in case it is over without the step that
+# represents it.
 LONGEST_REPRESENTED = 15.0
 
 _unfrozen_step_request = unfrozen_twin(GetStepInstanceStatus)
@@ -45,9 +46,9 @@ def next_request(
 ) -> PollRequest:
     """Return the cheapest request that can show a change of *job*.
 
-    A round begins with the job, with the steps that are targets by themselves, or with the step that represents the
-    job. Steps whose hosts are still to be read follow one by one (`plan_follow_ups`). *requests_are_scarce*: one larger
-    response is better than two small ones.
+    A round begins with the job, with the steps that are targets by themselves, or with the step that
+    represents the job. Steps whose hosts are still to be read follow one by one (`plan_follow_ups`).
+    *requests_are_scarce*: one larger response is better than two small ones.
     """
     if not job.pending:
         representative = representative_step(job, capabilities) if job.is_target else None
@@ -169,8 +170,8 @@ def can_represent_job(step: StepState) -> bool:
 def requestable_steps(job: JobState, capabilities: Capabilities) -> list[StepState]:
     """Return the watched steps; none where the job must be requested for one of them.
 
-    A step that shows no hosts is read through its job. So is one that has not started, because it never will if the job
-    is over, and one that is in doubt after an operation.
+    A step that shows no hosts is read through its job. So is one that has not started, because it never will
+    if the job is over, and one that is in doubt after an operation.
     """
     if job.is_target or not capabilities.step_status or job.has_doubtful_step():
         return []
@@ -189,8 +190,8 @@ def wants_rows_with_job(job: JobState, capabilities: Capabilities) -> bool:
         return job.detail_level > DetailLevel.END_ONLY or any(
             step.progress.settling is not None for step in job.open_steps()
         )
-    # One response with all rows of all steps is cheaper than several requests as long as it is small. That it is small
-    # is known when the hosts of every step that has some were read.
+    # One response with all rows of all steps is cheaper than several requests as long as it is small. That it
+    # is small is known when the hosts of every step that has some were read.
     size = 0
     for step in job.steps:
         if wants_rows(job, step):

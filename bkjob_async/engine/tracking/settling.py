@@ -1,8 +1,9 @@
 """Decide when a final status of a step is announced: after its details have settled.
 
-Details lag behind a final status. The platform writes host rows after it, and shows the old status for a moment after
-an operation. A rolling step shows a final code between two batches. So a final status settles first: it is announced
-when all hosts were read and are finished and nothing says that the status is provisional, or after a bound.
+Details lag behind a final status. The platform writes host rows after it, and shows the old status for a
+moment after an operation. A rolling step shows a final code between two batches. So a final status settles
+first: it is announced when all hosts were read and are finished and nothing says that the status is
+provisional, or after a bound.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from bkjob_async.engine.tracking.step_state import HOSTS_HIDDEN, NO_PROGRESS, Se
 from bkjob_async.engine.tracking.step_views import step_changed
 from bkjob_async.model.events import Event
 
-# Rows that do not settle are waited for SETTLE_BOUND seconds; where none can be read at all, because polls fail,
-# UNREAD_BOUND seconds. A settling step is polled every SETTLE_INTERVAL seconds.
+# Rows that do not settle are waited for SETTLE_BOUND seconds; where none can be read at all, because polls
+# fail, UNREAD_BOUND seconds. A settling step is polled every SETTLE_INTERVAL seconds.
 SETTLE_BOUND = 15.0
 UNREAD_BOUND = 120.0
 SETTLE_INTERVAL = 1.0
@@ -48,7 +49,8 @@ def on_rows_read(step: StepState, stamp: PollStamp, *, moved: bool) -> None:
 def note_passed(step: StepState, stamp: PollStamp, *, passed: bool) -> None:
     """Record whether the job has gone on to a later step.
 
-    Host rows that were read while code 6 could be provisional do not prove the end: a whole batch may have run since.
+    Host rows that were read while code 6 could be provisional do not prove the end: a whole batch may have
+    run since.
     """
     if passed == step.progress.is_passed:
         return
@@ -61,8 +63,8 @@ def note_passed(step: StepState, stamp: PollStamp, *, passed: bool) -> None:
 def finish_if_settled(step: StepState, stamp: PollStamp, *, doubtful: bool) -> list[Event]:
     """Announce a settling status if its details have settled or the bound has passed; return the events.
 
-    No status of a step that the job has passed is provisional. *doubtful*: an operation was just made, and the platform
-    may still show the status from before it.
+    No status of a step that the job has passed is provisional. *doubtful*: an operation was just made, and
+    the platform may still show the status from before it.
     """
     progress, settling = step.progress, step.progress.settling
     if settling is None:

@@ -23,8 +23,8 @@ REFUSALS, HOSTS_HIDDEN = 3, 1000
 class Settling:
     """A final status that is not announced yet, because details may still change.
 
-    *since* is when it was first seen. *first_rows_at* is when a response first listed all hosts under it. *all_rows_read*:
-    the last response listed all hosts. *rows_settled*: none of them was unfinished.
+    *since* is when it was first seen. *first_rows_at* is when a response first listed all hosts under it.
+    *all_rows_read*: the last response listed all hosts. *rows_settled*: none of them was unfinished.
     """
 
     since: float
@@ -37,8 +37,8 @@ class Settling:
 class StepProgress:
     """State that only few steps need: those that settle, are large, began anew, or were passed by the job.
 
-    *is_first_of_execution*: the present status is the first one seen in its execution. *is_passed*: the job has gone on
-    to a later step. *outdated_since*: since then all responses showed an earlier execution.
+    *is_first_of_execution*: the present status is the first one seen in its execution. *is_passed*: the job
+    has gone on to a later step. *outdated_since*: since then all responses showed an earlier execution.
     """
 
     settling: Settling | None = None
@@ -62,8 +62,8 @@ class StepState(Struct, eq=False, gc=False):
     `start_seen_at` is the same where it was seen pending before, else None. `active_at` is when it was last
     seen unfinished or changed.
 
-    There may be a hundred thousand steps, so the garbage collector does not track them: nothing that a step refers to
-    may refer back to it.
+    There may be a hundred thousand steps, so the garbage collector does not track them: nothing that a step
+    refers to may refer back to it.
     """
 
     ref: StepRef

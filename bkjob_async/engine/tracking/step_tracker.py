@@ -67,8 +67,9 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
 def note_execution(step: StepState, execute_count: int, now: float) -> bool:
     """Return True if a response with this *execute_count* is outdated: it shows an earlier execution of the step.
 
-    A replica of the database may lag behind. A database that was restored from a backup does so for good: after
-    `UNREAD_BOUND` seconds without any other response, an earlier execution is believed, and this returns False.
+    A replica of the database may lag behind. A database that was restored from a backup does so for good:
+    after `UNREAD_BOUND` seconds without any other response, an earlier execution is believed, and this
+    returns False.
     """
     progress = step.progress
     if step.status_code is None or execute_count >= step.execute_count:

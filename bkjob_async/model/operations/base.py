@@ -31,8 +31,8 @@ class Operation(Generic[R_co]):
 class GetJobInstanceStatus(Operation[JobSnapshot]):
     """Ask for a job's status, its steps and, on request, their hosts.
 
-    *return_ip_result* asks for host rows of the latest execution of every step; dialects that always send them ignore
-    it. Documents: `get_job_instance_status`.
+    *return_ip_result* asks for host rows of the latest execution of every step; dialects that always send
+    them ignore it. Documents: `get_job_instance_status`.
     """
 
     name = "get_job_instance_status"
@@ -45,9 +45,9 @@ class GetJobInstanceStatus(Operation[JobSnapshot]):
 class GetStepInstanceStatus(Operation[StepSnapshot]):
     """Ask for a step's status and its hosts in groups.
 
-    *batch* 0 means all batches of a rolling step (None: the latest only, whatever documents say). *status* with *tag*
-    names the one group whose hosts are listed. *max_host_num_per_group* cuts each list, least 1. Dialects without
-    filters ignore them all. Documents: `get_step_instance_status`.
+    *batch* 0 means all batches of a rolling step (None: the latest only, whatever documents say). *status*
+    with *tag* names the one group whose hosts are listed. *max_host_num_per_group* cuts each list, least 1.
+    Dialects without filters ignore them all. Documents: `get_step_instance_status`.
     """
 
     name = "get_step_instance_status"

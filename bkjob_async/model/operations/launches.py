@@ -91,8 +91,9 @@ def _global_var(name: str, value: str | Targets) -> GlobalVar:
 class ExecuteJobPlan(Operation[JobLaunch]):
     """Start a job plan.
 
-    *global_vars* are `GlobalVar` values, or a mapping of names to texts or `Targets`. With *start_task* False the job
-    waits, pending, for `operate_job_instance`. Documents: `execute_job_plan`, in `esb-job` `execute_job`.
+    *global_vars* are `GlobalVar` values, or a mapping of names to texts or `Targets`. With *start_task* False
+    the job waits, pending, for `operate_job_instance`. Documents: `execute_job_plan`, in `esb-job`
+    `execute_job`.
     """
 
     name = "execute_job_plan"
@@ -110,8 +111,8 @@ class FastExecuteScript(Operation[JobLaunch]):
     """Run a script on hosts.
 
     *script_content* and *script_param* are plain text, encoded once when sent; or give *script_version_id* or
-    *script_id*. *timeout* is seconds, 1-259200 (`esb-job`: 60-86400); the platform's default is 7200. *account_alias*
-    or *account_id* names the account. Documents: `fast_execute_script`.
+    *script_id*. *timeout* is seconds, 1-259200 (`esb-job`: 60-86400); the platform's default is 7200.
+    *account_alias* or *account_id* names the account. Documents: `fast_execute_script`.
     """
 
     name = "fast_execute_script"
@@ -188,8 +189,9 @@ def _sources(given: FileSource | Iterable[FileSource]) -> tuple[FileSource, ...]
 class FastTransferFile(Operation[JobLaunch]):
     """Send files from hosts to hosts.
 
-    *file_target_name* renames a single file on its way. *transfer_mode* is a `TransferMode`; *timeout* is seconds, the limits are megabytes per second. Documents:
-    `fast_transfer_file`, in `esb-job` `fast_push_file`.
+    *file_target_name* renames a single file on its way. *transfer_mode* is a `TransferMode`; *timeout* is
+    seconds, the limits are megabytes per second. Documents: `fast_transfer_file`, in `esb-job`
+    `fast_push_file`.
     """
 
     name = "fast_transfer_file"

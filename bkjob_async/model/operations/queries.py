@@ -88,8 +88,9 @@ def _has_zone(_operation: object, _attribute: object, value: datetime) -> None:
 class GetJobInstanceList(Operation[Page[JobInstance]]):
     """Ask for one page of the job instances created in a span of time, at most 30 days.
 
-    *create_time_start* and *create_time_end* carry a zone. *job_instance_id* makes the platform ignore every other
-    filter. *launch_mode*, *type* and *status* take the enumerations' ints. Documents: `get_job_instance_list`.
+    *create_time_start* and *create_time_end* carry a zone. *job_instance_id* makes the platform ignore every
+    other filter. *launch_mode*, *type* and *status* take the enumerations' ints. Documents:
+    `get_job_instance_list`.
     """
 
     name = "get_job_instance_list"

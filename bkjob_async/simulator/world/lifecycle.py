@@ -55,7 +55,7 @@ class Lifecycle:
         self.engine = ExecutionEngine(queue, delays, self._finish_step, at_once=at_once)
         self._finished = finished
 
-    # Jobs -----------------------------------------------------------------------------------------------------------
+    # Jobs ---------------------------------------------------------------------------------------------------
 
     def start_job(self, job: Job) -> None:
         """Handle a job's start event."""
@@ -94,7 +94,7 @@ class Lifecycle:
         if not without_callback:
             self._finished(job)
 
-    # Steps ----------------------------------------------------------------------------------------------------------
+    # Steps --------------------------------------------------------------------------------------------------
 
     def queue_step(self, step: Step) -> None:
         """Make a step the current one, and send its start event."""
@@ -202,7 +202,7 @@ class Lifecycle:
             step.set_status(step.plan.abnormal_status, self.queue.now)
             self.queue.after(self.delays.job, self.refresh_job, step.job)
 
-    # Stopping, skipping, repeating ----------------------------------------------------------------------------------
+    # Stopping, skipping, repeating --------------------------------------------------------------------------
 
     def stop_step(self, step: Step) -> None:
         """Handle a step's stop event; confirm steps have no case for it and stay."""

@@ -189,8 +189,8 @@ class JobPlan:
 class PlatformDelays:
     """Seconds that the platform takes between two events.
 
-    *event* is one message of its queue, *dispatch* from a step's start to its hosts', *step* from the last host to
-    the step's end, *job* from there to the job's.
+    *event* is one message of its queue, *dispatch* from a step's start to its hosts', *step* from the last
+    host to the step's end, *job* from there to the job's.
     """
 
     event: float = 0.3

@@ -84,7 +84,7 @@ class World:
             self._queue.advance(at)
         return self.now
 
-    # Making jobs ----------------------------------------------------------------------------------------------------
+    # Making jobs --------------------------------------------------------------------------------------------
 
     def add(self, plan: JobPlan) -> JobRef:
         """Create a job at its time, or now when that is past; return its name."""
@@ -133,7 +133,7 @@ class World:
         self.add(sample_plan(arrivals.plans, rng))
         self._queue.after(arrivals.every.sample(rng), self._arrive, arrivals, rng, made + 1)
 
-    # Looking and touching -------------------------------------------------------------------------------------------
+    # Looking and touching -----------------------------------------------------------------------------------
 
     def job(self, job_instance_id: int, scope: Scope | None = None) -> Job | None:
         """Return a job by its id, None for one that is unknown, archived, or in another scope."""
@@ -174,7 +174,7 @@ class World:
         """Return every host of any job."""
         return {host for job in self.jobs.values() for host in job.hosts()}
 
-    # Endings --------------------------------------------------------------------------------------------------------
+    # Endings ------------------------------------------------------------------------------------------------
 
     def _job_finished(self, job: Job) -> None:
         if job.plan.callback_url:
