@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 STEP = 1
 FIRST_HOST = 100_001
-DESCRIPTIONS = {7: "running", 9: "success"}
+DESCRIPTIONS = {5: "waiting", 7: "running", 9: "success", 104: "failed"}
 
 
 def step_body(hosts: int, *, moved: Iterable[int] = ()) -> bytes:
