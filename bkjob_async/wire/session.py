@@ -30,6 +30,7 @@ from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
+from bkjob_async.wire.large_bodies import LargeBodyTurns
 from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
 from bkjob_async.wire.request_limiter import Permit, RequestLimiter
@@ -89,6 +90,7 @@ class Session:
         self._retry_budget = RetryBudget(size=self.retries.budget)
         self._base = str(url).rstrip("/")
         self._prepared = PreparedRequestCache(self._signed)
+        self._large_bodies = LargeBodyTurns()
         self._random = Random(seed)  # noqa: S311 - spreads waiting times, keeps no secret
 
     # The three ways in ----------------------------------------------------------------------------------------------
@@ -243,8 +245,11 @@ class Session:
         try:
             permit.response = response = await self.transport.send(request, timeout=timeout)
             rate_limit = parse_rate_limit_headers(response.headers)
-            limiter.on_response(permit, len(response.body), rate_limit)
+            size = len(response.body)
+            limiter.on_response(permit, size, rate_limit)
+            await self._large_bodies.next_turn(size)
             result = decode_or_close(decode, response)
+            await self._large_bodies.next_turn(size)  # the caller's work on it is another piece
         except Throttled as error:
             announced = rate_limit is not None and rate_limit.per_resource
             pause = limiter.on_throttled(
