@@ -2,7 +2,7 @@
 
 *poll view* is the dialect's poll decoder: bytes in, a checked `StepPollView` out. *1 % details* also reads the details of
 one host in a hundred, as a poll does after which one host in a hundred changed; *all details* reads those of every host.
-*snapshot* is `decode`, whose result a user's call returns. All run in this process in turn, without garbage collection.
+*snapshot* is `decode`, whose result a user's call returns; *all hosts* reads each of its hosts. All run in this process in turn, without garbage collection.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def ways(body: bytes) -> dict[str, Callable[[], object]]:
         "1 % details": lambda: poll_view(response, 100),
         "all details": lambda: poll_view(response, 1),
         "snapshot": lambda: DIALECT.decode(REQUEST, response),
+        "snapshot, all hosts": lambda: list(DIALECT.decode(REQUEST, response).hosts or ()),
         "msgspec, untyped": lambda: msgspec.json.decode(body),
     }
 

@@ -207,6 +207,7 @@ if TYPE_CHECKING:
         StepRef,
         parse_ref,
     )
+    from bkjob_async.model.request_limit import RequestLimit
     from bkjob_async.model.result import (
         JobResult,
         StepResult,
@@ -258,7 +259,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "Scope", "ScopeType", "JobRef", "StepRef", "Ref", "RefLike", "as_ref", "HostKey", "parse_ref",
     "Targets", "TopoNode",
     # watching
-    "Watch", "WatchStats", "Explanation", "DurationStats", "Reader", "CallbackReceiver",
+    "Watch", "WatchStats", "Explanation", "RequestLimit", "DurationStats", "Reader", "CallbackReceiver",
     "add_callback_receiver", "Callback", "Condition", "HostsDone", "FirstFailure", "Batch", "Event",
     "HostChanged", "HostCounts", "StepChanged", "JobChanged", "InSync", "Resumed", "Finished", "Reopened", "Trouble",
     "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
@@ -373,6 +374,7 @@ _NAMES = {
     "bkjob_async.model.operations.targets": "Targets TopoNode",
     "bkjob_async.model.ref_input": "RefLike as_ref",
     "bkjob_async.model.refs": "HostKey JobRef Ref Scope ScopeType StepRef parse_ref",
+    "bkjob_async.model.request_limit": "RequestLimit",
     "bkjob_async.model.result": "JobResult StepResult",
     "bkjob_async.model.snapshot": "HostGroup HostSnapshot JobSnapshot StepSnapshot Times",
     "bkjob_async.model.status": "HostStatus Phase RunStatus",

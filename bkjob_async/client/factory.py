@@ -19,6 +19,7 @@ from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Scope
+from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.callbacks import CallbackReceiver
@@ -106,7 +107,8 @@ def connect(
     given = {option: value for option, value in options.items() if value is not None}
     own_dialect = make_dialect(dialect, given)
     at_once = in_flight(max_in_flight, http, session)
-    limit = RateLimiter(max_in_flight=at_once, rate=requests_per_second)
+    bound_by = RequestLimit.MAX_IN_FLIGHT if at_once == max_in_flight else RequestLimit.CONNECTIONS
+    limit = RateLimiter(max_in_flight=at_once, rate=requests_per_second, bound_by=bound_by)
     way = Session(
         url,
         transport=transport

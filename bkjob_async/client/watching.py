@@ -23,8 +23,7 @@ from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.readers import events_but_hosts
-from bkjob_async.watch.watch import Watch
+from bkjob_async.watch.watch import Watch, notices
 
 Deadline = float | timedelta | None
 
@@ -89,8 +88,7 @@ async def wait(
     # A condition is about hosts; a plain wait may let small moves of large steps collect.
     detail_level = DetailLevel.COALESCED if until is None else DetailLevel.EVERY_CHANGE
     async with watch(client, ref, deadline=deadline, detail_level=detail_level) as opened:
-        async for batch in opened.batches():
-            events = tuple(events_but_hosts(batch))
+        async for events in notices(opened):
             for event in events:
                 if isinstance(event, Lost):
                     raise TargetLost(ref, event.reason.value, event.message)

@@ -315,6 +315,11 @@ def index_of(event: Event) -> int:
     return event._index  # noqa: SLF001 - its own module's
 
 
+def cursor_of(event: Event) -> str:
+    """Return the cursor that *event* was given, without its index."""
+    return event._cursor  # noqa: SLF001 - its own module's
+
+
 def give_index(event: Event, index: int) -> None:
     """Set the number in its batch of a new *event*, which was not read yet."""
     object.__setattr__(event, "_index", index)

@@ -1,6 +1,6 @@
 """Make texts of the platform safe to print, and write long lists in short."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -21,7 +21,12 @@ def printable(text: str) -> str:
 
 def first_of(items: Sequence[object]) -> str:
     """Return the first few of *items* by name, and how many more there are."""
-    more = len(items) - NAMED
+    return first_of_many(items, len(items))
+
+
+def first_of_many(items: Iterable[object], count: int) -> str:
+    """Return the first few of *count* items by name, and how many more there are; no other is read."""
+    more = count - NAMED
     named = ", ".join(str(item) for item in islice(items, NAMED))
     return f"{named} and {more} more" if more > 0 else named
 

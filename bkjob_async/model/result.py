@@ -9,9 +9,9 @@ from typing import Self
 from attrs import field, frozen
 
 from bkjob_async.model.base_error import BkJobError
-from bkjob_async.model.printing import counted, first_of, printable, tally
+from bkjob_async.model.printing import counted, first_of_many, printable, tally
 from bkjob_async.model.refs import JobRef, Ref, StepRef
-from bkjob_async.model.snapshot import HostSnapshot, Times
+from bkjob_async.model.snapshot import HostSnapshot, Times, sealed_hosts
 from bkjob_async.model.status import Phase, RunStatus
 
 
@@ -20,7 +20,7 @@ class StepResult:
     """How one step ended, in its latest execution.
 
     *hosts* counts hosts by phase; *failed* holds every finished host that did not succeed and every host that never
-    finished. *hosts_visible* is False where the dialect shows no host of this step (confirmations, containers).
+    finished: a tuple, or a sequence like it whose items are made when they are read. *hosts_visible* is False where the dialect shows no host of this step (confirmations, containers).
     """
 
     ref: StepRef
@@ -30,7 +30,7 @@ class StepResult:
     execute_count: int = 0
     times: Times = field(factory=Times)
     hosts: Mapping[Phase, int] = field(factory=dict)
-    failed: tuple[HostSnapshot, ...] = ()
+    failed: Sequence[HostSnapshot] = field(default=(), converter=sealed_hosts)
     hosts_visible: bool = True
 
     def __str__(self) -> str:
@@ -78,7 +78,7 @@ class JobResult:
         return dict(total)
 
     def __str__(self) -> str:
-        hosts = _hosts_in_short(self.hosts, [host for step in self.steps for host in step.failed])
+        hosts = _hosts_in_short(self.hosts, *(step.failed for step in self.steps))
         return printable(
             f"{self.ref} {self.status.name}: {counted(len(self.steps), 'step')}{hosts.replace(': ', '; ', 1)}"
         )
@@ -93,10 +93,12 @@ class JobResult:
         return self
 
 
-def _hosts_in_short(hosts: Mapping[Phase, int], failed: Sequence[HostSnapshot]) -> str:
+def _hosts_in_short(hosts: Mapping[Phase, int], *failed: Sequence[HostSnapshot]) -> str:
     """Return counts of hosts by phase, and the first hosts that did not succeed."""
     text = f": {tally(hosts)}" if hosts else ""
-    return text + (f"; not well: {first_of([row.host for row in failed])}" if failed else "")
+    names = (row.host for rows in failed for row in rows)
+    count = sum(map(len, failed))
+    return text + (f"; not well: {first_of_many(names, count)}" if count else "")
 
 
 class JobFailed(BkJobError):
@@ -108,7 +110,5 @@ class JobFailed(BkJobError):
         self.result = result
 
     def __str__(self) -> str:
-        result = self.result
-        return printable(
-            f"{result.ref} ended {result.status.name}, {len(result.failed)} host(s) did not succeed"
-        )
+        result, count = self.result, sum(len(step.failed) for step in self.result.steps)
+        return printable(f"{result.ref} ended {result.status.name}, {count} host(s) did not succeed")

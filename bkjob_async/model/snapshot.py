@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from attrs import field, frozen
+from attrs.converters import optional
 
+from bkjob_async.model.lazy_tuple import LazyTuple
 from bkjob_async.model.printing import counted, first_of, printable
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.status import HostStatus, RunStatus
@@ -46,17 +48,23 @@ class HostSnapshot:
         return f"{self.host} {self.status.name}"
 
 
+def sealed_hosts(hosts: Sequence[HostSnapshot]) -> Sequence[HostSnapshot]:
+    """Return *hosts* as a sequence that nobody can change: a tuple, or a `LazyTuple` as it is."""
+    return hosts if isinstance(hosts, tuple | LazyTuple) else tuple(hosts)
+
+
 @frozen(kw_only=True)
 class HostGroup:
     """The hosts of a step that share a status and a tag.
 
-    *size* is the platform's count; *hosts* may be fewer (limits, filters), or None where none were sent.
+    *size* is the platform's count; *hosts* may be fewer (limits, filters), or None where none were sent. It is a tuple, or
+    a sequence like it whose items are made when they are read.
     """
 
     status: HostStatus
     tag: str = ""
     size: int = 0
-    hosts: tuple[HostSnapshot, ...] | None = None
+    hosts: Sequence[HostSnapshot] | None = field(default=None, converter=optional(sealed_hosts))
 
     def __str__(self) -> str:
         tag = f" {self.tag!r}" if self.tag else ""
@@ -70,8 +78,9 @@ class HostGroup:
 class StepSnapshot:
     """A step instance, with its hosts where the response had them.
 
-    *hosts* is None where the response had no rows at all (not requested, or not available). *groups* is None
-    where the dialect has no groups. *execute_count* is the step's latest execution, whichever was requested.
+    *hosts* is None where the response had no rows at all (not requested, or not available); else it is a tuple, or a
+    sequence like it whose items are made when they are read. *groups* is None where the dialect has no groups.
+    *execute_count* is the step's latest execution, whichever was requested.
     """
 
     ref: StepRef
@@ -83,7 +92,7 @@ class StepSnapshot:
     times: Times = field(factory=Times)
     operator: str | None = None
     groups: tuple[HostGroup, ...] | None = None
-    hosts: tuple[HostSnapshot, ...] | None = None
+    hosts: Sequence[HostSnapshot] | None = field(default=None, converter=optional(sealed_hosts))
     response: LazyResponseData | None = field(default=None, repr=False, eq=False)
 
     @property
@@ -139,7 +148,7 @@ def _named(name: str) -> str:
     return f" {name!r}" if name else ""
 
 
-def _in_short(hosts: tuple[HostSnapshot, ...] | None) -> str:
+def _in_short(hosts: Sequence[HostSnapshot] | None) -> str:
     """Return the first few hosts with their statuses."""
     return f": {first_of(hosts)}" if hosts else ""
 

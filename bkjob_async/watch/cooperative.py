@@ -27,6 +27,11 @@ class CooperativeLoop:
         self._step = step
         self._next_slice: asyncio.Handle | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Whether work is under way."""
+        return self._next_slice is not None
+
     def start(self) -> None:
         """Begin, unless work is under way."""
         if self._next_slice is None:
@@ -56,6 +61,11 @@ class CooperativeIterator:
         self._iterator: Iterator[None] = iter(())
         self._loop = CooperativeLoop(lambda: next(self._iterator, EXHAUSTED) is not EXHAUSTED)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether an iterator is under way."""
+        return self._loop.is_running
+
     def start(self, iterator: Iterator[None]) -> None:
         """Run *iterator*; each item ends a step."""
         self._iterator = iterator
@@ -64,6 +74,29 @@ class CooperativeIterator:
     def cancel(self) -> None:
         """Drop what is under way."""
         self._iterator = iter(())
+
+
+class CooperativeQueue:
+    """Runs generators to their ends in slices, one after the other, beginning in a later turn of the event loop."""
+
+    __slots__ = ("_loop", "_queue")
+
+    def __init__(self) -> None:
+        self._queue: deque[Iterator[None]] = deque()
+        self._loop = CooperativeLoop(self._step)
+
+    def put(self, iterator: Iterator[None]) -> None:
+        """Run *iterator* when those before it have ended; each item ends a step."""
+        if not self._queue:
+            asyncio.get_running_loop().call_soon(self._loop.start)
+        self._queue.append(iterator)
+
+    def _step(self) -> bool:
+        if not self._queue:
+            return False
+        if next(self._queue[0], EXHAUSTED) is EXHAUSTED:
+            self._queue.popleft()
+        return True
 
 
 class PendingChanges:

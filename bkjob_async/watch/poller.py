@@ -32,6 +32,8 @@ from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, Ref, Scope
+from bkjob_async.model.request_limit import RequestLimit
+from bkjob_async.watch.cooperative import CooperativeQueue
 from bkjob_async.watch.error_reporting import (
     REACHABILITY_UNKNOWN,
     ErrorReporting,
@@ -75,6 +77,8 @@ class Poller:
         self._list_pollers = ListPollers(
             session, self._registry, poll_planner, self._workers, breaker=self.errors.breaker, now=self._now
         )
+        # Names of many hosts, read before the next response about them comes.
+        self._unread_names = CooperativeQueue()
         self._operated_at: dict[JobRef, float] = {}
         self._outage_detector = OutageDetector()
         self._outage_recovery = OutageRecovery(
@@ -179,8 +183,17 @@ class Poller:
             due=self._workers.due_at(target),
             is_polled=self._workers.is_busy(target),
             is_unreachable=self.errors.breaker.is_open,
+            limit=self.limit_at_work(),
             expected_duration=self.planner.expects(target, now),
         )
+
+    def limit_at_work(self) -> RequestLimit | None:
+        """Return the limit that holds up polls at the moment, None where every poll starts when it is due."""
+        limiter, are_late = self._session.limiter, self._workers.has_backlog
+        if not (limiter.waiting or are_late):
+            return None
+        # There are as many workers as requests in flight are allowed.
+        return limiter.limit_at_work() or (limiter.limit.bound_by if are_late else None)
 
     async def stop_if_idle(self) -> None:
         """Stop the workers when no target is left."""
@@ -297,7 +310,14 @@ class Poller:
         if events:
             self.phases.mark_changed(target.ref)
         self._registry.publish(target, at, events)
+        self._read_names_later(target)
         self._after_poll(target, at.now, asked, published=bool(events))
+
+    def _read_names_later(self, target: PollTarget) -> None:
+        """Read names of many new hosts in slices, so that not all are to be read when the next response comes."""
+        for step in target.steps:
+            if step.hosts.has_unread_names:
+                self._unread_names.put(step.hosts.release_response_in_slices())
 
     def _is_unchanged(self, target: PollTarget, now: float) -> bool:
         """Return True when a poll without events needs no more than the next one: nothing is pending or awaited."""

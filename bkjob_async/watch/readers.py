@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, Protocol, Self, TypeVar
 
 from attrs import evolve
@@ -12,11 +12,13 @@ from msgspec import Struct
 
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.lazy_events import (
-    EventOrLazy,
+    LAZY,
+    BatchPart,
+    HostEventsCopy,
     LazyEventList,
-    LazyHostEvents,
     parts_after,
     parts_of,
+    slices_of,
 )
 from bkjob_async.model.events import (
     Batch,
@@ -29,6 +31,7 @@ from bkjob_async.model.events import (
     StepChanged,
     Trouble,
 )
+from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import Phase
@@ -45,17 +48,22 @@ class BatchSource(Protocol):
         ...
 
 
+Select = Callable[[Batch], Iterator[Sequence[T]]]
+"""Yields what a reader is given of a batch, in slices that are made in a few milliseconds each; some may be empty."""
+
+
 class Reader(Generic[T]):
     """An async iterator over a watch; every reader has a position of its own.
 
     `cursor` is the cursor of the last batch that was read completely, at first the one that the reader was given. A
-    reader may be abandoned at any time and iterated again later; it needs no closing.
+    reader may be abandoned at any time and iterated again later; it needs no closing. After every thousand events or so it
+    lets other tasks of the event loop run, even if there are more events.
     """
 
     def __init__(
         self,
         source: BatchSource,
-        select: Callable[[Batch], Iterable[T]],
+        select: Select[T],
         *,
         after: CursorPosition = BEGINNING,
         cursor: str = "",
@@ -65,6 +73,9 @@ class Reader(Generic[T]):
         self._select = select
         self._position = Position(after, cursor)
         self._ready: Iterator[T] = iter(())
+        self._slices: Iterator[Sequence[T]] = iter(())
+        # Events of the present batch whose slices are still to come, and events since other tasks could run.
+        self._left = self._since_pause = 0
         self.cursor = cursor
 
     def __aiter__(self) -> Self:
@@ -73,73 +84,95 @@ class Reader(Generic[T]):
     async def __anext__(self) -> T:
         for item in self._ready:
             return item
-        return await self._first_of_next_batch()
+        return await self._first_of_next_slice()
 
-    async def _first_of_next_batch(self) -> T:
-        """Return the first item of the next batch that has any."""
+    async def _first_of_next_slice(self) -> T:
+        """Return the first item of the next slice that has any, of this batch or the next."""
         while True:
-            self.cursor = self._position.cursor
-            batch = await self._source.next_batch(self._position)
-            if batch is None:
-                raise StopAsyncIteration
-            self._ready = iter(self._select(batch))
+            if self._since_pause >= SLICE_SIZE:
+                await asyncio.sleep(0)
+                self._since_pause = 0
+            for items in self._slices:
+                size = min(self._left, SLICE_SIZE)
+                self._left -= size
+                self._since_pause += size
+                self._ready = iter(items)
+                break
+            else:
+                await self._begin_next_batch()
             for item in self._ready:
                 return item
+
+    async def _begin_next_batch(self) -> None:
+        self.cursor = self._position.cursor
+        batch = await self._source.next_batch(self._position)
+        if batch is None:
+            raise StopAsyncIteration
+        self._left = len(batch.events)
+        self._slices = self._select(batch)
 
 
 # What a reader selects from a batch ---------------------------------------------------------------------------------
 
 
-def all_events(batch: Batch) -> Iterator[Event]:
-    """Return the events of a batch, in order."""
-    return iter(batch.events)
+def all_events(batch: Batch) -> Iterator[Sequence[Event]]:
+    """Yield the events of a batch, in order."""
+    events = batch.events
+    if isinstance(events, LazyEventList) and len(events) > SLICE_SIZE:
+        return slices_of(events.parts)
+    return iter((events,))
 
 
-def events_about(batch: Batch, ref: Ref | None, scope: Scope | None) -> Iterable[Event]:
-    """Return the events of one target and its parts, or of one scope."""
-    return chain.from_iterable(
-        part if isinstance(part, LazyHostEvents) else (part,)
-        for part in parts_of(batch.events)
-        if concerns(part.ref, ref, scope)
-    )
+def events_about(batch: Batch, ref: Ref | None, scope: Scope | None) -> Iterator[Sequence[Event]]:
+    """Yield the events of one target and its parts, or of one scope."""
+    return slices_of(part for part in parts_of(batch.events) if concerns(part.ref, ref, scope))
 
 
-def whole_batch(batch: Batch) -> tuple[Batch]:
-    """Return the batch itself."""
-    return (batch,)
+def whole_batch(batch: Batch) -> Iterator[Sequence[Batch]]:
+    """Yield the batch itself, once the events of a large one are made."""
+    events = batch.events
+    if isinstance(events, LazyEventList) and len(events) > SLICE_SIZE:
+        for _ in events.materialize_in_slices():
+            yield ()
+    yield (batch,)
 
 
 def host_changes(
     batch: Batch, ref: Ref | None, scope: Scope | None, phase: Phase | None
-) -> Iterable[HostChanged]:
-    """Return the changes of hosts: of one target, of one scope, into one phase."""
-    changes: Iterable[HostChanged] = chain.from_iterable(
-        part if isinstance(part, LazyHostEvents) else (part,)
-        for part in parts_of(batch.events)
-        if isinstance(part, LazyHostEvents | HostChanged) and concerns(part.ref, ref, scope)
-    )
-    return changes if phase is None else [event for event in changes if event.after.phase is phase]
+) -> Iterator[Sequence[HostChanged]]:
+    """Yield the changes of hosts: of one target, of one scope, into one phase."""
+    for part in parts_of(batch.events):
+        if isinstance(part, (*LAZY, HostChanged)) and concerns(part.ref, ref, scope):
+            for changes in ((part,),) if isinstance(part, HostChanged) else part.slices():
+                yield changes if phase is None else [each for each in changes if each.after.phase is phase]
 
 
-def finished_results(batch: Batch) -> Iterator[JobResult]:
+def finished_results(batch: Batch) -> Iterator[Sequence[JobResult]]:
     """Yield the results of the targets that finished."""
-    return (event.result for event in events_but_hosts(batch) if isinstance(event, Finished))
+    yield [event.result for event in parts_of(batch.events) if isinstance(event, Finished)]
 
 
-def events_but_hosts(batch: Batch) -> Iterator[Event]:
+def batch_notices(batch: Batch) -> Iterator[Sequence[Sequence[Event]]]:
+    """Yield one list of all events but the changes of hosts, without creating those."""
+    yield (list(*events_but_hosts(batch)),)
+
+
+def events_but_hosts(batch: Batch) -> Iterator[Sequence[Event]]:
     """Yield all events but the changes of hosts, without creating those."""
-    return (part for part in parts_of(batch.events) if not isinstance(part, LazyHostEvents | HostChanged))
+    yield [part for part in parts_of(batch.events) if not isinstance(part, (*LAZY, HostChanged))]
 
 
 def mark_skipped(batch: Batch) -> Batch:
     """Return a batch whose events say that what led to them was not read."""
-    events = tuple(
-        evolve(event, skipped=True)
-        if isinstance(event, HostChanged | StepChanged | JobChanged | Trouble | Recovered)
-        else event
-        for event in batch.events
-    )
-    return Batch(batch.sequence, events, batch.cursor)
+    parts: list[BatchPart] = []
+    for part in parts_of(batch.events):
+        if isinstance(part, LAZY):
+            parts.append(HostEventsCopy(part, skipped=True))
+        elif isinstance(part, HostChanged | StepChanged | JobChanged | Trouble | Recovered):
+            parts.append(evolve(part, skipped=True))
+        else:
+            parts.append(part)
+    return Batch(batch.sequence, LazyEventList(parts), batch.cursor)
 
 
 def concerns(about: Ref | None, ref: Ref | None, scope: Scope | None) -> bool:
@@ -251,19 +284,16 @@ class Backlog:
 
     def current_part_of(self, batch: Batch) -> Batch | None:
         """Return the events of jobs that were caught up with, None for none; signals are delivered at the end."""
-        parts = [part for part in parts_of(batch.events) if self._is_caught_up(part)]
-        if not parts:
-            return None
-        events = [
-            event for part in parts for event in (part if isinstance(part, LazyHostEvents) else (part,))
+        parts: list[BatchPart] = [
+            HostEventsCopy(part, cursor=self.cursor)
+            if isinstance(part, LAZY)
+            else evolve(part, cursor=self.cursor, index=0)
+            for part in parts_of(batch.events)
+            if self._is_caught_up(part)
         ]
-        return Batch(batch.sequence, self.with_cursor(events), self.cursor)
+        return Batch(batch.sequence, LazyEventList(parts), self.cursor) if parts else None
 
-    def with_cursor(self, events: Sequence[Event]) -> tuple[Event, ...]:
-        """Return *events* with the cursor from before the backlog."""
-        return tuple(evolve(event, cursor=self.cursor, index=0) for event in events)
-
-    def _is_caught_up(self, part: EventOrLazy) -> bool:
+    def _is_caught_up(self, part: BatchPart) -> bool:
         if isinstance(part, InSync | Trouble | Recovered) or part.ref is None:
             return False
         return part.ref.job not in self.jobs

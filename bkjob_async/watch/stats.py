@@ -9,6 +9,7 @@ from attrs import frozen
 
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 
@@ -20,7 +21,8 @@ class WatchStats:
     *over* of its *targets* are over. *events* were delivered, *polls* of its targets sent. Polls of its jobs that are late wait
     in *due*; *in_flight* are under way. *oldest_unseen* is the seconds since the job that was seen longest ago, of those
     that are followed; None without any. *longest_block* is the longest time in seconds that one poll of the client
-    occupied the event loop.
+    occupied the event loop. *limit* is what holds up requests of the client at the moment, None where every request goes out
+    when it is due.
     """
 
     targets: int
@@ -31,6 +33,7 @@ class WatchStats:
     in_flight: int = 0
     oldest_unseen: float | None = None
     longest_block: float = 0.0
+    limit: RequestLimit | None = None
 
 
 @frozen(kw_only=True)
@@ -38,7 +41,7 @@ class Explanation:
     """What the client knows about polling one target at the moment.
 
     *because* is a few words; *seen_ago* and *next_in* are seconds, None when the target was never seen or is not
-    scheduled. *failures* counts failed polls in a row.
+    scheduled. *failures* counts failed polls in a row. *limit* is what holds up its poll if it is due, None for nothing.
     """
 
     ref: Ref
@@ -46,6 +49,7 @@ class Explanation:
     seen_ago: float | None = None
     next_in: float | None = None
     failures: int = 0
+    limit: RequestLimit | None = None
 
     def __str__(self) -> str:
         seen = "never seen" if self.seen_ago is None else f"seen {self.seen_ago:.1f} s ago"
@@ -62,13 +66,21 @@ def explanation_of(
     due: float | None,
     is_polled: bool,
     is_unreachable: bool,
+    limit: RequestLimit | None,
     expected_duration: str,
 ) -> Explanation:
-    """Explain one target of a job; the first reason that holds is given, the strongest first."""
+    """Explain one target of a job; the first reason that holds is given, the strongest first.
+
+    *limit* is what holds up polls at present, if anything does.
+    """
+    is_due = is_polled or (due is not None and due <= now)
+    held_up_by = limit if is_due else None
     reasons = (
         (ref in target.lost, "it is lost"),
+        (is_polled and held_up_by is not None, f"it is being polled as soon as {limit} allows"),
         (is_polled, "it is being polled"),
         (is_unreachable, "the platform cannot be reached; single probes try it"),
+        (held_up_by is not None, f"it is due and held up by {limit}"),
         (target.poll_failures.failures > 0, "its last poll failed"),
         (target.is_settled(ref, now), "it is over"),
         (target.is_settling(now), "a final status is settling"),
@@ -82,6 +94,7 @@ def explanation_of(
         seen_ago=None if target.seen_at is None else now - target.seen_at,
         next_in=None if due is None else max(0.0, due - now),
         failures=target.poll_failures.failures,
+        limit=held_up_by,
     )
 
 

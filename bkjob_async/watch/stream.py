@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Protocol, TypeVar
 
 from attrs import evolve
 
 from bkjob_async.engine.stream.cursor import CursorSequence, unknown_cursor
 from bkjob_async.engine.stream.event_log import EventLog
-from bkjob_async.engine.stream.lazy_events import last_index
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, last_index, split_last
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
 from bkjob_async.model.refs import JobRef, Ref
-from bkjob_async.watch.readers import Backlog, MissedJob, Position, Reader, mark_skipped
+from bkjob_async.watch.cooperative import CooperativeIterator
+from bkjob_async.watch.readers import Backlog, MissedJob, Position, Reader, Select, mark_skipped
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ class PresentState(Protocol):
         """Return the state of a job, None when there is none any more."""
         ...
 
-    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[Event]:
+    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[EventOrLazy]:
         """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
         ...
 
@@ -61,6 +62,7 @@ class EventStream:
         self._error: BaseException | None = None
         self._opened_at: int | None = None
         self._waiters: set[asyncio.Future[None]] = set()
+        self._making_events = CooperativeIterator()
 
     def open(self) -> None:
         """Begin the stream behind all batches so far."""
@@ -74,6 +76,8 @@ class EventStream:
     def append(self, batch: Batch) -> None:
         """Add a batch and wake the readers that wait for it."""
         self.log.append(batch)
+        if self.log.has_unmade_events and not self._making_events.is_running:
+            self._making_events.start(self.log.make_events())
         self._wake_readers()
 
     def _wake_readers(self) -> None:
@@ -89,7 +93,7 @@ class EventStream:
 
     # Readers --------------------------------------------------------------------------------------------------------
 
-    def reader(self, select: Callable[[Batch], Iterable[T]], after: str | None = None) -> Reader[T]:
+    def reader(self, select: Select[T], after: str | None = None) -> Reader[T]:
         """Return a new reader of what *select* returns of each batch, after a cursor or from the beginning."""
         if not after:
             return Reader(self, select)
@@ -176,7 +180,7 @@ class EventStream:
                 size += 1 + sum(len(step.hosts) for step in state.steps)
         at = self._cursors.next_stamp(asyncio.get_running_loop().time())
         cursor = backlog.cursor
-        events: list[Event] = []
+        events: list[EventOrLazy] = []
         for state, missed in jobs:
             events += self._present.present(state, missed, cursor)
         if not backlog.jobs:
@@ -184,8 +188,9 @@ class EventStream:
             events += self._missed_signals(backlog, cursor)
             if events:
                 cursor = at.cursor
-                events[-1] = evolve(events[-1], cursor=cursor)
-        return position.move_behind(Batch(at.sequence, tuple(events), cursor)) if events else None
+                others, last = split_last(events.pop())
+                events += (*others, evolve(last, cursor=cursor))
+        return position.move_behind(Batch(at.sequence, LazyEventList(events), cursor)) if events else None
 
     def _missed_signals(self, backlog: Backlog, cursor: str) -> Iterator[Event]:
         """Yield troubles that the reader missed and that still matter, and `InSync` if that was missed."""

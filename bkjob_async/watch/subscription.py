@@ -13,7 +13,7 @@ from bkjob_async.engine.tracking.job_views import count_hosts, target_snapshot
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.errors import DeadlineExceeded
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Batch, Event, InSync, Recovered, Trouble
+from bkjob_async.model.events import Batch, InSync, Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
@@ -241,17 +241,17 @@ class Subscription:
         if self.stream.state == "open":
             self._append(at, 1, [event], [])
 
-    def _append(self, at: PollStamp, size: int, shared: list[EventOrLazy], own: list[Event]) -> None:
+    def _append(self, at: PollStamp, size: int, shared: list[EventOrLazy], own: list[EventOrLazy]) -> None:
         """Add a batch: what this watch takes of the *size* events of a poll, and events for this watch alone."""
         if self.stream.in_sync_at is None and self.targets.all_read and not self._pending:
             self.stream.in_sync_at = at.sequence
             own.append(InSync(cursor=at.cursor))
-            self.stream.in_sync_index = size + len(own)
+            self.stream.in_sync_index = size + event_count(own)
         if shared or own:
             # The indexes of its own events follow those that all watches share.
             shared += with_indexes(own, events_before=size)
             self.event_count += event_count(shared)
-            events = LazyEventList(shared, last_index=size + max(1, len(own)))
+            events = LazyEventList(shared, last_index=size + max(1, event_count(own)))
             self.stream.append(Batch(at.sequence, events, at.cursor))
 
     def on_crash(self, error: BaseException) -> None:
@@ -311,7 +311,7 @@ class Subscription:
             return self._final[job]
         return self._poller.state(job) if self.targets.of(job) else None
 
-    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[Event]:
+    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[EventOrLazy]:
         """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
         refs = self.targets.of(state.ref)
         return self._delivery.present(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -20,6 +20,7 @@ from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.readers import (
     Reader,
     all_events,
+    batch_notices,
     events_about,
     events_but_hosts,
     finished_results,
@@ -244,6 +245,7 @@ class Watch:
             in_flight=load.in_flight,
             oldest_unseen=load.oldest_unseen,
             longest_block=self._subscription.longest_block,
+            limit=self._poller.limit_at_work(),
         )
 
     # Callbacks ------------------------------------------------------------------------------------------------------
@@ -259,3 +261,8 @@ class Watch:
 
     def _ref_or_none(self, ref: RefLike | None) -> Ref | None:
         return None if ref is None else as_ref(ref, self.scope)
+
+
+def notices(watch: Watch) -> Reader[Sequence[Event]]:
+    """Return a reader of the events of each batch but the changes of hosts, which are not made."""
+    return watch._stream.reader(batch_notices)  # noqa: SLF001 - its own module's

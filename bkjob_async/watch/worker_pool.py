@@ -68,6 +68,12 @@ class WorkerPool(Generic[K]):
         """The keys that are being polled."""
         return frozenset(() if self._workers is None else tuple(self._workers.busy))
 
+    @property
+    def has_backlog(self) -> bool:
+        """Whether a key is due and waits for a worker."""
+        first = self._first_due()
+        return first is not None and first <= asyncio.get_running_loop().time()
+
     def is_busy(self, key: K) -> bool:
         """Return True while *key* is being polled."""
         return self._workers is not None and key in self._workers.busy

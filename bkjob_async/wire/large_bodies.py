@@ -16,9 +16,10 @@ class LargeBodyTurns:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
 
-    async def next_turn(self, size: int) -> None:
-        """Wait for a turn of the loop without work on another large response; do not wait at all for a small *size*."""
+    async def next_turn(self, size: int) -> bool:
+        """Wait for a turn of the loop without work on another large response; return False at once for a small *size*."""
         if size < LARGE_BODY:
-            return
+            return False
         async with self._lock:
             await asyncio.sleep(0)
+        return True

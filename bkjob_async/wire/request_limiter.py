@@ -10,6 +10,7 @@ from bkjob_async.engine.flow_control.rate_limit import CLOCK_RESOLUTION, RateLim
 from bkjob_async.engine.flow_control.server_quota import ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
 from bkjob_async.http_messages import HttpRequest, HttpResponse
+from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
 
 # While others wait, a scope pays one more turn for each so many bytes of a response.
@@ -73,6 +74,16 @@ class RequestLimiter:
         """The rate at which requests may go out as far as is known, None while there is no bound."""
         known = [rate for rate in (self.limit.rate, self.quota.estimated_rate) if rate is not None]
         return min(known) if known else None
+
+    def limit_at_work(self) -> RequestLimit | None:
+        """Return the limit that keeps the next request from going out at once, None where none does."""
+        limit, now = self.limit, asyncio.get_running_loop().time()
+        if not limit.is_full and self.quota.next_allowed_at > max(
+            now + CLOCK_RESOLUTION, limit.next_allowed_at
+        ):
+            return RequestLimit.GATEWAY_QUOTA
+        # What waits although nothing else holds it up waits for the quota of its resource.
+        return limit.limit_at_work(now) or (RequestLimit.GATEWAY_QUOTA if self.waiting else None)
 
     # Before a request -----------------------------------------------------------------------------------------------
 

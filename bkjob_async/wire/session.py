@@ -249,7 +249,8 @@ class Session:
             limiter.on_response(permit, size, rate_limit)
             await self._large_bodies.next_turn(size)
             result = decode_or_close(decode, response)
-            await self._large_bodies.next_turn(size)  # the caller's work on it is another piece
+            if await self._large_bodies.next_turn(size):  # the caller's work on it is another piece
+                limiter.received_at = asyncio.get_running_loop().time()
         except Throttled as error:
             announced = rate_limit is not None and rate_limit.per_resource
             pause = limiter.on_throttled(

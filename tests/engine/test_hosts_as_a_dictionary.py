@@ -117,13 +117,14 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
         ]
         for since in (0, sequence - 1, sequence):
             found = {
-                (table.key(p).bk_host_id, before, after) for p, before, after in table.changed_since(since)
+                (table.key(each.place).bk_host_id, each.before, each.after)
+                for each in table.changes_since(since)
             }
             assert found == hosts.present(since)
         assert table.unfinished_count == sum(
             not host_status(each).is_finished for each in hosts.code.values()
         )
-        assert {(table.key(p).bk_host_id, each) for p, each in table.unsuccessful()} == {
+        assert {(table.key(p).bk_host_id, each) for p, each in zip(*table.unsuccessful(), strict=True)} == {
             (n, each) for n, each in hosts.code.items() if not host_status(each).is_success
         }
         counted = Counter(host_status(each).phase for each in hosts.code.values())
@@ -179,8 +180,8 @@ def test_hosts_that_are_listed_together_or_not_at_all_move_as_one_by_one(
 
     others = {n: 7 for n in start if n not in entering}
     assert told(table, inferred) == hosts.take(others, 3)
-    assert {(p + 1, before, after) for p, before, after in table.changed_since()} == hosts.present(0)
-    assert {(p + 1, before, after) for p, before, after in table.changed_since(3)} == hosts.present(3)
+    assert {(each.place + 1, each.before, each.after) for each in table.changes_since()} == hosts.present(0)
+    assert {(each.place + 1, each.before, each.after) for each in table.changes_since(3)} == hosts.present(3)
 
 
 def test_a_new_execution_starts_over_with_the_same_hosts() -> None:
@@ -192,7 +193,7 @@ def test_a_new_execution_starts_over_with_the_same_hosts() -> None:
 
     table.begin_execution(1)
 
-    assert (list(table.changed_since()), list(table.unsuccessful()), table.counts()) == ([], [], {})
+    assert (list(table.changes_since()), table.unsuccessful(), table.counts()) == ([], ([], []), {})
     assert (table.unfinished_count, table.is_countable, len(table)) == (0, False, 3)
     assert told(table, table.apply(flat(rows_of({1: 9, 2: 9, 3: 9})), 2).changes) == dict.fromkeys(
         (1, 2, 3), (None, 9)

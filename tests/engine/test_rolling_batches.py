@@ -107,7 +107,7 @@ def test_who_joins_hears_no_tag_where_none_was_kept() -> None:
     rows = [BAD, OTHER, Row(status=104, bk_host_id=3, tag="", exit_code=1)]
     first = told(state, 0, shown(2, rows, grouped=False, finished=False))
 
-    joined = list(present_targets(state, (JOB,), "cursor"))
+    joined = list(LazyEventList([*present_targets(state, (JOB,), "cursor")]))
 
     assert changes(first) == [(1, 104, "bad", 3), (2, 9, "ok", 0), (3, 104, "", 1)]
     assert changes(joined) == [(1, 104, "bad", 3), (2, 9, None, None), (3, 104, "", 1)]

@@ -25,6 +25,16 @@ from tests.watch.histories import HORIZON, OPERATIONS, History, WatchPlan
 from tests.watch.history_checks import Cut, Past, Waited, WatchRecord, broken
 from tests.watch.history_faults import spoiler, tearer
 
+# What makes events and snapshots of many hosts in slices: how many are made without, and how many in each.
+IN_SLICES = (
+    "engine.tracking.step_views.MAX_PLAIN",
+    "model.lazy_tuple.MAX_PLAIN",
+    "engine.stream.lazy_events.SLICE_SIZE",
+    "engine.stream.event_log.SLICE_SIZE",
+    "watch.readers.SLICE_SIZE",
+    "model.lazy_tuple.SLICE_SIZE",
+)
+
 
 def run(history: History) -> list[str]:
     """Run a history to its end; return every promise that a reader saw broken."""
@@ -36,6 +46,8 @@ def run(history: History) -> list[str]:
             patches.enter_context(mock.patch("bkjob_async.engine.scheduling.list_polling.FEWEST", 1))
             patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_NAMES_READ_AT_ONCE", 0))
             patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_PLAIN_HOSTS", 0))
+            for where in IN_SLICES:
+                patches.enter_context(mock.patch(f"bkjob_async.{where}", 0 if "PLAIN" in where else 2))
             patches.enter_context(
                 mock.patch("bkjob_async.simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ", 0)
             )

@@ -148,11 +148,11 @@ def poll_error_is_failure(patch: Patch) -> None:
         failed(self, target, request, error, asked)
         at = self._stamp()
         for step in target.steps:
-            for index, before, code in step.hosts.changed_since():
-                if code in (5, 7) and before is not None:
+            for change in step.hosts.changes_since():
+                if change.after in (5, 7) and change.before is not None:
                     blamed = HostChanged(
                         ref=step.ref,
-                        host=step.hosts.key(index),
+                        host=step.hosts.key(change.place),
                         execute_count=step.execute_count,
                         before=step_result(step).failed[0].status,
                         after=type(step_result(step).failed[0].status)(11),

@@ -190,10 +190,10 @@ async def test_a_reader_reads_what_it_asked_for() -> None:
 async def test_a_wait_creates_no_event_of_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits and results are told from what ended; hosts that moved do not become events for them."""
 
-    def read(_moves: LazyHostEvents) -> None:
+    def read(_moves: LazyHostEvents, _end: int) -> None:
         raise AssertionError("nobody asked for hosts")
 
-    monkeypatch.setattr(LazyHostEvents, "materialize", read)
+    monkeypatch.setattr(LazyHostEvents, "_made_up_to", read)
     world = World(8)
     first, second = world.add(PLAN), world.add(PLAN)
     async with client_of(world) as (client, _), client.watch(second) as watch:

@@ -27,6 +27,9 @@ Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]
 Number = Annotated[float, Meta(gt=-float(INT64), lt=float(INT64))]
 
 _unfrozen_host = unfrozen_twin(HostKey)
+_unfrozen_snapshot = unfrozen_twin(HostSnapshot)
+_unfrozen_times = unfrozen_twin(Times)
+NO_TIMES = Times()
 
 # Rows without a code of their own stand in a group that has one.
 NO_CODE = -1
@@ -227,14 +230,16 @@ def host_snapshot(row: HostRow) -> HostSnapshot:
         row.container_name,
     )
     host.__class__ = HostKey
-    return HostSnapshot(
-        host=host,
-        status=host_status(row.status),
-        tag=row.tag or "",
-        exit_code=row.exit_code,
-        error_code=row.error_code,
-        times=millisecond_times(None, row.start_time, row.end_time, row.total_time),
+    snapshot: HostSnapshot = _unfrozen_snapshot(
+        host,
+        host_status(row.status),
+        row.tag or "",
+        row.exit_code,
+        row.error_code,
+        millisecond_times(None, row.start_time, row.end_time, row.total_time),
     )
+    snapshot.__class__ = HostSnapshot
+    return snapshot
 
 
 def untagged_snapshot(row: HostRow) -> HostSnapshot:
@@ -245,9 +250,13 @@ def untagged_snapshot(row: HostRow) -> HostSnapshot:
 
 def millisecond_times(create: int | None, start: int | None, end: int | None, total: float | None) -> Times:
     """Return times from Unix milliseconds and a duration in milliseconds."""
-    return Times(
-        create_time=from_unix_time(create),
-        start_time=from_unix_time(start),
-        end_time=from_unix_time(end),
-        total_time=None if total is None else total / MILLISECONDS,
+    if create is start is end is total is None:
+        return NO_TIMES
+    times: Times = _unfrozen_times(
+        from_unix_time(create),
+        from_unix_time(start),
+        from_unix_time(end),
+        None if total is None else total / MILLISECONDS,
     )
+    times.__class__ = Times
+    return times

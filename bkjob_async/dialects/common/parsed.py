@@ -15,6 +15,7 @@ from bkjob_async.dialects.common.host_rows import (
 )
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import check_job
+from bkjob_async.model.lazy_tuple import joined, lazy_tuple
 from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
@@ -214,7 +215,6 @@ def step_snapshot(step: ParsedStep, ref: StepRef, *, job_finished: bool | None =
     read = host_snapshot if step.tells_tags else untagged_snapshot
     groups = None if step.groups is None else tuple(host_group(group, read) for group in step.groups)
     listings = [group.hosts for group in groups or () if group.hosts is not None]
-    hosts = tuple(host for listing in listings for host in listing)
     return StepSnapshot(
         ref=ref,
         status=run_status(step.status),
@@ -225,15 +225,16 @@ def step_snapshot(step: ParsedStep, ref: StepRef, *, job_finished: bool | None =
         times=step.times,
         operator=step.operator,
         groups=groups if step.grouped else None,
-        hosts=hosts if listings or groups == () else None,
+        hosts=joined(listings) if listings or groups == () else None,
     )
 
 
 def host_group(group: ParsedGroup, read: Callable[[HostRow], HostSnapshot]) -> HostGroup:
-    """Return the snapshot of a group; *read* makes that of a row."""
+    """Return the snapshot of a group; *read* makes that of a row, of many only when somebody wants it."""
+    rows = group.rows
     return HostGroup(
         status=host_status(NO_CODE if group.status is None else group.status),
         tag=group.tag,
         size=group.size or 0,
-        hosts=None if group.rows is None else tuple(map(read, group.rows)),
+        hosts=None if rows is None else lazy_tuple(len(rows), lambda b, e: list(map(read, rows[b:e]))),
     )

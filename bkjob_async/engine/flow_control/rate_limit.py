@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import Factory, define, field, setters, validators
 
 from bkjob_async.engine.flow_control.adaptive_concurrency import AIMDConcurrency
+from bkjob_async.model.request_limit import RequestLimit
 
 # A shorter wait is none: a timer for it would fire in the same moment. (seconds)
 CLOCK_RESOLUTION = 1e-6
@@ -14,13 +15,14 @@ CLOCK_RESOLUTION = 1e-6
 class RateLimiter:
     """Limits all requests of a client together: number in flight, and requests per second.
 
-    *rate* is requests per second, None for no limit. *burst* is how many may go at once after a quiet time.
-    `concurrency` may allow fewer in flight than *max_in_flight*. Times are the caller's clock.
+    *rate* is requests per second, None for no limit. *burst* is how many may go at once after a quiet time. *bound_by* names
+    the option that *max_in_flight* comes from. `concurrency` may allow fewer in flight than *max_in_flight*. Times are the caller's clock.
     """
 
     max_in_flight: int = field(default=32, validator=validators.gt(0))
     rate: float | None = field(default=None, validator=validators.optional(validators.gt(0.0)))
     burst: int = field(default=1, validator=validators.gt(0))
+    bound_by: RequestLimit = RequestLimit.MAX_IN_FLIGHT
     in_flight: int = field(default=0, init=False)
     next_allowed_at: float = field(default=0.0, init=False)
     concurrency: AIMDConcurrency = field(
@@ -32,6 +34,13 @@ class RateLimiter:
     def is_full(self) -> bool:
         """Whether no further request may be in flight until one is released."""
         return self.in_flight >= self.concurrency.allowed
+
+    def limit_at_work(self, now: float) -> RequestLimit | None:
+        """Return the limit that keeps a request from going out at *now*, None where none does."""
+        if self.is_full:
+            is_reduced = self.concurrency.allowed < self.max_in_flight
+            return RequestLimit.SLOW_PLATFORM if is_reduced else self.bound_by
+        return RequestLimit.REQUESTS_PER_SECOND if self.next_allowed_at - now > CLOCK_RESOLUTION else None
 
     def acquire(self, now: float) -> None:
         """Count a request that goes out at *now*."""

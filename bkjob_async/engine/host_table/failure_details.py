@@ -68,6 +68,13 @@ class FailureDetails:
             self._details[place] = with_names(row)
         self._unnamed.clear()
 
+    def copy(self) -> FailureDetails:
+        """Return a copy, which stays as it is when further responses come."""
+        self.release_response()
+        other = FailureDetails()
+        other._details, other._read_details = self._details.copy(), self._read_details
+        return other
+
     def get(self, place: int) -> HostSnapshot | None:
         """Return the details of the host at *place*, None where none are kept."""
         self.release_response()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from attrs import evolve, frozen
 
 from bkjob_async.engine.host_table.changes import StatusChange
 from bkjob_async.engine.host_table.encoding import UNENCODABLE, small_code
+from bkjob_async.engine.host_table.unread_names import UnreadNames
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 
@@ -25,13 +26,13 @@ class IrregularHosts:
 
     *keys* are host names that are not numbers: IPv6 addresses, containers. *codes* are status codes that no byte is left
     for: (place, False) the current one, (place, True) the one before. *repeated* is the number of rows of hosts that
-    stand several times. *unread* are rows whose names other than ids were not read yet, and the function that reads them.
+    stand several times. *unread* are the names other than ids of hosts that the first response listed.
     """
 
     keys: Mapping[int, HostKey] = NO_KEYS
     codes: Mapping[tuple[int, bool], int] = NO_CODES
     repeated: Mapping[int, int] = NO_COUNTS
-    unread: tuple[Sequence[HostRow], WithNames] | None = None
+    unread: UnreadNames | None = None
 
     def or_shared(self) -> IrregularHosts:
         """Return the facts, or one shared object where there are none."""

@@ -24,7 +24,7 @@ from typing import cast
 from attrs import evolve
 from msgspec import Struct, field
 
-from bkjob_async.engine.host_table.byte_columns import marked, marking_all_but, picked
+from bkjob_async.engine.host_table.byte_columns import ByteColumn, marked, marking_all_but, picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import (
     NON_NUMERIC_ID,
@@ -43,13 +43,13 @@ from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
     NO_COUNTS,
     NO_IRREGULAR_HOSTS,
-    NO_KEYS,
     IrregularHosts,
     WithNames,
 )
 from bkjob_async.engine.host_table.packed_columns import PackedColumns
 from bkjob_async.engine.host_table.plain_columns import PlainColumns
 from bkjob_async.engine.host_table.repeated_rows import choose_rows
+from bkjob_async.engine.host_table.unread_names import UnreadNames
 from bkjob_async.engine.host_table.view_columns import (
     codes_in,
     ends_of,
@@ -73,6 +73,9 @@ NO_ROWS: list[HostRow | None] = [None]
 
 # With more hosts than this, names other than ids are read after the first poll, or when somebody asks for them.
 MAX_NAMES_READ_AT_ONCE = 100
+
+# So many names of hosts are read at a time, where that can be done in slices.
+NAMES_SLICE = 500
 
 
 class HostTable(Struct, eq=False, gc=False):
@@ -230,7 +233,7 @@ class HostTable(Struct, eq=False, gc=False):
             names, rows = array("Q", sorted(names)), picked(rows, order)
             places = sorted(places, key=order.__getitem__)
         self._set_names(names, ())
-        self._irregular = evolve(self._irregular, unread=(rows, with_names)).or_shared()
+        self._irregular = evolve(self._irregular, unread=UnreadNames(rows, with_names)).or_shared()
         if not are_many:
             self.release_response()
         return places
@@ -245,15 +248,31 @@ class HostTable(Struct, eq=False, gc=False):
                 self._irregular = evolve(self._irregular, keys=index.keys).or_shared()
         return places
 
+    @property
+    def has_unread_names(self) -> bool:
+        """Whether names that the first poll left unread keep its response alive."""
+        return self._irregular.unread is not None
+
     def release_response(self) -> None:
         """Read the names that the first poll left unread, so that its response can be freed."""
-        if self._irregular.unread is None:
+        unread = self._irregular.unread
+        if unread is None:
             return
-        rows, with_names = self._irregular.unread
-        index = IdentityIndex((), (), NO_KEYS)
-        index.places(rows, with_names)
-        self._set_names(index.names, index.addresses)
-        self._irregular = evolve(self._irregular, keys=index.keys, unread=None).or_shared()
+        if not unread.is_complete:
+            unread.read(range(len(self)))
+        self._set_names(self._columns.names(), unread.addresses)
+        self._irregular = evolve(self._irregular, keys=unread.keys, unread=None).or_shared()
+
+    def release_response_in_slices(self) -> Iterator[None]:
+        """Read the names that the first poll left unread, those of `NAMES_SLICE` hosts at a time."""
+        unread = self._irregular.unread
+        for begin in range(0, len(self), NAMES_SLICE):
+            if unread is None or self._irregular.unread is not unread:
+                return
+            unread.read(range(begin, min(begin + NAMES_SLICE, len(self))))
+            yield
+        if self._irregular.unread is unread:
+            self.release_response()
 
     def _set_names(self, names: Sequence[int], addresses: Sequence[int]) -> None:
         columns = self._columns
@@ -270,17 +289,24 @@ class HostTable(Struct, eq=False, gc=False):
 
     def key(self, place: int) -> HostKey:
         """Return all names of the host at *place*."""
-        self.release_response()
-        columns = self._columns
-        return key_from(columns.name(place), columns.address(place), self._irregular.keys.get(place))
+        return self.keys((place,))[0]
 
     def keys(self, places: Sequence[int]) -> list[HostKey]:
         """Return all names of each host at *places*."""
+        unread = self._irregular.unread
+        if unread is not None:
+            unread.read(places)
+            if not unread.is_complete:
+                names, addresses = self._columns.names_at(places), picked(unread.addresses, places)
+                return list(map(key_from, names, addresses, map(unread.keys.get, places)))
+            self.release_response()
+        columns, keys = self._columns, self._irregular.keys
         if len(places) == 1:
-            return [self.key(places[0])]
-        self.release_response()
-        columns, keys = self._columns, map(self._irregular.keys.get, places)
-        return list(map(key_from, columns.names_at(places), columns.addresses_at(places), keys))
+            place = places[0]
+            return [key_from(columns.name(place), columns.address(place), keys.get(place))]
+        return list(
+            map(key_from, columns.names_at(places), columns.addresses_at(places), map(keys.get, places))
+        )
 
     def names_at(self, places: Sequence[int]) -> HostNames:
         """Return the names of the hosts at *places* as columns."""
@@ -467,27 +493,48 @@ class HostTable(Struct, eq=False, gc=False):
         """Return whether a host has changed, or an execution begun, in batch *since* or later."""
         return max(self._columns.sequences(), default=-1) >= since
 
-    def changed_since(self, since: int = 0) -> Iterator[tuple[int, int | None, int]]:
-        """Yield (place, code before, code) of each host whose last change is in batch *since* or later."""
+    def changes_since(self, since: int = 0) -> StatusChanges:
+        """Return the last change of each host that changed in batch *since* or later, without rows."""
         columns = self._columns
-        last = zip(columns.sequences(), columns.statuses(), columns.befores(), strict=True)
-        for place, (sequence, small, before) in enumerate(last):
-            code = self._decoded(place, small) if sequence >= since else None
-            if code is not None:
-                yield place, self._decoded(place, before, before=True), code
+        sequences, statuses, befores = columns.sequences(), columns.statuses(), columns.befores()
+        if NOT_SEEN not in statuses and min(sequences, default=since) >= since:
+            places: Sequence[int] = range(len(statuses))
+        else:
+            places = [
+                place
+                for place, (sequence, small) in enumerate(zip(sequences, statuses, strict=True))
+                if sequence >= since and small != NOT_SEEN
+            ]
+            if not places:
+                return NO_CHANGES
+            statuses, befores = bytes(picked(statuses, places)), bytes(picked(befores, places))
+        before, after = (
+            self._decoded_column(places, befores, before=True),
+            self._decoded_column(places, statuses),
+        )
+        return StatusChanges(places, before, cast("Sequence[int]", after), [None] * len(places))
 
-    def unsuccessful(self) -> Iterator[tuple[int, int]]:
-        """Yield (place, code) of each host that was seen and has not succeeded, or not yet."""
+    def unsuccessful(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the places and the codes of the hosts that were seen and have not succeeded, or not yet."""
         statuses = self._columns.statuses()
         left_out = {NOT_SEEN, *map(small_code, SUCCESSFUL_HOST_CODES)}
         wanted = bytes(small not in left_out for small in range(256))
-        for place in compress(range(len(statuses)), statuses.translate(wanted)):
-            code = self._decoded(place, statuses[place])
-            if code is not None:
-                yield place, code
+        places = list(compress(range(len(statuses)), statuses.translate(wanted)))
+        codes = self._decoded_column(places, bytes(picked(statuses, places)))
+        return places, cast("Sequence[int]", codes)
 
     def _code(self, place: int) -> int | None:
         return self._decoded(place, self._columns.status(place))
+
+    def _decoded_column(
+        self, places: Sequence[int], smalls: ByteColumn, *, before: bool = False
+    ) -> Sequence[int | None]:
+        """Return the codes that the bytes of the hosts at *places* mean."""
+        if UNENCODABLE not in smalls:
+            return codes_of(smalls)
+        return [
+            self._decoded(place, small, before=before) for place, small in zip(places, smalls, strict=True)
+        ]
 
     def _decoded(self, place: int, small: int, *, before: bool = False) -> int | None:
         """Return the code that a byte of the host at *place* means."""

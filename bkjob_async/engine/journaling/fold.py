@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ from bkjob_async.engine.journaling.forms import (
 from bkjob_async.engine.journaling.jobs import MakeJob, job_form, job_from, note_loss, note_trouble
 from bkjob_async.engine.journaling.records import decode_form, decode_record, event_from
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor
+from bkjob_async.engine.stream.lazy_events import slices_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
 from bkjob_async.engine.tracking.step_hosts import is_failure
@@ -243,7 +244,8 @@ class Fold:
     def present(self, since: int, cursor: str, *, skipped: bool = True) -> Iterator[Event]:
         """Yield the newest of each host, step and job that changed in record *since* or later."""
         for job in self.jobs.values():
-            yield from present_targets(job, job.targets, cursor, since=since, skipped=skipped)
+            present = present_targets(job, job.targets, cursor, since=since, skipped=skipped)
+            yield from chain.from_iterable(slices_of(present))
             yield from job.poll_failures.troubled.values()
             yield from job.poll_failures.lost.values()
 

@@ -28,9 +28,18 @@ from bkjob_async.engine.journaling.forms import (
     TargetsForm,
 )
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, LazyHostEvents, parts_of
+from bkjob_async.engine.stream.lazy_events import (
+    LAZY,
+    BatchPart,
+    EventOrLazy,
+    HostEventsCopy,
+    LazyEventList,
+    LazyHostEvents,
+    parts_of,
+    unfrozen_host_changed,
+)
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.step_hosts import is_failure, unfrozen_host_changed
+from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.errors import JournalDamaged, JournalTooNew
 from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, give_index, index_of
@@ -137,19 +146,19 @@ def last_index_of(batch: Batch) -> int:
     return events.last_index if isinstance(events, LazyEventList) else len(events)
 
 
-def part_forms(parts: Sequence[EventOrLazy], job: JobState | None) -> Iterator[HostsForm | EventForm]:
+def part_forms(parts: Sequence[BatchPart], job: JobState | None) -> Iterator[HostsForm | EventForm]:
     """Yield the forms of the *parts* of a batch; single events of hosts are written together where they can be."""
     for run, group in groupby(enumerate(parts), key=run_of):
         if run is None:
             for _, part in group:
-                yield hosts_form(part, job) if isinstance(part, LazyHostEvents) else event_form(part, job)
+                yield hosts_form(part, job) if isinstance(part, LAZY) else event_form(part, job)
         else:
             events = [part for _, part in group if isinstance(part, HostChanged)]
             before = max(0, index_of(events[0]) - 1)
             yield hosts_form_of(events[0].ref, before, columns_of(events), job)
 
 
-def run_of(numbered: tuple[int, EventOrLazy]) -> tuple[object, ...] | None:
+def run_of(numbered: tuple[int, BatchPart]) -> tuple[object, ...] | None:
     """Return what single events of hosts have in common that are written together; None for other parts."""
     number, part = numbered
     if not isinstance(part, HostChanged):
@@ -157,9 +166,9 @@ def run_of(numbered: tuple[int, EventOrLazy]) -> tuple[object, ...] | None:
     return part.ref, part.execute_count, part.epoch, part.skipped, index_of(part) - number
 
 
-def hosts_form(events: LazyHostEvents, job: JobState | None) -> HostsForm:
+def hosts_form(events: LazyHostEvents | HostEventsCopy, job: JobState | None) -> HostsForm:
     """Return the form of the events of one step."""
-    return hosts_form_of(events.ref, events.events_before, events.columns(), job)
+    return hosts_form_of(events.ref, events.events_before or 0, events.columns(), job)
 
 
 def hosts_form_of(
@@ -215,7 +224,7 @@ def facts_of_step(step: StepState) -> StepFacts:
     """Return what a journal keeps of a step beside its events; the details of failed hosts once it is over."""
     failed, forms = None, list[FailureForm]()
     if step.finished and step.failures is not None:
-        places = [place for place, _ in step.hosts.unsuccessful() if place in step.failures]
+        places = [place for place in step.hosts.unsuccessful()[0] if place in step.failures]
         details = [step.failures.get(place) for place in places]
         failed = names_form(step.hosts.names_at(places))
         forms = [

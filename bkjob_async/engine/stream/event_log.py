@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from bkjob_async.engine.stream.lazy_events import LazyEventList, parts_of
 from bkjob_async.model.events import Batch, Recovered, Trouble
+from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.refs import Ref
 
 # A reader may fall so many events behind; then it gets the newest event of each host instead. An event takes about 330
@@ -27,7 +28,16 @@ class EventLog:
     it is kept while *is_watched* accepts the target.
     """
 
-    __slots__ = ("_batches", "_event_count", "_is_watched", "_limit", "_signals", "first", "last_dropped")
+    __slots__ = (
+        "_batches",
+        "_event_count",
+        "_is_watched",
+        "_limit",
+        "_signals",
+        "_unmade",
+        "first",
+        "last_dropped",
+    )
 
     def __init__(
         self, limit: int = MAX_EVENTS, *, is_watched: Callable[[Ref], bool] = lambda _ref: True
@@ -39,6 +49,8 @@ class EventLog:
         self.first = 0
         self.last_dropped = 0
         self._signals: dict[Ref | None, tuple[int, Trouble | Recovered]] = {}
+        # Events of older batches that are still to be made.
+        self._unmade: deque[LazyEventList] = deque()
 
     @property
     def event_count(self) -> int:
@@ -65,11 +77,26 @@ class EventLog:
             )
 
     def _materialize_older(self) -> None:
-        """Make the events of the batch that is no longer among the newest, which releases its response."""
+        """Make the events of the batch that is no longer among the newest; those of a large one are made later."""
         if len(self._batches) > MAX_LAZY_BATCHES:
             events = self._batches[-1 - MAX_LAZY_BATCHES].events
-            if isinstance(events, LazyEventList):
+            if not isinstance(events, LazyEventList):
+                return
+            if len(events) > SLICE_SIZE:
+                self._unmade.append(events)
+            else:
                 events.materialize()
+
+    @property
+    def has_unmade_events(self) -> bool:
+        """Whether events of older batches are to be made by `make_events`."""
+        return bool(self._unmade)
+
+    def make_events(self) -> Iterator[None]:
+        """Make the events of older batches, `SLICE_SIZE` at a time, which releases their responses."""
+        while self._unmade:
+            yield from self._unmade[0].materialize_in_slices()
+            self._unmade.popleft()
 
     def batch_at(self, position: int) -> Batch | None:
         """Return the batch at *position*; None at the end, and before `first`."""

@@ -1,18 +1,22 @@
 """Events of hosts that are made when somebody reads them.
 
 A poll of a large step may change ten thousand hosts. The log then holds one `LazyHostEvents` in place of ten thousand
-`HostChanged`; the events are made once, when the first reader asks for one, and all readers share them. Until then the
-lazy object may keep the decoded response alive, because the events read their rows from it.
+`HostChanged`; the events are made once, a slice at a time, when the first reader asks for them, and all readers share them.
+Until then the lazy object may keep the decoded response alive, because the events read their rows from it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, repeat
 from typing import TypeVar, overload
 
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
-from bkjob_async.model.events import Event, HostChanged, give_index, index_of
+from bkjob_async.model.events import Event, HostChanged, cursor_of, give_index, index_of
+from bkjob_async.model.fast_frozen import unfrozen_twin
+from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
 
@@ -23,14 +27,17 @@ MAX_DROPPED_PARTS = 8
 SHARED_INDEXES = 65_536
 _indexes: list[int] = []
 
+unfrozen_host_changed = unfrozen_twin(HostChanged)
+
 MakeEvents = Callable[[StatusChanges, Iterable[int]], Iterable[HostChanged]]
 MakeColumns = Callable[[StatusChanges], HostEventColumns]
 
 
 class LazyHostEvents:
-    """The host changes of one step in one poll; all become events when the first is read.
+    """The host changes of one step in one poll; they become events when they are read, `SLICE_SIZE` at a time.
 
-    `events_before` is the number of events before them in the same batch.
+    `events_before` is the number of events before them in the same batch; None for events without a place in a batch, as
+    those of a present state.
     """
 
     __slots__ = (
@@ -55,40 +62,78 @@ class LazyHostEvents:
     ) -> None:
         """Hold the *changes* of hosts of *ref* until they are read.
 
-        *make* is given the changes and their indexes in the batch, and returns an event for each. *with_names* returns a
-        row with all its names; it may read the response. *columns* returns what the events say without making them.
+        *make* is given some of the changes and their indexes in the batch, and returns an event for each. *with_names*
+        returns a row with all its names; it may read the response. *columns* returns what the events say without making
+        them.
         """
         self.ref = ref
-        self.events_before = 0
+        self.events_before: int | None = None
         self._size = len(changes)
         self._changes = changes
         self._with_names = with_names
         self._make: MakeEvents | None = make
         self._columns = columns
-        self._events: tuple[HostChanged, ...] = ()
+        self._events: list[HostChanged] = []
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[HostChanged]:
-        return iter(self.materialize())
+        return chain.from_iterable(self.slices())
 
     def __repr__(self) -> str:
         return f"<LazyHostEvents {self.ref}: {self._size}>"
 
-    def materialize(self) -> tuple[HostChanged, ...]:
-        """Return the events, and release what they were made from."""
-        self.release_response()
-        if self._make is not None:
-            self._events = tuple(
-                self._make(self._changes, shared_indexes(self.events_before + 1, self._size))
-            )
+    def slices(self) -> Iterator[Sequence[HostChanged]]:
+        """Yield the events, at most `SLICE_SIZE` at a time, and make those that nobody has read yet."""
+        if self._size <= SLICE_SIZE:
+            yield self._made_up_to(self._size)
+            return
+        row = self._changes.rows[0] if not self._events else None
+        if row is not None and self._with_names is not with_all_names:
+            self._with_names(row)  # reading the first name takes a large response apart
+            yield ()
+        for begin in range(0, self._size, SLICE_SIZE):
+            end = min(begin + SLICE_SIZE, self._size)
+            yield self._made_up_to(end)[begin:end]
+
+    def materialize(self) -> Sequence[HostChanged]:
+        """Return all events, and release what they were made from."""
+        return self._made_up_to(self._size)
+
+    def _made_up_to(self, end: int) -> Sequence[HostChanged]:
+        """Return the events that were made, at least the first *end*."""
+        begin, make = len(self._events), self._make
+        if make is None or begin >= end:
+            return self._events
+        changes = self._changes if end - begin == self._size else self._changes[begin:end]
+        if self._with_names is not with_all_names:
+            changes = changes.with_rows([row and self._with_names(row) for row in changes.rows])
+        before = self.events_before
+        indexes = (
+            repeat(0, end - begin) if before is None else shared_indexes(before + begin + 1, end - begin)
+        )
+        self._events += make(changes, indexes)
+        if end == self._size:
             self._changes, self._make, self._columns = NO_CHANGES, None, None
+            self._with_names = with_all_names
         return self._events
 
     def columns(self) -> HostEventColumns:
         """Return what the events say as columns, without making them where that is possible."""
         return columns_of(self.materialize()) if self._columns is None else self._columns(self._changes)
+
+    def split_last(self) -> tuple[Sequence[LazyHostEvents | HostChanged], HostChanged]:
+        """Return all events but the last, and the last, the only one to be made if none was made before."""
+        if self._make is None or self._events or self._size == 1:
+            *others, last = self.materialize()
+            return others, last
+        first = LazyHostEvents(self.ref, self._changes[:-1], self._make, self._with_names)
+        end = LazyHostEvents(self.ref, self._changes[-1:], self._make, self._with_names)
+        if self.events_before is not None:
+            first.events_before = self.events_before
+            end.events_before = self.events_before + len(first)
+        return (first,), end.materialize()[0]
 
     def release_response(self) -> None:
         """Read all names of the rows now, so that the response can be freed; no event is made."""
@@ -97,7 +142,75 @@ class LazyHostEvents:
             self._changes = self._changes.with_rows([row and with_names(row) for row in self._changes.rows])
 
 
+class HostEventsCopy:
+    """Events of a `LazyHostEvents` for one reader: those behind the first *begin*, with another cursor or as skipped.
+
+    They are made as they are read, and are not kept. They have no place in a batch.
+    """
+
+    events_before = None
+
+    __slots__ = ("_begin", "_change", "_source", "ref")
+
+    def __init__(
+        self,
+        source: LazyHostEvents | HostEventsCopy,
+        *,
+        begin: int = 0,
+        cursor: str | None = None,
+        skipped: bool = False,
+    ) -> None:
+        """Stand for events of *source*; with a *cursor* they have no place in a batch."""
+        self.ref: StepRef = source.ref
+        self._source = source
+        self._begin = begin
+        self._change: Callable[[HostChanged], HostChanged] | None = None
+        if cursor is not None or skipped:
+            self._change = partial(copied_event, cursor=cursor, skipped=skipped)
+
+    def __len__(self) -> int:
+        return len(self._source) - self._begin
+
+    def __iter__(self) -> Iterator[HostChanged]:
+        return chain.from_iterable(self.slices())
+
+    def slices(self) -> Iterator[Sequence[HostChanged]]:
+        """Yield the events, at most `SLICE_SIZE` at a time."""
+        left, change = self._begin, self._change
+        for events in self._source.slices():
+            if left >= len(events):
+                left -= len(events)
+                continue
+            found, left = events[left:] if left else events, 0
+            yield found if change is None else [change(event) for event in found]
+
+    def columns(self) -> HostEventColumns:
+        """Return what the events say as columns."""
+        return columns_of(list(self))
+
+
+def copied_event(event: HostChanged, *, cursor: str | None, skipped: bool) -> HostChanged:
+    """Return *event* with another *cursor*, or as *skipped*; quicker than `evolve`."""
+    copy: HostChanged = unfrozen_host_changed(
+        event.ref,
+        event.host,
+        event.execute_count,
+        event.before,
+        event.after,
+        cursor_of(event) if cursor is None else cursor,
+        index_of(event) if cursor is None else 0,
+        event.tag,
+        event.exit_code,
+        event.epoch,
+        skipped or event.skipped,
+    )
+    copy.__class__ = HostChanged
+    return copy
+
+
 EventOrLazy = Event | LazyHostEvents
+BatchPart = EventOrLazy | HostEventsCopy
+LAZY = (LazyHostEvents, HostEventsCopy)
 N = TypeVar("N", bound=EventOrLazy)
 
 
@@ -111,7 +224,7 @@ class LazyEventList(Sequence[Event]):
 
     __slots__ = ("_events", "_size", "last_index", "parts")
 
-    def __init__(self, parts: Sequence[EventOrLazy], *, last_index: int = 0) -> None:
+    def __init__(self, parts: Sequence[BatchPart], *, last_index: int = 0) -> None:
         """Hold *parts* in their order."""
         self.parts = parts
         self.last_index = last_index
@@ -121,16 +234,19 @@ class LazyEventList(Sequence[Event]):
     def materialize(self) -> tuple[Event, ...]:
         """Return the events as a tuple."""
         if self._events is None:
-            events: list[Event] = []
-            for part in self.parts:
-                if isinstance(part, LazyHostEvents):
-                    events += part.materialize()
-                else:
-                    events.append(part)
-            self._events = tuple(events)
+            self._events = tuple(chain.from_iterable(slices_of(self.parts)))
             if self._size <= MAX_DROPPED_PARTS:
                 self.parts = self._events
         return self._events
+
+    def materialize_in_slices(self) -> Iterator[None]:
+        """Make the events, `SLICE_SIZE` at a time; `materialize` has little to do afterwards."""
+        if self._events is None:
+            events: list[Event] = []
+            for each in slices_of(self.parts):
+                events += each
+                yield
+            self._events = tuple(events)
 
     def __len__(self) -> int:
         return self._size
@@ -159,14 +275,28 @@ class LazyEventList(Sequence[Event]):
         return repr(self.materialize())
 
 
-def event_count(parts: Sequence[EventOrLazy]) -> int:
+def event_count(parts: Sequence[BatchPart]) -> int:
     """Return how many events *parts* are."""
-    return sum(len(part) if isinstance(part, LazyHostEvents) else 1 for part in parts)
+    return sum(len(part) if isinstance(part, LAZY) else 1 for part in parts)
 
 
-def parts_of(events: Sequence[Event]) -> Sequence[EventOrLazy]:
+def slices_of(parts: Iterable[BatchPart]) -> Iterator[Sequence[Event]]:
+    """Yield the events of *parts*, at most `SLICE_SIZE` at a time."""
+    for part in parts:
+        if isinstance(part, LAZY):
+            yield from part.slices()
+        else:
+            yield (part,)
+
+
+def parts_of(events: Sequence[Event]) -> Sequence[BatchPart]:
     """Return the parts of a batch's *events* without making any event."""
     return events.parts if isinstance(events, LazyEventList) else events
+
+
+def split_last(part: EventOrLazy) -> tuple[Sequence[EventOrLazy], Event]:
+    """Return all that *part* stands for but the last event, and that one; *part* is not to be used any more."""
+    return part.split_last() if isinstance(part, LazyHostEvents) else ((), part)
 
 
 def with_indexes(parts: Sequence[N], *, events_before: int = 0) -> Sequence[N]:
@@ -200,15 +330,19 @@ def last_index(events: Sequence[Event]) -> int:
     return events.last_index if isinstance(events, LazyEventList) else len(events)
 
 
-def parts_after(parts: Sequence[EventOrLazy], index: int) -> list[EventOrLazy]:
+def parts_after(parts: Sequence[BatchPart], index: int) -> list[BatchPart]:
     """Return what comes after the first *index* events of a batch, of which *parts* may be only a share."""
-    after: list[EventOrLazy] = []
+    after: list[BatchPart] = []
     for part in parts:
+        if isinstance(part, HostEventsCopy):
+            raise TypeError("copies of events have no place in a batch")
         if not isinstance(part, LazyHostEvents):
             if index_of(part) > index:
                 after.append(part)
-        elif part.events_before >= index:
+            continue
+        before = part.events_before or 0
+        if before >= index:
             after.append(part)
-        elif part.events_before + len(part) > index:
-            after += part.materialize()[index - part.events_before :]
+        elif before + len(part) > index:
+            after.append(HostEventsCopy(part, begin=index - before))
     return after

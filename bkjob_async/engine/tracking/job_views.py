@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator
 
+from bkjob_async.engine.stream.lazy_events import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_views import present_step, step_result, step_snapshot
-from bkjob_async.model.events import Event, Finished, JobChanged
+from bkjob_async.model.events import Finished, JobChanged
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
@@ -86,7 +87,7 @@ def present_targets(
     since: int = 0,
     skipped: bool = False,
     known: Collection[Ref] = (),
-) -> Iterator[Event]:
+) -> Iterator[EventOrLazy]:
     """Yield the present state of *targets* as events: hosts before step before job.
 
     Of steps that belong to *known* targets the reader knows all but `Finished`. For *since* and *skipped* see

@@ -12,7 +12,7 @@ from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.host_columns import HostEventColumns
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents, unfrozen_host_changed
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     NO_HOSTS,
@@ -21,15 +21,13 @@ from bkjob_async.engine.tracking.step_state import (
     StepState,
 )
 from bkjob_async.model.events import Event, HostChanged, Reopened
-from bkjob_async.model.fast_frozen import freeze, unfrozen_twin
+from bkjob_async.model.fast_frozen import freeze
 from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
 
 # Where at least one host in so many moved, the response is kept until the events are read.
 KEEP_RESPONSE_SHARE = 8
-
-unfrozen_host_changed = unfrozen_twin(HostChanged)
 
 
 def apply_groups(

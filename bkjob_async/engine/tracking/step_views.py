@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import repeat
 
+from bkjob_async.engine.host_table.changes import StatusChanges
+from bkjob_async.engine.host_table.failure_details import FailureDetails
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents, unfrozen_host_changed
 from bkjob_async.engine.tracking.step_state import NOT_STARTED, StepState
-from bkjob_async.model.events import Event, HostChanged, HostCounts, StepChanged
+from bkjob_async.model.events import HostChanged, HostCounts, StepChanged
+from bkjob_async.model.fast_frozen import freeze, unfrozen_twin
+from bkjob_async.model.lazy_tuple import MAX_PLAIN, lazy_tuple
+from bkjob_async.model.refs import StepRef
 from bkjob_async.model.result import StepResult
-from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot
+from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import host_status, run_status
+
+NO_TIMES = Times()
+
+unfrozen_host_snapshot = unfrozen_twin(HostSnapshot)
 
 
 def step_changed(step: StepState, before: int | None, cursor: str, *, skipped: bool = False) -> StepChanged:
@@ -35,12 +48,9 @@ def host_counts(step: StepState, cursor: str) -> HostCounts:
     )
 
 
-def failure_at(step: StepState, place: int) -> HostSnapshot | None:
-    """Return the details of the host at *place* in the table, None if it did not fail."""
-    return step.failures.get(place) if step.failures is not None else None
-
-
-def present_step(step: StepState, cursor: str, *, since: int = 0, skipped: bool = False) -> Iterator[Event]:
+def present_step(
+    step: StepState, cursor: str, *, since: int = 0, skipped: bool = False
+) -> Iterator[EventOrLazy]:
     """Yield the present state of hosts and step as events, for a reader that missed how they got there.
 
     Without *skipped* all statuses are new to the reader. With it, only changes in batch *since* or later are
@@ -50,32 +60,66 @@ def present_step(step: StepState, cursor: str, *, since: int = 0, skipped: bool 
     has_changed = step.announced is not None and step.announced_sequence >= since
     if has_changed and not finished:
         yield step_changed(step, None, cursor, skipped=skipped)
-    for place, before, code in step.hosts.changed_since(since):
-        details = failure_at(step, place)
-        yield HostChanged(
+    changes = step.hosts.changes_since(since)
+    if changes:
+        make = partial(
+            present_hosts,
             ref=step.ref,
-            host=step.hosts.key(place),
+            hosts=step.hosts,
+            failures=failures_of(step),
             execute_count=step.execute_count,
-            before=host_status(before) if skipped and before is not None else None,
-            after=host_status(code),
-            tag=details.tag if details else None,
-            exit_code=details.exit_code if details else None,
             epoch=step.epoch,
-            skipped=skipped,
             cursor=cursor,
+            skipped=skipped,
         )
+        if len(changes) > MAX_PLAIN:
+            yield LazyHostEvents(step.ref, changes, make)
+        else:
+            yield from make(changes, repeat(0))
     if skipped and step.hosts.has_changed(since):
         yield host_counts(step, cursor)
     if has_changed and finished:
         yield step_changed(step, None, cursor, skipped=skipped)
 
 
+def present_hosts(
+    changes: StatusChanges,
+    indexes: Iterable[int],
+    *,
+    ref: StepRef,
+    hosts: HostTable,
+    failures: FailureDetails,
+    execute_count: int,
+    epoch: int,
+    cursor: str,
+    skipped: bool,
+) -> list[HostChanged]:
+    """Return the events of hosts that a reader is given in their present state."""
+    details = [failures.get(place) for place in changes.places] if failures else [None] * len(changes)
+    unfrozen = map(
+        unfrozen_host_changed,
+        repeat(ref),
+        hosts.keys(changes.places),
+        repeat(execute_count),
+        [None if before is None or not skipped else host_status(before) for before in changes.befores],
+        map(host_status, changes.afters),
+        repeat(cursor),
+        indexes,
+        [each and each.tag for each in details],
+        [each and each.exit_code for each in details],
+        repeat(epoch),
+        repeat(skipped),
+    )
+    return freeze(HostChanged, unfrozen)
+
+
+def failures_of(step: StepState) -> FailureDetails:
+    """Return the details of the hosts that failed, as they are now; those of other hosts are not kept."""
+    return step.failures.copy() if step.failures is not None else FailureDetails()
+
+
 def step_result(step: StepState) -> StepResult:
     """Return the step's result so far."""
-    failed = [
-        failure_at(step, place) or HostSnapshot(host=step.hosts.key(place), status=host_status(code))
-        for place, code in step.hosts.unsuccessful()
-    ]
     return StepResult(
         ref=step.ref,
         status=run_status(step.status_code if step.status_code is not None else NOT_STARTED),
@@ -84,14 +128,14 @@ def step_result(step: StepState) -> StepResult:
         execute_count=step.execute_count,
         times=step.times,
         hosts=step.hosts.counts(),
-        failed=tuple(failed),
+        failed=host_snapshots(step, *step.hosts.unsuccessful()),
         hosts_visible=step.hosts_visible,
     )
 
 
 def step_snapshot(step: StepState) -> StepSnapshot:
     """Return the step as last seen, with all hosts that any response named."""
-    code = step.status_code if step.status_code is not None else NOT_STARTED
+    code, seen = step.status_code if step.status_code is not None else NOT_STARTED, step.hosts.changes_since()
     return StepSnapshot(
         ref=step.ref,
         status=run_status(code),
@@ -100,10 +144,30 @@ def step_snapshot(step: StepState) -> StepSnapshot:
         type=step.type,
         execute_count=step.execute_count,
         times=step.times,
-        hosts=tuple(
-            failure_at(step, place) or HostSnapshot(host=step.hosts.key(place), status=host_status(status))
-            for place, _, status in step.hosts.changed_since()
-        )
-        if step.hosts_visible
-        else None,
+        hosts=host_snapshots(step, seen.places, seen.afters) if step.hosts_visible else None,
     )
+
+
+def host_snapshots(step: StepState, places: Sequence[int], codes: Sequence[int]) -> Sequence[HostSnapshot]:
+    """Return the snapshots of the hosts at *places* with these status codes; those of many are made when they are read."""
+    hosts, failures = step.hosts, failures_of(step)
+
+    def make(begin: int, end: int) -> list[HostSnapshot]:
+        some, statuses = places[begin:end], map(host_status, codes[begin:end])
+        made = freeze(
+            HostSnapshot,
+            map(
+                unfrozen_host_snapshot,
+                hosts.keys(some),
+                statuses,
+                repeat(None),
+                repeat(None),
+                repeat(None),
+                repeat(NO_TIMES),
+            ),
+        )
+        if failures:
+            made = [failures.get(place) or host for place, host in zip(some, made, strict=True)]
+        return made
+
+    return lazy_tuple(len(places), make)

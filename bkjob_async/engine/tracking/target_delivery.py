@@ -86,7 +86,7 @@ class TargetDelivery:
         events: Sequence[EventOrLazy],
         stamp: PollStamp,
         last_round: int,
-    ) -> tuple[list[EventOrLazy], list[Event]]:
+    ) -> tuple[list[EventOrLazy], list[EventOrLazy]]:
         """Return which of *events* the watch is given, and events of joined targets that are for this watch alone.
 
         *refs* are its targets of *job*. *last_round* is the number of the last complete round of requests about it.
@@ -105,7 +105,7 @@ class TargetDelivery:
         events: Sequence[EventOrLazy],
         stamp: PollStamp,
         last_round: int,
-    ) -> tuple[list[EventOrLazy], list[Event]]:
+    ) -> tuple[list[EventOrLazy], list[EventOrLazy]]:
         """Select events for a watch of which some targets are joining or lost."""
         followed = {ref for ref in refs if ref not in self._joining and ref not in self._lost}
         joined = self._take_joined(job, refs, stamp, last_round)
@@ -124,7 +124,7 @@ class TargetDelivery:
             or self._is_signal(event)
         ]
         finished = {event.ref for event in events if isinstance(event, Finished)}
-        own: list[Event] = [
+        own: list[EventOrLazy] = [
             finished_event(job, ref, stamp.cursor)
             for ref in known_steps
             if job.has_finished(ref) and ref not in finished
@@ -200,7 +200,7 @@ class TargetDelivery:
         *,
         skipped: bool,
         partly_read: int = 0,
-    ) -> Iterator[Event]:
+    ) -> Iterator[EventOrLazy]:
         """Yield the present state of *refs* for a reader that missed batch *since* and later ones.
 
         *skipped*: the reader was given a part of the stream before. *partly_read* is the batch, if any, that the

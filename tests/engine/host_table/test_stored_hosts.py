@@ -57,6 +57,6 @@ def test_a_stored_table_goes_on_like_the_one_it_was_taken_from(
             each.set_codes(names_of([named(n) for n, _ in moved]), [code for _, code in moved], sequence)
         copy = HostTable.stored(*copy.stored_columns())
 
-    assert list(copy.changed_since()) == list(table.changed_since())
+    assert list(copy.changes_since()) == list(table.changes_since())
     assert copy.keys(range(len(copy))) == table.keys(range(len(table)))
     assert list(copy.stored_columns()[3]) == list(table.stored_columns()[3])

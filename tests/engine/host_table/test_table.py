@@ -215,7 +215,7 @@ def test_more_strange_codes_than_a_byte_can_name_are_kept() -> None:
 
     assert [after for _, after in seen] == [*range(1000, 1400), 7]
     assert [before for before, _ in seen] == [7, *range(1000, 1400)]
-    assert list(table.changed_since()) == [(0, 1399, 7)]
+    assert list(table.changes_since()) == [StatusChange(0, 1399, 7, None)]
 
 
 def test_sequence_numbers_outgrow_four_bytes() -> None:
@@ -224,8 +224,8 @@ def test_sequence_numbers_outgrow_four_bytes() -> None:
     take(table, groups(host(1, 5), host(2, 5)), 2**32 - 1)
     take(table, groups(host(1, 7), host(2, 5)), 2**32 + 7)
 
-    assert [index for index, _, _ in table.changed_since(2**32)] == [0]
-    assert [index for index, _, _ in table.changed_since(2**32 - 1)] == [0, 1]
+    assert list(table.changes_since(2**32).places) == [0]
+    assert list(table.changes_since(2**32 - 1).places) == [0, 1]
 
 
 @given(
@@ -281,7 +281,38 @@ def test_the_other_names_of_many_hosts_are_read_late() -> None:
 
     assert labels == ["0:not-an-address", "0:[fe80::1]", "0:10.0.0.1"]
     assert [(waiting.key(m.place).label, m.before, m.after) for m in moves] == [("0:10.0.0.7", 5, 7)]
-    assert len(asked) == 402
+    assert len(asked) == 3 + 201  # three when somebody asked, all when the next look came
+
+    steps = [len(asked) for _ in table.release_response_in_slices()]
+    assert steps == [2 * 201] * len(steps)
+    assert not table.has_unread_names
+    assert table.keys(range(201)) == waiting.keys(range(201))
+
+
+def test_names_are_read_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In between somebody may ask for any of them, and another response may come; each is read once."""
+    monkeypatch.setattr(hosts, "NAMES_SLICE", 50)
+    light = groups(*(Row(status=5, bk_host_id=n) for n in range(1, 202)))
+    asked: list[int] = []
+
+    def named(row: HostRow) -> Row:
+        asked.append(row.bk_host_id or 0)
+        return host(row.bk_host_id or 0, 5)
+
+    alone, disturbed = HostTable(), HostTable()
+    for each in (alone, disturbed):
+        each.apply(light, 1, named)
+    counts = [len(asked) for _ in alone.release_response_in_slices()]
+    reading = disturbed.release_response_in_slices()
+    next(reading)
+    middle = disturbed.keys([60, 200])
+    next(reading)
+    disturbed.apply(groups(*(Row(status=7, bk_host_id=n) for n in range(1, 202))), 2, named)
+
+    assert counts == [50, 100, 150, 200, 201]
+    assert [*reading] == []
+    assert (middle, len(asked)) == ([alone.key(60), alone.key(200)], 402)
+    assert disturbed.keys(range(201)) == [alone.key(n) for n in range(201)]
 
 
 def test_equal_ids_are_not_many_hosts() -> None:
@@ -307,7 +338,7 @@ def test_an_index_finds_who_is_found_without(rows: list[tuple[int, int]]) -> Non
 
     assert list(found.places) == list(looked_for.places)
     assert list(found.changes) == list(looked_for.changes)
-    assert list(with_index.changed_since()) == list(without.changed_since())
+    assert list(with_index.changes_since()) == list(without.changes_since())
 
 
 def test_a_row_of_a_host_that_many_do_not_know() -> None:

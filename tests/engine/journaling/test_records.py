@@ -70,7 +70,7 @@ def test_writing_makes_no_event() -> None:
 
     data = written(batch)
 
-    assert hosts._events == ()
+    assert not hosts._events
     back = decode_batch(data)
     assert back is not None
     assert list(back.events) == list(hosts.materialize())

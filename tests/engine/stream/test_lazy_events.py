@@ -1,14 +1,21 @@
 """Lazy events of hosts: created when they are read, and the same ones for all readers."""
 
+from attrs import evolve
+
 from bkjob_async.engine.host_table.changes import StatusChange, StatusChanges
 from bkjob_async.engine.stream.event_log import MAX_LAZY_BATCHES, EventLog
 from bkjob_async.engine.stream.lazy_events import (
     MAX_DROPPED_PARTS,
     EventOrLazy,
+    HostEventsCopy,
     LazyEventList,
     LazyHostEvents,
+    parts_after,
+    split_last,
+    with_indexes,
 )
 from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
+from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import host_status, run_status
@@ -108,3 +115,92 @@ def test_rows_can_be_read_in_full_before_the_events() -> None:
 
     assert [event.host.ip for event in moved] == ["10.0.0.1"] * 2
     assert len(asked) == 2
+
+
+MANY = range(2 * SLICE_SIZE + 10)
+
+
+def test_many_events_are_made_a_slice_at_a_time() -> None:
+    """Two readers that stand at different places are given the same events, and none is made twice."""
+    many, made = moves(*MANY)
+    first, second = many.slices(), many.slices()
+
+    begin = next(first)
+
+    assert made == [*range(SLICE_SIZE)]
+    both = [[*begin, *(event for each in first for event in each)], [e for each in second for e in each]]
+    assert made == [*MANY]
+    assert all(one is other for one, other in zip(*both, strict=True))
+    assert [len(each) for each in many.slices()] == [SLICE_SIZE, SLICE_SIZE, 10]
+    assert list(many) == list(many.materialize()) == both[0]
+
+
+def test_a_list_is_made_a_slice_at_a_time() -> None:
+    """It is what it would be if it was made at once."""
+    many, made = moves(*MANY)
+    events = LazyEventList([RUNS, many, InSync()])
+
+    sizes = [len(made) for _ in events.materialize_in_slices()]
+
+    assert sizes == [0, SLICE_SIZE, 2 * SLICE_SIZE, len(MANY), len(MANY)]
+    assert events == (RUNS, *many, InSync())
+
+
+def test_a_log_leaves_large_batches_to_be_made_later() -> None:
+    """What nobody reads is still made in the end, but not in the turn that adds a batch."""
+    log, (many, made) = EventLog(), moves(*MANY)
+    log.append(Batch(1, LazyEventList([many])))
+    for n in range(MAX_LAZY_BATCHES):
+        log.append(Batch(n + 2, LazyEventList([RUNS])))
+
+    assert (log.has_unmade_events, made) == (True, [])
+    steps = [len(made) for _ in log.make_events()]
+    assert steps == [SLICE_SIZE, 2 * SLICE_SIZE, len(MANY)]
+    assert not log.has_unmade_events
+
+
+def test_copies_are_what_evolve_would_make() -> None:
+    """With another cursor they have no place in a batch; as skipped they keep theirs."""
+    many, _ = moves(*MANY)
+    placed = [evolve(event, cursor="5", index=n) for n, event in enumerate(many)]
+    source = LazyHostEvents(
+        STEP,
+        StatusChanges(MANY, [7] * len(MANY), [9] * len(MANY), [None] * len(MANY)),
+        lambda c, _: [placed[p] for p in c.places],
+    )
+
+    moved, skipped = HostEventsCopy(source, cursor="3"), HostEventsCopy(source, skipped=True)
+
+    assert (len(moved), len(skipped)) == (len(MANY), len(MANY))
+    assert {event.cursor for event in moved} == {"3"}
+    assert [event.cursor for event in skipped] == [event.cursor for event in placed]
+    assert list(skipped) == [evolve(event, skipped=True) for event in placed]
+    assert list(moved) == placed
+
+
+def test_the_rest_of_a_batch_is_the_same_events() -> None:
+    """A reader that begins inside a large step is given what comes behind, as everybody else is."""
+    many, _ = moves(*MANY)
+    given: list[EventOrLazy] = [RUNS, many, evolve(RUNS)]
+    parts = with_indexes(given)
+
+    for index in (1, 2, SLICE_SIZE + 1, SLICE_SIZE + 5, len(MANY)):
+        (rest, last) = parts_after(parts, index)
+        assert isinstance(rest, HostEventsCopy | LazyHostEvents)
+        assert (len(rest), last) == (len(MANY) + 1 - index, parts[2])
+        assert all(one is other for one, other in zip(rest, list(many)[index - 1 :], strict=True))
+    assert parts_after(parts, len(MANY) + 1) == [parts[2]]
+
+
+def test_the_last_event_can_be_made_alone() -> None:
+    """All others are still to be made."""
+    many, made = moves(*MANY)
+    others, last = split_last(many)
+
+    assert made == [MANY[-1]]
+    (first,) = others
+    assert isinstance(first, LazyHostEvents)
+    assert len(first) == len(MANY) - 1
+    assert [*first, last] == [*moves(*MANY)[0]]
+    assert split_last(moves(4)[0]) == ([], *moves(4)[0])
+    assert split_last(RUNS) == ((), RUNS)

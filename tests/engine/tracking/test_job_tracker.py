@@ -296,7 +296,7 @@ def test_the_present_is_told_hosts_before_step_before_job() -> None:
     apply(state, 0, job(2, step(2, [host(1, 7)])))
     apply(state, 1, job(4, step(4, [host(1, 104)])))
 
-    present = list(present_targets(state, {JOB}, "9"))
+    present = list(LazyEventList([*present_targets(state, {JOB}, "9")]))
 
     assert [word(event) for event in present] == ["host 1 None>104", "step #0 4.", "job 4.", "finished 2:100"]
     assert isinstance(present[0], HostChanged)
