@@ -16,10 +16,7 @@ class LargeBodyTurns:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
 
-    async def next_turn(self, size: int) -> bool:
-        """Wait for a turn of the loop without work on another large response; return False at once for a small *size*."""
-        if size < LARGE_BODY:
-            return False
+    async def next_turn(self) -> None:
+        """Wait for a turn of the event loop without work on another large response."""
         async with self._lock:
             await asyncio.sleep(0)
-        return True

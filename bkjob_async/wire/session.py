@@ -30,7 +30,7 @@ from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
-from bkjob_async.wire.large_bodies import LargeBodyTurns
+from bkjob_async.wire.large_bodies import LARGE_BODY, LargeBodyTurns
 from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
 from bkjob_async.wire.request_limiter import Permit, RequestLimiter
@@ -247,10 +247,10 @@ class Session:
             rate_limit = parse_rate_limit_headers(response.headers)
             size = len(response.body)
             limiter.on_response(permit, size, rate_limit)
-            await self._large_bodies.next_turn(size)
-            result = decode_or_close(decode, response)
-            if await self._large_bodies.next_turn(size):  # the caller's work on it is another piece
-                limiter.received_at = asyncio.get_running_loop().time()
+            if size < LARGE_BODY:
+                result = decode_or_close(decode, response)
+            else:
+                result = await self._decode_large(decode, response)
         except Throttled as error:
             announced = rate_limit is not None and rate_limit.per_resource
             pause = limiter.on_throttled(
@@ -302,6 +302,17 @@ class Session:
                 )
             )
         permit.response = None  # this frame may live on until the next attempt
+
+    async def _decode_large(self, decode: Callable[[HttpResponse], T], response: HttpResponse) -> T:
+        """Decode a large response; what the caller does with it, too, is done in a turn of the loop of its own."""
+        loop = asyncio.get_running_loop()
+        await self._large_bodies.next_turn()
+        begun = loop.time()
+        result = decode_or_close(decode, response)
+        took = loop.time() - begun
+        await self._large_bodies.next_turn()
+        self.limiter.received_at = loop.time() - took  # waiting for turns is not work
+        return result
 
     def prepare(self, operation: Operation[Any]) -> HttpRequest:
         """Return *operation* as a request with an absolute URL, unsigned; raise `NotSupported`."""
