@@ -128,7 +128,7 @@ def rolling() -> Scenario:
 def manual_confirm() -> Scenario:
     """Return a job that waits for a user between two steps."""
     steps = (StepPlan(hosts=3), CONFIRM_STEP, StepPlan(hosts=3))
-    return Scenario(name="manual-confirm", summary="a person is asked", jobs=single_job("confirm", *steps))
+    return Scenario(name="manual-confirm", summary="a user must confirm between two steps", jobs=single_job("confirm", *steps))
 
 
 def force_stop() -> Scenario:
@@ -210,7 +210,7 @@ def chaos() -> Scenario:
     )
     return Scenario(
         name="chaos",
-        summary="40 jobs, everything that can happen, over a bad line",
+        summary="40 jobs, everything that can happen, with faults",
         jobs=jobs,
         faults=UNRELIABLE_NETWORK,
     )
