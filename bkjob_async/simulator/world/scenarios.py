@@ -128,7 +128,7 @@ def rolling() -> Scenario:
 def manual_confirm() -> Scenario:
     """Return a job that waits for a user between two steps."""
     steps = (StepPlan(hosts=3), CONFIRM_STEP, StepPlan(hosts=3))
-    return Scenario(name="manual-confirm", summary="a user must confirm between two steps", jobs=single_job("confirm", *steps))
+    return Scenario(name="manual-confirm", summary="a user must confirm", jobs=single_job("confirm", *steps))
 
 
 def force_stop() -> Scenario:
