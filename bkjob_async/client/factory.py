@@ -65,26 +65,28 @@ def connect(
             result = await client.run_script("uptime", "0:10.0.0.1")
 
     *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
-    (`https://paas.example.com`); *dialect* one of `gateway-v3`, `gateway-v4`, `esb-jobv3`, `esb-job`, or a dialect of
-    your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that returns them: it is
-    asked at first use, and once more when the platform refuses what it gave. *scope* is the default where a bare job
-    id is given. *request_timeout* is seconds for one try, once it is under way. *max_in_flight* and
-    *requests_per_second* bound all requests of this client together; where an answer takes L seconds, no more than
-    *max_in_flight* / L requests a second are possible. *retries* says how reads are tried again.
+    (`https://paas.example.com`); *dialect* one of `gateway-v3`, `gateway-v4`, `esb-jobv3`, `esb-job`, or a
+    dialect of your own. *credentials* are `AppCredentials` or an `AccessToken`, or an async callable that
+    returns them: it is called at first use, and again when the platform rejects its credentials. *scope* is
+    the default where a bare job id is given. *request_timeout* is seconds for one attempt, once it is sent.
+    *max_in_flight* and *requests_per_second* limit all requests of this client together; where a response
+    takes L seconds, at most *max_in_flight* / L requests a second are possible. *retries* says how reads are
+    retried.
 
-    A job is looked at when there can be news: at the platform's own rhythm as long as nothing is known of it, less often
-    while earlier runs of the same name say that it will not end soon, and where *requests_per_second* does not suffice
-    for that, first where an end is most likely to have gone unseen. *target_lag* asks for as few polls as
-    find ends so many seconds late on average; *interval* fixes the seconds between two polls instead. *duration_stats* is what `client.export_durations()`
-    returned before. With *callbacks*, a receiver that knows its base URL, the platform calls back about everything that is launched, and
-    each callback makes every watch and wait of that job poll it.
+    A job is polled when a change is likely: at the platform's own rhythm while nothing is known of it, less
+    often while earlier runs of the same name show that it will not end soon. Where *requests_per_second* does
+    not suffice, the jobs most likely to have ended are polled first. With *target_lag* there are as few polls
+    as are needed to see ends so many seconds late on average; *interval* sets the seconds between two polls
+    instead. *duration_stats* is what `client.export_durations()` returned before. With *callbacks*, a
+    receiver with a base URL, every launch has a callback URL, and each callback makes all watches and waits
+    of that job poll it.
 
-    *timezone* is that of times which carry none; *tenant* (`X-Bk-Tenant-Id`) and *language* (`en`, `zh-cn`) go into
-    headers. Gateways: *system* calls the `/system/` twins, for *acting_user* where given. ESB: *credentials_in* puts
-    credentials into `header` or `body`. *http* has TLS, client certificates, proxy and further headers. A lent aiohttp
-    *session* is never closed; *transport* replaces HTTP altogether. *observers* receive what happens inside the client
-    (see `Observer`); *name* is what they, logs and metrics call it, by default its dialect's name.
-    Raises `UsageError` for what cannot work.
+    *timezone* is that of times without one; *tenant* (`X-Bk-Tenant-Id`) and *language* (`en`, `zh-cn`) go
+    into headers. Gateways: *system* calls the `/system/` twins, for *acting_user* where given. ESB:
+    *credentials_in* puts credentials into `header` or `body`. *http* has TLS, client certificates, proxy and
+    further headers. An aiohttp *session* that is passed is never closed; *transport* replaces HTTP
+    altogether. *observers* receive what happens inside the client (see `Observer`); *name* is what they, logs
+    and metrics call it, by default its dialect's name. Raises `UsageError` for arguments that cannot work.
     """
     if session is not None and transport is not None:
         raise UsageError("give a session or a transport, not both")

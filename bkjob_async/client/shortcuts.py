@@ -31,7 +31,7 @@ from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import StepSnapshot
 from bkjob_async.wire.tracebacks import hide_arguments
 
-# Failed, abnormal, terminated: what the platform lets run again.
+# Failed, abnormal, terminated: the statuses from which the platform allows a retry.
 RETRYABLE = frozenset({4, 9, 11})
 SHORTEST_WAIT = 0.001
 
@@ -45,7 +45,7 @@ async def run_script(
     account: str | int = "root",
     language: int | None = None,
     parameters: str | None = None,
-    timeout: int | None = None,  # noqa: ASYNC109 - the script's, carried by the platform
+    timeout: int | None = None,  # noqa: ASYNC109 - the script's, enforced by the platform
     name: str | None = None,
     rolling: RollingConfig | None = None,
     until: Condition | None = None,
@@ -101,7 +101,7 @@ async def run_plan(
         deadline=3600)
 
     *variables* maps names to texts or `Targets`. *deadline* is seconds or a timedelta, counted from the call.
-    *until* ends the wait early, see `wait`. A plan with a confirmation step waits until somebody confirms.
+    *until* ends the wait early, see `wait`. A plan with a confirmation step waits until a user confirms.
     Raises what `execute_job_plan` and `wait` raise.
     """
     ends_at = loop_time_after(deadline)
@@ -119,7 +119,7 @@ async def send_file(
     account: str | int = "root",
     source_account: str | int | None = None,
     mode: int | None = None,
-    timeout: int | None = None,  # noqa: ASYNC109 - the transfer's, carried by the platform
+    timeout: int | None = None,  # noqa: ASYNC109 - the transfer's, enforced by the platform
     name: str | None = None,
     until: Condition | None = None,
     deadline: Deadline = None,
@@ -128,10 +128,10 @@ async def send_file(
     """Send files from hosts to hosts and wait until they arrive.
 
     Return the result, whether the transfer succeeded or not. *files* are paths on the *source* hosts,
-    *destination* is a directory on *hosts*. *account* owns the files where they arrive, *source_account* (by
-    default the same) where they are. *mode* is a `TransferMode`, *name* the name of the job. *timeout* is the
-    transfer's, in seconds; *deadline* is seconds or a timedelta, counted from the call. *until* ends the wait
-    early, see `wait`. Raises what `fast_transfer_file` and `wait` raise.
+    *destination* is a directory on *hosts*. *account* owns the files on the target hosts, *source_account*
+    (by default the same) on the source hosts. *mode* is a `TransferMode`, *name* the name of the job.
+    *timeout* is the transfer's, in seconds; *deadline* is seconds or a timedelta, counted from the call.
+    *until* ends the wait early, see `wait`. Raises what `fast_transfer_file` and `wait` raise.
     """
     ends_at = loop_time_after(deadline)
     alias, number = named(account)
@@ -162,11 +162,11 @@ async def retry_failed(
         if not result.ok:
             result = await client.retry_failed(result, deadline=600)
 
-    *result* is what a wait returned, or anything that `job` or `step` takes; then the platform is asked first
-    for the status of the job. Each step that failed or was terminated is retried. *deadline* is seconds or a
-    timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no
-    step failed, and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in
-    `gateway-v4` (`NotSupported`).
+    *result* is what a wait returned, or anything that `job` or `step` takes; then the status of the job is
+    read first. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta,
+    counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step failed,
+    and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4`
+    (`NotSupported`).
     """
     ends_at = loop_time_after(deadline)
     ref = client._ref(result)
@@ -205,7 +205,7 @@ async def logs(
 async def hosts_of(
     client: Caller, ref: Ref, keys: tuple[HostKey, ...] | None
 ) -> list[tuple[StepRef, tuple[HostKey, ...]]]:
-    """Return the steps that are meant, and their hosts that are."""
+    """Return the selected steps, with their selected hosts."""
     job = await get_job_instance_status(client, ref.job, return_ip_result=True)
     found = []
     for step in job.steps:
@@ -222,27 +222,27 @@ def loop_time_after(deadline: Deadline) -> float | None:
 
 
 def remaining(ends_at: float | None) -> float | None:
-    """Return the seconds left; never 0, so that the wait itself raises `DeadlineExceeded`."""
+    """Return the seconds left, more than 0, so that the wait itself raises `DeadlineExceeded`."""
     return None if ends_at is None else max(SHORTEST_WAIT, ends_at - asyncio.get_running_loop().time())
 
 
 def named(account: str | int) -> tuple[str | None, int | None]:
-    """Return an account as alias or id."""
+    """Return an account as an alias or an id."""
     return (account, None) if isinstance(account, str) else (None, account)
 
 
 def hosts_in(step: StepSnapshot) -> tuple[HostKey, ...]:
-    """Return the hosts of a step, each once, though batches or answers may name one twice."""
+    """Return the hosts of a step, each once; batches or responses may name one twice."""
     return tuple(dict.fromkeys(row.host for row in step.hosts or ()))
 
 
 def is_meant(step: StepRef | None, ref: Ref) -> bool:
-    """Whether a step is the one asked for, or one of the job asked for."""
+    """Return True for the requested step, or a step of the requested job."""
     return isinstance(ref, JobRef) or step is None or step == ref
 
 
 def kept(step: StepLogs, job: JobRef, keys: tuple[HostKey, ...] | None) -> GatheredLogs:
-    """Return a step's logs, of the hosts that were asked for."""
+    """Return a step's logs of the requested hosts."""
     rows = tuple(row for row in step.hosts if keys is None or any(is_same(row.host, key) for key in keys))
     if step.ref is None:
         raise UsageError(f"the answer about {job} does not name its steps: use get_job_instance_log")

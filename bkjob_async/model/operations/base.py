@@ -46,8 +46,8 @@ class GetStepInstanceStatus(Operation[StepSnapshot]):
     """Ask for a step's status and its hosts in groups.
 
     *batch* 0 means all batches of a rolling step (None: the latest only, whatever documents say). *status*
-    with *tag* names the one group whose hosts are listed. *max_host_num_per_group* cuts each list, least 1.
-    Dialects without filters ignore them all. Documents: `get_step_instance_status`.
+    with *tag* names the one group whose hosts are listed. *max_host_num_per_group* cuts each list, to 1 host
+    at least. Dialects without filters ignore them all. Documents: `get_step_instance_status`.
     """
 
     name = "get_step_instance_status"
@@ -63,7 +63,7 @@ class GetStepInstanceStatus(Operation[StepSnapshot]):
 
 
 class StepOperation(IntEnum):
-    """What can be done to a step instance (`operation_code`)."""
+    """The operations on a step instance (`operation_code`)."""
 
     RETRY_FAILED_HOSTS = 2
     IGNORE_ERROR = 3
@@ -85,7 +85,7 @@ class OperationAccepted:
 
 @frozen(kw_only=True)
 class OperateStepInstance(Operation[OperationAccepted]):
-    """Do something to a step: retry, ignore, confirm, skip, go on.
+    """Operate a step: retry, ignore, confirm, skip, continue.
 
     *operation_code* is a `StepOperation` or the platform's plain int. Documents: `operate_step_instance`.
     """
@@ -99,7 +99,7 @@ class OperateStepInstance(Operation[OperationAccepted]):
 
 @frozen(kw_only=True)
 class OperateJobInstance(Operation[OperationAccepted]):
-    """Do something to a whole job: terminate it, or start one that is pending.
+    """Operate a whole job: terminate it, or start one that is pending.
 
     *operation_code* is a `JobOperation` or the platform's plain int. Documents: `operate_job_instance`.
     """
