@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 
-from bkjob_async.cli.commands import bkjob
+from bkjob_async.cli.commands import COMMANDS
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.dialects.registry import DIALECTS
 from bkjob_async.model.events_json import KINDS
@@ -65,10 +67,17 @@ def test_every_key_of_every_line_is_told(kind: type) -> None:
 
 def test_every_command_and_option_is_told() -> None:
     """The table of commands is complete."""
-    for name, command in bkjob.commands.items():
+    assert COMMANDS
+    for name, (module, attribute) in COMMANDS.items():
         row = next(line for line in README.splitlines() if line.startswith(f"| `bkjob {name}"))
+        command: click.Command = getattr(import_module(module), attribute)
+        commands = command.commands.values() if isinstance(command, click.Group) else [command]
         options = {
-            option for parameter in command.params for option in parameter.opts if option.startswith("--")
+            option
+            for each in commands
+            for parameter in each.params
+            for option in parameter.opts
+            if option.startswith("--")
         }
 
         assert options <= set(re.findall(r"`(--[\w-]+)`", row))

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-from bkjob_async import UsageError, __version__
+from bkjob_async import JournalError, UsageError, __version__
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import set_utf8_output, write_note
 
@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": ("bkjob_async.cli.demo", "demo_command"),
     "simulate": ("bkjob_async.cli.simulating", "simulate_command"),
     "watch": ("bkjob_async.cli.watching", "watch_command"),
+    "journal": ("bkjob_async.cli.journal", "journal_command"),
 }
 
 
@@ -57,5 +58,8 @@ def run() -> int:
     except UsageError as error:
         write_note(f"bkjob: {error}")
         return ExitCode.USAGE
+    except JournalError as error:
+        write_note(f"bkjob: {error}")
+        return ExitCode.COULD_NOT_WATCH
     except click.Abort:
         return ExitCode.INTERRUPTED
