@@ -1,4 +1,4 @@
-"""The state of one job instance and its steps, with functions that read it."""
+"""The state of one job instance and its steps, with methods that read it."""
 
 from __future__ import annotations
 

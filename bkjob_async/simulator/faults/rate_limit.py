@@ -1,4 +1,4 @@
-"""A fixed window, as the gateway counts requests."""
+"""Limit requests in fixed windows, as the gateway does."""
 
 from __future__ import annotations
 
