@@ -18,7 +18,7 @@ pytestmark = pytest.mark.looptime
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_anything_can_be_called_by_its_name(dialect: str) -> None:
-    """The scope is added, the answer is the plain data."""
+    """The scope is added, the response is the plain data."""
     simulator = Simulator()
     job = simulator.add(FAILING)
     simulator.advance(600)
@@ -30,7 +30,7 @@ async def test_anything_can_be_called_by_its_name(dialect: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_whole_answer_has_everything_around_its_data(dialect: str) -> None:
+async def test_a_whole_response_has_everything_around_its_data(dialect: str) -> None:
     """Status, headers, request ids, and the bytes as they came."""
     simulator = Simulator()
     job = simulator.add(FAILING)
@@ -143,7 +143,7 @@ async def test_a_list_goes_on_behind_the_last_page_that_the_platform_shows() -> 
     assert [instance.ref for instance in found] == jobs[::-1]
 
 
-async def test_a_list_may_be_left_and_failed_pages_asked_for_again() -> None:
+async def test_a_list_may_be_left_and_failed_pages_requested_again() -> None:
     """It holds nothing open."""
     simulator = Simulator()
     for n in range(5):

@@ -61,7 +61,7 @@ def test_every_operation_has_its_story() -> None:
 @pytest.mark.parametrize("dialect", ["gateway-v3", "esb-jobv3", "esb-job"])
 @pytest.mark.parametrize("name", STEP_STORIES)
 async def test_a_wait_after_an_operation_tells_the_new_end(name: str, dialect: str) -> None:
-    """The platform still shows the old status for seconds; it is not the answer."""
+    """The platform still shows the old status for seconds; it is not the response."""
     story = STEP_STORIES[name]
     simulator = Simulator(delays=LATE)
     job = simulator.add(JobPlan(steps=story.steps))
@@ -106,7 +106,7 @@ async def test_a_wait_after_a_job_operation_tells_the_new_end(
     assert result.status.code == ends
 
 
-async def test_an_operation_without_an_answer_is_not_sent_twice_and_is_looked_into() -> None:
+async def test_an_operation_without_a_response_is_not_sent_twice_and_is_looked_into() -> None:
     """Nobody knows whether it happened, so the client looks, and does not repeat it."""
     simulator = Simulator(delays=LATE)
     job = simulator.add(JobPlan(steps=(ONE_FAILS,)))

@@ -166,8 +166,8 @@ def test_every_operation_of_every_table_has_a_method() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("kind", METHODS, ids=NAMES.get)
-async def test_each_goes_there_and_back_or_is_not_sent(dialect: str, kind: type[Operation[Any]]) -> None:
-    """A typed answer where the dialect has the operation; elsewhere an error that names who has, and no request."""
+async def test_each_makes_a_round_trip_or_is_not_sent(dialect: str, kind: type[Operation[Any]]) -> None:
+    """A typed response where the dialect has the operation; elsewhere an error that names who has, and no request."""
     simulator = Simulator()
     step = simulator.steps(simulator.add(FAILING))[0]
     simulator.add(SENDS_FILES)
@@ -250,7 +250,7 @@ async def test_a_list_is_read_page_by_page(dialect: str) -> None:
 
 
 async def test_a_plan_is_found_launched_watched_and_read() -> None:
-    """The way of most consumers: list, detail, launch, wait, logs; the answer in the platform's own words."""
+    """The way of most consumers: list, detail, launch, wait, logs; the response in the platform's own words."""
     simulator = Simulator()
     async with client_of(simulator) as (client, _):
         plan = await anext(client.get_job_plan_list())

@@ -38,7 +38,7 @@ PASSWORDS = [{"bk_host_id": 1, "password": PASSWORD}]
 
 
 def whole(status: int, body: str, *headers: str) -> bytes:
-    """Return an answer as bytes."""
+    """Return a response as bytes."""
     lines = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(body)}", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 

@@ -123,7 +123,7 @@ async def retry(client: bkjob.JobClient, result: bkjob.JobResult) -> None:
 
 
 async def call(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
-    """Call by value and by name, and look at the whole answer."""
+    """Call by value and by name, and look at the whole response."""
     assert_type(await client.call(bkjob.GetJobInstanceStatus(ref=job)), bkjob.JobSnapshot)
     assert_type(
         await client.call(bkjob.GetJobInstanceGlobalVarValue(ref=job)), tuple[bkjob.StepVariables, ...]

@@ -194,8 +194,8 @@ QUICK: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("sample", [name for name in QUICK if not name.endswith("containers")])
-def test_the_documented_answer_goes_the_quick_way(sample: str) -> None:
-    """Answers as documented are read by the quick decoder, and come out as by the lenient one."""
+def test_the_documented_response_is_read_strictly(sample: str) -> None:
+    """Responses as documented are read by the quick decoder, and come out as by the lenient one."""
     quick, lenient = QUICK[sample]
     response = json_response(SAMPLES[sample])
 
@@ -205,7 +205,7 @@ def test_the_documented_answer_goes_the_quick_way(sample: str) -> None:
 
 @settings(max_examples=examples(800), deadline=None)
 @given(damaged(samples=list(QUICK)))
-def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
+def test_both_decoders_read_the_same(case: tuple[str, Any]) -> None:
     """Where the quick decoder says anything at all, the lenient one says the same."""
     sample, body = case
     quick, lenient = QUICK[sample]
@@ -219,7 +219,7 @@ def test_both_ways_read_the_same(case: tuple[str, Any]) -> None:
 
 @settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from(list(QUICK)), st.data())
-def test_both_ways_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
+def test_both_decoders_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
     """The same holds for bytes that are broken somewhere."""
     quick, lenient = QUICK[sample]
     whole = bytearray(json_response(SAMPLES[sample]).body)
@@ -266,7 +266,7 @@ OBJECT: Path = ("data", "step_instance_list", 0, "step_execute_object_result_lis
         ("esb-job/get_job_instance_status", ("error",)),
     ],
 )
-def test_the_quick_way_stands_aside_for_other_names(sample: str, path: Path) -> None:
+def test_the_strict_decoder_gives_way_for_other_names(sample: str, path: Path) -> None:
     """What the lenient reader would read under another name, the quick one must not overlook."""
     body = put(copy.deepcopy(SAMPLES[sample]), path, None)
 

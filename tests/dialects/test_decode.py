@@ -39,7 +39,7 @@ def test_a_recorded_answer_is_read_as_the_live_one(sample: str) -> None:
 
 
 @pytest.mark.parametrize("sample", [name for name in SAMPLES if "job_instance_status" in name])
-def test_an_answer_names_what_it_is_about(sample: str) -> None:
+def test_a_response_names_what_it_is_about(sample: str) -> None:
     """Scope and job are taken from the data where nobody says them, and the data may come alone."""
     codec, operation = sample_call(sample)
     data = json.dumps(SAMPLES[sample]["data"])

@@ -41,7 +41,7 @@ def operation(caller: Caller) -> GetJobInstanceStatus:
 
 
 def delivered(caller: Caller, operation: Operation[object], fault: str) -> HttpResponse:
-    """Return an answer that a fault struck."""
+    """Return a response that a fault struck."""
     with caller.simulator.fault(fault):
         return caller.deliver(operation)
 
@@ -103,7 +103,7 @@ def test_unknown_codes_are_kept(caller: Caller) -> None:
 
 
 def test_doubled_rows_are_handed_on(caller: Caller) -> None:
-    """What a host that stands twice means takes more than one answer to tell: the engine judges it."""
+    """What a host that stands twice means takes more than one response to tell: the engine judges it."""
     ask = operation(caller)
 
     view = caller.dialect.decode_poll(ask, delivered(caller, ask, "duplicate-rows"))

@@ -216,7 +216,7 @@ def test_the_oldest_dialect_has_its_own_names_for_everything() -> None:
     ],
 )
 def test_an_option_that_a_dialect_would_drop_is_refused(operation: Operation[Any]) -> None:
-    """Nothing that was asked for gets lost without a word."""
+    """Nothing that was requested gets lost without a word."""
     with pytest.raises(NotSupported, match="gateway-v3"):
         DIALECTS["esb-job"].encode(operation)
 

@@ -45,7 +45,7 @@ def test_the_raw_answer_is_no_part_of_what_is_equal_or_shown() -> None:
 
 
 def test_a_text_in_another_encoding_can_be_reached_too() -> None:
-    """It costs its strange letters, not the answer."""
+    """It costs its strange letters, not the response."""
     body = b'{"result":true,"code":0,"data":{"job_instance":{"status":3,"name":"\xc4"},"finished":true}}'
 
     found = dialect_by_name("gateway-v3").decode(

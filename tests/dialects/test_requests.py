@@ -155,7 +155,7 @@ def test_booleans_travel_as_text_in_a_query() -> None:
     assert sent("gateway-v4", operation)["return_execute_object_result"] == "true"
 
 
-def test_what_is_not_asked_for_is_not_sent() -> None:
+def test_what_is_not_requested_is_not_sent() -> None:
     """None is left out; the batch is always named, because leaving it out means the latest only."""
     assert set(sent("gateway-v3", GetStepInstanceStatus(ref=STEP))) == {
         *("bk_scope_type", "bk_scope_id", "job_instance_id", "step_instance_id", "batch"),
@@ -267,7 +267,7 @@ def test_what_makes_no_sense_is_refused() -> None:
 # Questions ----------------------------------------------------------------------------------------------------------
 
 
-def test_logs_are_asked_for_by_one_kind_of_name() -> None:
+def test_logs_are_requested_by_one_kind_of_name() -> None:
     """Ids, addresses, or containers; and no more at once than the platform takes."""
     operation = BatchGetJobInstanceIpLog(ref=STEP, hosts=[31, 32])
 
@@ -295,7 +295,7 @@ def test_more_logs_than_the_platform_takes_are_refused(name: str, most: int) -> 
             sent(name, evolve(operation, hosts=hosts))
 
 
-def test_one_log_is_asked_for_by_id_or_address() -> None:
+def test_one_log_is_requested_by_id_or_address() -> None:
     """The id wins where both are known."""
     by_id = sent("gateway-v3", GetJobInstanceIpLog(ref=STEP, host=HostKey(bk_host_id=31, ip="10.1.0.31")))
     by_address = sent("gateway-v3", GetJobInstanceIpLog(ref=STEP, host="2:10.1.0.31"))

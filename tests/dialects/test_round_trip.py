@@ -86,7 +86,7 @@ class Caller:
         return signed
 
     def json_response(self, operation: Operation[Any]) -> HttpResponse:
-        """Send an operation, and return the platform's raw answer."""
+        """Send an operation, and return the platform's raw response."""
         return self.simulator.platform.respond(self.signed(operation), self.simulator.world.now)
 
     def deliver(self, operation: Operation[Any]) -> HttpResponse:
@@ -98,7 +98,7 @@ class Caller:
         self.simulator.world.advance(self.simulator.world.now + seconds)
 
     def call(self, operation: Operation[R]) -> R:
-        """Send an operation, and return its typed answer."""
+        """Send an operation, and return its typed response."""
         return self.dialect.decode(operation, self.json_response(operation))
 
 
@@ -170,8 +170,8 @@ def host_addresses(caller: Caller) -> list[str]:
     indirect=["caller"],
     ids=lambda value: getattr(value, "name", None) or label(value),
 )
-def test_every_operation_goes_there_and_back(caller: Caller, operation: Operation[Any]) -> None:
-    """The platform understands every request, and its answer has the same type as the sample's."""
+def test_every_operation_makes_a_round_trip(caller: Caller, operation: Operation[Any]) -> None:
+    """The platform understands every request, and its response has the same type as the sample's."""
     operation = about(operation, caller)
     sample = f"{caller.dialect.name}/{operation.name}"
     like = decoded(sample)
@@ -205,8 +205,8 @@ def test_a_failed_step_reads_the_same_everywhere(caller: Caller) -> None:
         }
 
 
-def test_a_look_agrees_with_a_snapshot(caller: Caller) -> None:
-    """The engine and people read the same answer the same way."""
+def test_a_view_agrees_with_a_snapshot(caller: Caller) -> None:
+    """The engine and people read the same response the same way."""
     operation = GetJobInstanceStatus(ref=caller.job, return_ip_result=True)
     response = caller.json_response(operation)
 

@@ -61,7 +61,7 @@ def test_a_flag_may_go_by_the_other_name(dialect: str) -> None:
 
 
 def test_an_unknown_step_code_follows_the_job() -> None:
-    """A step has no flag in a job's answer; a code that nobody knows is as final as its job."""
+    """A step has no flag in a job's response; a code that nobody knows is as final as its job."""
     body = job_with("gateway-v3", status=3, flag=True)
     body["data"]["step_instance_list"][1]["status"] = 77
 
@@ -131,7 +131,7 @@ def test_a_host_in_a_row_keeps_its_details() -> None:
     assert (row.times.start_time.timestamp(), row.times.total_time) == (1_700_000_000.1, 0.8)
 
 
-def test_older_answers_of_version_4_are_read() -> None:
+def test_older_responses_of_version_4_are_read() -> None:
     """Its list of hosts had two other names, one of them with rows like those of version 3."""
     body = copy.deepcopy(SAMPLES["gateway-v4/get_job_instance_status"])
     step = body["data"]["step_instance_list"][0]
@@ -181,7 +181,7 @@ STEP_BODY = SAMPLES["gateway-v3/get_step_instance_status"]
 
 
 def groups_of(body: Any) -> list[dict[str, Any]]:
-    """Return the groups in a step's answer."""
+    """Return the groups in a step's response."""
     groups: list[dict[str, Any]] = body["data"]["step_result_group_list"]
     return groups
 
@@ -210,7 +210,7 @@ def test_a_row_stands_where_its_group_stands() -> None:
     assert (details.status.code, details.tag) == (9, "blue")
 
 
-def test_a_whole_answer_is_complete() -> None:
+def test_a_whole_response_is_complete() -> None:
     """All batches, no filter, every list as long as its count, no host twice."""
     assert read_step(STEP_BODY).complete
 
@@ -227,7 +227,7 @@ def test_a_whole_answer_is_complete() -> None:
         {"tag": ""},
     ],
 )
-def test_an_answer_to_a_narrower_question_is_not_complete(filters: dict[str, Any]) -> None:
+def test_a_response_to_a_narrower_question_is_not_complete(filters: dict[str, Any]) -> None:
     """One batch, an old execution or a filter leave hosts out without a word."""
     assert not read_step(STEP_BODY, **filters).complete
 
@@ -253,7 +253,7 @@ def anonymise(groups: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("damage", [cut, hide, uncount, anonymise])
-def test_an_answer_with_holes_is_not_complete(damage: Any) -> None:
+def test_a_response_with_holes_is_not_complete(damage: Any) -> None:
     """Lists that were cut, counts that are missing, a row that names nobody: not all rows."""
     body = copy.deepcopy(STEP_BODY)
     damage(groups_of(body))

@@ -15,7 +15,7 @@ JOB = JobRef(Scope.biz(2), 100)
 
 @frozen(kw_only=True)
 class Row:
-    """One host row of an answer."""
+    """One host row of a response."""
 
     status: int
     bk_host_id: int | None = None
@@ -41,7 +41,7 @@ def details(row: HostRow) -> HostSnapshot:
 def step(
     status: int, rows: Sequence[Row] | None = None, *, number: int = 200, run: int = 0, complete: bool = True
 ) -> StepPollView:
-    """Return a look at a step; *rows* None is an answer that says nothing of hosts."""
+    """Return a view of a step; *rows* None is a response that says nothing of hosts."""
     return StepPollView(
         step_instance_id=number,
         status=status,
@@ -53,7 +53,7 @@ def step(
 
 
 def job(status: int, *steps: StepPollView, finished: bool | None = None) -> JobPollView:
-    """Return a look at a job."""
+    """Return a view of a job."""
     return JobPollView(status=status, finished=finished, steps=steps)
 
 

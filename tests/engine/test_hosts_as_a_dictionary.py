@@ -38,12 +38,12 @@ def rows_of(now: dict[int, int]) -> list[Row]:
 
 
 def flat(rows: Sequence[Row]) -> list[GroupPollView]:
-    """Return a look without groups."""
+    """Return a view without groups."""
     return [GroupPollView(size=len(rows), rows=rows)]
 
 
 def grouped(rows: Sequence[Row]) -> list[GroupPollView]:
-    """Return a look in groups, the worst last."""
+    """Return a view in groups, the worst last."""
     return [
         GroupPollView(status=code, size=len(each), rows=each)
         for code in sorted({row.status for row in rows})
@@ -60,7 +60,7 @@ class Hosts:
         self.changed: dict[int, int] = {}
 
     def take(self, now: dict[int, int], sequence: int) -> dict[int, tuple[int | None, int]]:
-        """Take in a look; return what moved."""
+        """Take in a view; return what moved."""
         moved = {n: (self.code.get(n), code) for n, code in now.items() if self.code.get(n) != code}
         for number, (before, after) in moved.items():
             self.code[number], self.before[number], self.changed[number] = after, before, sequence

@@ -43,13 +43,13 @@ def in_groups(view: StepPollView) -> StepPollView:
 
 
 def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) -> JobPollView:
-    """Return a look at a job of one step."""
+    """Return a view of a job of one step."""
     view = step(status, rows)
     return job(status, in_groups(view) if grouped else view, finished=finished)
 
 
 def told(state: JobState, now: float, view: JobPollView) -> list[Event]:
-    """Take in a look; return what is told."""
+    """Take in a view; return what is told."""
     return list(LazyEventList(apply_job(state, view, at(now))))
 
 
@@ -117,7 +117,7 @@ def test_who_joins_hears_no_tag_where_none_was_kept() -> None:
 
 
 def test_where_tags_are_never_told_they_are_not_known() -> None:
-    """An answer without tags does not say that there is none."""
+    """A response without tags does not say that there is none."""
     state = job_state()
     bare = replace(step(2, [Row(status=9, bk_host_id=1, exit_code=0)]), tells_tags=False)
 

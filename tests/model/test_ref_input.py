@@ -44,7 +44,7 @@ def untyped(make: Any) -> Any:
     ],
 )
 def test_every_name_of_a_target_is_taken(given: Any, ref: Ref) -> None:
-    """A ref, an id, text, a link of the console, an answer; a scope that is named goes before the default."""
+    """A ref, an id, text, a link of the console, a response; a scope that is named goes before the default."""
     assert as_ref(given, HOME) == ref
     assert as_refs([given], HOME) == as_refs(given, HOME) == (ref,)
 

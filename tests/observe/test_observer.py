@@ -92,7 +92,7 @@ async def test_a_request_that_is_cancelled_is_observed() -> None:
     assert request.seconds == pytest.approx(1.0)
 
 
-async def test_time_in_the_queue_is_told_apart_from_the_request() -> None:
+async def test_time_in_the_queue_is_kept_apart_from_the_request() -> None:
     """Two requests a second: the fourth waited for a second and a half."""
     world, jobs = world_of(1)
     recorder = Recorder(bkjob.RequestSent)

@@ -64,7 +64,7 @@ def ask(
 
 
 def body(response: HttpResponse) -> dict[str, Any]:
-    """Return an answer's JSON object."""
+    """Return a response's JSON object."""
     value: dict[str, Any] = msgspec.json.decode(response.body)
     return value
 

@@ -80,7 +80,7 @@ WORDS: list[tuple[int, str, type[CallFailed]]] = [
 
 
 def error_of(response: HttpResponse) -> CallFailed:
-    """Return the error that an answer is."""
+    """Return the error that a response is."""
     with pytest.raises(CallFailed) as caught:
         open_envelope(response)
     return caught.value
@@ -208,7 +208,7 @@ def test_strange_letters_do_not_cost_the_answer() -> None:
     assert open_envelope(HttpResponse(status=200, body=body))["data"]["status"] == 3
 
 
-def test_a_whole_answer_can_be_had_as_it_came() -> None:
+def test_a_whole_response_can_be_had_as_it_came() -> None:
     """Data, message, ids, status, headers and bytes; an error is raised all the same."""
     body = {"result": True, "code": 0, "message": "success", "data": [1], "request_id": "r-1"}
     response = json_response(body, 200, X_Request_Id="h-1")
@@ -258,7 +258,7 @@ def test_a_message_is_one_bounded_line() -> None:
 
 
 def test_an_error_names_its_credentials_by_stars() -> None:
-    """What an answer echoes behind the name of a credential is hidden even when nobody knows the secret."""
+    """What a response echoes behind the name of a credential is hidden even when nobody knows the secret."""
     echo = (
         'rejected {"bk_app_code": "me", "bk_app_secret": "hunter2", "bk_token": "t0ken"} access_token=abc&x=1'
     )

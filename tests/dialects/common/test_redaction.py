@@ -57,7 +57,7 @@ def shown(echo: object, message: str, request_id: str, secrets: list[str]) -> st
 
 @given(st.text(min_size=6, max_size=40), st.text(max_size=30), st.integers(0, 3))
 def test_no_error_shows_a_secret(secret: str, noise: str, depth: int) -> None:
-    """Wherever an answer echoes a secret, the error that people see does not."""
+    """Wherever a response echoes a secret, the error that people see does not."""
     one_line = "".join(letter for letter in " ".join(secret.split()) if letter.isprintable())
     # What stands in every error, and in the noise around the echo, is no secret.
     frame = shown(noise, noise, "r-1", []) + "***"

@@ -23,7 +23,7 @@ LARGEST = 2**63 - 1
 
 
 def names_at(sample: str) -> tuple[str, ...]:
-    """Return where an answer names what it is about."""
+    """Return where a response names what it is about."""
     operation = sample.partition("/")[2].partition(".")[0]
     if operation == "get_job_instance_status":
         return ("data", "job_instance")
@@ -44,7 +44,7 @@ def changed(sample: str, *path: str | int, to: object) -> Any:
 
 
 def possible_texts(sample: str, body: Any) -> list[Any]:
-    """Return what every reader of an answer makes of it: a value, or the error's message."""
+    """Return what every reader of a response makes of it: a value, or the error's message."""
     codec, operation = sample_call(sample)
     found: list[Any] = []
     readers: list[Any] = [codec.decode]
@@ -59,7 +59,7 @@ def possible_texts(sample: str, body: Any) -> list[Any]:
 
 
 def is_refused(sample: str, body: Any, thing: str) -> bool:
-    """Whether every reader refuses an answer because it is about another *thing*."""
+    """Whether every reader refuses a response because it is about another *thing*."""
     return all(
         isinstance(found, str) and found.startswith(f"the response is about another {thing}: asked for ")
         for found in possible_texts(sample, body)
@@ -67,7 +67,7 @@ def is_refused(sample: str, body: Any, thing: str) -> bool:
 
 
 def is_believed(sample: str, body: Any) -> bool:
-    """Whether every reader believes an answer."""
+    """Whether every reader believes a response."""
     return not any(isinstance(found, str) for found in possible_texts(sample, body))
 
 
@@ -89,14 +89,14 @@ ABOUT_A_STEP = [sample for sample in ABOUT_A_JOB if "step" in sample or "ip_log"
 
 @pytest.mark.parametrize("sample", ABOUT_A_JOB)
 @pytest.mark.parametrize("number", [999_999, "999999", 999_999.0])
-def test_an_answer_about_another_job_is_none(sample: str, number: object) -> None:
-    """Whatever asked for it, and however its id is written."""
+def test_a_response_about_another_job_is_none(sample: str, number: object) -> None:
+    """Whatever the request, and however its id is written."""
     assert is_refused(sample, renamed(sample, job_instance_id=number), "job")
     assert is_believed(sample, renamed(sample, job_instance_id="7001"))
 
 
 @pytest.mark.parametrize("sample", ABOUT_A_STEP)
-def test_an_answer_about_another_step_is_none(sample: str) -> None:
+def test_a_response_about_another_step_is_none(sample: str) -> None:
     """Even of the same job."""
     assert is_refused(sample, renamed(sample, step_instance_id=8002), "step")
     assert is_believed(sample, renamed(sample, step_instance_id="8001"))
@@ -203,7 +203,7 @@ def test_a_job_that_was_started_elsewhere_is_not_ours(sample: str) -> None:
 
 
 def test_logs_of_steps_may_name_their_job() -> None:
-    """Where they do not, they are the job's that was asked for."""
+    """Where they do not, they are the job's that was requested."""
     sample = "esb-job/get_job_instance_log"
 
     assert is_refused(sample, changed(sample, "data", 0, "job_instance_id", to=999_999), "job")
@@ -223,7 +223,7 @@ def test_logs_of_steps_may_name_their_job() -> None:
 def test_the_log_of_another_host_is_none(
     asked_host: int | str, names: dict[str, Any], *, believed: bool
 ) -> None:
-    """Where it is named in the same way as it was asked for."""
+    """Where it is named in the same way as it was requested."""
     sample = "gateway-v3/get_job_instance_ip_log"
     operation = GetJobInstanceIpLog(ref=STEP, host=asked_host)
     response = json_response(renamed(sample, **names))
@@ -235,8 +235,8 @@ def test_the_log_of_another_host_is_none(
             DIALECTS["gateway-v3"].decode(operation, response)
 
 
-def test_comparing_keeps_the_answer_light() -> None:
-    """An answer that names what was asked for is read in the quick way, on old sites, too."""
+def test_comparing_keeps_the_response_light() -> None:
+    """A response that names what was requested is read in the quick way, on old sites, too."""
     for names in ({}, {"bk_scope_type": GONE, "bk_scope_id": GONE}, {"bk_biz_id": GONE}):
         for sample in ("gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"):
             codec, operation = sample_call(sample)
@@ -250,7 +250,7 @@ def test_comparing_keeps_the_answer_light() -> None:
 
 @pytest.mark.parametrize("sample", [*JOB_STATUS, *STEP_STATUS])
 def test_a_recorded_answer_is_about_what_it_names(sample: str) -> None:
-    """Nobody asked for it; only a name that the caller gives is compared."""
+    """Nobody requested it; only a name that the caller gives is compared."""
     body = json_response(renamed(sample, bk_scope_type="tenant_set", bk_scope_id="5", bk_biz_id=LARGEST)).body
     dialect, operation = sample.split("/")
 

@@ -47,7 +47,7 @@ def test_a_launch_names_its_job_and_perhaps_its_step(sample: str) -> None:
 
 @pytest.mark.parametrize("sample", [name for name in SAMPLES if "/operate_" in name])
 def test_an_operation_answers_what_it_was_about(sample: str) -> None:
-    """The answer says nothing of the new status."""
+    """The response says nothing of the new status."""
     assert decoded(sample) == OperationAccepted(ref=STEP if "step" in sample else JOB)
 
 
@@ -88,7 +88,7 @@ def test_a_log_row_may_lack_anything() -> None:
 
 
 def test_one_log_is_about_the_host_that_was_asked_for() -> None:
-    """The answer may name the host by less than the question did, or not at all."""
+    """The response may name the host by less than the question did, or not at all."""
     sample = "gateway-v3/get_job_instance_ip_log"
     body = copy.deepcopy(SAMPLES[sample])
     assert decoded(sample).host == HostKey(bk_host_id=31)
@@ -124,7 +124,7 @@ def test_version_4_logs_hosts_and_containers() -> None:
     assert [(log.mode, log.source) for log in files.hosts[0].files] == [(0, host(31)), (1, host(31))]
 
 
-def test_older_answers_of_version_4_are_read() -> None:
+def test_older_responses_of_version_4_are_read() -> None:
     """There the rows were flat, and a file's logs stood in place of a text."""
     rows = [
         {

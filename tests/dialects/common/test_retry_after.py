@@ -29,13 +29,13 @@ DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
     ],
 )
 def test_seconds_dates_and_what_makes_no_sense(headers: dict[str, str], seconds: float | None) -> None:
-    """The gateway's own header counts first; a date counts from that of the answer."""
+    """The gateway's own header counts first; a date counts from that of the response."""
     assert parse_retry_after(CIMultiDict(headers)) == seconds
 
 
 @pytest.mark.parametrize("factor", [1, 1000])
 def test_a_time_since_1970_becomes_seconds(factor: int) -> None:
-    """By the clock of the server that made the answer; without its date, or hours away, it says nothing."""
+    """By the clock of the server that made the response; without its date, or hours away, it says nothing."""
     epoch = 2_000_000_000
     date = "Wed, 18 May 2033 03:33:20 GMT"
 

@@ -153,7 +153,7 @@ def test_operations_for_pipelines_have_names_of_their_own() -> None:
     assert logs.url.path == ("api/v3/system/bkci_plugin_batch_get_job_instance_execute_object_log")
 
 
-def test_answers_of_single_dialects_are_typed() -> None:
+def test_responses_of_single_dialects_are_typed() -> None:
     """Containers beside hosts, agent tasks with their step, upload URLs that do not show, contexts in order."""
     status = decoded("gateway-v3/bkci_plugin_get_job_instance_status")
     first, second = status.steps[0].hosts

@@ -31,7 +31,7 @@ JOB, STEP = "gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_
 
 
 def looked(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
-    """Return the look at an answer, as the dialect gives it."""
+    """Return the view of a response, as the dialect gives it."""
     codec, operation = sample_call(sample)
     if isinstance(operation, GetJobInstanceStatus):
         return codec.decode_poll(operation, response)
@@ -40,7 +40,7 @@ def looked(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
 
 
 def leniently(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
-    """Return the look at an answer by who reads all of it at once."""
+    """Return the view of a response by who reads all of it at once."""
     answered = JsonObject(open_envelope(response))
     if sample == JOB:
         return job_poll_view(read_job(sample_operations.JOB, answered))
@@ -48,14 +48,14 @@ def leniently(sample: str, response: HttpResponse) -> JobPollView | StepPollView
 
 
 def told(view: JobPollView | StepPollView) -> list[Any]:
-    """Return all that a look tells, in plain values."""
+    """Return all that a view tells, in plain values."""
     steps = view.steps if isinstance(view, JobPollView) else (view,)
     head = [view.status, view.finished, view.name, view.times]
     return [*head, *(step_told(step) for step in steps)]
 
 
 def step_told(step: StepPollView) -> list[Any]:
-    """Return all that the look at a step tells."""
+    """Return all that the view of a step tells."""
     own = (step.step_instance_id, step.status, step.finished, step.name, step.type, step.execute_count)
     return [own, step.times, step.complete, [groups_told(step, group) for group in step.groups or ()]]
 
@@ -79,7 +79,7 @@ def names(row: Any) -> tuple[Any, ...]:
 
 
 def same(sample: str, response: HttpResponse) -> None:
-    """Assert that both readers tell the same; only what the look did not need may be unusable to the other."""
+    """Assert that both readers tell the same; only what the view did not need may be unusable to the other."""
     try:
         expected = told(leniently(sample, response))
     except InvalidResponse:
@@ -94,7 +94,7 @@ def same(sample: str, response: HttpResponse) -> None:
 
 
 @pytest.mark.parametrize("sample", [JOB, STEP])
-def test_the_documented_answer_is_read_late(sample: str) -> None:
+def test_the_documented_response_is_read_late(sample: str) -> None:
     """Of every row no more than id and code; the rest comes out as if it had been read at once."""
     response = json_response(SAMPLES[sample])
     view = looked(sample, response)
@@ -108,15 +108,15 @@ def test_the_documented_answer_is_read_late(sample: str) -> None:
 
 @settings(max_examples=examples(600), deadline=None)
 @given(damaged(samples=[JOB, STEP]))
-def test_looks_read_the_same(case: tuple[str, Any]) -> None:
-    """Whatever stands anywhere in an answer."""
+def test_views_read_the_same(case: tuple[str, Any]) -> None:
+    """Whatever stands anywhere in a response."""
     sample, body = case
     same(sample, json_response(body))
 
 
 @settings(max_examples=examples(400), deadline=None)
 @given(damaged(samples=[STEP]), st.integers(0, 1), st.sampled_from([1, 104, 403, 99_999]))
-def test_looks_read_failed_hosts_the_same(case: tuple[str, Any], group: int, code: int) -> None:
+def test_views_read_failed_hosts_the_same(case: tuple[str, Any], group: int, code: int) -> None:
     """Rows of groups that failed are read in full at once, under codes that are known."""
     sample, body = case
     same(sample, json_response(put(body, ("data", "step_result_group_list", group, "result_type"), code)))
@@ -124,7 +124,7 @@ def test_looks_read_failed_hosts_the_same(case: tuple[str, Any], group: int, cod
 
 @settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from([JOB, STEP]), st.data())
-def test_looks_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
+def test_views_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
     """The same holds for bytes that are broken somewhere."""
     whole = bytearray(json_response(SAMPLES[sample]).body)
     for _ in range(data.draw(st.integers(1, 2))):
@@ -135,7 +135,7 @@ def test_looks_read_the_same_bytes(sample: str, data: st.DataObject) -> None:
 
 
 def large_step(hosts: int) -> dict[str, Any]:
-    """Return an answer about a step with two groups of *hosts* hosts each."""
+    """Return a response about a step with two groups of *hosts* hosts each."""
     groups = [
         {
             "result_type": code,
@@ -174,7 +174,7 @@ def test_few_or_many_rows_are_read_alike(asked_for: int) -> None:
 
 
 def test_failed_hosts_are_read_at_once() -> None:
-    """All that is said of them is kept anyway; of the others only what a look needs."""
+    """All that is said of them is kept anyway; of the others only what a view needs."""
     view = looked(STEP, json_response(large_step(2)))
     assert isinstance(view, StepPollView)
     rows = [row for group in view.groups or () for row in group.rows or ()]
@@ -188,7 +188,7 @@ def test_failed_hosts_are_read_at_once() -> None:
 
 @pytest.mark.parametrize(("group", "first"), [(1, 1000), (2, 2000)])
 def test_a_row_that_cannot_be_understood_keeps_id_and_code(group: int, first: int) -> None:
-    """A look does not fail for what it does not need, one row among many least of all."""
+    """A view does not fail for what it does not need, one row among many least of all."""
     body = large_step(SHORT_LIST * 2)
     body["data"]["step_result_group_list"][group]["host_result_list"][3]["exit_code"] = []
     view = looked(STEP, json_response(body))
@@ -214,7 +214,7 @@ def test_hosts_without_an_id_are_read_at_once() -> None:
     assert view.complete
 
 
-def test_a_named_row_keeps_no_answer() -> None:
+def test_a_named_row_keeps_no_response() -> None:
     """Rows of hosts that moved wait for readers, for long; the bytes they came from do not."""
     body = json_response(large_step(SHORT_LIST * 8)).body
     references = sys.getrefcount(body)

@@ -26,7 +26,7 @@ def test_a_platform_that_keeps_up_is_left_alone() -> None:
 
 
 def test_a_platform_that_cannot_keep_up_is_asked_less() -> None:
-    """Answers that take five times as long for two rounds: down by a fifth; on and on: further."""
+    """Responses that take five times as long for two rounds: down by a fifth; on and on: further."""
     platform = Platform(AIMDConcurrency(maximum=32))
     platform.answer(0.1, 200)
 

@@ -28,7 +28,7 @@ def test_different_targets_failing_in_a_row_open_it_once() -> None:
 
 
 def test_a_success_between_keeps_it_closed() -> None:
-    """Half the answers coming through is trouble of targets."""
+    """Half the responses coming through is trouble of targets."""
     breaker = CircuitBreaker()
     for n in range(20):
         assert not breaker.on_failure(n, 0.0, targets=100)
@@ -75,7 +75,7 @@ def test_a_success_closes_it_once() -> None:
     assert not breaker.on_success(100.8, sent=100.5)
 
 
-def test_an_answer_that_was_under_way_does_not_close_it() -> None:
+def test_a_response_that_was_under_way_does_not_close_it() -> None:
     """Unless it comes so late that the platform must be there again."""
     breaker = opened()
 

@@ -47,7 +47,7 @@ class Client:
             self.under_way.append((self.now + self.latency, self.now, let_through, said))
 
     def hear(self, now: float, sent: float, let_through: bool, said: dict[str, str]) -> None:  # noqa: FBT001
-        """Take in an answer."""
+        """Take in a response."""
         if self.says:
             self.quota.on_headers(
                 now,
@@ -196,7 +196,7 @@ def test_what_is_announced_no_longer_is_forgotten() -> None:
 
 
 def test_others_who_use_the_same_quota_are_seen() -> None:
-    """Each answer says what is left for all."""
+    """Each response says what is left for all."""
     quota = ServerQuota()
     quota.on_headers(10.0, limit=100, remaining=90, reset=60.0, sent=9.9, in_flight=0)
     quota.on_headers(11.0, limit=100, remaining=20, reset=59.0, sent=10.9, in_flight=0)
@@ -205,7 +205,7 @@ def test_others_who_use_the_same_quota_are_seen() -> None:
 
 
 @given(st.integers(-5, 10**9), st.integers(-5, 10**9), st.floats(-10, 10**9), st.integers(0, 50))
-def test_garbage_never_closes_the_door_for_long(
+def test_garbage_never_blocks_requests_for_long(
     limit: int, remaining: int, reset: float, under_way: int
 ) -> None:
     """A minute at most: what says longer is tried."""
@@ -217,7 +217,7 @@ def test_garbage_never_closes_the_door_for_long(
 
 
 def test_while_everything_is_refused_single_requests_try() -> None:
-    """The next goes when the answer to the last is known, or after seconds; no such refusal teaches a rate."""
+    """The next goes when the response to the last is known, or after seconds; no such refusal teaches a rate."""
     quota = ServerQuota()
     for request in range(100):
         quota.on_success(100.0 + request / 50, sent=99.9 + request / 50)

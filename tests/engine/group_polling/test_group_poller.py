@@ -42,7 +42,7 @@ def every_step_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answer(question: PollRequest, states: States, *, run: int = 0, status: int = 2) -> StepPollView:
-    """Answer as the platform does: groups by status and tag; rows as asked for, of the first group as a last resort."""
+    """Answer as the platform does: groups by status and tag; rows as requested, of the first group as a last resort."""
     assert isinstance(question, GetStepInstanceStatus)
     groups: dict[tuple[int, str], list[int]] = {}
     for number, group in sorted(states.items()):
@@ -208,7 +208,7 @@ def test_a_final_group_that_did_not_grow_is_not_read() -> None:
 
 
 def test_a_guess_brings_all_groups_but_the_largest_at_once() -> None:
-    """Where requests are scarcer than bytes, one answer is enough; a wrong guess is asked on."""
+    """Where requests are scarcer than bytes, one response is enough; a wrong guess is asked on."""
     follower = Follower(guess=True)
     follower.poll({**many(7, range(1, 9)), **many(9, [9, 10])})
     right = follower.poll({**many(7, range(2, 9)), **many(9, [1, 9, 10])})
@@ -439,7 +439,7 @@ def listing(group: GroupPollView, *rows: Row) -> GroupPollView:
 
 
 def test_an_outdated_answer_ends_the_round() -> None:
-    """Within a round a replica that lags behind shows the execution before: the group is not asked for again at once."""
+    """Within a round a replica that lags behind shows the execution before: the group is not requested again at once."""
     follower = Follower()
     follower.poll(many(7, range(1, 41)), run=1)
     moved = many(7, range(4, 41)) | many(9, range(1, 3)) | many(104, [3])

@@ -25,7 +25,7 @@ def test_columns_are_like_a_list_of_moves() -> None:
 
 
 class Answer:
-    """An answer that names rows, and is held on to by whoever may ask it to."""
+    """A response that names rows, and is held on to by whoever may ask it to."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -37,8 +37,8 @@ class Answer:
         return row
 
 
-def test_an_answer_is_held_for_failures_until_it_is_let_go() -> None:
-    """What failed is read when asked for, at the latest before the answer goes."""
+def test_a_response_is_held_for_failures_until_it_is_let_go() -> None:
+    """What failed is read when requested, at the latest before the response goes."""
     answer, failures = Answer(), FailureDetails()
     failures.set_row(0, host(1, 104), answer.named, details)
     failures.set_row(1, host(2, 104), answer.named, details)
@@ -54,7 +54,7 @@ def test_an_answer_is_held_for_failures_until_it_is_let_go() -> None:
 
 
 def test_what_is_said_later_of_a_failure_wins() -> None:
-    """Exit codes arrive late; and what no answer listed is all that its group says."""
+    """Exit codes arrive late; and what no response listed is all that its group says."""
     failures = FailureDetails()
     failures.set_inferred(0, details(host(1, 104)))
     failures.set_row(1, host(2, 104), Answer().named, details)
@@ -91,7 +91,7 @@ def test_moves_are_found_by_where_they_went() -> None:
     ]
 
 
-def test_each_failure_is_told_by_who_read_its_row() -> None:
+def test_each_failure_is_shown_by_who_read_its_row() -> None:
     """Two answers may be of two kinds, and name and tell rows in two ways."""
     answers, failures = (Answer(), Answer()), FailureDetails()
     failures.set_row(0, host(1, 104), answers[0].named, details)

@@ -29,7 +29,7 @@ def groups(*rows: Row) -> tuple[GroupPollView, ...]:
 def take(
     table: HostTable, looks: tuple[GroupPollView, ...], sequence: int
 ) -> tuple[list[StatusChange], bool]:
-    """Take in a look; return the moves, and whether every row was believed."""
+    """Take in a view; return the moves, and whether every row was believed."""
     taken = table.apply(looks, sequence)
     return list(taken.changes), taken.trusted
 
@@ -47,7 +47,7 @@ def test_a_host_moves_once() -> None:
 
 
 def test_absence_is_not_an_event() -> None:
-    """A row that an answer leaves out has not changed."""
+    """A row that a response leaves out has not changed."""
     table = HostTable()
     take(table, groups(host(1, 7), host(2, 7)), 1)
 

@@ -66,7 +66,7 @@ def test_a_name_that_changed_its_ways_is_learnt_anew() -> None:
     assert 200.0 < median < 310.0
 
 
-def test_steps_jobs_and_scopes_are_told_apart() -> None:
+def test_steps_jobs_and_scopes_are_kept_apart() -> None:
     """The same words may mean other things elsewhere."""
     durations = DurationTable()
     durations.learn(HERE, "deploy", None, 100.0)

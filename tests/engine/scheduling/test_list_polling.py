@@ -37,7 +37,7 @@ def sweep_of(*stories: JobState) -> ListPoller[JobState]:
 
 
 def asked(sweep: ListPoller[JobState]) -> GetJobInstanceList:
-    """Return the next page that is asked for."""
+    """Return the next page that is requested."""
     question = sweep.next_request(1000)
     assert question is not None
     return question

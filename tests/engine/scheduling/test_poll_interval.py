@@ -89,8 +89,8 @@ def test_hosts_that_move_faster_are_looked_at_more_often(hosts: int, moves: floa
     assert PollIntervals.for_hosts(hosts, 0.0, 0.01, 0.0) == STRAGGLERS
 
 
-def test_a_lag_that_is_asked_for_bounds_every_step() -> None:
-    """Four times the mean that was asked for, as long as there is room for that."""
+def test_a_lag_that_is_requested_bounds_every_step() -> None:
+    """Four times the mean that was requested, as long as there is room for that."""
     assert PollIntervals(target_lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4) == 8.0
     assert (
         PollIntervals(target_lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4, usual=20.0)

@@ -91,7 +91,7 @@ def test_what_nobody_reads_holds_on_to_its_answer_only_for_a_while() -> None:
 
 
 def test_rows_can_be_read_in_full_before_the_events() -> None:
-    """An answer is asked for its rows once, and let go; the events are as they would have been."""
+    """Rows are read from a response once, and it is released; the events are as they would have been."""
     asked: list[HostRow] = []
 
     def named(row: HostRow) -> HostRow:

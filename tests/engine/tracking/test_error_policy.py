@@ -57,7 +57,7 @@ def test_who_is_in_trouble(error: CallFailed, verdict: ErrorAction) -> None:
 
 
 def test_unknown_twice_is_unknown() -> None:
-    """Once may be a database that is behind; an answer in between starts over."""
+    """Once may be a database that is behind; a response in between starts over."""
     state, request = watched_job(), job_request(JOB, with_rows=False)
     assert classify_poll_error(NotFound(ErrorDetails()), request, state) is ErrorAction.RETRY_ONCE
     apply_job(state, job(2), at(1))
@@ -67,7 +67,7 @@ def test_unknown_twice_is_unknown() -> None:
 
 
 def test_a_confirmation_is_asked_about_through_its_job() -> None:
-    """1241003 to a step request is the answer of a step that has no hosts."""
+    """1241003 to a step request is the response of a step that has no hosts."""
     state = watched_job()
 
     assert (

@@ -32,7 +32,7 @@ def job_state(*targets: Ref, operated_at: float | None = None) -> JobState:
 
 
 def apply(state: JobState, now: float, view: JobPollView | StepPollView) -> list[str]:
-    """Take in a look; return the news in words."""
+    """Take in a view; return the news in words."""
     news = (
         apply_job(state, view, at(now)) if isinstance(view, JobPollView) else apply_step(state, view, at(now))
     )
@@ -98,7 +98,7 @@ def test_skipped_hosts_turn_500_after_the_step_is_final() -> None:
     assert apply(state, 5, job(2, step(5, [host(1, 500)]))) == ["host 1 7>500", "step #0 5."]
 
 
-def test_a_row_that_moves_after_the_finish_is_told_again() -> None:
+def test_a_row_that_moves_after_the_finish_is_shown_again() -> None:
     """What was announced too early is put right: reopened, moved, finished anew."""
     state = job_state()
     apply(state, 0, job(5, step(5, [host(1, 7)])))
@@ -198,7 +198,7 @@ def test_a_final_status_that_comes_with_a_new_execution_is_provisional() -> None
     assert apply(state, 16, step(4, [host(1, 104)], run=1)) == ["step #1 4.", "finished 2:100/200"]
 
 
-def test_an_answer_about_an_earlier_execution_says_nothing() -> None:
+def test_a_response_about_an_earlier_execution_says_nothing() -> None:
     """A replica that is behind must not bring the past back."""
     state = job_state(STEP)
     apply(state, 0, step(2, [host(1, 7)], run=1))
@@ -290,7 +290,7 @@ def test_losing_the_job_loses_its_steps() -> None:
     assert lose_target(state, JOB, LostReason.GONE, "archived", "2") == []
 
 
-def test_the_present_is_told_hosts_before_step_before_job() -> None:
+def test_the_present_is_shown_hosts_before_step_before_job() -> None:
     """Who joins late gets where everything stands, at first sight."""
     state = job_state()
     apply(state, 0, job(2, step(2, [host(1, 7)])))
@@ -369,7 +369,7 @@ def test_lists_that_are_short_every_time_are_waited_for_longer() -> None:
     assert apply(state, 35, step(6, [host(1, 9), host(2, 9)])) == ["step #0 6.", "finished 2:100/200"]
 
 
-def test_an_answer_that_is_not_believed_does_not_begin_the_bound() -> None:
+def test_a_response_that_is_not_believed_does_not_begin_the_bound() -> None:
     """A host that stood twice at first sight, and once since, has been told nowhere yet: polls may fail in between."""
     state = job_state()
     apply(state, 0, job(2, step(2)))

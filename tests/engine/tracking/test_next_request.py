@@ -27,7 +27,7 @@ def job_state(*targets: Ref) -> JobState:
 
 
 def test_a_job_is_asked_first_then_the_steps_that_run() -> None:
-    """Steps without their turn are not asked for rows, and neither are those that are over."""
+    """Rows of steps that have not started, or are over, are not requested."""
     state = job_state(JOB)
     first = next_request(state, GATEWAY)
     assert first == GetJobInstanceStatus(ref=JOB)
@@ -47,7 +47,7 @@ def test_a_small_job_is_one_question() -> None:
     assert next_request(state, GATEWAY) == GetJobInstanceStatus(ref=JOB, return_ip_result=True)
 
 
-def test_a_large_job_is_never_asked_for_all_rows_at_once() -> None:
+def test_all_rows_of_a_large_job_are_never_requested_at_once() -> None:
     """One body with tens of thousands of rows is no cheap question."""
     state = job_state(JOB)
     apply_job(state, job(2, step(2)), at(0))
@@ -57,7 +57,7 @@ def test_a_large_job_is_never_asked_for_all_rows_at_once() -> None:
 
 
 def test_a_large_step_that_runs_speaks_for_its_job() -> None:
-    """Its counts are asked for; the job itself when the step no longer simply runs, and at once."""
+    """Its counts are requested; the job itself when the step no longer simply runs, and at once."""
     state = job_state(JOB)
     apply_job(state, job(2, step(2), step(1, number=201)), at(0))
     apply_step(state, step(2, MANY), at(0))
@@ -88,13 +88,13 @@ def test_no_step_speaks_for_a_job_that_waits_or_was_just_operated_on() -> None:
         assert next_request(state, GATEWAY) == GetJobInstanceStatus(ref=JOB)
 
 
-def test_a_step_is_asked_for_itself() -> None:
+def test_a_step_is_requested_itself() -> None:
     """A single step needs no question about its job."""
     assert next_request(job_state(STEP), GATEWAY) == GetStepInstanceStatus(ref=STEP, batch=0)
 
 
 def test_a_step_that_cannot_speak_for_itself_is_read_through_its_job() -> None:
-    """A dialect without step status, or a confirmation, is read in the job's answer."""
+    """A dialect without step status, or a confirmation, is read in the job's response."""
     assert isinstance(next_request(job_state(STEP), ESB), GetJobInstanceStatus)
 
     state = job_state(STEP)

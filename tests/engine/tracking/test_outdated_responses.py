@@ -11,8 +11,8 @@ from tests.engine.poll_views import JOB, host, job, step
 from tests.engine.tracking.test_job_tracker import STEP, apply, job_state
 
 
-def test_an_answer_from_before_a_retry_says_nothing_of_the_job_either() -> None:
-    """A step of an earlier execution shows that the whole answer is old: the job's end in it, and its other steps."""
+def test_a_response_from_before_a_retry_says_nothing_of_the_job_either() -> None:
+    """A step of an earlier execution shows that the whole response is old: the job's end in it, and its other steps."""
     state = job_state()
     apply(state, 0, job(4, step(4, [host(1, 104)]), step(1, number=201), finished=True))
     apply(state, 5, job(2, step(2, [host(1, 7)], run=1), step(1, number=201), finished=False))
@@ -52,7 +52,7 @@ def test_an_old_answer_about_a_step_says_nothing() -> None:
     assert apply(state, 3, step(3, [host(1, 9)], run=2))[0] == "host 1 7>9"
 
 
-def test_a_step_that_is_listed_twice_is_told_once() -> None:
+def test_a_step_that_is_listed_twice_is_shown_once() -> None:
     """The first line speaks; a second one that says otherwise would have the step reopened at each look."""
     state = job_state()
     twice = job(2, step(3, [host(1, 9)]), step(2, [host(1, 7)]), step(2, number=201))
@@ -61,7 +61,7 @@ def test_a_step_that_is_listed_twice_is_told_once() -> None:
     assert [apply(state, now, twice) for now in range(1, 5)] == [[]] * 4
 
 
-def test_a_step_that_vanishes_from_an_answer_stays_as_it_was() -> None:
+def test_a_step_that_vanishes_from_a_response_stays_as_it_was() -> None:
     """Absence is no news, and does not keep the job from its end."""
     state = job_state()
     apply(state, 0, job(2, step(3, [host(1, 9)]), step(2, [host(2, 7)], number=201)))

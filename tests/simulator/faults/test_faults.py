@@ -70,7 +70,7 @@ async def test_refusals_come_with_their_code(
     assert envelope["result"] is False
 
 
-async def test_a_throttled_client_is_told_the_limit_in_headers(simulator: Simulator, get: Get) -> None:
+async def test_a_throttled_client_gets_the_limit_in_headers(simulator: Simulator, get: Get) -> None:
     """And never by `Retry-After`."""
     with simulator.fault("gateway-rate-limit"):
         _, headers, _ = await get("gateway-v3")
@@ -93,7 +93,7 @@ async def test_proxies_answer_in_html(simulator: Simulator, get: Get, name: str,
     assert content.startswith(b"<html>")
 
 
-async def test_an_answer_can_be_empty(simulator: Simulator, get: Get) -> None:
+async def test_a_response_can_be_empty(simulator: Simulator, get: Get) -> None:
     """401 and nothing else."""
     with simulator.fault("empty-401"):
         assert (await get("gateway-v3"))[::2] == (401, b"")
@@ -123,18 +123,18 @@ async def test_a_slow_drip_outlasts_patience(simulator: Simulator, get: Get) -> 
 
 
 async def test_a_connection_can_be_reset(simulator: Simulator, get: Get) -> None:
-    """No answer, no goodbye."""
+    """No response, no goodbye."""
     with simulator.fault("reset"), pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
         await get("gateway-v3")
 
 
-async def test_an_answer_may_never_come(simulator: Simulator, get: Get) -> None:
+async def test_a_response_may_never_come(simulator: Simulator, get: Get) -> None:
     """The connection stays open, silently."""
     with simulator.fault("hang"), pytest.raises(TimeoutError):
         await get("gateway-v3", timeout=0.3)
 
 
-async def test_latency_delays_an_answer(simulator: Simulator, get: Get) -> None:
+async def test_latency_delays_a_response(simulator: Simulator, get: Get) -> None:
     """It is the right one, only late."""
     with simulator.fault(Fault(name="late", delay=exactly(0.1))):
         started = time.monotonic()
@@ -145,7 +145,7 @@ async def test_latency_delays_an_answer(simulator: Simulator, get: Get) -> None:
 
 
 def test_latency_has_jitter(simulator: Simulator) -> None:
-    """No two answers are late alike."""
+    """No two responses are late alike."""
     question = request("gateway-v3", "get_job_instance_status", of(simulator.refs[0]))
     with simulator.fault("latency"):
         delays = {simulator.platform.deliver(question, simulator.world.now).delay for _ in range(10)}
@@ -207,7 +207,7 @@ def test_every_fault_is_looked_at_here_or_among_callbacks() -> None:
     assert set(FAULTS) == here | callbacks
 
 
-async def test_faults_strike_only_what_they_are_meant_for(simulator: Simulator, get: Get) -> None:
+async def test_faults_apply_to_only_what_they_are_meant_for(simulator: Simulator, get: Get) -> None:
     """So many times, these operations, these jobs; nothing after the block."""
     ref = simulator.refs[0]
     with (
@@ -237,7 +237,7 @@ def test_a_share_of_requests_is_the_same_share_every_time() -> None:
 
 
 def test_a_command_behind_a_late_timeout_is_carried_out() -> None:
-    """504 on a retry: the answer is lost, the retry is not."""
+    """504 on a retry: the response is lost, the retry is not."""
     simulator = Simulator("retry-succeeds")
     simulator.world.advance_to_end()
     step = simulator.step(simulator.steps(simulator.refs[0])[0])
@@ -264,7 +264,9 @@ def test_a_command_behind_a_late_timeout_is_carried_out() -> None:
         ("slow-drip", RequestTimedOut),
     ],
 )
-async def test_faults_of_the_network_reach_the_door_in_process(name: str, error: type[Exception]) -> None:
+async def test_faults_of_the_network_reach_the_transport_in_process(
+    name: str, error: type[Exception]
+) -> None:
     """As the transport's own errors."""
     simulator = Simulator("all-succeed")
     question = request("gateway-v3", "get_job_instance_status", of(simulator.refs[0]))

@@ -129,7 +129,7 @@ def test_the_gateway_reads_credentials_from_its_header_alone(
     assert request_counts(simulator, evolve(question, headers=headers)) == expected
 
 
-def test_a_user_can_be_asked_for_except_on_system_paths(simulator: Simulator) -> None:
+def test_a_user_can_be_required_except_on_system_paths(simulator: Simulator) -> None:
     """`system` twins act for whom a header names."""
     simulator.site.require_user = True
     question = request(V3, STATUS, of(simulator.refs[0]))
@@ -228,7 +228,7 @@ def test_scopes_can_be_unknown(simulator: Simulator) -> None:
 
 
 def test_no_secret_is_ever_echoed(simulator: Simulator) -> None:
-    """Neither in an answer nor in the repr of a site."""
+    """Neither in a response nor in the repr of a site."""
     simulator.site.app_secret = "right"
     question = request(V3, STATUS, of(simulator.refs[0]))
 

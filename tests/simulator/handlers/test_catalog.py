@@ -96,7 +96,7 @@ def test_times_are_milliseconds_and_those_of_crons_seconds() -> None:
 
 
 @pytest.mark.parametrize("dialect", [V3, ESB3])
-def test_a_plan_is_told_with_its_steps_and_variables(dialect: str) -> None:
+def test_a_plan_is_shown_with_its_steps_and_variables(dialect: str) -> None:
     """Scripts as base64; hosts of the variable that stands for them."""
     plan = response_data("get_job_plan_detail", dialect, job_plan_id=1001)
 
@@ -137,7 +137,7 @@ def test_accounts_are_filtered_by_what_they_are_for() -> None:
 
 @pytest.mark.parametrize("public", [False, True])
 def test_a_script_leads_to_its_versions_and_their_content(public: bool) -> None:  # noqa: FBT001 - both twins
-    """List, versions, one version; content only where it is asked for."""
+    """List, versions, one version; content only where it is requested."""
     word = "public_script" if public else "script"
     script = response_data(f"get_{word}_list")["data"][0]
     bare = response_data(f"get_{word}_version_list", script_id=script["id"])
@@ -161,7 +161,7 @@ def test_versions_of_unknown_scripts_are_an_empty_list() -> None:
     assert response_data("get_script_version_detail", id=510)["bk_scope_type"] is None
 
 
-def test_crons_are_told_with_the_plan_that_they_run() -> None:
+def test_crons_are_shown_with_the_plan_that_they_run() -> None:
     """An id makes all other filters void; details have variables."""
     running = response_data("get_cron_list", status=1)["data"]
     one = response_data("get_cron_list", id=301, name="nonsense")["data"]

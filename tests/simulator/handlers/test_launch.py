@@ -197,7 +197,7 @@ def test_logs_come_in_batches_of_limited_size() -> None:
     assert too_many_v4.status == 400
 
 
-def test_a_containers_log_is_asked_for_by_its_id() -> None:
+def test_a_containers_log_is_requested_by_its_id() -> None:
     """Version 4 only."""
     simulator = Simulator()
     step = simulator.steps(simulator.add(JobPlan(steps=(StepPlan(hosts=(container(1),)),))))[0]

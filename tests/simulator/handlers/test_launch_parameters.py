@@ -24,7 +24,7 @@ PODS = {**CLUSTER, "kube_pod_filter": {"pod_name_list": ["app"]}}
 
 
 def launch(dialect: str = V3, operation: str = "fast_execute_script", **given: Any) -> tuple[int, Any, str]:
-    """Launch something; return the HTTP status, the code and the words of the answer."""
+    """Launch something; return the HTTP status, the code and the words of the response."""
     response = ask(Simulator(), operation, {**COMMON, **given}, dialect=dialect, method="POST")
     answer = body(response)
     if "error" in answer:

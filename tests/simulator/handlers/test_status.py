@@ -105,7 +105,7 @@ def test_without_batch_only_the_latest_batch_comes() -> None:
 
 
 def test_an_older_execution_is_answered_under_the_latest_number() -> None:
-    """The rows are those asked for, `execute_count` is not."""
+    """The rows are those requested, `execute_count` is not."""
     simulator, step = simulate(StepPlan(hosts=3, pinned={0: FAILS}))
     simulator.world.operate_step(simulator.step(step), 2)
     simulator.world.advance_to_end()
@@ -140,7 +140,7 @@ def test_a_step_whose_turn_has_not_come_waits_as_one_group() -> None:
 
 
 def test_a_running_steps_total_is_live_in_its_own_status_only() -> None:
-    """The job's answer has none."""
+    """The job's response has none."""
     simulator, step = simulate(StepPlan(outcomes=(HANGS,)), until=20.6)
 
     job = data(ask(simulator, "get_job_instance_status", of(step.job)))
@@ -164,7 +164,7 @@ def test_a_host_that_moves_between_two_group_reads_is_seen_twice_or_not_at_all()
     assert len(seen) != len(set(seen)) or len(set(seen)) < 200
 
 
-def test_below_100_hosts_an_answer_is_of_one_moment() -> None:
+def test_below_100_hosts_a_response_is_of_one_moment() -> None:
     """All groups agree."""
     plan = StepPlan(hosts=100, outcomes=(HostOutcome(duration=DurationRange(1.0, 9.0)),))
     simulator, step = simulate(plan, until=5.0, site=SiteConfig(group_read_seconds=1.0))
@@ -176,7 +176,7 @@ def test_below_100_hosts_an_answer_is_of_one_moment() -> None:
 
 
 def test_host_rows_come_with_a_job_only_on_request() -> None:
-    """Null when not asked for, empty where there are none."""
+    """Null when not requested, empty where there are none."""
     simulator, step = simulate(StepPlan(hosts=2), StepPlan(kind=3, hosts=0))
 
     without = data(ask(simulator, "get_job_instance_status", of(step.job)))
@@ -186,7 +186,7 @@ def test_host_rows_come_with_a_job_only_on_request() -> None:
     assert [len(s["step_ip_result_list"]) for s in rows["step_instance_list"]] == [2, 0]
 
 
-def test_a_confirm_step_cannot_be_asked_for_itself() -> None:
+def test_a_confirm_step_cannot_be_requested_itself() -> None:
     """1241003."""
     simulator, step = simulate(StepPlan(kind=3, hosts=0))
 
@@ -269,7 +269,7 @@ def test_times_are_unix_milliseconds(dialect: str) -> None:
 
 
 def test_a_row_is_rendered_again_only_after_it_moved() -> None:
-    """A long answer is bytes that are kept."""
+    """A long response is bytes that are kept."""
     simulator, step = simulate(StepPlan(hosts=50, outcomes=(HANGS,)), until=5.0)
     step_status(simulator, step)
     execution = simulator.step(step).execution

@@ -27,7 +27,7 @@ def detail(simulator: Simulator, order: int = 0) -> Any:
     return data(ask(simulator, "get_step_instance_detail", of(step)))
 
 
-def test_a_launched_script_is_told_in_plain_text() -> None:
+def test_a_launched_script_is_shown_in_plain_text() -> None:
     """With everything that the launch said; only `script_info` is filled."""
     simulator = Simulator()
     given = {
@@ -66,7 +66,7 @@ def test_sensitive_parameters_are_hidden() -> None:
     assert (script["script_param"], script["is_param_sensitive"]) == ("******", 1)
 
 
-def test_sent_files_are_told_with_where_they_come_from_and_go_to() -> None:
+def test_sent_files_are_shown_with_where_they_come_from_and_go_to() -> None:
     """Hosts, uploaded files, limits."""
     simulator = Simulator()
     given = {
@@ -111,7 +111,7 @@ def test_steps_that_were_only_named_have_inputs_too(kind: int, told: int, filled
 
 
 def test_a_confirmation_tells_what_is_asked() -> None:
-    """Its status cannot be asked for; its inputs can."""
+    """Its status cannot be requested; its inputs can."""
     simulator = Simulator()
     simulator.add(JobPlan(steps=(StepPlan(kind=CONFIRM, inputs=StepInputs(confirm_message="Sure?")),)))
 

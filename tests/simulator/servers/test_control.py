@@ -162,7 +162,7 @@ async def test_no_web_page_has_a_hand_on_it(
         ("POST", "launch_outcomes", 400, {"times": 0}),
     ],
 )
-async def test_control_that_makes_no_sense_is_told_so(
+async def test_control_that_makes_no_sense_is_rejected(
     say: Say, method: str, path: str, status: int, given: dict[str, Any]
 ) -> None:
     """400 or 404, and why."""

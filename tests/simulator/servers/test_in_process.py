@@ -67,7 +67,7 @@ async def test_answers_are_the_same_bytes_in_process_and_over_http(dialect: str,
 
 
 async def test_the_server_listens_where_it_says() -> None:
-    """A plain HTTP client gets an answer."""
+    """A plain HTTP client gets a response."""
     simulator = Simulator("all-succeed")
     (ref,) = simulator.refs
     headers = {"X-Bkapi-Authorization": AUTHORIZATION}

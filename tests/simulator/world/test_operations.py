@@ -93,7 +93,7 @@ def test_only_a_named_person_may_confirm() -> None:
 
 @pytest.mark.parametrize("dialect", ["gateway-v3", "esb-job", "esb-jobv3"])
 def test_an_operation_names_what_it_was_done_to(dialect: str) -> None:
-    """The answer has the ids and says nothing about the new status."""
+    """The response has the ids and says nothing about the new status."""
     simulator, step = stand("script", 4)
     parameters = {**of(step.ref, dialect), "operation_code": 2}
 

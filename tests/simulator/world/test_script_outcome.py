@@ -19,7 +19,7 @@ V4 = {**BIZ, "account_alias": "root", "execute_target": {"host_list": [{"bk_host
 
 
 def launch(simulator: Simulator, text: str, **more: Any) -> Any:
-    """Launch a script on two hosts; return the whole answer."""
+    """Launch a script on two hosts; return the whole response."""
     content = base64.b64encode(text.encode()).decode()
     return ask(simulator, "fast_execute_script", {**V3, "script_content": content, **more}, method="POST")
 

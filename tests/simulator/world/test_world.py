@@ -135,7 +135,7 @@ def test_two_quick_retries_count_twice_and_run_once() -> None:
     assert (step.execute_count, list(step.executions), step.status) == (2, [0, 2], 3)
 
 
-def test_a_person_is_asked_and_says_yes() -> None:
+def test_a_user_is_asked_and_says_yes() -> None:
     """Step and job wait in 7, then go on."""
     simulator, (_, confirm, _) = lived(StepPlan(), CONFIRM, StepPlan())
     assert simulator.step(confirm).job.status == 7
@@ -145,7 +145,7 @@ def test_a_person_is_asked_and_says_yes() -> None:
     assert told(simulator) == ([[1, 2, 3], [1, 7, 3], [1, 2, 3]], [1, 2, 7, 2, 3])
 
 
-def test_a_person_says_no_and_is_asked_again() -> None:
+def test_a_user_says_no_and_is_asked_again() -> None:
     """13 on both without a callback; asked again, both wait again."""
     simulator, (confirm,) = lived(CONFIRM)
 
@@ -197,7 +197,7 @@ def test_a_skipped_step_is_over_before_its_rows_are() -> None:
     assert simulator.job(ref).status == 3
 
 
-def test_terminating_while_a_person_is_asked_gets_stuck_until_the_person_says_no() -> None:
+def test_terminating_while_a_user_is_asked_gets_stuck_until_the_user_says_no() -> None:
     """Confirm steps do not handle a stop."""
     simulator, (confirm,) = lived(CONFIRM)
     simulator.world.operate_job(simulator.job(confirm), 1)
@@ -238,7 +238,7 @@ def test_ignoring_an_abnormal_step_leaves_the_job_running_for_ever() -> None:
 def test_rolling_steps_wait_before_each_batch(
     mode: int, pinned: dict[int, HostOutcome], step: list[int], job: list[int]
 ) -> None:
-    """15 comes before each batch; a failed one pauses, is ignored, or a person is asked."""
+    """15 comes before each batch; a failed one pauses, is ignored, or a user is asked."""
     simulator, _ = lived(StepPlan(hosts=4, pinned=pinned, rolling=Rolling(sizes=(1, 3), mode=mode)))
 
     assert told(simulator) == ([step], job)
@@ -302,7 +302,7 @@ def test_an_archived_job_is_gone() -> None:
     assert world.job(ref.job_instance_id) is None
 
 
-def test_the_same_seed_tells_the_same_story() -> None:
+def test_the_same_seed_gives_the_same_history() -> None:
     """Dice are the seed's, whatever else is in the world and whenever it is looked at."""
 
     def story(seed: int, pause: float, others: int) -> dict[str, Moves]:
