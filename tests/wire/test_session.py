@@ -31,53 +31,53 @@ OK = HttpResponse(
 )
 
 
-def refusal(code: int, message: str = "no", status: int = 200, **more: Any) -> HttpResponse:
-    """Return an answer that refuses."""
+def error_response(code: int, message: str = "no", status: int = 200, **more: Any) -> HttpResponse:
+    """Return an error response."""
     body = {"result": False, "code": code, "message": message, "data": None, **more}
     return HttpResponse(status=status, body=msgspec.json.encode(body))
 
 
-class Door:
-    """A transport that answers as it is told, the last answer again and again."""
+class FakeTransport:
+    """A transport that returns the given responses in order, the last one for all further requests."""
 
-    def __init__(self, *answers: HttpResponse | Exception, latency: float = 0.0) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: HttpResponse | Exception, latency: float = 0.0) -> None:
+        self.responses = list(responses)
         self.latency = latency
         self.sent: list[HttpRequest] = []
         self.times: list[float] = []
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - the protocol's
-        """Answer *request*."""
+        """Return the next response."""
         self.sent.append(request)
         self.times.append(asyncio.get_running_loop().time())
         await asyncio.sleep(self.latency)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(response, Exception):
+            raise response
+        return response
 
     async def aclose(self) -> None:
-        """Hold nothing open."""
+        """Do nothing: nothing is open."""
 
 
-def session_of(door: Door, **options: Any) -> Session:
-    """Return a session behind a door."""
+def session_of(transport: FakeTransport, **options: Any) -> Session:
+    """Return a session with this transport."""
     options.setdefault("credentials", CREDENTIALS)
     name = options.pop("name", "gateway-v3")
-    return Session("http://x", transport=door, dialect=dialect_by_name(name), **options)
+    return Session("http://x", transport=transport, dialect=dialect_by_name(name), **options)
 
 
-class Vault:
-    """A provider of credentials that counts how often it was asked."""
+class FakeProvider:
+    """A provider of credentials that counts its calls."""
 
     def __init__(self, *secrets: str, failing: Exception | None = None) -> None:
         self.secrets = list(secrets)
         self.failing = failing
-        self.asked = 0
+        self.calls = 0
 
     async def __call__(self) -> bkjob.Credentials:
         """Return the next credentials."""
-        self.asked += 1
+        self.calls += 1
         await asyncio.sleep(1)
         if self.failing is not None:
             raise self.failing
@@ -85,145 +85,145 @@ class Vault:
         return bkjob.AppCredentials(bk_app_code="app", bk_app_secret=secret)
 
 
-async def test_a_provider_is_asked_once_however_many_wait() -> None:
+async def test_a_provider_is_called_once_however_many_wait() -> None:
     """At first use, by all at the same time."""
-    vault, door = Vault("one"), Door(OK)
-    session = session_of(door, credentials=vault)
+    provider, transport = FakeProvider("one"), FakeTransport(OK)
+    session = session_of(transport, credentials=provider)
     await asyncio.gather(*(session.call(READ) for _ in range(20)))
 
-    assert (vault.asked, len(door.sent)) == (1, 20)
+    assert (provider.calls, len(transport.sent)) == (1, 20)
 
 
-async def test_refused_credentials_are_asked_for_again_once() -> None:
-    """The call goes out a second time, signed anew, and nobody notices."""
-    vault = Vault("old", "new")
-    door = Door(refusal(1640001, status=400), OK)
-    await session_of(door, credentials=vault).call(READ)
+async def test_refused_credentials_are_renewed_once() -> None:
+    """The call is sent a second time with new credentials, and succeeds."""
+    provider = FakeProvider("old", "new")
+    transport = FakeTransport(error_response(1640001, status=400), OK)
+    await session_of(transport, credentials=provider).call(READ)
 
-    assert vault.asked == 2
-    assert ["new" in request.headers["X-Bkapi-Authorization"] for request in door.sent] == [False, True]
+    assert provider.calls == 2
+    assert ["new" in request.headers["X-Bkapi-Authorization"] for request in transport.sent] == [False, True]
 
 
 async def test_credentials_that_stay_wrong_are_an_error() -> None:
-    """Twice asked is enough."""
-    vault, door = Vault("old"), Door(refusal(1640001, status=400))
+    """The provider is called twice, not more."""
+    provider, transport = FakeProvider("old"), FakeTransport(error_response(1640001, status=400))
 
     with pytest.raises(bkjob.NotAuthenticated) as refused:
-        await session_of(door, credentials=vault).call(READ)
-    assert (vault.asked, len(door.sent), refused.value.details.attempts) == (2, 2, 2)
+        await session_of(transport, credentials=provider).call(READ)
+    assert (provider.calls, len(transport.sent), refused.value.details.attempts) == (2, 2, 2)
 
 
 async def test_plain_credentials_are_not_tried_again() -> None:
     """They would be as wrong the second time."""
-    door = Door(refusal(1640001, status=400))
+    transport = FakeTransport(error_response(1640001, status=400))
 
     with pytest.raises(bkjob.NotAuthenticated):
-        await session_of(door).call(READ)
-    assert len(door.sent) == 1
+        await session_of(transport).call(READ)
+    assert len(transport.sent) == 1
 
 
 @pytest.mark.parametrize(("code", "tries"), [(1640001, 2), (1306000, 1)])
 async def test_a_command_is_signed_anew_only_when_it_certainly_did_not_happen(code: int, tries: int) -> None:
     """The ESB says 1306000 for anything, so that code proves nothing."""
-    door = Door(refusal(code), refusal(1241003))
+    transport = FakeTransport(error_response(code), error_response(1241003))
 
     with pytest.raises(bkjob.CallFailed):
-        await session_of(door, credentials=Vault("old", "new")).call(COMMAND)
-    assert len(door.sent) == tries
+        await session_of(transport, credentials=FakeProvider("old", "new")).call(COMMAND)
+    assert len(transport.sent) == tries
 
 
 async def test_a_provider_that_fails_is_an_error_of_ours() -> None:
-    """A watch must be able to go on, so no foreign exception comes through."""
-    session = session_of(Door(OK), credentials=Vault("x", failing=OSError("vault away")))
+    """A watch must be able to continue, so no foreign exception is raised."""
+    session = session_of(FakeTransport(OK), credentials=FakeProvider("x", failing=OSError("vault away")))
 
     with pytest.raises(bkjob.NotAuthenticated, match="provider failed: OSError") as failed:
         await session.call(READ)
-    assert failed.value.__cause__ is None  # its frames may hold what was read
+    assert failed.value.__cause__ is None  # its frames may hold the response
     assert not failed.value.details.sent
 
 
-async def test_whoever_is_cancelled_does_not_disturb_the_others() -> None:
+async def test_a_cancelled_call_does_not_disturb_the_others() -> None:
     """The provider goes on for those who still wait."""
-    vault = Vault("one")
-    session = session_of(Door(OK), credentials=vault)
+    provider = FakeProvider("one")
+    session = session_of(FakeTransport(OK), credentials=provider)
     first, second = (asyncio.create_task(session.call(READ)) for _ in range(2))
     await asyncio.sleep(0.5)
     first.cancel()
     await asyncio.wait([first])
 
     assert (await second).is_finished
-    assert vault.asked == 1
+    assert provider.calls == 1
 
 
-async def test_an_outage_is_not_answered_by_a_storm() -> None:
-    """A thousand calls share their further tries; without that there would be 3000 requests."""
-    door = Door(refusal(1240001))
+async def test_an_outage_does_not_cause_a_storm() -> None:
+    """A thousand calls share their retries; without that there would be 3000 requests."""
+    transport = FakeTransport(error_response(1240001))
     session = session_of(
-        door, retries=bkjob.Retries(attempts=3, budget=20), limit=RateLimiter(max_in_flight=1000)
+        transport, retries=bkjob.Retries(attempts=3, budget=20), limit=RateLimiter(max_in_flight=1000)
     )
-    answers = await asyncio.gather(*(session.call(READ) for _ in range(1000)), return_exceptions=True)
+    responses = await asyncio.gather(*(session.call(READ) for _ in range(1000)), return_exceptions=True)
 
-    assert all(isinstance(answer, bkjob.PlatformTrouble) for answer in answers)
-    assert 1010 <= len(door.sent) <= 1022
+    assert all(isinstance(response, bkjob.PlatformTrouble) for response in responses)
+    assert 1010 <= len(transport.sent) <= 1022
 
 
 async def test_the_budget_comes_back() -> None:
-    """By time, and by calls that work."""
-    door = Door(refusal(1240001))
-    session = session_of(door, retries=bkjob.Retries(attempts=2, budget=1))
+    """With time, and by calls that succeed."""
+    transport = FakeTransport(error_response(1240001))
+    session = session_of(transport, retries=bkjob.Retries(attempts=2, budget=1))
     sent = []
     for _ in range(3):
         with pytest.raises(bkjob.PlatformTrouble):
             await session.call(READ)
-        sent.append(len(door.sent))
+        sent.append(len(transport.sent))
         await asyncio.sleep(4)
     await asyncio.sleep(60)
     with pytest.raises(bkjob.PlatformTrouble):
         await session.call(READ)
 
     assert sent == [2, 3, 4]
-    assert len(door.sent) == 6
+    assert len(transport.sent) == 6
 
 
 async def test_the_announced_limit_holds_the_next_request() -> None:
-    """The header says that nothing is left for 5 s: whoever waits in the queue waits longer."""
+    """The header says that nothing is left for 5 s: requests in the queue wait longer."""
     spent = HttpResponse(
         status=200,
         headers={"x-bkapi-ratelimit-remaining": "0", "x-bkapi-ratelimit-reset": "5"},
         body=OK.body,
     )
-    door = Door(spent, OK)
-    session = session_of(door, limit=RateLimiter(max_in_flight=1))
+    transport = FakeTransport(spent, OK)
+    session = session_of(transport, limit=RateLimiter(max_in_flight=1))
     await asyncio.gather(session.call(READ), session.call(READ))
 
-    assert door.times[1] - door.times[0] == pytest.approx(5.0)
+    assert transport.times[1] - transport.times[0] == pytest.approx(5.0)
 
 
 async def test_a_refusal_holds_the_next_request() -> None:
-    """The place is given on only when the door is closed."""
-    door = Door(refusal(1306429), OK, latency=0.1)
-    session = session_of(door, limit=RateLimiter(max_in_flight=1))
+    """The permit is passed on only after the limit is known."""
+    transport = FakeTransport(error_response(1306429), OK, latency=0.1)
+    session = session_of(transport, limit=RateLimiter(max_in_flight=1))
     await asyncio.gather(session.call(READ), session.call(READ))
 
-    assert door.times[1] - door.times[0] >= 1.0
+    assert transport.times[1] - transport.times[0] >= 1.0
 
 
-async def test_who_waits_when_the_client_closes_is_told() -> None:
-    """Nobody waits for ever, and nothing goes out afterwards."""
-    door = Door(OK, latency=50)
-    session = session_of(door, limit=RateLimiter(max_in_flight=1))
+async def test_calls_that_wait_when_the_client_closes_raise() -> None:
+    """No call waits for ever, and nothing is sent afterwards."""
+    transport = FakeTransport(OK, latency=50)
+    session = session_of(transport, limit=RateLimiter(max_in_flight=1))
     calls = [asyncio.create_task(session.call(READ)) for _ in range(3)]
     await asyncio.sleep(1)
     await session.aclose()
-    answers = await asyncio.gather(*calls, return_exceptions=True)
+    responses = await asyncio.gather(*calls, return_exceptions=True)
 
-    assert [type(answer) for answer in answers[1:]] == [bkjob.ClientClosed] * 2
-    assert len(door.sent) == 1
+    assert [type(response) for response in responses[1:]] == [bkjob.ClientClosed] * 2
+    assert len(transport.sent) == 1
 
 
-async def test_a_cancelled_call_gives_its_place_back() -> None:
-    """Whether it waited or was under way."""
-    session = session_of(Door(OK, latency=50), limit=RateLimiter(max_in_flight=1))
+async def test_a_cancelled_call_releases_its_permit() -> None:
+    """Whether it waited or was in flight."""
+    session = session_of(FakeTransport(OK, latency=50), limit=RateLimiter(max_in_flight=1))
     calls = [asyncio.create_task(session.call(READ)) for _ in range(2)]
     await asyncio.sleep(1)
     for call in calls:
@@ -234,9 +234,9 @@ async def test_a_cancelled_call_gives_its_place_back() -> None:
 
 
 ECHOES: list[Callable[[], HttpResponse | Exception]] = [
-    lambda: refusal(1640001, f"bad secret [{SECRET}]", status=400),
-    lambda: refusal(9900403, "apply", permission={"actions": [{"id": SECRET, SECRET: [SECRET]}]}),
-    lambda: refusal(1241003, f"bad_app_secret={SECRET}", request_id=SECRET),
+    lambda: error_response(1640001, f"bad secret [{SECRET}]", status=400),
+    lambda: error_response(9900403, "apply", permission={"actions": [{"id": SECRET, SECRET: [SECRET]}]}),
+    lambda: error_response(1241003, f"bad_app_secret={SECRET}", request_id=SECRET),
     lambda: HttpResponse(status=502, body=f"<html><title>{SECRET}</title>".encode()),
     lambda: bkjob.TransportFailed(bkjob.ErrorDetails(message=f"cannot reach {SECRET}")),
     lambda: chained(OSError(f"cannot reach {SECRET}")),
@@ -255,9 +255,9 @@ def chained(cause: Exception) -> Exception:
 async def test_an_error_knows_its_call_and_no_secret(
     echo: Callable[[], HttpResponse | Exception], operation: bkjob.Operation[Any]
 ) -> None:
-    """Not in its text, its details, its permission, nor in what stands behind it."""
+    """Not in its text, its details, its permission or its cause."""
     with pytest.raises(bkjob.CallFailed) as failed:
-        await session_of(Door(echo())).call(operation)
+        await session_of(FakeTransport(echo())).call(operation)
 
     error = failed.value
     shown = "".join(traceback.format_exception(error, chain=True)) + repr(error) + repr(error.details)
@@ -267,66 +267,78 @@ async def test_an_error_knows_its_call_and_no_secret(
     assert error.details.attempts >= 1
 
 
-# Looks --------------------------------------------------------------------------------------------------------------
+# Polls --------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_question_is_made_ready_once() -> None:
-    """It is asked again and again; each question and each answer is its own."""
-    door = Door(OK)
-    session = session_of(door)
+async def test_a_poll_is_prepared_once() -> None:
+    """It is sent again and again; each request and each response is its own."""
+    transport = FakeTransport(OK)
+    session = session_of(transport)
     other = bkjob.GetJobInstanceStatus(ref=bkjob.JobRef(bkjob.Scope.biz(2), 2))
     for question in (READ, READ, other):
         await session.poll(question)
-    first, second, third = door.sent
+    first, second, third = transport.sent
 
     assert (second.url, second.method, second.body) == (first.url, first.method, first.body)
     assert second.headers is first.headers
     assert third.url != first.url
 
 
-async def test_what_was_made_ready_is_forgotten_with_its_credentials() -> None:
-    """A look that is refused goes out once more, signed anew, and so do all that follow."""
-    vault = Vault("old", "new")
-    door = Door(OK, refusal(1640001, status=400), OK)
-    session = session_of(door, credentials=vault)
+async def test_prepared_requests_are_dropped_with_their_credentials() -> None:
+    """A rejected poll is sent once more with new credentials, and so are all later ones."""
+    provider = FakeProvider("old", "new")
+    transport = FakeTransport(OK, error_response(1640001, status=400), OK)
+    session = session_of(transport, credentials=provider)
     for _ in range(3):
         await session.poll(READ)
 
-    assert ["new" in request.headers["X-Bkapi-Authorization"] for request in door.sent] == [
+    assert ["new" in request.headers["X-Bkapi-Authorization"] for request in transport.sent] == [
         *(False, False),
         *(True, True),
     ]
 
 
-async def test_a_look_that_stays_refused_is_an_error_without_secrets() -> None:
-    """After one renewal; what it says is the platform's word, not the secret in it."""
-    vault, door = Vault("s3cr3tstuff"), Door(refusal(1640001, "no s3cr3tstuff here", status=400))
+async def test_a_poll_that_stays_refused_is_an_error_without_secrets() -> None:
+    """After one renewal; its message is the platform's, without the secret in it."""
+    provider, transport = (
+        FakeProvider("s3cr3tstuff"),
+        FakeTransport(error_response(1640001, "no s3cr3tstuff here", status=400)),
+    )
 
     with pytest.raises(bkjob.NotAuthenticated) as refused:
-        await session_of(door, credentials=vault).poll(READ)
-    assert (vault.asked, len(door.sent), refused.value.details.attempts) == (2, 2, 2)
+        await session_of(transport, credentials=provider).poll(READ)
+    assert (provider.calls, len(transport.sent), refused.value.details.attempts) == (2, 2, 2)
     assert "s3cr3tstuff" not in "".join(traceback.format_exception(refused.value))
 
 
-async def test_packed_answers_are_asked_for_where_that_is_cheaper() -> None:
-    """The last answer tells how large the next will be; of the first nothing is known."""
+async def test_compressed_responses_are_requested_where_that_is_cheaper() -> None:
+    """The size of the last response predicts that of the next; the size of the first is unknown."""
 
     def padded(size: int) -> HttpResponse:
         return HttpResponse(status=200, body=OK.body + b" " * size)
 
     sizes = (100, 100, 100_000, 100_000, 5_000_000, 5_000_000)
-    door = Door(*(padded(size) for size in sizes))
-    session = session_of(door)
+    transport = FakeTransport(*(padded(size) for size in sizes))
+    session = session_of(transport)
     for _ in sizes:
         await session.poll(READ)
 
-    assert [request.accept_compressed for request in door.sent] == [True, False, False, True, True, False]
+    assert [request.accept_compressed for request in transport.sent] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 async def test_a_command_that_was_redirected_did_not_happen() -> None:
-    """Whoever redirects is not the platform: the URL is wrong, and nothing is unknown."""
-    door = Door(HttpResponse(status=302, headers={"location": "https://login.example.com/?next=x"}))
+    """A redirect is not from the platform: the URL is wrong, and the outcome is known."""
+    transport = FakeTransport(
+        HttpResponse(status=302, headers={"location": "https://login.example.com/?next=x"})
+    )
     with pytest.raises(bkjob.ApiNotFound, match=r"https://login\.example\.com/: the URL is wrong"):
-        await session_of(door).call(COMMAND)
+        await session_of(transport).call(COMMAND)
 
-    assert len(door.sent) == 1
+    assert len(transport.sent) == 1
