@@ -160,6 +160,14 @@ class Poller:
             self.planner.on_nudge(target)
             self._workers.schedule(target, self._now(), urgent=True)
 
+    def poll_again(self, job: JobRef) -> int | None:
+        """Poll a job as soon as possible; return which round of requests shows its present state, None if unwatched."""
+        target = self._registry.targets.get(job)
+        if target is None:
+            return None
+        self._workers.schedule(target, self._now())
+        return self._registry.rereads.request(target)
+
     def on_operation(self, ref: Ref) -> None:
         """Record that an operation on *ref* was sent: a final status may not be final any more."""
         now = self._now()

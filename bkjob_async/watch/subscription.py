@@ -19,6 +19,7 @@ from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.observe.observer import WatchClosed, WatchOpened
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
+from bkjob_async.watch.last_polls import LastPolls
 from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.polling_load import PollingLoad
 from bkjob_async.watch.readers import MissedJob
@@ -62,6 +63,7 @@ class Subscription:
         self._final: dict[JobRef, JobState] = {}
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
+        self._last_polls: LastPolls | None = None
 
     # Opening and closing --------------------------------------------------------------------------------------------
 
@@ -82,9 +84,9 @@ class Subscription:
         """End the stream, with *error* if given, and begin to release the targets; harmless when repeated."""
         if self.stream.state == "closed":
             return
-        for timer in (self._deadline_timer, self._linger_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
+        self._stop_lingering()
         self._pending.clear()
         self._unreleased = self.targets.jobs()
         self._report_end(error)
@@ -192,6 +194,8 @@ class Subscription:
             self.stream.log.discard_signals(ref)
             self._poller.unsubscribe(self, ref)
             self._totals.mark_changed(ref.job)
+            if self._last_polls is not None and not self.targets.of(ref.job):
+                self._last_polls.forget(ref.job)
 
     # What the poller asks -------------------------------------------------------------------------------------------
 
@@ -216,6 +220,8 @@ class Subscription:
 
     def awaits_reread(self, job: JobRef) -> bool:
         """Return True while *job* must be read once more before anything of it is delivered."""
+        if self._last_polls is not None and self._last_polls.awaits(job):
+            return True
         return self._delivery.awaits_round(self.targets_in(job))
 
     # What the poller delivers ---------------------------------------------------------------------------------------
@@ -230,6 +236,8 @@ class Subscription:
         refs = self.targets.of(job)
         shared, own = self._delivery.select(target, refs, events, at, round_read)
         self._totals.mark_changed(job)
+        if self._last_polls is not None:
+            self._last_polls.on_round(job, round_read)
         if not self.targets.all_read:
             for ref in refs:
                 if self._delivery.is_state_given(ref) and target.is_in_sync(ref):
@@ -272,13 +280,28 @@ class Subscription:
         if self.stream.state != "open" or self._linger is None:
             return
         if self.targets.over < self.targets.size or self._pending:
-            if self._linger_timer is not None:
-                self._linger_timer.cancel()
-                self._linger_timer = None
-        elif not self._linger:
+            self._stop_lingering()
+        elif not self._linger or (self._last_polls is not None and self._last_polls.are_done):
             self.close()
         elif self._linger_timer is None:
-            self._linger_timer = asyncio.get_running_loop().call_later(self._linger, self.close)
+            self._linger_timer = asyncio.get_running_loop().call_later(self._linger, self._poll_once_more)
+
+    def _poll_once_more(self) -> None:
+        """Poll each target that is not lost once more, and end when all of them are still over."""
+        self._last_polls = LastPolls(self._poller.poll_again, end=self.close)
+        self._last_polls.start(job for job in self.targets.copy_of_jobs() if not self._is_lost(job))
+
+    def _is_lost(self, job: JobRef) -> bool:
+        """Return True if all targets of a job are lost, or none is left."""
+        return all(map(self._delivery.is_lost, self.targets.of(job)))
+
+    def _stop_lingering(self) -> None:
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
+        if self._last_polls is not None:
+            self._last_polls.cancel()
+            self._last_polls = None
 
     def _on_deadline(self) -> None:
         late = self.targets.unsettled()

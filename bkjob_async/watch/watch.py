@@ -44,7 +44,9 @@ class Watch:
                     case bkjob.Finished(ref=ref, result=result):
                         print(ref, result.status)
 
-    The watch ends *linger* seconds after all targets have settled; with `linger=None` it ends only when it is left.
+    The watch ends *linger* seconds after all targets have settled; with `linger=None` it ends only when it is left. At
+    the end of *linger* each target is polled once more, so that what runs again until then is seen. The watch waits for
+    these polls for 10 seconds at most.
     Leaving it stops the polling and never touches a job.
 
     Every iterator is a reader with a position of its own, and receives all events. The stream guarantees:

@@ -181,7 +181,7 @@ watch_plans = st.builds(
     WatchPlan,
     opens=st.sampled_from([0.0, 0.0, 0.0, 30.0]) | st.floats(0, 90),
     picks=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(PARTS)), min_size=1, max_size=3).map(tuple),
-    linger=st.sampled_from([0.0, 0.0, 20.0, None]),
+    linger=st.sampled_from([0.0, 0.0, 5.0, 20.0, None]),
     detail_level=st.sampled_from(
         [bkjob.DetailLevel.EVERY_CHANGE, bkjob.DetailLevel.EVERY_CHANGE, *bkjob.DetailLevel]
     ),

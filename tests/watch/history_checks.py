@@ -184,6 +184,8 @@ class Checks:
         linger = seen.plan.linger
         if linger is None or not seen.targets or not set(told) >= seen.targets:
             return
+        if linger and seen.late is None:
+            yield from self.lingering(seen, told, max(told[ref][0] for ref in seen.targets) + linger)
         since = max(
             *(told[ref][0] for ref in seen.targets),
             *(joined for joins in seen.joins.values() for joined in joins),
@@ -235,6 +237,18 @@ class Checks:
             )
             if seen.plan.linger or not by_others:
                 yield f"ended at {seen.ended:.0f} s while {ref} was running, told as {event}"
+
+    def lingering(self, seen: WatchRecord, told: Told, moment: float) -> Iterator[str]:
+        """Check that what ran at the *moment* when a watch had lingered, at the earliest, kept it open."""
+        assert seen.ended is not None
+        if self.disturbed(moment, seen.ended):
+            return
+        for ref in seen.targets:
+            never_began = self.truth.codes(ref) == (1,)
+            if isinstance(told[ref][1], bkjob.Lost) or never_began:
+                continue
+            if not any(self.truth.is_over(each, moment, moment) for each in (ref, ref.job)):
+                yield f"ended at {seen.ended:.1f} s, and {ref} ran again at {moment:.1f} s"
 
     def unseen(self, seen: WatchRecord, batches: Sequence[bkjob.Batch]) -> Iterator[str]:
         """Check that what has been so for long at the end, undisturbed, was told."""

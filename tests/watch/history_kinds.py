@@ -157,6 +157,11 @@ lost_for_the_slow = of(
     watches=watched(WatchPlan(picks=((0, "job"), (1, "job")), slow=7.0)),
     log_limit=st.sampled_from([8, 16, 25]),
 )
+retried_as_linger_ends = of(
+    JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),
+    watches=st.sampled_from([5.0, 20.0]).map(lambda n: (WatchPlan(linger=n),)),
+    actions=at(3, 50, (0, "operate elsewhere", 0, 0)),
+)
 reopened_in_linger = of(
     JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),
     watches=watched(WatchPlan(linger=20.0)),

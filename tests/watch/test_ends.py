@@ -125,6 +125,79 @@ async def test_a_lingering_watch_does_not_end_while_its_target_runs_again() -> N
     assert ended_at == pytest.approx(over_at[1] + 30.0, abs=1.0)
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("linger", [3.0, 30.0])
+@pytest.mark.parametrize("before_end", [0.05, 1.2])
+async def test_what_runs_again_just_before_the_end_of_linger_is_seen(
+    dialect: str, linger: float, before_end: float
+) -> None:
+    """The watch does not end between two polls: it ends with one."""
+    world = World(7)
+    job = world.add(FAILS_FIRST)
+    loop = asyncio.get_running_loop()
+    told: list[bkjob.Event] = []
+    async with client_of(world, dialect) as (client, _), client.watch(job, linger=linger) as watch:
+        async for event in watch:
+            told.append(event)
+            if isinstance(event, bkjob.Finished) and not event.result.ok:
+                loop.call_later(linger - before_end, retry, world, job)
+
+    assert [event.ref for event in told if isinstance(event, bkjob.Reopened)].count(job) == 1
+    assert [event.result.ok for event in told if isinstance(event, bkjob.Finished)] == [False, True]
+
+
+async def test_what_is_dropped_during_the_last_polls_is_not_waited_for() -> None:
+    """One target cannot be read any more; when it is dropped, the watch has nothing to wait for."""
+    world = World(8)
+    first, second = (world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)),))) for _ in range(2))
+    loop = asyncio.get_running_loop()
+    over_at: list[float] = []
+    async with client_of(world) as (client, door), client.watch([first, second], linger=30.0) as watch:
+        async for _ in watch.as_finished():
+            over_at.append(loop.time())
+            if len(over_at) == 2:
+                door.spoil = lambda request, _now: (
+                    bkjob.RequestTimedOut(bkjob.ErrorDetails(message="away"))
+                    if str(second.job_instance_id) in str(request.url)
+                    else None
+                )
+                loop.call_later(33.0, watch.drop, second)
+
+    assert loop.time() == pytest.approx(over_at[-1] + 33.0, abs=0.1)
+
+
+async def test_the_last_poll_is_one_of_each_target_that_can_be_read() -> None:
+    """It costs a request for each job, in the moment when the watch would have ended; what is lost is not polled."""
+    world = World(8)
+    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)),))) for _ in range(3)]
+    lost = bkjob.JobRef(jobs[0].scope, 7)
+    over_at: list[float] = []
+    loop = asyncio.get_running_loop()
+    async with client_of(world) as (client, door), client.watch([*jobs, lost], linger=33.0) as watch:
+        async for event in watch:
+            if isinstance(event, bkjob.Finished | bkjob.Lost):
+                over_at.append(loop.time())
+        ended_at = loop.time()
+
+    assert ended_at == pytest.approx(over_at[-1] + 33.0, abs=0.1)
+    assert len([at for at in door.times if at >= over_at[-1] + 32.9]) == len(jobs)
+
+
+async def test_a_last_poll_that_fails_holds_the_end_up_for_a_moment_only() -> None:
+    """A platform that is away is no reason to stay open for ever."""
+    world = World(9)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(SUCCEEDS,)),)))
+    loop = asyncio.get_running_loop()
+    async with client_of(world) as (client, door), client.watch(job, linger=30.0) as watch:
+        async for event in watch:
+            if isinstance(event, bkjob.Finished):
+                over_at = loop.time()
+                door.spoil = lambda _request, _now: bkjob.RequestTimedOut(bkjob.ErrorDetails(message="away"))
+
+    assert over_at + 30.0 < loop.time() < over_at + 30.0 + 11.0
+    assert watch.stats().over == 1
+
+
 @pytest.mark.parametrize("linger", [3.0, 30.0])
 async def test_lingering_sees_another_round_though_another_target_of_the_job_is_open(linger: float) -> None:
     """The looks at what is over do not stop because something else is asked about."""

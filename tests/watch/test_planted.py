@@ -301,6 +301,11 @@ def settle_for_good(patch: Patch) -> None:
     patch.setattr(Targets, "settle", once)
 
 
+def end_linger_by_the_clock(patch: Patch) -> None:
+    """End a watch that has lingered without another poll."""
+    patch.setattr(Subscription, "_poll_once_more", Subscription.close)
+
+
 # A bug that shows in one kind of history only is looked for in that kind.
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
@@ -318,6 +323,7 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_when_it_joined: kinds.overflowing,
     recover_from_nothing: kinds.joined_in_trouble,
     settle_for_good: kinds.reopened_in_linger,
+    end_linger_by_the_clock: kinds.retried_as_linger_ends,
 }
 PLANTED: tuple[Callable[[Patch], None], ...] = (
     emit_twice,
@@ -345,6 +351,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     forget_when_it_joined,
     recover_from_nothing,
     settle_for_good,
+    end_linger_by_the_clock,
 )
 
 
