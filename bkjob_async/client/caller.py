@@ -145,7 +145,9 @@ class Caller:
 
         Any operation can be called by its name, with the platform's own *parameters*; the result is the plain
         `data`. The scope's parameters are added unless *parameters* has them. A GET is retried where that
-        makes sense; a POST is sent once, and raises `OutcomeUnknown` when there is no clear response.
+        makes sense; a POST is sent once, and raises `OutcomeUnknown` when there is no clear response. The
+        response to a GET that names another job, step or scope than *parameters* raises `InvalidResponse`;
+        that to a POST is returned as it came.
         """
         request = self._named(operation, parameters, method, scope)
         return await self._send(request, self._session.call, request_timeout)
@@ -163,7 +165,7 @@ class Caller:
         """Send *operation* and return the whole response; see `call`.
 
         The `Envelope` has data, message, request ids, HTTP status, headers and body. Raises what `call`
-        raises: a response that reports a failure is an error here, too.
+        raises: a response that reports a failure, or is about another job, is an error here, too.
         """
         request = self._named(operation, parameters, method, scope)
         envelope: Envelope = await self._send(request, self._session.call_raw, request_timeout)

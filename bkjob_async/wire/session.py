@@ -12,7 +12,6 @@ from attrs import evolve
 from yarl import URL
 
 from bkjob_async.dialects.common.dialect import Dialect
-from bkjob_async.dialects.common.envelopes import read_envelope
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.engine.flow_control.retry import LONGEST_RETRY_AFTER, Retries, RetryBudget
 from bkjob_async.errors import (
@@ -127,8 +126,12 @@ class Session:
     ) -> Envelope:
         """Send *operation* and return its response as the platform wrote it; raise a `CallFailed`."""
         retries = retries or self.retries
+
+        def decode(response: HttpResponse) -> Envelope:
+            return self.dialect.decode_raw(operation, response)
+
         return await self._without_frames(
-            self._call(operation, read_envelope, request_timeout, retries, urgent=urgent, is_poll=False)
+            self._call(operation, decode, request_timeout, retries, urgent=urgent, is_poll=False)
         )
 
     @overload

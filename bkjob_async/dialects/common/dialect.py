@@ -11,14 +11,16 @@ from attrs import evolve, field, frozen, validators
 from yarl import URL
 
 from bkjob_async.dialects.common.auth import sign_body, sign_header
-from bkjob_async.dialects.common.envelopes import open_envelope
+from bkjob_async.dialects.common.envelopes import open_envelope, read_envelope
 from bkjob_async.dialects.common.json_fields import DEFAULT_ZONE, JsonObject
+from bkjob_async.dialects.common.ref_checks import check_raw
 from bkjob_async.errors import NotSupported, UsageError
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
+from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.snapshot import JobSnapshot, LazyResponseData, StepSnapshot
@@ -39,8 +41,8 @@ class Dialect(Protocol):
 
     `encode` makes a relative, unsigned request. It raises `NotSupported` for what the dialect cannot do.
     `sign` puts credentials where this dialect expects them, never into a URL. `decode` returns the typed
-    result of a response or raises the typed error. `decode_poll` reads a status response as lightly as a poll
-    needs it.
+    result of a response or raises the typed error; `decode_raw` returns the response as it came instead.
+    `decode_poll` reads a status response as lightly as a poll needs it.
     """
 
     @property
@@ -63,6 +65,10 @@ class Dialect(Protocol):
 
     def decode(self, operation: Operation[R], response: HttpResponse) -> R:
         """Return the typed result of *operation*, or raise a `CallFailed`."""
+        ...
+
+    def decode_raw(self, operation: Operation[Any], response: HttpResponse) -> Envelope:
+        """Return the response to *operation* as the platform wrote it, or raise a `CallFailed`."""
         ...
 
     @overload
@@ -159,9 +165,7 @@ class TableDialect:
         if call.paths is not None and (call.paths == "system") is not self.system:
             here = "only with system=True" if call.paths == "system" else "not with system=True"
             raise NotSupported(f"{self.name} has {operation.name} {here}")
-        scope = scope_of(operation)
-        scoped = self.scope_parameters(scope) if scope is not None else {}
-        parameters = {**scoped, **call.parameters(operation)}
+        parameters = self._parameters_of(operation, call)
         headers = self.headers() | NOT_CACHED if operation.repeatable else self.headers()
         # Where credentials stand in the body everything is a POST; the ESB takes both methods for all
         # operations.
@@ -194,8 +198,27 @@ class TableDialect:
         found = call.read_strict(operation, response, self.zone) if call.read_strict else None
         if found is None:
             found = call.read(operation, JsonObject(open_envelope(response), zone=self.zone))
+        if isinstance(operation, RawCall):
+            self._check_raw(operation, found)
         result: R = with_raw(found, response.body)
         return result
+
+    def decode_raw(self, operation: Operation[Any], response: HttpResponse) -> Envelope:
+        """Return the response to *operation* as the platform wrote it, or raise a `CallFailed`."""
+        envelope = read_envelope(response)
+        self._check_raw(operation, envelope.data)
+        return envelope
+
+    def _check_raw(self, operation: Operation[Any], data: object) -> None:
+        """Compare a response to a query with its question; a command may well respond with something new."""
+        if operation.repeatable:
+            check_raw(self._parameters_of(operation, self.call_for(operation)), data)
+
+    def _parameters_of(self, operation: Operation[Any], call: Call) -> Mapping[str, Any]:
+        """Return the platform's parameters of *operation*, with those of its scope."""
+        scope = scope_of(operation)
+        scoped = self.scope_parameters(scope) if scope is not None else {}
+        return {**scoped, **call.parameters(operation)}
 
     @overload
     def decode_poll(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...

@@ -6,9 +6,10 @@ about another job. What a response does not name is not compared.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from bkjob_async.dialects.common.json_fields import INT64, JsonObject
+from bkjob_async.dialects.common.json_fields import INT64, JsonObject, as_integer
 from bkjob_async.errors import ErrorDetails, InvalidResponse
 from bkjob_async.model.refs import HostKey, JobRef, Scope, ScopeType, StepRef
 
@@ -18,6 +19,9 @@ BIZ_SETS = range(8_000_000, 10_000_000)
 TENANT_SET, TENANT_SET_BIZ_ID = "tenant_set", INT64 - 1
 # The id in place of one that a recorded response does not name; no platform uses it.
 UNKNOWN_ID = INT64 - 1
+
+# Where a response holds what it is about, if not at its top.
+PARTS = ("job_instance", "step_instance", "step_instance_detail")
 
 ScopeName = tuple[str, int | None]
 
@@ -103,9 +107,28 @@ def check_scope(fields: JsonObject, scope: Scope) -> None:
     found = read_scope_name(fields)
     if found is None or is_unnamed(scope):
         return
-    kind, number = normalize_scope(scope.type, scope.id)
-    if found[0] != kind or found[1] not in (None, number):
-        raise mismatch("scope", f"{kind}:{number}", f"{found[0]}:{found[1] or '?'}")
+    asked = normalize_scope(scope.type, scope.id)
+    if not is_same_scope(asked, found):
+        raise mismatch_of_scopes(asked, found)
+
+
+def check_raw(question: Mapping[str, Any], data: object) -> None:
+    """Raise `InvalidResponse` when *data* names another job, step or scope than the parameters of its *question*.
+
+    Only names that can be read as such are compared, in the data itself and in the object about the job or step in it.
+    """
+    asked_scope = readable_scope_name(question)
+    outer = data if isinstance(data, dict) else {}
+    for named in (outer, *(outer.get(name) for name in PARTS)):
+        if not isinstance(named, dict):
+            continue
+        for name in ("job_instance_id", "step_instance_id"):
+            asked, got = as_integer(question.get(name)), as_integer(named.get(name))
+            if asked is not None and got is not None and asked != got:
+                raise mismatch(name.partition("_")[0], asked, got)
+        scope = readable_scope_name(named)
+        if asked_scope and scope and not is_same_scope(asked_scope, scope):
+            raise mismatch_of_scopes(asked_scope, scope)
 
 
 def check_host(found: HostKey, asked: HostKey) -> None:
@@ -134,6 +157,14 @@ def read_scope_name(fields: JsonObject) -> ScopeName | None:
     return None if business is None else normalize_scope(ScopeType.BIZ, business)
 
 
+def readable_scope_name(fields: Mapping[str, Any]) -> ScopeName | None:
+    """Return the scope that *fields* name, None where they name none that can be read."""
+    try:
+        return read_scope_name(JsonObject(fields))
+    except InvalidResponse:
+        return None
+
+
 def normalize_scope(kind: str, number: int) -> ScopeName:
     """Return a scope as the platform reads it: some numbers of businesses stand for other kinds of scope."""
     if kind != ScopeType.BIZ:
@@ -141,6 +172,11 @@ def normalize_scope(kind: str, number: int) -> ScopeName:
     if number == TENANT_SET_BIZ_ID:
         return TENANT_SET, None
     return (ScopeType.BIZ_SET if number in BIZ_SETS else ScopeType.BIZ).value, number
+
+
+def is_same_scope(asked: ScopeName, found: ScopeName) -> bool:
+    """Return True when two scopes are the same, as far as *found* names it."""
+    return found[0] == asked[0] and found[1] in (None, asked[1])
 
 
 def is_unnamed(scope: Scope) -> bool:
@@ -153,3 +189,8 @@ def mismatch(thing: str, asked: object, got: object) -> InvalidResponse:
     return InvalidResponse(
         ErrorDetails(message=f"the response is about another {thing}: asked for {asked}, got {got}")
     )
+
+
+def mismatch_of_scopes(asked: ScopeName, found: ScopeName) -> InvalidResponse:
+    """Return the error for a response about another scope."""
+    return mismatch("scope", *(f"{kind}:{number or '?'}" for kind, number in (asked, found)))

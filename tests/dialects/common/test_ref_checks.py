@@ -11,7 +11,7 @@ from bkjob_async.dialects.common.host_rows import PartialHostRow
 from bkjob_async.dialects.decode import decode
 from bkjob_async.errors import InvalidResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.operations.queries import GetJobInstanceIpLog
+from bkjob_async.model.operations.queries import GetJobInstanceIpLog, RawCall
 from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import JobRef, Scope
 from tests.dialects.sample_operations import DIALECTS, JOB, SAMPLES, STEP, json_response, sample_call
@@ -259,3 +259,62 @@ def test_a_recorded_answer_is_about_what_it_names(sample: str) -> None:
     )
     with pytest.raises(InvalidResponse, match="another"):
         decode(body, operation=operation, dialect=dialect, ref=STEP if "step" in operation else JOB)
+
+
+PLAIN_NAMES = {"job_instance_id": 7001, "bk_scope_type": "biz", "bk_scope_id": "2"}
+
+
+@pytest.mark.parametrize("sample", JOB_STATUS + STEP_STATUS)
+@pytest.mark.parametrize("names", [{"job_instance_id": 999}, {"bk_scope_type": "biz", "bk_scope_id": "9"}])
+def test_a_raw_answer_is_compared_too(sample: str, names: dict[str, Any]) -> None:
+    """Nobody wants another job's answer, in whatever form."""
+    spoken, question = asked(sample)
+
+    assert spoken.decode_raw(question, answer(SAMPLES[sample])).data == SAMPLES[sample]["data"]
+    with pytest.raises(InvalidResponse, match="about another"):
+        spoken.decode_raw(question, answer(renamed(sample, **names)))
+
+
+@pytest.mark.parametrize("sample", STEP_STATUS)
+def test_a_raw_answer_about_another_step_is_refused(sample: str) -> None:
+    """The job may be the same."""
+    spoken, question = asked(sample)
+
+    with pytest.raises(InvalidResponse, match="another step"):
+        spoken.decode_raw(question, answer(renamed(sample, step_instance_id=8002)))
+
+
+@pytest.mark.parametrize("read", ["decode", "decode_raw"])
+def test_an_answer_to_plain_parameters_is_compared_with_them(read: str) -> None:
+    """Numbers sent as text are the same; what cannot be read as a name is not compared, and stays as it came."""
+    spoken, _ = asked(JOB_STATUS[0])
+    question = RawCall(name="get_job_instance_status", parameters=PLAIN_NAMES, method="GET")
+
+    def read_names(**names: Any) -> Any:
+        body = {"result": True, "code": 0, "data": names}
+        return getattr(spoken, read)(question, answer(body))
+
+    for same in (
+        {"job_instance_id": "7001"},
+        {"bk_scope_id": 2},
+        {"job_instance_id": ["?"]},
+        {"bk_biz_id": "x"},
+    ):
+        assert read_names(**same)
+    for other in (
+        {"job_instance_id": "7002"},
+        {"bk_biz_id": 3},
+        {"bk_scope_type": "biz_set", "bk_scope_id": "2"},
+    ):
+        with pytest.raises(InvalidResponse, match="about another"):
+            read_names(**other)
+
+
+def test_the_raw_answer_to_a_command_is_what_came() -> None:
+    """It has happened: an error would hide that, and the command may well name what it made."""
+    spoken, _ = asked(JOB_STATUS[0])
+    question = RawCall(name="run_it_again", parameters=PLAIN_NAMES)
+    body = {"result": True, "code": 0, "data": {"job_instance_id": 7002}}
+
+    assert spoken.decode(question, answer(body)) == body["data"]
+    assert spoken.decode_raw(question, answer(body)).data == body["data"]
