@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.mutants.covering_tests import MEASURED_TO, CoveringTests
 from tests.mutants.mutations import mutants_of
-from tests.mutants.trials import all_mutants, sampled, trials
+from tests.mutants.trials import HISTORIES, Copy, Group, all_mutants, groups_for, sampled, trials
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +59,24 @@ def test_a_sample_is_the_same_for_the_same_seed() -> None:
 def test_a_mutant_is_killed_or_survives() -> None:
     """Two mutants are tried: one against a test that notices everything, both against one that notices nothing."""
     mutants = [m for m in all_mutants() if m.unit == "classify_poll_error"][:2]
-    strict, blind = [["tests/engine/tracking/test_error_policy.py"]], [["tests/test_public.py"]]
+    strict, blind = Group(("tests/engine/tracking/test_error_policy.py",)), Group(("tests/test_public.py",))
 
-    assert [trial.killed for trial in trials(mutants, processes=2, tests=strict)] == [True, True]
-    assert [trial.killed for trial in trials(mutants, processes=2, tests=blind)] == [False, False]
+    assert [trial.killed for trial in trials(mutants, lambda _: [strict], processes=2)] == [True, True]
+    assert [trial.killed for trial in trials(mutants, lambda _: [blind], processes=2)] == [False, False]
+
+
+def test_the_tests_that_run_a_line_are_measured(tmp_path: Path) -> None:
+    """A mutant is tried against those, the tests of its own folder first, and against random histories at last."""
+    path, test = tmp_path / "measured", "tests/engine/tracking/test_error_policy.py"
+    Copy(tmp_path / "copy").passes(
+        Group(("-p", "tests.mutants.covering_tests", test)), **{MEASURED_TO: str(path)}
+    )
+    covering = CoveringTests.read(path)
+    mutant = next(m for m in all_mutants() if m.unit == "classify_poll_error")
+
+    first, _, last = groups_for(mutant, covering)
+
+    assert first.tests
+    assert all(name.startswith(test) for name in first.tests)
+    assert last.tests == HISTORIES
+    assert covering.of("bkjob_async/engine/tracking/error_policy.py", 1, 2, "tests") == []

@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.mutants.trials import ROOT, all_mutants, sampled, trials
+from tests.mutants.covering_tests import CoveringTests
+from tests.mutants.mutations import Mutant
+from tests.mutants.trials import ROOT, Group, all_mutants, groups_for, measured, sampled, trials
 
 
 def main() -> int:
@@ -17,8 +22,17 @@ def main() -> int:
     parser.add_argument(
         "--only", default="", help="a part of the path or of the function's name: engine, TimerWheel"
     )
+    parser.add_argument(
+        "--tests", nargs="*", help="try these tests only, not those that run the mutant's line"
+    )
     parser.add_argument("--processes", type=int, default=2, help="mutants tried at the same time")
     parser.add_argument("--minutes", type=float, default=None, help="start no mutant after this time")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        default=None,
+        help="a folder that remembers what was measured and tried, to go on",
+    )
     options = parser.parse_args()
 
     mutants = [
@@ -28,16 +42,36 @@ def main() -> int:
     ]
     sample = sampled(mutants, options.count, options.seed)
     print(f"{len(sample)} of {len(mutants)} mutants", flush=True)
-    stop_at = None if options.minutes is None else time.monotonic() + 60.0 * options.minutes
-    killed = tried = 0
-    for trial in trials(sample, processes=options.processes, stop_at=stop_at):
-        tried += 1
-        killed += trial.killed
-        rate = f"{killed} of {tried} killed ({100.0 * killed / tried:.1f} %)"
-        if trial.killed:
-            print(f"{rate}: {trial.mutant.name}", flush=True)
-        else:
-            print(f"{rate}: SURVIVED {trial.mutant.name}\n{trial.mutant.diff(ROOT)}", flush=True)
+    with TemporaryDirectory() as nowhere:
+        keep = Path(nowhere) if options.keep is None else options.keep
+        keep.mkdir(parents=True, exist_ok=True)
+        stop_at = None if options.minutes is None else time.monotonic() + 60.0 * options.minutes
+        return run(sample, keep, options.tests, processes=options.processes, stop_at=stop_at)
+
+
+def run(
+    sample: list[Mutant], keep: Path, tests: list[str] | None, *, processes: int, stop_at: float | None
+) -> int:
+    """Try the mutants that were not killed yet; print and keep what became of each."""
+    path = keep / "killed"
+    before = set(path.read_text().splitlines()) if path.exists() else set()
+    covering = measured(keep / "covering_tests.json") if tests is None else CoveringTests([], [], {})
+    given = [Group(tuple(tests or ()))]
+    groups = partial(groups_for, covering=covering)
+    waiting = [mutant for mutant in sample if mutant.place(ROOT) not in before]
+    killed = tried = len(sample) - len(waiting)
+    with path.open("a") as file:
+        for trial in trials(
+            waiting, groups if tests is None else lambda _: given, processes=processes, stop_at=stop_at
+        ):
+            tried += 1
+            killed += trial.killed
+            rate = f"{killed} of {tried} killed ({100.0 * killed / tried:.1f} %)"
+            if trial.killed:
+                print(f"{rate}: {trial.mutant.name}", flush=True)
+                print(trial.mutant.place(ROOT), file=file, flush=True)
+            else:
+                print(f"{rate}: SURVIVED {trial.mutant.name}\n{trial.mutant.diff(ROOT)}", flush=True)
     if tried < len(sample):
         print(f"time is up: {len(sample) - tried} not tried")
     return 0 if killed == tried else 1

@@ -49,6 +49,15 @@ class Mutant:
         """The name of the change, which does not depend on the file's path."""
         return f"{self.unit}: {' '.join(self.before.split())} -> {self.after}"
 
+    def place(self, root: Path) -> str:
+        """Return the name of the change and where it is, which no other mutant has."""
+        return f"{self.path.relative_to(root).as_posix()}:{self.begin} {self.name}"
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """The first and the last line of the file that change."""
+        return self.original.count(b"\n", 0, self.begin) + 1, self.original.count(b"\n", 0, self.end) + 1
+
     def source(self) -> str:
         """Return the file's text with the change."""
         return (self.original[: self.begin] + self.after.encode() + self.original[self.end :]).decode()

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from queue import SimpleQueue
@@ -16,17 +16,30 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from tests.mutants.covering_tests import MEASURED_TO, CoveringTests
 from tests.mutants.equivalents import EQUIVALENT
 from tests.mutants.mutations import Mutant, mutants_of
 
 ROOT = Path(__file__).parent.parent.parent
 ROOMS = ("engine", "watch", "dialects")
-# Run after the tests of the mutant's folder and room: the shortest tests that run most of the package.
-QUICK = ("tests/watch/test_scenarios.py", "tests/watch/test_promise.py", "tests/watch/test_lifetimes.py")
 # These are slow, or test the tests.
 LEFT_OUT = ("test_planted.py", "test_many_targets.py", "test_promise.py")
-HISTORIES = "160"
-TIMEOUT = 400.0
+MEASURED = ("engine", "dialects", "watch", "client", "testing")
+# What a mutant is tried against last: random histories.
+HISTORIES = ("tests/watch/test_promise.py",)
+HISTORIES_COUNT = "160"
+# The quickest tests that run a mutant's line are tried first, then as many as take so many seconds.
+FIRST, ALL_SECONDS = 30, 40.0
+# A group of tests is given this many seconds, and more where it is known to take long.
+LEAST_SECONDS, SLOWER = 60.0, 8.0
+UNKNOWN_SECONDS = 40.0
+
+
+class Group(NamedTuple):
+    """Tests that are run together, and how many seconds they take."""
+
+    tests: tuple[str, ...]
+    seconds: float = UNKNOWN_SECONDS
 
 
 class Trial(NamedTuple):
@@ -47,28 +60,55 @@ def sampled(mutants: Sequence[Mutant], count: int, seed: int) -> list[Mutant]:
     return Random(seed).sample(mutants, min(count, len(mutants)))
 
 
-def tests_for(mutant: Mutant) -> list[list[str]]:
-    """Return groups of tests that should notice a mutant: its folder's, its room's, and some of the whole."""
-    relative = mutant.path.relative_to(ROOT / "bkjob_async")
-    folder, room = tests_in(relative.parent), tests_in(Path(relative.parts[0]))
-    rest = [path for path in room if path not in folder]
-    return [folder, rest, [path for path in QUICK if path not in room and (ROOT / path).exists()]]
+def groups_for(mutant: Mutant, covering: CoveringTests) -> list[Group]:
+    """Return what should notice a mutant: the tests that run its lines, the quickest first, then random histories.
+
+    Where no test is known to run them, as when they run while a file is imported, the tests of its folder stand in.
+    """
+    relative = mutant.path.relative_to(ROOT)
+    folder = Path("tests") / relative.parent.relative_to("bkjob_async")
+    tests = covering.of(relative.as_posix(), *mutant.lines, folder.as_posix())
+    if not tests:
+        return [Group(tuple(tests_in(folder))), Group(HISTORIES)]
+    groups, rest = [grouped(tests[:FIRST])], []
+    for name, seconds in sorted(tests[FIRST:], key=lambda test: test[1]):
+        rest.append((name, seconds))
+        if sum(seconds for _, seconds in rest) > ALL_SECONDS:
+            break
+    return [*groups, grouped(rest), Group(HISTORIES)]
+
+
+def grouped(tests: Sequence[tuple[str, float]]) -> Group:
+    """Return a group of tests of known duration."""
+    return Group(tuple(name for name, _ in tests), sum(seconds for _, seconds in tests))
+
+
+def measured(path: Path) -> CoveringTests:
+    """Return which tests run each line; measure it to *path* where that does not exist yet."""
+    if not path.exists():
+        with TemporaryDirectory(prefix="mutants-") as folder:
+            copy = Copy(Path(folder) / "measured")
+            tests = [name for room in MEASURED for name in tests_in(Path("tests") / room)]
+            plugin = ("-p", "tests.mutants.covering_tests")
+            if not copy.passes(Group((*plugin, *tests), 3600.0), **{MEASURED_TO: str(path.absolute())}):
+                raise RuntimeError("the tests fail without any mutant")
+    return CoveringTests.read(path)
 
 
 def tests_in(folder: Path) -> list[str]:
-    """Return the tests of a folder of the package and of those below it, without the slow ones."""
-    found = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "tests" / folder).rglob("test_*.py"))
+    """Return the tests of a folder and of those below it, without the slow ones."""
+    found = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("test_*.py"))
     return [path for path in found if not path.endswith(LEFT_OUT)]
 
 
 def trials(
     mutants: Iterable[Mutant],
+    groups: Callable[[Mutant], Sequence[Group]],
     *,
     processes: int,
-    tests: list[list[str]] | None = None,
     stop_at: float | None = None,
 ) -> Iterator[Trial]:
-    """Try mutants, several at a time; yield each result as soon as it is known.
+    """Try mutants, several at a time, each against its *groups* of tests; yield each result as soon as it is known.
 
     No mutant is started after *stop_at*, in seconds on the monotonic clock.
     """
@@ -77,15 +117,11 @@ def trials(
         copies: SimpleQueue[Copy] = SimpleQueue()
         for number in range(processes):
             copies.put(Copy(Path(folder) / str(number)))
-        unchanged = Copy(Path(folder) / "unchanged")
-        for group in {tuple(group) for mutant in mutants for group in tests or tests_for(mutant) if group}:
-            if not unchanged.passes(group):
-                raise RuntimeError(f"these fail without any mutant: {' '.join(group)}")
 
         def attempt(mutant: Mutant) -> Trial:
             copy = copies.get()
             try:
-                return Trial(mutant, copy.notices(mutant, tests or tests_for(mutant)))
+                return Trial(mutant, copy.notices(mutant, groups(mutant)))
             finally:
                 copies.put(copy)
 
@@ -115,12 +151,12 @@ class Copy:
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(ROOT / name, root / name)
 
-    def notices(self, mutant: Mutant, tests: list[list[str]]) -> bool:
+    def notices(self, mutant: Mutant, groups: Sequence[Group]) -> bool:
         """Whether any of the tests fails, or does not end, with a mutant in place."""
         path = self.root / mutant.path.relative_to(ROOT)
         self._write(path, mutant.source())
         try:
-            return any(not self.passes(group) for group in tests if group)
+            return any(not self.passes(group) for group in groups if group.tests)
         finally:
             self._write(path, mutant.original.decode())
 
@@ -131,34 +167,24 @@ class Copy:
         moment = path.stat().st_mtime + self._changes
         os.utime(path, (moment, moment))
 
-    def passes(self, tests: Iterable[str]) -> bool:
+    def passes(self, group: Group, **more_settings: str) -> bool:
         """Whether tests pass in time."""
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-x",
-            "-q",
-            "--no-header",
-            "-p",
-            "no:cacheprovider",
-            *tests,
-        ]
+        options = ("-x", "-q", "--no-header", "-p", "no:cacheprovider")
         settings = {
             "CI": "1",
-            "BKJOB_HISTORIES": HISTORIES,
+            "BKJOB_HISTORIES": HISTORIES_COUNT,
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.root / "h"),
         }
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "pytest", *options, *group.tests],
             cwd=self.root,
-            env={**unmeasured(), **settings},
+            env={**unmeasured(), **settings, **more_settings},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            return process.wait(TIMEOUT) == 0
+            return process.wait(LEAST_SECONDS + SLOWER * group.seconds) == 0
         except subprocess.TimeoutExpired:
             return False
         finally:
