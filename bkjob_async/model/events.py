@@ -90,8 +90,9 @@ class HostCounts(StreamEvent):
             watched = (step for step in gauge if step in targets or step.job in targets)
             return sum((gauge[step] for step in watched), Counter())
 
-    A `Lost` target counts as it was last seen. There is no event for a dropped target: remove its steps from
-    the gauge. A later watch emits its whole present state, and begins with an empty gauge.
+    A `Lost` target counts as the watch reported it last. There is no event for a dropped target: remove its
+    steps from the gauge, except for those that other targets have. A later watch emits its whole present
+    state, and begins with an empty gauge.
     """
 
     kind: ClassVar[str] = "host_counts"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_views import count_hosts, target_snapshot
+from bkjob_async.engine.tracking.job_views import target_snapshot
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.errors import DeadlineExceeded
 from bkjob_async.model.detail_level import DetailLevel
@@ -190,7 +189,7 @@ class Subscription:
     def _drop(self, ref: Ref) -> None:
         if ref in self.targets:
             self.targets.remove(ref)
-            self._delivery.remove(ref)
+            self._delivery.remove(ref, self._poller.state(ref.job))
             self.stream.log.discard_signals(ref)
             self._poller.unsubscribe(self, ref)
             self._totals.mark_changed(ref.job)
@@ -354,12 +353,12 @@ class Subscription:
         """Return the host counts of all targets by phase."""
         return self._totals.current((job for job, _ in self.targets.jobs()), self._counts_in)
 
+    def counts(self, ref: Ref) -> Mapping[Phase, int]:
+        """Return the host counts of one target, or of one step of a watched job, by phase."""
+        state = self.state_of(ref)
+        return {} if state is None else self._delivery.counts(state, (ref,))
+
     def _counts_in(self, job: JobRef) -> Mapping[Phase, int]:
         """Return the host counts of the targets that belong to *job*."""
         state = self.state(job)
-        refs = [ref for ref in self.targets.of(job) if not self._delivery.is_joining(ref)]
-        if state is None:
-            return {}
-        if job in refs:
-            return count_hosts(state, job)
-        return sum((Counter(count_hosts(state, ref)) for ref in refs), Counter())
+        return {} if state is None else self._delivery.counts(state, self.targets.of(job))

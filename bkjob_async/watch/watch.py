@@ -7,7 +7,7 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.engine.tracking.job_views import count_hosts, target_result
+from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import UsageError
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
@@ -228,8 +228,7 @@ class Watch:
         if ref is None:
             return self._subscription.total_counts()
         ref = as_ref(ref, self.scope)
-        state = self._subscription.state_of(ref)
-        return count_hosts(state, ref) if state is not None else {}
+        return self._subscription.counts(ref)
 
     def explain(self, ref: RefLike) -> Explanation:
         """Return why *ref* is polled or not, and when next."""

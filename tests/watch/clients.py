@@ -39,6 +39,7 @@ class RecordingTransport(SimulatedTransport):
         super().__init__(platform, latency=latency)
         self.urls: list[str] = []
         self.times: list[float] = []
+        self.spoilt: list[bool] = []
         self.spoil: Spoil = lambda _request, _now: None
         self.tear: Callable[[HttpResponse, float], HttpResponse] = lambda response, _now: response
 
@@ -47,6 +48,7 @@ class RecordingTransport(SimulatedTransport):
         self.urls.append(str(request.url))
         self.times.append(self.clock.now())
         spoilt = self.spoil(request, self.clock.now())
+        self.spoilt.append(spoilt is not None)
         if isinstance(spoilt, bkjob.BkJobError):
             raise spoilt
         if spoilt is not None:

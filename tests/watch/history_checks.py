@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 
@@ -13,6 +14,7 @@ from bkjob_async.model.status import run_status
 from bkjob_async.simulator.world.history import History as WorldHistory
 from bkjob_async.testing import Truth, broken_promises, truth_of
 from bkjob_async.testing.results import result_errors
+from tests.watch.gauge import Gauge, has_read_all
 from tests.watch.histories import History, WatchPlan
 
 # What stood so for so many seconds, undisturbed, was told.
@@ -22,6 +24,9 @@ SETTLED = 20.0
 # So long after a fault the polls that failed are spread at most.
 RECOVERY = 70.0
 
+
+# A poll that failed is repeated after this share of an interval, or of a second, at the earliest.
+HASTE = 0.45
 
 # The last word on each target, and when it was told.
 Told = Mapping[bkjob.Ref, tuple[float, bkjob.Event]]
@@ -54,6 +59,8 @@ class WatchRecord:
     whole: list[bkjob.Event] | None = None
     cut: Cut | None = None
     late: set[bkjob.Ref] | None = None
+    gauges: dict[str, Gauge] = field(factory=dict)
+    miscounted: list[str] = field(factory=list)
     left: float | None = None
     ended: float | None = None
     results: dict[bkjob.Ref, bkjob.JobResult | bkjob.Lost] | None = None
@@ -62,6 +69,16 @@ class WatchRecord:
     def is_open(self) -> bool:
         """Whether targets can be added to it, or dropped."""
         return self.ended is None and self.left is None and self.watch._stream.state == "open"
+
+    def count(self, reader: bkjob.Reader[bkjob.Batch], batch: bkjob.Batch, name: str) -> None:
+        """Count the hosts that a reader is told of, and compare with the watch where it has read all."""
+        gauge = self.gauges.setdefault(name, Gauge())
+        for event in batch.events:
+            gauge.count(event)
+        if has_read_all(reader, self.watch) and self.watch.targets == self.targets:
+            counted, truly = gauge.total(self.targets), Counter(self.watch.counts())
+            if counted != truly:
+                self.miscounted.append(f"{name} counts {counted} at #{batch.sequence}, the watch {truly}")
 
     def told(self) -> dict[bkjob.Ref, tuple[float, bkjob.Event]]:
         """Return the last word on whether each target is over, and when it was told."""
@@ -86,17 +103,21 @@ class Waited:
 
 @define
 class Past:
-    """All that was done and seen; *operations* are (second, job, through the client)."""
+    """All that was done and seen.
+
+    *operations* are (second, job, through the client), *requests* (second, URL, whether an error came back).
+    """
 
     watches: list[WatchRecord] = field(factory=list)
     waits: list[Waited] = field(factory=list)
     operations: list[tuple[float, bkjob.JobRef, bool]] = field(factory=list)
+    requests: list[tuple[float, str, bool]] = field(factory=list)
 
 
 def broken(history: History, world: WorldHistory, past: Past) -> list[str]:
     """Return every promise that was broken, in words."""
     checks = Checks(history, truth_of(world), past)
-    found = [words for seen in past.watches for words in checks.of_watch(seen)]
+    found = [*checks.hasty(), *(words for seen in past.watches for words in checks.of_watch(seen))]
     return found + [words for waited in past.waits for words in checks.of_wait(waited)]
 
 
@@ -114,6 +135,7 @@ class Checks:
         yield from (f"slowly: {words}" for words in self.stream(seen, seen.slowly))
         yield from self.cut(seen)
         yield from self.lost(seen)
+        yield from seen.miscounted
         yield from self.end(seen)
         for told in (seen.batches, seen.slowly) if seen.plan.slow else (seen.batches,):
             if seen.left is None:
@@ -134,6 +156,25 @@ class Checks:
     def disturbed(self, begin: float, end: float) -> bool:
         """Whether faults may have kept polls from working between two moments."""
         return any(w.start <= end and w.start + w.length + RECOVERY >= begin for w in self.history.faults)
+
+    def hasty(self) -> Iterator[str]:
+        """Yield which polls were repeated at once after an error, with nothing in between that says why."""
+        history = self.history
+        least = HASTE * min(1.0, history.interval or 1.0)
+        reasons = sorted(
+            [*(watch.opens for watch in history.watches), *(action[0] for action in history.actions)]
+        )
+        failed: dict[str, float] = {}
+        for time, url, spoilt in self.past.requests if not history.latency else ():
+            before = failed.get(url)
+            if before is not None and time - before < least:
+                place = bisect_right(reasons, time)
+                if not place or reasons[place - 1] < before:
+                    yield f"{url} is asked again {time - before:.3f} s after an error at {before:.1f} s"
+            if spoilt:
+                failed[url] = time
+            else:
+                failed.clear()  # where one request gets through, others are tried again at once
 
     # Readers --------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from hypothesis.strategies import SearchStrategy
 from bkjob_async.simulator.world.plans import HANGS, IGNORES_STOP, JobPlan, Rolling, StepPlan
 from tests.watch.clients import ALL_DIALECTS
 from tests.watch.histories import (
+    ERRORS,
     FAILS,
     LONG,
     QUICK,
@@ -156,6 +157,42 @@ lost_for_the_slow = of(
     faults=st.floats(0, 5).map(lambda n: (FaultWindow(kind="forbidden", start=n, length=90.0, share=1.0),)),
     watches=watched(WatchPlan(picks=((0, "job"), (1, "job")), slow=7.0)),
     log_limit=st.sampled_from([8, 16, 25]),
+)
+dropped_and_added = of(
+    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG), retry_outcomes=(LONG,)),) * 2),
+    watches=st.sampled_from([0.0, 0.5, 7.0]).map(
+        lambda slow: (FOR_EVER, WatchPlan(picks=((0, "both"),), linger=None, slow=slow))
+    ),
+    log_limit=st.sampled_from([8, 16, 100_000]),
+    actions=st.tuples(st.integers(0, 3), st.integers(0, 1), st.floats(0.1, 30)).flatmap(
+        lambda n: at(1, 40, (0, "drop", n[0], n[1]), (n[2], "add", (4, 1, 10, 7)[n[0]], n[1]))
+    ),
+)
+dropped_when_lost = of(
+    JobPlan(steps=(StepPlan(hosts=7, outcomes=(QUICK, LONG)),) * 2),
+    JobPlan(steps=(StepPlan(hosts=3, outcomes=(QUICK, LONG)),)),
+    faults=st.floats(2, 30).map(lambda n: (FaultWindow(kind="forbidden", start=n, length=30.0, share=1.0),)),
+    watches=st.sampled_from([0.0, 7.0]).map(
+        lambda slow: (WatchPlan(picks=((0, "job"), (0, "first"), (1, "job")), linger=None, slow=slow),)
+    ),
+    log_limit=st.sampled_from([8, 16, 100_000]),
+    actions=st.tuples(st.integers(0, 1), st.floats(0.1, 60)).flatmap(
+        lambda n: at(3, 50, (0, "drop", n[0], 0), (n[1], "add", (4, 2)[n[0]], 0))
+    ),
+)
+all_fails = of(
+    plans=st.lists(jobs, min_size=1, max_size=3).map(tuple),
+    watches=st.integers(1, 3).map(lambda n: (WatchPlan(picks=tuple((k, "job") for k in range(n))),)),
+    faults=st.tuples(
+        st.builds(
+            FaultWindow,
+            kind=st.sampled_from(ERRORS),
+            start=st.floats(0, 20),
+            length=st.just(30.0),
+            share=st.sampled_from([0.5, 1.0]),
+        )
+    ),
+    interval=st.none() | st.floats(0.5, 8.0),
 )
 retried_as_linger_ends = of(
     JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),

@@ -73,6 +73,7 @@ async def _run(history: History) -> list[str]:
         transport.clock.now()  # the world begins with the history, whenever the first watch is opened
         stage = SimulateOptions(history, world, client, refs)
         await asyncio.gather(*(stage.watch(plan) for plan in history.watches), stage.act())
+        stage.past.requests = list(zip(door.times, door.urls, door.spoilt, strict=True))
     left = asyncio.all_tasks() - {asyncio.current_task()}
     orphans = [f"{task} was left behind" for task in left]
     world.advance(now())  # nobody may have asked since its jobs were dropped
@@ -153,9 +154,12 @@ class SimulateOptions:
     async def read(self, seen: WatchRecord, after: str | None) -> None:
         """Read a watch at once, and take note of when it said what."""
         try:
-            async for batch in seen.watch.batches(after=after):
+            reader = seen.watch.batches(after=after)
+            async for batch in reader:
                 seen.batches.append(batch)
                 seen.times.append(now())
+                if after is None:
+                    seen.count(reader, batch, "the gauge")
         except bkjob.DeadlineExceeded as error:
             seen.late = set(error.snapshots)
         seen.ended = now()
@@ -163,8 +167,10 @@ class SimulateOptions:
     async def read_slowly(self, seen: WatchRecord) -> None:
         """Read a watch a batch at a time, and at once when it is over."""
         with suppress(bkjob.DeadlineExceeded):
-            async for batch in seen.watch.batches():
+            reader = seen.watch.batches()
+            async for batch in reader:
                 seen.slowly.append(batch)
+                seen.count(reader, batch, "the gauge of the slow reader")
                 if seen.ended is None:
                     await asyncio.sleep(seen.plan.slow)
 
@@ -242,9 +248,12 @@ class SimulateOptions:
             case "drop":
                 refs = [target for target in sorted(seen.targets, key=str) if target.job == ref]
                 if refs:
-                    seen.targets.discard(refs[number % len(refs)])
-                    seen.dropped.append((now(), refs[number % len(refs)]))
-                    seen.watch.drop(refs[number % len(refs)])
+                    dropped = refs[number % len(refs)]
+                    seen.targets.discard(dropped)
+                    seen.dropped.append((now(), dropped))
+                    seen.watch.drop(dropped)
+                    for gauge in seen.gauges.values():
+                        gauge.drop(dropped, seen.targets)
             case "nudge":
                 seen.watch.nudge(ref)
             case "leave" if number % 2:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import textwrap
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -16,26 +13,12 @@ import bkjob_async as bkjob
 from bkjob_async.simulator.world.plans import FAILS, HANGS, HostOutcome, JobPlan, Rolling, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
+from tests.watch.gauge import Gauge, has_read_all
 from tests.watch.test_event_cursors import a_few, all_of, in_virtual_time, operate, operations, plans
 
 pytestmark = pytest.mark.looptime
 SLOW = HostOutcome(duration=exactly(20.0))
 TWO_RED = StepPlan(hosts=4, outcomes=(SLOW,), pinned={0: FAILS, 1: FAILS}, retry_outcomes=(SLOW,))
-
-
-class Gauge:
-    """The gauge of the docstring, word for word."""
-
-    def __init__(self) -> None:
-        """Run the lines as they stand."""
-        assert bkjob.HostCounts.__doc__ is not None
-        _, _, text = bkjob.HostCounts.__doc__.partition("::\n\n")
-        lines = text[: text.index("\n\n    What is")]
-        names: dict[str, Any] = {"defaultdict": defaultdict, "Counter": Counter, **vars(bkjob)}
-        exec(textwrap.dedent(lines), names)  # noqa: S102 - our own docstring
-        self.count: Callable[[bkjob.Event], None] = names["count"]
-        self.total: Callable[[set[bkjob.Ref]], Counter[bkjob.Phase]] = names["total"]
-        self.steps: dict[bkjob.StepRef, Counter[bkjob.Phase]] = names["gauge"]
 
 
 async def follow(gauge: Gauge, watch: bkjob.Watch, after: str | None = None, until: float = 1e9) -> str:
@@ -48,8 +31,7 @@ async def follow(gauge: Gauge, watch: bkjob.Watch, after: str | None = None, unt
             for event in batch.events:
                 gauge.count(event)
             cursor = batch.cursor
-            position = reader._position
-            if watch.is_in_sync and position.place == watch._stream.log.end and position.backlog is None:
+            if has_read_all(reader, watch):
                 assert gauge.total(watch.targets) == watch.counts()
     except (TimeoutError, StopAsyncIteration, bkjob.DeadlineExceeded):
         return cursor

@@ -1,5 +1,6 @@
 """The random histories find every planted bug."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -24,10 +25,12 @@ from bkjob_async.engine.tracking import (
     target_delivery,
 )
 from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.engine.tracking.step_views import step_result
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.model.events import HostChanged, Recovered
+from bkjob_async.watch.error_reporting import ErrorReporting
 from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.readers import Backlog, Position, Reader
 from bkjob_async.watch.stream import EventStream
@@ -306,6 +309,41 @@ def end_linger_by_the_clock(patch: Patch) -> None:
     patch.setattr(Subscription, "_poll_once_more", Subscription.close)
 
 
+def lose_twice(patch: Patch) -> None:
+    """Tell a reader that catches up of every loss, also of one that it has read of."""
+    present = TargetDelivery.present
+
+    def forgetful(self: TargetDelivery, *args: Any, **options: Any) -> Any:
+        self._lost.update({ref: lost._replace(sequence=10**9) for ref, lost in self._lost.items()})
+        return present(self, *args, **options)
+
+    patch.setattr(TargetDelivery, "present", forgetful)
+
+
+def count_the_lost_on(patch: Patch) -> None:
+    """Count the hosts of a lost target as other targets of its job show them."""
+    patch.setattr(
+        TargetDelivery,
+        "counts",
+        lambda self, job, refs: (
+            count_hosts(job, job.ref)
+            if job.ref in refs and not self.is_joining(job.ref)
+            else sum((Counter(count_hosts(job, ref)) for ref in refs if not self.is_joining(ref)), Counter())
+        ),
+    )
+
+
+def count_compacted_changes_alone(patch: Patch) -> None:
+    """Tell no counts behind what is told in place of what was compacted away."""
+    patch.setattr(HostTable, "has_changed", lambda *_: False)
+
+
+def try_again_at_once(patch: Patch) -> None:
+    """Repeat a failed poll long before its time."""
+    backoff = ErrorReporting.backoff
+    patch.setattr(ErrorReporting, "backoff", lambda *args, **options: 0.1 * backoff(*args, **options))
+
+
 # A bug that shows in one kind of history only is looked for in that kind.
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
@@ -324,6 +362,10 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     recover_from_nothing: kinds.joined_in_trouble,
     settle_for_good: kinds.reopened_in_linger,
     end_linger_by_the_clock: kinds.retried_as_linger_ends,
+    lose_twice: kinds.lost_for_the_slow,
+    try_again_at_once: kinds.all_fails,
+    count_the_lost_on: kinds.dropped_when_lost,
+    count_compacted_changes_alone: kinds.dropped_and_added,
 }
 PLANTED: tuple[Callable[[Patch], None], ...] = (
     emit_twice,
@@ -352,6 +394,10 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     recover_from_nothing,
     settle_for_good,
     end_linger_by_the_clock,
+    lose_twice,
+    try_again_at_once,
+    count_the_lost_on,
+    count_compacted_changes_alone,
 )
 
 

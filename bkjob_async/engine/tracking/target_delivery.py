@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from attrs import evolve
 
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_views import finished_event, present_targets
+from bkjob_async.engine.tracking.job_views import count_hosts, finished_event, present_targets
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -21,13 +23,22 @@ from bkjob_async.model.events import (
     StepChanged,
     Trouble,
 )
-from bkjob_async.model.refs import Ref
+from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.model.status import Phase
 
 # Events of its steps that a watch of the job is given although the steps are not targets by themselves.
 STEP_EVENTS = LazyHostEvents | HostChanged | HostCounts | StepChanged | Reopened
 
 # In place of the round that a joined target waits for, once it was read.
 WAS_READ = 0
+
+
+class LostTarget(NamedTuple):
+    """A target that one watch lost: when, the event, and the host counts that the watch was told last, by step."""
+
+    sequence: int
+    event: Lost
+    counts: dict[StepRef, Mapping[Phase, int]]
 
 
 class TargetDelivery:
@@ -45,16 +56,21 @@ class TargetDelivery:
         # The round of requests that each joined target waits for.
         self._joining: dict[Ref, int] = {}
         self._troubled: set[Ref] = set()
-        # The sequence of the batch with the present state of each joined target, and with the loss of each lost one.
+        # The sequence of the batch with the present state of each joined target.
         self._present_given_at: dict[Ref, int] = {}
-        self._lost: dict[Ref, tuple[int, Lost]] = {}
+        self._lost: dict[Ref, LostTarget] = {}
 
     def join(self, ref: Ref, round_number: int) -> None:
         """Wait for a round of requests about the job of *ref*."""
         self._joining[ref] = round_number
 
-    def remove(self, ref: Ref) -> None:
-        """Forget *ref*: it is not a target any more."""
+    def remove(self, ref: Ref, job: JobState | None) -> None:
+        """Forget *ref*: it is not a target any more. *job* is the state of its job, None if that is unknown."""
+        if self._lost and job is not None and self._is_followed(ref):
+            for step, counts in counts_by_step(job, ref).items():
+                for lost in (self._lost.get(step), self._lost.get(job.ref)):
+                    if lost is not None:
+                        lost.counts[step] = counts
         self._joining.pop(ref, None)
         self._troubled.discard(ref)
         self._present_given_at.pop(ref, None)
@@ -184,12 +200,29 @@ class TargetDelivery:
                 ref = event.ref
                 if ref not in self._joining and job.has_finished(ref):
                     continue
+                counts = counts_by_step(job, ref) if self._is_followed(ref) else {}
                 self._joining.pop(ref, None)
-                self._lost[ref] = (stamp.sequence, event)
+                self._lost[ref] = LostTarget(stamp.sequence, event, counts)
             kept.append(event)
         return kept
 
     # The present state ----------------------------------------------------------------------------------------------
+
+    def counts(self, job: JobState, refs: Collection[Ref]) -> Mapping[Phase, int]:
+        """Return the host counts of *refs* by phase: of lost ones as they were told last, of joining ones none."""
+        followed = [ref for ref in refs if self._is_followed(ref)]
+        if job.ref in followed:
+            return count_hosts(job, job.ref)
+        by_step: dict[StepRef, Mapping[Phase, int]] = {}
+        for ref in refs:
+            if ref in self._lost:
+                by_step.update(self._lost[ref].counts)
+        for ref in followed:
+            by_step.update(counts_by_step(job, ref))
+        return sum(map(Counter, by_step.values()), Counter[Phase]())
+
+    def _is_followed(self, ref: Ref) -> bool:
+        return ref not in self._joining and ref not in self._lost
 
     def present(
         self,
@@ -219,9 +252,14 @@ class TargetDelivery:
             yield from present_targets(job, [ref], cursor, skipped=skipped and has_some, known=known)
             known = [*known, ref]
         for ref in refs:
-            sequence, lost = self._lost.get(ref, (0, None))
-            if lost is not None and sequence >= since:
-                yield evolve(lost, cursor=cursor, index=0)
+            lost = self._lost.get(ref)
+            if lost is not None and lost.sequence >= since:
+                yield evolve(lost.event, cursor=cursor, index=0)
+
+
+def counts_by_step(job: JobState, ref: Ref) -> dict[StepRef, Mapping[Phase, int]]:
+    """Return the host counts of each step of the job, or of the one step that *ref* is."""
+    return {step.ref: step.hosts.counts() for step in job.steps if ref in (step.ref, job.ref)}
 
 
 def concerns(event: EventOrLazy, refs: Collection[Ref], job: Ref) -> bool:
