@@ -106,7 +106,7 @@ class EndPrediction:
                 if side < 0:
                     above /= 2.0
                 side = -1
-        return (low + high) / 2.0
+        return step
 
 
 def part_of(law: LogNormal, half: float) -> tuple[float, float, float, float, float]:

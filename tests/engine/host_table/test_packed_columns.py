@@ -136,3 +136,23 @@ def test_hosts_listed_in_their_order_are_found(groups: list[int], data: st.DataO
     few = SPARSE * (len(names) - max(map(len, lists))) <= len(names)
     assert places is None or [hosts[place] for place in places] == names
     assert places is not None or not few or sorted(names) != sorted(hosts)
+
+
+@given(
+    hosts=st.permutations(range(1, 3 * SPARSE + 1)),
+    place=st.integers(0, 3 * SPARSE - 1),
+    first=st.booleans(),
+)
+def test_a_single_host_listed_elsewhere_is_found_wherever_it_is(
+    hosts: list[int], place: int, *, first: bool
+) -> None:
+    """Also at the first place and at the last, and whatever the order of the ids."""
+    packed = packed_of(named(hosts))
+    others = [*hosts[:place], *hosts[place + 1 :]]
+    lists = [[hosts[place]], others] if first else [others, [hosts[place]]]
+    names = [name for each in lists for name in each]
+
+    places = packed.listed_order(array("Q", names).tobytes(), names, [len(each) for each in lists])
+
+    assert places is not None
+    assert [hosts[place] for place in places] == names
