@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_views import target_snapshot
+from bkjob_async.engine.tracking.job_views import copy_of, target_snapshot
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.errors import DeadlineExceeded
 from bkjob_async.model.detail_level import DetailLevel
@@ -148,11 +149,13 @@ class Subscription:
     def _release_next_job(self) -> bool:
         """Unsubscribe from the next job, keeping its state; return whether there was one."""
         for job, refs in self._unreleased:
-            state = self._poller.state(job)
-            if state is not None:
-                self._final[job] = state
+            state = copy(self._poller.state(job))
             for ref in refs:
                 self._poller.unsubscribe(self, ref)
+            if state is not None:
+                # What other watches see of the job from now on is not told here.
+                is_followed = self._poller.state(job) is not None
+                self._final[job] = copy_of(state) if is_followed else state
             return True
         self._poller.remove_subscriber(self)
         return False

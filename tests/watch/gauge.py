@@ -37,7 +37,7 @@ def lines() -> str:
     """Return the lines of the docstring."""
     assert bkjob.HostCounts.__doc__ is not None
     _, _, text = bkjob.HostCounts.__doc__.partition("::\n\n")
-    return textwrap.dedent(text[: text.index("\n\n    What is")])
+    return textwrap.dedent(text[: text.index("\n\n    A `Lost`")])
 
 
 LINES = compile(lines(), "HostCounts", "exec")

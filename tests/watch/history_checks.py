@@ -58,6 +58,8 @@ class WatchRecord:
     slowly: list[bkjob.Batch] = field(factory=list)
     whole: list[bkjob.Event] | None = None
     cut: Cut | None = None
+    again: list[bkjob.Batch] = field(factory=list)
+    results_again: dict[bkjob.Ref, bkjob.JobResult | bkjob.Lost] | None = None
     late: set[bkjob.Ref] | None = None
     gauges: dict[str, Gauge] = field(factory=dict)
     miscounted: list[str] = field(factory=list)
@@ -133,6 +135,9 @@ class Checks:
         """Yield what is wrong with a watch."""
         yield from self.stream(seen, seen.batches, after=seen.after)
         yield from (f"slowly: {words}" for words in self.stream(seen, seen.slowly))
+        yield from (f"again: {words}" for words in self.stream(seen, seen.again))
+        if seen.results != seen.results_again:
+            yield f"results() were {seen.results}, and are {seen.results_again} at the end"
         yield from self.cut(seen)
         yield from self.lost(seen)
         yield from seen.miscounted

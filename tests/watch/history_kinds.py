@@ -194,6 +194,12 @@ all_fails = of(
     ),
     interval=st.none() | st.floats(0.5, 8.0),
 )
+followed_on = of(
+    JobPlan(steps=(StepPlan(hosts=5, outcomes=(FAILS, LONG), retry_outcomes=(LONG,)),) * 2),
+    watches=watched(FOR_EVER, WatchPlan(picks=((0, "job"), (0, "first")), linger=0.0)),
+    log_limit=st.just(8),
+    actions=at(20, 90, (0, "operate", 0, 0)),
+)
 retried_as_linger_ends = of(
     JobPlan(steps=(StepPlan(hosts=3, outcomes=(FAILS,), retry_outcomes=(HANGS, LONG)),)),
     watches=st.sampled_from([5.0, 20.0]).map(lambda n: (WatchPlan(linger=n),)),

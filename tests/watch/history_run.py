@@ -74,6 +74,8 @@ async def _run(history: History) -> list[str]:
         stage = SimulateOptions(history, world, client, refs)
         await asyncio.gather(*(stage.watch(plan) for plan in history.watches), stage.act())
         stage.past.requests = list(zip(door.times, door.urls, door.spoilt, strict=True))
+        for seen in stage.past.watches:
+            await reread(seen)
     left = asyncio.all_tasks() - {asyncio.current_task()}
     orphans = [f"{task} was left behind" for task in left]
     world.advance(now())  # nobody may have asked since its jobs were dropped
@@ -271,6 +273,15 @@ class SimulateOptions:
         except (bkjob.DeadlineExceeded, bkjob.TargetLost, bkjob.CallFailed) as error:
             waited.error = error
         waited.ended = now()
+
+
+async def reread(seen: WatchRecord) -> None:
+    """Read a watch again that ended long ago, though other watches went on with its jobs."""
+    with suppress(bkjob.DeadlineExceeded):
+        async for batch in seen.watch.batches():
+            seen.again.append(batch)
+    if seen.left is None:
+        seen.results_again = await results_of(seen.watch)
 
 
 async def results_of(watch: bkjob.Watch) -> dict[bkjob.Ref, bkjob.JobResult | bkjob.Lost] | None:

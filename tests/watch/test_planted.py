@@ -344,6 +344,12 @@ def try_again_at_once(patch: Patch) -> None:
     patch.setattr(ErrorReporting, "backoff", lambda *args, **options: 0.1 * backoff(*args, **options))
 
 
+def tell_what_others_see_later(patch: Patch) -> None:
+    """Let a watch that has ended tell its jobs as another watch sees them now."""
+    patch.setattr("bkjob_async.watch.subscription.copy", lambda state: state)
+    patch.setattr("bkjob_async.watch.subscription.copy_of", lambda state: state)
+
+
 # A bug that shows in one kind of history only is looked for in that kind.
 KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     forget_a_nudge: retried,
@@ -363,6 +369,7 @@ KINDS: dict[Callable[[Patch], None], SearchStrategy[History]] = {
     settle_for_good: kinds.reopened_in_linger,
     end_linger_by_the_clock: kinds.retried_as_linger_ends,
     lose_twice: kinds.lost_for_the_slow,
+    tell_what_others_see_later: kinds.followed_on,
     try_again_at_once: kinds.all_fails,
     count_the_lost_on: kinds.dropped_when_lost,
     count_compacted_changes_alone: kinds.dropped_and_added,
@@ -395,6 +402,7 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     settle_for_good,
     end_linger_by_the_clock,
     lose_twice,
+    tell_what_others_see_later,
     try_again_at_once,
     count_the_lost_on,
     count_compacted_changes_alone,

@@ -83,6 +83,10 @@ class PackedColumns(Struct, eq=False, gc=False):
     def __len__(self) -> int:
         return len(self._cells) // WIDTHS[self._layout]
 
+    def copy(self) -> PackedColumns:
+        """Return the columns as they are now."""
+        return PackedColumns(bytearray(self._cells), self._layout)
+
     # Where columns begin --------------------------------------------------------------------------------------------
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from copy import copy
 from sys import byteorder
 
 from msgspec import Struct
@@ -46,6 +47,10 @@ class PlainColumns(Struct, eq=False, gc=False):
 
     def __len__(self) -> int:
         return len(self._statuses)
+
+    def copy(self) -> PlainColumns:
+        """Return the columns as they are now."""
+        return copy(self)
 
     # Names ----------------------------------------------------------------------------------------------------------
 

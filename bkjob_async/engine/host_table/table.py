@@ -274,6 +274,11 @@ class HostTable(Struct, eq=False, gc=False):
         if self._irregular.unread is unread:
             self.release_response()
 
+    def copy(self) -> HostTable:
+        """Return the table as it is now."""
+        self.release_response()
+        return HostTable(self._columns.copy(), self._irregular)
+
     def _set_names(self, names: Sequence[int], addresses: Sequence[int]) -> None:
         columns = self._columns
         if isinstance(columns, PlainColumns) and len(names) <= MAX_PLAIN_HOSTS:

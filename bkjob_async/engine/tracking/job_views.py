@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from copy import copy
 
 from bkjob_async.engine.stream.lazy_events import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_state import NOT_STARTED
-from bkjob_async.engine.tracking.step_views import present_step, step_result, step_snapshot
+from bkjob_async.engine.tracking.step_views import copy_of_step, present_step, step_result, step_snapshot
 from bkjob_async.model.events import Finished, JobChanged
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.result import JobResult
@@ -51,6 +52,14 @@ def target_result(job: JobState, ref: Ref) -> JobResult:
         times=job.times,
         steps=tuple(map(step_result, job.steps)),
     )
+
+
+def copy_of(job: JobState) -> JobState:
+    """Return a copy of a job's state that keeps what readers are given of it, whatever happens to the job later."""
+    new = copy(job)
+    new.poll_state = None
+    new.steps = tuple(map(copy_of_step, job.steps))
+    return new
 
 
 def target_snapshot(job: JobState, ref: Ref) -> JobSnapshot | StepSnapshot | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from functools import partial
 from itertools import repeat
 
@@ -10,7 +11,7 @@ from bkjob_async.engine.host_table.changes import StatusChanges
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents, unfrozen_host_changed
-from bkjob_async.engine.tracking.step_state import NOT_STARTED, StepState
+from bkjob_async.engine.tracking.step_state import NO_PROGRESS, NOT_STARTED, StepState
 from bkjob_async.model.events import HostChanged, HostCounts, StepChanged
 from bkjob_async.model.fast_frozen import freeze, unfrozen_twin
 from bkjob_async.model.lazy_tuple import MAX_PLAIN, lazy_tuple
@@ -80,6 +81,14 @@ def present_step(
         yield host_counts(step, cursor)
     if has_changed and finished:
         yield step_changed(step, None, cursor, skipped=skipped)
+
+
+def copy_of_step(step: StepState) -> StepState:
+    """Return a copy of a step's state without what is in progress."""
+    new = copy(step)
+    new.hosts, new.progress = step.hosts.copy(), NO_PROGRESS
+    new.failures = None if step.failures is None else step.failures.copy()
+    return new
 
 
 def present_hosts(
