@@ -27,6 +27,8 @@ RECOVERY = 70.0
 
 # A poll that failed is repeated after this share of an interval, or of a second, at the earliest.
 HASTE = 0.45
+# What comes within so many seconds was under way already.
+AT_ONCE = 0.001
 
 # The last word on each target, and when it was told.
 Told = Mapping[bkjob.Ref, tuple[float, bkjob.Event]]
@@ -170,9 +172,11 @@ class Checks:
             [*(watch.opens for watch in history.watches), *(action[0] for action in history.actions)]
         )
         failed: dict[str, float] = {}
-        for time, url, spoilt in self.past.requests if not history.latency else ():
+        if history.latency or any(watch.linger for watch in history.watches):
+            return  # another request may have got through meanwhile, or the end of linger may be due
+        for time, url, spoilt in self.past.requests:
             before = failed.get(url)
-            if before is not None and time - before < least:
+            if before is not None and AT_ONCE < time - before < least and "get_" in url:
                 place = bisect_right(reasons, time)
                 if not place or reasons[place - 1] < before:
                     yield f"{url} is asked again {time - before:.3f} s after an error at {before:.1f} s"

@@ -290,7 +290,7 @@ def forget_when_it_joined(patch: Patch) -> None:
 def recover_from_nothing(patch: Patch) -> None:
     """Tell who joins in trouble only of its end."""
     patch.setattr(TargetDelivery, "_is_signal", lambda _self, event: isinstance(event, Recovered))
-    patch.setattr(TargetDelivery, "_earlier_troubles", lambda *_: ())
+    patch.setattr(TargetDelivery, "_troubles", lambda *_: ())
 
 
 def settle_for_good(patch: Patch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from attrs import evolve
@@ -204,17 +203,9 @@ def row_time(row: JsonObject, name: str) -> int | None:
     return None if time is None else round(time.timestamp() * 1000)
 
 
-def row_names(rows: Sequence[FullHostRow]) -> Iterator[object]:
-    """Yield the most reliable name of each row's host, None for a row without any."""
-    for row in rows:
-        if row.bk_host_id is not None:
-            yield row.bk_host_id
-        elif row.ip or row.ipv6:
-            yield (row.bk_cloud_id or 0, row.ip or row.ipv6)
-        elif row.container_id is not None:
-            yield ("container", row.container_id)
-        else:
-            yield None
+def names_host(row: FullHostRow) -> bool:
+    """Return True if a row has any name of its host."""
+    return row.bk_host_id is not None or bool(row.ip or row.ipv6) or row.container_id is not None
 
 
 def host_snapshot(row: HostRow) -> HostSnapshot:

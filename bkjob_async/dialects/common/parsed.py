@@ -10,7 +10,7 @@ from bkjob_async.dialects.common.host_rows import (
     NO_CODE,
     FullHostRow,
     host_snapshot,
-    row_names,
+    names_host,
     untagged_snapshot,
 )
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
@@ -183,7 +183,7 @@ def is_complete(groups: Sequence[ParsedGroup]) -> bool:
     """Return True when every group lists as many rows as it counts, and every row names its host."""
     if not all(group.is_whole for group in groups):
         return False
-    return all(name is not None for group in groups for name in row_names(group.rows or ()))
+    return all(names_host(row) for group in groups for row in group.rows or ())
 
 
 # Snapshots: what callers read ---------------------------------------------------------------------

@@ -19,6 +19,8 @@ SQRT_2 = sqrt(2.0)
 NOBODY_LEFT = 1e-9
 PRECISION = 0.01
 CHORDS, TRIES = 6, 40
+# The end of a chord that stays where it is counts so much less, so that it moves as well. (the Illinois method)
+STAYING_END = 0.5
 
 
 @frozen
@@ -99,12 +101,12 @@ class EndPrediction:
             if off > 0.0:
                 high, above = step, off
                 if side > 0:
-                    below /= 2.0
+                    below *= STAYING_END
                 side = 1
             else:
                 low, below = step, off
                 if side < 0:
-                    above /= 2.0
+                    above *= STAYING_END
                 side = -1
         return step
 

@@ -21,7 +21,6 @@ from bkjob_async.model.events import (
     Recovered,
     Reopened,
     StepChanged,
-    Trouble,
 )
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.status import Phase
@@ -148,7 +147,7 @@ class TargetDelivery:
         # If a target of the job is lost here, the watch may know a part of the others' state.
         is_partly_known = any(ref in self._lost for ref in refs)
         own += present_targets(job, others, stamp.cursor, skipped=is_partly_known, known=followed)
-        own += self._earlier_troubles(job, refs, stamp)
+        own += self._troubles(job, refs, stamp)
         return self._apply_losses(job, selected, stamp), own
 
     def _take_joined(
@@ -170,11 +169,8 @@ class TargetDelivery:
         return joined
 
     def _is_signal(self, event: EventOrLazy) -> bool:
-        """Return True for new trouble of a joining target, the end of trouble that was given, or a loss."""
+        """Return True for the end of trouble that was given of a joining target, or its loss."""
         match event:
-            case Trouble(ref=ref) if ref in self._joining and ref not in self._troubled:
-                self._troubled.add(ref)
-                return True
             case Recovered(ref=ref) if ref in self._troubled:
                 self._troubled.discard(ref)
                 return True
@@ -183,8 +179,8 @@ class TargetDelivery:
             case _:
                 return False
 
-    def _earlier_troubles(self, job: JobState, refs: Collection[Ref], stamp: PollStamp) -> Iterator[Event]:
-        """Yield the trouble of joining targets that other watches were given before."""
+    def _troubles(self, job: JobState, refs: Collection[Ref], stamp: PollStamp) -> Iterator[Event]:
+        """Yield the trouble of joining targets that this watch was not given yet."""
         for ref, trouble in job.poll_failures.troubled.items():
             if ref in refs and ref in self._joining and ref not in self._troubled:
                 self._troubled.add(ref)

@@ -243,3 +243,13 @@ def test_a_long_pause_is_not_believed() -> None:
         now = quota.next_allowed_at + 1.0
 
     assert waits == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0]
+
+
+def test_what_is_announced_during_a_pause_is_the_next_window() -> None:
+    """A pause leaves nothing of the window before it: the first headers say what may go, and until when."""
+    quota = ServerQuota()
+    quota.on_throttled(100.0, retry_after=2.0, sent=99.9)
+    quota.on_headers(100.1, limit=10, remaining=1, reset=5.0, sent=99.95, in_flight=0)
+
+    assert (quota.remaining, quota.window_ends_at) == (1, 105.1)
+    assert quota.next_allowed_at >= 102.0

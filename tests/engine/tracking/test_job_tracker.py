@@ -7,6 +7,7 @@ from bkjob_async.engine.tracking.error_policy import lose_target
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step, expect_change
 from bkjob_async.engine.tracking.job_views import present_targets, target_result
+from bkjob_async.engine.tracking.settling import SETTLE_BOUND
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -446,3 +447,15 @@ def test_another_final_status_is_not_the_one_before_an_operation() -> None:
     apply(state, 6, job(3))
 
     assert state.is_settled(JOB, 6.0)
+
+
+def test_a_step_that_finished_before_an_operation_is_in_doubt_for_a_while() -> None:
+    """Until the bound has passed, by the clock of the last poll."""
+    state = job_state(STEP, operated_at=20.0)
+    state.step(STEP.step_instance_id).announced = (4, 0, True)
+    doubts = []
+    for seen_at in (21.0, 20.0 + SETTLE_BOUND, 100.0):
+        state.seen_at = seen_at
+        doubts.append(state.has_doubtful_step())
+
+    assert doubts == [True, False, False]
