@@ -291,11 +291,8 @@ class Subscription:
     def _poll_once_more(self) -> None:
         """Poll each target that is not lost once more, and end when all of them are still over."""
         self._last_polls = LastPolls(self._poller.poll_again, end=self.close)
-        self._last_polls.start(job for job in self.targets.copy_of_jobs() if not self._is_lost(job))
-
-    def _is_lost(self, job: JobRef) -> bool:
-        """Return True if all targets of a job are lost, or none is left."""
-        return all(map(self._delivery.is_lost, self.targets.of(job)))
+        are_lost, of = self._delivery.are_lost, self.targets.of
+        self._last_polls.start(job for job in self.targets.copy_of_jobs() if not are_lost(of(job)))
 
     def _stop_lingering(self) -> None:
         if self._linger_timer is not None:

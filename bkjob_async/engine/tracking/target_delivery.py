@@ -79,6 +79,10 @@ class TargetDelivery:
         """Return True if the watch was not given the present state of *ref* yet."""
         return ref in self._joining
 
+    def are_lost(self, refs: Iterable[Ref]) -> bool:
+        """Return True if the watch was given the loss of each of *refs*."""
+        return all(ref in self._lost for ref in refs)
+
     def is_state_given(self, ref: Ref) -> bool:
         """Return True if the watch was given the state of *ref*, or that it cannot be read."""
         return ref not in self._joining or ref in self._troubled

@@ -76,8 +76,7 @@ def test_what_was_asked_before_the_end_of_an_outage_says_nothing_of_rates() -> N
     for n in range(20):
         assert not detector.on_response(150.0 + n / 10.0, sent=105.5)
     assert detector.rate == before
-    assert detector.was_in_outage(149.9)
-    assert not detector.was_in_outage(150.0)
+    assert detector.outage_ended_at == 150.0
     detector.on_response(152.0, sent=151.9)
 
     assert before is not None
