@@ -253,3 +253,14 @@ def test_what_is_announced_during_a_pause_is_the_next_window() -> None:
 
     assert (quota.remaining, quota.window_ends_at) == (1, 105.1)
     assert quota.next_allowed_at >= 102.0
+
+
+def test_nothing_gets_through_where_none_remain() -> None:
+    """Nothing was refused yet; the next window opens it again."""
+    quota = ServerQuota()
+    quota.on_headers(100.0, limit=10, remaining=0, reset=5.0, sent=99.9, in_flight=0)
+    closed = quota.is_closed
+    quota.on_headers(106.0, limit=10, remaining=1, reset=5.0, sent=105.9, in_flight=0)
+
+    assert closed
+    assert not quota.is_closed

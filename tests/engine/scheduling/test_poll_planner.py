@@ -34,3 +34,17 @@ def test_old_callbacks_count_less() -> None:
     planner = planner_after(300, called_back=200)
 
     assert planner._trust < 0.4
+
+
+def test_planned_polls_are_counted_one_by_one() -> None:
+    """They tell apart what is known of a job's age, and spread jobs that began together."""
+    planner = PollPlanner(PollIntervals())
+    job = JobState(JOB, status_code=2, is_target=True)
+    planner.begin()
+    counts = []
+    for now in (0.0, 1.0, 2.0):
+        planner.next_poll_at(job, now)
+        assert job.poll_state is not None
+        counts.append(job.poll_state.polls)
+
+    assert counts == [1, 2, 3]

@@ -6,6 +6,7 @@ from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.next_request import job_request, step_request
+from bkjob_async.engine.tracking.step_state import REFUSALS
 from bkjob_async.errors import (
     ApiNotFound,
     ApplicationNotAllowed,
@@ -97,3 +98,21 @@ def test_what_showed_its_hosts_does_not_lose_them_to_a_bad_moment() -> None:
         ErrorAction.TARGET_TROUBLE
     }
     assert state.step(200).hosts_visible
+
+
+def test_job_rows_that_are_refused_again_and_again_are_not_asked_for() -> None:
+    """Unless hosts were read before: then it is a passing error."""
+    request = job_request(JOB, with_rows=True)
+    new, known = watched_job(), watched_job()
+    apply_job(known, job(2, step(2, [host(1, 7)])), at(1))
+
+    actions = [
+        [classify_poll_error(INTERNAL, request, state) for _ in range(REFUSALS)] for state in (new, known)
+    ]
+
+    assert actions == [
+        [*[ErrorAction.RETRY_ONCE] * (REFUSALS - 1), ErrorAction.USE_OTHER_REQUEST],
+        [ErrorAction.TARGET_TROUBLE] * REFUSALS,
+    ]
+    assert new.poll_failures.job_rows_refused == REFUSALS
+    assert known.poll_failures.job_rows_refused == 0

@@ -459,3 +459,16 @@ def test_a_step_that_finished_before_an_operation_is_in_doubt_for_a_while() -> N
         doubts.append(state.has_doubtful_step())
 
     assert doubts == [True, False, False]
+
+
+def test_a_job_was_active_when_it_was_last_seen_unfinished_or_changed() -> None:
+    """A final status that stays is none of both: an operation after it leaves it in doubt."""
+    state = job_state(JOB)
+    moments = []
+    for now, code in ((1.0, 2), (2.0, 3), (30.0, 3), (60.0, 4), (90.0, 4)):
+        apply(state, now, job(code))
+        moments.append(state.active_at)
+
+    assert moments[1] in (1.0, 2.0)
+    assert moments[2] == moments[1]
+    assert moments[3:] == [60.0, 60.0]
