@@ -73,7 +73,7 @@ async def _run(history: History) -> list[str]:
         transport.clock.now()  # the world begins with the history, whenever the first watch is opened
         stage = SimulateOptions(history, world, client, refs)
         await asyncio.gather(*(stage.watch(plan) for plan in history.watches), stage.act())
-        stage.past.requests = list(zip(door.times, door.urls, door.spoilt, strict=True))
+        stage.past.requests = list(zip(transport.times, transport.urls, transport.spoilt, strict=True))
         for seen in stage.past.watches:
             await reread(seen)
     left = asyncio.all_tasks() - {asyncio.current_task()}

@@ -268,31 +268,31 @@ PLAIN_NAMES = {"job_instance_id": 7001, "bk_scope_type": "biz", "bk_scope_id": "
 @pytest.mark.parametrize("names", [{"job_instance_id": 999}, {"bk_scope_type": "biz", "bk_scope_id": "9"}])
 def test_a_raw_answer_is_compared_too(sample: str, names: dict[str, Any]) -> None:
     """Nobody wants another job's answer, in whatever form."""
-    spoken, question = asked(sample)
+    codec, operation = sample_call(sample)
 
-    assert spoken.decode_raw(question, answer(SAMPLES[sample])).data == SAMPLES[sample]["data"]
+    assert codec.decode_raw(operation, json_response(SAMPLES[sample])).data == SAMPLES[sample]["data"]
     with pytest.raises(InvalidResponse, match="about another"):
-        spoken.decode_raw(question, answer(renamed(sample, **names)))
+        codec.decode_raw(operation, json_response(renamed(sample, **names)))
 
 
 @pytest.mark.parametrize("sample", STEP_STATUS)
 def test_a_raw_answer_about_another_step_is_refused(sample: str) -> None:
     """The job may be the same."""
-    spoken, question = asked(sample)
+    codec, operation = sample_call(sample)
 
     with pytest.raises(InvalidResponse, match="another step"):
-        spoken.decode_raw(question, answer(renamed(sample, step_instance_id=8002)))
+        codec.decode_raw(operation, json_response(renamed(sample, step_instance_id=8002)))
 
 
 @pytest.mark.parametrize("read", ["decode", "decode_raw"])
 def test_an_answer_to_plain_parameters_is_compared_with_them(read: str) -> None:
     """Numbers sent as text are the same; what cannot be read as a name is not compared, and stays as it came."""
-    spoken, _ = asked(JOB_STATUS[0])
-    question = RawCall(name="get_job_instance_status", parameters=PLAIN_NAMES, method="GET")
+    codec, _ = sample_call(JOB_STATUS[0])
+    operation = RawCall(name="get_job_instance_status", parameters=PLAIN_NAMES, method="GET")
 
     def read_names(**names: Any) -> Any:
         body = {"result": True, "code": 0, "data": names}
-        return getattr(spoken, read)(question, answer(body))
+        return getattr(codec, read)(operation, json_response(body))
 
     for same in (
         {"job_instance_id": "7001"},
@@ -312,9 +312,9 @@ def test_an_answer_to_plain_parameters_is_compared_with_them(read: str) -> None:
 
 def test_the_raw_answer_to_a_command_is_what_came() -> None:
     """It has happened: an error would hide that, and the command may well name what it made."""
-    spoken, _ = asked(JOB_STATUS[0])
-    question = RawCall(name="run_it_again", parameters=PLAIN_NAMES)
+    codec, _ = sample_call(JOB_STATUS[0])
+    operation = RawCall(name="run_it_again", parameters=PLAIN_NAMES)
     body = {"result": True, "code": 0, "data": {"job_instance_id": 7002}}
 
-    assert spoken.decode(question, answer(body)) == body["data"]
-    assert spoken.decode_raw(question, answer(body)).data == body["data"]
+    assert codec.decode(operation, json_response(body)) == body["data"]
+    assert codec.decode_raw(operation, json_response(body)).data == body["data"]
