@@ -45,8 +45,8 @@ async def test_a_whole_response_has_everything_around_its_data(dialect: str) -> 
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_recorded_answer_reads_as_the_live_one(dialect: str) -> None:
-    """Bytes from a queue give the value that the call gave."""
+async def test_a_recorded_response_is_decoded_as_the_live_one(dialect: str) -> None:
+    """The recorded bytes give the same value as the call."""
     simulator = Simulator()
     job = simulator.add(FAILING)
     simulator.advance(600)
@@ -61,7 +61,7 @@ async def test_a_recorded_answer_reads_as_the_live_one(dialect: str) -> None:
 
 
 async def test_a_view_has_other_options_on_the_same_pool() -> None:
-    """Its time limit and its tries are its own; connections, limits and life are the client's."""
+    """Its timeout and its retries are its own; connections, limits and lifetime are the client's."""
     simulator = Simulator()
     job = simulator.add(FAILING)
     async with client_of(simulator, transport=simulator.transport(latency=5.0)) as (client, transport):
@@ -79,7 +79,7 @@ async def test_a_view_has_other_options_on_the_same_pool() -> None:
         await hasty.get_job_instance_status(job)
 
 
-async def test_what_has_time_waits_behind_what_has_not() -> None:
+async def test_background_calls_wait_for_urgent_ones() -> None:
     """A background view queues with the polls, urgent calls go before."""
     simulator = Simulator()
     job = simulator.add(FAILING)
@@ -131,8 +131,8 @@ async def test_a_list_pages_itself(dialect: str, length: int, pages: int) -> Non
     assert transport.requests == pages
 
 
-async def test_a_list_goes_on_behind_the_last_page_that_the_platform_shows() -> None:
-    """Version 3 begins no page after the thousandth job; an earlier end of the span reaches further."""
+async def test_a_list_continues_after_the_last_page_of_the_platform() -> None:
+    """Version 3 has no page after the thousandth job; an earlier end of the time span reaches further."""
     simulator = Simulator()
     jobs = [simulator.add(JobPlan(created=n / 7)) for n in range(2500)]
     simulator.advance(4000)

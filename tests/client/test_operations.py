@@ -30,7 +30,7 @@ ONE_FAILS = StepPlan(hosts=2, pinned={0: FAILS})
 
 @frozen(kw_only=True)
 class Story:
-    """A job that has come to a stop, what is done to it, and how it ends then."""
+    """A stopped job, the operation on it, and its end."""
 
     steps: tuple[StepPlan, ...]
     operation: int
@@ -53,14 +53,14 @@ STEP_STORIES = {
 }
 
 
-def test_every_operation_has_its_story() -> None:
-    """A code that the platform has and no story tells would be untested."""
+def test_every_operation_is_tested() -> None:
+    """Every operation code of the platform has a test."""
     assert {story.operation for story in STEP_STORIES.values()} == set(bkjob.StepOperation)
 
 
 @pytest.mark.parametrize("dialect", ["gateway-v3", "esb-jobv3", "esb-job"])
 @pytest.mark.parametrize("name", STEP_STORIES)
-async def test_a_wait_after_an_operation_tells_the_new_end(name: str, dialect: str) -> None:
+async def test_a_wait_after_an_operation_returns_the_new_end(name: str, dialect: str) -> None:
     """The platform still shows the old status for seconds; it is not the response."""
     story = STEP_STORIES[name]
     simulator = Simulator(delays=LATE)
@@ -90,7 +90,7 @@ async def test_a_wait_after_an_operation_tells_the_new_end(name: str, dialect: s
 
 @pytest.mark.parametrize("dialect", ["gateway-v3", "esb-jobv3", "esb-job"])
 @pytest.mark.parametrize(("operation", "ends"), [(1, 11), (2, 3)])
-async def test_a_wait_after_a_job_operation_tells_the_new_end(
+async def test_a_wait_after_a_job_operation_returns_the_new_end(
     operation: int, ends: int, dialect: str
 ) -> None:
     """Terminate, and start what was pending."""
@@ -106,8 +106,8 @@ async def test_a_wait_after_a_job_operation_tells_the_new_end(
     assert result.status.code == ends
 
 
-async def test_an_operation_without_a_response_is_not_sent_twice_and_is_looked_into() -> None:
-    """Nobody knows whether it happened, so the client looks, and does not repeat it."""
+async def test_an_operation_without_a_response_is_not_sent_twice_and_its_job_is_polled() -> None:
+    """It may have been carried out, so the client polls the job, and does not repeat the operation."""
     simulator = Simulator(delays=LATE)
     job = simulator.add(JobPlan(steps=(ONE_FAILS,)))
     step = simulator.steps(job)[0]
@@ -127,7 +127,7 @@ async def test_an_operation_without_a_response_is_not_sent_twice_and_is_looked_i
 
 
 async def test_an_operation_by_a_raw_call_counts_as_well() -> None:
-    """The engine does not care by which door it went out."""
+    """The engine is informed of it as of any other operation."""
     simulator = Simulator(delays=LATE)
     job = simulator.add(JobPlan(steps=(CONFIRM, SECOND)))
     step = simulator.steps(job)[0]

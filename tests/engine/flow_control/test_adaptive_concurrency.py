@@ -4,14 +4,14 @@ from bkjob_async.engine.flow_control.adaptive_concurrency import AIMDConcurrency
 
 
 class Platform:
-    """Answers one after another, each after so many seconds, with so many under way."""
+    """Responds one after another, each time after so many seconds, with so many requests in flight."""
 
     def __init__(self, concurrency: AIMDConcurrency) -> None:
         self.concurrency = concurrency
         self.now = 1000.0
 
     def answer(self, seconds: float, times: int = 1, *, size: int = 600, in_flight: int | None = None) -> int:
-        """Give some answers; return how many are allowed at once then."""
+        """Send some responses; return how many requests may be in flight then."""
         for _ in range(times):
             self.now += seconds
             busy = self.concurrency.allowed if in_flight is None else in_flight
@@ -20,13 +20,13 @@ class Platform:
 
 
 def test_a_platform_that_keeps_up_is_left_alone() -> None:
-    """Nothing changes while answers take what they always take, however long that is."""
+    """Nothing changes while responses take as long as before, however long that is."""
     for seconds in (0.001, 0.1, 20.0):
         assert Platform(AIMDConcurrency(maximum=32)).answer(seconds, 1000) == 32
 
 
-def test_a_platform_that_cannot_keep_up_is_asked_less() -> None:
-    """Responses that take five times as long for two rounds: down by a fifth; on and on: further."""
+def test_a_platform_that_cannot_keep_up_gets_fewer_requests() -> None:
+    """Responses that take five times as long for two rounds: a fifth fewer requests; for longer: still fewer."""
     platform = Platform(AIMDConcurrency(maximum=32))
     platform.answer(0.1, 200)
 
@@ -36,7 +36,7 @@ def test_a_platform_that_cannot_keep_up_is_asked_less() -> None:
 
 
 def test_a_short_spike_is_no_reason() -> None:
-    """One bad round between good ones, or some slow answers in every round."""
+    """One slow round between others, or some slow responses in every round, change nothing."""
     platform = Platform(AIMDConcurrency(maximum=32))
     platform.answer(0.1, 200)
     for _ in range(20):
@@ -49,8 +49,8 @@ def test_a_short_spike_is_no_reason() -> None:
     assert platform.concurrency.allowed == 32
 
 
-def test_large_answers_are_no_slow_answers() -> None:
-    """They are compared with their like."""
+def test_large_responses_are_not_slow_responses() -> None:
+    """They are compared with others of their size."""
     platform = Platform(AIMDConcurrency(maximum=32))
     for _ in range(500):
         platform.answer(0.05, 1, size=600)
@@ -59,7 +59,7 @@ def test_large_answers_are_no_slow_answers() -> None:
     assert platform.concurrency.allowed == 32
 
 
-def test_it_grows_by_one_a_round_only_while_all_places_are_taken() -> None:
+def test_it_grows_by_one_a_round_only_while_it_is_fully_used() -> None:
     """An idle client proves nothing about what the platform could do."""
     platform = Platform(AIMDConcurrency(maximum=32))
     platform.concurrency.on_throttled(platform.now, sent=platform.now - 1)
@@ -82,8 +82,8 @@ def test_refusals_of_one_moment_count_once_and_one_is_always_allowed() -> None:
     assert concurrency.allowed == 1
 
 
-def test_answers_that_never_come_are_slow_ones() -> None:
-    """Two rounds of them."""
+def test_responses_that_never_come_are_slow_ones() -> None:
+    """Two rounds of timeouts reduce the number."""
     concurrency = AIMDConcurrency(maximum=10)
     for _ in range(20):
         concurrency.on_timeout(100.0, sent=70.0)

@@ -20,7 +20,7 @@ def test_one_bad_target_does_not_open_it() -> None:
 
 
 def test_different_targets_failing_in_a_row_open_it_once() -> None:
-    """The fifth failure of at least three targets says that the way is broken."""
+    """The fifth failure of at least three targets shows that the platform cannot be reached."""
     breaker = CircuitBreaker()
 
     opened = [breaker.on_failure(n, 0.0, targets=100) for n in range(7)]
@@ -28,7 +28,7 @@ def test_different_targets_failing_in_a_row_open_it_once() -> None:
 
 
 def test_a_success_between_keeps_it_closed() -> None:
-    """Half the responses coming through is trouble of targets."""
+    """Where half of the polls succeed, single targets are the problem."""
     breaker = CircuitBreaker()
     for n in range(20):
         assert not breaker.on_failure(n, 0.0, targets=100)
@@ -57,8 +57,8 @@ def test_probes_grow_rarer_up_to_a_bound() -> None:
     assert waits_between_probes(opened(at_once=True)) == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0]
 
 
-def test_failures_of_what_was_under_way_do_not_put_probes_off() -> None:
-    """Nor do those of probes: when the next goes was settled when the last one went out."""
+def test_failures_of_requests_in_flight_do_not_delay_probes() -> None:
+    """Nor do those of probes: the time of the next probe was set when the last one was sent."""
     breaker = opened()
     for target in range(200):
         breaker.on_failure(target, 100.3, targets=200)
@@ -67,7 +67,7 @@ def test_failures_of_what_was_under_way_do_not_put_probes_off() -> None:
 
 
 def test_a_success_closes_it_once() -> None:
-    """Whoever hears it first looks at everything again."""
+    """The caller that is told so polls all targets again."""
     breaker = opened()
     breaker.try_probe(100.5)
 
@@ -75,8 +75,8 @@ def test_a_success_closes_it_once() -> None:
     assert not breaker.on_success(100.8, sent=100.5)
 
 
-def test_a_response_that_was_under_way_does_not_close_it() -> None:
-    """Unless it comes so late that the platform must be there again."""
+def test_a_response_to_a_request_in_flight_does_not_close_it() -> None:
+    """Unless it comes so late that the platform must be back."""
     breaker = opened()
 
     assert not breaker.on_success(100.2, sent=99.9)

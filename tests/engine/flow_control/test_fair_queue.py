@@ -9,7 +9,7 @@ from bkjob_async.engine.flow_control.fair_queue import URGENT_TURNS, FairQueue, 
 
 
 def test_groups_take_turns_however_much_each_has() -> None:
-    """A thousand items of one group do not stand before one of another."""
+    """A thousand items of one group do not delay one of another."""
     queue: FairQueue[str, int] = FairQueue()
     for number in range(1000):
         queue.push("large", number)
@@ -19,7 +19,7 @@ def test_groups_take_turns_however_much_each_has() -> None:
 
 
 def test_turns_not_taken_are_gone() -> None:
-    """A group that comes back after a while has its share from then on, and no more."""
+    """A group that returns after a pause has its share from then on, and no more."""
     queue: FairQueue[str, str] = FairQueue()
     for _ in range(200):
         queue.push("always", "always")
@@ -31,8 +31,8 @@ def test_turns_not_taken_are_gone() -> None:
     assert Counter(queue.pop() for _ in range(40))["late"] == 20
 
 
-def test_whoever_costs_more_has_fewer_turns() -> None:
-    """Charged three more each time, a group has one turn where another has four."""
+def test_a_group_that_costs_more_has_fewer_turns() -> None:
+    """A group with a cost of three more each time has one turn where another has four."""
     queue: FairQueue[str, str] = FairQueue()
     for _ in range(100):
         queue.push("dear", "dear")
@@ -62,7 +62,7 @@ def test_urgent_goes_first_and_the_background_never_starves() -> None:
     st.lists(st.tuples(st.sampled_from(["push", "pop", "leave"]), st.integers(0, 3)), max_size=200),
 )
 def test_nothing_is_lost_doubled_or_overtaken_within_its_group(actions: list[tuple[str, int]]) -> None:
-    """Against one plain list for each group, with some who leave without waiting for their turn."""
+    """Against one plain list for each group, with some items that are dropped before their turn."""
     left: set[int] = set()
     queue: FairQueue[int, tuple[int, int]] = FairQueue(is_live=lambda item: item[1] not in left)
     plain: dict[int, list[int]] = {group: [] for group in range(4)}

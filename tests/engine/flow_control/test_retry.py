@@ -35,7 +35,7 @@ NEVER_SENT = ErrorDetails(sent=False)
     ids=lambda value: type(value).__name__ if isinstance(value, CallFailed) else str(value),
 )
 def test_only_what_can_help_is_tried_again(error: CallFailed, *, read: bool, command: bool) -> None:
-    """A command goes out a second time only when the first certainly did nothing."""
+    """A command is sent a second time only when the first certainly did nothing."""
     retries = Retries()
 
     assert (retries.next_wait(error, attempt=1, repeatable=True) is not None) is read
@@ -53,7 +53,7 @@ def test_waits_double_up_to_the_longest_and_end() -> None:
 
 
 def test_the_servers_own_waiting_time_wins() -> None:
-    """What the server asks for is never cut short."""
+    """The server's time is never shortened."""
     wait = Retries(first=0.5).next_wait(
         Throttled(ErrorDetails(retry_after=7.0)), attempt=1, repeatable=True, jitter=0.5
     )

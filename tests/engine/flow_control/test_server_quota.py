@@ -13,7 +13,7 @@ MOST_AT_ONCE = 32
 
 
 class Client:
-    """Asks a gateway as often as the quota lets it, with answers that take *latency* seconds."""
+    """Sends requests as often as the quota allows, with responses that take *latency* seconds."""
 
     def __init__(
         self, limit: RateLimit, *, says: bool = True, latency: float = 0.0, start: float = 0.0
@@ -28,7 +28,7 @@ class Client:
         self.under_way: list[tuple[float, float, bool, dict[str, str]]] = []
 
     def run(self, until: float) -> None:
-        """Ask whenever it may, and hear answers when they come."""
+        """Send a request whenever it may, and apply responses when they come."""
         while True:
             heard_at = self.under_way[0][0] if self.under_way else until
             next_allowed_at = self.quota.next_allowed_at if len(self.under_way) < MOST_AT_ONCE else until
@@ -37,7 +37,7 @@ class Client:
                 return
             self.now = at
             if heard_at <= at:
-                self.hear(*self.under_way.pop(0))
+                self.apply(*self.under_way.pop(0))
                 continue
             self.now += 0.002  # a client has other things to do, too
             self.quota.acquire(self.now)
@@ -46,8 +46,8 @@ class Client:
             said = self.limit.headers(self.now)
             self.under_way.append((self.now + self.latency, self.now, let_through, said))
 
-    def hear(self, now: float, sent: float, let_through: bool, said: dict[str, str]) -> None:  # noqa: FBT001
-        """Take in a response."""
+    def apply(self, now: float, sent: float, let_through: bool, said: dict[str, str]) -> None:  # noqa: FBT001
+        """Apply a response."""
         if self.says:
             self.quota.on_headers(
                 now,
@@ -86,7 +86,7 @@ def test_an_announced_limit_is_kept_and_used(limit: tuple[int, int], latency: fl
 
 @settings(deadline=None, max_examples=examples(20))
 @given(st.sampled_from([5, 20, 80]), st.floats(0.0, 0.2))
-def test_a_limit_that_nobody_announces_is_learnt(limit: int, latency: float) -> None:
+def test_a_limit_that_is_not_announced_is_learnt(limit: int, latency: float) -> None:
     """By refusals alone: after the first ten seconds next to none, and most of what is allowed is used."""
     client = Client(RateLimit(limit), says=False, latency=latency)
     client.run(120.0)
@@ -119,7 +119,7 @@ def test_nothing_left_holds_what_is_urgent_too() -> None:
 
 
 def test_a_refusal_is_obeyed_and_followed_by_no_burst() -> None:
-    """After the pause one goes at once, and the next half a second later."""
+    """After the pause one request is sent at once, and the next half a second later."""
     quota = ServerQuota()
     quota.on_headers(10.0, limit=2, remaining=1, reset=1.0, sent=9.9, in_flight=0)
     quota.on_throttled(10.5, retry_after=30.0, sent=10.4)
@@ -130,7 +130,7 @@ def test_a_refusal_is_obeyed_and_followed_by_no_burst() -> None:
 
 
 def test_the_longer_of_two_waits_counts() -> None:
-    """Answers overtake each other; a pause is never shortened."""
+    """Responses overtake each other; a pause is never shortened."""
     quota = ServerQuota()
     quota.on_throttled(0.0, retry_after=30.0, sent=-0.1)
     quota.on_throttled(0.1, retry_after=2.0, sent=-0.1)
@@ -140,8 +140,8 @@ def test_the_longer_of_two_waits_counts() -> None:
     assert quota.next_allowed_urgent_at == 30.0
 
 
-def test_refusals_without_a_word_wait_longer_each_time() -> None:
-    """A window of unknown length: 1, 2, 4 seconds; the first success begins anew."""
+def test_refusals_without_a_time_wait_longer_each_time() -> None:
+    """A window of unknown length: 1, 2, 4 seconds; the first success resets it."""
     quota, now, waits = ServerQuota(), 100.0, []
     for _ in range(4):
         quota.on_throttled(now, retry_after=None, sent=now - 0.1)
@@ -155,7 +155,7 @@ def test_refusals_without_a_word_wait_longer_each_time() -> None:
 
 
 def test_one_refusal_is_an_accident() -> None:
-    """It is waited for; then all goes on at the rate of before, and faster from second to second."""
+    """After the wait, requests continue at the last rate, and faster from second to second."""
     quota = ServerQuota()
     for request in range(40):
         quota.on_success(100.0 + request / 20, sent=100.0 + request / 20)
@@ -171,7 +171,7 @@ def test_one_refusal_is_an_accident() -> None:
 
 
 def test_a_second_refusal_within_seconds_teaches_a_rate() -> None:
-    """A fifth less than what was let through, and slow to grow."""
+    """A fifth less than the accepted rate, and slow growth."""
     quota = ServerQuota()
     for second in (100.0, 101.5):
         for _ in range(20):
@@ -181,8 +181,8 @@ def test_a_second_refusal_within_seconds_teaches_a_rate() -> None:
     assert quota.estimated_rate == 16.0
 
 
-def test_what_is_announced_no_longer_is_forgotten() -> None:
-    """One answer with a limit, then answers without a word: nothing is spread any more."""
+def test_a_limit_that_is_not_announced_any_more_is_forgotten() -> None:
+    """One response with a limit, then responses without: requests are not spread any more."""
     quota = ServerQuota()
     quota.on_headers(10.0, limit=10, remaining=0, reset=2.0, sent=9.9, in_flight=0)
     quota.on_throttled(10.0, retry_after=2.0, sent=9.9)
@@ -208,7 +208,7 @@ def test_others_who_use_the_same_quota_are_seen() -> None:
 def test_garbage_never_blocks_requests_for_long(
     limit: int, remaining: int, reset: float, under_way: int
 ) -> None:
-    """A minute at most: what says longer is tried."""
+    """A minute at most: a longer pause is probed."""
     quota = ServerQuota()
     quota.on_headers(10.0, limit=limit, remaining=remaining, reset=reset, sent=9.0, in_flight=under_way)
     quota.acquire(10.0)
@@ -217,7 +217,7 @@ def test_garbage_never_blocks_requests_for_long(
 
 
 def test_while_everything_is_refused_single_requests_try() -> None:
-    """The next goes when the response to the last is known, or after seconds; no such refusal teaches a rate."""
+    """The next is sent after the response to the last, or after seconds; these refusals do not change the rate."""
     quota = ServerQuota()
     for request in range(100):
         quota.on_success(100.0 + request / 50, sent=99.9 + request / 50)
@@ -234,7 +234,7 @@ def test_while_everything_is_refused_single_requests_try() -> None:
     assert quota.estimated_rate == rate == 50.0
 
 
-def test_a_long_pause_is_not_believed() -> None:
+def test_a_long_pause_is_probed() -> None:
     """Single requests try it, the first soon, and never more than a minute apart."""
     quota, now, waits = ServerQuota(), 100.0, []
     for _ in range(6):

@@ -12,7 +12,7 @@ ZERO = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def at(seconds: float) -> datetime:
-    """Return a moment of the platform."""
+    """Return a time of the platform."""
     return ZERO + timedelta(seconds=seconds)
 
 
@@ -24,7 +24,7 @@ def at(seconds: float) -> datetime:
 def test_nothing_is_taken_for_older_than_it_is(
     ahead: float, seen: list[tuple[float, float]], start: float
 ) -> None:
-    """However far the clocks are apart, and however old the stamps were when they were seen."""
+    """However different the clocks are, and however old the times were when they were seen."""
     clock = ServerClock()
     for now, old in sorted(seen):
         clock.on_times(Times(end_time=at(now + ahead - old)), now)
@@ -32,8 +32,8 @@ def test_nothing_is_taken_for_older_than_it_is(
     assert clock.age(Times(start_time=at(start + ahead)), 1e4) <= 1e4 - start + 1e-3
 
 
-def test_a_fresh_stamp_tells_the_age_of_everything_else() -> None:
-    """Of what was running long before anybody looked."""
+def test_a_fresh_time_shows_the_age_of_everything_else() -> None:
+    """Also of a run that began long before the first poll."""
     clock = ServerClock()
     clock.on_times(Times(create_time=at(1000.0)), 5.0)
 
@@ -42,8 +42,8 @@ def test_a_fresh_stamp_tells_the_age_of_everything_else() -> None:
     assert ServerClock().age(Times(start_time=at(0.0)), 6.0) == 0.0
 
 
-def test_a_clock_that_was_set_back_is_believed_after_a_while() -> None:
-    """The old difference leaks away."""
+def test_a_clock_that_was_set_back_is_used_after_a_while() -> None:
+    """The old difference loses its weight."""
     clock = ServerClock()
     clock.on_times(Times(create_time=at(100.0)), 100.0)
     clock.on_times(Times(create_time=at(10_099.0)), 10_100.0)

@@ -19,7 +19,7 @@ RUNS = st.lists(st.tuples(NAMES, st.none() | NAMES, st.floats(0.1, 1e5)), max_si
 
 
 def taught(name: str, *seconds: float) -> DurationTable:
-    """Return what runs of one name teach."""
+    """Return the statistics after runs of one name."""
     durations = DurationTable()
     for each in seconds:
         durations.learn(HERE, name, None, each)
@@ -27,13 +27,13 @@ def taught(name: str, *seconds: float) -> DurationTable:
 
 
 def law_of(durations: DurationTable, name: str) -> tuple[float, float]:
-    """Return median and spread of what is expected of a name."""
+    """Return the expected median and spread of a name."""
     expectation = durations.expectation(HERE, name, None)
     assert expectation is not None
     return expectation.own.median, expectation.own.sigma
 
 
-def test_runs_of_one_name_teach_its_law() -> None:
+def test_runs_of_one_name_give_its_distribution() -> None:
     """The median is near theirs, and the spread comes near after a few dozen."""
     dice = Random(1)
     few = taught("deploy", *(exp(log(60.0) + 0.3 * dice.gauss(0, 1)) for _ in range(10)))
@@ -43,7 +43,7 @@ def test_runs_of_one_name_teach_its_law() -> None:
     assert list(law_of(many, "deploy")) == [pytest.approx(60.0, rel=0.1), pytest.approx(0.3, abs=0.06)]
 
 
-def test_a_single_run_is_not_taken_for_a_law() -> None:
+def test_a_single_run_has_little_weight() -> None:
     """Its median is nearly that run's, and its spread that of any name."""
     median, sigma = law_of(taught("deploy", 60.0), "deploy")
 
@@ -51,7 +51,7 @@ def test_a_single_run_is_not_taken_for_a_law() -> None:
     assert sigma > 0.4
 
 
-def test_one_strange_run_among_ten_changes_little() -> None:
+def test_one_outlier_among_ten_changes_little() -> None:
     """Six times the usual, once."""
     usual = [55.0, 60.0, 66.0, 58.0, 63.0, 59.0, 61.0, 57.0, 64.0]
     median, _ = law_of(taught("deploy", *usual, 360.0), "deploy")
@@ -59,8 +59,8 @@ def test_one_strange_run_among_ten_changes_little() -> None:
     assert 55.0 < median < 68.0
 
 
-def test_a_name_that_changed_its_ways_is_learnt_anew() -> None:
-    """Two strange runs in a row are a change, and old runs fade."""
+def test_a_name_with_other_durations_is_learnt_again() -> None:
+    """Two outliers in a row are a change, and old runs lose their weight."""
     median, _ = law_of(taught("deploy", *[30.0] * 100, *[300.0] * 10), "deploy")
 
     assert 200.0 < median < 310.0
@@ -93,7 +93,7 @@ def test_dates_and_serial_numbers_do_not_make_another_name() -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, nan, inf, -inf, LONGEST * 1.01])
 def test_what_is_no_duration_teaches_nothing(seconds: float) -> None:
-    """It is refused, and leaves no trace."""
+    """It is rejected and not recorded."""
     durations = DurationTable()
 
     assert not durations.learn(HERE, "deploy", None, seconds)
@@ -103,7 +103,7 @@ def test_what_is_no_duration_teaches_nothing(seconds: float) -> None:
 
 @given(RUNS)
 def test_what_was_exported_is_read_back_through_json(runs: list[tuple[str, str | None, float]]) -> None:
-    """Figure by figure, and expects the same."""
+    """Number by number, with the same expectations."""
     durations = DurationTable()
     for job, step, seconds in runs:
         durations.learn(HERE, job, step, seconds)
@@ -119,8 +119,8 @@ def test_what_was_exported_is_read_back_through_json(runs: list[tuple[str, str |
 
 
 @given(RUNS)
-def test_every_law_is_one_that_can_be_reckoned_with(runs: list[tuple[str, str | None, float]]) -> None:
-    """Whatever was learnt: a step between its bounds."""
+def test_every_distribution_can_be_computed_with(runs: list[tuple[str, str | None, float]]) -> None:
+    """After any durations, the wait is between its bounds."""
     durations = DurationTable()
     for job, step, seconds in runs:
         durations.learn(HERE, job, step, seconds)
@@ -158,13 +158,13 @@ def test_names_used_least_recently_are_forgotten() -> None:
     ],
 )
 def test_what_was_not_exported_is_refused(change: dict[str, Any]) -> None:
-    """As the user's mistake, whatever is wrong with it."""
+    """As a `UsageError`, whatever is wrong with it."""
     with pytest.raises(UsageError):
         DurationTable.imported({**taught("deploy", 60.0).exported(), **change})
 
 
 def test_something_else_altogether_is_refused() -> None:
-    """Not with a traceback from within."""
+    """Also as a `UsageError`."""
     mistakes: list[Any] = [{}, [], "learnt", 7, None]
     for data in mistakes:
         with pytest.raises(UsageError):

@@ -20,7 +20,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def running(number: int, created: datetime = START) -> JobState:
-    """Return a job of which only the end is wanted, and that was seen running."""
+    """Return a running job of which only the end matters."""
     state = JobState(JobRef(SCOPE, number))
     state.add_target(state.ref)
     state.detail_level = DetailLevel.END_ONLY
@@ -28,8 +28,8 @@ def running(number: int, created: datetime = START) -> JobState:
     return state
 
 
-def sweep_of(*stories: JobState) -> ListPoller[JobState]:
-    """Return a sweep that has taken note of these jobs."""
+def list_poller_of(*stories: JobState) -> ListPoller[JobState]:
+    """Return a list poller with these jobs."""
     sweep: ListPoller[JobState] = ListPoller(SCOPE)
     for state in stories:
         sweep.note(state)
@@ -50,9 +50,9 @@ def page(*numbers: int, start: int = 0, total: int | None = None, code: int = 2)
 
 
 def test_a_list_reaches_from_the_oldest_running_job_to_the_newest() -> None:
-    """However long jobs keep coming and going: those that are over are not reached back for."""
+    """However long jobs start and end: the list does not include those that are over."""
     stories = [running(n, START + timedelta(days=n)) for n in range(1, 60)]
-    sweep = sweep_of(*stories[:3])
+    sweep = list_poller_of(*stories[:3])
     assert asked(sweep).create_time_start == START + timedelta(days=1)
     for old, new in zip(stories, stories[3:], strict=False):
         sweep.note(new)
@@ -63,26 +63,26 @@ def test_a_list_reaches_from_the_oldest_running_job_to_the_newest() -> None:
 
 
 def test_a_list_reaches_back_no_further_than_the_platform_allows() -> None:
-    """What is older is looked at as if there were no list."""
-    sweep = sweep_of(running(1), running(2, START + timedelta(days=300)))
+    """Older jobs are polled as if there were no list."""
+    sweep = list_poller_of(running(1), running(2, START + timedelta(days=300)))
 
     assert asked(sweep).create_time_start == START + timedelta(days=300) - LONGEST_SPAN
 
 
-def test_a_job_that_no_longer_runs_is_not_asked_about() -> None:
-    """Its own answers come before any list."""
+def test_a_job_that_does_not_run_any_more_is_not_listed() -> None:
+    """Its own polls show that before any list."""
     state = running(1)
-    sweep = sweep_of(state, running(2))
+    sweep = list_poller_of(state, running(2))
     apply_job(state, job(3, step(3)), at(1))
     sweep.note(state)
 
     assert list(sweep.running) == [2]
 
 
-def test_what_a_whole_list_leaves_out_is_hinted_at_once() -> None:
-    """And again only when it was listed meanwhile; what a cut list leaves out is not hinted at."""
+def test_jobs_that_a_whole_list_leaves_out_are_hinted_at_once() -> None:
+    """And again only after it was listed meanwhile; jobs that a cut list leaves out are no hint."""
     first, second = running(1), running(2)
-    sweep = sweep_of(first, second)
+    sweep = list_poller_of(first, second)
 
     assert sweep.on_page(page(1, 2), 0.0).maybe_finished == []
     assert sweep.on_page(page(1, 90, 91, total=5000, start=1000), 1.0).maybe_finished == []
@@ -94,7 +94,7 @@ def test_what_a_whole_list_leaves_out_is_hinted_at_once() -> None:
 
 def test_a_round_is_all_pages_that_are_dense() -> None:
     """The next page comes at once; one that is full of others is the last."""
-    sweep = sweep_of(*(running(number) for number in range(1, 401)))
+    sweep = list_poller_of(*(running(number) for number in range(1, 401)))
 
     assert list(sweep.on_page(page(*range(1, 201), total=600), 0.0).maybe_finished) == []
     assert (asked(sweep).start, sweep.next_wait()) == (200, 0.0)
@@ -106,8 +106,8 @@ def test_a_round_is_all_pages_that_are_dense() -> None:
 
 
 def test_a_list_of_other_peoples_jobs_is_left_for_longer_each_time() -> None:
-    """Until one pays again."""
-    sweep = sweep_of(*(running(number) for number in range(1, 31)))
+    """Until one is worthwhile again."""
+    sweep = list_poller_of(*(running(number) for number in range(1, 31)))
     others = page(*range(9001, 9201), total=5000)
 
     sweep.on_page(others, 0.0)

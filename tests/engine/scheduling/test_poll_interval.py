@@ -22,31 +22,31 @@ LAWS = st.builds(
 
 
 def test_it_follows_the_platforms_own_rhythm() -> None:
-    """The platform learns of hosts every 1, 2, 5, then 10 s; looking more often shows nothing."""
+    """The platform polls its hosts every 1, 2, 5, then 10 s; polling more often shows nothing."""
     ages = [0.0, 9.9, 10.0, 59.0, 60.0, 299.0, 300.0, 86_400.0]
     waits = [PollIntervals().next_wait(age=age) for age in ages]
 
     assert waits == [1, 1, 2, 2, 5, 5, 10, 10]
 
 
-def test_a_settling_target_is_looked_at_every_second() -> None:
+def test_a_settling_target_is_polled_every_second() -> None:
     """Whatever its age."""
     assert PollIntervals().next_wait(age=9_999.0, settling=True) == 1.0
     assert PollIntervals(interval=0.2).next_wait(age=0.0, settling=True) == 0.2
 
 
-def test_what_waits_for_a_user_is_not_hurried() -> None:
-    """Nobody confirms within a second."""
+def test_a_job_that_waits_for_a_user_is_polled_rarely() -> None:
+    """A user does not confirm within a second."""
     assert PollIntervals().next_wait(age=0.0, waiting=True) == 5.0
 
 
 def test_a_fixed_interval_is_kept() -> None:
-    """The user's word goes."""
+    """The user's setting is used."""
     assert PollIntervals(interval=3.0).next_wait(age=500.0, expectation=HALF_A_MINUTE, price=1.0) == 3.0
 
 
-def test_what_should_not_end_yet_is_looked_at_less_often() -> None:
-    """Half a minute is expected: five seconds into it nothing is; at its end everything is; after it, it may be stuck."""
+def test_a_run_that_should_not_end_yet_is_polled_less_often() -> None:
+    """Half a minute is expected: polls are rare at first, frequent near the end, and rare again much later."""
     waits = [
         PollIntervals().next_wait(age=age, expectation=HALF_A_MINUTE, price=0.01)
         for age in (5.0, 29.0, 200.0)
@@ -68,7 +68,7 @@ def test_no_step_is_shorter_than_the_rhythm_or_longer_than_the_cap(
 
 
 @given(AGES, PRICES, st.floats(1.0, 100.0), LAWS)
-def test_dearer_requests_make_longer_steps(
+def test_a_higher_price_makes_longer_waits(
     age: float, price: float, factor: float, law: EndPrediction
 ) -> None:
     """Up to the precision of the search."""
@@ -79,8 +79,8 @@ def test_dearer_requests_make_longer_steps(
 
 
 @given(st.integers(2, 10_000), st.floats(1e-3, 1e3), st.floats(1.0, 100.0))
-def test_hosts_that_move_faster_are_looked_at_more_often(hosts: int, moves: float, factor: float) -> None:
-    """With the root of the rate; and the last ones are not forgotten."""
+def test_hosts_that_change_faster_are_polled_more_often(hosts: int, moves: float, factor: float) -> None:
+    """With the root of the rate; and the last hosts are polled often enough."""
     slow = PollIntervals.for_hosts(hosts, moves, 0.01, 0.0)
     fast = PollIntervals.for_hosts(hosts, moves * factor, 0.01, 0.0)
 
@@ -99,7 +99,7 @@ def test_a_lag_that_is_requested_bounds_every_step() -> None:
 
 
 def test_few_targets_keep_their_time_and_many_spread() -> None:
-    """The first time over one more step, later over a tenth; no step gets shorter, and it is no matter of luck."""
+    """The first time over one more step, later over a tenth; no step gets shorter, and it is not random."""
     refs = [JobRef(Scope.biz(2), number) for number in range(20_000_000_001, 20_000_001_001)]
     first = [spread(2.0, ref, polls=0, live=2000) for ref in refs]
     later = [spread(2.0, ref, polls=7, live=2000) for ref in refs]
@@ -114,7 +114,7 @@ def test_few_targets_keep_their_time_and_many_spread() -> None:
 
 
 def test_failures_back_off_up_to_a_minute() -> None:
-    """A broken target costs little, and is tried for ever."""
+    """A failing target costs little, and is polled for ever."""
     assert [PollIntervals().after_failure(n) for n in (1, 2, 3, 7, 500)] == [1, 2, 4, 60, 60]
 
 

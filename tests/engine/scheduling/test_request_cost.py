@@ -18,13 +18,13 @@ HAZARDS = st.lists(st.floats(1e-4, 1.0), min_size=1, max_size=50)
 
 
 def steps_at(price: float, hazards: list[float]) -> list[float]:
-    """Return the best steps where ends come evenly."""
+    """Return the best waits where ends come evenly."""
     return [sqrt(2.0 * price / hazard) for hazard in hazards]
 
 
 @given(HAZARDS, st.floats(0.01, 100.0))
-def test_the_price_fits_the_fleet_to_the_limit_at_once(hazards: list[float], limit: float) -> None:
-    """Whatever price the steps were chosen at, the next one is right for all."""
+def test_the_price_fits_all_targets_to_the_limit_at_once(hazards: list[float], limit: float) -> None:
+    """Whatever price the waits were chosen at, the next one fits all."""
     price = RequestCost()
     for step in steps_at(3.0, hazards):
         price.replace(0.0, RequestCost.weight(3.0, step, 1.0))
@@ -54,7 +54,7 @@ def test_those_not_seen_yet_are_taken_to_be_like_the_others() -> None:
     assert price.value(10.0) == pytest.approx((100.0 / (PLANNED * 10.0)) ** 2)
 
 
-def test_looks_that_come_late_raise_it_and_looks_in_time_lower_it_again() -> None:
+def test_late_polls_raise_it_and_polls_in_time_lower_it_again() -> None:
     """Within bounds."""
     price = RequestCost()
     price.replace(0.0, 1.0)
@@ -69,8 +69,8 @@ def test_looks_that_come_late_raise_it_and_looks_in_time_lower_it_again() -> Non
     assert price.value(None) == AT_REST
 
 
-def test_when_nobody_is_left_nothing_is_remembered() -> None:
-    """The next fleet begins afresh."""
+def test_without_targets_nothing_is_remembered() -> None:
+    """The next targets start without it."""
     price = RequestCost()
     price.replace(0.0, 1.0)
     for _ in range(100):

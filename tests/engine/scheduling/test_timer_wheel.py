@@ -9,7 +9,7 @@ from bkjob_async.engine.scheduling.timer_wheel import SLOTS, TimerWheel
 
 @define(eq=False)
 class Thing:
-    """Something that is due some time, with a name to tell it by."""
+    """An item with a due time and a name."""
 
     name: object
     due: float | None = None
@@ -40,7 +40,7 @@ def test_schedule_earlier_never_delays() -> None:
 
 
 def test_moving_for_ever_does_not_grow_the_heap() -> None:
-    """Dead entries are swept out, those that lie where a thing has come back to among them."""
+    """Dead entries are removed, also those in a slot to which their item has returned."""
     schedule: TimerWheel[Thing] = TimerWheel()
     things = [Thing(number) for number in range(10)]
     for turn in range(10_000):
@@ -58,7 +58,7 @@ def test_moving_for_ever_does_not_grow_the_heap() -> None:
     )
 )
 def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]]) -> None:
-    """Whatever is done to it, it holds what a plain dict would."""
+    """After any actions, it has the same items as a dict."""
     schedule: TimerWheel[Thing] = TimerWheel()
     things = [Thing(number) for number in range(6)]
     plain: dict[Thing, float] = {}
@@ -86,7 +86,7 @@ def test_it_behaves_like_a_table_of_due_times(actions: list[tuple[str, int, int]
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.floats(0.0, 3.0)), max_size=60))
 def test_within_a_slot_time_decides_and_then_arrival(puts: list[tuple[int, float]]) -> None:
-    """Due times that lie closer together than a slot come in their exact order."""
+    """Due times within one slot come in their exact order."""
     schedule: TimerWheel[Thing] = TimerWheel()
     at = [slot / SLOTS + round(within) / (4 * SLOTS) for slot, within in puts]
     for number, due in enumerate(at):
@@ -97,7 +97,7 @@ def test_within_a_slot_time_decides_and_then_arrival(puts: list[tuple[int, float
 
 
 def test_what_was_popped_leaves_no_entry() -> None:
-    """An empty wheel has no entries, however many things it held before and in whatever order they left."""
+    """An empty wheel has no entries, however many items it had before and in whatever order they were removed."""
     schedule: TimerWheel[Thing] = TimerWheel()
     for turn in range(10):
         for number in range(20):

@@ -33,7 +33,7 @@ def job_state(*targets: Ref, operated_at: float | None = None) -> JobState:
 
 
 def apply(state: JobState, now: float, view: JobPollView | StepPollView) -> list[str]:
-    """Take in a view; return the news in words."""
+    """Apply a view; return its events as texts."""
     news = (
         apply_job(state, view, at(now)) if isinstance(view, JobPollView) else apply_step(state, view, at(now))
     )
@@ -41,7 +41,7 @@ def apply(state: JobState, now: float, view: JobPollView | StepPollView) -> list
 
 
 def word(event: Event) -> str:
-    """Return an event in a word or two."""
+    """Return an event as a short text."""
     match event:
         case HostChanged():
             return f"host {event.host.bk_host_id} {event.before.code if event.before else None}>{event.after.code}"
@@ -58,7 +58,7 @@ def word(event: Event) -> str:
 
 
 def test_hosts_come_before_the_step_and_the_step_before_the_job() -> None:
-    """One answer that shows everything over is told in the order of causes."""
+    """The events of one response that shows everything over are in the order of causes."""
     state = job_state()
     apply(state, 0, job(2, step(2, [host(1, 7)])))
 
@@ -91,7 +91,7 @@ def test_rows_that_never_end_are_waited_for_no_longer_than_the_bound() -> None:
 
 
 def test_skipped_hosts_turn_500_after_the_step_is_final() -> None:
-    """The late rows of a skipped step are told before its finish."""
+    """The late rows of a skipped step are reported before its end."""
     state = job_state()
     apply(state, 0, job(2, step(10, [host(1, 7)])))
     apply(state, 1, job(2, step(5, [host(1, 7)])))
@@ -100,7 +100,7 @@ def test_skipped_hosts_turn_500_after_the_step_is_final() -> None:
 
 
 def test_a_row_that_moves_after_the_finish_is_shown_again() -> None:
-    """What was announced too early is put right: reopened, moved, finished anew."""
+    """An end that was announced too early is corrected: reopened, changed, finished again."""
     state = job_state()
     apply(state, 0, job(5, step(5, [host(1, 7)])))
     apply(state, 15, job(5, step(5, [host(1, 7)])))
@@ -117,8 +117,8 @@ def test_a_row_that_moves_after_the_finish_is_shown_again() -> None:
     assert [h.status.code for _, h in target_result(state, JOB).failed] == [500]
 
 
-def test_an_incomplete_answer_does_not_settle_a_step() -> None:
-    """Lists that do not add up prove nothing about hosts that they leave out."""
+def test_an_incomplete_response_does_not_settle_a_step() -> None:
+    """Incomplete lists prove nothing about hosts that they leave out."""
     state = job_state()
     apply(state, 0, job(2, step(2, [host(1, 7), host(2, 7)])))
     apply(state, 1, job(3, step(3, [host(1, 9)], complete=False)))
@@ -127,7 +127,7 @@ def test_an_incomplete_answer_does_not_settle_a_step() -> None:
 
 
 def test_ignored_error_between_two_batches_is_provisional() -> None:
-    """A rolling step shows 6 between batches and runs on."""
+    """A rolling step shows 6 between batches and continues."""
     state = job_state()
     assert apply(state, 0, job(2, step(6, [host(1, 104)]))) == ["job 2", "host 1 None>104"]
     assert apply(state, 1, job(2, step(15, [host(1, 104)]))) == ["step #0 15"]
@@ -136,8 +136,8 @@ def test_ignored_error_between_two_batches_is_provisional() -> None:
     assert apply(state, 18, job(2, step(6, [host(1, 104)]))) == ["step #0 6."]
 
 
-def test_a_batch_between_two_looks_at_6_is_read_before_the_end_is_told() -> None:
-    """All hosts of the batch before were over, too: what was read of them says nothing of the last batch."""
+def test_a_batch_between_two_polls_at_6_is_read_before_the_end_is_reported() -> None:
+    """All hosts of the last batch were over, too: their rows say nothing of the next batch."""
     state = job_state(JOB)
     apply(state, 0, job(2, step(6)))
     assert apply(state, 0, step(6, [host(1, 2)])) == ["host 1 None>2"]
@@ -161,8 +161,8 @@ def test_ignored_error_is_final_when_the_job_moved_on() -> None:
     assert told == ["job 2", "host 1 None>104", "step #0 6.", "step #0 2", "host 1 None>7"]
 
 
-def test_a_second_round_starts_over() -> None:
-    """A retry reopens job and step; its hosts are at first sight again, under a new execute_count."""
+def test_a_retry_starts_over() -> None:
+    """A retry reopens job and step; its hosts are new again, under another execute_count."""
     state = job_state()
     apply(state, 0, job(4, step(4, [host(1, 104), host(2, 9)])))
     assert state.is_over(JOB)
@@ -200,14 +200,14 @@ def test_a_final_status_that_comes_with_a_new_execution_is_provisional() -> None
 
 
 def test_a_response_about_an_earlier_execution_says_nothing() -> None:
-    """A replica that is behind must not bring the past back."""
+    """A replica that lags behind must not restore an earlier state."""
     state = job_state(STEP)
     apply(state, 0, step(2, [host(1, 7)], run=1))
 
     assert apply(state, 1, step(4, [host(1, 104)], run=0)) == []
 
 
-def test_yesterdays_answer_is_not_believed_after_an_operation() -> None:
+def test_an_earlier_status_is_ignored_after_an_operation() -> None:
     """Until it changes or the bound passes, a final status may be the one before."""
     state = job_state(operated_at=0.0)
     apply(state, 1, job(4, step(4, [host(1, 104)])))
@@ -220,7 +220,7 @@ def test_yesterdays_answer_is_not_believed_after_an_operation() -> None:
 
 
 def test_an_operation_that_changed_nothing_settles_after_the_bound() -> None:
-    """What was final and stays so is settled again, without any news."""
+    """A status that was final and stays so settles again, without events."""
     state = job_state()
     apply(state, 0, job(3, step(3, [host(1, 9)])))
     expect_change(state, 5.0)
@@ -231,7 +231,7 @@ def test_an_operation_that_changed_nothing_settles_after_the_bound() -> None:
 
 
 def test_ignoring_an_error_reopens() -> None:
-    """From one final status to another is a change of what was told as final."""
+    """A change from one final status to another reopens the step."""
     state = job_state(STEP)
     apply(state, 0, step(4, [host(1, 104)]))
 
@@ -239,7 +239,7 @@ def test_ignoring_an_error_reopens() -> None:
     assert apply(state, 17, step(6, [host(1, 104)])) == ["step #0 6.", "finished 2:100/200"]
 
 
-def test_steps_that_never_had_their_turn_do_not_hold_the_job() -> None:
+def test_steps_that_never_started_do_not_delay_the_job() -> None:
     """A job that failed at its first step leaves the others unstarted."""
     state = job_state()
 
@@ -249,7 +249,7 @@ def test_steps_that_never_had_their_turn_do_not_hold_the_job() -> None:
 
 
 def test_an_unknown_job_code_follows_the_flag() -> None:
-    """A code that nobody knows is over when the server says so, and never by itself."""
+    """An unknown code is final when the server's flag says so, never by itself."""
     told = apply(job_state(), 0, job(77, finished=False))
     assert told == ["job 77"]
 
@@ -274,7 +274,7 @@ def test_an_unknown_step_code_follows_the_jobs_flag() -> None:
 
 
 def test_an_unknown_host_code_is_settled() -> None:
-    """It holds nothing up, and is neither success nor failure."""
+    """It delays nothing, and is neither success nor failure."""
     state = job_state()
     apply(state, 0, job(3, step(3, [host(1, 999)])))
 
@@ -292,7 +292,7 @@ def test_losing_the_job_loses_its_steps() -> None:
 
 
 def test_the_present_is_shown_hosts_before_step_before_job() -> None:
-    """Who joins late gets where everything stands, at first sight."""
+    """A watch that joins later is given the present state as new statuses."""
     state = job_state()
     apply(state, 0, job(2, step(2, [host(1, 7)])))
     apply(state, 1, job(4, step(4, [host(1, 104)])))
@@ -304,7 +304,7 @@ def test_the_present_is_shown_hosts_before_step_before_job() -> None:
     assert present[0].exit_code == 104 % 7
 
 
-def test_a_change_after_an_operation_is_todays_answer() -> None:
+def test_a_change_after_an_operation_is_the_new_status() -> None:
     """An ignored error goes from one final status to another, without ever being seen to run."""
     state = job_state()
     apply(state, 0, job(4, step(4, [host(1, 104)]), step(1, [], number=201)))
@@ -316,8 +316,8 @@ def test_a_change_after_an_operation_is_todays_answer() -> None:
     assert state.step(200).finished
 
 
-def test_what_was_just_created_is_not_waiting_for_anybody() -> None:
-    """A pending job starts by itself within moments; only one that stays pending waits for a user."""
+def test_a_job_that_was_just_created_does_not_wait_for_a_user() -> None:
+    """A pending job starts by itself soon; only one that stays pending waits for a user."""
     state = job_state()
     state.first_polled_at = 0.0
     apply(state, 0, job(1, step(1, [])))
@@ -339,7 +339,7 @@ def test_rows_that_could_not_be_read_are_waited_for_longer() -> None:
 
 
 def test_the_bound_begins_when_hosts_could_be_read() -> None:
-    """Polls failed for long after the end: the first answer's doubtful rows still get their second look."""
+    """Polls failed for long after the end: the doubtful rows of the first response are still read a second time."""
     state = job_state()
     apply(state, 0, job(2, step(2)))
     apply(state, 0.5, step(2, [host(1, 7)]))
@@ -349,8 +349,8 @@ def test_the_bound_begins_when_hosts_could_be_read() -> None:
     assert apply(state, 31, step(3, [host(1, 9), host(1, 403)]))[:2] == ["host 1 7>403", "step #0 3."]
 
 
-def test_hosts_that_move_between_two_looks_at_6_show_two_batches() -> None:
-    """A rolling step may happen to be looked at between batches every time; while hosts move it goes on."""
+def test_hosts_that_change_between_two_polls_at_6_show_two_batches() -> None:
+    """A rolling step may be polled between batches every time; while hosts change it continues."""
     state = job_state(STEP)
     apply(state, 0, step(6, [host(1, 104), host(2, 5), host(3, 5)]))
     apply(state, 10, step(6, [host(1, 104), host(2, 104), host(3, 5)]))
@@ -360,7 +360,7 @@ def test_hosts_that_move_between_two_looks_at_6_show_two_batches() -> None:
 
 
 def test_lists_that_are_short_every_time_are_waited_for_longer() -> None:
-    """The bound is for rows that never settle; of a row that answers leave out nothing is known."""
+    """The bound is for rows that never settle; nothing is known of a row that responses leave out."""
     state = job_state(STEP)
     apply(state, 0, step(2, [host(1, 7), host(2, 7)]))
     for now in range(1, 20):
@@ -371,7 +371,7 @@ def test_lists_that_are_short_every_time_are_waited_for_longer() -> None:
 
 
 def test_a_response_that_is_not_believed_does_not_begin_the_bound() -> None:
-    """A host that stood twice at first sight, and once since, has been told nowhere yet: polls may fail in between."""
+    """A host that was listed twice at first, and once since, was not reported yet: polls may fail in between."""
     state = job_state()
     apply(state, 0, job(2, step(2)))
     apply(state, 1, step(2, [host(1, 9), host(2, 7), host(2, 9)]))
@@ -419,7 +419,7 @@ def test_hosts_of_an_execution_are_waited_for_until_the_bound() -> None:
 
 
 def test_another_final_status_reopens_a_job() -> None:
-    """It ran between two looks, and ended otherwise."""
+    """It ran between two polls, and ended otherwise."""
     state = job_state()
     apply(state, 0, job(4))
     assert state.is_settled(JOB, 0.0)
@@ -427,8 +427,8 @@ def test_another_final_status_reopens_a_job() -> None:
     assert apply(state, 9, job(3)) == [f"reopened {JOB}", "job 3.", f"finished {JOB}"]
 
 
-def test_the_bound_begins_anew_with_another_final_status() -> None:
-    """What is left as it was by the platform is waited for from the last change on."""
+def test_the_bound_begins_again_with_another_final_status() -> None:
+    """A row that the platform left unfinished is waited for from the last change on."""
     state = job_state()
     apply(state, 0, job(4, step(2, [host(1, 7)])))
     apply(state, 10, job(3, step(2, [host(1, 7)])))
@@ -438,7 +438,7 @@ def test_the_bound_begins_anew_with_another_final_status() -> None:
 
 
 def test_another_final_status_is_not_the_one_before_an_operation() -> None:
-    """It is no longer in doubt, though nothing was seen to run."""
+    """It is not in doubt any more, though nothing was seen running."""
     state = job_state()
     apply(state, 0, job(4))
     expect_change(state, 5.0)
