@@ -1,22 +1,29 @@
 """What a hostile server does to a client: `python -m tests.hostile` prints what it costs.
 
 Each row is one thing that the server does, asked for once or 32 times at the same time: what the client says, how long
-that took, the longest time that nothing else ran, and the most memory that the process had so far.
+that took, the longest time that nothing else ran, the most CPU time used without a pause, and the most memory that the
+process had so far.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import itertools
 import json
+import logging
 import resource
+import ssl
 import subprocess
 import sys
+import time
 import zlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+
+import trustme
 
 import bkjob_async as bkjob
 
@@ -38,8 +45,7 @@ JOB = {
     "name": "n",
 }
 OK = json.dumps({"result": True, "code": 0, "data": {"finished": True, "job_instance": JOB}}).encode()
-FAST, ORDINARY = bkjob.HttpOptions(), bkjob.HttpOptions(fast=False)
-PATHS = {"fast": FAST, "ordinary": ORDINARY}
+PATHS = {"fast": bkjob.HttpOptions(ssl=False), "ordinary": bkjob.HttpOptions(ssl=False, fast=False)}
 
 
 def head(*fields: str, status: str = "200 OK") -> bytes:
@@ -84,8 +90,9 @@ def repeating(first: bytes, again: bytes, pause: float = 0.0) -> Deed:
 async def half_close(writer: Writer) -> bool:
     """Close one half in the middle of a body."""
     writer.write(head("Content-Length: 500") + OK)
-    writer.write_eof()
-    return True
+    if has_halves := writer.can_write_eof():  # TLS has none
+        writer.write_eof()
+    return has_halves
 
 
 BOMB = gzip.compress(bytes(255_000_000), 9)
@@ -160,13 +167,23 @@ class HostileServer:
             await asyncio.sleep(0.005)
 
 
+def server_context() -> ssl.SSLContext:
+    """Return a context with a certificate that nobody has to trust."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
 @asynccontextmanager
-async def hostile_server() -> AsyncIterator[tuple[HostileServer, str]]:
-    """Serve on a loopback port; yield the server and its URL."""
+async def hostile_server(
+    context: ssl.SSLContext | None = None,
+) -> AsyncIterator[tuple[HostileServer, str]]:
+    """Serve on a loopback port, by TLS with a *context*; yield the server and its URL."""
     hostile = HostileServer()
-    server = await asyncio.start_server(hostile, "127.0.0.1", 0)
+    server = await asyncio.start_server(hostile, "127.0.0.1", 0, ssl=context)
+    scheme = "http" if context is None else "https"
     try:
-        yield hostile, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield hostile, f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         await hostile.ended()
     finally:
         server.close()
@@ -199,25 +216,30 @@ async def said(client: bkjob.JobClient) -> str:
 
 
 async def serve() -> None:
-    """Serve until the standard input ends; each of its lines names the next deed."""
+    """Serve without and with TLS until the standard input ends; each of its lines names the next deed."""
     loop = asyncio.get_running_loop()
-    async with hostile_server() as (hostile, url):
-        print(url, flush=True)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of each client that is gone
+    async with hostile_server() as (plain, url), hostile_server(server_context()) as (secure, secure_url):
+        print(url, secure_url, flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
-            hostile.deed = line.strip()
-            print(hostile.deed, flush=True)
+            plain.deed = secure.deed = line.strip()
+            print(plain.deed, flush=True)
 
 
-async def longest_block(run: Awaitable[None]) -> float:
-    """Return the longest time in which nothing else could run meanwhile."""
-    loop, longest = asyncio.get_running_loop(), 0.0
+async def longest_block(run: Awaitable[None]) -> tuple[float, float]:
+    """Return the longest time in which nothing else could run meanwhile, and the most CPU time used in between.
+
+    Only the second says what the client did: the first is longer where the machine is busy with something else.
+    """
+    loop, longest, most = asyncio.get_running_loop(), 0.0, 0.0
 
     async def beat() -> None:
-        nonlocal longest
+        nonlocal longest, most
         while True:
-            before = loop.time()
+            before, used = loop.time(), time.thread_time()
             await asyncio.sleep(BEAT)
             longest = max(longest, loop.time() - before - BEAT)
+            most = max(most, time.thread_time() - used)
 
     beating = asyncio.create_task(beat())
     try:
@@ -226,15 +248,18 @@ async def longest_block(run: Awaitable[None]) -> float:
         beating.cancel()
         with suppress(asyncio.CancelledError):
             await beating
-    return longest
+    return longest, most
 
 
-async def measure(url: str, tell: Callable[[str], None]) -> None:
+async def measure(urls: Sequence[str], tell: Callable[[str], None]) -> None:
     """Print a row for each deed, way and number of requests."""
     loop = asyncio.get_running_loop()
-    print(f"{'deed':34} {'way':9} {'n':>2}  {'s':>5}  {'block ms':>8}  {'RSS MB':>6}  said; then")
+    print(
+        f"{'deed':34} {'way':12} {'n':>2}  {'s':>5}  {'block ms':>8}  {'CPU ms':>6}  {'RSS MB':>6}  said; then"
+    )
     for deed in DEEDS:
-        for way, http in PATHS.items():
+        for url, (path, http) in itertools.product(urls, PATHS.items()):
+            way = f"{path} TLS" if url.startswith("https") else path
             for count in (1, AT_ONCE):
                 answers: list[str] = []
                 async with client_of(url, http, TIMEOUT) as client:
@@ -246,14 +271,15 @@ async def measure(url: str, tell: Callable[[str], None]) -> None:
 
                     tell(deed)
                     start = loop.time()
-                    block = await longest_block(run())
+                    block, cpu = await longest_block(run())
                     seconds = loop.time() - start
                     tell("good")
                     again = await said(client)
                 rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 words = ", ".join(f"{number} {word}" for word, number in Counter(answers).items())
                 print(
-                    f"{deed:34} {way:9} {count:2}  {seconds:5.2f}  {1000 * block:8.0f}  {rss:6.0f}  {words}; {again}",
+                    f"{deed:34} {way:12} {count:2}  {seconds:5.2f}  {1000 * block:8.0f}  {1000 * cpu:6.0f}  {rss:6.0f}"
+                    f"  {words}; {again}",
                     flush=True,
                 )
 
@@ -279,7 +305,7 @@ def main() -> None:
             stdin.flush()
             stdout.readline()
 
-        asyncio.run(measure(stdout.readline().strip(), tell))
+        asyncio.run(measure(stdout.readline().split(), tell))
         stdin.close()
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl as ssl_module
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import partial
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -18,15 +18,14 @@ from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed, U
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
 from bkjob_async.wire.bodies import CONTENT_ENCODING, MAX_BODY_SIZE, RawResponse, decompress_body, read_body
 from bkjob_async.wire.body_budget import MIB, BodyBudget
+from bkjob_async.wire.bounded_socket import BoundedSocket, BoundedTlsSocket, ReadTurns
 from bkjob_async.wire.fast_http.client import FastHttpClient, open_fast_client
 from bkjob_async.wire.timeouts import TimeoutManager
 
 KEEPALIVE_TIMEOUT = 30.0
 DEFAULT_CONNECTIONS = 64
-# aiohttp parses all bytes of one read in one turn of the event loop, and cannot stop halfway: 256 KiB of tiny chunks or
-# of interim responses would block the loop for a tenth of a second per connection. So one read returns fewer bytes.
-# Reads into a buffer are not bounded: those are the fast path's, which parses quickly, and those of TLS.
-MAX_RECV = 8 * 1024
+# How much of a body aiohttp may hold before somebody reads it; it stops reading at twice as much.
+READ_BUFFER_SIZE = 64 * 1024
 
 
 def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
@@ -65,20 +64,6 @@ class HttpOptions:
     fast: bool = True
 
 
-class BoundedSocket(socket.socket):
-    """A socket that receives few bytes at a time."""
-
-    def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """Receive at most MAX_RECV bytes."""
-        return super().recv(min(bufsize, MAX_RECV), flags)
-
-
-def bounded_socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    """Return a socket for an address that aiohttp has resolved."""
-    family, kind, protocol, *_ = address
-    return BoundedSocket(family, kind, protocol)
-
-
 class AiohttpTransport:
     """Sends requests through an aiohttp session, opened at first use.
 
@@ -102,7 +87,7 @@ class AiohttpTransport:
 
     async def send(self, request: HttpRequest, *, timeout: float) -> HttpResponse:  # noqa: ASYNC109 - per call, not per task
         """Send *request* and return the whole response."""
-        fast = self._fast or self._fast_client()
+        fast = self._fast or self._fast_client(request.url)
         running = self._timeouts.start(timeout)
         try:
             sent = await fast.send(request) if fast is not None else None
@@ -126,7 +111,7 @@ class AiohttpTransport:
 
     async def _send_through_session(self, request: HttpRequest) -> tuple[RawResponse, Closable | None]:
         """Send *request* on aiohttp's ordinary path, which knows bodies, proxies and all that a lent session has."""
-        session = self._open_session()
+        session = self._open_session(request.url)
         with nullcontext() if self._fast is None else self._fast.yielding_to_connector():
             response = await session.request(
                 request.method,
@@ -153,24 +138,27 @@ class AiohttpTransport:
             common = {"Accept-Encoding": "gzip" if request.accept_compressed else "identity", **common}
         return {**common, **request.headers}
 
-    def _fast_client(self) -> FastHttpClient | None:
+    def _fast_client(self, url: URL) -> FastHttpClient | None:
         """Return the fast client, None where there is none; raise `TransportFailed` once closed."""
-        self._open_session()
+        self._open_session(url)
         return self._fast
 
-    def _open_session(self) -> aiohttp.ClientSession:
-        """Return the session, opened if need be; raise `TransportFailed` once closed."""
+    def _open_session(self, url: URL) -> aiohttp.ClientSession:
+        """Return the session, opened if need be, for *url* first; raise `TransportFailed` once closed."""
         if self._closed or (self._session is not None and self._session.closed):
             closed = "lent aiohttp session" if self._is_lent and not self._closed else "transport"
             raise TransportFailed(ErrorDetails(message=f"the {closed} is closed", sent=False))
         if self._session is not None:
             return self._session
         options = self._options
+        is_fast = options.fast and self._proxy is None and not options.trust_env
+        loop = asyncio.get_running_loop()
+        socket_class = BoundedSocket if is_fast and url.scheme == "http" else BoundedTlsSocket
         connector = aiohttp.TCPConnector(
             limit=options.connections or DEFAULT_CONNECTIONS,
             ssl=options.ssl,
             keepalive_timeout=KEEPALIVE_TIMEOUT,
-            socket_factory=bounded_socket,
+            socket_factory=partial(socket_class, turns=ReadTurns(loop.time, loop.call_soon)),
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -178,8 +166,9 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             trust_env=options.trust_env,
+            read_bufsize=READ_BUFFER_SIZE,
         )
-        if options.fast and self._proxy is None and not options.trust_env:
+        if is_fast:
             self._fast = open_fast_client(self._session, self._full_headers, self._budget)
         return self._session
 

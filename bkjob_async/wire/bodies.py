@@ -25,12 +25,17 @@ ANY_FORMAT = zlib.MAX_WBITS | 32
 ENCODINGS = ("gzip", "x-gzip", "deflate")
 # Larger compressed bodies are decompressed in a thread.
 MAX_COMPRESSED_INLINE = 128 * 1024
-# Most compressed bodies decompress to less than the first slice, so that one call is enough.
-FIRST_SLICE, SLICE = 1024 * 1024, 4 * 1024 * 1024
+# Most compressed bodies decompress to less than one slice, so that one call is enough. Larger slices would be no faster,
+# and each thread of the pool keeps the memory of one.
+SLICE = 1024 * 1024
 # zlib copies what it leaves of its input, so it gets this many bytes at a time.
 INPUT_SLICE = 256 * 1024
 # Servers send one gzip member; a body of very many only keeps the client busy.
 MAX_MEMBERS = 64
+# Servers send chunks of some kilobytes. A body of more than MAX_SMALL_CHUNKS chunks that average less than
+# MIN_AVERAGE_SIZE bytes only keeps the client busy.
+MAX_SMALL_CHUNKS, MIN_AVERAGE_SIZE = 250, 16
+TOO_MANY_CHUNKS = "there are too many small chunks"
 # Long logs of the same line decompress to some hundred times their size. Bodies beyond this size and ratio are refused.
 HARMLESS_SIZE, MAX_RATIO = 16 * 1024 * 1024, 200
 
@@ -58,15 +63,18 @@ async def read_body(
             return await (read or content.read)()
         if int(length) > budget.max_body_size:
             raise body_too_large(budget, status)
-    size = 0
+    size = chunks = 0
     # Closed at the end, so that no frame of an error keeps the bytes.
     with budget.reservation() as reservation, BytesIO() as body:
-        async for chunk in content.iter_any():
-            size += len(chunk)
+        async for piece, is_end_of_chunk in content.iter_chunks():
+            size += len(piece)
+            chunks += is_end_of_chunk
             if size > budget.max_body_size:
                 raise body_too_large(budget, status)
+            if chunks > MAX_SMALL_CHUNKS and size < MIN_AVERAGE_SIZE * chunks:
+                raise TransportFailed(ErrorDetails(message=TOO_MANY_CHUNKS, http_status=status))
             await reservation.wait_for_total(size)
-            body.write(chunk)
+            body.write(piece)
         return body.getvalue()
 
 
@@ -145,7 +153,7 @@ class Decompressor:
         decompressobj, size = self._decompressobj, self.size
         try:
             # One byte more than allowed shows that there is more; zlib takes 0 for no bound.
-            count = min(SLICE if size else FIRST_SLICE, self._max_size - size + 1)
+            count = min(SLICE, self._max_size - size + 1)
             piece = decompressobj.decompress(data, count)
         except zlib.error as error:
             raise ValueError("the compressed body is broken") from error

@@ -2,12 +2,14 @@
 
 import asyncio
 import gzip
+import ssl
 import traceback
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.client_proto import ResponseHandler
 from yarl import URL
@@ -16,6 +18,8 @@ from bkjob_async.errors import InvalidResponse, RequestTimedOut, TransportFailed
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire import aiohttp_transport, bodies
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from bkjob_async.wire.bounded_socket import MAX_READ
+from tests.wire import raw_server
 
 Serve = Callable[[Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]], Awaitable[URL]]
 
@@ -431,8 +435,9 @@ async def test_headers_are_shared_over_one_connection() -> None:
     assert len(peers) <= 4
 
 
-async def test_one_turn_of_the_loop_parses_few_bytes(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A flood of tiny chunks must not block the event loop for long."""
+@pytest.fixture
+def received(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return how many bytes aiohttp's protocol was given at a time."""
     received: list[int] = []
     feed = ResponseHandler.data_received
 
@@ -441,8 +446,37 @@ async def test_one_turn_of_the_loop_parses_few_bytes(serve: Serve, monkeypatch: 
         feed(self, data)
 
     monkeypatch.setattr(ResponseHandler, "data_received", data_received)
+    return received
+
+
+async def test_one_turn_of_the_loop_parses_few_bytes(serve: Serve, received: list[int]) -> None:
+    """A flood of tiny chunks must not block the event loop for long."""
     body = b"x" * 1_000_000
     whole = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + body
 
     assert await get(await serve(answering(whole)), within=10.0) == body
-    assert all(size <= aiohttp_transport.MAX_RECV for size in received)
+    assert all(size <= MAX_READ for size in received)
+
+
+async def test_one_turn_of_the_loop_decrypts_few_bytes(received: list[int]) -> None:
+    """TLS is no way around the bound: at most the rest of one record comes with the next."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    body = b"x" * 1_000_000
+    transport = AiohttpTransport(HttpOptions(ssl=False))
+    async with raw_server.serving(lambda *_: raw_server.answer(body), context) as (_, url):
+        response = await transport.send(HttpRequest(method="GET", url=url), timeout=10.0)
+        await transport.aclose()
+
+    assert response.body == body
+    assert all(size < 2 * MAX_READ for size in received)
+
+
+async def test_a_body_of_very_small_chunks_is_refused(serve: Serve) -> None:
+    """It only keeps the client busy."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    few, many = b"1\r\nx\r\n" * 200, b"1\r\nx\r\n" * 20_000
+
+    assert await get(await serve(answering(head + few + b"0\r\n\r\n"))) == b"x" * 200
+    with pytest.raises(TransportFailed, match="small chunks"):
+        await get(await serve(answering(head + many + b"0\r\n\r\n")))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.wire.bodies import FIRST_SLICE, MAX_MEMBERS, SLICE, BodyTooLarge, Decompressor
+from bkjob_async.wire.bodies import MAX_MEMBERS, SLICE, BodyTooLarge, Decompressor
 
 BODY = b'{"code": 0, "data": "' + b"x" * 1000 + b'"}'
 
@@ -83,7 +83,7 @@ def test_an_extreme_ratio_is_refused_early() -> None:
     assert decompressor.size <= 16 * 1024 * 1024 + 1
 
 
-@pytest.mark.parametrize("size", [0, 1, FIRST_SLICE - 1, FIRST_SLICE, FIRST_SLICE + 1, 3 * SLICE])
+@pytest.mark.parametrize("size", [0, 1, SLICE - 1, SLICE, SLICE + 1, 3 * SLICE])
 def test_slices_are_bounded_and_make_up_the_body(size: int) -> None:
     """A small body comes in one slice."""
     body = bytes(range(256)) * (size // 256 + 1)
@@ -94,4 +94,4 @@ def test_slices_are_bounded_and_make_up_the_body(size: int) -> None:
 
     assert b"".join(pieces) == body[:size]
     assert max(map(len, pieces)) <= SLICE
-    assert len(pieces) == 1 or size >= FIRST_SLICE
+    assert len(pieces) == 1 or size >= SLICE

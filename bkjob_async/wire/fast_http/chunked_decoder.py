@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from io import BytesIO
 
+from bkjob_async.wire.bodies import MAX_SMALL_CHUNKS, MIN_AVERAGE_SIZE, TOO_MANY_CHUNKS
+
 # The size of a chunk, and any extension that the server adds to it.
 SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[ -~\t]*)?\r\n")
 MAX_LINE_SIZE = 8190
-# Servers send chunks of some kilobytes. A body of more than MAX_SMALL_CHUNKS chunks that average less than
-# MIN_AVERAGE_SIZE bytes only keeps the client busy.
-MAX_SMALL_CHUNKS, MIN_AVERAGE_SIZE = 250, 16
 
 
 class InvalidChunk(ValueError):
@@ -65,7 +64,7 @@ class ChunkedDecoder:
         size = int(line[1], 16)
         self._count += 1
         if self._count > MAX_SMALL_CHUNKS and self.body.tell() < MIN_AVERAGE_SIZE * self._count:
-            raise InvalidChunk("there are too many small chunks")
+            raise InvalidChunk(TOO_MANY_CHUNKS)
         self._remaining = size + 2 if size else None
         return line.end()
 

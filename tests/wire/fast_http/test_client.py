@@ -381,7 +381,7 @@ async def test_tls_is_left_to_the_connector() -> None:
 async def test_requests_that_need_the_session_go_through_it(options: HttpOptions) -> None:
     """A proxy, one from the environment, and the switch."""
     async with opened(options) as transport:
-        transport._open_session()
+        transport._open_session(URL("http://127.0.0.1"))
 
         assert transport._fast is None
 
