@@ -13,8 +13,9 @@ from math import inf
 from attrs import define, field
 
 LONGEST_WINDOW = 3600.0
-# The pause after a refusal without a waiting time; it doubles with each refusal. (seconds)
-SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 5.0
+# The pause after a refusal without a waiting time: the first, and every further one, so that requests flow within two
+# seconds once the gateway accepts them again. (seconds)
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 1.5
 # No longer pause is believed: single requests probe after this many seconds at most, the first one earlier.
 LONGEST_CLOSED, FIRST_PROBE_WAIT = 60.0, 5.0
 # The next probe does not wait longer than this for the response to the one before. (seconds)
@@ -22,9 +23,12 @@ PROBE_TIMEOUT = 5.0
 # One refusal may be chance; a second one within so many seconds teaches a rate. A learned rate is forgotten when it has
 # grown to so many times the rate that was refused last.
 LEARN_WITHIN, FORGET_FACTOR = 10.0, 6.0
-# A learned rate: its decrease after a refusal, and its growth per second of use, faster from this factor of the rate
-# that was refused last.
+# A learned rate: its decrease after a refusal, and its growth per second of use: slow up to FAST_GROWTH_FROM times the
+# rate that was refused last, fast beyond it.
 DECREASE, SLOW_GROWTH, FAST_GROWTH, FAST_GROWTH_FROM = 0.8, 1.005, 1.05, 1.2
+# A first refusal after which nothing was let through for a while was not about a rate. Requests that waited meanwhile
+# catch up at these factors of the rate before it, with moderate growth in between.
+CATCH_UP_FROM, CATCH_UP_TO, CATCH_UP_GROWTH = 1.1, 1.25, 1.02
 SLOWEST_LEARNED_RATE = 0.2
 # A response that took this share of the rest of its window does not tell exactly when the window ends.
 LATE_SHARE = 0.3
@@ -54,6 +58,8 @@ class ServerQuota:
     _headers_valid_until: float = field(default=0.0, init=False)
     _throttled_in_a_row: int = field(default=0, init=False)
     _throttled_rate: float = field(default=0.0, init=False)
+    # The rate before the refusal that taught the present one, 0 after further refusals.
+    _rate_before: float = field(default=0.0, init=False)
     _grown_at: float = field(default=0.0, init=False)
     _second: int = field(default=0, init=False)
     _accepted_this_second: int = field(default=0, init=False)
@@ -158,16 +164,18 @@ class ServerQuota:
             self._pause(now, min(SHORTEST_PAUSE * 2.0**doublings, LONGEST_PAUSE))
         if was_closed and not is_same_burst and self.learned_rate is not None:
             # The first of these refusals was not about a rate either: let the rate that it taught grow fast.
+            self.learned_rate = max(self.learned_rate, CATCH_UP_FROM * self._rate_before)
             self._throttled_rate = min(self._throttled_rate, self.learned_rate / (2.0 * FAST_GROWTH_FROM))
         if is_same_burst or was_closed:
             return
         if self.limit is None:
             recent = float(max(self._accepted_this_second, self._accepted_last_second, 1))
             if is_repeated or self.learned_rate is not None:
+                self._rate_before = 0.0
                 self._throttled_rate = recent if self.learned_rate is None else min(self.learned_rate, recent)
                 self.learned_rate = max(SLOWEST_LEARNED_RATE, DECREASE * self._throttled_rate)
             else:  # keep the present rate, and let it grow
-                self.learned_rate = self._throttled_rate = recent
+                self.learned_rate = self._throttled_rate = self._rate_before = recent
             self._grown_at = now
 
     def _pause(self, now: float, seconds: float) -> None:
@@ -193,12 +201,16 @@ class ServerQuota:
             return
         self._grown_at = now
         if since < 2.0 + 2.0 / self.learned_rate:
-            self.learned_rate *= (
-                FAST_GROWTH if self.learned_rate > FAST_GROWTH_FROM * self._throttled_rate else SLOW_GROWTH
-            )
+            self.learned_rate *= self._growth(self.learned_rate)
         if self.learned_rate > FORGET_FACTOR * self._throttled_rate:
             self.learned_rate = None
             self.next_allowed_at = self.next_allowed_urgent_at = self._paused_until
+
+    def _growth(self, rate: float) -> float:
+        """Return the factor by which *rate* grows in one second."""
+        if rate <= FAST_GROWTH_FROM * self._throttled_rate:
+            return SLOW_GROWTH
+        return CATCH_UP_GROWTH if self._rate_before <= rate < CATCH_UP_TO * self._rate_before else FAST_GROWTH
 
     def _spread_remaining(self) -> None:
         """Set when the next request may go: at once while plenty remain, else evenly until the window ends."""
