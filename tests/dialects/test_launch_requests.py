@@ -64,7 +64,10 @@ def test_a_script_is_plain_text_here_and_encoded_once_there(name: str) -> None:
 def test_version_4_has_its_own_names_for_targets() -> None:
     """Hosts may be named in different ways there, groups and nodes go with them, or containers are selected."""
     targets = Targets(hosts=[31, "1:10.0.0.9"], dynamic_groups=["g"], topo_nodes=[("set", 5)])
-    filters = {"kube_cluster_filter": {"cluster_uid_list": ["K8S-1"]}}
+    filters = {
+        "kube_cluster_filter": {"cluster_uid_list": ["K8S-1"]},
+        "kube_pod_filter": {"pod_name_list": ["web-0"]},
+    }
 
     body = sent("gateway-v4", evolve(SCRIPT, targets=targets))
     containers = sent("gateway-v4", evolve(SCRIPT, targets=Targets(kube_container_filters=[filters])))
@@ -79,13 +82,41 @@ def test_version_4_has_its_own_names_for_targets() -> None:
     assert "target_server" not in body
 
 
+CLUSTER = {"cluster_uid_list": ["BCS-K8S-00000"]}
+WHOLE_CLUSTER = {"kube_cluster_filter": CLUSTER, "execute_in_whole_cluster": True}
+
+
 @pytest.mark.parametrize("more", [{"hosts": 31}, {"dynamic_groups": "g"}, {"topo_nodes": [("set", 5)]}, None])
 def test_what_version_4_refuses_is_not_sent(more: dict[str, Any] | None) -> None:
     """Hosts beside containers, and no target at all."""
-    targets = Targets(kube_container_filters=[{}], **more) if more else Targets()
+    targets = Targets(kube_container_filters=[WHOLE_CLUSTER], **more) if more else Targets()
 
     with pytest.raises(UsageError, match="mixed" if more else "name the targets"):
         DIALECTS["gateway-v4"].encode(evolve(SCRIPT, targets=targets))
+
+
+@pytest.mark.parametrize(
+    ("filters", "says"),
+    [
+        ({}, "kube_cluster_filter"),
+        ({"kube_pod_filter": {"pod_name_list": ["web-0"]}}, "kube_cluster_filter"),
+        ({"kube_cluster_filter": {"cluster_uid_list": []}}, "cluster_uid_list"),
+        ({"kube_cluster_filter": "BCS-K8S-00000"}, "cluster_uid_list"),
+        ({"kube_cluster_filter": CLUSTER}, "execute_in_whole_cluster"),
+        ({"kube_cluster_filter": CLUSTER, "kube_pod_filter": {}}, "execute_in_whole_cluster"),
+    ],
+)
+def test_containers_of_no_certain_cluster_are_not_sent(filters: dict[str, Any], says: str) -> None:
+    """The platform refuses them; what is to be added is said before anything is sent."""
+    with pytest.raises(UsageError, match=says):
+        DIALECTS["gateway-v4"].encode(evolve(SCRIPT, targets=Targets(kube_container_filters=[filters])))
+
+
+def test_a_whole_cluster_may_be_meant() -> None:
+    """If it is said."""
+    body = sent("gateway-v4", evolve(SCRIPT, targets=Targets(kube_container_filters=[WHOLE_CLUSTER])))
+
+    assert body["execute_target"] == {"kube_container_filters": [WHOLE_CLUSTER]}
 
 
 WAITS: dict[str, Any] = {

@@ -28,6 +28,13 @@ BATCH_WAITS = (
     "batch_start_wait_random_min_ms",
     "batch_start_wait_random_max_ms",
 )
+# What narrows a container filter down within its clusters.
+WITHIN_CLUSTER = (
+    "kube_namespace_filter",
+    "kube_workload_filter",
+    "kube_pod_filter",
+    "kube_container_prop_filter",
+)
 
 
 def to_base64(text: str | bytes | None) -> str | None:
@@ -64,9 +71,26 @@ def dynamic_targets(targets: Targets, groups: str, nodes: str) -> dict[str, Any]
 def execute_target(targets: Targets) -> dict[str, Any]:
     """Return targets as version 4 has them; hosts may be named in different ways.
 
-    Raises `UsageError` for none at all, and for hosts beside containers: the platform takes one or the other.
+    Raises `UsageError` for what the platform refuses: no targets at all, hosts beside containers, containers of no
+    certain cluster.
     """
+    for filter_ in targets.kube_container_filters:
+        check_cluster(filter_)
     return object_targets(targets, "dynamic_group_list", "topo_node_list")
+
+
+def check_cluster(filter_: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for a container filter without a cluster, or of a whole cluster that does not say so."""
+    cluster = filter_.get("kube_cluster_filter")
+    if not isinstance(cluster, Mapping) or not cluster.get("cluster_uid_list"):
+        raise UsageError(
+            'a container filter needs its clusters: add "kube_cluster_filter": {"cluster_uid_list": [...]}'
+        )
+    if not filter_.get("execute_in_whole_cluster") and not any(map(filter_.get, WITHIN_CLUSTER)):
+        raise UsageError(
+            "a container filter names only clusters: narrow it down, or add"
+            ' "execute_in_whole_cluster": True for all their containers'
+        )
 
 
 def object_targets(targets: Targets, groups: str, nodes: str) -> dict[str, Any]:
