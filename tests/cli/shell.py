@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -34,6 +35,19 @@ def start(
         text=True,
         encoding="utf-8",
     )
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let commands that are started meanwhile notice Ctrl-C.
+
+    What a shell starts in the background ignores it, and so does whatever that starts in turn.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

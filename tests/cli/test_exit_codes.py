@@ -146,12 +146,14 @@ def test_a_reader_that_goes_away_ends_it(hanging: str) -> None:
 
 def test_ctrl_c_ends_it(hanging: str) -> None:
     """Shells count an interruption as 130; no traceback."""
-    process = shell.start("watch", "--url", hanging, "--biz", "2", JOB)
+    with shell.interruptible():
+        process = shell.start("watch", "--url", hanging, "--biz", "2", JOB)
     assert process.stdout is not None
-    process.stdout.readline()
+    line = process.stdout.readline()
     process.send_signal(signal.SIGINT)
     done = shell.ended(process)
 
+    assert f"2:{JOB} job" in line
     assert done.returncode == 130
     assert done.stderr == ""
 
