@@ -63,6 +63,8 @@ async def read_body(
             return await (read or content.read)()
         if int(length) > budget.max_body_size:
             raise body_too_large(budget, status)
+    if content.at_eof():  # aiohttp's reader of bodies that cannot be there yields chunks without end
+        return b""
     size = chunks = 0
     # Closed at the end, so that no frame of an error keeps the bytes.
     with budget.reservation() as reservation, BytesIO() as body:
