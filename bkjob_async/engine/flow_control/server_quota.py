@@ -30,6 +30,8 @@ DECREASE, SLOW_GROWTH, FAST_GROWTH, FAST_GROWTH_FROM = 0.8, 1.005, 1.05, 1.2
 # catch up at these factors of the rate before it, with moderate growth in between.
 CATCH_UP_FROM, CATCH_UP_TO, CATCH_UP_GROWTH = 1.1, 1.25, 1.02
 SLOWEST_LEARNED_RATE = 0.2
+# A timer lets a request go later than it may, the later the busier the process is. So much is made up for. (seconds)
+LATENESS = 0.1
 # A response that took this share of the rest of its window does not tell exactly when the window ends.
 LATE_SHARE = 0.3
 
@@ -87,7 +89,7 @@ class ServerQuota:
             self._grow_learned_rate(now)
         if self.learned_rate is not None:
             self.next_allowed_at = self.next_allowed_urgent_at = (
-                max(self.next_allowed_urgent_at, now) + 1.0 / self.learned_rate
+                max(self.next_allowed_urgent_at, now - LATENESS) + 1.0 / self.learned_rate
             )
         if self._throttled_in_a_row and self.limit is None:
             self.next_allowed_at = self.next_allowed_urgent_at = now + PROBE_TIMEOUT

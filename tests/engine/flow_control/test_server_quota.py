@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.engine.flow_control.server_quota import CATCH_UP_FROM, ServerQuota
+from bkjob_async.engine.flow_control.server_quota import CATCH_UP_FROM, LATENESS, ServerQuota
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from tests.examples import examples
 
@@ -232,6 +232,27 @@ def test_while_everything_is_refused_single_requests_try() -> None:
     quota.on_success(104.7, sent=104.6)
     assert quota.next_allowed_at == 104.7
     assert (rate, quota.estimated_rate) == (50.0, CATCH_UP_FROM * 50.0)
+
+
+def test_late_timers_cost_no_rate() -> None:
+    """A request that goes a little later than it may lets the next go the sooner; a pause is not made up for."""
+    quota = ServerQuota()
+    for request in range(100):
+        quota.on_success(101.0 + request / 100, sent=101.0)
+    quota.on_throttled(102.0, retry_after=None, sent=101.9)
+    assert quota.estimated_rate == 100.0
+
+    now, sent = quota.next_allowed_at, 0
+    while now < 113.0:
+        quota.acquire(now)
+        quota.on_success(now, sent=now)
+        sent += 1
+        now = max(now, quota.next_allowed_at) + 0.003
+    assert 990 <= sent <= 1100
+
+    quota.acquire(now + 5.0)
+    quota.acquire(now + 5.0)
+    assert quota.next_allowed_at > now + 5.0 - LATENESS
 
 
 def test_a_long_pause_is_probed() -> None:
