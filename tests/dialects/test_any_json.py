@@ -28,7 +28,7 @@ from tests.examples import examples
 
 Path = tuple[str | int, ...]
 
-# Numbers, texts and codes that the platform might really send, among anything else.
+# Numbers, texts and codes that the platform might send, among any others.
 LIKELY: st.SearchStrategy[Any] = st.sampled_from(
     [
         *(None, True, False, 0, 1, -1, 3, 5, 7, 9, 12, 16, 99, 2**31, 2**63 - 1, 2**63, 2**70, -(2**63)),
@@ -62,7 +62,7 @@ JSON = LIKELY | st.recursive(
 
 
 def places(value: Any, path: Path = ()) -> Iterator[Path]:
-    """Yield the path of everything in *value*."""
+    """Yield the path of each value in *value*."""
     yield path
     if isinstance(value, dict):
         for name, item in value.items():
@@ -93,19 +93,19 @@ OTHER_NAMES = (
 
 @st.composite
 def damaged(draw: st.DrawFn, *, samples: list[str] | None = None) -> tuple[str, Any]:
-    """Draw a sample in which something else stands in up to three places, or nothing."""
+    """Draw a sample with other values, or none, at up to three places."""
     name = draw(st.sampled_from(samples or list(SAMPLES)))
     body = copy.deepcopy(SAMPLES[name])
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.sampled_from(PLACES[name]))
-        # Beside what is documented there may stand what other versions call the same.
+        # Beside documented members there may be those that other versions use for the same.
         further = draw(st.none() | st.sampled_from(OTHER_NAMES))
         body = put(body, place if further is None else (*place, further), draw(st.just(GONE) | JSON))
     return name, body
 
 
 def put(body: Any, path: tuple[Any, ...], value: Any) -> Any:
-    """Return *body* with *value* at *path*, where there is still such a place."""
+    """Return *body* with *value* at *path*, if there is still such a path."""
     if not path:
         return None if value is GONE else copy.deepcopy(value)
     parent: Any = body
@@ -195,7 +195,7 @@ QUICK: dict[str, tuple[Any, Any]] = {
 
 @pytest.mark.parametrize("sample", [name for name in QUICK if not name.endswith("containers")])
 def test_the_documented_response_is_read_strictly(sample: str) -> None:
-    """Responses as documented are read by the quick decoder, and come out as by the lenient one."""
+    """Documented responses are read by the strict decoder, with the same result as by the lenient reader."""
     quick, lenient = QUICK[sample]
     response = json_response(SAMPLES[sample])
 
@@ -206,7 +206,7 @@ def test_the_documented_response_is_read_strictly(sample: str) -> None:
 @settings(max_examples=examples(800), deadline=None)
 @given(damaged(samples=list(QUICK)))
 def test_both_decoders_read_the_same(case: tuple[str, Any]) -> None:
-    """Where the quick decoder says anything at all, the lenient one says the same."""
+    """Where the strict decoder returns a result, the lenient reader returns the same."""
     sample, body = case
     quick, lenient = QUICK[sample]
     response = json_response(body)
@@ -267,7 +267,7 @@ OBJECT: Path = ("data", "step_instance_list", 0, "step_execute_object_result_lis
     ],
 )
 def test_the_strict_decoder_gives_way_for_other_names(sample: str, path: Path) -> None:
-    """What the lenient reader would read under another name, the quick one must not overlook."""
+    """The strict decoder must not overlook a member that the lenient reader reads under another name."""
     body = put(copy.deepcopy(SAMPLES[sample]), path, None)
 
     assert QUICK[sample][0](json_response(SAMPLES[sample])) is not None

@@ -33,7 +33,7 @@ from tests.dialects.sample_operations import DAY, DIALECTS, JOB, OPERATIONS, SCO
 SECRET = "s3cr3t"
 CREDENTIALS = AppCredentials(bk_app_code="app", bk_app_secret=SECRET, bk_username="ada")
 
-# The five documents' own requests: dialect, question, method, path, parameters.
+# The requests of the five documents: dialect, operation, method, path, parameters.
 DOCUMENTED: list[tuple[str, Operation[Any], str, str, dict[str, Any]]] = [
     (
         "esb-job",
@@ -127,8 +127,10 @@ def test_documented_requests_are_reproduced(
 
 @pytest.mark.parametrize("dialect_name", DIALECTS)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_every_operation_goes_out_or_says_who_can(dialect_name: str, operation: Operation[Any]) -> None:
-    """What a dialect lacks is refused before anything is sent, naming the dialects that have it."""
+def test_every_operation_is_sent_or_names_the_dialects_that_have_it(
+    dialect_name: str, operation: Operation[Any]
+) -> None:
+    """What a dialect lacks is rejected before anything is sent; the error names the dialects that have it."""
     codec = DIALECTS[dialect_name]
     can = [name for name, table in NAMES.items() if type(operation) in table.calls]
 
@@ -146,8 +148,8 @@ def test_every_operation_goes_out_or_says_who_can(dialect_name: str, operation: 
     assert f"{operation.name}; {', '.join(can)} can" in str(refused.value)
 
 
-def test_booleans_travel_as_text_in_a_query() -> None:
-    """A query knows `true` and `false`, and version 4 its own name of the parameter."""
+def test_booleans_are_text_in_a_query() -> None:
+    """A query has `true` and `false`, and version 4 another name of the parameter."""
     operation = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
 
     assert sent("gateway-v3", operation)["return_ip_result"] == "true"
@@ -176,7 +178,7 @@ def test_a_business_set_is_named_in_every_dialect() -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
-def test_the_esb_hears_of_a_business_by_both_of_its_names(operation: Operation[Any]) -> None:
+def test_the_esb_gets_a_business_by_both_of_its_names(operation: Operation[Any]) -> None:
     """Its oldest document knows `bk_biz_id` only, newer servers the kind and the id."""
     if type(operation) not in DIALECTS["esb-jobv3"].calls or scope_of(operation) is None:
         return
@@ -188,8 +190,8 @@ def test_the_esb_hears_of_a_business_by_both_of_its_names(operation: Operation[A
 
 @pytest.mark.parametrize("name", DIALECTS)
 @pytest.mark.parametrize("scope", [Scope.tenant_set(1), Scope.biz_set(9), Scope("planet", 3)])
-def test_what_is_no_business_is_never_called_one(name: str, scope: Scope) -> None:
-    """A server that does not know the kind must not take the number for a business."""
+def test_another_scope_is_never_sent_as_a_business(name: str, scope: Scope) -> None:
+    """A server that does not know the kind of scope must not take its number for a business."""
     carried = sent(name, GetJobInstanceStatus(ref=JobRef(scope, 100)))
 
     assert "bk_biz_id" not in carried
@@ -236,7 +238,7 @@ def test_credentials_in_the_body_make_every_read_a_post(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["gateway-v3", "gateway-v4"])
 def test_the_system_twins_name_their_acting_user(name: str) -> None:
-    """The twins have their own paths and a header for the user they act for."""
+    """They have their own paths and a header for the user they act for."""
     codec = dialect_by_name(name, system=True, acting_user="ada", tenant="blue", language="en")
 
     request = codec.encode(GetJobInstanceStatus(ref=JOB))
@@ -250,7 +252,7 @@ def test_the_system_twins_name_their_acting_user(name: str) -> None:
     )
 
 
-def test_what_makes_no_sense_is_refused() -> None:
+def test_invalid_options_are_refused() -> None:
     """Unknown dialects, options of other dialects, broken headers: each says what is wrong."""
     with pytest.raises(UsageError, match="esb-job, esb-jobv3, gateway-v3, gateway-v4"):
         dialect_by_name("gateway-v5")
@@ -264,7 +266,7 @@ def test_what_makes_no_sense_is_refused() -> None:
         dialect_by_name("gateway-v3", tenant="a\r\nX-Evil: 1").encode(GetJobInstanceStatus(ref=JOB))
 
 
-# Questions ----------------------------------------------------------------------------------------------------------
+# Reads -------------------------------------------------------------------------------------------------------------
 
 
 def test_logs_are_requested_by_one_kind_of_name() -> None:
@@ -285,7 +287,7 @@ def test_logs_are_requested_by_one_kind_of_name() -> None:
 
 @pytest.mark.parametrize(("name", "most"), [("gateway-v3", 500), ("esb-jobv3", 500), ("gateway-v4", 50)])
 def test_more_logs_than_the_platform_takes_are_refused(name: str, most: int) -> None:
-    """The bound is known before anything is sent, and stands in the capabilities."""
+    """The limit is checked before anything is sent, and is in the capabilities."""
     operation = BatchGetJobInstanceIpLog(ref=STEP, hosts=range(1, most + 1))
 
     assert DIALECTS[name].capabilities.log_hosts == most
@@ -296,7 +298,7 @@ def test_more_logs_than_the_platform_takes_are_refused(name: str, most: int) -> 
 
 
 def test_one_log_is_requested_by_id_or_address() -> None:
-    """The id wins where both are known."""
+    """The id is used where both are known."""
     by_id = sent("gateway-v3", GetJobInstanceIpLog(ref=STEP, host=HostKey(bk_host_id=31, ip="10.1.0.31")))
     by_address = sent("gateway-v3", GetJobInstanceIpLog(ref=STEP, host="2:10.1.0.31"))
 
@@ -305,8 +307,8 @@ def test_one_log_is_requested_by_id_or_address() -> None:
     assert (by_address["bk_cloud_id"], by_address["ip"]) == ("2", "10.1.0.31")
 
 
-def test_lists_are_bounded_by_moments() -> None:
-    """Times travel as milliseconds; version 4 counts by `offset`."""
+def test_lists_are_bounded_by_times() -> None:
+    """Times are sent as milliseconds; version 4 has `offset`."""
     operation = GetJobInstanceList(
         scope=SCOPE, create_time_start=DAY, create_time_end=DAY, job_name="night", start=40, length=20
     )
@@ -333,7 +335,7 @@ def test_jobs_are_operated_on_as_a_whole() -> None:
 
 
 def test_all_logs_are_the_oldest_dialects_own() -> None:
-    """Only one dialect gives all logs at once."""
+    """Only one dialect has all logs in one response."""
     assert DIALECTS["esb-job"].encode(GetJobInstanceLog(ref=JOB)).method == "GET"
 
 
@@ -346,7 +348,7 @@ def test_all_logs_are_the_oldest_dialects_own() -> None:
     ],
 )
 def test_anything_can_be_called_by_name(codec: TableDialect, path: str) -> None:
-    """What has no class goes raw, with the scope in the dialect's own words."""
+    """An operation without a class is sent with its parameters, and the scope under the dialect's names."""
     call = RawCall(name="get_cron_list", parameters={"start": 0, "on": True}, method="GET", scope=SCOPE)
 
     request = codec.encode(call)
@@ -363,7 +365,7 @@ def test_anything_can_be_called_by_name(codec: TableDialect, path: str) -> None:
 
 @pytest.mark.parametrize("name", DIALECTS)
 def test_requests_are_relative(name: str) -> None:
-    """The base URL is somebody else's business."""
+    """The session adds the base URL."""
     url = DIALECTS[name].encode(GetJobInstanceStatus(ref=JOB)).url
 
     assert not url.absolute

@@ -67,7 +67,7 @@ IDS_ONLY = (GetScriptTaskContext, GetFileTaskContext, BkciPluginBatchGetJobInsta
 
 
 class Caller:
-    """Speaks one dialect to one simulated platform, at the world's present."""
+    """Sends operations of one dialect to one simulated platform, at its present time."""
 
     def __init__(self, name: str, options: dict[str, Any], *, site: SiteConfig | None = None) -> None:
         self.dialect: TableDialect = dialect_by_name(name, **options)
@@ -78,7 +78,7 @@ class Caller:
         self.files = self.simulator.add(JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: FAILS}),)))
 
     def signed(self, operation: Operation[Any]) -> HttpRequest:
-        """Return an operation as it goes out."""
+        """Return the request of an operation."""
         request = self.dialect.encode(operation)
         url = URL(BASE[self.dialect.name.partition("-")[0]] + str(request.url), encoded=True)
         signed = self.dialect.sign(evolve(request, url=url), CREDENTIALS)
@@ -90,11 +90,11 @@ class Caller:
         return self.simulator.platform.respond(self.signed(operation), self.simulator.world.now)
 
     def deliver(self, operation: Operation[Any]) -> HttpResponse:
-        """Send an operation, and return what arrives after all faults."""
+        """Send an operation, and return the response after all faults."""
         return self.simulator.platform.deliver(self.signed(operation), self.simulator.world.now).response
 
     def advance(self, seconds: float) -> None:
-        """Let world time pass."""
+        """Advance the world's time."""
         self.simulator.world.advance(self.simulator.world.now + seconds)
 
     def call(self, operation: Operation[R]) -> R:
@@ -103,27 +103,27 @@ class Caller:
 
 
 def is_offered(way: tuple[str, dict[str, Any]], operation: Operation[Any]) -> bool:
-    """Tell whether a way of speaking has an operation."""
+    """Return True if a dialect with its options has an operation."""
     name, options = way
     call = DIALECTS[name].calls.get(type(operation))
     return call is not None and (call.paths is None or (call.paths == "system") is ("system" in options))
 
 
 def label(way: tuple[str, dict[str, Any]]) -> str:
-    """Return a short name of a way of speaking."""
+    """Return a short name of a dialect with its options."""
     return "-".join([way[0], *way[1]])
 
 
 @pytest.fixture(params=WAYS, ids=label)
 def caller(request: pytest.FixtureRequest) -> Caller:
-    """Each way of speaking in turn, an hour into a job whose first step failed."""
+    """Each dialect with its options, an hour after the start of a job whose first step failed."""
     found = Caller(*request.param)
     found.advance(3600)
     return found
 
 
 def about(operation: Any, caller: Caller) -> Operation[Any]:
-    """Return an operation of the samples about something that this world has."""
+    """Return an operation of the samples with ids of this world."""
     addresses = host_addresses(caller)
     today = datetime.fromtimestamp(caller.simulator.world.epoch_ms / 1000, UTC)
     step = caller.simulator.step(caller.step)
@@ -187,7 +187,7 @@ def test_every_operation_makes_a_round_trip(caller: Caller, operation: Operation
 
 
 def test_a_failed_step_reads_the_same_everywhere(caller: Caller) -> None:
-    """One host failed; the job says so in every dialect, and so does the step where it can be asked."""
+    """One host failed; the job shows it in every dialect, and so does the step where it can be requested."""
     snapshot = caller.call(GetJobInstanceStatus(ref=caller.job, return_ip_result=True))
 
     step = snapshot.steps[0]
@@ -206,7 +206,7 @@ def test_a_failed_step_reads_the_same_everywhere(caller: Caller) -> None:
 
 
 def test_a_view_agrees_with_a_snapshot(caller: Caller) -> None:
-    """The engine and people read the same response the same way."""
+    """The engine and callers read the same values from one response."""
     operation = GetJobInstanceStatus(ref=caller.job, return_ip_result=True)
     response = caller.json_response(operation)
 
@@ -227,8 +227,8 @@ def test_a_view_agrees_with_a_snapshot(caller: Caller) -> None:
     assert view.steps[0].complete
 
 
-def test_logs_come_in_full(caller: Caller) -> None:
-    """Every host's log is there, whichever question a dialect has for it."""
+def test_logs_are_complete(caller: Caller) -> None:
+    """Every host's log is there, by whichever operation of the dialect."""
     addresses = host_addresses(caller)
     if caller.dialect.name == "esb-job":
         rows = caller.call(GetJobInstanceLog(ref=caller.job))[0].hosts
@@ -240,8 +240,8 @@ def test_logs_come_in_full(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("caller", [way for way in WAYS if way[0] != "gateway-v4"], indirect=True, ids=label)
-def test_a_retry_is_taken_on(caller: Caller) -> None:
-    """The operation answers, and the step runs again."""
+def test_a_retry_is_accepted(caller: Caller) -> None:
+    """The operation is accepted, and the step runs again."""
     caller.call(OperateStepInstance(ref=caller.step, operation_code=2))
     caller.advance(600)
 
@@ -282,7 +282,7 @@ def test_anything_else_is_called_raw(caller: Caller) -> None:
 
 @pytest.mark.parametrize(("name", "options"), WAYS)
 def test_wrong_credentials_are_a_typed_error_without_the_secret(name: str, options: dict[str, Any]) -> None:
-    """Every platform says no in its own way, and it is the same error."""
+    """Each platform has its own response, and the error is the same."""
     caller = Caller(name, options, site=SiteConfig(app_secret="another"))
 
     with pytest.raises(NotAuthenticated) as refused:

@@ -28,7 +28,7 @@ def job_with(dialect: str, *, status: object, flag: object = ...) -> Any:
 
 
 def read_job(dialect: str, body: Any) -> tuple[JobSnapshot, JobPollView]:
-    """Read a job both ways."""
+    """Return the snapshot and the poll view of a job."""
     operation = GetJobInstanceStatus(ref=JOB, return_ip_result=True)
     return DIALECTS[dialect].decode(operation, json_response(body)), DIALECTS[dialect].decode_poll(
         operation, json_response(body)
@@ -36,14 +36,14 @@ def read_job(dialect: str, body: Any) -> tuple[JobSnapshot, JobPollView]:
 
 
 def read_step(body: Any, dialect: str = "gateway-v3", **filters: Any) -> Any:
-    """Look at a step."""
+    """Return the poll view of a step."""
     return DIALECTS[dialect].decode_poll(GetStepInstanceStatus(ref=STEP, **filters), json_response(body))
 
 
 @pytest.mark.parametrize("dialect", JOBS)
 @pytest.mark.parametrize("code", [*range(1, 16), 0, 16, 99])
 def test_finished_follows_the_flag_and_without_one_the_table(dialect: str, code: int) -> None:
-    """The server's flag is believed; without it a known code follows the table, an unknown one is not final."""
+    """The server's flag decides; without it a known code follows the table, an unknown one is not final."""
     for flag in (True, False):
         snapshot, view = read_job(dialect, job_with(dialect, status=code, flag=flag))
         assert (snapshot.is_finished, view.finished, view.status) == (flag, flag, code)
@@ -61,7 +61,7 @@ def test_a_flag_may_go_by_the_other_name(dialect: str) -> None:
 
 
 def test_an_unknown_step_code_follows_the_job() -> None:
-    """A step has no flag in a job's response; a code that nobody knows is as final as its job."""
+    """A step has no flag in a job's response; an unknown code is as final as its job."""
     body = job_with("gateway-v3", status=3, flag=True)
     body["data"]["step_instance_list"][1]["status"] = 77
 
@@ -90,7 +90,7 @@ def test_the_code_spaces_do_not_mix() -> None:
     ("dialect", "hosts"), [("esb-job", [None, None, None]), ("gateway-v3", [31, 32, 33])]
 )
 def test_the_same_job_reads_the_same(dialect: str, hosts: list[int | None]) -> None:
-    """Steps, executions, host codes, and moments do not depend on the dialect."""
+    """Steps, executions, host codes and times do not depend on the dialect."""
     snapshot = decoded(f"{dialect}/get_job_instance_status")
 
     rows = [row for step in snapshot.steps for row in step.hosts or ()]
@@ -109,7 +109,7 @@ def test_the_same_job_reads_the_same(dialect: str, hosts: list[int | None]) -> N
 
 
 def test_rows_that_were_not_sent_are_none_and_no_rows_are_empty() -> None:
-    """Null means that nobody asked or nobody knows; an empty list means that there is no host."""
+    """Null means not requested or unknown; an empty list means that there is no host."""
     body = copy.deepcopy(SAMPLES["gateway-v3/get_job_instance_status"])
     body["data"]["step_instance_list"][0]["step_ip_result_list"] = []
 
@@ -150,7 +150,7 @@ def test_older_responses_of_version_4_are_read() -> None:
 
 
 @pytest.mark.parametrize("nobody", [0, -1, None, ""])
-def test_an_id_that_stands_for_none_is_none(nobody: object) -> None:
+def test_an_id_that_means_none_is_none(nobody: object) -> None:
     """Many hosts with the id 0 would be one host otherwise."""
     body = copy.deepcopy(SAMPLES["gateway-v3/get_job_instance_status"])
     for row in body["data"]["step_instance_list"][0]["step_ip_result_list"]:
@@ -186,7 +186,7 @@ def groups_of(body: Any) -> list[dict[str, Any]]:
     return groups
 
 
-def test_a_step_answers_by_groups() -> None:
+def test_a_step_has_groups() -> None:
     """Groups keep code, tag and count, and the hosts of all of them are the step's."""
     step: StepSnapshot = decoded("gateway-v3/get_step_instance_status")
 
@@ -198,8 +198,8 @@ def test_a_step_answers_by_groups() -> None:
     assert (step.execute_count, step.is_finished, step.times.total_time) == (1, False, 1.5)
 
 
-def test_a_row_stands_where_its_group_stands() -> None:
-    """A host that moved while groups were read is in the group that lists it."""
+def test_a_row_has_the_status_of_its_group() -> None:
+    """A host that changed while groups were read is in the group that lists it."""
     body = copy.deepcopy(STEP_BODY)
     groups_of(body)[1]["host_result_list"][0] |= {"status": 7, "tag": "red"}
 
@@ -228,7 +228,7 @@ def test_a_whole_response_is_complete() -> None:
     ],
 )
 def test_a_response_to_a_narrower_question_is_not_complete(filters: dict[str, Any]) -> None:
-    """One batch, an old execution or a filter leave hosts out without a word."""
+    """One batch, an old execution or a filter leave hosts out."""
     assert not read_step(STEP_BODY, **filters).complete
 
 
@@ -254,7 +254,7 @@ def anonymise(groups: list[dict[str, Any]]) -> None:
 
 @pytest.mark.parametrize("damage", [cut, hide, uncount, anonymise])
 def test_a_response_with_holes_is_not_complete(damage: Any) -> None:
-    """Lists that were cut, counts that are missing, a row that names nobody: not all rows."""
+    """Lists that were cut, counts that are missing, a row without a host: not all rows."""
     body = copy.deepcopy(STEP_BODY)
     damage(groups_of(body))
 
@@ -289,7 +289,7 @@ def test_the_flat_lists_of_old_are_read(name: str) -> None:
     assert view.complete
 
 
-def test_the_oldest_step_status_believes_its_groups() -> None:
+def test_the_oldest_step_status_has_codes_of_groups() -> None:
     """Hosts have no code of their own there; their group's is theirs."""
     step: StepSnapshot = decoded("esb-job/get_step_instance_status")
 
@@ -301,7 +301,7 @@ def test_the_oldest_step_status_believes_its_groups() -> None:
     assert (step.is_finished, step.execute_count, step.groups) == (False, 1, None)
 
 
-def test_a_group_that_the_server_left_empty_is_not_believed() -> None:
+def test_a_group_that_the_server_left_empty_is_not_complete() -> None:
     """Current servers fill the first group only, and count 0 in the others."""
     body = copy.deepcopy(SAMPLES["esb-job/get_step_instance_status"])
     assert read_step(body, "esb-job").complete
@@ -312,8 +312,8 @@ def test_a_group_that_the_server_left_empty_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize(("dialect", "tag"), [("esb-job", None), ("esb-jobv3", ""), ("gateway-v3", "")])
-def test_no_tag_and_a_tag_that_nobody_speaks_of_differ(dialect: str, tag: str | None) -> None:
-    """The ESB's `job` never tells tags; elsewhere a null says that there is none."""
+def test_no_tag_and_an_unknown_tag_differ(dialect: str, tag: str | None) -> None:
+    """The ESB's `job` has no tags; elsewhere null means that there is none."""
     body = copy.deepcopy(SAMPLES[f"{dialect}/get_job_instance_status"])
     if dialect == "esb-job":
         step = body["data"]["blocks"][0]["step_instances"][0]

@@ -31,7 +31,7 @@ def names_at(sample: str) -> tuple[str, ...]:
 
 
 def renamed(sample: str, **names: Any) -> Any:
-    """Return a sample's body that names other things."""
+    """Return a sample's body with other names."""
     body = copy.deepcopy(SAMPLES[sample])
     for name, value in names.items():
         body = put(body, (*names_at(sample), name), value)
@@ -39,7 +39,7 @@ def renamed(sample: str, **names: Any) -> Any:
 
 
 def changed(sample: str, *path: str | int, to: object) -> Any:
-    """Return a sample's body with something else at one place."""
+    """Return a sample's body with another value at one place."""
     return put(copy.deepcopy(SAMPLES[sample]), path, to)
 
 
@@ -59,15 +59,15 @@ def possible_texts(sample: str, body: Any) -> list[Any]:
 
 
 def is_refused(sample: str, body: Any, thing: str) -> bool:
-    """Whether every reader refuses a response because it is about another *thing*."""
+    """Return True if every reader rejects a response because it is about another *thing*."""
     return all(
         isinstance(found, str) and found.startswith(f"the response is about another {thing}: asked for ")
         for found in possible_texts(sample, body)
     )
 
 
-def is_believed(sample: str, body: Any) -> bool:
-    """Whether every reader believes a response."""
+def is_accepted(sample: str, body: Any) -> bool:
+    """Return True if every reader accepts a response."""
     return not any(isinstance(found, str) for found in possible_texts(sample, body))
 
 
@@ -89,22 +89,22 @@ ABOUT_A_STEP = [sample for sample in ABOUT_A_JOB if "step" in sample or "ip_log"
 
 @pytest.mark.parametrize("sample", ABOUT_A_JOB)
 @pytest.mark.parametrize("number", [999_999, "999999", 999_999.0])
-def test_a_response_about_another_job_is_none(sample: str, number: object) -> None:
+def test_a_response_about_another_job_is_rejected(sample: str, number: object) -> None:
     """Whatever the request, and however its id is written."""
     assert is_refused(sample, renamed(sample, job_instance_id=number), "job")
-    assert is_believed(sample, renamed(sample, job_instance_id="7001"))
+    assert is_accepted(sample, renamed(sample, job_instance_id="7001"))
 
 
 @pytest.mark.parametrize("sample", ABOUT_A_STEP)
-def test_a_response_about_another_step_is_none(sample: str) -> None:
+def test_a_response_about_another_step_is_rejected(sample: str) -> None:
     """Even of the same job."""
     assert is_refused(sample, renamed(sample, step_instance_id=8002), "step")
-    assert is_believed(sample, renamed(sample, step_instance_id="8001"))
+    assert is_accepted(sample, renamed(sample, step_instance_id="8001"))
 
 
 @pytest.mark.parametrize("sample", JOB_STATUS)
-def test_the_error_says_what_was_asked_and_what_came(sample: str) -> None:
-    """Whoever reads it can look for the other job."""
+def test_the_error_names_the_requested_job_and_the_one_in_the_response(sample: str) -> None:
+    """Both jobs are in the message."""
     body = renamed(sample, job_instance_id=999_999)
 
     assert possible_texts(sample, body) == [
@@ -138,10 +138,10 @@ def test_the_error_says_what_was_asked_and_what_came(sample: str) -> None:
 def test_scopes_are_compared_as_the_platform_reads_them(
     sample: str, names: dict[str, Any], *, believed: bool
 ) -> None:
-    """`bk_scope_*` wins over `bk_biz_id`; what is not said is not compared."""
+    """`bk_scope_*` takes precedence over `bk_biz_id`; what is missing is not compared."""
     body = renamed(sample, **names)
 
-    assert is_believed(sample, body) if believed else is_refused(sample, body, "scope")
+    assert is_accepted(sample, body) if believed else is_refused(sample, body, "scope")
 
 
 @pytest.mark.parametrize("sample", JOB_STATUS)
@@ -156,7 +156,7 @@ def test_scopes_are_compared_as_the_platform_reads_them(
     ],
 )
 def test_a_business_set_may_go_by_a_business_number(sample: str, scope: Scope, names: dict[str, Any]) -> None:
-    """From 8000000 to 9999999 the platform reads one for the other."""
+    """From 8000000 to 9999999 the platform reads a business as a business set."""
     nothing = {"bk_scope_type": GONE, "bk_scope_id": GONE, "bk_biz_id": GONE}
     body = renamed(sample, **{**nothing, **names})
     operation = GetJobInstanceStatus(ref=JobRef(scope, JOB.job_instance_id))
@@ -190,16 +190,16 @@ def test_a_list_is_of_one_scope(dialect: str) -> None:
     strange = changed(sample, "data", rows, 0, "bk_scope_id", to="3")
 
     assert is_refused(sample, strange, "scope")
-    assert is_believed(sample, changed(sample, "data", rows, 0, "job_instance_id", to=999_999))
+    assert is_accepted(sample, changed(sample, "data", rows, 0, "job_instance_id", to=999_999))
 
 
 @pytest.mark.parametrize(
     "sample", [f"{name}/fast_execute_script" for name in ("esb-jobv3", "gateway-v3", "gateway-v4")]
 )
-def test_a_job_that_was_started_elsewhere_is_not_ours(sample: str) -> None:
-    """A launch answers with a job that nobody knew before; its scope is known."""
+def test_a_job_of_another_scope_is_rejected(sample: str) -> None:
+    """The response to a launch names a new job; its scope is known."""
     assert is_refused(sample, changed(sample, "data", "bk_biz_id", to=3), "scope")
-    assert is_believed(sample, changed(sample, "data", "bk_biz_id", to=2))
+    assert is_accepted(sample, changed(sample, "data", "bk_biz_id", to=2))
 
 
 def test_logs_of_steps_may_name_their_job() -> None:
@@ -220,7 +220,7 @@ def test_logs_of_steps_may_name_their_job() -> None:
         ("0:10.1.0.31", {"bk_host_id": None, "ip": "10.1.0.31", "bk_cloud_id": 3}, False),
     ],
 )
-def test_the_log_of_another_host_is_none(
+def test_the_log_of_another_host_is_rejected(
     asked_host: int | str, names: dict[str, Any], *, believed: bool
 ) -> None:
     """Where it is named in the same way as it was requested."""
@@ -250,7 +250,7 @@ def test_comparing_keeps_the_response_light() -> None:
 
 @pytest.mark.parametrize("sample", [*JOB_STATUS, *STEP_STATUS])
 def test_a_recorded_answer_is_about_what_it_names(sample: str) -> None:
-    """Nobody requested it; only a name that the caller gives is compared."""
+    """There was no request; only names that the caller gives are compared."""
     body = json_response(renamed(sample, bk_scope_type="tenant_set", bk_scope_id="5", bk_biz_id=LARGEST)).body
     dialect, operation = sample.split("/")
 

@@ -30,8 +30,8 @@ from tests.examples import examples
 JOB, STEP = "gateway-v3/get_job_instance_status", "gateway-v3/get_step_instance_status"
 
 
-def looked(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
-    """Return the view of a response, as the dialect gives it."""
+def polled(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
+    """Return the poll view of a response, by the dialect."""
     codec, operation = sample_call(sample)
     if isinstance(operation, GetJobInstanceStatus):
         return codec.decode_poll(operation, response)
@@ -40,28 +40,28 @@ def looked(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
 
 
 def leniently(sample: str, response: HttpResponse) -> JobPollView | StepPollView:
-    """Return the view of a response by who reads all of it at once."""
+    """Return the poll view of a response, by the lenient reader."""
     answered = JsonObject(open_envelope(response))
     if sample == JOB:
         return job_poll_view(read_job(sample_operations.JOB, answered))
     return step_poll_view(read_step(sample_operations.STEP, answered))
 
 
-def told(view: JobPollView | StepPollView) -> list[Any]:
-    """Return all that a view tells, in plain values."""
+def view_values(view: JobPollView | StepPollView) -> list[Any]:
+    """Return all of a view as plain values."""
     steps = view.steps if isinstance(view, JobPollView) else (view,)
     head = [view.status, view.finished, view.name, view.times]
-    return [*head, *(step_told(step) for step in steps)]
+    return [*head, *(step_values(step) for step in steps)]
 
 
-def step_told(step: StepPollView) -> list[Any]:
-    """Return all that the view of a step tells."""
+def step_values(step: StepPollView) -> list[Any]:
+    """Return all of a step's view as plain values."""
     own = (step.step_instance_id, step.status, step.finished, step.name, step.type, step.execute_count)
-    return [own, step.times, step.complete, [groups_told(step, group) for group in step.groups or ()]]
+    return [own, step.times, step.complete, [group_values(step, group) for group in step.groups or ()]]
 
 
-def groups_told(step: StepPollView, group: Any) -> list[Any]:
-    """Return all that a group tells, its rows by their names and details."""
+def group_values(step: StepPollView, group: Any) -> list[Any]:
+    """Return all of a group as plain values, its rows by their names and details."""
     rows = [
         (
             row.status if group.status is None else group.status,
@@ -79,25 +79,25 @@ def names(row: Any) -> tuple[Any, ...]:
 
 
 def same(sample: str, response: HttpResponse) -> None:
-    """Assert that both readers tell the same; only what the view did not need may be unusable to the other."""
+    """Assert that both readers agree; only members that a poll does not need may be an error for the other."""
     try:
-        expected = told(leniently(sample, response))
+        expected = view_values(leniently(sample, response))
     except InvalidResponse:
         with suppress(CallFailed):
-            told(looked(sample, response))
+            view_values(polled(sample, response))
         return
     except CallFailed as error:
         with pytest.raises(type(error)):
-            looked(sample, response)
+            polled(sample, response)
         return
-    assert told(looked(sample, response)) == expected
+    assert view_values(polled(sample, response)) == expected
 
 
 @pytest.mark.parametrize("sample", [JOB, STEP])
 def test_the_documented_response_is_read_late(sample: str) -> None:
-    """Of every row no more than id and code; the rest comes out as if it had been read at once."""
+    """Only id and code of each row are read; the rest is read later, with the same values."""
     response = json_response(SAMPLES[sample])
-    view = looked(sample, response)
+    view = polled(sample, response)
     steps = view.steps if isinstance(view, JobPollView) else (view,)
     rows = [row for step in steps for group in step.groups or () for row in group.rows or ()]
 
@@ -109,7 +109,7 @@ def test_the_documented_response_is_read_late(sample: str) -> None:
 @settings(max_examples=examples(600), deadline=None)
 @given(damaged(samples=[JOB, STEP]))
 def test_views_read_the_same(case: tuple[str, Any]) -> None:
-    """Whatever stands anywhere in a response."""
+    """With any value anywhere in a response."""
     sample, body = case
     same(sample, json_response(body))
 
@@ -159,10 +159,10 @@ def large_step(hosts: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("asked_for", [1, 3, 200])
-def test_few_or_many_rows_are_read_alike(asked_for: int) -> None:
-    """A few one by one, many all at once, from the last to the first."""
+def test_few_and_many_rows_are_read_the_same(asked_for: int) -> None:
+    """A few rows one by one, many all at once, from the last to the first."""
     response = json_response(large_step(SHORT_LIST * 8))
-    view, expected = looked(STEP, response), leniently(STEP, response)
+    view, expected = polled(STEP, response), leniently(STEP, response)
     assert isinstance(view, StepPollView)
     assert isinstance(expected, StepPollView)
     groups = zip(view.groups or (), expected.groups or (), strict=True)
@@ -174,8 +174,8 @@ def test_few_or_many_rows_are_read_alike(asked_for: int) -> None:
 
 
 def test_failed_hosts_are_read_at_once() -> None:
-    """All that is said of them is kept anyway; of the others only what a view needs."""
-    view = looked(STEP, json_response(large_step(2)))
+    """Their details are kept anyway; of other hosts only what a poll needs."""
+    view = polled(STEP, json_response(large_step(2)))
     assert isinstance(view, StepPollView)
     rows = [row for group in view.groups or () for row in group.rows or ()]
 
@@ -188,10 +188,10 @@ def test_failed_hosts_are_read_at_once() -> None:
 
 @pytest.mark.parametrize(("group", "first"), [(1, 1000), (2, 2000)])
 def test_a_row_that_cannot_be_understood_keeps_id_and_code(group: int, first: int) -> None:
-    """A view does not fail for what it does not need, one row among many least of all."""
+    """A poll does not fail for members that it does not need."""
     body = large_step(SHORT_LIST * 2)
     body["data"]["step_result_group_list"][group]["host_result_list"][3]["exit_code"] = []
-    view = looked(STEP, json_response(body))
+    view = polled(STEP, json_response(body))
     assert isinstance(view, StepPollView)
     shown = (view.groups or ())[group]
     details = [view.details(view.named(row)) for row in shown.rows or ()]
@@ -209,16 +209,16 @@ def test_hosts_without_an_id_are_read_at_once() -> None:
             del row["bk_host_id"]
 
     same(STEP, HttpResponse(status=200, body=msgspec.json.encode(body)))
-    view = looked(STEP, json_response(body))
+    view = polled(STEP, json_response(body))
     assert isinstance(view, StepPollView)
     assert view.complete
 
 
 def test_a_named_row_keeps_no_response() -> None:
-    """Rows of hosts that moved wait for readers, for long; the bytes they came from do not."""
+    """Rows of changed hosts may be kept for long; the bytes of the response are not."""
     body = json_response(large_step(SHORT_LIST * 8)).body
     references = sys.getrefcount(body)
-    view = looked(STEP, HttpResponse(status=200, body=body))
+    view = polled(STEP, HttpResponse(status=200, body=body))
     assert isinstance(view, StepPollView)
     kept = [view.named(row) for group in view.groups or () for row in (group.rows or ())[:3]]
     details = view.details

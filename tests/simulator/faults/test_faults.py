@@ -23,7 +23,7 @@ Get = Callable[..., Awaitable[Seen]]
 
 @pytest.fixture
 def simulator() -> Simulator:
-    """Return a world with one finished job, whose time stands still."""
+    """Return a world with one finished job, whose time is paused."""
     simulator = Simulator()
     simulator.add(JobPlan(steps=(StepPlan(hosts=4),)))
     simulator.world.advance_to_end()
@@ -32,7 +32,7 @@ def simulator() -> Simulator:
 
 @pytest.fixture
 async def get(simulator: Simulator) -> AsyncIterator[Get]:
-    """Ask for the job's status over HTTP, by the gateway or the ESB."""
+    """Request the job's status over HTTP, from the gateway or the ESB."""
     headers = {"X-Bkapi-Authorization": AUTHORIZATION}
     async with simulator.serve() as server, aiohttp.ClientSession(headers=headers) as session:
 
@@ -61,7 +61,7 @@ async def get(simulator: Simulator) -> AsyncIterator[Get]:
 async def test_refusals_come_with_their_code(
     simulator: Simulator, get: Get, name: str, dialect: str, expected: tuple[int, int]
 ) -> None:
-    """In the envelope of whoever makes them, `result` false."""
+    """In the envelope of gateway, ESB or Job, `result` false."""
     with simulator.fault(name):
         status, _, content = await get(dialect)
 
@@ -100,7 +100,7 @@ async def test_a_response_can_be_empty(simulator: Simulator, get: Get) -> None:
 
 
 async def test_half_a_body_breaks_off(simulator: Simulator, get: Get) -> None:
-    """The connection ends before the length that was announced."""
+    """The connection ends before the announced length."""
     with simulator.fault("half-body"), pytest.raises(aiohttp.ClientPayloadError):
         await get("gateway-v3")
 
@@ -116,14 +116,14 @@ async def test_a_body_can_be_no_json(simulator: Simulator, get: Get, name: str) 
         json.loads(content)
 
 
-async def test_a_slow_drip_outlasts_patience(simulator: Simulator, get: Get) -> None:
-    """The first bytes come at once, the last too late."""
+async def test_a_slow_drip_outlasts_a_timeout(simulator: Simulator, get: Get) -> None:
+    """The first bytes are sent at once, the last too late."""
     with simulator.fault("slow-drip"), pytest.raises(TimeoutError):
         await get("gateway-v3", timeout=0.3)
 
 
 async def test_a_connection_can_be_reset(simulator: Simulator, get: Get) -> None:
-    """No response, no goodbye."""
+    """Without a response."""
     with simulator.fault("reset"), pytest.raises((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)):
         await get("gateway-v3")
 
@@ -145,7 +145,7 @@ async def test_latency_delays_a_response(simulator: Simulator, get: Get) -> None
 
 
 def test_latency_has_jitter(simulator: Simulator) -> None:
-    """No two responses are late alike."""
+    """No two responses have the same delay."""
     question = request("gateway-v3", "get_job_instance_status", of(simulator.refs[0]))
     with simulator.fault("latency"):
         delays = {simulator.platform.deliver(question, simulator.world.now).delay for _ in range(10)}
@@ -154,8 +154,8 @@ def test_latency_has_jitter(simulator: Simulator) -> None:
     assert min(delays) >= 0.05
 
 
-async def test_a_charset_can_be_a_lie(simulator: Simulator, get: Get) -> None:
-    """GBK that is said to be UTF-8."""
+async def test_a_charset_can_be_wrong(simulator: Simulator, get: Get) -> None:
+    """GBK that is declared as UTF-8."""
     with simulator.fault("wrong-charset"):
         _, headers, content = await get("gateway-v3")
 
@@ -194,8 +194,8 @@ async def test_fields_can_be_unknown(simulator: Simulator, get: Get) -> None:
     assert answer["result"] is True
 
 
-def test_every_fault_is_looked_at_here_or_among_callbacks() -> None:
-    """A fault without a test is no promise."""
+def test_every_fault_is_tested_here_or_among_callbacks() -> None:
+    """Every fault has a test."""
     here = {
         "latency", "gateway-rate-limit", "gateway-concurrency", "esb-rate-limit", "esb-timeout", "internal-error",
         "database-away", "gateway-timeout-json", "bad-gateway", "gateway-timeout", "login-page", "empty-401",
@@ -223,7 +223,7 @@ async def test_faults_apply_to_only_what_they_are_meant_for(simulator: Simulator
 
 
 def test_a_share_of_requests_is_the_same_share_every_time() -> None:
-    """Dice are seeded."""
+    """Random choices are seeded."""
 
     def struck() -> list[int]:
         simulator = Simulator(seed=3)
@@ -276,7 +276,7 @@ async def test_faults_of_the_network_reach_the_transport_in_process(
 
 
 async def test_hanging_requests_do_not_keep_a_server_from_closing() -> None:
-    """It lets go of them."""
+    """It cancels them."""
     simulator = Simulator("all-succeed")
     async with aiohttp.ClientSession() as session:
         with simulator.fault("hang"):
@@ -314,6 +314,6 @@ def test_faults_can_be_written_on_a_command_line(text: str, share: float, times:
 
 
 def test_an_unknown_fault_names_the_known_ones() -> None:
-    """The error helps."""
+    """The error lists them."""
     with pytest.raises(KeyError, match="slow-drip"):
         parse_fault("nonsense")

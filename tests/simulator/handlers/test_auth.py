@@ -84,7 +84,7 @@ def test_wrong_parameters_are_refused(
 def test_wrong_methods_and_paths_are_refused(
     simulator: Simulator, dialect: str, operation: str, method: str, expected: tuple[int, Any]
 ) -> None:
-    """By Job, by the gateway, by the ESB: each in its own words."""
+    """By Job, by the gateway, by the ESB: each with its own code."""
     status, code = request_counts(
         simulator, request(dialect, operation, of(simulator.refs[0]), method=method)
     )
@@ -93,7 +93,7 @@ def test_wrong_methods_and_paths_are_refused(
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v5/get_job_instance_status", "/api/c/compapi/v2/cc/search_host"])
-def test_other_paths_lead_nowhere(simulator: Simulator, path: str) -> None:
+def test_other_paths_are_not_found(simulator: Simulator, path: str) -> None:
     """404, with the gateway's code or the ESB's lack of one."""
     question = HttpRequest(method="GET", url=URL(f"http://sim{path}"))
 

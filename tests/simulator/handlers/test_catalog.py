@@ -32,7 +32,7 @@ def response_data(operation: str, dialect: str = V3, site: SiteConfig | None = N
 
 
 def code(operation: str, dialect: str = V3, **given: Any) -> tuple[int, int]:
-    """Return the HTTP status and the code of a refusal."""
+    """Return the HTTP status and the code of an error."""
     response = ask(Simulator(), operation, {**BIZ, **given}, dialect=dialect)
     return response.status, body(response)["code"]
 
@@ -40,7 +40,7 @@ def code(operation: str, dialect: str = V3, **given: Any) -> tuple[int, int]:
 @pytest.mark.parametrize("dialect", [V3, ESB3])
 @pytest.mark.parametrize("operation", LISTS)
 def test_every_list_has_entries_and_a_total(operation: str, dialect: str) -> None:
-    """The usual site has something of everything; pages are 20 long."""
+    """The default site has entries of each kind; pages are 20 long."""
     page = response_data(operation, dialect)
 
     assert page["total"] == len(page["data"]) > 0
@@ -49,8 +49,8 @@ def test_every_list_has_entries_and_a_total(operation: str, dialect: str) -> Non
 
 
 @pytest.mark.parametrize("operation", LISTS)
-def test_pages_out_of_bounds_are_put_right(operation: str) -> None:
-    """No page begins below zero or is longer than 1000; behind the end there is nothing."""
+def test_pages_out_of_bounds_are_corrected(operation: str) -> None:
+    """No page starts below 0 or is longer than 1000; after the end it is empty."""
     page = response_data(operation, start=-5, length=5000)
     last = response_data(operation, start=page["total"], length=0)
 
@@ -85,7 +85,7 @@ def test_plans_are_filtered(given: dict[str, Any], found: list[int]) -> None:
 
 
 def test_times_are_milliseconds_and_those_of_crons_seconds() -> None:
-    """Filters count alike."""
+    """Filters have the same units."""
     epoch = Simulator().world.epoch_ms
     plan = response_data("get_job_plan_list")["data"][0]
     cron = response_data("get_cron_list")["data"][0]
@@ -97,7 +97,7 @@ def test_times_are_milliseconds_and_those_of_crons_seconds() -> None:
 
 @pytest.mark.parametrize("dialect", [V3, ESB3])
 def test_a_plan_is_shown_with_its_steps_and_variables(dialect: str) -> None:
-    """Scripts as base64; hosts of the variable that stands for them."""
+    """Scripts are base64; hosts are those of the variable."""
     plan = response_data("get_job_plan_detail", dialect, job_plan_id=1001)
 
     sends, unpacks = plan["step_list"]
@@ -117,8 +117,8 @@ def test_a_plan_is_shown_with_its_steps_and_variables(dialect: str) -> None:
     )
 
 
-def test_a_cipher_keeps_its_value() -> None:
-    """Only its name is told."""
+def test_the_value_of_a_cipher_is_hidden() -> None:
+    """Only its name is shown."""
     plan = JobPlan(variables=(Variable(id=1, name="key", kind=4, value="p4ss"),))
 
     detail = response_data("get_job_plan_detail", site=SiteConfig(plans={5: plan}), job_plan_id=5)
@@ -153,7 +153,7 @@ def test_a_script_leads_to_its_versions_and_their_content(public: bool) -> None:
 
 
 def test_versions_of_unknown_scripts_are_an_empty_list() -> None:
-    """One's own are none of the public ones; one version in full is found in both places."""
+    """Scripts of a scope are not public; one version in full is found in both places."""
     own = response_data("get_script_list")["data"][0]
 
     assert response_data("get_script_version_list", script_id="nothing")["total"] == 0
@@ -162,7 +162,7 @@ def test_versions_of_unknown_scripts_are_an_empty_list() -> None:
 
 
 def test_crons_are_shown_with_the_plan_that_they_run() -> None:
-    """An id makes all other filters void; details have variables."""
+    """An id makes all other filters ineffective; details have variables."""
     running = response_data("get_cron_list", status=1)["data"]
     one = response_data("get_cron_list", id=301, name="nonsense")["data"]
     detail = response_data("get_cron_detail", id=300)
@@ -194,13 +194,13 @@ def test_crons_are_shown_with_the_plan_that_they_run() -> None:
     ],
 )
 def test_refusals(operation: str, given: dict[str, Any], v3: tuple[int, int], esb: tuple[int, int]) -> None:
-    """In the words of both dialects."""
+    """With the codes of both dialects."""
     assert code(operation, V3, **given) == v3
     assert code(operation, ESB3, **given) == esb
 
 
 def test_version_4_has_no_lists() -> None:
-    """Its gateway knows none of these paths."""
+    """Its gateway has none of these paths."""
     answer = ask(Simulator(), "get_job_plan_list", BIZ, dialect="gateway-v4")
 
     assert (answer.status, body(answer)["code"]) == (404, 1640401)

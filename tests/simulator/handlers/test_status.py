@@ -41,7 +41,7 @@ def simulate(
 
 
 def step_status(simulator: Simulator, step: StepRef, **filters: Any) -> Any:
-    """Ask version 3 for a step's status, all batches unless said otherwise."""
+    """Return the status of a step by version 3, of all batches by default."""
     parameters = {**of(step), "batch": 0, **filters}
     wanted = {name: value for name, value in parameters.items() if value is not None}
     return data(ask(simulator, "get_step_instance_status", wanted))
@@ -96,7 +96,7 @@ def test_filters_do_what_the_server_does(filters: dict[str, Any], listed: list[i
 
 
 def test_without_batch_only_the_latest_batch_comes() -> None:
-    """0 is all, 1 the first; left out is the latest, whatever documents say."""
+    """0 is all, 1 the first; without it only the latest, whatever documents say."""
     simulator, step = simulate(StepPlan(hosts=6, rolling=Rolling(sizes=(1, 2, 3))))
 
     sizes = {batch: groups(step_status(simulator, step, batch=batch))[0][2] for batch in (None, 0, 1, 2, 3)}
@@ -128,7 +128,7 @@ def test_right_after_a_retry_there_are_no_groups() -> None:
     assert "step_result_group_list" not in answer
 
 
-def test_a_step_whose_turn_has_not_come_waits_as_one_group() -> None:
+def test_a_step_that_has_not_started_waits_as_one_group() -> None:
     """Code 5, no tag, exit code and total 0."""
     simulator, step = simulate(StepPlan(outcomes=(HANGS,)), StepPlan(hosts=2), until=5.0)
     second = simulator.steps(step.job)[1]
@@ -194,7 +194,7 @@ def test_a_confirm_step_cannot_be_requested_itself() -> None:
 
 
 def test_containers_are_visible_to_version_4_only() -> None:
-    """The others fail over them."""
+    """The others fail."""
     simulator, step = simulate(StepPlan(hosts=(container(1), *hosts(1))))
     with_rows = {**of(step.job), "return_ip_result": "true"}
     v4 = {**of(step.job), "return_execute_object_result": "true"}
@@ -245,7 +245,7 @@ def test_the_classic_component_tells_times_with_and_without_an_offset() -> None:
 
 
 def test_the_current_backend_fills_the_first_group_only() -> None:
-    """The others count nothing and list nobody."""
+    """The others count 0 and list no hosts."""
     simulator, step = simulate(StepPlan(hosts=3, pinned={0: FAILS}), site=SiteConfig(legacy_esb=False))
 
     own = data(ask(simulator, "get_step_instance_status", of(step, "esb-job"), dialect="esb-job"))

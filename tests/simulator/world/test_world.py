@@ -28,18 +28,18 @@ CONFIRM = StepPlan(kind=3, hosts=0)
 
 
 def codes(moves: Moves) -> list[int]:
-    """Return the codes alone."""
+    """Return the codes without their times."""
     return [code for _, code in moves]
 
 
-def told(simulator: Simulator) -> tuple[list[list[int]], list[int]]:
-    """Return what the steps and the one job went through."""
+def codes_by_step(simulator: Simulator) -> tuple[list[list[int]], list[int]]:
+    """Return the codes of the steps and of the one job."""
     history = simulator.history()
     return [codes(moves) for moves in history.steps.values()], codes(*history.jobs.values())
 
 
 def lived(*steps: StepPlan) -> tuple[Simulator, list[StepRef]]:
-    """Let a job of these steps live until nothing happens by itself; return its steps."""
+    """Run a job of these steps until no event is left; return its steps."""
     simulator = Simulator()
     ref = simulator.add(JobPlan(steps=steps))
     simulator.world.advance_to_end()
@@ -47,7 +47,7 @@ def lived(*steps: StepPlan) -> tuple[Simulator, list[StepRef]]:
 
 
 def operate(simulator: Simulator, step: StepRef, operation: int) -> None:
-    """Do something to a step, and see it through."""
+    """Operate a step, and run all events."""
     simulator.world.operate_step(simulator.step(step), operation)
     simulator.world.advance_to_end()
 
@@ -69,28 +69,28 @@ def test_hosts_wait_run_and_end() -> None:
     assert {tuple(codes(moves)) for moves in simulator.history().hosts.values()} == {(5, 7, 9)}
 
 
-def test_hosts_that_cannot_be_asked_end_at_once_and_fail_the_step() -> None:
-    """Codes 2 and 18 come with the step's start, in no time, and spoil it."""
+def test_hosts_that_cannot_run_end_at_once_and_fail_the_step() -> None:
+    """Codes 2 and 18 come with the step's start, at once, and fail it."""
     simulator, (step,) = lived(StepPlan(hosts=3, pinned={0: INVALID_HOST, 1: NO_AGENT}))
 
     execution = simulator.step(step).execution
     assert execution is not None
     assert execution.starts[:2] == execution.ends[:2] == [simulator.step(step).started] * 2
-    assert told(simulator)[0] == [[1, 2, 4]]
+    assert codes_by_step(simulator)[0] == [[1, 2, 4]]
 
 
 def test_a_failed_step_ends_the_job_and_the_next_one_never_starts() -> None:
     """4 ends the job as 4."""
     simulator, _ = lived(StepPlan(pinned={0: FAILS}), StepPlan())
 
-    assert told(simulator) == ([[1, 2, 4], [1]], [1, 2, 4])
+    assert codes_by_step(simulator) == ([[1, 2, 4], [1]], [1, 2, 4])
 
 
 def test_an_ignored_error_lets_the_job_succeed() -> None:
     """6 on the step, 3 on the job."""
     simulator, _ = lived(StepPlan(pinned={0: FAILS}, ignore_error=True), StepPlan())
 
-    assert told(simulator) == ([[1, 2, 6], [1, 2, 3]], [1, 2, 3])
+    assert codes_by_step(simulator) == ([[1, 2, 6], [1, 2, 3]], [1, 2, 3])
 
 
 def test_a_retry_of_failed_hosts_carries_the_others_along() -> None:
@@ -101,7 +101,7 @@ def test_a_retry_of_failed_hosts_carries_the_others_along() -> None:
 
     again = {label: codes(moves) for (_, run, label), moves in simulator.history().hosts.items() if run == 1}
     assert again == {"0:10.0.0.1": [9], "0:10.0.0.2": [5, 7, 9], "0:10.0.0.3": [9]}
-    assert told(simulator) == ([[1, 2, 4, 2, 3]], [1, 2, 4, 2, 3])
+    assert codes_by_step(simulator) == ([[1, 2, 4, 2, 3]], [1, 2, 4, 2, 3])
 
 
 def test_a_retry_of_all_hosts_runs_them_all() -> None:
@@ -136,23 +136,23 @@ def test_two_quick_retries_count_twice_and_run_once() -> None:
 
 
 def test_a_user_is_asked_and_says_yes() -> None:
-    """Step and job wait in 7, then go on."""
+    """Step and job wait in 7, then continue."""
     simulator, (_, confirm, _) = lived(StepPlan(), CONFIRM, StepPlan())
     assert simulator.step(confirm).job.status == 7
 
     operate(simulator, confirm, 6)
 
-    assert told(simulator) == ([[1, 2, 3], [1, 7, 3], [1, 2, 3]], [1, 2, 7, 2, 3])
+    assert codes_by_step(simulator) == ([[1, 2, 3], [1, 7, 3], [1, 2, 3]], [1, 2, 7, 2, 3])
 
 
 def test_a_user_says_no_and_is_asked_again() -> None:
-    """13 on both without a callback; asked again, both wait again."""
+    """13 on both without a callback; after operation 9 both wait again."""
     simulator, (confirm,) = lived(CONFIRM)
 
     operate(simulator, confirm, 9)
     operate(simulator, confirm, 10)
 
-    assert told(simulator) == ([[1, 7, 13, 7]], [1, 2, 7, 13, 7])
+    assert codes_by_step(simulator) == ([[1, 7, 13, 7]], [1, 2, 7, 13, 7])
     assert simulator.world.callbacks == []
 
 
@@ -164,7 +164,7 @@ def test_a_terminated_job_stops_its_step_and_hosts() -> None:
 
     simulator.world.advance_to_end()
 
-    assert told(simulator) == ([[1, 2, 10, 11], [1]], [1, 2, 10, 11])
+    assert codes_by_step(simulator) == ([[1, 2, 10, 11], [1]], [1, 2, 10, 11])
     assert 403 in {moves[-1][1] for moves in simulator.history().hosts.values()}
 
 
@@ -176,7 +176,7 @@ def test_after_a_termination_the_next_step_can_be_entered() -> None:
 
     operate(simulator, ref, 11)
 
-    assert told(simulator) == ([[1, 2, 10, 11, 5], [1, 2, 3]], [1, 2, 10, 11, 2, 3])
+    assert codes_by_step(simulator) == ([[1, 2, 10, 11, 5], [1, 2, 3]], [1, 2, 10, 11, 2, 3])
 
 
 def test_a_skipped_step_is_over_before_its_rows_are() -> None:
@@ -206,19 +206,19 @@ def test_terminating_while_a_user_is_asked_gets_stuck_until_the_user_says_no() -
 
     operate(simulator, confirm, 9)
 
-    assert told(simulator)[1] == [1, 2, 7, 10, 13]
+    assert codes_by_step(simulator)[1] == [1, 2, 7, 10, 13]
 
 
 def test_an_engine_that_breaks_down_leaves_rows_open_for_ever() -> None:
     """9 on step and job, 7 on the hosts."""
     simulator, _ = lived(StepPlan(hosts=2, outcomes=(HANGS,), abnormal_after=5.0))
 
-    assert told(simulator) == ([[1, 2, 9]], [1, 2, 9])
+    assert codes_by_step(simulator) == ([[1, 2, 9]], [1, 2, 9])
     assert [moves[-1][1] for moves in simulator.history().hosts.values()] == [7, 7]
 
 
 def test_ignoring_an_abnormal_step_leaves_the_job_running_for_ever() -> None:
-    """The API lets operation 3 pass on 9, the engine does nothing about it."""
+    """The API accepts operation 3 on 9, the engine does nothing about it."""
     simulator, (step,) = lived(StepPlan(hosts=2, outcomes=(HANGS,), abnormal_after=5.0))
 
     operate(simulator, step, 3)
@@ -241,11 +241,11 @@ def test_rolling_steps_wait_before_each_batch(
     """15 comes before each batch; a failed one pauses, is ignored, or a user is asked."""
     simulator, _ = lived(StepPlan(hosts=4, pinned=pinned, rolling=Rolling(sizes=(1, 3), mode=mode)))
 
-    assert told(simulator) == ([step], job)
+    assert codes_by_step(simulator) == ([step], job)
 
 
 def test_a_rolling_step_shows_a_past_end_while_it_runs() -> None:
-    """The end of a batch is written down and not cleared for the next."""
+    """The end of a batch is recorded and not cleared for the next."""
     simulator = Simulator()
     ref = simulator.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(QUICK,), rolling=Rolling(sizes=(1, 1))),)))
     step = simulator.step(simulator.steps(ref)[0])
@@ -258,17 +258,17 @@ def test_a_rolling_step_shows_a_past_end_while_it_runs() -> None:
     assert step.ended is not None
 
 
-def test_a_manual_rolling_goes_on_at_a_word() -> None:
+def test_a_manual_rolling_continues_when_a_user_confirms() -> None:
     """Operation 13 starts the next batch."""
     simulator, (step,) = lived(StepPlan(hosts=2, rolling=Rolling(sizes=(1, 1), mode=3)))
 
     operate(simulator, step, 13)
 
-    assert told(simulator) == ([[1, 15, 2, 15, 7, 15, 2, 3]], [1, 2, 7, 2, 3])
+    assert codes_by_step(simulator) == ([[1, 15, 2, 15, 7, 15, 2, 3]], [1, 2, 7, 2, 3])
 
 
 def test_rolling_over_source_files_reaches_every_host_once_per_batch() -> None:
-    """The truth tells such a host as one."""
+    """The true history has such a host once."""
     simulator, (step,) = lived(
         StepPlan(kind=2, hosts=2, outcomes=(QUICK,), rolling=Rolling(sizes=(1, 1), kind=2))
     )
@@ -293,7 +293,7 @@ def test_a_job_that_is_not_to_start_waits_to_be_started() -> None:
 
 
 def test_an_archived_job_is_gone() -> None:
-    """Some time after its end nothing of it is left."""
+    """Some time after its end it is not found any more."""
     world = World()
     ref = world.add(JobPlan(archived_after=60.0))
 
@@ -303,7 +303,7 @@ def test_an_archived_job_is_gone() -> None:
 
 
 def test_the_same_seed_gives_the_same_history() -> None:
-    """Dice are the seed's, whatever else is in the world and whenever it is looked at."""
+    """Random choices depend on the seed alone, whatever else is in the world and whenever it is read."""
 
     def story(seed: int, pause: float, others: int) -> dict[str, Moves]:
         simulator = Simulator(seed=seed)
