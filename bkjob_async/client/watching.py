@@ -17,21 +17,26 @@ from bkjob_async.errors import (
     Throttled,
     UsageError,
 )
+from bkjob_async.journal.journal import Journal, open_journal
+from bkjob_async.journal.urls import check_fleet_name
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Finished, Lost, Stalled, Trouble
 from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.watch import Watch, notices
+from bkjob_async.watch.watch import Fleet, Watch, notices
 
 Deadline = float | timedelta | None
 
 
 def watch(
     client: Caller,
-    refs: Iterable[RefLike] | RefLike,
+    refs: Iterable[RefLike] | RefLike = (),
     *,
+    journal: str | Journal | None = None,
+    name: str | None = None,
+    takeover: bool = True,
     deadline: Deadline = None,
     linger: float | None = 0.0,
     detail_level: DetailLevel = DetailLevel.EVERY_CHANGE,
@@ -50,6 +55,11 @@ def watch(
     `DeadlineExceeded`. The watch ends *linger* seconds after all targets have settled; None keeps it open until it is
     left. *detail_level* says how closely hosts are followed; at every level the end of steps and jobs is seen at once.
     Each callback that *callbacks* receives makes it poll the named job once; by default the client's own receiver.
+
+    With a *journal*, what `open_journal` takes or returns, the watch is recorded under *name*, and a watch that another
+    process opens under this name continues it: with the same targets and *refs*, and with what changed in between. A
+    target that is dropped is removed from the record. Opening the watch raises `FleetBusy` where another process holds
+    the name and *takeover* is False, and other errors of `JournalError` where the journal cannot be used.
     """
     client._lifetime.check()
     targets = as_refs(refs, client.scope)
@@ -60,11 +70,26 @@ def watch(
         linger=linger,
         detail_level=detail_level,
         scope=client.scope,
+        fleet=fleet_of(journal, name, take_over=takeover),
     )
     callbacks = callbacks or client._callbacks
     if callbacks is not None:
         callbacks.attach(opened)
     return opened
+
+
+def fleet_of(journal: str | Journal | None, name: str | None, *, take_over: bool) -> Fleet | None:
+    """Return where a watch is recorded, None for nowhere; raise `UsageError` for half of it."""
+    if journal is None:
+        if name is not None:
+            raise UsageError("a name is for a watch with a journal: give journal=, too")
+        return None
+    if name is None:
+        raise UsageError("a watch with a journal needs a name, under which it is continued: name=")
+    check_fleet_name(name)
+    is_own = isinstance(journal, str)
+    opened = open_journal(journal) if isinstance(journal, str) else journal
+    return Fleet(journal=opened, name=name, take_over=take_over, is_own=is_own)
 
 
 async def wait(

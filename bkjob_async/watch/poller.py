@@ -50,6 +50,9 @@ from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, Subscr
 from bkjob_async.watch.worker_pool import WorkerPool
 from bkjob_async.wire.session import Session
 
+# A target whose journal can take no more events is considered again after this many seconds.
+PAUSE_SECONDS = 1.0
+
 
 class Poller:
     """The polling of one client: what is due is polled, and what changed is delivered to the subscribers.
@@ -93,9 +96,10 @@ class Poller:
 
     # Subscribers and their targets ----------------------------------------------------------------------------------
 
-    def add_subscriber(self, subscriber: Subscriber) -> None:
+    def add_subscriber(self, subscriber: Subscriber, *, has_journal: bool = False) -> None:
         """Deliver to *subscriber* from now on what concerns all targets, and an outage that lasts already."""
         self._registry.subscribers.append(subscriber)
+        self._registry.has_journals |= has_journal
         if self.errors.outage is not None:
             at = self._stamp()
             subscriber.on_platform_event(at, evolve(self.errors.outage, cursor=at.cursor, index=1))
@@ -125,8 +129,10 @@ class Poller:
             self.fallen_behind += subscriber.fallen_behind
         self._registry.remove_subscriber(subscriber)
 
-    def subscribe(self, subscriber: Subscriber, ref: Ref) -> tuple[JobState, int | None]:
-        """Poll *ref* for *subscriber*, as soon as possible.
+    def subscribe(
+        self, subscriber: Subscriber, ref: Ref, recorded: PollTarget | None = None
+    ) -> tuple[JobState, int | None]:
+        """Poll *ref* for *subscriber*, as soon as possible; *recorded* is what it was told of the job earlier.
 
         Return its job, and which round of requests shows its present state; None when any response does.
         """
@@ -134,10 +140,12 @@ class Poller:
             self.planner.begin()
             self._stall_timer.start()
         target, round_wanted = self._registry.subscribe(
-            subscriber, ref, operated_at=self._operated_at.get(ref.job)
+            subscriber, ref, operated_at=self._operated_at.get(ref.job), recorded=recorded
         )
-        self._workers.schedule(target, self._now())
         self.phases.mark_changed(ref.job)
+
+        if recorded is None or any(each not in target.lost for each in target.targets):
+            self._workers.schedule(target, self._now())
         return target, round_wanted
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> None:
@@ -225,8 +233,8 @@ class Poller:
         if target.group == NO_SUBSCRIBERS:
             return
         started = self._now()
-        if self.errors.breaker.is_open:
-            delayed_until = self.errors.delay_if_open(target, started)
+        if self.errors.breaker.is_open or self._registry.has_journals:
+            delayed_until = self._delayed_until(target, started)
             if delayed_until is not None:
                 self._workers.schedule(target, delayed_until)
                 return
@@ -255,6 +263,12 @@ class Poller:
         counters = self.observe.counters
         if counters is not None:
             counters.polls["step" if isinstance(request, GetStepInstanceStatus) else "job"] += 1
+
+    def _delayed_until(self, target: PollTarget, now: float) -> float | None:
+        """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
+        if self._registry.has_journals and self._registry.is_full(target):
+            return now + PAUSE_SECONDS
+        return self.errors.delay_if_open(target, now) if self.errors.breaker.is_open else None
 
     def _begin_round(self, target: PollTarget, now: float) -> None:
         """Begin a round of requests with the whole job where single steps do not show all that is wanted."""

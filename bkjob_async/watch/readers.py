@@ -20,6 +20,7 @@ from bkjob_async.engine.stream.lazy_events import (
     parts_of,
     slices_of,
 )
+from bkjob_async.journal.store import StoredRecord
 from bkjob_async.model.events import (
     Batch,
     Event,
@@ -192,7 +193,7 @@ class Position:
     begins inside is delivered from that event on. The *place* is looked up before the first batch.
     """
 
-    __slots__ = ("_start", "backlog", "cursor", "place", "seen")
+    __slots__ = ("_start", "backlog", "cursor", "place", "seen", "stored")
 
     def __init__(self, start: CursorPosition, cursor: str) -> None:
         self._start = start
@@ -200,6 +201,7 @@ class Position:
         self.seen = start.last_whole_batch
         self.cursor = cursor
         self.backlog: Backlog | None = None
+        self.stored: list[StoredRecord] = []  # read from a journal, the next one last
 
     @property
     def partly_read(self) -> CursorPosition | None:
@@ -210,14 +212,21 @@ class Position:
     def advance(self, batch: Batch) -> Batch | None:
         """Move behind the *batch* at this place; return what the reader is given of it, None for nothing."""
         self.place += 1
+        rest = self.rest_of(batch)
+        if rest is None:
+            return None
+        current = rest if self.backlog is None else self.backlog.current_part_of(rest)
+        return None if current is None else self.move_behind(current)
+
+    def rest_of(self, batch: Batch) -> Batch | None:
+        """Return what the reader has not had of the next *batch*, None for nothing."""
         self.seen = batch.sequence
         if batch.sequence == self._start.sequence and self._start.index is not None:
             batch = remainder_of(batch, self._start.index)
             if not batch.events:
                 self.move_behind(batch)
                 return None
-        current = batch if self.backlog is None else self.backlog.current_part_of(batch)
-        return None if current is None else self.move_behind(current)
+        return batch
 
     def move_behind(self, batch: Batch) -> Batch:
         """Move behind *batch* and return it."""

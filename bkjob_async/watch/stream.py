@@ -17,6 +17,7 @@ from bkjob_async.model.events import Batch, Event, InSync, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.cooperative import CooperativeIterator
 from bkjob_async.watch.readers import Backlog, MissedJob, Position, Reader, Select, mark_skipped
+from bkjob_async.watch.stored_history import StoredHistory
 
 T = TypeVar("T")
 
@@ -59,6 +60,8 @@ class EventStream:
         self.fallen_behind = 0  # readers that the newest changes were given in place of what they missed
         self._present = present
         self._cursors = cursors
+        self._history: StoredHistory | None = None
+        self._begins_behind = ""
         self._error: BaseException | None = None
         self._opened_at: int | None = None
         self._waiters: set[asyncio.Future[None]] = set()
@@ -67,6 +70,12 @@ class EventStream:
     def open(self) -> None:
         """Begin the stream behind all batches so far."""
         self.state, self._opened_at = "open", self._cursors.last
+
+    def continue_behind(self, history: StoredHistory, head: int) -> None:
+        """Go on behind batch number *head* of *history*, which has what the log does not hold."""
+        self._history = history
+        self._begins_behind = history.cursor_behind(head)
+        self.log.last_dropped = head
 
     def close(self, error: BaseException | None) -> None:
         """End the stream; readers that reach the end raise *error*, if any."""
@@ -94,7 +103,13 @@ class EventStream:
     # Readers --------------------------------------------------------------------------------------------------------
 
     def reader(self, select: Select[T], after: str | None = None) -> Reader[T]:
-        """Return a new reader of what *select* returns of each batch, after a cursor or from the beginning."""
+        """Return a new reader of what *select* returns of each batch, after a cursor or from the beginning.
+
+        With a journal, empty text is the beginning of what it keeps, and None that of this watch.
+        """
+        if self._history is not None:
+            after = self._begins_behind if after is None else after
+            return Reader(self, select, after=self._history.position(after), cursor=after)
         if not after:
             return Reader(self, select)
         place = self._cursors.parse(after)
@@ -116,7 +131,10 @@ class EventStream:
             if self.state == "new":
                 raise UsageError("open the watch first: async with client.watch(...) as watch")
             if position.place < self.log.first:
-                self._find_place(position)
+                stored = await self._find_place(position)
+                if stored is not None:
+                    return stored
+                continue
             batch, backlog = self.log.batch_at(position.place), position.backlog
             if batch is not None:
                 found = position.advance(batch)
@@ -126,15 +144,36 @@ class EventStream:
                     backlog.has_yielded = True
                     continue
                 found = self._next_portion(position, backlog)
-            elif self._error is not None:
-                raise self._error
-            elif self.state == "closed":
+            elif self._is_at_end():
                 return None
             else:
                 await self._wait_for_batch()
                 continue
             if found is not None:
                 return found
+
+    def _is_at_end(self) -> bool:
+        """Return True when no batch will be added any more; raise the error that the stream was closed with."""
+        if self._error is not None:
+            raise self._error
+        return self.state == "closed"
+
+    async def _find_place(self, position: Position) -> Batch | None:
+        """Find the place in the log behind what was read; return the next batch from a journal if there is one before."""
+        if self._history is None or position.seen >= self.log.last_dropped:
+            self._find_in_log(position)
+            return None
+        return await self._next_stored(position, self._history)
+
+    async def _next_stored(self, position: Position, history: StoredHistory) -> Batch | None:
+        """Return the next batch that the log does not hold; None where the log goes on, or the reader has had it."""
+        until = self.log.last_dropped
+        batch = await history.next_batch(position, until)
+        if batch is None:
+            position.seen = max(position.seen, until)
+            return None
+        rest = position.rest_of(batch)
+        return None if rest is None else position.move_behind(rest)
 
     async def _wait_for_batch(self) -> None:
         """Wait until a batch is added or the stream is closed."""
@@ -147,7 +186,7 @@ class EventStream:
 
     # Readers that fell behind ---------------------------------------------------------------------------------------
 
-    def _find_place(self, position: Position) -> None:
+    def _find_in_log(self, position: Position) -> None:
         """Find the place behind what was read; begin a backlog if that has left the log."""
         if position.seen >= self.log.last_dropped:
             position.place = self.log.position_after(position.seen)

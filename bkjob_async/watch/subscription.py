@@ -6,24 +6,32 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 
+from attrs import evolve
+
+from bkjob_async.engine.journaling.fold import Term
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_views import copy_of, target_snapshot
+from bkjob_async.engine.tracking.job_views import copy_of, target_result, target_snapshot
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
-from bkjob_async.errors import DeadlineExceeded
+from bkjob_async.errors import DeadlineExceeded, JournalError
+from bkjob_async.journal.store import Store
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Batch, InSync, Recovered, Trouble
+from bkjob_async.model.events import Batch, InSync, Lost, Recovered, Resumed, Trouble
 from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
 from bkjob_async.observe.observer import WatchClosed, WatchOpened
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
+from bkjob_async.watch.fleet_journal import FleetJournal
 from bkjob_async.watch.last_polls import LastPolls
 from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.polling_load import PollingLoad
 from bkjob_async.watch.readers import MissedJob
+from bkjob_async.watch.restored_fleet import RestoredFleet
 from bkjob_async.watch.stats import LastSeen, PhaseTotals
+from bkjob_async.watch.stored_history import StoredHistory
 from bkjob_async.watch.stream import EventStream
 from bkjob_async.watch.target_registry import PollTarget
 from bkjob_async.watch.targets import Targets
@@ -50,6 +58,10 @@ class Subscription:
         self.number = next(poller.watch_numbers)
         self.other_polls = 0
         self._opened_at = 0.0
+        self.is_open = False
+        self._journal: FleetJournal | None = None
+        self._fleet: RestoredFleet | None = None
+        self._end: BaseException | None = None
         self._poller = poller
         self._deadline = deadline
         self._linger = linger
@@ -75,22 +87,52 @@ class Subscription:
         observe = self._poller.observe
         if observe.listens(WatchOpened):
             observe(WatchOpened(client=observe.client, watch=self.number, targets=len(refs)))
+        self.is_open = True
         if self._deadline is not None:
             self._deadline_timer = loop.call_later(self._deadline, self._on_deadline)
-        self._poller.add_subscriber(self)
+        self._poller.add_subscriber(self, has_journal=self._journal is not None)
         self.change(refs, add=True)
 
+    async def open_fleet(self, store: Store, name: str, refs: Iterable[Ref], *, take_over: bool) -> None:
+        """Continue the fleet *name* of a *store*: poll its targets and *refs*."""
+        journal = FleetJournal(store, name, self._poller.cursors, self)
+        opened, fold = await journal.open(PollTarget, take_over=take_over)
+        head = journal.head
+        terms = [*fold.terms, Term(opened.term, self._poller.cursors.name, head)]
+        self.stream.continue_behind(StoredHistory(store, name, terms, self._poller.cursors), head)
+        self._journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.outage)
+        journal.targets = len(fold.targets)
+        self._poller.planner.restore_durations(fold.durations)
+        if head and opened.silence is not None:
+            at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
+            resumed = Resumed(term=opened.term, gap=opened.silence, cursor=at.cursor, index=1)
+            journal.put(Batch(at.sequence, LazyEventList([resumed]), at.cursor))
+        else:
+            journal.put_empty()
+        journal.start(self._poller.planner.durations.exported)
+        self.open([*fold.targets, *refs])
+
     def close(self, error: BaseException | None = None) -> None:
-        """End the stream, with *error* if given, and begin to release the targets; harmless when repeated."""
-        if self.stream.state == "closed":
+        """End the stream, with *error* if given, and begin to release the targets; harmless when repeated.
+
+        What was told to a journal is stored first.
+        """
+        if not self.is_open:
+            if self.stream.state != "closed" and self._journal is None:
+                self.stream.close(error)
             return
+        self.is_open = False
         if self._deadline_timer is not None:
             self._deadline_timer.cancel()
         self._stop_lingering()
         self._pending.clear()
         self._unreleased = self.targets.jobs()
         self._report_end(error)
-        self.stream.close(error)
+        if self._journal is None:
+            self.stream.close(error)
+        else:
+            self._end = error
+            self._journal.finish()
         self._release.start()
 
     @property
@@ -105,7 +147,7 @@ class Subscription:
 
     def load(self) -> PollingLoad:
         """Return the load of polling the targets, none unless the watch is open."""
-        if self.stream.state != "open":
+        if not self.is_open:
             return PollingLoad(0, 0, None, 0)
         return self._poller.load(asyncio.get_running_loop().time(), self)
 
@@ -143,8 +185,70 @@ class Subscription:
         self.close()
         try:
             await self._release.wait()
+            if self._journal is not None:
+                await self._journal.aclose()
         finally:
+            if self.stream.state != "closed":
+                self.stream.close(self._end)
             await self._poller.stop_if_idle()
+
+    # What the journal says ------------------------------------------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many events wait to be stored that the targets must not be polled."""
+        return self._journal is not None and self._journal.is_full
+
+    def on_stored(self, batch: Batch) -> None:
+        """Give a batch to the readers: it is stored."""
+        self.stream.append(batch)
+
+    def on_all_stored(self) -> None:
+        """End the stream: all that was told is stored."""
+        self.stream.close(self._end)
+
+    def on_unavailable(self, sequence: int, error: JournalError) -> None:
+        """Tell local readers that nothing can be stored."""
+        self._append_local(
+            sequence,
+            Trouble(ref=None, error="JournalUnavailable", message=str(error), targets=self.targets.size),
+        )
+
+    def on_available(self, sequence: int) -> None:
+        """Tell local readers that records are stored again."""
+        self._append_local(sequence, Recovered(ref=None, targets=self.targets.size))
+
+    def _append_local(self, sequence: int, event: Trouble | Recovered) -> None:
+        cursor = f"{sequence}-{self._poller.cursors.name}"
+        self.stream.append(Batch(sequence, (evolve(event, cursor=cursor, index=1),), cursor))
+
+    def on_refused(self, error: BaseException) -> None:
+        """End at once: the journal takes no more records of this watch."""
+        self._end = error
+        self.close(error)
+        self.stream.close(error)
+
+    def put_present(self, since: int, recorded: Collection[Ref]) -> None:
+        """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
+        journal = self._journal
+        if journal is None:
+            return
+        for ref in recorded:
+            if ref not in self.targets:
+                journal.note_target(ref, added=False)
+        for ref in self.targets:
+            if ref not in recorded:
+                journal.note_target(ref, added=True)
+        journal.targets = self.targets.size
+        journal.put_empty()
+        for job, refs in self.targets.jobs():
+            state = self.state(job)
+            if state is None:
+                continue
+            at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
+            events = list(self._delivery.present(state, refs, at.cursor, since, skipped=True))
+            if events:
+                journal.put(Batch(at.sequence, LazyEventList(with_indexes(events)), at.cursor), job=state)
 
     def _release_next_job(self) -> bool:
         """Unsubscribe from the next job, keeping its state; return whether there was one."""
@@ -170,6 +274,11 @@ class Subscription:
     def _apply_next_change(self) -> bool:
         """Add or drop the next target; return whether there was one."""
         if not self._pending:
+            if self._fleet is not None:
+                self._fleet.forget()
+            if self._journal is not None:
+                self._journal.targets = self.targets.size
+                self._journal.flush_targets()
             self._close_when_settled()
             return False
         ref, add = self._pending.pop()
@@ -184,13 +293,22 @@ class Subscription:
             return
         self.targets.add(ref, unread=self.stream.in_sync_at is None)
         self._totals.mark_changed(ref.job)
-        state, round_wanted = self._poller.subscribe(self, ref)
+        recorded = None if self._fleet is None else self._fleet.job_of(ref)
+        state, round_wanted = self._poller.subscribe(self, ref, recorded)
         self.targets.share(state.ref, state.targets)
-        if round_wanted is not None:
-            self._delivery.join(ref, round_wanted)
+        if recorded is not None and ref in recorded.lost:
+            self._delivery.restore_lost(ref, recorded)
+            self.targets.read(ref)
+            self.targets.settle(ref, over=True)
+        elif round_wanted is not None:
+            self._delivery.join(ref, round_wanted, recorded)
+        if self._journal is not None and recorded is None:
+            self._journal.note_target(ref, added=True)
 
     def _drop(self, ref: Ref) -> None:
         if ref in self.targets:
+            if self._journal is not None:
+                self._journal.note_target(ref, added=False)
             self.targets.remove(ref)
             self._delivery.remove(ref, self._poller.state(ref.job))
             self.stream.log.discard_signals(ref)
@@ -218,7 +336,7 @@ class Subscription:
 
     def targets_in(self, job: JobRef) -> Collection[Ref]:
         """Return the targets that belong to *job*; none once the watch has ended."""
-        return self.targets.of(job) if self.stream.state == "open" else ()
+        return self.targets.of(job) if self.is_open else ()
 
     def awaits_reread(self, job: JobRef) -> bool:
         """Return True while *job* must be read once more before anything of it is delivered."""
@@ -232,7 +350,7 @@ class Subscription:
         self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], round_read: int
     ) -> None:
         """Receive the *events* of one poll of *target*; *round_read* is its last round that was read completely."""
-        if self.stream.state != "open":
+        if not self.is_open:
             return
         job = target.ref
         refs = self.targets.of(job)
@@ -244,14 +362,25 @@ class Subscription:
             for ref in refs:
                 if self._delivery.is_state_given(ref) and target.is_in_sync(ref):
                     self.targets.read(ref)
-        self._append(at, event_count(events), shared, own)
+        if self._fleet is not None and target.seen_at is not None and self._fleet.end_outage():
+            own.append(Recovered(ref=None, targets=self.targets.size, cursor=at.cursor))
+        self._append(at, event_count(events), shared, own, target)
 
     def on_platform_event(self, at: PollStamp, event: Trouble | Recovered) -> None:
         """Receive an event that concerns all targets."""
-        if self.stream.state == "open":
+        if self.is_open:
+            if self._fleet is not None and self._fleet.end_outage() and isinstance(event, Trouble):
+                return  # it was told before this watch was opened, and goes on
             self._append(at, 1, [event], [])
 
-    def _append(self, at: PollStamp, size: int, shared: list[EventOrLazy], own: list[EventOrLazy]) -> None:
+    def _append(
+        self,
+        at: PollStamp,
+        size: int,
+        shared: list[EventOrLazy],
+        own: list[EventOrLazy],
+        target: PollTarget | None = None,
+    ) -> None:
         """Add a batch: what this watch takes of the *size* events of a poll, and events for this watch alone."""
         if self.stream.in_sync_at is None and self.targets.all_read and not self._pending:
             self.stream.in_sync_at = at.sequence
@@ -262,7 +391,11 @@ class Subscription:
             shared += with_indexes(own, events_before=size)
             self.event_count += event_count(shared)
             events = LazyEventList(shared, last_index=size + max(1, event_count(own)))
-            self.stream.append(Batch(at.sequence, events, at.cursor))
+            batch = Batch(at.sequence, events, at.cursor)
+            if self._journal is None:
+                self.stream.append(batch)
+            else:
+                self._journal.put(batch, target)
 
     def on_crash(self, error: BaseException) -> None:
         """End the watch with the *error* that ended polling."""
@@ -272,14 +405,14 @@ class Subscription:
 
     def update_settled(self, target: PollTarget, now: float) -> None:
         """Determine again which targets of a job have settled; end or begin to linger when all have."""
-        if self.stream.state != "open":
+        if not self.is_open:
             return
         for ref in self.targets.of(target.ref):
             self.targets.settle(ref, over=self._delivery.is_over(target, ref, now))
         self._close_when_settled()
 
     def _close_when_settled(self) -> None:
-        if self.stream.state != "open" or self._linger is None:
+        if not self.is_open or self._linger is None:
             return
         if self.targets.over < self.targets.size or self._pending:
             self._stop_lingering()
@@ -329,7 +462,7 @@ class Subscription:
 
     def state(self, job: JobRef) -> JobState | None:
         """Return the state of a job that is watched here, or was when the watch ended."""
-        if self.stream.state == "closed" and job in self._final:
+        if not self.is_open and job in self._final:
             return self._final[job]
         return self._poller.state(job) if self.targets.of(job) else None
 
@@ -348,6 +481,17 @@ class Subscription:
         """Return *ref* as last seen, None before it was seen."""
         state = self.state_of(ref)
         return target_snapshot(state, ref) if state is not None else None
+
+    def earlier_ends(self, ended: Collection[Ref]) -> dict[Ref, JobResult | Lost]:
+        """Return how targets ended that are not among those *ended*: before this watch was opened."""
+        found: dict[Ref, JobResult | Lost] = {}
+        for ref in self.targets:
+            state = None if ref in ended else self.state_of(ref)
+            if state is not None and ref in state.lost:
+                found[ref] = state.lost[ref]
+            elif state is not None and state.has_finished(ref):
+                found[ref] = target_result(state, ref)
+        return found
 
     def total_counts(self) -> Mapping[Phase, int]:
         """Return the host counts of all targets by phase."""

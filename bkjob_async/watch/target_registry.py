@@ -64,6 +64,11 @@ class Subscriber(Protocol):
         """Whether callbacks are expected to report ends."""
         ...
 
+    @property
+    def is_full(self) -> bool:
+        """Whether it can take no more events for now, so that its targets must not be polled."""
+        ...
+
     def targets_in(self, job: JobRef) -> Collection[Ref]:
         """Return the targets that belong to *job*."""
         ...
@@ -114,6 +119,7 @@ class TargetRegistry:
         self.targets: dict[JobRef, PollTarget] = {}
         self.subscribers: list[Subscriber] = []
         self.rereads = Rereads()
+        self.has_journals = False  # whether any subscriber ever had one
         self._groups: dict[int, tuple[Subscriber, ...]] = {NO_SUBSCRIBERS: ()}
         self._numbers: dict[tuple[Subscriber, ...], int] = {(): NO_SUBSCRIBERS}
         self.polls: dict[int, int] = {NO_SUBSCRIBERS: 0}
@@ -124,28 +130,36 @@ class TargetRegistry:
         return self._groups[target.group]
 
     def subscribe(
-        self, subscriber: Subscriber, ref: Ref, *, operated_at: float | None
+        self,
+        subscriber: Subscriber,
+        ref: Ref,
+        *,
+        operated_at: float | None,
+        recorded: PollTarget | None = None,
     ) -> tuple[PollTarget, int | None]:
         """Add *ref* as a target of *subscriber*; return its job, and which round of requests shows its present state.
 
         The round is None for a job that was never polled, as then any response does. Other jobs are read once more, so
         that the subscriber is not given what was remembered. *operated_at* is when an operation on it was last sent.
+        *recorded* is what the subscriber was told of the job before it was opened; a job that nobody follows goes on
+        from there.
         """
         job = ref.job
         target = self.targets.get(job)
         if target is None:
-            target = self.targets[job] = PollTarget(
-                job, operated_at=operated_at, was_operated=operated_at is not None
-            )
+            target = PollTarget(job) if recorded is None else recorded
+            target.operated_at, target.was_operated = operated_at, operated_at is not None
+            self.targets[job] = target
         group = self.subscribers_of(target)
         if subscriber not in group:
             group = (*group, subscriber)
             self._assign(target, group)
-        was_polled = target.first_polled_at is not None or target.seen_at is not None
+        must_reread = target is not recorded and (recorded is not None or has_past(target))
         target.add_target(ref)
-        target.retry_lost(ref)
+        if recorded is None:
+            target.retry_lost(ref)
         target.detail_level = max(other.detail_level for other in group)
-        return target, self.rereads.request(target) if was_polled else None
+        return target, self.rereads.request(target) if must_reread else None
 
     def unsubscribe(self, subscriber: Subscriber, ref: Ref) -> PollTarget | None:
         """Remove *ref*, no longer a target of *subscriber*; return the job if it is not watched any more."""
@@ -242,6 +256,10 @@ class TargetRegistry:
         ends = (subscriber.ends_at for subscriber in self.subscribers_of(target))
         return min((end for end in ends if end is not None), default=None)
 
+    def is_full(self, target: PollTarget) -> bool:
+        """Return True while a subscriber can take no more events of a job."""
+        return any(subscriber.is_full for subscriber in self.subscribers_of(target))
+
     def awaits_reread(self, target: PollTarget) -> bool:
         """Return True while a subscriber waits for a job to be read once more."""
         if target not in self.rereads.requested:
@@ -259,6 +277,13 @@ class TargetRegistry:
             self._groups[number], self._numbers[members] = members, number
             self.polls[number] = 0
         target.group = number
+
+
+def has_past(target: PollTarget) -> bool:
+    """Return True for a job that was polled, or that goes on from what a journal recorded."""
+    if target.first_polled_at is not None or target.seen_at is not None or target.status_code is not None:
+        return True
+    return any(step.status_code is not None for step in target.steps)
 
 
 class Rereads:

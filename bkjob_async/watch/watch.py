@@ -7,8 +7,11 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
+from attrs import frozen
+
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import UsageError
+from bkjob_async.journal.journal import Journal
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
@@ -29,6 +32,24 @@ from bkjob_async.watch.readers import (
 )
 from bkjob_async.watch.stats import Explanation, WatchStats
 from bkjob_async.watch.subscription import Subscription
+
+
+@frozen(kw_only=True)
+class Fleet:
+    """Where a watch is recorded: a journal, and a name in it.
+
+    *take_over*: open it even if another process holds it. A journal that *is_own* ends with the watch.
+    """
+
+    journal: Journal
+    name: str
+    take_over: bool = True
+    is_own: bool = False
+
+    async def aclose(self) -> None:
+        """Close the journal if nobody else has it."""
+        if self.is_own:
+            await self.journal.aclose()
 
 
 class Watch:
@@ -85,6 +106,18 @@ class Watch:
       marked `skipped`. A cursor of another open watch is accepted, too: what both watches receive comes once, and
       targets that were added to this watch later begin with their state at that time.
 
+    A watch with a journal, given to `client.watch`, is recorded under a name, and another process continues it:
+
+    * **Resuming.** In every opening but the first, the first event is `Resumed`. Then what changed while nobody watched
+      comes as ordinary changes, and `InSync` once every target was read again. Targets are those of the record, and
+      those given. A reader without a cursor begins with this opening, one with empty text with the oldest that is kept.
+    * **Recording.** Readers are given an event once it is stored. While the store cannot be used, `Trouble` with the
+      error `JournalUnavailable` comes once, and events wait; nothing is lost.
+    * **Cursors of any process** that recorded the name are accepted; a reader continues behind the event or batch,
+      with nothing lost and nothing twice. Slow readers read from the store what has left the log. Only in place of what
+      the journal does not keep any more the newest change of each host comes, marked `skipped`.
+    * **One holder.** When another watch opens the name, this one ends: its readers raise `Superseded`.
+
     Other text raises `UsageError`, as does the cursor of an event that its batch never had, if the log still holds that.
     """
 
@@ -97,9 +130,14 @@ class Watch:
         linger: float | None,
         detail_level: DetailLevel = DetailLevel.EVERY_CHANGE,
         scope: Scope | None = None,
+        fleet: Fleet | None = None,
     ) -> None:
-        """Prepare to watch *refs*; nothing is polled before `async with`. Bare ids are in *scope*."""
+        """Prepare to watch *refs*, and those of *fleet*; nothing is polled before `async with`.
+
+        Bare ids are in *scope*.
+        """
         self.scope = scope
+        self._fleet = fleet
         self._poller = poller
         self._first_refs = tuple(refs)
         self._subscription = Subscription(poller, deadline=deadline, linger=linger, detail_level=detail_level)
@@ -115,7 +153,19 @@ class Watch:
     async def __aenter__(self) -> Self:
         if self._stream.state != "new":
             raise UsageError("a watch is opened once; make another with client.watch()")
-        self._subscription.open(self._first_refs)
+        if self._fleet is None:
+            self._subscription.open(self._first_refs)
+            return self
+        try:
+            await self._subscription.open_fleet(
+                self._fleet.journal.store,
+                self._fleet.name,
+                self._first_refs,
+                take_over=self._fleet.take_over,
+            )
+        except BaseException:
+            await self._fleet.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -126,6 +176,8 @@ class Watch:
     async def aclose(self) -> None:
         """Stop watching; harmless when repeated. The jobs continue, and the events can still be read."""
         await self._subscription.aclose()
+        if self._fleet is not None:
+            await self._fleet.aclose()
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -162,13 +214,15 @@ class Watch:
         return self._stream.reader(finished_results, after)
 
     async def results(self) -> dict[Ref, JobResult | Lost]:
-        """Wait until the watch ends; return how each target ended."""
+        """Wait until the watch ends; return how each target ended, before it was opened or since."""
         ended: dict[Ref, JobResult | Lost] = {}
         async for event in self._stream.reader(events_but_hosts):
             if isinstance(event, Finished):
                 ended[event.ref] = event.result
             elif isinstance(event, Lost):
                 ended[event.ref] = event
+        if self._fleet is not None:
+            ended = self._subscription.earlier_ends(ended) | ended
         return ended
 
     # Targets --------------------------------------------------------------------------------------------------------
@@ -189,13 +243,13 @@ class Watch:
         A few are added before this returns; many are added in slices, so that the event loop is not blocked.
         Raises `UsageError` when the watch is not open.
         """
-        if self._stream.state != "open":
+        if not self._subscription.is_open:
             raise UsageError("targets are added to an open watch; linger=None keeps it open")
         self._subscription.change(as_refs(refs, self.scope), add=True)
 
     def drop(self, *refs: RefLike) -> None:
         """Stop watching *refs*, in slices; what is not a target is ignored."""
-        if self._stream.state == "open":
+        if self._subscription.is_open:
             self._subscription.change(as_refs(refs, self.scope), add=False)
 
     def nudge(self, ref: RefLike) -> None:

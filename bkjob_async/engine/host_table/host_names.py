@@ -26,12 +26,16 @@ class HostNames(Struct, frozen=True, gc=False):
     def __len__(self) -> int:
         return len(self.names)
 
-    def host_keys(self) -> list[HostKey]:
-        """Return all names of each host."""
-        plain = list(map(key_from, self.names, self.addresses, [None] * len(self.names)))
-        for number, key in self.keys.items():
-            plain[number] = key
-        return plain
+    def host_keys(self, places: Sequence[int] | None = None) -> list[HostKey]:
+        """Return all names of the hosts at *places* in the order, or of each."""
+        names, addresses = self.names, self.addresses
+        if places is None:
+            places = range(len(names))
+        keys = self.keys
+        return [
+            keys[place] if place in keys else key_from(names[place], addresses[place], None)
+            for place in places
+        ]
 
 
 def names_of(keys: Sequence[HostKey]) -> HostNames:

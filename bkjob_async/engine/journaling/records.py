@@ -294,19 +294,20 @@ def lazy_events_from(form: HostsForm, cursor: str) -> LazyHostEvents:
         unfrozen = map(
             unfrozen_host_changed,
             repeat(ref),
-            hosts.host_keys(),
+            hosts.host_keys(changes.places),
             repeat(form.execute_count),
             [None if code is None else host_status(code) for code in changes.befores],
             map(host_status, changes.afters),
             repeat(cursor),
             indexes,
-            tags,
-            exit_codes,
+            [tags[place] for place in changes.places],
+            [exit_codes[place] for place in changes.places],
             repeat(form.epoch),
             repeat(form.skipped),
         )
         return freeze(HostChanged, unfrozen)
 
-    events = LazyHostEvents(ref, StatusChanges(range(size), befores, afters, ()), make_events)
+    changes = StatusChanges(range(size), befores, afters, [None] * size)
+    events = LazyHostEvents(ref, changes, make_events)
     events.events_before = form.events_before
     return events

@@ -13,9 +13,10 @@ A worked example: 1000 jobs named "deploy" run, earlier ones took about 60 s, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import exp
-from typing import Protocol
+from typing import Any, Protocol
 
 from bkjob_async.engine.scheduling.clock_skew import ServerClock
 from bkjob_async.engine.scheduling.duration_stats import DurationTable, is_duration
@@ -25,6 +26,7 @@ from bkjob_async.engine.scheduling.request_cost import AT_REST, RequestCost
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.engine.tracking.step_state import StepState
+from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Ref, StepRef
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import Phase, run_status
@@ -72,6 +74,12 @@ class PollPlanner:
         self.price = RequestCost(at_rest=at_rest)
         self._clock = ServerClock()
         self._callbacks_seen, self._ended = CALLBACKS_PRIOR
+
+    def restore_durations(self, exported: Mapping[str, Any] | None) -> None:
+        """Use durations that an earlier watch learnt, unless some are known already; unreadable ones are left."""
+        if exported is not None and not len(self.durations):
+            with suppress(UsageError):
+                self.durations = DurationTable.imported(exported)
 
     # A target's life ------------------------------------------------------------------------------------------------
 

@@ -121,6 +121,7 @@ class LazyHostEvents:
 
     def columns(self) -> HostEventColumns:
         """Return what the events say as columns, without making them where that is possible."""
+        self.release_response()
         return columns_of(self.materialize()) if self._columns is None else self._columns(self._changes)
 
     def split_last(self) -> tuple[Sequence[LazyHostEvents | HostChanged], HostChanged]:

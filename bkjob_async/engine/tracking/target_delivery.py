@@ -12,6 +12,7 @@ from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts, finished_event, present_targets
+from bkjob_async.engine.tracking.recorded_changes import changes_since
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -49,7 +50,7 @@ class TargetDelivery:
     target, or its loss. A lost target stays lost for this watch, even if another watch joins it and it can be read.
     """
 
-    __slots__ = ("_joining", "_lost", "_present_given_at", "_troubled")
+    __slots__ = ("_joining", "_lost", "_present_given_at", "_recorded", "_troubled")
 
     def __init__(self) -> None:
         # The round of requests that each joined target waits for.
@@ -58,10 +59,23 @@ class TargetDelivery:
         # The sequence of the batch with the present state of each joined target.
         self._present_given_at: dict[Ref, int] = {}
         self._lost: dict[Ref, LostTarget] = {}
+        # What was told of joined targets before, by their job.
+        self._recorded: dict[Ref, JobState] = {}
 
-    def join(self, ref: Ref, round_number: int) -> None:
-        """Wait for a round of requests about the job of *ref*."""
+    def join(self, ref: Ref, round_number: int, recorded: JobState | None = None) -> None:
+        """Wait for a round of requests about the job of *ref*.
+
+        Of a target of which the watch *recorded* something before, it is given the difference to that.
+        """
         self._joining[ref] = round_number
+        if recorded is not None:
+            self._recorded[ref] = recorded
+            if ref in recorded.poll_failures.troubled:
+                self._troubled.add(ref)
+
+    def restore_lost(self, ref: Ref, recorded: JobState) -> None:
+        """Keep that the watch was given the loss of a target before it was opened, as it *recorded*."""
+        self._lost[ref] = LostTarget(0, recorded.lost[ref], counts_by_step(recorded, ref))
 
     def remove(self, ref: Ref, job: JobState | None) -> None:
         """Forget *ref*: it is not a target any more. *job* is the state of its job, None if that is unknown."""
@@ -71,6 +85,7 @@ class TargetDelivery:
                     if lost is not None:
                         lost.counts[step] = counts
         self._joining.pop(ref, None)
+        self._recorded.pop(ref, None)
         self._troubled.discard(ref)
         self._present_given_at.pop(ref, None)
         self._lost.pop(ref, None)
@@ -129,6 +144,8 @@ class TargetDelivery:
         followed = {ref for ref in refs if ref not in self._joining and ref not in self._lost}
         joined = self._take_joined(job, refs, stamp, last_round)
         # The state of a followed job's steps was given with the job; only how they finished is new.
+        recorded = [(ref, self._recorded.pop(ref)) for ref in joined if ref in self._recorded]
+        joined = [ref for ref in joined if all(ref != other for other, _ in recorded)]
         known_steps = [ref for ref in joined if job.ref in followed and ref != job.ref]
         others = [ref for ref in joined if ref not in known_steps]
         followed.update(known_steps)
@@ -148,6 +165,10 @@ class TargetDelivery:
             for ref in known_steps
             if job.has_finished(ref) and ref not in finished
         ]
+        if recorded:
+            followed.update(ref for ref, _ in recorded)
+            own += self._ended_troubles(job, [ref for ref, _ in recorded], stamp)
+            own += changes_since(recorded[0][1], job, [ref for ref, _ in recorded], stamp.cursor)
         # If a target of the job is lost here, the watch may know a part of the others' state.
         is_partly_known = any(ref in self._lost for ref in refs)
         own += present_targets(job, others, stamp.cursor, skipped=is_partly_known, known=followed)
@@ -182,6 +203,13 @@ class TargetDelivery:
                 return ref in self._joining
             case _:
                 return False
+
+    def _ended_troubles(self, job: JobState, refs: Iterable[Ref], stamp: PollStamp) -> Iterator[Event]:
+        """Yield the end of trouble that was recorded, and that no watch of this client was given."""
+        for ref in refs:
+            if ref in self._troubled and ref not in job.poll_failures.troubled:
+                self._troubled.discard(ref)
+                yield Recovered(ref=ref, cursor=stamp.cursor)
 
     def _troubles(self, job: JobState, refs: Collection[Ref], stamp: PollStamp) -> Iterator[Event]:
         """Yield the trouble of joining targets that this watch was not given yet."""

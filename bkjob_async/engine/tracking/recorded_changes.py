@@ -1,0 +1,88 @@
+"""What has changed between what a watch was told of a job before it was opened, and the present."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_views import finished_event, job_changed
+from bkjob_async.engine.tracking.step_state import StepState
+from bkjob_async.engine.tracking.step_views import (
+    host_counts,
+    present_step,
+    step_changed,
+)
+from bkjob_async.model.events import HostChanged, Reopened
+from bkjob_async.model.refs import Ref
+from bkjob_async.model.status import host_status
+
+
+def changes_since(
+    recorded: JobState, job: JobState, targets: Collection[Ref], cursor: str
+) -> Iterator[EventOrLazy]:
+    """Yield what has changed of *targets* since *recorded*, as ordinary changes: hosts before step before job."""
+    steps = [step for step in job.steps if job.ref in targets or step.ref in targets]
+    changed = {step.ref: list(step_changes(recorded, step, cursor)) for step in steps}
+    has_job, before = job.ref in targets, None if recorded.announced is None else recorded.announced[0]
+    is_reopened = recorded.finished and (recorded.announced != job.announced or any(changed.values()))
+    has_changed = job.announced is not None and (is_reopened or recorded.announced != job.announced)
+    if has_job and is_reopened:
+        yield Reopened(ref=job.ref, epoch=job.epoch, cursor=cursor)
+    if has_job and has_changed and not job.finished:
+        yield job_changed(job, before, cursor)
+    for step in steps:
+        yield from changed[step.ref]
+        if step.ref in targets and step.finished and changed[step.ref]:
+            yield finished_event(job, step.ref, cursor)
+    if has_job and has_changed and job.finished:
+        yield job_changed(job, before, cursor)
+        yield finished_event(job, job.ref, cursor)
+
+
+def step_changes(recorded: JobState, step: StepState, cursor: str) -> Iterator[EventOrLazy]:
+    """Yield what has changed of one step since *recorded*."""
+    known = recorded.find_step(step.ref.step_instance_id)
+    if known is None or known.status_code is None:
+        yield from present_step(step, cursor)
+        return
+    is_new_execution = known.execute_count != step.execute_count
+    hosts = list(host_changes(known, step, cursor, is_new_execution=is_new_execution))
+    is_reopened = known.finished and (is_new_execution or known.announced != step.announced or bool(hosts))
+    has_changed = step.announced is not None and (is_reopened or known.announced != step.announced)
+    before = None if known.announced is None else known.announced[0]
+    if is_reopened:
+        yield Reopened(ref=step.ref, epoch=step.epoch, cursor=cursor)
+    if is_new_execution and len(known.hosts):
+        yield host_counts(StepState(step.ref, execute_count=step.execute_count), cursor)
+    if has_changed and not step.finished:
+        yield step_changed(step, before, cursor)
+    yield from hosts
+    if has_changed and step.finished:
+        yield step_changed(step, before, cursor)
+
+
+def host_changes(
+    known: StepState, step: StepState, cursor: str, *, is_new_execution: bool
+) -> Iterator[HostChanged]:
+    """Yield which hosts of a step have another status than they were told with."""
+    told, present = known.hosts.changes_since(), step.hosts.changes_since()
+    codes = {} if is_new_execution else dict(zip(told.places, told.afters, strict=True))
+    keys = step.hosts.keys(present.places)
+    places = known.hosts.find_hosts(keys)
+    for place, code, key, known_place in zip(present.places, present.afters, keys, places, strict=True):
+        before = codes.get(known_place)
+        if before == code:
+            continue
+        details = None if step.failures is None else step.failures.get(place)
+        yield HostChanged(
+            ref=step.ref,
+            host=key,
+            execute_count=step.execute_count,
+            before=None if before is None else host_status(before),
+            after=host_status(code),
+            tag=details.tag if details else None,
+            exit_code=details.exit_code if details else None,
+            epoch=step.epoch,
+            cursor=cursor,
+        )

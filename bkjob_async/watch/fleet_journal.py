@@ -1,0 +1,396 @@
+"""What one watch writes to its journal: records, collected and appended in the background, and checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
+
+from bkjob_async.engine.journaling.fold import Fold
+from bkjob_async.engine.journaling.jobs import MakeJob
+from bkjob_async.engine.journaling.records import encode_record
+from bkjob_async.engine.stream.cursor import CursorSequence
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.errors import JournalError, JournalUnavailable
+from bkjob_async.journal.store import Checkpoint, Holder, Opened, Store, StoredRecord
+from bkjob_async.model.events import Batch
+from bkjob_async.model.journal_errors import StoreBehind
+from bkjob_async.model.refs import Ref
+from bkjob_async.watch.cooperative import slice_is_over
+
+# Records are collected for so many seconds, or for as long as an append takes.
+COLLECT_SECONDS = 0.005
+# An append that failed is made again after so many seconds.
+RETRY_SECONDS = 1.0
+# A holder gives a sign of life, and stores what was learnt, after so many seconds.
+LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
+# Polling pauses while more events than this wait to be stored.
+MAX_WAITING = 32_768
+# A checkpoint is written when the records behind the last one have more bytes than it, and than this.
+SMALLEST_WEIGHT = 256 * 1024
+# So many numbers behind each record are left for batches that are not stored: trouble with the store, and its end.
+LOCAL_NUMBERS = 2
+# `aclose` waits so many seconds for the last records.
+CLOSE_SECONDS = 5.0
+
+logger = logging.getLogger("bkjob_async")
+T = TypeVar("T")
+
+
+class Waiting(Struct, gc=False):
+    """A record that is not stored yet, with the batch that readers are given once it is."""
+
+    record: StoredRecord
+    batch: Batch | None
+    events: int
+
+
+class JournalListener(Protocol):
+    """A watch, as its journal sees it."""
+
+    def on_stored(self, batch: Batch) -> None:
+        """Give a batch to the readers: it is stored."""
+        ...
+
+    def on_all_stored(self) -> None:
+        """End the stream: all that was told is stored."""
+        ...
+
+    def on_unavailable(self, sequence: int, error: JournalError) -> None:
+        """Tell local readers, in batch number *sequence*, that nothing can be stored."""
+        ...
+
+    def on_available(self, sequence: int) -> None:
+        """Tell local readers, in batch number *sequence*, that records are stored again."""
+        ...
+
+    def put_present(self, since: int, recorded: Collection[Ref]) -> None:
+        """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
+        ...
+
+    def on_refused(self, error: BaseException) -> None:
+        """End the watch: the journal takes no more records of it."""
+        ...
+
+
+class FleetJournal:
+    """The journal of one watch: its fleet in a store, under a name.
+
+    `put` takes a batch and returns at once; a task appends what waits, and then gives the batches to the watch. While
+    the store cannot be used, records wait and are appended again each second, the same ones first: whether an append
+    without an answer was made is known by its last number.
+    """
+
+    def __init__(self, store: Store, name: str, cursors: CursorSequence, listener: JournalListener) -> None:
+        """Prepare; nothing is read before `open`."""
+        self.term = 0
+        self.head = 0
+        self.targets = 0  # how many the fleet has, for those who list fleets
+        self.waiting_events = 0
+        self._store = store
+        self._name = name
+        self._cursors = cursors
+        self._listener = listener
+        self._learnt: Callable[[], Mapping[str, Any]] = dict
+        self._target_changes: list[tuple[Ref, bool]] = []
+        self._waiting: list[Waiting] = []
+        self._wake = asyncio.Event()
+        self._unrecorded: list[Waiting] = []  # batches that the present in place of lost records has in it
+        self._is_troubled = False
+        self._is_closing = False
+        self._task: asyncio.Task[None] | None = None
+        self._checkpointing: asyncio.Task[None] | None = None
+        self._weight = 0  # of the records behind the checkpoint
+        self._checkpoint_weight = SMALLEST_WEIGHT
+        self._durations_at = 0.0
+        self._durations: Mapping[str, Any] | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so many events wait that polling must pause."""
+        return self.waiting_events > MAX_WAITING
+
+    # Opening --------------------------------------------------------------------------------------------------------
+
+    async def open(self, make_job: MakeJob, *, take_over: bool) -> tuple[Opened, Fold]:
+        """Take the fleet; return how it was found, and its state."""
+        opened = await self._store.open(self._name, own_holder(), take_over=take_over)
+        self.term, self.head = opened.term, opened.head
+        fold, self._weight, size = await self._load(make_job)
+        self._checkpoint_weight = max(SMALLEST_WEIGHT, size)
+        self._cursors.go_on_behind(max(self.head, fold.sequence) + LOCAL_NUMBERS)
+        return opened, fold
+
+    async def _load(self, make_job: MakeJob = JobState) -> tuple[Fold, int, int]:
+        """Return the fleet's state, the size of the records behind its checkpoint, and that of the checkpoint."""
+        return await load_fleet(self._store, self._name, make_job)
+
+    def start(self, learnt: Callable[[], Mapping[str, Any]]) -> None:
+        """Begin to append; *learnt* returns the durations that are to be stored."""
+        self._learnt = learnt
+        self._durations = learnt()
+        self._durations_at = now() + DURATIONS_SECONDS
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="bkjob_async journal")
+
+    # Writing --------------------------------------------------------------------------------------------------------
+
+    def note_target(self, ref: Ref, *, added: bool) -> None:
+        """Write with the next record that a target was added or dropped."""
+        self._target_changes.append((ref, added))
+
+    def put(self, batch: Batch, job: JobState | None = None) -> None:
+        """Store *batch*, told of *job*, and then give it to the readers."""
+        self._put(batch.sequence, batch, job)
+
+    def put_empty(self) -> None:
+        """Store a record without a batch: targets that were added or dropped, or no more than the term."""
+        self._put(self._next_number())
+
+    def flush_targets(self) -> None:
+        """Store targets that were added or dropped since the last record."""
+        if self._target_changes:
+            self.put_empty()
+
+    def _put(
+        self,
+        sequence: int,
+        batch: Batch | None = None,
+        job: JobState | None = None,
+        durations: Mapping[str, Any] | None = None,
+    ) -> None:
+        at, targets = time.time(), self._target_changes
+        data = encode_record(
+            sequence,
+            time=at,
+            term=self.term,
+            client=self._cursors.name,
+            batch=batch,
+            job=job,
+            targets=targets,
+            durations=durations,
+        )
+        if targets:
+            self._target_changes = []
+        self._cursors.last = max(self._cursors.last, sequence) + LOCAL_NUMBERS
+        events = 0 if batch is None else len(batch.events)
+        self.waiting_events += events
+        self._waiting.append(Waiting(StoredRecord(sequence, at, data), batch, events))
+        self._wake.set()
+
+    def _next_number(self) -> int:
+        return self._cursors.next_stamp(now()).sequence
+
+    # Storing --------------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        """Append what waits, until the watch has ended and everything is stored."""
+        life_at = now() + LIFE_SECONDS
+        try:
+            while True:
+                if not self._waiting:
+                    if self._is_closing:
+                        break
+                    await self._wait(min(life_at, self._durations_at) - now())
+                elif not self._is_closing:
+                    await asyncio.sleep(COLLECT_SECONDS)
+                if now() >= self._durations_at:
+                    self._put_durations()
+                if self._waiting:
+                    await self._append()
+                    life_at = now() + LIFE_SECONDS
+                elif now() >= life_at:
+                    await self._give_sign_of_life()
+                    life_at = now() + LIFE_SECONDS
+            self._listener.on_all_stored()
+        except JournalError as error:
+            self.waiting_events = 0  # nothing of them is missing here: another watch tells them, or none does
+            self._listener.on_refused(error)
+        except Exception as error:
+            logger.exception("the journal of the fleet %r failed", self._name)
+            self._listener.on_refused(error)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait until there is a record to store, or so many *seconds*."""
+        self._wake.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._wake.wait()
+
+    async def _append(self) -> None:
+        """Append what waits now, however often it takes; then give the batches to the watch."""
+        waiting, self._waiting = self._waiting, []
+        records = [each.record for each in waiting]
+        while records:
+            try:
+                await self._store.append(
+                    self._name, term=self.term, head=self.head, records=records, targets=self.targets
+                )
+                break
+            except JournalUnavailable as error:
+                if not self._is_troubled:
+                    self._is_troubled = True
+                    self._listener.on_unavailable(self._local_number(), error)
+                await asyncio.sleep(RETRY_SECONDS)
+            except StoreBehind as error:
+                records = await self._take_again(error)
+        self.head = records[-1].sequence if records else self.head
+        self._weight += sum(len(record.data) for record in records)
+        unrecorded, self._unrecorded = self._unrecorded, []
+        for each in (*waiting, *unrecorded):
+            self.waiting_events -= each.events
+            if each.batch is not None:
+                self._listener.on_stored(each.batch)
+        if self._is_troubled:
+            self._is_troubled = False
+            self._listener.on_available(self.head + 1)
+        self._write_checkpoint_if_due()
+
+    def _local_number(self) -> int:
+        """Return a number behind the newest record for a batch that is not stored."""
+        return self.head + LOCAL_NUMBERS
+
+    async def _take_again(self, error: StoreBehind) -> list[StoredRecord]:
+        """Begin a new term behind the records that the store has left; return what it is to store in place of others.
+
+        What was lost, and what waits, is a part of what changed behind the head of the store.
+        """
+        if not self._is_troubled:
+            self._is_troubled = True
+            self._listener.on_unavailable(self._local_number(), error)
+        try:
+            opened = await self._store.open(self._name, own_holder(), take_over=True)
+            recorded, self._weight, _ = await self._load()
+        except JournalUnavailable:
+            await asyncio.sleep(RETRY_SECONDS)
+            return await self._take_again(error)
+        self.term, self.head = opened.term, opened.head
+        later, self._waiting = self._waiting, []
+        self._listener.put_present(self.head + 1, recorded.targets)
+        present = [each.record for each in self._waiting]
+        self.waiting_events -= sum(each.events for each in self._waiting)
+        # What was put meanwhile is in the present as well, and readers are given it now.
+        self._waiting = []
+        self._unrecorded += later
+        return present
+
+    async def _give_sign_of_life(self) -> None:
+        try:
+            await self._store.give_sign_of_life(self._name, term=self.term)
+        except JournalUnavailable:
+            logger.debug("no sign of life for the fleet %r", self._name)
+        except StoreBehind:
+            self.put_empty()  # the append finds out what the store has
+
+    def _put_durations(self) -> None:
+        """Store what was learnt, unless it was stored so before."""
+        self._durations_at = now() + DURATIONS_SECONDS
+        learnt = self._learnt()
+        if learnt != self._durations:
+            self._durations = learnt
+            self._put(self._next_number(), durations=learnt)
+
+    # Checkpoints ----------------------------------------------------------------------------------------------------
+
+    def _write_checkpoint_if_due(self) -> None:
+        if self._weight <= self._checkpoint_weight or self._is_closing:
+            return
+        if self._checkpointing is None or self._checkpointing.done():
+            self._checkpointing = asyncio.get_running_loop().create_task(
+                self._write_checkpoint(), name="bkjob_async checkpoint"
+            )
+
+    async def _write_checkpoint(self) -> None:
+        """Fold what is stored, and store the state; on failure it is tried again with the next record."""
+        try:
+            state, _, _ = await self._load()
+            before = self._weight
+            parts = [part async for part in in_slices(state.parts())]
+            await self._store.write_checkpoint(
+                self._name, Checkpoint(state.sequence, tuple(parts)), term=self.term
+            )
+        except JournalError as error:
+            logger.debug("no checkpoint of the fleet %r: %s", self._name, error)
+            return
+        self._weight -= before
+        self._checkpoint_weight = max(SMALLEST_WEIGHT, sum(map(len, parts)))
+
+    # Closing --------------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Store what waits and what was learnt, then end."""
+        if not self._is_closing and self._task is not None:
+            self.flush_targets()
+            self._put_durations()
+        self._is_closing = True
+        self._wake.set()
+
+    async def wait_stored(self) -> None:
+        """Wait until everything is stored, or the journal refuses it."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def aclose(self) -> None:
+        """Wait some seconds until everything is stored, warn of what is not, and release the fleet."""
+        self.finish()
+        task = self._task
+        if task is not None and not task.done():
+            await asyncio.wait([task], timeout=CLOSE_SECONDS)
+        for each in (task, self._checkpointing):
+            if each is not None and not each.done():
+                each.cancel()
+                await asyncio.wait([each])
+        if self.waiting_events:
+            logger.warning(
+                "%d event(s) of the fleet %r could not be stored; they will be told again",
+                self.waiting_events,
+                self._name,
+            )
+            return
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._store.release(self._name, term=self.term)
+        except (JournalError, TimeoutError) as error:
+            logger.debug("the fleet %r was not released: %s", self._name, error)
+
+
+async def load_fleet(store: Store, name: str, make_job: MakeJob = JobState) -> tuple[Fold, int, int]:
+    """Return the state of a fleet, the size of the records behind its checkpoint, and that of the checkpoint."""
+    state, weight, size = Fold(make_job), 0, 0
+    checkpoint = await store.checkpoint(name)
+    if checkpoint is not None:
+        size = sum(map(len, checkpoint.parts))
+        async for part in in_slices(checkpoint.parts):
+            state.load(part)
+    while page := (await store.read(name, state.sequence)).records:
+        async for record in in_slices(page):
+            state.apply(record.data)
+            weight += len(record.data)
+    return state, weight, size
+
+
+def own_holder() -> Holder:
+    """Return this process as the holder of a fleet."""
+    return Holder(socket.gethostname(), os.getpid())
+
+
+async def in_slices(items: Iterable[T]) -> AsyncIterator[T]:
+    """Yield *items*, letting other tasks run after each slice of them."""
+    started, steps = now(), 0
+    for item in items:
+        yield item
+        steps += 1
+        if slice_is_over(steps, now() - started):
+            await asyncio.sleep(0)
+            started, steps = now(), 0
+
+
+def now() -> float:
+    """Return the time on the event loop's clock."""
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,35 @@
+"""What a watch was told before it was opened: the jobs of its fleet, until each is watched again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.model.events import Trouble
+from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.watch.target_registry import PollTarget
+
+
+class RestoredFleet:
+    """The jobs that a journal recorded, and whether it told of an outage that nobody saw the end of."""
+
+    __slots__ = ("_jobs", "_outage")
+
+    def __init__(self, jobs: Mapping[JobRef, JobState], outage: Trouble | None) -> None:
+        """Keep *jobs* until they are watched."""
+        self._jobs = {ref: job for ref, job in jobs.items() if isinstance(job, PollTarget)}
+        self._outage = outage
+
+    def job_of(self, ref: Ref) -> PollTarget | None:
+        """Return what was told of the job of a target, None for a target that is new."""
+        job = self._jobs.get(ref.job)
+        return job if job is not None and ref in job.targets else None
+
+    def forget(self) -> None:
+        """Drop the jobs: all of them are watched."""
+        self._jobs = {}
+
+    def end_outage(self) -> bool:
+        """Return True once if an outage was told of: it is over, or told of by others from now on."""
+        was_told, self._outage = self._outage is not None, None
+        return was_told

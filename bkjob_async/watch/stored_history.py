@@ -1,0 +1,86 @@
+"""What a watch with a journal told before what its log holds, read from the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from bkjob_async.engine.journaling.fold import Term, position_in
+from bkjob_async.engine.journaling.records import decode_batch
+from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
+from bkjob_async.errors import JournalUnavailable
+from bkjob_async.journal.store import Page, Store
+from bkjob_async.model.events import Batch, Event
+from bkjob_async.watch.fleet_journal import RETRY_SECONDS, in_slices, load_fleet
+from bkjob_async.watch.readers import BEGINNING, Position
+
+# So many records are read at a time for one reader.
+PAGE_SIZE = 100
+
+
+class StoredHistory:
+    """The batches of a fleet up to what a log holds, of this process and of earlier ones."""
+
+    def __init__(self, store: Store, name: str, terms: Sequence[Term], cursors: CursorSequence) -> None:
+        """Read the fleet *name*; *terms* are its openings, the last one by the client with these *cursors*."""
+        self._store = store
+        self._name = name
+        self._terms = terms
+        self._cursors = cursors
+
+    def position(self, cursor: str) -> CursorPosition:
+        """Return the place that a cursor of any holder names; raise `UsageError` for one that none has given out."""
+        if not cursor:
+            return BEGINNING
+        place, client = parse_cursor(cursor)
+        if client == self._cursors.name and place.sequence > self._cursors.last:
+            raise unknown_cursor(cursor)
+        return position_in(self._terms, self._cursors.last, cursor)
+
+    def cursor_behind(self, head: int) -> str:
+        """Return the cursor behind record number *head*, empty text before the first."""
+        holder = next((term for term in reversed(self._terms) if term.head < head), None)
+        return f"{head}-{holder.client}" if head and holder is not None else ""
+
+    async def next_batch(self, position: Position, until: int) -> Batch | None:
+        """Return the next batch for a reader, up to number *until*; None where there is none.
+
+        A reader from before what is kept is given the newest of each host, marked `skipped`, in one batch.
+        """
+        while True:
+            while position.stored and position.stored[-1].sequence <= position.seen:
+                position.stored.pop()  # read from the log since
+            if not position.stored:
+                page = await self._read(position.seen)
+                if page.removed_to > position.seen:
+                    return await self._present(position)
+                position.stored = list(reversed(page.records))
+            if not position.stored or position.stored[-1].sequence > until:
+                position.stored.clear()
+                return None
+            record = position.stored.pop()
+            position.seen = record.sequence
+            batch = decode_batch(record.data)
+            if batch is not None:
+                return batch
+
+    async def _read(self, after: int) -> Page:
+        """Return records behind number *after*, as soon as the store can be read."""
+        while True:
+            try:
+                return await self._store.read(self._name, after, limit=PAGE_SIZE)
+            except JournalUnavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _present(self, position: Position) -> Batch:
+        """Return the newest of all that changed behind a position, and move it behind that."""
+        state, _, _ = await load_fleet(self._store, self._name)
+        before, since = position.cursor, position.seen + 1
+        events: list[Event] = [event async for event in in_slices(state.present(since, before))]
+        cursor = f"{state.sequence}-{state.terms[-1].client}"
+        if events:
+            events[-1] = evolve(events[-1], cursor=cursor, index=0)
+        position.seen = state.sequence
+        return Batch(state.sequence, tuple(events), cursor)

@@ -1,0 +1,334 @@
+"""Run a history of several lives in virtual time, and hold what the lives told together against the truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, ExitStack, suppress
+from functools import partial
+from random import Random
+from typing import Any
+from unittest import mock
+
+import looptime
+from attrs import define, evolve, field
+
+import bkjob_async as bkjob
+from bkjob_async.errors import JournalUnavailable
+from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.memory import MemoryStore
+from bkjob_async.journal.store import StoredRecord
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.handlers.site import SiteConfig
+from bkjob_async.simulator.servers.clock import WorldClock
+from bkjob_async.simulator.world.operations import OperationNotAllowed
+from bkjob_async.simulator.world.world import World
+from bkjob_async.testing import broken_promises, truth_of
+from tests.watch.clients import client_of
+from tests.watch.histories import OPERATIONS, History
+from tests.watch.history_faults import spoiler, tearer
+from tests.watch.resume_histories import END, Life, Resumption
+
+
+class MortalStore(MemoryStore):
+    """A process's way to a store that others have as well; a process that was killed has none."""
+
+    def __init__(self, shared: MemoryStore) -> None:
+        super().__init__()
+        self._fleets = shared._fleets
+        self.is_dead = False
+        self.loses_answers = False
+
+    async def append(
+        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
+    ) -> None:
+        """Append, unless the process is dead."""
+        self._check()
+        await super().append(name, term=term, head=head, records=records, targets=targets)
+        if self.loses_answers:
+            raise JournalUnavailable("no answer")
+
+    async def give_sign_of_life(self, name: str, *, term: int) -> None:
+        """Live, unless the process is dead."""
+        self._check()
+        await super().give_sign_of_life(name, term=term)
+
+    async def release(self, name: str, *, term: int) -> None:
+        """End in order, unless the process is dead."""
+        self._check()
+        await super().release(name, term=term)
+
+    def _check(self) -> None:
+        if self.is_dead:
+            raise JournalUnavailable("the process was killed")
+
+
+def run(history: Resumption) -> list[str]:
+    """Run a history to its end; return every promise that was broken."""
+    with ExitStack() as patches:
+        if history.group_polling != "small":
+            patches.enter_context(
+                mock.patch("bkjob_async.engine.group_polling.group_poller.MAX_FULL_READ_HOSTS", 0)
+            )
+            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_NAMES_READ_AT_ONCE", 0))
+            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_PLAIN_HOSTS", 0))
+            patches.enter_context(
+                mock.patch("bkjob_async.simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ", 0)
+            )
+        if history.checkpoints:
+            patches.enter_context(mock.patch("bkjob_async.watch.fleet_journal.SMALLEST_WEIGHT", 0))
+        runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
+        return patches.enter_context(runner).run(_run(history))
+
+
+async def _run(history: Resumption) -> list[str]:
+    stage = Stage(history)
+    async with AsyncExitStack() as stack:
+        actions = asyncio.create_task(stage.act())
+        uncut = asyncio.create_task(stage.watch_uncut())
+        for life in (*history.lives, Life(seconds=END, pause=0.0, ends="last")):
+            await stage.live(life, stack)
+            if now() >= END:
+                break
+        await actions
+        await uncut
+        await asyncio.gather(*stage.ending)
+    stage.world.advance(now())
+    return stage.broken()
+
+
+def now() -> float:
+    """Return the time in the history."""
+    return asyncio.get_running_loop().time()
+
+
+@define
+class Stage:
+    """The world, the store, and what the lives of the fleet have told so far."""
+
+    history: Resumption
+    world: World = field(init=False)
+    platform: Platform = field(init=False)
+    refs: list[bkjob.JobRef] = field(init=False)
+    store: MemoryStore = field(factory=MemoryStore)
+    told: list[bkjob.Batch] = field(factory=list)
+    cursor: str = ""
+    watch: bkjob.Watch | None = None
+    client: bkjob.JobClient | None = None
+    first: list[bkjob.Ref] = field(factory=list)
+    targets: set[bkjob.Ref] = field(factory=set)
+    joins: dict[bkjob.Ref, list[float]] = field(factory=dict)
+    added: dict[bkjob.Ref, list[float]] = field(factory=dict)
+    problems: list[str] = field(factory=list)
+    results: dict[bkjob.Ref, Any] = field(factory=dict)
+    uncut: dict[bkjob.Ref, bkjob.Event] = field(factory=dict)
+    ending: list[asyncio.Task[None]] = field(factory=list)
+    is_known: bool = False
+    clock: WorldClock = field(factory=WorldClock)
+    begun: asyncio.Event = field(factory=asyncio.Event)
+
+    def __attrs_post_init__(self) -> None:
+        history = self.history
+        self.world = World(history.seed)
+        self.refs = [self.world.add(plan) for plan in history.plans]
+        site = SiteConfig(group_read_seconds=0.2 if history.latency else 0.002)
+        self.platform = Platform(self.world, site=site)
+
+    def open_client(self) -> Any:
+        """Return a client of the platform, as every process has its own."""
+        options: dict[str, Any] = {"latency": self.history.latency, "interval": self.history.interval}
+        return client_of(self.platform, self.history.dialect, **options)
+
+    def parts(self, job: bkjob.JobRef, part: str) -> list[bkjob.Ref]:
+        """Return what is watched of a job."""
+        record = self.world.jobs.get(job.job_instance_id)
+        steps = [step.ref for step in record.steps] if record is not None else []
+        if not steps or part == "job":
+            return [job]
+        if part in ("first", "last"):
+            return [steps[0 if part == "first" else -1]]
+        return [*steps] if part == "steps" else [job, *steps]
+
+    # Lives ----------------------------------------------------------------------------------------------------------
+
+    async def live(self, life: Life, stack: AsyncExitStack) -> None:
+        """Open the fleet in a new process, and read it until the process ends."""
+        history, store = self.history, MortalStore(self.store)
+        client, door = await stack.enter_async_context(self.open_client())
+        door.clock = self.clock  # there is one world
+        self.clock.now()
+        self.world.advance(now())
+        if not self.first:
+            picked = [(ref, history.parts[n % len(history.parts)]) for n, ref in enumerate(self.refs)]
+            self.first = [ref for job, part in picked for ref in self.parts(job, part)]
+            self.note_joins(*self.first)
+            self.begun.set()
+        as_history = History(
+            seed=history.seed, dialect=history.dialect, plans=history.plans, faults=history.faults
+        )
+        door.spoil = spoiler(as_history, Random(history.seed), self.refs[0].job_instance_id)
+        door.tear = tearer(as_history, Random(history.seed))
+        if history.companion:
+            companion = await stack.enter_async_context(client.watch(self.refs, linger=None))
+            await asyncio.sleep(min(1.0, life.seconds / 2))
+            assert companion
+        watch = client.watch(
+            () if self.is_known else self.first, journal=Journal(store), name="fleet", linger=None
+        )
+        watch._stream.log._limit = history.log_limit
+        await watch.__aenter__()
+        self.is_known = True
+        self.watch, self.client = watch, client
+        reader = asyncio.create_task(self.read(watch, life))
+        is_last = life.ends == "last"
+        await asyncio.sleep(max(0.0, END - now()) if is_last else min(life.seconds, max(0.0, END - now())))
+        store.loses_answers = life.ends == "answer lost"
+        if store.loses_answers:
+            await asyncio.sleep(1.0)
+        if is_last:
+            self.results = {
+                ref: result
+                for ref in self.targets
+                if (result := watch.progress(ref)) is not None and watch.snapshot(ref).is_finished
+            }
+        if life.ends == "in order":
+            await watch.aclose()
+            await reader
+            await client.aclose()
+        else:
+            store.is_dead = True
+            reader.cancel()
+            with suppress(asyncio.CancelledError):
+                await reader
+            self.ending.append(asyncio.create_task(watch.aclose()))
+        self.forget_unread(life)
+        self.watch = self.client = None
+        await asyncio.sleep(life.pause)
+
+    async def read(self, watch: bkjob.Watch, life: Life) -> None:
+        """Read on behind what an earlier life has read."""
+        async for batch in watch.batches(after=self.cursor):
+            self.told.append(batch)
+            self.cursor = batch.cursor
+
+    def forget_unread(self, life: Life) -> None:
+        """Take back what the reader has not read, and put the cursor behind the last event that it has."""
+        unread = life.unread
+        while self.told and unread >= len(self.told[-1].events):
+            unread -= len(self.told.pop().events)
+        if self.told and unread and life.reads == "events":
+            last = self.told[-1]
+            self.told[-1] = bkjob.Batch(last.sequence, tuple(last.events[:-unread]), last.cursor)
+            self.cursor = self.told[-1].events[-1].cursor
+        else:
+            self.cursor = self.told[-1].cursor if self.told else ""
+
+    async def watch_uncut(self) -> None:
+        """Watch the same targets in one process, and keep how each ended last."""
+        async with self.open_client() as (client, door):
+            door.clock = self.clock
+            await self.begun.wait()
+            async with client.watch(self.first, linger=None) as watch:
+
+                async def read() -> None:
+                    async for event in watch:
+                        if isinstance(event, bkjob.Finished | bkjob.Reopened | bkjob.Lost):
+                            self.uncut[event.ref] = event
+
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(1.0, END - now())):
+                        await read()
+
+    # What users do --------------------------------------------------------------------------------------------------
+
+    def note_joins(self, *refs: bkjob.Ref) -> None:
+        """Take note of what targets make the fleet follow from now on."""
+        for ref in refs:
+            for part in self.parts(ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
+                if ref not in self.targets and part not in self.targets and part.job not in self.targets:
+                    self.joins.setdefault(part, []).append(now())
+            if ref not in self.targets:
+                self.added.setdefault(ref, []).append(now())
+            self.targets.add(ref)
+
+    async def act(self) -> None:
+        """Do what users do, at its time; what the platform refuses is refused."""
+        for moment, action, number in self.history.actions:
+            await asyncio.sleep(moment - now())
+            self.world.advance(now())
+            ref = self.refs[number % len(self.refs)]
+            job = self.world.jobs.get(ref.job_instance_id)
+            if job is None:
+                continue
+            with suppress(bkjob.CallFailed, bkjob.NotSupported, OperationNotAllowed, bkjob.UsageError):
+                await self.operate(action, number, job)
+
+    async def operate(self, action: str, number: int, job: Any) -> None:
+        """Do one thing that users do; through the client where one is open."""
+        code = OPERATIONS[number % len(OPERATIONS)]
+        elsewhere = (
+            action.endswith("elsewhere") or self.client is None or self.history.dialect == "gateway-v4"
+        )
+        match action.split(maxsplit=1)[0]:
+            case "operate" if elsewhere:
+                self.world.operate_step(job.current_step, code)
+            case "operate":
+                assert self.client is not None
+                await self.client.operate_step_instance(job.current_step.ref, operation_code=code)
+            case "stop" | "start" as verb:
+                self.world.operate_job(job, 1 if verb == "stop" else 2)
+            case "add" if self.watch is not None and self.watch._subscription.is_open:
+                parts = self.parts(job.ref, ("job", "first", "last", "both")[number % 4])
+                self.note_joins(*parts)
+                self.watch.add(*parts)
+            case "drop" if self.watch is not None and self.watch._subscription.is_open:
+                refs = [target for target in sorted(self.targets, key=str) if target.job == job.ref]
+                if refs:
+                    self.targets.discard(refs[number % len(refs)])
+                    self.watch.drop(refs[number % len(refs)])
+            case "nudge" if self.watch is not None:
+                self.watch.nudge(job.ref)
+            case _:
+                pass
+
+    # Checks ---------------------------------------------------------------------------------------------------------
+
+    def broken(self) -> list[str]:
+        """Return every promise that the lives together broke."""
+        # Dialects name containers in different ways, so those are compared with the uncut watch only.
+        has_containers = any(
+            not isinstance(step.hosts, int) and any(host.container_id for host in step.hosts)
+            for plan in self.history.plans
+            for step in plan.steps
+        )
+        truth = None if has_containers else truth_of(self.world.history())
+        joined = joined_stream(self.told)
+        found = self.problems + broken_promises(
+            joined, truth=truth, watch_starts=self.joins, target_starts=self.added
+        )
+        if not (self.history.faults or self.history.actions):
+            found += self.differing_results()
+        return found
+
+    def differing_results(self) -> list[str]:
+        """Return which targets ended otherwise than in the uncut watch."""
+        found = []
+        for ref, event in self.uncut.items():
+            result = self.results.get(ref)
+            if isinstance(event, bkjob.Finished) and result != event.result:
+                found.append(f"{ref} ended {result}, and uncut {event.result}")
+        return found
+
+
+def joined_stream(told: Sequence[bkjob.Batch]) -> list[bkjob.Batch]:
+    """Return what all lives told as one stream: the rest of a batch joins it, and one `InSync` is left."""
+    joined: list[bkjob.Batch] = []
+    is_synced = False
+    for batch in told:
+        events = [event for event in batch.events if not (is_synced and isinstance(event, bkjob.InSync))]
+        is_synced = is_synced or any(isinstance(event, bkjob.InSync) for event in events)
+        if joined and joined[-1].sequence == batch.sequence:
+            joined[-1] = evolve(joined[-1], events=(*joined[-1].events, *events))
+        elif events:
+            joined.append(bkjob.Batch(batch.sequence, tuple(events), batch.cursor))
+    return joined
