@@ -2,5 +2,6 @@
 
 EQUIVALENT: dict[str, str] = {
     "small_codes: 0 -> (-1)": "all codes are equal there",
+    "WorkerPool._first_due: 0.0 -> (-1.0)": "no clock of an event loop is negative",
     "GroupPoller.apply_group: 0 -> (-1)": "the list has one item there",
 }

@@ -212,6 +212,7 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
     )
     first, second = steps_of(world, job)
     told: list[bkjob.Event] = []
+    times: list[float] = []
     async with (
         client_of(world) as (client, _),
         client.watch(second),
@@ -219,6 +220,7 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
     ):
         async for event in watch:
             told.append(event)
+            times.append(asyncio.get_running_loop().time())
             if isinstance(event, bkjob.Finished):
                 step = world.jobs[job.job_instance_id].steps[0]
                 world.advance(asyncio.get_running_loop().time())
@@ -226,5 +228,7 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
                     step.status = 4
                     world.operate_step(step, 8)
 
-    assert [event.kind for event in told].count("reopened") == 1
+    kinds = [event.kind for event in told]
+    assert kinds.count("reopened") == 1
+    assert times[kinds.index("reopened")] - times[kinds.index("finished")] < min(10.0, linger / 2.0) + 1.2
     assert [event.result.ok for event in told if isinstance(event, bkjob.Finished)] == [False, True]

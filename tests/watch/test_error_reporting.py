@@ -1,7 +1,11 @@
 """When a failed poll is tried again."""
 
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_tracker import apply_job
+from bkjob_async.model.events import Lost, LostReason
 from bkjob_async.observe.dispatch import ObserverDispatch
-from bkjob_async.watch.error_reporting import ErrorReporting
+from bkjob_async.watch.error_reporting import ErrorReporting, lose_missing_steps
+from tests.engine.poll_views import JOB, at, job, step
 
 
 def test_a_failed_poll_is_tried_again_in_its_own_time_or_as_the_next_probe() -> None:
@@ -13,3 +17,23 @@ def test_a_failed_poll_is_tried_again_in_its_own_time_or_as_the_next_probe() -> 
 
     assert reporting.breaker.probe_at > 100.0
     assert reporting.retry_at(200.0) == reporting.retry_at(100.0) == reporting.breaker.probe_at
+
+
+def test_a_step_that_its_job_does_not_list_is_lost_with_the_second_response() -> None:
+    """One response may come from a database that is behind; a step that was read once is not lost so."""
+    state = JobState(JOB)
+    seen, missing = JOB.step(200), JOB.step(201)
+    for ref in (seen, missing):
+        state.add_target(ref)
+    lost = []
+    for now in (1.0, 2.0, 3.0):
+        apply_job(state, job(2, step(2)) if now < 2.0 else job(2), at(now))
+        lost.append(
+            [
+                (event.ref, event.reason)
+                for event in lose_missing_steps(state, at(now))
+                if isinstance(event, Lost)
+            ]
+        )
+
+    assert lost == [[], [(missing, LostReason.NOT_FOUND)], []]

@@ -1,5 +1,7 @@
 """The number of requests in flight, by response times."""
 
+import pytest
+
 from bkjob_async.engine.flow_control.adaptive_concurrency import AIMDConcurrency
 
 
@@ -89,3 +91,17 @@ def test_responses_that_never_come_are_slow_ones() -> None:
         concurrency.on_timeout(100.0, sent=70.0)
 
     assert concurrency.allowed == 8
+
+
+@pytest.mark.parametrize(("slow", "allowed"), [(16, 32), (17, 25)])
+def test_a_round_is_slow_when_most_of_its_responses_are(slow: int, allowed: int) -> None:
+    """Half of them are not most."""
+    concurrency = AIMDConcurrency(maximum=32)
+    for n in range(2 * 32):
+        now = 100.0 + n / 100.0
+        if n % 32 < slow:
+            concurrency.on_timeout(now, sent=now - 0.1)
+        else:
+            concurrency.on_response(now, sent=now - 0.1, size=100, in_flight=32)
+
+    assert concurrency.allowed == allowed

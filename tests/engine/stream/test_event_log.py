@@ -41,3 +41,14 @@ def test_the_last_word_on_trouble_outlives_its_batch() -> None:
     assert [type(signal) for signal in log.signals(2)] == []
     log.discard_signals(watched)
     assert list(log.signals(0)) == []
+
+
+def test_a_batch_is_found_by_its_number() -> None:
+    """Numbers have gaps where polls revealed nothing for this watch; what has left the log is not found."""
+    log = EventLog(limit=4)
+    for number in (2, 3, 5, 9, 10, 14):
+        log.append(batch(number))
+    found = [log.batch_numbered(number) for number in range(16)]
+
+    assert [batch.sequence for batch in found if batch is not None] == [5, 9, 10, 14]
+    assert [log.position_after(number) for number in (0, 5, 8, 14)] == [2, 3, 3, 6]

@@ -472,3 +472,19 @@ def test_a_job_was_active_when_it_was_last_seen_unfinished_or_changed() -> None:
     assert moments[1] in (1.0, 2.0)
     assert moments[2] == moments[1]
     assert moments[3:] == [60.0, 60.0]
+
+
+def test_a_job_is_up_to_date_when_readers_were_given_all_that_shows() -> None:
+    """Not while its own final status settles, or that of a step; nor before it was read."""
+    state = job_state(JOB)
+    given = [state.is_up_to_date(JOB, 0.0)]
+    apply(state, 1.0, job(2, step(2, [host(1, 7)])))
+    given.append(state.is_up_to_date(JOB, 1.0))
+    apply(state, 2.0, job(2, step(3)))  # its rows are still to be read
+    given.append(state.is_up_to_date(JOB, 2.0))
+    apply(state, 3.0, job(3, step(3, [host(1, 9)])))
+    given.append(state.is_up_to_date(JOB, 3.0))
+    state.settling_since, state.announced = 4.0, (2, 0, False)
+    given.append(state.is_up_to_date(JOB, 4.0))
+
+    assert given == [False, True, False, True, False]
