@@ -39,3 +39,15 @@ async def test_a_job_watched_after_an_operation_is_known_as_operated_on() -> Non
             (state,) = client._poller._registry.targets.values()
 
             assert state.was_operated
+
+
+async def test_operations_of_long_ago_are_not_remembered() -> None:
+    """A client that operates for weeks remembers those of the last seconds only."""
+    world = World(1)
+    jobs = [world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))) for _ in range(4)]
+    async with client_of(world) as (client, _):
+        for job in jobs:
+            client._poller.on_operation(job)
+            await asyncio.sleep(SETTLE_BOUND - 1.0)
+
+        assert [*client._poller._operated_at] == jobs[-2:]

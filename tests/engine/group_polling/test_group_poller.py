@@ -457,3 +457,17 @@ def test_an_outdated_answer_ends_the_round() -> None:
     question = next_request(follower.state, GATEWAY)
     assert isinstance(question, GetStepInstanceStatus)
     assert question.status is None
+
+
+def test_rows_of_failed_hosts_do_not_hold_their_response() -> None:
+    """The next poll reads what names they have, even if only its counts are read."""
+    follower = Follower()
+    states = many(7, range(1, 100)) | many(104, [100])
+    follower.poll(states)
+    failures = follower.state.step(200).failures
+    assert failures is not None
+    assert failures._unnamed
+    follower.poll(states)
+
+    assert follower.last.startswith("counts")
+    assert not failures._unnamed

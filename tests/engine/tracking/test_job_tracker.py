@@ -488,3 +488,17 @@ def test_a_job_is_up_to_date_when_readers_were_given_all_that_shows() -> None:
     given.append(state.is_up_to_date(JOB, 4.0))
 
     assert given == [False, True, False, True, False]
+
+
+def test_an_execution_that_was_seen_running_ends_without_delay() -> None:
+    """Its first status was final, and may have been from before it; then it ran."""
+    state = job_state(STEP)
+    rows = [host(1, 9)]
+    apply(state, 1.0, step(3, rows))
+    apply(state, 2.0, step(3, rows, run=1))
+    doubted = not state.has_finished(STEP)
+    apply(state, 3.0, step(2, [host(1, 7)], run=1))
+    apply(state, 4.0, step(3, rows, run=1))
+
+    assert doubted
+    assert state.has_finished(STEP)
