@@ -281,3 +281,12 @@ def test_a_host_whose_batch_never_came_is_left_waiting() -> None:
     stream = edited(2, lambda e: e.__setitem__(3, end))
 
     assert broken_promises(stream, truth=TRUTH) == []
+
+
+@pytest.mark.parametrize(("ends_at", "is_owed"), [(10.0, True), (40.0, False)])
+def test_a_step_that_outlasts_its_job_is_not_waited_for(ends_at: float, *, is_owed: bool) -> None:
+    """The platform itself called the job over; a step that ends within the bound is waited for."""
+    told = stream([step(None, 2), job(None, 4, over=True)])
+    truth = Truth(hosts={}, steps={STEP: [2, 3]}, jobs={JOB: [4]}, since={STEP: [1.0, ends_at], JOB: [2.0]})
+
+    assert any("was reported as over" in words for words in broken_promises(told, truth=truth)) == is_owed
