@@ -238,6 +238,7 @@ if TYPE_CHECKING:
         WatchClosed,
         WatchOpened,
     )
+    from bkjob_async.observe.to_opentelemetry import OpenTelemetryObserver
     from bkjob_async.observe.to_prometheus import PrometheusCollector
     from bkjob_async.watch.callbacks import CallbackReceiver
     from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
@@ -295,7 +296,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # observers
     "Observer", "Observation", "RequestSent", "PollCompleted", "PollingFailed", "PollingRecovered",
     "RateLimitHit", "BreakerChanged", "OperationSent", "WatchOpened", "WatchClosed",
-    "ClientStats", "PrometheusCollector",
+    "ClientStats", "PrometheusCollector", "OpenTelemetryObserver",
     # errors
     "BkJobError", "UsageError", "NotSupported", "ClientClosed", "WrongEventLoop", "JobFailed",
     "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
@@ -379,6 +380,7 @@ _NAMES = {
     "bkjob_async.model.snapshot": "HostGroup HostSnapshot JobSnapshot StepSnapshot Times",
     "bkjob_async.model.status": "HostStatus Phase RunStatus",
     "bkjob_async.observe.client_stats": "ClientStats",
+    "bkjob_async.observe.to_opentelemetry": "OpenTelemetryObserver",
     "bkjob_async.observe.to_prometheus": "PrometheusCollector",
     "bkjob_async.observe.observer": (
         "BreakerChanged Observation Observer OperationSent PollCompleted PollingFailed PollingRecovered "

@@ -41,9 +41,17 @@ OPERATIONS = frozenset({OperateStepInstance.name, OperateJobInstance.name})
 async def reported(observe: ObserverDispatch, operation: Operation[Any], answer: Awaitable[Any]) -> Any:
     """Await the *answer* to *operation*; report what became of a launch or an operation on a job."""
     is_launch = operation.name in LAUNCHES
-    is_wanted = observe.counters is not None or observe.listens(OperationSent)
-    if not (is_launch or operation.name in OPERATIONS) or not is_wanted:
+    if not (is_launch or operation.name in OPERATIONS):
         return await answer
+    with observe.around(operation.name, ref_of(operation)):
+        if observe.counters is None and not observe.listens(OperationSent):
+            return await answer
+        return await _reported(observe, operation, answer, is_launch=is_launch)
+
+
+async def _reported(
+    observe: ObserverDispatch, operation: Operation[Any], answer: Awaitable[Any], *, is_launch: bool
+) -> Any:
     started = asyncio.get_running_loop().time()
     error: BaseException | None = None
     launched: Any = None

@@ -18,6 +18,7 @@ from bkjob_async.client.queries import (
     get_job_instance_log,
     get_job_instance_status,
 )
+from bkjob_async.client.surrounding import surrounded
 from bkjob_async.client.watching import Deadline, seconds, wait
 from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.errors import UsageError
@@ -37,6 +38,7 @@ SHORTEST_WAIT = 0.001
 
 
 @hide_arguments
+@surrounded
 async def run_script(
     client: Caller,
     script: str,
@@ -84,6 +86,7 @@ async def run_script(
 
 
 @hide_arguments
+@surrounded
 async def run_plan(
     client: Caller,
     job_plan_id: int,
@@ -109,6 +112,7 @@ async def run_plan(
     return await wait(client, launched.ref, until=until, deadline=remaining(ends_at))
 
 
+@surrounded
 async def send_file(
     client: Caller,
     files: str | Iterable[str],
@@ -151,6 +155,7 @@ async def send_file(
     return await wait(client, launched.ref, until=until, deadline=remaining(ends_at))
 
 
+@surrounded
 async def retry_failed(
     client: Caller, result: RefLike | JobResult, *, until: Condition | None = None, deadline: Deadline = None
 ) -> JobResult:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from bkjob_async.client.caller import Caller
+from bkjob_async.client.surrounding import surrounded
 from bkjob_async.engine.scheduling.duration_stats import DurationStats
 from bkjob_async.engine.stream.wait_conditions import Condition
 from bkjob_async.errors import (
@@ -92,6 +93,7 @@ def fleet_of(journal: str | Journal | None, name: str | None, *, take_over: bool
     return Fleet(journal=opened, name=name, take_over=take_over, is_own=is_own)
 
 
+@surrounded
 async def wait(
     client: Caller, ref: RefLike, *, until: Condition | None = None, deadline: Deadline = None
 ) -> JobResult:

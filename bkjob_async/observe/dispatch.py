@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from logging import DEBUG
+from typing import Any
 
 from bkjob_async.errors import UsageError
+from bkjob_async.model.refs import Ref
 from bkjob_async.observe.counters import Counters
 from bkjob_async.observe.observer import OBSERVATIONS, Observation, Observer, PollCompleted, RequestSent
 from bkjob_async.observe.to_logging import Log, logger, polling_logger, requests_logger
 
+NOTHING = nullcontext()
 # What there is one of for every poll.
 POLL_KINDS = frozenset({PollCompleted, RequestSent})
 
@@ -65,6 +69,36 @@ class ObserverDispatch:
         """Return True when anybody listens to *kind*, which is not that of every poll."""
         return bool(self._listeners[kind]) or self._log.writes(kind)
 
+    def around(self, verb: str, ref: Ref | None = None) -> AbstractContextManager[object]:
+        """Return what surrounds a call of the client named *verb*, about *ref* where that is known."""
+        surrounding: list[Any] = [each for each in self._observers if hasattr(each, "around")]
+        if not surrounding:
+            return NOTHING
+        stack = ExitStack()
+        for observer in surrounding:
+            try:
+                stack.enter_context(observer.around(verb, ref))
+            except Exception:  # noqa: BLE001 - whatever it raises concerns the observer alone
+                self._remove(observer, verb)
+        return stack
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers that observers add to requests that no poll sends."""
+        added: dict[str, str] = {}
+        adding: list[Any] = [each for each in self._observers if hasattr(each, "headers")]
+        for observer in adding:
+            try:
+                added |= observer.headers()
+            except Exception:  # noqa: BLE001 - whatever it raises concerns the observer alone
+                self._remove(observer, "headers")
+        return added
+
+    def _remove(self, observer: Observer, during: str) -> None:
+        """Remove an observer that has just raised an error."""
+        self._observers = tuple(each for each in self._observers if each is not observer)
+        self._sort()
+        logger.exception("an observer raised an error; it receives nothing any more: %s", during)
+
     def __call__(self, observation: Observation) -> None:
         """Pass *observation* to the log and to every observer that listens to its kind."""
         kind = type(observation)
@@ -74,11 +108,7 @@ class ObserverDispatch:
             try:
                 observer(observation)
             except (Exception, asyncio.CancelledError):  # noqa: BLE001 - whatever it raises concerns the observer alone
-                self._observers = tuple(each for each in self._observers if each is not observer)
-                self._sort()
-                logger.exception(
-                    "an observer raised an error; it receives nothing any more: %r", kind.__name__
-                )
+                self._remove(observer, kind.__name__)
 
 
 def kinds_of(observer: Observer) -> frozenset[type[Observation]]:

@@ -179,8 +179,11 @@ class Observer(Protocol):
 
     An attribute `kinds`, a set of classes of `Observation`, limits what it receives; observations that nobody
     listens to are not created. A plain function receives all. An attribute `polls` that is False leaves out
-    single polls and their requests. An observer that raises an error is logged once, with its error, and
-    receives nothing from then on.
+    single polls and their requests.
+
+    Two methods are for tracing, where an observer has them: `around(verb, ref)` returns a context manager that
+    surrounds a launch, an operation, a `wait` or a shortcut, and `headers()` returns headers for requests that no
+    poll sends. An observer that raises an error is logged once, with its error, and receives nothing from then on.
     """
 
     def __call__(self, observation: Observation, /) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bkjob_async.dialects.common.envelopes import request_ids
@@ -26,11 +26,16 @@ def request_sent(
     error: BaseException | None,
     now: float,
     is_poll: bool,
+    secrets: Iterable[str] = (),
 ) -> RequestSent:
-    """Return the observation of a request that was sent with *permit* and ended with *error*, None for success."""
+    """Return the observation of a request that was sent with *permit* and ended with *error*, None for success.
+
+    A request id that a server made of one of *secrets* is left out.
+    """
     request, response = permit.request, permit.response
     assert request is not None  # noqa: S101 - it was sent
     url = request.url
+    request_id = request_id_of(error, NO_HEADERS if response is None else response.headers)
     return RequestSent(
         client=client,
         operation=operation.name,
@@ -41,7 +46,7 @@ def request_sent(
         queue_seconds=permit.sent_at - permit.asked_at,
         bytes=0 if response is None else len(response.body),
         attempt=attempt,
-        request_id=request_id_of(error, NO_HEADERS if response is None else response.headers),
+        request_id="" if any(secret in request_id for secret in secrets) else request_id,
         method=request.method,
         server=url.host or "",
         port=url.port,

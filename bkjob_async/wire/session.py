@@ -155,6 +155,9 @@ class Session:
         is_poll: bool,
     ) -> T:
         request = self.prepare(operation)
+        added = {} if is_poll else self.observe.headers()
+        if added:
+            request = evolve(request, headers={**request.headers, **added})
 
         def sign(credentials: Credentials) -> PreparedRequest:
             return PreparedRequest(operation, self.dialect.sign(request, credentials))
@@ -302,6 +305,7 @@ class Session:
                     error=error,
                     now=now,
                     is_poll=is_poll,
+                    secrets=self.credentials.secrets,
                 )
             )
         permit.response = None  # this frame may live on until the next attempt

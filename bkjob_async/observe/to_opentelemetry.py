@@ -1,0 +1,186 @@
+"""OpenTelemetry spans and metrics of a client."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.observe.observer import (
+    Observation,
+    OperationSent,
+    PollCompleted,
+    RequestSent,
+    WatchClosed,
+    WatchOpened,
+)
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import Span, SpanContext, TracerProvider
+
+NAME = "bkjob_async"
+
+
+class OpenTelemetryObserver:
+    """An observer that makes spans and metrics, for `connect(observers=[OpenTelemetryObserver()])`.
+
+    There is a span for each launch, operation, `wait` and shortcut, and one for each request that they and other calls make.
+    With *polls*, there is one for each poll that gave events, linked to the span in which its watch was opened, and the
+    metrics include polls; a span costs more than the rest of a poll. With *propagate*, requests that no poll sends carry
+    the trace to the gateway (`traceparent`). Without providers the global ones are used.
+
+    Metrics are `http.client.request.duration`, and with *polls* `bk_job.poll.lag`: the seconds since a target was last
+    seen unfinished when its end is seen. No exception texts are recorded. Needs the extra `opentelemetry`.
+    """
+
+    kinds = frozenset({RequestSent, OperationSent, PollCompleted, WatchOpened, WatchClosed})
+
+    def __init__(
+        self,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        *,
+        polls: bool = False,
+        propagate: bool = False,
+    ) -> None:
+        """Make spans and metrics with these providers, or the global ones."""
+        from opentelemetry import metrics, trace  # noqa: PLC0415 - the extra `opentelemetry`
+        from opentelemetry import propagate as propagation  # noqa: PLC0415 - the extra `opentelemetry`
+
+        self.polls = polls
+        self._trace = trace
+        self._inject = propagation.inject if propagate else None
+        self._tracer = trace.get_tracer(NAME, tracer_provider=tracer_provider)
+        meter = metrics.get_meter(NAME, meter_provider=meter_provider)
+        self._duration = meter.create_histogram(
+            "http.client.request.duration", unit="s", description="Duration of HTTP client requests."
+        )
+        self._lag = meter.create_histogram(
+            "bk_job.poll.lag",
+            unit="s",
+            description="Ends: seconds since the target was last seen unfinished.",
+        )
+        # The spans of the verbs that are under way in this task, the outermost first.
+        self._verbs: ContextVar[tuple[Span, ...]] = ContextVar("bkjob_async_verbs", default=())
+        self._opened_in: dict[tuple[str, int], SpanContext] = {}
+
+    def __call__(self, observation: Observation, /) -> None:
+        """Make spans and metrics of one observation."""
+        match observation:
+            case RequestSent():
+                self._on_request(observation)
+            case PollCompleted():
+                self._on_poll(observation)
+            case OperationSent():
+                for span in self._verbs.get():
+                    span.set_attributes(attributes_of(observation.ref))
+            case WatchOpened(client=client, watch=watch):
+                context = self._trace.get_current_span().get_span_context()
+                if self.polls and context.is_valid:
+                    self._opened_in[client, watch] = context
+            case WatchClosed(client=client, watch=watch):
+                self._opened_in.pop((client, watch), None)
+            case _:
+                pass
+
+    @contextmanager
+    def around(self, verb: str, ref: Ref | None) -> Iterator[None]:
+        """Surround a launch, an operation, a `wait` or a shortcut with a span."""
+        with self._tracer.start_as_current_span(
+            f"bk_job.{verb}",
+            attributes={"bk_job.operation": verb, **attributes_of(ref)},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            token = self._verbs.set((*self._verbs.get(), span))
+            try:
+                yield
+            except (Exception, asyncio.CancelledError) as error:
+                self._fail(span, type(error).__name__)
+                raise
+            finally:
+                self._verbs.reset(token)
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the headers that carry the trace on, none unless asked for."""
+        carrier: dict[str, str] = {}
+        if self._inject is not None:
+            self._inject(carrier)
+        return carrier
+
+    def _on_request(self, request: RequestSent) -> None:
+        attributes = request_attributes(request)
+        self._duration.record(request.seconds, attributes)
+        if request.is_poll:
+            return
+        ended = time.time_ns()
+        if request.request_id:
+            attributes["bk_job.request_id"] = request.request_id
+        if request.attempt > 1:
+            attributes["http.request.resend_count"] = request.attempt - 1
+        span = self._tracer.start_span(
+            request.method,
+            kind=self._trace.SpanKind.CLIENT,
+            start_time=ended - int(request.seconds * 1e9),
+            attributes={**attributes, **attributes_of(request.ref), "bk_job.operation": request.operation},
+        )
+        if request.outcome != "ok":
+            self._fail(span, request.outcome)
+        span.end(ended)
+
+    def _on_poll(self, poll: PollCompleted) -> None:
+        for ref, seconds in poll.lag_bounds:
+            self._lag.record(seconds, {"bk_job.target": "step" if isinstance(ref, StepRef) else "job"})
+        if not poll.events:
+            return
+        ended = time.time_ns()
+        contexts = (self._opened_in.get((poll.client, watch)) for watch in poll.watches)
+        span = self._tracer.start_span(
+            "bk_job.poll",
+            # Not a part of the trace that the worker was started in by chance.
+            context=self._trace.set_span_in_context(self._trace.INVALID_SPAN),
+            kind=self._trace.SpanKind.CLIENT,
+            links=[self._trace.Link(context) for context in contexts if context is not None],
+            start_time=ended - int(poll.seconds * 1e9),
+            attributes={
+                "bk_job.operation": poll.operation,
+                "bk_job.poll.events": poll.events,
+                **attributes_of(poll.ref),
+            },
+        )
+        span.end(ended)
+
+    def _fail(self, span: Span, error: str) -> None:
+        span.set_attribute("error.type", error)
+        span.set_status(self._trace.StatusCode.ERROR)
+
+
+def request_attributes(request: RequestSent) -> dict[str, Any]:
+    """Return the attributes that both the span and the metric of a request have."""
+    attributes: dict[str, Any] = {
+        "http.request.method": request.method,
+        "server.address": request.server,
+        "url.template": request.path,
+    }
+    if request.port is not None:
+        attributes["server.port"] = request.port
+    if request.http_status is not None:
+        attributes["http.response.status_code"] = request.http_status
+    if request.outcome != "ok":
+        attributes["error.type"] = request.outcome
+    return attributes
+
+
+def attributes_of(ref: Ref | None) -> dict[str, int]:
+    """Return the attributes that name a job or step."""
+    if ref is None:
+        return {}
+    attributes = {"bk_job.job_instance_id": ref.job.job_instance_id}
+    if isinstance(ref, StepRef):
+        attributes["bk_job.step_instance_id"] = ref.step_instance_id
+    return attributes
