@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -28,6 +29,8 @@ MAX_BODY_SIZE = 64 * 1024
 # Seconds within which a whole body must arrive.
 READ_TIMEOUT = 10.0
 MIN_TOKEN_LENGTH = 16
+# What a path can contain as it is.
+TOKEN = re.compile(rf"[A-Za-z0-9._~-]{{{MIN_TOKEN_LENGTH},}}")
 MAX_QUEUED = 1000
 # Seconds between two polls of the same target that callbacks cause.
 NUDGE_INTERVAL = 1.0
@@ -64,8 +67,8 @@ class CallbackReceiver:
         Raises `UsageError` for a token that is too short or not fit for a path.
         """
         self._token = secrets.token_urlsafe(32) if token is None else token
-        if len(self._token) < MIN_TOKEN_LENGTH or not self._token.isascii() or "/" in self._token:
-            raise UsageError(f"a token has at least {MIN_TOKEN_LENGTH} ASCII characters, and no slash")
+        if TOKEN.fullmatch(self._token) is None:
+            raise UsageError(f"a token has at least {MIN_TOKEN_LENGTH} of the characters A-Z, a-z, 0-9 and -._~")
         self.base = base
         self.largest_body = largest_body
         self._on_callback = on_callback
@@ -111,17 +114,21 @@ class CallbackReceiver:
             for ref in watch.targets_of(callback.job_instance_id):
                 limiter.nudge(watch, ref)
         self._queue.append(callback)
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                break
+        self._wake_iterator()
         if self._on_callback is not None:
             try:
                 self._on_callback(callback)
             except Exception:
                 # With any status but 200 the platform would only send the same callback again.
                 logger.exception("the function for callbacks raised")
+
+    def _wake_iterator(self) -> None:
+        """Wake the one that has waited longest."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
     def __aiter__(self) -> Self:
         return self
@@ -130,7 +137,14 @@ class CallbackReceiver:
         while not self._queue:
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
-            await waiter
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if waiter in self._waiters:
+                    self._waiters.remove(waiter)
+                elif self._queue:
+                    self._wake_iterator()
+                raise
         return self._queue.popleft()
 
     # ASGI -----------------------------------------------------------------------------------------------------------

@@ -122,7 +122,18 @@ async def test_a_function_that_raises_does_not_make_the_platform_call_again(
     assert "mine" in caplog.text
 
 
-@pytest.mark.parametrize("token", ["", "short", "with/a/slash/in/it", "ä" * 30])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "short",
+        "with/a/slash/in/it",
+        "ä" * 30,
+        "a-token-with?a-question",
+        "a-token-with%20a-blank",
+        "a-token-on\ntwo-lines",
+    ],
+)
 def test_a_token_that_can_be_guessed_is_refused(token: str) -> None:
     """Made by the receiver itself, it is long and new each time."""
     with pytest.raises(bkjob.UsageError):
@@ -313,3 +324,27 @@ async def test_the_last_of_many_callbacks_is_not_lost() -> None:
 
         assert at_once == 0
         assert transport.request_counts.total() > before
+
+
+async def test_iterating_again_and_again_keeps_nothing() -> None:
+    """A loop with a time limit cancels its wait each time no callback comes, for weeks."""
+    receiver = bkjob.CallbackReceiver(TOKEN)
+    for _ in range(100):
+        waiting = asyncio.ensure_future(anext(receiver))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+    assert len(receiver._waiters) == 0
+
+
+async def test_a_callback_for_a_cancelled_iterator_goes_to_the_next() -> None:
+    """The first is cancelled in the moment in which the callback wakes it."""
+    receiver = bkjob.CallbackReceiver(TOKEN)
+    first, second = (asyncio.ensure_future(anext(receiver)) for _ in range(2))
+    await asyncio.sleep(0)
+    await post_callback(receiver, PLAIN)
+    first.cancel()
+
+    assert (await asyncio.wait_for(second, 5.0)).job_instance_id == 7
+    assert first.cancelled()
