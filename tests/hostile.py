@@ -23,8 +23,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import trustme
-
 import bkjob_async as bkjob
 
 Writer = asyncio.StreamWriter
@@ -169,6 +167,8 @@ class HostileServer:
 
 def server_context() -> ssl.SSLContext:
     """Return a context with a certificate that nobody has to trust."""
+    import trustme  # noqa: PLC0415 - the memory of the process with the client is measured
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     return context

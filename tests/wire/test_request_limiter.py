@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
+from bkjob_async.errors import ClientClosed, Throttled
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
 from bkjob_async.wire.request_limiter import BYTES_PER_TURN, RequestLimiter
 
@@ -153,3 +154,68 @@ async def test_a_cancelled_waiter_leaves_no_gap() -> None:
 
     assert [task.cancelled() for task in waiters] == [True, True, False]
     assert limiter.limit.in_flight == 1
+
+
+async def test_the_known_rate_is_the_lower_one() -> None:
+    """The client's own, or what the gateway seems to allow; None while neither is known."""
+    assert RequestLimiter(RateLimiter()).requests_per_second is None
+    limiter = RequestLimiter(RateLimiter(rate=5.0))
+    assert limiter.requests_per_second == 5.0
+
+    permit = await limiter.acquire()
+    limiter.on_response(permit, 10, RateLimitHeaders(limit=60, remaining=50, reset=60.0, per_resource=False))
+    assert limiter.requests_per_second == 1.0
+
+
+async def test_a_permit_for_a_cancelled_request_goes_to_the_next() -> None:
+    """It was granted in the moment of the cancellation."""
+    limiter = RequestLimiter(RateLimiter(max_in_flight=1))
+    await limiter.acquire()
+    first, second = (asyncio.ensure_future(limiter.acquire()) for _ in range(2))
+    await asyncio.sleep(0)
+    limiter.release()
+    first.cancel()
+    await second
+
+    assert first.cancelled()
+    assert (limiter.limit.in_flight, limiter.waiting) == (1, 0)
+
+
+async def test_whoever_waits_for_responses_that_do_not_come_gives_up() -> None:
+    """After its patience; nothing was sent."""
+    limiter = RequestLimiter(RateLimiter(max_in_flight=1))
+    await limiter.acquire()
+
+    with pytest.raises(Throttled, match="get no responses") as refused:
+        await limiter.acquire(urgent=True, patience=10.0)
+    assert not refused.value.details.sent
+    assert limiter.waiting == 0
+
+
+async def test_whoever_waits_behind_others_that_succeed_waits_on() -> None:
+    """Patience counts from the last success."""
+    limiter = RequestLimiter(RateLimiter(max_in_flight=1))
+    permit = await limiter.acquire()
+    waiting = asyncio.ensure_future(limiter.acquire(urgent=True, patience=10.0))
+    for _ in range(5):
+        await asyncio.sleep(6)
+        limiter.on_response(permit, 10, None)
+        limiter.on_success(permit)
+    assert not waiting.done()
+
+    limiter.release()
+    assert (await waiting).urgent
+
+
+async def test_after_the_end_nobody_gets_a_permit() -> None:
+    """Neither those that wait nor those that come later; a timer that was set is gone."""
+    limiter = RequestLimiter(RateLimiter(rate=0.1))
+    await limiter.acquire()
+    waiting = [asyncio.ensure_future(limiter.acquire(urgent=urgent)) for urgent in (True, False)]
+    await asyncio.sleep(1)
+    limiter.close()
+    await asyncio.wait(waiting)
+
+    assert [type(each.exception()) for each in waiting] == [ClientClosed, ClientClosed]
+    with pytest.raises(ClientClosed):
+        await limiter.acquire()

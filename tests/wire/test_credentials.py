@@ -1,0 +1,102 @@
+"""Credentials from a provider: called once, hidden, and let go of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.wire.credentials import MAX_KNOWN, CredentialsCache
+
+SECRET = "kept-in-a-vault"
+
+
+def credentials(secret: str = SECRET) -> bkjob.AppCredentials:
+    """Return credentials with this secret."""
+    return bkjob.AppCredentials(bk_app_code="app", bk_app_secret=secret)
+
+
+def provider_of(*results: Any) -> Callable[[], Awaitable[Any]]:
+    """Return a provider that returns or raises one result after the other."""
+    left = list(results)
+
+    async def provide() -> Any:
+        await asyncio.sleep(0)
+        result = left.pop(0)
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    return provide
+
+
+async def test_what_is_no_credentials_is_refused_at_once() -> None:
+    """A secret given as plain text, for example; the error does not repeat it."""
+    with pytest.raises(bkjob.UsageError, match="AppCredentials") as refused:
+        CredentialsCache(SECRET)  # type: ignore[arg-type]
+
+    assert SECRET not in str(refused.value)
+
+
+async def test_a_provider_that_returns_something_else_is_named() -> None:
+    """By the type of what it returned: the value may be a secret."""
+    cache = CredentialsCache(provider_of(SECRET, credentials()))
+
+    with pytest.raises(bkjob.NotAuthenticated, match="returned str") as failed:
+        await cache.fetch()
+    assert SECRET not in str(failed.value)
+    assert await cache.fetch() == credentials()
+    assert await cache.fetch() is cache.current
+
+
+async def test_an_error_of_a_provider_that_calls_the_platform_keeps_its_class() -> None:
+    """It may be worth another attempt; what its text names as a secret is taken out."""
+    details = bkjob.ErrorDetails(message=f"bk_app_secret={SECRET} was refused", sent=False)
+    cache = CredentialsCache(provider_of(bkjob.TransportFailed(details)))
+
+    with pytest.raises(bkjob.TransportFailed, match="refused") as failed:
+        await cache.fetch()
+
+    assert SECRET not in str(failed.value)
+
+
+async def test_earlier_secrets_stay_hidden_for_a_while() -> None:
+    """A response to a request that was signed with them may still come; older ones are forgotten."""
+    cache = CredentialsCache(provider_of(*(credentials(f"secret-number-{n}") for n in range(MAX_KNOWN + 1))))
+    for _ in range(MAX_KNOWN + 1):
+        assert cache.invalidate(await cache.fetch())
+
+    assert cache.current is None
+    assert cache.secrets == tuple(f"secret-number-{n}" for n in range(1, MAX_KNOWN + 1))
+
+
+async def test_refused_credentials_that_were_replaced_already_cost_no_second_call() -> None:
+    """Two requests were refused with the same ones; the second finds the new ones."""
+    cache = CredentialsCache(provider_of(credentials("old-secret"), credentials("new-secret")))
+    old = await cache.fetch()
+    cache.invalidate(old)
+    new = await cache.fetch()
+
+    assert cache.invalidate(old)
+    assert cache.current is new
+
+
+async def test_closing_cancels_a_provider_under_way() -> None:
+    """Whoever waits for it is cancelled, too; closing again is harmless."""
+    hangs = asyncio.Event()
+
+    async def provide() -> bkjob.Credentials:
+        await hangs.wait()
+        return credentials()
+
+    cache = CredentialsCache(provide)
+    waiting = asyncio.ensure_future(cache.fetch())
+    await asyncio.sleep(0)
+    await cache.aclose()
+    await cache.aclose()
+    await asyncio.wait([waiting])
+
+    assert waiting.cancelled()
