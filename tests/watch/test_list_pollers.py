@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from statistics import mean
@@ -169,3 +170,23 @@ async def test_few_jobs_are_not_worth_a_list() -> None:
         await watched(client, *refs, detail_level=bkjob.DetailLevel.END_ONLY)
 
     assert not any("job_instance_list" in url for url in transport.urls)
+
+
+async def test_a_poll_that_a_list_delays_is_not_late() -> None:
+    """Its new time is the one that was planned; polls that come late raise the cost of all others."""
+    world = World(7)
+    refs = [world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(RUNS,)),))) for _ in range(JOBS)]
+    async with client_of(world) as (client, transport):
+        async with client.watch(refs, detail_level=bkjob.DetailLevel.END_ONLY):
+            for _ in range(30):
+                await asyncio.sleep(2.0)
+                polled = [
+                    (target.due, target.poll_state.due)
+                    for target in client._poller._registry.targets.values()
+                    if target.due is not None and target.poll_state is not None
+                    if not target.all_settled(asyncio.get_running_loop().time())
+                ]
+
+                assert all(due == planned for due, planned in polled)
+
+        assert any("job_instance_list" in url for url in transport.urls)
