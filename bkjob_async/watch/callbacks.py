@@ -68,7 +68,9 @@ class CallbackReceiver:
         """
         self._token = secrets.token_urlsafe(32) if token is None else token
         if TOKEN.fullmatch(self._token) is None:
-            raise UsageError(f"a token has at least {MIN_TOKEN_LENGTH} of the characters A-Z, a-z, 0-9 and -._~")
+            raise UsageError(
+                f"a token has at least {MIN_TOKEN_LENGTH} of the characters A-Z, a-z, 0-9 and -._~"
+            )
         self.base = base
         self.largest_body = largest_body
         self._on_callback = on_callback
