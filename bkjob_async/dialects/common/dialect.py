@@ -123,7 +123,8 @@ class TableDialect:
     is `header`, or `body` for an ESB that reads no header; every read is then a POST, so that no secret
     stands in a URL. *tenant* and *language* (`en`, `zh-cn`) go into the headers that the platform has for
     them. *zone* is that of times without one. *supported_by* names the dialects that have an operation, for
-    the error of one that lacks it.
+    the error of one that lacks it; *older_names* those that it has only in an older form, with other parameters and
+    results, under the names they have there.
     """
 
     name: str
@@ -142,6 +143,7 @@ class TableDialect:
         default="header", validator=validators.in_(("header", "body"))
     )
     supported_by: Mapping[type[Operation[Any]], tuple[str, ...]] = field(factory=dict, repr=False, eq=False)
+    older_names: Mapping[type[Operation[Any]], str] = field(factory=dict, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Raise `UsageError` for an acting user where the platform would ignore it."""
@@ -156,7 +158,11 @@ class TableDialect:
                 return Call(operation.method, raw_parameters, read_raw)
             others = self.supported_by.get(type(operation), ())
             has = f"; {', '.join(others)} can" if others else ""
-            raise NotSupported(f"{self.name} has no {operation.name}{has}")
+            older = self.older_names.get(type(operation))
+            by_name = (
+                f'; its older form is called by name: call("{older}", ..., method="GET")' if older else ""
+            )
+            raise NotSupported(f"{self.name} has no {operation.name}{has}{by_name}")
         return call
 
     def encode(self, operation: Operation[Any]) -> HttpRequest:

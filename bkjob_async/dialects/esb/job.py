@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from bkjob_async.dialects.common.dialect import ESB_OPTIONS, Call, Calls, TableDialect
 from bkjob_async.dialects.common.responses import (
     read_job_launch,
@@ -22,6 +25,7 @@ from bkjob_async.model.operations.base import (
     GetStepInstanceStatus,
     OperateJobInstance,
     OperateStepInstance,
+    Operation,
 )
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.launches import (
@@ -32,6 +36,15 @@ from bkjob_async.model.operations.launches import (
     PushConfigFile,
 )
 from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
+from bkjob_async.model.operations.stored_queries import (
+    GetCronDetail,
+    GetCronList,
+    GetJobPlanDetail,
+    GetJobPlanList,
+    GetPublicScriptList,
+    GetScriptList,
+    GetScriptVersionDetail,
+)
 
 # Current servers fill only the first group of a step status, so a watch cannot use it.
 CAPABILITIES = Capabilities(
@@ -64,6 +77,18 @@ CALLS: Calls = {
     PushConfigFile: Call("POST", requests.push_config_file_parameters, read_job_launch),
 }
 
+# Its lists of stored items have other parameters, pages and fields than those of the later interfaces, and
+# say less: a plan has no template, a script no versions. So they are called by name.
+OLDER_NAMES: Mapping[type[Operation[Any]], str] = {
+    GetJobPlanList: "get_job_list",
+    GetJobPlanDetail: "get_job_detail",
+    GetScriptList: "get_script_list",
+    GetPublicScriptList: "get_public_script_list",
+    GetScriptVersionDetail: "get_script_detail",
+    GetCronList: "get_cron_list",
+    GetCronDetail: "get_cron_list",
+}
+
 # Both the old backend and the one that replaced it serve this component.
 ESB_JOB = TableDialect(
     name="esb-job",
@@ -73,4 +98,5 @@ ESB_JOB = TableDialect(
     calls=CALLS,
     scope_parameters=requests.scope_parameters,
     options=ESB_OPTIONS,
+    older_names=OLDER_NAMES,
 )
