@@ -242,6 +242,7 @@ if TYPE_CHECKING:
     from bkjob_async.observe.to_prometheus import PrometheusCollector
     from bkjob_async.watch.callbacks import CallbackReceiver
     from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
+    from bkjob_async.watch.progress_bar import progress_bar
     from bkjob_async.watch.readers import Reader
     from bkjob_async.watch.stats import Explanation, WatchStats
     from bkjob_async.watch.watch import Watch
@@ -296,7 +297,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     # observers
     "Observer", "Observation", "RequestSent", "PollCompleted", "PollingFailed", "PollingRecovered",
     "RateLimitHit", "BreakerChanged", "OperationSent", "WatchOpened", "WatchClosed",
-    "ClientStats", "PrometheusCollector", "OpenTelemetryObserver",
+    "ClientStats", "PrometheusCollector", "OpenTelemetryObserver", "progress_bar",
     # errors
     "BkJobError", "UsageError", "NotSupported", "ClientClosed", "WrongEventLoop", "JobFailed",
     "DeadlineExceeded", "TargetLost", "ConditionUnreachable", "CallFailed", "ErrorDetails",
@@ -388,6 +389,7 @@ _NAMES = {
     ),
     "bkjob_async.watch.callbacks": "CallbackReceiver",
     "bkjob_async.watch.callbacks_aiohttp": "add_callback_receiver",
+    "bkjob_async.watch.progress_bar": "progress_bar",
     "bkjob_async.watch.readers": "Reader",
     "bkjob_async.watch.stats": "Explanation WatchStats",
     "bkjob_async.watch.watch": "Watch",

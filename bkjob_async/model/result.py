@@ -8,6 +8,7 @@ from typing import Self
 
 from attrs import field, frozen
 
+from bkjob_async.model import html
 from bkjob_async.model.base_error import BkJobError
 from bkjob_async.model.printing import counted, first_of_many, printable, tally
 from bkjob_async.model.refs import JobRef, Ref, StepRef
@@ -38,6 +39,11 @@ class StepResult:
 
     def __repr__(self) -> str:
         return f"<StepResult {self}>"
+
+    def _repr_html_(self) -> str:
+        failed = ((self.ref, host) for host in self.failed)
+        title = f"{self.ref} {self.status.name} {self.name}"
+        return html.page(title, self.hosts, failed=failed, failed_count=len(self.failed))
 
 
 @frozen(kw_only=True)
@@ -85,6 +91,12 @@ class JobResult:
 
     def __repr__(self) -> str:
         return f"<JobResult {self}>"
+
+    def _repr_html_(self) -> str:
+        failed = ((step.ref, host) for step in self.steps for host in step.failed)
+        count = sum(len(step.failed) for step in self.steps)
+        title = f"{self.ref} {self.status.name} {self.name}"
+        return html.page(title, self.hosts, self.steps, failed, count)
 
     def raise_for_status(self) -> Self:
         """Return the result itself when it is `ok`; raise `JobFailed` when it is not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,11 @@ import msgspec
 from attrs import field, frozen
 from attrs.converters import optional
 
+from bkjob_async.model import html
 from bkjob_async.model.lazy_tuple import LazyTuple
 from bkjob_async.model.printing import counted, first_of, printable
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
-from bkjob_async.model.status import HostStatus, RunStatus
+from bkjob_async.model.status import HostStatus, Phase, RunStatus
 
 
 @frozen(kw_only=True)
@@ -110,6 +112,9 @@ class StepSnapshot:
     def __repr__(self) -> str:
         return f"<StepSnapshot {self}>"
 
+    def _repr_html_(self) -> str:
+        return html.page(f"{self.ref} {self.status.name} {self.name}", phases_of(self.hosts or ()))
+
 
 @frozen(kw_only=True)
 class JobSnapshot:
@@ -142,6 +147,17 @@ class JobSnapshot:
 
     def __repr__(self) -> str:
         return f"<JobSnapshot {self}>"
+
+    def _repr_html_(self) -> str:
+        hosts: Counter[Phase] = Counter()
+        for step in self.steps:
+            hosts.update(phases_of(step.hosts or ()))
+        return html.page(f"{self.ref} {self.status.name} {self.name}", hosts, self.steps)
+
+
+def phases_of(hosts: Sequence[HostSnapshot]) -> Mapping[Phase, int]:
+    """Return how many *hosts* are in each phase."""
+    return Counter(host.status.phase for host in hosts)
 
 
 def _named(name: str) -> str:

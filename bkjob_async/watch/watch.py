@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -12,8 +13,10 @@ from attrs import frozen
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import UsageError
 from bkjob_async.journal.journal import Journal
+from bkjob_async.model import html
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
+from bkjob_async.model.html import MOST_HOSTS
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.result import JobResult
@@ -50,6 +53,10 @@ class Fleet:
         """Close the journal if nobody else has it."""
         if self.is_own:
             await self.journal.aclose()
+
+
+# A notebook is shown the failed hosts of so many targets.
+MOST_SHOWN = 200
 
 
 class Watch:
@@ -149,6 +156,13 @@ class Watch:
             f"<Watch {self._stream.state}: {watched.targets.over} of {watched.targets.size} targets over,"
             f" {watched.event_count} events, {watched.polls} polls>"
         )
+
+    def _repr_html_(self) -> str:
+        targets = self._subscription.targets
+        title = f"Watch, {self._stream.state}: {targets.over} of {targets.size} over"
+        ends = (self.progress(ref) for ref in islice(targets, MOST_SHOWN))
+        failed = [pair for end in ends if end is not None for pair in islice(end.failed, MOST_HOSTS)]
+        return html.page(title, self.counts(), failed=failed, failed_count=len(failed))
 
     async def __aenter__(self) -> Self:
         if self._stream.state != "new":
