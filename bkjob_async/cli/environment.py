@@ -1,8 +1,12 @@
-"""Read credentials from the environment."""
+"""Read credentials, and where the journal is, from the environment."""
 
+import os
 from collections.abc import Mapping
 
 from bkjob_async import AccessToken, AppCredentials, Credentials, UsageError
+from bkjob_async.journal.urls import RedisPlace, parse_journal_url
+
+VARIABLE = "BKJOB_JOURNAL"
 
 
 def credentials_from(environ: Mapping[str, str]) -> Credentials:
@@ -26,3 +30,18 @@ def credentials_from(environ: Mapping[str, str]) -> Credentials:
         bk_token=environ.get("BKJOB_BK_TOKEN") or None,
         bk_ticket=environ.get("BKJOB_BK_TICKET") or None,
     )
+
+
+def journal_url(given: str | None) -> str:
+    """Return the URL *given* on the command line, or that of the environment; raise `UsageError` for a password in it."""
+    if given is None:
+        found = os.environ.get(VARIABLE)
+        if not found:
+            raise UsageError(f"which journal? give its URL, or set {VARIABLE} in the environment")
+        return found
+    place = parse_journal_url(given)
+    if isinstance(place, RedisPlace) and place.has_password:
+        raise UsageError(
+            f"every user of this machine can read a password on a command line: set {VARIABLE} in the environment"
+        )
+    return given

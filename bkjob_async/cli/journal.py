@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
 
-from bkjob_async import FleetEntry, Journal, UsageError, open_journal
+from bkjob_async import FleetEntry, Journal, open_journal
+from bkjob_async.cli.environment import VARIABLE, journal_url
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.running import run_to_end
 from bkjob_async.cli.watching import show_lines
-from bkjob_async.journal.urls import RedisPlace, parse_journal_url
 from bkjob_async.model.printing import counted, printable
 
-VARIABLE = "BKJOB_JOURNAL"
 HELP = f"""\b
 URL is sqlite:///PATH, redis://HOST, rediss://HOST or redis+unix:///SOCKET. Without it, the environment's
 {VARIABLE} is used; a URL with a password is taken from there only.
@@ -28,21 +26,6 @@ url_argument = click.argument("url", required=False)
 name_option = click.option("--name", required=True, metavar="NAME", help="The name of the fleet.")
 after_option = click.option("--after", metavar="CURSOR", help="Begin behind this cursor.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON objects, one a line.")
-
-
-def journal_url(given: str | None) -> str:
-    """Return the URL *given* on the command line, or that of the environment; raise `UsageError` for a password in it."""
-    if given is None:
-        found = os.environ.get(VARIABLE)
-        if not found:
-            raise UsageError(f"which journal? give its URL, or set {VARIABLE} in the environment")
-        return found
-    place = parse_journal_url(given)
-    if isinstance(place, RedisPlace) and place.has_password:
-        raise UsageError(
-            f"every user of this machine can read a password on a command line: set {VARIABLE} in the environment"
-        )
-    return given
 
 
 @click.group(name="journal", epilog=HELP)

@@ -18,7 +18,7 @@ from bkjob_async import (
     UsageError,
     connect,
 )
-from bkjob_async.cli.environment import credentials_from
+from bkjob_async.cli.environment import VARIABLE, credentials_from, journal_url
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import EventHandler, json_line, plain_line, write_note, write_out
 from bkjob_async.cli.outcome import Outcome
@@ -33,6 +33,7 @@ Credentials come from the environment, never from an argument:
   BKJOB_BK_TOKEN or BKJOB_BK_TICKET  a logged-in user's token, instead
   BKJOB_ACCESS_TOKEN                 stands for all of these
   BKJOB_URL                          the default of --url
+  BKJOB_JOURNAL                      the default of --journal, where --name is given
 """
 EXIT_CODES = """\b
 Exit codes:
@@ -53,6 +54,8 @@ class WatchOptions:
     refs: tuple[Ref, ...]
     deadline: float | None = None
     interval: float | None = None
+    journal: str | None = None
+    name: str | None = None
 
 
 def refs_from(names: Sequence[str], scope: Scope | None) -> tuple[Ref, ...]:
@@ -97,7 +100,11 @@ def show_lines(*, as_json: bool) -> EventHandler:
     metavar="S",
     help="Poll every S seconds; without it, intervals adapt to the jobs.",
 )
-@click.argument("targets", nargs=-1, required=True, metavar="JOB|JOB/STEP...")
+@click.option(
+    "--journal", metavar="URL", help=f"Keep what is told in this journal; default, with --name: {VARIABLE}."
+)
+@click.option("--name", metavar="NAME", help="Continue the fleet of this name in the journal.")
+@click.argument("targets", nargs=-1, metavar="JOB|JOB/STEP...")
 def watch_command(
     *,
     url: str,
@@ -107,18 +114,30 @@ def watch_command(
     as_json: bool,
     deadline: float | None,
     interval: float | None,
+    journal: str | None,
+    name: str | None,
     targets: tuple[str, ...],
 ) -> ExitCode:
     """Watch jobs and steps until they are over, one line per event.
 
     JOB is a job instance id, JOB/STEP one step instance of it, both within --biz or --biz-set; whole names such as
-    2:100 or biz_set:9:100/200 need neither.
+    2:100 or biz_set:9:100/200 need neither. With --journal and --name the targets of an earlier process are watched on,
+    and those given join them.
     """
+    place = journal_url(journal) if journal is not None or name is not None else None
+    if not targets and place is None:
+        raise click.UsageError("Missing argument 'JOB|JOB/STEP...'.")
     if biz and biz_set:
         raise UsageError("give --biz or --biz-set, not both")
     scope = Scope.biz(biz) if biz else Scope.biz_set(biz_set) if biz_set else None
     options = WatchOptions(
-        url=url, dialect=dialect, refs=refs_from(targets, scope), deadline=deadline, interval=interval
+        url=url,
+        dialect=dialect,
+        refs=refs_from(targets, scope),
+        deadline=deadline,
+        interval=interval,
+        journal=place,
+        name=name,
     )
     return run_to_end(watch(options, show_lines(as_json=as_json)))
 
@@ -147,7 +166,12 @@ async def follow(
 ) -> None:
     """Pass events to *on_event* and *outcome*; raise `Hopeless` when none will come."""
     client = connect(options.url, credentials, dialect=options.dialect, interval=options.interval)
-    async with client, client.watch(options.refs, deadline=options.deadline) as opened:
+    async with (
+        client,
+        client.watch(
+            options.refs, deadline=options.deadline, journal=options.journal, name=options.name
+        ) as opened,
+    ):
         async for event in opened:
             on_event(event)
             outcome.apply(event)

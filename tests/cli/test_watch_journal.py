@@ -1,0 +1,54 @@
+"""`bkjob watch --journal` continues in another process what one before it told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli import shell
+from tests.journal.stores import sqlite_url
+
+pytestmark = pytest.mark.slow
+
+JOB = "20000000001"
+PASSWORD = "opensesame"
+
+
+def test_a_watch_continues_in_another_process(tmp_path: Path) -> None:
+    """Killed in the middle; the next one needs no target, tells the rest, and the journal has all of it once."""
+    journal = ("--journal", sqlite_url(tmp_path), "--name", "night")
+    with shell.simulator("--scenario", "all-succeed", "--speed", "3") as url:
+        first = shell.start("watch", "--url", url, "--biz", "2", "--interval", "0.1", *journal, JOB)
+        assert first.stdout is not None
+        assert any("RUNNING" in line for line in iter(first.stdout.readline, ""))
+        first.kill()
+        shell.ended(first)
+        second = shell.run("watch", "--url", url, "--interval", "0.1", *journal)
+
+    assert second.returncode == 0
+    told = shell.run("journal", "export", sqlite_url(tmp_path), "--name", "night").stdout.splitlines()
+    events = [json.loads(line) for line in told]
+    ends = [e for e in events if e["kind"] == "host_changed" and e["after"]["phase"] == "SUCCESS"]
+    assert len(ends) == len({(e["ref"], e["host"]["label"]) for e in ends}) == 22
+    assert [e["kind"] for e in events].count("resumed") == 1
+    assert [e["kind"] for e in events].count("finished") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--journal", f"redis://:{PASSWORD}@localhost", "--name", "n"], "BKJOB_JOURNAL"),
+        (["--name", "n"], "BKJOB_JOURNAL"),
+        (["--journal", "sqlite:///x.db", "100"], "name"),
+        (["--journal", "sqlite://x.db", "--name", "n"], "three slashes"),
+    ],
+)
+def test_a_wrong_journal_is_wrong_usage(arguments: list[str], complaint: str) -> None:
+    """Before anything is sent; a password is not repeated."""
+    done = shell.run("watch", "--url", "http://127.0.0.1:9", "--biz", "2", *arguments)
+
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert PASSWORD not in done.stderr
