@@ -33,6 +33,12 @@ INNER_HOUSES = {
     ],
     "dialects": [{"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],
     "simulator": [{"world"}, {"protocol"}, {"faults"}, {"handlers"}, {"servers"}, {"simulator"}],
+    "journal": [
+        {"urls", "keep", "store", "redis_scripts"},
+        {"memory", "sqlite_file", "sqlite_tables", "redis_client", "loading"},
+        {"sqlite", "redis", "follow"},
+        {"journal"},
+    ],
     "wire": [{"*"}, {"fast_http"}, {"aiohttp_transport"}, {"session"}],
 }
 
@@ -185,6 +191,8 @@ def test_every_file_says_what_lives_there(path: Path) -> None:
         ("dialects/gateway/v3", "from bkjob_async.dialects.esb.job import EsbJob"),
         ("simulator/world/world", "from bkjob_async.simulator.servers.http import create_app"),
         ("wire/fast_http/client", "from bkjob_async.wire.session import Session"),
+        ("wire/session", "from bkjob_async.journal.store import Store"),
+        ("journal/sqlite_file", "from bkjob_async.journal.sqlite import SqliteStore"),
     ],
 )
 def test_a_staircase_in_the_wrong_place_is_found(name: str, source: str) -> None:

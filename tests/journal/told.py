@@ -25,6 +25,7 @@ class Teller:
     store: Store
     name: str = "night"
     client: str = "0a1b2c3d"
+    hosts: int = HOSTS
     term: int = 0
     head: int = 0
     rounds: int = 0
@@ -40,7 +41,7 @@ class Teller:
         """Poll so many times, and store each batch."""
         for _ in range(rounds):
             self.rounds += 1
-            ended = [host(n, 9 if n <= self.rounds else 5) for n in range(1, HOSTS + 1)]
+            ended = [host(n, 9 if n <= self.rounds else 5) for n in range(1, self.hosts + 1)]
             stamp = at(self.head + 1)
             stamp.sequence, stamp.name, stamp._cursor = self.head + 1, self.client, None
             found = with_indexes(apply_job(self.state, job(2, step(2, ended)), stamp))
