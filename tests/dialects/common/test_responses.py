@@ -198,6 +198,18 @@ def test_a_step_tells_its_orders() -> None:
     assert detail.raw["script_info"]["script_type"] == 1
 
 
+@pytest.mark.parametrize("flag", [0, None, "false"])
+def test_a_script_ignores_errors_and_hides_its_parameters_only_where_it_says_so(flag: object) -> None:
+    """No word of it is a no."""
+    codec, operation = sample_call("gateway-v3/get_step_instance_detail")
+    body = copy.deepcopy(SAMPLES["gateway-v3/get_step_instance_detail"])
+    body["data"]["script_info"].update(is_ignore_error=flag, is_param_sensitive=flag, secure_param=flag)
+
+    script = codec.decode(operation, json_response(body)).script
+
+    assert (script.is_ignore_error, script.is_param_sensitive) == (False, False)
+
+
 @pytest.mark.parametrize("kind", ["tenant_set", "planet"])
 def test_a_listed_job_keeps_the_kind_of_its_scope(kind: str) -> None:
     """One that this version does not know stays a text, and is no business."""

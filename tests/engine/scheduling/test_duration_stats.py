@@ -153,6 +153,7 @@ def test_names_used_least_recently_are_forgotten() -> None:
         {"names": [["2", 7, None, 1.0, 3.0, 0.0, 1]]},
         {"names": [["2", "deploy", None, 1.0, 99.0, 0.0, 1]]},
         {"names": [["2", "deploy", None, True, 3.0, 0.0, 1]]},
+        {"names": [["2", "deploy", None, 0.0, 3.0, 0.0, 1]]},
         {"names": [["2", "deploy", None, 1.0, 3.0, 0.0, "many"]]},
         {"names": [["2", "deploy"]]},
     ],
