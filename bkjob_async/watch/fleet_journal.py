@@ -31,6 +31,8 @@ COLLECT_SECONDS = 0.005
 RETRY_SECONDS = 1.0
 # A holder gives a sign of life, and stores what was learnt, after so many seconds.
 LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
+# A wait is no shorter than this, so that a clock that runs late does not keep the event loop busy.
+SHORTEST_WAIT = 0.01
 # Polling pauses while more events than this wait to be stored.
 MAX_WAITING = 32_768
 # A checkpoint is written when the records behind the last one have more bytes than it, and than this.
@@ -220,7 +222,7 @@ class FleetJournal:
         """Wait until there is a record to store, or so many *seconds*."""
         self._wake.clear()
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, seconds)):
+            async with asyncio.timeout(max(SHORTEST_WAIT, seconds)):
                 await self._wake.wait()
 
     async def _append(self) -> None:

@@ -1,0 +1,322 @@
+"""A watch with a journal: what it records, who may hold it, and what happens when the store is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.errors import JournalUnavailable
+from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.memory import MemoryStore
+from bkjob_async.journal.store import StoredRecord
+from bkjob_async.model.journal_errors import StoreBehind
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
+from bkjob_async.watch import fleet_journal
+from tests.watch.clients import client_of
+
+pytestmark = pytest.mark.looptime
+
+SLOW = JobPlan(
+    steps=(
+        StepPlan(
+            hosts=4,
+            outcomes=(
+                HostOutcome(duration=DurationRange(5.0, 60.0)),
+                HostOutcome(status=104, exit_code=2, duration=DurationRange(3.0, 9.0), tag="full"),
+            ),
+        ),
+    )
+)
+
+
+class FailingStore(MemoryStore):
+    """A store that can be taken away, and can lose what it has."""
+
+    is_away = False
+    appends = 0
+
+    async def append(
+        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
+    ) -> None:
+        """Append, unless the store is away."""
+        self.appends += 1
+        if self.is_away:
+            raise JournalUnavailable("the disk is full")
+        await super().append(name, term=term, head=head, records=records, targets=targets)
+
+    def lose(self, name: str, count: int) -> None:
+        """Lose the newest records, and the term that wrote them."""
+        fleet = self._fleets[name]
+        del fleet.records[-count:]
+        fleet.head = fleet.records[-1].sequence
+        fleet.term -= 1
+
+
+@asynccontextmanager
+async def fleet(
+    world: World, store: MemoryStore, *refs: bkjob.Ref, **options: Any
+) -> AsyncIterator[bkjob.Watch]:
+    """Open the fleet `night` in a client of its own, as another process does."""
+    async with (
+        client_of(Platform(world)) as (client, _),
+        client.watch(refs, journal=Journal(store), name="night", **options) as watch,
+    ):
+        yield watch
+
+
+async def read(watch: bkjob.Watch, events: list[bkjob.Event], after: str | None = None) -> None:
+    """Read a watch to its end."""
+    async for event in watch.events(after=after):
+        events.append(event)
+
+
+@asynccontextmanager
+async def reading(watch: bkjob.Watch, after: str | None = None) -> AsyncIterator[list[bkjob.Event]]:
+    """Read a watch in the background; yield what it told."""
+    events: list[bkjob.Event] = []
+    task = asyncio.create_task(read(watch, events, after))
+    yield events
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def kinds(events: Sequence[bkjob.Event]) -> list[str]:
+    """Return the kinds of *events*."""
+    return [event.kind for event in events]
+
+
+async def test_a_second_process_tells_what_is_new() -> None:
+    """First `Resumed`, then changes, and each host once; the results are those of the whole."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job) as watch, reading(watch) as first:
+        await asyncio.sleep(10.0)
+    second: list[bkjob.Event] = []
+    async with fleet(world, store) as watch:
+        await read(watch, second, first[-1].cursor)
+        results = await watch.results()
+
+    assert "resumed" not in kinds(first)
+    assert "resumed" in kinds(second)
+    ends = [
+        e.host.label for e in (*first, *second) if isinstance(e, bkjob.HostChanged) and e.after.is_finished
+    ]
+    assert len(ends) == len(set(ends)) == 4
+    result = results[job]
+    assert isinstance(result, bkjob.JobResult)
+    assert {(host.tag, host.exit_code) for step in result.steps for host in step.failed} == {("full", 2)}
+
+
+async def test_results_include_what_ended_before() -> None:
+    """A process that is opened after the end has the result in full."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job) as watch:
+        whole = await watch.results()
+    async with fleet(world, store) as watch:
+        again = await watch.results()
+
+    assert again == whole
+
+
+async def test_readers_are_given_what_is_stored_only() -> None:
+    """While the store is away there is one trouble, then nothing, then all of it, and the end of the trouble."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as watch, reading(watch) as events:
+        await asyncio.sleep(4.0)
+        store.is_away = True
+        before = len(events)
+        await asyncio.sleep(70.0)
+        away = events[before:]
+        store.is_away = False
+        await asyncio.sleep(2.0)
+        after = events[before + len(away) :]
+
+    assert [(e.kind, getattr(e, "error", None)) for e in away] == [("trouble", "JournalUnavailable")]
+    assert "host_changed" in kinds(after)
+    assert "recovered" in kinds(after)
+    assert all(b"JournalUnavailable" not in each.data for each in (await store.read("night", 0)).records)
+
+
+async def test_polling_pauses_while_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is bounded, and polling goes on when the store is back."""
+    monkeypatch.setattr(fleet_journal, "MAX_WAITING", 3)
+    world, store = World(1), FailingStore()
+    jobs = [world.add(SLOW) for _ in range(3)]
+    async with fleet(world, store, *jobs, linger=None) as watch:
+        await asyncio.sleep(2.0)
+        store.is_away = True
+        await asyncio.sleep(30.0)
+        polls = watch.stats().polls
+        await asyncio.sleep(60.0)
+        paused = watch.stats().polls
+        store.is_away = False
+        await asyncio.sleep(10.0)
+
+        assert paused == polls
+        assert watch.stats().polls > paused
+
+
+async def test_an_older_holder_ends_as_superseded() -> None:
+    """Its readers raise, its polling stops, and it stores nothing any more."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job) as older:
+        await asyncio.sleep(4.0)
+        async with fleet(world, store):
+            with pytest.raises(bkjob.Superseded):
+                await read(older, [])
+            polls = older.stats().polls
+            await asyncio.sleep(20.0)
+
+            assert older.stats().polls == polls
+
+
+async def test_without_takeover_a_busy_fleet_is_left_alone() -> None:
+    """The error names who holds it."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job):
+        with pytest.raises(bkjob.FleetBusy) as caught:
+            async with fleet(world, store, takeover=False):
+                pass
+    async with fleet(world, store, takeover=False):
+        pass
+
+    assert caught.value.pid
+
+
+async def test_what_is_not_stored_at_the_end_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """After five seconds the watch ends all the same, with a warning."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    with caplog.at_level(logging.WARNING, "bkjob_async"):
+        async with fleet(world, store, job):
+            await asyncio.sleep(0.5)
+            store.is_away = True
+            await asyncio.sleep(20.0)
+
+    assert [record.levelname for record in caplog.records if "could not be stored" in record.message] == [
+        "WARNING"
+    ]
+
+
+async def test_the_end_waits_for_the_store() -> None:
+    """All that was told is stored when the watch is left."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job) as watch:
+        await asyncio.sleep(0.5)
+        store.is_away = True
+        await asyncio.sleep(20.0)
+        asyncio.get_running_loop().call_later(2.0, setattr, store, "is_away", False)
+    told: list[bkjob.Event] = []
+    await read(watch, told)
+
+    assert "host_changed" in kinds(told)
+    assert (await store.fleets())[0].is_held is False
+
+
+async def test_a_dropped_target_is_gone_for_good() -> None:
+    """The next process does not watch it; one that was added later it does."""
+    world, store = World(1), FailingStore()
+    one, other = world.add(SLOW), world.add(SLOW)
+    async with fleet(world, store, one, linger=None) as watch:
+        await asyncio.sleep(1.0)
+        watch.add(other)
+        watch.drop(one)
+        await asyncio.sleep(1.0)
+    async with fleet(world, store, linger=None) as watch:
+        assert watch.targets == {other}
+
+
+async def test_another_watch_of_the_client_does_not_hide_what_changed() -> None:
+    """The fleet is told the difference to its own record, not the present as at first sight."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as watch, reading(watch) as first:
+        await asyncio.sleep(8.0)
+    async with client_of(Platform(world)) as (client, _), client.watch(job, linger=None):
+        await asyncio.sleep(20.0)
+        async with (
+            client.watch(journal=Journal(store), name="night", linger=None) as watch,
+            reading(watch, first[-1].cursor) as second,
+        ):
+            await asyncio.sleep(60.0)
+
+    last: dict[str, bkjob.HostStatus] = {}
+    for event in (*first, *second):
+        if isinstance(event, bkjob.HostChanged):
+            assert event.before == last.get(event.host.label)
+            last[event.host.label] = event.after
+    assert all(status.is_finished for status in last.values())
+
+
+async def test_a_store_that_lost_its_newest_records_is_told_again() -> None:
+    """The writer takes a new term and stores the newest of what is missing, marked; readers here miss nothing."""
+    world, store = World(1), FailingStore()
+    job = world.add(SLOW)
+    async with fleet(world, store, job, linger=None) as watch, reading(watch) as events:
+        await asyncio.sleep(12.0)
+        store.lose("night", 2)
+        await asyncio.sleep(70.0)
+    again: list[bkjob.Event] = []
+    async with fleet(world, store, linger=0.0) as watch:
+        await read(watch, again, after="")
+
+    assert [e.error for e in events if isinstance(e, bkjob.Trouble)] == ["JournalUnavailable"]
+    assert any(isinstance(e, bkjob.HostChanged) and e.skipped for e in again)
+    for seen in (events, again):
+        last = {e.host.label: e.after for e in seen if isinstance(e, bkjob.HostChanged)}
+        assert len(last) == 4
+        assert all(status.is_finished for status in last.values())
+
+
+async def test_what_was_learnt_is_used_by_the_next_process() -> None:
+    """Unless that was given something else."""
+    world, store = World(1), FailingStore()
+    job = world.add(JobPlan(name="deploy", steps=SLOW.steps))
+    async with fleet(world, store, job) as watch:
+        await watch.results()
+    async with client_of(Platform(world)) as (client, _):
+        assert client.durations() == ()
+        async with client.watch(journal=Journal(store), name="night", linger=None):
+            assert {each.job for each in client.durations()} == {"deploy"}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda client: client.watch(1, journal="memory:"),
+        lambda client: client.watch(1, name="night"),
+        lambda client: client.watch(1, journal="memory:", name=""),
+        lambda client: client.watch(1, journal="nowhere://x", name="night"),
+    ],
+)
+async def test_half_a_journal_is_refused_at_once(make: Callable[[bkjob.JobClient], bkjob.Watch]) -> None:
+    """The error names the remedy."""
+    async with client_of(Platform(World(1))) as (client, _):
+        with pytest.raises(bkjob.UsageError):
+            make(client)
+
+
+async def test_a_cursor_of_a_stranger_is_refused() -> None:
+    """One of a process that never held the fleet names no place in it."""
+    world, store = World(1), FailingStore()
+    async with fleet(world, store, world.add(SLOW)) as watch:
+        with pytest.raises(bkjob.UsageError):
+            watch.batches(after="3-ffffffff")
+
+
+def test_the_error_of_a_store_that_is_behind_says_where_it_is() -> None:
+    """So the writer knows what to store again."""
+    assert StoreBehind("behind", term=1, head=7).head == 7
