@@ -7,9 +7,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -19,11 +19,11 @@ from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.cursor import CursorSequence
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError, JournalUnavailable
+from bkjob_async.journal.loading import in_slices, load_fleet
 from bkjob_async.journal.store import Checkpoint, Holder, Opened, Store, StoredRecord
 from bkjob_async.model.events import Batch
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.refs import Ref
-from bkjob_async.watch.cooperative import slice_is_over
 
 # Records are collected for so many seconds, or for as long as an append takes.
 COLLECT_SECONDS = 0.005
@@ -43,7 +43,6 @@ LOCAL_NUMBERS = 2
 CLOSE_SECONDS = 5.0
 
 logger = logging.getLogger("bkjob_async")
-T = TypeVar("T")
 
 
 class Waiting(Struct, gc=False):
@@ -125,14 +124,11 @@ class FleetJournal:
         """Take the fleet; return how it was found, and its state."""
         opened = await self._store.open(self._name, own_holder(), take_over=take_over)
         self.term, self.head = opened.term, opened.head
-        fold, self._weight, size = await self._load(make_job)
-        self._checkpoint_weight = max(SMALLEST_WEIGHT, size)
+        loaded = await load_fleet(self._store, self._name, make_job)
+        fold, self._weight = loaded.fold, loaded.records_size
+        self._checkpoint_weight = max(SMALLEST_WEIGHT, loaded.checkpoint_size)
         self._cursors.go_on_behind(max(self.head, fold.sequence) + LOCAL_NUMBERS)
         return opened, fold
-
-    async def _load(self, make_job: MakeJob = JobState) -> tuple[Fold, int, int]:
-        """Return the fleet's state, the size of the records behind its checkpoint, and that of the checkpoint."""
-        return await load_fleet(self._store, self._name, make_job)
 
     def start(self, learnt: Callable[[], Mapping[str, Any]]) -> None:
         """Begin to append; *learnt* returns the durations that are to be stored."""
@@ -268,13 +264,13 @@ class FleetJournal:
             self._listener.on_unavailable(self._local_number(), error)
         try:
             opened = await self._store.open(self._name, own_holder(), take_over=True)
-            recorded, self._weight, _ = await self._load()
+            loaded = await load_fleet(self._store, self._name)
         except JournalUnavailable:
             await asyncio.sleep(RETRY_SECONDS)
             return await self._take_again(error)
-        self.term, self.head = opened.term, opened.head
+        self.term, self.head, self._weight = opened.term, opened.head, loaded.records_size
         later, self._waiting = self._waiting, []
-        self._listener.put_present(self.head + 1, recorded.targets)
+        self._listener.put_present(self.head + 1, loaded.fold.targets)
         present = [each.record for each in self._waiting]
         self.waiting_events -= sum(each.events for each in self._waiting)
         # What was put meanwhile is in the present as well, and readers are given it now.
@@ -311,7 +307,7 @@ class FleetJournal:
     async def _write_checkpoint(self) -> None:
         """Fold what is stored, and store the state; on failure it is tried again with the next record."""
         try:
-            state, _, _ = await self._load()
+            state = (await load_fleet(self._store, self._name)).fold
             before = self._weight
             parts = [part async for part in in_slices(state.parts())]
             await self._store.write_checkpoint(
@@ -362,35 +358,9 @@ class FleetJournal:
             logger.debug("the fleet %r was not released: %s", self._name, error)
 
 
-async def load_fleet(store: Store, name: str, make_job: MakeJob = JobState) -> tuple[Fold, int, int]:
-    """Return the state of a fleet, the size of the records behind its checkpoint, and that of the checkpoint."""
-    state, weight, size = Fold(make_job), 0, 0
-    checkpoint = await store.checkpoint(name)
-    if checkpoint is not None:
-        size = sum(map(len, checkpoint.parts))
-        async for part in in_slices(checkpoint.parts):
-            state.load(part)
-    while page := (await store.read(name, state.sequence)).records:
-        async for record in in_slices(page):
-            state.apply(record.data)
-            weight += len(record.data)
-    return state, weight, size
-
-
 def own_holder() -> Holder:
     """Return this process as the holder of a fleet."""
     return Holder(socket.gethostname(), os.getpid())
-
-
-async def in_slices(items: Iterable[T]) -> AsyncIterator[T]:
-    """Yield *items*, letting other tasks run after each slice of them."""
-    started, steps = now(), 0
-    for item in items:
-        yield item
-        steps += 1
-        if slice_is_over(steps, now() - started):
-            await asyncio.sleep(0)
-            started, steps = now(), 0
 
 
 def now() -> float:

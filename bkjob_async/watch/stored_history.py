@@ -11,9 +11,10 @@ from bkjob_async.engine.journaling.fold import Term, position_in
 from bkjob_async.engine.journaling.records import decode_batch
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
 from bkjob_async.errors import JournalUnavailable
+from bkjob_async.journal.loading import in_slices, load_fleet
 from bkjob_async.journal.store import Page, Store
 from bkjob_async.model.events import Batch, Event
-from bkjob_async.watch.fleet_journal import RETRY_SECONDS, in_slices, load_fleet
+from bkjob_async.watch.fleet_journal import RETRY_SECONDS
 from bkjob_async.watch.readers import BEGINNING, Position
 
 # So many records are read at a time for one reader.
@@ -76,7 +77,7 @@ class StoredHistory:
 
     async def _present(self, position: Position) -> Batch:
         """Return the newest of all that changed behind a position, and move it behind that."""
-        state, _, _ = await load_fleet(self._store, self._name)
+        state = (await load_fleet(self._store, self._name)).fold
         before, since = position.cursor, position.seen + 1
         events: list[Event] = [event async for event in in_slices(state.present(since, before))]
         cursor = f"{state.sequence}-{state.terms[-1].client}"

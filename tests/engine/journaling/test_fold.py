@@ -102,11 +102,16 @@ def test_the_fold_is_the_present(seen: list[tuple[float, JobPollView | StepPollV
 def comparable(events: list[Event], begun: Collection[Ref]) -> list[Event]:
     """Return *events* without what was not told.
 
-    What is read after the end of a step is told with its next event only. Of the steps that have *begun* another
+    Details of failed hosts that are read late are told with the end of their step, and what is read after that with its
+    next event only. Of the steps that have *begun* another
     execution, whose first status settles, only hosts were told, if there are any; their epochs were counted.
     """
     return [
-        evolve(event, epoch=0) if isinstance(event, StepChanged | HostChanged) else event
+        evolve(event, epoch=0)
+        if isinstance(event, StepChanged)
+        else evolve(event, epoch=0, tag=None, exit_code=None)
+        if isinstance(event, HostChanged)
+        else event
         for event in events
         if not isinstance(event, Finished) and not (isinstance(event, StepChanged) and event.ref in begun)
     ]
