@@ -173,7 +173,10 @@ class PollPlanner:
             hosts=hosts,
             moves=pace.finish_rate,
         )
-        wait = spread(wait, job.ref, polls=pace.polls, live=self.price.live)
+        # At first only those are spread that begin at about the same time: none of them was seen before.
+        wait = spread(
+            wait, job.ref, polls=pace.polls, live=self.price.live if pace.polls else self.price.unseen
+        )
         self._weigh(pace, RequestCost.weight(price, wait, pace.cost))
         if ends_in is not None and BEFORE_END < ends_in - BEFORE_END < wait:
             wait = ends_in - BEFORE_END

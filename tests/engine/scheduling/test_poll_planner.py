@@ -6,6 +6,7 @@ from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import MOST_TRUST, PollPlanner
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import PollState
+from bkjob_async.model.refs import JobRef
 from tests.engine.poll_views import JOB
 
 
@@ -48,3 +49,20 @@ def test_planned_polls_are_counted_one_by_one() -> None:
         counts.append(job.poll_state.polls)
 
     assert counts == [1, 2, 3]
+
+
+def test_only_jobs_that_begin_together_are_spread_at_first() -> None:
+    """A job that begins while a thousand others run is polled when there can be news of it."""
+    planner, alone = PollPlanner(PollIntervals()), PollPlanner(PollIntervals())
+    states = [JobState(JobRef(JOB.scope, number)) for number in range(1, 2001)]
+    for _ in states:
+        planner.begin()
+    together = {planner.next_poll_at(state, 0.0) for state in states[:1000]}
+    for state in states[1000:]:
+        planner.next_poll_at(state, 0.0)
+    late = JobState(JobRef(JOB.scope, 2002))
+    for each in (planner, alone):
+        each.begin()
+
+    assert len(together) > 900
+    assert planner.next_poll_at(late, 0.0) == alone.next_poll_at(JobState(late.ref), 0.0)
