@@ -1,6 +1,7 @@
 """Plans whose runs have log-normal durations, and many such runs polled in virtual time.
 
-The decisions are the library's own: `PollIntervals`, `DurationTable`, `RequestCost`, `TimerWheel`. Only the runs are random.
+The decisions are the library's own: a whole fleet is polled when `PollPlanner` says, single runs by its `PollIntervals`,
+`DurationTable` and `TimerWheel`. Only the runs are random.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ from benchmarks.scale import scaled
 from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.engine.scheduling.end_prediction import EndPrediction
 from bkjob_async.engine.scheduling.poll_interval import PollIntervals
-from bkjob_async.engine.scheduling.request_cost import RequestCost
+from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.scheduling.timer_wheel import TimerWheel
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.engine.tracking.poll_state import PollState
-from bkjob_async.model.refs import Scope
+from bkjob_async.model.poll_view import JobPollView
+from bkjob_async.model.refs import JobRef, Scope
+from bkjob_async.model.snapshot import Times
+from bkjob_async.watch.target_registry import PollTarget
 
 # Of all runs, half take less than 30 s and one in a hundred more than 20 minutes.
 MEDIAN, SPREAD_OF_ALL = 30.0, 1.586
 PLANS = 80
 SCOPE = Scope.biz(2)
+RUNNING, SUCCESS = 2, 3
 
 PLATFORM_RHYTHM = PollIntervals()
 NO_RHYTHM = PollIntervals(rhythm=((inf, 0.01),))
@@ -134,17 +141,6 @@ def compared_with_fixed_interval(
 # All at once, under a rate limit --------------------------------------------------------------------------------------------
 
 
-class Run:
-    """One run in progress: start, end, prediction and poll state."""
-
-    __slots__ = ("due", "end", "expectation", "pace", "start")
-
-    def __init__(self, start: float, end: float, expectation: EndPrediction) -> None:
-        self.start, self.end, self.expectation = start, end, expectation
-        self.pace = PollState()
-        self.due: float | None = None
-
-
 class Fleet:
     """*live* runs at a time under *limit* requests a second; a new run starts when an end is seen.
 
@@ -156,65 +152,72 @@ class Fleet:
         self._durations = self._plans.duration_table(10)
         self._dice = Random(seed + 1)
         self._live, self._limit, self._callbacks = live, limit, callbacks
+        self._schedule: TimerWheel[PollTarget] = TimerWheel()
+        # The plan of each run, when it started, and when it ends.
+        self._runs: dict[PollTarget, tuple[int, float, float]] = {}
+        self._callbacks_due: list[tuple[float, int, PollTarget]] = []
+        self._started = 0
 
     def lags(self, cadence: PollIntervals | None, *, warm_up: float = 200.0, window: float = 400.0) -> Lags:
         """Return how late the ends within *window* seconds are seen; without *cadence*, runs are polled round-robin."""
-        price = RequestCost(unseen=self._live) if cadence is not None else RequestCost()
-        schedule: TimerWheel[Run] = TimerWheel()
-        callbacks_due: list[tuple[float, int, Run]] = []
+        planner = None if cadence is None else PollPlanner(cadence, self._durations)
         for _ in range(self._live):
-            self._start(0.0, schedule, callbacks_due)
+            self._start(0.0, planner)
         lags: list[float] = []
         now, requests = 0.0, 0
         while now < warm_up + window:
             now += 1.0 / self._limit
-            while callbacks_due and callbacks_due[0][0] <= now:
-                called = heapq.heappop(callbacks_due)[2]
-                if called.due is not None:
-                    schedule.schedule_earlier(called, now)
-            due = schedule.pop_all_due(now, 1)
-            if not due:
-                continue
-            run = due[0]
-            requests += 1
-            if run.end > now:
-                schedule.put(run, now if cadence is None else now + self._step(run, now, price, cadence))
-                continue
-            if run.end > warm_up:
-                lags.append(now - run.end)
-            price.replace(run.pace.weight, 0.0)
-            price.unseen += 1
-            self._start(now, schedule, callbacks_due)
+            while self._callbacks_due and self._callbacks_due[0][0] <= now:
+                self._call_back(heapq.heappop(self._callbacks_due)[2], now, planner)
+            for run in self._schedule.pop_all_due(now, 1):
+                requests += 1
+                _, _, end = self._runs[run]
+                if planner is not None:
+                    self._poll(run, now, planner)
+                elif end > now:
+                    self._schedule.put(run, now)
+                if end <= now:
+                    del self._runs[run]
+                    self._start(now, planner)
+                    if end > warm_up:
+                        lags.append(now - end)
         return Lags(lags, requests / now)
 
-    def _start(
-        self, now: float, schedule: TimerWheel[Run], callbacks_due: list[tuple[float, int, Run]]
-    ) -> None:
+    def _start(self, now: float, planner: PollPlanner | None) -> None:
         """Start another run, which may send a callback when it ends."""
+        self._started += 1
         plan = self._dice.randrange(PLANS)
-        run = Run(now, now + self._plans.run(plan), prediction(self._durations, plan))
-        schedule.put(run, now)
+        end = now + self._plans.run(plan)
+        run = PollTarget(JobRef(SCOPE, self._started))
+        run.add_target(run.ref)
+        self._runs[run] = plan, now, end
+        if planner is not None:
+            planner.begin()
+        self._schedule.put(run, now)
         if self._dice.random() < self._callbacks:
-            heapq.heappush(callbacks_due, (run.end + 0.1, len(callbacks_due), run))
+            heapq.heappush(self._callbacks_due, (end + 0.1, self._started, run))
 
-    def _step(self, run: Run, now: float, price: RequestCost, cadence: PollIntervals) -> float:
-        pace = run.pace
-        if pace.polls:
-            price.on_late_poll(pace.take_lateness(now), pace.step)
+    def _call_back(self, run: PollTarget, now: float, planner: PollPlanner | None) -> None:
+        if run.due is not None:
+            self._schedule.schedule_earlier(run, now)
+            if planner is not None:
+                planner.on_nudge(run)
+
+    def _poll(self, run: PollTarget, now: float, planner: PollPlanner) -> None:
+        """Apply a response, and schedule the next poll as the library does."""
+        plan, start, end = self._runs[run]
+        planner.on_request(run, now)
+        times = Times(total_time=min(now, end) - start)
+        status = RUNNING if end > now else SUCCESS
+        view = JobPollView(status=status, name=f"plan {plan}", when=lambda: times)
+        apply_job(run, view, PollStamp(now, 1, ""))
+        calls_back = self._callbacks > 0.0
+        if end > now:
+            due = planner.next_poll_at(run, now, limit=self._limit, expects_callbacks=calls_back)
+            self._schedule.put(run, due)
         else:
-            price.unseen -= 1
-        value = price.value(self._limit)
-        step = cadence.next_wait(
-            age=now - run.start,
-            expectation=run.expectation,
-            price=value / (1.0 - min(0.95, self._callbacks)),
-            usual=price.live / self._limit,
-        )
-        weight = RequestCost.weight(value, step, 1.0)
-        price.replace(pace.weight, weight)
-        pace.weight, pace.step, pace.due = weight, step, now + step
-        pace.polls += 1
-        return step
+            planner.learn(run, now, expects_callbacks=calls_back)
+            planner.end(run)
 
 
 # Many hosts of one step ------------------------------------------------------------------------------------------------

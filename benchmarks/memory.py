@@ -1,13 +1,19 @@
-"""Bytes per watched host and per watched step, compared with plain dicts and objects."""
+"""Bytes per watched host and per watched step, compared with plain dicts and objects.
+
+*tracemalloc* counts what Python allocated and keeps. *RSS* is what the memory of a new process grew by while the same was
+built: it includes what the allocator keeps of freed objects, and of these the rows that were applied are most.
+"""
 
 import asyncio
 import gc
 import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from attrs import frozen
 
+from benchmarks.compare.processes import figures_of, memory, print_figures
 from benchmarks.offline import poller_without_platform
 from benchmarks.scale import scaled
 from benchmarks.table import show
@@ -24,6 +30,7 @@ from bkjob_async.watch.watch import Watch
 
 HOSTS = scaled(100_000, 2_000)
 STEPS = scaled(20_000, 200)
+MIB = 1 << 20
 
 
 @frozen(kw_only=True)
@@ -60,20 +67,16 @@ def by_ipv6(number: int) -> Row:
     return Row(status=7, bk_host_id=number, ipv6=f"fd00::{number >> 16:x}:{number & 0xFFFF:x}")
 
 
-def packed(row: Callable[[int], Row], hosts_per_step: int, hosts: int) -> float:
-    """Return bytes per host of host tables, after each host changed once."""
-
-    def build() -> object:
-        tables = []
-        for first in range(1, hosts + 1, hosts_per_step):
-            table = HostTable()
-            rows = [row(number) for number in range(first, first + hosts_per_step)]
-            table.apply((GroupPollView(rows=rows),), 1)
-            table.apply((GroupPollView(status=9, rows=rows),), 2)
-            tables.append(table)
-        return tables
-
-    return traced(build) / hosts
+def packed(row: Callable[[int], Row], hosts_per_step: int, hosts: int) -> object:
+    """Return host tables after each host changed once."""
+    tables = []
+    for first in range(1, hosts + 1, hosts_per_step):
+        table = HostTable()
+        rows = [row(number) for number in range(first, first + hosts_per_step)]
+        table.apply((GroupPollView(rows=rows),), 1)
+        table.apply((GroupPollView(status=9, rows=rows),), 2)
+        tables.append(table)
+    return tables
 
 
 def traced(build: Callable[[], object]) -> int:
@@ -88,18 +91,14 @@ def traced(build: Callable[[], object]) -> int:
     return size
 
 
-def plain_dicts(hosts: int) -> float:
-    """Return bytes per host of a dict of small objects."""
-
-    def build() -> object:
-        return {
-            number: HostSnapshot(
-                host=HostKey(bk_host_id=number, bk_cloud_id=0, ip=f"10.0.0.{number}"), status=host_status(7)
-            )
-            for number in range(1, hosts + 1)
-        }
-
-    return traced(build) / hosts
+def plain_dicts(hosts: int) -> object:
+    """Return a dict of small objects."""
+    return {
+        number: HostSnapshot(
+            host=HostKey(bk_host_id=number, bk_cloud_id=0, ip=f"10.0.0.{number}"), status=host_status(7)
+        )
+        for number in range(1, hosts + 1)
+    }
 
 
 def details(row: HostRow) -> HostSnapshot:
@@ -125,8 +124,8 @@ def step_view(number: int, status: int, hosts: int) -> StepPollView:
     )
 
 
-def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
-    """Return bytes per step of watched jobs, one step of each running, with the job's entry in the timer wheel.
+def watched_jobs(steps: int, steps_of_a_job: int, hosts: int) -> Callable[[], object]:
+    """Return what builds watched jobs, one step of each running, with the job's entry in the timer wheel.
 
     The refs of the jobs are not counted.
     """
@@ -154,7 +153,7 @@ def step_cost(steps: int, steps_of_a_job: int, hosts: int) -> float:
             schedule.put(target, number / 1_000)  # a thousand polls a second
         return targets, schedule
 
-    return traced(build) / (len(refs) * steps_of_a_job)
+    return build
 
 
 def watch_cost(steps: int) -> float:
@@ -180,31 +179,53 @@ def watch_cost(steps: int) -> float:
     return size / steps
 
 
+BASELINE = f"dict of attrs objects, {HOSTS} hosts"
+HOST_BUILDS: dict[str, tuple[Callable[[], object], int]] = {
+    BASELINE: (partial(plain_dicts, HOSTS), HOSTS),
+    "ids, 1 000 hosts a step": (partial(packed, by_id, 1_000, HOSTS), HOSTS),
+    "ids, 10 hosts a step": (partial(packed, by_id, 10, HOSTS // 10), HOSTS // 10),
+    "ids and addresses, 1 000 hosts a step": (partial(packed, with_address, 1_000, HOSTS), HOSTS),
+    "addresses, 1 000 hosts a step": (partial(packed, by_address, 1_000, HOSTS), HOSTS),
+    "IPv6, 1 000 hosts a step": (partial(packed, by_ipv6, 1_000, HOSTS // 10), HOSTS // 10),
+}
+STEP_BUILDS: dict[str, tuple[Callable[[], object], int]] = {
+    f"jobs of {steps} steps, {hosts} hosts each": (watched_jobs(STEPS, steps, hosts), STEPS)
+    for steps, hosts in ((1, 0), (5, 0), (1, 1), (5, 1), (5, 10))
+}
+
+
+def resident(name: str) -> float:
+    """Return by how many bytes per host or step the memory of a new process grows while it is built."""
+    return figures_of(f"from benchmarks.memory import child; child({name!r})")["bytes"]
+
+
+def child(name: str) -> None:
+    """Build in this process."""
+    build, count = (HOST_BUILDS | STEP_BUILDS)[name]
+    gc.collect()
+    before = memory("VmRSS")
+    kept = build()
+    gc.collect()
+    print_figures(bytes=(memory("VmRSS") - before) * MIB / count)
+    del kept
+
+
 def main() -> None:
     """Measure and print."""
-    baseline = plain_dicts(HOSTS)
+    sizes = {name: traced(build) / count for name, (build, count) in HOST_BUILDS.items()}
     rows = [
-        (f"dict of attrs objects, {HOSTS} hosts", f"{baseline:.1f}", "1.000"),
-        *(
-            (name, f"{size:.1f}", f"{size / baseline:.3f}")
-            for name, size in (
-                ("ids, 1 000 hosts a step", packed(by_id, 1_000, HOSTS)),
-                ("ids, 10 hosts a step", packed(by_id, 10, HOSTS // 10)),
-                ("ids and addresses, 1 000 hosts a step", packed(with_address, 1_000, HOSTS)),
-                ("addresses, 1 000 hosts a step", packed(by_address, 1_000, HOSTS)),
-                ("IPv6, 1 000 hosts a step", packed(by_ipv6, 1_000, HOSTS // 10)),
-            )
-        ),
+        (name, f"{size:.1f}", f"{size / sizes[BASELINE]:.3f}", f"{resident(name):.0f}")
+        for name, size in sizes.items()
     ]
-    show("memory: bytes per watched host (tracemalloc)", ("what", "bytes/host", "ratio"), rows)
+    show("memory: bytes per watched host (tracemalloc)", ("what", "bytes/host", "ratio", "RSS"), rows)
     show(
         "memory: bytes per watched step",
-        ("what", "bytes/step"),
+        ("what", "bytes/step", "RSS"),
         [
             *(
-                (f"jobs of {steps} steps, {hosts} hosts each", f"{step_cost(STEPS, steps, hosts):.0f}")
-                for steps, hosts in ((1, 0), (5, 0), (1, 1), (5, 1), (5, 10))
+                (name, f"{traced(build) / count:.0f}", f"{resident(name):.0f}")
+                for name, (build, count) in STEP_BUILDS.items()
             ),
-            ("single step in a watch, without its ref", f"{watch_cost(STEPS):.0f}"),
+            ("single step in a watch, without its ref", f"{watch_cost(STEPS):.0f}", "-"),
         ],
     )

@@ -159,7 +159,7 @@ def json_response(body: bytes) -> HttpResponse:
 def job_body() -> bytes:
     """Return the gateway's response about a job, without hosts."""
     step = {"step_instance_id": STEP, "name": "prepare the hosts", "type": 1, "status": 2, "execute_count": 0}
-    job = {"job_instance_id": 1, "name": "prepare", "status": 2, "start_time": 1_700_000_000_060}
+    job = {"name": "prepare", "status": 2, "start_time": 1_700_000_000_060}
     data = {"finished": False, "job_instance": job, "step_instance_list": [step]}
     return json.dumps({"code": 0, "result": True, "data": data}).encode()
 

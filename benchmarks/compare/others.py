@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
+from threading import Event
 from typing import Any
 
 import aiohttp
@@ -18,6 +20,8 @@ from bkapi_client_core.apigateway import (
     bind_property,
 )
 from requests.adapters import HTTPAdapter
+
+from benchmarks.compare.processes import cpu_per_poll
 
 CREDENTIALS = {"bk_app_code": "bench", "bk_app_secret": "bench", "bk_username": "admin"}
 HEADERS = {
@@ -77,15 +81,18 @@ def sdk(server: str, threads: int, seconds: float, *, pooled: bool) -> float:
     """
     client = sdk_client(server, threads, pooled=pooled)
     targets = [LastStatuses() for _ in range(threads)]
-    end = time.monotonic() + 0.5 + seconds
+    is_over = Event()
 
     def poll(number: int) -> None:
-        while time.monotonic() < end:
+        while not is_over.is_set():
             targets[number].apply(client.api.get_step_instance_status(parameters(number + 1)))
 
     with client if pooled else nullcontext(), ThreadPoolExecutor(threads) as pool:
         running = [pool.submit(poll, number) for number in range(threads)]
-        used = measured(lambda: sum(target.polls for target in targets), seconds)
+        used = measured(
+            partial(sum_of_polls, targets), seconds, is_ended=lambda: any(f.done() for f in running)
+        )
+        is_over.set()
         for future in running:
             future.result()
     return used
@@ -108,12 +115,14 @@ def sdk_client(server: str, threads: int, *, pooled: bool) -> Any:
     return client
 
 
-def measured(polls: Callable[[], int], seconds: float) -> float:
-    """Return the CPU microseconds per poll, after a short warm-up."""
+def measured(polls: Callable[[], int], seconds: float, *, is_ended: Callable[[], bool]) -> float:
+    """Return the CPU microseconds per poll, after a short warm-up; at least one poll is made unless all *is_ended*."""
     time.sleep(0.4)
     started, before = time.process_time(), polls()
     time.sleep(seconds)
-    return (time.process_time() - started) / (polls() - before) * 1e6
+    while polls() == before and not is_ended():  # on a busy machine nothing may have run yet
+        time.sleep(0.01)
+    return (time.process_time() - started) / max(1, polls() - before) * 1e6
 
 
 async def aiohttp_loop(server: str, in_flight: int, seconds: float) -> float:
@@ -145,13 +154,18 @@ async def httpx_loop(server: str, in_flight: int, seconds: float) -> float:
 async def cpu_of_loops(loops: list[Any], targets: list[LastStatuses], seconds: float) -> float:
     """Run endless loops for *seconds*; return the CPU microseconds per poll."""
     tasks = [asyncio.create_task(loop) for loop in loops]
-    await asyncio.sleep(0.4)
-    started, before = time.process_time(), sum(target.polls for target in targets)
-    await asyncio.sleep(seconds)
-    used, polls = time.process_time() - started, sum(target.polls for target in targets) - before
+    polls = partial(sum_of_polls, targets)
+    measuring = asyncio.create_task(cpu_per_poll(polls, warm=1, seconds=seconds))
+    await asyncio.wait([measuring, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
     for ended in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(ended, Exception):
+            measuring.cancel()
             raise ended
-    return used / polls * 1e6
+    return await measuring
+
+
+def sum_of_polls(targets: Sequence[LastStatuses]) -> int:
+    """Return the number of polls of all targets."""
+    return sum(target.polls for target in targets)
