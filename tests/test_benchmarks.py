@@ -11,7 +11,12 @@ from benchmarks.__main__ import NAMES, main
 
 ROOT = Path(__file__).parent.parent
 # The other clients that a benchmark compares with; they are not installed everywhere.
-NEEDS = {"decode": ["orjson"], "lifecycle": ["orjson"], "peers": ["bkapi_client_core", "httpx"]}
+NEEDS = {
+    "decode": ["orjson"],
+    "lifecycle": ["orjson"],
+    "observe": ["opentelemetry.sdk", "prometheus_client"],
+    "peers": ["bkapi_client_core", "httpx"],
+}
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, TracerProvider
 
 NAME = "bkjob_async"
+MOST_KEPT = 1024
 
 
 class OpenTelemetryObserver:
@@ -67,6 +68,8 @@ class OpenTelemetryObserver:
         )
         # The spans of the verbs that are under way in this task, the outermost first.
         self._verbs: ContextVar[tuple[Span, ...]] = ContextVar("bkjob_async_verbs", default=())
+        # The attributes of the metric by what they are made from: there are few, and each poll needs one.
+        self._attributes: dict[tuple[object, ...], dict[str, Any]] = {}
         self._opened_in: dict[tuple[str, int], SpanContext] = {}
 
     def __call__(self, observation: Observation, /) -> None:
@@ -114,11 +117,23 @@ class OpenTelemetryObserver:
         return carrier
 
     def _on_request(self, request: RequestSent) -> None:
-        attributes = request_attributes(request)
-        self._duration.record(request.seconds, attributes)
+        key = (
+            request.server,
+            request.port,
+            request.path,
+            request.http_status,
+            request.outcome,
+            request.method,
+        )
+        shared = self._attributes.get(key)
+        if shared is None:
+            if len(self._attributes) >= MOST_KEPT:
+                self._attributes.clear()
+            shared = self._attributes[key] = request_attributes(request)
+        self._duration.record(request.seconds, shared)
         if request.is_poll:
             return
-        ended = time.time_ns()
+        ended, attributes = time.time_ns(), dict(shared)
         if request.request_id:
             attributes["bk_job.request_id"] = request.request_id
         if request.attempt > 1:

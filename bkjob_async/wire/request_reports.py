@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bkjob_async.dialects.common.envelopes import request_ids
+from bkjob_async.dialects.common.envelopes import first_request_id
 from bkjob_async.errors import CallFailed
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.observe.counters import OTHER, Counters
@@ -69,8 +69,9 @@ def count_request(counters: Counters, permit: Permit, operation: str, outcome: s
 
 def request_id_of(error: BaseException | None, headers: Mapping[str, str]) -> str:
     """Return the id under which the platform's operators find a request, empty for none."""
-    ids = error.request_ids if isinstance(error, CallFailed) else request_ids(headers, {})
-    return next(iter(ids.values()), "")
+    if isinstance(error, CallFailed):
+        return next(iter(error.request_ids.values()), "")
+    return first_request_id(headers)
 
 
 def report_rate_limit(observe: ObserverDispatch, operation: str, pause: float, *, refused: bool) -> None:

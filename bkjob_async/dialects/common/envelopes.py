@@ -29,6 +29,7 @@ from bkjob_async.model.operations.responses import Envelope
 LONGEST_MESSAGE = 500
 
 REQUEST_ID_HEADERS = ("X-Bkapi-Request-Id", "X-Request-Id", "X-Bk-Job-Request-Id")
+LOWER_CASE_HEADERS = tuple(name.lower() for name in REQUEST_ID_HEADERS)
 REQUEST_ID_KEYS = ("request_id", "job_request_id")
 ERROR_CODE_HEADER = "x-bkapi-error-code"
 ERROR_MESSAGE_HEADER = "x-bkapi-error-message"
@@ -209,6 +210,15 @@ def one_line(text: str) -> str:
     line = " ".join(redact_named(text[: 4 * LONGEST_MESSAGE]).split())
     line = "".join(letter for letter in line if letter.isprintable())
     return line if len(line) <= LONGEST_MESSAGE else line[:LONGEST_MESSAGE] + "…"
+
+
+def first_request_id(headers: Mapping[str, str]) -> str:
+    """Return the first id of a response that its headers carry, empty for none."""
+    for name in LOWER_CASE_HEADERS:
+        value = headers.get(name)
+        if value is not None and _REQUEST_ID.fullmatch(value):
+            return value
+    return ""
 
 
 def request_ids(headers: Mapping[str, str], members: Mapping[str, Any]) -> dict[str, str]:
