@@ -10,10 +10,12 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from tests.journal.examples.exactly_once import count_ends
+from tests.journal.redis_server import require_redis_server
 from tests.journal.stores import opened, sqlite_url
 from tests.journal.told import Teller
 
@@ -65,3 +67,17 @@ async def test_every_end_is_counted_once_by_a_reader_that_is_killed(tmp_path: Pa
     await count_ends(sqlite_url(tmp_path), "night", str(database), live=False)
     assert kills >= 3
     assert ends_in(database) == hosts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", ["sqlite", "redis"])
+async def test_a_watch_that_is_killed_loses_nothing(store: str) -> None:
+    """`python -m tests.journal.kill` kills it a hundred times; here it is killed three times."""
+    if store == "redis":
+        require_redis_server()
+    killing = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.journal.kill", "--store", store, "--times", "3", cwd=ROOT, stdout=PIPE
+    )
+    said, _ = await killing.communicate()
+
+    assert said.decode().endswith("nothing lost, nothing twice\n"), said.decode()
