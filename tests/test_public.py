@@ -101,7 +101,8 @@ def test_a_client_brings_no_server_and_no_terminal() -> None:
     """What serves, draws or tests is loaded by those who use it."""
     loaded = modules_after("from bkjob_async import connect")
 
-    assert not {"click", "rich", "aiohttp.web", "bkjob_async.simulator", "pytest", "redis"} & loaded
+    optional = {"click", "rich", "pytest", "redis", "prometheus_client", "opentelemetry"}
+    assert not {"aiohttp.web", "bkjob_async.simulator", *optional} & loaded
 
 
 def test_the_version_is_told_without_http() -> None:
