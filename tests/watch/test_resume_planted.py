@@ -1,0 +1,159 @@
+"""The histories of several lives find every bug that is planted in the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, Phase, given, settings
+from msgspec.structs import replace
+
+from bkjob_async.engine.journaling import fold, jobs, records
+from bkjob_async.engine.journaling.fold import Fold
+from bkjob_async.engine.journaling.forms import HostNamesForm, StepFacts
+from bkjob_async.engine.stream.cursor import CursorPosition
+from bkjob_async.engine.tracking import target_delivery
+from bkjob_async.model.events import Batch
+from bkjob_async.watch import stored_history
+from bkjob_async.watch.fleet_journal import FleetJournal
+from bkjob_async.watch.restored_fleet import RestoredFleet
+from tests.watch.resume_histories import Resumption, resumptions
+from tests.watch.resume_run import run
+
+pytestmark = pytest.mark.slow
+
+Patch = pytest.MonkeyPatch
+
+
+def tell_the_present_again(patch: Patch) -> None:
+    """Restore nothing: every host is told as at first sight."""
+    patch.setattr(RestoredFleet, "job_of", lambda *_: None)
+
+
+def forget_hosts(patch: Patch) -> None:
+    """Restore steps and jobs, and no host."""
+    patch.setattr(Fold, "_apply_hosts", lambda *_: None)
+
+
+def forget_that_it_was_reopened(patch: Patch) -> None:
+    """Take what was reopened for over."""
+    patch.setattr(Fold, "_reopen", lambda *_: None)
+
+
+def forget_executions(patch: Patch) -> None:
+    """Keep the statuses of the execution before."""
+    patch.setattr(fold, "begin_execution", lambda step, execute_count, _: keep_count(step, execute_count))
+
+
+def keep_count(step: Any, execute_count: int) -> None:
+    """Take over the number of an execution alone."""
+    step.execute_count = execute_count
+    step.status_code = step.status_code or 2
+
+
+def show_before_storing(patch: Patch) -> None:
+    """Give readers a batch before it is stored."""
+    put = FleetJournal.put
+
+    def at_once(self: FleetJournal, batch: Batch, job: Any = None) -> None:
+        put(self, batch, job)
+        self._listener.on_stored(batch)
+        self._waiting[-1].batch = None
+
+    patch.setattr(FleetJournal, "put", at_once)
+
+
+def lose_details(patch: Patch) -> None:
+    """Keep no details of failed hosts, and no times of steps."""
+    patch.setattr(records, "facts_of_step", lambda _: StepFacts())
+    patch.setattr(records, "failures_among", lambda *_: [])
+
+
+def forget_places_within_batches(patch: Patch) -> None:
+    """Take the cursor of an event for that of its batch."""
+    position_in = stored_history.position_in
+    patch.setattr(stored_history, "position_in", lambda *a: CursorPosition(position_in(*a).sequence, None))
+
+
+def lose_hosts_in_checkpoints(patch: Patch) -> None:
+    """Write checkpoints without hosts."""
+    table_form = jobs.table_form
+
+    def empty(step: Any) -> Any:
+        form = table_form(step)
+        return replace(form, hosts=HostNamesForm(0, b""), codes=None, befores=None, sequences=0, failures=[])
+
+    patch.setattr(jobs, "table_form", empty)
+
+
+def forget_trouble(patch: Patch) -> None:
+    """Keep neither trouble nor its end."""
+    patch.setattr(Fold, "_note_signal", lambda *_: None)
+
+
+def hide_what_others_saw(patch: Patch) -> None:
+    """Tell no difference to the record where another watch follows the job."""
+    patch.setattr(target_delivery, "changes_since", lambda *_: ())
+
+
+def append_what_was_stored_again(patch: Patch) -> None:
+    """Read on from the beginning of the record in every life."""
+    patch.setattr(stored_history, "position_in", lambda *_: CursorPosition(0, None))
+
+
+def with_companion(history: Resumption) -> Resumption:
+    """Return a history in which another watch follows the same jobs."""
+    return evolve(history, companion=True)
+
+
+def with_checkpoints(history: Resumption) -> Resumption:
+    """Return a history with many checkpoints."""
+    return evolve(history, checkpoints=True)
+
+
+KINDS: dict[Callable[[Patch], None], Any] = {
+    hide_what_others_saw: resumptions.map(with_companion),
+    lose_hosts_in_checkpoints: resumptions.map(with_checkpoints),
+}
+PLANTED: tuple[Callable[[Patch], None], ...] = (
+    tell_the_present_again,
+    forget_hosts,
+    forget_that_it_was_reopened,
+    forget_executions,
+    show_before_storing,
+    lose_details,
+    forget_places_within_batches,
+    lose_hosts_in_checkpoints,
+    forget_trouble,
+    hide_what_others_saw,
+    append_what_was_stored_again,
+)
+
+
+class Found(Exception):
+    """A history has found the bug."""
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_the_histories_find(plant: Callable[[Patch], None], monkeypatch: Patch) -> None:
+    """Every planted bug breaks a promise in some history."""
+    plant(monkeypatch)
+
+    @settings(
+        max_examples=1500,
+        database=None,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @given(KINDS.get(plant, resumptions))
+    def search(history: Resumption) -> None:
+        if run(history):
+            raise Found
+
+    with pytest.raises(Found):
+        search()
