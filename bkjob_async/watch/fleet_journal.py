@@ -262,12 +262,13 @@ class FleetJournal:
         if not self._is_troubled:
             self._is_troubled = True
             self._listener.on_unavailable(self._local_number(), error)
-        try:
-            opened = await self._store.open(self._name, own_holder(), take_over=True)
-            loaded = await load_fleet(self._store, self._name)
-        except JournalUnavailable:
-            await asyncio.sleep(RETRY_SECONDS)
-            return await self._take_again(error)
+        while True:
+            try:
+                opened = await self._store.open(self._name, own_holder(), take_over=True)
+                loaded = await load_fleet(self._store, self._name)
+                break
+            except JournalUnavailable:
+                await asyncio.sleep(RETRY_SECONDS)
         self.term, self.head, self._weight = opened.term, opened.head, loaded.records_size
         later, self._waiting = self._waiting, []
         self._listener.put_present(self.head + 1, loaded.fold.targets)

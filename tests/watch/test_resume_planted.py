@@ -16,9 +16,9 @@ from bkjob_async.engine.journaling.forms import HostNamesForm, StepFacts
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.tracking import target_delivery
 from bkjob_async.model.events import Batch
-from bkjob_async.watch import stored_history
 from bkjob_async.watch.fleet_journal import FleetJournal
 from bkjob_async.watch.restored_fleet import RestoredFleet
+from bkjob_async.watch.stored_history import StoredHistory
 from tests.watch.resume_histories import Resumption, resumptions
 from tests.watch.resume_run import run
 
@@ -73,8 +73,8 @@ def lose_details(patch: Patch) -> None:
 
 def forget_places_within_batches(patch: Patch) -> None:
     """Take the cursor of an event for that of its batch."""
-    position_in = stored_history.position_in
-    patch.setattr(stored_history, "position_in", lambda *a: CursorPosition(position_in(*a).sequence, None))
+    position = StoredHistory.position
+    patch.setattr(StoredHistory, "position", lambda *a: CursorPosition(position(*a).sequence, None))
 
 
 def lose_hosts_in_checkpoints(patch: Patch) -> None:
@@ -100,7 +100,7 @@ def hide_what_others_saw(patch: Patch) -> None:
 
 def append_what_was_stored_again(patch: Patch) -> None:
     """Read on from the beginning of the record in every life."""
-    patch.setattr(stored_history, "position_in", lambda *_: CursorPosition(0, None))
+    patch.setattr(StoredHistory, "position", lambda *_: CursorPosition(0, None))
 
 
 def with_companion(history: Resumption) -> Resumption:
