@@ -88,8 +88,6 @@ async def _run(history: Resumption) -> list[str]:
         uncut = asyncio.create_task(stage.watch_uncut())
         for life in (*history.lives, Life(seconds=END, pause=0.0, ends="last")):
             await stage.live(life, stack)
-            if now() >= END:
-                break
         await actions
         await uncut
         await asyncio.gather(*stage.ending)
@@ -181,7 +179,9 @@ class Stage:
         self.watch, self.client = watch, client
         reader = asyncio.create_task(self.read(watch, life))
         is_last = life.ends == "last"
-        await asyncio.sleep(max(0.0, END - now()) if is_last else min(life.seconds, max(0.0, END - now())))
+        left = max(0.0, END - now())
+        # The last process has the time to read everything once more.
+        await asyncio.sleep(max(40.0, left) if is_last else min(life.seconds, left))
         store.loses_answers = life.ends == "answer lost"
         if store.loses_answers:
             await asyncio.sleep(1.0)
