@@ -19,9 +19,12 @@ from bkjob_async.model.status import host_status
 
 
 def changes_since(
-    recorded: JobState, job: JobState, targets: Collection[Ref], cursor: str
+    recorded: JobState, job: JobState, targets: Collection[Ref], cursor: str, known: Collection[Ref] = ()
 ) -> Iterator[EventOrLazy]:
-    """Yield what has changed of *targets* since *recorded*, as ordinary changes: hosts before step before job."""
+    """Yield what has changed of *targets* since *recorded*, as ordinary changes: hosts before step before job.
+
+    Of steps that belong to *known* targets the watch was given all but `Finished`.
+    """
     steps = [step for step in job.steps if job.ref in targets or step.ref in targets]
     changed = {step.ref: list(step_changes(recorded, step, cursor)) for step in steps}
     has_job, before = job.ref in targets, None if recorded.announced is None else recorded.announced[0]
@@ -32,7 +35,8 @@ def changes_since(
     if has_job and has_changed and not job.finished:
         yield job_changed(job, before, cursor)
     for step in steps:
-        yield from changed[step.ref]
+        if step.ref not in known and job.ref not in known:
+            yield from changed[step.ref]
         if step.ref in targets and step.finished and changed[step.ref]:
             yield finished_event(job, step.ref, cursor)
     if has_job and has_changed and job.finished:

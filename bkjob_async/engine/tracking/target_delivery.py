@@ -166,9 +166,10 @@ class TargetDelivery:
             if job.has_finished(ref) and ref not in finished
         ]
         if recorded:
-            followed.update(ref for ref, _ in recorded)
-            own += self._ended_troubles(job, [ref for ref, _ in recorded], stamp)
-            own += changes_since(recorded[0][1], job, [ref for ref, _ in recorded], stamp.cursor)
+            restored = [ref for ref, _ in recorded]
+            own += self._ended_troubles(job, restored, stamp)
+            own += changes_since(recorded[0][1], job, restored, stamp.cursor, known=tuple(followed))
+            followed.update(restored)
         # If a target of the job is lost here, the watch may know a part of the others' state.
         is_partly_known = any(ref in self._lost for ref in refs)
         own += present_targets(job, others, stamp.cursor, skipped=is_partly_known, known=followed)
