@@ -36,7 +36,7 @@ from bkjob_async.watch.stream import EventStream
 from bkjob_async.watch.target_registry import PollTarget
 from bkjob_async.watch.targets import Targets
 
-MAX_REVISIT_INTERVAL = 10.0
+REVISIT_INTERVAL = 10.0
 
 
 class Subscription:
@@ -322,7 +322,7 @@ class Subscription:
     @property
     def revisit_interval(self) -> float | None:
         """Seconds between polls of a target that is over, None for no more polls."""
-        return min(MAX_REVISIT_INTERVAL, self._linger / 2.0) if self._linger else None
+        return REVISIT_INTERVAL if self._linger else None
 
     @property
     def is_in_sync(self) -> bool:

@@ -86,7 +86,7 @@ class Watch:
       job.
     * **Absence.** A host that a response does not mention has not changed.
     * **Reopening.** A finished target that runs again is `Reopened` as soon as a poll shows it. While the watch lingers,
-      targets that have settled are polled every 10 seconds (twice within a shorter *linger*). They are also polled after
+      targets that have settled are polled every 10 seconds. They are also polled after
       an operation through this client, after `nudge`, when another watch adds them, and together with any other target
       of their job. With `linger=None` they are not polled by time.
     * **Steps that never began.** Such a step is over when its job is over: its status stays as it was, with

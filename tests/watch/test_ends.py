@@ -230,5 +230,5 @@ async def test_lingering_sees_another_round_though_another_target_of_the_job_is_
 
     kinds = [event.kind for event in told]
     assert kinds.count("reopened") == 1
-    assert times[kinds.index("reopened")] - times[kinds.index("finished")] < min(10.0, linger / 2.0) + 1.2
+    assert times[kinds.index("reopened")] - times[kinds.index("finished")] < min(10.0, linger) + 1.2
     assert [event.result.ok for event in told if isinstance(event, bkjob.Finished)] == [False, True]

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 import bkjob_async as bkjob
-from bkjob_async.simulator.world.plans import HostOutcome, JobPlan, StepPlan, exactly
+from bkjob_async.simulator.world.plans import HANGS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import DIALECTS, RecordingTransport, client_of, keeps_its_promise, watched
 
@@ -191,3 +191,19 @@ async def test_the_age_of_a_job_counts_from_its_start_on_the_platform(dialect: s
             said = str(watch.explain(early))
 
     assert re.search(r"running for (29|30) s of about 40 s", said)
+
+
+async def test_a_short_linger_does_not_make_finished_targets_be_polled_often() -> None:
+    """While another target runs, those that are over are polled every ten seconds, however soon the watch would end."""
+    world = World()
+    over = world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HostOutcome(duration=exactly(5.0)),)),)))
+    running = world.add(JobPlan(steps=(StepPlan(hosts=1, outcomes=(HANGS,)),)))
+    async with (
+        client_of(world, interval=10.0) as (client, transport),
+        client.watch((over, running), linger=0.5),
+    ):
+        await anyio.sleep(60)
+        before = len(transport.urls)
+        await anyio.sleep(60)
+
+    assert len(transport.urls) - before <= 2 * 6 + 2
