@@ -150,12 +150,9 @@ def leaks(shown: list[str]) -> list[str]:
 @asynccontextmanager
 async def server(kind: bytes | None) -> AsyncIterator[str]:
     """Serve the same to every request."""
-    tasks: set[asyncio.Task[None]] = set()
+    others = asyncio.all_tasks()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             head = await reader.readuntil(b"\r\n\r\n")
             length = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
@@ -166,7 +163,8 @@ async def server(kind: bytes | None) -> AsyncIterator[str]:
                 writer.write(kind)
                 await writer.drain()
         writer.close()
-        tasks.discard(task)
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
     listener = await asyncio.start_server(handle, "127.0.0.1", 0)
     try:
@@ -174,7 +172,8 @@ async def server(kind: bytes | None) -> AsyncIterator[str]:
     finally:
         listener.close()
         await listener.wait_closed()
-        while tasks:  # noqa: ASYNC110 - each ends by itself when its client has gone
+        # Connections that were accepted and not handled yet have a task, too; each ends when its client has gone.
+        while asyncio.all_tasks() - others:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 
