@@ -91,7 +91,7 @@ class EndPrediction:
         # secant method suffice.
         goal = sqrt(wanted)
         below, above = sqrt(max(lag_low, 0.0)) - goal, sqrt(lag_high) - goal
-        side = 0
+        side, step = 0, low
         for tried in range(TRIES):
             # The secant method is slow where the lag is flat and then steep; bisection is not.
             step = low - below * (high - low) / (above - below) if tried < CHORDS else sqrt(low * high)
