@@ -133,6 +133,28 @@ async def test_a_job_archived_while_it_is_watched_is_gone() -> None:
     assert lost.reason is bkjob.LostReason.GONE
 
 
+async def test_a_lost_target_stays_lost_for_a_late_reader() -> None:
+    """What a poll shows of it afterwards, because somebody nudged it, is not delivered: its loss is, and why."""
+    world, (job, other) = world_of(2)
+    forbidden = HttpResponse(
+        status=200, body=b'{"result": false, "code": 9900403, "message": "apply for it"}'
+    )
+    async with client_of(world) as (client, transport), client.watch((job, other), linger=None) as watch:
+        watch._stream.log._limit = 4
+        transport.spoil = lambda request, now: forbidden if 5 < now < 40 and is_about(request, job) else None
+        await asyncio.sleep(60.0)
+        watch.nudge(job)
+        await asyncio.sleep(30.0)
+        late: list[bkjob.Event] = []
+        async for event in watch:
+            late.append(event)
+            if isinstance(event, bkjob.InSync):
+                break
+
+    assert [event.kind for event in late if event.ref == job] == ["lost", "trouble"]
+    assert [event.kind for event in late if event.ref == other][-1] == "finished"
+
+
 async def test_an_outage_is_one_trouble_and_one_recovery() -> None:
     """Ten minutes without the platform: said once for all, probed rarely, and no burst afterwards."""
     world = World(1)

@@ -268,9 +268,7 @@ class TargetDelivery:
         *skipped*: the reader was given a part of the stream before. *partly_read* is the batch, if any, that the
         reader was given the first events of.
         """
-        given = [
-            ref for ref in refs if ref not in self._joining and (ref not in self._lost or ref in job.lost)
-        ]
+        given = [ref for ref in refs if ref not in self._joining and not self._has_gone_on(job, ref)]
         joined = [ref for ref in given if self._present_given_at.get(ref, -1) >= since]
         others = [ref for ref in given if ref not in joined] if joined else given
         yield from present_targets(job, others, cursor, since=since, skipped=skipped)
@@ -284,6 +282,10 @@ class TargetDelivery:
             lost = self._lost.get(ref)
             if lost is not None and lost.sequence >= since:
                 yield evolve(lost.event, cursor=cursor, index=0)
+
+    def _has_gone_on(self, job: JobState, ref: Ref) -> bool:
+        """Return True if *ref* is lost for this watch, and a later poll showed it again."""
+        return ref in self._lost and (ref not in job.lost or job.has_finished(ref))
 
 
 def counts_by_step(job: JobState, ref: Ref) -> dict[StepRef, Mapping[Phase, int]]:
