@@ -24,6 +24,8 @@ UNMEASURED = (
     "tests/cli",
     "tests/watch/test_promise.py",
     "tests/watch/test_planted.py",
+    "tests/watch/test_resume.py",
+    "tests/watch/test_resume_planted.py",
     "tests/test_benchmarks.py",
     "tests/test_mutants.py",
     "tests/test_packaging.py",

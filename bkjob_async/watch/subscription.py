@@ -18,7 +18,7 @@ from bkjob_async.errors import DeadlineExceeded, JournalError
 from bkjob_async.journal.store import Store
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, InSync, Lost, Recovered, Resumed, Trouble
-from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
@@ -68,6 +68,8 @@ class Subscription:
         self._delivery = TargetDelivery()
         self._totals = PhaseTotals()
         self._pending = PendingChanges()
+        # Steps to be dropped when their job, which is a target as well, was read.
+        self._drops_with_job: set[StepRef] = set()
         self._changes = CooperativeLoop(self._apply_next_change)
         self._release = CooperativeLoop(self._release_next_job)
         self._unreleased: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
@@ -290,6 +292,7 @@ class Subscription:
 
     def _add(self, ref: Ref) -> None:
         if ref in self.targets:
+            self._drops_with_job.discard(ref)
             return
         self.targets.add(ref, unread=self.stream.in_sync_at is None)
         self._totals.mark_changed(ref.job)
@@ -306,7 +309,10 @@ class Subscription:
             self._journal.note_target(ref, added=True)
 
     def _drop(self, ref: Ref) -> None:
-        if ref in self.targets:
+        if isinstance(ref, StepRef) and self._is_joined_by_job(ref):
+            # Its state was delivered, and is not delivered again with the job.
+            self._drops_with_job.add(ref)
+        elif ref in self.targets:
             if self._journal is not None:
                 self._journal.note_target(ref, added=False)
             self.targets.remove(ref)
@@ -316,6 +322,21 @@ class Subscription:
             self._totals.mark_changed(ref.job)
             if self._last_polls is not None and not self.targets.of(ref.job):
                 self._last_polls.forget(ref.job)
+            if self._drops_with_job:
+                self._drop_with_job(ref.job)
+
+    def _is_joined_by_job(self, step: StepRef) -> bool:
+        """Return True if the state of a target *step* was delivered, and that of its job is still to be."""
+        is_joining = self._delivery.is_joining
+        return is_joining(step.job) and step in self.targets and not is_joining(step)
+
+    def _drop_with_job(self, job: JobRef) -> None:
+        """Drop the steps that waited until *job* was read, or until it is a target no longer."""
+        if self.is_open and not self._delivery.is_joining(job):
+            steps = [step for step in self._drops_with_job if step.job == job]
+            self._drops_with_job.difference_update(steps)
+            for step in steps:
+                self._drop(step)
 
     # What the poller asks -------------------------------------------------------------------------------------------
 
@@ -365,6 +386,8 @@ class Subscription:
         if self._fleet is not None and target.seen_at is not None and self._fleet.end_outage():
             own.append(Recovered(ref=None, targets=self.targets.size, cursor=at.cursor))
         self._append(at, event_count(events), shared, own, target)
+        if self._drops_with_job:
+            asyncio.get_running_loop().call_soon(self._drop_with_job, job)
 
     def on_platform_event(self, at: PollStamp, event: Trouble | Recovered) -> None:
         """Receive an event that concerns all targets."""

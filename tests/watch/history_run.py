@@ -253,9 +253,6 @@ class SimulateOptions:
                     dropped = refs[number % len(refs)]
                     seen.targets.discard(dropped)
                     seen.dropped.append((now(), dropped))
-                    if dropped.job in seen.targets:
-                        # Its job may not have been read since it was added: then the step comes with it, anew.
-                        seen.joins.setdefault(dropped, []).append(now())
                     seen.watch.drop(dropped)
                     for gauge in seen.gauges.values():
                         gauge.drop(dropped, seen.targets)
