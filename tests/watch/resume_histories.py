@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
 from bkjob_async.simulator.world.hosts import Host
@@ -103,6 +103,17 @@ actions = st.lists(
     max_size=6,
 ).map(lambda found: tuple(sorted(found)))
 
+
+def with_whole_jobs_shared(history: Resumption) -> Resumption:
+    """Return the history without the other watch, unless whole jobs alone are watched.
+
+    A step that is a target by itself, in a job that another watch follows, may be reported again by the next process: see
+    what docs/journal.md does not promise.
+    """
+    has_steps = set(history.parts) != {"job"} or any(what == "add" for _, what, _ in history.actions)
+    return evolve(history, companion=history.companion and not has_steps)
+
+
 resumptions = st.builds(
     Resumption,
     seed=st.integers(0, 10_000),
@@ -120,4 +131,4 @@ resumptions = st.builds(
     companion=st.sampled_from([False, False, False, True]),
     checkpoints=st.booleans(),
     log_limit=st.sampled_from([100_000, 100_000, 8]),
-)
+).map(with_whole_jobs_shared)
