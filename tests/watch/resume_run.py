@@ -214,12 +214,18 @@ class Stage:
     def forget_unread(self, life: Life) -> None:
         """Take back what the reader has not read, and put the cursor behind the last event that it has."""
         unread = life.unread
+        popped = None
         while self.told and unread >= len(self.told[-1].events):
-            unread -= len(self.told.pop().events)
+            popped = self.told.pop()
+            unread -= len(popped.events)
         if self.told and unread and life.reads == "events":
             last = self.told[-1]
             self.told[-1] = bkjob.Batch(last.sequence, tuple(last.events[:-unread]), last.cursor)
             self.cursor = self.told[-1].events[-1].cursor
+        elif self.told and popped is not None and popped.sequence == self.told[-1].sequence:
+            self.cursor = (
+                self.told[-1].events[-1].cursor
+            )  # an earlier life had read the first events of the batch
         else:
             self.cursor = self.told[-1].cursor if self.told else ""
 
