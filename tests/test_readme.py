@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from bkjob_async.cli.commands import COMMANDS
+from bkjob_async.cli.commands.group import COMMANDS
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.dialects.registry import DIALECTS
 from bkjob_async.model.events_json import KINDS

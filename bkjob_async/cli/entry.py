@@ -11,7 +11,7 @@ USAGE = 2
 def main() -> int:
     """Run `bkjob` with the arguments of this process; return its exit code."""
     try:
-        code: int = import_module("bkjob_async.cli.commands").run()
+        code: int = import_module("bkjob_async.cli.commands.group").run()
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing not in OPTIONAL:

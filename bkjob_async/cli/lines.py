@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -11,8 +10,6 @@ from shutil import which
 
 from bkjob_async import Event, event_to_json
 from bkjob_async.model.printing import printable
-
-EventHandler = Callable[[Event], None]
 
 
 def plain_line(event: Event) -> str:

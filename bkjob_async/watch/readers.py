@@ -138,6 +138,11 @@ def whole_batch(batch: Batch) -> Iterator[Sequence[Batch]]:
     yield (batch,)
 
 
+def lazy_batch(batch: Batch) -> Iterator[Sequence[Batch]]:
+    """Yield the batch itself; its events of hosts are made when they are read."""
+    yield (batch,)
+
+
 def host_changes(
     batch: Batch, ref: Ref | None, scope: Scope | None, phase: Phase | None
 ) -> Iterator[Sequence[HostChanged]]:

@@ -31,6 +31,7 @@ from bkjob_async.watch.readers import (
     events_but_hosts,
     finished_results,
     host_changes,
+    lazy_batch,
     whole_batch,
 )
 from bkjob_async.watch.stats import Explanation, WatchStats
@@ -335,3 +336,8 @@ class Watch:
 def notices(watch: Watch) -> Reader[Sequence[Event]]:
     """Return a reader of the events of each batch but the changes of hosts, which are not made."""
     return watch._stream.reader(batch_notices)  # noqa: SLF001 - its own module's
+
+
+def lazy_batches(watch: Watch) -> Reader[Batch]:
+    """Return a reader of whole batches whose events of hosts are not made before they are read."""
+    return watch._stream.reader(lazy_batch)  # noqa: SLF001 - its own module's

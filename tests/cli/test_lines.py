@@ -24,11 +24,11 @@ from bkjob_async import (
     Trouble,
     UsageError,
 )
-from bkjob_async.cli.environment import credentials_from
+from bkjob_async.cli.commands.watch import refs_from
+from bkjob_async.cli.configuration.environment import credentials_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_line, plain_line, set_utf8_output, write_out
-from bkjob_async.cli.outcome import Outcome
-from bkjob_async.cli.watching import refs_from
+from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.model.events_json import event_from_json
 from bkjob_async.model.printing import printable
 

@@ -10,11 +10,10 @@ from datetime import UTC, datetime
 import click
 
 from bkjob_async import FleetEntry, Journal, open_journal
-from bkjob_async.cli.environment import VARIABLE, journal_url
+from bkjob_async.cli.configuration.environment import VARIABLE, journal_url
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import write_note, write_out
+from bkjob_async.cli.lines import json_line, plain_line, write_note, write_out
 from bkjob_async.cli.running import run_to_end
-from bkjob_async.cli.watching import show_lines
 from bkjob_async.model.printing import counted, printable
 
 HELP = f"""\b
@@ -72,11 +71,11 @@ async def show(journal: Journal, *, as_json: bool) -> ExitCode:
 
 async def follow(journal: Journal, name: str, after: str | None, *, as_json: bool, live: bool) -> ExitCode:
     """Write a line for each event of the fleet *name*."""
-    on_event, count = show_lines(as_json=as_json), 0
+    line, count = json_line if as_json else plain_line, 0
     async with journal:
         async for batch in journal.follow(name, after=after, live=live):
             for event in batch.events:
-                on_event(event)
+                write_out(line(event))
                 count += 1
     write_note(counted(count, "event"))
     return ExitCode.ALL_SUCCEEDED

@@ -15,8 +15,8 @@ from bkjob_async.cli.lines import set_utf8_output, write_note
 COMMANDS = {
     "demo": ("bkjob_async.cli.demo", "demo_command"),
     "simulate": ("bkjob_async.cli.simulating", "simulate_command"),
-    "watch": ("bkjob_async.cli.watching", "watch_command"),
-    "journal": ("bkjob_async.cli.journal", "journal_command"),
+    "watch": ("bkjob_async.cli.commands.watch", "watch_command"),
+    "journal": ("bkjob_async.cli.commands.journal", "journal_command"),
 }
 
 

@@ -6,23 +6,13 @@ import os
 from collections.abc import Sequence
 
 import click
-from attrs import frozen
 
-from bkjob_async import (
-    BkJobError,
-    Credentials,
-    DeadlineExceeded,
-    Ref,
-    Scope,
-    Trouble,
-    UsageError,
-    connect,
-)
-from bkjob_async.cli.environment import VARIABLE, credentials_from, journal_url
+from bkjob_async import JobClient, Ref, Scope, UsageError, connect
+from bkjob_async.cli.configuration.environment import VARIABLE, credentials_from, journal_url
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import EventHandler, json_line, plain_line, write_note, write_out
-from bkjob_async.cli.outcome import Outcome
 from bkjob_async.cli.running import run_to_end
+from bkjob_async.cli.watching.consumers import LineWriter, WatchConsumer
+from bkjob_async.cli.watching.follow import WatchOptions, follow
 from bkjob_async.dialects.registry import DIALECTS
 from bkjob_async.model.ref_input import ScopeMissing, as_ref
 
@@ -45,19 +35,6 @@ Exit codes:
 """
 
 
-@frozen(kw_only=True)
-class WatchOptions:
-    """The targets to watch, where, and for how long."""
-
-    url: str
-    dialect: str
-    refs: tuple[Ref, ...]
-    deadline: float | None = None
-    interval: float | None = None
-    journal: str | None = None
-    name: str | None = None
-
-
 def refs_from(names: Sequence[str], scope: Scope | None) -> tuple[Ref, ...]:
     """Read `JOB`, `JOB/STEP` or links within *scope*, or whole names such as `2:100/200`; raise `UsageError`."""
     refs = []
@@ -69,12 +46,6 @@ def refs_from(names: Sequence[str], scope: Scope | None) -> tuple[Ref, ...]:
         except UsageError:
             raise UsageError(f"{name!r} names neither a JOB nor a JOB/STEP") from None
     return tuple(refs)
-
-
-def show_lines(*, as_json: bool) -> EventHandler:
-    """Return a function that writes an event to stdout."""
-    line = json_line if as_json else plain_line
-    return lambda event: write_out(line(event))
 
 
 @click.command(name="watch", epilog=f"{ENVIRONMENT}\n{EXIT_CODES}")
@@ -131,49 +102,21 @@ def watch_command(
         raise UsageError("give --biz or --biz-set, not both")
     scope = Scope.biz(biz) if biz else Scope.biz_set(biz_set) if biz_set else None
     options = WatchOptions(
-        url=url,
-        dialect=dialect,
         refs=refs_from(targets, scope),
         deadline=deadline,
-        interval=interval,
         journal=place,
         name=name,
     )
-    return run_to_end(watch(options, show_lines(as_json=as_json)))
+    client = connect(url, credentials_from(os.environ), dialect=dialect, interval=interval)
+    return run_to_end(watch(client, options, consumers(as_json=as_json)))
 
 
-async def watch(options: WatchOptions, on_event: EventHandler) -> ExitCode:
-    """Pass every event to *on_event* until the targets are over; return the exit code."""
-    outcome = Outcome()
-    try:
-        await follow(options, credentials_from(os.environ), on_event, outcome)
-    except DeadlineExceeded as error:
-        write_note(f"{outcome}; {error}")
-        return ExitCode.DEADLINE_PASSED
-    except Hopeless as hopeless:
-        write_note(f"could not watch: {hopeless}")
-        return ExitCode.COULD_NOT_WATCH
-    write_note(str(outcome))
-    return outcome.exit_code
+def consumers(*, as_json: bool) -> list[WatchConsumer]:
+    """Return everything that reads the watch; this is the place where another consumer is attached."""
+    return [LineWriter(as_json=as_json)]
 
 
-class Hopeless(BkJobError):
-    """Nothing was seen, and nothing will be seen."""
-
-
-async def follow(
-    options: WatchOptions, credentials: Credentials, on_event: EventHandler, outcome: Outcome
-) -> None:
-    """Pass events to *on_event* and *outcome*; raise `Hopeless` when none will come."""
-    client = connect(options.url, credentials, dialect=options.dialect, interval=options.interval)
-    async with (
-        client,
-        client.watch(
-            options.refs, deadline=options.deadline, journal=options.journal, name=options.name
-        ) as opened,
-    ):
-        async for event in opened:
-            on_event(event)
-            outcome.apply(event)
-            if outcome.is_hopeless(event):
-                raise Hopeless(event.message if isinstance(event, Trouble) else str(event))
+async def watch(client: JobClient, options: WatchOptions, consumers: Sequence[WatchConsumer]) -> ExitCode:
+    """Open *client*, and let *consumers* read a watch of it to its end."""
+    async with client:
+        return await follow(client, options, consumers)

@@ -1,0 +1,1 @@
+"""The commands of `bkjob`: click's options and arguments, one file a command."""

@@ -1,0 +1,91 @@
+"""What reads a watch on the command line: lines, the board, the page; each has a reader of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
+
+from attrs import define, field
+
+from bkjob_async import Batch, BkJobError, JobClient, Reader, Watch
+from bkjob_async.cli.lines import json_line, plain_line, write_out
+from bkjob_async.watch.watch import lazy_batches
+
+
+class WatchConsumer(Protocol):
+    """Something that reads an open watch to its end: writes lines, draws a board, serves a page."""
+
+    async def consume(self, opened: OpenWatch) -> None:
+        """Read *opened* until its readers end; return then, or once the user has left.
+
+        Consumers run at the same time, each in a task; none holds up another. What a consumer opens it closes, also
+        when it is cancelled, which is how Ctrl-C and SIGTERM arrive. An error of its readers (`DeadlineExceeded`,
+        `JournalError`) may pass: it is reported once for all. Any other error ends the watch.
+        """
+        ...
+
+
+@define(eq=False)
+class OpenWatch:
+    """An open watch, as its consumers see it.
+
+    Read `watch.events()` for every event, or `batches()` for whole batches without making the events of hosts.
+    *client* is open as well, for logs and operations.
+    """
+
+    client: JobClient
+    watch: Watch
+    is_left: bool = field(default=False, init=False)
+    _closing: asyncio.Task[None] | None = field(default=None, init=False)
+
+    def batches(self) -> Reader[Batch]:
+        """Return a reader of whole batches; the events of hosts are made when `batch.events` is read."""
+        return lazy_batches(self.watch)
+
+    def leave(self) -> None:
+        """Stop watching, as the user wishes; the jobs go on, and all readers end behind what was told so far."""
+        self.is_left = True
+        if self._closing is None:
+            self._closing = asyncio.create_task(self.watch.aclose())
+
+
+class LineWriter:
+    """Writes every event of a watch to stdout as a line."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        """Write lines of JSON, or of text."""
+        self._line = json_line if as_json else plain_line
+
+    async def consume(self, opened: OpenWatch) -> None:
+        """Write lines until the watch ends."""
+        async for event in opened.watch:
+            write_out(self._line(event))
+
+
+async def run_consumers(consumers: Sequence[WatchConsumer], opened: OpenWatch) -> None:
+    """Let all *consumers* read the watch to its end.
+
+    An error of the watch itself is raised once, when all have ended; any other error stops them all, and is raised as
+    itself.
+    """
+    ended_by: list[BkJobError] = []
+    stopped_by: list[Exception] = []
+
+    async def one(consuming: Awaitable[None]) -> None:
+        try:
+            await consuming
+        except BkJobError as error:
+            ended_by.append(error)
+        except Exception as error:
+            stopped_by.append(error)
+            raise
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for consumer in consumers:
+                group.create_task(one(consumer.consume(opened)))
+    except ExceptionGroup:
+        raise stopped_by[0] from None
+    if ended_by:
+        raise ended_by[0]
