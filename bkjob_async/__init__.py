@@ -88,6 +88,7 @@ if TYPE_CHECKING:
         event_from_json,
         event_to_json,
     )
+    from bkjob_async.model.host_page import HostPage
     from bkjob_async.model.operations.base import (
         GetJobInstanceStatus,
         GetStepInstanceStatus,
@@ -266,7 +267,7 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "HostChanged", "HostCounts", "StepChanged", "JobChanged", "InSync", "Resumed", "Finished", "Reopened", "Trouble",
     "Recovered", "Lost", "LostReason", "Stalled", "event_to_json", "event_from_json",
     # facts
-    "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "StepSnapshot",
+    "Phase", "RunStatus", "HostStatus", "Times", "HostSnapshot", "HostGroup", "HostPage", "StepSnapshot",
     "JobSnapshot", "StepResult", "JobResult",
     # operations
     "Operation", "GetJobInstanceStatus", "GetStepInstanceStatus", "OperateStepInstance", "StepOperation",
@@ -375,6 +376,7 @@ _NAMES = {
     ),
     "bkjob_async.model.operations.targets": "Targets TopoNode",
     "bkjob_async.model.ref_input": "RefLike as_ref",
+    "bkjob_async.model.host_page": "HostPage",
     "bkjob_async.model.refs": "HostKey JobRef Ref Scope ScopeType StepRef parse_ref",
     "bkjob_async.model.request_limit": "RequestLimit",
     "bkjob_async.model.result": "JobResult StepResult",

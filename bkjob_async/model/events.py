@@ -303,6 +303,15 @@ class Batch:
     events: Sequence[Event]
     cursor: str = field(default="", eq=False)
 
+    @property
+    def job(self) -> JobRef | None:
+        """The job that it is about, known without creating an event; None for all targets or several jobs.
+
+        A batch is about several jobs where it replaces events that a late reader missed.
+        """
+        jobs = {part.ref.job for part in getattr(self.events, "parts", self.events) if part.ref is not None}
+        return jobs.pop() if len(jobs) == 1 else None
+
     def __str__(self) -> str:
         count = counted(len(self.events), "event")
         return f"#{self.sequence} {count}" + (f": {first_of(self.events)}" if self.events else "")

@@ -25,7 +25,7 @@ from bkjob_async.model.events import (
     Trouble,
 )
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef, parse_ref
-from bkjob_async.model.result import JobResult
+from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HostStatus, RunStatus, host_status, run_status
 
@@ -95,6 +95,8 @@ def _make_converter() -> Converter:
     names = make_dict_unstructure_fn(HostKey, converter, _cattrs_omit_if_default=True)
     write(HostKey, lambda host: {"label": host.label, **names(host)})
     write(Times, make_dict_unstructure_fn(Times, converter, _cattrs_omit_if_default=True))
+    step = make_dict_structure_fn(StepResult, converter)
+    read(StepResult, lambda data, kind: step(_with_unfinished(data), kind))
     result = make_dict_unstructure_fn(JobResult, converter)
     write(JobResult, lambda ended: {"ok": ended.ok, **result(ended), "hosts": _counts(ended)})
     for kind in KINDS.values():
@@ -110,6 +112,16 @@ def _convert_event(converter: Converter, kind: type[Event]) -> None:
     converter.register_structure_hook(
         kind, make_dict_structure_fn(kind, converter, _cursor=text, _index=skip)
     )
+
+
+def _with_unfinished(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a step result as it is written now; `failed` used to have its unfinished hosts as well."""
+    if "unfinished" in step:
+        return step
+    failed, unfinished = list[Any](), list[Any]()
+    for host in step["failed"]:
+        (failed if host_status(host["status"]["code"]).is_finished else unfinished).append(host)
+    return {**step, "failed": failed, "unfinished": unfinished}
 
 
 def _counts(result: JobResult) -> dict[str, int]:

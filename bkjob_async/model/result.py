@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Self
 
 from attrs import field, frozen
@@ -20,8 +21,10 @@ from bkjob_async.model.status import Phase, RunStatus
 class StepResult:
     """How one step ended, in its latest execution.
 
-    *hosts* counts hosts by phase; *failed* holds every finished host that did not succeed and every host that never
-    finished: a tuple, or a sequence like it whose items are made when they are read. *hosts_visible* is False where the dialect shows no host of this step (confirmations, containers).
+    *hosts* counts hosts by phase; *failed* holds every host that finished without success, *unfinished* every host that has
+    not finished: tuples, or sequences like them whose items are made when they are read. A step that was stopped or skipped
+    may be over with unfinished hosts. *hosts_visible* is False where the dialect shows no host of this step (confirmations,
+    containers).
     """
 
     ref: StepRef
@@ -32,18 +35,23 @@ class StepResult:
     times: Times = field(factory=Times)
     hosts: Mapping[Phase, int] = field(factory=dict)
     failed: Sequence[HostSnapshot] = field(default=(), converter=sealed_hosts)
+    unfinished: Sequence[HostSnapshot] = field(default=(), converter=sealed_hosts)
     hosts_visible: bool = True
 
     def __str__(self) -> str:
-        return printable(f"{self.ref} {self.status.name}" + _hosts_in_short(self.hosts, self.failed))
+        return printable(
+            f"{self.ref} {self.status.name}" + _hosts_in_short(self.hosts, self.failed, self.unfinished)
+        )
 
     def __repr__(self) -> str:
         return f"<StepResult {self}>"
 
     def _repr_html_(self) -> str:
-        failed = ((self.ref, host) for host in self.failed)
+        hosts = ((self.ref, host) for host in chain(self.failed, self.unfinished))
         title = f"{self.ref} {self.status.name} {self.name}"
-        return html.page(title, self.hosts, failed=failed, failed_count=len(self.failed))
+        return html.page(
+            title, self.hosts, failed=hosts, failed_count=len(self.failed) + len(self.unfinished)
+        )
 
 
 @frozen(kw_only=True)
@@ -72,8 +80,13 @@ class JobResult:
 
     @property
     def failed(self) -> tuple[tuple[StepRef, HostSnapshot], ...]:
-        """Every host that did not succeed, with the step it failed in."""
+        """Every host that finished without success, with the step it failed in."""
         return tuple((step.ref, host) for step in self.steps for host in step.failed)
+
+    @property
+    def unfinished(self) -> tuple[tuple[StepRef, HostSnapshot], ...]:
+        """Every host that has not finished, with its step."""
+        return tuple((step.ref, host) for step in self.steps for host in step.unfinished)
 
     @property
     def hosts(self) -> Mapping[Phase, int]:
@@ -84,7 +97,7 @@ class JobResult:
         return dict(total)
 
     def __str__(self) -> str:
-        hosts = _hosts_in_short(self.hosts, *(step.failed for step in self.steps))
+        hosts = _hosts_in_short(self.hosts, *_without_success(self.steps))
         return printable(
             f"{self.ref} {self.status.name}: {counted(len(self.steps), 'step')}{hosts.replace(': ', '; ', 1)}"
         )
@@ -93,10 +106,9 @@ class JobResult:
         return f"<JobResult {self}>"
 
     def _repr_html_(self) -> str:
-        failed = ((step.ref, host) for step in self.steps for host in step.failed)
-        count = sum(len(step.failed) for step in self.steps)
+        hosts = ((step.ref, host) for step in self.steps for host in chain(step.failed, step.unfinished))
         title = f"{self.ref} {self.status.name} {self.name}"
-        return html.page(title, self.hosts, self.steps, failed, count)
+        return html.page(title, self.hosts, self.steps, hosts, sum(map(len, _without_success(self.steps))))
 
     def raise_for_status(self) -> Self:
         """Return the result itself when it is `ok`; raise `JobFailed` when it is not."""
@@ -105,11 +117,16 @@ class JobResult:
         return self
 
 
-def _hosts_in_short(hosts: Mapping[Phase, int], *failed: Sequence[HostSnapshot]) -> str:
+def _without_success(steps: Sequence[StepResult]) -> list[Sequence[HostSnapshot]]:
+    """Return the hosts that did not succeed, those that failed first."""
+    return [*(step.failed for step in steps), *(step.unfinished for step in steps)]
+
+
+def _hosts_in_short(hosts: Mapping[Phase, int], *unsuccessful: Sequence[HostSnapshot]) -> str:
     """Return counts of hosts by phase, and the first hosts that did not succeed."""
     text = f": {tally(hosts)}" if hosts else ""
-    names = (row.host for rows in failed for row in rows)
-    count = sum(map(len, failed))
+    names = (row.host for rows in unsuccessful for row in rows)
+    count = sum(map(len, unsuccessful))
     return text + (f"; not well: {first_of_many(names, count)}" if count else "")
 
 
@@ -122,5 +139,5 @@ class JobFailed(BkJobError):
         self.result = result
 
     def __str__(self) -> str:
-        result, count = self.result, sum(len(step.failed) for step in self.result.steps)
+        result, count = self.result, sum(map(len, _without_success(self.result.steps)))
         return printable(f"{result.ref} ended {result.status.name}, {count} host(s) did not succeed")

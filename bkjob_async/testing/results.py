@@ -64,13 +64,13 @@ def differences(step: StepResult, truth: Truth, ends: dict[HostRun, int]) -> lis
     problems = []
     failed = {
         run: each
-        for each in step.failed
+        for each in (*step.failed, *step.unfinished)
         if (run := (step.ref, step.execute_count, each.host.label)) in ends or each.status.code != WAITING
     }
     # A host that never started may be missing.
     ends = {run: code for run, code in ends.items() if code != WAITING or run in failed}
     counts = Counter(host_status(code).phase for code in ends.values())
-    counts[host_status(WAITING).phase] += len(step.failed) - len(failed)
+    counts[host_status(WAITING).phase] += len(step.failed) + len(step.unfinished) - len(failed)
     if +counts != Counter(step.hosts):
         problems.append(f"{step.ref} counts {dict(step.hosts)}, truly {dict(counts)}")
     bad = {run: code for run, code in ends.items() if not host_status(code).is_success}

@@ -201,6 +201,8 @@ class Poller:
             is_unreachable=self.errors.breaker.is_open,
             limit=self.limit_at_work(),
             expected_duration=self.planner.expects(target, now),
+            running_for=self.planner.running_for(target, ref, now),
+            ends_in=self.planner.ends_in(target, ref, now),
         )
 
     def limit_at_work(self) -> RequestLimit | None:

@@ -42,6 +42,8 @@ class Explanation:
 
     *because* is a few words; *seen_ago* and *next_in* are seconds, None when the target was never seen or is not
     scheduled. *failures* counts failed polls in a row. *limit* is what holds up its poll if it is due, None for nothing.
+    *running_for* is how long it has been running, None where it does not run. *ends_in* is in how many seconds half and 90 %
+    of the runs with its name would be over, None where it is over or fewer than three earlier runs are known.
     """
 
     ref: Ref
@@ -50,6 +52,8 @@ class Explanation:
     next_in: float | None = None
     failures: int = 0
     limit: RequestLimit | None = None
+    running_for: float | None = None
+    ends_in: tuple[float, float] | None = None
 
     def __str__(self) -> str:
         seen = "never seen" if self.seen_ago is None else f"seen {self.seen_ago:.1f} s ago"
@@ -68,6 +72,8 @@ def explanation_of(
     is_unreachable: bool,
     limit: RequestLimit | None,
     expected_duration: str,
+    running_for: float | None,
+    ends_in: tuple[float, float] | None,
 ) -> Explanation:
     """Explain one target of a job; the first reason that holds is given, the strongest first.
 
@@ -95,6 +101,8 @@ def explanation_of(
         next_in=None if due is None else max(0.0, due - now),
         failures=target.poll_failures.failures,
         limit=held_up_by,
+        running_for=running_for,
+        ends_in=ends_in,
     )
 
 

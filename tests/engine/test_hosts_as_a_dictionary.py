@@ -124,8 +124,13 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
         assert table.unfinished_count == sum(
             not host_status(each).is_finished for each in hosts.code.values()
         )
-        assert {(table.key(p).bk_host_id, each) for p, each in zip(*table.unsuccessful(), strict=True)} == {
-            (n, each) for n, each in hosts.code.items() if not host_status(each).is_success
+        assert {(table.key(p).bk_host_id, each) for p, each in zip(*table.failed(), strict=True)} == {
+            (n, each)
+            for n, each in hosts.code.items()
+            if host_status(each).is_finished and not host_status(each).is_success
+        }
+        assert {(table.key(p).bk_host_id, each) for p, each in zip(*table.unfinished(), strict=True)} == {
+            (n, each) for n, each in hosts.code.items() if not host_status(each).is_finished
         }
         counted = Counter(host_status(each).phase for each in hosts.code.values())
         assert table.counts() == dict(counted)
@@ -193,7 +198,8 @@ def test_a_new_execution_starts_over_with_the_same_hosts() -> None:
 
     table.begin_execution(1)
 
-    assert (list(table.changes_since()), table.unsuccessful(), table.counts()) == ([], ([], []), {})
+    assert (list(table.changes_since()), table.failed(), table.counts()) == ([], ([], []), {})
+    assert table.unfinished() == ([], [])
     assert (table.unfinished_count, table.is_countable, len(table)) == (0, False, 3)
     assert told(table, table.apply(flat(rows_of({1: 9, 2: 9, 3: 9})), 2).changes) == dict.fromkeys(
         (1, 2, 3), (None, 9)

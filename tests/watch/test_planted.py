@@ -27,9 +27,9 @@ from bkjob_async.engine.tracking import (
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.engine.tracking.step_state import StepState
-from bkjob_async.engine.tracking.step_views import step_result
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.model.events import HostChanged, Recovered
+from bkjob_async.model.status import host_status
 from bkjob_async.watch.error_reporting import ErrorReporting
 from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.readers import Backlog, Position, Reader
@@ -157,8 +157,8 @@ def poll_error_is_failure(patch: Patch) -> None:
                         ref=step.ref,
                         host=step.hosts.key(change.place),
                         execute_count=step.execute_count,
-                        before=step_result(step).failed[0].status,
-                        after=type(step_result(step).failed[0].status)(11),
+                        before=host_status(change.after),
+                        after=host_status(11),
                         cursor=at.cursor,
                     )
                     self._registry.publish(target, at, [blamed])

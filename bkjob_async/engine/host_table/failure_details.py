@@ -77,8 +77,8 @@ class FailureDetails:
 
     def get(self, place: int) -> HostSnapshot | None:
         """Return the details of the host at *place*, None where none are kept."""
-        self.release_response()
-        kept = self._details.get(place)
+        row = self._unnamed.get(place)
+        kept = self._details.get(place) if row is None else self._with_names(row)
         return None if kept is None else self._read(kept)
 
     def _read(self, kept: HostRow | HostSnapshot) -> HostSnapshot:

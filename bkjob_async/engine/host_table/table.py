@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress
 from typing import cast
 
@@ -27,6 +27,7 @@ from msgspec import Struct, field
 from bkjob_async.engine.host_table.byte_columns import ByteColumn, marked, marking_all_but, picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import (
+    CODES,
     NON_NUMERIC_ID,
     NOT_SEEN,
     OPEN,
@@ -487,6 +488,22 @@ class HostTable(Struct, eq=False, gc=False):
             total[Phase.UNKNOWN if code is None else host_status(code).phase] += statuses.count(small)
         return dict(total)
 
+    def classes(self, class_of: Mapping[Phase, int]) -> bytes:
+        """Return a byte for each place: the class of the host's phase; 0 for hosts that were not seen, and other phases."""
+        table = bytearray(256)
+        table[UNENCODABLE] = class_of.get(Phase.UNKNOWN, 0)
+        for small, code in enumerate(CODES):
+            if code is not None:
+                table[small] = class_of.get(host_status(code).phase, 0)
+        return bytes(self._columns.statuses().translate(table))
+
+    def codes_at(self, places: Sequence[int]) -> Sequence[int]:
+        """Return the codes of the hosts at *places*, which were seen."""
+        statuses = self._columns.statuses()
+        return cast(
+            "Sequence[int]", self._decoded_column(places, bytes([statuses[place] for place in places]))
+        )
+
     def masked_statuses(self, codes: Iterable[int]) -> bytearray:
         """Return a byte for each place: the host's status where it is one of *codes*, else 0."""
         kept = bytearray(256)
@@ -519,11 +536,20 @@ class HostTable(Struct, eq=False, gc=False):
         )
         return StatusChanges(places, before, cast("Sequence[int]", after), [None] * len(places))
 
-    def unsuccessful(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the places and the codes of the hosts that were seen and have not succeeded, or not yet."""
-        statuses = self._columns.statuses()
-        left_out = {NOT_SEEN, *map(small_code, SUCCESSFUL_HOST_CODES)}
-        wanted = bytes(small not in left_out for small in range(256))
+    def failed(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the places and the codes of the hosts that finished without success."""
+        left_out = {NOT_SEEN, *OPEN, *map(small_code, SUCCESSFUL_HOST_CODES)}
+        return self._hosts_with(small for small in range(256) if small not in left_out)
+
+    def unfinished(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the places and the codes of the hosts that were seen and have not finished."""
+        return self._hosts_with(OPEN)
+
+    def _hosts_with(self, smalls: Iterable[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the places and the codes of the hosts that have one of these statuses."""
+        statuses, wanted = self._columns.statuses(), bytearray(256)
+        for small in smalls:
+            wanted[small] = 1
         places = list(compress(range(len(statuses)), statuses.translate(wanted)))
         codes = self._decoded_column(places, bytes(picked(statuses, places)))
         return places, cast("Sequence[int]", codes)

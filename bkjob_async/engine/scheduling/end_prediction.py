@@ -18,6 +18,9 @@ SQRT_2 = sqrt(2.0)
 # age.
 NOBODY_LEFT = 1e-9
 PRECISION = 0.01
+# The time that is left is computed so exactly: relative, and in seconds.
+TIME_LEFT_PRECISION, SHORTEST_LEFT = 0.01, 0.01
+FOREVER = 1e9
 CHORDS, TRIES = 6, 40
 # The end of a chord that stays where it is counts so much less, so that it moves as well. (the Illinois method)
 STAYING_END = 0.5
@@ -61,6 +64,22 @@ class EndPrediction:
         place_2 = moment * scale_2 - shift_2
         share = half * erfc(place) + half_2 * erfc(place_2)
         return share, mean * erfc(place - width) + mean_2 * erfc(place_2 - width_2) - age * share
+
+    def time_left(self, age: float, share: float) -> float:
+        """Return in how many seconds a *share* of the runs that last for *age* now will be over."""
+        going_on = self.tail(age)[0]
+        if going_on < NOBODY_LEFT:
+            return 0.0
+        goal, low, high = (1.0 - share) * going_on, 0.0, max(1.0, self.own.median)
+        while self.tail(age + high)[0] > goal and high < FOREVER:
+            low, high = high, 2.0 * high
+        while high - low > TIME_LEFT_PRECISION * high + SHORTEST_LEFT:
+            middle = 0.5 * (low + high)
+            if self.tail(age + middle)[0] > goal:
+                low = middle
+            else:
+                high = middle
+        return high
 
     def lag_when_found(self, age: float, step: float) -> float:
         """Return the mean seconds since the end of a run that ended within *step* seconds after *age*."""

@@ -50,6 +50,9 @@ BEFORE_END = 0.5
 # A gateway may announce a rate of zero; one request in a minute and a half is planned then.
 SLOWEST_LIMIT = 0.01
 
+# What a name is expected to take is told after so many runs.
+FEWEST_RUNS = 3
+
 # The platform's clock is known well enough after so many ends.
 LOOKS_TO_BE_SURE = 4
 
@@ -274,6 +277,34 @@ class PollPlanner:
         self.price.at_rest = max(CHEAPEST, self.price.at_rest * exp(LAG_GAIN * off))
 
     # In words -------------------------------------------------------------------------------------------------------
+
+    def running_for(self, job: JobState, ref: Ref, now: float) -> float | None:
+        """Return for how many seconds *ref*, the job or a step of it, has been running; None where it does not run."""
+        run = self._run_of(job, ref)
+        if run is None or run.running_since is None:
+            return None
+        return self._age(None, run, run.running_since, now)
+
+    def ends_in(self, job: JobState, ref: Ref, now: float) -> tuple[float, float] | None:
+        """Return in how many seconds half and 90 % of such runs are over; None where fewer than `FEWEST_RUNS` are known.
+
+        A run that has not begun counts as one that begins now.
+        """
+        run, step = self._run_of(job, ref), None
+        if run is None:
+            return None
+        if isinstance(run, StepState):
+            step = run.name
+        known = self.durations.expectation(job.ref.scope, job.name, step)
+        if known is None or self.durations.runs(job.ref.scope, job.name, step) < FEWEST_RUNS:
+            return None
+        age = self._age(None, run, run.running_since, now)
+        return known.time_left(age, 0.5), known.time_left(age, 0.9)
+
+    def _run_of(self, job: JobState, ref: Ref) -> JobState | StepState | None:
+        """Return the job or the step of it that *ref* names, None where it is over or was not seen."""
+        run = job.find_step(ref.step_instance_id) if isinstance(ref, StepRef) else job
+        return None if run is None or run.status_code is None or run.finished or ref in job.lost else run
 
     def expects(self, job: JobState, now: float) -> str:
         """Return the expected duration of *job* in a few words, empty when nothing is known."""

@@ -21,6 +21,7 @@ from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import host_status, run_status
 
 NO_TIMES = Times()
+NO_FAILURE_DETAILS = FailureDetails()
 
 unfrozen_host_snapshot = unfrozen_twin(HostSnapshot)
 
@@ -137,7 +138,8 @@ def step_result(step: StepState) -> StepResult:
         execute_count=step.execute_count,
         times=step.times,
         hosts=step.hosts.counts(),
-        failed=host_snapshots(step, *step.hosts.unsuccessful()),
+        failed=host_snapshots(step, *step.hosts.failed()),
+        unfinished=host_snapshots(step, *step.hosts.unfinished()),
         hosts_visible=step.hosts_visible,
     )
 
@@ -155,6 +157,15 @@ def step_snapshot(step: StepState) -> StepSnapshot:
         times=step.times,
         hosts=host_snapshots(step, seen.places, seen.afters) if step.hosts_visible else None,
     )
+
+
+def hosts_at(step: StepState, places: Sequence[int]) -> list[HostSnapshot]:
+    """Return the snapshots of the hosts at *places*, which were seen, as they are now."""
+    failures = step.failures or NO_FAILURE_DETAILS
+    return [
+        failures.get(place) or HostSnapshot(host=key, status=host_status(code))
+        for place, key, code in zip(places, step.hosts.keys(places), step.hosts.codes_at(places), strict=True)
+    ]
 
 
 def host_snapshots(step: StepState, places: Sequence[int], codes: Sequence[int]) -> Sequence[HostSnapshot]:
