@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 
 # Installed by the `cli` extra only: the library itself needs no terminal.
-OPTIONAL = ("click", "rich")
+OPTIONAL = ("click", "jinja2", "platformdirs", "rich", "textual")
 USAGE = 2
 
 
@@ -17,7 +17,7 @@ def main() -> int:
         if missing not in OPTIONAL:
             raise
         print(
-            f"bkjob needs {' and '.join(OPTIONAL)}: pip install 'bkjob-async[cli]'",
+            f"bkjob needs {missing}: pip install 'bkjob-async[cli]'",
             file=sys.stderr,
         )
         return USAGE

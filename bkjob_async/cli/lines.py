@@ -1,43 +1,47 @@
-"""One line per event on stdout, as text or as JSON."""
+"""Lines on stdout and stderr, in an encoding that their reader knows."""
 
-import json
 import os
 import sys
-from datetime import UTC, datetime
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from shutil import which
+from typing import TextIO
 
-from bkjob_async import Event, event_to_json
+from bkjob_async.model.base_error import BkJobError
 from bkjob_async.model.printing import printable
 
-
-def plain_line(event: Event) -> str:
-    """Return *event* as text, with the time of day."""
-    return f"{datetime.now().astimezone():%H:%M:%S} {event}"
+# What a terminal that does not know these characters is shown instead.
+PLAIN = str.maketrans({"→": "->", "∅": "-", "…": "...", "■": "#", "─": "-", "–": "-"})
 
 
-def json_line(event: Event) -> str:
-    """Return *event* as one JSON object; `at` is when it was emitted.
-
-    Control characters are written as JSON's own escapes, so that the value is the same and safe on a
-    terminal.
-    """
-    at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    line = json.dumps({**event_to_json(event), "at": at}, ensure_ascii=False, separators=(",", ":"))
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+class OutputFailed(BkJobError):
+    """stdout cannot be written: the disk is full, the terminal is gone."""
 
 
 def write_out(line: str) -> None:
     """Write a line to stdout and flush it."""
-    print(line, flush=True)
+    try:
+        print(encodable(line, sys.stdout), flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise OutputFailed(f"stdout cannot be written: {error.strerror}") from None
 
 
 def write_note(line: str) -> None:
     """Write a line to stderr, where it is not part of the output."""
-    print(printable(line), file=sys.stderr, flush=True)
+    print(encodable(printable(line), sys.stderr), file=sys.stderr, flush=True)
+
+
+def encodable(line: str, stream: TextIO) -> str:
+    """Return *line* without the library's own signs where *stream* cannot encode them."""
+    try:
+        line.encode(stream.encoding or "utf-8", "strict")
+    except UnicodeEncodeError:
+        return line.translate(PLAIN)
+    return line
 
 
 def program_name() -> str:
@@ -48,16 +52,25 @@ def program_name() -> str:
     return called.name if which(called.name) == str(called) else str(called)
 
 
-def set_utf8_output() -> None:
-    """Set stdout and stderr to UTF-8, whatever the locale."""
+def set_output_encoding() -> None:
+    """Set stdout and stderr to UTF-8 where a file or a program reads them, whatever the locale.
+
+    A terminal has the encoding of its locale.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # Half of a surrogate pair is written as its escape.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            # Half of a surrogate pair, and what a terminal cannot show, is written as its escape.
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def discard_output() -> None:
-    """Redirect stdout to the null device, so that the last flush to a closed pipe raises nothing."""
+    """Redirect stdout and stderr to the null device where they are closed pipes, so that no last flush raises."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -11,7 +11,8 @@ from rich.live import Live
 
 from bkjob_async import Event
 from bkjob_async.cli.board import Board
-from bkjob_async.cli.lines import plain_line, write_out
+from bkjob_async.cli.lines import write_out
+from bkjob_async.cli.watching.event_lines import plain_line
 
 # Seconds between two updates of the board; more of them would only cost CPU.
 REDRAW_SECONDS = 0.1

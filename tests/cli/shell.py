@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 SECRET = "not-to-be-seen"
 IDENTITY = {"BKJOB_APP_CODE": "tests", "BKJOB_APP_SECRET": SECRET, "BKJOB_USERNAME": "admin"}
 PATIENCE = 60.0
+# The tests do not read the profiles of whoever runs them.
+NO_CONFIG = str(ROOT / "tests" / "no-config.toml")
 
 Process = subprocess.Popen[str]
 
@@ -29,7 +31,7 @@ def start(
     return subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "bkjob_async", *arguments],
         cwd=ROOT,
-        env={**clean, **(IDENTITY if env is None else env)},
+        env={**clean, "BKJOB_CONFIG": NO_CONFIG, **(IDENTITY if env is None else env)},
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,

@@ -30,7 +30,7 @@ def test_without_the_extra_it_says_in_one_line_what_to_install(missing: str) -> 
 
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == "bkjob needs click and rich: pip install 'bkjob-async[cli]'\n"
+    assert done.stderr == f"bkjob needs {missing}: pip install 'bkjob-async[cli]'\n"
 
 
 def test_another_missing_module_is_not_hidden() -> None:

@@ -55,8 +55,8 @@ def test_1_something_failed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["watch"], "Missing"),
-        (["watch", "--url", "http://127.0.0.1:9"], "Missing argument"),
+        (["watch"], "which jobs?"),
+        (["watch", "--biz", "2", JOB], "which platform: give --url, BKJOB_URL"),
         (["watch", "--url", "http://127.0.0.1:9", JOB], "--biz or --biz-set"),
         (["watch", "--url", "http://127.0.0.1:9", "--biz", "2", "--biz-set", "3", JOB], "not both"),
         (["watch", "--url", "http://127.0.0.1:9", "--biz", "2", "many"], "neither a JOB nor a JOB/STEP"),
@@ -70,6 +70,7 @@ def test_2_usage(
 ) -> None:
     """What makes no sense is said, and nothing is sent."""
     monkeypatch.setattr("sys.argv", ["bkjob", *arguments])
+    monkeypatch.setenv("BKJOB_CONFIG", "/nonexistent/config.toml")
     for name, value in shell.IDENTITY.items():
         monkeypatch.setenv(name, value)
 
@@ -155,7 +156,31 @@ def test_ctrl_c_ends_it(hanging: str) -> None:
 
     assert f"2:{JOB} job" in line
     assert done.returncode == 130
-    assert done.stderr == ""
+    assert "the jobs go on; watch them again: " in done.stderr
+    assert done.stderr.endswith(f" watch --url {hanging} 2:{JOB}\n")
+
+
+def test_sigterm_ends_it_as_well(hanging: str) -> None:
+    """Shells count it as 143; how to go on is said."""
+    process = shell.start("watch", "--url", hanging, "--biz", "2", JOB)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.terminate()
+    done = shell.ended(process)
+
+    assert done.returncode == 143
+    assert f"watch --url {hanging} 2:{JOB}\n" in done.stderr
+
+
+def test_1_at_the_first_failed_host() -> None:
+    """`--fail-fast` does not wait for the end of the job."""
+    with shell.simulator("--scenario", "some-fail", "--speed", "2") as url:
+        done = shell.run("watch", "--url", url, "--interval", "0.2", "--fail-fast", f"2:{JOB}")
+
+    assert done.returncode == 1
+    assert "finished" not in done.stdout
+    assert "failed hosts by cause:\n  1 host AGENT_NOT_INSTALLED: 0:10.0.0.6 (in" in done.stderr
+    assert f"retry --url {url} 2:{JOB}" in done.stderr
 
 
 def test_no_secret_is_ever_said(hanging: str) -> None:

@@ -6,8 +6,6 @@ import sys
 import pytest
 
 from bkjob_async import (
-    AccessToken,
-    AppCredentials,
     Event,
     Finished,
     InSync,
@@ -20,14 +18,11 @@ from bkjob_async import (
     RunStatus,
     Scope,
     Stalled,
-    StepRef,
     Trouble,
-    UsageError,
 )
-from bkjob_async.cli.commands.watch import refs_from
-from bkjob_async.cli.configuration.environment import credentials_from
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import json_line, plain_line, set_utf8_output, write_out
+from bkjob_async.cli.lines import set_output_encoding, write_out
+from bkjob_async.cli.watching.event_lines import json_line, plain_line
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.model.events_json import event_from_json
 from bkjob_async.model.printing import printable
@@ -71,7 +66,7 @@ def test_a_plain_line_is_one_line_whatever_the_platform_says() -> None:
 
 def test_half_a_character_does_not_break_the_stream(capsys: pytest.CaptureFixture[str]) -> None:
     """A lone surrogate becomes JSON's own escape for it."""
-    set_utf8_output()
+    set_output_encoding()
     write_out(
         json_line(JobChanged(ref=JOB, before=None, after=RunStatus(2), is_finished=False, name="\ud800"))
     )
@@ -111,25 +106,6 @@ def test_hopeless_is_only_what_never_worked() -> None:
     assert nothing_yet.is_hopeless(Stalled(ref=JOB, seconds=60.0))
     assert not nothing_yet.is_hopeless(Trouble(ref=JOB, error="NotFound", message=""))
     assert not something_seen.is_hopeless(REFUSED)
-
-
-def test_bare_ids_are_in_the_scope_that_was_given() -> None:
-    """Whole names carry their own."""
-    scope = Scope.biz_set(9)
-
-    assert refs_from(["100", "2:100/200"], scope) == (JobRef(scope, 100), StepRef(Scope.biz(2), 100, 200))
-    with pytest.raises(UsageError, match="'100/' names neither"):
-        refs_from(["100/"], scope)
-
-
-def test_credentials_come_from_the_environment() -> None:
-    """An access token wins; empty variables count as absent."""
-    app = {"BKJOB_APP_CODE": "app", "BKJOB_APP_SECRET": "hush", "BKJOB_USERNAME": "", "BKJOB_BK_TICKET": "t"}
-
-    assert credentials_from(app) == AppCredentials(bk_app_code="app", bk_app_secret="hush", bk_ticket="t")
-    assert credentials_from({**app, "BKJOB_ACCESS_TOKEN": "at"}) == AccessToken(access_token="at")
-    with pytest.raises(UsageError, match="BKJOB_APP_CODE and BKJOB_APP_SECRET"):
-        credentials_from({})
 
 
 def test_a_json_line_cannot_steer_a_terminal_either() -> None:

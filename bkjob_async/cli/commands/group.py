@@ -1,4 +1,4 @@
-"""The command group: each command is imported when it is run or listed."""
+"""The command group: each command is imported when it is run, and none for the help of all."""
 
 from __future__ import annotations
 
@@ -6,22 +6,40 @@ import sys
 from importlib import import_module
 
 import click
+from attrs import frozen
+from click.shell_completion import CompletionItem
 
-from bkjob_async import JournalError, UsageError, __version__
+from bkjob_async.cli.dispatch import guarded
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.lines import set_utf8_output, write_note
+from bkjob_async.cli.lines import discard_output, set_output_encoding
 
-# Command, its module, its name there, in the order of the help.
+
+@frozen
+class Entry:
+    """Where a command is defined, and what the list of commands says of it."""
+
+    module: str
+    name: str
+    help: str
+
+
+# In the order of the help.
 COMMANDS = {
-    "demo": ("bkjob_async.cli.demo", "demo_command"),
-    "simulate": ("bkjob_async.cli.simulating", "simulate_command"),
-    "watch": ("bkjob_async.cli.commands.watch", "watch_command"),
-    "journal": ("bkjob_async.cli.commands.journal", "journal_command"),
+    "demo": Entry("bkjob_async.cli.demo", "demo_command", "Watch a simulated platform for half a minute."),
+    "watch": Entry(
+        "bkjob_async.cli.commands.watch", "watch_command", "Watch jobs and steps until they are over."
+    ),
+    "simulate": Entry(
+        "bkjob_async.cli.simulating", "simulate_command", "Run a simulated platform until interrupted."
+    ),
+    "journal": Entry(
+        "bkjob_async.cli.commands.journal", "journal_command", "Read what watches with --journal told."
+    ),
 }
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command when it is needed, so that `bkjob --version` is quick."""
+    """A group that imports a command when it is needed, so that help and completion are quick."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click passes it
         """Return the names of all commands."""
@@ -29,11 +47,33 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click passes it
         """Return the command of this name, None when there is none."""
-        if cmd_name not in COMMANDS:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
             return None
-        module, name = COMMANDS[cmd_name]
-        command: click.Command = getattr(import_module(module), name)
+        command: click.Command = getattr(import_module(entry.module), entry.name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click passes it
+        """Write the list of commands, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin with *incomplete*, without importing one, and the options."""
+        names = [
+            CompletionItem(name, help=entry.help)
+            for name, entry in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def print_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:  # noqa: FBT001 - click passes it
+    """Write the version, which takes longer to find than the rest."""
+    if asked:
+        version = import_module("bkjob_async").__version__
+        click.echo(f"bkjob, version {version}")
+        ctx.exit()
 
 
 @click.group(
@@ -42,24 +82,36 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="See it work, without any platform: bkjob demo",
 )
-@click.version_option(__version__, prog_name="bkjob")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_version,
+    help="Show the version and exit.",
+)
 def bkjob() -> None:
     """Watch BlueKing Job (蓝鲸作业平台) instances: see every host move."""
 
 
 def run() -> int:
     """Run the command that this process was started with; return its exit code."""
-    set_utf8_output()
+    set_output_encoding()
+    return guarded(run_command)
+
+
+def run_command() -> ExitCode:
+    """Run the command; errors of its arguments become exit codes."""
     try:
-        return int(bkjob.main(standalone_mode=False) or ExitCode.ALL_SUCCEEDED)
+        return ExitCode(bkjob.main(standalone_mode=False) or ExitCode.ALL_SUCCEEDED)
     except click.ClickException as error:
         error.show(sys.stderr)
-        return error.exit_code
-    except UsageError as error:
-        write_note(f"bkjob: {error}")
-        return ExitCode.USAGE
-    except JournalError as error:
-        write_note(f"bkjob: {error}")
-        return ExitCode.COULD_NOT_WATCH
+        return ExitCode(error.exit_code) if error.exit_code == ExitCode.USAGE else ExitCode.COULD_NOT_WATCH
     except click.Abort:
         return ExitCode.INTERRUPTED
+    except SystemExit as ended:
+        # So click ends where the reader of a help text has gone away, and after a completion.
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+            discard_output()
+            return ExitCode.NOBODY_LISTENS
+        return ExitCode(ended.code if isinstance(ended.code, int) else 0)

@@ -9,7 +9,8 @@ from typing import Protocol
 from attrs import define, field
 
 from bkjob_async import Batch, BkJobError, JobClient, Reader, Watch
-from bkjob_async.cli.lines import json_line, plain_line, write_out
+from bkjob_async.cli.lines import write_out
+from bkjob_async.cli.watching.event_lines import json_line, plain_line
 from bkjob_async.watch.watch import lazy_batches
 
 
@@ -37,6 +38,7 @@ class OpenWatch:
     client: JobClient
     watch: Watch
     is_left: bool = field(default=False, init=False)
+    is_stopped: bool = field(default=False, init=False)
     _closing: asyncio.Task[None] | None = field(default=None, init=False)
 
     def batches(self) -> Reader[Batch]:
@@ -46,6 +48,14 @@ class OpenWatch:
     def leave(self) -> None:
         """Stop watching, as the user wishes; the jobs go on, and all readers end behind what was told so far."""
         self.is_left = True
+        self._close()
+
+    def stop(self) -> None:
+        """Stop watching, because enough is known; all readers end behind what was told so far."""
+        self.is_stopped = True
+        self._close()
+
+    def _close(self) -> None:
         if self._closing is None:
             self._closing = asyncio.create_task(self.watch.aclose())
 

@@ -1,63 +1,130 @@
-"""Follow an open client's watch to its end, and say what it amounts to."""
+"""Follow a watch of an open client to its end, and say what it amounts to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
-from bkjob_async import BkJobError, DeadlineExceeded, JobClient, Ref, Trouble
+from bkjob_async import DeadlineExceeded, FirstFailure, JobClient, JobResult, Phase, Ref, Trouble, Watch
+from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
-from bkjob_async.cli.watching.consumers import OpenWatch, WatchConsumer, run_consumers
+from bkjob_async.cli.watching.consumers import LineWriter, OpenWatch, WatchConsumer, run_consumers
+from bkjob_async.cli.watching.failure_report import report_failures
+from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
+from bkjob_async.cli.watching.resuming import next_command, resume_command
 from bkjob_async.watch.watch import notices
 
 
 @frozen(kw_only=True)
-class WatchOptions:
-    """The targets to watch, for how long, and where that is recorded."""
+class WatchRequest:
+    """What is watched, and where that is recorded."""
 
     refs: tuple[Ref, ...] = ()
-    deadline: float | None = None
     journal: str | None = None
     name: str | None = None
 
 
-class Hopeless(BkJobError):
-    """Nothing was seen, and nothing will be seen."""
+def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
+    """Return everything that shows the watch; this is the place where another consumer is attached."""
+    return [LineWriter(as_json=flags.as_json)]
 
 
 class OutcomeReader:
-    """Reads what a watch amounts to."""
+    """Reads what a watch amounts to, and leaves it early where its user wants that."""
 
-    def __init__(self, outcome: Outcome) -> None:
-        """Apply events to *outcome*."""
+    def __init__(self, outcome: Outcome, flags: WatchFlags) -> None:
+        """Apply events to *outcome*; leave as *flags* say."""
         self._outcome = outcome
+        self._flags = flags
 
     async def consume(self, opened: OpenWatch) -> None:
-        """Read all events but those of hosts; leave when none will come."""
+        """Read all events but those of hosts, which are counted."""
         async for events in notices(opened.watch):
             for event in events:
                 self._outcome.apply(event)
                 if self._outcome.is_hopeless(event):
-                    opened.leave()
-                    raise Hopeless(event.message if isinstance(event, Trouble) else str(event))
+                    self._outcome.hopeless = event.message if isinstance(event, Trouble) else str(event)
+            if self._is_enough(opened.watch):
+                opened.stop()
+                return
+
+    def _is_enough(self, watch: Watch) -> bool:
+        outcome, flags = self._outcome, self._flags
+        if outcome.hopeless or (flags.fail_on_waiting and outcome.waiting):
+            return True
+        if flags.fail_fast:
+            outcome.host_failed = bool(FirstFailure().holds(watch.counts(), over=False))
+        return flags.fail_fast and (outcome.host_failed or bool(outcome.failed))
 
 
-async def follow(client: JobClient, options: WatchOptions, consumers: Sequence[WatchConsumer]) -> ExitCode:
-    """Let *consumers* read a watch of an open *client* to its end; return the exit code."""
+async def follow(client: JobClient, settings: Settings, request: WatchRequest, flags: WatchFlags) -> ExitCode:
+    """Show a watch of an open *client* until it ends; return the exit code."""
     outcome = Outcome()
+    consumers = [OutcomeReader(outcome, flags), *consumers_for(flags)]
+    watch = client.watch(request.refs, deadline=flags.deadline, journal=request.journal, name=request.name)
+    opened = OpenWatch(client, watch)
     try:
-        async with client.watch(
-            options.refs, deadline=options.deadline, journal=options.journal, name=options.name
-        ) as watch:
-            await run_consumers([OutcomeReader(outcome), *consumers], OpenWatch(client, watch))
+        async with watch:
+            await run_consumers(consumers, opened)
+    except asyncio.CancelledError:
+        say_how_to_resume(outcome, watch, settings, request)
+        raise
     except DeadlineExceeded as error:
         write_note(f"{outcome}; {error}")
+        await report(client, watch, outcome, settings)
         return ExitCode.DEADLINE_PASSED
-    except Hopeless as hopeless:
-        write_note(f"could not watch: {hopeless}")
+    return await conclude(opened, outcome, settings, request)
+
+
+async def conclude(
+    opened: OpenWatch, outcome: Outcome, settings: Settings, request: WatchRequest
+) -> ExitCode:
+    """Say what a watch amounts to that has ended or was left; return the exit code."""
+    if outcome.hopeless:
+        write_note(f"could not watch: {outcome.hopeless}")
         return ExitCode.COULD_NOT_WATCH
-    write_note(str(outcome))
-    return outcome.exit_code
+    left = outcome.unfinished(opened.watch.targets)
+    if not left or not (opened.is_left or opened.is_stopped):
+        write_note(str(outcome))
+        await report(opened.client, opened.watch, outcome, settings)
+        return outcome.exit_code
+    if not opened.is_stopped:
+        say_how_to_resume(outcome, opened.watch, settings, request)
+        return ExitCode.INTERRUPTED
+    await report(opened.client, opened.watch, outcome, settings)
+    has_failed = outcome.host_failed or bool(outcome.failed)
+    if not has_failed:
+        ref, operation = next(iter(outcome.waiting.items()))
+        write_note(f"{ref} waits for a person: {next_command(['operate'], [ref], settings, [operation])}")
+    say_how_to_resume(outcome, opened.watch, settings, request)
+    return ExitCode.SOMETHING_FAILED if has_failed else ExitCode.WAITS_FOR_PERSON
+
+
+async def report(client: JobClient, watch: Watch, outcome: Outcome, settings: Settings) -> None:
+    """Write the failed hosts of all targets."""
+    with_failures = [*failed_so_far(watch, outcome)]
+    if with_failures:
+        refs = [result.ref for result in with_failures]
+        await report_failures(client, settings, with_failures, refs)
+
+
+def failed_so_far(watch: Watch, outcome: Outcome) -> Iterator[JobResult]:
+    """Yield the results of targets that failed, and those so far of targets with failed hosts."""
+    yield from outcome.failed_results
+    for ref in outcome.unfinished(watch.targets):
+        if any(watch.counts(ref).get(phase) for phase in (Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL)):
+            result = watch.progress(ref)
+            if result is not None:
+                yield result
+
+
+def say_how_to_resume(outcome: Outcome, watch: Watch, settings: Settings, request: WatchRequest) -> None:
+    """Say that the jobs go on, and by which command they are watched again."""
+    left: Sequence[Ref] = outcome.unfinished(watch.targets or set(request.refs))
+    if left:
+        again = resume_command(left, settings, journal=request.journal, name=request.name)
+        write_note(f"{outcome}; {len(left)} not over: the jobs go on; watch them again: {again}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attrs import define, field
 
 from bkjob_async import (
@@ -9,6 +11,7 @@ from bkjob_async import (
     Finished,
     HostChanged,
     JobChanged,
+    JobResult,
     Lost,
     Ref,
     Reopened,
@@ -19,20 +22,33 @@ from bkjob_async import (
 from bkjob_async.cli.exit_codes import ExitCode
 
 SIGHT = HostChanged | StepChanged | JobChanged | Finished
+# The statuses that wait for a person, and the operation that lets the step go on.
+CONTINUING = {7: "confirm-continue", 15: "rolling-continue"}
 REFUSALS = ("NotAuthenticated", "ApplicationNotAllowed")
 
 
 @define
 class Outcome:
-    """The end of each target so far, taken from the events."""
+    """The end of each target so far, taken from the events.
+
+    *waiting* has each step that waits for a person, with the operation that lets it go on. *hopeless* says why nothing
+    will be seen, if so.
+    """
 
     ends: dict[Ref, Finished | Lost] = field(factory=dict, init=False)
+    waiting: dict[Ref, str] = field(factory=dict, init=False)
     anything_seen: bool = field(default=False, init=False)
+    host_failed: bool = field(default=False, init=False)
+    hopeless: str = field(default="", init=False)
 
     def apply(self, event: Event) -> None:
         """Record one event."""
         if isinstance(event, SIGHT):
             self.anything_seen = True
+        if isinstance(event, StepChanged):
+            self.waiting.pop(event.ref, None)
+            if event.after.code in CONTINUING:
+                self.waiting[event.ref] = CONTINUING[event.after.code]
         if isinstance(event, Finished | Lost):
             self.ends[event.ref] = event
         elif isinstance(event, Reopened):
@@ -53,6 +69,17 @@ class Outcome:
     def failed(self) -> list[Ref]:
         """The targets that ended without success."""
         return [ref for ref, end in self.ends.items() if isinstance(end, Finished) and not end.result.ok]
+
+    @property
+    def failed_results(self) -> list[JobResult]:
+        """The results of the targets that ended without success."""
+        return [end.result for end in self.ends.values() if isinstance(end, Finished) and not end.result.ok]
+
+    def unfinished(self, targets: Iterable[Ref]) -> list[Ref]:
+        """Return those of *targets* that have not ended, in the order of their ids."""
+        return sorted(
+            (ref for ref in targets if ref not in self.ends), key=lambda ref: (ref.job_instance_id, str(ref))
+        )
 
     @property
     def lost(self) -> list[Ref]:

@@ -1,0 +1,1 @@
+"""What the commands do, with an open client; imported when a command is run."""

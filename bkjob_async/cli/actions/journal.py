@@ -1,0 +1,79 @@
+"""Read the fleets in a journal, and what was told of them, without the platform."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from bkjob_async import FleetEntry, Journal, open_journal
+from bkjob_async.cli.configuration.journals import journal_url
+from bkjob_async.cli.configuration.options import gather
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import write_note, write_out
+from bkjob_async.cli.watching.event_lines import json_line, plain_line
+from bkjob_async.model.printing import counted, printable
+
+
+async def show(url: str | None, *, as_json: bool) -> ExitCode:
+    """Write a line for each fleet."""
+    async with journal_at(url) as journal:
+        fleets = await journal.fleets()
+    for line in map(fleet_json, fleets) if as_json else fleet_lines(fleets, time.time()):
+        write_out(line)
+    write_note(counted(len(fleets), "fleet"))
+    return ExitCode.ALL_SUCCEEDED
+
+
+async def follow(url: str | None, name: str, after: str | None, *, as_json: bool, live: bool) -> ExitCode:
+    """Write a line for each event of the fleet *name*."""
+    line, count = json_line if as_json else plain_line, 0
+    async with journal_at(url) as journal:
+        async for batch in journal.follow(name, after=after, live=live):
+            for event in batch.events:
+                write_out(line(event))
+                count += 1
+    write_note(counted(count, "event"))
+    return ExitCode.ALL_SUCCEEDED
+
+
+def journal_at(url: str | None) -> Journal:
+    """Return the journal at *url*, or that of the environment or the profile."""
+    return open_journal(journal_url(gather({"journal": url}, None)))
+
+
+def fleet_lines(fleets: Sequence[FleetEntry], now: float) -> list[str]:
+    """Return the fleets as a table of text."""
+    rows = [("FLEET", "TARGETS", "TERM", "HELD BY", "LAST SEEN", "BYTES")]
+    rows += [
+        (
+            printable(fleet.name),
+            str(fleet.targets),
+            str(fleet.term),
+            printable(f"{fleet.holder.host}:{fleet.holder.pid}") if fleet.is_held else "nobody",
+            f"{max(0.0, now - fleet.last_seen):.0f} s ago",
+            str(fleet.size),
+        )
+        for fleet in fleets
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def fleet_json(fleet: FleetEntry) -> str:
+    """Return a fleet as one JSON object."""
+    return json.dumps(
+        {
+            "name": fleet.name,
+            "targets": fleet.targets,
+            "term": fleet.term,
+            "head": fleet.head,
+            "host": fleet.holder.host,
+            "pid": fleet.holder.pid,
+            "is_held": fleet.is_held,
+            "last_seen": datetime.fromtimestamp(fleet.last_seen, UTC).isoformat(timespec="milliseconds"),
+            "size": fleet.size,
+            "refused": fleet.refused,
+        }
+    )

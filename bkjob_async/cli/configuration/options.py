@@ -1,0 +1,81 @@
+"""The options that every command has that connects to a platform."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from bkjob_async.cli.configuration.profiles import config_path, load_profile
+from bkjob_async.cli.configuration.settings import OPTIONS, SETTINGS, Settings, resolve
+from bkjob_async.model.base_error import UsageError
+from bkjob_async.model.refs import Scope
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# The names of `dialects/registry.py`, which takes longer to import; a test compares them.
+DIALECTS = ("esb-job", "esb-jobv3", "gateway-v3", "gateway-v4")
+DEFAULT_DIALECT = "gateway-v3"
+
+positive = click.FloatRange(min=0, min_open=True)
+
+CONNECTION = (
+    click.option("--profile", metavar="NAME", help="The profile of config.toml; see bkjob config."),
+    click.option("--url", help="The gateway's stage, or the ESB's root."),
+    click.option(
+        "--dialect",
+        type=click.Choice(DIALECTS),
+        help=f"The interface that it offers.  [default: {DEFAULT_DIALECT}]",
+    ),
+    click.option(
+        "--biz", type=click.IntRange(min=1), metavar="ID", help="The business that bare job ids are in."
+    ),
+    click.option("--biz-set", type=click.IntRange(min=1), metavar="ID", help="The business set, instead."),
+    click.option("--tenant", metavar="ID", help="The tenant, on platforms that have several."),
+    click.option(
+        "--ca-file", metavar="FILE", help="The authorities that sign the platform's certificate, as PEM."
+    ),
+    click.option("--rate", type=positive, metavar="N", help="Send at most N requests a second."),
+    click.option(
+        "--request-timeout",
+        type=positive,
+        metavar="S",
+        help="Wait S seconds for one response.  [default: 30]",
+    ),
+)
+
+
+def connection_options(command: F) -> F:
+    """Add the options of a connection; *command* receives them as `settings`, each from its strongest source."""
+
+    @wraps(command)
+    def with_settings(**given: Any) -> Any:
+        profile = given.pop("profile")
+        options = {name: given.pop(name) for name in OPTIONS if name in given}
+        return command(settings=gather(options, profile), **given)
+
+    decorated: Any = with_settings
+    for option in reversed(CONNECTION):
+        decorated = option(decorated)
+    result: F = decorated
+    return result
+
+
+def gather(options: Mapping[str, Any], profile: str | None) -> Settings:
+    """Return the settings of this process: *options*, its environment, and the *profile* or the default one."""
+    name = profile if profile is not None else os.environ.get("BKJOB_PROFILE") or None
+    loaded = load_profile(config_path(os.environ), name, frozenset(SETTINGS))
+    settings = resolve(options, os.environ, loaded)
+    if settings.get("dialect", DEFAULT_DIALECT) not in DIALECTS:
+        raise UsageError(f"{settings.found['dialect'].source}: the dialects are {', '.join(DIALECTS)}")
+    return settings
+
+
+def scope_of(settings: Settings) -> Scope | None:
+    """Return the scope that bare ids are in, None for none."""
+    if "biz" in settings.found:
+        return Scope.biz(settings.get("biz"))
+    return Scope.biz_set(settings.get("biz_set")) if "biz_set" in settings.found else None

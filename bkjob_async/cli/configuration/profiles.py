@@ -1,0 +1,106 @@
+"""Profiles: the settings of a platform under a name, in `config.toml`."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import field, frozen
+
+from bkjob_async.model.base_error import UsageError
+
+EXAMPLE = """\
+default = "prod"
+
+[profiles.prod]
+url = "https://bkapi.example.com/api/bk-job/prod"
+biz = 2
+app_code = "ops"
+username = "admin"
+app_secret = ["keyring:bkjob-prod", "env:OPS_SECRET"]
+"""
+
+
+@frozen(kw_only=True)
+class Profile:
+    """The settings of the profile *name*, as the file *path* has them."""
+
+    name: str
+    path: Path
+    values: Mapping[str, Any] = field(repr=False)
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """Return where the file of profiles is or would be; `BKJOB_CONFIG` names another place."""
+    given = environ.get("BKJOB_CONFIG")
+    if given:
+        return Path(given)
+    import platformdirs  # noqa: PLC0415 - only commands that connect need it
+
+    return platformdirs.user_config_path("bkjob", appauthor=False) / "config.toml"
+
+
+def load_profile(path: Path, name: str | None, known: frozenset[str]) -> Profile | None:
+    """Return the profile *name*, without a name the file's default, None for neither; raise `UsageError`.
+
+    *known* are the keys that a profile may have.
+    """
+    content = read_config(path)
+    if content is None:
+        if name is not None:
+            raise UsageError(f"there is no profile {name!r}: {path} does not exist")
+        return None
+    return choose_profile(content, path, name, known)
+
+
+def read_config(path: Path) -> Mapping[str, Any] | None:
+    """Return what the file says, None where there is none; raise `UsageError` for one that cannot be trusted or read."""
+    try:
+        with path.open("rb") as file:
+            if os.name == "posix" and os.fstat(file.fileno()).st_mode & stat.S_IWOTH:
+                raise UsageError(
+                    f"{path} names programs to run, and everybody may write it: chmod o-w {path}"
+                )
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # The text of the error may quote the file.
+        place = getattr(error, "lineno", None)
+        raise UsageError(f"{path} is not TOML" + (f", line {place}" if place else "")) from None
+
+
+def choose_profile(
+    content: Mapping[str, Any], path: Path, name: str | None, known: frozenset[str]
+) -> Profile | None:
+    """Return the profile *name* of a file's *content*, or its default; raise `UsageError`."""
+    unknown = content.keys() - {"default", "profiles"}
+    if unknown:
+        raise UsageError(f"{path}: {first_name(unknown)} is not known there; write [profiles.NAME] before it")
+    profiles = content.get("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(values, dict) for values in profiles.values()):
+        raise UsageError(f"{path}: profiles are tables, [profiles.NAME]")
+    chosen = name if name is not None else content.get("default")
+    if chosen is None:
+        return None
+    if not isinstance(chosen, str) or chosen not in profiles:
+        names = ", ".join(sorted(profiles)) or "none"
+        raise UsageError(f"{path} has no profile {chosen!r:.40}; it has: {names}")
+    values = profiles[chosen]
+    unknown = values.keys() - known
+    if unknown:
+        raise UsageError(
+            f"{path}, profile {chosen}: {first_name(unknown)} is not a setting; known are {', '.join(sorted(known))}"
+        )
+    return Profile(name=chosen, path=path, values=values)
+
+
+def first_name(names: set[str]) -> str:
+    """Return the first of some names, quoted and in short."""
+    return f"{min(names)!r:.40}"

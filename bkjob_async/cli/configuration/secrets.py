@@ -1,0 +1,77 @@
+"""Where a profile's secrets come from: texts that name a source, never the secret itself."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from attrs import field, frozen
+
+from bkjob_async.model.base_error import UsageError
+
+FORMS = 'env:NAME, keyring:NAME or command:["pass", "show", "NAME"]'
+_NAME = re.compile(r"[^\s:][^\n]{0,199}")
+
+
+@frozen
+class FromEnvironment:
+    """A variable of the environment."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"env:{self.name}"
+
+
+@frozen
+class FromKeyring:
+    """An entry of the system's keyring, of the service `bkjob`."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"keyring:{self.name}"
+
+
+@frozen
+class FromCommand:
+    """The first line that a program writes; its arguments are not shown, one may be a secret after all."""
+
+    argv: tuple[str, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"command:{self.argv[0]}"
+
+
+SecretSource = FromEnvironment | FromKeyring | FromCommand
+
+
+def parse_sources(given: object, where: str) -> tuple[SecretSource, ...]:
+    """Read one source, or a list of them in their order; raise `UsageError`, which never repeats what was given."""
+    texts = given if isinstance(given, list) else [given]
+    if not texts:
+        raise UsageError(f"{where} names no source: give {FORMS}")
+    return tuple(parse_source(text, where) for text in texts)
+
+
+def parse_source(text: object, where: str) -> SecretSource:
+    """Read one source; raise `UsageError`."""
+    kind, colon, rest = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if colon and kind == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", rest):
+        return FromEnvironment(rest)
+    if colon and kind == "keyring" and _NAME.fullmatch(rest):
+        return FromKeyring(rest)
+    if colon and kind == "command":
+        return FromCommand(parse_argv(rest, where))
+    raise UsageError(f"{where} names a source of the secret, and never the secret itself: give {FORMS}")
+
+
+def parse_argv(text: str, where: str) -> tuple[str, ...]:
+    """Read a program and its arguments, a JSON list of texts; raise `UsageError`."""
+    try:
+        argv = json.loads(text)
+    except ValueError:
+        argv = None
+    if not isinstance(argv, list) or not argv or not all(isinstance(word, str) and word for word in argv):
+        raise UsageError(f'{where}: a command is a list of texts: command:["pass", "show", "NAME"]')
+    return tuple(argv)

@@ -1,0 +1,55 @@
+"""What the terminal allows: prompts, redrawing, or lines only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+import click
+
+from bkjob_async.model.base_error import UsageError
+from bkjob_async.model.printing import printable
+
+NO = {"", "0", "false", "no"}
+
+
+def is_plain(environ: Mapping[str, str]) -> bool:
+    """Return True where nothing may be redrawn and nobody can be asked, whatever is a terminal: `TERM=dumb`, `CI`."""
+    return environ.get("TERM") == "dumb" or environ.get("CI", "").lower() not in NO
+
+
+def can_ask() -> bool:
+    """Return True if a question on stderr reaches somebody who can answer on stdin."""
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr) and not is_plain(os.environ)
+
+
+def can_redraw(stream: TextIO) -> bool:
+    """Return True if *stream* is a terminal on which lines can be drawn again."""
+    return is_terminal(stream) and not is_plain(os.environ)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return True if *stream* is a terminal; a closed one is none."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask the user, unless *yes* was given; raise `UsageError` where nobody can be asked, `click.Abort` for no."""
+    if yes:
+        return
+    if not can_ask():
+        raise UsageError("nobody can be asked here: give --yes")
+    click.confirm(printable(question), abort=True, err=True)
+
+
+def ask_secret(name: str) -> str:
+    """Ask the user for a secret, without showing it."""
+    answer: str = click.prompt(
+        name.replace("_", " "), hide_input=True, err=True, default="", show_default=False
+    )
+    return answer

@@ -1,0 +1,45 @@
+"""How a watch that was left is continued, and which command comes next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from bkjob_async.cli.configuration.settings import OPTION, OPTIONS, SETTINGS, Settings
+from bkjob_async.cli.lines import program_name
+from bkjob_async.model.refs import Ref
+
+MAX_SHOWN = 5
+
+
+def next_command(
+    words: Sequence[str], refs: Sequence[Ref], settings: Settings, options: Sequence[str] = ()
+) -> str:
+    """Return a command about *refs* that reaches the same platform: *words*, its targets, *options*.
+
+    What the environment or a profile says need not be repeated; secrets are never options.
+    """
+    shown = [str(ref) for ref in refs[:MAX_SHOWN]]
+    line = [program_name(), *map(shlex.quote, [*words, *same_platform(settings), *shown, *options])]
+    return " ".join(line) + (" …" if len(refs) > MAX_SHOWN else "")
+
+
+def same_platform(settings: Settings) -> list[str]:
+    """Return the options that were given to name the platform; the scope stands in whole names."""
+    given = [] if settings.profile is None else ["--profile", settings.profile.name]
+    for name in OPTIONS:
+        if settings.level(name) == OPTION and name not in ("biz", "biz_set", "journal"):
+            given += [SETTINGS[name].option, f"{settings.get(name)}"]
+    return given
+
+
+def resume_command(
+    refs: Sequence[Ref], settings: Settings, *, journal: str | None = None, name: str | None = None
+) -> str:
+    """Return the command that watches on; a fleet in a journal needs no targets."""
+    if name is None:
+        return next_command(["watch"], refs, settings)
+    options = ["--name", name]
+    if journal is not None and settings.level("journal") == OPTION:
+        options = ["--journal", journal, *options]
+    return next_command(["watch"], (), settings, options)
