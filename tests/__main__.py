@@ -22,6 +22,7 @@ PURE_TESTS = (
 # Run without coverage, which would make them several times as long and sees nothing new in them.
 UNMEASURED = (
     "tests/cli",
+    "tests/docs/test_site.py",
     "tests/watch/test_promise.py",
     "tests/watch/test_planted.py",
     "tests/watch/test_resume.py",

@@ -1,0 +1,1 @@
+"""The guide, the README and the docstrings are right."""
