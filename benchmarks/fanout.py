@@ -20,7 +20,7 @@ from bkjob_async.model.events import HostChanged
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
 from bkjob_async.watch.target_registry import PollTarget
-from bkjob_async.watch.watch import Watch
+from bkjob_async.watch.watch import Watch, WatchPlan
 
 READERS, BATCH, BATCHES, ROUNDS = 4, 100, scaled(500, 5), scaled(7, 1)
 STEP = JobRef(Scope.biz(2), 100).step(200)
@@ -89,7 +89,7 @@ def by_watch(read: Callable[[Watch], Counting]) -> Way:
     """Publish whole batches to a watch; each reader reads them with *read*."""
 
     async def publish(make: Make) -> int:
-        async with Watch(poller_without_platform(), [STEP], deadline=None, linger=None) as watch:
+        async with Watch(WatchPlan(poller=poller_without_platform(), refs=[STEP], linger=None)) as watch:
             tasks: list[asyncio.Task[int]] = [asyncio.create_task(read(watch)) for _ in range(READERS)]
             target = PollTarget(STEP.job)
             for number in range(1, BATCHES + 1):

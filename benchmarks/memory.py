@@ -26,7 +26,7 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
 from bkjob_async.watch.target_registry import PollTarget
-from bkjob_async.watch.watch import Watch
+from bkjob_async.watch.watch import Watch, WatchPlan
 
 HOSTS = scaled(100_000, 2_000)
 STEPS = scaled(20_000, 200)
@@ -164,7 +164,7 @@ def watch_cost(steps: int) -> float:
 
     async def watch() -> int:
         poller = poller_without_platform(view)
-        watch = Watch(poller, refs, deadline=None, linger=None)
+        watch = Watch(WatchPlan(poller=poller, refs=refs, linger=None))
         watch._stream.log._limit = 0  # noqa: SLF001 - the log has a fixed size
         async with watch:
             while poller.polls < steps:  # noqa: ASYNC110 - there is no event for it

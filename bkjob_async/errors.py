@@ -148,6 +148,9 @@ class ErrorDetails:
     are *detail_codes*. *request_ids* maps each header or key to its value. *permission* is the permission
     object of error 9900403, else None. *retry_after* is seconds. *sent* is False when the request certainly
     never reached the platform.
+
+    *operation* is the platform's name, *dialect* that of the client. *message* is the platform's text,
+    *http_status* None where no response came. *attempts* counts the requests that were sent.
     """
 
     operation: str = ""

@@ -28,6 +28,8 @@ class GatheredLogs:
 
     *missing* has each host whose log could not be read, with the error; a host that has logged nothing is in
     neither.
+
+    *ref* is the step, *name* its name, *hosts* has a log of each host.
     """
 
     ref: StepRef

@@ -75,6 +75,10 @@ class Caller:
         *request_timeout* is seconds for each attempt; with *priority* `background` urgent calls go first, as
         they do before the polls of watches; *scope* is another default. Options that are not given stay as
         they are. A view is neither opened nor closed.
+
+        >>> patient = client.with_options(request_timeout=120, priority="background")
+        >>> await patient.get_job_instance_status(job)
+        <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
         """
         old = self._options
         view = copy.copy(self)
@@ -95,6 +99,9 @@ class Caller:
 
         *job* is a `JobRef`, a job id, text such as `"2:100"`, a link of the web console, or what a launch returned.
         Raises `UsageError` for anything else.
+
+        >>> print(client.job(100), client.job("https://job.example.com/api_execute/100"))
+        2:100 2:100
         """
         return as_job_ref(job, scope or self.scope)
 
@@ -105,6 +112,9 @@ class Caller:
 
         *job* is anything that `job` takes, or a `StepRef`, text such as `"2:100/200"`, a link to a step, or what a
         quick launch returned. Raises `UsageError` for anything else.
+
+        >>> print(client.step(100, 200), client.step("2:100/200"))
+        2:100/200 2:100/200
         """
         return as_step_ref(job, step_instance_id, scope or self.scope)
 
@@ -148,6 +158,10 @@ class Caller:
         makes sense; a POST is sent once, and raises `OutcomeUnknown` when there is no clear response. The
         response to a GET that names another job, step or scope than *parameters* raises `InvalidResponse`;
         that to a POST is returned as it came.
+
+        >>> data = await client.call("get_job_instance_status", {"job_instance_id": 20000000001}, method="GET")
+        >>> data["finished"]
+        True
         """
         request = self._named(operation, parameters, method, scope)
         return await self._send(request, self._session.call, request_timeout)
@@ -166,6 +180,10 @@ class Caller:
 
         The `Envelope` has data, message, request ids, HTTP status, headers and body. Raises what `call`
         raises: a response that reports a failure, or is about another job, is an error here, too.
+
+        >>> envelope = await client.call_raw("get_job_instance_status", {"job_instance_id": 20000000001}, method="GET")
+        >>> envelope.http_status, envelope.data["finished"]
+        (200, True)
         """
         request = self._named(operation, parameters, method, scope)
         envelope: Envelope = await self._send(request, self._session.call_raw, request_timeout)

@@ -24,6 +24,10 @@ class JobClient(Caller):
 
     Platform operations keep the platform's names and parameters. The shortcuts combine them: run, wait,
     retry, read logs. A client may be opened in one task and closed in another.
+
+    The examples can be typed into `python -m asyncio`. In them `client` is an open client of `gateway-v3`, `system` one
+    with `system=True`; `v4` and `esb` are clients of `gateway-v4` and `esb-job`. The *job* has ended with one step, in
+    which one of three hosts has failed.
     """
 
     # Shortcuts and watches
@@ -102,7 +106,12 @@ class JobClient(Caller):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End every watch and release connections; harmless when repeated, and without effect on a view."""
+        """End every watch and release connections; harmless when repeated, and without effect on a view.
+
+        >>> await client.aclose()
+        >>> client
+        <JobClient closed: gateway-v3 at http://sim/api/bk-job/prod>
+        """
         if self._is_view or not self._lifetime.close():
             return
         try:

@@ -40,6 +40,10 @@ async def operate_step_instance(
     final until it changes. Raises a `CallFailed`: `WrongState` when the step is not in a state for it,
     `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
     `operate_step_instance`.
+
+    >>> accepted = await client.operate_step_instance(step, operation_code=bkjob.StepOperation.RETRY_FAILED_HOSTS)
+    >>> print(accepted.ref)
+    2:20000000001/30000000001
     """
     if operation_code is None:
         raise UsageError("operate_step_instance needs an operation_code")
@@ -61,6 +65,13 @@ async def operate_job_instance(
     It is sent once; watches and waits poll the job at once. Raises a `CallFailed`: `WrongState` when the job
     is not in a state for it, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4`
     (`NotSupported`). Document: `operate_job_instance`.
+
+    >>> launch = await client.execute_job_plan(1000)
+    >>> accepted = await client.operate_job_instance(launch, operation_code=bkjob.JobOperation.TERMINATE)
+    WrongState: operate_job_instance failed: Unsupported operation (code 1241003, HTTP 200, dialect gateway-v3, X-Bkapi-Request-Id 45849aaadaaa311451ad4d50b3042a96); read the status first: the operation is not possible in the present state
+    >>> result = await client.wait(launch)
+    >>> print(result.status)
+    SUCCESS
     """
     ref = client.job(job_instance_id, scope=scope)
     return await client._call(OperateJobInstance(ref=ref, operation_code=operation_code), request_timeout)
@@ -83,6 +94,10 @@ async def execute_job_plan(
     the job waits, pending, for `operate_job_instance`. Raises a `CallFailed`: `NotFound` for an unknown plan,
     `QuotaExceeded` when too many jobs run, `OutcomeUnknown` when there is no clear response. Not in
     `gateway-v4` (`NotSupported`). Documents: `execute_job_plan`, `execute_job`.
+
+    >>> launch = await client.execute_job_plan(1000)
+    >>> print(launch.ref)
+    2:20000000002
     """
     command = build(
         ExecuteJobPlan,
@@ -127,6 +142,10 @@ async def fast_execute_script(
     platform's default is 7200); *request_timeout* is this call's. Raises a `CallFailed`: `InvalidRequest` for
     bad hosts or accounts, `QuotaExceeded`, `OutcomeUnknown` when no clear answer came back. In every dialect.
     Document: `fast_execute_script`.
+
+    >>> launch = await client.fast_execute_script("uptime", "0:10.0.0.1", account_alias="root")
+    >>> print(launch.ref, launch.step)
+    2:20000000002 2:20000000002/30000000002
     """
     if script_language is None and script_content is not None:
         script_language = ScriptLanguage.SHELL
@@ -174,6 +193,10 @@ async def fast_execute_sql(
     *script_content* is plain text, encoded once on the way; *timeout* is the script's, in seconds. Raises a
     `CallFailed`, `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`).
     Document: `fast_execute_sql`.
+
+    >>> launch = await client.fast_execute_sql("SELECT 1", 1, db_account_id=3)
+    >>> print(launch.ref)
+    2:20000000002
     """
     command = build(
         FastExecuteSql,
@@ -218,6 +241,11 @@ async def fast_transfer_file(
     the transfer's, in seconds, the limits are megabytes per second. Raises a `CallFailed`, `OutcomeUnknown`
     when there is no clear response. Not in `gateway-v4` (`NotSupported`). Documents: `fast_transfer_file`,
     `fast_push_file`.
+
+    >>> source = bkjob.FileSource(files="/etc/hosts", server=2, account_alias="root")
+    >>> launch = await client.fast_transfer_file(source, "/tmp/", [1, 3], account_alias="root")
+    >>> print(launch.ref)
+    2:20000000002
     """
     command = build(
         FastTransferFile,
@@ -259,6 +287,10 @@ async def push_config_file(
     *file_list* maps file names to contents, text or bytes, encoded once on the way. Raises a `CallFailed`,
     `OutcomeUnknown` when there is no clear response. Not in `gateway-v4` (`NotSupported`). Document:
     `push_config_file`.
+
+    >>> launch = await client.push_config_file({"motd": b"Hello"}, "/etc/", [1, 2], account_alias="root")
+    >>> print(launch.ref)
+    2:20000000002
     """
     # The oldest dialect cannot call back about these; a callback receiver of the client is no reason to
     # refuse them.

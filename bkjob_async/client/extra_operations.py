@@ -38,6 +38,9 @@ async def query_gse_task(
 
     *step_instance_id* is a `StepRef` or the step's own id. In `gateway-v3` with `system=True`. Raises a
     `CallFailed`, elsewhere `NotSupported`. Document: `query_gse_task`.
+
+    >>> [task.gse_task_id for task in await system.query_gse_task(step)]
+    ['GSETASK:30000000001:0:0']
     """
     number = step_instance_id.step_instance_id if isinstance(step_instance_id, StepRef) else step_instance_id
     return await client._call(build(QueryGseTask, step_instance_id=number), request_timeout)
@@ -50,6 +53,10 @@ async def query_job_instance(
 
     In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `query_job_instance`.
+
+    >>> task = await system.query_job_instance("GSETASK:30000000001:0:0")
+    >>> print(task.ref)
+    2:20000000001/30000000001
     """
     return await client._call(QueryJobInstance(gse_task_id=gse_task_id), request_timeout)
 
@@ -66,6 +73,10 @@ async def generate_local_file_upload_url(
     Send them with `FileSource(files=..., file_type=FileSourceType.LOCAL)`. The URLs carry credentials and do
     not show. In `esb-jobv3`, and in `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere
     `NotSupported`. Document: `generate_local_file_upload_url`.
+
+    >>> (upload,) = await system.generate_local_file_upload_url("app.tar.gz")
+    >>> upload.file_name, upload.path
+    ('app.tar.gz', '2/00000000-0000-0000-0000-019b76daa800/admin/app.tar.gz')
     """
     query = build(GenerateLocalFileUploadUrl, scope=client._needed_scope(scope), file_names=file_name_list)
     return await client._call(query, request_timeout)
@@ -88,6 +99,10 @@ async def get_script_task_context(
     *host* has a `bk_host_id`, or is a container with its id; *content* is the part of its log to take as the
     error. In `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `get_script_task_context`.
+
+    >>> fields = await v4.get_script_task_context(step, host=2)
+    >>> [field.name for field in fields]
+    ['scriptType', 'scriptContent', 'secureParam', 'scriptParams', 'errorLog']
     """
     query = build(
         GetScriptTaskContext,
@@ -117,6 +132,11 @@ async def get_file_task_context(
     *host* has a `bk_host_id`, or is a container with its id; *mode* is a `FileMode`, the side of the
     transfer. In `gateway-v4`, without `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`.
     Document: `get_file_task_context`.
+
+    >>> sent = await client.send_file("/etc/hosts", "/tmp/", 1, source=2)
+    >>> fields = await v4.get_file_task_context(sent.steps[0].ref, host=1, mode=bkjob.FileMode.DOWNLOAD)
+    >>> [field.name for field in fields]
+    ['errorSource', 'uploadFileErrorData', 'downloadFileErrorData']
     """
     query = build(
         GetFileTaskContext,
@@ -141,6 +161,9 @@ async def bkci_plugin_get_job_instance_status(
 
     In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `bkci_plugin_get_job_instance_status`.
+
+    >>> await system.bkci_plugin_get_job_instance_status(job)
+    <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
     """
     ref = client.job(job_instance_id, scope=scope)
     query = BkciPluginGetJobInstanceStatus(ref=ref, return_ip_result=include_execute_object_task_result)
@@ -160,6 +183,10 @@ async def bkci_plugin_batch_get_job_instance_execute_object_log(
 
     In `gateway-v3` with `system=True`. Raises a `CallFailed`, elsewhere `NotSupported`. Document:
     `bkci_plugin_batch_get_job_instance_execute_object_log`.
+
+    >>> logs = await system.bkci_plugin_batch_get_job_instance_execute_object_log(step, hosts=[1, 2])
+    >>> [str(log.host) for log in logs.hosts]
+    ['0:10.0.0.1', '0:10.0.0.2']
     """
     query = build(
         BkciPluginBatchGetJobInstanceExecuteObjectLog,
@@ -193,6 +220,10 @@ async def bkci_plugin_fast_execute_script(
 
     In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear
     response; elsewhere `NotSupported`. Document: `bkci_plugin_fast_execute_script`.
+
+    >>> launch = await system.bkci_plugin_fast_execute_script("uptime", [1, 2], account_alias="root")
+    >>> print(launch.ref)
+    2:20000000002
     """
     if script_language is None and script_content is not None:
         script_language = ScriptLanguage.SHELL
@@ -240,6 +271,11 @@ async def bkci_plugin_fast_transfer_file(
 
     In `gateway-v3` with `system=True`. Raises a `CallFailed`: `OutcomeUnknown` when there is no clear
     response; elsewhere `NotSupported`. Document: `bkci_plugin_fast_transfer_file`.
+
+    >>> source = bkjob.FileSource(files="/etc/hosts", server=2, account_alias="root")
+    >>> launch = await system.bkci_plugin_fast_transfer_file(source, "/tmp/", [1, 3], account_alias="root")
+    >>> print(launch.ref)
+    2:20000000002
     """
     command = build(
         BkciPluginFastTransferFile,

@@ -58,11 +58,9 @@ def connect(
 ) -> JobClient:
     """Return a client of the platform at *url*; open it with `async with`.
 
-    ::
-
-        credentials = AppCredentials(bk_app_code="ops", bk_app_secret=secret, bk_username="admin")
-        async with connect("https://bkapi.example.com/api/bk-job/prod", credentials, scope=Scope.biz(2)) as client:
-            result = await client.run_script("uptime", "0:10.0.0.1")
+    >>> credentials = bkjob.AppCredentials(bk_app_code="ops", bk_app_secret="...", bk_username="admin")
+    >>> bkjob.connect("https://bkapi.example.com/api/bk-job/prod", credentials, scope=bkjob.Scope.biz(2))
+    <JobClient new: gateway-v3 at https://bkapi.example.com/api/bk-job/prod>
 
     *url* is the gateway's stage (`https://bkapi.example.com/api/bk-job/prod`) or the ESB's root
     (`https://paas.example.com`); *dialect* one of `gateway-v3`, `gateway-v4`, `esb-jobv3`, `esb-job`, or a

@@ -38,6 +38,9 @@ async def get_job_instance_status(
     Times carry a zone, durations are seconds; *request_timeout* is seconds for one attempt. In every dialect.
     Raises a `CallFailed`: `NotFound` for an unknown, archived or foreign job. Document:
     `get_job_instance_status`.
+
+    >>> await client.get_job_instance_status(job)
+    <JobSnapshot 2:20000000001 FAIL 'restart nginx' 1 step: 30000000001 FAIL>
     """
     ref = client.job(job_instance_id, scope=scope)
     query = GetJobInstanceStatus(ref=ref, return_ip_result=return_ip_result)
@@ -65,6 +68,10 @@ async def get_step_instance_status(
     whose hosts are listed; *max_host_num_per_group* cuts each list. In `gateway-v3`, without filters in
     `esb-job`. Raises a `CallFailed`: `WrongState` for a step that only waits for a user; `NotSupported`
     elsewhere. Document: `get_step_instance_status`.
+
+    >>> seen = await client.get_step_instance_status(step, max_host_num_per_group=1)
+    >>> [(str(group.status), group.size) for group in seen.groups]
+    [('SUCCESS', 2), ('SCRIPT_NOT_ZERO_EXIT_CODE', 1)]
     """
     query = build(
         GetStepInstanceStatus,
@@ -91,6 +98,10 @@ async def get_step_instance_detail(
     """Return what a step does: script or files, account, hosts, timeout in seconds.
 
     In `gateway-v3`. Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_step_instance_detail`.
+
+    >>> detail = await client.get_step_instance_detail(step)
+    >>> detail.name, detail.script.timeout
+    ('restart', 7200.0)
     """
     ref = client.step(job_instance_id, step_instance_id, scope=scope)
     return await client._call(GetStepInstanceDetail(ref=ref), request_timeout)
@@ -107,6 +118,10 @@ async def get_job_instance_log(
 
     In `esb-job`. Raises a `CallFailed`, elsewhere `NotSupported`; `logs` works everywhere. Document:
     `get_job_instance_log`.
+
+    >>> for logs in await esb.get_job_instance_log(job):
+    ...     print(logs.name, [log.exit_code for log in logs.hosts])
+    restart [0, 0, 1]
     """
     ref = client.job(job_instance_id, scope=scope)
     return await client._call(GetJobInstanceLog(ref=ref), request_timeout)
@@ -125,6 +140,10 @@ async def get_job_instance_ip_log(
 
     *host* is a `HostKey`, a `bk_host_id` or `"cloud:ip"`. In `esb-jobv3` and `gateway-v3`.
     Raises a `CallFailed`, elsewhere `NotSupported`. Document: `get_job_instance_ip_log`.
+
+    >>> log = await client.get_job_instance_ip_log(step, host="0:10.0.0.2")
+    >>> print(log.text)
+    no such file
     """
     ref = client.step(job_instance_id, step_instance_id, scope=scope)
     return await client._call(build(GetJobInstanceIpLog, ref=ref, host=host), request_timeout)
@@ -145,6 +164,10 @@ async def batch_get_job_instance_ip_log(
     part that is rejected is divided until the bad host is alone: `missing` then has it with its error, and
     the others have their logs. Not in `esb-job` (`NotSupported`). Raises a `CallFailed` only when every
     request failed. Documents: `batch_get_job_instance_ip_log`, `batch_get_job_instance_execute_object_log`.
+
+    >>> gathered = await client.batch_get_job_instance_ip_log(step, hosts=[1, 2, 3])
+    >>> len(gathered.hosts), gathered.missing
+    (3, {})
     """
     ref = client.step(job_instance_id, step_instance_id, scope=scope)
     at_once = client._session.dialect.capabilities.log_hosts
@@ -182,6 +205,11 @@ def get_job_instance_list(
     needed, and each job is yielded once. *launch_mode* is a `LaunchMode`, *type* a `TaskType`, *status* a run
     code. Not in `esb-job`: iterating then raises `NotSupported`, as it raises every `CallFailed`. Document:
     `get_job_instance_list`.
+
+    >>> begin = datetime(2025, 12, 31, tzinfo=UTC)
+    >>> jobs = client.get_job_instance_list(begin, begin + timedelta(days=2))
+    >>> [job.name async for job in jobs]
+    ['restart nginx']
     """
     most = client._session.dialect.capabilities.list_length
     query = build(
@@ -213,6 +241,10 @@ async def get_job_instance_global_var_value(
 
     Values may be secret: they are not in the repr. Not in `gateway-v4` (`NotSupported`). Raises a
     `CallFailed`. Document: `get_job_instance_global_var_value`.
+
+    >>> for step in await client.get_job_instance_global_var_value(job):
+    ...     print([variable.name for variable in step.variables])
+    ['step']
     """
     ref = client.job(job_instance_id, scope=scope)
     return await client._call(GetJobInstanceGlobalVarValue(ref=ref), request_timeout)

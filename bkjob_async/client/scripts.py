@@ -28,6 +28,9 @@ def get_script_list(
     """Return the scripts whose name contains *name*, for `async for`.
 
     *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document: `get_script_list`.
+
+    >>> [(script.id, script.name) async for script in client.get_script_list()]
+    [('c0ffee00000000000000000000000001', 'show the load')]
     """
     query = build(
         GetScriptList,
@@ -52,6 +55,10 @@ def get_script_version_list(
 
     Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
     `get_script_version_list`.
+
+    >>> versions = client.get_script_version_list("c0ffee00000000000000000000000001")
+    >>> [(version.id, version.version) async for version in versions]
+    [(501, '2.0'), (500, '1.0')]
     """
     query = build(
         GetScriptVersionList,
@@ -75,6 +82,10 @@ async def get_script_version_detail(
     """Return one version of a script, by *id*, or by *script_id* and *version*.
 
     Its content is plain text. Raises a `CallFailed`. Document: `get_script_version_detail`.
+
+    >>> version = await client.get_script_version_detail(id=501)
+    >>> version.version, version.content
+    ('2.0', 'uptime')
     """
     query = build(
         GetScriptVersionDetail,
@@ -98,6 +109,9 @@ def get_public_script_list(
 
     *script_language* is a `ScriptLanguage`. Raises a `CallFailed` when iterated. Document:
     `get_public_script_list`.
+
+    >>> [script.name async for script in client.get_public_script_list()]
+    ['clean up']
     """
     query = build(
         GetPublicScriptList,
@@ -120,6 +134,10 @@ def get_public_script_version_list(
 
     Their contents come only with *return_script_content*. Raises a `CallFailed` when iterated. Document:
     `get_public_script_version_list`.
+
+    >>> versions = client.get_public_script_version_list("c0ffee00000000000000000000000002")
+    >>> [version.id async for version in versions]
+    [510]
     """
     query = build(
         GetPublicScriptVersionList,
@@ -141,6 +159,10 @@ async def get_public_script_version_detail(
     """Return one version of a public script, by *id*, or by *script_id* and *version*.
 
     Its content is plain text. Raises a `CallFailed`. Document: `get_public_script_version_detail`.
+
+    >>> version = await client.get_public_script_version_detail(id=510)
+    >>> version.name
+    'clean up'
     """
     query = build(
         GetPublicScriptVersionDetail,

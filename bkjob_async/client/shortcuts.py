@@ -56,16 +56,17 @@ async def run_script(
 ) -> JobResult:
     """Run a script on *hosts* and wait until it ends.
 
-    Return the result, whether the script succeeded or not; `raise_for_status()` raises when it did not::
-
-        result = await client.run_script("uptime", ["0:10.0.0.1", "0:10.0.0.2"], deadline=600)
-        result.raise_for_status()
+    Return the result, whether the script succeeded or not; `raise_for_status()` raises when it did not.
 
     *script* and *parameters* are plain text. *hosts* are `Targets`, or one host or many as `HostKey`,
     `bk_host_id` or `"cloud:ip"`. *account* is an alias or an id, *language* a `ScriptLanguage`, *name* the
     name of the job, *rolling* a `RollingConfig`. *timeout* is the script's, in seconds; *deadline* is seconds
     or a timedelta, counted from the call. *until* ends the wait early, see `wait`. Raises what
     `fast_execute_script` and `wait` raise. Leaving or cancelling the wait never touches the job.
+
+    >>> result = await client.run_script("uptime", ["0:10.0.0.1", "0:10.0.0.2"], deadline=600)
+    >>> print(result.ok, result.status)
+    True SUCCESS
     """
     ends_at = loop_time_after(deadline)
     alias, number = named(account)
@@ -98,14 +99,15 @@ async def run_plan(
 ) -> JobResult:
     """Run a job plan and wait until it ends.
 
-    Return the result, whether the plan succeeded or not::
-
-        result = await client.run_plan(1000, {"version": "1.4", "servers": Targets(hosts=[1, 2])},
-        deadline=3600)
+    Return the result, whether the plan succeeded or not.
 
     *variables* maps names to texts or `Targets`. *deadline* is seconds or a timedelta, counted from the call.
     *until* ends the wait early, see `wait`. A plan with a confirmation step waits until a user confirms.
     Raises what `execute_job_plan` and `wait` raise.
+
+    >>> result = await client.run_plan(1000, deadline=3600)
+    >>> result.raise_for_status()
+    <JobResult 2:20000000002 SUCCESS: 1 step; 3 SUCCESS>
     """
     ends_at = loop_time_after(deadline)
     launched = await execute_job_plan(client, job_plan_id, variables, scope=scope)
@@ -136,6 +138,10 @@ async def send_file(
     (by default the same) on the source hosts. *mode* is a `TransferMode`, *name* the name of the job.
     *timeout* is the transfer's, in seconds; *deadline* is seconds or a timedelta, counted from the call.
     *until* ends the wait early, see `wait`. Raises what `fast_transfer_file` and `wait` raise.
+
+    >>> result = await client.send_file("/etc/hosts", "/tmp/", "0:10.0.0.1", source="0:10.0.0.2")
+    >>> result.ok
+    True
     """
     ends_at = loop_time_after(deadline)
     alias, number = named(account)
@@ -161,17 +167,17 @@ async def retry_failed(
 ) -> JobResult:
     """Run the failed hosts of a job or step again and wait.
 
-    Return the result of the retry::
-
-        result = await client.run_script(script, hosts)
-        if not result.ok:
-            result = await client.retry_failed(result, deadline=600)
+    Return the result of the retry.
 
     *result* is what a wait returned, or anything that `job` or `step` takes; then the status of the job is
     read first. Each step that failed or was terminated is retried. *deadline* is seconds or a timedelta,
     counted from the call. *until* ends the wait early, see `wait`. Raises `UsageError` when no step failed,
     and what `get_job_instance_status`, `operate_step_instance` and `wait` raise. Not in `gateway-v4`
     (`NotSupported`).
+
+    >>> result = await client.retry_failed(job, deadline=600)
+    >>> result.ok
+    True
     """
     ends_at = loop_time_after(deadline)
     ref = client._ref(result)
@@ -189,14 +195,15 @@ async def logs(
 ) -> tuple[GatheredLogs, ...]:
     """Return the logs of a step, or of every step of a job.
 
-    They are those of all hosts, or of *hosts* only::
-
-        for step in await client.logs(result):
-            for log in step.hosts:
-                print(log.host, log.text)
+    They are those of all hosts, or of *hosts* only.
 
     It works in every dialect. A host whose log cannot be read is in `missing` of its step, with the error.
     Raises a `CallFailed` when nothing can be read at all.
+
+    >>> for gathered in await client.logs(step, hosts="0:10.0.0.2"):
+    ...     for log in gathered.hosts:
+    ...         print(log.host, log.text)
+    0:10.0.0.2 no such file
     """
     ref = client._ref(ref)
     keys = None if hosts is None else build(host_keys, hosts)

@@ -19,6 +19,10 @@ def stats(client: Caller, *, count: bool = False) -> ClientStats:
 
     With *count*, requests, polls, events, targets and hosts are counted from now on; this costs about one
     percent of a poll. May be called from any thread, before the client is opened and after it is closed, too.
+
+    >>> stats = client.stats()
+    >>> stats.name, stats.max_in_flight, stats.breaker_open
+    ('gateway-v3', 32, False)
     """
     loop = client._lifetime.loop
     if loop is None or not loop.is_running() or is_here(loop):

@@ -36,6 +36,9 @@ def get_job_template_list(
 
     Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
     `get_job_template_list`.
+
+    >>> [template.name async for template in client.get_job_template_list()]
+    ['usual jobs']
     """
     query = build(
         GetJobTemplateList,
@@ -71,6 +74,9 @@ def get_job_plan_list(
 
     Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated. Document:
     `get_job_plan_list`.
+
+    >>> [(plan.id, plan.name) async for plan in client.get_job_plan_list(name="release")]
+    [(1001, 'release')]
     """
     query = build(
         GetJobPlanList,
@@ -99,6 +105,10 @@ async def get_job_plan_detail(
 
     Scripts are plain text. Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown plan.
     Document: `get_job_plan_detail`.
+
+    >>> plan = await client.get_job_plan_detail(1000)
+    >>> [step.name for step in plan.steps]
+    ['step 1']
     """
     query = build(
         GetJobPlanDetail,
@@ -121,6 +131,9 @@ def get_account_list(
     """Return the accounts that scripts and SQL may run as, for `async for`.
 
     *category* is an `AccountCategory`. Raises a `CallFailed` when iterated. Document: `get_account_list`.
+
+    >>> [account.alias async for account in client.get_account_list()]
+    ['root', 'system', 'dba']
     """
     query = build(
         GetAccountList,
@@ -153,6 +166,9 @@ def get_cron_list(
 
     *status* 1 is on. Times carry a zone and are given in pairs. Raises a `CallFailed` when iterated.
     Document: `get_cron_list`.
+
+    >>> [(cron.name, cron.expression) async for cron in client.get_cron_list(id=300)]
+    [('every night', '0 4 * * ?')]
     """
     query = build(
         GetCronList,
@@ -181,6 +197,10 @@ async def get_cron_detail(
     """Return a cron with its global variables.
 
     Raises a `CallFailed`: `NotFound` or `InvalidRequest` for an unknown one. Document: `get_cron_detail`.
+
+    >>> cron = await client.get_cron_detail(300)
+    >>> cron.expression, cron.execute_time_zone
+    ('0 4 * * ?', 'Asia/Shanghai')
     """
     query = build(
         GetCronDetail,

@@ -26,7 +26,7 @@ from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.watch import Fleet, Watch, notices
+from bkjob_async.watch.watch import Fleet, Watch, WatchPlan, notices
 
 Deadline = float | timedelta | None
 
@@ -45,11 +45,7 @@ def watch(
 ) -> Watch:
     """Watch jobs and steps, and iterate over their events.
 
-    Open the watch with `async with`::
-
-        async with client.watch([100, "2:101/200"], deadline=600) as watch:
-            async for event in watch:
-                print(event)
+    Open the watch with `async with`.
 
     *refs* is one or many of what `job` and `step` take; raises `UsageError` at once for what names none. *deadline* is
     seconds or a timedelta, counted from the opening: then the iterators deliver what there is and raise
@@ -61,17 +57,24 @@ def watch(
     process opens under this name continues it: with the same targets and *refs*, and with what changed in between. A
     target that is dropped is removed from the record. Opening the watch raises `FleetBusy` where another process holds
     the name and *takeover* is False, and other errors of `JournalError` where the journal cannot be used.
+
+    >>> async with client.watch([job], deadline=600) as watch:
+    ...     async for result in watch.as_finished():
+    ...         print(result)
+    2:20000000001 FAIL: 1 step; 1 FAILED, 2 SUCCESS; not well: 0:10.0.0.2
     """
     client._lifetime.check()
     targets = as_refs(refs, client.scope)
     opened = Watch(
-        client._poller,
-        targets,
-        deadline=seconds(deadline),
-        linger=linger,
-        detail_level=detail_level,
-        scope=client.scope,
-        fleet=fleet_of(journal, name, take_over=takeover),
+        WatchPlan(
+            poller=client._poller,
+            refs=targets,
+            deadline=seconds(deadline),
+            linger=linger,
+            detail_level=detail_level,
+            scope=client.scope,
+            fleet=fleet_of(journal, name, take_over=takeover),
+        )
     )
     callbacks = callbacks or client._callbacks
     if callbacks is not None:
@@ -99,10 +102,7 @@ async def wait(
 ) -> JobResult:
     """Wait until a job or step has ended; return its result.
 
-    The result is returned whether the job succeeded or not::
-
-        launch = await client.execute_job_plan(1000)
-        result = await client.wait(launch, deadline=3600)
+    The result is returned whether the job succeeded or not.
 
     *ref* is anything that `job` or `step` takes: a ref, an id, text, a link, what a launch returned. *deadline* is
     seconds or a timedelta. With *until* (`HostsDone`, `FirstFailure`, or a condition of your own) it returns the result
@@ -110,6 +110,11 @@ async def wait(
     `DeadlineExceeded` with the last snapshot, and `TargetLost` when the target cannot be read any more. Before the
     first successful poll it also raises the error of wrong credentials, and `Throttled` when the gateway has refused
     every request for a minute. The job is never touched.
+
+    >>> launch = await client.execute_job_plan(1000)
+    >>> result = await client.wait(launch, deadline=3600)
+    >>> print(result)
+    2:20000000002 SUCCESS: 1 step; 3 SUCCESS
     """
     ref = client._ref(ref)
     # A condition is about hosts; a plain wait may let small moves of large steps collect.
@@ -129,18 +134,31 @@ async def wait(
 
 
 def nudge(client: Caller, ref: RefLike) -> None:
-    """Poll *ref* as soon as possible, if this client watches it."""
+    """Poll *ref* as soon as possible, if this client watches it.
+
+    >>> async with client.watch(job, linger=60) as watch:
+    ...     client.nudge(job)
+    """
     client._lifetime.check()
     client._poller.nudge(client._ref(ref))
 
 
 def durations(client: Caller) -> tuple[DurationStats, ...]:
-    """Return the durations of earlier runs, per job and step name."""
+    """Return the durations of earlier runs, per job and step name.
+
+    >>> result = await client.run_plan(1000)
+    >>> [(stats.job, stats.runs, round(stats.median, 1)) for stats in client.durations()]
+    [('plan #', 1, 6.6), ('plan #', 1, 7.2)]
+    """
     return tuple(client._poller.planner.durations)
 
 
 def export_durations(client: Caller) -> dict[str, Any]:
-    """Return the durations as JSON values, for `connect(duration_stats=...)` of a later process."""
+    """Return the durations as JSON values, for `connect(duration_stats=...)` of a later process.
+
+    >>> stored = json.dumps(client.export_durations())
+    >>> later = bkjob.connect("https://bkapi.example.com/api/bk-job/prod", credentials, duration_stats=json.loads(stored))
+    """
     return client._poller.planner.durations.exported()
 
 

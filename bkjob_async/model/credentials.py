@@ -9,6 +9,8 @@ class AppCredentials:
 
     Name the user by *bk_username* (applications on the skip-login list), *bk_token* or *bk_ticket* (a
     logged-in user). Secrets never show in the repr.
+
+    *bk_app_code* and *bk_app_secret* are the application's own.
     """
 
     bk_app_code: str
@@ -20,7 +22,10 @@ class AppCredentials:
 
 @frozen(kw_only=True)
 class AccessToken:
-    """A token for an application and a user; for dialects that take a header."""
+    """A token for an application and a user; for dialects that take a header.
+
+    *access_token* does not show in the repr.
+    """
 
     access_token: str = field(repr=False)
 

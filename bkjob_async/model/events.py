@@ -46,6 +46,9 @@ class HostChanged(StreamEvent):
     while any row is; of equal outcomes the one with the largest exit code counts, then the last tag. *tag* is
     "" where the platform reports none, and None where it is unknown: tags and exit codes of hosts that did
     not fail are not kept for readers that join later.
+
+    *ref* is the step, *host* has all names of the host that are known, *after* is its new status, *exit_code*
+    that of its script, None where unknown.
     """
 
     kind: ClassVar[str] = "host_changed"
@@ -74,25 +77,26 @@ class HostCounts(StreamEvent):
     It is emitted when another execution begins: hosts of the last one do not count any more, and *hosts* is
     empty until the first of the new one is seen. It is also emitted after changes that replace dropped ones.
     Between two of them each `HostChanged` adds a host to the phase of its `after`, and removes one from that
-    of its `before`, if any. So this gauge equals `Watch.counts()` whenever it has read all events::
+    of its `before`, if any. So this gauge equals `Watch.counts()` whenever it has read all events:
 
-        gauge = defaultdict(Counter)
+    >>> gauge = defaultdict(Counter)
+    >>> async with client.watch(job) as watch:
+    ...     async for event in watch:
+    ...         if isinstance(event, bkjob.HostCounts):
+    ...             gauge[event.ref] = Counter(event.hosts)
+    ...         elif isinstance(event, bkjob.HostChanged):
+    ...             gauge[event.ref][event.after.phase] += 1
+    ...             if event.before is not None:
+    ...                 gauge[event.ref][event.before.phase] -= 1
+    >>> sum(gauge.values(), Counter()) == Counter(watch.counts())
+    True
 
-        def count(event):
-            if isinstance(event, HostCounts):
-                gauge[event.ref] = Counter(event.hosts)
-            elif isinstance(event, HostChanged):
-                gauge[event.ref][event.after.phase] += 1
-                if event.before is not None:
-                    gauge[event.ref][event.before.phase] -= 1
-
-        def total(targets):
-            watched = (step for step in gauge if step in targets or step.job in targets)
-            return sum((gauge[step] for step in watched), Counter())
-
+    Of a watch whose targets change, the sum is that of the steps which are targets, or whose jobs are.
     A `Lost` target counts as the watch reported it last. There is no event for a dropped target: remove its
     steps from the gauge, except for those that other targets have. A later watch emits its whole present
     state, and begins with an empty gauge.
+
+    *ref* is the step, *execute_count* its execution, from 0.
     """
 
     kind: ClassVar[str] = "host_counts"
@@ -108,7 +112,13 @@ class HostCounts(StreamEvent):
 
 @frozen(kw_only=True)
 class StepChanged(StreamEvent):
-    """A step has another status, or began another execution."""
+    """A step has another status, or began another execution.
+
+    *ref* is the step and *name* its name. *before* is None when it is seen for the first time, *after* its
+    new status; *is_finished*: that status is final. *execute_count* is its execution, from 0; *epoch* counts
+    the executions and reopenings that this watch has seen. *skipped*: changes before this one were dropped,
+    because the reader was late.
+    """
 
     kind: ClassVar[str] = "step_changed"
 
@@ -130,7 +140,12 @@ class StepChanged(StreamEvent):
 
 @frozen(kw_only=True)
 class JobChanged(StreamEvent):
-    """A job has another status."""
+    """A job has another status.
+
+    *ref* is the job and *name* its name. *before* is None when it is seen for the first time, *after* its new
+    status; *is_finished*: that status is final. *epoch* counts the reopenings that this watch has seen.
+    *skipped*: changes before this one were dropped, because the reader was late.
+    """
 
     kind: ClassVar[str] = "job_changed"
 
@@ -148,7 +163,10 @@ class JobChanged(StreamEvent):
 
 @frozen(kw_only=True)
 class InSync(StreamEvent):
-    """All events before it are the present state; all events after it are changes."""
+    """All events before it are the present state; all events after it are changes.
+
+    *ref* is None: it is about all targets.
+    """
 
     kind: ClassVar[str] = "in_sync"
 
@@ -164,6 +182,8 @@ class Resumed(StreamEvent):
 
     *term* counts the openings; *gap* is for how many seconds nobody watched. What changed meanwhile follows as ordinary
     changes, and `InSync` when every target was read again.
+
+    *ref* is None: it is about all targets.
     """
 
     kind: ClassVar[str] = "resumed"
@@ -178,7 +198,10 @@ class Resumed(StreamEvent):
 
 @frozen(kw_only=True)
 class Finished(StreamEvent):
-    """A watched target is over, its hosts settled; here is how it ended."""
+    """A watched target is over, its hosts settled; here is how it ended.
+
+    *ref* is the target, *result* what it came to. *epoch* counts its executions and reopenings.
+    """
 
     kind: ClassVar[str] = "finished"
 
@@ -195,7 +218,10 @@ class Finished(StreamEvent):
 
 @frozen(kw_only=True)
 class Reopened(StreamEvent):
-    """A target that was over is running again: a retry, a restart, the next step."""
+    """A target that was over is running again: a retry, a restart, the next step.
+
+    *ref* is the target. *epoch* counts its executions and reopenings, and is one more than before.
+    """
 
     kind: ClassVar[str] = "reopened"
 
@@ -212,6 +238,8 @@ class Trouble(StreamEvent):
 
     *ref* is None when the whole gateway or the credentials fail; *targets* is the number affected. The class
     of *error* says who must act. *skipped*: earlier events of this kind were dropped.
+
+    *message* is the text of the error.
     """
 
     kind: ClassVar[str] = "trouble"
@@ -229,7 +257,10 @@ class Trouble(StreamEvent):
 
 @frozen(kw_only=True)
 class Recovered(StreamEvent):
-    """Polling works again; *skipped*: earlier events of this kind were dropped."""
+    """Polling works again; *skipped*: earlier events of this kind were dropped.
+
+    *ref* is the target, None for the whole gateway; *targets* is the number affected.
+    """
 
     kind: ClassVar[str] = "recovered"
 
@@ -251,7 +282,10 @@ class LostReason(StrEnum):
 
 @frozen(kw_only=True)
 class Lost(StreamEvent):
-    """A target cannot be read any more; that is not a failure of the job."""
+    """A target cannot be read any more; that is not a failure of the job.
+
+    *ref* is the target, *reason* a `LostReason`, *message* the platform's text.
+    """
 
     kind: ClassVar[str] = "lost"
 
@@ -265,7 +299,10 @@ class Lost(StreamEvent):
 
 @frozen(kw_only=True)
 class Stalled(StreamEvent):
-    """No response about a target was received for *seconds*."""
+    """No response about a target was received for *seconds*.
+
+    *ref* is the target.
+    """
 
     kind: ClassVar[str] = "stalled"
 

@@ -66,6 +66,8 @@ class Scope:
     """A business, a business set or a tenant set: the owner of a job.
 
     *type* is a `ScopeType`; a kind that this version does not know is plain text, and is sent as such.
+
+    *id* is the business's number (`bk_biz_id`), or that of the set.
     """
 
     type: ScopeType | str = field(converter=_scope_type)
@@ -108,7 +110,10 @@ def _shared(scope: S) -> S:
 
 @frozen(weakref_slot=False)
 class JobRef:
-    """The name of a job instance."""
+    """The name of a job instance.
+
+    *scope* owns the job, *job_instance_id* is the platform's number of this run.
+    """
 
     scope: Scope = field(validator=_is_scope)
     job_instance_id: int = field(validator=_positive)
@@ -141,6 +146,9 @@ class StepRef:
     """The name of a step instance, and of the *job* that it belongs to.
 
     There may be hundreds of thousands, so it stores only the job's name and the step's own id.
+
+    *step_instance_id* is the platform's number of the step, *scope* and *job_instance_id* are those of the
+    job.
     """
 
     job: JobRef = field(validator=_is_job)
@@ -213,6 +221,10 @@ class HostKey:
 
     Dialects and operations name the same host differently: by `bk_host_id`, by `cloud:ip`, by both. The label
     is `cloud:ip`, else `cloud:[ipv6]`, the container's name or the host id, in one printable line.
+
+    *bk_host_id* is the number of a host. *bk_cloud_id* is its network area, in which *ip* or *ipv6* is
+    unique. A container has *container_id*, the platform's number, and *container_name*. What the platform did
+    not name is None.
     """
 
     bk_host_id: int | None = field(default=None, validator=_optional_id)

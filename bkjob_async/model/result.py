@@ -25,6 +25,9 @@ class StepResult:
     not finished: tuples, or sequences like them whose items are made when they are read. A step that was stopped or skipped
     may be over with unfinished hosts. *hosts_visible* is False where the dialect shows no host of this step (confirmations,
     containers).
+
+    *ref* is the step, *status* its status and *is_finished* whether that is final: a step that never began
+    has not ended itself. *name* and *times* are the platform's, *execute_count* is the execution, from 0.
     """
 
     ref: StepRef
@@ -60,6 +63,8 @@ class JobResult:
 
     For a step target *steps* holds that step alone. *ok* follows the status of the target itself, so an
     ignored error in a step does not make a successful job fail.
+
+    *ref* is the target, *status* its status. *name* and *times* are the platform's.
     """
 
     ref: Ref

@@ -24,6 +24,8 @@ class Times:
 
     Datetimes carry a zone; *total_time* is seconds. All are None where the platform gave none. An *end_time*
     does not mean finished: a rolling step carries the end of its last batch.
+
+    *create_time* is that of the job or step, *start_time* that of its present execution.
     """
 
     create_time: datetime | None = None
@@ -37,6 +39,9 @@ class HostSnapshot:
     """One host in one execution of a step.
 
     *tag* is "" where the platform reports none, None where it is unknown; so are all fields after it.
+
+    *host* has all names of the host that the response had, *status* is its status. *exit_code* is that of its
+    script, *error_code* the agent's own number, *times* are those of this execution.
     """
 
     host: HostKey
@@ -61,6 +66,8 @@ class HostGroup:
 
     *size* is the platform's count; *hosts* may be fewer (limits, filters), or None where none were sent. It is a tuple, or
     a sequence like it whose items are made when they are read.
+
+    *status* is the status of these hosts, *tag* the label that their script gave, "" for none.
     """
 
     status: HostStatus
@@ -83,6 +90,10 @@ class StepSnapshot:
     *hosts* is None where the response had no rows at all (not requested, or not available); else it is a tuple, or a
     sequence like it whose items are made when they are read. *groups* is None where the dialect has no groups.
     *execute_count* is the step's latest execution, whichever was requested.
+
+    *ref* is the step, *status* its status and *is_finished* whether that is final. *name*, *type* (a
+    `StepType`), *operator* and *times* are the platform's; None or "" where the response had none. *response* is
+    what `raw` reads.
     """
 
     ref: StepRef
@@ -118,7 +129,13 @@ class StepSnapshot:
 
 @frozen(kw_only=True)
 class JobSnapshot:
-    """A job instance with its steps, in their order."""
+    """A job instance with its steps, in their order.
+
+    *ref* is the job, *status* its status and *is_finished* whether that is final; *steps* are its steps.
+    *name*, *operator*, *launch_mode* (a `LaunchMode`) and *times* are the platform's; None or "" where the
+    response had none. *response* is
+    what `raw` reads.
+    """
 
     ref: JobRef
     status: RunStatus

@@ -90,7 +90,10 @@ SUCCESSFUL_HOST_CODES = frozenset({3, 9})
 
 @frozen(repr=False)
 class RunStatus:
-    """The status of a job or step, by the platform's code."""
+    """The status of a job or step, by the platform's code.
+
+    *code* is the platform's number; an unknown one is kept.
+    """
 
     code: int
 
@@ -130,7 +133,10 @@ class RunStatus:
 
 @frozen(repr=False)
 class HostStatus:
-    """The status of one host (execute object) in one execution of a step."""
+    """The status of one host (execute object) in one execution of a step.
+
+    *code* is the platform's number; an unknown one is kept.
+    """
 
     code: int
 

@@ -31,6 +31,8 @@ class ClientStats:
     changes replaced what they missed. *longest_block* is the longest time in seconds that one poll occupied
     the event loop. *counters* and the numbers by phase, *target_phases* and *host_phases*, are kept from the
     first call with `count=True` on.
+
+    *watches* are open.
     """
 
     name: str

@@ -21,6 +21,9 @@ class RequestSent:
     came. *seconds* is the time from sending the request to its response or failure; *queue_seconds* the time
     before that, while limits held it back. *attempt* counts from 1. *server*, *port* and *path* are those of
     the URL. *is_poll* is True for requests that polling sends by itself.
+
+    *client* is the name of the client. *operation* is the platform's name of the request, *ref* its job or
+    step, None for others. *request_id* is the platform's, "" for none. *method* is that of HTTP.
     """
 
     client: str
@@ -49,6 +52,8 @@ class PollCompleted:
     how long reading the response took. *lag_bounds* has each target whose end this poll was the first to
     show, with the seconds since it was last seen unfinished: it ended at most so long ago. *watches* are the
     numbers of the watches that follow the target.
+
+    *client* is the name of the client.
     """
 
     client: str
@@ -65,7 +70,11 @@ class PollCompleted:
 
 @frozen(kw_only=True)
 class PollingFailed:
-    """Polling a target, or all *targets* (*ref* None), began to fail; *error* is the name of the error's class."""
+    """Polling a target, or all *targets* (*ref* None), began to fail; *error* is the name of the error's class.
+
+    *client* is the name of the client. *operation* is the platform's name of the request that failed,
+    *message* the text of the error, *request_id* the platform's, "" for none.
+    """
 
     client: str
     ref: Ref | None
@@ -78,7 +87,10 @@ class PollingFailed:
 
 @frozen(kw_only=True)
 class PollingRecovered:
-    """Polling a target, or all *targets* (*ref* None), works again."""
+    """Polling a target, or all *targets* (*ref* None), works again.
+
+    *client* is the name of the client.
+    """
 
     client: str
     ref: Ref | None
@@ -90,6 +102,8 @@ class RateLimitHit:
     """The gateway lets no further request through for *pause* seconds.
 
     *refused*: it refused a request for *operation*; otherwise it announced with a response that none remain.
+
+    *client* is the name of the client.
     """
 
     client: str
@@ -100,7 +114,10 @@ class RateLimitHit:
 
 @frozen(kw_only=True)
 class BreakerChanged:
-    """The platform as a whole stopped responding, and only single probes go out (*is_open*), or it responds again."""
+    """The platform as a whole stopped responding, and only single probes go out (*is_open*), or it responds again.
+
+    *client* is the name of the client.
+    """
 
     client: str
     is_open: bool
@@ -114,6 +131,8 @@ class OperationSent:
     error's class, None for none. *ref* is what was launched or operated on, None where that is not known.
     *is_launch* tells launches from operations on what runs already. *seconds* includes waiting for permission
     to send.
+
+    *client* is the name of the client. *operation* is the platform's name.
     """
 
     client: str
@@ -127,7 +146,10 @@ class OperationSent:
 
 @frozen(kw_only=True)
 class WatchOpened:
-    """A watch with so many *targets* was opened; *watch* is its number within the client."""
+    """A watch with so many *targets* was opened; *watch* is its number within the client.
+
+    *client* is the name of the client.
+    """
 
     client: str
     watch: int
@@ -136,7 +158,11 @@ class WatchOpened:
 
 @frozen(kw_only=True)
 class WatchClosed:
-    """A watch ended after *seconds*, with so many of its *targets* over; *error* is the name of an error's class."""
+    """A watch ended after *seconds*, with so many of its *targets* over; *error* is the name of an error's class.
+
+    *client* is the name of the client, *watch* the number of the watch within it. *over* targets were over;
+    *events* were delivered, *polls* sent.
+    """
 
     client: str
     watch: int

@@ -50,10 +50,8 @@ Sample = tuple[str, list[str], Any]
 class PrometheusCollector:
     """A collector of the metrics of clients, for `registry.register(collector)`.
 
-    ::
-
-        collector = PrometheusCollector(client)
-        prometheus_client.REGISTRY.register(collector)
+    >>> collector = bkjob.PrometheusCollector(client)
+    >>> prometheus_client.CollectorRegistry().register(collector)
 
     *clients* are clients, or whatever else has their `stats()`; each needs a name of its own
     (`connect(name=...)`). They count from now on. A registry may be scraped in any thread. Needs the extra

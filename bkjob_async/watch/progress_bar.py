@@ -17,10 +17,8 @@ REDRAW_SECONDS, LINE_SECONDS = 0.2, 10.0
 class progress_bar:  # noqa: N801 - used like a function
     """Show how much of a watch is over while the block runs.
 
-    ::
-
-        async with client.watch(jobs) as watch, bkjob.progress_bar(watch):
-            results = await watch.results()
+    >>> async with client.watch(job) as watch, bkjob.progress_bar(watch, file=io.StringIO()):
+    ...     results = await watch.results()
 
     On a terminal it is a bar, elsewhere one line every 10 s and one at the end, on *file* (by default stderr). It reads
     no event, and draws with rich: the extra `cli`.

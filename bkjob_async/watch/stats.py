@@ -44,6 +44,8 @@ class Explanation:
     scheduled. *failures* counts failed polls in a row. *limit* is what holds up its poll if it is due, None for nothing.
     *running_for* is how long it has been running, None where it does not run. *ends_in* is in how many seconds half and 90 %
     of the runs with its name would be over, None where it is over or fewer than three earlier runs are known.
+
+    *ref* is the target.
     """
 
     ref: Ref

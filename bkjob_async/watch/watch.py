@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from types import TracebackType
@@ -58,6 +58,19 @@ class Fleet:
             await self.journal.aclose()
 
 
+@frozen(kw_only=True)
+class WatchPlan:
+    """What a watch begins with: targets, and those of *fleet*; bare ids are in *scope*."""
+
+    poller: Poller
+    refs: Sequence[Ref] = ()
+    deadline: float | None = None
+    linger: float | None = 0.0
+    detail_level: DetailLevel = DetailLevel.EVERY_CHANGE
+    scope: Scope | None = None
+    fleet: Fleet | None = None
+
+
 # A notebook is shown the failed hosts of so many targets.
 MOST_SHOWN = 200
 
@@ -67,13 +80,18 @@ class Watch:
 
     `client.watch` creates a watch; open it with `async with`, then iterate it:
 
-        async with client.watch([job, step], deadline=3600) as watch:
-            async for event in watch:
-                match event:
-                    case bkjob.HostChanged(host=host, before=before, after=after):
-                        print(host.label, before, "->", after)
-                    case bkjob.Finished(ref=ref, result=result):
-                        print(ref, result.status)
+    >>> async with client.watch([job, step], deadline=3600) as watch:
+    ...     async for event in watch:
+    ...         match event:
+    ...             case bkjob.HostChanged(host=host, after=after):
+    ...                 print(host, after)
+    ...             case bkjob.Finished(ref=ref, result=result):
+    ...                 print(ref, result.status)
+    0:10.0.0.1 SUCCESS
+    0:10.0.0.3 SUCCESS
+    0:10.0.0.2 SCRIPT_NOT_ZERO_EXIT_CODE
+    2:20000000001/30000000001 FAIL
+    2:20000000001 FAIL
 
     The watch ends *linger* seconds after all targets have settled; with `linger=None` it ends only when it is left. At
     the end of *linger* each target is polled once more, so that what runs again until then is seen. The watch waits for
@@ -131,26 +149,14 @@ class Watch:
     Other text raises `UsageError`, as does the cursor of an event that its batch never had, if the log still holds that.
     """
 
-    def __init__(
-        self,
-        poller: Poller,
-        refs: Iterable[Ref],
-        *,
-        deadline: float | None,
-        linger: float | None,
-        detail_level: DetailLevel = DetailLevel.EVERY_CHANGE,
-        scope: Scope | None = None,
-        fleet: Fleet | None = None,
-    ) -> None:
-        """Prepare to watch *refs*, and those of *fleet*; nothing is polled before `async with`.
-
-        Bare ids are in *scope*.
-        """
-        self.scope = scope
-        self._fleet = fleet
-        self._poller = poller
-        self._first_refs = tuple(refs)
-        self._subscription = Subscription(poller, deadline=deadline, linger=linger, detail_level=detail_level)
+    def __init__(self, plan: WatchPlan) -> None:
+        """Prepare to watch; nothing is polled before `async with`. `client.watch` does so."""
+        self.scope = plan.scope
+        self._plan = plan
+        self._fleet = plan.fleet
+        self._subscription = Subscription(
+            plan.poller, deadline=plan.deadline, linger=plan.linger, detail_level=plan.detail_level
+        )
         self._stream = self._subscription.stream
 
     def __repr__(self) -> str:
@@ -171,13 +177,13 @@ class Watch:
         if self._stream.state != "new":
             raise UsageError("a watch is opened once; make another with client.watch()")
         if self._fleet is None:
-            self._subscription.open(self._first_refs)
+            self._subscription.open(self._plan.refs)
             return self
         try:
             await self._subscription.open_fleet(
                 self._fleet.journal.store,
                 self._fleet.name,
-                self._first_refs,
+                self._plan.refs,
                 take_over=self._fleet.take_over,
             )
         except BaseException:
@@ -191,7 +197,13 @@ class Watch:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Stop watching; harmless when repeated. The jobs continue, and the events can still be read."""
+        """Stop watching; harmless when repeated. The jobs continue, and the events can still be read.
+
+        >>> async with client.watch(job, linger=None) as watch:
+        ...     await watch.aclose()
+        >>> watch
+        <Watch closed: 0 of 1 targets over, 0 events, 0 polls>
+        """
         await self._subscription.aclose()
         if self._fleet is not None:
             await self._fleet.aclose()
@@ -204,7 +216,17 @@ class Watch:
     def events(
         self, *, ref: RefLike | None = None, scope: Scope | None = None, after: str | None = None
     ) -> Reader[Event]:
-        """Return a reader of the events: of all, of one target and its parts, or of one scope."""
+        """Return a reader of the events: of all, of one target and its parts, or of one scope.
+
+        >>> async with client.watch(job) as watch:
+        ...     async for event in watch.events(ref=step):
+        ...         print(type(event).__name__, event.ref)
+        HostChanged 2:20000000001/30000000001
+        HostChanged 2:20000000001/30000000001
+        HostChanged 2:20000000001/30000000001
+        StepChanged 2:20000000001/30000000001
+        InSync None
+        """
         about = self._ref_or_none(ref)
         if about is None and scope is None:
             return self._stream.reader(all_events, after)
@@ -218,20 +240,44 @@ class Watch:
         phase: Phase | None = None,
         after: str | None = None,
     ) -> Reader[HostChanged]:
-        """Return a reader of the changes of hosts: of one target, of one scope, into one phase."""
+        """Return a reader of the changes of hosts: of one target, of one scope, into one phase.
+
+        >>> async with client.watch(job) as watch:
+        ...     async for change in watch.hosts(phase=bkjob.Phase.FAILED):
+        ...         print(change)
+        2:20000000001/30000000001 0:10.0.0.2 ∅ → FAILED (SCRIPT_NOT_ZERO_EXIT_CODE)
+        """
         select = partial(host_changes, ref=self._ref_or_none(ref), scope=scope, phase=phase)
         return self._stream.reader(select, after)
 
     def batches(self, *, after: str | None = None) -> Reader[Batch]:
-        """Return a reader of whole batches, one for each poll that revealed changes."""
+        """Return a reader of whole batches, one for each poll that revealed changes.
+
+        >>> async with client.watch(job) as watch:
+        ...     async for batch in watch.batches():
+        ...         print(len(batch.events))
+        7
+        """
         return self._stream.reader(whole_batch, after)
 
     def as_finished(self, *, after: str | None = None) -> Reader[JobResult]:
-        """Return a reader of the results of targets as they finish; a reopened target may finish again."""
+        """Return a reader of the results of targets as they finish; a reopened target may finish again.
+
+        >>> async with client.watch([job]) as watch:
+        ...     async for result in watch.as_finished():
+        ...         print(result.ref, result.ok)
+        2:20000000001 False
+        """
         return self._stream.reader(finished_results, after)
 
     async def results(self) -> dict[Ref, JobResult | Lost]:
-        """Wait until the watch ends; return how each target ended, before it was opened or since."""
+        """Wait until the watch ends; return how each target ended, before it was opened or since.
+
+        >>> async with client.watch([job]) as watch:
+        ...     ends = await watch.results()
+        >>> ends[job].ok
+        False
+        """
         ended: dict[Ref, JobResult | Lost] = {}
         async for event in self._stream.reader(events_but_hosts):
             if isinstance(event, Finished):
@@ -246,11 +292,21 @@ class Watch:
 
     @property
     def targets(self) -> set[Ref]:
-        """The targets; after the end of the watch, those that it had."""
+        """The targets; after the end of the watch, those that it had.
+
+        >>> async with client.watch([job]) as watch:
+        ...     print(*watch.targets)
+        2:20000000001
+        """
         return set(self._subscription.targets)
 
     def targets_of(self, job_instance_id: int) -> tuple[Ref, ...]:
-        """Return the targets that belong to the job with this id, in any scope."""
+        """Return the targets that belong to the job with this id, in any scope.
+
+        >>> async with client.watch([job, step]) as watch:
+        ...     print(*watch.targets_of(20000000001))
+        2:20000000001 2:20000000001/30000000001
+        """
         return self._subscription.targets.of_id(job_instance_id)
 
     def add(self, *refs: RefLike) -> None:
@@ -259,33 +315,67 @@ class Watch:
         A target that was dropped before is new: its end, if it has ended, is delivered again.
         A few are added before this returns; many are added in slices, so that the event loop is not blocked.
         Raises `UsageError` when the watch is not open.
+
+        >>> async with client.watch(linger=None) as watch:
+        ...     watch.add(job, "2:20000000001/30000000001")
+        ...     print(len(watch.targets))
+        2
         """
         if not self._subscription.is_open:
             raise UsageError("targets are added to an open watch; linger=None keeps it open")
         self._subscription.change(as_refs(refs, self.scope), add=True)
 
     def drop(self, *refs: RefLike) -> None:
-        """Stop watching *refs*, in slices; what is not a target is ignored."""
+        """Stop watching *refs*, in slices; what is not a target is ignored.
+
+        >>> async with client.watch([job, step], linger=None) as watch:
+        ...     watch.drop(step)
+        ...     print(*watch.targets)
+        2:20000000001
+        """
         if self._subscription.is_open:
             self._subscription.change(as_refs(refs, self.scope), add=False)
 
     def nudge(self, ref: RefLike) -> None:
-        """Poll *ref* as soon as possible."""
-        self._poller.nudge(as_ref(ref, self.scope))
+        """Poll *ref* as soon as possible.
+
+        >>> async with client.watch(job) as watch:
+        ...     watch.nudge(job)
+        ...     ends = await watch.results()
+        """
+        self._plan.poller.nudge(as_ref(ref, self.scope))
 
     # The present state ----------------------------------------------------------------------------------------------
 
     @property
     def is_in_sync(self) -> bool:
-        """Whether the present state of all targets was delivered."""
+        """Whether the present state of all targets was delivered.
+
+        >>> async with client.watch(job) as watch:
+        ...     ends = await watch.results()
+        ...     print(watch.is_in_sync)
+        True
+        """
         return self._subscription.is_in_sync
 
     def snapshot(self, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
-        """Return *ref* as last seen, None before it was seen."""
+        """Return *ref* as last seen, None before it was seen.
+
+        >>> async with client.watch(job) as watch:
+        ...     ends = await watch.results()
+        ...     print(watch.snapshot(step).status)
+        FAIL
+        """
         return self._subscription.snapshot(as_ref(ref, self.scope))
 
     def progress(self, ref: RefLike) -> JobResult | None:
-        """Return the result that *ref* would have if it ended now, None before it was seen."""
+        """Return the result that *ref* would have if it ended now, None before it was seen.
+
+        >>> async with client.watch(job) as watch:
+        ...     ends = await watch.results()
+        ...     print(watch.progress(job))
+        2:20000000001 FAIL: 1 step; 1 FAILED, 2 SUCCESS; not well: 0:10.0.0.2
+        """
         ref = as_ref(ref, self.scope)
         state = self._subscription.state_of(ref)
         return target_result(state, ref) if state is not None and state.was_read(ref) else None
@@ -316,6 +406,11 @@ class Watch:
 
         A host counts once for each watched step, whether the step, its job or both are targets. For all targets, the
         first call counts every job (some microseconds each); later calls count only jobs that have changed.
+
+        >>> async with client.watch(job) as watch:
+        ...     ends = await watch.results()
+        ...     print({str(phase): hosts for phase, hosts in watch.counts().items() if hosts})
+        {'FAILED': 1, 'SUCCESS': 2}
         """
         if ref is None:
             return self._subscription.total_counts()
@@ -323,11 +418,23 @@ class Watch:
         return self._subscription.counts(ref)
 
     def explain(self, ref: RefLike) -> Explanation:
-        """Return why *ref* is polled or not, and when next."""
-        return self._poller.explain(as_ref(ref, self.scope))
+        """Return why *ref* is polled or not, and when next.
+
+        >>> async with client.watch(job, linger=60) as watch:
+        ...     first = await anext(watch.batches())
+        ...     print(watch.explain(job))
+        2:20000000001: it is over; seen 0.0 s ago, next poll in 10.0 s
+        """
+        return self._plan.poller.explain(as_ref(ref, self.scope))
 
     def stats(self) -> WatchStats:
-        """Return the watch in figures."""
+        """Return the watch in figures.
+
+        >>> async with client.watch(job) as watch:
+        ...     ends = await watch.results()
+        ...     print(watch.stats().over)
+        1
+        """
         targets, load = self._subscription.targets, self._subscription.load()
         return WatchStats(
             targets=targets.size,
@@ -338,14 +445,19 @@ class Watch:
             in_flight=load.in_flight,
             oldest_unseen=load.oldest_unseen,
             longest_block=self._subscription.longest_block,
-            limit=self._poller.limit_at_work(),
+            limit=self._plan.poller.limit_at_work(),
         )
 
     # Callbacks ------------------------------------------------------------------------------------------------------
 
     @property
     def expects_callbacks(self) -> bool:
-        """Whether callbacks are expected to report ends; polls are rarer then."""
+        """Whether callbacks are expected to report ends; polls are rarer then.
+
+        >>> async with client.watch(job) as watch:
+        ...     watch.expects_callbacks = True
+        ...     ends = await watch.results()
+        """
         return self._subscription.expects_callbacks
 
     @expects_callbacks.setter

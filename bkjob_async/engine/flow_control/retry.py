@@ -15,6 +15,8 @@ class Retries:
     """How often a read is tried, and the seconds between tries: *first*, then doubled up to *longest*.
 
     *budget* is the size of the retry budget that all calls of a client share; see `RetryBudget`.
+
+    *attempts* counts the first try, too: 1 means that nothing is repeated.
     """
 
     attempts: int = field(default=3, validator=validators.ge(1))

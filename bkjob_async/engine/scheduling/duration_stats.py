@@ -48,6 +48,9 @@ class DurationStats:
 
     *median* is seconds; *spread* is that of the logarithm: with 0.3, two runs in three take 0.74 to 1.35
     times the median. *runs* counts all runs, although old ones lose their weight.
+
+    *scope* and *job* are those of the runs; digits in names are replaced by `#`, so that numbered runs count
+    together.
     """
 
     scope: Scope

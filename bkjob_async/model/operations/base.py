@@ -33,6 +33,8 @@ class GetJobInstanceStatus(Operation[JobSnapshot]):
 
     *return_ip_result* asks for host rows of the latest execution of every step; dialects that always send
     them ignore it. Documents: `get_job_instance_status`.
+
+    *ref* names the job.
     """
 
     name = "get_job_instance_status"
@@ -48,6 +50,9 @@ class GetStepInstanceStatus(Operation[StepSnapshot]):
     *batch* 0 means all batches of a rolling step (None: the latest only, whatever documents say). *status*
     with *tag* names the one group whose hosts are listed. *max_host_num_per_group* cuts each list, to 1 host
     at least. Dialects without filters ignore them all. Documents: `get_step_instance_status`.
+
+    *ref* names the step. *execute_count* asks for an earlier execution, from 0. *keyword* looks for hosts by
+    what their scripts logged, *search_ip* by address.
     """
 
     name = "get_step_instance_status"
@@ -78,7 +83,10 @@ class StepOperation(IntEnum):
 
 @frozen(kw_only=True)
 class OperationAccepted:
-    """The platform accepted an operation; the new status is not known yet."""
+    """The platform accepted an operation; the new status is not known yet.
+
+    *ref* is the job or step that was operated on.
+    """
 
     ref: JobRef | StepRef
 
@@ -88,6 +96,8 @@ class OperateStepInstance(Operation[OperationAccepted]):
     """Operate a step: retry, ignore, confirm, skip, continue.
 
     *operation_code* is a `StepOperation` or the platform's plain int. Documents: `operate_step_instance`.
+
+    *ref* names the step.
     """
 
     name = "operate_step_instance"
@@ -102,6 +112,8 @@ class OperateJobInstance(Operation[OperationAccepted]):
     """Operate a whole job: terminate it, or start one that is pending.
 
     *operation_code* is a `JobOperation` or the platform's plain int. Documents: `operate_job_instance`.
+
+    *ref* names the job.
     """
 
     name = "operate_job_instance"

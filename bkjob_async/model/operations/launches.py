@@ -33,7 +33,11 @@ def _paths(value: str | Iterable[str]) -> tuple[str, ...]:
 
 @frozen(kw_only=True)
 class RollingFileSource:
-    """How sources of files are divided into batches; None is no limit."""
+    """How sources of files are divided into batches; None is no limit.
+
+    *max_execute_object_num_in_batch* is the number of source hosts in a batch,
+    *max_file_num_of_single_execute_object* that of the files of each.
+    """
 
     max_execute_object_num_in_batch: int | None = None
     max_file_num_of_single_execute_object: int | None = None
@@ -48,6 +52,8 @@ class RollingConfig:
     instead. Batches of a parallel execution, which has no *mode*, start one after the other:
     *batch_start_wait_fixed_ms* later each, and a random time between the other two; all three are 0-3600000
     milliseconds. *extra* holds further parameters under the platform's names.
+
+    The random time is between *batch_start_wait_random_min_ms* and *batch_start_wait_random_max_ms*.
     """
 
     mode: int | None = None
@@ -63,7 +69,10 @@ class RollingConfig:
 
 @frozen(kw_only=True)
 class GlobalVar:
-    """A value for a plan's global variable, named by *id* or *name*: a text, or *server* for hosts."""
+    """A value for a plan's global variable, named by *id* or *name*: a text, or *server* for hosts.
+
+    *value* is the text.
+    """
 
     id: int | None = None
     name: str | None = None
@@ -94,6 +103,8 @@ class ExecuteJobPlan(Operation[JobLaunch]):
     *global_vars* are `GlobalVar` values, or a mapping of names to texts or `Targets`. With *start_task* False
     the job waits, pending, for `operate_job_instance`. Documents: `execute_job_plan`, in `esb-job`
     `execute_job`.
+
+    *scope* owns the plan, *job_plan_id* is its number. *callback_url* is called when the job ends.
     """
 
     name = "execute_job_plan"
@@ -113,6 +124,12 @@ class FastExecuteScript(Operation[JobLaunch]):
     *script_content* and *script_param* are plain text, encoded once when sent; or give *script_version_id* or
     *script_id*. *timeout* is seconds, 1-259200 (`esb-job`: 60-86400); the platform's default is 7200.
     *account_alias* or *account_id* names the account. Documents: `fast_execute_script`.
+
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* are
+    the hosts. *script_language* is a `ScriptLanguage`, *rolling_config* a `RollingConfig`.
+    *is_param_sensitive* hides the parameters on the platform. With *start_task* False the job waits, pending.
+    *windows_interpreter* is a path on Windows hosts. *host_password_list* has passwords of Windows hosts,
+    under the platform's names.
     """
 
     name = "fast_execute_script"
@@ -142,6 +159,10 @@ class FastExecuteSql(Operation[JobLaunch]):
     """Run SQL by a database account; *script_content* is plain text, *timeout* seconds.
 
     Documents: `fast_execute_sql`.
+
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* are
+    the hosts, *db_account_id* is the database account. *script_id* or *script_version_id* names a stored
+    script instead of *script_content*. With *start_task* False the job waits, pending.
     """
 
     name = "fast_execute_sql"
@@ -165,6 +186,9 @@ class FileSource:
 
     *file_type* is a `FileSourceType`, derived from the other arguments unless given. `LOCAL` files were
     uploaded to the URLs of `generate_local_file_upload_url`; *files* are the paths that it returned.
+
+    *account_alias* or *account_id* names the account on the source hosts; *file_source_id* or
+    *file_source_code* the third-party source.
     """
 
     files: tuple[str, ...] = field(converter=_paths)
@@ -192,6 +216,11 @@ class FastTransferFile(Operation[JobLaunch]):
     *file_target_name* renames a single file on its way. *transfer_mode* is a `TransferMode`; *timeout* is
     seconds, the limits are megabytes per second. Documents: `fast_transfer_file`, in `esb-job`
     `fast_push_file`.
+
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *sources* are
+    `FileSource` values; *file_target_path* is a directory on the hosts of *targets*. *account_alias* or
+    *account_id* names the account. *upload_speed_limit* and *download_speed_limit* None are no limits.
+    *rolling_config* is a `RollingConfig`. With *start_task* False the job waits, pending.
     """
 
     name = "fast_transfer_file"
@@ -219,6 +248,10 @@ class PushConfigFile(Operation[JobLaunch]):
     """Put small text files onto hosts.
 
     *files* maps file names to contents, text or bytes, encoded once when sent. Documents: `push_config_file`.
+
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends.
+    *file_target_path* is a directory on the hosts of *targets*. *account_alias* or *account_id* names the
+    account.
     """
 
     name = "push_config_file"

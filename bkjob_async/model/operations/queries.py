@@ -23,7 +23,10 @@ from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
 
 @frozen(kw_only=True)
 class GetStepInstanceDetail(Operation[StepDetail]):
-    """Ask what a step does. Documents: `get_step_instance_detail`."""
+    """Ask what a step does. Documents: `get_step_instance_detail`.
+
+    *ref* names the step.
+    """
 
     name = "get_step_instance_detail"
 
@@ -32,7 +35,10 @@ class GetStepInstanceDetail(Operation[StepDetail]):
 
 @frozen(kw_only=True)
 class GetJobInstanceLog(Operation[tuple[StepLogs, ...]]):
-    """Ask for all logs of a job at once. Documents: `get_job_instance_log`."""
+    """Ask for all logs of a job at once. Documents: `get_job_instance_log`.
+
+    *ref* names the job.
+    """
 
     name = "get_job_instance_log"
 
@@ -41,7 +47,10 @@ class GetJobInstanceLog(Operation[tuple[StepLogs, ...]]):
 
 @frozen(kw_only=True)
 class GetJobInstanceIpLog(Operation[HostLog]):
-    """Ask for one host's log of a step. Documents: `get_job_instance_ip_log`."""
+    """Ask for one host's log of a step. Documents: `get_job_instance_ip_log`.
+
+    *ref* names the step. *host* names the host.
+    """
 
     name = "get_job_instance_ip_log"
 
@@ -55,6 +64,8 @@ class BatchGetJobInstanceIpLog(Operation[StepLogs]):
 
     How many hosts one request may name is `Capabilities.log_hosts`; see `split_log_request`. Documents:
     `batch_get_job_instance_ip_log`, in version 4 `batch_get_job_instance_execute_object_log`.
+
+    *ref* names the step. *hosts* names the hosts.
     """
 
     name = "batch_get_job_instance_ip_log"
@@ -91,6 +102,10 @@ class GetJobInstanceList(Operation[Page[JobInstance]]):
     *create_time_start* and *create_time_end* carry a zone. *job_instance_id* makes the platform ignore every
     other filter. *launch_mode*, *type* and *status* take the enumerations' ints. Documents:
     `get_job_instance_list`.
+
+    *scope* owns the jobs. *job_cron_id* names the cron, *operator* the user who launched them; *job_name* is
+    a part of their name, *ip* the address of one of their hosts. *start* counts items from 0, and *length* is
+    that of the page.
     """
 
     name = "get_job_instance_list"
@@ -115,6 +130,8 @@ class GetJobInstanceGlobalVarValue(Operation[tuple[StepVariables, ...]]):
     """Ask for the values that a job's global variables had in each step.
 
     Documents: `get_job_instance_global_var_value`.
+
+    *ref* names the job.
     """
 
     name = "get_job_instance_global_var_value"
@@ -132,6 +149,9 @@ class RawCall(Operation[Any]):
 
     *scope* adds the dialect's scope parameters. A GET may be repeated, a POST is sent once, unless
     *repeatable* says otherwise.
+
+    *name* is the platform's name of the operation, *parameters* go into the query of a GET or the JSON body
+    of a POST (*method*).
     """
 
     name: str = field(validator=validators.matches_re(r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*"))

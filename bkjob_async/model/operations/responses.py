@@ -19,6 +19,9 @@ class Envelope:
     """A whole response: the plain data, and everything around it.
 
     *request_ids* maps each header or key to its value; *headers* have the names that the server gave them.
+
+    *data* is the plain data, *message* the platform's text, *http_status* the status, *body* the bytes as
+    they came.
     """
 
     data: Any = field(repr=False)
@@ -31,7 +34,10 @@ class Envelope:
 
 @frozen(kw_only=True)
 class JobLaunch:
-    """A job was started; *step* names its only step where the dialect says so (quick launches)."""
+    """A job was started; *step* names its only step where the dialect says so (quick launches).
+
+    *ref* is the job, *name* its name.
+    """
 
     ref: JobRef
     name: str = ""
@@ -43,6 +49,9 @@ class FileLog:
     """What was logged of the transfer of one file; *mode* is a `FileMode`, *status* a `FileStatus`.
 
     *size*, *speed* and *progress* are the platform's texts.
+
+    *source* is the host that sent *source_path*, *destination* the host that received *destination_path*,
+    *text* what was logged.
     """
 
     mode: int | None = None
@@ -63,6 +72,9 @@ class HostLog:
 
     Every response has the whole text, which may still grow. Status, tag, codes and times are in the responses
     of `get_job_instance_log` only, and None elsewhere.
+
+    *host* has the names of the host, *log_type* is a `LogType`. *status*, *tag*, *exit_code*, *error_code*,
+    *execute_count* and *times* are those of the host in this execution.
     """
 
     host: HostKey
@@ -79,7 +91,11 @@ class HostLog:
 
 @frozen(kw_only=True)
 class StepLogs:
-    """The logs of a step's hosts; *ref* is None where the response does not name the step."""
+    """The logs of a step's hosts; *ref* is None where the response does not name the step.
+
+    *name*, *status* and *is_finished* are the step's, *log_type* is a `LogType`; None or "" where the
+    response has none. *hosts* has a log of each host.
+    """
 
     ref: StepRef | None = None
     name: str = ""
@@ -91,7 +107,11 @@ class StepLogs:
 
 @frozen(kw_only=True)
 class JobInstance:
-    """A job instance as a list shows it; *launch_mode* is a `LaunchMode`, *type* a `TaskType`."""
+    """A job instance as a list shows it; *launch_mode* is a `LaunchMode`, *type* a `TaskType`.
+
+    *ref* is the job, *status* its status, *name* its name. *operator* launched it; *job_plan_id* and
+    *job_template_id* are None where the platform names none. *times* are the platform's.
+    """
 
     ref: JobRef
     status: RunStatus
@@ -106,7 +126,10 @@ class JobInstance:
 
 @frozen(kw_only=True)
 class Page(Generic[T]):
-    """One page of a list; *total* counts all pages, None where the platform does not count."""
+    """One page of a list; *total* counts all pages, None where the platform does not count.
+
+    *items* are those of this page, *start* counts from 0, *length* is what was asked for.
+    """
 
     items: tuple[T, ...] = ()
     start: int = 0
@@ -124,7 +147,10 @@ class Page(Generic[T]):
 
 @frozen(kw_only=True)
 class Variable:
-    """A global variable's value in one step; *type* is a `VariableType`. Values may be secret and are not in the repr."""
+    """A global variable's value in one step; *type* is a `VariableType`. Values may be secret and are not in the repr.
+
+    *name* and *value* are text.
+    """
 
     name: str
     value: str = field(default="", repr=False)
@@ -133,7 +159,10 @@ class Variable:
 
 @frozen(kw_only=True)
 class StepVariables:
-    """The values of global variables in one step."""
+    """The values of global variables in one step.
+
+    *ref* is the step, None where the response does not name it; *variables* are `Variable` values.
+    """
 
     ref: StepRef | None = None
     variables: tuple[Variable, ...] = ()
@@ -141,7 +170,10 @@ class StepVariables:
 
 @frozen(kw_only=True)
 class Account:
-    """The account that something runs as."""
+    """The account that something runs as.
+
+    *id* is its number, *name* its alias.
+    """
 
     id: int | None = None
     name: str = ""
@@ -149,7 +181,12 @@ class Account:
 
 @frozen(kw_only=True)
 class ScriptDetail:
-    """What a script step runs; *timeout* is seconds, *hosts* those named one by one."""
+    """What a script step runs; *timeout* is seconds, *hosts* those named one by one.
+
+    *content* and *parameters* are plain text, *language* is a `ScriptLanguage`, *account* what it runs as.
+    *is_param_sensitive*: the platform hides the parameters. *is_ignore_error*: a failure does not stop the
+    job.
+    """
 
     content: str = field(default="", repr=False)
     language: int | None = None
@@ -163,7 +200,11 @@ class ScriptDetail:
 
 @frozen(kw_only=True)
 class FileSourceDetail:
-    """Files of one source, and the hosts that have them."""
+    """Files of one source, and the hosts that have them.
+
+    *files* are paths on *hosts*, readable for *account*; or they are in the third-party source
+    *file_source_id*.
+    """
 
     files: tuple[str, ...] = ()
     account: Account | None = None
@@ -173,7 +214,12 @@ class FileSourceDetail:
 
 @frozen(kw_only=True)
 class FileDetail:
-    """What a file step sends where; *timeout* is seconds, the limits are megabytes per second."""
+    """What a file step sends where; *timeout* is seconds, the limits are megabytes per second.
+
+    *sources* are the files, *path* is the directory on the *hosts* that are named one by one, *account* owns
+    them there. *source_speed_limit* and *destination_speed_limit* are the limits, *transfer_mode* is a
+    `TransferMode`. *is_ignore_error*: a failure does not stop the job.
+    """
 
     sources: tuple[FileSourceDetail, ...] = ()
     path: str = ""
@@ -188,7 +234,11 @@ class FileDetail:
 
 @frozen(kw_only=True)
 class StepDetail:
-    """What a step does; *raw* is the platform's whole data."""
+    """What a step does; *raw* is the platform's whole data.
+
+    *ref* is the step, *name* its name, *type* a `StepType`. What it does is in *script*, *file*, or
+    *approval_message*, the text that a user is asked to confirm; the others are None.
+    """
 
     ref: StepRef
     name: str = ""
@@ -204,6 +254,8 @@ class Callback:
     """The contents of a callback: a hint that something changed, never a proof.
 
     Callbacks are unsigned, may be missing and may come twice.
+
+    *job_instance_id* and *status* are the job's; *steps* maps the id of each step to its status.
     """
 
     job_instance_id: int
@@ -213,7 +265,11 @@ class Callback:
 
 @frozen(kw_only=True)
 class GseTask:
-    """The agent's task behind one batch of one execution of a step; *links* lead to the web console."""
+    """The agent's task behind one batch of one execution of a step; *links* lead to the web console.
+
+    *ref* is the step, *gse_task_id* the agent's id of the task. *execute_count* is the execution and *batch*
+    that of a rolling step. *raw* is the platform's whole data.
+    """
 
     ref: StepRef
     gse_task_id: str = ""
@@ -228,6 +284,8 @@ class LocalFileUpload:
     """Where to PUT a local file, and the *path* that names it to `fast_transfer_file` afterwards.
 
     The URL has a credential and is not in the repr.
+
+    *file_name* is the name that was given, *upload_url* takes the file.
     """
 
     file_name: str
@@ -237,7 +295,10 @@ class LocalFileUpload:
 
 @frozen(kw_only=True)
 class TaskContextField:
-    """One named field about what a host was to do, and the outcome; values may be secret and are not in the repr."""
+    """One named field about what a host was to do, and the outcome; values may be secret and are not in the repr.
+
+    *name* is the platform's name, *value* and *description* are text.
+    """
 
     name: str
     value: str = field(default="", repr=False)

@@ -30,7 +30,12 @@ class StoredItem:
 
 @frozen(kw_only=True)
 class JobTemplate(StoredItem):
-    """A job template, from which plans are created."""
+    """A job template, from which plans are created.
+
+    *scope* is None for public items. *creator* and *last_modify_user* are users, *create_time* and
+    *last_modify_time* carry a zone. *raw* is the platform's whole data. *id* is its number, *name* its name,
+    *description* its text.
+    """
 
     id: int
     name: str = ""
@@ -42,6 +47,8 @@ class PlanVariable:
     """A global variable of a plan or cron; *type* is a `VariableType`, *server* a variable's hosts.
 
     *value* may be secret and is not in the repr. *is_used* is None where the platform does not report it.
+
+    *id* is its number, *name* its name, *description* its text. *is_required*: a launch has to give a value.
     """
 
     id: int | None = None
@@ -56,7 +63,11 @@ class PlanVariable:
 
 @frozen(kw_only=True)
 class PlanStep:
-    """A step of a plan and what it does. *type* is a `StepType`."""
+    """A step of a plan and what it does. *type* is a `StepType`.
+
+    *id* is its number, *name* its name. What it does is in *script*, *file*, or *approval_message*; the
+    others are None. *raw* is the platform's whole data.
+    """
 
     id: int | None = None
     name: str = ""
@@ -72,6 +83,10 @@ class JobPlan(StoredItem):
     """A job plan, which `execute_job_plan` starts; *need_update*: its template has changed since.
 
     *steps* and *global_vars* come with `get_job_plan_detail` only.
+
+    *scope* is None for public items. *creator* and *last_modify_user* are users, *create_time* and
+    *last_modify_time* carry a zone. *raw* is the platform's whole data. *id* is its number, *name* its name,
+    *job_template_id* its template.
     """
 
     id: int
@@ -87,6 +102,11 @@ class StoredAccount(StoredItem):
     """An account that scripts run as, by *id* or *alias*; *category* is an `AccountCategory`.
 
     *type* is the platform's number: 1 Linux, 2 Windows, 9 MySQL, 10 Oracle, 11 DB2.
+
+    *scope* is None for public items. *creator* and *last_modify_user* are users, *create_time* and
+    *last_modify_time* carry a zone. *raw* is the platform's whole data. *account* is the name on the host,
+    *os* its system, *description* its text. *db_system_account_id* is the account on the host of a database
+    account.
     """
 
     id: int
@@ -101,7 +121,12 @@ class StoredAccount(StoredItem):
 
 @frozen(kw_only=True)
 class Script(StoredItem):
-    """A script; *online_script_version_id* is None where no version is online."""
+    """A script; *online_script_version_id* is None where no version is online.
+
+    *scope* is None for public items. *creator* and *last_modify_user* are users, *create_time* and
+    *last_modify_time* carry a zone. *raw* is the platform's whole data. *id* is its id, *name* its name,
+    *description* its text. *script_language* is a `ScriptLanguage`.
+    """
 
     id: str
     name: str = ""
@@ -115,6 +140,11 @@ class ScriptVersion(StoredItem):
     """One version of a script; *status* is a `ScriptStatus`.
 
     *content* is plain text, None where it was not requested.
+
+    *scope* is None for public items. *creator* and *last_modify_user* are users, *create_time* and
+    *last_modify_time* carry a zone. *raw* is the platform's whole data. *id* is the version's number,
+    *script_id* and *name* are those of the script. *version* is its label, *version_desc* what changed in it,
+    *description* the script's text. *script_language* is a `ScriptLanguage`.
     """
 
     id: int
@@ -134,6 +164,10 @@ class CronJob(StoredItem):
 
     *expression* is crontab text, empty for a plan that runs once, at *execute_time*. *global_vars* come with
     `get_cron_detail` only.
+
+    *scope* is None for public items. *creator* and *last_modify_user* are users, *create_time* and
+    *last_modify_time* carry a zone. *raw* is the platform's whole data. *id* is its number, *name* its name,
+    *job_plan_id* what it starts. *execute_time_zone* is that of the expression.
     """
 
     id: int

@@ -52,7 +52,13 @@ def _check_version(id: int | None, script_id: str | None, version: str | None) -
 
 @frozen(kw_only=True)
 class GetJobTemplateList(Operation[Page[JobTemplate]]):
-    """Ask for job templates, by part of their name (*item_name*). Documents: `get_job_template_list`."""
+    """Ask for job templates, by part of their name (*item_name*). Documents: `get_job_template_list`.
+
+    *scope* owns the templates. *creator* and *last_modify_user* are users; each pair of times, which carry a
+    zone, encloses the creation (*create_time_start*, *create_time_end*) or the last change
+    (*last_modify_time_start*, *last_modify_time_end*). *start* counts items from 0, and *length* is that of
+    the page.
+    """
 
     name = "get_job_template_list"
 
@@ -70,7 +76,13 @@ class GetJobTemplateList(Operation[Page[JobTemplate]]):
 
 @frozen(kw_only=True)
 class GetJobPlanList(Operation[Page[JobPlan]]):
-    """Ask for job plans, by part of their name (*item_name*) or template. Documents: `get_job_plan_list`."""
+    """Ask for job plans, by part of their name (*item_name*) or template. Documents: `get_job_plan_list`.
+
+    *scope* owns the plans, *job_template_id* names their template. *creator* and *last_modify_user* are
+    users; each pair of times, which carry a zone, encloses the creation (*create_time_start*,
+    *create_time_end*) or the last change (*last_modify_time_start*, *last_modify_time_end*). *start* counts
+    items from 0, and *length* is that of the page.
+    """
 
     name = "get_job_plan_list"
 
@@ -89,7 +101,10 @@ class GetJobPlanList(Operation[Page[JobPlan]]):
 
 @frozen(kw_only=True)
 class GetJobPlanDetail(Operation[JobPlan]):
-    """Ask for one job plan with its steps and variables. Documents: `get_job_plan_detail`."""
+    """Ask for one job plan with its steps and variables. Documents: `get_job_plan_detail`.
+
+    *scope* owns the plan, *job_plan_id* is its number.
+    """
 
     name = "get_job_plan_detail"
 
@@ -99,7 +114,11 @@ class GetJobPlanDetail(Operation[JobPlan]):
 
 @frozen(kw_only=True)
 class GetAccountList(Operation[Page[StoredAccount]]):
-    """Ask for accounts; *category* is an `AccountCategory`. Documents: `get_account_list`."""
+    """Ask for accounts; *category* is an `AccountCategory`. Documents: `get_account_list`.
+
+    *scope* owns the accounts. *account* is the name on the host, *alias* the name on the platform. *start*
+    counts items from 0, and *length* is that of the page.
+    """
 
     name = "get_account_list"
 
@@ -113,7 +132,10 @@ class GetAccountList(Operation[Page[StoredAccount]]):
 
 @frozen(kw_only=True)
 class GetPublicScriptList(Operation[Page[Script]]):
-    """Ask for public scripts, by part of their name (*item_name*). Documents: `get_public_script_list`."""
+    """Ask for public scripts, by part of their name (*item_name*). Documents: `get_public_script_list`.
+
+    *script_language* is a `ScriptLanguage`. *start* counts items from 0, and *length* is that of the page.
+    """
 
     name = "get_public_script_list"
 
@@ -125,7 +147,11 @@ class GetPublicScriptList(Operation[Page[Script]]):
 
 @frozen(kw_only=True)
 class GetScriptList(Operation[Page[Script]]):
-    """Ask for the scripts of a scope, by part of their name (*item_name*). Documents: `get_script_list`."""
+    """Ask for the scripts of a scope, by part of their name (*item_name*). Documents: `get_script_list`.
+
+    *scope* owns the scripts. *script_language* is a `ScriptLanguage`. *start* counts items from 0, and
+    *length* is that of the page.
+    """
 
     name = "get_script_list"
 
@@ -138,7 +164,11 @@ class GetScriptList(Operation[Page[Script]]):
 
 @frozen(kw_only=True)
 class GetPublicScriptVersionList(Operation[Page[ScriptVersion]]):
-    """Ask for the versions of a public script. Documents: `get_public_script_version_list`."""
+    """Ask for the versions of a public script. Documents: `get_public_script_version_list`.
+
+    *script_id* names the script; *return_script_content* asks for its texts, too. *start* counts items from
+    0, and *length* is that of the page.
+    """
 
     name = "get_public_script_version_list"
 
@@ -150,7 +180,11 @@ class GetPublicScriptVersionList(Operation[Page[ScriptVersion]]):
 
 @frozen(kw_only=True)
 class GetScriptVersionList(Operation[Page[ScriptVersion]]):
-    """Ask for the versions of a script. Documents: `get_script_version_list`."""
+    """Ask for the versions of a script. Documents: `get_script_version_list`.
+
+    *scope* owns the script, *script_id* names it; *return_script_content* asks for its texts, too. *start*
+    counts items from 0, and *length* is that of the page.
+    """
 
     name = "get_script_version_list"
 
@@ -183,6 +217,8 @@ class GetScriptVersionDetail(Operation[ScriptVersion]):
     """Ask for one version of a script, by *id*, or by *script_id* and *version*.
 
     Documents: `get_script_version_detail`.
+
+    *scope* owns the script.
     """
 
     name = "get_script_version_detail"
@@ -201,6 +237,11 @@ class GetCronList(Operation[Page[CronJob]]):
     """Ask for crons, by name (*item_name*) or status; an *id* makes the platform ignore every other filter.
 
     Documents: `get_cron_list`.
+
+    *scope* owns the crons; *status* 1 is on, 2 off. *creator* and *last_modify_user* are users; each pair of
+    times, which carry a zone, encloses the creation (*create_time_start*, *create_time_end*) or the last
+    change (*last_modify_time_start*, *last_modify_time_end*). *start* counts items from 0, and *length* is
+    that of the page.
     """
 
     name = "get_cron_list"
@@ -221,7 +262,10 @@ class GetCronList(Operation[Page[CronJob]]):
 
 @frozen(kw_only=True)
 class GetCronDetail(Operation[CronJob]):
-    """Ask for one cron with its variables. Documents: `get_cron_detail`."""
+    """Ask for one cron with its variables. Documents: `get_cron_detail`.
+
+    *scope* owns the cron, *id* is its number.
+    """
 
     name = "get_cron_detail"
 

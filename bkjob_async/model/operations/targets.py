@@ -33,7 +33,10 @@ def host_keys(hosts: HostLike | Iterable[HostLike]) -> tuple[HostKey, ...]:
 
 @frozen
 class TopoNode:
-    """A node of the business topology: `module`, `set`, … with its `bk_inst_id`."""
+    """A node of the business topology: `module`, `set`, … with its `bk_inst_id`.
+
+    *node_type* is the type of the node, *id* its number.
+    """
 
     node_type: str
     id: int
@@ -57,6 +60,8 @@ class Targets:
 
     *kube_container_filters* select containers instead, as plain mappings with the platform's names; only
     `gateway-v4` accepts them, and not together with hosts.
+
+    *hosts* are hosts named one by one, *dynamic_groups* the ids of groups, *topo_nodes* `TopoNode` values.
     """
 
     hosts: tuple[HostKey, ...] = field(default=(), converter=host_keys)

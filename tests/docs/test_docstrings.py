@@ -1,0 +1,128 @@
+"""Docstrings are contracts: they name every field, and their examples run."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import pytest
+
+import bkjob_async as bkjob
+from tests.docs.session import PARSER, failures, platform
+
+# What `help` may not show to users of a watch: the parts that it is made of.
+INTERNALS = ("Poller", "Subscription", "poller", "subscription", "_stream", "engine")
+VERBS = {
+    f"{owner.__name__}.{name}": (owner, name)
+    for owner in (bkjob.JobClient, bkjob.Watch)
+    for name in dir(owner)
+    if not name.startswith("_")
+}
+# Attributes without behaviour of their own.
+PLAIN = {"JobClient.scope", "Watch.scope"}
+
+
+def public_classes() -> Iterator[type[Any]]:
+    """Yield every public class that has fields."""
+    for name in bkjob.__all__:
+        value = getattr(bkjob, name)
+        if inspect.isclass(value) and attrs.has(value):
+            yield value
+
+
+def unnamed_fields(cls: type[Any], doc: str) -> list[str]:
+    """Return the fields of a class that its docstring does not name, as *name* or in backticks."""
+    names = [field.alias or field.name for field in attrs.fields(cls) if not field.name.startswith("_")]
+    return [name for name in names if not re.search(rf"\*{name}\*|`{name}`", doc)]
+
+
+def modules() -> list[str]:
+    """Return every module of the package."""
+    found = pkgutil.walk_packages(bkjob.__path__, "bkjob_async.")
+    return [module.name for module in found if not module.name.endswith("__main__")]
+
+
+def docstrings() -> dict[str, str]:
+    """Return every docstring that has examples, by its place."""
+    found: dict[str, str] = {}
+    for name in modules():
+        module = importlib.import_module(name)
+        for value in vars(module).values():
+            if getattr(value, "__module__", None) != name:
+                continue
+            members = vars(value).values() if inspect.isclass(value) else ()
+            for item in (value, *members):
+                doc = inspect.getdoc(item) if hasattr(item, "__doc__") else None
+                if doc and ">>>" in doc:
+                    found[f"{name}.{getattr(item, '__qualname__', None) or item.fget.__qualname__}"] = doc
+    return found
+
+
+EXAMPLES = docstrings()
+
+
+@pytest.mark.parametrize("cls", list(public_classes()), ids=lambda cls: cls.__name__)
+def test_every_field_is_named(cls: type[Any]) -> None:
+    """Whoever reads `help` knows what each field holds."""
+    assert unnamed_fields(cls, inspect.getdoc(cls) or "") == []
+
+
+def test_a_field_without_a_name_is_found() -> None:
+    """The check bites."""
+    doc = inspect.getdoc(bkjob.WatchStats) or ""
+
+    assert unnamed_fields(bkjob.WatchStats, doc.replace("*in_flight*", "")) == ["in_flight"]
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS.keys() - PLAIN))
+def test_every_verb_has_an_example(verb: str) -> None:
+    """Of a client and of a watch."""
+    owner, name = VERBS[verb]
+    examples = PARSER.get_examples(inspect.getdoc(getattr(owner, name)) or "")
+
+    assert 1 <= len(examples) <= 5
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("place", EXAMPLES)
+async def test_the_examples_of_docstrings_run(place: str) -> None:
+    """They print what they say, on a simulated platform."""
+    async with platform() as names:
+        assert await failures(EXAMPLES[place], names, place) == []
+
+
+@pytest.mark.looptime
+async def test_a_wrong_example_is_found() -> None:
+    """Another value, another error, and no error."""
+    async with platform() as names:
+        for wrong in (
+            ">>> job.job_instance_id\n7\n",
+            ">>> bkjob.Scope.biz(0)\nTraceback (most recent call last):\n    ...\nKeyError: 0\n",
+            ">>> 1\nTraceback (most recent call last):\n    ...\nKeyError: 0\n",
+            ">>> await client.get_job_plan_detail(7)\n",
+        ):
+            assert len(await failures(wrong, names, "here")) == 1
+
+
+def test_help_shows_no_internals(capsys: pytest.CaptureFixture[str]) -> None:
+    """`help(Watch)` is about what users call."""
+    help(bkjob.Watch)
+    text = capsys.readouterr().out
+
+    assert [word for word in INTERNALS if word in text] == []
+    assert "def as_finished" in text or "as_finished(self" in text
+
+
+def test_no_docstring_has_code_that_does_not_run() -> None:
+    """Examples begin with `>>>`; literal blocks would run nowhere."""
+    found = []
+    for name in modules():
+        source = inspect.getsource(importlib.import_module(name))
+        found += [f"{name}: {line.strip()}" for line in source.splitlines() if line.rstrip().endswith("::")]
+
+    assert found == []
