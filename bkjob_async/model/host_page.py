@@ -12,7 +12,7 @@ from bkjob_async.model.snapshot import HostSnapshot
 class HostPage:
     """Some hosts of a job or step, each with its step.
 
-    *total* is the number of all hosts that were asked for, on this page and others. *after* asks for the next page; it is
+    *hosts* are pairs of a `StepRef` and a `HostSnapshot`. *total* is the number of all hosts that were asked for, on this page and others. *after* asks for the next page; it is
     None on the last one.
     """
 

@@ -392,6 +392,12 @@ class Watch:
         *phases* leaves out hosts in other phases. *after* is that of the page before: no host in between is left out or
         repeated, unless its phase changes between the two pages. It takes about a millisecond for ten thousand hosts.
         Raises `UsageError` for a *limit* below 1, and for an *after* that is not from a page of this target.
+
+        >>> async with client.watch(job) as watch:
+        ...     ends = await watch.results()
+        ...     page = watch.hosts_of(job, limit=1)
+        ...     print([str(host.host) for _, host in page.hosts], page.total)
+        ['0:10.0.0.2'] 3
         """
         if limit < 1:
             raise UsageError(f"a page has at least one host, not {limit}")

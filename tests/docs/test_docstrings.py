@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async.docs.site import PAGES
 from tests.docs.session import PARSER, failures, platform
 
 # What `help` may not show to users of a watch: the parts that it is made of.
@@ -107,6 +108,14 @@ async def test_a_wrong_example_is_found() -> None:
             ">>> await client.get_job_plan_detail(7)\n",
         ):
             assert len(await failures(wrong, names, "here")) == 1
+
+
+def test_every_public_name_is_on_one_page() -> None:
+    """The pages of the API are complete."""
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (PAGES / "api").glob("*.md"))
+    shown = re.findall(r"^\.\. auto\w+:: (\w+)$", pages, re.MULTILINE)
+
+    assert sorted(shown) == sorted({*bkjob.__all__} - {"__version__"})
 
 
 def test_help_shows_no_internals(capsys: pytest.CaptureFixture[str]) -> None:
