@@ -15,7 +15,6 @@ CONFIGURATION: dict[str, Any] = {
     "html_title": "bkjob-async",
     "extensions": ["myst_parser", "sphinx.ext.autodoc"],
     "exclude_patterns": ["**/__pycache__"],
-    "suppress_warnings": ["toc.empty_glob"],
     "myst_heading_anchors": 4,
     "html_theme": "furo",
     "html_copy_source": False,
