@@ -33,13 +33,15 @@ PORTION_SIZE = 200
 class Follower:
     """An async iterator over the batches of a fleet; `Journal.follow` makes one.
 
-    `cursor` is that of the last batch that was given, at first the one that the follower was given. It needs no closing,
-    and may be abandoned at any time.
+    `cursor` is that of the last batch that was given, at first the one that the follower was given. `time` is when that batch
+    was told, in Unix seconds, None before the first; a present state has the time of the newest record in it. It needs no
+    closing, and may be abandoned at any time.
     """
 
     def __init__(self, store: Store, name: str, *, after: str | None, live: bool) -> None:
         """Follow the fleet *name* behind the cursor *after*; nothing is read yet."""
         self.cursor = after or ""
+        self.time: float | None = None
         self._store = store
         self._name = name
         self._live = live
@@ -78,7 +80,7 @@ class Follower:
     def _take(self, record: StoredRecord) -> Batch | None:
         """Return what a record tells this follower, None for nothing."""
         batch = decode_batch(record.data)
-        self._after = record.sequence
+        self._after, self.time = record.sequence, record.time
         place, self._rest_of = self._rest_of, None
         if batch is None or place is None or place.index is None or place.sequence != record.sequence:
             return batch
@@ -144,7 +146,7 @@ class Follower:
         """Give the newest of each host in place of records that are gone; then go on behind it."""
         fold = (await load_fleet(self._store, self._name)).fold
         self._present = present_batches(fold, self._after + 1, self.cursor)
-        self._after, self._rest_of = fold.sequence, None
+        self._after, self._rest_of, self.time = fold.sequence, None, fold.time
 
 
 def present_batches(fold: Fold, since: int, cursor: str) -> Iterator[Batch]:

@@ -31,15 +31,21 @@ class LoadedFleet(Struct, frozen=True):
 async def load_fleet(store: Store, name: str, make_job: MakeJob = JobState) -> LoadedFleet:
     """Return the state of a fleet: its checkpoint, and all records behind it; *make_job* makes the states of jobs."""
     while True:
-        fold, size = Fold(make_job), 0
-        checkpoint = await store.checkpoint(name)
-        if checkpoint is not None:
-            size = sum(map(len, checkpoint.parts))
-            async for part in in_slices(checkpoint.parts):
-                fold.load(part)
+        fold, size = await load_checkpoint(store, name, make_job)
         records_size = await _apply_records(store, name, fold)
         if records_size is not None:
             return LoadedFleet(fold, size, records_size)
+
+
+async def load_checkpoint(store: Store, name: str, make_job: MakeJob = JobState) -> tuple[Fold, int]:
+    """Return the state of a fleet at its last checkpoint, and the bytes of it; an empty one where there is none."""
+    fold, size = Fold(make_job), 0
+    checkpoint = await store.checkpoint(name)
+    if checkpoint is not None:
+        size = sum(map(len, checkpoint.parts))
+        async for part in in_slices(checkpoint.parts):
+            fold.load(part)
+    return fold, size
 
 
 async def _apply_records(store: Store, name: str, fold: Fold) -> int | None:

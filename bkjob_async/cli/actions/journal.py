@@ -30,9 +30,10 @@ async def follow(url: str | None, name: str, after: str | None, *, as_json: bool
     """Write a line for each event of the fleet *name*."""
     line, count = json_line if as_json else plain_line, 0
     async with journal_at(url) as journal:
-        async for batch in journal.follow(name, after=after, live=live):
+        follower = journal.follow(name, after=after, live=live)
+        async for batch in follower:
             for event in batch.events:
-                write_out(line(event))
+                write_out(line(event, follower.time))
                 count += 1
     write_note(counted(count, "event"))
     return ExitCode.ALL_SUCCEEDED
