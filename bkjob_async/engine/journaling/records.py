@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby, repeat
 from typing import Any
 
@@ -283,9 +284,15 @@ def event_from(form: EventForm, cursor: str) -> Event:
     return event
 
 
+@lru_cache(maxsize=4096)
+def step_ref(text: str) -> StepRef:
+    """Return a step by its name; records name few steps, and each many times."""
+    return StepRef.parse(text)
+
+
 def lazy_events_from(form: HostsForm, cursor: str) -> LazyHostEvents:
     """Return the events of hosts from their form."""
-    ref, size = StepRef.parse(form.step), form.hosts.size
+    ref, size = step_ref(form.step), form.hosts.size
     befores, afters = expanded(form.befores, size), expanded(form.afters, size)
     tags, exit_codes = expanded(form.tags, size), expanded(form.exit_codes, size)
     hosts = names_from(form.hosts)

@@ -1,0 +1,156 @@
+"""Make a report: read a journal or a file, work out the figures, write them in a format."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from attrs import frozen
+
+import bkjob_async as bkjob
+from bkjob_async.cli.configuration.journals import journal_url
+from bkjob_async.cli.configuration.options import gather, scope_of
+from bkjob_async.cli.configuration.targets import targets_from
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import write_note
+from bkjob_async.cli.report.figures import Figures, figures_of
+from bkjob_async.cli.report.read_events import apply_events
+from bkjob_async.cli.report.read_lines import LineReader
+from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.writing import check_target, write_report
+from bkjob_async.errors import UsageError
+from bkjob_async.journal.loading import load_checkpoint
+from bkjob_async.journal.store import Store
+from bkjob_async.model.printing import counted
+
+STDIN = "-"
+# How the URL of a journal begins; no file does.
+JOURNALS = ("sqlite:", "redis:", "rediss:", "redis+unix:", "memory:")
+
+
+# The function that yields a report in this format; its module is imported when it is chosen.
+FORMATS = {
+    "html": ("page", "page_of"),
+    "md": ("markdown", "markdown_of"),
+    "json": ("as_json", "json_of"),
+    "junit": ("junit", "junit_of"),
+}
+
+
+@frozen(kw_only=True)
+class Source:
+    """What is reported: the fleet *name* in a *journal* (a URL), or the lines of a *file*; of *targets* only, if any."""
+
+    journal: str | None = None
+    name: str = ""
+    file: str = ""
+    targets: Collection[str] = ()
+
+
+async def report(
+    words: Sequence[str],
+    *,
+    name: str | None,
+    title: str | None,
+    form: str,
+    output: str,
+    overwrite: bool,
+    biz: int | None,
+    biz_set: int | None,
+) -> ExitCode:
+    """Report on what *words* name; return success whatever the report says."""
+    check_target(output, overwrite=overwrite)
+    source = source_of(words, name, biz=biz, biz_set=biz_set)
+    figures = await read_figures(source, title)
+    if source.targets and not (figures.job_count or figures.lost):
+        write_note("none of these targets is in it")
+    write_report(written(figures, form), output, overwrite=overwrite)
+    return ExitCode.ALL_SUCCEEDED
+
+
+def source_of(
+    words: Sequence[str], name: str | None, *, biz: int | None = None, biz_set: int | None = None
+) -> Source:
+    """Return what *words* name: a journal's URL or a file, and targets; raise `UsageError`."""
+    first = words[0] if words else ""
+    url = first if first.startswith(JOURNALS) else None
+    if name is None and url is not None:
+        raise UsageError("which fleet of this journal? give --name; bkjob journal show lists them")
+    if name is None and not first:
+        raise UsageError("a report of what? give a file of events, or --name for a fleet of a journal")
+    settings = gather({"journal": url, "biz": biz, "biz_set": biz_set}, None)
+    rest = words if name is not None and url is None else words[1:]
+    targets = frozenset(map(str, targets_from(rest, scope_of(settings))))
+    if name is None:
+        return Source(file=first, targets=targets)
+    return Source(journal=journal_url(settings), name=name, targets=targets)
+
+
+async def read_figures(source: Source, title: str | None = None) -> Figures:
+    """Return the figures of *source*."""
+    run = RunModel(source.targets)
+    if source.journal is not None:
+        await read_journal(run, source.journal, source.name)
+        return figures_of(run, title=title or source.name, zone=None)
+    reader = read_file(run, source.file)
+    return figures_of(
+        run,
+        title=title or ("events" if source.file == STDIN else Path(source.file).name),
+        zone=None,
+        has_times=reader.has_times,
+        damaged_lines=reader.damaged,
+    )
+
+
+def written(figures: Figures, form: str) -> Iterator[str]:
+    """Yield the report in a format, piece by piece."""
+    module, name = FORMATS[form]
+    pieces: Callable[[Figures], Iterator[str]] = getattr(import_module(f"{__package__}.{module}"), name)
+    return pieces(figures)
+
+
+async def read_journal(run: RunModel, url: str, name: str) -> None:
+    """Apply what was told of the fleet *name* so far.
+
+    Where its first records are not kept any more, it begins with what they amounted to at the last checkpoint.
+    """
+    async with bkjob.open_journal(url) as journal:
+        cursor = await begin_with_checkpoint(run, journal.store, name)
+        follower = journal.follow(name, after=cursor, live=False)
+        async for batch in follower:
+            run.set_time(follower.time or 0.0)
+            apply_events(run, batch.events)
+
+
+async def begin_with_checkpoint(run: RunModel, store: Store, name: str) -> str | None:
+    """Apply the last checkpoint if records before it are gone; return the cursor behind it, None for the beginning."""
+    if not (await store.read(name, 0, limit=1)).removed_to:
+        return None
+    fold, _ = await load_checkpoint(store, name)
+    if not fold.terms:
+        return None
+    run.set_time(fold.time)
+    apply_events(run, fold.present(0, "", skipped=False))
+    return f"{fold.sequence}-{fold.terms[-1].client}"
+
+
+def read_file(run: RunModel, name: str) -> LineReader:
+    """Apply the lines of a file; raise `UsageError` where it cannot be read, or none of them is an event."""
+    reader = LineReader(run)
+    try:
+        if name == STDIN:
+            reader.read(sys.stdin.buffer)
+        else:
+            with Path(name).open("rb") as file:
+                reader.read(file)
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror or error}") from error
+    if reader.lines == reader.damaged:
+        raise UsageError(f"no line of {name} is an event: bkjob watch --json, or journal export, writes them")
+    if reader.damaged:
+        write_note(
+            f"{counted(reader.damaged, 'line')} of {name} could not be read, and counted in the report"
+        )
+    return reader

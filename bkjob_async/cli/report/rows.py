@@ -1,0 +1,125 @@
+"""Rows of the model of a run: hosts, steps, jobs, outages; and what the codes of hosts mean."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from attrs import define, field
+
+from bkjob_async.cli.report.series import Series
+from bkjob_async.model.status import HostStatus, Phase, RunStatus
+
+PHASES = (*Phase,)
+NUMBER_OF = {phase: number for number, phase in enumerate(PHASES)}
+
+
+class CodeFacts(NamedTuple):
+    """What the code of a host means: the number of its phase, whether it is final, and whether it failed then."""
+
+    phase: int
+    is_finished: bool
+    is_failed: bool
+
+
+@lru_cache(maxsize=4096)
+def facts_of(code: int) -> CodeFacts:
+    """Return what a host's *code* means."""
+    status = HostStatus(code)
+    failed = status.is_finished and not status.is_success
+    return CodeFacts(NUMBER_OF[status.phase], status.is_finished, failed)
+
+
+class HostRow:
+    """A host in the latest execution of a step; *since* is when it was first seen running."""
+
+    __slots__ = ("code", "exit_code", "host_id", "since", "tag", "took")
+
+    def __init__(self, code: int, host_id: int | None) -> None:
+        """Begin with its first status."""
+        self.code = code
+        self.host_id = host_id
+        self.tag: str | None = None
+        self.exit_code: int | None = None
+        self.since: float | None = None
+        self.took: float | None = None
+
+
+@define(eq=False)
+class StepRow:
+    """A step: *key* is its ref as text. *took* is the platform's own duration in seconds, *counts* are by phase."""
+
+    key: str
+    job: str
+    series: Series
+    name: str = ""
+    code: int | None = None
+    is_finished: bool = False
+    execute_count: int = 0
+    hosts: dict[str, HostRow] = field(factory=dict)
+    counts: list[int] = field(factory=lambda: [0] * len(PHASES))
+    failed: int = 0
+    began: float | None = None
+    ended: float | None = None
+    took: float | None = None
+    _labels: dict[int, str] | None = field(default=None, init=False)
+
+    @property
+    def status(self) -> RunStatus | None:
+        """Its status, None before it was told."""
+        return None if self.code is None else RunStatus(self.code)
+
+    def add_host(self, label: str, code: int, host_id: int | None) -> HostRow:
+        """Add a host that was not seen before."""
+        row = self.hosts[label] = HostRow(code, host_id)
+        if self._labels is not None and host_id is not None:
+            self._labels[host_id] = label
+        return row
+
+    def renamed(self, label: str, host_id: int | None) -> HostRow | None:
+        """Return the row of a host that was seen under another label, and give it this one; None for a new host.
+
+        A platform may name a host by its id alone, and by its address as well later.
+        """
+        if host_id is None:
+            return None
+        if self._labels is None:
+            self._labels = {row.host_id: each for each, row in self.hosts.items() if row.host_id is not None}
+        row = self.hosts.pop(self._labels.get(host_id, ""), None)
+        if row is not None:
+            self.hosts[label], self._labels[host_id] = row, label
+        return row
+
+    def forget_hosts(self) -> None:
+        """Begin without hosts."""
+        self.hosts.clear()
+        self._labels = None
+        self.failed = 0
+
+
+@define(eq=False)
+class JobRow:
+    """A job: *key* is its ref as text."""
+
+    key: str
+    name: str = ""
+    code: int | None = None
+    is_finished: bool = False
+    began: float | None = None
+    ended: float | None = None
+    took: float | None = None
+
+    @property
+    def status(self) -> RunStatus | None:
+        """Its status, None before it was told."""
+        return None if self.code is None else RunStatus(self.code)
+
+
+class Outage(NamedTuple):
+    """A time in which polling failed, of one target or (None) of all; *until* is None while it lasts."""
+
+    ref: str | None
+    error: str
+    message: str
+    since: float
+    until: float | None
