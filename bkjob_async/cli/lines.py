@@ -1,5 +1,6 @@
 """Lines on stdout and stderr, in an encoding that their reader knows."""
 
+import json
 import os
 import sys
 from contextlib import suppress
@@ -33,6 +34,17 @@ def write_out(line: str) -> None:
 def write_note(line: str) -> None:
     """Write a line to stderr, where it is not part of the output."""
     print(encodable(printable(line), sys.stderr), file=sys.stderr, flush=True)
+
+
+def json_text(value: object) -> str:
+    """Return *value* as JSON in one line.
+
+    Control characters are written as JSON's own escapes, so that the value is the same and safe on a terminal.
+    """
+    line = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if line.isprintable():
+        return line
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def encodable(line: str, stream: TextIO) -> str:

@@ -25,19 +25,73 @@ class Entry:
 
 # In the order of the help.
 COMMANDS = {
-    "demo": Entry("bkjob_async.cli.demo", "demo_command", "Watch a simulated platform for half a minute."),
     "watch": Entry(
         "bkjob_async.cli.commands.watch", "watch_command", "Watch jobs and steps until they are over."
     ),
-    "simulate": Entry(
-        "bkjob_async.cli.simulating", "simulate_command", "Run a simulated platform until interrupted."
+    "run": Entry(
+        "bkjob_async.cli.commands.run", "run_command", "Launch a job, then show it as bkjob watch does."
+    ),
+    "wait": Entry(
+        "bkjob_async.cli.commands.wait",
+        "wait_command",
+        "Wait for jobs and steps, and write one line at the end.",
+    ),
+    "status": Entry("bkjob_async.cli.commands.status", "status_command", "Show how jobs and steps stand."),
+    "jobs": Entry(
+        "bkjob_async.cli.commands.jobs",
+        "jobs_command",
+        "List the jobs of --biz or --biz-set, the newest first.",
+    ),
+    "explain": Entry(
+        "bkjob_async.cli.commands.status",
+        "explain_command",
+        "Say what jobs and steps do, why they fail, what they wait for, and what comes next.",
+    ),
+    "logs": Entry(
+        "bkjob_async.cli.commands.logs", "logs_command", "Write the logs of hosts, each line with its host."
+    ),
+    "retry": Entry(
+        "bkjob_async.cli.commands.operate",
+        "retry_command",
+        "Run the failed hosts of a job or step again, and watch it.",
+    ),
+    "operate": Entry(
+        "bkjob_async.cli.commands.operate",
+        "operate_command",
+        "Confirm, skip, continue or end a step or a job.",
     ),
     "journal": Entry(
         "bkjob_async.cli.commands.journal", "journal_command", "Read what watches with --journal told."
     ),
     "report": Entry(
-        "bkjob_async.cli.commands.report", "report_command", "Report on a run: verdict, causes, durations."
+        "bkjob_async.cli.commands.report",
+        "report_command",
+        "Report on a run: verdict, causes, durations, steps.",
     ),
+    "decode": Entry(
+        "bkjob_async.cli.commands.decode",
+        "decode_command",
+        "Read a recorded response or callback as the library does, and write it as JSON.",
+    ),
+    "check": Entry(
+        "bkjob_async.cli.commands.check",
+        "check_command",
+        "Check the way to the platform, step by step, and say who must act.",
+    ),
+    "config": Entry(
+        "bkjob_async.cli.commands.config", "config_command", "Show the settings, and where each comes from."
+    ),
+    "completion": Entry(
+        "bkjob_async.cli.commands.completion",
+        "completion_command",
+        "Write the completion script of a shell to stdout.",
+    ),
+    "simulate": Entry(
+        "bkjob_async.cli.simulating",
+        "simulate_command",
+        "Run a simulated platform on the loopback interface until interrupted.",
+    ),
+    "demo": Entry("bkjob_async.cli.demo", "demo_command", "Watch a simulated platform for half a minute."),
 }
 
 

@@ -56,7 +56,10 @@ def report_command(
     biz_set: int | None,
     words: tuple[str, ...],
 ) -> ExitCode:
-    """Report on a run: verdict, causes, durations, steps; the page needs no network and no script."""
+    """Report on a run: verdict, causes, durations, steps.
+
+    A page needs no network and no script.
+    """
     return run_action(
         "bkjob_async.cli.report.make:report",
         words,

@@ -72,6 +72,11 @@ def parse_argv(text: str, where: str) -> tuple[str, ...]:
         argv = json.loads(text)
     except ValueError:
         argv = None
-    if not isinstance(argv, list) or not argv or not all(isinstance(word, str) and word for word in argv):
+    if (
+        not isinstance(argv, list)
+        or not argv
+        or not argv[0]
+        or not all(isinstance(word, str) for word in argv)
+    ):
         raise UsageError(f'{where}: a command is a list of texts: command:["pass", "show", "NAME"]')
     return tuple(argv)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 from bkjob_async import Event, event_to_json
+from bkjob_async.cli.lines import json_text
 
 
 def plain_line(event: Event, time: float | None = None) -> str:
@@ -15,14 +15,6 @@ def plain_line(event: Event, time: float | None = None) -> str:
 
 
 def json_line(event: Event, time: float | None = None) -> str:
-    """Return *event* as one JSON object; `at` is when it was told: *time* in Unix seconds, None for now.
-
-    Control characters are written as JSON's own escapes, so that the value is the same and safe on a
-    terminal.
-    """
+    """Return *event* as one JSON object; `at` is when it was told: *time* in Unix seconds, None for now."""
     moment = datetime.now(UTC) if time is None else datetime.fromtimestamp(time, UTC)
-    at = moment.isoformat(timespec="milliseconds")
-    line = json.dumps({**event_to_json(event), "at": at}, ensure_ascii=False, separators=(",", ":"))
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+    return json_text({**event_to_json(event), "at": moment.isoformat(timespec="milliseconds")})

@@ -20,8 +20,9 @@ running (7) to a final status. So:
 * When all changed groups but one are read, the remaining hosts of the changed statuses are in that one.
 * No host returns to waiting. When those that left it are all listed, the rest still wait (`skip_waiting_group`).
 
-The responses of a round are given at different times and may contradict each other. Any contradiction ends the round and
-causes a full read; each further one in a row doubles how many polls are full reads. Two hosts that swap their statuses
+The responses of a round are given at different times, and hosts move meanwhile: a round goes on with the newest counts where
+these explain what was listed (`continued_round`). Any contradiction ends the round and causes a full read; each further one
+in a row doubles how many polls are full reads. Two hosts that swap their statuses
 would not show in the counts, so the step is read in full every ten minutes as well.
 """
 
@@ -41,8 +42,10 @@ from bkjob_async.engine.group_polling.group_round import (
     GroupRound,
     are_waiting_and_final,
     changed_statuses,
+    continued_round,
     count_groups,
     group_key,
+    may_lead_to,
     read_order,
 )
 from bkjob_async.engine.host_table.byte_columns import picked
@@ -52,7 +55,7 @@ from bkjob_async.engine.host_table.id_lookup import IdLookup
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.operations.base import GetStepInstanceStatus
-from bkjob_async.model.poll_view import GroupPollView
+from bkjob_async.model.poll_view import GroupPollView, HostRow
 
 # Up to so many hosts, one response with all of them is as cheap as their counts: the platform reads them at once.
 MAX_FULL_READ_HOSTS = 100
@@ -222,21 +225,16 @@ class GroupPoller:
         if not growth:
             self._record_quiet_poll(counts)
             return False
-        *to_read, inferred = read_order(counts, growth)
+        present = GroupRound.begin(table, counts, growth)
         self._deferred_polls += 1
         if may_defer and self._deferred_polls <= MAX_DEFERRED_POLLS:
             changed = sum(max(0, change) for change in growth.values())
-            if changed < MIN_CHANGED_SHARE * sum(counts[key] for key in to_read):
+            if changed < MIN_CHANGED_SHARE * sum(counts[key] for key in present.to_read):
                 return False
         self._quiet_polls = 0
-        if self.id_lookup is None and to_read:
+        if self.id_lookup is None and present.to_read:
             self.id_lookup = IdLookup(table.names())
-        unlisted_count = sum(counts.values()) - sum(
-            size for key, size in counts.items() if key[0] not in growth
-        )
-        self.round = GroupRound(
-            counts, frozenset(growth), to_read, inferred, table.masked_statuses(growth), unlisted_count
-        )
+        self.round = present
         return True
 
     def _matches_last(self, counts: GroupCounts) -> bool:
@@ -258,27 +256,42 @@ class GroupPoller:
     ) -> StatusChanges | None:
         """Apply the group that was *requested*, the fast path of a round; None where it needs a closer look.
 
-        It is the whole group, each of its hosts is known, listed once, and belongs to the hosts that may have changed.
+        It is the whole group, each of its hosts is known, listed once, and may have come there. Where hosts moved since
+        the round began, it goes on with what they leave of it.
         """
-        present, lookup, key = self.round, self.id_lookup, (requested.status, requested.tag)
+        present, key = self.round, (requested.status, requested.tag)
+        listed = self._whole_list(table, groups, key)
+        if present is None or listed is None:
+            return None
+        rows, places = listed
+        counts = count_groups(groups)
+        if counts == present.counts:
+            before = bytes(picked(present.unlisted, places))
+            if NOT_SEEN in before:
+                return None
+            present.mark_listed(key, places)
+            return table.set_status(places, before, requested.status, rows, sequence)
+        before = table.statuses_at(places)
+        if not may_lead_to(requested.status, before):
+            return None
+        moves = table.set_status(places, before, requested.status, rows, sequence)
+        self.round = continued_round(present, table, counts, key, places)
+        if self.round is None:
+            self.distrust()
+        return moves
+
+    def _whole_list(
+        self, table: HostTable, groups: Sequence[GroupPollView], key: GroupKey
+    ) -> tuple[Sequence[HostRow], Sequence[int]] | None:
+        """Return the rows and places of the group *key*, which is to be read; None where other hosts may be in it."""
         listed = [group for group in groups if group.rows]
-        if present is None or lookup is None or len(listed) != 1 or group_key(listed[0]) != key:
+        if self.round is None or self.id_lookup is None or len(listed) != 1:
             return None
-        rows, unlisted = listed[0].rows or (), present.unlisted
-        if (
-            key not in present.to_read
-            or len(rows) != listed[0].size
-            or count_groups(groups) != present.counts
-        ):
+        rows = listed[0].rows or ()
+        if group_key(listed[0]) != key or key not in self.round.to_read or len(rows) != listed[0].size:
             return None
-        places = table.known_places([row.bk_host_id for row in rows], rows, lookup)
-        if places is None or len(set(places)) != len(places):
-            return None
-        before = bytes(picked(unlisted, places))
-        if NOT_SEEN in before:
-            return None
-        present.mark_listed(key, places)
-        return table.set_status(places, before, requested.status, rows, sequence)
+        places = table.known_places([row.bk_host_id for row in rows], rows, self.id_lookup)
+        return None if places is None or len(set(places)) != len(places) else (rows, places)
 
     def record_rows(
         self, applied: ApplyResult, groups: Sequence[GroupPollView], *, requested: SingleGroup | None
@@ -327,6 +340,9 @@ class GroupPoller:
         if present.to_read:
             return None
         self.round = None
+        if present.is_partial:
+            self._end_round(None)
+            return None
         status, unlisted = present.inferred[0], present.unlisted
         may_lead_here = {WAITING} if status == WAITING else {WAITING, RUNNING, status}
         impossible = {
@@ -338,9 +354,13 @@ class GroupPoller:
         ):
             self.distrust()
             return None
-        self._deferred_polls = self._distrusted_polls = 0
-        self._last_counts = present.counts
+        self._end_round(None if present.has_moves else present.counts)
         return unlisted, present.inferred
+
+    def _end_round(self, counts: GroupCounts | None) -> None:
+        """Record that a round is over; *counts* are those that the table agrees with, if any."""
+        self._deferred_polls = self._distrusted_polls = 0
+        self._last_counts = counts
 
     def distrust(self) -> None:
         """Throw the round away and read in full, for twice as many polls as after the last contradiction in a row."""

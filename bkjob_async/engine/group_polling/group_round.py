@@ -79,10 +79,11 @@ def count_statuses(counts: GroupCounts) -> dict[int, int]:
 def read_order(counts: GroupCounts, changed: Container[int]) -> list[GroupKey]:
     """Return the groups whose status has *changed*, in the order of reading; the last, the largest, is inferred.
 
-    The others go from the smallest to the largest. A group that `GroupRound.skip_waiting_group` may spare comes after
-    them, just before the last.
+    Running hosts are read first: who ends meanwhile is then told from who ended before. The others go from the smallest
+    to the largest. A group that `GroupRound.skip_waiting_group` may spare comes after them, just before the last.
     """
     groups = sorted((key for key in counts if key[0] in changed), key=counts.__getitem__)
+    groups[:-1] = sorted(groups[:-1], key=lambda key: key[0] != RUNNING)
     spared = next((key for key in groups[-2::-1] if are_waiting_and_final(key, groups[-1])), None)
     if spared is not None:
         groups.remove(spared)
@@ -103,6 +104,9 @@ class GroupRound:
     be read, *inferred* is the group that is never read. *unlisted* has a byte for each place of the table: the status
     that a host had if it may have changed and no response of the round listed it yet, else 0. *unlisted_count* is the
     number of hosts that the counts leave for them.
+
+    *listed* are the groups that were read. *has_moves*: hosts moved since the round began, so that *counts* are not those
+    of its last response. *is_partial*: nothing is inferred, because a group that was read has grown since.
     """
 
     counts: GroupCounts
@@ -111,10 +115,21 @@ class GroupRound:
     inferred: GroupKey
     unlisted: bytearray
     unlisted_count: int
+    listed: frozenset[GroupKey] = frozenset()
+    has_moves: bool = False
+    is_partial: bool = False
+
+    @classmethod
+    def begin(cls, table: HostTable, counts: GroupCounts, growth: Mapping[int, int]) -> GroupRound:
+        """Return a round for the statuses in *growth*, of which there is one at least."""
+        order = read_order(counts, growth)
+        size = sum(map(counts.__getitem__, order))
+        return cls(counts, frozenset(growth), order[:-1], order[-1], table.masked_statuses(growth), size)
 
     def mark_listed(self, key: GroupKey, places: Sequence[int]) -> None:
         """Record that the whole group *key* was listed, with the hosts at *places*."""
         self.to_read.remove(key)
+        self.listed |= {key}
         self.unlisted_count -= len(places)
         unlisted = self.unlisted
         for place in places:
@@ -136,3 +151,45 @@ class GroupRound:
             self.unlisted = self.unlisted.translate(_REMOVE_WAITING)
             self.unlisted_count -= self.counts[waiting]
             self.to_read, self.inferred = [], final
+
+
+def may_lead_to(status: int, befores: bytes) -> bool:
+    """Return whether hosts with these statuses, as bytes, may have *status* now: statuses only move forward."""
+    allowed = {WAITING} if status == WAITING else {WAITING, RUNNING, status}
+    return {*befores} <= set(map(small_code, allowed))
+
+
+def continued_round(
+    present: GroupRound, table: HostTable, counts: GroupCounts, key: GroupKey, places: Sequence[int]
+) -> GroupRound | None:
+    """Return the round after the whole group *key*, the hosts at *places*, was listed with other *counts* than before.
+
+    Hosts moved between two responses; *table* has those listed. None where the counts are contradictory.
+
+    An example. The round began with 7: 60, 9: 40, 104: 1, and 104 is to be read, then 9. The list of 104 comes with
+    7: 58, 9: 42, 104: 1: it is that of the counts before, and the round goes on. The list of 9 comes with 7: 56, 9: 43,
+    104: 2: from now on these counts hold. One host has failed meanwhile, and may be any of those that ran; it still counts
+    as running, until the next poll finds it. Where hosts had to be inferred, nobody could say of whom.
+    """
+    if key[0] not in (WAITING, RUNNING):
+        earlier = [place for place in places if present.unlisted[place]]
+        if len(earlier) == present.counts[key]:  # all others were listed elsewhere, and have ended since
+            present.mark_listed(key, earlier)
+            present.has_moves = True
+            return present
+    growth = changed_statuses(table, counts)
+    if growth is None:
+        return None
+    if not growth:
+        return GroupRound(counts, frozenset(), [], key, bytearray(), 0, has_moves=True, is_partial=True)
+    found = GroupRound.begin(table, counts, growth)
+    found.has_moves = True
+    if key in found.to_read:
+        found.mark_listed(key, places)
+    found.listed |= present.listed | {key}
+    unread = [each for each in found.to_read if each not in found.listed]
+    if len(unread) < len(found.to_read):
+        if WAITING in growth or found.inferred[0] != RUNNING:
+            return None
+        found.to_read, found.is_partial = unread, True
+    return found

@@ -504,6 +504,10 @@ class HostTable(Struct, eq=False, gc=False):
             "Sequence[int]", self._decoded_column(places, bytes([statuses[place] for place in places]))
         )
 
+    def statuses_at(self, places: Sequence[int]) -> bytes:
+        """Return the statuses of the hosts at *places* as bytes."""
+        return bytes(picked(self._columns.statuses(), places))
+
     def masked_statuses(self, codes: Iterable[int]) -> bytearray:
         """Return a byte for each place: the host's status where it is one of *codes*, else 0."""
         kept = bytearray(256)

@@ -1,7 +1,7 @@
 """How long to wait until the next poll of the same job."""
 
 from collections.abc import Sequence
-from math import floor, inf, sqrt
+from math import ceil, floor, inf, sqrt
 
 from attrs import field, frozen, validators
 
@@ -32,6 +32,10 @@ GOLDEN = (sqrt(5.0) - 1.0) / 2.0
 
 # A target that cannot be polled is tried again after this many seconds at most.
 LONGEST_BACKOFF = 60.0
+
+# At a fixed interval targets are polled together so many seconds apart: their requests share what waking up costs, here
+# and on the platform. More than that at once would be a burst.
+SLOT_SECONDS = 0.1
 
 # At a fixed interval: a poll that is early by this share of it counts as the one that is due, and one that is
 # late by that share is skipped.
@@ -124,8 +128,9 @@ def next_slot(ref: JobRef, interval: float, *, asked: float, now: float) -> floa
 
 
 def slot_after(ref: JobRef, interval: float, now: float) -> float:
-    """Return the first slot of *ref* after *now* at a fixed *interval*: the targets are spread over it."""
-    phase = ref.job_instance_id * GOLDEN % 1.0 * interval
+    """Return the first slot of *ref* after *now* at a fixed *interval*: the targets are spread over its slots."""
+    slots = ceil(interval / SLOT_SECONDS)
+    phase = floor(ref.job_instance_id * GOLDEN % 1.0 * slots) / slots * interval
     return phase + (floor((now - phase) / interval) + 1) * interval
 
 

@@ -1,0 +1,170 @@
+"""Check the way to the platform, step by step, and say who must act."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from urllib.parse import urlsplit
+
+from bkjob_async import (
+    BkJobError,
+    Envelope,
+    GetJobInstanceList,
+    GetJobInstanceStatus,
+    JobClient,
+    JobRef,
+    NotFound,
+    Scope,
+    UsageError,
+)
+from bkjob_async.cli.checking.findings import (
+    Finding,
+    State,
+    certificate_finding,
+    clock_finding,
+    finding_of,
+    plain_finding,
+)
+from bkjob_async.cli.checking.probes import is_loopback, reach, resolve
+from bkjob_async.cli.configuration.connection import client_of, http_options
+from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, scope_of
+from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import json_text, write_out
+from bkjob_async.model.printing import printable
+from bkjob_async.wire.rate_limit_headers import parse_rate_limit_headers
+
+
+async def check(settings: Settings, *, as_json: bool) -> ExitCode:
+    """Write a line for each step; stop where the next one cannot succeed."""
+    code = ExitCode.ALL_SUCCEEDED
+    async for finding in findings(settings):
+        if finding.state is State.FAILED:
+            code = ExitCode.COULD_NOT_WATCH
+        if as_json:
+            write_out(
+                json_text(
+                    {
+                        "step": finding.name,
+                        "state": finding.state.value,
+                        "text": finding.text,
+                        "act": finding.act,
+                    }
+                )
+            )
+            continue
+        write_out(f"{finding.state:<8} {finding.name:<12} {printable(finding.text)}")
+        if finding.act:
+            write_out(f"{'':<8} {'':<12} → {finding.act}")
+    return code
+
+
+async def findings(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield what each step of the way amounts to; end after the first that failed."""
+    async for finding in on_the_network(settings):
+        yield finding
+        if finding.state is State.FAILED:
+            return
+    async for finding in at_the_platform(settings):
+        yield finding
+
+
+async def on_the_network(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield what is found without credentials."""
+    url = settings.require("url", "which platform")
+    parts = urlsplit(url)
+    host, is_tls = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if is_tls else 80)
+    if parts.scheme not in ("http", "https") or not host:
+        raise UsageError("the URL must be absolute: http:// or https://, with a host")
+    yield Finding(
+        name="settings", state=State.OK, text=f"{url} by {settings.get('dialect', DEFAULT_DIALECT)}"
+    )
+    try:
+        addresses = await resolve(host, port)
+    except (OSError, TimeoutError) as error:
+        why = getattr(error, "strerror", None) or "no answer"
+        act = "you: correct --url; else whoever runs the DNS of this machine"
+        yield Finding(name="DNS", state=State.FAILED, text=f"{host}: {why}", act=act)
+        return
+    yield Finding(name="DNS", state=State.OK, text=f"{host} is {', '.join(addresses[:3])}")
+    try:
+        reached = await reach(host, port, parts.path or "/", tls_context(settings) if is_tls else None)
+    except ssl.SSLCertVerificationError as error:
+        act = "you: give the platform's own authority with --ca-file; else the platform's operators: correct the certificate"
+        yield Finding(name="TLS", state=State.FAILED, text=error.verify_message or str(error), act=act)
+        return
+    except ssl.SSLError as error:
+        act = "you: correct --url; this port does not speak TLS as it must"
+        yield Finding(name="TLS", state=State.FAILED, text=error.reason or "it fails", act=act)
+        return
+    except (OSError, TimeoutError) as error:
+        why = getattr(error, "strerror", None) or "no answer within 10 s"
+        act = "whoever runs the network and its firewalls between here and the platform, or the platform"
+        yield Finding(name="connection", state=State.FAILED, text=f"{host}:{port}: {why}", act=act)
+        return
+    now = datetime.now(UTC)
+    if is_tls:
+        yield certificate_finding(reached.tls, reached.certificate_ends, now)
+    else:
+        yield plain_finding(host, is_loopback=is_loopback(host, addresses))
+    yield clock_finding(reached.date, now, reached.seconds)
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """Return how certificates are verified, as the client does."""
+    options = http_options(settings)
+    if options is not None and isinstance(options.ssl, ssl.SSLContext):
+        return options.ssl
+    return ssl.create_default_context()
+
+
+async def at_the_platform(settings: Settings) -> AsyncIterator[Finding]:
+    """Yield what a first call amounts to: credentials, permission, scope, limits."""
+    scope = scope_of(settings)
+    if scope is None:
+        act = "you: give --biz or --biz-set, or a default in the profile"
+        yield Finding(name="scope", state=State.WARNING, text="none was given; nothing was called", act=act)
+        return
+    try:
+        async with client_of(settings) as client:
+            began = monotonic()
+            envelope = await first_call(client, scope, settings)
+            took = monotonic() - began
+    except UsageError as error:
+        yield Finding(name="credentials", state=State.FAILED, text=str(error), act="you: set them")
+        return
+    except BkJobError as error:
+        yield finding_of(error)
+        return
+    yield Finding(name="credentials", state=State.OK, text="accepted")
+    yield Finding(name="scope", state=State.OK, text=f"{scope} can be read, in {took * 1000:.0f} ms")
+    yield limits_finding(envelope, settings.get("rate"))
+
+
+async def first_call(client: JobClient, scope: Scope, settings: Settings) -> Envelope | None:
+    """Read something that every user of the scope may read; None where it is known not to be there."""
+    if settings.get("dialect") == "esb-job":
+        try:
+            return await client.call_raw(GetJobInstanceStatus(ref=JobRef(scope, 1)))
+        except NotFound:
+            return None
+    now = datetime.now(UTC)
+    query = GetJobInstanceList(
+        scope=scope, create_time_start=now - timedelta(minutes=10), create_time_end=now, length=1
+    )
+    return await client.call_raw(query)
+
+
+def limits_finding(envelope: Envelope | None, rate: float | None) -> Finding:
+    """Say how many requests are allowed, as the gateway announces it, and as this user limits them."""
+    announced = None if envelope is None else parse_rate_limit_headers(envelope.headers)
+    own = "" if rate is None else f"; --rate allows {rate:g} a second"
+    if announced is None:
+        text = f"the gateway announces none{own}"
+    else:
+        of = "" if announced.limit is None else f" of {announced.limit}"
+        text = f"{announced.remaining}{of} requests are left for {announced.reset:.0f} s{own}"
+    return Finding(name="limits", state=State.OK, text=text)

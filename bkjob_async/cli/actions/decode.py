@@ -1,0 +1,115 @@
+"""Read recorded responses and callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import attrs
+import msgspec
+
+from bkjob_async import (
+    CallFailed,
+    HostKey,
+    HostStatus,
+    JobRef,
+    RunStatus,
+    Scope,
+    StepRef,
+    UsageError,
+    decode,
+    decode_callback,
+)
+from bkjob_async.cli.configuration.targets import read_text
+from bkjob_async.cli.dispatch import report_error
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import json_text, write_out
+
+CALLBACK = "callback"
+# The keys by which the answers to the usual operations are told apart, the most telling first.
+TELLING_KEYS = (
+    ("step_result_group_list", "get_step_instance_status"),
+    ("step_ip_status", "get_step_instance_status"),
+    ("job_instance", "get_job_instance_status"),
+    ("script_task_logs", "batch_get_job_instance_ip_log"),
+    ("file_task_logs", "batch_get_job_instance_ip_log"),
+    ("script_execute_object_logs", "batch_get_job_instance_execute_object_log"),
+    ("log_content", "get_job_instance_ip_log"),
+    ("step_instance_var_list", "get_job_instance_global_var_value"),
+    ("job_instance_id", "fast_execute_script"),
+)
+
+
+async def decode_file(
+    file: str, *, operation: str | None, dialect: str, http_status: int, data_only: bool
+) -> ExitCode:
+    """Write what a recorded response says as JSON."""
+    text = read_text(file)
+    name = operation or guess_operation(text, data_only=data_only)
+    try:
+        found = (
+            decode_callback(text)
+            if name == CALLBACK
+            else decode(
+                text, operation=name, dialect=dialect, http_status=http_status, envelope=not data_only
+            )
+        )
+    except CallFailed as error:
+        report_error(error)
+        return ExitCode.SOMETHING_FAILED
+    write_out(json_text(plain(found)))
+    return ExitCode.ALL_SUCCEEDED
+
+
+def guess_operation(text: str, *, data_only: bool = False) -> str:
+    """Return the operation whose answer *text* looks like; raise `UsageError` where it is not clear."""
+    try:
+        body = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        raise UsageError("it is not JSON: give --operation to see how the library reports that") from None
+    data = body if data_only else body.get("data") if isinstance(body, dict) else None
+    if isinstance(body, dict) and "data" not in body and "job_instance_id" in body:
+        return CALLBACK
+    if isinstance(body, dict) and not data_only and data is None:
+        # An error: it reads the same whatever was called.
+        return "get_job_instance_status"
+    if isinstance(data, list):
+        return "get_job_instance_log"
+    if isinstance(data, dict):
+        if isinstance(data.get("data"), list):
+            return "get_job_instance_list"
+        for key, name in TELLING_KEYS:
+            if key in data:
+                return name
+    raise UsageError("what was called? give --operation")
+
+
+def plain(value: Any) -> Any:
+    """Return a value of the model as JSON values: refs and hosts as texts, statuses with their phase."""
+    for kinds, convert in PLAIN:
+        if isinstance(value, kinds):
+            return convert(value)
+    if attrs.has(type(value)):
+        # The body that a snapshot keeps is what was read.
+        names = (each.name for each in attrs.fields(type(value)) if each.name != "response")
+        return {name: plain(getattr(value, name)) for name in names}
+    return repr(value)
+
+
+# From the most special kind on: a status is an attrs class, an enumeration may be a text, a text is a sequence.
+PLAIN: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    ((JobRef, StepRef, Scope), str),
+    (HostKey, lambda host: host.label),
+    (
+        (RunStatus, HostStatus),
+        lambda status: {"code": status.code, "name": status.name, "phase": status.phase.value},
+    ),
+    (datetime, datetime.isoformat),
+    (Enum, lambda member: member.value),
+    ((str, int, float, bool, type(None)), lambda value: value),
+    (Mapping, lambda mapping: {str(plain(key)): plain(value) for key, value in mapping.items()}),
+    (bytes, repr),
+    (Sequence, lambda items: [plain(item) for item in items]),
+)

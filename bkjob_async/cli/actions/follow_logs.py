@@ -1,0 +1,141 @@
+"""Write the logs of hosts as they grow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from attrs import define, field
+
+from bkjob_async import BkJobError, HostChanged, HostKey, JobClient, JobRef, StepRef, Trouble, Watch
+from bkjob_async.cli.actions.logs import WHOLE_JOB_LOGS
+from bkjob_async.cli.actions.look import NothingSeen
+from bkjob_async.cli.configuration.connection import client_of
+from bkjob_async.cli.configuration.options import scope_of
+from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.configuration.targets import hosts_from, targets_from
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import write_note
+from bkjob_async.cli.logs.hosts import HostFilter, read_logs
+from bkjob_async.cli.logs.lines import LogWriter, text_of
+from bkjob_async.cli.logs.request import LogRequest
+from bkjob_async.cli.logs.tail import LogTail
+from bkjob_async.cli.watching.outcome import Outcome
+from bkjob_async.cli.watching.resuming import next_command
+from bkjob_async.client.batch_logs import is_same
+from bkjob_async.model.status import Phase
+
+
+@define
+class FollowedHost:
+    """A host whose log is read until it has been read once after the host's end."""
+
+    key: HostKey
+    execute_count: int
+    is_finished: bool
+    tail: LogTail = field(factory=LogTail)
+
+
+@define
+class FollowedHosts:
+    """The hosts whose logs are to be read, by step; those that are done with are left out."""
+
+    hosts: HostFilter
+    by_step: dict[StepRef, dict[str, FollowedHost]] = field(factory=dict)
+
+    def apply(self, event: HostChanged) -> None:
+        """Follow a host that runs, and read the log of one that has finished once more; a retry begins anew."""
+        after = event.after
+        is_wanted = after.is_finished and not after.is_success if self.hosts.failed else True
+        if after.phase is Phase.PENDING or not is_wanted or not self.hosts.takes(event.host):
+            return
+        step = self.by_step.setdefault(event.ref, {})
+        known = step.get(event.host.label)
+        if known is None or known.execute_count != event.execute_count:
+            step[event.host.label] = FollowedHost(event.host, event.execute_count, after.is_finished)
+        else:
+            known.is_finished = after.is_finished
+
+    def due(self) -> list[tuple[StepRef, dict[str, FollowedHost]]]:
+        """Return the hosts to read now; those that have finished are not returned again."""
+        found = []
+        for step, hosts in self.by_step.items():
+            found.append((step, dict(hosts)))
+            self.by_step[step] = {label: host for label, host in hosts.items() if not host.is_finished}
+        return [(step, hosts) for step, hosts in found if hosts]
+
+
+async def follow_logs(settings: Settings, words: Sequence[str], request: LogRequest) -> ExitCode:
+    """Write the logs of the targets until these are over."""
+    refs = targets_from(words, scope_of(settings))
+    followed = FollowedHosts(HostFilter(hosts_from(request.hosts), request.failed))
+    is_one_step = len(refs) == 1 and not isinstance(refs[0], JobRef)
+    reader = LogFollower(
+        followed,
+        LogWriter(as_json=request.as_json, with_steps=not is_one_step),
+        request,
+        in_portions=settings.get("dialect") != WHOLE_JOB_LOGS,
+    )
+    try:
+        async with client_of(settings) as client, client.watch(refs) as watch:
+            await reader.follow(client, watch)
+    except asyncio.CancelledError:
+        again = next_command(["logs"], refs, settings, ["--follow"])
+        write_note(f"the jobs go on; follow their logs again: {again}")
+        raise
+    return ExitCode.ALL_SUCCEEDED
+
+
+class LogFollower:
+    """Reads logs every few seconds, of the hosts that run and of those that have just finished."""
+
+    def __init__(
+        self, followed: FollowedHosts, writer: LogWriter, request: LogRequest, *, in_portions: bool
+    ) -> None:
+        """Read the logs of *followed*, and write what is new by *writer*."""
+        self._followed = followed
+        self._writer = writer
+        self._request = request
+        self._in_portions = in_portions
+
+    async def follow(self, client: JobClient, watch: Watch) -> None:
+        """Read until the watch has ended and every log was read after the end of its host."""
+        reading = asyncio.create_task(self._read_events(watch))
+        try:
+            while not reading.done():
+                await asyncio.wait([reading], timeout=self._request.interval)
+                await self._read_due(client)
+            await reading
+        finally:
+            reading.cancel()
+
+    async def _read_events(self, watch: Watch) -> None:
+        outcome = Outcome()
+        async for event in watch:
+            outcome.apply(event)
+            if isinstance(event, HostChanged):
+                self._followed.apply(event)
+            elif outcome.is_hopeless(event):
+                raise NothingSeen(event.message if isinstance(event, Trouble) else str(event))
+
+    async def _read_due(self, client: JobClient) -> None:
+        for step, hosts in self._followed.due():
+            try:
+                await self._read_step(client, step, hosts)
+            except BkJobError as error:
+                write_note(f"{step}: logs cannot be read: {error}")
+                # Those of finished hosts are read next time.
+                self._followed.by_step[step] = {**hosts, **self._followed.by_step.get(step, {})}
+
+    async def _read_step(self, client: JobClient, step: StepRef, hosts: dict[str, FollowedHost]) -> None:
+        keys = [host.key for host in hosts.values()]
+        async for log in read_logs(client, step, keys, in_portions=self._in_portions):
+            host = hosts.get(log.host.label) or same_host(hosts, log.host)
+            if host is not None:
+                lines = host.tail.new_lines(text_of(log), is_final=host.is_finished, tail=self._request.tail)
+                self._writer.write(step, host.key, lines)
+
+
+def same_host(hosts: dict[str, FollowedHost], key: HostKey) -> FollowedHost | None:
+    """Return the host that *key* names otherwise than its events do, None for none."""
+    return next((host for host in hosts.values() if is_same(host.key, key)), None)

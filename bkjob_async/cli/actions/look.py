@@ -1,0 +1,50 @@
+"""One look at some targets: a watch until every target was read once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from attrs import define, field
+
+from bkjob_async import BkJobError, DetailLevel, JobClient, Lost, Ref, Trouble, Watch
+from bkjob_async.cli.watching.outcome import Outcome
+from bkjob_async.model.events import InSync
+from bkjob_async.watch.watch import notices
+
+
+@define
+class Look:
+    """A watch in which every target was read, but those that are lost and those in trouble."""
+
+    watch: Watch
+    outcome: Outcome = field(factory=Outcome, init=False)
+    trouble: dict[Ref, str] = field(factory=dict, init=False)
+
+    def lost(self, ref: Ref) -> Lost | None:
+        """Return why a target cannot be read, None where it can be."""
+        end = self.outcome.ends.get(ref)
+        return end if isinstance(end, Lost) else None
+
+
+class NothingSeen(BkJobError):
+    """The platform could not be read."""
+
+
+@asynccontextmanager
+async def look_at(client: JobClient, refs: Sequence[Ref], deadline: float) -> AsyncIterator[Look]:
+    """Read all *refs* of an open client; raise `NothingSeen` or `DeadlineExceeded`."""
+    # It stays open after all targets are over, so that they can be looked at.
+    level = DetailLevel.COALESCED
+    async with client.watch(refs, deadline=deadline, linger=None, detail_level=level) as watch:
+        look = Look(watch)
+        async for events in notices(watch):
+            for event in events:
+                look.outcome.apply(event)
+                if isinstance(event, Trouble) and event.ref is not None:
+                    look.trouble[event.ref] = event.message
+                if look.outcome.is_hopeless(event):
+                    raise NothingSeen(event.message if isinstance(event, Trouble) else str(event))
+            if any(isinstance(event, InSync) for event in events):
+                break
+        yield look

@@ -1,0 +1,128 @@
+"""Change what a step or job does: shown, asked for, sent once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from bkjob_async import (
+    JobClient,
+    JobOperation,
+    JobRef,
+    JobSnapshot,
+    OutcomeUnknown,
+    Phase,
+    Ref,
+    StepOperation,
+    StepRef,
+    StepSnapshot,
+    UsageError,
+)
+from bkjob_async.cli.configuration.connection import client_of
+from bkjob_async.cli.configuration.operations import OPERATIONS, word_of
+from bkjob_async.cli.configuration.options import scope_of
+from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.configuration.targets import target_from, targets_from
+from bkjob_async.cli.dispatch import report_error
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import write_note
+from bkjob_async.cli.terminal import confirm
+from bkjob_async.cli.watching.failures import has_failed
+from bkjob_async.cli.watching.follow import WatchRequest, follow
+from bkjob_async.cli.watching.options import WatchFlags
+from bkjob_async.cli.watching.resuming import next_command
+from bkjob_async.client.shortcuts import RETRYABLE
+from bkjob_async.model.printing import counted, first_of, tally
+
+
+async def retry(
+    settings: Settings,
+    flags: WatchFlags,
+    words: Sequence[str],
+    *,
+    all_hosts: bool,
+    yes: bool,
+    detach: bool,
+) -> ExitCode:
+    """Retry the failed steps of the targets, and watch these."""
+    refs = targets_from(words, scope_of(settings))
+    operation = StepOperation.RETRY_ALL_HOSTS if all_hosts else StepOperation.RETRY_FAILED_HOSTS
+    async with client_of(settings, interval=flags.interval) as client:
+        steps = [step for ref in refs for step in await steps_to_retry(client, ref)]
+        for step in steps:
+            write_note(described(step))
+        confirm(f"{word_of(operation)}: {counted(len(steps), 'step')}?", yes=yes)
+        for step in steps:
+            code = await send(client, settings, step.ref, operation)
+            if code is not ExitCode.ALL_SUCCEEDED:
+                return code
+        if detach:
+            return ExitCode.ALL_SUCCEEDED
+        return await follow(client, settings, WatchRequest(refs=refs), flags)
+
+
+async def steps_to_retry(client: JobClient, ref: Ref) -> list[StepSnapshot]:
+    """Return the steps of *ref* that failed, each with its hosts; raise `UsageError` where none did."""
+    job = await client.get_job_instance_status(ref.job, return_ip_result=True)
+    steps = [
+        step
+        for step in job.steps
+        if step.status.code in RETRYABLE and (isinstance(ref, JobRef) or step.ref == ref)
+    ]
+    if not steps:
+        raise UsageError(f"{ref} has no failed step to retry: the job is {job.status.name}")
+    return steps
+
+
+async def operate(settings: Settings, word: str, name: str, *, yes: bool) -> ExitCode:
+    """Show a step or job, ask, and send one operation."""
+    ref, operation = target_from(word, scope_of(settings)), OPERATIONS[name]
+    if isinstance(operation, JobOperation) and isinstance(ref, StepRef):
+        raise UsageError(f"{name} is for jobs: name the job, {ref.job}")
+    async with client_of(settings) as client:
+        job = await client.get_job_instance_status(ref.job, return_ip_result=True)
+        if isinstance(ref, JobRef) and isinstance(operation, StepOperation):
+            raise UsageError(f"{name} is for steps: name one of {', '.join(step_names(job))}")
+        steps = [step for step in job.steps if step.ref == ref]
+        if isinstance(ref, StepRef) and not steps:
+            raise UsageError(f"{ref.job} has no such step; it has {', '.join(step_names(job))}")
+        write_note(described(steps[0]) if steps else f"{job.ref} {job.status.phase} {job.name}")
+        confirm(f"{name} {ref}?", yes=yes)
+        return await send(client, settings, ref, operation)
+
+
+def step_names(job: JobSnapshot) -> list[str]:
+    """Return the names of a job's steps with what they do."""
+    return [f"{step.ref} ({step.status.phase})" for step in job.steps] or ["none yet"]
+
+
+def described(step: StepSnapshot) -> str:
+    """Return a step with its status and hosts in one line; those that failed by name."""
+    hosts = step.hosts or ()
+    counts: dict[Phase, int] = {}
+    for row in hosts:
+        counts[row.status.phase] = counts.get(row.status.phase, 0) + 1
+    failed = [row.host for row in hosts if has_failed(row)]
+    named = f"; failed: {first_of(failed)}" if failed else ""
+    return f"{step.ref} {step.status.phase} {step.name!r}: {tally(counts) or 'no hosts'}{named}"
+
+
+async def send(
+    client: JobClient, settings: Settings, ref: Ref, operation: StepOperation | JobOperation
+) -> ExitCode:
+    """Send an operation once; say how to look when nobody knows whether it happened."""
+    look = next_command(["status"], [ref], settings)
+    try:
+        if isinstance(ref, StepRef):
+            await client.operate_step_instance(ref, operation_code=operation)
+        else:
+            await client.operate_job_instance(ref, operation)
+    except OutcomeUnknown as error:
+        report_error(error)
+        write_note(f"look at it first: {look}")
+        return ExitCode.OUTCOME_UNKNOWN
+    except asyncio.CancelledError:
+        write_note(f"{word_of(operation)} was being sent to {ref}, and may happen: {look}")
+        raise
+    write_note(f"{word_of(operation)} {ref}: accepted")
+    return ExitCode.ALL_SUCCEEDED

@@ -1,0 +1,196 @@
+"""How some targets stand, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bkjob_async import JobSnapshot, Phase, Ref, RunStatus, StepSnapshot, Watch
+from bkjob_async.cli.actions.look import Look, look_at
+from bkjob_async.cli.configuration.connection import client_of
+from bkjob_async.cli.configuration.options import scope_of
+from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.configuration.targets import targets_from
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import json_text, write_note, write_out
+from bkjob_async.cli.tables import seconds_text, write_table
+from bkjob_async.cli.watching.failures import results_in
+from bkjob_async.cli.watching.outcome import CONTINUING
+from bkjob_async.cli.watching.resuming import next_command
+from bkjob_async.model.printing import printable, tally
+
+HEADER = ("TARGET", "STATUS", "HOSTS", "TIME", "STEP", "NAME")
+PLAUSIBLE = timedelta(days=30)
+TROUBLED = {Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL}
+
+
+async def status(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
+    """Write a line for each target."""
+    refs = targets_from(words, scope_of(settings))
+    async with client_of(settings) as client, look_at(client, refs, deadline) as look:
+        if as_json:
+            for ref in refs:
+                write_out(json_text(status_json(look, ref)))
+        else:
+            write_table(HEADER, [status_row(look, ref) for ref in refs])
+        return code_of(look)
+
+
+async def explain(settings: Settings, words: Sequence[str], *, as_json: bool, deadline: float) -> ExitCode:
+    """Write some lines about each target."""
+    refs = targets_from(words, scope_of(settings))
+    async with client_of(settings) as client, look_at(client, refs, deadline) as look:
+        for ref in refs:
+            if as_json:
+                write_out(json_text({**status_json(look, ref), **explanation_json(look, ref)}))
+            else:
+                for line in explanation_lines(look, ref, settings):
+                    write_out(printable(line))
+        return code_of(look)
+
+
+def code_of(look: Look) -> ExitCode:
+    """Return 0 when all could be read."""
+    if look.outcome.lost:
+        write_note(f"not readable: {', '.join(map(str, look.outcome.lost[:5]))}")
+    return ExitCode.COULD_NOT_WATCH if look.outcome.lost else ExitCode.ALL_SUCCEEDED
+
+
+def status_row(look: Look, ref: Ref) -> tuple[str, ...]:
+    """Return the row of one target."""
+    seen = look.watch.snapshot(ref)
+    if seen is None:
+        lost = look.lost(ref)
+        why = f"lost: {lost.reason.value.replace('_', ' ')}" if lost else look.trouble.get(ref, "not seen")
+        return (str(ref), why, "", "", "", "")
+    hosts = tally({phase.lower(): count for phase, count in look.watch.counts(ref).items() if count})
+    return (
+        str(ref),
+        seen.status.phase,
+        hosts,
+        seconds_text(elapsed(look.watch, seen)),
+        present_step(seen),
+        seen.name,
+    )
+
+
+def present_step(seen: JobSnapshot | StepSnapshot) -> str:
+    """Return which step of a job is at work or was last: `2/3 deploy`."""
+    steps = seen.steps if isinstance(seen, JobSnapshot) else ()
+    begun = [number for number, step in enumerate(steps, 1) if step.status.phase is not Phase.PENDING]
+    if not begun:
+        return ""
+    return f"{begun[-1]}/{len(steps)} {steps[begun[-1] - 1].name}".rstrip()
+
+
+def elapsed(watch: Watch, seen: JobSnapshot | StepSnapshot, now: datetime | None = None) -> float | None:
+    """Return for how many seconds it has been running, or ran.
+
+    Where the platform's clock is another one, it is the time since it was first seen running.
+    """
+    if seen.is_finished:
+        return seen.times.total_time
+    if seen.times.start_time is not None:
+        since = (now or datetime.now(UTC)) - seen.times.start_time
+        if timedelta(0) <= since <= PLAUSIBLE:
+            return since.total_seconds()
+    return watch.explain(seen.ref).running_for
+
+
+def status_json(look: Look, ref: Ref) -> dict[str, Any]:
+    """Return one target as JSON values."""
+    seen = look.watch.snapshot(ref)
+    if seen is None:
+        lost = look.lost(ref)
+        return {"ref": str(ref), "status": None, "lost": lost.reason.value if lost else None}
+    steps = seen.steps if isinstance(seen, JobSnapshot) else ()
+    started = seen.times.start_time
+    return {
+        "ref": str(ref),
+        "name": seen.name,
+        "status": run_json(seen.status),
+        "is_finished": seen.is_finished,
+        "hosts": counts_json(look.watch.counts(ref)),
+        "start_time": started.isoformat() if started else None,
+        "seconds": elapsed(look.watch, seen),
+        "steps": [
+            {
+                "ref": str(step.ref),
+                "name": step.name,
+                "status": run_json(step.status),
+                "execute_count": step.execute_count,
+                "hosts": counts_json(look.watch.counts(step.ref)),
+            }
+            for step in steps
+        ],
+    }
+
+
+def run_json(status: RunStatus) -> dict[str, Any]:
+    """Return a status as events have it."""
+    return {"code": status.code, "name": status.name, "phase": status.phase.value}
+
+
+def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
+    """Return counts of hosts by phase."""
+    return {phase.value: count for phase, count in counts.items() if count}
+
+
+def explanation_lines(look: Look, ref: Ref, settings: Settings) -> Iterator[str]:
+    """Yield what a target does, why it fails, what it waits for, and the next command."""
+    yield "  ".join(cell for cell in status_row(look, ref) if cell)
+    if look.watch.snapshot(ref) is None:
+        lost = look.lost(ref)
+        yield f"  {lost.message or lost.reason.value}" if lost else "  it could not be read"
+        return
+    yield f"  {seen_lately(look.watch, ref)}"
+    for step, operation in waiting_steps(look, ref):
+        yield f"  {step} waits for a person: {next_command(['operate'], [step], settings, [operation])}"
+    groups = failures_of(look.watch, ref)
+    for line in groups:
+        yield f"  {line}"
+    if groups:
+        yield f"  next: {next_command(['logs'], [ref], settings, ['--failed'])}"
+        if look.outcome.ends.get(ref) is not None:
+            yield f"        {next_command(['retry'], [ref], settings)}"
+
+
+def seen_lately(watch: Watch, ref: Ref) -> str:
+    """Return why it is polled or not, and when it is expected to end."""
+    known = watch.explain(ref)
+    ends = known.ends_in
+    expected = (
+        f"; expected to end in {seconds_text(ends[0])}, 90 % of such runs within {seconds_text(ends[1])}"
+        if ends
+        else ""
+    )
+    return f"{known.because}{expected}"
+
+
+def waiting_steps(look: Look, ref: Ref) -> list[tuple[Ref, str]]:
+    """Return the steps of a target that wait for a person, with what lets them go on."""
+    seen = look.watch.snapshot(ref)
+    steps = seen.steps if isinstance(seen, JobSnapshot) else () if seen is None else (seen,)
+    return [(step.ref, CONTINUING[step.status.code]) for step in steps if step.status.code in CONTINUING]
+
+
+def failures_of(watch: Watch, ref: Ref) -> list[str]:
+    """Return the failed hosts of a target by cause, one line each."""
+    if not TROUBLED & {phase for phase, count in watch.counts(ref).items() if count}:
+        return []
+    result = watch.progress(ref)
+    return [str(group) for group in results_in([result]).largest] if result is not None else []
+
+
+def explanation_json(look: Look, ref: Ref) -> dict[str, Any]:
+    """Return why a target stands as it does, as JSON values."""
+    if look.watch.snapshot(ref) is None:
+        return {}
+    known = look.watch.explain(ref)
+    return {
+        "because": known.because,
+        "ends_in": list(known.ends_in) if known.ends_in else None,
+        "waiting": [{"ref": str(step), "operation": what} for step, what in waiting_steps(look, ref)],
+        "failures": failures_of(look.watch, ref),
+    }

@@ -1,0 +1,1 @@
+"""The way to the platform, step by step: what was found, and who must act."""

@@ -1,0 +1,127 @@
+"""What a step of the way to the platform amounts to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from attrs import frozen
+
+from bkjob_async import (
+    ApiNotFound,
+    ApplicationNotAllowed,
+    BkJobError,
+    CallFailed,
+    InvalidRequest,
+    InvalidResponse,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    PlatformTrouble,
+    Throttled,
+    TransportFailed,
+)
+
+# A step that differs by more than this shows wrong times; tokens and certificates may be refused.
+CLOCK_TOLERANCE = 5.0
+CERTIFICATE_DAYS = 14
+
+
+class State(StrEnum):
+    """How a step went."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@frozen(kw_only=True)
+class Finding:
+    """One step of the way: its name, how it went, what was found, and who must do what."""
+
+    name: str
+    state: State
+    text: str
+    act: str = ""
+
+
+# The first class that fits, from the most special one on: who must act, and how.
+ACTORS: tuple[tuple[type[BkJobError], str], ...] = (
+    (ApiNotFound, "you: correct --url or --dialect; this API is not there"),
+    (
+        ApplicationNotAllowed,
+        "you: apply for the API at the gateway, for this application; its manager must agree",
+    ),
+    (NotAllowed, "you: apply for access to this business; its administrator must agree"),
+    (NotAuthenticated, "you: correct the application's code, its secret or the user"),
+    (NotFound, "you: correct --biz or --biz-set"),
+    (InvalidRequest, "you: correct --biz or --biz-set: the platform rejects it"),
+    (Throttled, "wait, or have the platform's operators raise the limit"),
+    (PlatformTrouble, "the platform's operators: give them the request ids"),
+    (InvalidResponse, "you: correct --url or --dialect; else whoever runs the proxy in between"),
+    (TransportFailed, "whoever runs the network between here and the platform"),
+)
+
+
+def finding_of(error: BkJobError) -> Finding:
+    """Return what the error of a first call means, and who must act."""
+    act = next((act for kind, act in ACTORS if isinstance(error, kind)), "you: see the message")
+    step = "permission" if isinstance(error, NotAllowed) else "credentials"
+    if isinstance(error, NotFound | InvalidRequest) and not isinstance(error, ApiNotFound):
+        step = "scope"
+    if isinstance(error, ApiNotFound | InvalidResponse | TransportFailed | PlatformTrouble | Throttled):
+        step = "API"
+    details = error.details if isinstance(error, CallFailed) else None
+    wanted = "" if details is None or details.permission is None else permission_text(details.permission)
+    return Finding(name=step, state=State.FAILED, text=f"{error}{wanted}", act=act)
+
+
+def permission_text(permission: object) -> str:
+    """Return the names of the actions that a permission object asks for."""
+    actions = permission.get("actions") if isinstance(permission, dict) else None
+    names = [str(each.get("name") or each.get("id")) for each in actions or () if isinstance(each, dict)]
+    return f"; needed: {', '.join(names)}" if names else ""
+
+
+def clock_finding(date: datetime | None, now: datetime, took: float) -> Finding:
+    """Compare the server's clock, in whole seconds, with ours."""
+    if date is None:
+        return Finding(name="clock", state=State.SKIPPED, text="the server does not tell its time")
+    # The second that was told may have begun up to a second before, and the answer was under way.
+    ahead = (now - date).total_seconds() - 0.5
+    off = max(0.0, abs(ahead) - 0.5 - took)
+    text = f"the server's clock and this one differ by {off:.0f} s at least"
+    if off <= CLOCK_TOLERANCE:
+        return Finding(name="clock", state=State.OK, text="the server's clock agrees with this one")
+    return Finding(
+        name="clock",
+        state=State.WARNING,
+        text=text,
+        act="whoever runs this machine or the server: set the clock by NTP",
+    )
+
+
+def certificate_finding(version: str, ends: datetime | None, now: datetime) -> Finding:
+    """Say which TLS is spoken, and until when the certificate is valid."""
+    if ends is None:
+        return Finding(name="TLS", state=State.OK, text=version)
+    days = (ends - now).days
+    text = f"{version}, the certificate is valid for {days} days"
+    if days >= CERTIFICATE_DAYS:
+        return Finding(name="TLS", state=State.OK, text=text)
+    return Finding(
+        name="TLS", state=State.WARNING, text=text, act="the platform's operators: renew the certificate"
+    )
+
+
+def plain_finding(host: str, *, is_loopback: bool) -> Finding:
+    """Say that nothing is encrypted, which matters unless the platform is on this machine."""
+    if is_loopback:
+        return Finding(name="TLS", state=State.SKIPPED, text="not encrypted, on this machine")
+    return Finding(
+        name="TLS",
+        state=State.WARNING,
+        text=f"http: everybody between here and {host} can read the credentials",
+        act="you: use https://, or the platform's operators: offer it",
+    )

@@ -1,0 +1,95 @@
+"""The network between here and the platform: names, connections, certificates, the server's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from time import monotonic
+
+from attrs import frozen
+
+PROBE_SECONDS = 10.0
+MAX_HEAD = 16 * 1024
+
+
+@frozen(kw_only=True)
+class Reached:
+    """A server that was connected to: its TLS version, the end of its certificate, its time and its status."""
+
+    tls: str = ""
+    certificate_ends: datetime | None = None
+    date: datetime | None = None
+    status: int | None = None
+    seconds: float = 0.0
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of *host*; raise `OSError`, `TimeoutError` after ten seconds."""
+    async with asyncio.timeout(PROBE_SECONDS):
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [*dict.fromkeys(str(address[0]) for _, _, _, _, address in found)]
+
+
+async def reach(host: str, port: int, path: str, context: ssl.SSLContext | None) -> Reached:
+    """Connect, and ask for the head of *path* without credentials; raise `OSError`, `TimeoutError`."""
+    async with asyncio.timeout(PROBE_SECONDS):
+        reader, writer = await asyncio.open_connection(host, port, ssl=context, limit=MAX_HEAD)
+        try:
+            tls, ends = certificate_of(writer)
+            writer.write(
+                f"HEAD {path} HTTP/1.1\r\nHost: {authority(host, port)}\r\nConnection: close\r\n\r\n".encode()
+            )
+            began = monotonic()
+            status, date = await read_head(reader)
+            return Reached(
+                tls=tls, certificate_ends=ends, date=date, status=status, seconds=monotonic() - began
+            )
+        finally:
+            writer.close()
+
+
+async def read_head(reader: asyncio.StreamReader) -> tuple[int | None, datetime | None]:
+    """Return the status and the server's time, None for what cannot be read."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        return None, None
+    lines = head.decode("latin-1").split("\r\n")
+    words = lines[0].split()
+    status = int(words[1]) if len(words) > 1 and words[1].isdecimal() else None
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        if name.strip().lower() == "date":
+            try:
+                return status, parsedate_to_datetime(value.strip()).astimezone(UTC)
+            except ValueError:
+                break
+    return status, None
+
+
+def certificate_of(writer: asyncio.StreamWriter) -> tuple[str, datetime | None]:
+    """Return the version of TLS and the end of the server's certificate, nothing for a plain connection."""
+    tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+    if tls is None:
+        return "", None
+    ends = (tls.getpeercert() or {}).get("notAfter")
+    seconds = ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
+    return tls.version() or "TLS", None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def authority(host: str, port: int) -> str:
+    """Return host and port as HTTP names them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(host: str, addresses: Sequence[str]) -> bool:
+    """Return True if *host* is this machine."""
+    try:
+        return host == "localhost" or all(ip_address(each).is_loopback for each in addresses)
+    except ValueError:
+        return False

@@ -1,0 +1,66 @@
+"""`bkjob config`: the settings, and where each comes from."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from bkjob_async.cli.configuration.options import connection_options
+from bkjob_async.cli.configuration.profiles import EXAMPLE, config_path
+from bkjob_async.cli.configuration.settings import SETTINGS, Found, Settings
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import json_text, write_note, write_out
+
+HELP = """\b
+A setting comes from its option, else from its variable, else from the profile that
+--profile, BKJOB_PROFILE or the file's own default names. For example:
+{example}
+\b
+A secret is named by where it is kept, one place or several in their order:
+  env:NAME                           a variable of the environment
+  keyring:NAME                       the keyring's entry NAME of the service bkjob
+  command:["pass", "show", "NAME"]   the first line that a program writes
+A terminal is asked for what no place has. A secret in the file is refused.
+"""
+
+
+@click.group(
+    name="config",
+    epilog=HELP.format(example="\n".join(f"  {line}" for line in EXAMPLE.splitlines() if line)),
+)
+def config_command() -> None:
+    """Show the settings, and where each comes from."""
+
+
+@config_command.command(name="path")
+def path_command() -> ExitCode:
+    """Write the path of the file of profiles, whether it exists or not."""
+    write_out(str(config_path(os.environ)))
+    return ExitCode.ALL_SUCCEEDED
+
+
+@config_command.command(name="show")
+@connection_options
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
+def show_command(*, settings: Settings, as_json: bool) -> ExitCode:
+    """Write the settings with their sources; secrets are neither fetched nor shown."""
+    rows = [(name, shown(name, found), found.source) for name, found in settings.found.items()]
+    if as_json:
+        write_out(json_text({name: {"value": value, "source": source} for name, value, source in rows}))
+    else:
+        for name, value, source in rows:
+            write_out(f"{name:<16} {value}  ({source})")
+    if not rows:
+        write_note("nothing is set; see bkjob config --help")
+    return ExitCode.ALL_SUCCEEDED
+
+
+def shown(name: str, found: Found) -> str:
+    """Return a setting as text; of a secret only where it is kept."""
+    if SETTINGS[name].kind == "secret":
+        return "hidden" if isinstance(found.value, str) else ", ".join(map(str, found.value))
+    if name == "journal":
+        place, at, rest = str(found.value).rpartition("@")
+        return f"{place.split('//')[0]}//…@{rest}" if at else rest
+    return str(found.value)

@@ -1,0 +1,60 @@
+"""`bkjob jobs`: the jobs of a scope."""
+
+from __future__ import annotations
+
+import click
+
+from bkjob_async.cli.configuration.options import connection_options
+from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.dispatch import run_action
+from bkjob_async.cli.exit_codes import ExitCode
+
+
+@click.command(name="jobs")
+@connection_options
+@click.option("--running", is_flag=True, help="Only jobs that run.")
+@click.option("--failed", is_flag=True, help="Only jobs that failed.")
+@click.option(
+    "--since",
+    default="1d",
+    show_default=True,
+    metavar="TIME",
+    help="Created so long ago at most (90s, 15m, 1h, 2d), or since 2026-01-31T12:00.",
+)
+@click.option("--name", metavar="TEXT", help="Only jobs whose name contains this.")
+@click.option("--operator", metavar="USER", help="Only jobs that this user started.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    metavar="N",
+    help="At most N, the newest.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object per job.")
+def jobs_command(
+    *,
+    settings: Settings,
+    running: bool,
+    failed: bool,
+    since: str,
+    name: str | None,
+    operator: str | None,
+    limit: int,
+    as_json: bool,
+) -> ExitCode:
+    """List the jobs of --biz or --biz-set, the newest first.
+
+    Each line begins with the job's name, as other commands take it: bkjob jobs --running | bkjob watch -
+    """
+    return run_action(
+        "bkjob_async.cli.actions.jobs:jobs",
+        settings,
+        running=running,
+        failed=failed,
+        since=since,
+        name=name,
+        operator=operator,
+        limit=limit,
+        as_json=as_json,
+    )

@@ -1,0 +1,54 @@
+"""`bkjob logs`: the logs of hosts."""
+
+from __future__ import annotations
+
+import click
+
+from bkjob_async.cli.configuration.options import connection_options, positive
+from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.configuration.targets import targets_argument
+from bkjob_async.cli.dispatch import run_action
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.logs.request import LogRequest
+
+
+@click.command(name="logs")
+@connection_options
+@click.option("--failed", is_flag=True, help="Only of hosts that failed.")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="HOST,...|@FILE",
+    help="Only of these hosts: cloud:ip, a bare address or #id. May be repeated.",
+)
+@click.option("--tail", type=click.IntRange(min=0), metavar="N", help="Only the last N lines of each host.")
+@click.option("--follow", is_flag=True, help="Go on until the targets are over.")
+@click.option(
+    "--interval",
+    type=positive,
+    default=2.0,
+    show_default=True,
+    metavar="S",
+    help="With --follow: read every S seconds.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object per line of a log.")
+@targets_argument()
+def logs_command(
+    *,
+    settings: Settings,
+    failed: bool,
+    hosts: tuple[str, ...],
+    tail: int | None,
+    follow: bool,
+    interval: float,
+    as_json: bool,
+    targets: tuple[str, ...],
+) -> ExitCode:
+    """Write the logs of hosts, each line with its host.
+
+    With several steps the step stands before the host. Control characters are written as escapes.
+    """
+    request = LogRequest(failed=failed, hosts=hosts, tail=tail, as_json=as_json, interval=interval)
+    action = "follow_logs:follow_logs" if follow else "logs:show_logs"
+    return run_action(f"bkjob_async.cli.actions.{action}", settings, targets, request)

@@ -1,0 +1,55 @@
+"""`bkjob retry` and `bkjob operate`: change what a step or job does."""
+
+from __future__ import annotations
+
+import click
+
+from bkjob_async.cli.configuration.operations import OPERATIONS
+from bkjob_async.cli.configuration.options import connection_options
+from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.dispatch import run_action
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.watching.options import WatchFlags, watch_options
+
+ACTIONS = "bkjob_async.cli.actions.operate"
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+detach_option = click.option("--detach", is_flag=True, help="Send it and end; do not watch.")
+
+
+@click.command(name="retry")
+@connection_options
+@watch_options
+@yes_option
+@detach_option
+@click.option("--all-hosts", is_flag=True, help="Also the hosts that succeeded.")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+def retry_command(
+    *,
+    settings: Settings,
+    flags: WatchFlags,
+    yes: bool,
+    detach: bool,
+    all_hosts: bool,
+    targets: tuple[str, ...],
+) -> ExitCode:
+    """Run the failed hosts of a job or step again, and watch it.
+
+    Shows the steps and hosts, and asks. It is sent once: when no answer comes, the exit code is 6.
+    """
+    return run_action(
+        f"{ACTIONS}:retry", settings, flags, targets, all_hosts=all_hosts, yes=yes, detach=detach
+    )
+
+
+@click.command(name="operate", epilog="\b\nOperations:\n" + "\n".join(f"  {name}" for name in OPERATIONS))
+@connection_options
+@yes_option
+@click.argument("target", metavar="TARGET")
+@click.argument("operation", type=click.Choice(tuple(OPERATIONS)), metavar="OPERATION")
+def operate_command(*, settings: Settings, yes: bool, target: str, operation: str) -> ExitCode:
+    """Confirm, skip, continue or end a step or a job.
+
+    Shows the step, its hosts and the operation, and asks. It is sent once: when no answer comes, the exit code is 6.
+    terminate and start are for jobs, the others for steps.
+    """
+    return run_action(f"{ACTIONS}:operate", settings, target, operation, yes=yes)

@@ -1,0 +1,153 @@
+"""`bkjob run`: launch a script, a plan or a file transfer, and watch it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from bkjob_async.cli.configuration.launches import FileLaunch, PlanLaunch, ScriptLaunch
+from bkjob_async.cli.configuration.options import connection_options
+from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.dispatch import run_action
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.watching.options import WatchFlags, watch_options
+
+F = TypeVar("F", bound=Callable[..., Any])
+ACTION = "bkjob_async.cli.actions.launch:launch"
+LANGUAGES = ("shell", "bat", "perl", "python", "powershell")
+HOSTS = "cloud:ip, a bare address or #id, several with commas; @FILE has one a line. May be repeated."
+
+detach_option = click.option("--detach", is_flag=True, help="Write the job's name to stdout and end.")
+name_option = click.option("--name", metavar="NAME", help="The name of the job.")
+account_option = click.option(
+    "--account", default="root", show_default=True, metavar="NAME|ID", help="The account on the hosts."
+)
+hosts_option = click.option(
+    "--hosts", multiple=True, required=True, metavar="HOST,...|@FILE", help=f"Where: {HOSTS}"
+)
+timeout_option = click.option(
+    "--timeout", type=click.IntRange(min=1), metavar="S", help="The platform ends the job after S seconds."
+)
+
+
+@click.group(name="run")
+def run_command() -> None:
+    """Launch a job, then show it as bkjob watch does.
+
+    A launch is sent once. When no answer comes, the exit code is 6: it may run.
+    """
+
+
+@run_command.command(name="script")
+@connection_options
+@watch_options
+@detach_option
+@name_option
+@account_option
+@timeout_option
+@hosts_option
+@click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    help="What it is written in.  [default: by its suffix or first line, else shell]",
+)
+@click.option("--args", "parameters", metavar="TEXT", help="The arguments of the script, in one text.")
+@click.argument("file", metavar="FILE|-")
+def script_command(
+    *,
+    settings: Settings,
+    flags: WatchFlags,
+    detach: bool,
+    name: str | None,
+    account: str,
+    timeout: int | None,
+    hosts: tuple[str, ...],
+    language: str | None,
+    parameters: str | None,
+    file: str,
+) -> ExitCode:
+    """Run the script in FILE, or from stdin, on hosts."""
+    launch = ScriptLaunch(
+        file=file,
+        hosts=hosts,
+        account=account,
+        language=language,
+        parameters=parameters,
+        timeout=timeout,
+        name=name,
+    )
+    return run_action(ACTION, settings, flags, launch, detach=detach)
+
+
+@run_command.command(name="plan")
+@connection_options
+@watch_options
+@detach_option
+@click.option(
+    "--var", "variables", multiple=True, metavar="NAME=VALUE", help="A variable's text. May be repeated."
+)
+@click.option(
+    "--var-file",
+    "variable_files",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="A variable's text from a file, or - for stdin: others cannot read it.",
+)
+@click.option(
+    "--var-hosts", "variable_hosts", multiple=True, metavar="NAME=HOST,...|@FILE", help="A variable's hosts."
+)
+@click.argument("plan", type=click.IntRange(min=1), metavar="ID")
+def plan_command(
+    *,
+    settings: Settings,
+    flags: WatchFlags,
+    detach: bool,
+    variables: tuple[str, ...],
+    variable_files: tuple[str, ...],
+    variable_hosts: tuple[str, ...],
+    plan: int,
+) -> ExitCode:
+    """Run the plan with this ID."""
+    launch = PlanLaunch(
+        plan=plan, variables=variables, variable_files=variable_files, variable_hosts=variable_hosts
+    )
+    return run_action(ACTION, settings, flags, launch, detach=detach)
+
+
+@run_command.command(name="file")
+@connection_options
+@watch_options
+@detach_option
+@name_option
+@account_option
+@timeout_option
+@hosts_option
+@click.option("--from", "source", multiple=True, required=True, metavar="HOST", help=f"Whence: {HOSTS}")
+@click.option("--to", "destination", required=True, metavar="PATH", help="The directory on the hosts.")
+@click.argument("files", nargs=-1, required=True, metavar="SRC...")
+def file_command(
+    *,
+    settings: Settings,
+    flags: WatchFlags,
+    detach: bool,
+    name: str | None,
+    account: str,
+    timeout: int | None,
+    hosts: tuple[str, ...],
+    source: tuple[str, ...],
+    destination: str,
+    files: tuple[str, ...],
+) -> ExitCode:
+    """Send files from hosts to hosts."""
+    launch = FileLaunch(
+        files=files,
+        source=source,
+        destination=destination,
+        hosts=hosts,
+        account=account,
+        timeout=timeout,
+        name=name,
+    )
+    return run_action(ACTION, settings, flags, launch, detach=detach)

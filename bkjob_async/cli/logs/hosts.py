@@ -1,0 +1,77 @@
+"""Whose logs are read, and in which portions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
+
+from attrs import frozen
+
+from bkjob_async import CallFailed, HostKey, HostLog, HostSnapshot, JobClient, JobRef, Ref, StepRef
+from bkjob_async.cli.lines import write_note
+from bkjob_async.cli.watching.failures import has_failed
+from bkjob_async.client.batch_logs import is_same
+
+# Ten thousand hosts may have logged a gigabyte: so many are read and written before the next.
+PORTION = 500
+
+
+@frozen
+class HostFilter:
+    """Selects hosts: *keys*, all without any, and only those that *failed*."""
+
+    keys: tuple[HostKey, ...] = ()
+    failed: bool = False
+
+    def takes(self, host: HostKey) -> bool:
+        """Return True for a host that is named, by any of its names."""
+        return not self.keys or any(is_same(host, key) for key in self.keys)
+
+    def takes_row(self, row: HostSnapshot) -> bool:
+        """Return True for a host that is named, and has failed if it must."""
+        return self.takes(row.host) and (has_failed(row) or not self.failed)
+
+
+async def select_hosts(
+    client: JobClient, ref: Ref, hosts: HostFilter
+) -> list[tuple[StepRef, tuple[HostKey, ...]]]:
+    """Return the steps of *ref* with those of their hosts that are asked for."""
+    if isinstance(ref, StepRef) and hosts.keys and not hosts.failed:
+        return [(ref, hosts.keys)]
+    job = await client.get_job_instance_status(ref.job, return_ip_result=True)
+    selected = []
+    for step in job.steps:
+        if isinstance(ref, JobRef) or step.ref == ref:
+            rows = (row.host for row in step.hosts or () if hosts.takes_row(row))
+            keys = tuple(dict.fromkeys(rows))
+            if keys:
+                selected.append((step.ref, keys))
+    return selected
+
+
+async def read_logs(
+    client: JobClient, step: StepRef, hosts: Sequence[HostKey], *, in_portions: bool
+) -> AsyncIterator[HostLog]:
+    """Yield the log of each host, in the order of *hosts* within a portion; say whose log cannot be read.
+
+    *in_portions* is False for a dialect that has only the logs of whole jobs.
+    """
+    for portion in portions(hosts, PORTION if in_portions else max(1, len(hosts))):
+        for gathered in await client.logs(step, hosts=portion):
+            order = {host: number for number, host in enumerate(portion)}
+            for log in sorted(gathered.hosts, key=lambda log: order.get(log.host, len(order))):
+                yield log
+            for host, error in gathered.missing.items():
+                write_note(f"{step} {host}: the log cannot be read: {in_short(error)}")
+
+
+def in_short(error: CallFailed) -> str:
+    """Return the platform's own words about an error, else the whole text."""
+    return error.details.message or str(error)
+
+
+def portions(hosts: Sequence[HostKey], size: int) -> Iterator[tuple[HostKey, ...]]:
+    """Yield *hosts* in tuples of at most *size*."""
+    rest = iter(hosts)
+    while portion := tuple(islice(rest, size)):
+        yield portion

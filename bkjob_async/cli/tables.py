@@ -1,0 +1,45 @@
+"""Tables of text: columns that line up on a terminal, whatever script their texts are in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+
+from bkjob_async.cli.lines import write_out
+from bkjob_async.cli.terminal import is_terminal
+from bkjob_async.model.printing import printable
+
+
+def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write *rows* to stdout, under their header on a terminal: other programs read the first word of each line."""
+    shown = [header, *rows] if is_terminal(sys.stdout) else rows
+    for line in table_lines(shown):
+        write_out(line)
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return each row as a line whose columns begin at the same place; control characters become escapes."""
+    clean = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(*clean, strict=True)]
+    return [
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in clean
+    ]
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Return a duration as people say it: `42 s`, `5 min 10 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds is None:
+        return ""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"

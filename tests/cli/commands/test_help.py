@@ -1,0 +1,142 @@
+"""Help and completion are quick: they import neither aiohttp nor the simulator, and no command for the list of all."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bkjob_async.cli.commands.group import COMMANDS, bkjob
+from bkjob_async.cli.exit_codes import ExitCode
+from tests.cli import shell
+
+PAGE = (shell.ROOT / "bkjob_async" / "docs" / "command-line.md").read_text(encoding="utf-8")
+# These run a simulator in their own process; the others have other owners of their pages.
+WITH_SIMULATOR = {"demo", "simulate"}
+IMPORTED = """
+import json, sys
+sys.argv = ["bkjob", *{arguments!r}]
+from bkjob_async.cli.entry import main
+try:
+    main()
+finally:
+    heavy = [name for name in sys.modules if name.split(".")[0] in ("aiohttp", "rich", "textual", "jinja2")]
+    heavy += [name for name in sys.modules if name.startswith("bkjob_async.simulator")]
+    print(json.dumps(heavy), file=sys.stderr)
+"""
+
+
+def command(name: str) -> click.Command:
+    """Return the command of this name."""
+    found: click.Command = getattr(import_module(COMMANDS[name].module), COMMANDS[name].name)
+    return found
+
+
+def leaves(name: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield a command, or those of a group, with their whole names."""
+    found = command(name)
+    if isinstance(found, click.Group):
+        yield from ((f"{name} {each}", found.commands[each]) for each in found.commands)
+    else:
+        yield name, found
+
+
+LEAVES = [leaf for name in COMMANDS for leaf in leaves(name)]
+
+
+def heavy_imports(*arguments: str, **environ: str) -> list[str]:
+    """Return what a command has imported of what it should not need."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED.format(arguments=arguments)],
+        cwd=shell.ROOT,
+        env={**os.environ, "BKJOB_CONFIG": shell.NO_CONFIG, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found: list[str] = json.loads(done.stderr.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["completion", "zsh"], ["config", "path"], ["config", "show"]]
+    + [[*name.split(), "--help"] for name, _ in LEAVES if name not in WITH_SIMULATOR],
+    ids=" ".join,
+)
+def test_help_needs_no_http_client(arguments: list[str]) -> None:
+    """It is asked for often, and scripts complete with it."""
+    assert heavy_imports(*arguments) == []
+
+
+@pytest.mark.parametrize("words", ["bkjob ", "bkjob wa", "bkjob watch --", "bkjob watch --dialect "])
+def test_completion_needs_no_http_client(words: str) -> None:
+    """A key press waits for it."""
+    environ = {
+        "_BKJOB_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - (not words.endswith(" "))),
+    }
+
+    assert heavy_imports(**environ) == []
+
+
+def test_commands_and_options_are_completed() -> None:
+    """With what click knows of them."""
+    runner = CliRunner()
+    complete = {"_BKJOB_COMPLETE": "bash_complete"}
+
+    names = runner.invoke(
+        bkjob, env={**complete, "COMP_WORDS": "bkjob w", "COMP_CWORD": "1"}, prog_name="bkjob"
+    )
+    dialects = runner.invoke(
+        bkjob, env={**complete, "COMP_WORDS": "bkjob watch --dialect g", "COMP_CWORD": "3"}, prog_name="bkjob"
+    )
+
+    assert names.output.split() == ["plain,watch", "plain,wait"]
+    assert dialects.output.split() == ["plain,gateway-v3", "plain,gateway-v4"]
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_each_shell_has_a_script(name: str) -> None:
+    """It calls the command by its name."""
+    done = CliRunner().invoke(bkjob, ["completion", name])
+
+    assert done.exit_code == 0
+    assert "_BKJOB_COMPLETE" in done.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_what_the_command_itself_says(name: str) -> None:
+    """The list is a copy, so that it needs no command."""
+    text = (command(name).help or "").split("\n\n")[0]
+
+    assert " ".join(text.split()) == COMMANDS[name].help
+
+
+@pytest.mark.parametrize(("name", "leaf"), LEAVES, ids=[name for name, _ in LEAVES])
+def test_every_option_has_a_help_text_and_stands_on_the_page(name: str, leaf: click.Command) -> None:
+    """The page about the command line is complete; what many commands have stands there once."""
+    options = [each for each in leaf.params if isinstance(each, click.Option)]
+    section = PAGE.partition(f"\n## `bkjob {name.split(maxsplit=1)[0]}")[2].partition("\n## ")[0]
+    common = PAGE.partition("\n## Settings")[2].partition("\n## ")[0]
+    told = set(re.findall(r"`(--[\w-]+)", section + common))
+
+    assert section
+    assert [each.name for each in options if not each.help] == []
+    assert {opt for each in options for opt in each.opts if opt.startswith("--")} - told == set()
+
+
+def test_every_exit_code_stands_on_the_page() -> None:
+    """In a table of its own."""
+    table = PAGE.partition("\n## Exit codes")[2]
+
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)} == set(ExitCode)

@@ -1,0 +1,182 @@
+"""An option wins over a variable, a variable over the profile; secrets have no option."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bkjob_async import Scope, UsageError
+from bkjob_async.cli.configuration.options import DIALECTS, gather, scope_of
+from bkjob_async.cli.configuration.profiles import Profile, choose_profile, load_profile
+from bkjob_async.cli.configuration.settings import OPTIONS, SECRETS, SETTINGS, resolve
+from bkjob_async.dialects import registry
+
+SECRET = "not-to-be-seen"
+
+
+def profile(**values: Any) -> Profile:
+    """Return a profile with these values."""
+    return Profile(name="prod", path=Path("config.toml"), values=values)
+
+
+def test_the_strongest_source_of_each_setting_wins() -> None:
+    """Each setting by itself; empty variables count as absent."""
+    found = resolve(
+        {"url": "http://option"},
+        {"BKJOB_URL": "http://variable", "BKJOB_TENANT": "variable", "BKJOB_RATE": ""},
+        profile(url="http://profile", tenant="profile", rate=5),
+    )
+
+    assert [found.get(name) for name in ("url", "tenant", "rate")] == ["http://option", "variable", 5.0]
+    assert [found.found[name].source for name in ("url", "tenant", "rate")] == [
+        "--url",
+        "BKJOB_TENANT",
+        "profile prod",
+    ]
+
+
+def test_business_and_business_set_exclude_each_other_at_one_place_only() -> None:
+    """The stronger place decides which of them counts."""
+    mixed = resolve({"biz": 2}, {"BKJOB_BIZ_SET": "9"}, profile(biz_set=8))
+
+    assert scope_of(mixed) == Scope.biz(2)
+    assert scope_of(resolve({}, {"BKJOB_BIZ_SET": "9"}, profile(biz=1))) == Scope.biz_set(9)
+    with pytest.raises(UsageError, match="give --biz or --biz-set, not both"):
+        resolve({}, {"BKJOB_BIZ": "1", "BKJOB_BIZ_SET": "9"}, None)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("BKJOB_BIZ", "two"),
+        ("BKJOB_BIZ", "0"),
+        ("BKJOB_BIZ", "2.5"),
+        ("BKJOB_RATE", "-1"),
+        ("BKJOB_RATE", "inf"),
+    ],
+)
+def test_a_variable_that_is_no_number_is_named(variable: str, value: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(UsageError, match=variable):
+        resolve({}, {variable: value}, None)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://me:{SECRET}@bkapi.example.com/prod",
+        f"https://{SECRET}@bkapi.example.com/prod",
+        f"https://bkapi.example.com/prod?bk_token={SECRET}",
+    ],
+)
+def test_a_secret_in_a_url_is_refused_and_not_repeated(url: str) -> None:
+    """Wherever the URL was given."""
+    for options, environ, from_file in (
+        ({"url": url}, {}, None),
+        ({}, {"BKJOB_URL": url}, None),
+        ({}, {}, profile(url=url)),
+    ):
+        with pytest.raises(UsageError, match="may hold a secret") as refused:
+            resolve(options, environ, from_file)
+        assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize(
+    "value", [SECRET, [SECRET], ["env:A", SECRET], 7, [], "env:not a name", "command:pass"]
+)
+def test_a_secret_in_the_file_is_refused_and_not_repeated(name: str, value: object) -> None:
+    """A profile names where a secret is kept."""
+    with pytest.raises(UsageError, match=r"env:NAME|command:") as refused:
+        resolve({}, {}, profile(**{name: value}))
+
+    assert SECRET not in str(refused.value)
+
+
+def test_no_secret_has_an_option() -> None:
+    """Arguments are visible in the list of processes."""
+    assert not set(SECRETS) & set(OPTIONS)
+    assert set(OPTIONS) < set(SETTINGS)
+
+
+def test_the_dialects_are_those_of_the_library() -> None:
+    """Their names are copied, because the help imports no dialect."""
+    assert sorted(registry.DIALECTS) == list(DIALECTS)
+
+
+def test_a_file_may_have_a_default_profile(tmp_path: Path) -> None:
+    """Another one is named; a name that is not there is an error, which tells the others."""
+    path = tmp_path / "config.toml"
+    path.write_text('default = "prod"\n[profiles.prod]\nbiz = 2\n[profiles.test]\nbiz = 3\n')
+    known = frozenset(SETTINGS)
+
+    assert load_profile(path, None, known) == Profile(name="prod", path=path, values={"biz": 2})
+    assert load_profile(path, "test", known) == Profile(name="test", path=path, values={"biz": 3})
+    with pytest.raises(UsageError, match="it has: prod, test"):
+        load_profile(path, "stage", known)
+
+
+def test_without_a_file_there_is_no_profile(tmp_path: Path) -> None:
+    """Unless one is asked for."""
+    assert load_profile(tmp_path / "none.toml", None, frozenset()) is None
+    with pytest.raises(UsageError, match="does not exist"):
+        load_profile(tmp_path / "none.toml", "prod", frozenset())
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ({"url": "http://x"}, r"'url' is not known there; write \[profiles.NAME\]"),
+        ({"default": "prod", "profiles": {"prod": {"password": SECRET}}}, "'password' is not a setting"),
+        ({"default": "prod", "profiles": {"prod": 7}}, "tables"),
+        ({"default": 7, "profiles": {}}, "no profile 7"),
+    ],
+)
+def test_a_file_with_other_things_is_refused(content: dict[str, Any], complaint: str) -> None:
+    """A misspelt setting would be ignored in silence; values are not repeated."""
+    with pytest.raises(UsageError, match=complaint) as refused:
+        choose_profile(content, Path("config.toml"), None, frozenset(SETTINGS))
+
+    assert SECRET not in str(refused.value)
+
+
+def test_a_file_that_is_not_toml_is_not_quoted(tmp_path: Path) -> None:
+    """The wrong line may hold a secret."""
+    path = tmp_path / "config.toml"
+    path.write_text(f"app_secret = {SECRET}\n")
+
+    with pytest.raises(UsageError, match="is not TOML") as refused:
+        load_profile(path, None, frozenset())
+    assert SECRET not in str(refused.value)
+
+
+def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
+    """It names programs that are run."""
+    path = tmp_path / "config.toml"
+    path.write_text("")
+    path.chmod(0o666)
+
+    with pytest.raises(UsageError, match="chmod o-w"):
+        load_profile(path, None, frozenset())
+
+
+def test_the_profile_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--profile` wins over it."""
+    path = tmp_path / "config.toml"
+    path.write_text("[profiles.a]\nbiz = 2\n[profiles.b]\nbiz = 3\n")
+    monkeypatch.setenv("BKJOB_CONFIG", str(path))
+    monkeypatch.setenv("BKJOB_PROFILE", "a")
+
+    assert gather({}, None).get("biz") == 2
+    assert gather({}, "b").get("biz") == 3
+
+
+def test_a_dialect_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment or a file as well; click checks the option."""
+    monkeypatch.setenv("BKJOB_CONFIG", "/nonexistent/config.toml")
+    monkeypatch.setenv("BKJOB_DIALECT", "latin")
+
+    with pytest.raises(UsageError, match="BKJOB_DIALECT: the dialects are esb-job"):
+        gather({}, None)
