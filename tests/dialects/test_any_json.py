@@ -235,6 +235,16 @@ def test_both_decoders_read_the_same_bytes(sample: str, data: st.DataObject) -> 
         assert seen == lenient(JsonObject(open_envelope(response)))
 
 
+@pytest.mark.parametrize("member", [{"bk_scope_id": "2023-11-15"}, {"bk_scope_type": "biz"}])
+def test_half_a_scope_is_left_to_the_lenient_reader(member: dict[str, str]) -> None:
+    """It may be one that cannot be read."""
+    sample = "gateway-v3/get_step_instance_status"
+    body = copy.deepcopy(SAMPLES[sample])
+    body["data"] |= member
+
+    assert QUICK[sample][0](json_response(body)) is None
+
+
 V3, STEP, V4 = (
     "gateway-v3/get_job_instance_status",
     "gateway-v3/get_step_instance_status",

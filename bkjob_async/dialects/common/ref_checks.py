@@ -65,7 +65,7 @@ def matches_job(named: NamesJob, job: JobRef) -> bool:
     if number is not None and number != job.job_instance_id:
         return False
     kind, text = named.bk_scope_type, named.bk_scope_id
-    if kind is not None and text is not None:
+    if kind is not None or text is not None:
         return kind == scope.type and text == str(scope.id)
     business = named.bk_biz_id
     return business is None or (
