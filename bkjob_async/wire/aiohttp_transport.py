@@ -16,7 +16,14 @@ from yarl import URL
 
 from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed, UsageError
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
-from bkjob_async.wire.bodies import CONTENT_ENCODING, MAX_BODY_SIZE, RawResponse, decompress_body, read_body
+from bkjob_async.wire.bodies import (
+    CONTENT_ENCODING,
+    MAX_BODY_SIZE,
+    STREAM_BUFFER_SIZE,
+    RawResponse,
+    decompress_body,
+    read_body,
+)
 from bkjob_async.wire.body_budget import MIB, BodyBudget
 from bkjob_async.wire.bounded_socket import BoundedSocket, BoundedTlsSocket, ReadTurns
 from bkjob_async.wire.fast_http.client import FastHttpClient, open_fast_client
@@ -24,8 +31,6 @@ from bkjob_async.wire.timeouts import TimeoutManager
 
 KEEPALIVE_TIMEOUT = 30.0
 DEFAULT_CONNECTIONS = 64
-# How much of a body aiohttp may hold before somebody reads it; it stops reading at twice as much.
-READ_BUFFER_SIZE = 64 * 1024
 
 
 def _plain_headers(_options: object, _attribute: object, headers: Mapping[str, str]) -> None:
@@ -166,7 +171,7 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             trust_env=options.trust_env,
-            read_bufsize=READ_BUFFER_SIZE,
+            read_bufsize=STREAM_BUFFER_SIZE,
         )
         if is_fast:
             self._fast = open_fast_client(self._session, self._full_headers, self._budget)

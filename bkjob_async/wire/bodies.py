@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
-from io import BytesIO
 
 import aiohttp
 
 from bkjob_async.errors import ErrorDetails, InvalidResponse, TransportFailed
 from bkjob_async.wire.body_budget import MIB, UNCOUNTED_BYTES, BodyBudget
+from bkjob_async.wire.body_buffer import BodyBuffer
 
 # Status, headers with lower-case names, body as it came.
 RawResponse = tuple[int, Mapping[str, str], bytes]
 
 # The body of a job of 50 000 hosts has 15 MB; a body without end must stop somewhere.
 MAX_BODY_SIZE = 64 * MIB
+# How much of a body aiohttp may hold before somebody reads it; it stops reading at twice as much.
+STREAM_BUFFER_SIZE = 64 * 1024
 CONTENT_ENCODING = aiohttp.hdrs.CONTENT_ENCODING
 CONTENT_LENGTH = aiohttp.hdrs.CONTENT_LENGTH
 
@@ -67,7 +69,7 @@ async def read_body(
         return b""
     size = chunks = 0
     # Closed at the end, so that no frame of an error keeps the bytes.
-    with budget.reservation() as reservation, BytesIO() as body:
+    with budget.reservation() as reservation, BodyBuffer() as body:
         async for piece, is_end_of_chunk in content.iter_chunks():
             size += len(piece)
             chunks += is_end_of_chunk
@@ -110,7 +112,7 @@ async def _decompress_in_thread(
     first: bytes, decompressor: Decompressor, compressed_size: int, budget: BodyBudget
 ) -> bytes:
     """Return *first* and all that follows it."""
-    with budget.reservation() as reservation, BytesIO() as body:
+    with budget.reservation() as reservation, BodyBuffer() as body:
         body.write(first)
         while not decompressor.is_done:
             await reservation.wait_for_total(compressed_size + decompressor.size)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from io import BytesIO
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
 
 from bkjob_async.wire.bodies import RawResponse, body_too_large
 from bkjob_async.wire.body_budget import MIB, UNCOUNTED_BYTES, BodyBudget
+from bkjob_async.wire.body_buffer import BodyBuffer
 from bkjob_async.wire.fast_http.chunked_decoder import ChunkedDecoder, InvalidChunk
 from bkjob_async.wire.fast_http.response_parser import PartialResponse
 
@@ -30,7 +30,6 @@ class BodyReader:
 
     __slots__ = (
         "_budget",
-        "_capacity",
         "_chunks",
         "_partial",
         "_received",
@@ -46,8 +45,7 @@ class BodyReader:
         self._budget = budget
         self._reservation = budget.reservation()
         self._chunks = ChunkedDecoder() if partial.size is None else None
-        self._received = self._chunks.body if self._chunks is not None else BytesIO()
-        self._capacity = 0
+        self._received = self._chunks.body if self._chunks is not None else BodyBuffer(partial.size)
         self.has_surplus = False
 
     def feed(self, data: bytes | memoryview) -> RawResponse | None:
@@ -62,11 +60,10 @@ class BodyReader:
             assert partial.size is not None  # noqa: S101 - it comes in chunks otherwise
             if partial.size > self._budget.max_body_size:
                 raise body_too_large(self._budget, partial.status)
-            missing = partial.size - received.tell()
-            self._make_room(min(len(data), missing), partial.size)
+            missing = partial.size - received.size
             received.write(data[:missing])
             is_complete, self.has_surplus = len(data) >= missing, len(data) > missing
-        size = received.tell()
+        size = received.size
         if size > self._budget.max_body_size:
             raise body_too_large(self._budget, partial.status)
         if is_complete:
@@ -76,19 +73,6 @@ class BodyReader:
         if not self._reserve_next_read(size):
             self._transport.pause_reading()
         return None
-
-    def _make_room(self, count: int, size: int) -> None:
-        """Make room for *count* bytes more of a body of *size* bytes.
-
-        `BytesIO` grows by an eighth at a time, which copies a large body many times over.
-        """
-        received = self._received
-        end = received.tell()
-        if end + count > self._capacity:
-            self._capacity = min(size, 2 * (end + count))
-            received.seek(self._capacity - 1)
-            received.write(b"\0")
-            received.seek(end)
 
     def _feed_chunks(self, chunks: ChunkedDecoder, data: bytes) -> bool:
         try:
@@ -113,7 +97,7 @@ class BodyReader:
         """Return the error of a body that ends too early, because of *error* if there is one."""
         reason = f": {error}" if error is not None else ""
         expected = "a chunked body" if self._partial.size is None else f"{self._partial.size} bytes"
-        return aiohttp.ClientPayloadError(f"{self._received.tell()} of {expected} came{reason}")
+        return aiohttp.ClientPayloadError(f"{self._received.size} of {expected} came{reason}")
 
     def close(self) -> None:
         """Free the bytes received, and give the reservation back."""

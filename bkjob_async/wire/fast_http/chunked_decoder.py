@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from io import BytesIO
 
 from bkjob_async.wire.bodies import MAX_SMALL_CHUNKS, MIN_AVERAGE_SIZE, TOO_MANY_CHUNKS
+from bkjob_async.wire.body_buffer import BodyBuffer
 
 # The size of a chunk, and any extension that the server adds to it.
 SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[ -~\t]*)?\r\n")
@@ -26,7 +26,7 @@ class ChunkedDecoder:
 
     def __init__(self) -> None:
         """Expect the first chunk."""
-        self.body = BytesIO()
+        self.body = BodyBuffer()
         self.is_complete = self.has_surplus = False
         self._pending = b""
         # The bytes of the present chunk that have not come yet, with the CRLF behind it. None within the trailer.
@@ -63,7 +63,7 @@ class ChunkedDecoder:
             return -1
         size = int(line[1], 16)
         self._count += 1
-        if self._count > MAX_SMALL_CHUNKS and self.body.tell() < MIN_AVERAGE_SIZE * self._count:
+        if self._count > MAX_SMALL_CHUNKS and self.body.size < MIN_AVERAGE_SIZE * self._count:
             raise InvalidChunk(TOO_MANY_CHUNKS)
         self._remaining = size + 2 if size else None
         return line.end()

@@ -41,7 +41,10 @@ ATTRIBUTES: dict[type, tuple[str, ...]] = {
 ARGUMENTS: dict[Callable[..., object], tuple[tuple[object, ...], dict[str, object]]] = {
     aiohttp.ClientRequest: (("GET", URL("http://host/")), {"headers": {}, "loop": None}),
     aiohttp.BaseConnector.connect: ((None, None), {"traces": NO_TRACES, "timeout": NO_TIMEOUT}),
-    ResponseHandler.set_response_params: ((None,), {"read_until_eof": True, "auto_decompress": False}),
+    ResponseHandler.set_response_params: (
+        (None,),
+        {"read_until_eof": True, "auto_decompress": False, "read_bufsize": 1},
+    ),
 }
 
 

@@ -9,7 +9,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
 
 from bkjob_async.errors import InvalidResponse
-from bkjob_async.wire.bodies import RawResponse, read_body
+from bkjob_async.wire.bodies import STREAM_BUFFER_SIZE, RawResponse, read_body
 from bkjob_async.wire.body_budget import BodyBudget
 from bkjob_async.wire.fast_http.body_reader import BodyReader
 from bkjob_async.wire.fast_http.response_parser import (
@@ -68,7 +68,9 @@ class Connection(asyncio.BufferedProtocol):
     def start(self) -> bool:
         """Prepare for the first request; return whether the connection can carry one."""
         is_usable = self.is_usable()
-        self.handler.set_response_params(read_until_eof=True, auto_decompress=False)
+        self.handler.set_response_params(
+            read_until_eof=True, auto_decompress=False, read_bufsize=STREAM_BUFFER_SIZE
+        )
         return is_usable
 
     def is_usable(self) -> bool:

@@ -1,0 +1,85 @@
+"""The bytes of one body as they arrive."""
+
+from __future__ import annotations
+
+import mmap
+from io import BytesIO
+from types import TracebackType
+from typing import Self
+
+# The first bytes of a body are collected in one block of the heap, which for nearly all bodies is all.
+FIRST_SEGMENT = 4 * 1024 * 1024
+# The rest comes into pages of its own. When large blocks of the heap are freed, the C library's allocator (glibc) keeps
+# twice as much as the largest of them instead of returning it to the system.
+FURTHER_SEGMENT = 4 * 1024 * 1024
+
+
+class BodyBuffer:
+    """Collects *size* bytes; only `getvalue` makes one block of a large body.
+
+    A body whose length is known takes at most twice as much memory as came. A context manager that frees it.
+    """
+
+    __slots__ = ("_capacity", "_expected_size", "_first", "_further", "size")
+
+    def __init__(self, expected_size: int | None = None) -> None:
+        """Hold nothing yet; the body will have *expected_size* bytes, None if that is not known."""
+        self._first = BytesIO()
+        self._further: list[mmap.mmap] = []
+        self._capacity = 0
+        self._expected_size = expected_size
+        self.size = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append *data*."""
+        start = self.size
+        self.size = end = start + len(data)
+        if end > FIRST_SEGMENT:
+            room = max(FIRST_SEGMENT - start, 0)
+            self._write_further(data[room:])
+            data, end = data[:room], FIRST_SEGMENT
+        if self._expected_size is not None and end > self._capacity:
+            self._grow(start, end, self._expected_size)
+        self._first.write(data)
+
+    def _grow(self, start: int, end: int, expected_size: int) -> None:
+        """Make room in the first segment; `BytesIO` grows by an eighth, which copies a body many times over."""
+        self._capacity = min(expected_size, 2 * end, FIRST_SEGMENT)
+        self._first.seek(self._capacity - 1)
+        self._first.write(b"\0")
+        self._first.seek(start)
+
+    def _write_further(self, data: bytes | memoryview) -> None:
+        while data:
+            if not self._further or self._further[-1].tell() == FURTHER_SEGMENT:
+                self._further.append(mmap.mmap(-1, FURTHER_SEGMENT, access=mmap.ACCESS_COPY))
+            segment = self._further[-1]
+            count = segment.write(data[: FURTHER_SEGMENT - segment.tell()])
+            data = data[count:]
+
+    def getvalue(self) -> bytes:
+        """Return all bytes; the buffer must not be used afterwards."""
+        if not self._further:
+            return self._first.getvalue()
+        with BytesIO() as whole:
+            whole.write(self._first.getbuffer())
+            self._first.close()
+            for segment in self._further:
+                with memoryview(segment) as written:
+                    whole.write(written[: segment.tell()])
+                segment.close()
+            return whole.getvalue()
+
+    def close(self) -> None:
+        """Free the bytes; harmless when repeated."""
+        self._first.close()
+        for segment in self._further:
+            segment.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,46 @@
+"""Bodies that arrive in pieces come out whole, however many segments they took."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bkjob_async.wire import body_buffer
+from bkjob_async.wire.body_buffer import BodyBuffer
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_segments() -> Iterator[None]:
+    """Let a few bytes need several segments."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(body_buffer, "FIRST_SEGMENT", 10)
+    patch.setattr(body_buffer, "FURTHER_SEGMENT", 7)
+    yield
+    patch.undo()
+
+
+@given(st.lists(st.binary(max_size=30), max_size=12), st.booleans(), st.booleans())
+def test_the_pieces_come_out_in_order(pieces: list[bytes], is_sized: bool, are_views: bool) -> None:  # noqa: FBT001 - drawn
+    """Whether or not the size is known, and whatever the pieces are."""
+    whole = b"".join(pieces)
+
+    with BodyBuffer(len(whole) if is_sized else None) as buffer:
+        for piece in pieces:
+            buffer.write(memoryview(piece) if are_views else piece)
+        assert buffer.size == len(whole)
+        assert buffer.getvalue() == whole
+
+
+@given(st.lists(st.binary(min_size=1, max_size=30), max_size=12))
+def test_a_body_that_never_becomes_whole_is_freed(pieces: list[bytes]) -> None:
+    """Closing twice does no harm."""
+    buffer = BodyBuffer(10_000)
+    for piece in pieces:
+        buffer.write(piece)
+
+    buffer.close()
+    buffer.close()
+
+    with pytest.raises(ValueError, match="closed"):
+        buffer.write(b"x")
