@@ -1,7 +1,10 @@
 """What all tests share."""
 
 import asyncio
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 from tests.examples import QUICK
@@ -19,3 +22,21 @@ def pytest_sessionstart() -> None:
     the warning about it fails whichever test runs when the garbage is collected.
     """
     asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def loop_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """Fail the test when a callback of any event loop raises, or a task whose result nobody takes.
+
+    An event loop only logs these. A test that means them to happen clears the list.
+    """
+    errors: list[dict[str, Any]] = []
+    log = asyncio.BaseEventLoop.default_exception_handler
+
+    def handle(loop: asyncio.BaseEventLoop, context: dict[str, Any]) -> None:
+        errors.append(context)
+        log(loop, context)
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "default_exception_handler", handle)
+    yield errors
+    assert errors == []

@@ -2,7 +2,8 @@
 
 Each row is one thing that the server does, asked for once or 32 times at the same time: what the client says, how long
 that took, the longest time that nothing else ran, the most CPU time used without a pause, and the most memory that the
-process had so far.
+process had so far. The command fails when a callback of the event loop raised, when an error was not a typed one, or
+when the process took more memory than MAX_RSS.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ ROOT = Path(__file__).parent.parent
 MIB = 1024 * 1024
 TIMEOUT = 1.0
 AT_ONCE = 32
+MAX_RSS = 200  # megabytes
 BEAT = 0.002
 JOB = {
     "job_instance_id": 1,
@@ -251,9 +253,18 @@ async def longest_block(run: Awaitable[None]) -> tuple[float, float]:
     return longest, most
 
 
-async def measure(urls: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Print a row for each deed, way and number of requests."""
+async def measure(urls: Sequence[str], tell: Callable[[str], None]) -> list[str]:
+    """Print a row for each deed, way and number of requests; return what must not happen, but did."""
     loop = asyncio.get_running_loop()
+    failures: list[str] = []
+    rss = 0.0
+
+    def note(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        failures.append(f"{row}: {context.get('exception') or context['message']!r}")
+        loop.default_exception_handler(context)
+
+    row = ""
+    loop.set_exception_handler(note)
     print(
         f"{'deed':34} {'way':12} {'n':>2}  {'s':>5}  {'block ms':>8}  {'CPU ms':>6}  {'RSS MB':>6}  said; then"
     )
@@ -261,6 +272,7 @@ async def measure(urls: Sequence[str], tell: Callable[[str], None]) -> None:
         for url, (path, http) in itertools.product(urls, PATHS.items()):
             way = f"{path} TLS" if url.startswith("https") else path
             for count in (1, AT_ONCE):
+                row = f"{deed:34} {way:12} {count:2}"
                 answers: list[str] = []
                 async with client_of(url, http, TIMEOUT) as client:
 
@@ -278,10 +290,13 @@ async def measure(urls: Sequence[str], tell: Callable[[str], None]) -> None:
                 rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
                 words = ", ".join(f"{number} {word}" for word, number in Counter(answers).items())
                 print(
-                    f"{deed:34} {way:12} {count:2}  {seconds:5.2f}  {1000 * block:8.0f}  {1000 * cpu:6.0f}  {rss:6.0f}"
+                    f"{row}  {seconds:5.2f}  {1000 * block:8.0f}  {1000 * cpu:6.0f}  {rss:6.0f}"
                     f"  {words}; {again}",
                     flush=True,
                 )
+    if rss > MAX_RSS:
+        failures.append(f"{rss:.0f} MB of memory")
+    return failures
 
 
 def main() -> None:
@@ -305,8 +320,10 @@ def main() -> None:
             stdin.flush()
             stdout.readline()
 
-        asyncio.run(measure(stdout.readline().split(), tell))
+        failures = asyncio.run(measure(stdout.readline().split(), tell))
         stdin.close()
+    if failures:
+        sys.exit("\n".join(["", f"{len(failures)} failures:", *failures]))
 
 
 if __name__ == "__main__":

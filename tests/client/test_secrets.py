@@ -343,7 +343,9 @@ async def test_a_provider_that_fails_when_nobody_waits_any_more_is_not_logged(
     assert [record.getMessage() for record in log.records if record.levelno > logging.DEBUG] == []
 
 
-async def test_a_task_that_nobody_asks_logs_no_secret(log: pytest.LogCaptureFixture) -> None:
+async def test_a_task_that_nobody_asks_logs_no_secret(
+    log: pytest.LogCaptureFixture, loop_errors: list[dict[str, object]]
+) -> None:
     """Asyncio writes what it failed with, and how it came about."""
     async with server(kinds(PASSWORD)["401"]) as url, client_at(url, "gateway-v3") as client:
         task = asyncio.create_task(client.call("any_thing", {"password": PASSWORD}))
@@ -354,3 +356,4 @@ async def test_a_task_that_nobody_asks_logs_no_secret(log: pytest.LogCaptureFixt
 
     assert any("never retrieved" in record.getMessage() for record in log.records)
     assert leaks([log.text]) == []
+    loop_errors.clear()

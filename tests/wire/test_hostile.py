@@ -2,13 +2,14 @@
 
 import asyncio
 import gc
+import ssl
 import tracemalloc
 
 import pytest
 
 from bkjob_async.http_messages import HttpRequest
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport
-from tests.hostile import AT_ONCE, DEEDS, PATHS, client_of, hostile_server, said
+from tests.hostile import AT_ONCE, DEEDS, PATHS, client_of, hostile_server, said, server_context
 
 pytestmark = pytest.mark.slow
 
@@ -20,11 +21,19 @@ def is_fine(deed: str, answer: str) -> bool:
     return answer != "OK" or deed.startswith(FINE)
 
 
+@pytest.fixture(scope="module")
+def tls() -> ssl.SSLContext:
+    """Return a server's context."""
+    return server_context()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("way", PATHS)
 @pytest.mark.parametrize("deed", DEEDS)
-async def test_a_client_survives(deed: str, way: str) -> None:
+async def test_a_client_survives(deed: str, way: str, scheme: str, tls: ssl.SSLContext) -> None:
     """One request, then several at once; afterwards all is as before."""
-    async with hostile_server() as (hostile, url), client_of(url, PATHS[way], 0.3) as client:
+    context = tls if scheme == "https" else None
+    async with hostile_server(context) as (hostile, url), client_of(url, PATHS[way], 0.3) as client:
         hostile.deed = deed
         answers = [await said(client), *await asyncio.gather(*(said(client) for _ in range(3)))]
         hostile.deed = "good"

@@ -70,7 +70,7 @@ class BodyReader:
             response = partial.status, partial.headers, received.getvalue()
             self.close()
             return response
-        if not self._reserve_next_read(size):
+        if not self._reserve_next_read(size) and not self._transport.is_closing():
             self._transport.pause_reading()
         return None
 

@@ -115,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
         waiter = self._waiter
         if waiter is None or waiter.done():
             # Nobody asked: it would pass for the next response.
-            self.transport.close()
+            self._close_transport()
             return
         if self._body_reader is not None:
             self._feed_body(self._body_reader, self._read_buffer[:nbytes])
@@ -130,12 +130,14 @@ class Connection(asyncio.BufferedProtocol):
             self._body_reader = BodyReader(found, self.transport, self._budget)
             self._feed_body(self._body_reader, found.body_start)
             return
-        if isinstance(found, OverlongResponse):
-            self.transport.close()
-            found = found.response
         if found is None:
             self._return_to_handler(data)
-        waiter.set_result(found)
+            waiter.set_result(None)
+        elif isinstance(found, OverlongResponse):
+            waiter.set_result(found.response)
+            self._close_transport()
+        else:
+            waiter.set_result(found)
 
     def _skip_interim(self, data: bytes) -> bytes:
         """Return what follows interim responses, empty if that is yet to come."""
@@ -154,17 +156,17 @@ class Connection(asyncio.BufferedProtocol):
         if response is None:
             return
         self._body_reader = None
-        if reader.has_surplus:
-            self.transport.close()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(response)
+        if reader.has_surplus:
+            self._close_transport()
 
     def _fail(self, error: Exception) -> None:
         """Raise *error* in `send`, and close the connection."""
         self._close_body_reader()
-        self.transport.close()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(error)
+        self._close_transport()
 
     def eof_received(self) -> None:
         """Let the transport close itself."""
@@ -189,11 +191,24 @@ class Connection(asyncio.BufferedProtocol):
 
     # The end --------------------------------------------------------------------------------------------------------
 
+    def _close_transport(self) -> None:
+        """Close the transport unless it closes already; what `send` returns or raises has to be settled before.
+
+        A transport with TLS may have more bytes for `buffer_updated` while it closes. When closed twice, it drops its
+        connection, and all but closing fails.
+        """
+        if not self.transport.is_closing():
+            self.transport.close()
+
     def _return_to_handler(self, data: bytes = b"") -> None:
-        """Make aiohttp's handler the protocol again, and give it *data*."""
+        """Make aiohttp's handler the protocol again, and give it *data*.
+
+        A transport that closes keeps its protocol: nothing is read any more, and `connection_lost` tells the handler.
+        """
         if self._is_protocol:
             self._is_protocol = False
-            self.transport.set_protocol(self.handler)
+            if not self.transport.is_closing():
+                self.transport.set_protocol(self.handler)
         if data:
             self.handler.data_received(data)
 
