@@ -80,6 +80,7 @@ class _Checker:
     _cursors: Cursors
     violations: list[str] = field(factory=list)
     _sequence: int = 0
+    _last_cursor: str = "0-"
     _synced: bool = False
     _hosts: dict[HostRun, int] = field(factory=dict)
     _runs: dict[StepRef, int] = field(factory=dict)
@@ -93,9 +94,13 @@ class _Checker:
 
     def read(self, batch: Batch) -> None:
         """Check one batch against those before it."""
-        if batch.sequence <= self._sequence:
+        # A batch whose cursor does not name its end is followed by the rest of it, or by its next portion.
+        is_complete = (
+            self._last_cursor.partition("-")[0] == str(self._sequence) and "." not in self._last_cursor
+        )
+        if batch.sequence < self._sequence or (batch.sequence == self._sequence and is_complete):
             self._report(f"batch {batch.sequence} comes after batch {self._sequence}")
-        self._sequence = batch.sequence
+        self._sequence, self._last_cursor = batch.sequence, batch.cursor
         if not batch.events:
             self._report(f"batch {batch.sequence} is empty")
         self.violations += self._cursors.errors_in(batch)
@@ -151,7 +156,8 @@ class _Checker:
                     self._report("in sync a second time")
                 self._synced = True
             case Trouble(ref=ref):
-                if ref in self._in_trouble and not event.skipped and not self.watch_starts.is_repeated(ref):
+                is_new_target = self.watch_starts.is_repeated(ref) or self.target_starts.is_repeated(ref)
+                if ref in self._in_trouble and not event.skipped and not is_new_target:
                     self._report(f"{event} a second time")
                 self._in_trouble.add(ref)
             case Recovered(ref=ref):
@@ -166,7 +172,7 @@ class _Checker:
         known = self._hosts.get(run)
         if (
             event.before is None
-            and known is not None
+            and (known is not None or event.ref in self._finished_refs)
             and not event.skipped
             and self._restart_watch(event.ref)
         ):

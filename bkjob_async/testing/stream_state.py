@@ -33,7 +33,7 @@ class Cursors:
             start, _, index = event.cursor.partition(".")
             if event.cursor in known:
                 continue
-            if start != batch.cursor:
+            if start != batch.cursor.partition(".")[0]:
                 yield f"{event} has a cursor of another batch"
             elif int(index) <= last:
                 yield f"{event} has a cursor that is not after that of the event before it"

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from attrs import evolve
-
 from bkjob_async.engine.journaling.fold import Term, position_in
 from bkjob_async.engine.journaling.records import decode_batch
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
 from bkjob_async.errors import JournalUnavailable
-from bkjob_async.journal.loading import in_slices, load_fleet
+from bkjob_async.journal.follow import present_batches
+from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Page, Store
-from bkjob_async.model.events import Batch, Event
+from bkjob_async.model.events import Batch
 from bkjob_async.watch.fleet_journal import RETRY_SECONDS
 from bkjob_async.watch.readers import BEGINNING, Position
 
@@ -48,24 +47,33 @@ class StoredHistory:
     async def next_batch(self, position: Position, until: int) -> Batch | None:
         """Return the next batch for a reader, up to number *until*; None where there is none.
 
-        A reader from before what is kept is given the newest of each host, marked `skipped`, in one batch.
+        A reader from before what is kept is given the newest of each host, marked `skipped`, in portions.
         """
         while True:
+            if position.portions is not None:
+                await asyncio.sleep(0)
+                portion = next(position.portions, None)
+                if portion is not None:
+                    return position.move_behind(portion)
+                position.portions = None
+                return None
             while position.stored and position.stored[-1].sequence <= position.seen:
                 position.stored.pop()  # read from the log since
             if not position.stored:
                 page = await self._read(position.seen)
                 if page.removed_to > position.seen:
-                    return await self._present(position)
+                    await self._begin_present(position)
+                    continue
                 position.stored = list(reversed(page.records))
             if not position.stored or position.stored[-1].sequence > until:
                 position.stored.clear()
+                position.seen = max(position.seen, until)
                 return None
-            record = position.stored.pop()
-            position.seen = record.sequence
-            batch = decode_batch(record.data)
-            if batch is not None:
-                return batch
+            batch = decode_batch(position.stored[-1].data)
+            position.seen = position.stored.pop().sequence
+            rest = None if batch is None else position.rest_of(batch)
+            if rest is not None:
+                return position.move_behind(rest)
 
     async def _read(self, after: int) -> Page:
         """Return records behind number *after*, as soon as the store can be read."""
@@ -75,13 +83,8 @@ class StoredHistory:
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _present(self, position: Position) -> Batch:
-        """Return the newest of all that changed behind a position, and move it behind that."""
+    async def _begin_present(self, position: Position) -> None:
+        """Put the newest of all that changed behind a position in place of records that are gone."""
         state = (await load_fleet(self._store, self._name)).fold
-        before, since = position.cursor, position.seen + 1
-        events: list[Event] = [event async for event in in_slices(state.present(since, before))]
-        cursor = f"{state.sequence}-{state.terms[-1].client}"
-        if events:
-            events[-1] = evolve(events[-1], cursor=cursor, index=0)
+        position.portions = present_batches(state, position.seen + 1, position.cursor)
         position.seen = state.sequence
-        return Batch(state.sequence, tuple(events), cursor)

@@ -160,20 +160,11 @@ class EventStream:
 
     async def _find_place(self, position: Position) -> Batch | None:
         """Find the place in the log behind what was read; return the next batch from a journal if there is one before."""
-        if self._history is None or position.seen >= self.log.last_dropped:
-            self._find_in_log(position)
-            return None
-        return await self._next_stored(position, self._history)
-
-    async def _next_stored(self, position: Position, history: StoredHistory) -> Batch | None:
-        """Return the next batch that the log does not hold; None where the log goes on, or the reader has had it."""
-        until = self.log.last_dropped
-        batch = await history.next_batch(position, until)
-        if batch is None:
-            position.seen = max(position.seen, until)
-            return None
-        rest = position.rest_of(batch)
-        return None if rest is None else position.move_behind(rest)
+        is_before = position.portions is not None or position.seen < self.log.last_dropped
+        if self._history is not None and is_before:
+            return await self._history.next_batch(position, self.log.last_dropped)
+        self._find_in_log(position)
+        return None
 
     async def _wait_for_batch(self) -> None:
         """Wait until a batch is added or the stream is closed."""

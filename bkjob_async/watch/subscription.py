@@ -498,7 +498,9 @@ class Subscription:
 
     def state_of(self, ref: Ref) -> JobState | None:
         """Return the state of the job that *ref* belongs to, None while its present state is not known here."""
-        return None if self._delivery.is_joining(ref) else self.state(ref.job)
+        if self._delivery.is_joining(ref):
+            return None
+        return self._delivery.ended_before(ref) or self.state(ref.job)
 
     def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
         """Return *ref* as last seen, None before it was seen."""

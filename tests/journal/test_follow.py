@@ -16,6 +16,7 @@ from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.store import Page
 from bkjob_async.model.events import Batch, HostChanged, InSync
 from bkjob_async.model.status import Phase
+from bkjob_async.testing import broken_promises
 from tests.engine.poll_views import JOB
 from tests.journal.stores import Place, opened, sqlite_url
 from tests.journal.told import HOSTS, Teller, events_of
@@ -128,6 +129,8 @@ async def test_the_present_comes_in_portions(place: Place, monkeypatch: pytest.M
     assert len(found) > 2
     assert {batch.cursor for batch in found[:-1]} == {teller.told[0].cursor}
     assert found[-1].cursor == teller.told[-1].cursor
+    assert {batch.sequence for batch in found} == {teller.told[-1].sequence}
+    assert broken_promises([teller.told[0], *found], require_past_executions=False) == []
     assert await read(place, found[-1].cursor) == []
 
 

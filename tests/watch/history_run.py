@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from functools import partial
 from random import Random
 from typing import Any
-from unittest import mock
 
 import looptime
 from attrs import define, evolve, field
 
 import bkjob_async as bkjob
-from bkjob_async.engine.tracking.next_request import next_request
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.world.operations import OperationNotAllowed
@@ -24,41 +22,14 @@ from tests.watch.clients import client_of
 from tests.watch.histories import HORIZON, OPERATIONS, History, WatchPlan
 from tests.watch.history_checks import Cut, Past, Waited, WatchRecord, broken
 from tests.watch.history_faults import spoiler, tearer
-
-# What makes events and snapshots of many hosts in slices: how many are made without, and how many in each.
-IN_SLICES = (
-    "engine.tracking.step_views.MAX_PLAIN",
-    "model.lazy_tuple.MAX_PLAIN",
-    "engine.stream.lazy_events.SLICE_SIZE",
-    "engine.stream.event_log.SLICE_SIZE",
-    "watch.readers.SLICE_SIZE",
-    "model.lazy_tuple.SLICE_SIZE",
-)
+from tests.watch.small_bounds import small_bounds
 
 
 def run(history: History) -> list[str]:
     """Run a history to its end; return every promise that a reader saw broken."""
-    with ExitStack() as patches:
-        if history.group_polling != "small":
-            patches.enter_context(
-                mock.patch("bkjob_async.engine.group_polling.group_poller.MAX_FULL_READ_HOSTS", 0)
-            )
-            patches.enter_context(mock.patch("bkjob_async.engine.scheduling.list_polling.FEWEST", 1))
-            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_NAMES_READ_AT_ONCE", 0))
-            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_PLAIN_HOSTS", 0))
-            for where in IN_SLICES:
-                patches.enter_context(mock.patch(f"bkjob_async.{where}", 0 if "PLAIN" in where else 2))
-            patches.enter_context(
-                mock.patch("bkjob_async.simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ", 0)
-            )
-        if history.group_polling == "guess":
-            scarce = partial(next_request, requests_are_scarce=True)
-            ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
-            patches.enter_context(mock.patch("bkjob_async.watch.poller.next_request", ask))
-        if history.log_limit < 100:
-            patches.enter_context(mock.patch("bkjob_async.watch.stream.PORTION_SIZE", 3))
-        runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
-        return patches.enter_context(runner).run(_run(history))
+    runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
+    with small_bounds(history.group_polling, history.log_limit), runner:
+        return runner.run(_run(history))
 
 
 async def _run(history: History) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from hypothesis import strategies as st
 
 from bkjob_async.simulator.world.hosts import Host
@@ -26,7 +26,9 @@ class Life:
     """One process: how many *seconds* it lasts, and how many it takes until the next begins.
 
     It *ends* in order, is killed, or is killed when a record was stored and the answer has not come. Its reader keeps
-    the cursor of every event, or of every batch; it has read all but *unread* of the events when it ends.
+    the cursor of every event, or of every batch; it has read all but *unread* of the events when it ends. When it begins,
+    the clock on the wall jumps by *jump* seconds. Another watch of the client begins so many seconds later than the
+    fleet's (*beside*).
     """
 
     seconds: float
@@ -34,14 +36,30 @@ class Life:
     ends: str = "killed"
     reads: str = "events"
     unread: int = 0
+    jump: float = 0.0
+    beside: float = -1.0
+
+
+@frozen(kw_only=True)
+class Sittings:
+    """A reader of the journal in another process, which reads now and then.
+
+    It reads so many *batches*, keeps the cursor of the last one, or of an event in the middle of it, and goes on behind that
+    *pause* seconds later.
+    """
+
+    batches: int
+    pause: float
+    reads: str = "batches"
 
 
 @frozen(kw_only=True)
 class Resumption:
     """One random history: the world, what users do and when, what goes wrong, and the lives of the fleet.
 
-    *actions* are (second, what, number). *companion*: in each life another watch of the same client follows the jobs.
-    *checkpoints*: they are written as soon as there is a record behind the last one. *kept* is how many records are.
+    *actions* are (second, what, number). *companion* is what another watch of the same client follows of each job in
+    each life, if anything. *checkpoints*: they are written as soon as there is a record behind the last one. *kept* is
+    how many bytes of records are kept in front of them. *sittings*: somebody reads the journal as well.
     """
 
     seed: int
@@ -54,8 +72,10 @@ class Resumption:
     interval: float | None = None
     latency: float = 0.0
     group_polling: str = "small"
-    companion: bool = False
+    companion: tuple[str, ...] = ()
     checkpoints: bool = False
+    kept: int = 1 << 30
+    sittings: Sittings | None = None
     log_limit: int = field(default=100_000)
 
 
@@ -67,6 +87,8 @@ lives = st.lists(
         ends=st.sampled_from(["in order", "killed", "killed", "answer lost"]),
         reads=st.sampled_from(["events", "events", "batches"]),
         unread=st.sampled_from([0, 0, 1, 3, 20]),
+        jump=st.sampled_from([0.0, 0.0, 0.0, 0.0, -3600.0, 1e6]),
+        beside=st.sampled_from([-1.0, -1.0, 0.0, 2.0]),
     ),
     max_size=11,
 ).map(tuple)
@@ -104,31 +126,30 @@ actions = st.lists(
 ).map(lambda found: tuple(sorted(found)))
 
 
-def with_whole_jobs_shared(history: Resumption) -> Resumption:
-    """Return the history without the other watch, unless whole jobs alone are watched.
-
-    A step that is a target by itself, in a job that another watch follows, may be reported again by the next process: see
-    what docs/journal.md does not promise.
-    """
-    has_steps = set(history.parts) != {"job"} or any(what == "add" for _, what, _ in history.actions)
-    return evolve(history, companion=history.companion and not has_steps)
-
-
+parts = st.lists(
+    st.sampled_from(["job", "job", "first", "last", "steps", "both"]), min_size=1, max_size=3
+).map(tuple)
+sittings = st.builds(
+    Sittings,
+    batches=st.integers(1, 20),
+    pause=st.sampled_from([0.2, 7.0, 40.0]),
+    reads=st.sampled_from(["batches", "events"]),
+)
 resumptions = st.builds(
     Resumption,
     seed=st.integers(0, 10_000),
     dialect=st.sampled_from(ALL_DIALECTS),
     plans=st.lists(plans, min_size=1, max_size=3).map(tuple),
     lives=lives,
-    parts=st.lists(
-        st.sampled_from(["job", "job", "first", "last", "steps", "both"]), min_size=1, max_size=3
-    ).map(tuple),
+    parts=parts,
     actions=actions,
     faults=st.lists(windows, max_size=1).map(tuple) | st.just(()),
     interval=st.none() | st.floats(0.5, 8.0),
     latency=st.sampled_from([0.0, 0.0, 0.05, 1.5]),
     group_polling=st.sampled_from(["small", "small", "counts"]),
-    companion=st.sampled_from([False, False, False, True]),
+    companion=st.just(()) | st.just(()) | parts,
     checkpoints=st.booleans(),
+    kept=st.sampled_from([1 << 30, 1 << 30, 4000, 1]),
+    sittings=st.none() | sittings,
     log_limit=st.sampled_from([100_000, 100_000, 8]),
-).map(with_whole_jobs_shared)
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from random import Random
 from typing import Any
@@ -14,27 +14,31 @@ import looptime
 from attrs import define, evolve, field
 
 import bkjob_async as bkjob
-from bkjob_async.errors import JournalUnavailable
+from bkjob_async.errors import FleetNotFound, JournalUnavailable
+from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.memory import MemoryStore
-from bkjob_async.journal.store import StoredRecord
+from bkjob_async.journal.store import Checkpoint, StoredRecord
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
+from bkjob_async.watch import fleet_journal
 from tests.watch.clients import client_of
 from tests.watch.histories import OPERATIONS, History
 from tests.watch.history_faults import spoiler, tearer
 from tests.watch.resume_histories import END, Life, Resumption
+from tests.watch.small_bounds import small_bounds
 
 
 class MortalStore(MemoryStore):
     """A process's way to a store that others have as well; a process that was killed has none."""
 
-    def __init__(self, shared: MemoryStore) -> None:
-        super().__init__()
+    def __init__(self, shared: MemoryStore, keep: Keep) -> None:
+        super().__init__(keep)
         self._fleets = shared._fleets
         self.is_dead = False
         self.loses_answers = False
@@ -47,6 +51,11 @@ class MortalStore(MemoryStore):
         await super().append(name, term=term, head=head, records=records, targets=targets)
         if self.loses_answers:
             raise JournalUnavailable("no answer")
+
+    async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
+        """Write a checkpoint, unless the process is dead."""
+        self._check()
+        await super().write_checkpoint(name, checkpoint, term=term)
 
     async def give_sign_of_life(self, name: str, *, term: int) -> None:
         """Live, unless the process is dead."""
@@ -65,32 +74,31 @@ class MortalStore(MemoryStore):
 
 def run(history: Resumption) -> list[str]:
     """Run a history to its end; return every promise that was broken."""
-    with ExitStack() as patches:
-        if history.group_polling != "small":
-            patches.enter_context(
-                mock.patch("bkjob_async.engine.group_polling.group_poller.MAX_FULL_READ_HOSTS", 0)
-            )
-            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_NAMES_READ_AT_ONCE", 0))
-            patches.enter_context(mock.patch("bkjob_async.engine.host_table.table.MAX_PLAIN_HOSTS", 0))
-            patches.enter_context(
-                mock.patch("bkjob_async.simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ", 0)
-            )
-        if history.checkpoints:
-            patches.enter_context(mock.patch("bkjob_async.watch.fleet_journal.SMALLEST_WEIGHT", 0))
-        runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
-        return patches.enter_context(runner).run(_run(history))
+    weight = 0 if history.checkpoints else fleet_journal.SMALLEST_WEIGHT
+    runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
+    with (
+        small_bounds(history.group_polling, history.log_limit),
+        mock.patch("bkjob_async.watch.fleet_journal.SMALLEST_WEIGHT", weight),
+        runner,
+    ):
+        return runner.run(_run(history))
 
 
 async def _run(history: Resumption) -> list[str]:
     stage = Stage(history)
     async with AsyncExitStack() as stack:
+        stack.enter_context(mock.patch("time.time", stage.wall_clock))
         actions = asyncio.create_task(stage.act())
         uncut = asyncio.create_task(stage.watch_uncut())
+        sittings = asyncio.create_task(stage.read_in_sittings())
         for life in (*history.lives, Life(seconds=END, pause=0.0, ends="last")):
             await stage.live(life, stack)
         await actions
         await uncut
         await asyncio.gather(*stage.ending)
+        await sittings
+        if history.sittings is not None:
+            await stage.read_stored(Journal(stage.store).follow("fleet", after=stage.sat_cursor, live=False))
     stage.world.advance(now())
     return stage.broken()
 
@@ -111,6 +119,9 @@ class Stage:
     store: MemoryStore = field(factory=MemoryStore)
     told: list[bkjob.Batch] = field(factory=list)
     cursor: str = ""
+    sat: list[bkjob.Batch] = field(factory=list)
+    sat_cursor: str = ""
+    wall_time: float = 1e9
     watch: bkjob.Watch | None = None
     client: bkjob.JobClient | None = None
     first: list[bkjob.Ref] = field(factory=list)
@@ -132,6 +143,10 @@ class Stage:
         site = SiteConfig(group_read_seconds=0.2 if history.latency else 0.002)
         self.platform = Platform(self.world, site=site)
 
+    def wall_clock(self) -> float:
+        """Return what the clock on the wall shows."""
+        return self.wall_time + now()
+
     def open_client(self) -> Any:
         """Return a client of the platform, as every process has its own."""
         options: dict[str, Any] = {"latency": self.history.latency, "interval": self.history.interval}
@@ -151,7 +166,8 @@ class Stage:
 
     async def live(self, life: Life, stack: AsyncExitStack) -> None:
         """Open the fleet in a new process, and read it until the process ends."""
-        history, store = self.history, MortalStore(self.store)
+        history, store = self.history, MortalStore(self.store, Keep(bytes=self.history.kept))
+        self.wall_time += life.jump
         client, door = await stack.enter_async_context(self.open_client())
         door.clock = self.clock  # there is one world
         self.clock.now()
@@ -166,10 +182,9 @@ class Stage:
         )
         door.spoil = spoiler(as_history, Random(history.seed), self.refs[0].job_instance_id)
         door.tear = tearer(as_history, Random(history.seed))
-        if history.companion:
-            companion = await stack.enter_async_context(client.watch(self.refs, linger=None))
-            await asyncio.sleep(min(1.0, life.seconds / 2))
-            assert companion
+        beside = asyncio.create_task(self.watch_beside(client, life.beside, stack))
+        if history.companion and life.beside < 0:
+            await asyncio.sleep(min(-life.beside, life.seconds / 2))
         watch = client.watch(
             () if self.is_known else self.first, journal=Journal(store), name="fleet", linger=None
         )
@@ -201,9 +216,48 @@ class Stage:
             with suppress(asyncio.CancelledError):
                 await reader
             self.ending.append(asyncio.create_task(watch.aclose()))
+        beside.cancel()
         self.forget_unread(life)
         self.watch = self.client = None
         await asyncio.sleep(life.pause)
+
+    async def watch_beside(self, client: bkjob.JobClient, seconds: float, stack: AsyncExitStack) -> None:
+        """Open another watch of the client, which follows parts of the jobs by itself."""
+        kinds = self.history.companion
+        if kinds:
+            refs = [
+                part for n, job in enumerate(self.refs) for part in self.parts(job, kinds[n % len(kinds)])
+            ]
+            await asyncio.sleep(seconds)
+            await stack.enter_async_context(client.watch(refs, linger=None))
+
+    async def read_in_sittings(self) -> None:
+        """Read the journal as another process does, now and then until the end of the history."""
+        plan = self.history.sittings
+        await self.begun.wait()
+        while plan is not None and now() < END:
+            await asyncio.sleep(plan.pause)
+            follower = Journal(self.store).follow("fleet", after=self.sat_cursor)
+            with suppress(TimeoutError, FleetNotFound):
+                async with asyncio.timeout(min(20.0, max(0.1, END - now()))):
+                    await self.read_stored(follower, plan.batches, plan.reads)
+
+    async def read_stored(self, follower: Follower, count: int | None = None, reads: str = "batches") -> None:
+        """Read so many batches of the journal, and half of the next if the cursors of events are kept."""
+        portions: list[bkjob.Batch] = []
+        async for batch in follower:
+            if count is not None and count <= 0:
+                half = batch.events[: len(batch.events) // 2]
+                if reads == "events" and half and half[-1].cursor != self.sat_cursor:
+                    self.sat.append(bkjob.Batch(batch.sequence, tuple(half), half[-1].cursor))
+                    self.sat_cursor = half[-1].cursor
+                break
+            portions.append(batch)
+            if batch.cursor != self.sat_cursor:  # else it comes once more if the reader stops here
+                self.sat += portions
+                self.sat_cursor = batch.cursor
+                portions = []
+                count = None if count is None else count - 1
 
     async def read(self, watch: bkjob.Watch, life: Life) -> None:
         """Read on behind what an earlier life has read."""
@@ -214,20 +268,15 @@ class Stage:
     def forget_unread(self, life: Life) -> None:
         """Take back what the reader has not read, and put the cursor behind the last event that it has."""
         unread = life.unread
-        popped = None
         while self.told and unread >= len(self.told[-1].events):
-            popped = self.told.pop()
-            unread -= len(popped.events)
+            unread -= len(self.told.pop().events)
         if self.told and unread and life.reads == "events":
             last = self.told[-1]
-            self.told[-1] = bkjob.Batch(last.sequence, tuple(last.events[:-unread]), last.cursor)
-            self.cursor = self.told[-1].events[-1].cursor
-        elif self.told and popped is not None and popped.sequence == self.told[-1].sequence:
-            self.cursor = (
-                self.told[-1].events[-1].cursor
-            )  # an earlier life had read the first events of the batch
-        else:
-            self.cursor = self.told[-1].cursor if self.told else ""
+            events = tuple(last.events[:-unread])
+            self.told[-1] = bkjob.Batch(last.sequence, events, events[-1].cursor)
+        while self.told and not self.told[-1].cursor.startswith(f"{self.told[-1].sequence}-"):
+            self.told.pop()  # a portion that comes once more, as the reader has not had the last one
+        self.cursor = self.told[-1].cursor if self.told else ""
 
     async def watch_uncut(self) -> None:
         """Watch the same targets in one process, and keep how each ended last."""
@@ -308,10 +357,10 @@ class Stage:
             for step in plan.steps
         )
         truth = None if has_containers else truth_of(self.world.history())
-        joined = joined_stream(self.told)
-        found = self.problems + broken_promises(
-            joined, truth=truth, watch_starts=self.joins, target_starts=self.added
-        )
+        found = list(self.problems)
+        for who, told in (("", self.told), ("the reader of the journal: ", self.sat)):
+            broken = broken_promises(told, truth=truth, watch_starts=self.joins, target_starts=self.added)
+            found += [who + each for each in broken if not is_once_in_each_life(each)]
         if not (self.history.faults or self.history.actions):
             found += self.differing_results()
         return found
@@ -326,23 +375,29 @@ class Stage:
         return found
 
 
-def joined_stream(told: Sequence[bkjob.Batch]) -> list[bkjob.Batch]:
-    """Return what all lives told as one stream: the rest of a batch joins it, and one `InSync` is left."""
-    joined: list[bkjob.Batch] = []
-    is_synced = False
-    for batch in told:
-        events = [event for event in batch.events if not (is_synced and isinstance(event, bkjob.InSync))]
-        is_synced = is_synced or any(isinstance(event, bkjob.InSync) for event in events)
-        if joined and joined[-1].sequence == batch.sequence:
-            joined[-1] = evolve(joined[-1], events=(*joined[-1].events, *events))
-        elif events:
-            joined.append(bkjob.Batch(batch.sequence, tuple(events), batch.cursor))
-    return joined
+def is_once_in_each_life(broken: str) -> bool:
+    """Return True for what each life tells by itself: that it is in sync, and that it cannot store."""
+    return broken == "in sync a second time" or "JournalUnavailable" in broken
 
 
 def comparable(result: object) -> object:
-    """Return a result without what depends on how the job was polled: whether a step that never began shows hosts."""
+    """Return a result without what depends on how the job was polled.
+
+    That is whether a step that never began shows hosts and is over with its job, the order of hosts, and whether a host
+    without an error has no code or 0.
+    """
     if not isinstance(result, bkjob.JobResult):
         return result
-    steps = [evolve(step, hosts_visible=True) if step.status.code == 1 else step for step in result.steps]
+    steps = [
+        evolve(
+            step,
+            hosts_visible=step.hosts_visible or step.status.code == 1,
+            is_finished=step.is_finished or step.status.code == 1,
+            failed=tuple(
+                evolve(host, error_code=host.error_code or None)
+                for host in sorted(step.failed, key=lambda host: host.host.label)
+            ),
+        )
+        for step in result.steps
+    ]
     return evolve(result, steps=tuple(steps))

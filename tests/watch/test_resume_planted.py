@@ -105,7 +105,7 @@ def append_what_was_stored_again(patch: Patch) -> None:
 
 def with_companion(history: Resumption) -> Resumption:
     """Return a history in which another watch follows the same jobs."""
-    return evolve(history, companion=True)
+    return evolve(history, companion=history.companion or ("job",))
 
 
 def with_checkpoints(history: Resumption) -> Resumption:

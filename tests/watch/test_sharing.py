@@ -220,3 +220,17 @@ async def test_a_watch_receives_events_of_its_own_targets_only() -> None:
     assert told == [{steps[0]}, {steps[1]}]
     assert sorted(moves_of(first) + moves_of(second), key=str) == sorted(moves_of(both), key=str)
     assert keeps_its_promise(both, world)
+
+
+async def test_results_list_the_steps_as_the_platform_does() -> None:
+    """In whatever order they became targets."""
+    world = World(1)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=1),) * 3))
+    world.advance(0.5)
+    steps = [step.ref for step in world.jobs[job.job_instance_id].steps]
+    async with client_of(world) as (client, _), client.watch([steps[2], steps[1], job]) as watch:
+        results = await watch.results()
+
+    result = results[job]
+    assert isinstance(result, bkjob.JobResult)
+    assert [step.ref for step in result.steps] == steps

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
 from itertools import chain, islice
 from typing import Any
 
 import msgspec
+from attrs import evolve
 from msgspec import Struct
 
 from bkjob_async.engine.host_table.encoding import announced_state, packed_times
@@ -64,9 +65,8 @@ class Term(Struct, frozen=True, gc=False):
 class Fold:
     """The state of a fleet: its targets, and what was told of each, up to record number `sequence`.
 
-    A checkpoint is loaded part by part, records are applied in their order. `outage` is the trouble with the platform as
-    a whole that was told last and is not over; `durations` is what was learnt, as it was exported; `time` that of the
-    newest record in Unix seconds. Jobs that a caller takes out of `jobs` are the caller's own.
+    A checkpoint is loaded part by part, records are applied in their order. `durations` is what was learnt, as it was
+    exported; `time` that of the newest record in Unix seconds. Jobs that a caller takes out of `jobs` are the caller's own.
     """
 
     def __init__(self, make_job: MakeJob = JobState) -> None:
@@ -75,8 +75,9 @@ class Fold:
         self.terms: list[Term] = []
         self.sequence = 0
         self.time = 0.0
-        self.outage: Trouble | None = None
         self.durations: dict[str, Any] | None = None
+        # The newest trouble of each target, or its end, which no later state repeats; by None of the platform as a whole.
+        self._signals: dict[Ref | None, Trouble | Recovered] = {}
         self._make_job = make_job
 
     # Checkpoints ----------------------------------------------------------------------------------------------------
@@ -94,14 +95,17 @@ class Fold:
         if form.terms:
             self.terms = [Term(each.term, each.client, each.head) for each in form.terms]
             self.time, self.durations = form.time, form.durations
-            outage = None if form.outage is None else event_from_json(form.outage)
-            self.outage = outage if isinstance(outage, Trouble) else None
+            for signal in map(event_from_json, (*([form.outage] if form.outage else ()), *form.signals)):
+                if isinstance(signal, Trouble | Recovered):
+                    self._signals[signal.ref] = signal
 
     def parts(self) -> Iterator[bytes]:
         """Yield a checkpoint of the present state, part by part; nothing may be applied meanwhile."""
         outage = None if self.outage is None else event_to_json(self.outage)
+        signals = list(map(event_to_json, self._signals.values()))
         terms = [TermForm(term.number, term.client, term.head) for term in self.terms]
-        yield self._part([], terms=terms, time=self.time, outage=outage, durations=self.durations)
+        first = {"terms": terms, "time": self.time, "outage": outage, "durations": self.durations}
+        yield self._part([], **first, signals=signals)
         jobs = iter(self.jobs.values())
         while some := list(islice(jobs, JOBS_IN_PART)):
             yield self._part([job_form(job) for job in some])
@@ -147,6 +151,7 @@ class Fold:
             elif job is not None:
                 job.remove_target(ref)
                 note_trouble(job, ref, None)
+                self._signals.pop(ref, None)
                 if not job.targets:
                     del self.jobs[ref.job]
 
@@ -210,8 +215,9 @@ class Fold:
                 state.announced_sequence = self.sequence
 
     def _note_signal(self, event: Trouble | Recovered | Lost) -> None:
+        if not isinstance(event, Lost):
+            self._signals[event.ref] = event
         if event.ref is None:
-            self.outage = event if isinstance(event, Trouble) else None
             return
         job = self.jobs.get(event.ref.job)
         if job is None:
@@ -228,9 +234,15 @@ class Fold:
     # Reading --------------------------------------------------------------------------------------------------------
 
     @property
-    def targets(self) -> set[Ref]:
-        """All targets."""
-        return {ref for job in self.jobs.values() for ref in job.targets}
+    def outage(self) -> Trouble | None:
+        """The trouble with the platform as a whole that was told last and is not over."""
+        outage = self._signals.get(None)
+        return outage if isinstance(outage, Trouble) else None
+
+    @property
+    def targets(self) -> KeysView[Ref]:
+        """All targets, job by job in the order of their addition."""
+        return {ref: None for job in self.jobs.values() for ref in job.targets}.keys()
 
     def state(self, job: JobRef) -> JobState | None:
         """Return what is known of a job, None for one that no target belongs to."""
@@ -246,12 +258,21 @@ class Fold:
         for job in self.jobs.values():
             present = present_targets(job, job.targets, cursor, since=since, skipped=skipped)
             yield from chain.from_iterable(slices_of(present))
-            yield from job.poll_failures.troubled.values()
-            yield from job.poll_failures.lost.values()
+            losses = job.poll_failures.lost.values()
+            yield from (evolve(loss, cursor=cursor, index=0) for loss in losses if is_since(loss, since))
+        for signal in self._signals.values():
+            # A reader that begins here has had no trouble to recover from.
+            if is_since(signal, since) and (skipped or isinstance(signal, Trouble)):
+                yield evolve(signal, cursor=cursor, index=0, skipped=skipped)
 
     def position(self, cursor: str) -> CursorPosition:
         """Return the place behind which a reader continues; raise `UsageError` for a cursor of no holder."""
         return position_in(self.terms, self.sequence, cursor)
+
+
+def is_since(event: Event, sequence: int) -> bool:
+    """Return True if *event* was told in record *sequence* or later."""
+    return parse_cursor(event.cursor)[0].sequence >= sequence
 
 
 def position_in(terms: Sequence[Term], head: int, cursor: str) -> CursorPosition:

@@ -174,7 +174,11 @@ class TermForm(Struct, array_like=True, frozen=True, gc=False):
 
 
 class PartForm(Struct, array_like=True, frozen=True, gc=False):
-    """A part of a checkpoint: some jobs; the first part has the rest as well."""
+    """A part of a checkpoint: some jobs; the first part has the rest as well.
+
+    *signals* are the newest `Trouble` or `Recovered` of each target, and of the platform as a whole; *outage* is the last of
+    these once more where it is `Trouble`.
+    """
 
     version: int
     sequence: int
@@ -183,3 +187,4 @@ class PartForm(Struct, array_like=True, frozen=True, gc=False):
     time: float = 0.0
     outage: dict[str, Any] | None = None
     durations: dict[str, Any] | None = None
+    signals: list[dict[str, Any]] = []

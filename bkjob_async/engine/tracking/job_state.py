@@ -203,6 +203,10 @@ class JobState(Struct, eq=False, gc=False):
             settles = self.has_settling_step() or (self.settling_since is not None and not self.finished)
         return not settles and (not self.has_finished(ref) or self.is_settled(ref, now))
 
+    def will_end_with_job(self, ref: Ref) -> bool:
+        """Return True if *ref* is a step that is open although its job is final: it is announced finished after a bound."""
+        return isinstance(ref, StepRef) and self.settling_since is not None and not self.has_finished(ref)
+
     # How often to poll ----------------------------------------------------------------------------------------------
 
     def is_settling(self, now: float, open_steps: Sequence[StepState] | None = None) -> bool:

@@ -106,12 +106,15 @@ def apply_changed_job(job: JobState, view: JobPollView, stamp: PollStamp) -> lis
         job.raw_times = packed_times(view.times)
     events += apply_status(job, view.status, stamp, finished=finished)
     last_started = last_started_index(step_views)
+    read = sum(step.status_code is not None for step in job.steps)
     for index, step_view in enumerate(step_views):
         if job.is_target or job.ref.step(step_view.step_instance_id) in job.target_steps:
             step = job.step(step_view.step_instance_id)
             passed = finished or index < last_started
             events += observe(step, step_view, stamp, job_finished=finished, passed=passed)
             events += finish_settled_step(job, step, stamp)
+    if job.is_target and read < len(job.steps):
+        order_steps(job, step_views)
     if job.finished and any(isinstance(event, Reopened) and event.ref != job.ref for event in events):
         events.insert(0, reopen_job(job, stamp))
         job.settling_since = stamp.now
@@ -137,6 +140,17 @@ def apply_changed_step(
     if job.finished and any(isinstance(event, Reopened) for event in events):
         events.insert(0, reopen_job(job, stamp))
     return events + finish_settled(job, stamp)
+
+
+def order_steps(job: JobState, step_views: Sequence[StepPollView]) -> None:
+    """Put the steps, some of them new, in the order in which the platform lists them.
+
+    Those that are targets by themselves may have been added in another.
+    """
+    listed = [view.step_instance_id for view in step_views]
+    if [step.ref.step_instance_id for step in job.steps[: len(listed)]] != listed:
+        others = (step for step in job.steps if step.ref.step_instance_id not in listed)
+        job.steps = (*map(job.step, listed), *others)
 
 
 def is_outdated(job: JobState, step_views: Sequence[StepPollView], now: float) -> bool:

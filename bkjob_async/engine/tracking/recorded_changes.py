@@ -28,7 +28,8 @@ def changes_since(
     steps = [step for step in job.steps if job.ref in targets or step.ref in targets]
     changed = {step.ref: list(step_changes(recorded, step, cursor)) for step in steps}
     has_job, before = job.ref in targets, None if recorded.announced is None else recorded.announced[0]
-    is_reopened = recorded.finished and (recorded.announced != job.announced or any(changed.values()))
+    went_on = any(changed[step.ref] and not has_same_status(recorded, step) for step in steps)
+    is_reopened = recorded.finished and (recorded.announced != job.announced or went_on)
     has_changed = job.announced is not None and (is_reopened or recorded.announced != job.announced)
     if has_job and is_reopened:
         yield Reopened(ref=job.ref, epoch=job.epoch, cursor=cursor)
@@ -42,6 +43,17 @@ def changes_since(
     if has_job and has_changed and job.finished:
         yield job_changed(job, before, cursor)
         yield finished_event(job, job.ref, cursor)
+
+
+def has_same_status(recorded: JobState, step: StepState) -> bool:
+    """Return True if no more can differ than whether a step with an open status is over, because its job is.
+
+    That is announced where somebody follows the step by itself, and not where they follow the job alone.
+    """
+    known = recorded.find_step(step.ref.step_instance_id)
+    if known is None or known.announced is None or step.announced is None:
+        return False
+    return known.announced[:2] == step.announced[:2] and known.announced[2] is not step.announced[2]
 
 
 def step_changes(recorded: JobState, step: StepState, cursor: str) -> Iterator[EventOrLazy]:

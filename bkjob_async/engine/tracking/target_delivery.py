@@ -50,7 +50,7 @@ class TargetDelivery:
     target, or its loss. A lost target stays lost for this watch, even if another watch joins it and it can be read.
     """
 
-    __slots__ = ("_joining", "_lost", "_present_given_at", "_recorded", "_troubled")
+    __slots__ = ("_ended_before", "_joining", "_lost", "_present_given_at", "_recorded", "_troubled")
 
     def __init__(self) -> None:
         # The round of requests that each joined target waits for.
@@ -61,6 +61,8 @@ class TargetDelivery:
         self._lost: dict[Ref, LostTarget] = {}
         # What was told of joined targets before, by their job.
         self._recorded: dict[Ref, JobState] = {}
+        # The same of targets that had ended, and cannot be read now.
+        self._ended_before: dict[Ref, JobState] = {}
 
     def join(self, ref: Ref, round_number: int, recorded: JobState | None = None) -> None:
         """Wait for a round of requests about the job of *ref*.
@@ -89,10 +91,15 @@ class TargetDelivery:
         self._troubled.discard(ref)
         self._present_given_at.pop(ref, None)
         self._lost.pop(ref, None)
+        self._ended_before.pop(ref, None)
 
     def is_joining(self, ref: Ref) -> bool:
         """Return True if the watch was not given the present state of *ref* yet."""
         return ref in self._joining
+
+    def ended_before(self, ref: Ref) -> JobState | None:
+        """Return the job of a target that had ended before the watch was opened, and cannot be read now."""
+        return self._ended_before.get(ref)
 
     def are_lost(self, refs: Iterable[Ref]) -> bool:
         """Return True if the watch was given the loss of each of *refs*."""
@@ -187,12 +194,19 @@ class TargetDelivery:
                 continue
             if awaited <= last_round:
                 self._joining[ref] = awaited = WAS_READ
-            if awaited == WAS_READ and job.is_up_to_date(ref, stamp.now):
+            # What ended with its job has ended since, too: that is not announced here yet.
+            is_ending = self._has_ended(ref) and job.will_end_with_job(ref)
+            if awaited == WAS_READ and job.is_up_to_date(ref, stamp.now) and not is_ending:
                 joined.append(ref)
         for ref in joined:
             del self._joining[ref]
             self._present_given_at[ref] = stamp.sequence
         return joined
+
+    def _has_ended(self, ref: Ref) -> bool:
+        """Return True if the watch was given the end of a joining target before it was opened."""
+        recorded = self._recorded.get(ref)
+        return recorded is not None and recorded.has_finished(ref)
 
     def _is_signal(self, event: EventOrLazy) -> bool:
         """Return True for the end of trouble that was given of a joining target, or its loss."""
@@ -215,7 +229,12 @@ class TargetDelivery:
     def _troubles(self, job: JobState, refs: Collection[Ref], stamp: PollStamp) -> Iterator[Event]:
         """Yield the trouble of joining targets that this watch was not given yet."""
         for ref, trouble in job.poll_failures.troubled.items():
-            if ref in refs and ref in self._joining and ref not in self._troubled:
+            if (
+                ref in refs
+                and ref in self._joining
+                and ref not in self._troubled
+                and not self._has_ended(ref)
+            ):
                 self._troubled.add(ref)
                 yield evolve(trouble, cursor=stamp.cursor, index=0)
 
@@ -229,9 +248,14 @@ class TargetDelivery:
                 ref = event.ref
                 if ref not in self._joining and job.has_finished(ref):
                     continue
-                counts = counts_by_step(job, ref) if self._is_followed(ref) else {}
+                has_ended, recorded = self._has_ended(ref), self._recorded.pop(ref, None)
+                counts = counts_by_step(recorded or job, ref) if recorded or self._is_followed(ref) else {}
                 self._joining.pop(ref, None)
                 self._lost[ref] = LostTarget(stamp.sequence, event, counts)
+                if has_ended and recorded is not None:
+                    # Its end was told before this watch was opened; that it cannot be read any more changes nothing.
+                    self._ended_before[ref] = recorded
+                    continue
             kept.append(event)
         return kept
 
@@ -280,7 +304,7 @@ class TargetDelivery:
             known = [*known, ref]
         for ref in refs:
             lost = self._lost.get(ref)
-            if lost is not None and lost.sequence >= since:
+            if lost is not None and lost.sequence >= since and ref not in self._ended_before:
                 yield evolve(lost.event, cursor=cursor, index=0)
 
     def _has_gone_on(self, job: JobState, ref: Ref) -> bool:

@@ -1,0 +1,48 @@
+"""Bounds of the code, set so low that histories of few hosts and events reach what lies beyond them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from unittest import mock
+
+from bkjob_async.engine.tracking.next_request import next_request
+
+# Steps count as large, their hosts are read by group, and jobs of which only the end is wanted by lists.
+LARGE_STEPS = {
+    "engine.group_polling.group_poller.MAX_FULL_READ_HOSTS": 0,
+    "engine.scheduling.list_polling.FEWEST": 1,
+    "engine.host_table.table.MAX_NAMES_READ_AT_ONCE": 0,
+    "engine.host_table.table.MAX_PLAIN_HOSTS": 0,
+    "simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ": 0,
+}
+# What makes events and snapshots of many hosts in slices: how many are made without, and how many in each.
+IN_SLICES = {
+    "engine.tracking.step_views.MAX_PLAIN": 0,
+    "model.lazy_tuple.MAX_PLAIN": 0,
+    "engine.stream.lazy_events.SLICE_SIZE": 2,
+    "engine.stream.event_log.SLICE_SIZE": 2,
+    "watch.readers.SLICE_SIZE": 2,
+    "model.lazy_tuple.SLICE_SIZE": 2,
+}
+# A backlog, and the present state of a journal, come in portions of so many events.
+PORTIONS = {"watch.stream.PORTION_SIZE": 3, "journal.follow.PORTION_SIZE": 3}
+
+
+@contextmanager
+def small_bounds(group_polling: str, log_limit: int) -> Iterator[None]:
+    """Set the bounds for a history that polls and keeps events in this way."""
+    with ExitStack() as patches:
+        bounds: dict[str, int] = {}
+        if group_polling != "small":
+            bounds |= LARGE_STEPS | IN_SLICES
+        if log_limit < 100:
+            bounds |= PORTIONS
+        for where, bound in bounds.items():
+            patches.enter_context(mock.patch(f"bkjob_async.{where}", bound))
+        if group_polling == "guess":
+            scarce = partial(next_request, requests_are_scarce=True)
+            ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
+            patches.enter_context(mock.patch("bkjob_async.watch.poller.next_request", ask))
+        yield
