@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import click
 from attrs import frozen
@@ -96,7 +97,9 @@ async def simulate(options: SimulateOptions) -> ExitCode:
     """Serve a scenario until SIGINT or SIGTERM; the first line on stdout is the URL."""
     scenario = scenario_by_name(options.scenario)
     limit = RateLimit(options.rate_limit) if options.rate_limit is not None else None
-    simulator = Simulator(scenario, seed=options.seed, speed=options.speed, rate_limit=limit)
+    simulator = Simulator(
+        scenario, seed=options.seed, speed=options.speed, rate_limit=limit, begins=datetime.now(UTC)
+    )
     simulator.platform.faults += [fault_from(text) for text in options.faults]
     server = simulator.serve(port=options.port, remote_callbacks=options.remote_callbacks)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
+from datetime import datetime
 
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.simulator.faults.faults import ActiveFault, Fault, parse_fault
@@ -20,7 +21,7 @@ from bkjob_async.simulator.world.launch_outcomes import LaunchOutcomes
 from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, HostOutcome, JobPlan, PlatformDelays
 from bkjob_async.simulator.world.records import Job, Step
 from bkjob_async.simulator.world.scenarios import Scenario, scenario_by_name
-from bkjob_async.simulator.world.world import World
+from bkjob_async.simulator.world.world import EPOCH_MS, World
 
 
 class Simulator:
@@ -28,7 +29,8 @@ class Simulator:
 
     *scenario* is a name or a `Scenario`; without it the world is empty and jobs are added. The same *seed*
     gives the same run. *site* is the configuration, *speed* how fast world time passes. With *at_once* the
-    platform sees changes of hosts at once, not at its engine's polls.
+    platform sees changes of hosts at once, not at its engine's polls. *begins* is when world time begins (aware); None
+    for the first of January 2026, so that the same seed gives the same answers on any day.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class Simulator:
         delays: PlatformDelays | None = None,
         at_once: bool = False,
         rate_limit: RateLimit | None = None,
+        begins: datetime | None = None,
     ) -> None:
         """Create the world and its platform."""
         chosen = scenario_by_name(scenario) if isinstance(scenario, str) else scenario
         default = chosen.delays if chosen is not None else None
-        self.world = World(seed, delays=delays or default, at_once=at_once)
+        epoch_ms = EPOCH_MS if begins is None else round(begins.timestamp() * 1000)
+        self.world = World(seed, delays=delays or default, at_once=at_once, epoch_ms=epoch_ms)
         if chosen is not None:
             chosen.add_to(self.world)
         self.site = site or SiteConfig()

@@ -85,3 +85,12 @@ def test_world_time_can_hurry() -> None:
 
     assert after["speed"] == 500
     assert after["now"] > before
+
+
+def test_its_jobs_are_of_today() -> None:
+    """Commands that ask for the last hours find them."""
+    with shell.simulator("--scenario", "all-succeed") as url:
+        done = shell.run("jobs", "--url", url, "--biz", "2", "--since", "1h")
+
+    assert done.returncode == 0
+    assert "20000000001" in done.stdout
