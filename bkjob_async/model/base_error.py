@@ -16,3 +16,11 @@ class BkJobError(Exception):
 
 class UsageError(BkJobError):
     """The call itself makes no sense; nothing was sent."""
+
+
+class WrongType(UsageError, TypeError):
+    """An argument is of another type; callers may expect the built-in error."""
+
+
+class WrongValue(UsageError, ValueError):
+    """An argument has a value that it cannot have; callers may expect the built-in error."""

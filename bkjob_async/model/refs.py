@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar, cast
 
 from attrs import field, frozen
 
+from bkjob_async.model.base_error import WrongType, WrongValue
 from bkjob_async.model.printing import printable
 
 S = TypeVar("S", bound="Scope")
@@ -20,25 +21,32 @@ _SCOPE_TYPE = re.compile(r"[a-z][a-z_]*")
 
 
 def _positive(owner: object, attribute: Any, value: Any) -> None:
-    """Raise TypeError for anything but an int (a bool is none), ValueError for one that is not positive."""
+    """Raise `UsageError` for anything but a positive int; a bool is none."""
     if type(value) is int and value > 0:
         return
     name = f"{type(owner).__name__}: {attribute.name}"
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be a whole number (int), not {value!r:.60}")
+        raise WrongType(
+            f"{name} must be a whole number (int), not {value!r:.60}: {_remedy(owner, attribute.name)}"
+        )
     if value <= 0:
-        raise ValueError(f"{name} must be positive, not {value}")
+        raise WrongValue(f"{name} must be positive, not {value}: {_remedy(owner, attribute.name)}")
+
+
+def _remedy(owner: object, name: str) -> str:
+    """Return what to write instead."""
+    return "Scope.biz(2)" if isinstance(owner, Scope) else f"{type(owner).__name__}(..., {name}=100)"
 
 
 def _is_scope(owner: object, _attribute: object, value: Any) -> None:
     if not isinstance(value, Scope):
         example = f"{type(owner).__name__}(Scope.biz(2), ...)"
-        raise TypeError(f"scope must be a Scope, not {value!r:.60}: {example}")
+        raise WrongType(f"scope must be a Scope, not {value!r:.60}: {example}")
 
 
 def _is_job(_owner: object, _attribute: object, value: Any) -> None:
     if not isinstance(value, JobRef):
-        raise TypeError(f"the job of a step must be a JobRef, not {value!r:.60}")
+        raise WrongType(f"the job of a step must be a JobRef, not {value!r:.60}")
 
 
 class ScopeType(StrEnum):
@@ -58,7 +66,7 @@ def _scope_type(value: str) -> ScopeType | str:
             if _SCOPE_TYPE.fullmatch(value):
                 return value
     kinds = ", ".join(ScopeType)
-    raise ValueError(f"a scope's type is one of {kinds}, not {value!r:.60}: Scope.biz(2)")
+    raise WrongValue(f"a scope's type is one of {kinds}, not {value!r:.60}: Scope.biz(2)")
 
 
 @frozen
@@ -196,8 +204,16 @@ Ref = JobRef | StepRef
 
 
 def parse_ref(text: str) -> Ref:
-    """Read a job or step name as `str` writes it; raise ValueError."""
-    return StepRef.parse(text) if "/" in text else JobRef.parse(text)
+    """Read a job or step name as `str` writes it; raise `UsageError` for other text.
+
+    >>> print(bkjob.parse_ref("2:100").scope, bkjob.parse_ref("biz_set:9:100/200").step_instance_id)
+    2 200
+    """
+    try:
+        return StepRef.parse(text) if "/" in text else JobRef.parse(text)
+    except (AttributeError, TypeError, ValueError):
+        forms = "'2:100', '2:100/200' or 'biz_set:9:100'; as_ref() reads ids and links, too"
+        raise WrongValue(f"{text!r:.60} names no job or step: write {forms}") from None
 
 
 def _optional_id(owner: object, attribute: Any, value: object) -> None:
@@ -207,12 +223,12 @@ def _optional_id(owner: object, attribute: Any, value: object) -> None:
 
 def _optional_number(_owner: object, attribute: Any, value: object) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(f"HostKey: {attribute.name} must be a whole number (int), not {value!r:.60}")
+        raise WrongType(f"HostKey: {attribute.name} must be a whole number (int), not {value!r:.60}")
 
 
 def _optional_text(_owner: object, attribute: Any, value: object) -> None:
     if value is not None and not isinstance(value, str):
-        raise TypeError(f"HostKey: {attribute.name} must be text, not {value!r:.60}")
+        raise WrongType(f"HostKey: {attribute.name} must be text, not {value!r:.60}")
 
 
 @frozen(kw_only=True)
@@ -243,7 +259,7 @@ class HostKey:
             return cls._at(*_cloud_and_address(text))
         except ValueError:
             forms = "'cloud:ip', 'cloud:[ipv6]', a bare address or '#host_id'"
-            raise ValueError(f"a host is {forms}, not {text!r:.60}") from None
+            raise WrongValue(f"a host is {forms}, not {text!r:.60}") from None
 
     @classmethod
     def _at(cls, cloud: str, address: str) -> Self:

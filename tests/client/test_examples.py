@@ -1,10 +1,9 @@
-"""The README's examples of applications run."""
+"""The guide's examples of applications run; those of frameworks in `test_frameworks.py`."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -16,7 +15,7 @@ from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS
 from tests.client.clients import CREDENTIALS, SCOPE, URLS
-from tests.client.examples import aiohttp_application, celery_task, fastapi_lifespan
+from tests.client.examples import aiohttp_application, celery_task
 
 HOST = "0:10.0.0.1"
 
@@ -25,32 +24,6 @@ def connected(simulator: Simulator, **options: Any) -> bkjob.JobClient:
     """Return a client of a simulated platform."""
     options.setdefault("transport", simulator.transport())
     return bkjob.connect(URLS["gateway-v3"], CREDENTIALS, scope=SCOPE, **options)
-
-
-@pytest.mark.looptime
-async def test_a_fastapi_lifespan(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The application has a client while it lives."""
-    simulator = Simulator(site=SiteConfig(outcomes=(SUCCEEDS,)))
-    mounted: dict[str, Any] = {}
-    monkeypatch.setattr(fastapi_lifespan, "connect", lambda: connected(simulator))
-    app = SimpleNamespace(mount=mounted.__setitem__)
-
-    async with fastapi_lifespan.lifespan(app) as state:
-        request = SimpleNamespace(state=SimpleNamespace(**state), path_params={"host": HOST})
-        answer = await fastapi_lifespan.restart(request)
-
-    assert answer == {"state": "done", "hosts": []}
-    assert mounted == {"/bkjob/callback": state["callbacks"]}
-    with pytest.raises(bkjob.ClientClosed):
-        await state["jobs"].get_job_instance_status(1)
-
-
-def test_a_client_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the command line reads it."""
-    for name, value in {"URL": "https://gw/prod", "APP_CODE": "app", "APP_SECRET": "hidden"}.items():
-        monkeypatch.setenv(f"BKJOB_{name}", value)
-
-    assert repr(fastapi_lifespan.connect()) == "<JobClient new: gateway-v3 at https://gw/prod>"
 
 
 async def test_an_aiohttp_application() -> None:

@@ -1,4 +1,4 @@
-"""A FastAPI (or Starlette) application: one client per process, opened and closed with it."""
+"""A FastAPI application: one client per process, opened and closed with it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+
+from fastapi import FastAPI, Request
 
 import bkjob_async as bkjob
 
@@ -24,19 +26,23 @@ def connect() -> bkjob.JobClient:
 
 
 @asynccontextmanager
-async def lifespan(app: Any) -> AsyncIterator[Mapping[str, Any]]:
-    """Open the client when the application starts: `FastAPI(lifespan=lifespan)`."""
+async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+    """Open the client when the application starts."""
     callbacks = bkjob.CallbackReceiver()
     app.mount("/bkjob/callback", callbacks)
     async with connect() as client:
         yield {"jobs": client, "callbacks": callbacks}
 
 
-async def restart(request: Any) -> dict[str, Any]:
-    """Restart a service on a host: `app.post("/restart/{host}")(restart)`."""
+app = FastAPI(lifespan=lifespan)
+
+
+@app.post("/restart/{host}")
+async def restart(request: Request, host: str) -> dict[str, Any]:
+    """Restart a service on a host."""
     client: bkjob.JobClient = request.state.jobs
     try:
-        result = await client.run_script("systemctl restart nginx", request.path_params["host"], deadline=60)
+        result = await client.run_script("systemctl restart nginx", host, deadline=60)
     except bkjob.DeadlineExceeded as late:
         return {"state": "still running", "jobs": [str(ref) for ref in late.snapshots]}
     return {
