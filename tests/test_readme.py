@@ -1,4 +1,4 @@
-"""The README is right: its commands, its example, its tables."""
+"""The README is right: its commands, its example, its tables; and those that it leads to."""
 
 import re
 import subprocess
@@ -14,6 +14,10 @@ from bkjob_async.model.events_json import KINDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+EVENTS, COMMAND_LINE = (
+    (ROOT / "bkjob_async" / "docs" / page).read_text(encoding="utf-8")
+    for page in ("events.md", "command-line.md")
+)
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
@@ -57,7 +61,7 @@ def test_the_ten_lines_run_as_they_stand() -> None:
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_every_key_of_every_line_is_told(kind: type) -> None:
     """The table of kinds names what a line holds."""
-    row = next(line for line in README.splitlines() if line.startswith(f"| `{kind.kind}`"))  # type: ignore[attr-defined]
+    row = next(line for line in EVENTS.splitlines() if line.startswith(f"| `{kind.kind}`"))  # type: ignore[attr-defined]
     fields = set(kind.__annotations__) - {"kind", "ref", "cursor"}
 
     assert fields <= set(re.findall(r"`(\w+)`", row))
@@ -72,7 +76,7 @@ def test_every_command_is_told() -> None:
 
 def test_every_exit_code_is_told() -> None:
     """The table of exit codes is complete."""
-    table = README.partition("| exit code |")[2].partition("\n\n")[0]
+    table = COMMAND_LINE.partition("| code |")[2].partition("\n\n")[0]
 
     assert {
         int(code)
@@ -85,11 +89,3 @@ def test_every_exit_code_is_told() -> None:
 def test_every_dialect_is_told() -> None:
     """In the last release's lines and in the Chinese half-page."""
     assert all(README.count(f"`{name}`") >= 2 for name in DIALECTS)
-
-
-def test_the_examples_are_those_that_are_tested() -> None:
-    """What the README shows inside other programs stands, and runs, in `tests/client/examples`."""
-    examples = Path(__file__).parent / "client" / "examples"
-    shown = ["fastapi_lifespan", "aiohttp_application", "celery_task"]
-
-    assert blocks("py") == [(examples / f"{name}.py").read_text() for name in shown]

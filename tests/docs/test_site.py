@@ -72,7 +72,7 @@ def test_every_page_is_built(pages: list[str]) -> None:
     wanted = {path.relative_to(PAGES).with_suffix(".html").as_posix() for path in PAGES.rglob("*.md")}
 
     assert wanted <= {*pages}
-    assert len(wanted) >= 10
+    assert len(wanted) >= 20
 
 
 def test_pages_name_no_resource_elsewhere(site: Path) -> None:

@@ -1,0 +1,54 @@
+"""The page on errors says what the classes say."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async import errors
+from bkjob_async.dialects.common.error_codes import BY_CODE, BY_WORD
+from bkjob_async.docs.site import PAGES
+
+PAGE = (PAGES / "errors.md").read_text(encoding="utf-8")
+TREE = inspect.cleandoc(errors.__doc__ or "").partition("\n\n")[2]
+WHO = dict(re.findall(r"(\w+) {2,}([a-z ]+):", TREE))
+CLASSES = sorted(name for name in errors.__all__ if name not in {"BkJobError", "ErrorDetails"})
+
+
+def test_the_tree_is_that_of_the_module() -> None:
+    """Word for word."""
+    assert f"```text\n{TREE}\n```" in PAGE
+
+
+def test_the_tree_is_that_of_the_classes() -> None:
+    """Each class stands below its base."""
+    above: list[tuple[int, str]] = []
+    for line in TREE.splitlines():
+        depth, name = len(re.match(r"[│ ├└─]*", line)[0]), re.search(r"\w+", line)[0]  # type: ignore[index]
+        above = [pair for pair in above if pair[0] < depth]
+        if above:
+            assert issubclass(getattr(bkjob, name), getattr(bkjob, above[-1][1]))
+        above.append((depth, name))
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_error_says_who_must_act(name: str) -> None:
+    """In a row of its own."""
+    (row,) = re.findall(rf"^\| `{name}` \| ([a-z ]*) \| .+ \|$", PAGE.partition("## Facts")[0], re.MULTILINE)
+
+    assert row == WHO.get(name, "")
+
+
+def test_every_code_is_told() -> None:
+    """With the class that it becomes."""
+    table = PAGE.partition("## The platform's codes")[2]
+    told = {
+        code: name
+        for name, codes in re.findall(r"^\| `(\w+)` \| (.+) \|$", table, re.MULTILINE)
+        for code in codes.split(", ")
+    }
+
+    assert told == {str(code): kind.__name__ for code, kind in (*BY_CODE.items(), *BY_WORD.items())}
