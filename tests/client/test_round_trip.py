@@ -20,6 +20,8 @@ pytestmark = pytest.mark.looptime
 
 SENDS_FILES = JobPlan(steps=(StepPlan(hosts=2, kind=FILE, pinned={0: FAILS}),))
 HOSTS = ["0:10.0.0.1", "0:10.0.0.2"]
+# Scripts that the simulated platform stores.
+SCRIPT, PUBLIC_SCRIPT = "c0ffee00000000000000000000000001", "c0ffee00000000000000000000000002"
 Ask = Callable[[bkjob.JobClient, bkjob.StepRef, datetime], Awaitable[Any]]
 
 
@@ -29,22 +31,10 @@ async def listed(client: bkjob.JobClient, _step: bkjob.StepRef, today: datetime)
     return await client.get_job_instance_list(today - day, today + day).all()
 
 
-async def versions_of_a_script(client: bkjob.JobClient, _step: bkjob.StepRef, _today: datetime) -> Any:
-    """Return the versions of the first script."""
-    script = await anext(client.get_script_list())
-    return await client.get_script_version_list(script.id).all()
-
-
 async def a_version_of_a_script(client: bkjob.JobClient, _step: bkjob.StepRef, _today: datetime) -> Any:
     """Return the version of the first script that is online."""
     script = await anext(client.get_script_list())
     return await client.get_script_version_detail(id=script.online_script_version_id)
-
-
-async def versions_of_a_public_script(client: bkjob.JobClient, _step: bkjob.StepRef, _today: datetime) -> Any:
-    """Return the versions of the first public script."""
-    script = await anext(client.get_public_script_list())
-    return await client.get_public_script_version_list(script.id).all()
 
 
 async def a_version_of_a_public_script(
@@ -53,11 +43,6 @@ async def a_version_of_a_public_script(
     """Return the version of the first public script that is online."""
     script = await anext(client.get_public_script_list())
     return await client.get_public_script_version_detail(id=script.online_script_version_id)
-
-
-async def a_cron(client: bkjob.JobClient, _step: bkjob.StepRef, _today: datetime) -> Any:
-    """Return the first cron in full."""
-    return await client.get_cron_detail((await anext(client.get_cron_list())).id)
 
 
 async def a_job_by_its_agent_task(client: bkjob.JobClient, step: bkjob.StepRef, _today: datetime) -> Any:
@@ -117,20 +102,23 @@ METHODS: dict[type[Operation[Any]], tuple[Ask, type]] = {
     ),
 }
 SOURCE = bkjob.FileSource(files="/a", server=HOSTS[0], account_alias="root")
-# Those that all interfaces of version 3 have, and those of single dialects.
+# Stored items, and what single dialects have.
 METHODS |= {
     bkjob.GetJobTemplateList: (lambda c, *_: c.get_job_template_list(name="usual").all(), tuple),
     bkjob.GetJobPlanList: (lambda c, *_: c.get_job_plan_list().all(), tuple),
     bkjob.GetJobPlanDetail: (lambda c, *_: c.get_job_plan_detail(1000), bkjob.JobPlan),
     bkjob.GetAccountList: (lambda c, *_: c.get_account_list(category=1).all(), tuple),
     bkjob.GetScriptList: (lambda c, *_: c.get_script_list().all(), tuple),
-    bkjob.GetScriptVersionList: (versions_of_a_script, tuple),
+    bkjob.GetScriptVersionList: (lambda c, *_: c.get_script_version_list(SCRIPT).all(), tuple),
     bkjob.GetScriptVersionDetail: (a_version_of_a_script, bkjob.ScriptVersion),
     bkjob.GetPublicScriptList: (lambda c, *_: c.get_public_script_list().all(), tuple),
-    bkjob.GetPublicScriptVersionList: (versions_of_a_public_script, tuple),
+    bkjob.GetPublicScriptVersionList: (
+        lambda c, *_: c.get_public_script_version_list(PUBLIC_SCRIPT).all(),
+        tuple,
+    ),
     bkjob.GetPublicScriptVersionDetail: (a_version_of_a_public_script, bkjob.ScriptVersion),
     bkjob.GetCronList: (lambda c, *_: c.get_cron_list().all(), tuple),
-    bkjob.GetCronDetail: (a_cron, bkjob.CronJob),
+    bkjob.GetCronDetail: (lambda c, *_: c.get_cron_detail(300), bkjob.CronJob),
     bkjob.GenerateLocalFileUploadUrl: (lambda c, *_: c.generate_local_file_upload_url("a.txt"), tuple),
     bkjob.QueryGseTask: (lambda c, s, _: c.query_gse_task(s), tuple),
     bkjob.QueryJobInstance: (a_job_by_its_agent_task, bkjob.GseTask),

@@ -93,9 +93,9 @@ OPERATIONS: tuple[Operation[Any], ...] = (
 )
 STORED: tuple[Operation[Any], ...] = (
     GetJobTemplateList(scope=SCOPE, item_name="greet"),
-    GetJobPlanList(scope=SCOPE, job_template_id=11),
+    GetJobPlanList(scope=SCOPE, item_name="greet"),
     GetJobPlanDetail(scope=SCOPE, job_plan_id=12),
-    GetAccountList(scope=SCOPE),
+    GetAccountList(scope=SCOPE, category=1),
     GetScriptList(scope=SCOPE),
     GetScriptVersionList(scope=SCOPE, script_id="5c1b", return_script_content=True),
     GetScriptVersionDetail(scope=SCOPE, id=71),

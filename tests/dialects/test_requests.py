@@ -27,7 +27,7 @@ from bkjob_async.model.operations.queries import (
     GetJobInstanceLog,
     RawCall,
 )
-from bkjob_async.model.operations.stored_queries import GetJobPlanList
+from bkjob_async.model.operations.stored_queries import GetCronDetail
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from tests.dialects.sample_operations import DAY, DIALECTS, JOB, OPERATIONS, SCOPE, STEP, parameters, sent
 
@@ -149,16 +149,10 @@ def test_every_operation_is_sent_or_names_the_dialects_that_have_it(
     assert f"{operation.name}; {', '.join(can)} can" in str(refused.value)
 
 
-def test_older_forms_are_called_by_name() -> None:
-    """The error says how; the business goes with the call as with any other."""
-    codec = DIALECTS["esb-job"]
-    with pytest.raises(NotSupported, match=r'gateway-v3 can; .* call\("get_job_list"'):
-        codec.encode(GetJobPlanList(scope=Scope.biz(2)))
-
-    request = codec.encode(RawCall(name="get_job_list", method="GET", scope=Scope.biz(2)))
-
-    assert request.url.path == "api/c/compapi/v2/job/get_job_list/"
-    assert request.url.query == {"bk_biz_id": "2"}
+def test_a_dialect_says_what_it_has_instead() -> None:
+    """Beside the dialects that have the operation."""
+    with pytest.raises(NotSupported, match=r"gateway-v3 can; here get_cron_list\(id=...\) returns all of it"):
+        DIALECTS["esb-job"].encode(GetCronDetail(scope=Scope.biz(2), id=1))
 
 
 def test_booleans_are_text_in_a_query() -> None:

@@ -86,16 +86,23 @@ class Call:
     (an object with `data`). *read_strict* returns the same result from a response that is exactly as
     documented, and None for any other. It is several times as fast. *read_poll* returns the poll view of a
     response. *platform_name* is the dialect's own name of the operation, None where it is the operation's
-    name. *paths* says that a gateway offers the operation below `/system/` only, or for users only.
+    name; *choose_name* chooses among several. *paths* says that a gateway offers the operation below `/system/` only, or for users only.
     """
 
     method: str
     parameters: Callable[[Any], Mapping[str, Any]]
     read: Callable[[Any, JsonObject], Any]
     platform_name: str | None = field(default=None, kw_only=True)
+    choose_name: Callable[[Any], str] | None = field(default=None, kw_only=True)
     read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = field(default=None, kw_only=True)
     read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = field(default=None, kw_only=True)
     paths: Literal["system", "user"] | None = field(default=None, kw_only=True)
+
+    def name_of(self, operation: Operation[Any]) -> str:
+        """Return the dialect's name of *operation*."""
+        if self.choose_name is not None:
+            return self.choose_name(operation)
+        return self.platform_name or operation.name
 
 
 Calls = Mapping[type[Operation[Any]], Call]
@@ -123,8 +130,7 @@ class TableDialect:
     is `header`, or `body` for an ESB that reads no header; every read is then a POST, so that no secret
     stands in a URL. *tenant* and *language* (`en`, `zh-cn`) go into the headers that the platform has for
     them. *zone* is that of times without one. *supported_by* names the dialects that have an operation, for
-    the error of one that lacks it; *older_names* those that it has only in an older form, with other parameters and
-    results, under the names they have there.
+    the error of one that lacks it; *instead* says what this dialect has in place of one.
     """
 
     name: str
@@ -143,7 +149,7 @@ class TableDialect:
         default="header", validator=validators.in_(("header", "body"))
     )
     supported_by: Mapping[type[Operation[Any]], tuple[str, ...]] = field(factory=dict, repr=False, eq=False)
-    older_names: Mapping[type[Operation[Any]], str] = field(factory=dict, repr=False)
+    instead: Mapping[type[Operation[Any]], str] = field(factory=dict, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Raise `UsageError` for an acting user where the platform would ignore it."""
@@ -158,11 +164,9 @@ class TableDialect:
                 return Call(operation.method, raw_parameters, read_raw)
             others = self.supported_by.get(type(operation), ())
             has = f"; {', '.join(others)} can" if others else ""
-            older = self.older_names.get(type(operation))
-            by_name = (
-                f'; its older form is called by name: call("{older}", ..., method="GET")' if older else ""
-            )
-            raise NotSupported(f"{self.name} has no {operation.name}{has}{by_name}")
+            other = self.instead.get(type(operation))
+            hint = f"; {other}" if other else ""
+            raise NotSupported(f"{self.name} has no {operation.name}{has}{hint}")
         return call
 
     def encode(self, operation: Operation[Any]) -> HttpRequest:
@@ -176,7 +180,7 @@ class TableDialect:
         # Where credentials stand in the body everything is a POST; the ESB takes both methods for all
         # operations.
         method = "POST" if self.credentials_in == "body" else call.method
-        return build_request(method, self.path_of(call.platform_name or operation.name), parameters, headers)
+        return build_request(method, self.path_of(call.name_of(operation)), parameters, headers)
 
     def path_of(self, name: str) -> str:
         """Return the path of an operation by the platform's *name* of it."""

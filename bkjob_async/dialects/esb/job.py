@@ -20,6 +20,7 @@ from bkjob_async.dialects.esb.job_responses import (
     read_step_poll,
     read_step_status,
 )
+from bkjob_async.dialects.esb.job_stored_items import CALLS as STORED_ITEM_CALLS
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
@@ -38,12 +39,9 @@ from bkjob_async.model.operations.launches import (
 from bkjob_async.model.operations.queries import GetJobInstanceGlobalVarValue, GetJobInstanceLog
 from bkjob_async.model.operations.stored_queries import (
     GetCronDetail,
-    GetCronList,
-    GetJobPlanDetail,
-    GetJobPlanList,
-    GetPublicScriptList,
-    GetScriptList,
-    GetScriptVersionDetail,
+    GetJobTemplateList,
+    GetPublicScriptVersionList,
+    GetScriptVersionList,
 )
 
 # Current servers fill only the first group of a step status, so a watch cannot use it.
@@ -75,18 +73,15 @@ CALLS: Calls = {
         "POST", requests.fast_push_file_parameters, read_job_launch, platform_name="fast_push_file"
     ),
     PushConfigFile: Call("POST", requests.push_config_file_parameters, read_job_launch),
+    **STORED_ITEM_CALLS,
 }
 
-# Its lists of stored items have other parameters, pages and fields than those of the later interfaces, and
-# say less: a plan has no template, a script no versions. So they are called by name.
-OLDER_NAMES: Mapping[type[Operation[Any]], str] = {
-    GetJobPlanList: "get_job_list",
-    GetJobPlanDetail: "get_job_detail",
-    GetScriptList: "get_script_list",
-    GetPublicScriptList: "get_public_script_list",
-    GetScriptVersionDetail: "get_script_detail",
-    GetCronList: "get_cron_list",
-    GetCronDetail: "get_cron_list",
+# Where this dialect says the same in another way, or less of it.
+INSTEAD: Mapping[type[Operation[Any]], str] = {
+    GetJobTemplateList: "here get_job_plan_detail names the template of a plan",
+    GetScriptVersionList: "here get_script_list lists the version of each script that is online",
+    GetPublicScriptVersionList: "here get_public_script_list lists the version of each script that is online",
+    GetCronDetail: "here get_cron_list(id=...) returns all of it but its variables",
 }
 
 # Both the old backend and the one that replaced it serve this component.
@@ -98,5 +93,5 @@ ESB_JOB = TableDialect(
     calls=CALLS,
     scope_parameters=requests.scope_parameters,
     options=ESB_OPTIONS,
-    older_names=OLDER_NAMES,
+    instead=INSTEAD,
 )

@@ -1,16 +1,21 @@
-"""Handle lists of plans, scripts and crons of the ESB's `job`: no totals, and times as local texts."""
+"""Handle lists of plans, accounts, scripts and crons of the ESB's `job`: other names, few totals, times as texts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from bkjob_async.simulator.handlers.catalog import authorship, matches_filters
+from bkjob_async.model.refs import Scope
+from bkjob_async.simulator.handlers.catalog import authorship
 from bkjob_async.simulator.handlers.context import RequestContext
 from bkjob_async.simulator.protocol.api_errors import api_error
+from bkjob_async.simulator.protocol.catalog import NO_SCOPE
 from bkjob_async.simulator.protocol.gateway_v3 import scope_fields
-from bkjob_async.simulator.protocol.inputs import base64_text, host_names, server
+from bkjob_async.simulator.protocol.inputs import host_names, server
 from bkjob_async.simulator.protocol.requests import ParsedRequest
-from bkjob_async.simulator.protocol.times import second_text
+from bkjob_async.simulator.protocol.times import SHANGHAI, UTC_OFFSET, second_text
+from bkjob_async.simulator.world.catalog import DATABASE_ACCOUNT, SYSTEM_ACCOUNT, Script, ScriptVersion
 from bkjob_async.simulator.world.codes import CONFIRM, FILE
 from bkjob_async.simulator.world.hosts import Host
 from bkjob_async.simulator.world.launch_outcomes import hosts_of
@@ -19,11 +24,23 @@ from bkjob_async.simulator.world.plans import JobPlan, StepPlan, Variable
 DEFAULT_CRONS = 10
 
 
-def authorship_texts(context: RequestContext) -> dict[str, Any]:
-    """Return who created an entry and when, in local time."""
+def authorship_texts(context: RequestContext, offset: timedelta = SHANGHAI) -> dict[str, Any]:
+    """Return who created an entry and when, in local time or at another *offset* from UTC."""
     fields = authorship(context).fields(per_second=1)
-    texts = {name: second_text(fields[name]) for name in ("create_time", "last_modify_time")}
+    texts = {name: second_text(fields[name], offset) for name in ("create_time", "last_modify_time")}
     return {**fields, **texts}
+
+
+def matches_author(context: RequestContext, request: ParsedRequest) -> bool:
+    """Return True for an entry by the requested user, of the requested days; a last day ends where it begins."""
+    creator = context.site.catalog.creator
+    if any(request.text(user) not in (None, "", creator) for user in ("creator", "last_modify_user")):
+        return False
+    made = authorship_texts(context)
+    return all(
+        (request.text(f"{field}_start") or "") <= made[field] <= (request.text(f"{field}_end") or "~")
+        for field in ("create_time", "last_modify_time")
+    )
 
 
 def job_list(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
@@ -32,19 +49,10 @@ def job_list(context: RequestContext, request: ParsedRequest) -> list[dict[str, 
     found = [
         {**scope_fields(scope), "bk_job_id": number, "name": plan.name, **authorship_texts(context)}
         for number, plan in sorted(context.site.plans.items(), reverse=True)
-        if matches_name(request, plan.name, context)
+        if (request.text("name") or "") in plan.name and matches_author(context, request)
     ]
     start, length = max(0, request.integer("start") or 0), request.integer("length") or 0
     return found[start : start + length] if length > 0 else found[start:]
-
-
-def matches_name(request: ParsedRequest, name: str, context: RequestContext) -> bool:
-    """Return True for the requested name and author; times are texts here and are not compared."""
-    return (request.text("name") or "") in name and request.text("creator") in (
-        None,
-        "",
-        context.site.catalog.creator,
-    )
 
 
 def job_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
@@ -73,11 +81,12 @@ def step_fields(number: int, order: int, step: StepPlan, context: RequestContext
     return {
         "step_id": number * 100 + order,
         "name": step.name or f"step {order}",
-        "type": step.kind,
+        # The server writes where a script comes from over the type of its step: 1 is a script of the step's own.
+        "type": 1 if is_script else step.kind,
         "order": order,
         "account": inputs.account,
-        "script_content": base64_text(step.content) if is_script else None,
-        "script_param": base64_text(inputs.parameters) if is_script else None,
+        "script_content": step.content if is_script else None,
+        "script_param": inputs.parameters if is_script else None,
         "script_timeout": inputs.timeout if is_script else None,
         "script_type": inputs.language if is_script else None,
         "file_target_path": inputs.target_path if step.kind == FILE else None,
@@ -114,11 +123,7 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> list[dict[str,
     found = [
         cron
         for cron in context.site.catalog.crons
-        if (
-            cron.id == number
-            if number
-            else name in cron.name and matches_filters(context, request, cron.name)
-        )
+        if (cron.id == number if number else name in cron.name and matches_author(context, request))
         and (number or status not in (1, 2) or cron.is_on == (status == 1))
     ]
     start, length = max(0, request.integer("start") or 0), request.integer("length") or DEFAULT_CRONS
@@ -136,29 +141,97 @@ def cron_list(context: RequestContext, request: ParsedRequest) -> list[dict[str,
     ]
 
 
-def script_list(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
-    """Handle `get_script_list` of version 2: versions with numbers as ids, and other names for the page."""
-    scope, public = context.scope(request), request.flag("is_public")
-    found = [
+def script_list(*, public: bool | None) -> Callable[[RequestContext, ParsedRequest], dict[str, Any]]:
+    """Return the handler of `get_public_script_list`, or of `get_script_list`, where a parameter says which."""
+
+    def answer(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+        is_public = request.flag("is_public") or False if public is None else public
+        scope = None if is_public else context.scope(request)
+        with_content = request.flag("return_script_content") or False
+        found = [
+            (script, version)
+            for script in context.site.catalog.scripts
+            if script.is_public == is_public and (request.text("script_name") or "") in script.name
+            for version in (script.online,)
+            if version is not None and (request.integer("script_type") or 0) in (0, version.language)
+        ]
+        start, length = max(0, request.integer("start") or 0), request.integer("length") or len(found)
+        rows = [
+            script_fields(script, version, scope, context, with_content=with_content)
+            for script, version in found[start : start + length]
+        ]
+        return {"start": start, "page_size": length, "total_record_size": len(found), "data": rows}
+
+    return answer
+
+
+def script_fields(
+    script: Script,
+    version: ScriptVersion,
+    scope: Scope | None,
+    context: RequestContext,
+    *,
+    with_content: bool = False,
+) -> dict[str, Any]:
+    """Return one version of a script, with a number as its id; its times are UTC."""
+    return {
+        **(NO_SCOPE if scope is None else scope_fields(scope)),
+        "id": version.id,
+        "name": script.name,
+        "public": script.is_public,
+        "version": version.version,
+        "tag": None,
+        "type": version.language,
+        **authorship_texts(context, UTC_OFFSET),
+        "content": version.content if with_content else None,
+    }
+
+
+def script_detail(context: RequestContext, request: ParsedRequest) -> dict[str, Any]:
+    """Handle `get_script_detail`: one version, without its content; a scope is needed unless it is public."""
+    number = request.id("id")
+    for script in context.site.catalog.scripts:
+        for version in script.versions:
+            if version.id == number:
+                scope = None if script.is_public else context.scope(request)
+                return script_fields(script, version, scope, context)
+    raise api_error(1243001)
+
+
+def system_accounts(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
+    """Handle `get_os_account`: all accounts of the system."""
+    scope = context.scope(request)
+    return [
         {
             **scope_fields(scope),
-            "id": version.id,
-            "name": script.name,
-            "public": script.is_public,
-            "version": version.version,
-            "type": version.language,
-            **authorship_texts(context),
-            "content": base64_text(version.content) if request.flag("return_script_content") else None,
+            "id": account.id,
+            "account": account.name,
+            "os": "Windows" if account.kind == 2 else "Linux",
+            "alias": account.alias or account.name,
+            **creation_texts(context),
         }
-        for script in context.site.catalog.scripts
-        if script.is_public == public and (request.text("script_name") or "") in script.name
-        for version in (script.online,)
-        if version is not None and (request.integer("script_type") or 0) in (0, version.language)
+        for account in context.site.catalog.accounts
+        if account.category == SYSTEM_ACCOUNT
     ]
-    start, length = max(0, request.integer("start") or 0), request.integer("length") or len(found)
-    return {
-        "start": start,
-        "page_size": length,
-        "total_record_size": len(found),
-        "data": found[start : start + length],
-    }
+
+
+def database_accounts(context: RequestContext, request: ParsedRequest) -> list[dict[str, Any]]:
+    """Handle `get_own_db_account_list`: all accounts of databases."""
+    scope = context.scope(request)
+    return [
+        {
+            **scope_fields(scope),
+            "db_account_id": account.id,
+            "account": account.name,
+            "db_alias": account.alias or account.name,
+            **creation_texts(context),
+        }
+        for account in context.site.catalog.accounts
+        if account.category == DATABASE_ACCOUNT
+    ]
+
+
+def creation_texts(context: RequestContext) -> dict[str, Any]:
+    """Return who created an account and when, in UTC."""
+    made = authorship_texts(context, UTC_OFFSET)
+    return {"creator": made["creator"], "create_time": made["create_time"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-SHANGHAI = timedelta(hours=8)
+SHANGHAI, UTC_OFFSET = timedelta(hours=8), timedelta()
 LEAST_RUN = 0.1
 
 
@@ -23,9 +23,9 @@ def local_text(at: float | None, epoch_ms: int, *, offset: bool) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def second_text(second: int) -> str:
-    """Return a Unix second in Shanghai."""
-    return f"{datetime.fromtimestamp(second, UTC) + SHANGHAI:%Y-%m-%d %H:%M:%S}"
+def second_text(second: int, offset: timedelta = SHANGHAI) -> str:
+    """Return a Unix second in Shanghai, or at another *offset* from UTC."""
+    return f"{datetime.fromtimestamp(second, UTC) + offset:%Y-%m-%d %H:%M:%S}"
 
 
 def duration_ms(seconds: float | None) -> int | None:

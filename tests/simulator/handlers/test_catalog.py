@@ -206,20 +206,50 @@ def test_version_4_has_no_lists() -> None:
     assert (answer.status, body(answer)["code"]) == (404, 1640401)
 
 
-def test_version_2_lists_under_its_own_names() -> None:
-    """Plans are `bk_job_id`, times are texts, and there are no totals."""
+def old_data(operation: str, **given: Any) -> Any:
+    """Return the data of a response of version 2."""
     site = SiteConfig(plans={9: JobPlan(name="old", steps=(StepPlan(content="true"),))})
-    biz = {"bk_biz_id": 2}
+    return data(ask(Simulator(site=site), operation, {"bk_biz_id": 2, **given}, dialect=ESB, method="POST"))
 
-    def old(operation: str, **given: Any) -> Any:
-        return data(ask(Simulator(site=site), operation, {**biz, **given}, dialect=ESB, method="POST"))
 
-    (job,) = old("get_job_list", name="ol")
-    detail = old("get_job_detail", bk_job_id=9)
-    (cron,) = old("get_cron_list", cron_status=2)
-    script = old("get_script_list", return_script_content=True)["data"][0]
+def test_version_2_lists_under_its_own_names() -> None:
+    """Plans are `bk_job_id`, times are texts, scripts are plain, and there are no totals."""
+    (job,) = old_data("get_job_list", name="ol")
+    detail = old_data("get_job_detail", bk_job_id=9)
+    (cron,) = old_data("get_cron_list", cron_status=2)
+    script = old_data("get_script_list", return_script_content=True)["data"][0]
 
     assert (job["bk_job_id"], job["create_time"]) == (9, "2025-12-31 08:00:00")
-    assert base64.b64decode(detail["steps"][0]["script_content"]) == b"true"
+    assert (detail["steps"][0]["script_content"], detail["steps"][0]["type"]) == ("true", 1)
     assert (cron["cron_id"], cron["cron_name"]) == (301, "on demand")
-    assert (script["id"], base64.b64decode(script["content"])) == (501, b"uptime")
+    assert (script["id"], script["content"]) == (501, "uptime")
+
+
+def test_version_2_writes_times_of_scripts_and_accounts_in_utc() -> None:
+    """And those of all else in its own zone."""
+    found = [
+        old_data("get_script_list")["data"][0],
+        old_data("get_script_list", is_public=True)["data"][0],
+        old_data("get_public_script_list")["data"][0],
+        old_data("get_script_detail", id=510),
+        old_data("get_os_account")[0],
+        old_data("get_own_db_account_list")[0],
+    ]
+
+    assert {entry["create_time"] for entry in found} == {"2025-12-31 00:00:00"}
+    assert [entry["public"] for entry in found[:4]] == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        ({"create_time_start": "2025-12-31"}, 1),
+        ({"create_time_start": "2026-01-01"}, 0),
+        ({"create_time_end": "2025-12-31"}, 0),
+        ({"last_modify_time_end": "2026-01-01"}, 1),
+        ({"last_modify_user": "nobody"}, 0),
+    ],
+)
+def test_version_2_compares_days(given: dict[str, str], count: int) -> None:
+    """A last day ends where it begins."""
+    assert len(old_data("get_job_list", **given)) == count

@@ -1,0 +1,350 @@
+"""Plans, accounts, scripts and crons as the ESB's component `job` lists them: other names, days, few totals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time
+from typing import Any, TypeVar
+
+from bkjob_async.dialects.common.dialect import Call, Calls
+from bkjob_async.dialects.common.hosts import read_host
+from bkjob_async.dialects.common.json_fields import JsonObject
+from bkjob_async.dialects.esb.job_requests import refuse_options
+from bkjob_async.dialects.gateway.stored_items import check_requested_scope, item_reader, read_edit_fields
+from bkjob_async.errors import NotSupported
+from bkjob_async.model.operations.codes import AccountCategory, StepType, VariableType
+from bkjob_async.model.operations.responses import Account, FileDetail, FileSourceDetail, Page, ScriptDetail
+from bkjob_async.model.operations.stored_items import (
+    CronJob,
+    JobPlan,
+    PlanStep,
+    PlanVariable,
+    Script,
+    ScriptVersion,
+    StoredAccount,
+)
+from bkjob_async.model.operations.stored_queries import (
+    GetAccountList,
+    GetCronList,
+    GetJobPlanDetail,
+    GetJobPlanList,
+    GetPublicScriptList,
+    GetPublicScriptVersionDetail,
+    GetScriptList,
+    GetScriptVersionDetail,
+    ListQuery,
+)
+from bkjob_async.model.operations.targets import Targets
+from bkjob_async.model.refs import HostKey
+
+T = TypeVar("T")
+
+# bk-job: EsbGetOSAccountResourceImpl.java, EsbGetDBAccountListResourceImpl.java
+ACCOUNT_LISTS: dict[int | None, str] = {
+    AccountCategory.SYSTEM: "get_os_account",
+    AccountCategory.DATABASE: "get_own_db_account_list",
+}
+
+
+# Parameters ---------------------------------------------------------------------------------------
+
+
+def day(name: str, value: datetime | None) -> str | None:
+    """Return a time as the day that it begins; raise `NotSupported` for a time within a day."""
+    if value is None:
+        return None
+    if value.time() != time.min:
+        raise NotSupported(f"esb-job compares days, not times: {name} must be the beginning of a day")
+    return value.date().isoformat()
+
+
+def author_parameters(operation: GetJobPlanList | GetCronList) -> dict[str, Any]:
+    """Return the filters by user and day, and the page."""
+    days = ("create_time_start", "create_time_end", "last_modify_time_start", "last_modify_time_end")
+    return {
+        "creator": operation.creator,
+        "last_modify_user": operation.last_modify_user,
+        **{name: day(name, getattr(operation, name)) for name in days},
+        **page_parameters(operation),
+    }
+
+
+def page_parameters(operation: ListQuery) -> dict[str, Any]:
+    """Return the page."""
+    return {"start": operation.start, "length": operation.length}
+
+
+def plan_list_parameters(operation: GetJobPlanList) -> dict[str, Any]:
+    """Return what `get_job_list` takes."""
+    refuse_options("get_job_list", job_template_id=operation.job_template_id)
+    return {"name": operation.item_name, **author_parameters(operation)}
+
+
+def plan_parameters(operation: GetJobPlanDetail) -> dict[str, Any]:
+    """Return what `get_job_detail` takes."""
+    return {"bk_job_id": operation.job_plan_id}
+
+
+def cron_list_parameters(operation: GetCronList) -> dict[str, Any]:
+    """Return what `get_cron_list` takes."""
+    return {
+        "cron_name": operation.item_name,
+        "cron_id": operation.id,
+        "cron_status": operation.status,
+        **author_parameters(operation),
+    }
+
+
+def script_list_parameters(operation: GetScriptList | GetPublicScriptList) -> dict[str, Any]:
+    """Return what `get_script_list` and `get_public_script_list` take."""
+    return {
+        "script_name": operation.item_name,
+        "script_type": operation.script_language,
+        **page_parameters(operation),
+    }
+
+
+def script_parameters(operation: GetScriptVersionDetail | GetPublicScriptVersionDetail) -> dict[str, Any]:
+    """Return what `get_script_detail` takes: the number of a version."""
+    refuse_options("get_script_detail", script_id=operation.script_id, version=operation.version)
+    return {"id": operation.id}
+
+
+def account_list_name(operation: GetAccountList) -> str:
+    """Return the list that has accounts of this category; raise `NotSupported` for all of them."""
+    name = ACCOUNT_LISTS.get(operation.category)
+    if name is None:
+        raise NotSupported("esb-job lists the accounts of one category: category=1 (system) or 2 (database)")
+    return name
+
+
+def account_list_parameters(operation: GetAccountList) -> dict[str, Any]:
+    """Return what the lists of accounts take; neither has pages."""
+    refuse_options(account_list_name(operation), account=operation.account, alias=operation.alias)
+    return {}
+
+
+# Responses ----------------------------------------------------------------------------------------
+
+
+def rows_of(operation: object, envelope: JsonObject) -> list[JsonObject]:
+    """Return the rows of a list; the server lists an unknown cron as a null."""
+    rows = envelope.get("data")
+    if isinstance(rows, list):
+        envelope = JsonObject(
+            {"data": [row for row in rows if row is not None]}, envelope.path, envelope.zone
+        )
+    found = envelope.children("data") or []
+    for row in found:
+        check_requested_scope(operation, row)
+    return found
+
+
+def list_reader(read: Callable[[JsonObject], T]) -> Callable[[ListQuery, JsonObject], Page[T]]:
+    """Return a reader of one page of a list that has no total; *read* reads one row."""
+
+    def read_page(operation: ListQuery, envelope: JsonObject) -> Page[T]:
+        rows = rows_of(operation, envelope)
+        return Page(items=tuple(map(read, rows)), start=operation.start, length=operation.length)
+
+    return read_page
+
+
+def read_script_page(operation: ListQuery, envelope: JsonObject) -> Page[Script]:
+    """Read a page of scripts; a script without versions is not listed."""
+    data = envelope.child("data")
+    rows = rows_of(operation, data)
+    return Page(
+        items=tuple(map(read_script, rows)),
+        start=operation.start,
+        length=operation.length,
+        total=data.maybe_integer("total_record_size"),
+    )
+
+
+def read_accounts(operation: GetAccountList, envelope: JsonObject) -> Page[StoredAccount]:
+    """Read the requested page of all accounts, which the server lists at once."""
+    rows = rows_of(operation, envelope)
+    page = rows[operation.start : operation.start + operation.length]
+    return Page(
+        items=tuple(read_account(row, operation.category) for row in page),
+        start=operation.start,
+        length=operation.length,
+        total=len(rows),
+    )
+
+
+def in_utc(row: JsonObject) -> JsonObject:
+    """Return *row* with its times read as UTC: servers write those of scripts and accounts so, without saying it.
+
+    bk-job: EsbGetScriptListResourceImpl.java, EsbGetOSAccountResourceImpl.java
+    """
+    return JsonObject(row.members, row.path, UTC)
+
+
+def read_plan(row: JsonObject) -> JobPlan:
+    """Read a plan, in a list or in full."""
+    return JobPlan(
+        id=row.identity("bk_job_id"),
+        name=row.text("name"),
+        job_template_id=row.maybe_identity("template_id"),
+        steps=tuple(map(read_plan_step, row.children("steps") or ())),
+        global_vars=tuple(map(read_variable, row.children("global_vars") or ())),
+        **read_edit_fields(row),
+    )
+
+
+def read_plan_step(step: JsonObject) -> PlanStep:
+    """Read a step of a plan; all kinds have the same members.
+
+    What it does tells its kind: the server writes where a script comes from over the type of its step.
+    bk-job: EsbGetJobDetailResourceImpl.java, buildScriptStep
+    """
+    is_file, is_approval = step.get("file_source") is not None, step.get("confirm_message") is not None
+    is_script = not (is_file or is_approval)
+    kind = StepType.FILE if is_file else StepType.CONFIRM if is_approval else StepType.SCRIPT
+    is_sql = is_script and step.maybe_integer("type") == StepType.SQL
+    return PlanStep(
+        id=step.maybe_identity("step_id"),
+        name=step.text("name"),
+        type=StepType.SQL if is_sql else kind,
+        script=read_script_step(step) if is_script else None,
+        file=read_file_step(step) if is_file else None,
+        approval_message=step.maybe_text("confirm_message") if is_approval else None,
+        raw=step.members,
+    )
+
+
+def read_script_step(step: JsonObject) -> ScriptDetail:
+    """Read what a script step runs; it is plain text here."""
+    return ScriptDetail(
+        content=step.text("script_content"),
+        language=step.maybe_integer("script_type"),
+        parameters=step.text("script_param"),
+        timeout=step.number("script_timeout"),
+        account=read_step_account(step),
+        hosts=read_hosts(step),
+        is_param_sensitive=step.flag("is_param_sensitive") or False,
+    )
+
+
+def read_file_step(step: JsonObject) -> FileDetail:
+    """Read what a file step sends."""
+    sources = step.children("file_source") or ()
+    return FileDetail(
+        sources=tuple(
+            FileSourceDetail(
+                files=source.texts("files"),
+                account=read_step_account(source),
+                hosts=read_hosts(source),
+                file_source_id=source.maybe_identity("file_source_id"),
+            )
+            for source in sources
+        ),
+        path=step.text("file_target_path"),
+        account=read_step_account(step),
+        hosts=read_hosts(step),
+    )
+
+
+def read_step_account(step: JsonObject) -> Account | None:
+    """Read what a step runs as."""
+    number, name = step.maybe_identity("account_id", "db_account_id"), step.text("account")
+    return Account(id=number, name=name) if number or name else None
+
+
+def read_hosts(parent: JsonObject) -> tuple[HostKey, ...]:
+    """Read hosts named one by one."""
+    return tuple(map(read_host, parent.children("ip_list") or ()))
+
+
+def read_variable(variable: JsonObject) -> PlanVariable:
+    """Read a global variable; *category* is its type in other interfaces."""
+    kind, groups = variable.maybe_integer("category"), variable.texts("custom_query_id")
+    is_hosts = kind == VariableType.HOSTS
+    return PlanVariable(
+        id=variable.maybe_identity("id"),
+        name=variable.text("name"),
+        type=kind,
+        value=None if is_hosts else variable.maybe_text("value"),
+        server=Targets(hosts=read_hosts(variable), dynamic_groups=groups) if is_hosts else None,
+        description=variable.text("description"),
+    )
+
+
+def read_account(row: JsonObject, category: int | None) -> StoredAccount:
+    """Read an account of the listed *category*."""
+    return StoredAccount(
+        id=row.identity("id", "db_account_id"),
+        account=row.text("account"),
+        alias=row.text("alias", "db_alias"),
+        category=category,
+        os=row.text("os"),
+        **read_edit_fields(in_utc(row)),
+    )
+
+
+def read_script(row: JsonObject) -> Script:
+    """Read a script of a list; the number of its online version is the only id that it has here."""
+    number = row.identity("id")
+    return Script(
+        id=str(number),
+        name=row.text("name"),
+        script_language=row.maybe_integer("type"),
+        online_script_version_id=number,
+        **read_edit_fields(in_utc(row)),
+    )
+
+
+def read_script_version(row: JsonObject) -> ScriptVersion:
+    """Read one version of a script; current servers leave its content out."""
+    return ScriptVersion(
+        id=row.identity("id"),
+        name=row.text("name"),
+        version=row.text("version"),
+        content=row.maybe_text("content"),
+        version_desc=row.text("tag"),
+        script_language=row.maybe_integer("type"),
+        **read_edit_fields(in_utc(row)),
+    )
+
+
+def read_cron(row: JsonObject) -> CronJob:
+    """Read a cron."""
+    return CronJob(
+        id=row.identity("cron_id"),
+        name=row.text("cron_name"),
+        status=row.maybe_integer("cron_status"),
+        job_plan_id=row.maybe_identity("bk_job_id"),
+        expression=row.text("cron_expression"),
+        **read_edit_fields(row),
+    )
+
+
+SCRIPT_DETAIL = Call(
+    "GET",
+    script_parameters,
+    item_reader(read_script_version, "id", "id"),
+    platform_name="get_script_detail",
+)
+CALLS: Calls = {
+    GetJobPlanList: Call("GET", plan_list_parameters, list_reader(read_plan), platform_name="get_job_list"),
+    GetJobPlanDetail: Call(
+        "GET",
+        plan_parameters,
+        item_reader(read_plan, "job_plan_id", "bk_job_id"),
+        platform_name="get_job_detail",
+    ),
+    GetAccountList: Call(
+        "GET",
+        account_list_parameters,
+        read_accounts,
+        platform_name="get_os_account",
+        choose_name=account_list_name,
+    ),
+    GetScriptList: Call("GET", script_list_parameters, read_script_page),
+    GetPublicScriptList: Call("GET", script_list_parameters, read_script_page),
+    GetScriptVersionDetail: SCRIPT_DETAIL,
+    GetPublicScriptVersionDetail: SCRIPT_DETAIL,
+    GetCronList: Call("GET", cron_list_parameters, list_reader(read_cron)),
+}
