@@ -33,6 +33,9 @@ FOREIGN = {
     "client.update_bkapi_authorization(...)",
     # of the project's own tools
     "--small",
+    "--whole",
+    "pycon",
+    "sh",
     "SEQUENCE-0",
 }
 # Commands have tests of their own.
