@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TextIO
 
 import click
@@ -38,18 +41,40 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end what blocks the event loop: a question, a program that is asked for a secret."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGTERM, signal.SIG_DFL),
+        )
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask the user, unless *yes* was given; raise `UsageError` where nobody can be asked, `click.Abort` for no."""
     if yes:
         return
     if not can_ask():
         raise UsageError("nobody can be asked here: give --yes")
-    click.confirm(printable(question), abort=True, err=True)
+    with interruptible():
+        click.confirm(printable(question), abort=True, err=True)
 
 
 def ask_secret(name: str) -> str:
     """Ask the user for a secret, without showing it."""
-    answer: str = click.prompt(
-        name.replace("_", " "), hide_input=True, err=True, default="", show_default=False
-    )
+    with interruptible():
+        answer: str = click.prompt(
+            name.replace("_", " "), hide_input=True, err=True, default="", show_default=False
+        )
     return answer

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,13 +24,18 @@ NO_CONFIG = str(ROOT / "tests" / "no-config.toml")
 Process = subprocess.Popen[str]
 
 
+def start_words(*arguments: str) -> list[str]:
+    """Return the words that start `bkjob` with *arguments*; any warning is an error."""
+    return [sys.executable, "-W", "error", "-m", "bkjob_async", *arguments]
+
+
 def start(
     *arguments: str, env: Mapping[str, str] | None = None, stdout: IO[str] | int = subprocess.PIPE
 ) -> Process:
     """Start `bkjob` with *arguments*, and with credentials unless *env* says otherwise."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BKJOB_")}
     return subprocess.Popen(
-        [sys.executable, "-W", "error", "-m", "bkjob_async", *arguments],
+        start_words(*arguments),
         cwd=ROOT,
         env={**clean, "BKJOB_CONFIG": NO_CONFIG, **(IDENTITY if env is None else env)},
         stdout=stdout,
@@ -88,3 +94,13 @@ def simulator(*arguments: str) -> Iterator[str]:
     finally:
         process.terminate()
         ended(process)
+
+
+def wait_until_polled(url: str) -> None:
+    """Wait until a simulator was asked for the status of a job."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if any("status" in name for name in control(url, "")["request_counts"]):
+            return
+        time.sleep(0.02)
+    raise AssertionError("nobody asks")

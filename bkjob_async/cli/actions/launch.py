@@ -14,6 +14,7 @@ from bkjob_async.cli.configuration.launches import (
     account_of,
     language_of,
     named_values,
+    readable,
 )
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import hosts_from, read_text
@@ -77,7 +78,7 @@ async def send_script(client: JobClient, what: ScriptLaunch, script: str) -> Job
         script,
         hosts_from(what.hosts),
         script_language=language_of(what.file, script, what.language),
-        script_param=what.parameters,
+        script_param=None if what.parameters is None else readable(what.parameters),
         account_alias=alias,
         account_id=number,
         timeout=what.timeout,
@@ -89,11 +90,14 @@ async def send_files(client: JobClient, what: FileLaunch) -> JobLaunch:
     """Launch a file transfer; both sides use the same account."""
     alias, number = account_of(what.account)
     source = FileSource(
-        files=what.files, server=hosts_from(what.source), account_alias=alias, account_id=number
+        files=[readable(file) for file in what.files],
+        server=hosts_from(what.source),
+        account_alias=alias,
+        account_id=number,
     )
     return await client.fast_transfer_file(
         source,
-        what.destination,
+        readable(what.destination),
         hosts_from(what.hosts),
         account_alias=alias,
         account_id=number,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import define, field
@@ -25,6 +26,7 @@ from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.watching.outcome import Outcome
+from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.model.printing import counted
 from bkjob_async.watch.readers import events_but_hosts
 from bkjob_async.watch.watch import lazy_batches
@@ -61,6 +63,10 @@ async def wait(
                 waiting.apply(batch, watch)
                 if waiting.is_over:
                     break
+        except asyncio.CancelledError:
+            again = next_command(["wait"], refs, settings, ["--until", until])
+            write_note(f"the jobs go on; wait for them again: {again}")
+            raise
         except DeadlineExceeded as error:
             write_note(f"{waiting.outcome}; {error}")
             return ExitCode.DEADLINE_PASSED

@@ -168,7 +168,7 @@ def run_command() -> ExitCode:
         return ExitCode.INTERRUPTED
     except SystemExit as ended:
         # So click ends where the reader of a help text has gone away, and after a completion.
-        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+        if "PacifyFlushWrapper" in type(sys.stdout).__name__:
             discard_output()
             return ExitCode.NOBODY_LISTENS
         return ExitCode(ended.code if isinstance(ended.code, int) else 0)

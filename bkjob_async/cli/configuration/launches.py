@@ -31,7 +31,7 @@ class ScriptLaunch:
     @property
     def job_name(self) -> str:
         """The name that the job is given, so that it can be found again."""
-        return self.name or ("bkjob script" if self.file == "-" else PurePath(self.file).name)
+        return readable(self.name or ("bkjob script" if self.file == "-" else PurePath(self.file).name))
 
 
 @frozen(kw_only=True)
@@ -59,10 +59,17 @@ class FileLaunch:
     @property
     def job_name(self) -> str:
         """The name that the job is given, so that it can be found again."""
-        return self.name or f"send {PurePath(self.files[0]).name}"
+        return readable(self.name or f"send {PurePath(self.files[0]).name}")
 
 
 Launch = ScriptLaunch | PlanLaunch | FileLaunch
+
+
+def readable(text: str) -> str:
+    """Return an argument as text that can be sent: bytes that the locale could not read are taken for UTF-8."""
+    if text.isascii():
+        return text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def language_of(file: str, text: str, given: str | None) -> int:
@@ -89,4 +96,4 @@ def named_values(pairs: Iterable[str], option: str) -> Iterator[tuple[str, str]]
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise UsageError(f"{option} is NAME=VALUE, not {name!r:.40}")
-        yield name, value
+        yield readable(name), readable(value)

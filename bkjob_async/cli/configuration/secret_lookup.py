@@ -11,6 +11,7 @@ from typing import Any
 from bkjob_async.cli.configuration.secrets import FromCommand, FromEnvironment, FromKeyring, SecretSource
 from bkjob_async.cli.configuration.settings import SETTINGS, Found, Settings, takes_access_token, user_names
 from bkjob_async.cli.lines import write_note
+from bkjob_async.cli.terminal import interruptible
 from bkjob_async.model.base_error import UsageError
 from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
 
@@ -103,7 +104,8 @@ class SecretLookup:
 def from_command(source: FromCommand) -> str:
     """Return the first line that a program writes; raise `UsageError`, without what it wrote."""
     try:
-        done = subprocess.run(source.argv, stdout=subprocess.PIPE, check=False, timeout=COMMAND_SECONDS)  # noqa: S603 - the user's own
+        with interruptible():
+            done = subprocess.run(source.argv, stdout=subprocess.PIPE, check=False, timeout=COMMAND_SECONDS)  # noqa: S603 - the user's own
     except OSError as error:
         raise UsageError(f"{source} cannot be run: {error.strerror}") from None
     except subprocess.TimeoutExpired:

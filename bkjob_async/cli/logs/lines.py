@@ -10,6 +10,8 @@ from bkjob_async import FileLog, FileMode, HostKey, HostLog, StepRef
 from bkjob_async.cli.lines import json_text, write_out
 from bkjob_async.model.printing import printable
 
+WAYS: dict[int, str] = {FileMode.UPLOAD: "upload", FileMode.DOWNLOAD: "download"}
+
 
 @frozen(kw_only=True)
 class LogWriter:
@@ -40,8 +42,6 @@ def text_of(log: HostLog) -> str:
 
 def headline(file: FileLog) -> str:
     """Return what is known of the transfer of one file, in one line."""
-    way = {FileMode.UPLOAD: "upload", FileMode.DOWNLOAD: "download"}.get(
-        FileMode(file.mode) if file.mode in set(FileMode) else FileMode.DOWNLOAD, ""
-    )
+    way = "" if file.mode is None else WAYS.get(file.mode, "")
     path = file.destination_path or file.source_path
     return " ".join(part for part in (way, path, file.size, file.speed, file.progress) if part)

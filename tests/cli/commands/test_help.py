@@ -15,12 +15,15 @@ import pytest
 from click.testing import CliRunner
 
 from bkjob_async.cli.commands.group import COMMANDS, bkjob
+from bkjob_async.cli.configuration import simulation
 from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.simulator.faults.faults import FAULTS
+from bkjob_async.simulator.world.scenarios import SCENARIOS
 from tests.cli import shell
 
 PAGE = (shell.ROOT / "bkjob_async" / "docs" / "command-line.md").read_text(encoding="utf-8")
-# These run a simulator in their own process; the others have other owners of their pages.
-WITH_SIMULATOR = {"demo", "simulate"}
+# It runs a simulator in its own process.
+WITH_SIMULATOR = {"demo"}
 IMPORTED = """
 import json, sys
 sys.argv = ["bkjob", *{arguments!r}]
@@ -120,6 +123,12 @@ def test_the_list_says_what_the_command_itself_says(name: str) -> None:
     text = (command(name).help or "").split("\n\n")[0]
 
     assert " ".join(text.split()) == COMMANDS[name].help
+
+
+def test_names_that_are_copied_are_those_of_the_simulator() -> None:
+    """The help of `bkjob simulate` imports none of it."""
+    assert tuple(SCENARIOS) == simulation.SCENARIOS
+    assert tuple(FAULTS) == simulation.FAULTS
 
 
 @pytest.mark.parametrize(("name", "leaf"), LEAVES, ids=[name for name, _ in LEAVES])

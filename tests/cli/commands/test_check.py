@@ -1,0 +1,152 @@
+"""The way to the platform: each step says how it went, and who must act."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import trustme
+
+from bkjob_async import (
+    ApiNotFound,
+    BkJobError,
+    ErrorDetails,
+    InvalidResponse,
+    NotAllowed,
+    NotAuthenticated,
+    NotFound,
+    TransportFailed,
+)
+from bkjob_async.cli.checking.findings import (
+    State,
+    certificate_finding,
+    clock_finding,
+    finding_of,
+    plain_finding,
+)
+from bkjob_async.cli.checking.probes import reach
+from bkjob_async.simulator.handlers.site import SiteConfig
+from bkjob_async.simulator.simulator import Simulator
+from tests.cli import shell
+
+NOW = datetime(2026, 1, 1, 12, 0, 0, 700_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("error", "step", "actor"),
+    [
+        (NotAuthenticated, "credentials", "you"),
+        (NotAllowed, "permission", "you"),
+        (NotFound, "scope", "you"),
+        (ApiNotFound, "API", "you"),
+        (InvalidResponse, "API", "you"),
+        (TransportFailed, "API", "whoever runs the network"),
+    ],
+)
+def test_each_error_says_which_step_failed_and_who_must_act(
+    error: type[BkJobError], step: str, actor: str
+) -> None:
+    """The first class that fits decides."""
+    found = finding_of(error(ErrorDetails(message="no")))
+
+    assert (found.name, found.state) == (step, State.FAILED)
+    assert found.act.startswith(actor)
+
+
+def test_the_permission_to_apply_for_is_named() -> None:
+    """As the platform names it."""
+    permission = {"actions": [{"id": "access_business", "name": "业务访问"}]}
+    found = finding_of(NotAllowed(ErrorDetails(message="no", permission=permission)))
+
+    assert "needed: 业务访问" in found.text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "state"),
+    [(0, State.OK), (-5, State.OK), (5, State.OK), (60, State.WARNING), (-60, State.WARNING)],
+)
+def test_a_clock_is_compared_in_whole_seconds(seconds: int, state: State) -> None:
+    """A few seconds do not matter."""
+    date = (NOW + timedelta(seconds=seconds)).replace(microsecond=0)
+
+    assert clock_finding(date, NOW, 0.1).state is state
+
+
+def test_a_certificate_that_ends_soon_is_a_warning() -> None:
+    """Two weeks before."""
+    assert certificate_finding("TLSv1.3", NOW + timedelta(days=90), NOW).state is State.OK
+    assert certificate_finding("TLSv1.3", NOW + timedelta(days=3), NOW).state is State.WARNING
+
+
+def test_http_is_a_warning_unless_on_this_machine() -> None:
+    """Everybody in between can read the credentials."""
+    assert plain_finding("example.com", is_loopback=False).state is State.WARNING
+    assert plain_finding("127.0.0.1", is_loopback=True).state is State.SKIPPED
+
+
+async def test_a_certificate_of_another_authority_is_found() -> None:
+    """With the right one, its end is known, and the time of the server."""
+    authority = trustme.CA()
+    ours, theirs = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(theirs)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 no\r\nDate: Thu, 01 Jan 2026 12:00:00 GMT\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "localhost", 0, ssl=theirs)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await reach("localhost", port, "/", ours)
+        authority.configure_trust(ours)
+        reached = await reach("localhost", port, "/", ours)
+
+    assert reached.tls.startswith("TLS")
+    assert reached.certificate_ends is not None
+    assert (reached.status, reached.date) == (404, datetime(2026, 1, 1, 12, tzinfo=UTC))
+
+
+def steps(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, dict[str, tuple[str, str]]]:
+    """Return the exit code, and the state and actor of each step."""
+    done = shell.run("check", "--json", *arguments, env=env)
+    lines = map(json.loads, done.stdout.splitlines())
+    return done.returncode, {line["step"]: (line["state"], line["act"].partition(":")[0]) for line in lines}
+
+
+@pytest.mark.slow
+async def test_the_whole_way() -> None:
+    """All is well; refused credentials are yours; without a scope nothing is called."""
+    site = SiteConfig(app_code="tests", app_secret="another")
+    async with (
+        Simulator("all-succeed").serve() as well,
+        Simulator("all-succeed", site=site).serve() as refusing,
+    ):
+        good = await asyncio.to_thread(steps, "--url", well.url, "--biz", "2")
+        old = await asyncio.to_thread(steps, "--url", well.url, "--biz", "2", "--dialect", "esb-job")
+        none = await asyncio.to_thread(steps, "--url", well.url)
+        refused = await asyncio.to_thread(steps, "--url", refusing.url, "--biz", "2")
+
+    assert good[0] == 0
+    assert {state for state, _ in good[1].values()} == {"ok", "skipped"}
+    assert [*good[1]] == ["settings", "DNS", "TLS", "clock", "credentials", "scope", "limits"]
+    assert old[0] == 0
+    assert none[1]["scope"] == ("warning", "you")
+    assert refused == (3, {**refused[1], "credentials": ("failed", "you")})
+
+
+@pytest.mark.slow
+def test_a_way_that_ends_early() -> None:
+    """A name that does not exist, a port that nobody listens on, a server without TLS."""
+    unknown = steps("--url", "https://does-not-exist.invalid/", "--biz", "2")
+    closed = steps("--url", "http://127.0.0.1:9", "--biz", "2")
+    with shell.simulator("--scenario", "all-succeed") as url:
+        plain = steps("--url", url.replace("http:", "https:"), "--biz", "2")
+
+    assert (unknown[0], [*unknown[1]]) == (3, ["settings", "DNS"])
+    assert (closed[0], [*closed[1]]) == (3, ["settings", "DNS", "connection"])
+    assert (plain[0], plain[1]["TLS"][0]) == (3, "failed")

@@ -1,0 +1,107 @@
+"""Each line of a growing log is written once."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bkjob_async import FileLog, HostChanged, HostKey, HostLog, HostStatus, JobRef, Scope
+from bkjob_async.cli.actions.follow_logs import FollowedHosts
+from bkjob_async.cli.logs.hosts import HostFilter, portions
+from bkjob_async.cli.logs.lines import text_of
+from bkjob_async.cli.logs.tail import LogTail, last, lines_of
+
+STEP = JobRef(Scope.biz(2), 100).step(200)
+HOST = HostKey(bk_cloud_id=0, ip="10.0.0.1")
+
+
+@given(text=st.text(alphabet="ab\n\r发", max_size=200), cuts=st.lists(st.integers(0, 200), max_size=8))
+def test_a_log_that_grows_is_written_once(text: str, cuts: list[int]) -> None:
+    """However it is cut into responses; carriage returns may come in between."""
+    tail = LogTail()
+    written: list[str] = []
+    for cut in sorted(cuts):
+        written += tail.new_lines(text[:cut], is_final=False)
+    written += tail.new_lines(text, is_final=True)
+
+    assert written == lines_of(text)
+
+
+def test_the_last_lines_are_those_of_the_first_response() -> None:
+    """What comes later is new."""
+    tail = LogTail()
+
+    first = tail.new_lines("1\n2\n3\n", is_final=False, tail=2)
+    then = tail.new_lines("1\n2\n3\n4\n5\n6\n", is_final=True, tail=2)
+
+    assert (first, then) == (["2", "3"], ["4", "5", "6"])
+    assert last(["1", "2"], 0) == []
+    assert last(["1", "2"], None) == last(["1", "2"], 9) == ["1", "2"]
+
+
+def test_a_log_that_was_replaced_is_written_anew() -> None:
+    """A retry begins another log."""
+    tail = LogTail()
+    tail.new_lines("old\nold\n", is_final=False)
+
+    assert tail.new_lines("new\nnew\nnew\n", is_final=True) == ["new", "new", "new"]
+    assert tail.new_lines("short\n", is_final=True) == ["short"]
+
+
+def test_a_progress_bar_is_its_last_state() -> None:
+    """As a terminal shows a line that was written over."""
+    assert lines_of("10 %\r50 %\r100 %\r\ndone\r\n") == ["100 %", "done"]
+
+
+def changed(code: int, execute_count: int = 0) -> HostChanged:
+    """Return a change of the one host."""
+    return HostChanged(ref=STEP, host=HOST, execute_count=execute_count, before=None, after=HostStatus(code))
+
+
+def test_a_host_is_read_once_more_after_its_end() -> None:
+    """Then never again, until it is retried."""
+    followed = FollowedHosts(HostFilter())
+    seen = []
+    for event in (changed(5), changed(7), None, changed(9), None, changed(7, execute_count=1)):
+        if event is not None:
+            followed.apply(event)
+        seen.append([*followed.due()])
+
+    assert [len(each) for each in seen] == [0, 1, 1, 1, 0, 1]
+    assert seen[3][0][1][HOST.label].is_finished
+
+
+def test_only_failed_hosts_are_followed_where_that_is_asked_for() -> None:
+    """And only those that are named, by any of their names."""
+    failed, named = (
+        FollowedHosts(HostFilter(failed=True)),
+        FollowedHosts(HostFilter((HostKey(ip="10.0.0.2"),))),
+    )
+    for event in (changed(7), changed(104)):
+        failed.apply(event)
+        named.apply(event)
+
+    assert len(failed.due()) == 1
+    assert named.due() == []
+
+
+def test_hosts_are_read_in_portions() -> None:
+    """The last one may be smaller."""
+    hosts = [HostKey(bk_host_id=number) for number in range(1, 6)]
+
+    assert [len(portion) for portion in portions(hosts, 2)] == [2, 2, 1]
+
+
+def test_the_log_of_a_transfer_names_its_files() -> None:
+    """With size, speed and progress as the platform says them."""
+    log = HostLog(
+        host=HOST,
+        files=(
+            FileLog(
+                mode=1, destination_path="/data/a", size="1 MB", speed="1 MB/s", progress="100%", text="ok\n"
+            ),
+            FileLog(mode=9, source_path="/data/b"),
+        ),
+    )
+
+    assert text_of(log) == "download /data/a 1 MB 1 MB/s 100%\nok\n/data/b\n"

@@ -1,0 +1,120 @@
+"""One look at targets: tables, JSON, explanations, lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bkjob_async import UsageError
+from bkjob_async.cli.actions.jobs import parse_since
+from bkjob_async.cli.tables import seconds_text, table_lines
+from tests.cli import shell
+
+JOB = "20000000001"
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("1.5h", timedelta(minutes=90)),
+        ("2d", timedelta(days=2)),
+        ("2026-02-01T11:00+00:00", timedelta(hours=1)),
+    ],
+)
+def test_times_are_spans_or_dates(text: str, before: timedelta) -> None:
+    """As people say them."""
+    assert parse_since(text, NOW) == NOW - before
+
+
+@pytest.mark.parametrize("text", ["", "1", "1w", "yesterday", "999999999999d", "2027-01-01T00:00+00:00"])
+def test_other_times_are_wrong_usage(text: str) -> None:
+    """The future, too."""
+    with pytest.raises(UsageError, match="--since"):
+        parse_since(text, NOW)
+
+
+def test_columns_line_up_whatever_their_script() -> None:
+    """A Chinese character is two cells wide; nothing can steer the terminal."""
+    lines = table_lines([("发布", "1"), ("ab\x1b[31m", "2")])
+
+    assert lines == ["发布        1", "ab\\x1b[31m  2"]
+
+
+def test_durations_are_short() -> None:
+    """Two units at most."""
+    assert [seconds_text(each) for each in (None, 0.4, 59, 61, 7261, 90000)] == [
+        "",
+        "0 s",
+        "59 s",
+        "1 min 1 s",
+        "2 h 1 min",
+        "1 d 1 h",
+    ]
+
+
+@pytest.fixture(scope="module")
+def env() -> Iterator[dict[str, str]]:
+    """Run a platform on which a job has failed."""
+    with shell.simulator("--scenario", "some-fail") as url:
+        shell.control(url, "advance", {"seconds": 60})
+        yield {**shell.IDENTITY, "BKJOB_URL": url, "BKJOB_BIZ": "2"}
+
+
+@pytest.mark.slow
+def test_status_is_a_line_or_an_object(env: dict[str, str]) -> None:
+    """0 when it could be read, however it stands; 3 for what is not there."""
+    table = shell.run("status", JOB, env=env)
+    objects = shell.run("status", "--json", JOB, f"{JOB}/30000000001", env=env)
+    lost = shell.run("status", JOB, "404", env=env)
+
+    assert (table.returncode, table.stdout.split()[:6]) == (
+        0,
+        [f"2:{JOB}", "FAILED", "3", "failed,", "9", "success"],
+    )
+    job, step = map(json.loads, objects.stdout.splitlines())
+    assert job["hosts"] == step["hosts"] == job["steps"][0]["hosts"] == {"FAILED": 3, "SUCCESS": 9}
+    assert job["status"] == {"code": 4, "name": "FAIL", "phase": "FAILED"}
+    assert lost.returncode == 3
+    assert "lost: not found" in lost.stdout
+
+
+@pytest.mark.slow
+def test_an_explanation_says_why_and_what_is_next(env: dict[str, str]) -> None:
+    """The causes, and the commands."""
+    text = shell.run("explain", JOB, env=env)
+    (line,) = shell.run("explain", "--json", JOB, env=env).stdout.splitlines()
+
+    assert text.returncode == 0
+    assert "it is over" in text.stdout
+    assert "1 host AGENT_NOT_INSTALLED: 0:10.0.0.6" in text.stdout
+    assert f"retry 2:{JOB}" in text.stdout
+    assert len(json.loads(line)["failures"]) == 3
+
+
+@pytest.mark.slow
+def test_jobs_are_listed_and_can_be_watched(env: dict[str, str]) -> None:
+    """Each line begins with a name that other commands take."""
+    listed = shell.run("jobs", "--name", "some", env=env)
+    objects = shell.run("jobs", "--json", "--failed", env=env)
+    running = shell.run("jobs", "--running", env=env)
+    both = shell.run("jobs", "--running", "--failed", env=env)
+
+    assert listed.stdout.split()[:2] == [f"2:{JOB}", "FAILED"]
+    assert json.loads(objects.stdout)["status"]["phase"] == "FAILED"
+    assert (running.stdout, running.returncode, both.returncode) == ("", 0, 2)
+
+
+@pytest.mark.slow
+def test_nothing_is_looked_at_without_credentials_that_are_accepted(env: dict[str, str]) -> None:
+    """One line on stderr says what to check."""
+    shell.control(env["BKJOB_URL"], "faults", {"name": "empty-401"})
+    done = shell.run("status", JOB, "--deadline", "5", env=env)
+
+    assert done.returncode in (3, 4)
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr

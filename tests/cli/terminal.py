@@ -1,0 +1,102 @@
+"""A terminal in which `bkjob` is run, as a person sees it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from attrs import define, field
+
+from tests.cli import shell
+
+
+@define
+class Terminal:
+    """A process in a terminal of its own, and all that it has written."""
+
+    process: subprocess.Popen[bytes]
+    master: int
+    written: str = field(default="", init=False)
+
+    def type(self, keys: str) -> None:
+        """Press *keys*."""
+        with suppress(OSError):
+            os.write(self.master, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size; the process is told by a signal."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def read_for(self, seconds: float) -> str:
+        """Read what is written within *seconds*, or until the end; return all so far."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if not select.select([self.master], [], [], left)[0]:
+                break
+            try:
+                self.written += os.read(self.master, 65536).decode("utf-8", "replace")
+            except OSError:  # the last process has closed its side
+                break
+        return self.written
+
+    def read_until(self, text: str) -> str:
+        """Read until *text* was written; fail after a while."""
+        until = time.monotonic() + shell.PATIENCE
+        while text not in self.written:
+            assert time.monotonic() < until, self.written
+            assert self.process.poll() is None or text in self.read_for(0.2), self.written
+            self.read_for(0.05)
+        return self.written
+
+    def ended(self, *, pressing: str = "") -> int:
+        """Return the exit code of the process, *pressing* keys now and then."""
+        until = time.monotonic() + shell.PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() < until, self.written
+            self.read_for(0.3)
+            self.type(pressing)
+        self.read_for(0.2)
+        return self.process.returncode
+
+
+@contextmanager
+def terminal(
+    *arguments: str, env: Mapping[str, str] | None = None, columns: int = 80, rows: int = 24
+) -> Iterator[Terminal]:
+    """Run `bkjob` in a terminal of this size; kill it at the end if it still runs."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("BKJOB_")}
+    clean.pop("CI", None)
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        shell.start_words(*arguments),
+        cwd=shell.ROOT,
+        env={
+            **clean,
+            "TERM": "xterm-256color",
+            "BKJOB_CONFIG": shell.NO_CONFIG,
+            **shell.IDENTITY,
+            **(env or {}),
+        },
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - Ctrl-C reaches who controls the terminal
+    )
+    os.close(slave)
+    shown = Terminal(process, master)
+    shown.resize(columns, rows)
+    try:
+        yield shown
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
