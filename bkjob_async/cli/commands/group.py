@@ -36,14 +36,14 @@ COMMANDS = {
         "wait_command",
         "Wait for jobs and steps, and write one line at the end.",
     ),
-    "status": Entry("bkjob_async.cli.commands.status", "status_command", "Show how jobs and steps stand."),
+    "status": Entry("bkjob_async.cli.commands.looking", "status_command", "Show how jobs and steps stand."),
     "jobs": Entry(
-        "bkjob_async.cli.commands.jobs",
+        "bkjob_async.cli.commands.looking",
         "jobs_command",
         "List the jobs of --biz or --biz-set, the newest first.",
     ),
     "explain": Entry(
-        "bkjob_async.cli.commands.status",
+        "bkjob_async.cli.commands.looking",
         "explain_command",
         "Say what jobs and steps do, why they fail, what they wait for, and what comes next.",
     ),
