@@ -26,7 +26,7 @@ from bkjob_async.model.ref_input import RefLike, as_refs
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.watch import Fleet, Watch, WatchPlan, notices
+from bkjob_async.watch.watch import Recording, Watch, WatchPlan, notices
 
 Deadline = float | timedelta | None
 
@@ -82,7 +82,7 @@ def watch(
     return opened
 
 
-def fleet_of(journal: str | Journal | None, name: str | None, *, take_over: bool) -> Fleet | None:
+def fleet_of(journal: str | Journal | None, name: str | None, *, take_over: bool) -> Recording | None:
     """Return where a watch is recorded, None for nowhere; raise `UsageError` for half of it."""
     if journal is None:
         if name is not None:
@@ -93,7 +93,7 @@ def fleet_of(journal: str | Journal | None, name: str | None, *, take_over: bool
     check_fleet_name(name)
     is_own = isinstance(journal, str)
     opened = open_journal(journal) if isinstance(journal, str) else journal
-    return Fleet(journal=opened, name=name, take_over=take_over, is_own=is_own)
+    return Recording(journal=opened, name=name, take_over=take_over, is_own=is_own)
 
 
 @surrounded

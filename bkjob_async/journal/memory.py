@@ -11,6 +11,7 @@ from attrs import define, field
 
 from bkjob_async.errors import FleetBusy
 from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.shards_memory import MemoryShards
 from bkjob_async.journal.store import (
     ALIVE_SECONDS,
     PAGE_BYTES,
@@ -51,6 +52,7 @@ class MemoryStore:
         """Begin empty."""
         self._keep = keep
         self._fleets: dict[str, MemoryFleet] = {}
+        self.shards = MemoryShards(self._note_life)
 
     async def aclose(self) -> None:
         """Do nothing: the content lives as long as this object."""
@@ -69,9 +71,16 @@ class MemoryStore:
         return Opened(fleet.term, fleet.head, silence)
 
     async def append(
-        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
+        self,
+        name: str,
+        *,
+        term: int,
+        head: int,
+        records: Sequence[StoredRecord],
+        targets: int,
+        taken_up: int = 0,
     ) -> None:
-        """Append *records*, all or none, behind number *head*."""
+        """Append *records*, all or none, behind number *head*, and remove what they take up from the inbox."""
         fleet = self._held(name, term)
         if fleet.head != head:
             if records and fleet.head == records[-1].sequence:
@@ -83,6 +92,7 @@ class MemoryStore:
         fleet.head = records[-1].sequence if records else head
         fleet.size += sum(len(record.data) for record in records)
         fleet.targets, fleet.last_seen = targets, time.time()
+        self.shards.remove_from_inbox(name, taken_up)
         for waiter in fleet.waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -121,6 +131,11 @@ class MemoryStore:
         fleet = self._fleets.get(name)
         if fleet is not None and not fleet.is_forgotten:
             self._fleets[name] = MemoryFleet(term=fleet.term + 1, is_forgotten=True)
+        self.shards.forget(name)
+
+    def _note_life(self, name: str, term: int) -> None:
+        """Record that the holder of this *term* lives."""
+        self._held(name, term).last_seen = time.time()
 
     def _held(self, name: str, term: int) -> MemoryFleet:
         """Return a fleet for a writer of this *term*; raise `Superseded`."""

@@ -11,6 +11,7 @@ from bkjob_async.errors import FleetBusy, JournalDamaged, JournalTooNew, NotAJou
 from bkjob_async.journal import redis_scripts as scripts
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.redis_client import RedisClient
+from bkjob_async.journal.shards_redis import RedisShards, entry_id, inbox_key
 from bkjob_async.journal.store import (
     ALIVE_SECONDS,
     PAGE_BYTES,
@@ -43,6 +44,7 @@ class RedisStore:
         self._place = place
         self._keep = keep
         self._client = RedisClient(place)
+        self.shards = RedisShards(self._client, self._run, str(place))
 
     def __repr__(self) -> str:
         return f"<RedisStore {self._place}>"
@@ -61,11 +63,19 @@ class RedisStore:
         return Opened(int(term), int(head), float(silence) if silence else None)
 
     async def append(
-        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
+        self,
+        name: str,
+        *,
+        term: int,
+        head: int,
+        records: Sequence[StoredRecord],
+        targets: int,
+        taken_up: int = 0,
     ) -> None:
-        """Append *records*, all or none, behind number *head*."""
+        """Append *records*, all or none, behind number *head*, and remove what they take up from the inbox."""
         rows = (value for record in records for value in (record.sequence, repr(record.time), record.data))
-        await self._run(scripts.APPEND, name, term, head, targets, *rows)
+        newest_entry = entry_id(taken_up) if taken_up else ""
+        await self._run(scripts.APPEND, name, term, head, targets, newest_entry, *rows)
 
     async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
@@ -173,10 +183,11 @@ class RedisStore:
         raise NotAJournal(f"the key {keys_of(name)[0]} belongs to another program", journal=shown)
 
 
-def keys_of(name: str) -> tuple[str, str, str, str]:
+def keys_of(name: str) -> tuple[str, ...]:
     """Return the keys of a fleet; what stands between the braces puts them into one slot of a cluster."""
     tag = f"{{bkjob:{name}}}"
-    return f"{tag}:fleet", f"{tag}:records", f"{tag}:checkpoint", f"{tag}:checkpoint-being-written"
+    parts = ("fleet", "records", "checkpoint", "checkpoint-being-written")
+    return (*(f"{tag}:{part}" for part in parts), inbox_key(name))
 
 
 def portions(parts: Sequence[bytes]) -> list[list[bytes]]:

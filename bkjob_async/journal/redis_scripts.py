@@ -1,7 +1,8 @@
 """What a Redis journal does in one step each, as Lua: a script is executed whole, and no other command between.
 
-Each fleet has four keys, all in one slot of a cluster: a hash of what is known about the fleet, a stream of its records,
-whose ids are `SEQUENCE-0`, a list of its checkpoint's parts, and another of those of a checkpoint that is being written.
+Each fleet has five keys, all in one slot of a cluster: a hash of what is known about the fleet, a stream of its records,
+whose ids are `SEQUENCE-0`, a list of its checkpoint's parts, another of those of a checkpoint that is being written, and a
+stream of targets that are to be added or dropped, its inbox.
 Numbers are compared as text where they may be large; times are those of the server, records' times excepted.
 """
 
@@ -81,25 +82,41 @@ return {{'ok', redis.call('HINCRBY', KEYS[1], 'term', 1), head, silence}}
 """
 )
 
-# ARGV: term, head, targets, then number, time and data of each record.
+# ARGV: term, head, targets, the newest entry of the inbox that is recorded or nothing, then number, time and data of each
+# record.
 APPEND = Script(
     _NOW
     + _CHECKED
     + _HELD
     + """
 local last = ARGV[2]
-if #ARGV > 3 then last = ARGV[#ARGV - 2] end
+if #ARGV > 4 then last = ARGV[#ARGV - 2] end
 if head ~= ARGV[2] then
   if head == last then return {'ok'} end
   return {'behind', term, head}
 end
 local size = 0
-for i = 4, #ARGV, 3 do
+for i = 5, #ARGV, 3 do
   redis.call('XADD', KEYS[2], ARGV[i] .. '-0', 't', ARGV[i + 1], 'd', ARGV[i + 2])
   size = size + #ARGV[i + 2]
 end
 redis.call('HSET', KEYS[1], 'head', last, 'targets', ARGV[3], 'last_seen', now())
 redis.call('HINCRBY', KEYS[1], 'size', size)
+while ARGV[4] ~= '' do
+  local ids = {}
+  for _, entry in ipairs(redis.call('XRANGE', KEYS[5], '-', ARGV[4], 'COUNT', 200)) do ids[#ids + 1] = entry[1] end
+  if #ids == 0 then break end
+  redis.call('XDEL', KEYS[5], unpack(ids))
+end
+return {'ok'}
+"""
+)
+
+# ARGV: entries.
+PUT_INTO_INBOX = Script(
+    _CHECKED
+    + """
+for _, entry in ipairs(ARGV) do redis.call('XADD', KEYS[5], '*', 'd', entry) end
 return {'ok'}
 """
 )
@@ -176,7 +193,7 @@ FORGET = Script(
     _CHECKED
     + f"""
 if term == 0 or known[4] then return {{'ok'}} end
-redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 redis.call('HSET', KEYS[1], 'format', {FORMAT}, 'term', term + 1, 'forgotten', 1)
 redis.call('EXPIRE', KEYS[1], {FORGOTTEN_SECONDS})
 return {{'ok'}}

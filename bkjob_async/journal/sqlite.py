@@ -13,6 +13,7 @@ from typing import TypeVar
 from bkjob_async.errors import ClientClosed, JournalError, Superseded
 from bkjob_async.journal import sqlite_tables as tables
 from bkjob_async.journal.keep import KEEP, Keep
+from bkjob_async.journal.shards_sqlite import SqliteShards, forget_inbox, remove_from_inbox
 from bkjob_async.journal.sqlite_file import SqliteFile
 from bkjob_async.journal.store import Checkpoint, FleetEntry, Holder, Opened, Page, StoredRecord
 from bkjob_async.journal.urls import SqlitePlace
@@ -38,6 +39,7 @@ class SqliteStore:
         self._file = SqliteFile(place.path, self._shown, synchronous=place.synchronous)
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bkjob-journal")
         self._is_closed = False
+        self.shards = SqliteShards(self._read, self._write, self._write_in_term)
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self._shown}>"
@@ -56,12 +58,22 @@ class SqliteStore:
         return await self._write(partial(tables.open_fleet, name=name, holder=holder, take_over=take_over))
 
     async def append(
-        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
+        self,
+        name: str,
+        *,
+        term: int,
+        head: int,
+        records: Sequence[StoredRecord],
+        targets: int,
+        taken_up: int = 0,
     ) -> None:
-        """Append *records*, all or none, behind number *head*."""
-        append = partial(
-            tables.append_records, name=name, term=term, head=head, records=records, targets=targets
-        )
+        """Append *records*, all or none, behind number *head*, and remove what they take up from the inbox."""
+
+        def append(connection: Connection) -> None:
+            tables.append_records(connection, name, term=term, head=head, records=records, targets=targets)
+            if taken_up:
+                remove_from_inbox(connection, name, taken_up)
+
         await self._write_in_term(append, name)
 
     async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
@@ -83,6 +95,7 @@ class SqliteStore:
         """Remove a fleet with all it has; only its term is kept, so that its holder is refused."""
         await self._read(partial(tables.find_fleet, name=name))  # nothing is created for it
         await self._write(partial(tables.forget_fleet, name=name))
+        await self._write(partial(forget_inbox, name=name))
         while await self._write(tables.remove_orphans):
             pass
 

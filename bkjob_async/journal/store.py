@@ -20,6 +20,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from bkjob_async.errors import Superseded
+from bkjob_async.journal.shards import ShardStore
 
 # A holder that gave a sign of life within so many seconds is alive.
 ALIVE_SECONDS = 30.0
@@ -102,12 +103,25 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def shards(self) -> ShardStore:
+        """Fleets in shards, in the same store."""
+        ...
+
     async def append(
-        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
+        self,
+        name: str,
+        *,
+        term: int,
+        head: int,
+        records: Sequence[StoredRecord],
+        targets: int,
+        taken_up: int = 0,
     ) -> None:
         """Append *records*, all or none, behind number *head*; this is a sign of life.
 
-        *targets* is how many targets the fleet has now. Succeeds without doing anything when the fleet has this term and
+        *targets* is how many targets the fleet has now. The entries up to number *taken_up* are removed from the fleet's
+        inbox in the same step: their targets are in *records*, or in earlier ones. Succeeds without doing anything when the fleet has this term and
         its head is the last of *records* already. Raises `Superseded` when a later term has begun, and `StoreBehind`
         when the store has lost this term, or when the term is right and the head is neither.
         """

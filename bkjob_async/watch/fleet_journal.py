@@ -51,6 +51,7 @@ class Waiting(Struct, gc=False):
     record: StoredRecord
     batch: Batch | None
     events: int
+    taken_up: int = 0
 
 
 class JournalListener(Protocol):
@@ -101,6 +102,8 @@ class FleetJournal:
         self._listener = listener
         self._learnt: Callable[[], Mapping[str, Any]] = dict
         self._target_changes: list[tuple[Ref, bool]] = []
+        self._taken_up = 0  # the newest entry of the fleet's inbox whose targets are noted
+        self._written_up = 0  # and of which a record was made
         self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
         self._unrecorded: list[Waiting] = []  # batches that the present in place of lost records has in it
@@ -151,9 +154,13 @@ class FleetJournal:
         """Store a record without a batch: targets that were added or dropped, or no more than the term."""
         self._put(self._next_number())
 
+    def take_up(self, entry: int) -> None:
+        """Remove the entries up to this one from the inbox with the next record: their targets are noted."""
+        self._taken_up = entry
+
     def flush_targets(self) -> None:
-        """Store targets that were added or dropped since the last record."""
-        if self._target_changes:
+        """Store targets that were added or dropped since the last record, and what was taken up from the inbox."""
+        if self._target_changes or self._taken_up > self._written_up:
             self.put_empty()
 
     def _put(
@@ -179,7 +186,8 @@ class FleetJournal:
         self._cursors.last = max(self._cursors.last, sequence) + LOCAL_NUMBERS
         events = 0 if batch is None else len(batch.events)
         self.waiting_events += events
-        self._waiting.append(Waiting(StoredRecord(sequence, at, data), batch, events))
+        self._written_up = self._taken_up
+        self._waiting.append(Waiting(StoredRecord(sequence, at, data), batch, events, self._taken_up))
         self._wake.set()
 
     def _next_number(self) -> int:
@@ -224,11 +232,16 @@ class FleetJournal:
     async def _append(self) -> None:
         """Append what waits now, however often it takes; then give the batches to the watch."""
         waiting, self._waiting = self._waiting, []
-        records = [each.record for each in waiting]
+        records, taken_up = [each.record for each in waiting], waiting[-1].taken_up
         while records:
             try:
                 await self._store.append(
-                    self._name, term=self.term, head=self.head, records=records, targets=self.targets
+                    self._name,
+                    term=self.term,
+                    head=self.head,
+                    records=records,
+                    targets=self.targets,
+                    taken_up=taken_up,
                 )
                 break
             except JournalUnavailable as error:
@@ -237,7 +250,7 @@ class FleetJournal:
                     self._listener.on_unavailable(self._local_number(), error)
                 await asyncio.sleep(RETRY_SECONDS)
             except StoreBehind as error:
-                records = await self._take_again(error)
+                records, taken_up = await self._take_again(error), self._written_up
         self.head = records[-1].sequence if records else self.head
         self._weight += sum(len(record.data) for record in records)
         unrecorded, self._unrecorded = self._unrecorded, []

@@ -59,7 +59,9 @@ class Subscription:
         self.other_polls = 0
         self._opened_at = 0.0
         self.is_open = False
+        self.is_paused = False
         self._journal: FleetJournal | None = None
+        self._taken_up = 0  # the newest entry of the fleet's inbox whose targets are pending or were added
         self._fleet: RestoredFleet | None = None
         self._end: BaseException | None = None
         self._poller = poller
@@ -198,8 +200,8 @@ class Subscription:
 
     @property
     def is_full(self) -> bool:
-        """Whether so many events wait to be stored that the targets must not be polled."""
-        return self._journal is not None and self._journal.is_full
+        """Whether the targets must not be polled: so many events wait to be stored, or the runner is paused."""
+        return self.is_paused or (self._journal is not None and self._journal.is_full)
 
     def on_stored(self, batch: Batch) -> None:
         """Give a batch to the readers: it is stored."""
@@ -273,14 +275,34 @@ class Subscription:
         self._pending.put(refs, add=add)
         self._changes.start()
 
+    def take_up(self, changes: Iterable[tuple[Iterable[Ref], bool]], entry: int) -> None:
+        """Add or drop what the fleet's inbox says up to an *entry*, which is removed by the append that records it."""
+        self._taken_up = entry
+        for refs, add in changes:
+            self._pending.put(refs, add=add)
+        self._changes.start()
+
+    @property
+    def end(self) -> BaseException | None:
+        """The error that the watch ended with, None while it is open or when it was left."""
+        return self._end
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether there are targets yet to be added or dropped."""
+        return bool(self._pending)
+
+    @property
+    def journal(self) -> FleetJournal | None:
+        """The journal that the watch is recorded in."""
+        return self._journal
+
     def _apply_next_change(self) -> bool:
         """Add or drop the next target; return whether there was one."""
         if not self._pending:
             if self._fleet is not None:
                 self._fleet.forget()
-            if self._journal is not None:
-                self._journal.targets = self.targets.size
-                self._journal.flush_targets()
+            self._record_changes()
             self._close_when_settled()
             return False
         ref, add = self._pending.pop()
@@ -289,6 +311,14 @@ class Subscription:
         else:
             self._drop(ref)
         return True
+
+    def _record_changes(self) -> None:
+        """Store which targets were added and dropped; what still waits to be dropped stays in the inbox."""
+        if self._journal is not None:
+            self._journal.targets = self.targets.size
+            if not self._drops_with_job:
+                self._journal.take_up(self._taken_up)
+            self._journal.flush_targets()
 
     def _add(self, ref: Ref) -> None:
         if ref in self.targets:
@@ -337,6 +367,8 @@ class Subscription:
             self._drops_with_job.difference_update(steps)
             for step in steps:
                 self._drop(step)
+            if not self._pending:
+                self._record_changes()
 
     # What the poller asks -------------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ from bkjob_async.watch.subscription import Subscription
 
 
 @frozen(kw_only=True)
-class Fleet:
+class Recording:
     """Where a watch is recorded: a journal, and a name in it.
 
     *take_over*: open it even if another process holds it. A journal that *is_own* ends with the watch.
@@ -68,7 +68,7 @@ class WatchPlan:
     linger: float | None = 0.0
     detail_level: DetailLevel = DetailLevel.EVERY_CHANGE
     scope: Scope | None = None
-    fleet: Fleet | None = None
+    fleet: Recording | None = None
 
 
 # A notebook is shown the failed hosts of so many targets.
@@ -472,6 +472,11 @@ class Watch:
 
     def _ref_or_none(self, ref: RefLike | None) -> Ref | None:
         return None if ref is None else as_ref(ref, self.scope)
+
+
+def subscription_of(watch: Watch) -> Subscription:
+    """Return the inside of a watch, for the runner of a shard."""
+    return watch._subscription  # noqa: SLF001 - its own module's
 
 
 def notices(watch: Watch) -> Reader[Sequence[Event]]:

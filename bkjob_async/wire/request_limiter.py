@@ -85,6 +85,14 @@ class RequestLimiter:
         # What waits although nothing else holds it up waits for the quota of its resource.
         return limit.limit_at_work(now) or (RequestLimit.GATEWAY_QUOTA if self.waiting else None)
 
+    def set_rate(self, rate: float | None) -> None:
+        """Change how many requests may go out in a second; those that wait go by the new rate from now on."""
+        self.limit.set_rate(rate, asyncio.get_running_loop().time())
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._grant_permits()
+
     # Before a request -----------------------------------------------------------------------------------------------
 
     def try_acquire(self, scope: Hashable, resource: str, *, urgent: bool) -> Permit | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from random import Random
@@ -19,7 +18,7 @@ from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.memory import MemoryStore
-from bkjob_async.journal.store import Checkpoint, StoredRecord
+from bkjob_async.journal.store import Checkpoint
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.servers.clock import WorldClock
@@ -43,12 +42,10 @@ class MortalStore(MemoryStore):
         self.is_dead = False
         self.loses_answers = False
 
-    async def append(
-        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
-    ) -> None:
+    async def append(self, name: str, **written: Any) -> None:
         """Append, unless the process is dead."""
         self._check()
-        await super().append(name, term=term, head=head, records=records, targets=targets)
+        await super().append(name, **written)
         if self.loses_answers:
             raise JournalUnavailable("no answer")
 

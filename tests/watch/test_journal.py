@@ -14,7 +14,6 @@ import bkjob_async as bkjob
 from bkjob_async.errors import JournalUnavailable
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory import MemoryStore
-from bkjob_async.journal.store import StoredRecord
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
@@ -43,14 +42,12 @@ class FailingStore(MemoryStore):
     is_away = False
     appends = 0
 
-    async def append(
-        self, name: str, *, term: int, head: int, records: Sequence[StoredRecord], targets: int
-    ) -> None:
+    async def append(self, name: str, **written: Any) -> None:
         """Append, unless the store is away."""
         self.appends += 1
         if self.is_away:
             raise JournalUnavailable("the disk is full")
-        await super().append(name, term=term, head=head, records=records, targets=targets)
+        await super().append(name, **written)
 
     def lose(self, name: str, count: int) -> None:
         """Lose the newest records, and the term that wrote them."""

@@ -49,6 +49,15 @@ class RateLimiter:
             self._used_until = max(self._used_until, now) + 1.0 / self.rate
             self.next_allowed_at = self._used_until - (self.burst - 1) / self.rate
 
+    def set_rate(self, rate: float | None, now: float) -> None:
+        """Change the rate; what was sent before *now* holds up the next request no longer than the new rate would."""
+        self.rate = rate
+        if rate is None:
+            self._used_until = self.next_allowed_at = 0.0
+        else:
+            self._used_until = min(self._used_until, now + 1.0 / rate)
+            self.next_allowed_at = self._used_until - (self.burst - 1) / rate
+
     def release(self) -> None:
         """Count a request that is over."""
         self.in_flight -= 1

@@ -179,6 +179,23 @@ class DurationTable:
     def _of_all(self) -> LogNormal:
         return LogNormal(self._all.mean, bounded(sqrt(self._all.squares / self._all.weight)))
 
+    def take(self, others: DurationTable) -> int:
+        """Take over the names of which *others* saw more runs; return how many.
+
+        Names that are new here count as used least recently, and come only while there is room.
+        """
+        taken = 0
+        for key, record in reversed(others._records.items()):
+            own = self._records.get(key)
+            if own is None and len(self._records) >= self._keys:
+                continue
+            if own is None or record.runs > own.runs:
+                self._records[key] = record
+                taken += 1
+                if own is None:
+                    self._records.move_to_end(key, last=False)
+        return taken
+
     # As data ------------------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[DurationStats]:

@@ -84,6 +84,10 @@ class PollPlanner:
             with suppress(UsageError):
                 self.durations = DurationTable.imported(exported)
 
+    def take_durations(self, exported: Mapping[str, Any]) -> int:
+        """Take over the names of which another client saw more runs, and return how many; raise `UsageError` for other data."""
+        return self.durations.take(DurationTable.imported(exported))
+
     # A target's life ------------------------------------------------------------------------------------------------
 
     def begin(self) -> None:

@@ -1,0 +1,219 @@
+"""Fleets in shards in a Redis server or cluster.
+
+The keys of a fleet lie in one slot, those of each shard in another: `{bkjob:night}:shards` is a hash of the settings and of
+the figures of all shards; `{bkjob:night/3}:inbox` a stream, beside the keys of the journal of shard 3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from bkjob_async.errors import JournalDamaged, JournalTooNew, NotAJournal
+from bkjob_async.journal import redis_scripts as scripts
+from bkjob_async.journal.redis_client import RedisClient
+from bkjob_async.journal.shards import (
+    INBOX_PAGE,
+    FleetRecord,
+    InboxEntry,
+    ShardFigures,
+    Told,
+    no_such_fleet,
+    shard_name,
+)
+
+_ENTRY_BITS = 20
+_FIGURES = re.compile(rb"shard:(\d+)")
+
+# Runs a script of the journal of one fleet, and raises the errors that it names.
+RunScript = Callable[..., Awaitable[list[Any]]]
+
+# The hash is a fleet's in shards, of a version that is known here.
+_CHECKED = f"""
+local known = redis.call('HMGET', KEYS[1], 'format', 'settings', 'stopped')
+if not known[1] and redis.call('EXISTS', KEYS[1]) == 1 then return {{'foreign'}} end
+if known[1] and tonumber(known[1]) > {scripts.FORMAT} then return {{'new', known[1]}} end
+"""
+
+# ARGV: settings.
+CREATE = scripts.Script(
+    _CHECKED
+    + f"""
+if not known[1] then
+  local t = redis.call('TIME')
+  redis.call('HSET', KEYS[1], 'format', {scripts.FORMAT}, 'settings', ARGV[1], 'stopped', 0, 'active', 0, 'claimed', 0,
+    'created', string.format('%d.%06d', t[1], t[2]))
+  return {{'ok', ARGV[1]}}
+end
+if known[2] == ARGV[1] then redis.call('HSET', KEYS[1], 'stopped', 0) end
+return {{'ok', known[2]}}
+"""
+)
+
+RECORD = scripts.Script(
+    _CHECKED
+    + """
+if not known[1] then return {'none'} end
+local t = redis.call('TIME')
+return {'ok', known[2], redis.call('HGET', KEYS[1], 'created'), known[3], string.format('%d.%06d', t[1], t[2])}
+"""
+)
+
+STOP = scripts.Script(
+    _CHECKED
+    + """
+if not known[1] then return {'none'} end
+redis.call('HSET', KEYS[1], 'stopped', 1)
+return {'ok'}
+"""
+)
+
+# ARGV: number of the shard, term, targets, active, claim, limit of all claims. What an earlier term says counts no more.
+# Lua's numbers are exact up to 2^53; %d keeps them from being written as 1e+15.
+PUT_FIGURES = scripts.Script(
+    _CHECKED
+    + """
+if not known[1] then return {'none'} end
+local field, was, had = 'shard:' .. ARGV[1], 0, 0
+local old = redis.call('HGET', KEYS[1], field)
+if old then
+  local term, _, active, claim = string.match(old, '(%d+) (%d+) (%d+) (%d+)')
+  was, had = tonumber(active), tonumber(claim)
+  if tonumber(term) > tonumber(ARGV[2]) then
+    return {'ok', redis.call('HGET', KEYS[1], 'active'), '0', known[3]}
+  end
+end
+local others = tonumber(redis.call('HGET', KEYS[1], 'claimed')) - had
+local granted = math.max(0, math.min(tonumber(ARGV[5]), tonumber(ARGV[6]) - others))
+local shown = string.format('%d', granted)
+redis.call('HSET', KEYS[1], field, ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. shown)
+redis.call('HINCRBY', KEYS[1], 'claimed', string.format('%d', granted - had))
+return {'ok', redis.call('HINCRBY', KEYS[1], 'active', string.format('%d', tonumber(ARGV[4]) - was)), shown, known[3]}
+"""
+)
+
+
+class RedisShards:
+    """Fleets in shards in Redis, through the client of a store."""
+
+    def __init__(self, client: RedisClient, run_script: RunScript, shown: str) -> None:
+        """Use the *client* of a store; *run_script* runs the scripts of its journals. *shown* names it in errors."""
+        self._client = client
+        self._run_script = run_script
+        self._shown = shown
+
+    async def create(self, fleet: str, settings: bytes) -> bytes:
+        """Create a fleet unless it exists, and return the settings that it has."""
+        (found,) = await self._run(CREATE, fleet, settings)
+        return bytes(found)
+
+    async def record(self, fleet: str) -> FleetRecord | None:
+        """Return a fleet's record, None where there is no such fleet."""
+        found = await self._run(RECORD, fleet, may_be_missing=True)
+        if not found:
+            return None
+        settings, created, stopped, now = found
+        return FleetRecord(bytes(settings), float(created), stopped == b"1", float(now))
+
+    async def stop(self, fleet: str) -> None:
+        """Record that the fleet is to stop."""
+        await self._run(STOP, fleet)
+
+    async def put(self, fleet: str, shard: int, entries: Sequence[bytes]) -> None:
+        """Append *entries* to the inbox of a shard."""
+        await self._run_script(scripts.PUT_INTO_INBOX, shard_name(fleet, shard), *entries)
+
+    async def inbox(self, fleet: str, shard: int, after: int) -> Sequence[InboxEntry]:
+        """Return the entries behind number *after*, at most `INBOX_PAGE`."""
+        words = ("XRANGE", inbox_key(shard_name(fleet, shard)), entry_id(after + 1), "+", "COUNT", INBOX_PAGE)
+        rows = await self._client.command(*words)
+        return [InboxEntry(entry_number(number), fields[1]) for number, fields in map(fields_of, rows)]
+
+    async def inbox_size(self, fleet: str, shard: int) -> int:
+        """Return how many entries wait in the inbox of a shard."""
+        return int(await self._client.command("XLEN", inbox_key(shard_name(fleet, shard))))
+
+    async def tell(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> Told:
+        """Record a sign of life of the runner of a shard, and its *figures*."""
+        await self._run_script(scripts.GIVE_SIGN_OF_LIFE, shard_name(fleet, shard), figures.term)
+        told = (figures.term, figures.targets, figures.active, figures.claim)
+        active, granted, stopped = await self._run(PUT_FIGURES, fleet, shard, *told, limit)
+        return Told(int(active), int(granted), stopped == b"1")
+
+    async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
+        """Return the newest figures of each shard that ever had a runner."""
+        words: Any = await self._client.command("HGETALL", shards_key(fleet))
+        facts = words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
+        found: dict[int, ShardFigures] = {}
+        for name, value in facts.items():
+            if shard := _FIGURES.fullmatch(name):
+                try:
+                    found[int(shard[1])] = ShardFigures(*map(int, value.split()))
+                except (TypeError, ValueError) as error:
+                    raise JournalDamaged(
+                        f"the figures of the shards of {fleet!r} cannot be read", journal=self._shown
+                    ) from error
+        return found
+
+    async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
+        """Store what the runner of a shard learnt."""
+        await self._client.command("SET", durations_key(shard_name(fleet, shard)), durations)
+
+    async def durations(self, fleet: str, shard: int) -> bytes | None:
+        """Return what the runners of a shard learnt, None for nothing."""
+        found: bytes | None = await self._client.command("GET", durations_key(shard_name(fleet, shard)))
+        return found
+
+    async def _run(
+        self, script: scripts.Script, fleet: str, *arguments: Any, may_be_missing: bool = False
+    ) -> list[Any]:
+        """Run a script on the hash of a fleet; return what it says, or raise the error that it names."""
+        response: list[Any] = await self._client.run(script, [shards_key(fleet)], arguments)
+        said, facts = response[0], response[1:]
+        if said == b"ok":
+            return facts
+        if said == b"none":
+            if may_be_missing:
+                return []
+            raise no_such_fleet(fleet)
+        if said == b"new":
+            raise JournalTooNew(
+                f"its version is {int(facts[0])}, this package knows {scripts.FORMAT}", journal=self._shown
+            )
+        raise NotAJournal(f"the key {shards_key(fleet)} belongs to another program", journal=self._shown)
+
+
+def shards_key(fleet: str) -> str:
+    """Return the key of a fleet's settings and figures."""
+    return f"{{bkjob:{fleet}}}:shards"
+
+
+def inbox_key(name: str) -> str:
+    """Return the key of the inbox of a shard; *name* is the shard's in the journal."""
+    return f"{{bkjob:{name}}}:inbox"
+
+
+def durations_key(name: str) -> str:
+    """Return the key of what the runners of a shard learnt."""
+    return f"{{bkjob:{name}}}:durations"
+
+
+def entry_id(number: int) -> str:
+    """Return the id of an entry in its stream."""
+    return f"{number >> _ENTRY_BITS}-{number & (1 << _ENTRY_BITS) - 1}"
+
+
+def entry_number(entry: bytes) -> int:
+    """Return the number of the entry with this id: milliseconds and a count, as one."""
+    milliseconds, _, count = entry.partition(b"-")
+    return (int(milliseconds) << _ENTRY_BITS) + int(count)
+
+
+def fields_of(row: Any) -> tuple[bytes, Sequence[bytes]]:
+    """Return the id and the fields of an entry of a stream, as a list, however redis-py gives them."""
+    number, fields = row
+    if isinstance(fields, dict):
+        ((name, value),) = fields.items()
+        return number, (name, value)
+    return number, fields

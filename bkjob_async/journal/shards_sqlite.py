@@ -1,0 +1,227 @@
+"""Fleets in shards in a file of SQLite: tables of their own, made with the first such fleet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from sqlite3 import Connection
+from typing import Any
+
+from bkjob_async.journal.shards import (
+    INBOX_PAGE,
+    FleetRecord,
+    InboxEntry,
+    ShardFigures,
+    Told,
+    granted_of,
+    no_such_fleet,
+    shard_name,
+)
+from bkjob_async.journal.sqlite_tables import give_sign_of_life
+
+# Numbers of entries are never given again, also not those of the newest that were removed.
+TABLES = """
+CREATE TABLE IF NOT EXISTS sharded_fleet (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, settings BLOB NOT NULL, created REAL NOT NULL,
+  is_stopped INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS shard (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fleet TEXT NOT NULL, number INTEGER NOT NULL,
+  term INTEGER NOT NULL, targets INTEGER NOT NULL, active INTEGER NOT NULL, claim INTEGER NOT NULL, durations BLOB
+);
+CREATE TABLE IF NOT EXISTS inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, shard TEXT NOT NULL, data BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS inbox_of_shard ON inbox (shard, id);
+"""
+
+Transact = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
+
+
+class SqliteShards:
+    """Fleets in shards in the file of a store, in the store's own transactions."""
+
+    def __init__(
+        self, read: Transact, write: Transact, write_in_term: Callable[..., Awaitable[None]]
+    ) -> None:
+        """Use the transactions of a store; *write_in_term* counts a write that was refused."""
+        self._read = read
+        self._write = write
+        self._write_in_term = write_in_term
+
+    async def create(self, fleet: str, settings: bytes) -> bytes:
+        """Create a fleet unless it exists, and return the settings that it has."""
+        found: bytes = await self._write(partial(create_fleet, fleet=fleet, settings=settings))
+        return found
+
+    async def record(self, fleet: str) -> FleetRecord | None:
+        """Return a fleet's record, None where there is no such fleet."""
+        found: FleetRecord | None = await self._read(partial(find_record, fleet=fleet))
+        return found
+
+    async def stop(self, fleet: str) -> None:
+        """Record that the fleet is to stop."""
+        await self._write(partial(stop_fleet, fleet=fleet))
+
+    async def put(self, fleet: str, shard: int, entries: Sequence[bytes]) -> None:
+        """Append *entries* to the inbox of a shard."""
+        await self._write(partial(put_entries, name=shard_name(fleet, shard), entries=entries))
+
+    async def inbox(self, fleet: str, shard: int, after: int) -> Sequence[InboxEntry]:
+        """Return the entries behind number *after*, at most `INBOX_PAGE`."""
+        found: Sequence[InboxEntry] = await self._read(
+            partial(read_inbox, name=shard_name(fleet, shard), after=after)
+        )
+        return found
+
+    async def inbox_size(self, fleet: str, shard: int) -> int:
+        """Return how many entries wait in the inbox of a shard."""
+        size: int = await self._read(partial(count_inbox, name=shard_name(fleet, shard)))
+        return size
+
+    async def tell(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> Told:
+        """Record a sign of life of the runner of a shard, and its *figures*."""
+        name, told = shard_name(fleet, shard), list[Told]()
+
+        def tell_in_term(connection: Connection) -> None:
+            give_sign_of_life(connection, name, figures.term)
+            told.append(put_figures(connection, fleet, shard, figures, limit))
+
+        await self._write_in_term(tell_in_term, name)
+        return told[-1]
+
+    async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
+        """Return the newest figures of each shard that ever had a runner."""
+        found: Mapping[int, ShardFigures] = await self._read(partial(read_figures, fleet=fleet))
+        return found
+
+    async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
+        """Store what the runner of a shard learnt."""
+        await self._write(partial(put_learnt, name=shard_name(fleet, shard), durations=durations))
+
+    async def durations(self, fleet: str, shard: int) -> bytes | None:
+        """Return what the runners of a shard learnt, None for nothing."""
+        found: bytes | None = await self._read(partial(read_learnt, name=shard_name(fleet, shard)))
+        return found
+
+
+# Each within one transaction ------------------------------------------------------------------------------------------
+
+
+def has_tables(connection: Connection) -> bool:
+    """Return True where a fleet in shards was ever created in this file."""
+    found = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'sharded_fleet'")
+    return found.fetchone() is not None
+
+
+def create_fleet(connection: Connection, fleet: str, settings: bytes) -> bytes:
+    """Create a fleet unless it exists, and return the settings that it has."""
+    for statement in TABLES.split(";"):
+        connection.execute(statement)
+    connection.execute(
+        "INSERT INTO sharded_fleet (name, settings, created, is_stopped) VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING",
+        (fleet, settings, time.time()),
+    )
+    connection.execute(
+        "UPDATE sharded_fleet SET is_stopped = 0 WHERE name = ? AND settings = ?", (fleet, settings)
+    )
+    (found,) = connection.execute("SELECT settings FROM sharded_fleet WHERE name = ?", (fleet,)).fetchone()
+    return bytes(found)
+
+
+def find_record(connection: Connection, fleet: str) -> FleetRecord | None:
+    """Return a fleet's record, None where there is no such fleet."""
+    if not has_tables(connection):
+        return None
+    row = connection.execute(
+        "SELECT settings, created, is_stopped FROM sharded_fleet WHERE name = ?", (fleet,)
+    ).fetchone()
+    return None if row is None else FleetRecord(bytes(row[0]), row[1], bool(row[2]), time.time())
+
+
+def stop_fleet(connection: Connection, fleet: str) -> None:
+    """Record that the fleet is to stop."""
+    if not has_tables(connection):
+        raise no_such_fleet(fleet)
+    if not connection.execute("UPDATE sharded_fleet SET is_stopped = 1 WHERE name = ?", (fleet,)).rowcount:
+        raise no_such_fleet(fleet)
+
+
+def put_entries(connection: Connection, name: str, entries: Sequence[bytes]) -> None:
+    """Append entries to an inbox."""
+    if not has_tables(connection):
+        raise no_such_fleet(name.rpartition("/")[0])
+    connection.executemany(
+        "INSERT INTO inbox (shard, data) VALUES (?, ?)", ((name, data) for data in entries)
+    )
+
+
+def read_inbox(connection: Connection, name: str, after: int) -> list[InboxEntry]:
+    """Return a page of an inbox."""
+    if not has_tables(connection):
+        return []
+    rows = connection.execute(
+        "SELECT id, data FROM inbox WHERE shard = ? AND id > ? ORDER BY id LIMIT ?", (name, after, INBOX_PAGE)
+    )
+    return [InboxEntry(number, bytes(data)) for number, data in rows]
+
+
+def count_inbox(connection: Connection, name: str) -> int:
+    """Return the number of entries in an inbox."""
+    if not has_tables(connection):
+        return 0
+    (count,) = connection.execute("SELECT count(*) FROM inbox WHERE shard = ?", (name,)).fetchone()
+    return int(count)
+
+
+def remove_from_inbox(connection: Connection, name: str, taken_up: int) -> None:
+    """Remove the entries up to number *taken_up*: their targets are recorded."""
+    if has_tables(connection):
+        connection.execute("DELETE FROM inbox WHERE shard = ? AND id <= ?", (name, taken_up))
+
+
+def put_figures(connection: Connection, fleet: str, shard: int, figures: ShardFigures, limit: int) -> Told:
+    """Record figures; return what all shards have together, and what is granted."""
+    record = find_record(connection, fleet)
+    if record is None:
+        raise no_such_fleet(fleet)
+    others, claimed = connection.execute(
+        "SELECT total(active), total(claim) FROM shard WHERE fleet = ? AND number <> ?", (fleet, shard)
+    ).fetchone()
+    granted = granted_of(figures.claim, limit, int(claimed))
+    connection.execute(
+        "INSERT INTO shard (name, fleet, number, term, targets, active, claim) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET term = excluded.term, targets = excluded.targets,"
+        " active = excluded.active, claim = excluded.claim",
+        (shard_name(fleet, shard), fleet, shard, figures.term, figures.targets, figures.active, granted),
+    )
+    return Told(int(others) + figures.active, granted, record.is_stopped)
+
+
+def read_figures(connection: Connection, fleet: str) -> dict[int, ShardFigures]:
+    """Return the figures of each shard."""
+    if not has_tables(connection):
+        return {}
+    rows = connection.execute(
+        "SELECT number, term, targets, active, claim FROM shard WHERE fleet = ?", (fleet,)
+    )
+    return {number: ShardFigures(*figures) for number, *figures in rows}
+
+
+def put_learnt(connection: Connection, name: str, durations: bytes) -> None:
+    """Store what the runner of a shard learnt."""
+    if has_tables(connection):
+        connection.execute("UPDATE shard SET durations = ? WHERE name = ?", (durations, name))
+
+
+def read_learnt(connection: Connection, name: str) -> bytes | None:
+    """Return what the runners of a shard learnt."""
+    if not has_tables(connection):
+        return None
+    row = connection.execute("SELECT durations FROM shard WHERE name = ?", (name,)).fetchone()
+    return None if row is None or row[0] is None else bytes(row[0])
+
+
+def forget_inbox(connection: Connection, name: str) -> None:
+    """Remove the inbox of a shard that is forgotten."""
+    if has_tables(connection):
+        connection.execute("DELETE FROM inbox WHERE shard = ?", (name,))

@@ -1,0 +1,1 @@
+"""A fleet on many machines: targets in shards, each of which a process anywhere runs."""

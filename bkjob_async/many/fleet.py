@@ -1,0 +1,263 @@
+"""A fleet in shards: create it, add and drop targets, read what is told, from any process."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from bkjob_async.dialects.registry import dialect_by_name
+from bkjob_async.errors import FleetNotFound, UsageError
+from bkjob_async.journal.journal import Journal, open_journal
+from bkjob_async.journal.shards import FleetRecord, ShardFigures, shard_name
+from bkjob_async.journal.urls import MAX_NAME, check_fleet_name
+from bkjob_async.many.inbox import entries_of
+from bkjob_async.many.placement import Placement
+from bkjob_async.many.reader import FleetReader
+from bkjob_async.many.settings import FleetSettings
+from bkjob_async.many.status import FleetStatus, ShardStatus
+from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.ref_input import RefLike, as_ref
+from bkjob_async.model.refs import Ref, Scope
+
+# A name leaves room for the number of a shard behind it.
+LONGEST_NAME = MAX_NAME - 5
+# So many entries of an inbox are sent at once, and so many shards asked at the same time.
+ENTRIES_AT_ONCE, SHARDS_AT_ONCE = 20, 32
+# Targets are sorted into shards so many at a time, so that others of the event loop have their turn.
+SORTED_AT_ONCE = 5000
+
+T = TypeVar("T")
+
+
+class Fleet:
+    """Targets in so many shards, each of which one process anywhere runs; all that they share is a journal.
+
+        fleet = bkjob.Fleet("night", journal="redis://redis:6379/0", shards=16)
+        await fleet.create(url="https://bkapi.example.com/api/bk-job/prod", credentials="myapp.secrets:credentials")
+        await fleet.add("2:100", "2:101/200")
+        async with fleet.reader(after=cursor) as reader:
+            async for batch in reader:
+                ...
+
+    *journal* is what `open_journal` takes or returns. *shards*, from 1 to 1024, is needed to create the fleet and is fixed
+    then; other processes may leave it out. A shard is run by `run_shard`, by `keep_placed` of `bkjob_async.many.on_dask`, or by
+    `bkjob fleet run`. Leave a fleet with `aclose`, or open it with `async with`, to close the journal that its URL opened.
+    """
+
+    def __init__(self, name: str, *, journal: str | Journal, shards: int | None = None) -> None:
+        """Name the fleet; nothing is read or written yet. Raises `UsageError` for a name or URL that cannot be."""
+        self.name = checked_name(name)
+        self._shards = None if shards is None else Placement(shards=shards).shards
+        self._is_own = isinstance(journal, str)
+        self.journal = open_journal(journal) if isinstance(journal, str) else journal
+        self._settings: FleetSettings | None = None
+
+    def __repr__(self) -> str:
+        return f"<Fleet {self.name!r} in {self.journal!r}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the journal if a URL was given; harmless when repeated. The fleet goes on."""
+        if self._is_own:
+            await self.journal.aclose()
+
+    # Settings -------------------------------------------------------------------------------------------------------
+
+    async def create(
+        self,
+        *,
+        url: str,
+        credentials: str,
+        dialect: str = "gateway-v3",
+        requests_per_second: float | None = None,
+        interval: float | None = None,
+        detail_level: DetailLevel = DetailLevel.EVERY_CHANGE,
+        wide: Mapping[Scope, int] | None = None,
+        system: bool | None = None,
+        acting_user: str | None = None,
+        tenant: str | None = None,
+    ) -> None:
+        """Create the fleet, or start it again after `stop`; harmless when repeated with the same values.
+
+        *credentials* names a function, `module:function`, which every runner imports and calls; it may be async.
+        *requests_per_second* is what all runners may send together. *wide* spreads a scope that is too large for one shard
+        over several, by job id. *dialect*, *interval*, *system*, *acting_user* and *tenant* are those of `connect`, and
+        *detail_level* that of a watch. Raises `UsageError` for values that cannot work, and for others than those that the
+        fleet was created with.
+        """
+        if self._shards is None:
+            raise UsageError("in how many shards? Fleet(name, journal=..., shards=16).create(...)")
+        given = FleetSettings(
+            url=url,
+            dialect=dialect,
+            credentials=credentials,
+            requests_per_second=requests_per_second,
+            interval=interval,
+            detail_level=detail_level,
+            system=system,
+            acting_user=acting_user,
+            tenant=tenant,
+            placement=Placement(shards=self._shards, wide=wide or {}),
+        )
+        dialect_by_name(dialect, **dialect_options(given))
+        known = FleetSettings.decode(await self.journal.store.shards.create(self.name, given.encode()))
+        differences = [*given.differences(known)]
+        if differences:
+            raise UsageError(f"the fleet {self.name!r} was created with {'; with '.join(differences)}")
+        self._settings = known
+
+    async def settings(self) -> FleetSettings:
+        """Return what the fleet was created with; raise `FleetNotFound`, and `UsageError` for another number of shards."""
+        if self._settings is None:
+            await self._record()
+        assert self._settings is not None  # noqa: S101 - read just now
+        return self._settings
+
+    async def _record(self) -> FleetRecord:
+        record = await self.journal.store.shards.record(self.name)
+        if record is None:
+            raise FleetNotFound(f"there is no fleet {self.name!r} in shards; create it first")
+        settings = FleetSettings.decode(record.settings)
+        if self._shards not in (None, settings.placement.shards):
+            raise UsageError(
+                f"the fleet {self.name!r} was created with shards={settings.placement.shards}, not {self._shards}"
+            )
+        self._settings = settings
+        return record
+
+    # Targets --------------------------------------------------------------------------------------------------------
+
+    async def add(self, *refs: RefLike) -> None:
+        """Add targets, refs or the text of refs; they are stored when this returns, and watched about two seconds later.
+
+        Those that the fleet has already are left as they are. After an error some may have been added; repeat the call.
+        """
+        await self._put(refs, added=True)
+
+    async def drop(self, *refs: RefLike) -> None:
+        """Drop targets for good; what is not a target is ignored. Stored when this returns, like `add`."""
+        await self._put(refs, added=False)
+
+    async def _put(self, refs: Sequence[RefLike], *, added: bool) -> None:
+        found = [as_ref(ref) for ref in refs]
+        placement, store = (await self.settings()).placement, self.journal.store.shards
+        shards: dict[int, list[Ref]] = {}
+        for start in range(0, len(found), SORTED_AT_ONCE):
+            for shard, some in placement.by_shard(found[start : start + SORTED_AT_ONCE]).items():
+                shards.setdefault(shard, []).extend(some)
+            await asyncio.sleep(0)
+
+        async def put(shard: int, some: list[Ref]) -> None:
+            entries: list[bytes] = []
+            try:
+                for entry in entries_of(some, added=added):
+                    entries.append(entry)
+                    if len(entries) == ENTRIES_AT_ONCE:
+                        await store.put(self.name, shard, entries)
+                        entries = []
+            except OverflowError:
+                raise UsageError("an id of a target is larger than any of the platform's") from None
+            if entries:
+                await store.put(self.name, shard, entries)
+
+        await some_at_once(put(shard, some) for shard, some in shards.items())
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def reader(self, *, after: str | None = None, live: bool = True) -> FleetReader:
+        """Return a reader of the batches of all shards, in the order of each; open it with `async with`.
+
+        *after* is the `cursor` of an earlier reader, in any process; None or empty text means the beginning of what is
+        kept. With *live* it waits for more until it is left, otherwise it stops at the end. What a shard does not keep
+        any more comes as in `Journal.follow`. Opening it raises `FleetNotFound`, and `UsageError` for another cursor.
+        """
+        return FleetReader(self.journal.store, self.name, self._count_shards, after=after, live=live)
+
+    async def _count_shards(self) -> int:
+        return (await self.settings()).placement.shards
+
+    async def status(self) -> FleetStatus:
+        """Return the fleet and its shards as the store knows them."""
+        record, store = await self._record(), self.journal.store
+        figures = await store.shards.figures(self.name)
+        settings = await self.settings()
+        shards: dict[int, ShardStatus] = {}
+
+        async def look(shard: int) -> None:
+            entry = await store.fleet(shard_name(self.name, shard))
+            last_seen = record.created if entry is None else max(entry.last_seen, record.created)
+            of_shard = figures.get(shard, ShardFigures())
+            shards[shard] = ShardStatus(
+                shard=shard,
+                targets=of_shard.targets,
+                active=of_shard.active,
+                waiting=await store.shards.inbox_size(self.name, shard),
+                term=0 if entry is None else entry.term,
+                holder=None if entry is None else entry.holder,
+                is_held=entry is not None and entry.is_held,
+                silence=max(0.0, record.now - last_seen),
+                refused=0 if entry is None else entry.refused,
+            )
+
+        await some_at_once(look(shard) for shard in range(settings.placement.shards))
+        return FleetStatus(
+            name=self.name,
+            url=settings.url,
+            is_stopped=record.is_stopped,
+            shards=tuple(shards[shard] for shard in sorted(shards)),
+        )
+
+    async def stop(self) -> None:
+        """Let all runners end; each hears of it within about two seconds, and what it told is stored.
+
+        Targets and journals stay. `create` with the same values lets runners begin again.
+        """
+        await self.journal.store.shards.stop(self.name)
+
+    async def is_stopped(self) -> bool:
+        """Return True where the fleet was stopped."""
+        return (await self._record()).is_stopped
+
+
+def checked_name(name: str) -> str:
+    """Return *name* if a fleet in shards may be called so; raise `UsageError`."""
+    check_fleet_name(name)
+    if len(name) > LONGEST_NAME or re.search(r"/\d+$", name):
+        raise UsageError(
+            f"{name!r} is no name of a fleet in shards: give at most {LONGEST_NAME} characters,"
+            " and no slash before a number at the end"
+        )
+    return name
+
+
+def dialect_options(settings: FleetSettings) -> dict[str, Any]:
+    """Return the options of the dialect that were given."""
+    options = {"system": settings.system, "acting_user": settings.acting_user, "tenant": settings.tenant}
+    return {name: value for name, value in options.items() if value is not None}
+
+
+async def some_at_once(work: Iterable[Awaitable[None]]) -> None:
+    """Do all *work*, some of it at the same time; raise the first error when all that began has ended."""
+    waiting = iter(work)
+    errors: list[BaseException] = []
+
+    async def do_next() -> None:
+        for each in waiting:
+            try:
+                await each
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+
+    await asyncio.gather(*(do_next() for _ in range(SHARDS_AT_ONCE)))
+    if errors:
+        raise errors[0]

@@ -1,0 +1,137 @@
+"""What a fleet in shards was created with: the same for all of its processes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from inspect import isawaitable
+from typing import Any
+
+import msgspec
+from attrs import field, fields, frozen
+from yarl import URL
+
+from bkjob_async.dialects.registry import DIALECTS
+from bkjob_async.errors import JournalDamaged, JournalTooNew, UsageError
+from bkjob_async.many.placement import Placement
+from bkjob_async.model.credentials import Credentials
+from bkjob_async.model.detail_level import DetailLevel
+from bkjob_async.model.refs import Scope
+from bkjob_async.wire.credentials import CredentialsProvider
+
+VERSION = 1
+_CREDENTIALS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def _checked_url(_instance: object, _attribute: object, value: Any) -> None:
+    if not isinstance(value, str):
+        raise UsageError("url is the gateway's stage, or the ESB's root, as text")
+    try:
+        url = URL(value)
+    except ValueError:
+        raise UsageError("the URL of the platform cannot be read") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError("the URL of the platform begins with http:// or https:// and a host")
+    if url.user is not None or url.password is not None or url.query_string:
+        raise UsageError(
+            "the URL must contain no user, password or query; credentials= names a function that returns them"
+        )
+
+
+def _checked_dialect(_instance: object, _attribute: object, value: Any) -> None:
+    if value not in DIALECTS:
+        raise UsageError(f"dialect is one of {', '.join(sorted(DIALECTS))}, not {value!r:.60}")
+
+
+def _checked_credentials(_instance: object, _attribute: object, value: Any) -> None:
+    # What was given is not repeated: it may be a secret.
+    if not isinstance(value, str) or not _CREDENTIALS.fullmatch(value):
+        raise UsageError(
+            "credentials= names the function that returns them, as 'module:function'; runners import and call it"
+        )
+
+
+def _as_float(value: Any) -> Any:
+    """Return a whole number as a float: 200 and 200.0 are the same setting."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _checked_number(_instance: object, attribute: Any, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        raise UsageError(f"{attribute.name} is a positive number, not {value!r:.40}")
+
+
+@frozen(kw_only=True)
+class FleetSettings:
+    """Where the targets of a fleet are, how runners read them, and in how many shards."""
+
+    url: str = field(validator=_checked_url)
+    dialect: str = field(default="gateway-v3", validator=_checked_dialect)
+    credentials: str = field(validator=_checked_credentials)
+    requests_per_second: float | None = field(default=None, converter=_as_float, validator=_checked_number)
+    interval: float | None = field(default=None, converter=_as_float, validator=_checked_number)
+    detail_level: DetailLevel = field(default=DetailLevel.EVERY_CHANGE, converter=DetailLevel)
+    system: bool | None = None
+    acting_user: str | None = None
+    tenant: str | None = None
+    placement: Placement
+
+    def differences(self, others: FleetSettings) -> Iterator[str]:
+        """Yield, for each setting in which *others* differ, its name and both values."""
+        mine, theirs = self._plain(), others._plain()
+        for name, value in mine.items():
+            if theirs[name] != value:
+                yield f"{name}={theirs[name]!r}, not {value!r}"
+
+    # As bytes -------------------------------------------------------------------------------------------------------
+
+    def encode(self) -> bytes:
+        """Return the settings as JSON; equal settings are equal bytes."""
+        return msgspec.json.encode({"version": VERSION, **self._plain()}, order="sorted")
+
+    @classmethod
+    def decode(cls, data: bytes) -> FleetSettings:
+        """Read back what `encode` wrote; raise `JournalTooNew` or `JournalDamaged`."""
+        try:
+            plain = msgspec.json.decode(data, type=dict[str, Any])
+            version = plain.pop("version", None)
+            if isinstance(version, int) and version > VERSION:
+                raise JournalTooNew(
+                    f"the settings of the fleet have version {version}, this package reads {VERSION}"
+                )
+            wide = {Scope.parse(scope): count for scope, count in plain.pop("wide").items()}
+            return cls(placement=Placement(shards=plain.pop("shards"), wide=wide), **plain)
+        except (msgspec.DecodeError, AttributeError, KeyError, TypeError, ValueError, UsageError) as error:
+            raise JournalDamaged("the settings of the fleet cannot be read") from error
+
+    def _plain(self) -> dict[str, Any]:
+        values = {
+            each.name: getattr(self, each.name) for each in fields(FleetSettings) if each.name != "placement"
+        }
+        wide = {str(scope): count for scope, count in self.placement.wide.items()}
+        return {**values, "shards": self.placement.shards, "wide": dict(sorted(wide.items()))}
+
+
+def credentials_provider(path: str) -> CredentialsProvider:
+    """Return a provider that calls the function that *path*, `module:function`, names; raise `UsageError` if there is none.
+
+    The function may be async. It is called when credentials are needed, not before.
+    """
+    module, _, name = path.partition(":")
+    try:
+        function = getattr(import_module(module), name)
+    except (ImportError, AttributeError):
+        raise UsageError(
+            f"there is no function {path} in this process: install the module where runners run"
+        ) from None
+    if not callable(function):
+        raise UsageError(f"{path} is no function; it returns credentials, and may be async")
+
+    async def provide() -> Credentials:
+        found: Any = function()
+        return await found if isawaitable(found) else found  # type: ignore[no-any-return]
+
+    return provide

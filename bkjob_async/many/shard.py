@@ -1,0 +1,262 @@
+"""Running one shard of a fleet: watch its targets, as long as no other runner does and nobody stops the fleet."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from bkjob_async.client.client import JobClient
+from bkjob_async.client.factory import connect
+from bkjob_async.client.runner_access import set_requests_per_second, take_durations
+from bkjob_async.errors import (
+    FleetNotFound,
+    JournalDamaged,
+    JournalError,
+    JournalUnavailable,
+    Superseded,
+    UsageError,
+)
+from bkjob_async.journal.shards import ShardFigures, shard_name
+from bkjob_async.many.fleet import Fleet, dialect_options
+from bkjob_async.many.inbox import read_entry
+from bkjob_async.many.learning import shards_to_ask
+from bkjob_async.many.settings import FleetSettings, credentials_provider
+from bkjob_async.many.shares import RequestShare
+from bkjob_async.model.journal_errors import StoreBehind
+from bkjob_async.observe.observer import Observer
+from bkjob_async.watch.subscription import Subscription
+from bkjob_async.watch.watch import subscription_of
+from bkjob_async.wire.transport import Transport
+
+# Seconds between signs of life, and between looks into the inbox.
+LIFE_SECONDS, INBOX_SECONDS = 2.0, 1.0
+# Polling pauses when the store has not answered for so many seconds.
+UNHEARD_SECONDS = 10.0
+# The first exchange of durations, and the time between two.
+FIRST_EXCHANGE_SECONDS, EXCHANGE_SECONDS = 10.0, 600.0
+
+logger = logging.getLogger("bkjob_async")
+
+
+class ShardEnd(Enum):
+    """Why a runner of a shard ended."""
+
+    STOPPED = "stopped"
+    """The fleet was stopped."""
+    SUPERSEDED = "superseded"
+    """Another process runs the shard."""
+
+
+async def run_shard(
+    fleet: Fleet, shard: int, *, transport: Transport | None = None, observers: Iterable[Observer] = ()
+) -> ShardEnd:
+    """Run one shard until the fleet is stopped or another process runs the shard; return which.
+
+    This is all that an engine has to run, once for each shard: two on one shard cost requests, and the earlier one ends. It
+    takes the shard over from whoever had it, continues where that one was, and takes up what is added within two seconds.
+    Its share of the fleet's requests follows its share of the targets that are not over. While the store does not answer,
+    polling pauses after ten seconds, and what is known waits. When it is cancelled, all that was told is stored first.
+
+    *transport* and *observers* are those of `connect`. Raises `FleetNotFound`, `UsageError` for a shard that there is not and
+    for credentials that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
+    errors of `JournalError` where the journal cannot be used.
+    """
+    settings = await fleet.settings()
+    if not 0 <= shard < settings.placement.shards:
+        raise UsageError(
+            f"the fleet {fleet.name!r} has the shards 0 to {settings.placement.shards - 1}, not {shard!r}"
+        )
+    credentials = credentials_provider(settings.credentials)
+    if await fleet.is_stopped():
+        return ShardEnd.STOPPED
+    share = await first_share(fleet, shard, settings)
+    client = connect(
+        settings.url,
+        credentials,
+        dialect=settings.dialect,
+        requests_per_second=None if share is None else share.rate,
+        interval=settings.interval,
+        transport=transport,
+        observers=observers,
+        name=shard_name(fleet.name, shard),
+        **dialect_options(settings),
+    )
+    async with (
+        client,
+        client.watch(
+            (),
+            journal=fleet.journal,
+            name=shard_name(fleet.name, shard),
+            linger=None,
+            detail_level=settings.detail_level,
+        ) as watch,
+    ):
+        return await ShardRunner(fleet, shard, client, subscription_of(watch), share).run()
+
+
+async def first_share(fleet: Fleet, shard: int, settings: FleetSettings) -> RequestShare | None:
+    """Return the share of a new runner: what its shard had before; None where the fleet has no limit."""
+    if settings.requests_per_second is None:
+        return None
+    figures = await fleet.journal.store.shards.figures(fleet.name)
+    share = RequestShare(total_rate=settings.requests_per_second, shards=settings.placement.shards)
+    share.begin(figures.get(shard, ShardFigures()).claim)
+    return share
+
+
+class ShardRunner:
+    """Keeps the watch of one shard in touch with the store: signs of life, the inbox, the share of the budget."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        shard: int,
+        client: JobClient,
+        subscription: Subscription,
+        share: RequestShare | None,
+    ) -> None:
+        """Prepare; *subscription* is the inside of an open watch of *client*."""
+        self._fleet = fleet
+        self._name = shard_name(fleet.name, shard)
+        self._shard = shard
+        self._client = client
+        self._subscription = subscription
+        self._share = share
+        self._store = fleet.journal.store.shards
+        self._read_to = 0
+        self._is_stopped = False
+        self._has_restored = False
+        self._pausing: asyncio.TimerHandle | None = None
+        self._exchanges = 0
+
+    async def run(self) -> ShardEnd:
+        """Run until the fleet is stopped or the shard is run elsewhere; raise what else ended the watch."""
+        loop = asyncio.get_running_loop()
+        life_at = loop.time()
+        exchange_at = life_at + FIRST_EXCHANGE_SECONDS
+        self._on_answer()
+        try:
+            while True:
+                begun = loop.time()
+                if begun >= life_at:
+                    life_at = begun + LIFE_SECONDS
+                    await self._give_sign_of_life()
+                if self._is_stopped:
+                    await self._store_durations()
+                    return ShardEnd.STOPPED
+                if not self._subscription.is_open:
+                    return self._end_of_watch()
+                await self._take_up()
+                if begun >= exchange_at:
+                    exchange_at = begun + EXCHANGE_SECONDS
+                    await self._exchange_durations()
+                await asyncio.sleep(max(0.0, begun + INBOX_SECONDS - loop.time()))
+        finally:
+            if self._pausing is not None:
+                self._pausing.cancel()
+
+    def _end_of_watch(self) -> ShardEnd:
+        error = self._subscription.end
+        if isinstance(error, Superseded):
+            logger.info("shard %s is run elsewhere: %s", self._name, error)
+            return ShardEnd.SUPERSEDED
+        raise error or UsageError(f"the watch of shard {self._name} was closed")
+
+    # Signs of life --------------------------------------------------------------------------------------------------
+
+    async def _give_sign_of_life(self) -> None:
+        """Tell the store what the shard has; learn whether the term is still our own, and what the others have."""
+        journal, targets = self._subscription.journal, self._subscription.targets
+        if journal is None or not self._subscription.is_open:
+            return
+        self._has_restored = self._has_restored or not self._subscription.is_changing
+        if not self._has_restored:
+            self._on_answer()  # the journal was read just now
+            return
+        share, active = self._share, targets.size - targets.over
+        claim, limit = (0, 0) if share is None else (share.claim, share.limit)
+        figures = ShardFigures(journal.term, targets.size, active, claim)
+        try:
+            told = await self._store.tell(self._fleet.name, self._shard, figures, limit=limit)
+        except JournalUnavailable as error:
+            logger.debug("no sign of life for shard %s: %s", self._name, error)
+            return
+        except StoreBehind:
+            journal.put_empty()  # the append finds out what the store has
+            return
+        except Superseded as error:
+            self._subscription.on_refused(error)
+            return
+        self._on_answer()
+        self._is_stopped = told.is_stopped
+        if share is not None:
+            before = share.rate
+            share.on_answer(told.granted, own=active, everyone=told.active)
+            if share.rate != before:
+                set_requests_per_second(self._client, share.rate)
+
+    def _on_answer(self) -> None:
+        """Poll, and pause when the next answer is late."""
+        if self._subscription.is_paused:
+            logger.info("the journal answers again: polling of shard %s goes on", self._name)
+            self._subscription.is_paused = False
+        if self._pausing is not None:
+            self._pausing.cancel()
+        self._pausing = asyncio.get_running_loop().call_later(UNHEARD_SECONDS, self._pause)
+
+    def _pause(self) -> None:
+        logger.warning(
+            "the journal has not answered for %g s: polling of shard %s pauses", UNHEARD_SECONDS, self._name
+        )
+        self._subscription.is_paused = True
+
+    # Targets --------------------------------------------------------------------------------------------------------
+
+    async def _take_up(self) -> None:
+        """Add and drop what the inbox says; the append that records it removes it from there."""
+        while self._subscription.is_open and not self._subscription.is_changing:
+            try:
+                entries = await self._store.inbox(self._fleet.name, self._shard, self._read_to)
+            except JournalUnavailable as error:
+                logger.debug("the inbox of shard %s cannot be read: %s", self._name, error)
+                return
+            if not entries:
+                return
+            self._read_to = entries[-1].number
+            self._subscription.take_up([read_entry(entry.data) for entry in entries], self._read_to)
+
+    # Durations ------------------------------------------------------------------------------------------------------
+
+    async def _store_durations(self) -> None:
+        try:
+            data = msgspec.msgpack.encode(self._client.export_durations())
+            await self._store.put_durations(self._fleet.name, self._shard, data)
+        except JournalError as error:
+            logger.debug("what shard %s learnt was not stored: %s", self._name, error)
+
+    async def _exchange_durations(self) -> None:
+        """Store what was learnt, and take over what other shards learnt better."""
+        await self._store_durations()
+        shards = (await self._fleet.settings()).placement.shards
+        for other in shards_to_ask(self._shard, shards, self._exchanges):
+            try:
+                found = await self._store.durations(self._fleet.name, other)
+                if found is not None:
+                    take_durations(self._client, decoded(found))
+            except (JournalUnavailable, JournalDamaged, FleetNotFound, UsageError) as error:
+                logger.debug("nothing was learnt from shard %d of %s: %s", other, self._fleet.name, error)
+            await asyncio.sleep(0)
+        self._exchanges += 1
+
+
+def decoded(data: bytes) -> dict[str, Any]:
+    """Return durations from their bytes; raise `JournalDamaged`."""
+    try:
+        return msgspec.msgpack.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, ValueError) as error:
+        raise JournalDamaged("the durations of a shard cannot be read") from error

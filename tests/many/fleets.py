@@ -1,0 +1,118 @@
+"""Fleets in shards whose runners share a simulated platform, in one process and in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+from attrs import define, field
+
+import bkjob_async as bkjob
+from bkjob_async.many.fleet import Fleet
+from bkjob_async.many.shard import ShardEnd, run_shard
+from bkjob_async.simulator.handlers.platform import Platform
+from bkjob_async.simulator.servers.clock import WorldClock
+from bkjob_async.simulator.world.world import World
+from bkjob_async.testing import broken_promises, truth_of
+from tests.watch.clients import CREDENTIALS, URLS, RecordingTransport
+
+# Each runner is in sync once.
+AGAIN_IN_SYNC = "in sync a second time"
+
+
+def credentials() -> bkjob.Credentials:
+    """Return what runners sign with."""
+    return CREDENTIALS
+
+
+async def credentials_from_afar() -> bkjob.Credentials:
+    """Return them as a vault would."""
+    await asyncio.sleep(0.1)
+    return CREDENTIALS
+
+
+OWN_CREDENTIALS = f"{__name__}:credentials"
+
+
+@define
+class Site:
+    """A platform, a fleet that is created, and the runners of its shards."""
+
+    world: World
+    fleet: Fleet
+    platform: Platform = field(init=False)
+    clock: WorldClock = field(factory=WorldClock)
+    transports: list[RecordingTransport] = field(factory=list)
+    runners: dict[int, asyncio.Task[ShardEnd]] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.platform = Platform(self.world)
+
+    def run(self, shard: int, fleet: Fleet | None = None) -> asyncio.Task[ShardEnd]:
+        """Start a runner; return its task."""
+        transport = RecordingTransport(self.platform, latency=0.02)
+        transport.clock = self.clock
+        self.transports.append(transport)
+        task = asyncio.get_running_loop().create_task(
+            run_shard(fleet or self.fleet, shard, transport=transport)
+        )
+        self.runners[shard] = task
+        return task
+
+    async def batches(self, **options: Any) -> list[bkjob.Batch]:
+        """Return all that was told so far."""
+        async with self.fleet.reader(live=False, **options) as reader:
+            return [batch async for batch in reader]
+
+    @property
+    def request_times(self) -> list[float]:
+        """When each request of any runner was sent, on the world's clock."""
+        return sorted(at for transport in self.transports for at in transport.times)
+
+    async def is_as_it_was(self) -> bool:
+        """Check what was told of each shard against the promise, and all of it against what really happened."""
+        batches = await self.batches()
+        truth = truth_of(self.world.history())
+        per_shard: dict[str, list[bkjob.Batch]] = {}
+        placement = (await self.fleet.settings()).placement
+        for batch in batches:
+            ref = next((event.ref for event in batch.events if event.ref is not None), None)
+            if ref is not None:
+                per_shard.setdefault(str(placement.shard_of(ref)), []).append(batch)
+        broken = [
+            promise
+            for some in per_shard.values()
+            for promise in broken_promises(some)
+            if promise != AGAIN_IN_SYNC
+        ]
+        assert broken == []
+        told = {
+            (event.ref, event.execute_count, event.host.label): event.after.code
+            for batch in batches
+            for event in batch.events
+            if isinstance(event, bkjob.HostChanged)
+        }
+        assert told == {key: codes[-1] for key, codes in truth.hosts.items()}
+        return True
+
+
+@asynccontextmanager
+async def site_of(
+    world: World | None = None, *, shards: int = 4, journal: str | None = None, **settings: Any
+) -> AsyncIterator[Site]:
+    """Create a fleet in a journal of its own; end its runners behind the test."""
+    async with Fleet("night", journal=journal or f"memory:{uuid4().hex}", shards=shards) as fleet:
+        options = {"url": URLS["gateway-v3"], "credentials": OWN_CREDENTIALS, **settings}
+        await fleet.create(**options)
+        site = Site(world or World(1), fleet)
+        try:
+            yield site
+        finally:
+            running = [task for task in site.runners.values() if not task.done()]
+            for task in running:
+                task.cancel()
+            if running:
+                await asyncio.wait(running)

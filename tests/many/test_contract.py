@@ -1,0 +1,255 @@
+"""What every store promises to fleets in shards."""
+
+from __future__ import annotations
+
+import pytest
+
+from bkjob_async.errors import FleetNotFound, Superseded
+from bkjob_async.journal.shards import INBOX_PAGE, ShardFigures, shard_name
+from bkjob_async.journal.store import Store
+from bkjob_async.model.journal_errors import StoreBehind
+from tests.journal.stores import HERE, THERE, Place, records
+
+FLEET = "night"
+
+
+async def inbox_of(store: Store, shard: int, after: int = 0) -> list[bytes]:
+    """Return the entries in an inbox, page by page."""
+    found: list[bytes] = []
+    while page := await store.shards.inbox(FLEET, shard, after):
+        found += [entry.data for entry in page]
+        after = page[-1].number
+    return found
+
+
+async def created(place: Place) -> Store:
+    """Return a store with a fleet in it."""
+    store = place.open()
+    await store.shards.create(FLEET, b"settings")
+    return store
+
+
+async def test_the_first_settings_are_those_of_the_fleet(place: Place) -> None:
+    """Whoever creates it again is told what it was created with."""
+    first, second = place.open(), place.open()
+
+    assert await first.shards.create(FLEET, b"one") == b"one"
+    assert await second.shards.create(FLEET, b"two") == b"one"
+
+    record = await second.shards.record(FLEET)
+    assert record is not None
+    assert (record.settings, record.is_stopped) == (b"one", False)
+    assert 0 <= record.now - record.created < 10
+    assert await second.shards.record("other") is None
+
+
+async def test_a_fleet_is_stopped_until_it_is_created_again_as_it_was(place: Place) -> None:
+    """Other settings do not start it."""
+    store = await created(place)
+
+    async def is_stopped() -> bool:
+        record = await store.shards.record(FLEET)
+        assert record is not None
+        return record.is_stopped
+
+    await store.shards.stop(FLEET)
+    assert await is_stopped()
+    await store.shards.create(FLEET, b"other settings")
+    assert await is_stopped()
+    await store.shards.create(FLEET, b"settings")
+    assert not await is_stopped()
+    with pytest.raises(FleetNotFound):
+        await store.shards.stop("other")
+
+
+async def test_entries_wait_in_order_until_an_append_takes_them_up(place: Place) -> None:
+    """Those behind the number that the append names stay, and so do those of other shards."""
+    store, other = await created(place), place.open()
+    sent = [f"{number}".encode() for number in range(2 * INBOX_PAGE + 5)]
+    await store.shards.put(FLEET, 3, sent[:7])
+    await other.shards.put(FLEET, 3, sent[7:])
+    await other.shards.put(FLEET, 4, [b"of another shard"])
+    assert await inbox_of(store, 3) == sent
+    assert await store.shards.inbox_size(FLEET, 3) == len(sent)
+
+    name = shard_name(FLEET, 3)
+    await store.open(name, HERE, take_over=True)
+    read = await store.shards.inbox(FLEET, 3, 0)
+    taken_up = read[9].number
+    await store.append(name, term=1, head=0, records=records(1), targets=10, taken_up=taken_up)
+
+    assert await inbox_of(other, 3) == sent[10:]
+    assert await inbox_of(other, 3, read[11].number) == sent[12:]
+    assert await inbox_of(other, 4) == [b"of another shard"]
+    last = (await store.shards.inbox(FLEET, 3, 0))[0].number
+    assert last > taken_up
+
+
+async def test_a_repeated_append_takes_nothing_else_up(place: Place) -> None:
+    """What was added in between stays."""
+    store, name = await created(place), shard_name(FLEET, 0)
+    await store.open(name, HERE, take_over=True)
+    await store.shards.put(FLEET, 0, [b"first"])
+    (entry,) = await store.shards.inbox(FLEET, 0, 0)
+    for _ in range(2):
+        await store.append(name, term=1, head=0, records=records(1), targets=1, taken_up=entry.number)
+        await store.shards.put(FLEET, 0, [b"later"])
+
+    assert await inbox_of(store, 0) == [b"later", b"later"]
+
+
+@pytest.mark.parametrize("head", [0, 5])
+async def test_an_append_that_is_refused_takes_nothing_up(place: Place, head: int) -> None:
+    """A runner that was superseded, and one at another head."""
+    store, name = await created(place), shard_name(FLEET, 0)
+    await store.open(name, HERE, take_over=True)
+    await store.shards.put(FLEET, 0, [b"added"])
+    (entry,) = await store.shards.inbox(FLEET, 0, 0)
+    if not head:
+        await place.open().open(name, THERE, take_over=True)
+
+    with pytest.raises(StoreBehind if head else Superseded):
+        await store.append(
+            name, term=1, head=head, records=records(head + 1), targets=1, taken_up=entry.number
+        )
+
+    assert await inbox_of(store, 0) == [b"added"]
+
+
+async def test_numbers_of_entries_are_not_given_again(place: Place) -> None:
+    """A runner that has read up to one of them misses none that comes later."""
+    store, name = await created(place), shard_name(FLEET, 0)
+    await store.open(name, HERE, take_over=True)
+    numbers = []
+    for round_number in range(4):
+        await store.shards.put(FLEET, 0, [b"added"])
+        (entry,) = await store.shards.inbox(FLEET, 0, 0)
+        numbers.append(entry.number)
+        await store.append(
+            name,
+            term=1,
+            head=round_number,
+            records=records(round_number + 1),
+            targets=1,
+            taken_up=entry.number,
+        )
+
+    assert numbers == sorted(set(numbers))
+
+
+async def test_a_sign_of_life_tells_and_hears_of_all_shards(place: Place) -> None:
+    """Figures replace those of before; those of a shard without a runner stay."""
+    store, other = await created(place), place.open()
+    for shard in (0, 1):
+        await store.open(shard_name(FLEET, shard), HERE, take_over=True)
+
+    assert (await store.shards.tell(FLEET, 0, ShardFigures(1, 10, 7))).active == 7
+    assert (await other.shards.tell(FLEET, 1, ShardFigures(1, 5, 5))).active == 12
+    assert (await store.shards.tell(FLEET, 0, ShardFigures(1, 10, 2))).active == 7
+    assert await other.shards.figures(FLEET) == {0: ShardFigures(1, 10, 2), 1: ShardFigures(1, 5, 5)}
+    assert await other.shards.figures("other") == {}
+
+
+async def test_claims_are_granted_as_far_as_the_others_leave(place: Place) -> None:
+    """A claim that gets smaller leaves room for others at their next sign of life; large numbers stay exact."""
+    store, large = await created(place), 3 * 10**15
+    for shard in (0, 1):
+        await store.open(shard_name(FLEET, shard), HERE, take_over=True)
+
+    async def granted(shard: int, claim: int) -> int:
+        told = await store.shards.tell(FLEET, shard, ShardFigures(1, 1, 1, claim), limit=large)
+        return told.granted
+
+    assert await granted(0, large) == large
+    assert await granted(1, 7) == 0
+    assert await granted(0, large - 5) == large - 5
+    assert await granted(1, 7) == 5
+    assert await granted(1, 2) == 2
+    assert (await store.shards.figures(FLEET))[0].claim == large - 5
+
+
+async def test_a_sign_of_life_says_that_the_fleet_was_stopped(place: Place) -> None:
+    """By whatever process."""
+    store, other = await created(place), place.open()
+    await store.open(shard_name(FLEET, 0), HERE, take_over=True)
+    assert not (await store.shards.tell(FLEET, 0, ShardFigures(1))).is_stopped
+
+    await other.shards.stop(FLEET)
+
+    assert (await store.shards.tell(FLEET, 0, ShardFigures(1))).is_stopped
+
+
+async def test_a_runner_of_an_earlier_term_tells_nothing(place: Place) -> None:
+    """It hears that it was superseded though nothing moved, and that is counted."""
+    first, second = await created(place), place.open()
+    name = shard_name(FLEET, 0)
+    await first.open(name, HERE, take_over=True)
+    await first.shards.tell(FLEET, 0, ShardFigures(1, 4, 4))
+    await second.open(name, THERE, take_over=True)
+    await second.shards.tell(FLEET, 0, ShardFigures(2, 3, 3))
+
+    with pytest.raises(Superseded, match="process 22 on there"):
+        await first.shards.tell(FLEET, 0, ShardFigures(1, 9, 9))
+
+    assert await second.shards.figures(FLEET) == {0: ShardFigures(2, 3, 3)}
+    entry = await second.fleet(name)
+    assert entry is not None
+    assert entry.refused == 1
+
+
+async def test_a_term_that_the_store_lost_is_told_so(place: Place) -> None:
+    """As an append is."""
+    store = await created(place)
+
+    with pytest.raises(StoreBehind):
+        await store.shards.tell(FLEET, 0, ShardFigures(3))
+
+
+async def test_a_sign_of_life_for_no_fleet_says_so(place: Place) -> None:
+    """A shard's journal alone is no fleet in shards."""
+    store = await created(place)
+    await store.open(shard_name("other", 0), HERE, take_over=True)
+
+    with pytest.raises(FleetNotFound, match="other"):
+        await store.shards.tell("other", 0, ShardFigures(1))
+
+
+async def test_durations_are_kept_by_shard(place: Place) -> None:
+    """The newest of each."""
+    store, other = await created(place), place.open()
+    await store.open(shard_name(FLEET, 0), HERE, take_over=True)
+    await store.shards.tell(FLEET, 0, ShardFigures(1))
+    assert await other.shards.durations(FLEET, 0) is None
+
+    await store.shards.put_durations(FLEET, 0, b"learnt")
+    await store.shards.put_durations(FLEET, 0, b"more")
+
+    assert await other.shards.durations(FLEET, 0) == b"more"
+    assert await other.shards.durations(FLEET, 1) is None
+
+
+async def test_a_shard_that_is_forgotten_has_no_inbox(place: Place) -> None:
+    """Other shards keep theirs."""
+    store = await created(place)
+    await store.open(shard_name(FLEET, 0), HERE, take_over=True)
+    for shard in (0, 1):
+        await store.shards.put(FLEET, shard, [b"added"])
+
+    await store.forget(shard_name(FLEET, 0))
+
+    assert (await inbox_of(store, 0), await inbox_of(store, 1)) == ([], [b"added"])
+
+
+async def test_before_the_first_fleet_in_shards_there_is_nothing(place: Place) -> None:
+    """A journal without any may be asked; SQLite's tables for them do not exist yet."""
+    store = place.open()
+    await store.open("plain", HERE, take_over=True)
+    await store.append("plain", term=1, head=0, records=records(1), targets=1, taken_up=7)
+
+    assert await store.shards.record(FLEET) is None
+    assert await store.shards.figures(FLEET) == {}
+    assert await inbox_of(store, 0) == []
+    assert await store.shards.inbox_size(FLEET, 0) == 0
+    assert await store.shards.durations(FLEET, 0) is None
+    with pytest.raises(FleetNotFound):
+        await store.shards.stop(FLEET)
