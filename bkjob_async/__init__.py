@@ -61,6 +61,10 @@ if TYPE_CHECKING:
     from bkjob_async.journal.journal import Journal, open_journal
     from bkjob_async.journal.keep import Keep
     from bkjob_async.journal.store import FleetEntry, Holder
+    from bkjob_async.many.fleet import Fleet
+    from bkjob_async.many.reader import FleetReader
+    from bkjob_async.many.shard import ShardEnd, run_shard
+    from bkjob_async.many.status import FleetStatus, ShardStatus
     from bkjob_async.model.credentials import (
         AccessToken,
         AppCredentials,
@@ -293,6 +297,8 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
     "LogType", "StepType", "TaskType", "VariableType",
     # journals
     "open_journal", "Journal", "Follower", "Keep", "FleetEntry", "Holder",
+    # many machines
+    "Fleet", "run_shard", "ShardEnd", "FleetReader", "FleetStatus", "ShardStatus",
     # recorded responses
     "decode", "decode_callback",
     # observers
@@ -331,6 +337,10 @@ _NAMES = {
     "bkjob_async.journal.journal": "Journal open_journal",
     "bkjob_async.journal.keep": "Keep",
     "bkjob_async.journal.store": "FleetEntry Holder",
+    "bkjob_async.many.fleet": "Fleet",
+    "bkjob_async.many.reader": "FleetReader",
+    "bkjob_async.many.shard": "ShardEnd run_shard",
+    "bkjob_async.many.status": "FleetStatus ShardStatus",
     "bkjob_async.model.credentials": "AccessToken AppCredentials Credentials",
     "bkjob_async.model.detail_level": "DetailLevel",
     "bkjob_async.model.events": (

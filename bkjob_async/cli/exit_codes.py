@@ -16,6 +16,8 @@ class ExitCode(IntEnum):
     """A job waits for somebody to confirm or continue it (`--fail-on-waiting`)."""
     OUTCOME_UNKNOWN = 6
     """A launch or an operation was sent and not answered; it is never sent again."""
+    SUPERSEDED = 7
+    """Another process runs the shard (`bkjob fleet run`)."""
     INTERRUPTED = 130
     """Ctrl-C, as shells count it."""
     NOBODY_LISTENS = 141

@@ -93,9 +93,17 @@ class RedisClient:
 
     @asynccontextmanager
     async def _translating(self) -> AsyncIterator[None]:
-        """Raise errors of journals in place of those of redis-py, which never quote the URL."""
+        """Raise errors of journals in place of those of redis-py, which never quote the URL.
+
+        redis-py waits by `asyncio.wait_for`, which before Python 3.12 may forget that its caller was cancelled: then the
+        cancellation is raised here.
+        """
+        task = asyncio.current_task()
+        cancellations = 0 if task is None else task.cancelling()
         try:
             yield
+            if task is not None and task.cancelling() > cancellations:
+                raise asyncio.CancelledError
         except (self._errors.RedisError, OSError) as error:
             text = f"{type(error).__name__}: {error}"
             if "WRONGTYPE" in text:

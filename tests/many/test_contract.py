@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bkjob_async.errors import FleetNotFound, Superseded
@@ -253,3 +255,22 @@ async def test_before_the_first_fleet_in_shards_there_is_nothing(place: Place) -
     assert await store.shards.durations(FLEET, 0) is None
     with pytest.raises(FleetNotFound):
         await store.shards.stop(FLEET)
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_call_that_is_cancelled_ends(place: Place, turns: int) -> None:
+    """At whatever moment: a runner that is told to end must not wait on."""
+    store = await created(place)
+    await store.open(shard_name(FLEET, 0), HERE, take_over=True)
+
+    async def wait_for_ever() -> None:
+        while True:
+            await store.wait(shard_name(FLEET, 0), 0, seconds=60)
+
+    waiting = asyncio.create_task(wait_for_ever())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    waiting.cancel()
+
+    await asyncio.wait([waiting], timeout=5)
+    assert waiting.cancelled()

@@ -63,6 +63,9 @@ COMMANDS = {
     "journal": Entry(
         "bkjob_async.cli.commands.journal", "journal_command", "Read what watches with --journal told."
     ),
+    "fleet": Entry(
+        "bkjob_async.cli.commands.fleet", "fleet_command", "Watch a fleet in shards, on many machines."
+    ),
     "report": Entry(
         "bkjob_async.cli.commands.report",
         "report_command",

@@ -1,0 +1,221 @@
+"""What `bkjob fleet` does: create a fleet in shards, run shards, and look at them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bkjob_async import (
+    DetailLevel,
+    Fleet,
+    FleetStatus,
+    Scope,
+    ShardEnd,
+    ShardStatus,
+    UsageError,
+    run_shard,
+)
+from bkjob_async.cli.configuration.journals import journal_url
+from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, gather, scope_of
+from bkjob_async.cli.configuration.settings import Settings
+from bkjob_async.cli.configuration.targets import targets_from
+from bkjob_async.cli.exit_codes import ExitCode
+from bkjob_async.cli.lines import write_note, write_out
+from bkjob_async.cli.watching.event_lines import json_line, plain_line
+from bkjob_async.model.printing import counted, printable
+
+# `stop` waits so many seconds for the runners to end, and asks so often.
+STOP_SECONDS, LOOK_SECONDS = 30.0, 0.5
+
+
+@asynccontextmanager
+async def opened(
+    name: str, profile: str | None, *, shards: int | None = None, **options: Any
+) -> AsyncIterator[tuple[Fleet, Settings]]:
+    """Give the fleet in the journal of the options, the environment or the profile, and all settings."""
+    settings = gather(options, profile)
+    async with Fleet(name, journal=journal_url(settings), shards=shards) as fleet:
+        yield fleet, settings
+
+
+async def create(
+    name: str,
+    *,
+    journal: str | None,
+    profile: str | None,
+    shards: int,
+    credentials: str,
+    interval: float | None,
+    detail_level: str,
+    wide: Sequence[str],
+    **options: Any,
+) -> ExitCode:
+    """Create a fleet, or start again one that was stopped."""
+    async with opened(name, profile, shards=shards, journal=journal, **options) as (fleet, settings):
+        await fleet.create(
+            url=settings.require("url", "which platform"),
+            dialect=settings.get("dialect", DEFAULT_DIALECT),
+            credentials=credentials,
+            requests_per_second=settings.get("rate"),
+            interval=interval,
+            detail_level=DetailLevel[detail_level.upper().replace("-", "_")],
+            wide=wide_from(wide),
+            tenant=settings.get("tenant"),
+        )
+    write_note(f"the fleet {name} has {counted(shards, 'shard')}")
+    return ExitCode.ALL_SUCCEEDED
+
+
+def wide_from(words: Sequence[str]) -> Mapping[Scope, int]:
+    """Return over how many shards each scope is spread; raise `UsageError`."""
+    try:
+        pairs = [word.rpartition("=") for word in words]
+        return {Scope.parse(scope): int(count) for scope, _, count in pairs}
+    except ValueError:
+        raise UsageError("--wide is SCOPE=N: 2=4, biz_set:9=8") from None
+
+
+async def add(name: str, *, profile: str | None, targets: Sequence[str], **options: Any) -> ExitCode:
+    """Add targets."""
+    async with opened(name, profile, **options) as (fleet, settings):
+        refs = targets_from(targets, scope_of(settings))
+        await fleet.add(*refs)
+    write_note(f"{counted(len(refs), 'target')} added")
+    return ExitCode.ALL_SUCCEEDED
+
+
+async def drop(name: str, *, profile: str | None, targets: Sequence[str], **options: Any) -> ExitCode:
+    """Drop targets."""
+    async with opened(name, profile, **options) as (fleet, settings):
+        refs = targets_from(targets, scope_of(settings))
+        await fleet.drop(*refs)
+    write_note(f"{counted(len(refs), 'target')} dropped")
+    return ExitCode.ALL_SUCCEEDED
+
+
+async def run(name: str, shards: Sequence[int], *, profile: str | None, journal: str | None) -> ExitCode:
+    """Run shards until all of them have ended; the first error ends the others."""
+    async with opened(name, profile, journal=journal) as (fleet, _):
+        tasks = [asyncio.create_task(run_one(fleet, shard)) for shard in shards]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        ends = [task.result() for task in sorted(tasks, key=asyncio.Task.cancelled)]
+    return ExitCode.SUPERSEDED if ShardEnd.SUPERSEDED in ends else ExitCode.ALL_SUCCEEDED
+
+
+async def run_one(fleet: Fleet, shard: int) -> ShardEnd:
+    """Run one shard; say how it ended."""
+    end = await run_shard(fleet, shard)
+    write_note(f"shard {shard}: {end.value}")
+    return end
+
+
+async def status(name: str, *, profile: str | None, journal: str | None, as_json: bool) -> ExitCode:
+    """Write a line for each shard, and name those without a runner."""
+    async with opened(name, profile, journal=journal) as (fleet, _):
+        found = await fleet.status()
+    for line in map(shard_json, found.shards) if as_json else shard_lines(found):
+        write_out(line)
+    write_note(summary(found))
+    return ExitCode.COULD_NOT_WATCH if found.unplaced else ExitCode.ALL_SUCCEEDED
+
+
+async def stop(name: str, *, profile: str | None, journal: str | None) -> ExitCode:
+    """Stop the fleet, and wait until its runners have ended."""
+    loop = asyncio.get_running_loop()
+    async with opened(name, profile, journal=journal) as (fleet, _):
+        await fleet.stop()
+        end = loop.time() + STOP_SECONDS
+        held = (await fleet.status()).held
+        while held and loop.time() < end:
+            await asyncio.sleep(LOOK_SECONDS)
+            held = (await fleet.status()).held
+    if held:
+        write_note(f"these shards still have runners: {numbers_of(held)}")
+        return ExitCode.COULD_NOT_WATCH
+    write_note(f"the fleet {name} is stopped")
+    return ExitCode.ALL_SUCCEEDED
+
+
+async def follow(
+    name: str, *, profile: str | None, journal: str | None, after: str | None, once: bool, as_json: bool
+) -> ExitCode:
+    """Write a line for each event of all shards; at the end the cursor."""
+    line = json_line if as_json else plain_line
+    async with (
+        opened(name, profile, journal=journal) as (fleet, _),
+        fleet.reader(after=after, live=not once) as reader,
+    ):
+        try:
+            async for batch in reader:
+                for event in batch.events:
+                    write_out(line(event))
+        finally:
+            write_note(f"cursor: {reader.cursor or 'none'}")
+    return ExitCode.ALL_SUCCEEDED
+
+
+# What is shown --------------------------------------------------------------------------------------------------------
+
+
+def summary(found: FleetStatus) -> str:
+    """Return the fleet in a sentence."""
+    stopped = ", stopped" if found.is_stopped else ""
+    text = f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over{stopped}"
+    if found.unplaced:
+        text += f"; without a runner for more than 30 s: {numbers_of(found.unplaced)}"
+    return text
+
+
+def numbers_of(shards: Sequence[ShardStatus]) -> str:
+    """Return the numbers of shards as text."""
+    return ", ".join(str(each.shard) for each in shards)
+
+
+def shard_lines(found: FleetStatus) -> list[str]:
+    """Return the shards as a table of text."""
+    rows = [("SHARD", "TARGETS", "NOT OVER", "INBOX", "TERM", "RUN BY", "LAST SEEN", "REFUSED")]
+    rows += [
+        (
+            str(each.shard),
+            str(each.targets),
+            str(each.active),
+            str(each.waiting),
+            str(each.term),
+            printable(f"{each.holder.host}:{each.holder.pid}")
+            if each.holder is not None and each.is_held
+            else "nobody",
+            f"{each.silence:.0f} s ago",
+            str(each.refused),
+        )
+        for each in found.shards
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def shard_json(shard: ShardStatus) -> str:
+    """Return a shard as one JSON object."""
+    holder = shard.holder
+    return json.dumps(
+        {
+            "shard": shard.shard,
+            "targets": shard.targets,
+            "active": shard.active,
+            "waiting": shard.waiting,
+            "term": shard.term,
+            "host": None if holder is None else holder.host,
+            "pid": None if holder is None else holder.pid,
+            "is_held": shard.is_held,
+            "silence": round(shard.silence, 3),
+            "refused": shard.refused,
+            "is_unplaced": shard.is_unplaced,
+        }
+    )

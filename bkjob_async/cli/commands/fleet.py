@@ -1,0 +1,156 @@
+"""`bkjob fleet`: a fleet in shards, which processes on many machines run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from bkjob_async.cli.configuration.options import DIALECTS, positive
+from bkjob_async.cli.configuration.targets import targets_argument
+from bkjob_async.cli.dispatch import run_action
+from bkjob_async.cli.exit_codes import ExitCode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ACTIONS = "bkjob_async.cli.actions.fleet"
+ENVIRONMENT_CREDENTIALS = "bkjob_async.many.environment:credentials"
+LEVELS = ("end-only", "coalesced", "every-change")
+HELP = """\b
+The journal is redis://HOST, rediss://HOST or redis+unix:///SOCKET, or sqlite:///PATH for the processes
+of one machine. Without --journal, BKJOB_JOURNAL of the environment or the journal of the profile is
+used; a URL with a password is taken from the environment only.
+"""
+EXIT_CODES = """\b
+Exit codes:
+  0  the fleet was stopped
+  2  usage
+  3  it could not run
+  7  another process runs a shard: do not start this one again at once
+"""
+
+name_argument = click.argument("name")
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON objects, one a line.")
+biz_option = click.option(
+    "--biz", type=click.IntRange(min=1), metavar="ID", help="The business that bare job ids are in."
+)
+
+
+def journal_option(command: F) -> F:
+    """Add the option that says where the fleet is, and the profile that may say it."""
+    profile = click.option("--profile", metavar="NAME", help="The profile of config.toml; see bkjob config.")
+    journal = click.option(
+        "--journal", metavar="URL", help="The journal that all processes of the fleet share."
+    )
+    return journal(profile(command))
+
+
+@click.group(name="fleet", epilog=HELP)
+def fleet_command() -> None:
+    """Watch a fleet in shards, each of which a process on any machine runs."""
+
+
+@fleet_command.command(name="create", epilog=HELP)
+@name_argument
+@journal_option
+@click.option("--shards", type=click.IntRange(1, 1024), required=True, metavar="N", help="In so many shards.")
+@click.option("--url", help="The gateway's stage, or the ESB's root.")
+@click.option("--dialect", type=click.Choice(DIALECTS), help="The interface that it offers.")
+@click.option(
+    "--credentials",
+    metavar="MODULE:FUNCTION",
+    default=ENVIRONMENT_CREDENTIALS,
+    help="The function that runners call for credentials; by default it reads BKJOB_APP_CODE and so on there.",
+)
+@click.option(
+    "--rate", type=positive, metavar="N", help="All runners together send at most N requests a second."
+)
+@click.option("--interval", type=positive, metavar="S", help="Poll every S seconds.")
+@click.option(
+    "--detail-level", type=click.Choice(LEVELS), default="every-change", help="How closely to follow hosts."
+)
+@click.option(
+    "--wide",
+    multiple=True,
+    metavar="SCOPE=N",
+    help="Spread a scope over N shards by job id: 2=4, biz_set:9=8; may be repeated.",
+)
+@click.option("--tenant", metavar="ID", help="The tenant, on platforms that have several.")
+def create_command(*, name: str, **options: Any) -> ExitCode:
+    """Create a fleet, or start again one that was stopped."""
+    return run_action(f"{ACTIONS}:create", name, **options)
+
+
+@fleet_command.command(name="add", epilog=HELP)
+@name_argument
+@journal_option
+@biz_option
+@targets_argument()
+def add_command(*, name: str, **options: Any) -> ExitCode:
+    """Add targets; they are watched about two seconds later."""
+    return run_action(f"{ACTIONS}:add", name, **options)
+
+
+@fleet_command.command(name="drop", epilog=HELP)
+@name_argument
+@journal_option
+@biz_option
+@targets_argument()
+def drop_command(*, name: str, **options: Any) -> ExitCode:
+    """Drop targets for good."""
+    return run_action(f"{ACTIONS}:drop", name, **options)
+
+
+@fleet_command.command(name="run", epilog=f"{HELP}\n{EXIT_CODES}")
+@name_argument
+@journal_option
+@click.option(
+    "--shard", "shards", required=True, metavar="N", help="The shard to run, or several: 3, 0-7, 0-3,8."
+)
+def run_command(*, name: str, shards: str, **options: Any) -> ExitCode:
+    """Run shards until the fleet is stopped, or other processes run them."""
+    return run_action(f"{ACTIONS}:run", name, shard_numbers(shards), **options)
+
+
+@fleet_command.command(name="status", epilog=HELP)
+@name_argument
+@journal_option
+@json_option
+def status_command(*, name: str, **options: Any) -> ExitCode:
+    """List the shards; exit code 3 where one has had no runner for 30 seconds."""
+    return run_action(f"{ACTIONS}:status", name, **options)
+
+
+@fleet_command.command(name="stop", epilog=HELP)
+@name_argument
+@journal_option
+def stop_command(*, name: str, **options: Any) -> ExitCode:
+    """End all runners, and wait for them; targets and journals stay."""
+    return run_action(f"{ACTIONS}:stop", name, **options)
+
+
+@fleet_command.command(name="follow", epilog=HELP)
+@name_argument
+@journal_option
+@click.option("--after", metavar="CURSOR", help="Begin behind this cursor of the whole fleet.")
+@click.option("--once", is_flag=True, help="Stop at the end of what was told so far.")
+@json_option
+def follow_command(*, name: str, **options: Any) -> ExitCode:
+    """Write what the runners tell, of all shards; the cursor behind it goes to stderr at the end."""
+    return run_action(f"{ACTIONS}:follow", name, **options)
+
+
+def shard_numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers that `3`, `0-7` or `0-3,8` name, each once; raise `click.BadParameter`."""
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        range_of = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part.strip())
+        if range_of is None:
+            raise click.BadParameter("a shard is a number, or several: 3, 0-7, 0-3,8", param_hint="--shard")
+        first, last = int(range_of[1]), int(range_of[2] or range_of[1])
+        if first > last:
+            raise click.BadParameter(f"{part}: the smaller number comes first", param_hint="--shard")
+        found.update(dict.fromkeys(range(first, last + 1)))
+    return tuple(found)

@@ -1,0 +1,127 @@
+"""`bkjob fleet`: create, add, run, look, stop; each command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from bkjob_async import event_from_json
+from bkjob_async.cli.commands.fleet import shard_numbers
+from tests.cli import shell
+from tests.journal.stores import sqlite_url
+
+pytestmark = pytest.mark.slow
+
+JOB = "2:20000000001"
+
+
+@pytest.fixture(scope="module")
+def platform() -> Iterator[str]:
+    """Run a platform whose only job goes well, quickly."""
+    with shell.simulator("--scenario", "all-succeed", "--speed", "20") as url:
+        yield url
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> dict[str, str]:
+    """Give the environment of commands: a journal, and credentials."""
+    return {"BKJOB_JOURNAL": sqlite_url(tmp_path), **shell.IDENTITY}
+
+
+def wait_for(journal: dict[str, str], **wanted: object) -> None:
+    """Wait until the only shard has these figures."""
+    end = time.monotonic() + shell.PATIENCE
+    shard: dict[str, object] = {}
+    while any(shard.get(name) != value for name, value in wanted.items()):
+        assert time.monotonic() < end, shard
+        shard = json.loads(shell.run("fleet", "status", "night", "--json", env=journal).stdout)
+
+
+def create(platform: str, journal: dict[str, str], *options: str) -> None:
+    """Create a fleet of one shard."""
+    words = ["--shards", "1", "--url", platform, "--interval", "0.2", *options]
+    done = shell.run("fleet", "create", "night", *words, env=journal)
+    assert (done.returncode, done.stderr) == (0, "the fleet night has 1 shard\n")
+
+
+def test_a_fleet_is_run_from_the_command_line(platform: str, journal: dict[str, str]) -> None:
+    """From its creation to its stop; what was told is read without the platform."""
+    create(platform, journal, "--rate", "50")
+    runner = shell.start("fleet", "run", "night", "--shard", "0", env=journal)
+    try:
+        added = shell.run("fleet", "add", "night", JOB, env=journal)
+        assert (added.returncode, added.stderr) == (0, "1 target added\n")
+        wait_for(journal, targets=1, active=0, waiting=0)
+        told = shell.run("fleet", "follow", "night", "--once", "--json", env=journal)
+        stopped = shell.run("fleet", "stop", "night", env=journal)
+    finally:
+        ended = shell.ended(runner)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "shard 0: stopped\n")
+    assert (stopped.returncode, stopped.stderr) == (0, "the fleet night is stopped\n")
+    events = [event_from_json(json.loads(line)) for line in told.stdout.splitlines()]
+    assert "Finished" in {type(event).__name__ for event in events}
+    cursor = told.stderr.removeprefix("cursor: ").strip()
+    rest = shell.run("fleet", "follow", "night", "--once", "--after", cursor, env=journal)
+    assert rest.stdout == ""
+
+
+def test_7_another_process_runs_the_shard(platform: str, journal: dict[str, str]) -> None:
+    """The later process wins; SIGTERM ends it in order."""
+    create(platform, journal)
+    first = shell.start("fleet", "run", "night", "--shard", "0", env=journal)
+    wait_for(journal, term=1, is_held=True)
+    second = shell.start("fleet", "run", "night", "--shard", "0", env=journal)
+    ended = shell.ended(first)
+    second.send_signal(signal.SIGTERM)
+    terminated = shell.ended(second)
+
+    assert (ended.returncode, ended.stderr) == (7, "shard 0: superseded\n")
+    assert (terminated.returncode, terminated.stderr) == (143, "")
+    wait_for(journal, term=2, is_held=False, refused=1)
+
+
+def test_2_what_cannot_be_is_wrong_usage(platform: str, journal: dict[str, str]) -> None:
+    """Other values than the fleet was created with, shards that there are not, a function that cannot be imported."""
+    create(platform, journal)
+    other = shell.run("fleet", "create", "night", "--shards", "4", "--url", platform, env=journal)
+    beyond = shell.run("fleet", "run", "night", "--shard", "0-1", env=journal)
+    words = ["--shards", "1", "--url", platform, "--credentials", "nowhere:credentials"]
+    shell.run("fleet", "create", "unknown", *words, env=journal)
+    nobody = shell.run("fleet", "run", "unknown", "--shard", "0", env=journal)
+    secret = ["--journal", f"redis://:{shell.SECRET}@localhost"]
+    shown = shell.run("fleet", "status", "night", *secret, env=shell.IDENTITY)
+
+    assert [done.returncode for done in (other, beyond, nobody, shown)] == [2] * 4
+    assert "shards=1, not 4" in other.stderr
+    assert "has the shards 0 to 0, not 1" in beyond.stderr
+    assert "no function nowhere:credentials" in nobody.stderr
+    assert shell.SECRET not in shown.stderr
+
+
+def test_a_fleet_that_is_not_there_is_named(journal: dict[str, str]) -> None:
+    """With what to do."""
+    done = shell.run("fleet", "status", "night", env=journal)
+
+    assert done.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"), [("3", (3,)), ("0-3", (0, 1, 2, 3)), ("0-1,8,1-2", (0, 1, 8, 2)), ("10-10", (10,))]
+)
+def test_shards_are_numbers_and_ranges(text: str, numbers: tuple[int, ...]) -> None:
+    """Each once."""
+    assert shard_numbers(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["", "x", "3-1", "-1", "1-", "1,,2"])
+def test_other_shards_are_refused(text: str) -> None:
+    """With an example."""
+    with pytest.raises(click.BadParameter):
+        shard_numbers(text)
