@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class Fleet:
-    """Targets in so many shards, each of which one process anywhere runs; all that they share is a journal.
+    """Targets in so many shards, each of which one process anywhere runs; all that they share is a journal::
 
         fleet = bkjob.Fleet("night", journal="redis://redis:6379/0", shards=16)
         await fleet.create(url="https://bkapi.example.com/api/bk-job/prod", credentials="myapp.secrets:credentials")

@@ -15,9 +15,9 @@ SILENT_SECONDS = 10.0
 
 @frozen(kw_only=True)
 class ShardStatus:
-    """One shard: its *targets*, how many of them are *active* (not over), and how many entries wait in its inbox.
+    """The *shard* of this number: its *targets*, how many of them are *active* (not over).
 
-    *term* counts its runners, and *holder* is the newest, which *is_held* says has not ended. *silence* is seconds since
+    *waiting* is how many entries its inbox has, each a part of what was added or dropped at once. *term* counts its runners, and *holder* is the newest, which *is_held* says has not ended. *silence* is seconds since
     its last sign of life, or since the fleet was created. *refused* counts what runners that were superseded still sent.
     """
 
@@ -44,7 +44,7 @@ class ShardStatus:
 
 @frozen(kw_only=True)
 class FleetStatus:
-    """A fleet in shards: whether it was stopped, and its shards by number."""
+    """The fleet *name* of the platform at *url*: its *shards* by number, and whether it *is_stopped*."""
 
     name: str
     url: str
