@@ -33,15 +33,9 @@ T = TypeVar("T")
 
 
 class Fleet:
-    """Targets in so many shards, each of which one process anywhere runs; all that they share is a journal::
+    """Targets in so many shards, each of which one process anywhere runs; all that they share is a journal.
 
-        fleet = bkjob.Fleet("night", journal="redis://redis:6379/0", shards=16)
-        await fleet.create(url="https://bkapi.example.com/api/bk-job/prod", credentials="myapp.secrets:credentials")
-        await fleet.add("2:100", "2:101/200")
-        async with fleet.reader(after=cursor) as reader:
-            async for batch in reader:
-                ...
-
+    Create it with `create`, give it targets with `add`, and read what is told with `reader`, from any process.
     *journal* is what `open_journal` takes or returns. *shards*, from 1 to 1024, is needed to create the fleet and is fixed
     then; other processes may leave it out. A shard is run by `run_shard`, by `keep_placed` of `bkjob_async.many.on_dask`, or by
     `bkjob fleet run`. Leave a fleet with `aclose`, or open it with `async with`, to close the journal that its URL opened.
