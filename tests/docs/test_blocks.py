@@ -2,7 +2,7 @@
 
 The language of a block says how: `python` is a program or a pytest module as it stands, `pycon` what is typed into
 `python -m asyncio` (the examples of a page share one simulated platform), `py` the text of a file in a folder
-`examples` of the tests, `sh` commands; `json`, `yaml` and `toml` are parsed. `text` is no code.
+`examples` of the tests, `sh` commands; `json`, `yaml`, `toml` and `ini` are parsed. `text` is no code.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from configparser import ConfigParser
 from pathlib import Path
 
 import click
@@ -29,7 +30,7 @@ EXAMPLES = {path.read_text(encoding="utf-8"): path for path in (ROOT / "tests").
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
     "optional-dependencies"
 ]
-LANGUAGES = {"python", "pycon", "py", "sh", "json", "yaml", "toml", "text", "html", "promql"}
+LANGUAGES = {"python", "pycon", "py", "sh", "json", "yaml", "toml", "ini", "text", "html", "promql"}
 # Blocks that Sphinx reads.
 DIRECTIVE = re.compile(r"\{[\w-]+\}")
 # Commands of others that pages may show.
@@ -102,11 +103,15 @@ def test_every_example_is_shown() -> None:
     )
 
 
-@pytest.mark.parametrize("block", blocks_in("json", "toml", "yaml"), ids=str)
+@pytest.mark.parametrize("block", blocks_in("json", "toml", "yaml", "ini"), ids=str)
 def test_data_can_be_read(block: Block) -> None:
     """JSON may be several lines, one object each."""
     if block.language == "toml":
         assert tomllib.loads(block.text)
+    elif block.language == "ini":
+        parser = ConfigParser(interpolation=None)
+        parser.read_string(block.text)
+        assert parser.sections()
     elif block.language == "json":
         try:
             json.loads(block.text)
