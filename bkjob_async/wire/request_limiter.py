@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
+from math import inf
 
 from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
 from bkjob_async.engine.flow_control.rate_limit import CLOCK_RESOLUTION, RateLimiter
-from bkjob_async.engine.flow_control.server_quota import ServerQuota
+from bkjob_async.engine.flow_control.server_quota import LATENESS, ServerQuota
 from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.request_limit import RequestLimit
@@ -67,6 +68,8 @@ class RequestLimiter:
         # All queues; the one that was served last comes last.
         self._queues = [self._shared_queue]
         self._timer: asyncio.TimerHandle | None = None
+        # When the timer should fire; a busy event loop is late.
+        self._timer_at = inf
         self._closed = False
 
     @property
@@ -233,6 +236,7 @@ class RequestLimiter:
     def _grant_permits(self) -> None:
         """Grant as many permits as the bounds allow; set a timer for the next one if only time is missing."""
         loop = asyncio.get_running_loop()
+        due_at = self._timer_at
         while self.waiting and not self.limit.is_full:
             now = loop.time()
             waiter, next_at = self._next_waiter(now)
@@ -246,10 +250,10 @@ class RequestLimiter:
                 waiter.queue = queue
                 queue.waiters.push(waiter.permit.scope, waiter, urgent=waiter.permit.urgent)
                 continue
-            self._grant(waiter, now)
+            self._grant(waiter, now, due_at)
 
-    def _grant(self, waiter: Waiter, now: float) -> None:
-        self.limit.acquire(now)
+    def _grant(self, waiter: Waiter, now: float, due_at: float) -> None:
+        self.limit.acquire(min(now, max(due_at, now - LATENESS)))
         self.quota.acquire(now)
         if waiter.queue.quota is not None:
             waiter.queue.quota.acquire(now)
@@ -291,21 +295,24 @@ class RequestLimiter:
 
     def _set_timer(self, at: float) -> None:
         if self._timer is not None:
-            if self._timer.when() <= at:
+            if self._timer_at <= at:
                 return
             self._timer.cancel()
+        self._timer_at = at
         self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
         self._grant_permits()
+        if self._timer is None:
+            self._timer_at = inf
 
     def close(self) -> None:
         """Grant no more permits; raise `ClientClosed` in all that wait."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._timer_at = None, inf
         for queue in self._queues:
             for waiter in queue.waiters.clear():
                 waiter.granted.set_exception(client_closed())

@@ -1,6 +1,8 @@
 """Waiting for a permit, in virtual time."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,57 @@ async def test_a_rate_spreads_requests_over_time() -> None:
         limiter.release()
 
     assert times[-1] - times[0] == pytest.approx(2.0)
+
+
+async def times_with_late_timers(
+    monkeypatch: pytest.MonkeyPatch, rate: float, late: float, count: int, *, held: float = 0.0
+) -> list[float]:
+    """Return when each of *count* requests went, while each timer fires *late* seconds after its time."""
+    loop = asyncio.get_running_loop()
+    call_at = loop.call_at
+
+    def call_late(
+        when: float, function: Callable[..., object], *given: Any, **options: Any
+    ) -> asyncio.TimerHandle:
+        return call_at(when + late, function, *given, **options)
+
+    monkeypatch.setattr(loop, "call_at", call_late)
+    limiter = RequestLimiter(RateLimiter(rate=rate, max_in_flight=1000))
+    times: list[float] = []
+
+    async def ask() -> None:
+        await limiter.acquire()
+        times.append(loop.time())
+        await asyncio.sleep(held)
+        limiter.release()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(count):
+            group.create_task(ask())
+    return times
+
+
+@pytest.mark.parametrize(("rate", "late"), [(5.0, 0.05), (100.0, 0.004), (100.0, 0.03), (1000.0, 0.0021)])
+@pytest.mark.parametrize("held", [0.0, 0.2])
+async def test_late_timers_take_nothing_from_a_rate(
+    monkeypatch: pytest.MonkeyPatch, rate: float, late: float, held: float
+) -> None:
+    """What could not go in time goes at once; what responses release meanwhile changes nothing."""
+    count = int(4 * rate)
+    times = await times_with_late_timers(monkeypatch, rate, late, count, held=held)
+
+    assert (count - 1) / (times[-1] - times[0]) == pytest.approx(rate, rel=0.02)
+    for start in times:
+        assert sum(start <= time < start + 0.999 for time in times) <= rate + 1 + late * rate
+
+
+async def test_a_process_that_stood_still_does_not_catch_up_in_one_burst(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A tenth of a second is made up for, no more."""
+    times = await times_with_late_timers(monkeypatch, 100.0, 3.0, 40)
+
+    assert max(sum(start <= time < start + 0.5 for time in times) for start in times) <= 12
 
 
 async def test_a_throttled_request_holds_up_all_others_for_a_while() -> None:

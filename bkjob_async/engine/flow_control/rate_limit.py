@@ -43,7 +43,7 @@ class RateLimiter:
         return RequestLimit.REQUESTS_PER_SECOND if self.next_allowed_at - now > CLOCK_RESOLUTION else None
 
     def acquire(self, now: float) -> None:
-        """Count a request that goes out at *now*."""
+        """Count a request that goes out at *now*, or that should have: what a late timer takes is made up for."""
         self.in_flight += 1
         if self.rate is not None:
             self._used_until = max(self._used_until, now) + 1.0 / self.rate
