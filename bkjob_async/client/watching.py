@@ -27,10 +27,12 @@ from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.watch.callbacks import CallbackReceiver
 from bkjob_async.watch.watch import Recording, Watch, WatchPlan, notices
+from bkjob_async.wire.tracebacks import hide_call_arguments
 
 Deadline = float | timedelta | None
 
 
+@hide_call_arguments
 def watch(
     client: Caller,
     refs: Iterable[RefLike] | RefLike = (),

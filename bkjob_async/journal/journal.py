@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.errors import FleetNotFound
+from bkjob_async.errors import FleetNotFound, UsageError
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.loading import load_fleet
@@ -81,7 +81,16 @@ def open_journal(url: str, *, keep: Keep = KEEP) -> Journal:
     *url* is `memory:`, `sqlite:///path[?synchronous=full]`, `redis://host`, `rediss://host` or `redis+unix:///socket`;
     raises `UsageError` at once for any other. *keep* says how much of the past is kept; the journal's writer decides.
     """
-    return Journal(store_at(parse_journal_url(url), keep))
+    try:
+        place = parse_journal_url(url)
+    except UsageError as error:
+        text = str(error)
+    else:
+        return Journal(store_at(place, keep))
+    finally:
+        del url
+    # Raised here, for the frames of the first error hold the URL, which may contain a password.
+    raise UsageError(text)
 
 
 def store_at(place: Place, keep: Keep) -> Store:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from bkjob_async.errors import ClientClosed, JournalUnavailable, NotAJournal, UsageError
 from bkjob_async.journal.redis_scripts import Script
 from bkjob_async.journal.urls import RedisPlace
+
+T = TypeVar("T")
 
 # Seconds until a server that does not respond counts as away; waiting reads end sooner.
 RESPONSE_TIMEOUT = 3.0
@@ -44,23 +45,29 @@ class RedisClient:
 
     async def command(self, *words: Any) -> Any:
         """Send a command and return the response; raise errors of journals."""
-        async with self._translating():
-            return await (await self._connect()).execute_command(*words)
+        return await self._translated(self._command(*words))
+
+    async def _command(self, *words: Any) -> Any:
+        return await (await self._connect()).execute_command(*words)
 
     async def run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         """Run a script and return its response; send its text only where the server does not know it."""
-        async with self._translating():
-            client = await self._connect()
-            try:
-                return await client.execute_command("EVALSHA", script.sha, len(keys), *keys, *arguments)
-            except self._errors.NoScriptError:
-                return await client.execute_command("EVAL", script.text, len(keys), *keys, *arguments)
+        return await self._translated(self._run(script, keys, arguments))
+
+    async def _run(self, script: Script, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        client = await self._connect()
+        try:
+            return await client.execute_command("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        except self._errors.NoScriptError:
+            return await client.execute_command("EVAL", script.text, len(keys), *keys, *arguments)
 
     async def keys(self, pattern: str) -> list[str]:
         """Return all keys that match *pattern*, of all servers."""
-        async with self._translating():
-            client = await self._connect()
-            return [key.decode() async for key in client.scan_iter(match=pattern, count=1000)]
+        return await self._translated(self._keys(pattern))
+
+    async def _keys(self, pattern: str) -> list[str]:
+        client = await self._connect()
+        return [key.decode() async for key in client.scan_iter(match=pattern, count=1000)]
 
     async def aclose(self) -> None:
         """Close all connections; harmless when repeated."""
@@ -91,9 +98,8 @@ class RedisClient:
             raise
         return client
 
-    @asynccontextmanager
-    async def _translating(self) -> AsyncIterator[None]:
-        """Raise errors of journals in place of those of redis-py, which never quote the URL.
+    async def _translated(self, work: Awaitable[T]) -> T:
+        """Await *work*; raise errors of journals in place of those of redis-py, whose frames hold the password.
 
         redis-py waits by `asyncio.wait_for`, which before Python 3.12 may forget that its caller was cancelled: then the
         cancellation is raised here.
@@ -101,13 +107,15 @@ class RedisClient:
         task = asyncio.current_task()
         cancellations = 0 if task is None else task.cancelling()
         try:
-            yield
+            result = await work
             if task is not None and task.cancelling() > cancellations:
                 raise asyncio.CancelledError
         except (self._errors.RedisError, OSError) as error:
             text = f"{type(error).__name__}: {error}"
-            if "WRONGTYPE" in text:
-                raise NotAJournal(
-                    "a key of this name belongs to another program", journal=str(self._place)
-                ) from error
-            raise JournalUnavailable(f"Redis: {text}", journal=str(self._place)) from error
+        else:
+            return result
+        finally:
+            del work
+        if "WRONGTYPE" in text:
+            raise NotAJournal("a key of this name belongs to another program", journal=str(self._place))
+        raise JournalUnavailable(f"Redis: {text}", journal=str(self._place))

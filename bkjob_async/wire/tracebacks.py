@@ -58,6 +58,25 @@ def hide_arguments(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, C
     return marked
 
 
+def hide_call_arguments(function: Callable[P, T]) -> Callable[P, T]:
+    """Keep the arguments of a plain function out of the frames of its errors."""
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised below
+            shown = strip_traceback(error)
+        finally:
+            del args, kwargs
+        try:
+            raise shown
+        finally:
+            del shown  # else it and this frame would hold each other
+
+    return called
+
+
 async def _without_frames(awaited: Awaitable[T]) -> T:
     """Await, and raise any error as if it had been raised here."""
     try:

@@ -6,7 +6,7 @@ import traceback
 import pytest
 
 from bkjob_async.errors import UsageError
-from bkjob_async.wire.tracebacks import hide_arguments, strip_traceback
+from bkjob_async.wire.tracebacks import hide_arguments, hide_call_arguments, strip_traceback
 
 SECRET = "s3cret-1a2b3c"
 
@@ -70,3 +70,18 @@ async def test_arguments_are_in_no_frame() -> None:
     ours = [frame for frame in frames if "bkjob_async/" in frame.f_code.co_filename]
     assert [frame.f_code.co_name for frame in ours] == ["_without_frames"]
     assert SECRET not in str([frame.f_locals for frame in ours])
+
+
+def test_a_plain_function_returns_and_raises_without_its_arguments() -> None:
+    """Its result is its own."""
+
+    @hide_call_arguments
+    def reciprocal(number: int, _secret: str) -> float:
+        return 1 / number
+
+    assert reciprocal(2, SECRET) == 0.5
+    with pytest.raises(ZeroDivisionError) as caught:
+        reciprocal(0, SECRET)
+    trace = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    here = [line for line in trace.format() if "test_a_plain_function" not in line]
+    assert SECRET not in "".join(here)
