@@ -15,8 +15,6 @@ from bkjob_async.observe.observer import OBSERVATIONS, Observation, Observer, Po
 from bkjob_async.observe.to_logging import Log, logger, polling_logger, requests_logger
 
 NOTHING = nullcontext()
-# What there is one of for every poll.
-POLL_KINDS = frozenset({PollCompleted, RequestSent})
 
 
 class ObserverDispatch:
@@ -34,6 +32,9 @@ class ObserverDispatch:
         self._log = Log()
         for observer in self._observers:
             check(observer)
+            if counting := getattr(observer, "counting", None):
+                self.counters = self.counters or Counters()
+                counting(client, self.counters)
         self._sort()
 
     def _sort(self) -> None:
@@ -42,11 +43,13 @@ class ObserverDispatch:
             kind: tuple(each for each in self._observers if kind in kinds_of(each)) for kind in OBSERVATIONS
         }
         self._poll_listeners: dict[type[Observation], tuple[Observer, ...]] = {
-            kind: tuple(each for each in self._listeners[kind] if wants_polls(each)) for kind in POLL_KINDS
+            PollCompleted: tuple(filter(wants_polls, self._listeners[PollCompleted])),
+            RequestSent: tuple(filter(wants_quiet_polls, self._listeners[RequestSent])),
         }
         self._requests = bool(self._listeners[RequestSent])
         self._polled_requests = bool(self._poll_listeners[RequestSent])
         self._polls = bool(self._poll_listeners[PollCompleted])
+        self._quiet_polls = any(map(wants_quiet_polls, self._poll_listeners[PollCompleted]))
 
     # Asked for every request and every poll.
 
@@ -54,6 +57,11 @@ class ObserverDispatch:
     def wants_polls(self) -> bool:
         """Whether anybody listens to polls."""
         return self._polls or polling_logger.isEnabledFor(DEBUG)
+
+    @property
+    def wants_quiet_polls(self) -> bool:
+        """Whether anybody listens to polls that gave no event, too."""
+        return self._quiet_polls or polling_logger.isEnabledFor(DEBUG)
 
     @property
     def wants_polled_requests(self) -> bool:
@@ -120,6 +128,11 @@ def kinds_of(observer: Observer) -> frozenset[type[Observation]]:
 def wants_polls(observer: Observer) -> bool:
     """Return True unless *observer* leaves out single polls."""
     return bool(getattr(observer, "polls", True))
+
+
+def wants_quiet_polls(observer: Observer) -> bool:
+    """Return True unless *observer* leaves out polls that gave no event, and the requests of polls."""
+    return wants_polls(observer) and bool(getattr(observer, "quiet_polls", True))
 
 
 def check(observer: Observer) -> None:

@@ -205,7 +205,9 @@ class Observer(Protocol):
 
     An attribute `kinds`, a set of classes of `Observation`, limits what it receives; observations that nobody
     listens to are not created. A plain function receives all. An attribute `polls` that is False leaves out
-    single polls and their requests.
+    single polls and their requests; `quiet_polls` that is False leaves out polls that neither failed nor gave an event, and
+    the requests of all polls. A method `counting(client, counters)` is called once for each client, with its
+    name and the numbers that count its requests and polls from then on.
 
     Two methods are for tracing, where an observer has them: `around(verb, ref)` returns a context manager that
     surrounds a launch, an operation, a `wait` or a shortcut, and `headers()` returns headers for requests that no

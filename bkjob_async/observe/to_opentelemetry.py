@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.observe.counters import Counters
 from bkjob_async.observe.observer import (
     Observation,
     OperationSent,
@@ -26,20 +28,58 @@ if TYPE_CHECKING:
 NAME = "bkjob_async"
 MOST_KEPT = 1024
 
+Samples = Iterable[tuple[dict[str, str], float]]
+Read = Callable[[Counters], Samples]
+
+
+def requests_in(counters: Counters) -> Samples:
+    """Yield the number of requests of each operation and outcome."""
+    for operation, requests in tuple(counters.requests.items()):
+        for outcome, number in tuple(requests.outcomes.items()):
+            yield {"bk_job.operation": operation, "bk_job.outcome": outcome}, number
+
+
+def seconds_in(counters: Counters) -> Samples:
+    """Yield the seconds that requests of each operation took."""
+    for operation, requests in tuple(counters.requests.items()):
+        yield {"bk_job.operation": operation}, requests.duration.sum
+
+
+def polls_in(counters: Counters) -> Samples:
+    """Yield the number of polls by what was read."""
+    return (({"bk_job.kind": kind}, number) for kind, number in tuple(counters.polls.items()))
+
+
+def events_in(counters: Counters) -> Samples:
+    """Yield the number of events that polls gave, by their kind."""
+    return (({"bk_job.kind": kind}, number) for kind, number in tuple(counters.events.items()))
+
+
+# Metrics that are read from a client's numbers: name, unit, description.
+COUNTED: Sequence[tuple[str, str, str, Read]] = (
+    ("bk_job.requests", "{request}", "HTTP requests, those of polls included.", requests_in),
+    ("bk_job.request.seconds", "s", "Seconds that HTTP requests took, those of polls included.", seconds_in),
+    ("bk_job.polls", "{poll}", "Polls, by what was read.", polls_in),
+    ("bk_job.poll.events", "{event}", "Events that polls gave.", events_in),
+)
+
 
 class OpenTelemetryObserver:
     """An observer that makes spans and metrics, for `connect(observers=[OpenTelemetryObserver()])`.
 
     There is a span for each launch, operation, `wait` and shortcut, and one for each request that they and other calls make.
-    With *polls*, there is one for each poll that gave events, linked to the span in which its watch was opened, and the
-    metrics include polls; a span costs more than the rest of a poll. With *propagate*, requests that no poll sends carry
+    With *polls*, there is one for each poll that gave events, linked to the span in which its watch was opened; a span costs
+    more than the rest of a poll. With *propagate*, requests that no poll sends carry
     the trace to the gateway (`traceparent`). Without providers the global ones are used.
 
-    Metrics are `http.client.request.duration`, and with *polls* `bk_job.poll.lag`: the seconds since a target was last
-    seen unfinished when its end is seen. No exception texts are recorded. Needs the extra `opentelemetry`.
+    Metrics are `http.client.request.duration`, of requests that no poll sends. With *polls* there are also `bk_job.requests`
+    and `bk_job.request.seconds`, of all requests by operation and outcome, `bk_job.polls` and `bk_job.poll.events`, by
+    kind: plain numbers that are read when metrics are collected; and `bk_job.poll.lag`, the seconds since a target was
+    last seen unfinished when its end is seen. No exception texts are recorded. Needs the extra `opentelemetry`.
     """
 
     kinds = frozenset({RequestSent, OperationSent, PollCompleted, WatchOpened, WatchClosed})
+    quiet_polls = False
 
     def __init__(
         self,
@@ -66,11 +106,29 @@ class OpenTelemetryObserver:
             unit="s",
             description="Ends: seconds since the target was last seen unfinished.",
         )
+        self._counters: dict[str, Counters] = {}
+        if polls:
+            self._observation = metrics.Observation
+            for name, unit, description, read in COUNTED:
+                meter.create_observable_counter(
+                    name, callbacks=[partial(self._observations, read)], unit=unit, description=description
+                )
         # The spans of the verbs that are under way in this task, the outermost first.
         self._verbs: ContextVar[tuple[Span, ...]] = ContextVar("bkjob_async_verbs", default=())
         # The attributes of the metric by what they are made from: there are few, and each poll needs one.
         self._attributes: dict[tuple[object, ...], dict[str, Any]] = {}
         self._opened_in: dict[tuple[str, int], SpanContext] = {}
+
+    @property
+    def counting(self) -> Callable[[str, Counters], None] | None:
+        """Receives the numbers of each client, if polls are measured."""
+        return self._counters.__setitem__ if self.polls else None
+
+    def _observations(self, read: Read, _options: object) -> Iterator[Any]:
+        """Yield what *read* finds in the numbers of each client."""
+        for client, counters in tuple(self._counters.items()):
+            for attributes, value in read(counters):
+                yield self._observation(value, {"bk_job.client": client, **attributes})
 
     def __call__(self, observation: Observation, /) -> None:
         """Make spans and metrics of one observation."""

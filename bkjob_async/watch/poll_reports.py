@@ -39,6 +39,11 @@ class PollReports:
     def _watches(self, target: PollTarget) -> tuple[int, ...]:
         return tuple([subscriber.number for subscriber in self._registry.subscribers_of(target)])
 
+    @property
+    def wants_quiet(self) -> bool:
+        """Whether polls that gave no event are reported, too."""
+        return self._observe.wants_quiet_polls
+
     def on_failure(
         self, target: PollTarget | None, request: PollRequest | GetJobInstanceList, seconds: float, error: str
     ) -> None:
@@ -48,8 +53,8 @@ class PollReports:
             self.report(watches, request, seconds, error=error)
 
     def on_list(self, request: GetJobInstanceList, seconds: float) -> None:
-        """Report a poll of a list."""
-        if self._observe.wants_polls:
+        """Report a poll of a list, which gives no events itself."""
+        if self._observe.wants_quiet_polls:
             self.report((), request, seconds)
 
     def count(
@@ -112,7 +117,9 @@ class PollReport:
         self._active_at = active_times(target)
 
     def send(self, events: Sequence[EventOrLazy], now: float) -> None:
-        """Report the poll, applied at *now*, and the *events* that it gave."""
+        """Report the poll, applied at *now*, and the *events* that it gave; one without any only where it is wanted."""
+        if not events and not self._reports.wants_quiet:
+            return
         self._reports.report(
             self._watches,
             self._request,

@@ -143,9 +143,16 @@ async def test_polls_with_news_are_linked_to_where_the_watch_was_opened() -> Non
     )
     assert all(span.parent is None and (span.end_time or 0) - (span.start_time or 0) >= 5e8 for span in polls)
     assert exported.named("GET") == []
-    durations = exported.points("http.client.request.duration")
-    assert sum(point.count for point in durations) == len(door.urls)
-    assert sum(point.sum for point in durations) == pytest.approx(0.5 * len(door.urls))
+    requests = exported.points("bk_job.requests")
+    assert sum(point.value for point in requests) == len(door.urls)
+    assert {dict(point.attributes)["bk_job.outcome"] for point in requests} == {"ok"}
+    seconds = exported.points("bk_job.request.seconds")
+    assert sum(point.value for point in seconds) == pytest.approx(0.5 * len(door.urls))
+    assert sum(point.value for point in exported.points("bk_job.polls")) == client.stats().polls
+    events = {
+        dict(point.attributes)["bk_job.kind"]: point.value for point in exported.points("bk_job.poll.events")
+    }
+    assert events["job_changed"] >= 2
     (lags,) = exported.points("bk_job.poll.lag")
     assert (lags.count, dict(lags.attributes)) == (2, {"bk_job.target": "job"})
 
