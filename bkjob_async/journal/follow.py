@@ -146,7 +146,7 @@ class Follower:
         """Give the newest of each host in place of records that are gone; then go on behind it."""
         fold = (await load_fleet(self._store, self._name)).fold
         self._present = present_batches(fold, self._after + 1, self.cursor)
-        self._after, self._rest_of, self.time = fold.sequence, None, fold.time
+        self._after, self._rest_of, self.time = fold.sequence, None, fold.facts.time
 
 
 def present_batches(fold: Fold, since: int, cursor: str) -> Iterator[Batch]:
@@ -154,7 +154,7 @@ def present_batches(fold: Fold, since: int, cursor: str) -> Iterator[Batch]:
 
     A reader without a cursor is told that it is in sync behind it.
     """
-    last = f"{fold.sequence}-{fold.terms[-1].client}" if fold.terms else cursor
+    last = f"{fold.sequence}-{fold.facts.terms[-1].client}" if fold.facts.terms else cursor
     events = fold.present(since, cursor, skipped=bool(cursor))
     portion = [*islice(events, PORTION_SIZE)]
     while following := [*islice(events, PORTION_SIZE)]:

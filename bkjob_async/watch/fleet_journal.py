@@ -7,23 +7,26 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
 from msgspec import Struct
 
+from bkjob_async.engine.journaling.fleet_facts import FleetFacts
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.cursor import CursorSequence
+from bkjob_async.engine.stream.lazy_events import parts_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError, JournalUnavailable
-from bkjob_async.journal.loading import in_slices, load_fleet
-from bkjob_async.journal.store import Checkpoint, Holder, Opened, Store, StoredRecord
-from bkjob_async.model.events import Batch
+from bkjob_async.journal.loading import load_fleet
+from bkjob_async.journal.store import Holder, Opened, Store, StoredRecord
+from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.refs import Ref
+from bkjob_async.watch.checkpoints import Checkpoints
 
 # Records are collected for so many seconds, or for as long as an append takes.
 COLLECT_SECONDS = 0.005
@@ -35,8 +38,6 @@ LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
 SHORTEST_WAIT = 0.01
 # Polling pauses while more events than this wait to be stored.
 MAX_WAITING = 32_768
-# A checkpoint is written when the records behind the last one have more bytes than it, and than this.
-SMALLEST_WEIGHT = 256 * 1024
 # So many numbers behind each record are left for batches that are not stored: trouble with the store, and its end.
 LOCAL_NUMBERS = 2
 # `aclose` waits so many seconds for the last records.
@@ -77,6 +78,10 @@ class JournalListener(Protocol):
         """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
         ...
 
+    def told_jobs(self) -> Iterator[JobState | None]:
+        """Yield the state of each job; None where the watch was told something else than that."""
+        ...
+
     def on_refused(self, error: BaseException) -> None:
         """End the watch: the journal takes no more records of it."""
         ...
@@ -110,9 +115,10 @@ class FleetJournal:
         self._is_troubled = False
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
-        self._checkpointing: asyncio.Task[None] | None = None
-        self._weight = 0  # of the records behind the checkpoint
-        self._checkpoint_weight = SMALLEST_WEIGHT
+        self.last_put = 0
+        self.facts = FleetFacts()
+        self._stored = asyncio.Event()
+        self._checkpoints = Checkpoints(store, name, self)
         self._durations_at = 0.0
         self._durations: Mapping[str, Any] | None = None
 
@@ -128,8 +134,9 @@ class FleetJournal:
         opened = await self._store.open(self._name, own_holder(), take_over=take_over)
         self.term, self.head = opened.term, opened.head
         loaded = await load_fleet(self._store, self._name, make_job)
-        fold, self._weight = loaded.fold, loaded.records_size
-        self._checkpoint_weight = max(SMALLEST_WEIGHT, loaded.checkpoint_size)
+        fold, self.facts, self.last_put = loaded.fold, loaded.fold.facts, self.head
+        self.facts.note_term(self.term, self._cursors.name, self.head)
+        self._checkpoints.begin_behind(loaded)
         self._cursors.go_on_behind(max(self.head, fold.sequence) + LOCAL_NUMBERS)
         return opened, fold
 
@@ -144,10 +151,15 @@ class FleetJournal:
 
     def note_target(self, ref: Ref, *, added: bool) -> None:
         """Write with the next record that a target was added or dropped."""
+        if not added:
+            self.facts.forget_signal(ref)
         self._target_changes.append((ref, added))
 
     def put(self, batch: Batch, job: JobState | None = None) -> None:
         """Store *batch*, told of *job*, and then give it to the readers."""
+        for part in parts_of(batch.events):
+            if isinstance(part, Trouble | Recovered):
+                self.facts.note_signal(part)
         self._put(batch.sequence, batch, job)
 
     def put_empty(self) -> None:
@@ -184,6 +196,9 @@ class FleetJournal:
         if targets:
             self._target_changes = []
         self._cursors.last = max(self._cursors.last, sequence) + LOCAL_NUMBERS
+        self.last_put, self.facts.time = sequence, at
+        if durations is not None:
+            self.facts.durations = durations
         events = 0 if batch is None else len(batch.events)
         self.waiting_events += events
         self._written_up = self._taken_up
@@ -252,7 +267,7 @@ class FleetJournal:
             except StoreBehind as error:
                 records, taken_up = await self._take_again(error), self._written_up
         self.head = records[-1].sequence if records else self.head
-        self._weight += sum(len(record.data) for record in records)
+        self._stored.set()
         unrecorded, self._unrecorded = self._unrecorded, []
         for each in (*waiting, *unrecorded):
             self.waiting_events -= each.events
@@ -261,7 +276,8 @@ class FleetJournal:
         if self._is_troubled:
             self._is_troubled = False
             self._listener.on_available(self.head + 1)
-        self._write_checkpoint_if_due()
+        if not self._is_closing:
+            self._checkpoints.on_stored(sum(len(record.data) for record in records))
 
     def _local_number(self) -> int:
         """Return a number behind the newest record for a batch that is not stored."""
@@ -282,7 +298,10 @@ class FleetJournal:
                 break
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
-        self.term, self.head, self._weight = opened.term, opened.head, loaded.records_size
+        self.term, self.head = opened.term, opened.head
+        self.facts.terms = loaded.fold.facts.terms
+        self.facts.note_term(self.term, self._cursors.name, self.head)
+        self._checkpoints.begin_behind(loaded)
         later, self._waiting = self._waiting, []
         self._listener.put_present(self.head + 1, loaded.fold.targets)
         present = [each.record for each in self._waiting]
@@ -308,30 +327,17 @@ class FleetJournal:
             self._durations = learnt
             self._put(self._next_number(), durations=learnt)
 
-    # Checkpoints ----------------------------------------------------------------------------------------------------
+    # What checkpoints need ------------------------------------------------------------------------------------------
 
-    def _write_checkpoint_if_due(self) -> None:
-        if self._weight <= self._checkpoint_weight or self._is_closing:
-            return
-        if self._checkpointing is None or self._checkpointing.done():
-            self._checkpointing = asyncio.get_running_loop().create_task(
-                self._write_checkpoint(), name="bkjob_async checkpoint"
-            )
+    async def wait_stored_to(self, sequence: int) -> None:
+        """Wait until the record with this number is stored."""
+        while self.head < sequence:
+            self._stored.clear()
+            await self._stored.wait()
 
-    async def _write_checkpoint(self) -> None:
-        """Fold what is stored, and store the state; on failure it is tried again with the next record."""
-        try:
-            state = (await load_fleet(self._store, self._name)).fold
-            before = self._weight
-            parts = [part async for part in in_slices(state.parts())]
-            await self._store.write_checkpoint(
-                self._name, Checkpoint(state.sequence, tuple(parts)), term=self.term
-            )
-        except JournalError as error:
-            logger.debug("no checkpoint of the fleet %r: %s", self._name, error)
-            return
-        self._weight -= before
-        self._checkpoint_weight = max(SMALLEST_WEIGHT, sum(map(len, parts)))
+    def told_jobs(self) -> Iterator[JobState | None]:
+        """Yield the state of each job; None where the fleet was told something else than that."""
+        return self._listener.told_jobs()
 
     # Closing --------------------------------------------------------------------------------------------------------
 
@@ -354,10 +360,10 @@ class FleetJournal:
         task = self._task
         if task is not None and not task.done():
             await asyncio.wait([task], timeout=CLOSE_SECONDS)
-        for each in (task, self._checkpointing):
-            if each is not None and not each.done():
-                each.cancel()
-                await asyncio.wait([each])
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        await self._checkpoints.cancel()
         if self.waiting_events:
             logger.warning(
                 "%d event(s) of the fleet %r could not be stored; they will be told again",

@@ -108,6 +108,11 @@ class Poller:
         """Return how many polls of its targets *subscriber* has had."""
         return self._registry.polls_of(subscriber)
 
+    def is_only_subscriber(self, subscriber: Subscriber, job: JobRef) -> bool:
+        """Return True if nobody but *subscriber* follows a job."""
+        target = self._registry.targets.get(job)
+        return target is not None and self._registry.subscribers_of(target) == (subscriber,)
+
     def load(self, now: float, subscriber: Subscriber | None = None) -> PollingLoad:
         """Return the load of polling all jobs, or those of one *subscriber*."""
         groups = None if subscriber is None else self._registry.groups_of(subscriber)

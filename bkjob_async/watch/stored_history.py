@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from bkjob_async.engine.journaling.fold import Term, position_in
+from bkjob_async.engine.journaling.fleet_facts import Term, position_in
 from bkjob_async.engine.journaling.records import decode_batch
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
 from bkjob_async.errors import JournalUnavailable

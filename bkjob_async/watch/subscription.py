@@ -8,7 +8,6 @@ from copy import copy
 
 from attrs import evolve
 
-from bkjob_async.engine.journaling.fold import Term
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
@@ -102,11 +101,11 @@ class Subscription:
         journal = FleetJournal(store, name, self._poller.cursors, self)
         opened, fold = await journal.open(PollTarget, take_over=take_over)
         head = journal.head
-        terms = [*fold.terms, Term(opened.term, self._poller.cursors.name, head)]
+        terms = [*fold.facts.terms]
         self.stream.continue_behind(StoredHistory(store, name, terms, self._poller.cursors), head)
-        self._journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.outage)
+        self._journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage)
         journal.targets = len(fold.targets)
-        self._poller.planner.restore_durations(fold.durations)
+        self._poller.planner.restore_durations(fold.facts.durations)
         if head and opened.silence is not None:
             at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
             resumed = Resumed(term=opened.term, gap=opened.silence, cursor=at.cursor, index=1)
@@ -253,6 +252,17 @@ class Subscription:
             events = list(self._delivery.present(state, refs, at.cursor, since, skipped=True))
             if events:
                 journal.put(Batch(at.sequence, LazyEventList(with_indexes(events)), at.cursor), job=state)
+
+    def told_jobs(self) -> Iterator[JobState | None]:
+        """Yield the state of each job; None where this watch was told something else than that."""
+        if self._pending or not self.is_open:
+            yield None  # what was restored is not watched yet
+            return
+        for job in self.targets.copy_of_jobs():
+            refs, state = self.targets.of(job), self._poller.state(job)
+            if refs:
+                is_told = state is not None and not self._delivery.differs(state, refs)
+                yield state if is_told and self._poller.is_only_subscriber(self, job) else None
 
     def _release_next_job(self) -> bool:
         """Unsubscribe from the next job, keeping its state; return whether there was one."""

@@ -49,5 +49,5 @@ def test_the_end_of_an_outage_is_told_to_those_who_know_of_it() -> None:
     assert ("recovered", True) in kinds(fold, 5, "4-c")
     assert "recovered" not in [kind for kind, _ in kinds(fold, 1, "")]
     assert kinds(fold, 1, "")[-1] == (InSync.kind, None)
-    assert fold.outage is None
-    assert folded(TROUBLE, LOST, OUTAGE).outage is not None
+    assert fold.facts.outage is None
+    assert folded(TROUBLE, LOST, OUTAGE).facts.outage is not None

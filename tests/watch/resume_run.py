@@ -25,7 +25,7 @@ from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.watch import fleet_journal
+from bkjob_async.watch import checkpoints
 from tests.watch.clients import client_of
 from tests.watch.histories import OPERATIONS, History
 from tests.watch.history_faults import spoiler, tearer
@@ -71,11 +71,11 @@ class MortalStore(MemoryStore):
 
 def run(history: Resumption) -> list[str]:
     """Run a history to its end; return every promise that was broken."""
-    weight = 0 if history.checkpoints else fleet_journal.SMALLEST_WEIGHT
+    weight = 0 if history.checkpoints else checkpoints.SMALLEST_WEIGHT
     runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
     with (
         small_bounds(history.group_polling, history.log_limit),
-        mock.patch("bkjob_async.watch.fleet_journal.SMALLEST_WEIGHT", weight),
+        mock.patch("bkjob_async.watch.checkpoints.SMALLEST_WEIGHT", weight),
         runner,
     ):
         return runner.run(_run(history))

@@ -129,11 +129,11 @@ async def begin_with_checkpoint(run: RunModel, store: Store, name: str) -> str |
     if not (await store.read(name, 0, limit=1)).removed_to:
         return None
     fold, _ = await load_checkpoint(store, name)
-    if not fold.terms:
+    if not fold.facts.terms:
         return None
-    run.set_time(fold.time)
+    run.set_time(fold.facts.time)
     apply_events(run, fold.present(0, "", skipped=False))
-    return f"{fold.sequence}-{fold.terms[-1].client}"
+    return f"{fold.sequence}-{fold.facts.terms[-1].client}"
 
 
 def read_file(run: RunModel, name: str) -> LineReader:

@@ -318,7 +318,10 @@ class HostTable(Struct, eq=False, gc=False):
         """Return the names of the hosts at *places* as columns."""
         self.release_response()
         columns, irregular = self._columns, self._irregular.keys
-        names, addresses = columns.names_at(places), columns.addresses_at(places)
+        if len(places) == 1:
+            names, addresses = [columns.name(places[0])], [columns.address(places[0])]
+        else:
+            names, addresses = columns.names_at(places), columns.addresses_at(places)
         if not irregular:
             return HostNames(names, addresses)
         keys = {n: self.key(place) for n, place in enumerate(places) if place in irregular}

@@ -21,6 +21,8 @@ LARGEST_SHORT = (1 << 32) - 1
 
 def packed_numbers(numbers: Sequence[int]) -> bytes:
     """Return numbers in four bytes each, or eight where one of them needs it."""
+    if len(numbers) == 1:
+        return numbers[0].to_bytes(4 if numbers[0] <= LARGEST_SHORT else 8, "little")
     column = array("I" if max(numbers, default=0) <= LARGEST_SHORT else "Q", numbers)
     if sys.byteorder == "big":
         column.byteswap()
@@ -43,6 +45,8 @@ def unpacked_numbers(packed: bytes, size: int) -> Sequence[int]:
 def column(values: Sequence[Any]) -> Column:
     """Return *values* as a column: one value where all are equal."""
     first = values[0] if values else None
+    if len(values) == 1:
+        return first
     if values.count(first) == len(values):
         return first
     return values if isinstance(values, list) else list(values)
@@ -62,12 +66,11 @@ def expanded(values: Column, size: int) -> list[Any]:
 
 def names_form(hosts: HostNames) -> HostNamesForm:
     """Return names of hosts in their form."""
-    return HostNamesForm(
-        len(hosts),
-        packed_numbers(hosts.names),
-        packed_numbers(hosts.addresses) if any(hosts.addresses) else b"",
-        {number: key_form(key) for number, key in hosts.keys.items()},
-    )
+    addresses = packed_numbers(hosts.addresses) if any(hosts.addresses) else b""
+    if not hosts.keys:
+        return HostNamesForm(len(hosts.names), packed_numbers(hosts.names), addresses)
+    keys = {number: key_form(key) for number, key in hosts.keys.items()}
+    return HostNamesForm(len(hosts.names), packed_numbers(hosts.names), addresses, keys)
 
 
 def names_from(form: HostNamesForm) -> HostNames:

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
-from itertools import chain, islice
-from typing import Any
+from itertools import chain
 
 import msgspec
 from attrs import evolve
-from msgspec import Struct
 
 from bkjob_async.engine.host_table.encoding import announced_state, packed_times
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import expanded, failures_from, names_from, times_from
+from bkjob_async.engine.journaling.fleet_facts import FleetFacts, is_since, position_in
 from bkjob_async.engine.journaling.forms import (
-    VERSION,
     EventForm,
     HostsForm,
-    JobForm,
     PartForm,
     StepFacts,
     TargetsForm,
-    TermForm,
 )
-from bkjob_async.engine.journaling.jobs import MakeJob, job_form, job_from, note_loss, note_trouble
+from bkjob_async.engine.journaling.jobs import (
+    MakeJob,
+    encode_part,
+    job_form,
+    job_from,
+    note_loss,
+    note_trouble,
+    parts_of,
+)
 from bkjob_async.engine.journaling.records import decode_form, decode_record, event_from
-from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor
+from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.lazy_events import slices_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import NO_HOSTS, RUNNING, StepState
-from bkjob_async.errors import JournalDamaged, UsageError
+from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import (
     Event,
     HostCounts,
@@ -43,42 +47,27 @@ from bkjob_async.model.events import (
     StepChanged,
     Trouble,
 )
-from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.refs import JobRef, Ref, StepRef, parse_ref
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
-# So many jobs make a part of a checkpoint.
-JOBS_IN_PART = 64
-
-_encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(PartForm)
-
-
-class Term(Struct, frozen=True, gc=False):
-    """An opening of the fleet: its number, the client's name in cursors, and the head that it found."""
-
-    number: int
-    client: str
-    head: int
 
 
 class Fold:
     """The state of a fleet: its targets, and what was told of each, up to record number `sequence`.
 
-    A checkpoint is loaded part by part, records are applied in their order. `durations` is what was learnt, as it was
-    exported; `time` that of the newest record in Unix seconds. Jobs that a caller takes out of `jobs` are the caller's own.
+    A checkpoint is loaded part by part, records are applied in their order. Jobs that a caller takes out of `jobs` are
+    the caller's own.
     """
 
     def __init__(self, make_job: MakeJob = JobState) -> None:
         """Begin before the first record; *make_job* makes the states of jobs."""
         self.jobs: dict[JobRef, JobState] = {}
-        self.terms: list[Term] = []
+        self.facts = FleetFacts()
         self.sequence = 0
-        self.time = 0.0
-        self.durations: dict[str, Any] | None = None
-        # The newest trouble of each target, or its end, which no later state repeats; by None of the platform as a whole.
-        self._signals: dict[Ref | None, Trouble | Recovered] = {}
         self._make_job = make_job
+        # Jobs of the checkpoint that have later records in them, with the number of the last one.
+        self._ahead: dict[JobRef, int] = {}
 
     # Checkpoints ----------------------------------------------------------------------------------------------------
 
@@ -89,29 +78,17 @@ class Fold:
 
     def _load(self, form: PartForm) -> None:
         self.sequence = form.sequence
+        self.facts.load(form)
         for job in form.jobs:
             state = job_from(job, self._make_job)
             self.jobs[state.ref] = state
-        if form.terms:
-            self.terms = [Term(each.term, each.client, each.head) for each in form.terms]
-            self.time, self.durations = form.time, form.durations
-            for signal in map(event_from_json, (*([form.outage] if form.outage else ()), *form.signals)):
-                if isinstance(signal, Trouble | Recovered):
-                    self._signals[signal.ref] = signal
+            if job.sequence > form.sequence:
+                self._ahead[state.ref] = job.sequence
 
     def parts(self) -> Iterator[bytes]:
         """Yield a checkpoint of the present state, part by part; nothing may be applied meanwhile."""
-        outage = None if self.outage is None else event_to_json(self.outage)
-        signals = list(map(event_to_json, self._signals.values()))
-        terms = [TermForm(term.number, term.client, term.head) for term in self.terms]
-        first = {"terms": terms, "time": self.time, "outage": outage, "durations": self.durations}
-        yield self._part([], **first, signals=signals)
-        jobs = iter(self.jobs.values())
-        while some := list(islice(jobs, JOBS_IN_PART)):
-            yield self._part([job_form(job) for job in some])
-
-    def _part(self, jobs: list[JobForm], **rest: Any) -> bytes:
-        return _encoder.encode(PartForm(VERSION, self.sequence, jobs, **rest))
+        yield encode_part(self.facts.part(self.sequence))
+        yield from parts_of(self.sequence, map(job_form, self.jobs.values()))
 
     # Records --------------------------------------------------------------------------------------------------------
 
@@ -123,11 +100,10 @@ class Fold:
         record = decode_record(data)
         if record.sequence <= self.sequence:
             return
-        if not self.terms or self.terms[-1].number != record.term:
-            self.terms.append(Term(record.term, record.client, self.sequence))
-        self.sequence, self.time = record.sequence, record.time
+        self.facts.note_term(record.term, record.client, self.sequence)
+        self.sequence, self.facts.time = record.sequence, record.time
         if record.form.durations is not None:
-            self.durations = record.form.durations
+            self.facts.durations = record.form.durations
         if record.form.targets is not None:
             targets = record.form.targets
             with_damage(lambda: self._change_targets(targets))
@@ -143,7 +119,9 @@ class Fold:
     def _change_targets(self, form: TargetsForm) -> None:
         for text, added in zip(form.refs, form.added, strict=True):
             ref = parse_ref(text)
-            job = self.jobs.get(ref.job)
+            job = self._find(ref.job)
+            if job is None and ref.job in self.jobs:
+                continue
             if added:
                 if job is None:
                     job = self.jobs[ref.job] = self._make_job(ref.job)
@@ -151,13 +129,13 @@ class Fold:
             elif job is not None:
                 job.remove_target(ref)
                 note_trouble(job, ref, None)
-                self._signals.pop(ref, None)
+                self.facts.forget_signal(ref)
                 if not job.targets:
                     del self.jobs[ref.job]
 
     def _order_steps(self, ref: JobRef, order: Sequence[int]) -> None:
         """Keep the steps of a job in the order in which the platform lists them; some may not have been told of."""
-        job = self.jobs.get(ref)
+        job = self._find(ref)
         if job is not None and job.is_target:
             listed = tuple(job.step(number) for number in order)
             job.steps = (*listed, *(step for step in job.steps if step not in listed))
@@ -189,7 +167,7 @@ class Fold:
                 if step is not None:
                     apply_step(step, event, form.facts, self.sequence)
             case JobChanged():
-                job = self.jobs.get(event.ref)
+                job = self._find(event.ref)
                 if job is not None:
                     apply_job(job, event, form.facts, self.sequence)
             case HostCounts():
@@ -206,7 +184,7 @@ class Fold:
                 pass
 
     def _reopen(self, event: Reopened) -> None:
-        state = self._step(event.ref) if isinstance(event.ref, StepRef) else self.jobs.get(event.ref)
+        state = self._step(event.ref) if isinstance(event.ref, StepRef) else self._find(event.ref)
         if state is not None:
             state.epoch = event.epoch
             if state.announced is not None:
@@ -216,10 +194,10 @@ class Fold:
 
     def _note_signal(self, event: Trouble | Recovered | Lost) -> None:
         if not isinstance(event, Lost):
-            self._signals[event.ref] = event
+            self.facts.note_signal(event)
         if event.ref is None:
             return
-        job = self.jobs.get(event.ref.job)
+        job = self._find(event.ref.job)
         if job is None:
             return
         if isinstance(event, Lost):
@@ -228,16 +206,14 @@ class Fold:
             note_trouble(job, event.ref, event if isinstance(event, Trouble) else None)
 
     def _step(self, ref: StepRef) -> StepState | None:
-        job = self.jobs.get(ref.job)
+        job = self._find(ref.job)
         return None if job is None else job.step(ref.step_instance_id)
 
-    # Reading --------------------------------------------------------------------------------------------------------
+    def _find(self, ref: JobRef) -> JobState | None:
+        """Return a job that the present record may change, None where there is none, or the record is in it already."""
+        return None if self._ahead.get(ref, 0) >= self.sequence else self.jobs.get(ref)
 
-    @property
-    def outage(self) -> Trouble | None:
-        """The trouble with the platform as a whole that was told last and is not over."""
-        outage = self._signals.get(None)
-        return outage if isinstance(outage, Trouble) else None
+    # Reading --------------------------------------------------------------------------------------------------------
 
     @property
     def targets(self) -> KeysView[Ref]:
@@ -260,36 +236,11 @@ class Fold:
             yield from chain.from_iterable(slices_of(present))
             losses = job.poll_failures.lost.values()
             yield from (evolve(loss, cursor=cursor, index=0) for loss in losses if is_since(loss, since))
-        for signal in self._signals.values():
-            # A reader that begins here has had no trouble to recover from.
-            if is_since(signal, since) and (skipped or isinstance(signal, Trouble)):
-                yield evolve(signal, cursor=cursor, index=0, skipped=skipped)
+        yield from self.facts.signals(since, cursor, skipped=skipped)
 
     def position(self, cursor: str) -> CursorPosition:
         """Return the place behind which a reader continues; raise `UsageError` for a cursor of no holder."""
-        return position_in(self.terms, self.sequence, cursor)
-
-
-def is_since(event: Event, sequence: int) -> bool:
-    """Return True if *event* was told in record *sequence* or later."""
-    return parse_cursor(event.cursor)[0].sequence >= sequence
-
-
-def position_in(terms: Sequence[Term], head: int, cursor: str) -> CursorPosition:
-    """Return the place that a *cursor* of any holder names in the records up to number *head*.
-
-    A reader that fell behind may have a cursor behind the records of its term: it has had all of them. One from before
-    the term of its client has had none.
-    """
-    place, client = parse_cursor(cursor)
-    own = [number for number, term in enumerate(terms) if term.client == client]
-    if not own:
-        raise UsageError(f"the cursor {cursor!r} was given out by no process that watched this fleet")
-    begun = [number for number in own if terms[number].head < place.sequence]
-    if not begun:
-        return CursorPosition(0, None)
-    end = terms[begun[-1] + 1].head if begun[-1] + 1 < len(terms) else head
-    return place if place.sequence <= end else CursorPosition(end, None)
+        return position_in(self.facts.terms, self.sequence, cursor)
 
 
 def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:

@@ -105,7 +105,7 @@ class RecordForm(Struct, array_like=True, frozen=True, gc=False):
 
     *client* is the name in the cursors of its events, *term* the opening that it belongs to. *last_index* is the index of
     the last event of the batch, of which other watches may have been given more. *targets* come before the events.
-    *steps* is a job of the batch and the ids of its steps in their order, where it tells of more than hosts.
+    *steps* is a job of the batch and the ids of its steps in their order, where it tells of more than hosts or of a new step.
     """
 
     version: int
@@ -150,7 +150,10 @@ class StepForm(Struct, array_like=True, frozen=True, gc=False):
 
 
 class JobForm(Struct, array_like=True, frozen=True, gc=False):
-    """A job, and which of it are targets: itself, and the steps with these ids."""
+    """A job, and which of it are targets: itself, and the steps with these ids.
+
+    *sequence* is the number of the last record that is in it, if that is behind the checkpoint's own.
+    """
 
     job: str
     is_target: bool
@@ -163,6 +166,7 @@ class JobForm(Struct, array_like=True, frozen=True, gc=False):
     times: Moments | None = None
     signals: list[dict[str, Any]] = []
     steps: list[StepForm] = []
+    sequence: int = 0
 
 
 class TermForm(Struct, array_like=True, frozen=True, gc=False):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
+import msgspec
 from attrs import evolve
+from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.encoding import announced_state, packed_times
 from bkjob_async.engine.host_table.failure_details import FailureDetails
@@ -19,21 +22,43 @@ from bkjob_async.engine.journaling.columns import (
     names_from,
     times_from,
 )
-from bkjob_async.engine.journaling.forms import FailureForm, JobForm, StepForm, TableForm
+from bkjob_async.engine.journaling.forms import VERSION, FailureForm, JobForm, PartForm, StepForm, TableForm
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES, PollFailures
-from bkjob_async.engine.tracking.step_state import NO_HOSTS, StepState
+from bkjob_async.engine.tracking.step_state import NO_HOSTS, RUNNING, StepState
 from bkjob_async.model.events import Event, Lost, Trouble
 from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.refs import JobRef, Ref
 
+# A part of a checkpoint ends after so many hosts, and a job counts as some: it is made in a few milliseconds.
+HOSTS_IN_PART, HOSTS_OF_JOB = 1000, 10
+
+_encoder = msgspec.msgpack.Encoder()
+
 MakeJob = Callable[[JobRef], JobState]
+
+
+def encode_part(part: PartForm) -> bytes:
+    """Return a part of a checkpoint as bytes."""
+    return _encoder.encode(part)
+
+
+def parts_of(sequence: int, jobs: Iterable[JobForm]) -> Iterator[bytes]:
+    """Yield *jobs* as parts of a checkpoint of the records up to number *sequence*."""
+    part, size = list[JobForm](), 0
+    for job in jobs:
+        part.append(job)
+        size += HOSTS_OF_JOB + sum(step.table.hosts.size for step in job.steps if step.table is not None)
+        if size >= HOSTS_IN_PART:
+            yield encode_part(PartForm(VERSION, sequence, part))
+            part, size = [], 0
+    if part:
+        yield encode_part(PartForm(VERSION, sequence, part))
 
 
 def job_form(job: JobState) -> JobForm:
     """Return what is known of a job in its form."""
     announced = job.announced
-    signals: list[Event] = [*job.poll_failures.troubled.values(), *job.poll_failures.lost.values()]
     return JobForm(
         job=str(job.ref),
         is_target=job.is_target,
@@ -44,9 +69,60 @@ def job_form(job: JobState) -> JobForm:
         epoch=job.epoch,
         name=job.name,
         times=moments_of_packed(job.raw_times),
-        signals=list(map(event_to_json, signals)),
+        signals=signals_of(job),
         steps=[step_form(step) for step in job.steps],
     )
+
+
+def told_form(job: JobState, sequence: int) -> JobForm:
+    """Return what the only watch of a job was told of it, in records up to number *sequence*.
+
+    Beside that a state has what settles, and what is left of targets that were dropped.
+    """
+    announced = job.announced
+    followed = JobForm(
+        job=str(job.ref),
+        is_target=job.is_target,
+        target_steps=[ref.step_instance_id for ref in job.target_steps],
+        signals=signals_of(job),
+        steps=[told_step_form(step) for step in job.steps if job.is_target or step.ref in job.target_steps],
+        sequence=sequence,
+    )
+    if not job.is_target or announced is None:
+        return followed
+    return replace(
+        followed,
+        status_code=announced[0],
+        announced=(announced[0], announced[2]),
+        announced_sequence=job.announced_sequence,
+        epoch=job.epoch,
+        name=job.name,
+        times=moments_of_packed(job.raw_times),
+    )
+
+
+def signals_of(job: JobState) -> list[dict[str, Any]]:
+    """Return the trouble and the losses that were told of a job."""
+    failures = job.poll_failures
+    return [] if failures is NO_FAILURES else list(map(event_to_json, signals_in(failures)))
+
+
+def signals_in(failures: PollFailures) -> Iterator[Event]:
+    """Yield the trouble and the losses that were told."""
+    yield from failures.troubled.values()
+    yield from failures.lost.values()
+
+
+def told_step_form(step: StepState) -> StepForm:
+    """Return what was told of a step: not a status that settles, nor an execution of which that is all."""
+    announced = step.announced
+    if announced is None and not len(step.hosts):
+        return StepForm(step.ref.step_instance_id)
+    form = step_form(step)
+    if announced is None:
+        return replace(form, status_code=RUNNING)
+    count = step.execute_count if len(step.hosts) else announced[1]
+    return replace(form, status_code=announced[0], execute_count=count)
 
 
 def step_form(step: StepState) -> StepForm:

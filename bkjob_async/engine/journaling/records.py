@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby, repeat
+from itertools import groupby
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.changes import StatusChanges
 from bkjob_async.engine.journaling.columns import (
     column,
     expanded,
@@ -36,8 +35,8 @@ from bkjob_async.engine.stream.lazy_events import (
     HostEventsCopy,
     LazyEventList,
     LazyHostEvents,
+    events_from,
     parts_of,
-    unfrozen_host_changed,
 )
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_hosts import is_failure
@@ -45,9 +44,7 @@ from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.errors import JournalDamaged, JournalTooNew
 from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, give_index, index_of
 from bkjob_async.model.events_json import event_from_json, event_to_json
-from bkjob_async.model.fast_frozen import freeze
 from bkjob_async.model.refs import Ref, StepRef
-from bkjob_async.model.status import host_status
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(RecordForm)
@@ -135,8 +132,11 @@ def in_range(value: Any) -> Any:
 
 
 def order_of_steps(job: JobState, parts: Sequence[HostsForm | EventForm]) -> tuple[str, list[int]] | None:
-    """Return the ids of all steps of a job that is a target, where *parts* tell of more than hosts."""
-    if not job.is_target or len(job.steps) < 2 or not any(isinstance(part, EventForm) for part in parts):
+    """Return the ids of all steps of a job that is a target, where *parts* tell of more than hosts, or of a new step."""
+    if not job.is_target or len(job.steps) < 2:
+        return None
+    is_new = any(step.announced is None for step in job.steps)
+    if not is_new and not any(isinstance(part, EventForm) for part in parts):
         return None
     return str(job.ref), [step.ref.step_instance_id for step in job.steps]
 
@@ -149,6 +149,9 @@ def last_index_of(batch: Batch) -> int:
 
 def part_forms(parts: Sequence[BatchPart], job: JobState | None) -> Iterator[HostsForm | EventForm]:
     """Yield the forms of the *parts* of a batch; single events of hosts are written together where they can be."""
+    if len(parts) == 1 and isinstance(parts[0], LAZY):  # as of most polls
+        yield hosts_form(parts[0], job)
+        return
     for run, group in groupby(enumerate(parts), key=run_of):
         if run is None:
             for _, part in group:
@@ -292,29 +295,16 @@ def step_ref(text: str) -> StepRef:
 
 def lazy_events_from(form: HostsForm, cursor: str) -> LazyHostEvents:
     """Return the events of hosts from their form."""
-    ref, size = step_ref(form.step), form.hosts.size
-    befores, afters = expanded(form.befores, size), expanded(form.afters, size)
-    tags, exit_codes = expanded(form.tags, size), expanded(form.exit_codes, size)
-    hosts = names_from(form.hosts)
-
-    def make_events(changes: StatusChanges, indexes: Iterable[int]) -> list[HostChanged]:
-        unfrozen = map(
-            unfrozen_host_changed,
-            repeat(ref),
-            hosts.host_keys(changes.places),
-            repeat(form.execute_count),
-            [None if code is None else host_status(code) for code in changes.befores],
-            map(host_status, changes.afters),
-            repeat(cursor),
-            indexes,
-            [tags[place] for place in changes.places],
-            [exit_codes[place] for place in changes.places],
-            repeat(form.epoch),
-            repeat(form.skipped),
-        )
-        return freeze(HostChanged, unfrozen)
-
-    changes = StatusChanges(range(size), befores, afters, [None] * size)
-    events = LazyHostEvents(ref, changes, make_events)
-    events.events_before = form.events_before
-    return events
+    size = form.hosts.size
+    columns = HostEventColumns(
+        hosts=names_from(form.hosts),
+        befores=expanded(form.befores, size),
+        afters=expanded(form.afters, size),
+        tags=expanded(form.tags, size),
+        exit_codes=expanded(form.exit_codes, size),
+        execute_count=form.execute_count,
+        epoch=form.epoch,
+        skipped=form.skipped,
+        cursor=cursor,
+    )
+    return events_from(step_ref(form.step), columns, form.events_before)

@@ -11,7 +11,10 @@ from bkjob_async.model.events import HostChanged
 
 
 class HostEventColumns(Struct, frozen=True, gc=False):
-    """The events of hosts of one step and one execution; *places* are those in its table, none where not known."""
+    """The events of hosts of one step and one execution; *places* are those in its table, none where not known.
+
+    *cursor* is that of their batch.
+    """
 
     hosts: HostNames
     befores: Sequence[int | None]
@@ -22,6 +25,7 @@ class HostEventColumns(Struct, frozen=True, gc=False):
     epoch: int
     skipped: bool = False
     places: Sequence[int] = ()
+    cursor: str = ""
 
 
 def columns_of(events: Sequence[HostChanged]) -> HostEventColumns:

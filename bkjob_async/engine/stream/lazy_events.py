@@ -15,10 +15,11 @@ from typing import TypeVar, overload
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
 from bkjob_async.model.events import Event, HostChanged, cursor_of, give_index, index_of
-from bkjob_async.model.fast_frozen import unfrozen_twin
+from bkjob_async.model.fast_frozen import freeze, unfrozen_twin
 from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
+from bkjob_async.model.status import host_status
 
 # A list of so few events drops its parts once the events are made: a second reference each would cost more than it saves.
 MAX_DROPPED_PARTS = 8
@@ -120,9 +121,17 @@ class LazyHostEvents:
         return self._events
 
     def columns(self) -> HostEventColumns:
-        """Return what the events say as columns, without making them where that is possible."""
+        """Return what the events say as columns, without making them where that is possible.
+
+        From then on they are made from the columns, so that the response can be freed.
+        """
         self.release_response()
-        return columns_of(self.materialize()) if self._columns is None else self._columns(self._changes)
+        if self._columns is None:
+            return columns_of(self.materialize())
+        columns = self._columns(self._changes)
+        self._make, self._columns = partial(make_events, self.ref, columns), lambda _: columns
+        self._changes = StatusChanges(range(self._size), columns.befores, columns.afters, [None] * self._size)
+        return columns
 
     def split_last(self) -> tuple[Sequence[LazyHostEvents | HostChanged], HostChanged]:
         """Return all events but the last, and the last, the only one to be made if none was made before."""
@@ -141,6 +150,37 @@ class LazyHostEvents:
         with_names, self._with_names = self._with_names, with_all_names
         if with_names is not with_all_names:
             self._changes = self._changes.with_rows([row and with_names(row) for row in self._changes.rows])
+
+
+def make_events(
+    ref: StepRef, columns: HostEventColumns, changes: StatusChanges, indexes: Iterable[int]
+) -> list[HostChanged]:
+    """Return the events of step *ref* in *columns* that are numbered in *changes*."""
+    numbers = changes.places
+    unfrozen = map(
+        unfrozen_host_changed,
+        repeat(ref),
+        columns.hosts.host_keys(numbers),
+        repeat(columns.execute_count),
+        [None if code is None else host_status(code) for code in changes.befores],
+        map(host_status, changes.afters),
+        repeat(columns.cursor),
+        indexes,
+        [columns.tags[number] for number in numbers],
+        [columns.exit_codes[number] for number in numbers],
+        repeat(columns.epoch),
+        repeat(columns.skipped),
+    )
+    return freeze(HostChanged, unfrozen)
+
+
+def events_from(ref: StepRef, columns: HostEventColumns, events_before: int) -> LazyHostEvents:
+    """Return the events of step *ref* in *columns*, which are made when they are read."""
+    size = len(columns.afters)
+    changes = StatusChanges(range(size), columns.befores, columns.afters, [None] * size)
+    events = LazyHostEvents(ref, changes, partial(make_events, ref, columns))
+    events.events_before = events_before
+    return events
 
 
 class HostEventsCopy:

@@ -148,9 +148,8 @@ def order_steps(job: JobState, step_views: Sequence[StepPollView]) -> None:
     Those that are targets by themselves may have been added in another.
     """
     listed = [view.step_instance_id for view in step_views]
-    if [step.ref.step_instance_id for step in job.steps[: len(listed)]] != listed:
-        others = (step for step in job.steps if step.ref.step_instance_id not in listed)
-        job.steps = (*map(job.step, listed), *others)
+    if len(listed) == len(job.steps):
+        job.steps = tuple(map(job.step, listed))
 
 
 def is_outdated(job: JobState, step_views: Sequence[StepPollView], now: float) -> bool:

@@ -209,6 +209,7 @@ def lazy_events_of(
             execute_count,
             epoch,
             places=moves.places,
+            cursor=stamp.cursor,
         )
 
     with_names = view.named if tags is None else with_all_names

@@ -105,6 +105,15 @@ class TargetDelivery:
         """Return True if the watch was given the loss of each of *refs*."""
         return all(ref in self._lost for ref in refs)
 
+    def differs(self, job: JobState, refs: Collection[Ref]) -> bool:
+        """Return True if the watch may have been given another state of *refs* than that of *job*."""
+        if self._joining and any(ref in self._joining for ref in refs):
+            return True
+        return bool(self._lost) and any(
+            ref in self._lost and (len(refs) > 1 or ref in self._ended_before or self._has_gone_on(job, ref))
+            for ref in refs
+        )
+
     def is_state_given(self, ref: Ref) -> bool:
         """Return True if the watch was given the state of *ref*, or that it cannot be read."""
         return ref not in self._joining or ref in self._troubled

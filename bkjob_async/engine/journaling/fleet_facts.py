@@ -1,0 +1,114 @@
+"""What a journal keeps of a fleet beside its jobs: its terms, what was learnt, and trouble that no later state repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import evolve
+from msgspec import Struct
+
+from bkjob_async.engine.journaling.forms import VERSION, PartForm, TermForm
+from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor
+from bkjob_async.errors import UsageError
+from bkjob_async.model.events import Event, Recovered, Trouble
+from bkjob_async.model.events_json import event_from_json, event_to_json
+from bkjob_async.model.refs import Ref
+
+
+class Term(Struct, frozen=True, gc=False):
+    """An opening of the fleet: its number, the client's name in cursors, and the head that it found."""
+
+    number: int
+    client: str
+    head: int
+
+
+class FleetFacts:
+    """The terms of a fleet, the durations that were learnt, and the newest trouble of each target or its end.
+
+    `durations` is as it was exported; `time` that of the newest record in Unix seconds.
+    """
+
+    __slots__ = ("_signals", "durations", "terms", "time")
+
+    def __init__(self) -> None:
+        """Begin before the first record."""
+        self.terms: list[Term] = []
+        self.time = 0.0
+        self.durations: Mapping[str, Any] | None = None
+        # Of the platform as a whole by None.
+        self._signals: dict[Ref | None, Trouble | Recovered] = {}
+
+    @property
+    def outage(self) -> Trouble | None:
+        """The trouble with the platform as a whole that was told last and is not over."""
+        outage = self._signals.get(None)
+        return outage if isinstance(outage, Trouble) else None
+
+    def note_term(self, number: int, client: str, head: int) -> None:
+        """Note that *client* wrote a record in term *number*, behind the record *head*."""
+        if not self.terms or self.terms[-1].number != number:
+            self.terms.append(Term(number, client, head))
+
+    def note_signal(self, event: Trouble | Recovered) -> None:
+        """Note that trouble was told, or its end."""
+        self._signals[event.ref] = event
+
+    def forget_signal(self, ref: Ref) -> None:
+        """Forget what was told of a target that was dropped."""
+        self._signals.pop(ref, None)
+
+    def signals(self, since: int, cursor: str, *, skipped: bool) -> Iterator[Event]:
+        """Yield trouble, and ends of it, that was told in record *since* or later, with this *cursor*."""
+        for signal in self._signals.values():
+            # A reader that begins here has had no trouble to recover from.
+            if is_since(signal, since) and (skipped or isinstance(signal, Trouble)):
+                yield evolve(signal, cursor=cursor, index=0, skipped=skipped)
+
+    # Checkpoints ----------------------------------------------------------------------------------------------------
+
+    def part(self, sequence: int) -> PartForm:
+        """Return the first part of a checkpoint of the records up to number *sequence*."""
+        return PartForm(
+            VERSION,
+            sequence,
+            terms=[TermForm(term.number, term.client, term.head) for term in self.terms],
+            time=self.time,
+            outage=None if self.outage is None else event_to_json(self.outage),
+            durations=None if self.durations is None else dict(self.durations),
+            signals=list(map(event_to_json, self._signals.values())),
+        )
+
+    def load(self, form: PartForm) -> None:
+        """Take over what the first part of a checkpoint says; the others say nothing here."""
+        if not form.terms:
+            return
+        self.terms = [Term(each.term, each.client, each.head) for each in form.terms]
+        self.time, self.durations = form.time, form.durations
+        outage = () if form.outage is None else (form.outage,)
+        for signal in map(event_from_json, (*outage, *form.signals)):
+            if isinstance(signal, Trouble | Recovered):
+                self.note_signal(signal)
+
+
+def is_since(event: Event, sequence: int) -> bool:
+    """Return True if *event* was told in record *sequence* or later."""
+    return parse_cursor(event.cursor)[0].sequence >= sequence
+
+
+def position_in(terms: Sequence[Term], head: int, cursor: str) -> CursorPosition:
+    """Return the place that a *cursor* of any holder names in the records up to number *head*.
+
+    A reader that fell behind may have a cursor behind the records of its term: it has had all of them. One from before
+    the term of its client has had none. Raise `UsageError` for a cursor of no holder.
+    """
+    place, client = parse_cursor(cursor)
+    own = [number for number, term in enumerate(terms) if term.client == client]
+    if not own:
+        raise UsageError(f"the cursor {cursor!r} was given out by no process that watched this fleet")
+    begun = [number for number in own if terms[number].head < place.sequence]
+    if not begun:
+        return CursorPosition(0, None)
+    end = terms[begun[-1] + 1].head if begun[-1] + 1 < len(terms) else head
+    return place if place.sequence <= end else CursorPosition(end, None)

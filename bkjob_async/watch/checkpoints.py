@@ -1,0 +1,115 @@
+"""Writing the checkpoints of a fleet: the state that its records amount to, when they outweigh the last one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import Protocol
+
+from bkjob_async.engine.journaling.fleet_facts import FleetFacts
+from bkjob_async.engine.journaling.forms import JobForm
+from bkjob_async.engine.journaling.jobs import encode_part, parts_of, told_form
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.errors import JournalError
+from bkjob_async.journal.loading import LoadedFleet, in_slices, load_fleet
+from bkjob_async.journal.store import Checkpoint, Store
+
+# A checkpoint is written when the records behind the last one have more bytes than it, and than this.
+SMALLEST_WEIGHT = 256 * 1024
+
+logger = logging.getLogger("bkjob_async")
+
+
+class FleetWriter(Protocol):
+    """The writer of the fleet's records."""
+
+    term: int
+    last_put: int
+    """The number of the newest record, which may wait to be stored."""
+
+    @property
+    def facts(self) -> FleetFacts:
+        """What its records say beside jobs, up to the newest."""
+        ...
+
+    async def wait_stored_to(self, sequence: int) -> None:
+        """Wait until the record with this number is stored."""
+        ...
+
+    def told_jobs(self) -> Iterator[JobState | None]:
+        """Yield the state of each job; None where the fleet was told something else than that."""
+        ...
+
+
+class NotAsTold(Exception):
+    """The fleet was told something else of a job than its state says."""
+
+
+class Checkpoints:
+    """The checkpoints of one fleet, written in the background.
+
+    A checkpoint is made from the states of the jobs, in slices between which they go on: a job that does has the number
+    of its newest record. Where a state says something else than the fleet was told, because another watch shares the job,
+    the checkpoint is made from the last one and the records behind it.
+    """
+
+    def __init__(self, store: Store, name: str, writer: FleetWriter) -> None:
+        """Write for the fleet *name*; nothing is written before `begin_behind`."""
+        self._store = store
+        self._name = name
+        self._writer = writer
+        self._weight = 0  # of the records behind the last one
+        self._limit = SMALLEST_WEIGHT
+        self._task: asyncio.Task[None] | None = None
+
+    def begin_behind(self, loaded: LoadedFleet) -> None:
+        """Go on from what the store has."""
+        self._weight, self._limit = loaded.records_size, max(SMALLEST_WEIGHT, loaded.checkpoint_size)
+
+    def on_stored(self, size: int) -> None:
+        """Count the bytes of records that were stored, and begin to write where they are enough."""
+        self._weight += size
+        if self._weight > self._limit and (self._task is None or self._task.done()):
+            self._task = asyncio.get_running_loop().create_task(self._write(), name="bkjob_async checkpoint")
+
+    async def cancel(self) -> None:
+        """Stop writing."""
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _write(self) -> None:
+        """Write a checkpoint; on failure it is tried again with the next record."""
+        before, term = self._weight, self._writer.term
+        try:
+            try:
+                checkpoint = await self._from_states()
+            except NotAsTold:
+                checkpoint = await self._from_records()
+            await self._store.write_checkpoint(self._name, checkpoint, term=term)
+        except JournalError as error:
+            logger.debug("no checkpoint of the fleet %r: %s", self._name, error)
+            return
+        self._weight -= before
+        self._limit = max(SMALLEST_WEIGHT, sum(map(len, checkpoint.parts)))
+
+    async def _from_states(self) -> Checkpoint:
+        """Return what was told up to now; raise `NotAsTold` where the states of jobs do not say it."""
+        sequence = self._writer.last_put
+        parts = [encode_part(self._writer.facts.part(sequence))]
+        parts += [part async for part in in_slices(parts_of(sequence, self._job_forms(sequence)))]
+        await self._writer.wait_stored_to(self._writer.last_put)
+        return Checkpoint(sequence, parts)
+
+    def _job_forms(self, sequence: int) -> Iterator[JobForm]:
+        for job in self._writer.told_jobs():
+            if job is None:
+                raise NotAsTold
+            last_put = self._writer.last_put
+            yield told_form(job, last_put if last_put > sequence else 0)
+
+    async def _from_records(self) -> Checkpoint:
+        """Return the last checkpoint with the records behind it."""
+        state = (await load_fleet(self._store, self._name)).fold
+        return Checkpoint(state.sequence, [part async for part in in_slices(state.parts())])
