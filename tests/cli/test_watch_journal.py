@@ -36,6 +36,17 @@ def test_a_watch_continues_in_another_process(tmp_path: Path) -> None:
     assert [e["kind"] for e in events].count("finished") == 1
 
 
+def test_what_had_failed_before_a_watch_was_continued_counts(tmp_path: Path) -> None:
+    """The exit code is about all targets of the fleet, not only those that moved since."""
+    journal = ("--journal", sqlite_url(tmp_path), "--name", "night")
+    with shell.simulator("--scenario", "some-fail", "--speed", "50") as url:
+        first = shell.run("watch", "--url", url, "--biz", "2", "--interval", "0.1", *journal, JOB)
+        second = shell.run("watch", "--url", url, "--interval", "0.1", *journal)
+
+    assert (first.returncode, second.returncode) == (1, 1)
+    assert first.stderr.splitlines()[0] == second.stderr.splitlines()[0] == f"0 succeeded; 1 failed (2:{JOB})"
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

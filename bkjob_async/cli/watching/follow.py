@@ -58,7 +58,7 @@ class OutcomeReader:
             return True
         if flags.fail_fast:
             outcome.host_failed = bool(FirstFailure().holds(watch.counts(), over=False))
-        return flags.fail_fast and (outcome.host_failed or bool(outcome.failed))
+        return flags.fail_fast and (outcome.host_failed or bool(outcome.failures))
 
 
 async def follow(client: JobClient, settings: Settings, request: WatchRequest, flags: WatchFlags) -> ExitCode:
@@ -77,6 +77,8 @@ async def follow(client: JobClient, settings: Settings, request: WatchRequest, f
         write_note(f"{outcome}; {error}")
         await report(client, watch, outcome, settings)
         return ExitCode.DEADLINE_PASSED
+    if request.name is not None:
+        outcome.add_earlier(await watch.results())
     return await conclude(opened, outcome, settings, request)
 
 
@@ -96,7 +98,7 @@ async def conclude(
         say_how_to_resume(outcome, opened.watch, settings, request)
         return ExitCode.INTERRUPTED
     await report(opened.client, opened.watch, outcome, settings)
-    has_failed = outcome.host_failed or bool(outcome.failed)
+    has_failed = outcome.host_failed or bool(outcome.failures)
     if not has_failed:
         ref, operation = next(iter(outcome.waiting.items()))
         write_note(f"{ref} waits for a person: {next_command(['operate'], [ref], settings, [operation])}")
@@ -114,7 +116,7 @@ async def report(client: JobClient, watch: Watch, outcome: Outcome, settings: Se
 
 def failed_so_far(watch: Watch, outcome: Outcome) -> Iterator[JobResult]:
     """Yield the results of targets that failed, and those so far of targets with failed hosts."""
-    yield from outcome.failed_results
+    yield from outcome.failures.values()
     for ref in outcome.unfinished(watch.targets):
         if any(watch.counts(ref).get(phase) for phase in (Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL)):
             result = watch.progress(ref)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from attrs import define, field
 
@@ -29,13 +29,14 @@ REFUSALS = ("NotAuthenticated", "ApplicationNotAllowed")
 
 @define
 class Outcome:
-    """The end of each target so far, taken from the events.
+    """The end of each target so far, taken from the events; *failures* are those without success.
 
     *waiting* has each step that waits for a person, with the operation that lets it go on. *hopeless* says why nothing
     will be seen, if so.
     """
 
     ends: dict[Ref, Finished | Lost] = field(factory=dict, init=False)
+    failures: dict[Ref, JobResult] = field(factory=dict, init=False)
     waiting: dict[Ref, str] = field(factory=dict, init=False)
     anything_seen: bool = field(default=False, init=False)
     host_failed: bool = field(default=False, init=False)
@@ -50,9 +51,22 @@ class Outcome:
             if event.after.code in CONTINUING:
                 self.waiting[event.ref] = CONTINUING[event.after.code]
         if isinstance(event, Finished | Lost):
-            self.ends[event.ref] = event
+            self._end(event)
         elif isinstance(event, Reopened):
             self.ends.pop(event.ref, None)
+            self.failures.pop(event.ref, None)
+
+    def add_earlier(self, ends: Mapping[Ref, JobResult | Lost]) -> None:
+        """Add the ends of targets that an earlier process saw, and of which no event came since."""
+        for ref, end in ends.items():
+            if ref not in self.ends:
+                self._end(end if isinstance(end, Lost) else Finished(ref=ref, result=end))
+
+    def _end(self, event: Finished | Lost) -> None:
+        self.ends[event.ref] = event
+        self.failures.pop(event.ref, None)
+        if isinstance(event, Finished) and not event.result.ok:
+            self.failures[event.ref] = event.result
 
     def is_hopeless(self, event: Event) -> bool:
         """Return True when *event* shows that the watch will never see anything.
@@ -68,12 +82,7 @@ class Outcome:
     @property
     def failed(self) -> list[Ref]:
         """The targets that ended without success."""
-        return [ref for ref, end in self.ends.items() if isinstance(end, Finished) and not end.result.ok]
-
-    @property
-    def failed_results(self) -> list[JobResult]:
-        """The results of the targets that ended without success."""
-        return [end.result for end in self.ends.values() if isinstance(end, Finished) and not end.result.ok]
+        return [*self.failures]
 
     def unfinished(self, targets: Iterable[Ref]) -> list[Ref]:
         """Return those of *targets* that have not ended, in the order of their ids."""

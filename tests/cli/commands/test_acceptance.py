@@ -294,3 +294,42 @@ def test_a_terminal_that_is_resized_while_a_job_runs(env: dict[str, str]) -> Non
 
     assert code == 0, shown.written[-2000:]
     assert "Traceback" not in shown.written
+
+
+def test_a_profile_has_everything(platform: dict[str, str], tmp_path: Path) -> None:
+    """But secrets, which a program writes; nothing else is in the environment, and nothing is shown."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f"""
+[profiles.test]
+url = "{platform["BKJOB_URL"]}"
+biz = 2
+app_code = "tests"
+app_secret = 'command:["echo", "{shell.SECRET}"]'
+"""
+    )
+    env = {"BKJOB_CONFIG": str(config), "BKJOB_PROFILE": "test"}
+
+    status = shell.run("status", JOB, env=env)
+    settings = shell.run("config", "show", env=env)
+    elsewhere = shell.run("config", "show", "--profile", "none", env=env)
+    path = shell.run("config", "path", env=env)
+
+    assert (status.returncode, status.stdout.split()[0]) == (0, f"2:{JOB}")
+    assert settings.stdout.splitlines()[0].split() == ["url", platform["BKJOB_URL"], "(profile", "test)"]
+    assert "command:echo" in settings.stdout
+    assert shell.SECRET not in settings.stdout + status.stderr
+    assert (elsewhere.returncode, path.stdout) == (2, f"{config}\n")
+
+
+def test_ctrl_c_twice_is_quiet_as_well(slow: dict[str, str]) -> None:
+    """People press it again."""
+    with shell.interruptible():
+        process = shell.start("watch", JOB, env=slow)
+    shell.wait_until_polled(slow["BKJOB_URL"])
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    done = shell.ended(process)
+
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
