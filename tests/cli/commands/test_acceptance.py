@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -332,4 +333,21 @@ def test_ctrl_c_twice_is_quiet_as_well(slow: dict[str, str]) -> None:
     done = shell.ended(process)
 
     assert done.returncode == 130
-    assert "Traceback" not in done.stderr
+    assert "the jobs go on" in done.stderr
+    assert [line for line in done.stderr.splitlines() if "watch them again" not in line] == []
+
+
+def test_ctrl_c_a_second_time_ends_what_is_stuck() -> None:
+    """Such as a command whose reader does not read."""
+    with shell.simulator("--scenario", "thousand-small-jobs", "--speed", "20") as url:
+        targets = [str(20000000000 + number) for number in range(1, 400)]
+        with shell.interruptible():
+            process = shell.start("watch", "--url", url, "--biz", "2", "--json", *targets)
+        time.sleep(4.0)  # until the pipe is full
+        process.send_signal(signal.SIGINT)
+        time.sleep(1.2)
+        process.send_signal(signal.SIGINT)
+        code = process.wait(timeout=5.0)
+        process.communicate()
+
+    assert code == 130
