@@ -64,7 +64,9 @@ COMMANDS = {
         "bkjob_async.cli.commands.journal", "journal_command", "Read what watches with --journal told."
     ),
     "fleet": Entry(
-        "bkjob_async.cli.commands.fleet", "fleet_command", "Watch a fleet in shards, on many machines."
+        "bkjob_async.cli.commands.fleet",
+        "fleet_command",
+        "Watch a fleet in shards, each of which a process on any machine runs.",
     ),
     "report": Entry(
         "bkjob_async.cli.commands.report",
@@ -82,10 +84,10 @@ COMMANDS = {
         "Check the way to the platform, step by step, and say who must act.",
     ),
     "config": Entry(
-        "bkjob_async.cli.commands.config", "config_command", "Show the settings, and where each comes from."
+        "bkjob_async.cli.commands.setup", "config_command", "Show the settings, and where each comes from."
     ),
     "completion": Entry(
-        "bkjob_async.cli.commands.completion",
+        "bkjob_async.cli.commands.setup",
         "completion_command",
         "Write the completion script of a shell to stdout.",
     ),
