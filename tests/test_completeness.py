@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from hypothesis import find
 
 import bkjob_async as bkjob
-from bkjob_async.cli import board
+from bkjob_async.cli.board.model import apply_notice
 from bkjob_async.dialects.common.dialect import TableDialect
 from bkjob_async.dialects.registry import DIALECTS, OPERATIONS, dialect_by_name
 from bkjob_async.errors import NotSupported
@@ -73,7 +73,7 @@ class Wiring:
     routes: Mapping[str, Iterable[str]] = ROUTES
     round_trips: frozenset[type[Any]] = frozenset(ROUND_TRIPS)
     json_kinds: Mapping[str, type[Any]] = KINDS
-    drawn: frozenset[str] = frozenset(matched(board.Board.apply))
+    drawn: frozenset[str] = frozenset(matched(apply_notice))
     logged: frozenset[str] = frozenset(matched(to_logging.Log._text))
     guide: str = GUIDE
     plugin_urls: Mapping[str, str] = URLS
@@ -135,7 +135,7 @@ def event_lacks(kind: type[Any], wiring: Wiring) -> list[str]:
         "a public name": kind.__name__ not in wiring.public,
         "a way to JSON and back": wiring.json_kinds.get(kind.kind) is not kind or not survives_json(kind),
         "a row in the guide": f"| `{kind.kind}` |" not in wiring.guide,
-        "a case in Board.apply": kind.__name__ not in wiring.drawn,
+        "a case in the board's apply_notice": kind.__name__ not in wiring.drawn,
         "a docstring": not kind.__doc__,
         "a line of its own (__str__)": "__str__" not in vars(kind),
     }
@@ -238,7 +238,7 @@ def test_a_dialect_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:
         (Wiring(public=Wiring().public - {"Stalled"}), "public name"),
         (Wiring(json_kinds={}), "JSON"),
         (Wiring(guide=""), "guide"),
-        (Wiring(drawn=Wiring().drawn - {"Stalled"}), "Board"),
+        (Wiring(drawn=Wiring().drawn - {"Stalled"}), "board"),
     ],
 )
 def test_an_event_wired_in_part_is_found(wiring: Wiring, lacks: str) -> None:

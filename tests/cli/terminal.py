@@ -12,6 +12,7 @@ import termios
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from attrs import define, field
 
@@ -69,31 +70,42 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    *arguments: str, env: Mapping[str, str] | None = None, columns: int = 80, rows: int = 24
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    columns: int = 80,
+    rows: int = 24,
+    stdout: Path | None = None,
 ) -> Iterator[Terminal]:
-    """Run `bkjob` in a terminal of this size; kill it at the end if it still runs."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("BKJOB_")}
-    clean.pop("CI", None)
+    """Run `bkjob` in a terminal of this size, its stdout in a file if given; kill it at the end if it still runs."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("BKJOB_") and name not in {"CI", "NO_COLOR", "COLUMNS", "LINES"}
+    }
     master, slave = pty.openpty()
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    out = slave if stdout is None else os.open(stdout, os.O_WRONLY | os.O_CREAT)
     process = subprocess.Popen(
         shell.start_words(*arguments),
         cwd=shell.ROOT,
         env={
             **clean,
             "TERM": "xterm-256color",
+            "LC_ALL": "C.UTF-8",
             "BKJOB_CONFIG": shell.NO_CONFIG,
             **shell.IDENTITY,
             **(env or {}),
         },
         stdin=slave,
-        stdout=slave,
+        stdout=out,
         stderr=slave,
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - Ctrl-C reaches who controls the terminal
     )
     os.close(slave)
+    if stdout is not None:
+        os.close(out)
     shown = Terminal(process, master)
-    shown.resize(columns, rows)
     try:
         yield shown
     finally:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 
 from attrs import frozen
 
@@ -11,6 +13,7 @@ from bkjob_async import DeadlineExceeded, FirstFailure, JobClient, JobResult, Ph
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
+from bkjob_async.cli.terminal import can_ask, can_redraw, is_terminal
 from bkjob_async.cli.watching.consumers import LineWriter, OpenWatch, WatchConsumer, run_consumers
 from bkjob_async.cli.watching.failure_report import report_failures
 from bkjob_async.cli.watching.options import WatchFlags
@@ -30,7 +33,24 @@ class WatchRequest:
 
 def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
     """Return everything that shows the watch; this is the place where another consumer is attached."""
-    return [LineWriter(as_json=flags.as_json)]
+    consumers: list[WatchConsumer] = []
+    has_board = can_ask() and (
+        flags.board if flags.board is not None else can_redraw(sys.stdout) and not flags.as_json
+    )
+    if flags.board and not has_board:
+        write_note("there is no terminal for a board: only lines are written")
+    if has_board:
+        consumers.append(board_consumer(read_only=flags.read_only))
+    # Lines on the terminal that the board is drawn on would destroy it.
+    if not (has_board and is_terminal(sys.stdout)):
+        consumers.append(LineWriter(as_json=flags.as_json))
+    return consumers
+
+
+def board_consumer(*, read_only: bool) -> WatchConsumer:
+    """Return the board; textual is imported now, where it is needed."""
+    make: Callable[..., WatchConsumer] = import_module("bkjob_async.cli.board.consumer").BoardConsumer
+    return make(read_only=read_only)
 
 
 class OutcomeReader:

@@ -19,6 +19,8 @@ class WatchFlags:
     """How a watch is shown, and when it ends before its targets do."""
 
     as_json: bool = False
+    board: bool | None = None
+    read_only: bool = False
     deadline: float | None = None
     interval: float | None = None
     fail_fast: bool = False
@@ -27,6 +29,12 @@ class WatchFlags:
 
 WATCH_OPTIONS = (
     click.option("--json", "as_json", is_flag=True, help="Write one JSON object per event."),
+    click.option(
+        "--board/--no-board",
+        default=None,
+        help="Draw a live board on stderr, or none; by default on a terminal, without --json.",
+    ),
+    click.option("--read-only", is_flag=True, help="The board offers no operation."),
     click.option("--deadline", type=positive, metavar="S", help="Give up after S seconds."),
     click.option(
         "--interval",

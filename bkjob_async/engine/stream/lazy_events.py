@@ -7,11 +7,12 @@ Until then the lazy object may keep the decoded response alive, because the even
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, repeat
 from typing import TypeVar, overload
 
+from bkjob_async.engine.host_table.byte_columns import picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
 from bkjob_async.model.events import Event, HostChanged, cursor_of, give_index, index_of
@@ -119,6 +120,25 @@ class LazyHostEvents:
             self._changes, self._make, self._columns = NO_CHANGES, None, None
             self._with_names = with_all_names
         return self._events
+
+    def last_ending_in(self, codes: Collection[int], limit: int) -> Sequence[HostChanged]:
+        """Return the last of the events with one of these codes after them, at most *limit*; no other is made."""
+        if self._make is None:
+            return [event for event in self._events if event.after.code in codes][-limit:]
+        changes = self._changes
+        wanted = [n for n, after in enumerate(changes.afters) if after in codes][-limit:]
+        if not wanted:
+            return ()
+        some = StatusChanges(
+            picked(changes.places, wanted),
+            picked(changes.befores, wanted),
+            picked(changes.afters, wanted),
+            picked(changes.rows, wanted),
+        )
+        if self._with_names is not with_all_names:
+            some = some.with_rows([row and self._with_names(row) for row in some.rows])
+        before = self.events_before or 0
+        return [*self._make(some, [before + n + 1 for n in wanted])]
 
     def columns(self) -> HostEventColumns:
         """Return what the events say as columns, without making them where that is possible.

@@ -1,0 +1,66 @@
+"""What a key asks for, as values; the application does it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from bkjob_async import HostKey, Ref, StepRef
+
+
+@frozen
+class Leave:
+    """Stop watching; the jobs go on."""
+
+
+@frozen
+class Back:
+    """Close the present view."""
+
+
+@frozen
+class ShowHelp:
+    """Open the help."""
+
+
+@frozen
+class TogglePause:
+    """Stop drawing what changes, or draw again; polling goes on."""
+
+
+@frozen
+class ShowHosts:
+    """Open the hosts of a target."""
+
+    ref: Ref
+
+
+@frozen
+class ShowLog:
+    """Open the log of one host of a step."""
+
+    step: StepRef
+    host: HostKey
+
+
+@frozen
+class Explain:
+    """Open what is known about polling a target."""
+
+    ref: Ref
+
+
+@frozen
+class AskRetry:
+    """Ask whether the failed hosts of a target are to be retried."""
+
+    ref: Ref
+
+
+@frozen
+class Retry:
+    """Retry the failed hosts of steps."""
+
+    steps: tuple[StepRef, ...]
+
+
+Command = Leave | Back | ShowHelp | TogglePause | ShowHosts | ShowLog | Explain | AskRetry | Retry

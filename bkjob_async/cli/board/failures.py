@@ -1,0 +1,51 @@
+"""The last failures as lines: which host of which target, with its code, tag and exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bkjob_async import HostChanged
+from bkjob_async.cli.board.model import BoardModel
+from bkjob_async.cli.board.signs import Signs
+from bkjob_async.cli.board.spans import Line, Span, cells_of, fitted, fitted_line
+from bkjob_async.model.printing import printable
+from bkjob_async.model.status import Phase
+
+
+def failure_lines(model: BoardModel, count: int, width: int, signs: Signs) -> list[Line]:
+    """Return the last *count* failures, the newest first; empty lines where there are fewer."""
+    last = [*reversed(model.failures)][:count]
+    names = [name_of(model, event) for event in last]
+    name = min(max(map(cells_of, names), default=0), max(8, width // 3))
+    host = min(max((cells_of(label(event)) for event in last), default=0), max(8, width // 4))
+    lines = [
+        failure_line(event, text, (name, host), width, signs) for event, text in zip(last, names, strict=True)
+    ]
+    return lines + [()] * (count - len(lines))
+
+
+def failure_line(event: HostChanged, name: str, widths: Sequence[int], width: int, signs: Signs) -> Line:
+    """Return one failure; *widths* are those of the name and the host."""
+    spans: list[Span] = [
+        (f" {signs.of[event.after.phase]} ", event.after.phase.value),
+        (fitted(signs.text(name), widths[0]), ""),
+        (" ", ""),
+        (fitted(signs.text(label(event)), widths[1]), "strong"),
+        (f" {event.after.name}", Phase.FAILED.value),
+    ]
+    if event.exit_code is not None:
+        spans.append((f" exit {event.exit_code}", ""))
+    if event.tag:
+        spans.append((f" {signs.text(printable(event.tag))}", "dim"))
+    return fitted_line(spans, width)
+
+
+def name_of(model: BoardModel, event: HostChanged) -> str:
+    """Return the name of the target that a failure is in."""
+    rows = model.rows_of(event.ref)
+    return rows[0].title if rows else str(event.ref)
+
+
+def label(event: HostChanged) -> str:
+    """Return a host's name, without the cloud area that nearly every host is in."""
+    return printable(event.host.label).removeprefix("0:")

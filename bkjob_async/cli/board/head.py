@@ -1,0 +1,95 @@
+"""The head of the board: how far all targets are, their hosts by phase, and how polling keeps up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from bkjob_async.cli.board.signs import BAR_ORDER, WORDS, Signs
+from bkjob_async.cli.board.spans import Line, Span, fitted_line, joined, with_right
+from bkjob_async.cli.board.times import clock, number, rate
+from bkjob_async.model.status import Phase
+
+LATE = 30.0
+DIM, STRONG, BAD = "dim", "strong", Phase.FAILED.value
+
+
+@frozen(kw_only=True)
+class HeadFigures:
+    """What the head says; rates are per second, times are seconds, None where unknown."""
+
+    over: int
+    targets: int
+    with_failures: int = 0
+    hosts: Mapping[Phase, int]
+    hosts_per_second: float = 0.0
+    ends_in: float | None = None
+    elapsed: float = 0.0
+    requests_per_second: float = 0.0
+    budget: float | None = None
+    oldest_unseen: float | None = None
+    limit: str = ""
+    outage: str = ""
+    in_trouble: int = 0
+    is_paused: bool = False
+
+
+def head_lines(figures: HeadFigures, width: int, signs: Signs) -> list[Line]:
+    """Return three lines."""
+    return [
+        over_line(figures, width, signs),
+        joined(hosts_parts(figures, signs, has_words=width >= 80), width, gap="  "),
+        polling_line(figures, width, signs),
+    ]
+
+
+def over_line(figures: HeadFigures, width: int, signs: Signs) -> Line:
+    """Return how many targets are over, how many have failures, and when the last one is expected to end."""
+    noun = "target" if figures.targets == 1 else "targets"
+    parts: list[list[Span]] = [
+        [(f"{number(figures.over)} of {number(figures.targets)}", STRONG), (f" {noun} over", "")]
+    ]
+    if figures.with_failures:
+        parts.append([(f"{signs.of[Phase.FAILED]} {number(figures.with_failures)} with failures", BAD)])
+    if figures.over < figures.targets and figures.ends_in is not None:
+        parts.append([("ends in ", ""), (f"~{clock(figures.ends_in)}", STRONG)])
+    right: tuple[Span, ...] = ((clock(figures.elapsed), DIM),)
+    if figures.is_paused:
+        right = (("PAUSED, polling goes on", Phase.WAITING.value), ("  ", ""), *right)
+    return with_right(joined(parts, width), right, width)
+
+
+def hosts_parts(figures: HeadFigures, signs: Signs, *, has_words: bool) -> list[list[Span]]:
+    """Return the hosts by phase, how many are over, and how fast they end."""
+    total = sum(figures.hosts.values())
+    parts: list[list[Span]] = [[(f"{number(total)} hosts", STRONG)]]
+    for phase in BAR_ORDER:
+        count = figures.hosts.get(phase, 0)
+        if count:
+            word = f" {WORDS[phase]}" if has_words else ""
+            parts.append([(f"{signs.of[phase]} {number(count)}{word}", phase.value)])
+    if figures.hosts_per_second >= 0.05:
+        parts.append([(f"{rate(figures.hosts_per_second)} hosts/s", DIM)])
+    return parts
+
+
+def polling_line(figures: HeadFigures, width: int, signs: Signs) -> Line:
+    """Return trouble, how many requests of how many are sent, and the target that was not seen for longest."""
+    parts: list[list[Span]] = []
+    if figures.outage:
+        text = f"{signs.of[Phase.ABNORMAL]} the platform does not answer: "
+        return fitted_line([(text, BAD), (signs.text(figures.outage), "")], width)
+    if figures.in_trouble:
+        some = f"{number(figures.in_trouble)} targets cannot be read at the moment"
+        parts.append([(f"{signs.of[Phase.ABNORMAL]} {some}", BAD)])
+    budget = "" if figures.budget is None else f" of {rate(figures.budget).removesuffix('.0')}"
+    parts.append([(f"{rate(figures.requests_per_second)}{budget} requests/s", DIM)])
+    if figures.limit:
+        parts.append([(f"held up by {figures.limit}", Phase.WAITING.value)])
+    if figures.oldest_unseen is not None:
+        role = Phase.WAITING.value if figures.oldest_unseen > LATE else DIM
+        seconds = figures.oldest_unseen
+        age = f"{seconds:.1f} s" if seconds < 60 else clock(seconds)
+        parts.append([("oldest unseen ", DIM), (age, role)])
+    return joined(parts, width)

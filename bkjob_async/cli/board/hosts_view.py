@@ -1,0 +1,160 @@
+"""The hosts of one target, a page at a time, those that failed first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bkjob_async import HostKey, HostPage, HostSnapshot, StepRef
+from bkjob_async.cli.board.bars import bar
+from bkjob_async.cli.board.commands import AskRetry, Back, Command, ShowLog
+from bkjob_async.cli.board.model import TargetRow
+from bkjob_async.cli.board.selection import Selection
+from bkjob_async.cli.board.signs import BAR_ORDER, WORDS, Signs
+from bkjob_async.cli.board.spans import Line, Span, cells_of, fitted, joined
+from bkjob_async.cli.board.times import number
+from bkjob_async.cli.board.views import key_line, page
+from bkjob_async.model.printing import printable
+
+PAGE_SIZE = 200
+WIDEST_BAR = 80
+STEPS = {"up": -1, "k": -1, "down": 1, "j": 1}
+Key = tuple[StepRef, HostKey]
+
+
+class HostsView:
+    """One page of hosts; moving beyond its last one opens the next page."""
+
+    def __init__(
+        self,
+        row: TargetRow,
+        read: Callable[[str | None, int], HostPage],
+        signs: Signs,
+        *,
+        read_only: bool = False,
+    ) -> None:
+        """Show the hosts of *row*; *read* returns a page of a size behind another one."""
+        self._row = row
+        self._read = read
+        self._signs = signs
+        self._read_only = read_only
+        # Behind what each page up to the present one begins.
+        self._afters: list[str | None] = [None]
+        self._page = HostPage(hosts=(), total=0)
+        self._selection = Selection()
+        self._height = 1
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the present page again."""
+        self._page = self._read(self._afters[-1], PAGE_SIZE)
+        if not self._page.hosts and len(self._afters) > 1:  # all hosts of the page have moved to others
+            self._afters.pop()
+            self.refresh()
+
+    @property
+    def _keys(self) -> list[Key]:
+        return [(step, host.host) for step, host in self._page.hosts]
+
+    # Drawing --------------------------------------------------------------------------------------------------------
+
+    def draw(self, width: int, height: int, now: float) -> list[Line]:  # noqa: ARG002 - as any view
+        """Return the hosts by phase and as a list."""
+        row, signs, hosts = self._row, self._signs, self._page.hosts
+        counts: list[list[Span]] = [
+            [(f"{signs.of[phase]} {number(row.counts[phase])} {WORDS[phase]}", phase.value)]
+            for phase in BAR_ORDER
+            if row.counts.get(phase)
+        ]
+        head: list[Line] = [
+            ((f" {signs.text(row.title)}", "strong"), (f"  {row.ref}", "dim")),
+            ((" ", ""), *joined(counts, width - 1, gap="  ")),
+            ((" ", ""), *bar(row.counts, max(0, min(WIDEST_BAR, width - 2)), signs)),
+        ]
+        begun = PAGE_SIZE * (len(self._afters) - 1)
+        if hosts:
+            shown = f"hosts {number(begun + 1)}-{number(begun + len(hosts))} of {number(self._page.total)}"
+        else:
+            shown = "no hosts were seen yet"
+        foot = ((f"{signs.rule} {shown} ", "dim"), (signs.rule * max(0, width - len(shown) - 3), "dim"))
+        keys = [(signs.enter, "log"), ("r", "retry"), ("Esc", "back"), ("PgDn", "more"), ("q", "back")]
+        keys_line = key_line([each for each in keys if each[0] != "r" or not self._read_only], width)
+        self._height = room = max(1, height - min(len(head), max(0, height - 3)) - 2)
+        selected = self._selection.settle(self._keys, room)
+        top = self._selection.top
+        some = hosts[top : top + room]
+        name = min(max((cells_of(label(host)) for _, host in some), default=0), max(12, width // 3))
+        code = min(max((len(host.status.name) for _, host in some), default=0), 28)
+        has_steps = len({step for step, _ in hosts}) > 1
+        body = (
+            self._host_line(step, host, (name, code), has_step=has_steps, is_selected=top + n == selected)
+            for n, (step, host) in enumerate(some)
+        )
+        return page(head, body, [foot, keys_line], (width, height), signs)
+
+    def _host_line(
+        self, step: StepRef, host: HostSnapshot, widths: tuple[int, int], *, has_step: bool, is_selected: bool
+    ) -> Line:
+        """Return one host: its name, status, exit code and tag, and its step where there are several."""
+        signs, phase = self._signs, host.status.phase
+        spans: list[Span] = [
+            (signs.selected if is_selected else " ", "selected"),
+            (f"{signs.of[phase]} ", phase.value),
+            (fitted(signs.text(label(host)), widths[0]), "strong" if is_selected else ""),
+            ("  " + fitted(host.status.name, widths[1]), phase.value),
+        ]
+        if has_step:
+            known = self._row.steps.get(step)
+            name = printable(known.name) if known is not None and known.name else str(step.step_instance_id)
+            spans.append((f"  {signs.text(name)}", "dim"))
+        if host.exit_code is not None:
+            spans.append((f"  exit {host.exit_code}", ""))
+        if host.tag:
+            spans.append((f"  {signs.text(printable(host.tag))}", "dim"))
+        return tuple(spans)
+
+    # Keys -----------------------------------------------------------------------------------------------------------
+
+    def press(self, key: str, character: str) -> Command | None:  # noqa: ARG002 - as any view
+        """Move the selection and the page, or return what is asked for."""
+        by = {**STEPS, "pageup": -self._height, "pagedown": self._height}.get(key)
+        if by is not None:
+            self._move(by)
+            return None
+        match key:
+            case "home":
+                self._afters = [None]
+                self._open_page(at_end=False)
+            case "end":
+                self._move(len(self._keys))
+            case "escape" | "q" | "backspace":
+                return Back()
+            case "r" if not self._read_only:
+                return AskRetry(self._row.ref)
+            case "enter":
+                chosen = self._selection.current(self._keys)
+                for step, host in self._page.hosts:
+                    if (step, host.host) == chosen:
+                        return ShowLog(step, host.host)
+            case _:
+                pass
+        return None
+
+    def _move(self, by: int) -> None:
+        if self._selection.move(self._keys, by):
+            return
+        if by > 0 and self._page.after is not None:
+            self._afters.append(self._page.after)
+            self._open_page(at_end=False)
+        elif by < 0 and len(self._afters) > 1:
+            self._afters.pop()
+            self._open_page(at_end=True)
+
+    def _open_page(self, *, at_end: bool) -> None:
+        self.refresh()
+        keys = self._keys
+        self._selection = Selection(key=(keys[-1] if at_end else keys[0]) if keys else None)
+
+
+def label(host: HostSnapshot) -> str:
+    """Return a host's name, without the cloud area that nearly every host is in."""
+    return printable(host.host.label).removeprefix("0:")

@@ -1,0 +1,222 @@
+"""The first view: all targets, what failed last, and what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from bkjob_async import Ref
+from bkjob_async.cli.board.commands import (
+    AskRetry,
+    Command,
+    Explain,
+    Leave,
+    Retry,
+    ShowHelp,
+    ShowHosts,
+    TogglePause,
+)
+from bkjob_async.cli.board.failures import failure_lines
+from bkjob_async.cli.board.head import HeadFigures, head_lines
+from bkjob_async.cli.board.model import ATTENTION, BoardModel, TargetRow
+from bkjob_async.cli.board.rows import columns_for, heading_line, row_line
+from bkjob_async.cli.board.selection import Selection
+from bkjob_async.cli.board.signs import Signs
+from bkjob_async.cli.board.spans import Line, Span, joined, width_of
+from bkjob_async.cli.board.times import number
+from bkjob_async.cli.board.views import key_line, page
+from bkjob_async.model.printing import printable
+from bkjob_async.model.status import Phase
+
+STEPS = {"up": -1, "k": -1, "down": 1, "j": 1}
+GENERAL: Mapping[str, Command] = {"q": Leave(), "question_mark": ShowHelp(), "p": TogglePause()}
+MESSAGE_SECONDS = 10.0
+
+
+class JobsView:
+    """The targets in their order; some may be left out by `f` and `/`."""
+
+    def __init__(
+        self, model: BoardModel, figures: Callable[[], HeadFigures], signs: Signs, *, read_only: bool = False
+    ) -> None:
+        """Show *model*; *figures* returns those of the head."""
+        self.visible: Sequence[TargetRow] = ()
+        self._model = model
+        self._figures = figures
+        self._signs = signs
+        self._read_only = read_only
+        self._selection = Selection()
+        self._failed_only = False
+        self._find = ""
+        self._is_finding = False
+        self._question: tuple[str, Retry] | None = None
+        self._message: tuple[str, float | None] = ("", None)
+        self._keys: list[Ref] = []
+        self._height = 1
+
+    def ask(self, question: str, retry: Retry) -> None:
+        """Ask a question; `y` means yes, any other key no."""
+        self._question = (question, retry)
+
+    def say(self, message: str) -> None:
+        """Show a message for a while."""
+        self._message = (message, None)
+
+    # Drawing --------------------------------------------------------------------------------------------------------
+
+    def draw(self, width: int, height: int, now: float) -> list[Line]:
+        """Return the head, the targets, the last failures and the keys."""
+        head = head_lines(self._figures(), width, self._signs)[: 3 if height >= 10 else 1]
+        rows = self._rows()
+        self._keys = [row.ref for row in rows]
+        failures = 0 if height < 20 else 2 if height < 36 else 6
+        bottom = 1 + (height >= 6) + failures
+        self._height = room = max(1, height - len(head) - (height >= 8) - bottom)
+        selected = self._selection.settle(self._keys, room)
+        top = self._selection.top
+        self.visible = rows[top : top + room]
+        columns = columns_for(self.visible, width)
+        if height >= 8:
+            head.append(heading_line(columns, width))
+        body = (
+            row_line(row, columns, width, self._signs, now, is_selected=top + n == selected)
+            for n, row in enumerate(self.visible)
+        )
+        foot = [self._rule(len(rows), now, width)] if height >= 6 else []
+        foot += failure_lines(self._model, failures, width, self._signs)
+        return page(head, body, [*foot, self._last_line(width)], (width, height), self._signs)
+
+    def _rows(self) -> Sequence[TargetRow]:
+        """Return the rows that are not left out, in their order."""
+        rows = self._model.ordered()
+        if self._failed_only:
+            rows = [row for row in rows if row.group == ATTENTION]
+        if self._find:
+            wanted = self._find.casefold()
+            rows = [row for row in rows if wanted in row.title.casefold() or wanted in str(row.ref)]
+        return rows
+
+    def _rule(self, matching: int, now: float, width: int) -> Line:
+        """Return the line below the targets: a message, or what is shown and what is left out."""
+        text, until = self._message
+        if text and until is None:
+            self._message = text, now + MESSAGE_SECONDS
+        elif until is not None and now > until:
+            self._message = "", None
+        rule = self._signs.rule
+        if self._message[0]:
+            said: list[Span] = [
+                (f"{rule} ", "dim"),
+                (self._signs.text(printable(text)), Phase.WAITING.value),
+                (" ", ""),
+            ]
+        else:
+            said = [(f"{rule} {self._shown(matching)} ", "dim")]
+        line = joined([said], width)
+        return (*line, (rule * max(0, width - width_of(line)), "dim"))
+
+    def _shown(self, matching: int) -> str:
+        """Return which targets are shown, and how many are left out for which reason."""
+        total, first = len(self._model.rows), self._selection.top + 1
+        last = min(matching, self._selection.top + self._height)
+        parts = [f"{number(first)}-{number(last)} of {number(matching)}" if matching else "none"]
+        above, below = first - 1, matching - last
+        more = [
+            f"{number(count)} more {where}" for count, where in ((above, "above"), (below, "below")) if count
+        ]
+        if more and matching:
+            parts[0] += f", {', '.join(more)}"
+        why = [f"/{printable(self._find)}"] * bool(self._find) + ["failed only"] * self._failed_only
+        if matching < total:
+            parts.append(f"{number(total - matching)} left out by {' and '.join(why)}")
+        return "; ".join(parts)
+
+    def _last_line(self, width: int) -> Line:
+        """Return the question, the text to find, or the keys."""
+        if self._question is not None:
+            text = f" {self._question[0]}  "
+            return joined(
+                [[(text, Phase.WAITING.value), ("y", "key"), (" yes  ", ""), ("n", "key"), (" no", "")]],
+                width,
+            )
+        if self._is_finding:
+            keys: list[Span] = [
+                ("   ", ""),
+                ("Enter", "key"),
+                (" keep  ", "dim"),
+                ("Esc", "key"),
+                (" all", "dim"),
+            ]
+            return joined([[(" /", "key"), (printable(self._find), "strong"), ("_", "dim"), *keys]], width)
+        retry = [] if self._read_only else [("r", "retry")]
+        only = "all" if self._failed_only else "failed only"
+        keys_shown = [
+            (self._signs.enter, "hosts"),
+            *retry,
+            ("f", only),
+            ("/", "find"),
+            ("e", "explain"),
+            ("p", "pause"),
+            ("?", "help"),
+            ("q", "leave"),
+        ]
+        return key_line(keys_shown, width)
+
+    # Keys -----------------------------------------------------------------------------------------------------------
+
+    def press(self, key: str, character: str) -> Command | None:
+        """Move the selection, change what is shown, or return what is asked for."""
+        if self._question is not None:
+            retry = self._question[1]
+            self._question = None
+            return retry if key == "y" else None
+        if self._is_finding:
+            self._edit(key, character)
+            return None
+        if self._move(key):
+            return None
+        match key:
+            case "f":
+                self._failed_only = not self._failed_only
+            case "slash":
+                self._is_finding = True
+            case "escape":
+                self._find, self._failed_only = "", False
+            case _:
+                return GENERAL.get(key) or self._command_about(key, self._selection.current(self._keys))
+        return None
+
+    def _command_about(self, key: str, selected: object) -> Command | None:
+        """Return what a key asks for about the selected target."""
+        if selected is None:
+            return None
+        ref = cast("Ref", selected)
+        match key:
+            case "enter":
+                return ShowHosts(ref)
+            case "e":
+                return Explain(ref)
+            case "r" if not self._read_only:
+                return AskRetry(ref)
+            case _:
+                return None
+
+    def _move(self, key: str) -> bool:
+        """Move the selection; return False for another key."""
+        far = len(self._keys)
+        by = {**STEPS, "pageup": -self._height, "pagedown": self._height, "home": -far, "end": far}.get(key)
+        if by is None:
+            return False
+        self._selection.move(self._keys, by)
+        return True
+
+    def _edit(self, key: str, character: str) -> None:
+        """Change the text to find."""
+        if key == "escape":
+            self._find, self._is_finding = "", False
+        elif key == "enter":
+            self._is_finding = False
+        elif key == "backspace":
+            self._find = self._find[:-1]
+        elif character and character.isprintable():
+            self._find += character

@@ -1,0 +1,84 @@
+"""What stands for each phase besides its colour: a sign, and what its part of a bar is drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from bkjob_async.model.status import Phase
+
+# In this order phases are counted and drawn in bars: what needs a person first.
+BAR_ORDER = (
+    Phase.FAILED,
+    Phase.ABNORMAL,
+    Phase.UNKNOWN,
+    Phase.STOPPED,
+    Phase.WAITING,
+    Phase.SUCCESS,
+    Phase.IGNORED,
+    Phase.SKIPPED,
+    Phase.STOPPING,
+    Phase.RUNNING,
+    Phase.PENDING,
+)
+UNFINISHED = frozenset({Phase.WAITING, Phase.STOPPING, Phase.RUNNING, Phase.PENDING})
+UNSUCCESSFUL = frozenset({Phase.FAILED, Phase.ABNORMAL, Phase.UNKNOWN, Phase.STOPPED})
+
+WORDS = {
+    Phase.PENDING: "pending",
+    Phase.RUNNING: "running",
+    Phase.WAITING: "waits for a person",
+    Phase.STOPPING: "stopping",
+    Phase.SUCCESS: "success",
+    Phase.FAILED: "failed",
+    Phase.SKIPPED: "skipped",
+    Phase.IGNORED: "ignored",
+    Phase.STOPPED: "stopped",
+    Phase.ABNORMAL: "abnormal",
+    Phase.UNKNOWN: "unknown",
+}
+
+
+@frozen(kw_only=True)
+class Signs:
+    """The characters of a board: a sign and a bar character for each phase, and a few more.
+
+    *is_ascii*: the terminal shows nothing but ASCII; other characters of names become `?`.
+    """
+
+    of: Mapping[Phase, str]
+    bar: Mapping[Phase, str]
+    selected: str
+    rule: str
+    enter: str
+    is_ascii: bool
+
+    def text(self, text: str) -> str:
+        """Return *text* as the terminal can show it."""
+        if not self.is_ascii or text.isascii():
+            return text
+        return text.replace("…", "~").replace("—", "-").encode("ascii", "replace").decode()
+
+
+def table(signs: str) -> Mapping[Phase, str]:
+    """Return the sign of each phase, given in the order of `Phase`."""
+    return dict(zip(Phase, signs, strict=True))
+
+
+UNICODE = Signs(
+    of=table("·▸?↓✓✗»≈■!¿"),
+    bar=table("·╍?↓━✗»≈■!¿"),
+    selected="▌",
+    rule="─",
+    enter="⏎",
+    is_ascii=False,
+)
+ASCII = Signs(
+    of=table(".>?v+x^~#!u"),
+    bar=table(".-?v=x^~#!u"),
+    selected="|",
+    rule="-",
+    enter="Enter",
+    is_ascii=True,
+)

@@ -1,0 +1,232 @@
+"""What the board reads of a watch, and what it asks of the platform."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from bkjob_async import (
+    Batch,
+    BkJobError,
+    Event,
+    HostChanged,
+    HostKey,
+    HostPage,
+    JobClient,
+    OutcomeUnknown,
+    Ref,
+    StepOperation,
+    StepRef,
+    Watch,
+)
+from bkjob_async.cli.board.head import HeadFigures
+from bkjob_async.cli.board.model import BoardModel, TargetRow
+from bkjob_async.cli.board.signs import UNSUCCESSFUL
+from bkjob_async.cli.board.spans import Line
+from bkjob_async.client.shortcuts import RETRYABLE
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents, parts_of
+from bkjob_async.model.printing import counted, printable
+from bkjob_async.model.status import HOST_CODES, host_status
+from bkjob_async.watch.readers import events_but_hosts
+
+FIGURE_SECONDS, BUDGET_SECONDS, RATE_SECONDS = 1.0, 3.0, 3.0
+# How long a row was running, and when it is expected to end, is asked for again after so many seconds, for so many rows
+# in one frame.
+TIMING_SECONDS = 10.0
+ROWS_TIMED = 20
+SHOWN_FAILURES = 8
+FAILED_CODES = frozenset(
+    code for code in HOST_CODES if host_status(code).is_finished and not host_status(code).is_success
+)
+
+
+class BoardSource:
+    """Keeps a model up to date with the batches of a watch; `figures` and pages are read when a frame is drawn."""
+
+    def __init__(self, client: JobClient, watch: Watch) -> None:
+        """Read *watch*; operations and logs go through *client*."""
+        self.model = BoardModel()
+        self.is_paused = False
+        self._client = client
+        self._watch = watch
+        self._began_at = self._now()
+        self._polls = deque([(self._began_at, 0)])
+        self._figures = HeadFigures(over=0, targets=0, hosts={})
+        self._figured_at = self._budget_at = float("-inf")
+        self._budget: float | None = None
+        self._timed: dict[Ref, float] = {}
+        self._to_time: list[TargetRow] = []
+        self.model.set_targets(watch.targets)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    # Batches --------------------------------------------------------------------------------------------------------
+
+    def apply(self, batch: Batch) -> None:
+        """Bring the model up to date with a batch."""
+        model, job = self.model, batch.job
+        notices: list[Event] = list(*events_but_hosts(batch))
+        parts = parts_of(batch.events)
+        jobs = {job} if job is not None else {part.ref.job for part in parts if part.ref is not None}
+        rows = [row for each in jobs for row in model.rows_of(each)]
+        if len(rows) < len(jobs):
+            model.set_targets(self._watch.targets)
+            rows = [row for each in jobs for row in model.rows_of(each)]
+        counts = {row.ref: self._watch.counts(row.ref) for row in rows}
+        failures = newest_failures(batch) if any(map(UNSUCCESSFUL.intersection, counts.values())) else ()
+        model.apply(notices, counts, failures, self._now())
+
+    # Frames ---------------------------------------------------------------------------------------------------------
+
+    def prepare(self, visible: Sequence[TargetRow], now: float) -> None:
+        """Read what the next frame shows and no batch says: times, and the figures of the head."""
+        if now - self._figured_at >= FIGURE_SECONDS:
+            self._figured_at = now
+            self._read_figures(now)
+        if not self._to_time:
+            self._to_time = [row for row in self.model.rows.values() if not row.is_over]
+        some = [row for row in visible if row.ref not in self._timed][:ROWS_TIMED]
+        while self._to_time and len(some) < ROWS_TIMED:
+            some.append(self._to_time.pop())
+        for row in some:
+            if not row.is_over and now - self._timed.get(row.ref, float("-inf")) >= TIMING_SECONDS:
+                self._time(row, now)
+
+    def _time(self, row: TargetRow, now: float) -> None:
+        """Ask for how long a row has been running, and when it is expected to end."""
+        if row.phase is None:
+            return
+        self._timed[row.ref] = now
+        known = self._watch.explain(row.ref)
+        if known.running_for is not None:
+            row.began_at = now - known.running_for
+        row.ends_at = None if known.ends_in is None else now + known.ends_in[0]
+
+    def _read_figures(self, now: float) -> None:
+        model, stats = self.model, self._watch.stats()
+        if stats.targets != len(model.rows):
+            model.set_targets(self._watch.targets)
+        if now - self._budget_at >= BUDGET_SECONDS:
+            self._budget_at, self._budget = now, self._client.stats().requests_per_second
+        self._polls.append((now, stats.polls))
+        while self._polls[1][0] <= now - RATE_SECONDS:
+            self._polls.popleft()
+        then, polls = self._polls[0]
+        hosts_per_second = model.hosts_per_second(now)
+        self._figures = HeadFigures(
+            over=model.over,
+            targets=len(model.rows),
+            hosts=model.hosts,
+            hosts_per_second=hosts_per_second,
+            ends_in=model.expected_end(now, hosts_per_second),
+            requests_per_second=(stats.polls - polls) / (now - then) if now > then else 0.0,
+            budget=self._budget,
+            oldest_unseen=stats.oldest_unseen,
+            limit="" if stats.limit is None else str(stats.limit).replace("_", " "),
+            in_trouble=sum(1 for row in model.rows.values() if row.trouble and not row.is_lost),
+        )
+
+    def figures(self) -> HeadFigures:
+        """Return the figures of the head; counts are those of the model now."""
+        model, known = self.model, self._figures
+        return HeadFigures(
+            over=model.over,
+            targets=len(model.rows),
+            with_failures=model.with_failures,
+            hosts=model.hosts,
+            hosts_per_second=known.hosts_per_second,
+            ends_in=known.ends_in,
+            elapsed=self._now() - self._began_at,
+            requests_per_second=known.requests_per_second,
+            budget=known.budget,
+            oldest_unseen=known.oldest_unseen,
+            limit=known.limit,
+            outage=printable(model.outage),
+            in_trouble=known.in_trouble,
+            is_paused=self.is_paused,
+        )
+
+    # What is opened -------------------------------------------------------------------------------------------------
+
+    def reader_of_hosts(self, ref: Ref) -> Callable[[str | None, int], HostPage]:
+        """Return a function that reads a page of the hosts of a target."""
+        return partial(self._hosts, ref)
+
+    def _hosts(self, ref: Ref, after: str | None, limit: int) -> HostPage:
+        return self._watch.hosts_of(ref, after=after, limit=limit)
+
+    def explanation(self, ref: Ref) -> list[Line]:
+        """Return what is known about polling a target."""
+        known, row = self._watch.explain(ref), self.model.rows.get(ref)
+        lines: list[Line] = []
+        if row is not None and row.name:
+            lines += [((f"  {printable(row.name)}", "strong"),), ()]
+        lines.append(((f"  {printable(known.because)}", ""),))
+        seen = "never seen" if known.seen_ago is None else f"last seen {known.seen_ago:.1f} s ago"
+        due = "not due" if known.next_in is None else f"next poll in {known.next_in:.1f} s"
+        lines.append(((f"  {seen}, {due}", ""),))
+        if known.failures:
+            lines.append(((f"  {counted(known.failures, 'failed poll')} in a row", ""),))
+        if known.ends_in is not None:
+            half, most = known.ends_in
+            lines.append(((f"  half of such runs are over in {half:.0f} s, 90 % in {most:.0f} s", ""),))
+        else:
+            lines.append((("  fewer than three runs of this name are known: no end is expected", "dim"),))
+        if row is not None and row.trouble:
+            lines.append(((f"  {printable(row.trouble)}", "dim"),))
+        return lines
+
+    async def log(self, step: StepRef, host: HostKey) -> str:
+        """Return the log of one host."""
+        gathered = await self._client.logs(step, hosts=host)
+        texts = [
+            text
+            for each in gathered
+            for log in each.hosts
+            for text in (log.text, *(file.text for file in log.files))
+        ]
+        return "\n".join(filter(None, texts))
+
+    # Operations -----------------------------------------------------------------------------------------------------
+
+    def retry_question(self, ref: Ref) -> tuple[str, tuple[StepRef, ...]]:
+        """Return a question, and the steps of a target that can be retried; none, and why not."""
+        progress, row = self._watch.progress(ref), self.model.rows.get(ref)
+        title = str(ref) if row is None else row.title
+        if progress is None:
+            return f"{title} was not seen yet", ()
+        steps = [step for step in progress.steps if step.status.code in RETRYABLE]
+        if steps:
+            hosts = sum(len(step.failed) for step in steps)
+            names = ", ".join(printable(step.name) or str(step.ref) for step in steps[:3])
+            return f"retry {counted(hosts, 'failed host')} of {title}: {names}?", tuple(s.ref for s in steps)
+        if any(step.failed and not step.is_finished for step in progress.steps):
+            return "the step still runs: the platform refuses a retry until it is over", ()
+        return f"{title} has no failed step", ()
+
+    async def retry(self, steps: Sequence[StepRef]) -> str:
+        """Retry the failed hosts of *steps*; return how that went."""
+        for step in steps:
+            try:
+                await self._client.operate_step_instance(
+                    step, operation_code=StepOperation.RETRY_FAILED_HOSTS
+                )
+            except OutcomeUnknown as error:
+                return f"it is unknown whether {step} is retried, and the request is not sent again: {error}"
+            except BkJobError as error:
+                return f"{step} is not retried: {error}"
+        return f"{counted(len(steps), 'step')} retried"
+
+
+def newest_failures(batch: Batch) -> list[HostChanged]:
+    """Return the last hosts that failed in a batch; no event of another host is made."""
+    found: list[HostChanged] = []
+    for part in parts_of(batch.events):
+        if isinstance(part, LazyHostEvents):
+            found += part.last_ending_in(FAILED_CODES, SHOWN_FAILURES)
+        elif isinstance(part, HostChanged) and part.after.code in FAILED_CODES:
+            found.append(part)
+    return found[-SHOWN_FAILURES:]

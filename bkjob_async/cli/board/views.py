@@ -1,0 +1,101 @@
+"""What the views of the board have in common, and those that show a text: the help and explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from bkjob_async.cli.board.commands import Back, Command
+from bkjob_async.cli.board.signs import WORDS, Signs
+from bkjob_async.cli.board.spans import Line, Span, fitted_line
+from bkjob_async.model.status import Phase
+
+KEY, DIM, STRONG = "key", "dim", "strong"
+
+
+class View(Protocol):
+    """One view of the board."""
+
+    def draw(self, width: int, height: int, now: float) -> list[Line]:
+        """Return *height* lines of at most *width* cells."""
+        ...
+
+    def press(self, key: str, character: str) -> Command | None:
+        """Take a key, by its name and by the character that it types; return what it asks for."""
+        ...
+
+
+def page(
+    top: Sequence[Line], body: Iterable[Line], bottom: Sequence[Line], size: tuple[int, int], signs: Signs
+) -> list[Line]:
+    """Return lines that fill a *size*: those at the *top*, the *body*, and those at the *bottom*, which are kept longest."""
+    width, height = size
+    bottom = bottom[-height:] if height > 0 else []
+    top = top[: max(0, height - len(bottom) - 1)]
+    room = height - len(top) - len(bottom)
+    middle = [line for line, _ in zip(body, range(room), strict=False)]
+    middle += [()] * (room - len(middle))
+    lines = [fitted_line(line, width) for line in (*top, *middle, *bottom)]
+    if signs.is_ascii:
+        lines = [tuple((signs.text(text), role) for text, role in line) for line in lines]
+    return lines
+
+
+def key_line(keys: Iterable[tuple[str, str]], width: int) -> Line:
+    """Return keys with what they do; those that do not fit are left out from the right."""
+    spans, used = list[Span](), 0
+    for key, meaning in keys:
+        size = len(key) + len(meaning) + (3 if spans else 1)
+        if used + size > width:
+            break
+        spans += [("  " if spans else " ", "keys"), (key, KEY), (f" {meaning}", "keys")]
+        used += size + (1 if not used else 0)
+    return (*spans, (" " * max(0, width - sum(len(text) for text, _ in spans)), "keys"))
+
+
+class TextView:
+    """Lines of text under a title; *read* returns them anew for each frame."""
+
+    def __init__(self, title: str, read: Callable[[], Sequence[Line]], signs: Signs) -> None:
+        self._title = title
+        self._signs = signs
+        self._read = read
+
+    def draw(self, width: int, height: int, now: float) -> list[Line]:  # noqa: ARG002 - as any view
+        """Return the text."""
+        keys = key_line([("Esc", "back"), ("q", "back")], width)
+        return page([((f" {self._title}", STRONG),), ()], self._read(), [keys], (width, height), self._signs)
+
+    def press(self, key: str, character: str) -> Command | None:  # noqa: ARG002 - as any view
+        """Close at any key that means so."""
+        return Back() if key in {"escape", "q", "enter", "e", "question_mark"} else None
+
+
+HELP = (
+    ("Enter", "the hosts of a target, then the log of a host"),
+    ("r", "retry the failed hosts of a target, after a question"),
+    ("f", "only what failed or waits for a person"),
+    ("/", "find targets by a part of their name or id; Esc shows all again"),
+    ("e", "why a target is polled or not, and when next"),
+    ("p", "stop redrawing; polling goes on"),
+    ("Esc", "back"),
+    ("q, Ctrl-C", "leave; the jobs go on"),
+)
+
+
+def help_lines(signs: Signs, *, read_only: bool) -> list[Line]:
+    """Return what the keys do and what the signs mean."""
+    keys: list[Line] = [
+        ((f"  {key:<10}", KEY), (meaning, "")) for key, meaning in HELP if not (read_only and key == "r")
+    ]
+    meanings: list[Line] = [
+        ((f"  {signs.of[phase]}  {signs.bar[phase] * 3}  ", phase.value), (WORDS[phase], ""))
+        for phase in Phase
+    ]
+    return [
+        *keys,
+        (),
+        *meanings,
+        (),
+        (("  ~ is expected, from how long earlier runs of the same name took.", DIM),),
+    ]
