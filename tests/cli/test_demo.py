@@ -15,8 +15,8 @@ from bkjob_async import (
     RunStatus,
     StepChanged,
 )
-from bkjob_async.cli import demo_jobs
-from bkjob_async.cli.demo_check import Seen, disagreements, is_sampled
+from bkjob_async.cli.demo import jobs as demo_jobs
+from bkjob_async.cli.demo.check import Seen, disagreements, is_sampled
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.history import History
 from bkjob_async.simulator.world.plans import JobPlan, StepPlan

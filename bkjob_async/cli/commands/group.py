@@ -96,7 +96,9 @@ COMMANDS = {
         "simulate_command",
         "Run a simulated platform on the loopback interface until interrupted.",
     ),
-    "demo": Entry("bkjob_async.cli.demo", "demo_command", "Watch a simulated platform for half a minute."),
+    "demo": Entry(
+        "bkjob_async.cli.commands.demo", "demo_command", "Watch a simulated platform for half a minute."
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bkjob_async import Phase
-from bkjob_async.cli.demo_check import Figures
+from bkjob_async.cli.demo.check import Figures
 from bkjob_async.cli.lines import program_name
 
 MAX_DISAGREEMENTS = 10
@@ -42,12 +42,23 @@ def compared(
     return rows
 
 
-def closing(*, agree: bool, wrong: Sequence[str], seen: int, moved: int, polls: int, seconds: float) -> str:
+def closing(
+    *,
+    agree: bool,
+    wrong: Sequence[str],
+    seen: int,
+    moved: int,
+    polls: int,
+    seconds: float,
+    on_the_way: str = "",
+) -> str:
     """Return whether the watch was right, and what to do next."""
     lines = [f"\n{seen} of {moved} host transitions seen, with {polls} requests, in {seconds:.1f} s."]
+    lines += [on_the_way] if on_the_way else []
     if agree:
         lines.append(
             "The simulator's own records agree: every host's last status is right, and no other status was reported."
+            "\nWhat came and went between two polls is not seen: it is replaced by what came next, never lost."
         )
     else:
         lines.append("The simulator's own records DISAGREE:")

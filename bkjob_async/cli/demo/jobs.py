@@ -1,17 +1,23 @@
-"""The jobs of the demo, and the outcomes of their hosts."""
+"""The jobs of the demo, the outcomes of their hosts, and how long earlier runs of them took."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from random import Random
+from typing import Any
 
 from attrs import evolve
 
+from bkjob_async.engine.scheduling.duration_stats import DurationTable
+from bkjob_async.engine.tracking.step_state import RUNNING
 from bkjob_async.simulator.world.codes import FILE
 from bkjob_async.simulator.world.hosts import hosts
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
 
 # Hosts of later jobs wait longer, as they do on a busy platform.
 QUEUE = 5.0
+EARLIER_RUNS = 3
 
 SENT = HostOutcome(duration=DurationRange(0.5, 4.0, skew=2.0), log="sent\n")
 RESTARTED = HostOutcome(
@@ -67,10 +73,24 @@ def job(number: int, jobs: int, hosts_each: int, random: Random) -> JobPlan:
         send = evolve(send, pinned={random.randrange(hosts_each): NO_AGENT}, ignore_error=True)
     elif number % 6 == 5:
         restart = evolve(restart, pinned=dict.fromkeys(some(hosts_each, random), BROKEN))
-    name = f"{SERVICES[number % len(SERVICES)]}-{number // len(SERVICES) + 1}"
+    name = f"deploy {SERVICES[number % len(SERVICES)]}-{number // len(SERVICES) + 1}"
     return JobPlan(name=name, steps=(send, restart))
 
 
 def some(hosts_each: int, random: Random) -> list[int]:
     """Return the positions of a few of a step's hosts."""
     return random.sample(range(hosts_each), max(1, min(hosts_each, hosts_each // 8)))
+
+
+def earlier_durations(plans: Sequence[JobPlan]) -> Mapping[str, Any]:
+    """Return how long three earlier runs of *plans* took, as a client would have learnt it."""
+    durations = DurationTable()
+    for seed in range(EARLIER_RUNS):
+        world = World(seed + 1000)
+        refs = [world.add(plan) for plan in plans]
+        world.advance_to_end()
+        for ref, plan in zip(refs, plans, strict=True):
+            moves = world.history([ref]).jobs[ref]
+            began = next(at for at, code in moves if code == RUNNING)
+            durations.learn(ref.scope, plan.name, None, moves[-1][0] - began)
+    return durations.exported()
