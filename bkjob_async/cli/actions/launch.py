@@ -23,7 +23,7 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.watching.follow import WatchRequest, follow
 from bkjob_async.cli.watching.options import WatchFlags
-from bkjob_async.cli.watching.resuming import next_command
+from bkjob_async.cli.watching.resuming import next_command, scope_options
 
 
 async def launch(settings: Settings, flags: WatchFlags, what: Launch, *, detach: bool) -> ExitCode:
@@ -126,11 +126,5 @@ def as_line(launched: JobLaunch, *, as_json: bool) -> str:
 
 def how_to_find(what: Launch, settings: Settings) -> str:
     """Return the command that lists jobs such as this one."""
-    scope = [
-        word
-        for option, name in (("--biz", "biz"), ("--biz-set", "biz_set"))
-        if name in settings.found
-        for word in (option, str(settings.get(name)))
-    ]
     name = [] if isinstance(what, PlanLaunch) else ["--name", what.job_name]
-    return next_command(["jobs", "--since", "10m"], (), settings, [*scope, *name])
+    return next_command(["jobs", "--since", "10m"], (), settings, [*scope_options(settings), *name])

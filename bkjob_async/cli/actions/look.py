@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from attrs import define, field
 
-from bkjob_async import BkJobError, DetailLevel, JobClient, Lost, Ref, Trouble, Watch
+from bkjob_async import BkJobError, DeadlineExceeded, DetailLevel, JobClient, Lost, Ref, Trouble, Watch
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.model.events import InSync
 from bkjob_async.watch.watch import notices
@@ -15,10 +15,11 @@ from bkjob_async.watch.watch import notices
 
 @define
 class Look:
-    """A watch in which every target was read, but those that are lost and those in trouble."""
+    """A watch in which every target was read, but those that are lost; where it *is_late*, as many as could be."""
 
     watch: Watch
     outcome: Outcome = field(factory=Outcome, init=False)
+    is_late: bool = field(default=False, init=False)
     trouble: dict[Ref, str] = field(factory=dict, init=False)
 
     def lost(self, ref: Ref) -> Lost | None:
@@ -33,18 +34,26 @@ class NothingSeen(BkJobError):
 
 @asynccontextmanager
 async def look_at(client: JobClient, refs: Sequence[Ref], deadline: float) -> AsyncIterator[Look]:
-    """Read all *refs* of an open client; raise `NothingSeen` or `DeadlineExceeded`."""
+    """Read all *refs* of an open client, as far as that is possible by the *deadline*; raise `NothingSeen`."""
     # It stays open after all targets are over, so that they can be looked at.
     level = DetailLevel.COALESCED
     async with client.watch(refs, deadline=deadline, linger=None, detail_level=level) as watch:
         look = Look(watch)
-        async for events in notices(watch):
-            for event in events:
-                look.outcome.apply(event)
-                if isinstance(event, Trouble) and event.ref is not None:
-                    look.trouble[event.ref] = event.message
-                if look.outcome.is_hopeless(event):
-                    raise NothingSeen(event.message if isinstance(event, Trouble) else str(event))
-            if any(isinstance(event, InSync) for event in events):
-                break
+        try:
+            await read_once(look)
+        except DeadlineExceeded:
+            look.is_late = True
         yield look
+
+
+async def read_once(look: Look) -> None:
+    """Read events until every target was read; raise `NothingSeen` or `DeadlineExceeded`."""
+    async for events in notices(look.watch):
+        for event in events:
+            look.outcome.apply(event)
+            if isinstance(event, Trouble) and event.ref is not None:
+                look.trouble[event.ref] = event.message
+            if look.outcome.is_hopeless(event):
+                raise NothingSeen(event.message if isinstance(event, Trouble) else str(event))
+        if any(isinstance(event, InSync) for event in events):
+            return

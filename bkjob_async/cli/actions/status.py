@@ -51,10 +51,11 @@ async def explain(settings: Settings, words: Sequence[str], *, as_json: bool, de
 
 
 def code_of(look: Look) -> ExitCode:
-    """Return 0 when all could be read."""
+    """Return 0 when all could be read, and in time."""
     if look.outcome.lost:
         write_note(f"not readable: {', '.join(map(str, look.outcome.lost[:5]))}")
-    return ExitCode.COULD_NOT_WATCH if look.outcome.lost else ExitCode.ALL_SUCCEEDED
+        return ExitCode.COULD_NOT_WATCH
+    return ExitCode.DEADLINE_PASSED if look.is_late else ExitCode.ALL_SUCCEEDED
 
 
 def status_row(look: Look, ref: Ref) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ async def watch(settings: Settings, flags: WatchFlags, name: str | None, words: 
         raise UsageError("which jobs? give targets, or --name for those of a journal")
     request = WatchRequest(
         refs=targets_from(words, scope_of(settings)),
+        words=tuple(words),
         journal=journal_url(settings) if is_recorded else None,
         name=name,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -61,13 +62,13 @@ async def read_head(reader: asyncio.StreamReader) -> tuple[int | None, datetime 
         return None, None
     lines = head.decode("latin-1").split("\r\n")
     words = lines[0].split()
-    status = int(words[1]) if len(words) > 1 and words[1].isdecimal() else None
+    status = int(words[1]) if len(words) > 1 and re.fullmatch(r"[1-9][0-9]{2}", words[1]) else None
     for line in lines[1:]:
         name, _, value = line.partition(":")
         if name.strip().lower() == "date":
             try:
                 return status, parsedate_to_datetime(value.strip()).astimezone(UTC)
-            except ValueError:
+            except (ValueError, TypeError, OverflowError):
                 break
     return status, None
 

@@ -12,6 +12,7 @@ from bkjob_async.cli.configuration.profiles import EXAMPLE, config_path
 from bkjob_async.cli.configuration.settings import SETTINGS, Found, Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
+from bkjob_async.model.printing import printable
 
 HELP = """\b
 A setting comes from its option, else from its variable, else from the profile that
@@ -51,7 +52,7 @@ def show_command(*, settings: Settings, as_json: bool) -> ExitCode:
         write_out(json_text({name: {"value": value, "source": source} for name, value, source in rows}))
     else:
         for name, value, source in rows:
-            write_out(f"{name:<16} {value}  ({source})")
+            write_out(printable(f"{name:<16} {value}  ({source})"))
     if not rows:
         write_note("nothing is set; see bkjob config --help")
     return ExitCode.ALL_SUCCEEDED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,17 +44,17 @@ def config_path(environ: Mapping[str, str]) -> Path:
     return platformdirs.user_config_path("bkjob", appauthor=False) / "config.toml"
 
 
-def load_profile(path: Path, name: str | None, known: frozenset[str]) -> Profile | None:
+def load_profile(path: Path, name: str | None, check: Callable[[Profile], object]) -> Profile | None:
     """Return the profile *name*, without a name the file's default, None for neither; raise `UsageError`.
 
-    *known* are the keys that a profile may have.
+    *check* raises `UsageError` for a profile that is wrong; it is given all of the file, not only this one.
     """
     content = read_config(path)
     if content is None:
         if name is not None:
             raise UsageError(f"there is no profile {name!r}: {path} does not exist")
         return None
-    return choose_profile(content, path, name, known)
+    return choose_profile(content, path, name, check)
 
 
 def read_config(path: Path) -> Mapping[str, Any] | None:
@@ -77,30 +77,22 @@ def read_config(path: Path) -> Mapping[str, Any] | None:
 
 
 def choose_profile(
-    content: Mapping[str, Any], path: Path, name: str | None, known: frozenset[str]
+    content: Mapping[str, Any], path: Path, name: str | None, check: Callable[[Profile], object]
 ) -> Profile | None:
     """Return the profile *name* of a file's *content*, or its default; raise `UsageError`."""
     unknown = content.keys() - {"default", "profiles"}
     if unknown:
-        raise UsageError(f"{path}: {first_name(unknown)} is not known there; write [profiles.NAME] before it")
-    profiles = content.get("profiles", {})
-    if not isinstance(profiles, dict) or not all(isinstance(values, dict) for values in profiles.values()):
+        raise UsageError(f"{path}: {min(unknown)!r:.40} is not known there; write [profiles.NAME] before it")
+    tables = content.get("profiles", {})
+    if not isinstance(tables, dict) or not all(isinstance(values, dict) for values in tables.values()):
         raise UsageError(f"{path}: profiles are tables, [profiles.NAME]")
+    profiles = {each: Profile(name=each, path=path, values=values) for each, values in tables.items()}
+    for profile in profiles.values():
+        check(profile)
     chosen = name if name is not None else content.get("default")
     if chosen is None:
         return None
     if not isinstance(chosen, str) or chosen not in profiles:
         names = ", ".join(sorted(profiles)) or "none"
         raise UsageError(f"{path} has no profile {chosen!r:.40}; it has: {names}")
-    values = profiles[chosen]
-    unknown = values.keys() - known
-    if unknown:
-        raise UsageError(
-            f"{path}, profile {chosen}: {first_name(unknown)} is not a setting; known are {', '.join(sorted(known))}"
-        )
-    return Profile(name=chosen, path=path, values=values)
-
-
-def first_name(names: set[str]) -> str:
-    """Return the first of some names, quoted and in short."""
-    return f"{min(names)!r:.40}"
+    return profiles[chosen]

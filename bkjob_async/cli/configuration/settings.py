@@ -124,6 +124,17 @@ def resolve(options: Mapping[str, Any], environ: Mapping[str, str], profile: Pro
     return settings
 
 
+def check_profile(profile: Profile) -> None:
+    """Raise `UsageError` for a profile with unknown keys, wrong values, or a secret itself."""
+    unknown = profile.values.keys() - SETTINGS.keys()
+    if unknown:
+        raise UsageError(
+            f"{profile.path}, profile {profile.name}: {min(unknown)!r:.40} is not a setting;"
+            f" known are {', '.join(sorted(SETTINGS))}"
+        )
+    resolve({}, {}, profile)
+
+
 def drop_weaker(settings: Settings, found: dict[str, Found], one: str, other: str) -> None:
     """Drop the weaker of two settings that exclude each other; raise `UsageError` where both are equally strong."""
     if one not in found or other not in found:

@@ -24,9 +24,10 @@ from bkjob_async.watch.watch import notices
 
 @frozen(kw_only=True)
 class WatchRequest:
-    """What is watched, and where that is recorded."""
+    """What is watched, the *words* that named it, and where that is recorded."""
 
     refs: tuple[Ref, ...] = ()
+    words: tuple[str, ...] = ()
     journal: str | None = None
     name: str | None = None
 
@@ -148,5 +149,7 @@ def say_how_to_resume(outcome: Outcome, watch: Watch, settings: Settings, reques
     """Say that the jobs go on, and by which command they are watched again."""
     left: Sequence[Ref] = outcome.unfinished(watch.targets or set(request.refs))
     if left:
-        again = resume_command(left, settings, journal=request.journal, name=request.name)
+        again = resume_command(
+            left, settings, words=request.words, journal=request.journal, name=request.name
+        )
         write_note(f"{outcome}; {len(left)} not over: the jobs go on; watch them again: {again}")

@@ -33,10 +33,30 @@ def same_platform(settings: Settings) -> list[str]:
     return given
 
 
+def scope_options(settings: Settings) -> list[str]:
+    """Return the options that say in which scope bare ids are."""
+    return [
+        word
+        for name in ("biz", "biz_set")
+        if settings.level(name) == OPTION
+        for word in (SETTINGS[name].option, f"{settings.get(name)}")
+    ]
+
+
 def resume_command(
-    refs: Sequence[Ref], settings: Settings, *, journal: str | None = None, name: str | None = None
+    refs: Sequence[Ref],
+    settings: Settings,
+    *,
+    words: Sequence[str] = (),
+    journal: str | None = None,
+    name: str | None = None,
 ) -> str:
-    """Return the command that watches on; a fleet in a journal needs no targets."""
+    """Return the command that watches on; a fleet in a journal needs no targets.
+
+    Many targets are named by the *words* that named them before, such as `@FILE`.
+    """
+    if name is None and words and len(refs) > MAX_SHOWN >= len(words) and "-" not in words:
+        return next_command(["watch"], (), settings, [*scope_options(settings), *words])
     if name is None:
         return next_command(["watch"], refs, settings)
     options = ["--name", name]

@@ -185,7 +185,7 @@ def test_a_launch_without_an_answer_is_not_repeated(failing: str) -> None:
     assert done.returncode == 6
     assert "it may have been executed" in done.stderr
     assert "look for it: " in done.stderr
-    assert "jobs --since 10m --biz 2 --name" in done.stderr
+    assert "jobs --since 10m --name" in done.stderr
     assert [count for name, count in sent.items() if "fast_execute_script" in name] == [1]
 
 

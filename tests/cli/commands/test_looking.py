@@ -84,6 +84,21 @@ def test_status_is_a_line_or_an_object(env: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
+def test_what_could_be_read_in_time_is_shown() -> None:
+    """The others are said not to be seen, and the exit code is that of a deadline."""
+    with shell.simulator("--scenario", "rolling") as url:
+        shell.control(url, "faults", {"name": "hang", "jobs": [int(JOB) + 1]})
+        at = ("--url", url, "--biz", "2", "--deadline", "2")
+        done = shell.run("status", *at, JOB, f"{int(JOB) + 1}")
+
+    first, second = done.stdout.splitlines()
+    assert done.returncode == 4
+    assert first.split()[0] == f"2:{JOB}"
+    assert "not seen" not in first
+    assert second.split() == [f"2:{int(JOB) + 1}", "not", "seen"]
+
+
+@pytest.mark.slow
 def test_an_explanation_says_why_and_what_is_next(env: dict[str, str]) -> None:
     """The causes, and the commands."""
     text = shell.run("explain", JOB, env=env)

@@ -10,7 +10,7 @@ import pytest
 from bkjob_async import Scope, UsageError
 from bkjob_async.cli.configuration.options import DIALECTS, gather, scope_of
 from bkjob_async.cli.configuration.profiles import Profile, choose_profile, load_profile
-from bkjob_async.cli.configuration.settings import OPTIONS, SECRETS, SETTINGS, resolve
+from bkjob_async.cli.configuration.settings import OPTIONS, SECRETS, SETTINGS, check_profile, resolve
 from bkjob_async.dialects import registry
 
 SECRET = "not-to-be-seen"
@@ -110,19 +110,18 @@ def test_a_file_may_have_a_default_profile(tmp_path: Path) -> None:
     """Another one is named; a name that is not there is an error, which tells the others."""
     path = tmp_path / "config.toml"
     path.write_text('default = "prod"\n[profiles.prod]\nbiz = 2\n[profiles.test]\nbiz = 3\n')
-    known = frozenset(SETTINGS)
 
-    assert load_profile(path, None, known) == Profile(name="prod", path=path, values={"biz": 2})
-    assert load_profile(path, "test", known) == Profile(name="test", path=path, values={"biz": 3})
+    assert load_profile(path, None, check_profile) == Profile(name="prod", path=path, values={"biz": 2})
+    assert load_profile(path, "test", check_profile) == Profile(name="test", path=path, values={"biz": 3})
     with pytest.raises(UsageError, match="it has: prod, test"):
-        load_profile(path, "stage", known)
+        load_profile(path, "stage", check_profile)
 
 
 def test_without_a_file_there_is_no_profile(tmp_path: Path) -> None:
     """Unless one is asked for."""
-    assert load_profile(tmp_path / "none.toml", None, frozenset()) is None
+    assert load_profile(tmp_path / "none.toml", None, check_profile) is None
     with pytest.raises(UsageError, match="does not exist"):
-        load_profile(tmp_path / "none.toml", "prod", frozenset())
+        load_profile(tmp_path / "none.toml", "prod", check_profile)
 
 
 @pytest.mark.parametrize(
@@ -137,9 +136,20 @@ def test_without_a_file_there_is_no_profile(tmp_path: Path) -> None:
 def test_a_file_with_other_things_is_refused(content: dict[str, Any], complaint: str) -> None:
     """A misspelt setting would be ignored in silence; values are not repeated."""
     with pytest.raises(UsageError, match=complaint) as refused:
-        choose_profile(content, Path("config.toml"), None, frozenset(SETTINGS))
+        choose_profile(content, Path("config.toml"), None, check_profile)
 
     assert SECRET not in str(refused.value)
+
+
+def test_a_secret_in_another_profile_of_the_file_is_refused(tmp_path: Path) -> None:
+    """It is in the file all the same."""
+    path = tmp_path / "config.toml"
+    path.write_text(f'[profiles.a]\nbiz = 2\n[profiles.b]\napp_secret = "{SECRET}"\n')
+
+    for name in (None, "a", "b"):
+        with pytest.raises(UsageError, match="app_secret of the profile b names a source") as refused:
+            load_profile(path, name, check_profile)
+        assert SECRET not in str(refused.value)
 
 
 def test_a_file_that_is_not_toml_is_not_quoted(tmp_path: Path) -> None:
@@ -148,7 +158,7 @@ def test_a_file_that_is_not_toml_is_not_quoted(tmp_path: Path) -> None:
     path.write_text(f"app_secret = {SECRET}\n")
 
     with pytest.raises(UsageError, match="is not TOML") as refused:
-        load_profile(path, None, frozenset())
+        load_profile(path, None, check_profile)
     assert SECRET not in str(refused.value)
 
 
@@ -159,7 +169,7 @@ def test_a_file_that_everybody_may_write_is_refused(tmp_path: Path) -> None:
     path.chmod(0o666)
 
     with pytest.raises(UsageError, match="chmod o-w"):
-        load_profile(path, None, frozenset())
+        load_profile(path, None, check_profile)
 
 
 def test_the_profile_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
