@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 import bkjob_async as bkjob
+from bkjob_async import testing
 from bkjob_async.docs.site import PAGES
 from tests.docs.session import PARSER, failures, platform
 
@@ -112,10 +113,15 @@ async def test_a_wrong_example_is_found() -> None:
 
 def test_every_public_name_is_on_one_page() -> None:
     """The pages of the API are complete."""
-    pages = "\n".join(page.read_text(encoding="utf-8") for page in (PAGES / "api").glob("*.md"))
-    shown = re.findall(r"^\.\. auto\w+:: (\w+)$", pages, re.MULTILINE)
+    shown: dict[str, list[str]] = {}
+    for page in (PAGES / "api").glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        (module,) = re.findall(r"^\.\. currentmodule:: (\S+)$", text, re.MULTILINE)
+        shown.setdefault(module, []).extend(re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE))
 
-    assert sorted(shown) == sorted({*bkjob.__all__} - {"__version__"})
+    assert sorted(shown.pop("bkjob_async")) == sorted({*bkjob.__all__} - {"__version__"})
+    assert sorted(shown.pop("bkjob_async.testing")) == sorted(testing.__all__)
+    assert shown == {}
 
 
 def test_help_shows_no_internals(capsys: pytest.CaptureFixture[str]) -> None:
