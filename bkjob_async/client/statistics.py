@@ -8,7 +8,7 @@ from concurrent.futures import TimeoutError as TimedOut
 
 from bkjob_async.client.caller import Caller
 from bkjob_async.observe.client_stats import ClientStats
-from bkjob_async.observe.counters import Counters
+from bkjob_async.observe.counters import MOST_JOURNALS, OTHER, Counters
 
 # A thread waits for so many seconds until the event loop has time for it.
 LONGEST_WAIT = 2.0
@@ -83,5 +83,17 @@ def current(
         longest_block=poller.longest_block,
         target_phases=dict(phases.targets),
         host_phases=dict(phases.hosts),
+        journal_waiting=waiting_by_journal(client),
         counters=observe.counters,
     )
+
+
+def waiting_by_journal(client: Caller) -> dict[str, int]:
+    """Return how many events of each recorded watch are not stored yet."""
+    waiting: dict[str, int] = {}
+    for subscriber in client._poller.subscribers:
+        if subscriber.journal_waiting is not None:
+            name, events = subscriber.journal_waiting
+            label = name if name in waiting or len(waiting) < MOST_JOURNALS else OTHER
+            waiting[label] = waiting.get(label, 0) + events
+    return waiting

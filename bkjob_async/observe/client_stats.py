@@ -12,6 +12,7 @@ from bkjob_async.model.status import Phase
 from bkjob_async.observe.counters import Counters
 
 NO_PHASES: Mapping[Phase, int] = MappingProxyType({})
+NOTHING_WAITS: Mapping[str, int] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
@@ -32,7 +33,8 @@ class ClientStats:
     the event loop. *counters* and the numbers by phase, *target_phases* and *host_phases*, are kept from the
     first call with `count=True` on.
 
-    *watches* are open.
+    *watches* are open. *journal_waiting* has the events that are not stored yet, by the name under which a watch is
+    recorded: the first 64 names, and `other`.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ClientStats:
     longest_block: float = 0.0
     target_phases: Mapping[Phase, int] = NO_PHASES
     host_phases: Mapping[Phase, int] = NO_PHASES
+    journal_waiting: Mapping[str, int] = NOTHING_WAITS
     counters: Counters | None = None
 
 

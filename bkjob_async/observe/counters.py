@@ -12,8 +12,9 @@ from bkjob_async.model.refs import Ref, StepRef
 # Upper bounds of all histograms but the last, which has none, in seconds.
 DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 LAG_BOUNDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
-# What stands for the names of operations that are not ours: there is no end of them.
+# What stands for the names of operations that are not ours, and of journals beyond the first: there is no end of them.
 OTHER = "other"
+MOST_JOURNALS = 64
 
 
 def names_in(modules: Iterable[object]) -> frozenset[str]:
@@ -60,7 +61,8 @@ class Counters:
 
     `polls` counts polls by what is read (`job`, `step`, `list`), `events` the events by their kind,
     `throttled` rate limits (`announced`, `refused`), `operations` and `launches` commands by outcome: `ok` or
-    the class of the error. `lags` has the bounds of how late ends were seen, of jobs and of steps.
+    the class of the error. `lags` has the bounds of how late ends were seen, of jobs and of steps. `appends` has
+    the durations of appends to journals, `journal_bytes` what was appended, by the name under which a watch is recorded.
     """
 
     def __init__(self) -> None:
@@ -70,6 +72,8 @@ class Counters:
         self.events: Counter[str] = Counter()
         self.lags = {"job": Histogram(LAG_BOUNDS), "step": Histogram(LAG_BOUNDS)}
         self.throttled = {"announced": 0, "refused": 0}
+        self.appends = Histogram(DURATION_BOUNDS)
+        self.journal_bytes: dict[str, int] = {}
         self.operations: Counter[str] = Counter()
         self.launches: Counter[str] = Counter()
 
@@ -95,6 +99,12 @@ class Counters:
         if counters is None:
             counters = self.requests[name] = OperationCounters()
         return counters
+
+    def add_append(self, name: str, seconds: float, size: int) -> None:
+        """Count an append of *size* bytes to the journal of the watch of this *name*."""
+        self.appends.add(seconds)
+        label = name if name in self.journal_bytes or len(self.journal_bytes) < MOST_JOURNALS else OTHER
+        self.journal_bytes[label] = self.journal_bytes.get(label, 0) + size
 
     def add_events(self, by_kind: Mapping[str, int], lags: Iterable[tuple[Ref, float]]) -> None:
         """Count the events of one poll, and the *lags* of the targets whose end it was the first to show."""

@@ -23,11 +23,13 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "bkjob_throttled": ("Rate limits of the gateway, announced or refused.", ("outcome",)),
     "bkjob_operations": ("Operations on jobs and steps.", ("outcome",)),
     "bkjob_launches": ("Launches of scripts, plans and transfers.", ("outcome",)),
+    "bkjob_journal_bytes": ("Bytes appended to journals.", ("journal",)),
     "bkjob_skipped": ("Readers so slow that the newest changes replaced what they missed.", ()),
 }
 HISTOGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "bkjob_request_duration_seconds": ("From sending a request to its response.", ("operation",)),
     "bkjob_request_queue_seconds": ("Seconds for which limits held a request back.", ("operation",)),
+    "bkjob_journal_append_seconds": ("Appends to journals, repeated ones with all their attempts.", ()),
     "bkjob_detection_lag_seconds": ("Ends: seconds since the target was last seen unfinished.", ("target",)),
 }
 GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -40,6 +42,7 @@ GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "bkjob_rate_limit": ("Requests a second that limits allow; none where there is no limit.", ()),
     "bkjob_rate_limit_remaining": ("Requests that the gateway says are left.", ()),
     "bkjob_breaker_open": ("1 while the platform does not respond and only probes go out.", ()),
+    "bkjob_journal_waiting_events": ("Events that are not stored yet.", ("journal",)),
     "bkjob_log_entries": ("Events that are held for readers.", ()),
     "bkjob_loop_block_seconds_max": ("The longest time that one poll occupied the event loop.", ()),
 }
@@ -111,6 +114,8 @@ def samples_of(stats: ClientStats) -> Iterator[Sample]:
     for phase in Phase:
         yield "bkjob_targets", [client, phase.value], stats.target_phases.get(phase, 0)
         yield "bkjob_hosts", [client, phase.value], stats.host_phases.get(phase, 0)
+    for name, waiting in stats.journal_waiting.items():
+        yield "bkjob_journal_waiting_events", [client, name], waiting
     present = {
         "bkjob_polls_due": stats.polls_due,
         "bkjob_polls_in_flight": stats.polls_in_flight,
@@ -145,5 +150,8 @@ def counted(client: str, counters: Counters) -> Iterator[Sample]:
     ):
         for label, number in tuple(label_values.items()):
             yield name, [client, label], number
+    for journal, size in tuple(counters.journal_bytes.items()):
+        yield "bkjob_journal_bytes", [client, journal], size
+    yield "bkjob_journal_append_seconds", [client], counters.appends
     for target, lags in counters.lags.items():
         yield "bkjob_detection_lag_seconds", [client, target], lags

@@ -26,6 +26,7 @@ from bkjob_async.journal.store import Holder, Opened, Store, StoredRecord
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.refs import Ref
+from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.checkpoints import Checkpoints
 
 # Records are collected for so many seconds, or for as long as an append takes.
@@ -95,13 +96,21 @@ class FleetJournal:
     without an answer was made is known by its last number.
     """
 
-    def __init__(self, store: Store, name: str, cursors: CursorSequence, listener: JournalListener) -> None:
-        """Prepare; nothing is read before `open`."""
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        cursors: CursorSequence,
+        listener: JournalListener,
+        observe: ObserverDispatch,
+    ) -> None:
+        """Prepare; nothing is read before `open`. Appends are counted in the counters of *observe*, if it has any."""
         self.term = 0
         self.head = 0
         self.targets = 0  # how many the fleet has, for those who list fleets
         self.waiting_events = 0
         self._store = store
+        self._observe = observe
         self._name = name
         self._cursors = cursors
         self._listener = listener
@@ -121,6 +130,11 @@ class FleetJournal:
         self._checkpoints = Checkpoints(store, name, self)
         self._durations_at = 0.0
         self._durations: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the fleet."""
+        return self._name
 
     @property
     def is_full(self) -> bool:
@@ -248,6 +262,7 @@ class FleetJournal:
         """Append what waits now, however often it takes; then give the batches to the watch."""
         waiting, self._waiting = self._waiting, []
         records, taken_up = [each.record for each in waiting], waiting[-1].taken_up
+        begun = asyncio.get_running_loop().time()
         while records:
             try:
                 await self._store.append(
@@ -267,6 +282,9 @@ class FleetJournal:
             except StoreBehind as error:
                 records, taken_up = await self._take_again(error), self._written_up
         self.head = records[-1].sequence if records else self.head
+        size = sum(len(record.data) for record in records)
+        if self._observe.counters is not None:
+            self._observe.counters.add_append(self._name, asyncio.get_running_loop().time() - begun, size)
         self._stored.set()
         unrecorded, self._unrecorded = self._unrecorded, []
         for each in (*waiting, *unrecorded):
@@ -277,7 +295,7 @@ class FleetJournal:
             self._is_troubled = False
             self._listener.on_available(self.head + 1)
         if not self._is_closing:
-            self._checkpoints.on_stored(sum(len(record.data) for record in records))
+            self._checkpoints.on_stored(size)
 
     def _local_number(self) -> int:
         """Return a number behind the newest record for a batch that is not stored."""

@@ -98,7 +98,7 @@ class Subscription:
 
     async def open_fleet(self, store: Store, name: str, refs: Iterable[Ref], *, take_over: bool) -> None:
         """Continue the fleet *name* of a *store*: poll its targets and *refs*."""
-        journal = FleetJournal(store, name, self._poller.cursors, self)
+        journal = FleetJournal(store, name, self._poller.cursors, self, self._poller.observe)
         opened, fold = await journal.open(PollTarget, take_over=take_over)
         head = journal.head
         terms = [*fold.facts.terms]
@@ -147,6 +147,12 @@ class Subscription:
     def fallen_behind(self) -> int:
         """How often a reader fell so far behind that the newest changes replaced what it missed."""
         return self.stream.fallen_behind
+
+    @property
+    def journal_waiting(self) -> tuple[str, int] | None:
+        """The name under which the watch is recorded, and how many of its events are not stored yet."""
+        journal = self._journal
+        return None if journal is None else (journal.name, journal.waiting_events)
 
     def load(self) -> PollingLoad:
         """Return the load of polling the targets, none unless the watch is open."""

@@ -35,6 +35,11 @@ class Subscriber(Protocol):
         ...
 
     @property
+    def journal_waiting(self) -> tuple[str, int] | None:
+        """The name under which the watch is recorded, and how many of its events are not stored yet; None for nothing."""
+        ...
+
+    @property
     def fallen_behind(self) -> int:
         """How often a reader fell so far behind that the newest changes replaced what it missed."""
         ...

@@ -18,7 +18,7 @@ from bkjob_async.errors import CallFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.observe import to_prometheus
 from bkjob_async.observe.client_stats import ClientStats
-from bkjob_async.observe.counters import OPERATIONS, OTHER, Counters
+from bkjob_async.observe.counters import MOST_JOURNALS, OPERATIONS, OTHER, Counters
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import CREDENTIALS, client_of
@@ -52,8 +52,13 @@ class Full:
         for outcome in outcomes:
             counters.operations[outcome] += 1
             counters.launches[outcome] += 1
+        for number in range(MOST_JOURNALS + 10):
+            counters.add_append(f"fleet-{number}", 0.1, 100)
+        waiting = dict.fromkeys([*counters.journal_bytes], 1)
         counters.add_events({kind.kind: 1 for kind in get_args(bkjob.Event)}, ())
-        return ClientStats(name="full", requests_per_second=1.0, remaining=1, counters=counters)
+        return ClientStats(
+            name="full", requests_per_second=1.0, remaining=1, counters=counters, journal_waiting=waiting
+        )
 
 
 def scraped(*clients: Any) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -84,7 +89,8 @@ def test_a_client_has_at_most_2000_series() -> None:
     assert 1500 < len(series) <= 2000
     assert {name for name, _ in series} == EXPOSED
     labels = {label for _, its in series for label in its}
-    assert ("operation", OTHER) in labels
+    assert {("operation", OTHER), ("journal", OTHER)} <= labels
+    assert len([name for name, _ in labels if name == "journal"]) == MOST_JOURNALS + 1
     assert not {value for name, value in labels if name == "operation"} - OPERATIONS - {OTHER}
 
 
@@ -127,6 +133,30 @@ async def test_totals_are_those_of_the_platform_over_faults_drops_and_retries() 
     assert sum(during.target_phases.values()) == 30
     assert during.in_trouble <= 30
     assert total(series, "bkjob_targets") == total(series, "bkjob_hosts") == 0
+
+
+@pytest.mark.looptime
+async def test_what_a_journal_takes_is_counted() -> None:
+    """By the name under which the watch is recorded: appends, their bytes, and what waits for the store."""
+    world = World(3)
+    jobs = [world.add(PLAN) for _ in range(3)]
+    async with client_of(world) as (client, _), bkjob.open_journal("memory:") as journal:
+        scraped(client)
+        async with client.watch(jobs, journal=journal, name="night", linger=60) as watch:
+            finished = watch.as_finished()
+            assert [await anext(finished) for _ in jobs]
+            series = scraped(client)
+        (fleet,) = await journal.fleets()
+        after = scraped(client)
+
+    assert fleet.name == "night"
+    assert total(series, "bkjob_journal_bytes_total", journal="night") > 0
+    assert total(series, "bkjob_journal_append_seconds_count") >= 2
+    assert [
+        name for name, its in series if name == "bkjob_journal_waiting_events" and ("journal", "night") in its
+    ]
+    assert not [name for name, _ in after if name == "bkjob_journal_waiting_events"]
+    assert total(after, "bkjob_journal_bytes_total") >= total(series, "bkjob_journal_bytes_total")
 
 
 @pytest.mark.looptime
@@ -245,4 +275,4 @@ def test_promtool_accepts_the_alerts() -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert "4 rules found" in done.stdout
+    assert "5 rules found" in done.stdout
