@@ -20,6 +20,7 @@ from bkjob_async.model.operations.base import (
     Operation,
     StepOperation,
 )
+from bkjob_async.model.operations.launches import FastExecuteScript
 from bkjob_async.model.operations.queries import (
     BatchGetJobInstanceIpLog,
     GetJobInstanceIpLog,
@@ -377,3 +378,24 @@ def test_requests_are_relative(name: str) -> None:
 
     assert not url.absolute
     assert isinstance(url, URL)
+
+
+@pytest.mark.parametrize("dialect", sorted(NAMES))
+def test_text_that_is_none_is_refused_and_not_kept(dialect: str) -> None:
+    """Half of a surrogate pair comes from names of files, and cannot be sent; a script stays out of the error."""
+    script = f"echo {SECRET} \ud800"
+    launches = [
+        FastExecuteScript(scope=SCOPE, targets=HostKey(bk_cloud_id=0, ip="10.0.0.1"), script_content=script),
+        FastExecuteScript(
+            scope=SCOPE,
+            targets=HostKey(bk_cloud_id=0, ip="10.0.0.1"),
+            script_content="uptime",
+            task_name=script,
+        ),
+    ]
+
+    for launch in launches:
+        with pytest.raises(UsageError, match=r"fast_execute_script: .* U\+D800") as refused:
+            dialect_by_name(dialect).encode(launch)
+        assert SECRET not in str(refused.value)
+        assert refused.value.__context__ is None

@@ -30,5 +30,5 @@ async def show_logs(settings: Settings, words: Sequence[str], request: LogReques
             async for log in read_logs(client, step, keys, in_portions=in_portions):
                 writer.write(step, log.host, last(lines_of(text_of(log)), request.tail))
     if not selected:
-        write_note("no host failed" if request.failed else "no host has begun")
+        write_note("none of these hosts failed" if request.failed else "none of these hosts has begun")
     return ExitCode.ALL_SUCCEEDED

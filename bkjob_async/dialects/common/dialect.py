@@ -170,11 +170,21 @@ class TableDialect:
         return call
 
     def encode(self, operation: Operation[Any]) -> HttpRequest:
-        """Return *operation* as a relative, unsigned request; raise `NotSupported`."""
+        """Return *operation* as a relative, unsigned request; raise `NotSupported`, `UsageError` for what is no text."""
         call = self.call_for(operation)
         if call.paths is not None and (call.paths == "system") is not self.system:
             here = "only with system=True" if call.paths == "system" else "not with system=True"
             raise NotSupported(f"{self.name} has {operation.name} {here}")
+        try:
+            return self._request_of(operation, call)
+        except UnicodeEncodeError as error:
+            character = ord(error.object[error.start])
+        # Raised here, so that the text, which may be a whole script, is not kept in the context.
+        raise UsageError(
+            f"{operation.name}: a text has half of a surrogate pair, U+{character:04X}: it cannot be sent"
+        )
+
+    def _request_of(self, operation: Operation[Any], call: Call) -> HttpRequest:
         parameters = self._parameters_of(operation, call)
         headers = self.headers() | NOT_CACHED if operation.repeatable else self.headers()
         # Where credentials stand in the body everything is a POST; the ESB takes both methods for all

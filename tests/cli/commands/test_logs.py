@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +13,7 @@ from bkjob_async.cli.actions.follow_logs import FollowedHosts
 from bkjob_async.cli.logs.hosts import HostFilter, portions
 from bkjob_async.cli.logs.lines import text_of
 from bkjob_async.cli.logs.tail import LogTail, last, lines_of
+from tests.cli import shell
 
 STEP = JobRef(Scope.biz(2), 100).step(200)
 HOST = HostKey(bk_cloud_id=0, ip="10.0.0.1")
@@ -105,3 +109,35 @@ def test_the_log_of_a_transfer_names_its_files() -> None:
     )
 
     assert text_of(log) == "download /data/a 1 MB 1 MB/s 100%\nok\n/data/b\n"
+
+
+@pytest.mark.slow
+def test_logs_are_followed_until_the_job_is_over() -> None:
+    """Every line once, of every host or of those that failed; then it ends by itself."""
+    lines = {}
+    for option in ((), ("--failed",), ("--host", "0:10.0.0.3,0:10.0.0.4", "--json")):
+        with shell.simulator("--scenario", "some-fail", "--speed", "5") as url:
+            at = ("--url", url, "--biz", "2", "--interval", "0.3")
+            done = shell.run("logs", *at, "--follow", *option, "20000000001/30000000001")
+        assert (done.returncode, done.stderr) == (0, "")
+        lines[option] = sorted(done.stdout.splitlines())
+
+    whole, failed, named = lines.values()
+    assert whole == sorted([f"0:10.0.0.{n} | done" for n in (1, 2, 4, 5, 7, 9, 10, 11, 12)] + failed)
+    assert failed == ["0:10.0.0.3 | no such file", "0:10.0.0.8 | no such file"]
+    assert [json.loads(line)["line"] for line in named] == ["no such file", "done"]
+
+
+@pytest.mark.slow
+def test_a_host_without_a_log_does_not_hide_the_others() -> None:
+    """Those that could be read are written; with several steps each line names its own."""
+    with shell.simulator("--scenario", "some-fail") as url:
+        shell.control(url, "advance", {"seconds": 60})
+        at = ("--url", url, "--biz", "2")
+        one = shell.run("logs", *at, "--host", "10.0.0.3", "20000000001")
+        none = shell.run("logs", *at, "--host", "10.0.9.9", "20000000001")
+        old = shell.run("logs", *at, "--dialect", "esb-job", "--failed", "20000000001")
+
+    assert one.stdout == "0:10.0.0.3 | no such file\n"
+    assert (none.stdout, none.returncode) == ("", 0)
+    assert {"0:10.0.0.3 | no such file", "0:10.0.0.8 | no such file"} <= set(old.stdout.splitlines())
