@@ -6,21 +6,24 @@ fresh processes in alternating order.
 
 *Resuming* opens a watch on a journal with a checkpoint of many jobs of one step and three hosts, some of them failed. No
 request is answered, so it is the journal's work alone: CPU until all targets are there, the longest stretch of CPU
-for which the event loop did nothing else, and the bytes of the checkpoint.
+for which the event loop did nothing else, without Python's garbage collector, whose longest run is shown beside it, and the
+bytes of a job in the checkpoint and in the memory of the process.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from attrs import evolve
 
 import bkjob_async as bkjob
 from benchmarks.compare.bodies import STEP
-from benchmarks.compare.processes import cpu_per_poll, interleaved, print_figures
+from benchmarks.compare.processes import cpu_per_poll, interleaved, memory, print_figures
 from benchmarks.compare.server import running_server
 from benchmarks.poll import CREDENTIALS, cancel_all
 from benchmarks.scale import scaled
@@ -147,8 +150,18 @@ async def write_fleet(url: str, jobs: int) -> None:
         await journal.store.write_checkpoint(NAME, Checkpoint(jobs, [*fold.parts()]), term=1)
 
 
-async def resume(url: str, jobs: int, *, with_ticks: bool) -> tuple[float, float]:
-    """Open a watch on this journal; return the CPU until all targets are there, and the longest turn of the loop."""
+class Resumed(NamedTuple):
+    """CPU seconds until all targets are there, the longest turn and collection and `stats()` in seconds, and memory in MB."""
+
+    cpu: float
+    block: float
+    collection: float
+    stats: float
+    memory: float
+
+
+async def resume(url: str, jobs: int, *, with_ticks: bool) -> Resumed:
+    """Open a watch on this journal until all targets are there."""
     longest = 0.0
 
     async def tick() -> None:
@@ -158,6 +171,7 @@ async def resume(url: str, jobs: int, *, with_ticks: bool) -> tuple[float, float
             await asyncio.sleep(0)
             longest, before = max(longest, time.thread_time() - before), time.thread_time()
 
+    rss, collections = memory("VmRSS"), Collections()
     async with bkjob.connect("http://silent", CREDENTIALS, transport=SilentTransport()) as client:
         # Ticks use CPU themselves, so they are left out where CPU is measured.
         ticking = asyncio.create_task(tick()) if with_ticks else None
@@ -165,11 +179,30 @@ async def resume(url: str, jobs: int, *, with_ticks: bool) -> tuple[float, float
         longest, started = 0.0, time.process_time()
         async with client.watch([], journal=url, name=NAME, linger=None) as watch:
             while watch.stats().targets < jobs:  # noqa: ASYNC110 - the measured code must not set events for us
-                await asyncio.sleep(0.2)  # the figures of a watch cost time themselves
+                await asyncio.sleep(0.2)
             cpu = time.process_time() - started
             if ticking is not None:
                 ticking.cancel()
-    return cpu, longest
+            grown = memory("VmRSS") - rss
+            begun = time.thread_time()
+            watch.stats()
+            stats = time.thread_time() - begun
+    return Resumed(cpu, longest, collections.longest, stats, grown)
+
+
+class Collections:
+    """The longest collection of Python's garbage collector, in seconds of CPU."""
+
+    def __init__(self) -> None:
+        self.longest = self._begun = 0.0
+        gc.callbacks.append(self._on_collection)
+
+    def _on_collection(self, phase: str, _facts: object) -> None:
+        now = time.thread_time()
+        if phase == "start":
+            self._begun = now
+        else:
+            self.longest = max(self.longest, now - self._begun)
 
 
 async def checkpoint_size(url: str) -> int:
@@ -181,10 +214,20 @@ async def checkpoint_size(url: str) -> int:
 
 def resume_child(url: str, jobs: int) -> None:
     """Measure in this process."""
+    first = asyncio.run(resume(url, jobs, with_ticks=False))
     size = asyncio.run(checkpoint_size(url))
-    cpu, _ = asyncio.run(resume(url, jobs, with_ticks=False))
-    _, longest = asyncio.run(resume(url, jobs, with_ticks=True))
-    print_figures(cpu=cpu, block=1000 * longest, jobs=jobs, bytes=size / jobs)
+    gc.collect()
+    gc.disable()
+    second = asyncio.run(resume(url, jobs, with_ticks=True))
+    print_figures(
+        jobs=jobs,
+        cpu=first.cpu,
+        block=1000 * second.block,
+        collection=1000 * first.collection,
+        stats=1000 * second.stats,
+        bytes=size / jobs,
+        memory=first.memory * 1024 * 1024 / jobs,
+    )
 
 
 def show_polls() -> None:
@@ -227,9 +270,20 @@ def show_resume() -> None:
         f"{figures['jobs']:.0f}",
         f"{figures['cpu']:.2f}",
         f"{figures['block']:.1f}",
+        f"{figures['collection']:.1f}",
+        f"{figures['stats']:.1f}",
         f"{figures['bytes']:.0f}",
+        f"{figures['memory']:.0f}",
     )
-    columns = ("jobs", "CPU s", "longest block ms", "bytes a job")
+    columns = (
+        "jobs",
+        "CPU s",
+        "longest block ms",
+        "longest collection ms",
+        "stats() ms",
+        "bytes a job, stored",
+        "in memory",
+    )
     show("journal: resuming a watch", columns, [row])
 
 

@@ -16,14 +16,14 @@ class RestoredFleet:
     __slots__ = ("_jobs", "_outage")
 
     def __init__(self, jobs: Mapping[JobRef, JobState], outage: Trouble | None) -> None:
-        """Keep *jobs* until they are watched."""
-        self._jobs = {ref: job for ref, job in jobs.items() if isinstance(job, PollTarget)}
+        """Keep *jobs*, each of which is a `PollTarget`, until they are watched."""
+        self._jobs = jobs
         self._outage = outage
 
     def job_of(self, ref: Ref) -> PollTarget | None:
         """Return what was told of the job of a target, None for a target that is new."""
         job = self._jobs.get(ref.job)
-        return job if job is not None and ref in job.targets else None
+        return job if isinstance(job, PollTarget) and ref in job.targets else None
 
     def forget(self) -> None:
         """Drop the jobs: all of them are watched."""

@@ -14,6 +14,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import copy_of, target_result, target_snapshot
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.errors import DeadlineExceeded, JournalError
+from bkjob_async.journal.loading import in_slices
 from bkjob_async.journal.store import Store
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, InSync, Lost, Recovered, Resumed, Trouble
@@ -104,7 +105,8 @@ class Subscription:
         terms = [*fold.facts.terms]
         self.stream.continue_behind(StoredHistory(store, name, terms, self._poller.cursors), head)
         self._journal, self._fleet = journal, RestoredFleet(fold.jobs, fold.facts.outage)
-        journal.targets = len(fold.targets)
+        targets = [ref async for job in in_slices(fold.jobs.values()) for ref in job.targets]
+        journal.targets = len(targets)
         self._poller.planner.restore_durations(fold.facts.durations)
         if head and opened.silence is not None:
             at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
@@ -113,7 +115,7 @@ class Subscription:
         else:
             journal.put_empty()
         journal.start(self._poller.planner.durations.exported)
-        self.open([*fold.targets, *refs])
+        self.open([*targets, *refs])
 
     def close(self, error: BaseException | None = None) -> None:
         """End the stream, with *error* if given, and begin to release the targets; harmless when repeated.
