@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -17,15 +17,21 @@ from bkjob_async.engine.journaling.fleet_facts import FleetFacts
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.cursor import CursorSequence
-from bkjob_async.engine.stream.lazy_events import parts_of
+from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
+from bkjob_async.engine.stream.lazy_events import (
+    EventOrLazy,
+    LazyEventList,
+    event_count,
+    parts_of,
+    with_indexes,
+)
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import JournalError, JournalUnavailable
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Holder, Opened, Store, StoredRecord
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.journal_errors import StoreBehind
-from bkjob_async.model.refs import Ref
+from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.checkpoints import Checkpoints
 
@@ -75,7 +81,7 @@ class JournalListener(Protocol):
         """Tell local readers, in batch number *sequence*, that records are stored again."""
         ...
 
-    def put_present(self, since: int, recorded: Collection[Ref]) -> None:
+    async def put_present(self, since: int, recorded: Collection[Ref]) -> None:
         """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
         ...
 
@@ -121,6 +127,9 @@ class FleetJournal:
         self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
         self._unrecorded: list[Waiting] = []  # batches that the present in place of lost records has in it
+        self._in_present: set[JobRef] | None = None  # jobs whose present was put, while that goes on
+        # The present states that were stored: the number of the last record of each, and what it was told since.
+        self._presents: list[tuple[int, int]] = []
         self._is_troubled = False
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
@@ -216,7 +225,11 @@ class FleetJournal:
         events = 0 if batch is None else len(batch.events)
         self.waiting_events += events
         self._written_up = self._taken_up
-        self._waiting.append(Waiting(StoredRecord(sequence, at, data), batch, events, self._taken_up))
+        waiting = Waiting(StoredRecord(sequence, at, data), batch, events, self._taken_up)
+        if job is not None and self._in_present is not None and job.ref not in self._in_present:
+            self._unrecorded.append(waiting)  # the present of its job, which comes yet, has it
+        else:
+            self._waiting.append(waiting)
         self._wake.set()
 
     def _next_number(self) -> int:
@@ -320,14 +333,26 @@ class FleetJournal:
         self.facts.terms = loaded.fold.facts.terms
         self.facts.note_term(self.term, self._cursors.name, self.head)
         self._checkpoints.begin_behind(loaded)
-        later, self._waiting = self._waiting, []
-        self._listener.put_present(self.head + 1, loaded.fold.targets)
-        present = [each.record for each in self._waiting]
-        self.waiting_events -= sum(each.events for each in self._waiting)
-        # What was put meanwhile is in the present as well, and readers are given it now.
-        self._waiting = []
-        self._unrecorded += later
-        return present
+        self._unrecorded += self._waiting
+        self._waiting, self._in_present = [], set()
+        since = min([self.head + 1, *(begin for last, begin in self._presents if last > self.head)])
+        await self._listener.put_present(since, loaded.fold.targets)
+        self._presents.append((self.last_put, since))
+        self._in_present = None
+        present, self._waiting = self._waiting, []
+        # Readers here are given what was told meanwhile, and not the present.
+        self._unrecorded += [each for each in present if each.batch is not None]
+        self._unrecorded.sort(key=lambda each: each.record.sequence)
+        return [each.record for each in present]
+
+    def put_job_present(self, at: PollStamp, events: Sequence[EventOrLazy], job: JobState) -> None:
+        """Store the present of a job, in place of its lost records and of those that wait."""
+        if self._in_present is not None:
+            self._in_present.add(job.ref)
+        if events:
+            self._put(at.sequence, Batch(at.sequence, LazyEventList(with_indexes(events)), at.cursor), job)
+            self._waiting[-1].batch, self._waiting[-1].events = None, 0
+            self.waiting_events -= event_count(events)
 
     async def _give_sign_of_life(self) -> None:
         try:

@@ -239,27 +239,26 @@ class Subscription:
         self.close(error)
         self.stream.close(error)
 
-    def put_present(self, since: int, recorded: Collection[Ref]) -> None:
+    async def put_present(self, since: int, recorded: Collection[Ref]) -> None:
         """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
         journal = self._journal
         if journal is None:
             return
-        for ref in recorded:
+        async for ref in in_slices(recorded):
             if ref not in self.targets:
                 journal.note_target(ref, added=False)
-        for ref in self.targets:
-            if ref not in recorded:
-                journal.note_target(ref, added=True)
+        async for job in in_slices(self.targets.copy_of_jobs()):
+            for ref in self.targets.of(job):
+                if ref not in recorded:
+                    journal.note_target(ref, added=True)
         journal.targets = self.targets.size
         journal.put_empty()
-        for job, refs in self.targets.jobs():
-            state = self.state(job)
-            if state is None:
-                continue
-            at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
-            events = list(self._delivery.present(state, refs, at.cursor, since, skipped=True))
-            if events:
-                journal.put(Batch(at.sequence, LazyEventList(with_indexes(events)), at.cursor), job=state)
+        async for job in in_slices(self.targets.copy_of_jobs()):
+            refs, state = self.targets.of(job), self.state(job)
+            if refs and state is not None:
+                at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
+                events = list(self._delivery.present(state, refs, at.cursor, since, skipped=True))
+                journal.put_job_present(at, events, state)
 
     def told_jobs(self) -> Iterator[JobState | None]:
         """Yield the state of each job; None where this watch was told something else than that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,7 +18,8 @@ from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
-from bkjob_async.watch import fleet_journal
+from bkjob_async.testing import broken_promises, truth_of
+from bkjob_async.watch import fleet_journal, subscription
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -276,6 +277,50 @@ async def test_a_store_that_lost_its_newest_records_is_told_again() -> None:
         last = {e.host.label: e.after for e in seen if isinstance(e, bkjob.HostChanged)}
         assert len(last) == 4
         assert all(status.is_finished for status in last.values())
+
+
+async def test_what_happens_while_lost_records_are_written_again_is_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The jobs are written in slices, and go on between them: here and in the journal each change comes once."""
+    monkeypatch.setattr(subscription, "in_slices", slowly)
+    world, store = World(1), FailingStore()
+    jobs = [world.add(SLOW) for _ in range(30)]
+    async with fleet(world, store, *jobs, linger=None) as watch:
+        told: list[bkjob.Batch] = []
+        task = asyncio.create_task(read_batches(watch, told))
+        for _ in range(6):
+            await asyncio.sleep(15.0)
+            store.lose("night", 1)
+        await asyncio.sleep(70.0)
+        task.cancel()
+        await asyncio.wait([task])
+    stored = [batch async for batch in Journal(store).follow("night", live=False)]
+
+    truth = truth_of(world.history())
+    assert broken_promises([b for b in told if not is_trouble(b)], truth=truth) == []
+    assert broken_promises(stored, truth=truth) == []
+    for who, batches in (("here", told), ("journal", stored)):
+        ends = {e.ref for b in batches for e in b.events if isinstance(e, bkjob.Finished)}
+        assert ends == set(jobs), who
+
+
+async def slowly(items: Iterable[Any]) -> AsyncIterator[Any]:
+    """Yield *items*, a tenth of a second apart."""
+    for item in items:
+        yield item
+        await asyncio.sleep(0.1)
+
+
+def is_trouble(batch: bkjob.Batch) -> bool:
+    """Return True for a batch of trouble with the store, or of its end."""
+    return isinstance(batch.events[0], bkjob.Trouble | bkjob.Recovered)
+
+
+async def read_batches(watch: bkjob.Watch, batches: list[bkjob.Batch]) -> None:
+    """Read a watch, batch by batch."""
+    async for batch in watch.batches():
+        batches.append(batch)
 
 
 async def test_what_was_learnt_is_used_by_the_next_process() -> None:
