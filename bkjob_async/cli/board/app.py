@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
@@ -53,7 +54,12 @@ class BoardApp(App[None], inherit_bindings=False):
 
     def __init__(self, source: BoardSource, signs: Signs, *, read_only: bool = False) -> None:
         """Show what *source* knows."""
+        no_color = os.environ.get("NO_COLOR")
         super().__init__()
+        if (
+            no_color is not None
+        ):  # textual takes it out of the environment, which programs that are started later see
+            os.environ["NO_COLOR"] = no_color
         self.source = source
         self.is_left = False
         self.error: Exception | None = None
@@ -102,8 +108,12 @@ class BoardApp(App[None], inherit_bindings=False):
         try:
             await work
         except Exception as error:  # noqa: BLE001 - raised again where the board was opened
-            self.error = self.error or error
-            self.exit()
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """End the board with an error, which is raised where it was opened, and not drawn over the screen."""
+        self.error = self.error or error
+        self.exit()
 
     async def on_unmount(self) -> None:
         """Stop drawing."""
@@ -183,9 +193,12 @@ class BoardApp(App[None], inherit_bindings=False):
         """Give a key to the present view, and do what it asks for."""
         event.stop()
         event.prevent_default()
-        command = self._views[-1].press(event.key, event.character or "")
-        if command is not None:
-            self._do(command)
+        try:
+            command = self._views[-1].press(event.key, event.character or "")
+            if command is not None:
+                self._do(command)
+        except Exception as error:  # noqa: BLE001 - raised again where the board was opened
+            self._fail(error)
         self.draw_at_once()
 
     def action_leave(self) -> None:
@@ -220,9 +233,9 @@ class BoardApp(App[None], inherit_bindings=False):
             case Explain(ref):
                 return TextView(str(ref), partial(self.source.explanation, ref), self._signs)
             case ShowLog(step, host):
-                return LogView(step, host, self._signs)
+                return LogView(step, host, self._signs, title=self.source.title_of(step))
             case ShowHosts(ref):
-                row, read = self.source.model.rows[ref], self.source.reader_of_hosts(ref)
+                row, read = self.source.row(ref), self.source.reader_of_hosts(ref)
                 return HostsView(row, read, self._signs, read_only=self._read_only)
 
     def _ask_retry(self, ref: Ref) -> None:

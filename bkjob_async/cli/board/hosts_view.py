@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bkjob_async import HostKey, HostPage, HostSnapshot, StepRef
+from bkjob_async import HostKey, HostPage, HostSnapshot, StepRef, UsageError
 from bkjob_async.cli.board.bars import bar
 from bkjob_async.cli.board.commands import AskRetry, Back, Command, ShowLog
 from bkjob_async.cli.board.model import TargetRow
@@ -46,7 +46,11 @@ class HostsView:
 
     def refresh(self) -> None:
         """Read the present page again."""
-        self._page = self._read(self._afters[-1], PAGE_SIZE)
+        try:
+            self._page = self._read(self._afters[-1], PAGE_SIZE)
+        except UsageError:  # the target was dropped and added again: its pages begin anew
+            self._afters = [None]
+            self._page = self._read(None, PAGE_SIZE)
         if not self._page.hosts and len(self._afters) > 1:  # all hosts of the page have moved to others
             self._afters.pop()
             self.refresh()

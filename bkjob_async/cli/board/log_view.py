@@ -17,8 +17,9 @@ SIDEWAYS = 20
 class LogView:
     """A text that may grow; it follows the end until the user scrolls up."""
 
-    def __init__(self, step: StepRef, host: HostKey, signs: Signs) -> None:
-        """Show the log of *host* in *step*, once `set_text` is called."""
+    def __init__(self, step: StepRef, host: HostKey, signs: Signs, *, title: str = "") -> None:
+        """Show the log of *host* in *step*, which has a *title*, once `set_text` is called."""
+        self._title = title or str(step)
         self.step = step
         self.host = host
         self._signs = signs
@@ -40,7 +41,9 @@ class LogView:
     def draw(self, width: int, height: int, now: float) -> list[Line]:  # noqa: ARG002 - as any view
         """Return the end of the log, or as much above it as the user has scrolled."""
         label = printable(self.host.label).removeprefix("0:")
-        head: list[Line] = [((f" {label}", "strong"), (f"  log in {self.step}", "dim"))]
+        head: list[Line] = [
+            ((f" {label}", "strong"), (f"  the log in {self._signs.text(self._title)}", "dim"))
+        ]
         self._height = room = max(1, height - 3)
         self._up = max(0, min(self._up, len(self._lines) - room))
         end = len(self._lines) - self._up

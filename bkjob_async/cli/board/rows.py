@@ -70,7 +70,7 @@ def columns_for(rows: Sequence[TargetRow], width: int) -> Columns:
     wanted = (
         ("failed", 6, 0),
         ("time", 5, 0),
-        ("left", 6, 0),
+        ("left", 6 if any(map(left_of, rows)) else 0, 0),
         ("step", min(steps, STEP_NUMBER if width < WIDE else WIDEST_STEP), 8),
         ("id", ids, 16),
         ("state", 18, 24),
@@ -163,11 +163,15 @@ def time_text(row: TargetRow, now: float) -> str:
     return clock(now - row.began_at) if row.began_at is not None and not row.is_over else ""
 
 
+def left_of(row: TargetRow) -> float | None:
+    """Return when a target is expected to end, on the clock of the board; None where nothing is known."""
+    return None if row.is_over else row.ends_at
+
+
 def left_text(row: TargetRow, now: float) -> str:
-    """Return when a target is expected to end."""
-    if row.ends_at is None or row.is_over:
-        return ""
-    return f"~{clock(row.ends_at - now)}"
+    """Return in how many seconds a target is expected to end."""
+    ends_at = left_of(row)
+    return "" if ends_at is None else f"~{clock(ends_at - now)}"
 
 
 def id_of(row: TargetRow) -> str:

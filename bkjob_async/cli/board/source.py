@@ -149,6 +149,10 @@ class BoardSource:
             is_paused=self.is_paused,
         )
 
+    def row(self, ref: Ref) -> TargetRow:
+        """Return the row of a target, a new one where it has just been dropped."""
+        return self.model.rows.get(ref) or TargetRow(ref)
+
     # What is opened -------------------------------------------------------------------------------------------------
 
     def reader_of_hosts(self, ref: Ref) -> Callable[[str | None, int], HostPage]:
@@ -178,6 +182,13 @@ class BoardSource:
         if row is not None and row.trouble:
             lines.append(((f"  {printable(row.trouble)}", "dim"),))
         return lines
+
+    def title_of(self, step: StepRef) -> str:
+        """Return the name of the target that a step belongs to, and that of the step."""
+        for row in self.model.rows_of(step):
+            known = row.steps.get(step)
+            return f"{row.title}, {printable(known.name)}" if known is not None and known.name else row.title
+        return str(step)
 
     async def log(self, step: StepRef, host: HostKey) -> str:
         """Return the log of one host."""

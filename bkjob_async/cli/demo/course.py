@@ -73,7 +73,7 @@ class Course:
     def told(self) -> str:
         """Return what was survived."""
         return (
-            f"On the way: a limit of {REQUESTS_PER_SECOND} requests/s ({self.refused} refused), and an outage"
-            f" ({self.unanswered} requests failed; the watch told {self.troubles} time(s) of trouble,"
-            f" and never of a failed job)."
+            f"On the way: a limit of {REQUESTS_PER_SECOND} requests/s ({self.refused} refused), and an outage of"
+            f" {OUTAGE_ENDS - OUTAGE_BEGINS:.0f} s ({self.unanswered} requests failed), reported as trouble"
+            f" {self.troubles} time(s), and no job as failed because of it."
         )

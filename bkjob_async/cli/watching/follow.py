@@ -9,7 +9,17 @@ from importlib import import_module
 
 from attrs import frozen
 
-from bkjob_async import DeadlineExceeded, FirstFailure, JobClient, JobResult, Phase, Ref, Trouble, Watch
+from bkjob_async import (
+    DeadlineExceeded,
+    FirstFailure,
+    JobClient,
+    JobResult,
+    Phase,
+    Ref,
+    Trouble,
+    UsageError,
+    Watch,
+)
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
@@ -42,6 +52,8 @@ def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
         write_note("there is no terminal for a board: only lines are written")
     if has_board:
         consumers.append(board_consumer(read_only=flags.read_only))
+    if has_board and flags.as_json and is_terminal(sys.stdout):
+        raise UsageError("--json and --board cannot share a terminal: send stdout to a file")
     # Lines on the terminal that the board is drawn on would destroy it.
     if not (has_board and is_terminal(sys.stdout)):
         consumers.append(LineWriter(as_json=flags.as_json))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -317,6 +318,16 @@ async def test_an_error_of_a_frame_ends_the_board_and_is_raised(monkeypatch: pyt
             await eventually(lambda: shown.app.error is not None)
 
 
+async def test_an_error_of_a_key_ends_the_board_and_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of a frame."""
+    with pytest.raises(ZeroDivisionError):
+        async with board() as shown:
+            await shown.until("▸ deploy chat")
+            monkeypatch.setattr(shown.app._jobs, "press", lambda *_: 1 / 0)
+            await shown.pilot.press("x")
+            await eventually(lambda: shown.app.error is not None)
+
+
 @pytest.mark.parametrize("size", [(80, 24), (200, 60)])
 @pytest.mark.parametrize("has_colour", [True, False])
 async def test_pictures_have_colours_or_none(
@@ -332,6 +343,7 @@ async def test_pictures_have_colours_or_none(
         strips = shown.app.screen._compositor.render_strips()
         styles = [segment.style for strip in strips for segment in strip if segment.style is not None]
         picture = shown.app.export_screenshot()
+        assert os.environ.get("NO_COLOR") == (None if has_colour else "1")
 
     colours = {style.color.name for style in styles if style.color is not None} - {"default"}
     assert bool(colours) == has_colour

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async import HostKey, HostPage, HostSnapshot, HostStatus, Phase
+from bkjob_async import HostKey, HostPage, HostSnapshot, HostStatus, Phase, UsageError
 from bkjob_async.cli.board.head import HeadFigures, head_lines
 from bkjob_async.cli.board.hosts_view import HostsView
 from bkjob_async.cli.board.jobs_view import JobsView
@@ -278,6 +278,23 @@ def test_a_page_whose_hosts_have_gone_elsewhere_is_the_page_before() -> None:
     view.refresh()
 
     assert "hosts 1-3 of 6" in text_of(view.draw(80, 24, 0.0))
+
+
+def test_pages_of_a_target_that_was_added_again_begin_anew() -> None:
+    """What the last page ended with is not known any more."""
+    is_new = False
+
+    def read(after: str | None, limit: int) -> HostPage:
+        if is_new and after is not None:
+            raise UsageError("no page of hosts ends there")
+        return host_page(after, limit)
+
+    view = HostsView(sample_model().rows[job_ref(0)], read, UNICODE)
+    press(view, "end", "down")
+    is_new = True
+    view.refresh()
+
+    assert "hosts 1-200 of 1,000" in text_of(view.draw(80, 24, 0.0))
 
 
 def test_a_log_shows_its_end_and_what_it_leaves_out() -> None:

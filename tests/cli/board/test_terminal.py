@@ -38,13 +38,12 @@ def hanging() -> Iterator[str]:
 def test_a_watch_on_a_terminal_draws_a_board(url: str) -> None:
     """It ends with the watch, gives the terminal back, and says what the watch amounts to."""
     with terminal("watch", JOB, "--url", url, "--interval", "0.2") as shown:
-        shown.read_until("target over")
         code = shown.ended()
 
     before, _, after = shown.written.partition(LEAVES)
     assert code == 1
     assert ENTERS in before
-    assert "SCRIPT_NOT_ZERO_EXIT_CODE" in before
+    assert "SCRIPT_NOT_ZERO_EXIT_CODE" in after
     assert JOB in after
     assert "→" not in before
 
@@ -59,6 +58,15 @@ def test_json_goes_to_a_file_while_the_board_is_drawn(url: str, tmp_path: Path) 
     assert code == 1
     assert ENTERS in shown.written
     assert {"host_changed", "finished"} <= {line["kind"] for line in lines}
+
+
+def test_json_and_a_board_do_not_share_a_terminal(url: str) -> None:
+    """One of them would destroy the other."""
+    with terminal("watch", JOB, "--url", url, "--json", "--board") as shown:
+        code = shown.ended()
+
+    assert code == 2
+    assert "send stdout to a file" in shown.written
 
 
 @pytest.mark.parametrize("key", ["q", "\x03"])
