@@ -91,6 +91,7 @@ async def board(
     *,
     size: tuple[int, int] = (100, 30),
     linger: float | None = None,
+    deadline: float | None = None,
     jobs: list[JobPlan] | None = None,
     **options: Any,
 ) -> AsyncIterator[Shown]:
@@ -102,7 +103,7 @@ async def board(
     client = bkjob.connect(
         "http://simulator/api/bk-job/prod", CREDENTIALS, transport=simulator.transport(), interval=0.05
     )
-    async with client, client.watch(refs, linger=linger) as watch:
+    async with client, client.watch(refs, linger=linger, deadline=deadline) as watch:
         opened = OpenWatch(client, watch)
 
         def run(app: BoardApp) -> asyncio.Task[None]:
@@ -307,6 +308,15 @@ async def test_what_is_written_to_stderr_waits_until_the_board_is_closed(
         shown.app._capture_stderr.write("a warning\n")
 
     assert capsys.readouterr().err == "a warning\n"
+
+
+async def test_the_end_of_the_watch_is_raised_as_it_is() -> None:
+    """A deadline that passes closes the board, whatever is open."""
+    with pytest.raises(bkjob.DeadlineExceeded):
+        async with board(deadline=0.6) as shown:
+            await shown.until("▸ deploy chat")
+            await shown.press("question_mark")
+            await eventually(lambda: shown.app._exit)
 
 
 async def test_an_error_of_a_frame_ends_the_board_and_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
