@@ -153,7 +153,10 @@ class BoardModel:
         for ref in self.rows.keys() - wanted:
             row = self.rows.pop(ref)
             self.hosts.subtract(row.counts)
-            self._by_job[ref.job].remove(row)
+            rows = self._by_job[ref.job]
+            rows.remove(row)
+            if not rows:
+                del self._by_job[ref.job]
             self._orders.pop(ref, None)
             was_over, had_failures = self._counted.pop(ref, (False, False))
             self.over -= was_over

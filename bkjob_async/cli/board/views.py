@@ -86,7 +86,9 @@ HELP = (
 def help_lines(signs: Signs, *, read_only: bool) -> list[Line]:
     """Return what the keys do and what the signs mean."""
     keys: list[Line] = [
-        ((f"  {key:<10}", KEY), (meaning, "")) for key, meaning in HELP if not (read_only and key == "r")
+        ((f"  {key:<12}", "selected"), (meaning, ""))
+        for key, meaning in HELP
+        if not (read_only and key == "r")
     ]
     meanings: list[Line] = [
         ((f"  {signs.of[phase]}  {signs.bar[phase] * 3}  ", phase.value), (WORDS[phase], ""))

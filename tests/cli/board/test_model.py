@@ -58,6 +58,7 @@ def test_the_head_counts_what_the_rows_say(moves: list[tuple[int, Phase, dict[Ph
             model.set_targets(map(job_ref, range(5)))
 
     rows = model.rows.values()
+    assert {row.ref for job in map(job_ref, range(6)) for row in model.rows_of(job)} == model.rows.keys()
     assert +model.hosts == sum((Counter(row.counts) for row in rows), Counter())
     assert model.over == sum(row.is_over for row in rows)
     assert model.with_failures == sum(bool(row.failed) or row.phase is Phase.FAILED for row in rows)
