@@ -59,9 +59,10 @@ def docstrings() -> dict[str, str]:
                 continue
             members = vars(value).values() if inspect.isclass(value) else ()
             for item in (value, *members):
-                doc = inspect.getdoc(item) if hasattr(item, "__doc__") else None
-                if doc and ">>>" in doc:
-                    found[f"{name}.{getattr(item, '__qualname__', None) or item.fget.__qualname__}"] = doc
+                function = item.fget if isinstance(item, property) else getattr(item, "__func__", item)
+                doc = inspect.getdoc(function)
+                if doc and ">>>" in doc and (inspect.isclass(function) or inspect.isfunction(function)):
+                    found[f"{name}.{function.__qualname__}"] = doc
     return found
 
 
