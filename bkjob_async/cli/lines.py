@@ -49,8 +49,11 @@ def json_text(value: object) -> str:
 
 def encodable(line: str, stream: TextIO) -> str:
     """Return *line* without the library's own signs where *stream* cannot encode them."""
+    encoding = stream.encoding or "utf-8"
+    if encoding.lower() in ("utf-8", "utf8"):
+        return line
     try:
-        line.encode(stream.encoding or "utf-8", "strict")
+        line.encode(encoding)
     except UnicodeEncodeError:
         return line.translate(PLAIN)
     return line

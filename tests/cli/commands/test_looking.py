@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -119,7 +121,18 @@ def test_jobs_are_listed_and_can_be_watched(env: dict[str, str]) -> None:
     running = shell.run("jobs", "--running", env=env)
     both = shell.run("jobs", "--running", "--failed", env=env)
 
+    watched = subprocess.run(
+        shell.start_words("wait", "-"),
+        input=listed.stdout,
+        env={**os.environ, "BKJOB_CONFIG": shell.NO_CONFIG, **env},
+        cwd=shell.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
     assert listed.stdout.split()[:2] == [f"2:{JOB}", "FAILED"]
+    assert watched.stdout.startswith(f"2:{JOB} finished FAILED")
     assert json.loads(objects.stdout)["status"]["phase"] == "FAILED"
     assert (running.stdout, running.returncode, both.returncode) == ("", 0, 2)
 
