@@ -46,8 +46,14 @@ class Fleet:
         self.name = checked_name(name)
         self._shards = None if shards is None else Placement(shards=shards).shards
         self._is_own = isinstance(journal, str)
+        self._url = journal if isinstance(journal, str) else None
         self.journal = open_journal(journal) if isinstance(journal, str) else journal
         self._settings: FleetSettings | None = None
+
+    @property
+    def journal_url(self) -> str | None:
+        """The URL that was given, which may hold a password; None for a journal."""
+        return self._url
 
     def __repr__(self) -> str:
         return f"<Fleet {self.name!r} in {self.journal!r}>"
