@@ -35,6 +35,11 @@ SLOW = JobPlan(
     name="slow", steps=(StepPlan(hosts=4, outcomes=(HostOutcome(duration=DurationRange(20, 60)),)),)
 )
 
+SOON = JobPlan(
+    name="soon",
+    steps=(StepPlan(hosts=4, outcomes=(HostOutcome(duration=DurationRange(8, 14)),)),),
+)
+
 
 def jobs_of(world: World, plan: JobPlan, count: int, scopes: int = 5) -> list[bkjob.JobRef]:
     """Add so many jobs in several scopes."""
@@ -151,24 +156,30 @@ async def test_what_was_not_recorded_is_taken_up_by_the_next_runner() -> None:
 
 
 async def test_a_runner_that_wakes_after_a_takeover_writes_nothing() -> None:
-    """It polls, and its append is refused by the store: nobody had to reach it."""
+    """It polls, and its append is refused by the store: nobody has to reach it or to cancel it."""
     world = World(1)
-    jobs = jobs_of(world, SLOW, 2, scopes=1)
-    async with site_of(world, shards=1) as site:
+    jobs = jobs_of(world, SOON, 2, scopes=1)
+    async with site_of(world, shards=1, interval=1.0) as site:
         first = site.run(0)
         await site.fleet.add(*jobs)
         await asyncio.sleep(5)
         store = site.fleet.journal.store
         await store.open(shard_name("night", 0), Holder("elsewhere", 1), take_over=True)
         before = await store.read(shard_name("night", 0), 0)
-        refused_before = (await site.fleet.status()).shards[0].refused
-        # Between two signs of life it polls on, and what it finds is refused.
-        world_polls = site.transports[0].requests
+        asked = site.transports[0].requests
 
-        assert await first is ShardEnd.SUPERSEDED
-        assert site.transports[0].requests >= world_polls
+        async def be_unheard(*_arguments: object, **_named: object) -> Told:
+            raise JournalUnavailable("signs of life are not answered: only the append can be refused")
+
+        store.shards.tell = be_unheard  # type: ignore[method-assign]
+        store.give_sign_of_life = be_unheard  # type: ignore[method-assign,assignment]
+
+        assert await asyncio.wait_for(first, 9.0) is ShardEnd.SUPERSEDED
+        assert site.transports[0].requests > asked
         assert (await store.read(shard_name("night", 0), 0)) == before
-        assert (await site.fleet.status()).shards[0].refused > refused_before
+        entry = await store.fleet(shard_name("night", 0))
+        assert entry is not None
+        assert (entry.refused, entry.holder.host) == (1, "elsewhere")
 
 
 async def test_polling_pauses_while_the_store_does_not_answer(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,144 @@
+"""What a fleet in shards costs: adding targets, and the Redis server that all runners share.
+
+*Adding* sorts a million targets of 500 scopes into 16 shards and puts them into inboxes, in memory: CPU of `add` for each
+target, and how evenly a hash spreads scopes. *Appends* are those of runners, ten records each, at 2 000 a second if this machine
+can send so many; the CPU of the server is what it says itself, and is scaled to 2 000 a second. *Idle* runs eight shards with
+100 000 targets on which nothing happens: what is left are signs of life and looks into inboxes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import bkjob_async as bkjob
+from benchmarks.journal import SilentTransport
+from benchmarks.scale import scaled
+from benchmarks.table import show
+from bkjob_async.journal.store import Holder, StoredRecord
+from tests.journal.redis_server import RedisServer, running
+
+TARGETS, SCOPES, SHARDS = scaled(1_000_000, 2_000), 500, 16
+APPENDS_A_SECOND, RECORDS, RECORD_BYTES, WRITERS = 2_000, 10, 500, 16
+SECONDS = scaled(6.0, 0.3)
+RUNNERS, IDLE_TARGETS, IDLE_SECONDS = 8, scaled(100_000, 400), scaled(20.0, 1.0)
+URL = "http://silent/api/bk-job/prod"
+CREDENTIALS = "benchmarks.many:credentials"
+
+
+def credentials() -> bkjob.Credentials:
+    """Return what runners sign with."""
+    return bkjob.AppCredentials(bk_app_code="bench", bk_app_secret="none", bk_username="admin")  # noqa: S106 - made up
+
+
+def refs(count: int) -> list[bkjob.JobRef]:
+    """Return so many jobs of the scopes."""
+    return [
+        bkjob.JobRef(bkjob.Scope.biz(2 + number % SCOPES), 20_000_000_000 + number) for number in range(count)
+    ]
+
+
+async def add_many() -> tuple[float, float]:
+    """Return the CPU microseconds of `add` for each target, and the largest shard as a multiple of the mean."""
+    targets = refs(TARGETS)
+    async with bkjob.Fleet("bench", journal="memory:many-bench", shards=SHARDS) as fleet:
+        await fleet.create(url=URL, credentials=CREDENTIALS)
+        before = time.process_time()
+        await fleet.add(*targets)
+        used = time.process_time() - before
+        placement = (await fleet.settings()).placement
+        counts = Counter(map(placement.shard_of, targets))
+    return 1e6 * used / TARGETS, max(counts.values()) * SHARDS / TARGETS
+
+
+def server_cpu(server: RedisServer) -> float:
+    """Return the CPU seconds that the server has used."""
+    with server.client() as client:
+        facts = client.info("cpu")
+    return float(facts["used_cpu_user"]) + float(facts["used_cpu_sys"])
+
+
+async def append_many(server: RedisServer) -> tuple[float, float]:
+    """Return how many appends were made in a second, and the server's CPU for each in microseconds."""
+    made = 0
+    data = bytes(RECORD_BYTES)
+
+    async def write(shard: int, until: float) -> None:
+        nonlocal made
+        name, head = f"bench/{shard}", 0
+        async with bkjob.open_journal(server.url) as journal:
+            opened = await journal.store.open(name, Holder("bench", 1), take_over=True)
+            loop = asyncio.get_running_loop()
+            due = loop.time()
+            while loop.time() < until:
+                records = [StoredRecord(head + number, 1.0, data) for number in range(1, RECORDS + 1)]
+                await journal.store.append(name, term=opened.term, head=head, records=records, targets=1)
+                head += RECORDS
+                made += 1
+                due += WRITERS / APPENDS_A_SECOND
+                await asyncio.sleep(max(0.0, due - loop.time()))
+
+    before, began = server_cpu(server), time.monotonic()
+    until = asyncio.get_running_loop().time() + SECONDS
+    await asyncio.gather(*(write(shard, until) for shard in range(WRITERS)))
+    used = server_cpu(server) - before
+    return made / (time.monotonic() - began), 1e6 * used / made
+
+
+async def idle(server: RedisServer) -> tuple[int, float]:
+    """Return how many targets the runners have, and the part of a core that the server uses while nothing happens."""
+    async with bkjob.Fleet("idle", journal=server.url, shards=RUNNERS) as fleet:
+        await fleet.create(
+            url=URL,
+            credentials=CREDENTIALS,
+            wide={bkjob.Scope.biz(2 + number): RUNNERS for number in range(SCOPES)},
+        )
+        await fleet.add(*refs(IDLE_TARGETS))
+        runners = [
+            asyncio.create_task(bkjob.run_shard(fleet, shard, transport=SilentTransport()))
+            for shard in range(RUNNERS)
+        ]
+        while (await fleet.status()).targets < IDLE_TARGETS:  # noqa: ASYNC110 - the store sets no event
+            await asyncio.sleep(0.5)
+        before, began = server_cpu(server), time.monotonic()
+        await asyncio.sleep(IDLE_SECONDS)
+        used = (server_cpu(server) - before) / (time.monotonic() - began)
+        targets = (await fleet.status()).targets
+        for runner in runners:
+            runner.cancel()
+        await asyncio.wait(runners)
+    return targets, used
+
+
+def main() -> None:
+    """Measure and print."""
+    used, largest = asyncio.run(add_many())
+    show(
+        "many: adding targets to a fleet in shards",
+        ("targets", "scopes", "shards", "CPU µs each", "largest shard / mean"),
+        [(f"{TARGETS}", f"{SCOPES}", f"{SHARDS}", f"{used:.2f}", f"{largest:.2f}")],
+    )
+    if shutil.which("redis-server") is None:
+        print("  redis-server is not installed: its rows are left out")
+        return
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
+        rate, each = asyncio.run(append_many(server))
+        server.flush()
+        targets, idle_part = asyncio.run(idle(server))
+    show(
+        "many: CPU of the Redis server that all runners share",
+        ("load", "a second", "CPU µs each", "% of a core"),
+        [
+            (
+                f"appends of {RECORDS} records of {RECORD_BYTES} bytes",
+                f"{rate:.0f}",
+                f"{each:.0f}",
+                f"{each * APPENDS_A_SECOND / 1e4:.1f} at {APPENDS_A_SECOND} a second",
+            ),
+            (f"{RUNNERS} idle runners, {targets} targets", "-", "-", f"{100 * idle_part:.2f}"),
+        ],
+    )

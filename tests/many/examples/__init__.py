@@ -1,0 +1,1 @@
+"""Examples of the guide, which tests run."""
