@@ -6,46 +6,14 @@ import asyncio
 from collections.abc import Hashable
 from math import inf
 
-from bkjob_async.engine.flow_control.fair_queue import PriorityFairQueue
 from bkjob_async.engine.flow_control.rate_limit import CLOCK_RESOLUTION, RateLimiter
 from bkjob_async.engine.flow_control.server_quota import LATENESS, ServerQuota
-from bkjob_async.errors import ClientClosed, ErrorDetails, Throttled
-from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.request_limit import RequestLimit
+from bkjob_async.wire.permits import Permit, RequestQueue, Waiter, client_closed, not_sent
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
 
 # While others wait, a scope pays one more turn for each so many bytes of a response.
 BYTES_PER_TURN = 65_536
-
-
-class Permit:
-    """The permission for one request: the scope and the resource it counts towards, and its times on the loop's clock.
-
-    `request` is what was sent with it, `response` what came back.
-    """
-
-    __slots__ = ("asked_at", "received_at", "request", "resource", "response", "scope", "sent_at", "urgent")
-
-    def __init__(self, scope: Hashable, resource: str, urgent: bool, sent_at: float) -> None:  # noqa: FBT001 - once a request
-        self.scope = scope
-        self.resource = resource
-        self.urgent = urgent
-        self.asked_at = self.sent_at = self.received_at = sent_at
-        self.request: HttpRequest | None = None
-        self.response: HttpResponse | None = None
-
-
-class Waiter:
-    """One request that waits for its permit; *granted* is done when it may go out, or never will."""
-
-    __slots__ = ("granted", "has_permit", "permit", "queue", "timer")
-
-    def __init__(self, permit: Permit, queue: _Queue, granted: asyncio.Future[None]) -> None:
-        self.permit = permit
-        self.queue = queue
-        self.granted = granted
-        self.has_permit = False
-        self.timer: asyncio.TimerHandle | None = None
 
 
 class RequestLimiter:
@@ -63,8 +31,8 @@ class RequestLimiter:
         self.waiting = 0
         # When the last response came: its decoding began then, without any other task in between.
         self.received_at = 0.0
-        self._shared_queue = _Queue(None)
-        self._resource_queues: dict[str, _Queue] = {}
+        self._shared_queue = RequestQueue(None)
+        self._resource_queues: dict[str, RequestQueue] = {}
         # All queues; the one that was served last comes last.
         self._queues = [self._shared_queue]
         self._timer: asyncio.TimerHandle | None = None
@@ -226,7 +194,7 @@ class RequestLimiter:
             return self.quota
         queue = self._resource_queues.get(resource)
         if queue is None:
-            queue = self._resource_queues[resource] = _Queue(ServerQuota())
+            queue = self._resource_queues[resource] = RequestQueue(ServerQuota())
             self._queues.append(queue)
         assert queue.quota is not None  # noqa: S101 - created with one
         return queue.quota
@@ -285,7 +253,7 @@ class RequestLimiter:
                 earliest = at if earliest is None else min(earliest, at)
         return None, earliest
 
-    def _next_allowed_at(self, queue: _Queue, *, urgent: bool) -> float:
+    def _next_allowed_at(self, queue: RequestQueue, *, urgent: bool) -> float:
         """Return when the next request of *queue* may go, as far as it depends on time."""
         next_at = self.limit.next_allowed_at
         for quota in (self.quota, queue.quota):
@@ -317,34 +285,3 @@ class RequestLimiter:
             for waiter in queue.waiters.clear():
                 waiter.granted.set_exception(client_closed())
         self.waiting = 0
-
-
-class _Queue:
-    """The requests that wait for the same *quota*; None is the queue of all without a quota of their own."""
-
-    __slots__ = ("quota", "waiters")
-
-    def __init__(self, quota: ServerQuota | None) -> None:
-        self.quota = quota
-        self.waiters: PriorityFairQueue[Hashable, Waiter] = PriorityFairQueue(is_live=still_waits)
-
-
-def still_waits(waiter: Waiter) -> bool:
-    """Return whether *waiter* was neither granted a permit nor cancelled."""
-    return not waiter.granted.done()
-
-
-def not_sent(waited: float, retry_after: float | None) -> Throttled:
-    """Return the error of a request whose permit did not come in time."""
-    cause = (
-        "the gateway accepts no requests at present"
-        if retry_after is not None
-        else "earlier requests get no responses"
-    )
-    message = f"not sent after waiting {waited:g} s: {cause}"
-    return Throttled(ErrorDetails(message=message, retry_after=retry_after, sent=False))
-
-
-def client_closed() -> ClientClosed:
-    """Return the error of a request that still waits when the client is closed."""
-    return ClientClosed("the client was closed before this request was sent")

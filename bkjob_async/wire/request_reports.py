@@ -12,9 +12,39 @@ from bkjob_async.model.operations.base import Operation
 from bkjob_async.observe.counters import OTHER, Counters
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import RateLimitHit, RequestSent
-from bkjob_async.wire.request_limiter import Permit
+from bkjob_async.wire.permits import Permit
 
 NO_HEADERS: Mapping[str, str] = {}
+
+
+def report_request(
+    observe: ObserverDispatch,
+    permit: Permit,
+    operation: Operation[Any],
+    *,
+    attempt: int,
+    error: BaseException | None,
+    is_poll: bool,
+    secrets: Iterable[str],
+) -> None:
+    """Report a request that was sent with *permit* and is over; one that succeeded is already counted."""
+    now = asyncio.get_running_loop().time()
+    if error is not None and observe.counters is not None:
+        ended = now if permit.response is None else permit.received_at
+        count_request(observe.counters, permit, operation.name, outcome_label(error), ended)
+    if observe.wants_polled_requests if is_poll else observe.wants_requests:
+        observe(
+            request_sent(
+                observe.client,
+                permit,
+                operation,
+                attempt=attempt,
+                error=error,
+                now=now,
+                is_poll=is_poll,
+                secrets=secrets,
+            )
+        )
 
 
 def request_sent(

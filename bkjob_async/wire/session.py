@@ -30,10 +30,11 @@ from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
 from bkjob_async.wire.large_bodies import LARGE_BODY, LargeBodyTurns
+from bkjob_async.wire.permits import Permit
 from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
 from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
-from bkjob_async.wire.request_limiter import Permit, RequestLimiter
-from bkjob_async.wire.request_reports import count_request, outcome_label, report_rate_limit, request_sent
+from bkjob_async.wire.request_limiter import RequestLimiter
+from bkjob_async.wire.request_reports import count_request, report_rate_limit, report_request
 from bkjob_async.wire.tracebacks import strip_traceback
 from bkjob_async.wire.transport import Transport
 
@@ -288,26 +289,12 @@ class Session:
         is_poll: bool,
     ) -> None:
         """Report a request that is over to the observers; without a permit it was never sent."""
-        observe = self.observe
         if permit is None or permit.request is None:
             return
-        if error is not None and observe.counters is not None:
-            ended = asyncio.get_running_loop().time() if permit.response is None else permit.received_at
-            count_request(observe.counters, permit, operation.name, outcome_label(error), ended)
-        if observe.wants_polled_requests if is_poll else observe.wants_requests:
-            now = asyncio.get_running_loop().time()
-            observe(
-                request_sent(
-                    observe.client,
-                    permit,
-                    operation,
-                    attempt=attempt,
-                    error=error,
-                    now=now,
-                    is_poll=is_poll,
-                    secrets=self.credentials.secrets,
-                )
-            )
+        secrets = self.credentials.secrets
+        report_request(
+            self.observe, permit, operation, attempt=attempt, error=error, is_poll=is_poll, secrets=secrets
+        )
         permit.response = None  # this frame may live on until the next attempt
 
     async def _decode_large(self, decode: Callable[[HttpResponse], T], response: HttpResponse) -> T:

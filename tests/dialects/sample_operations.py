@@ -7,120 +7,74 @@ from typing import Any
 
 import msgspec
 
+import bkjob_async as bkjob
 from bkjob_async.dialects.common.dialect import TableDialect
 from bkjob_async.dialects.registry import dialect_by_name
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.model.operations.base import (
-    GetJobInstanceStatus,
-    GetStepInstanceStatus,
-    OperateJobInstance,
-    OperateStepInstance,
-    Operation,
-)
-from bkjob_async.model.operations.extra_operations import (
-    BkciPluginBatchGetJobInstanceExecuteObjectLog,
-    BkciPluginFastExecuteScript,
-    BkciPluginFastTransferFile,
-    BkciPluginGetJobInstanceStatus,
-    GenerateLocalFileUploadUrl,
-    GetFileTaskContext,
-    GetScriptTaskContext,
-    QueryGseTask,
-    QueryJobInstance,
-)
-from bkjob_async.model.operations.launches import (
-    ExecuteJobPlan,
-    FastExecuteScript,
-    FastExecuteSql,
-    FastTransferFile,
-    FileSource,
-    PushConfigFile,
-)
-from bkjob_async.model.operations.queries import (
-    BatchGetJobInstanceIpLog,
-    GetJobInstanceGlobalVarValue,
-    GetJobInstanceIpLog,
-    GetJobInstanceList,
-    GetJobInstanceLog,
-    GetStepInstanceDetail,
-)
-from bkjob_async.model.operations.stored_queries import (
-    GetAccountList,
-    GetCronDetail,
-    GetCronList,
-    GetJobPlanDetail,
-    GetJobPlanList,
-    GetJobTemplateList,
-    GetPublicScriptList,
-    GetPublicScriptVersionDetail,
-    GetPublicScriptVersionList,
-    GetScriptList,
-    GetScriptVersionDetail,
-    GetScriptVersionList,
-)
-from bkjob_async.model.refs import HostKey, JobRef, Scope
 
-SCOPE = Scope.biz(2)
-JOB = JobRef(SCOPE, 7001)
+SCOPE = bkjob.Scope.biz(2)
+JOB = bkjob.JobRef(SCOPE, 7001)
 STEP = JOB.step(8001)
 HOST = "0:10.1.0.31"
 DAY = datetime(2023, 11, 14, tzinfo=UTC)
 
-OPERATIONS: tuple[Operation[Any], ...] = (
-    GetJobInstanceStatus(ref=JOB, return_ip_result=True),
-    GetStepInstanceStatus(ref=STEP),
-    GetStepInstanceDetail(ref=STEP),
-    GetJobInstanceLog(ref=JOB),
-    GetJobInstanceIpLog(ref=STEP, host=HOST),
-    BatchGetJobInstanceIpLog(ref=STEP, hosts=[31, 32]),
-    GetJobInstanceList(scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15), length=2),
-    GetJobInstanceGlobalVarValue(ref=JOB),
-    OperateStepInstance(ref=STEP, operation_code=2),
-    OperateJobInstance(ref=JOB, operation_code=1),
-    ExecuteJobPlan(scope=SCOPE, job_plan_id=12),
-    FastExecuteScript(scope=SCOPE, targets=HOST, script_content="date", account_alias="root"),
-    FastExecuteSql(scope=SCOPE, targets=HOST, script_content="select 1", db_account_id=6),
-    FastTransferFile(
+OPERATIONS: tuple[bkjob.Operation[Any], ...] = (
+    bkjob.GetJobInstanceStatus(ref=JOB, return_ip_result=True),
+    bkjob.GetStepInstanceStatus(ref=STEP),
+    bkjob.GetStepInstanceDetail(ref=STEP),
+    bkjob.GetJobInstanceLog(ref=JOB),
+    bkjob.GetJobInstanceIpLog(ref=STEP, host=HOST),
+    bkjob.BatchGetJobInstanceIpLog(ref=STEP, hosts=[31, 32]),
+    bkjob.GetJobInstanceList(
+        scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15), length=2
+    ),
+    bkjob.GetJobInstanceGlobalVarValue(ref=JOB),
+    bkjob.OperateStepInstance(ref=STEP, operation_code=2),
+    bkjob.OperateJobInstance(ref=JOB, operation_code=1),
+    bkjob.ExecuteJobPlan(scope=SCOPE, job_plan_id=12),
+    bkjob.FastExecuteScript(scope=SCOPE, targets=HOST, script_content="date", account_alias="root"),
+    bkjob.FastExecuteSql(scope=SCOPE, targets=HOST, script_content="select 1", db_account_id=6),
+    bkjob.FastTransferFile(
         scope=SCOPE,
-        sources=[FileSource(files="/opt/a.tgz", server=HOST, account_alias="root")],
+        sources=[bkjob.FileSource(files="/opt/a.tgz", server=HOST, account_alias="root")],
         file_target_path="/srv",
         targets=HOST,
         account_alias="root",
     ),
-    PushConfigFile(
+    bkjob.PushConfigFile(
         scope=SCOPE, files={"a.conf": "x=1"}, file_target_path="/etc", targets=HOST, account_alias="root"
     ),
 )
-STORED: tuple[Operation[Any], ...] = (
-    GetJobTemplateList(scope=SCOPE, item_name="greet"),
-    GetJobPlanList(scope=SCOPE, item_name="greet"),
-    GetJobPlanDetail(scope=SCOPE, job_plan_id=12),
-    GetAccountList(scope=SCOPE, category=1),
-    GetScriptList(scope=SCOPE),
-    GetScriptVersionList(scope=SCOPE, script_id="5c1b", return_script_content=True),
-    GetScriptVersionDetail(scope=SCOPE, id=71),
-    GetPublicScriptList(),
-    GetPublicScriptVersionList(script_id="5c1b"),
-    GetPublicScriptVersionDetail(id=71),
-    GetCronList(scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15)),
-    GetCronDetail(scope=SCOPE, id=81),
+STORED: tuple[bkjob.Operation[Any], ...] = (
+    bkjob.GetJobTemplateList(scope=SCOPE, item_name="greet"),
+    bkjob.GetJobPlanList(scope=SCOPE, item_name="greet"),
+    bkjob.GetJobPlanDetail(scope=SCOPE, job_plan_id=12),
+    bkjob.GetAccountList(scope=SCOPE, category=1),
+    bkjob.GetScriptList(scope=SCOPE),
+    bkjob.GetScriptVersionList(scope=SCOPE, script_id="5c1b", return_script_content=True),
+    bkjob.GetScriptVersionDetail(scope=SCOPE, id=71),
+    bkjob.GetPublicScriptList(),
+    bkjob.GetPublicScriptVersionList(script_id="5c1b"),
+    bkjob.GetPublicScriptVersionDetail(id=71),
+    bkjob.GetCronList(scope=SCOPE, create_time_start=DAY, create_time_end=DAY.replace(day=15)),
+    bkjob.GetCronDetail(scope=SCOPE, id=81),
 )
-EXTRAS: tuple[Operation[Any], ...] = (
-    GenerateLocalFileUploadUrl(scope=SCOPE, file_names="a.txt"),
-    QueryGseTask(step_instance_id=8001),
-    QueryJobInstance(gse_task_id="GSETASK:S:20231114:1"),
-    GetScriptTaskContext(ref=STEP, host=31),
-    GetFileTaskContext(ref=STEP, host=31, mode=1),
-    BkciPluginFastExecuteScript(scope=SCOPE, targets=HOST, script_content="date", account_alias="root"),
-    BkciPluginFastTransferFile(
+EXTRAS: tuple[bkjob.Operation[Any], ...] = (
+    bkjob.GenerateLocalFileUploadUrl(scope=SCOPE, file_names="a.txt"),
+    bkjob.QueryGseTask(step_instance_id=8001),
+    bkjob.QueryJobInstance(gse_task_id="GSETASK:S:20231114:1"),
+    bkjob.GetScriptTaskContext(ref=STEP, host=31),
+    bkjob.GetFileTaskContext(ref=STEP, host=31, mode=1),
+    bkjob.BkciPluginFastExecuteScript(scope=SCOPE, targets=HOST, script_content="date", account_alias="root"),
+    bkjob.BkciPluginFastTransferFile(
         scope=SCOPE,
-        sources=[FileSource(files="/opt/a.tgz", server=HOST, account_alias="root")],
+        sources=[bkjob.FileSource(files="/opt/a.tgz", server=HOST, account_alias="root")],
         file_target_path="/srv",
         targets=HOST,
         account_alias="root",
     ),
-    BkciPluginGetJobInstanceStatus(ref=JOB, return_ip_result=True),
-    BkciPluginBatchGetJobInstanceExecuteObjectLog(ref=STEP, hosts=[31]),
+    bkjob.BkciPluginGetJobInstanceStatus(ref=JOB, return_ip_result=True),
+    bkjob.BkciPluginBatchGetJobInstanceExecuteObjectLog(ref=STEP, hosts=[31]),
 )
 OPERATIONS += STORED + EXTRAS
 OPERATION_BY_NAME = {operation.name: operation for operation in OPERATIONS}
@@ -135,7 +89,7 @@ SAMPLES: dict[str, Any] = {
 }
 
 
-def sample_call(sample: str) -> tuple[TableDialect, Operation[Any]]:
+def sample_call(sample: str) -> tuple[TableDialect, bkjob.Operation[Any]]:
     """Return the dialect and the operation of a sample response."""
     codec, _, name = sample.partition("/")
     return DIALECTS[codec], OPERATION_BY_NAME[name.partition(".")[0]]
@@ -153,9 +107,9 @@ def decoded(sample: str) -> Any:
     return codec.decode(operation, json_response(SAMPLES[sample]))
 
 
-def host(number: int) -> HostKey:
+def host(number: int) -> bkjob.HostKey:
     """Return one of the hosts of the samples."""
-    return HostKey(bk_host_id=number, bk_cloud_id=0, ip=f"10.1.0.{number}")
+    return bkjob.HostKey(bk_host_id=number, bk_cloud_id=0, ip=f"10.1.0.{number}")
 
 
 def parameters(request: HttpRequest) -> dict[str, Any]:
@@ -168,6 +122,6 @@ def parameters(request: HttpRequest) -> dict[str, Any]:
     return body
 
 
-def sent(name: str, operation: Operation[Any]) -> dict[str, Any]:
+def sent(name: str, operation: bkjob.Operation[Any]) -> dict[str, Any]:
     """Return the parameters that an operation is sent with."""
     return parameters(DIALECTS[name].encode(operation))

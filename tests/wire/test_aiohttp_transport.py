@@ -181,51 +181,32 @@ async def test_a_host_that_cannot_be_one_is_an_error_of_ours() -> None:
 
 async def test_a_proxy_that_refuses_does_not_tell_its_password() -> None:
     """Not in the error, nor in what stands behind it."""
-
-    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
-        await writer.drain()
-        writer.close()
-
-    asked: list[bytes] = []
-    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    options = HttpOptions(proxy=f"http://me:pa55word@127.0.0.1:{port}")
-    transport = AiohttpTransport(options)
-    with pytest.raises(TransportFailed, match="HTTP 407") as failed:
-        await transport.send(HttpRequest(method="GET", url=URL("https://platform.invalid/")), timeout=5)
-    await transport.aclose()
-    server.close()
-    await server.wait_closed()
+    no = b"HTTP/1.1 407 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    async with raw_server.serving(lambda *_: no) as (proxy, url):
+        options = HttpOptions(proxy=f"http://me:pa55word@127.0.0.1:{url.port}")
+        transport = AiohttpTransport(options)
+        with pytest.raises(TransportFailed, match="HTTP 407") as failed:
+            await transport.send(HttpRequest(method="GET", url=URL("https://platform.invalid/")), timeout=5)
+        await transport.aclose()
 
     error = failed.value
-    assert b"Proxy-Authorization: Basic" in asked[0]
+    assert b"Proxy-Authorization: Basic" in proxy.heads[0]
     assert "pa55word" not in "".join(traceback.format_exception(error)) + repr(error) + repr(options)
     assert (error.__cause__, error.details.sent) == (None, False)
 
 
 async def test_a_proxy_is_told_who_asks() -> None:
     """Over plain HTTP the password goes with the request itself."""
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-        await writer.drain()
-        writer.close()
-
-    asked: list[bytes] = []
-    server = await asyncio.start_server(answer, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    transport = AiohttpTransport(HttpOptions(proxy=f"http://me:pa55word@127.0.0.1:{port}"))
-    found = await transport.send(HttpRequest(method="GET", url=URL("http://platform.invalid/")), timeout=5)
-    await transport.aclose()
-    server.close()
-    await server.wait_closed()
+    async with raw_server.serving(lambda *_: raw_server.answer(b"ok", "Connection: close")) as (proxy, url):
+        transport = AiohttpTransport(HttpOptions(proxy=f"http://me:pa55word@127.0.0.1:{url.port}"))
+        found = await transport.send(
+            HttpRequest(method="GET", url=URL("http://platform.invalid/")), timeout=5
+        )
+        await transport.aclose()
 
     assert found.body == b"ok"
-    assert b"GET http://platform.invalid/" in asked[0]
-    assert b"Proxy-Authorization: Basic bWU6cGE1NXdvcmQ=" in asked[0]
+    assert b"GET http://platform.invalid/" in proxy.heads[0]
+    assert b"Proxy-Authorization: Basic bWU6cGE1NXdvcmQ=" in proxy.heads[0]
 
 
 async def test_further_headers_go_with_every_request() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from bkjob_async.dialects.common.dialect import refuse_options
 from bkjob_async.dialects.common.hosts import address_parameters, refuse_containers
 from bkjob_async.dialects.common.ref_checks import BIZ_SETS
 from bkjob_async.dialects.gateway.v3_launch_requests import config_file_parameters, to_base64, without_none
-from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
     GetStepInstanceStatus,
@@ -80,12 +80,9 @@ def operate_job_parameters(operation: OperateJobInstance) -> dict[str, Any]:
 # Launches -----------------------------------------------------------------------------------------
 
 
-def refuse_options(name: str, **options: object) -> None:
+def refuse_here(name: str, **options: object) -> None:
     """Raise `NotSupported` for the options of *name* that this dialect does not know."""
-    given = [option for option, value in options.items() if value not in (None, (), {})]
-    if given:
-        others = "esb-jobv3, gateway-v3, gateway-v4"
-        raise NotSupported(f"esb-job's {name} does not take {', '.join(given)}; see {others}")
+    refuse_options(f"esb-job's {name}", "esb-jobv3, gateway-v3, gateway-v4", **options)
 
 
 def ip_list_parameter(hosts: tuple[HostKey, ...]) -> list[dict[str, Any]]:
@@ -96,7 +93,7 @@ def ip_list_parameter(hosts: tuple[HostKey, ...]) -> list[dict[str, Any]]:
 
 def target_server(targets: Targets) -> dict[str, Any]:
     """Return targets as `target_server` has them here."""
-    refuse_options("target_server", kube_container_filters=targets.kube_container_filters)
+    refuse_here("target_server", kube_container_filters=targets.kube_container_filters)
     return without_none(
         ip_list=ip_list_parameter(targets.hosts) or None,
         dynamic_group_id_list=list(targets.dynamic_groups) or None,
@@ -106,7 +103,7 @@ def target_server(targets: Targets) -> dict[str, Any]:
 
 def execute_job_parameters(operation: ExecuteJobPlan) -> dict[str, Any]:
     """Return what `execute_job` takes."""
-    refuse_options("execute_job", start_task=operation.start_task)
+    refuse_here("execute_job", start_task=operation.start_task)
     return {
         "bk_job_id": operation.job_plan_id,
         "global_vars": [global_var_parameters(variable) for variable in operation.global_vars] or None,
@@ -131,7 +128,7 @@ def script_id_parameter(number: str | None) -> int | str | None:
 
 def fast_execute_script_parameters(operation: FastExecuteScript) -> dict[str, Any]:
     """Return what `fast_execute_script` takes."""
-    refuse_options(
+    refuse_here(
         operation.name,
         account_id=operation.account_id,
         script_version_id=operation.script_version_id,
@@ -156,7 +153,7 @@ def fast_execute_script_parameters(operation: FastExecuteScript) -> dict[str, An
 
 def fast_execute_sql_parameters(operation: FastExecuteSql) -> dict[str, Any]:
     """Return what `fast_execute_sql` takes."""
-    refuse_options(
+    refuse_here(
         operation.name, script_version_id=operation.script_version_id, start_task=operation.start_task
     )
     return {
@@ -172,7 +169,7 @@ def fast_execute_sql_parameters(operation: FastExecuteSql) -> dict[str, Any]:
 
 def fast_push_file_parameters(operation: FastTransferFile) -> dict[str, Any]:
     """Return what `fast_push_file` takes."""
-    refuse_options(
+    refuse_here(
         "fast_push_file",
         account_id=operation.account_id,
         transfer_mode=operation.transfer_mode,
@@ -195,7 +192,7 @@ def fast_push_file_parameters(operation: FastTransferFile) -> dict[str, Any]:
 
 def file_source_parameters(source: FileSource) -> dict[str, Any]:
     """Return where files come from: hosts only."""
-    refuse_options(
+    refuse_here(
         "file_source",
         account_id=source.account_id,
         file_type=None if source.file_type == FileSourceType.SERVER else source.file_type,
@@ -212,7 +209,7 @@ def file_source_parameters(source: FileSource) -> dict[str, Any]:
 def push_config_file_parameters(operation: PushConfigFile) -> dict[str, Any]:
     """Return what `push_config_file` takes: hosts by address only."""
     targets = operation.targets
-    refuse_options(
+    refuse_here(
         operation.name,
         account_id=operation.account_id,
         callback_url=operation.callback_url,

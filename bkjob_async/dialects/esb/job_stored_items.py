@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.esb.job_requests import refuse_options
+from bkjob_async.dialects.esb.job_requests import refuse_here
 from bkjob_async.dialects.gateway.stored_items import check_requested_scope, item_reader, read_edit_fields
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations.codes import AccountCategory, StepType, VariableType
@@ -76,7 +76,7 @@ def page_parameters(operation: ListQuery) -> dict[str, Any]:
 
 def plan_list_parameters(operation: GetJobPlanList) -> dict[str, Any]:
     """Return what `get_job_list` takes."""
-    refuse_options("get_job_list", job_template_id=operation.job_template_id)
+    refuse_here("get_job_list", job_template_id=operation.job_template_id)
     return {"name": operation.item_name, **author_parameters(operation)}
 
 
@@ -106,7 +106,7 @@ def script_list_parameters(operation: GetScriptList | GetPublicScriptList) -> di
 
 def script_parameters(operation: GetScriptVersionDetail | GetPublicScriptVersionDetail) -> dict[str, Any]:
     """Return what `get_script_detail` takes: the number of a version."""
-    refuse_options("get_script_detail", script_id=operation.script_id, version=operation.version)
+    refuse_here("get_script_detail", script_id=operation.script_id, version=operation.version)
     return {"id": operation.id}
 
 
@@ -120,7 +120,7 @@ def account_list_name(operation: GetAccountList) -> str:
 
 def account_list_parameters(operation: GetAccountList) -> dict[str, Any]:
     """Return what the lists of accounts take; neither has pages."""
-    refuse_options(account_list_name(operation), account=operation.account, alias=operation.alias)
+    refuse_here(account_list_name(operation), account=operation.account, alias=operation.alias)
     return {}
 
 

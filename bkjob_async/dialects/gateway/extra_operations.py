@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bkjob_async.dialects.common.dialect import Call, Calls
+from bkjob_async.dialects.common.dialect import Call, Calls, refuse_options
 from bkjob_async.dialects.common.hosts import CONTAINER
 from bkjob_async.dialects.common.json_fields import JsonObject
 from bkjob_async.dialects.common.responses import read_host_logs, read_job_launch, read_scope
@@ -21,7 +21,7 @@ from bkjob_async.dialects.gateway.v3_requests import (
     step_parameters,
 )
 from bkjob_async.dialects.gateway.v4_responses import read_job_poll, read_job_status
-from bkjob_async.errors import NotSupported, UsageError
+from bkjob_async.errors import UsageError
 from bkjob_async.model.operations.extra_operations import (
     BkciPluginBatchGetJobInstanceExecuteObjectLog,
     BkciPluginFastExecuteScript,
@@ -185,13 +185,6 @@ def pipeline_file_parameters(operation: BkciPluginFastTransferFile) -> dict[str,
         "transfer_mode": operation.transfer_mode,
         "rolling_config": rolling_parameters(operation.rolling_config),
     }
-
-
-def refuse_options(name: str, **options: object) -> None:
-    """Raise `NotSupported` for the options that *name* does not take."""
-    given = [option for option, value in options.items() if value not in (None, ())]
-    if given:
-        raise NotSupported(f"{name} does not take {', '.join(given)}")
 
 
 def pipeline_status_parameters(operation: BkciPluginGetJobInstanceStatus) -> dict[str, Any]:
