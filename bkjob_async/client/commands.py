@@ -140,7 +140,7 @@ async def fast_execute_script(
     `Targets`, or one host or many as `HostKey`, `bk_host_id` or `"cloud:ip"`. The account is named by
     *account_alias* or *account_id*. *timeout* is the script's, in seconds, 1-259200 (`esb-job` 60-86400, the
     platform's default is 7200); *request_timeout* is this call's. Raises a `CallFailed`: `InvalidRequest` for
-    bad hosts or accounts, `QuotaExceeded`, `OutcomeUnknown` when no clear answer came back. In every dialect.
+    bad hosts or accounts, `QuotaExceeded`, `OutcomeUnknown` when no clear response came back. In every dialect.
     Document: `fast_execute_script`.
 
     >>> launch = await client.fast_execute_script("uptime", "0:10.0.0.1", account_alias="root")

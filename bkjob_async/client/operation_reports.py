@@ -1,4 +1,4 @@
-"""What observers are told of launches and operations."""
+"""Reports of launches and operations to observers."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ LAUNCHES = frozenset(
 OPERATIONS = frozenset({OperateStepInstance.name, OperateJobInstance.name})
 
 
-async def reported(observe: ObserverDispatch, operation: Operation[Any], answer: Awaitable[Any]) -> Any:
-    """Await the *answer* to *operation*; report what became of a launch or an operation on a job."""
+async def reported(observe: ObserverDispatch, operation: Operation[Any], response: Awaitable[Any]) -> Any:
+    """Await the *response* to *operation*; report the outcome of a launch or of an operation on a job."""
     is_launch = operation.name in LAUNCHES
     if not (is_launch or operation.name in OPERATIONS):
-        return await answer
+        return await response
     with observe.around(operation.name, ref_of(operation)):
         if observe.counters is None and not observe.listens(OperationSent):
-            return await answer
-        return await _reported(observe, operation, answer, is_launch=is_launch)
+            return await response
+        return await _reported(observe, operation, response, is_launch=is_launch)
 
 
 async def _reported(
-    observe: ObserverDispatch, operation: Operation[Any], answer: Awaitable[Any], *, is_launch: bool
+    observe: ObserverDispatch, operation: Operation[Any], response: Awaitable[Any], *, is_launch: bool
 ) -> Any:
     started = asyncio.get_running_loop().time()
     error: BaseException | None = None
     launched: Any = None
     try:
-        launched = await answer
+        launched = await response
     except (CallFailed, asyncio.CancelledError) as failure:
         error = failure
         raise
@@ -82,7 +82,7 @@ async def _reported(
 
 
 def outcome_of(error: BaseException | None) -> str:
-    """Return what became of a command: a cancelled one may have been executed."""
+    """Return the outcome of a command: a cancelled one may have been executed."""
     if error is None:
         return "accepted"
     return "unknown" if isinstance(error, OutcomeUnknown | asyncio.CancelledError) else "refused"

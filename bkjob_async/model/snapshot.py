@@ -112,7 +112,7 @@ class StepSnapshot:
     def raw(self) -> Mapping[str, Any] | None:
         """The platform's own data about the step; None where no response was kept.
 
-        Answers of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
+        Results of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
         """
         return None if self.response is None else self.response.step(self.ref.step_instance_id)
 
@@ -151,7 +151,7 @@ class JobSnapshot:
     def raw(self) -> Mapping[str, Any] | None:
         """The platform's own `data` about the job; None where no response was kept.
 
-        Answers of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
+        Results of `get_*` methods keep it, and decode it when it is first wanted; a watch keeps none.
         """
         return None if self.response is None else self.response.data
 

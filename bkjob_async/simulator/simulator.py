@@ -30,7 +30,7 @@ class Simulator:
     *scenario* is a name or a `Scenario`; without it the world is empty and jobs are added. The same *seed*
     gives the same run. *site* is the configuration, *speed* how fast world time passes. With *at_once* the
     platform sees changes of hosts at once, not at its engine's polls. *begins* is when world time begins (aware); None
-    for the first of January 2026, so that the same seed gives the same answers on any day.
+    for the first of January 2026, so that the same seed gives the same responses on any day.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What observers are told of requests and rate limits."""
+"""Reports of requests and rate limits to observers."""
 
 from __future__ import annotations
 

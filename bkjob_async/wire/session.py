@@ -71,7 +71,7 @@ class Session:
         seed: int | None = None,
         observe: ObserverDispatch | None = None,
     ) -> None:
-        """Join the parts; nothing is opened yet. *observe* is told of every request."""
+        """Join the parts; nothing is opened yet. *observe* receives every request."""
         url = URL(base_url)
         if url.scheme not in ("http", "https") or not url.host:
             raise UsageError("the URL must be absolute: http:// or https://, with a host")

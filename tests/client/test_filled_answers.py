@@ -138,7 +138,7 @@ READS: list[tuple[str, str, Read, set[str]]] = [
     ids=[f"{case[0]}-{case[1]}".replace(" ", "-") for case in READS],
 )
 async def test_no_field_is_empty_that_the_platform_fills(dialect: str, read: Read, absent: set[str]) -> None:
-    """What is told of a job with something in every field is all there."""
+    """Results of a job with something in every field have all of it."""
     simulator = Simulator()
     steps = simulator.steps(simulator.add(STORY))
     simulator.advance(60)

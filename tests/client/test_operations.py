@@ -79,7 +79,7 @@ async def test_a_wait_after_an_operation_returns_the_new_end(name: str, dialect:
         await client.operate_step_instance(step, operation_code=story.operation)
         waiting = asyncio.create_task(client.wait(job, deadline=600))
         if story.refused:
-            await asyncio.sleep(6)  # the job shows its old end until the platform has asked again
+            await asyncio.sleep(6)  # the job shows its old end until the platform has polled its agents again
             await client.operate_step_instance(step, operation_code=6)
         result = await waiting
 

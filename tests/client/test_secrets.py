@@ -44,7 +44,7 @@ def whole(status: int, body: str, *headers: str) -> bytes:
 
 
 def refusing(status: int, code: int, echo: str) -> bytes:
-    """Return a refusal that repeats all that it was told."""
+    """Return a refusal that repeats all that was sent."""
     body = {"result": False, "code": code, "message": echo, "data": {echo: echo}, "permission": {"x": echo}}
     return whole(status, json.dumps(body))
 
@@ -100,7 +100,7 @@ VERBS: dict[str, Verb] = {
     "wait": lambda client: client.wait(JOB, deadline=0.1),
     "watch": watched,
 }
-# What a verb carries beside credentials; an answer may repeat it. What nobody called sensitive is in no frame all the same.
+# What a call carries beside credentials; a response may repeat it. What nobody called sensitive is in no frame all the same.
 OWN = {
     "by name": PASSWORD,
     "by name, GET": PASSWORD,
@@ -134,7 +134,7 @@ def frames(trace: TracebackType | None) -> list[str]:
 
 
 def texts(error: BaseException) -> list[str]:
-    """Return what an error says, in every way it can be asked."""
+    """Return what an error says, in each of its forms."""
     return [
         text
         for link in chain(error)
@@ -204,14 +204,14 @@ async def attempted(client: bkjob.JobClient, verb: str) -> tuple[list[str], list
         said = await VERBS[verb](client)
     except (bkjob.BkJobError, asyncio.CancelledError) as error:
         return texts(error), [held for link in chain(error) for held in frames(link.__traceback__)]
-    # What is returned is what was asked for; only events are made by us.
+    # What is returned is what was requested; only events are made by us.
     return (said if isinstance(said, list) else []), []
 
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_no_failure_shows_a_secret(dialect: str, verb: str, log: pytest.LogCaptureFixture) -> None:
-    """Not in its text, not in a frame, not in what observers and logs are told, whatever the server does."""
+    """Not in its text, not in a frame, not in what observers and logs receive, whatever the server does."""
     asyncio.get_running_loop().set_debug(True)
     echo = f"{APP_SECRET} {TICKET} {OWN.get(verb, '')}".strip()
     for name, kind in kinds(echo).items():
@@ -326,7 +326,7 @@ async def test_what_a_provider_raises_does_not_show(failure: Exception) -> None:
 async def test_a_provider_that_fails_when_nobody_waits_any_more_is_not_logged(
     log: pytest.LogCaptureFixture,
 ) -> None:
-    """`Task exception was never retrieved` would tell its frames."""
+    """`Task exception was never retrieved` would show its frames."""
 
     async def provider() -> bkjob.Credentials:
         await asyncio.sleep(0.02)

@@ -220,7 +220,7 @@ async def test_what_names_no_target_is_refused_at_the_call(given: object) -> Non
 
 @pytest.mark.parametrize("by_step", [False, True])
 async def test_what_failed_is_retried_by_its_name(by_step: bool) -> None:  # noqa: FBT001 - the case
-    """Without a result in hand the platform is asked where the job stands."""
+    """Without a result in hand the state of the job is requested."""
     simulator = Simulator()
     job = simulator.add(FAILING)
     simulator.advance(3600)

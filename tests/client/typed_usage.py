@@ -9,7 +9,7 @@ import bkjob_async as bkjob
 
 
 async def ask(client: bkjob.JobClient, job: bkjob.JobRef, step: bkjob.StepRef) -> None:
-    """Ask everything that version 3 of the gateway answers."""
+    """Send every request that version 3 of the gateway takes."""
     assert_type(await client.get_job_instance_status(job, return_ip_result=True), bkjob.JobSnapshot)
     assert_type(await client.get_step_instance_status(step), bkjob.StepSnapshot)
     assert_type(await client.get_step_instance_detail(step), bkjob.StepDetail)
@@ -20,7 +20,7 @@ async def ask(client: bkjob.JobClient, job: bkjob.JobRef, step: bkjob.StepRef) -
 
 
 async def ask_the_old_component(client: bkjob.JobClient, job: bkjob.JobRef) -> None:
-    """Ask what only the ESB's first component answers."""
+    """Send what only the ESB's first component takes."""
     assert_type(await client.get_job_instance_log(job), tuple[bkjob.StepLogs, ...])
 
 

@@ -51,7 +51,7 @@ def test_a_response_names_what_it_is_about(sample: str) -> None:
 
 
 def test_what_nobody_names_is_nameless() -> None:
-    """An id that neither answer nor caller knows is one that no platform gives; the caller's word goes first."""
+    """An id that neither response nor caller names is one that no platform gives; the caller's word goes first."""
     data = '{"job_instance": {"status": 2}, "finished": false}'
 
     nameless = decode(data, operation="get_job_instance_status", envelope=False)
@@ -153,7 +153,7 @@ def test_a_callback_may_say_nothing_of_steps() -> None:
     "body", ["", "x", "[]", "{}", '{"job_instance_id": 0, "status": 3}', '{"status": 3}']
 )
 def test_what_is_no_callback_is_an_error(body: str) -> None:
-    """A body that means nothing is an unusable answer, as a form too."""
+    """A body that means nothing is an unusable response, as a form too."""
     for content_type in ("application/json", FORM):
         with pytest.raises(InvalidResponse):
             decode_callback(body, content_type)

@@ -48,7 +48,7 @@ def delivered(caller: Caller, operation: Operation[object], fault: str) -> HttpR
 
 @pytest.mark.parametrize(("fault", "kind"), FAULTS)
 def test_a_fault_is_the_same_error_everywhere(caller: Caller, fault: str, kind: type[CallFailed]) -> None:
-    """Whoever made the error, and in which envelope, it is the same class to read and to look at."""
+    """Whoever made the error, and in which envelope, it is the same class for calls and for polls."""
     ask = operation(caller)
     response = delivered(caller, ask, fault)
 

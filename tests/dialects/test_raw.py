@@ -33,7 +33,7 @@ def test_a_step_keeps_its_answer(sample: str) -> None:
 
 
 def test_the_raw_answer_is_no_part_of_what_is_equal_or_shown() -> None:
-    """Two looks at the same state are equal, and a repr stays short."""
+    """Two reads of the same state are equal, and a repr stays short."""
     codec, operation = sample_call("gateway-v3/get_job_instance_status")
     body = SAMPLES["gateway-v3/get_job_instance_status"]
 

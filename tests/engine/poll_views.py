@@ -58,6 +58,6 @@ def job(status: int, *steps: StepPollView, finished: bool | None = None) -> JobP
 
 
 def at(now: float) -> PollStamp:
-    """Return the moment *now*; places in the stream follow the time."""
+    """Return the time *now*; places in the stream follow the time."""
     sequence = int(now * 1000) + 1
     return PollStamp(now, sequence, "test")

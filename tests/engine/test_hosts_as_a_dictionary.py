@@ -85,7 +85,7 @@ def told(table: HostTable, moves: Any) -> dict[int | None, tuple[int | None, int
 @settings(max_examples=examples(300), deadline=None)
 @given(st.sampled_from([1, 3, 17, 80]), st.data())
 def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) -> None:
-    """StatusChanges with their own rows, counts, who is open, who did not succeed, what changed since: over many looks."""
+    """StatusChanges with their own rows, counts, who is open, who did not succeed, what changed since: over many polls."""
     table, hosts = HostTable(), Hosts()
     everybody = list(range(1, size + 1))
     # Rare codes take a way of their own, so some tables have none.
@@ -147,7 +147,7 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
 
 @pytest.mark.parametrize("size", [1, 3, 200])
 def test_codes_that_a_byte_cannot_name_are_not_taken_for_each_other(size: int) -> None:
-    """Two of them look alike in the table; a host that goes from one to the other has moved all the same."""
+    """Two of them are the same in the table; a host that goes from one to the other has changed all the same."""
     one, other = RARE_CODES
     assert small_code(one) == small_code(other) == UNENCODABLE
     table = HostTable()

@@ -22,7 +22,7 @@ Told = Sequence[str]
 
 @frozen
 class Way:
-    """One way of the platform: what is watched, what it shows when, and what is told of it each time."""
+    """One way of the platform: what is watched, what it shows when, and the events of each poll."""
 
     shown: Sequence[tuple[float, JobPollView | StepPollView, Told]]
     over: bool = True
@@ -216,7 +216,7 @@ WAYS: dict[str, Way] = {
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 def test_the_platform_does_it_this_way(way: Way) -> None:
-    """Each look is told as it should be, and the target is over exactly when it is."""
+    """Each poll gives the events that it should, and the target is over exactly when it is."""
     state = job_state(way.target)
 
     told = [apply(state, now, view) for now, view, _ in way.shown]

@@ -27,7 +27,7 @@ OPEN = Row(status=7, bk_host_id=1)
 
 
 def in_groups(view: StepPollView) -> StepPollView:
-    """Return the same look with its rows in groups of one status and tag, in the platform's order."""
+    """Return the same view with its rows in groups of one status and tag, in the platform's order."""
     rows = [row for group in view.groups or () for row in group.rows or ()]
     kinds = sorted({(row.status, row.tag or "") for row in rows})
     groups = [
@@ -49,7 +49,7 @@ def shown(status: int, rows: Sequence[Row], *, grouped: bool, finished: bool) ->
 
 
 def told(state: JobState, now: float, view: JobPollView) -> list[Event]:
-    """Take in a view; return what is told."""
+    """Apply a view; return the events."""
     return list(LazyEventList(apply_job(state, view, at(now))))
 
 

@@ -57,7 +57,7 @@ def ask(
     method: str = "GET",
     now: float | None = None,
 ) -> HttpResponse:
-    """Put one question at a moment, by default the world's present."""
+    """Send one request at a time of the world, by default its present."""
     door = platform.platform if isinstance(platform, Simulator) else platform
     moment = door.world.now if now is None else now
     return door.respond(request(dialect, operation, parameters, method=method), moment)

@@ -14,10 +14,10 @@ Reply = Callable[[int, int, bytes], bytes | None]
 
 
 class RawServer:
-    """Counts connections and notes what was asked; *reply* says what each request is answered.
+    """Counts connections and keeps the heads of requests; *reply* returns the response to each.
 
-    It is told the number of the connection, that of the request on it, and the head; None hangs up without a word. An
-    answer that says `Connection: close` is the last, and so is each on a connection of whose number *last* says so.
+    It takes the number of the connection, that of the request on it, and the head; None hangs up without a response. A
+    response that says `Connection: close` is the last, and so is each on a connection of whose number *last* says so.
     """
 
     def __init__(self, reply: Reply, last: Callable[[int], bool]) -> None:
@@ -28,7 +28,7 @@ class RawServer:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer what comes over one connection."""
+        """Respond to what comes over one connection."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -80,6 +80,6 @@ async def serving(
 
 
 def answer(body: bytes, *further: str) -> bytes:
-    """Return a whole answer with *body*."""
+    """Return a whole response with *body*."""
     lines = ["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *further]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

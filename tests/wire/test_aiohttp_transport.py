@@ -92,7 +92,7 @@ async def test_a_closed_connection_is_no_answer(serve: Serve) -> None:
 
 
 async def test_silence_times_out(serve: Serve) -> None:
-    """The time limit is the caller's, for the whole answer."""
+    """The time limit is the caller's, for the whole response."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
@@ -266,14 +266,14 @@ BODY = b'{"code": 0, "data": "' + b"x" * 50_000 + b'"}'
 
 
 def packed_answer(body: bytes, encoding: str, length: int | None = None) -> bytes:
-    """Return an answer with a packed body, of a wrong length where one is given."""
+    """Return a response with a compressed body, of a wrong length where one is given."""
     length = len(body) if length is None else length
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {length}\r\n\r\n"
     return head.encode() + body
 
 
 def answering(answer: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    """Return a handler that gives *answer*, whatever was asked."""
+    """Return a handler that gives *answer*, whatever was requested."""
 
     async def handle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -292,7 +292,7 @@ async def test_a_packed_body_is_unpacked(serve: Serve, encoding: str) -> None:
 
 @pytest.mark.parametrize("unpacks", [True, False])
 async def test_a_lent_session_may_unpack_by_itself_or_not(serve: Serve, unpacks: bool) -> None:  # noqa: FBT001 - a parameter
-    """The answer is the same."""
+    """The response is the same."""
     url = await serve(answering(packed_answer(gzip.compress(BODY), "gzip")))
     async with aiohttp.ClientSession(auto_decompress=unpacks) as lent:
         transport = AiohttpTransport(session=lent)
@@ -322,7 +322,7 @@ async def test_a_damaged_packed_body_is_no_answer(serve: Serve) -> None:
 
 
 async def test_a_body_packed_as_nobody_asked_is_not_guessed_at(serve: Serve) -> None:
-    """It is an answer, but not one that can be used."""
+    """It is a response, but not one that can be used."""
     with pytest.raises(InvalidResponse, match="not asked for"):
         await get(await serve(answering(packed_answer(b"?", "zstd"))))
 
@@ -356,7 +356,7 @@ async def test_packed_answers_are_asked_for(
 
 
 def on_page(heads: list[bytes]) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    """Return a handler that notes what was asked."""
+    """Return a handler that keeps each request."""
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append(await reader.readuntil(b"\r\n\r\n"))

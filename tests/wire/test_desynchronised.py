@@ -25,7 +25,7 @@ CREDENTIALS = bkjob.AppCredentials(bk_app_code="app", bk_app_secret="not-to-be-s
 
 
 def body_about(number: int) -> bytes:
-    """Return an answer about a job."""
+    """Return a response about a job."""
     job = {"job_instance_id": number, "status": 3}
     data = {"finished": True, "job_instance": job, "job_instance_id": number}
     return msgspec.json.encode({"result": True, "code": 0, "data": data})
@@ -99,7 +99,7 @@ def headers_of(head: bytes) -> Mapping[str, str]:
 
 @pytest.mark.usefixtures("path")
 async def test_reads_ask_for_no_kept_answer() -> None:
-    """A proxy on the way that keeps answers is told not to; commands are never kept anyway."""
+    """Requests forbid a proxy on the way to cache responses; those to commands are never cached anyway."""
     async with serving(lambda *_: answer(body_about(100))) as (server, url):
         session = Session(
             url.origin(),

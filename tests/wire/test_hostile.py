@@ -17,7 +17,7 @@ FINE = ("good", "surplus")
 
 
 def is_fine(deed: str, answer: str) -> bool:
-    """Whether *answer* is what a client may say: an answer with something behind it is an answer."""
+    """Return True if *answer* is what a client may say: a response with surplus bytes is a response."""
     return answer != "OK" or deed.startswith(FINE)
 
 

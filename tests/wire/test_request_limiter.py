@@ -153,7 +153,7 @@ async def test_a_small_scope_does_not_wait_behind_a_large_one() -> None:
 
 
 async def test_large_responses_cost_their_scope_turns() -> None:
-    """Two scopes ask for as much, but the answers of one are forty times as long: it gets fewer turns."""
+    """Two scopes ask for as much, but the responses to one are forty times as long: it gets fewer turns."""
     limiter = RequestLimiter(RateLimiter(max_in_flight=1))
     done: list[str] = []
 
@@ -221,7 +221,7 @@ async def test_the_known_rate_is_the_lower_one() -> None:
 
 
 async def test_a_permit_for_a_cancelled_request_goes_to_the_next() -> None:
-    """It was granted in the moment of the cancellation."""
+    """It was granted at the time of the cancellation."""
     limiter = RequestLimiter(RateLimiter(max_in_flight=1))
     await limiter.acquire()
     first, second = (asyncio.ensure_future(limiter.acquire()) for _ in range(2))

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.looptime
 
 
 async def limited(timeouts: TimeoutManager, seconds: float, work: float) -> str:
-    """Work for so long within a timeout; tell what came of it."""
+    """Work for so long within a timeout; return the outcome."""
     timeout = timeouts.start(seconds)
     try:
         await asyncio.sleep(work)

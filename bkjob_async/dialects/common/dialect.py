@@ -230,7 +230,7 @@ class TableDialect:
         return envelope
 
     def _check_raw(self, operation: Operation[Any], data: object) -> None:
-        """Compare a response to a query with its question; a command may well respond with something new."""
+        """Compare the response to a query with its parameters; that to a command may well name something new."""
         if operation.repeatable:
             check_raw(self._parameters_of(operation, self.call_for(operation)), data)
 

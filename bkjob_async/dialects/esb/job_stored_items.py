@@ -197,7 +197,7 @@ def read_plan(row: JsonObject) -> JobPlan:
 def read_plan_step(step: JsonObject) -> PlanStep:
     """Read a step of a plan; all kinds have the same members.
 
-    What it does tells its kind: the server writes where a script comes from over the type of its step.
+    What it does shows its kind: the server writes where a script comes from over the type of its step.
     bk-job: EsbGetJobDetailResourceImpl.java, buildScriptStep
     """
     is_file, is_approval = step.get("file_source") is not None, step.get("confirm_message") is not None

@@ -254,7 +254,7 @@ class GroupPoller:
     def apply_group(
         self, table: HostTable, groups: Sequence[GroupPollView], requested: SingleGroup, sequence: int
     ) -> StatusChanges | None:
-        """Apply the group that was *requested*, the fast path of a round; None where it needs a closer look.
+        """Apply the group that was *requested*, the fast path of a round; None where the slow path is needed.
 
         It is the whole group, each of its hosts is known, listed once, and may have come there. Where hosts moved since
         the round began, it goes on with what they leave of it.

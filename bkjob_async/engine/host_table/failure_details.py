@@ -1,4 +1,4 @@
-"""Details of the hosts of one step that failed, read from their rows when somebody asks."""
+"""Details of the hosts of one step that failed, read from their rows when they are requested."""
 
 from __future__ import annotations
 

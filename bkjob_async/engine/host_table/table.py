@@ -72,7 +72,7 @@ RARE_SEARCH = 512
 # In place of the rows of a response where there is none.
 NO_ROWS: list[HostRow | None] = [None]
 
-# With more hosts than this, names other than ids are read after the first poll, or when somebody asks for them.
+# With more hosts than this, names other than ids are read after the first poll, or when they are requested.
 MAX_NAMES_READ_AT_ONCE = 100
 
 # So many names of hosts are read at a time, where that can be done in slices.

@@ -50,7 +50,7 @@ BEFORE_END = 0.5
 # A gateway may announce a rate of zero; one request in a minute and a half is planned then.
 SLOWEST_LIMIT = 0.01
 
-# What a name is expected to take is told after so many runs.
+# A duration is expected of a name after so many runs.
 FEWEST_RUNS = 3
 
 # The platform's clock is known well enough after so many ends.
@@ -129,7 +129,7 @@ class PollPlanner:
         if job.poll_state is not None:
             job.poll_state.nudged = True
 
-    # When to look ---------------------------------------------------------------------------------------------------
+    # The next poll ---------------------------------------------------------------------------------------------------
 
     def next_poll_at(
         self,

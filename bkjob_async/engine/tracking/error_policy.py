@@ -92,7 +92,7 @@ def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState) 
 
 
 def action_on_refusal(error: BkJobError, request: PollRequest, job: JobState) -> ErrorAction | None:
-    """Return what to do if the platform cannot answer this request for this kind of step; None for other errors.
+    """Return what to do if the platform cannot serve this request for this kind of step; None for other errors.
 
     The response to a request for a confirmation step is 1241003, for a container step 1240002. The latter may
     also be a passing internal error: it counts when it repeats, unless hosts of the step were read before.

@@ -122,5 +122,5 @@ class StepState(Struct, eq=False, gc=False):
 
 
 def observed_duration(start_seen_at: float | None, end_seen_at: float | None) -> float | None:
-    """Return the seconds between two moments, None unless both are known."""
+    """Return the seconds between two times, None unless both are known."""
     return end_seen_at - start_seen_at if start_seen_at is not None and end_seen_at is not None else None

@@ -31,7 +31,7 @@ Post = Callable[[str, bytes, str], Awaitable[int]]
 
 
 class CallbackSender:
-    """Advances the world without requests, and sends the callbacks that were asked for.
+    """Advances the world without requests, and sends the callbacks that were requested.
 
     *post* sends one callback (URL, body, content type) and returns the status of the response; by default a
     real HTTP client does, to loopback addresses only unless *remote*. `sent` counts callbacks that were sent,

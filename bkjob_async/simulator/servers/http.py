@@ -24,7 +24,7 @@ def create_app(
 ) -> web.Application:
     """Return a web application that serves *platform*, in *clock*'s time.
 
-    *control_names* are host names that the control API may be asked by, besides loopback ones.
+    *control_names* are host names under which the control API may be called, besides loopback ones.
     """
     clock = clock or WorldClock()
 
@@ -105,7 +105,7 @@ class SimulatorServer:
 
     *port* 0 is any free port; `url` has it. World time passes *speed* times as fast as the event loop's.
     Callbacks are sent while it serves, to loopback addresses only unless *remote_callbacks*. *control_names*
-    are host names that the control API may be asked by, besides loopback ones.
+    are host names under which the control API may be called, besides loopback ones.
     """
 
     def __init__(

@@ -46,7 +46,7 @@ TOKYO = timezone(timedelta(hours=9))
     ],
 )
 def test_a_time_is_read_in_every_form(value: object, zone: tzinfo, time: datetime | None) -> None:
-    """Milliseconds, seconds, text with an offset and without one name the same moment, always with a zone."""
+    """Milliseconds, seconds, text with an offset and without one name the same time, always with a zone."""
     read = as_time(value, zone)
 
     assert read == time
@@ -123,7 +123,7 @@ def test_a_flag_may_be_text_or_number(value: object, flag: bool | None) -> None:
     ],
 )
 def test_a_complaint_names_the_place_and_never_the_value(read: Any, complaint: str) -> None:
-    """An unusable answer says where, what was expected and what kind of thing stood there."""
+    """The error of an unusable response says where, what was expected and what kind of thing stood there."""
     json_response = JsonObject({"a": {"word": "secret", "zero": 0, "rows": [{"ip": "x"}, {"ip": []}]}})
 
     with pytest.raises(InvalidResponse) as caught:

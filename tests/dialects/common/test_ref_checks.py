@@ -184,7 +184,7 @@ def test_other_numbers_are_businesses(number: int) -> None:
 
 @pytest.mark.parametrize("dialect", ["esb-jobv3", "gateway-v3", "gateway-v4"])
 def test_a_list_is_of_one_scope(dialect: str) -> None:
-    """It is about many jobs, but none of another scope; a business set keeps the name that it was asked by."""
+    """It is about many jobs, but none of another scope; a business set keeps the name that the request has."""
     sample = f"{dialect}/get_job_instance_list"
     rows = "job_instance_list" if dialect == "gateway-v4" else "data"
     strange = changed(sample, "data", rows, 0, "bk_scope_id", to="3")
@@ -267,7 +267,7 @@ PLAIN_NAMES = {"job_instance_id": 7001, "bk_scope_type": "biz", "bk_scope_id": "
 @pytest.mark.parametrize("sample", JOB_STATUS + STEP_STATUS)
 @pytest.mark.parametrize("names", [{"job_instance_id": 999}, {"bk_scope_type": "biz", "bk_scope_id": "9"}])
 def test_a_raw_answer_is_compared_too(sample: str, names: dict[str, Any]) -> None:
-    """Nobody wants another job's answer, in whatever form."""
+    """A response about another job is of no use, in whatever form."""
     codec, operation = sample_call(sample)
 
     assert codec.decode_raw(operation, json_response(SAMPLES[sample])).data == SAMPLES[sample]["data"]

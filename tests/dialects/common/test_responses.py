@@ -28,7 +28,7 @@ LAUNCHES = [name for name in SAMPLES if "/fast_" in name or "/execute_" in name 
 
 
 def read(sample: str, body: Any) -> Any:
-    """Read another body in answer to a sample's question."""
+    """Read another body as the response to a sample's request."""
     codec, operation = sample_call(sample)
     return codec.decode(operation, json_response(body))
 
@@ -88,7 +88,7 @@ def test_a_log_row_may_lack_anything() -> None:
 
 
 def test_one_log_is_about_the_host_that_was_asked_for() -> None:
-    """The response may name the host by less than the question did, or not at all."""
+    """The response may name the host by less than the request did, or not at all."""
     sample = "gateway-v3/get_job_instance_ip_log"
     body = copy.deepcopy(SAMPLES[sample])
     assert decoded(sample).host == HostKey(bk_host_id=31)
@@ -165,7 +165,7 @@ def test_the_last_page_is_known_with_and_without_a_total() -> None:
     assert Page(items=rows * 2, start=4, length=2).next_start == 6
     assert Page(items=(), start=4, length=2).next_start is None
     assert Page(items=rows, start=4, length=2, total=5).next_start is None
-    # A server may give fewer than were asked for; its own count decides then.
+    # A server may return fewer than were requested; its own count decides then.
     assert Page(items=rows, start=4, length=2, total=9).next_start == 5
 
 

@@ -109,7 +109,7 @@ def test_what_makes_no_sense_is_refused_before_it_is_sent() -> None:
     "changed", [{"id": 13}, {"bk_scope_id": "3", "bk_biz_id": 3}, {"bk_scope_type": "biz_set"}]
 )
 def test_another_answer_is_not_believed(changed: dict[str, Any]) -> None:
-    """An item with another id, or in another scope, answers somebody else's question."""
+    """An item with another id, or in another scope, is the response to another request."""
     sample = SAMPLES["gateway-v3/get_job_plan_detail"]
     body = {**sample, "data": {**sample["data"], **changed}}
 

@@ -108,7 +108,7 @@ def test_a_round_is_slow_when_most_of_its_responses_are(slow: int, allowed: int)
 
 
 def test_what_takes_longer_for_good_becomes_usual() -> None:
-    """A platform that is slower from some day on is asked as much as before, after a while."""
+    """A platform that is slower from some day on gets as many requests as before, after a while."""
     platform = Platform(AIMDConcurrency(maximum=32))
     platform.answer(0.1, 200)
     least = platform.answer(1.0, 200)

@@ -67,7 +67,7 @@ def test_failures_of_requests_in_flight_do_not_delay_probes() -> None:
 
 
 def test_a_success_closes_it_once() -> None:
-    """The caller that is told so polls all targets again."""
+    """The caller then polls all targets again."""
     breaker = opened()
     breaker.try_probe(100.5)
 

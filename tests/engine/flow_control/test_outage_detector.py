@@ -61,14 +61,14 @@ def test_the_usual_response_time_follows_the_newest() -> None:
 
 
 def test_a_response_that_took_no_longer_than_usual_ends_no_outage() -> None:
-    """Nobody had asked before it."""
+    """No request was sent before it."""
     detector = detector_after(*steady(4, 5, 0.1))
 
     assert not detector.on_response(205.0, sent=204.95)
 
 
 def test_what_was_asked_before_the_end_of_an_outage_says_nothing_of_rates() -> None:
-    """Neither of the rate, nor of how long responses take; what was asked after it does."""
+    """Neither of the rate, nor of how long responses take; what was requested after it does."""
     detector = detector_after(*steady(4, 5))
     before = detector.rate
     assert detector.on_response(150.0, sent=105.0)

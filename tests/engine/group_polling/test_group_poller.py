@@ -42,7 +42,7 @@ def every_step_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def answer(question: PollRequest, states: States, *, run: int = 0, status: int = 2) -> StepPollView:
-    """Answer as the platform does: groups by status and tag; rows as requested, of the first group as a last resort."""
+    """Respond as the platform does: groups by status and tag; rows as requested, of the first group as a last resort."""
     assert isinstance(question, GetStepInstanceStatus)
     groups: dict[tuple[int, str], list[int]] = {}
     for number, group in sorted(states.items()):
@@ -81,7 +81,7 @@ class Follower:
         self.known: dict[int, int] = {}
 
     def poll(self, *snapshots: States, run: int = 0, status: int = 2) -> list[str]:
-        """Look once, each further question meeting the next of *snapshots*; return what was told of hosts."""
+        """Poll once, each further request meeting the next of *snapshots*; return the changes of hosts."""
         changes: list[str] = []
         self.now += 1.0
         waiting = list(snapshots)
@@ -106,12 +106,12 @@ class Follower:
 
     @property
     def last(self) -> str:
-        """What was asked last, in a word."""
+        """What was requested last, in a word."""
         return word(self.asked[-1])
 
 
 def word(question: GetStepInstanceStatus) -> str:
-    """Return how a question reads a step, in a word."""
+    """Return how a request reads a step, in a word."""
     if question.status is not None:
         return f"{question.status}{question.tag or ''}"
     limit = question.max_host_num_per_group
@@ -133,7 +133,7 @@ def test_equal_counts_are_one_small_question() -> None:
 
 
 def test_equal_counts_are_passed_over() -> None:
-    """What counts alike while nothing is about to end is no news at all, yet the step counts as seen."""
+    """What counts alike while nothing is about to end is no change at all, yet the step counts as seen."""
     follower = Follower()
     follower.poll(many(7, range(1, 9)))
     follower.poll(many(7, range(1, 9)))
@@ -208,7 +208,7 @@ def test_a_final_group_that_did_not_grow_is_not_read() -> None:
 
 
 def test_a_guess_brings_all_groups_but_the_largest_at_once() -> None:
-    """Where requests are scarcer than bytes, one response is enough; a wrong guess is asked on."""
+    """Where requests are scarcer than bytes, one response is enough; after a wrong guess there are more."""
     follower = Follower(guess=True)
     follower.poll({**many(7, range(1, 9)), **many(9, [9, 10])})
     right = follower.poll({**many(7, range(2, 9)), **many(9, [1, 9, 10])})
@@ -265,7 +265,7 @@ def test_tags_are_read_one_by_one() -> None:
     ],
 )
 def test_what_does_not_add_up_is_read_in_full(snapshots: tuple[States, ...], after: dict[int, int]) -> None:
-    """Counts prove nothing once answers disagree; no host is told to be where it was not seen."""
+    """Counts prove nothing once responses disagree; no host gets a status that it was not seen in."""
     follower = Follower()
     start = many(7, range(1, 10))
     follower.poll(start)
@@ -318,7 +318,7 @@ def test_what_does_not_add_up_is_read_in_full(snapshots: tuple[States, ...], aft
 def test_hosts_may_move_between_two_answers(
     snapshots: list[States], asked: list[str], after: dict[int, int]
 ) -> None:
-    """What is listed is true; of the rest only what all lists leave over is told."""
+    """What is listed is true; of the rest only what all lists leave over is reported."""
     follower = Follower()
     follower.poll(many(7, range(1, 21)))
     follower.poll(*snapshots)
@@ -355,7 +355,7 @@ def test_a_step_is_read_in_full_now_and_then() -> None:
 
 
 def test_the_end_is_read_in_full() -> None:
-    """Exit codes and times come with the last answer, and it alone settles a step."""
+    """Exit codes and times come with the last response, and it alone settles a step."""
     follower = Follower()
     follower.poll(many(7, range(1, 5)))
     follower.poll(many(9, range(1, 5)), status=3)
@@ -393,7 +393,7 @@ def test_a_watch_for_the_end_reads_hosts_at_the_end() -> None:
 
 
 def test_small_moves_may_collect_but_not_for_long() -> None:
-    """A watch for final states reads when it is worth it, and after a few looks at the latest."""
+    """A watch for final states reads when it is worth it, and after a few polls at the latest."""
     follower = Follower(detail_level=DetailLevel.COALESCED)
     states = many(7, range(1, 101)) | many(9, range(101, 200))
     follower.poll(states)
@@ -432,7 +432,7 @@ def test_what_is_followed_exactly_is_known_after_every_look(
 def test_who_moves_during_a_look_is_known_at_the_next(
     *, looks: list[list[list[tuple[int, int]]]], guess: bool
 ) -> None:
-    """Whatever moves between two answers: a look finds all that had happened when it began, and nothing that never did."""
+    """Whatever moves between two responses: a poll finds all that had happened when it began, and nothing that never did."""
     follower = Follower(guess=guess)
     states = many(5, range(1, 31))
     follower.poll(states)

@@ -68,7 +68,7 @@ def test_what_is_said_later_of_a_failure_wins() -> None:
 
 
 def test_what_was_not_read_yet_does_not_come_back() -> None:
-    """A row that waits to be read is forgotten when a later look says less of its host."""
+    """A row that waits to be read is forgotten when a later poll says less of its host."""
     failures = FailureDetails()
     failures.set_row(0, host(1, 104), Answer().named, details)
     failures.set_inferred(0, details(host(1, 106)))
@@ -92,7 +92,7 @@ def test_moves_are_found_by_where_they_went() -> None:
 
 
 def test_each_failure_is_shown_by_who_read_its_row() -> None:
-    """Two answers may be of two kinds, and name and tell rows in two ways."""
+    """Two responses may be of two kinds, and name and read rows in two ways."""
     answers, failures = (Answer(), Answer()), FailureDetails()
     failures.set_row(0, host(1, 104), answers[0].named, details)
     failures.set_row(1, host(2, 104), answers[1].named, details)

@@ -66,7 +66,7 @@ TOTALS = st.none() | st.integers(0, 10**9).map(lambda whole: whole / 1e3) | st.f
 
 @given(zone=ZONES, total=TOTALS, data=st.data())
 def test_times_come_back(zone: timezone, total: float | None, data: st.DataObject) -> None:
-    """The same moments, to the millisecond that the platform tells, in a zone of the same offset."""
+    """The same times, to the millisecond that the platform gives, in a zone of the same offset."""
     moments = st.none() | st.datetimes(BEGIN, END, timezones=st.just(zone)).map(
         lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     )
@@ -90,5 +90,5 @@ def test_usual_times_take_little_room() -> None:
 
 
 def test_what_was_told_alike_is_one_object() -> None:
-    """A hundred thousand running steps share what was told of them."""
+    """A hundred thousand running steps share their announced state."""
     assert announced_state(2, 0, finished=False) is announced_state(2, 0, finished=False)

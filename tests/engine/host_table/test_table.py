@@ -22,7 +22,7 @@ def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def groups(*rows: Row) -> tuple[GroupPollView, ...]:
-    """Return rows as a flat answer."""
+    """Return rows as a flat response."""
     return (GroupPollView(size=len(rows), rows=rows),)
 
 
@@ -58,7 +58,7 @@ def test_absence_is_not_an_event() -> None:
 
 
 def test_a_name_learnt_later_joins() -> None:
-    """One dialect's two questions name the same host differently; it stays one host."""
+    """One dialect's two requests name the same host differently; it stays one host."""
     table = HostTable()
     take(table, groups(Row(status=5, ip="10.0.0.1")), 1)
     take(table, groups(Row(status=5, bk_host_id=1, ip="10.0.0.1")), 2)
@@ -108,7 +108,7 @@ def test_a_row_without_a_name_says_nothing() -> None:
 
 
 def test_a_doubled_host_is_believed_only_when_it_stays_doubled() -> None:
-    """Torn answers show a host twice once; rolling batches show it twice always."""
+    """Torn responses show a host twice once; rolling batches show it twice always."""
     table = HostTable()
     torn, believed = take(table, groups(host(1, 5), host(1, 7)), 1)
     assert (torn, believed) == ([], False)
@@ -259,7 +259,7 @@ def test_whatever_names_rows_give_no_host_is_met_twice(looks: list[list[tuple[in
 
 
 def test_the_other_names_of_many_hosts_are_read_late() -> None:
-    """Many hosts at first sight go by their ids, until somebody asks for more or the next look comes."""
+    """Many hosts at first sight go by their ids, until more is requested or the next poll comes."""
     full = {n: host(n, 5) for n in range(1, 202)}
     full[200] = Row(status=5, bk_host_id=200, ipv6="fe80::1")
     full[201] = Row(status=5, bk_host_id=201, ip="not-an-address")
@@ -281,7 +281,7 @@ def test_the_other_names_of_many_hosts_are_read_late() -> None:
 
     assert labels == ["0:not-an-address", "0:[fe80::1]", "0:10.0.0.1"]
     assert [(waiting.key(m.place).label, m.before, m.after) for m in moves] == [("0:10.0.0.7", 5, 7)]
-    assert len(asked) == 3 + 201  # three when somebody asked, all when the next look came
+    assert len(asked) == 3 + 201  # three when they were requested, all when the next poll came
 
     steps = [len(asked) for _ in table.release_response_in_slices()]
     assert steps == [2 * 201] * len(steps)
@@ -386,7 +386,7 @@ def test_hosts_in_groups_move_as_their_rows_say(size: int, data: st.DataObject) 
 
 
 def test_hosts_first_met_in_ordered_groups_are_put_into_one_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Later looks list them in the same order, whatever group they stand in then."""
+    """Later polls list them in the same order, whatever group they stand in then."""
     monkeypatch.setattr(hosts, "MAX_NAMES_READ_AT_ONCE", 0)
     table = HostTable()
     first = [
@@ -410,7 +410,7 @@ def test_hosts_first_met_in_ordered_groups_are_put_into_one_order(monkeypatch: p
         ([(403, None, ""), (104, 3, "bad"), (9, 0, "fine")], 1),
         # One that goes on, whatever else was.
         ([(104, 3, "bad"), (7, None, None), (5, None, None)], 1),
-        # Of equal ones the larger exit code, then the tag: an answer in another order says the same.
+        # Of equal ones the larger exit code, then the tag: a response in another order says the same.
         ([(104, 1, "z"), (104, 3, "a"), (104, 3, "b")], 2),
         ([(9, 0, "b"), (9, 0, "a"), (9, None, "c")], 0),
     ],

@@ -52,7 +52,7 @@ def test_planned_polls_are_counted_one_by_one() -> None:
 
 
 def test_only_jobs_that_begin_together_are_spread_at_first() -> None:
-    """A job that begins while a thousand others run is polled when there can be news of it."""
+    """A job that begins while a thousand others run is polled when it can have changed."""
     planner, alone = PollPlanner(PollIntervals()), PollPlanner(PollIntervals())
     states = [JobState(JobRef(JOB.scope, number)) for number in range(1, 2001)]
     for _ in states:

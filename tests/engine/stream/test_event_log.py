@@ -21,7 +21,7 @@ def test_batches_are_found_by_place() -> None:
 
 
 def test_the_newest_batch_is_kept_however_large() -> None:
-    """A poll with more news than the bound is still told whole."""
+    """A poll with more events than the bound is still kept whole."""
     log = EventLog(limit=3)
     log.append(batch(1))
     log.append(batch(2, size=10))
@@ -30,7 +30,7 @@ def test_the_newest_batch_is_kept_however_large() -> None:
 
 
 def test_the_last_word_on_trouble_outlives_its_batch() -> None:
-    """No later state would tell that polling works again; of what is not watched nothing is kept."""
+    """No later state would show that polling works again; of what is not watched nothing is kept."""
     watched, dropped = JobRef(Scope.biz(2), 1), JobRef(Scope.biz(2), 2)
     log = EventLog(limit=1, is_watched=lambda ref: ref == watched)
     log.append(Batch(1, tuple(Trouble(ref=ref, error="x", message="x") for ref in (watched, dropped))))

@@ -79,7 +79,7 @@ def test_a_few_events_that_were_read_are_all_that_is_kept() -> None:
 
 
 def test_what_nobody_reads_holds_on_to_its_answer_only_for_a_while() -> None:
-    """A log that grows makes the events of older batches, so that it holds events and not answers."""
+    """A log that grows makes the events of older batches, so that it holds events and not responses."""
     log = EventLog()
     made = []
     for n in range(MAX_LAZY_BATCHES + 2):

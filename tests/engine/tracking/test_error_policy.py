@@ -79,7 +79,7 @@ def test_a_confirmation_is_asked_about_through_its_job() -> None:
 
 
 def test_a_container_step_is_believed_when_it_repeats() -> None:
-    """1240002 may be a passing error as well: at its end the step is asked once more."""
+    """1240002 may be a passing error as well: at its end the step is requested once more."""
     state = watched_job()
     actions = [classify_poll_error(INTERNAL, step_request(STEP), state) for _ in range(3)]
     assert actions == [ErrorAction.RETRY_ONCE, ErrorAction.RETRY_ONCE, ErrorAction.USE_OTHER_REQUEST]

@@ -48,7 +48,7 @@ def test_a_small_job_is_one_question() -> None:
 
 
 def test_all_rows_of_a_large_job_are_never_requested_at_once() -> None:
-    """One body with tens of thousands of rows is no cheap question."""
+    """One body with tens of thousands of rows is no cheap request."""
     state = job_state(JOB)
     apply_job(state, job(2, step(2)), at(0))
     apply_step(state, step(2, MANY), at(LONGEST_REPRESENTED))
@@ -89,7 +89,7 @@ def test_no_step_speaks_for_a_job_that_waits_or_was_just_operated_on() -> None:
 
 
 def test_a_step_is_requested_itself() -> None:
-    """A single step needs no question about its job."""
+    """A single step needs no request about its job."""
     assert next_request(job_state(STEP), GATEWAY) == GetStepInstanceStatus(ref=STEP, batch=0)
 
 
@@ -103,7 +103,7 @@ def test_a_step_that_cannot_speak_for_itself_is_read_through_its_job() -> None:
 
 
 def test_hosts_that_nothing_can_be_asked_about_are_not_waited_for() -> None:
-    """Containers outside v4: the job refuses its rows, and there is no question about a step."""
+    """Containers outside v4: the job refuses its rows, and there is no request about a step."""
     jobv3 = Capabilities(step_status=False, job_rows_on_request=True, groups=False)
     state = job_state(JOB)
     assert next_request(state, jobv3) == GetJobInstanceStatus(ref=JOB, return_ip_result=True)

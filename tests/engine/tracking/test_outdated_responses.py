@@ -31,7 +31,7 @@ def test_a_response_from_before_a_retry_says_nothing_of_the_job_either() -> None
 
 
 def test_an_old_answer_is_no_failed_poll() -> None:
-    """The platform answered, so what was wrong before is right again; but nothing was seen of the job."""
+    """The platform responded, so what was wrong before is right again; but nothing was seen of the job."""
     state = job_state()
     apply(state, 0, job(2, step(2, [host(1, 7)], run=1)))
     count_not_found(state, JOB)
@@ -53,7 +53,7 @@ def test_an_old_answer_about_a_step_says_nothing() -> None:
 
 
 def test_a_step_that_is_listed_twice_is_shown_once() -> None:
-    """The first line speaks; a second one that says otherwise would have the step reopened at each look."""
+    """The first entry counts; a second one that differs would have the step reopened at each poll."""
     state = job_state()
     twice = job(2, step(3, [host(1, 9)]), step(2, [host(1, 7)]), step(2, number=201))
 
@@ -62,7 +62,7 @@ def test_a_step_that_is_listed_twice_is_shown_once() -> None:
 
 
 def test_a_step_that_vanishes_from_a_response_stays_as_it_was() -> None:
-    """Absence is no news, and does not keep the job from its end."""
+    """Absence is no change, and does not keep the job from its end."""
     state = job_state()
     apply(state, 0, job(2, step(3, [host(1, 9)]), step(2, [host(2, 7)], number=201)))
 

@@ -216,7 +216,7 @@ def test_every_launch_may_wait_to_be_started(operation: str) -> None:
 def test_scopes_are_read_and_told_as_on_the_platform(
     given: dict[str, Any], scope: tuple[str, str, int]
 ) -> None:
-    """A business id alone is enough, and may be that of a business set; answers tell all spellings."""
+    """A business id alone is enough, and may be that of a business set; responses have all spellings."""
     simulator = Simulator()
     launched = data(
         ask(simulator, "execute_job_plan", {**given, "job_plan_id": 1000}, dialect=ESB3, method="POST")

@@ -13,7 +13,7 @@ from tests.simulator.http_calls import AUTHORIZATION, data, of, request
 
 @pytest.mark.looptime
 async def test_time_passes_with_the_loop() -> None:
-    """In process, hours of story take no time."""
+    """In process, hours of virtual time pass at once."""
     simulator = Simulator("all-succeed")
     transport = simulator.transport(latency=3600.0)
     (ref,) = simulator.refs
@@ -48,7 +48,7 @@ async def test_a_slow_platform_runs_into_the_timeout() -> None:
     ],
 )
 async def test_answers_are_the_same_bytes_in_process_and_over_http(dialect: str, operation: str) -> None:
-    """Same scenario, same seed, same moment: same bytes."""
+    """Same scenario, same seed, same time: same bytes."""
     bodies = set()
     for _ in range(2):
         simulator = Simulator("some-fail", seed=7)

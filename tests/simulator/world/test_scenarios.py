@@ -45,7 +45,7 @@ def test_a_story_is_the_same_however_it_is_looked_at(name: str) -> None:
 
 @pytest.mark.parametrize("dialect", ["gateway-v3", "gateway-v4", "esb-job", "esb-jobv3"])
 def test_the_same_seed_gives_the_same_bytes(dialect: str) -> None:
-    """At the same moments, answer by answer."""
+    """At the same times, response by response."""
 
     def answers() -> list[bytes]:
         simulator = Simulator("chaos", seed=11)
@@ -76,7 +76,7 @@ def test_ten_thousand_hosts_come_in_one_answer() -> None:
 
 
 def test_hours_of_the_mixed_fleet_are_cheap_and_leave_nothing_behind() -> None:
-    """A quarter of a day, looked at every minute, in a quarter of a minute; what is over is forgotten."""
+    """A quarter of a day, read every minute, in a quarter of a minute; what is over is forgotten."""
     world = scenario_by_name("mixed-fleet").world()
     started, fleet, queue = time.process_time(), [], []
     for minute in range(6 * 60):
@@ -121,7 +121,7 @@ def test_the_engine_polls_on_its_own_schedule(schedule: PollSchedule, seconds: f
     assert schedule.after(seconds) == seen
 
 
-# Random stories -----------------------------------------------------------------------------------------------------
+# Random worlds ------------------------------------------------------------------------------------------------------
 
 OUTCOMES = st.sampled_from(
     [

@@ -42,7 +42,7 @@ async def opened(options: HttpOptions | None = None) -> AsyncIterator[AiohttpTra
 
 
 async def get(transport: AiohttpTransport, url: URL, *, within: float = 5.0) -> HttpResponse:
-    """Get *url* as a look does, the same headers each time."""
+    """Get *url* as a poll does, the same headers each time."""
     return await transport.send(HttpRequest(method="GET", url=url, headers=HEADERS), timeout=within)
 
 
@@ -200,7 +200,7 @@ async def test_a_server_that_always_hangs_up_is_asked_twice() -> None:
 
 @pytest.mark.usefixtures("no_session")
 async def test_bytes_that_come_unasked_are_not_a_response() -> None:
-    """A server may say twice what it was asked once, or complain that nothing is asked."""
+    """A server may send a response twice, or one that nobody requested."""
 
     def reply(connection: int, request: int, _head: bytes) -> bytes:
         once = answer(b"%d %d" % (connection, request))
@@ -269,7 +269,7 @@ async def test_invalid_http_is_an_error(said: bytes) -> None:
 
 @pytest.mark.usefixtures("no_session")
 async def test_a_cancelled_request_closes_its_connection() -> None:
-    """An answer that comes too late must not be read as the next one's."""
+    """A response that comes too late must not be read as the next one's."""
     late = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

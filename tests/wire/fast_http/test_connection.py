@@ -27,7 +27,7 @@ PAUSE = 0.02
 
 
 class Server:
-    """Answers each request with *pieces*, a moment between them; counts its connections."""
+    """Responds to each request with *pieces*, with a short pause between them; counts its connections."""
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = pieces
