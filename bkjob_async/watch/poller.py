@@ -183,10 +183,10 @@ class Poller:
 
     def on_operation(self, ref: Ref) -> None:
         """Record that an operation on *ref* was sent: a final status may not be final any more."""
-        now = self._now()
-        self._operated_at = {job: at for job, at in self._operated_at.items() if now - at < SETTLE_BOUND}
-        self._operated_at[ref.job] = now
-        target = self._registry.targets.get(ref.job)
+        now, job = self._now(), ref.job
+        self._operated_at = {each: at for each, at in self._operated_at.items() if now - at < SETTLE_BOUND}
+        self._operated_at[job] = now
+        target = self._registry.targets.get(job)
         if target is not None:
             expect_change(target, now)
             self._registry.update_settled(target, now)
