@@ -37,8 +37,9 @@ INNER_HOUSES = {
     "journal": [
         {"urls", "keep", "shards", "redis_scripts"},
         {"store"},
-        {"sqlite_file", "sqlite_tables", "redis_client", "loading", "shards_memory"},
-        {"memory", "shards_sqlite", "shards_redis"},
+        {"fleet_row", "sqlite_file", "redis_client", "loading", "shards_memory"},
+        {"memory", "sqlite_tables"},
+        {"shards_sqlite", "shards_redis"},
         {"sqlite", "redis", "follow"},
         {"journal"},
     ],

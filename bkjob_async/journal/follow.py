@@ -20,7 +20,7 @@ from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Store, StoredRecord
 from bkjob_async.model.events import Batch, Event, InSync
 
-logger = logging.getLogger("bkjob_async")
+logger = logging.getLogger("bkjob_async.journal")
 
 # Seconds that one waiting read lasts, and between attempts at a store that is away.
 WAIT_SECONDS = 5.0

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from bkjob_async.errors import FleetBusy
+from bkjob_async.errors import Superseded
+from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.shards_memory import MemoryShards
 from bkjob_async.journal.store import (
-    ALIVE_SECONDS,
     PAGE_BYTES,
     Checkpoint,
     FleetEntry,
@@ -21,27 +21,15 @@ from bkjob_async.journal.store import (
     Opened,
     Page,
     StoredRecord,
-    superseded,
 )
-from bkjob_async.model.journal_errors import StoreBehind
 
 
-@define
-class MemoryFleet:
+@define(kw_only=True)
+class MemoryFleet(FleetRow):
     """What the store keeps of one fleet; a forgotten one keeps its term only."""
 
-    term: int = 0
-    head: int = 0
-    holder: Holder = field(factory=lambda: Holder("", 0))
-    targets: int = 0
-    last_seen: float | None = None
-    is_held: bool = False
-    is_forgotten: bool = False
-    refused: int = 0
     records: list[StoredRecord] = field(factory=list)
-    size: int = 0
-    checkpoint: Checkpoint | None = None
-    removed_to: int = 0
+    parts: Sequence[bytes] = ()
     waiters: set[asyncio.Future[None]] = field(factory=set)
 
 
@@ -63,9 +51,9 @@ class MemoryStore:
         """Take the fleet *name* for *holder*, and begin its next term."""
         now = time.time()
         fleet = self._fleets.setdefault(name, MemoryFleet())
-        silence = None if fleet.last_seen is None else max(0.0, now - fleet.last_seen)
-        if not take_over and fleet.is_held and silence is not None and silence < ALIVE_SECONDS:
-            raise FleetBusy(name, host=fleet.holder.host, pid=fleet.holder.pid, seconds=silence)
+        if not take_over:
+            fleet.check_free(name, now)
+        silence = fleet.silence(now)
         fleet.term += 1
         fleet.holder, fleet.last_seen, fleet.is_held, fleet.is_forgotten = holder, now, True, False
         return Opened(fleet.term, fleet.head, silence)
@@ -82,12 +70,8 @@ class MemoryStore:
     ) -> None:
         """Append *records*, all or none, behind number *head*, and remove what they take up from the inbox."""
         fleet = self._held(name, term)
-        if fleet.head != head:
-            if records and fleet.head == records[-1].sequence:
-                return
-            raise StoreBehind(
-                f"the store has the records of {name!r} up to {fleet.head}", term=term, head=fleet.head
-            )
+        if fleet.has_all(name, head, records):
+            return
         fleet.records += records
         fleet.head = records[-1].sequence if records else head
         fleet.size += sum(len(record.data) for record in records)
@@ -99,7 +83,8 @@ class MemoryStore:
 
     async def write_checkpoint(self, name: str, checkpoint: Checkpoint, *, term: int) -> None:
         """Replace the fleet's checkpoint, and remove what is older than it and not kept any more."""
-        self._held(name, term).checkpoint = checkpoint
+        fleet = self._held(name, term)
+        fleet.checkpoint, fleet.parts = checkpoint.sequence, checkpoint.parts
         await self.give_sign_of_life(name, term=term)
 
     async def give_sign_of_life(self, name: str, *, term: int) -> None:
@@ -111,7 +96,7 @@ class MemoryStore:
         kept_since, removed = fleet.last_seen - self._keep.age.total_seconds(), 0
         for record in fleet.records:
             is_kept = record.time >= kept_since and fleet.size <= self._keep.bytes
-            if is_kept or record.sequence > fleet.checkpoint.sequence:
+            if is_kept or record.sequence > fleet.checkpoint:
                 break
             removed, fleet.size, fleet.removed_to = (
                 removed + 1,
@@ -139,15 +124,12 @@ class MemoryStore:
 
     def _held(self, name: str, term: int) -> MemoryFleet:
         """Return a fleet for a writer of this *term*; raise `Superseded`."""
-        fleet = self._fleets.get(name)
-        if fleet is None or fleet.term < term:
-            known = fleet or MemoryFleet()
-            raise StoreBehind(
-                f"the store does not know term {term} of {name!r}", term=known.term, head=known.head
-            )
-        if fleet.term > term:
+        fleet = self._fleets.get(name, MemoryFleet())
+        try:
+            fleet.check_term(name, term)
+        except Superseded:
             fleet.refused += 1
-            raise superseded(name, term, fleet.term, None if fleet.is_forgotten else fleet.holder)
+            raise
         return fleet
 
     # Reading --------------------------------------------------------------------------------------------------------
@@ -155,7 +137,9 @@ class MemoryStore:
     async def checkpoint(self, name: str) -> Checkpoint | None:
         """Return the fleet's checkpoint, None where there is none or no such fleet."""
         fleet = self._fleets.get(name)
-        return None if fleet is None else fleet.checkpoint
+        if fleet is None or fleet.checkpoint is None:
+            return None
+        return Checkpoint(fleet.checkpoint, fleet.parts)
 
     async def read(self, name: str, after: int, *, limit: int = 1000) -> Page:
         """Return the records behind number *after*, at most *limit* of them."""
@@ -186,26 +170,9 @@ class MemoryStore:
 
     async def fleets(self) -> Sequence[FleetEntry]:
         """Return all fleets, by name."""
-        return [
-            entry_of(name, fleet) for name, fleet in sorted(self._fleets.items()) if not fleet.is_forgotten
-        ]
+        return [fleet.entry(name) for name, fleet in sorted(self._fleets.items()) if not fleet.is_forgotten]
 
     async def fleet(self, name: str) -> FleetEntry | None:
         """Return one fleet, None where there is no such fleet."""
         fleet = self._fleets.get(name)
-        return None if fleet is None or fleet.is_forgotten else entry_of(name, fleet)
-
-
-def entry_of(name: str, fleet: MemoryFleet) -> FleetEntry:
-    """Return a fleet as the list shows it."""
-    return FleetEntry(
-        name=name,
-        targets=fleet.targets,
-        term=fleet.term,
-        head=fleet.head,
-        holder=fleet.holder,
-        last_seen=fleet.last_seen or 0.0,
-        size=fleet.size,
-        is_held=fleet.is_held,
-        refused=fleet.refused,
-    )
+        return None if fleet is None or fleet.is_forgotten else fleet.entry(name)

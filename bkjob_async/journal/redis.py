@@ -9,6 +9,7 @@ from typing import Any
 
 from bkjob_async.errors import FleetBusy, JournalDamaged, JournalTooNew, NotAJournal
 from bkjob_async.journal import redis_scripts as scripts
+from bkjob_async.journal.fleet_row import FleetRow, superseded
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.redis_client import RedisClient
 from bkjob_async.journal.shards_redis import RedisShards, entry_id, inbox_key
@@ -21,7 +22,6 @@ from bkjob_async.journal.store import (
     Opened,
     Page,
     StoredRecord,
-    superseded,
 )
 from bkjob_async.journal.urls import RedisPlace
 from bkjob_async.model.journal_errors import StoreBehind
@@ -206,8 +206,7 @@ def portions(parts: Sequence[bytes]) -> list[list[bytes]]:
 def entry_of(name: str, facts: dict[bytes, bytes]) -> FleetEntry:
     """Return a fleet as the list shows it."""
     try:
-        return FleetEntry(
-            name=name,
+        row = FleetRow(
             targets=int(facts.get(b"targets", 0)),
             term=int(facts[b"term"]),
             head=int(facts.get(b"head", 0)),
@@ -219,3 +218,4 @@ def entry_of(name: str, facts: dict[bytes, bytes]) -> FleetEntry:
         )
     except (KeyError, ValueError) as error:
         raise JournalDamaged(f"what the key of {name!r} holds cannot be read") from error
+    return row.entry(name)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 from zlib import crc32
 
-from attrs import frozen
-
-from bkjob_async.errors import FleetBusy, JournalDamaged
+from bkjob_async.errors import JournalDamaged
+from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.store import (
-    ALIVE_SECONDS,
     PAGE_BYTES,
     Checkpoint,
     FleetEntry,
@@ -20,39 +19,42 @@ from bkjob_async.journal.store import (
     Opened,
     Page,
     StoredRecord,
-    superseded,
 )
-from bkjob_async.model.journal_errors import StoreBehind
 
 # A transaction reads or removes at most so many rows.
 MAX_ROWS = 1000
 
-_COLUMNS = "id, term, head, host, pid, is_held, last_seen, targets, size, removed_to, checkpoint, is_forgotten, refused"
-
-
-@frozen
-class FleetRow:
-    """A row of the table of fleets."""
-
-    id: int
-    term: int
-    head: int
-    host: str
-    pid: int
-    is_held: int
-    last_seen: float | None
-    targets: int
-    size: int
-    removed_to: int
-    checkpoint: int | None
-    is_forgotten: int
-    refused: int
+COLUMNS = (
+    *(
+        "id",
+        "term",
+        "head",
+        "host",
+        "pid",
+        "is_held",
+        "last_seen",
+        "targets",
+        "size",
+        "removed_to",
+        "checkpoint",
+    ),
+    *("is_forgotten", "refused"),
+)
+_COLUMNS = ", ".join(COLUMNS)
 
 
 def find_fleet(connection: sqlite3.Connection, name: str) -> FleetRow | None:
     """Return the row of a fleet, None where there is none."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM fleet WHERE name = ?", (name,)).fetchone()  # noqa: S608 - a constant
-    return None if row is None else FleetRow(*row)
+    return None if row is None else row_of(row)
+
+
+def row_of(columns: Iterable[Any]) -> FleetRow:
+    """Return a fleet from the columns of its row."""
+    facts = dict(zip(COLUMNS, columns, strict=True))
+    holder = Holder(facts.pop("host"), facts.pop("pid"))
+    facts["is_held"], facts["is_forgotten"] = bool(facts["is_held"]), bool(facts["is_forgotten"])
+    return FleetRow(holder=holder, **facts)
 
 
 def checksum_of(data: bytes, number: int) -> int:
@@ -70,14 +72,13 @@ def open_fleet(connection: sqlite3.Connection, name: str, holder: Holder, *, tak
     if fleet is None:
         insert_fleet(connection, name, 1, holder, now)
         return Opened(1, 0, None)
-    silence = None if fleet.last_seen is None else max(0.0, now - fleet.last_seen)
-    if not take_over and fleet.is_held and silence is not None and silence < ALIVE_SECONDS:
-        raise FleetBusy(name, host=fleet.host, pid=fleet.pid, seconds=silence)
+    if not take_over:
+        fleet.check_free(name, now)
     connection.execute(
         "UPDATE fleet SET term = term + 1, host = ?, pid = ?, is_held = 1, last_seen = ?, is_forgotten = 0 WHERE id = ?",
         (holder.host, holder.pid, now, fleet.id),
     )
-    return Opened(fleet.term + 1, fleet.head, silence)
+    return Opened(fleet.term + 1, fleet.head, fleet.silence(now))
 
 
 def insert_fleet(
@@ -103,15 +104,9 @@ def append_records(
 ) -> None:
     """Append *records* behind number *head*, or do nothing if they are there already."""
     fleet = held_fleet(connection, name, term)
+    if fleet.has_all(name, head, records):
+        return
     last = records[-1].sequence if records else head
-    if fleet.head != head:
-        if records and fleet.head == last:
-            return
-        raise StoreBehind(
-            f"the store has the records of {name!r} up to {fleet.head}, not {head}",
-            term=term,
-            head=fleet.head,
-        )
     previous = [head, *(record.sequence for record in records)]
     connection.executemany(
         "INSERT INTO record (fleet, sequence, previous, time, checksum, data) VALUES (?, ?, ?, ?, ?, ?)",
@@ -159,17 +154,8 @@ def count_refusal(connection: sqlite3.Connection, name: str) -> None:
 
 def held_fleet(connection: sqlite3.Connection, name: str, term: int) -> FleetRow:
     """Return a fleet for a writer of this *term*; raise `Superseded` or `StoreBehind`."""
-    fleet = find_fleet(connection, name)
-    if fleet is None or fleet.term < term:
-        raise StoreBehind(
-            f"the store does not know term {term} of {name!r}",
-            term=fleet.term if fleet else 0,
-            head=fleet.head if fleet else 0,
-        )
-    if fleet.term > term:
-        raise superseded(
-            name, term, fleet.term, None if fleet.is_forgotten else Holder(fleet.host, fleet.pid)
-        )
+    fleet = find_fleet(connection, name) or FleetRow()
+    fleet.check_term(name, term)
     return fleet
 
 
@@ -286,25 +272,10 @@ def read_head(connection: sqlite3.Connection, name: str) -> int:
 def list_fleets(connection: sqlite3.Connection) -> list[FleetEntry]:
     """Return the fleets, by name."""
     rows = connection.execute(f"SELECT name, {_COLUMNS} FROM fleet WHERE NOT is_forgotten ORDER BY name")  # noqa: S608 - a constant
-    return [entry_of(name, FleetRow(*columns)) for name, *columns in rows]
+    return [row_of(columns).entry(name) for name, *columns in rows]
 
 
 def find_entry(connection: sqlite3.Connection, name: str) -> FleetEntry | None:
     """Return one fleet, None where there is no such fleet."""
     row = find_fleet(connection, name)
-    return None if row is None or row.is_forgotten else entry_of(name, row)
-
-
-def entry_of(name: str, row: FleetRow) -> FleetEntry:
-    """Return a fleet as the list shows it."""
-    return FleetEntry(
-        name=name,
-        targets=row.targets,
-        term=row.term,
-        head=row.head,
-        holder=Holder(row.host, row.pid),
-        last_seen=row.last_seen or 0.0,
-        size=row.size,
-        is_held=bool(row.is_held),
-        refused=row.refused,
-    )
+    return None if row is None or row.is_forgotten else row.entry(name)

@@ -19,7 +19,6 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from bkjob_async.errors import Superseded
 from bkjob_async.journal.shards import ShardStore
 
 # A holder that gave a sign of life within so many seconds is alive.
@@ -169,14 +168,3 @@ class Store(Protocol):
     async def aclose(self) -> None:
         """Release what the store holds open; harmless when repeated."""
         ...
-
-
-def superseded(name: str, term: int, current_term: int, holder: Holder | None) -> Superseded:
-    """Return the error of a writer whose fleet was opened by *holder*, or forgotten."""
-    who = f"process {holder.pid} on {holder.host}" if holder else ""
-    return Superseded(
-        f"the fleet {name!r} was {f'opened by {who}' if who else 'forgotten'}: term {term} is over",
-        term=term,
-        current_term=current_term,
-        holder=who,
-    )

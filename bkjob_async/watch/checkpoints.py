@@ -18,7 +18,7 @@ from bkjob_async.journal.store import Checkpoint, Store
 # A checkpoint is written when the records behind the last one have more bytes than it, and than this.
 SMALLEST_WEIGHT = 256 * 1024
 
-logger = logging.getLogger("bkjob_async")
+logger = logging.getLogger("bkjob_async.journal")
 
 
 class FleetWriter(Protocol):

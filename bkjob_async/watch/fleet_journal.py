@@ -50,7 +50,7 @@ LOCAL_NUMBERS = 2
 # `aclose` waits so many seconds for the last records.
 CLOSE_SECONDS = 5.0
 
-logger = logging.getLogger("bkjob_async")
+logger = logging.getLogger("bkjob_async.journal")
 
 
 class Waiting(Struct, gc=False):
@@ -288,9 +288,7 @@ class FleetJournal:
                 )
                 break
             except JournalUnavailable as error:
-                if not self._is_troubled:
-                    self._is_troubled = True
-                    self._listener.on_unavailable(self._local_number(), error)
+                self._report_trouble(error)
                 await asyncio.sleep(RETRY_SECONDS)
             except StoreBehind as error:
                 records, taken_up = await self._take_again(error), self._written_up
@@ -306,9 +304,17 @@ class FleetJournal:
                 self._listener.on_stored(each.batch)
         if self._is_troubled:
             self._is_troubled = False
+            logger.info("the fleet %r is recorded again", self._name)
             self._listener.on_available(self.head + 1)
         if not self._is_closing:
             self._checkpoints.on_stored(size)
+
+    def _report_trouble(self, error: JournalError) -> None:
+        """Say once that nothing can be stored, until something is."""
+        if not self._is_troubled:
+            self._is_troubled = True
+            logger.warning("the fleet %r cannot be recorded: %s", self._name, error)
+            self._listener.on_unavailable(self._local_number(), error)
 
     def _local_number(self) -> int:
         """Return a number behind the newest record for a batch that is not stored."""
@@ -319,9 +325,7 @@ class FleetJournal:
 
         What was lost, and what waits, is a part of what changed behind the head of the store.
         """
-        if not self._is_troubled:
-            self._is_troubled = True
-            self._listener.on_unavailable(self._local_number(), error)
+        self._report_trouble(error)
         while True:
             try:
                 opened = await self._store.open(self._name, own_holder(), take_over=True)

@@ -125,8 +125,9 @@ async def test_results_include_what_ended_before() -> None:
     assert again == whole
 
 
-async def test_readers_are_given_what_is_stored_only() -> None:
+async def test_readers_are_given_what_is_stored_only(caplog: pytest.LogCaptureFixture) -> None:
     """While the store is away there is one trouble, then nothing, then all of it, and the end of the trouble."""
+    caplog.set_level(logging.INFO, logger="bkjob_async.journal")
     world, store = World(1), FailingStore()
     job = world.add(SLOW)
     async with fleet(world, store, job, linger=None) as watch, reading(watch) as events:
@@ -143,6 +144,10 @@ async def test_readers_are_given_what_is_stored_only() -> None:
     assert "host_changed" in kinds(after)
     assert "recovered" in kinds(after)
     assert all(b"JournalUnavailable" not in each.data for each in (await store.read("night", 0)).records)
+    assert [(each.name, each.levelname) for each in caplog.records] == [
+        ("bkjob_async.journal", "WARNING"),
+        ("bkjob_async.journal", "INFO"),
+    ]
 
 
 async def test_polling_pauses_while_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,90 @@
+"""What a store keeps of one fleet beside its records, and what follows from that for those who open and write it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import define
+
+from bkjob_async.errors import FleetBusy, Superseded
+from bkjob_async.journal.store import ALIVE_SECONDS, FleetEntry, Holder, StoredRecord
+from bkjob_async.model.journal_errors import StoreBehind
+
+NOBODY = Holder("", 0)
+
+
+@define(kw_only=True)
+class FleetRow:
+    """A fleet: who holds it, in which term, and where its records begin and end; of a forgotten one only the term counts.
+
+    *checkpoint* is the number of the last record in its checkpoint. `id` is for the store alone.
+    """
+
+    id: int = 0
+    term: int = 0
+    head: int = 0
+    holder: Holder = NOBODY
+    is_held: bool = False
+    last_seen: float | None = None
+    targets: int = 0
+    size: int = 0
+    removed_to: int = 0
+    checkpoint: int | None = None
+    is_forgotten: bool = False
+    refused: int = 0
+
+    def silence(self, now: float) -> float | None:
+        """Return the seconds since the last sign of life, None for a fleet that nobody opened."""
+        return None if self.last_seen is None else max(0.0, now - self.last_seen)
+
+    def check_free(self, name: str, now: float) -> None:
+        """Raise `FleetBusy` where the holder is alive."""
+        silence = self.silence(now)
+        if self.is_held and silence is not None and silence < ALIVE_SECONDS:
+            raise FleetBusy(name, host=self.holder.host, pid=self.holder.pid, seconds=silence)
+
+    def check_term(self, name: str, term: int) -> None:
+        """Raise `Superseded` or `StoreBehind` for a writer of another *term*."""
+        if self.term > term:
+            raise superseded(name, term, self.term, None if self.is_forgotten else self.holder)
+        if self.term < term:
+            raise StoreBehind(
+                f"the store does not know term {term} of {name!r}", term=self.term, head=self.head
+            )
+
+    def has_all(self, name: str, head: int, records: Sequence[StoredRecord]) -> bool:
+        """Return True if *records* were appended before; raise `StoreBehind` where they do not follow."""
+        if self.head == head:
+            return False
+        if records and self.head == records[-1].sequence:
+            return True
+        raise StoreBehind(
+            f"the store has the records of {name!r} up to {self.head}, not {head}",
+            term=self.term,
+            head=self.head,
+        )
+
+    def entry(self, name: str) -> FleetEntry:
+        """Return the fleet as the list shows it."""
+        return FleetEntry(
+            name=name,
+            targets=self.targets,
+            term=self.term,
+            head=self.head,
+            holder=self.holder,
+            last_seen=self.last_seen or 0.0,
+            size=self.size,
+            is_held=self.is_held,
+            refused=self.refused,
+        )
+
+
+def superseded(name: str, term: int, current_term: int, holder: Holder | None) -> Superseded:
+    """Return the error of a writer whose fleet was opened by *holder*, or forgotten."""
+    who = f"process {holder.pid} on {holder.host}" if holder else ""
+    return Superseded(
+        f"the fleet {name!r} was {f'opened by {who}' if who else 'forgotten'}: term {term} is over",
+        term=term,
+        current_term=current_term,
+        holder=who,
+    )
