@@ -351,3 +351,28 @@ def test_ctrl_c_a_second_time_ends_what_is_stuck() -> None:
         process.communicate()
 
     assert code == 130
+
+
+def test_nothing_that_the_platform_says_steers_a_terminal(platform: dict[str, str], tmp_path: Path) -> None:
+    """Names of jobs and logs are written by users."""
+    script = tmp_path / "evil.sh"
+    script.write_text("echo 'a\x1b]0;title\x07b\x9b31m\u202ec'\nexit 3\n", encoding="utf-8")
+    launch = ("run", "script", str(script), "--name", "\x1b[31mevil\u2028", "--hosts", "0:10.0.0.1")
+
+    ref = shell.run(*launch, "--detach", env=platform).stdout.strip()
+    written = [
+        *(shell.run(command, ref, env=platform) for command in ("watch", "status", "explain", "logs")),
+        *(
+            shell.run(command, ref, "--json", env=platform)
+            for command in ("watch", "status", "explain", "logs")
+        ),
+        shell.run("jobs", "--name", "evil", env=platform),
+        shell.run("retry", ref, env=platform),
+        shell.run(*launch, env=platform),
+    ]
+
+    texts = [done.stdout + done.stderr for done in written]
+    assert [line for text in texts for line in text.split("\n") if not line.isprintable()] == []
+    assert any("\\x1b]0;title\\x07b\\x9b31m\\u202ec" in text for text in texts)
+    assert any("\\x1b[31mevil\\u2028" in text for text in texts)
+    assert {done.returncode for done in written} == {0, 1, 2}
