@@ -11,8 +11,8 @@ from bkjob_async.cli.exit_codes import ExitCode
 
 
 @click.command(name="check")
-@connection_options
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object per step.")
+@connection_options
 def check_command(*, settings: Settings, as_json: bool) -> ExitCode:
     """Check the way to the platform, step by step, and say who must act.
 

@@ -13,7 +13,6 @@ from bkjob_async.cli.logs.request import LogRequest
 
 
 @click.command(name="logs")
-@connection_options
 @click.option("--failed", is_flag=True, help="Only of hosts that failed.")
 @click.option(
     "--host",
@@ -34,6 +33,7 @@ from bkjob_async.cli.logs.request import LogRequest
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object per line of a log.")
 @targets_argument()
+@connection_options
 def logs_command(
     *,
     settings: Settings,

@@ -18,10 +18,10 @@ deadline_option = click.option(
 
 
 @click.command(name="status")
-@connection_options
 @json_option
 @deadline_option
 @targets_argument()
+@connection_options
 def status_command(
     *, settings: Settings, as_json: bool, deadline: float, targets: tuple[str, ...]
 ) -> ExitCode:
@@ -33,10 +33,10 @@ def status_command(
 
 
 @click.command(name="explain")
-@connection_options
 @json_option
 @deadline_option
 @targets_argument()
+@connection_options
 def explain_command(
     *, settings: Settings, as_json: bool, deadline: float, targets: tuple[str, ...]
 ) -> ExitCode:
@@ -45,7 +45,6 @@ def explain_command(
 
 
 @click.command(name="jobs")
-@connection_options
 @click.option("--running", is_flag=True, help="Only jobs that run.")
 @click.option("--failed", is_flag=True, help="Only jobs that failed.")
 @click.option(
@@ -66,6 +65,7 @@ def explain_command(
     help="At most N, the newest.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object per job.")
+@connection_options
 def jobs_command(
     *,
     settings: Settings,

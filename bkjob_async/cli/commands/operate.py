@@ -17,12 +17,12 @@ detach_option = click.option("--detach", is_flag=True, help="Send it and end; do
 
 
 @click.command(name="retry")
-@connection_options
-@watch_options
 @yes_option
 @detach_option
 @click.option("--all-hosts", is_flag=True, help="Also the hosts that succeeded.")
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@watch_options
+@connection_options
 def retry_command(
     *,
     settings: Settings,
@@ -42,10 +42,10 @@ def retry_command(
 
 
 @click.command(name="operate", epilog="\b\nOperations:\n" + "\n".join(f"  {name}" for name in OPERATIONS))
-@connection_options
 @yes_option
 @click.argument("target", metavar="TARGET")
 @click.argument("operation", type=click.Choice(tuple(OPERATIONS)), metavar="OPERATION")
+@connection_options
 def operate_command(*, settings: Settings, yes: bool, target: str, operation: str) -> ExitCode:
     """Confirm, skip, continue or end a step or a job.
 

@@ -41,8 +41,6 @@ def run_command() -> None:
 
 
 @run_command.command(name="script")
-@connection_options
-@watch_options
 @detach_option
 @name_option
 @account_option
@@ -55,6 +53,8 @@ def run_command() -> None:
 )
 @click.option("--args", "parameters", metavar="TEXT", help="The arguments of the script, in one text.")
 @click.argument("file", metavar="FILE|-")
+@watch_options
+@connection_options
 def script_command(
     *,
     settings: Settings,
@@ -82,8 +82,6 @@ def script_command(
 
 
 @run_command.command(name="plan")
-@connection_options
-@watch_options
 @detach_option
 @click.option(
     "--var", "variables", multiple=True, metavar="NAME=VALUE", help="A variable's text. May be repeated."
@@ -99,6 +97,8 @@ def script_command(
     "--var-hosts", "variable_hosts", multiple=True, metavar="NAME=HOST,...|@FILE", help="A variable's hosts."
 )
 @click.argument("plan", type=click.IntRange(min=1), metavar="ID")
+@watch_options
+@connection_options
 def plan_command(
     *,
     settings: Settings,
@@ -117,8 +117,6 @@ def plan_command(
 
 
 @run_command.command(name="file")
-@connection_options
-@watch_options
 @detach_option
 @name_option
 @account_option
@@ -127,6 +125,8 @@ def plan_command(
 @click.option("--from", "source", multiple=True, required=True, metavar="HOST", help=f"Whence: {HOSTS}")
 @click.option("--to", "destination", required=True, metavar="PATH", help="The directory on the hosts.")
 @click.argument("files", nargs=-1, required=True, metavar="SRC...")
+@watch_options
+@connection_options
 def file_command(
     *,
     settings: Settings,

@@ -43,8 +43,8 @@ def path_command() -> ExitCode:
 
 
 @config_command.command(name="show")
-@connection_options
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
+@connection_options
 def show_command(*, settings: Settings, as_json: bool) -> ExitCode:
     """Write the settings with their sources; secrets are neither fetched nor shown."""
     rows = [(name, shown(name, found), found.source) for name, found in settings.found.items()]

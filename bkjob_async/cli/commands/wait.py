@@ -12,7 +12,6 @@ from bkjob_async.cli.exit_codes import ExitCode
 
 
 @click.command(name="wait")
-@connection_options
 @click.option(
     "--until",
     default="finished",
@@ -23,6 +22,7 @@ from bkjob_async.cli.exit_codes import ExitCode
 @click.option("--deadline", type=positive, metavar="S", help="Give up after S seconds.")
 @click.option("--interval", type=positive, metavar="S", help="Poll every S seconds.")
 @targets_argument()
+@connection_options
 def wait_command(
     *,
     settings: Settings,

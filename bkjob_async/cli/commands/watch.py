@@ -13,10 +13,10 @@ from bkjob_async.cli.watching.options import WatchFlags, watch_options
 
 TARGETS = """\b
 A target is one of
-  100, 100/200            a job or a step, within --biz or --biz-set
-  2:100, biz_set:9:100/200    a whole name
-  https://…/api_execute/100   a link of the web console
-  @FILE, -                the targets in a file or on stdin, one a line
+  100, 100/200               a job or a step, within --biz or --biz-set
+  2:100, biz_set:9:100/200   a whole name
+  https://…/api_execute/100  a link of the web console
+  @FILE, -                   the targets in a file or on stdin, one a line
 """
 EXIT_CODES = """\b
 Exit codes:
@@ -26,15 +26,17 @@ Exit codes:
   3  could not watch: targets lost, credentials refused, nothing ever seen
   4  the deadline passed; what becomes of the jobs is unknown
   5  a job waits for a person (--fail-on-waiting)
+\b
+Variables and profiles stand for options, and have the credentials: bkjob config --help
 """
 
 
 @click.command(name="watch", epilog=f"{TARGETS}\n{EXIT_CODES}")
-@connection_options
-@watch_options
 @click.option("--journal", metavar="URL", help="Keep what is told in this journal.")
 @click.option("--name", metavar="NAME", help="Continue the fleet of this name in the journal.")
 @targets_argument(required=False)
+@watch_options
+@connection_options
 def watch_command(
     *, settings: Settings, flags: WatchFlags, name: str | None, targets: tuple[str, ...]
 ) -> ExitCode:
