@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy
 
 from attrs import evolve
@@ -11,29 +11,26 @@ from attrs import evolve
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.job_views import copy_of, target_result, target_snapshot
+from bkjob_async.engine.tracking.job_views import copy_of
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.errors import DeadlineExceeded, JournalError
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.journal.store import Store
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.events import Batch, InSync, Lost, Recovered, Resumed, Trouble
+from bkjob_async.model.events import Batch, InSync, Recovered, Resumed, Trouble
 from bkjob_async.model.refs import JobRef, Ref, StepRef
-from bkjob_async.model.result import JobResult
-from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
-from bkjob_async.model.status import Phase
 from bkjob_async.observe.observer import WatchClosed, WatchOpened
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
 from bkjob_async.watch.fleet_journal import FleetJournal
 from bkjob_async.watch.last_polls import LastPolls
 from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.polling_load import PollingLoad
-from bkjob_async.watch.readers import MissedJob
 from bkjob_async.watch.restored_fleet import RestoredFleet
-from bkjob_async.watch.stats import LastSeen, PhaseTotals
+from bkjob_async.watch.stats import LastSeen
 from bkjob_async.watch.stored_history import StoredHistory
 from bkjob_async.watch.stream import EventStream
 from bkjob_async.watch.target_registry import PollTarget
+from bkjob_async.watch.target_states import TargetStates
 from bkjob_async.watch.targets import Targets
 
 REVISIT_INTERVAL = 10.0
@@ -53,7 +50,9 @@ class Subscription:
         self.detail_level = detail_level
         self.expects_callbacks = False
         self.targets = Targets()
-        self.stream = EventStream(self, poller.cursors)
+        self._delivery = TargetDelivery()
+        self.states = TargetStates(self.targets, self._delivery, poller.state)
+        self.stream = EventStream(self.states, poller.cursors)
         self.event_count = 0
         self.number = next(poller.watch_numbers)
         self.other_polls = 0
@@ -67,16 +66,12 @@ class Subscription:
         self._poller = poller
         self._deadline = deadline
         self._linger = linger
-        self._delivery = TargetDelivery()
-        self._totals = PhaseTotals()
         self._pending = PendingChanges()
         # Steps to be dropped when their job, which is a target as well, was read.
         self._drops_with_job: set[StepRef] = set()
         self._changes = CooperativeLoop(self._apply_next_change)
         self._release = CooperativeLoop(self._release_next_job)
         self._unreleased: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
-        # The state of each job when the watch ended, for readers that come later.
-        self._final: dict[JobRef, JobState] = {}
         self._deadline_timer: asyncio.TimerHandle | None = None
         self._linger_timer: asyncio.TimerHandle | None = None
         self._last_polls: LastPolls | None = None
@@ -254,7 +249,7 @@ class Subscription:
         journal.targets = self.targets.size
         journal.put_empty()
         async for job in in_slices(self.targets.copy_of_jobs()):
-            refs, state = self.targets.of(job), self.state(job)
+            refs, state = self.targets.of(job), self.states.state(job)
             if refs and state is not None:
                 at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
                 events = list(self._delivery.present(state, refs, at.cursor, since, skipped=True))
@@ -280,7 +275,7 @@ class Subscription:
             if state is not None:
                 # What other watches see of the job from now on is not told here.
                 is_followed = self._poller.state(job) is not None
-                self._final[job] = copy_of(state) if is_followed else state
+                self.states.keep(job, copy_of(state) if is_followed else state)
             return True
         self._poller.remove_subscriber(self)
         return False
@@ -342,7 +337,7 @@ class Subscription:
             self._drops_with_job.discard(ref)
             return
         self.targets.add(ref, unread=self.stream.in_sync_at is None)
-        self._totals.mark_changed(ref.job)
+        self.states.mark_changed(ref.job)
         recorded = None if self._fleet is None else self._fleet.job_of(ref)
         state, round_wanted = self._poller.subscribe(self, ref, recorded)
         self.targets.share(state.ref, state.targets)
@@ -366,7 +361,7 @@ class Subscription:
             self._delivery.remove(ref, self._poller.state(ref.job))
             self.stream.log.discard_signals(ref)
             self._poller.unsubscribe(self, ref)
-            self._totals.mark_changed(ref.job)
+            self.states.mark_changed(ref.job)
             if self._last_polls is not None and not self.targets.of(ref.job):
                 self._last_polls.forget(ref.job)
             if self._drops_with_job:
@@ -425,7 +420,7 @@ class Subscription:
         job = target.ref
         refs = self.targets.of(job)
         shared, own = self._delivery.select(target, refs, events, at, round_read)
-        self._totals.mark_changed(job)
+        self.states.mark_changed(job)
         if self._last_polls is not None:
             self._last_polls.on_round(job, round_read)
         if not self.targets.all_read:
@@ -517,66 +512,7 @@ class Subscription:
             DeadlineExceeded(
                 f"{len(late)} target(s) not over after {self._deadline:g} s: {shown};"
                 " what becomes of them is unknown",
-                snapshots=LastSeen(late, self.snapshot),
+                snapshots=LastSeen(late, self.states.snapshot),
                 cursor=self.stream.last_cursor,
             )
         )
-
-    # The present state ----------------------------------------------------------------------------------------------
-
-    def jobs(self) -> dict[JobRef, object]:
-        """Return a new dict whose keys are the jobs that targets belong to."""
-        return self.targets.copy_of_jobs()
-
-    def has_target(self, ref: Ref) -> bool:
-        """Return True when *ref* is a target."""
-        return ref in self.targets
-
-    def state(self, job: JobRef) -> JobState | None:
-        """Return the state of a job that is watched here, or was when the watch ended."""
-        if not self.is_open and job in self._final:
-            return self._final[job]
-        return self._poller.state(job) if self.targets.of(job) else None
-
-    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[EventOrLazy]:
-        """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
-        refs = self.targets.of(state.ref)
-        return self._delivery.present(
-            state, refs, cursor, missed.since, skipped=missed.skipped, partly_read=missed.partly_read
-        )
-
-    def state_of(self, ref: Ref) -> JobState | None:
-        """Return the state of the job that *ref* belongs to, None while its present state is not known here."""
-        if self._delivery.is_joining(ref):
-            return None
-        return self._delivery.ended_before(ref) or self.state(ref.job)
-
-    def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
-        """Return *ref* as last seen, None before it was seen."""
-        state = self.state_of(ref)
-        return target_snapshot(state, ref) if state is not None else None
-
-    def earlier_ends(self, ended: Collection[Ref]) -> dict[Ref, JobResult | Lost]:
-        """Return how targets ended that are not among those *ended*: before this watch was opened."""
-        found: dict[Ref, JobResult | Lost] = {}
-        for ref in self.targets:
-            state = None if ref in ended else self.state_of(ref)
-            if state is not None and ref in state.lost:
-                found[ref] = state.lost[ref]
-            elif state is not None and state.has_finished(ref):
-                found[ref] = target_result(state, ref)
-        return found
-
-    def total_counts(self) -> Mapping[Phase, int]:
-        """Return the host counts of all targets by phase."""
-        return self._totals.current((job for job, _ in self.targets.jobs()), self._counts_in)
-
-    def counts(self, ref: Ref) -> Mapping[Phase, int]:
-        """Return the host counts of one target, or of one step of a watched job, by phase."""
-        state = self.state_of(ref)
-        return {} if state is None else self._delivery.counts(state, (ref,))
-
-    def _counts_in(self, job: JobRef) -> Mapping[Phase, int]:
-        """Return the host counts of the targets that belong to *job*."""
-        state = self.state(job)
-        return {} if state is None else self._delivery.counts(state, self.targets.of(job))

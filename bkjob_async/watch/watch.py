@@ -285,7 +285,7 @@ class Watch:
             elif isinstance(event, Lost):
                 ended[event.ref] = event
         if self._fleet is not None:
-            ended = self._subscription.earlier_ends(ended) | ended
+            ended = self._subscription.states.earlier_ends(ended) | ended
         return ended
 
     # Targets --------------------------------------------------------------------------------------------------------
@@ -366,7 +366,7 @@ class Watch:
         ...     print(watch.snapshot(step).status)
         FAIL
         """
-        return self._subscription.snapshot(as_ref(ref, self.scope))
+        return self._subscription.states.snapshot(as_ref(ref, self.scope))
 
     def progress(self, ref: RefLike) -> JobResult | None:
         """Return the result that *ref* would have if it ended now, None before it was seen.
@@ -377,7 +377,7 @@ class Watch:
         2:20000000001 FAIL: 1 step; 1 FAILED, 2 SUCCESS; not well: 0:10.0.0.2
         """
         ref = as_ref(ref, self.scope)
-        state = self._subscription.state_of(ref)
+        state = self._subscription.states.state_of(ref)
         return target_result(state, ref) if state is not None and state.was_read(ref) else None
 
     def hosts_of(
@@ -402,7 +402,7 @@ class Watch:
         if limit < 1:
             raise UsageError(f"a page has at least one host, not {limit}")
         ref = as_ref(ref, self.scope)
-        state = self._subscription.state_of(ref)
+        state = self._subscription.states.state_of(ref)
         if state is None or not state.was_read(ref):
             return HostPage(hosts=(), total=0)
         return host_page(state, ref, phases, after, limit)
@@ -419,9 +419,9 @@ class Watch:
         {'FAILED': 1, 'SUCCESS': 2}
         """
         if ref is None:
-            return self._subscription.total_counts()
+            return self._subscription.states.total_counts()
         ref = as_ref(ref, self.scope)
-        return self._subscription.counts(ref)
+        return self._subscription.states.counts(ref)
 
     def explain(self, ref: RefLike) -> Explanation:
         """Return why *ref* is polled or not, and when next.

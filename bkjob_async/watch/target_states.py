@@ -1,0 +1,105 @@
+"""The present state of the targets of one watch, as it was told to its readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.engine.tracking.job_views import target_result, target_snapshot
+from bkjob_async.engine.tracking.target_delivery import TargetDelivery
+from bkjob_async.model.events import Lost
+from bkjob_async.model.refs import JobRef, Ref
+from bkjob_async.model.result import JobResult
+from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.status import Phase
+from bkjob_async.watch.readers import MissedJob
+from bkjob_async.watch.stats import PhaseTotals
+from bkjob_async.watch.targets import Targets
+
+
+class TargetStates:
+    """Snapshots, results and counts of the targets of one watch, and what readers are told that fell behind.
+
+    After the end of the watch they stay as they were then, whatever other watches see.
+    """
+
+    def __init__(
+        self, targets: Targets, delivery: TargetDelivery, polled: Callable[[JobRef], JobState | None]
+    ) -> None:
+        """Show *targets*, of which the readers were told by *delivery*; *polled* returns the state of a job."""
+        self._targets = targets
+        self._delivery = delivery
+        self._polled = polled
+        self._totals = PhaseTotals()
+        # The state of each job when the watch ended, for readers that come later.
+        self._final: dict[JobRef, JobState] = {}
+
+    def keep(self, job: JobRef, state: JobState) -> None:
+        """Show this state of a job from now on."""
+        self._final[job] = state
+
+    def mark_changed(self, job: JobRef) -> None:
+        """Count the hosts of a job again next time."""
+        self._totals.mark_changed(job)
+
+    # For readers that fell behind -----------------------------------------------------------------------------------
+
+    def jobs(self) -> dict[JobRef, object]:
+        """Return a new dict whose keys are the jobs that targets belong to."""
+        return self._targets.copy_of_jobs()
+
+    def has_target(self, ref: Ref) -> bool:
+        """Return True when *ref* is a target."""
+        return ref in self._targets
+
+    def state(self, job: JobRef) -> JobState | None:
+        """Return the state of a job that is watched here, or was when the watch ended."""
+        if job in self._final:
+            return self._final[job]
+        return self._polled(job) if self._targets.of(job) else None
+
+    def present(self, state: JobState, missed: MissedJob, cursor: str) -> Iterator[EventOrLazy]:
+        """Yield the present state of a job, as far as it has changed since a reader *missed* its events."""
+        refs = self._targets.of(state.ref)
+        return self._delivery.present(
+            state, refs, cursor, missed.since, skipped=missed.skipped, partly_read=missed.partly_read
+        )
+
+    # For callers ----------------------------------------------------------------------------------------------------
+
+    def state_of(self, ref: Ref) -> JobState | None:
+        """Return the state of the job that *ref* belongs to, None while its present state is not known here."""
+        if self._delivery.is_joining(ref):
+            return None
+        return self._delivery.ended_before(ref) or self.state(ref.job)
+
+    def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
+        """Return *ref* as last seen, None before it was seen."""
+        state = self.state_of(ref)
+        return target_snapshot(state, ref) if state is not None else None
+
+    def earlier_ends(self, ended: Collection[Ref]) -> dict[Ref, JobResult | Lost]:
+        """Return how targets ended that are not among those *ended*: before this watch was opened."""
+        found: dict[Ref, JobResult | Lost] = {}
+        for ref in self._targets:
+            state = None if ref in ended else self.state_of(ref)
+            if state is not None and ref in state.lost:
+                found[ref] = state.lost[ref]
+            elif state is not None and state.has_finished(ref):
+                found[ref] = target_result(state, ref)
+        return found
+
+    def total_counts(self) -> Mapping[Phase, int]:
+        """Return the host counts of all targets by phase."""
+        return self._totals.current((job for job, _ in self._targets.jobs()), self._counts_in)
+
+    def counts(self, ref: Ref) -> Mapping[Phase, int]:
+        """Return the host counts of one target, or of one step of a watched job, by phase."""
+        state = self.state_of(ref)
+        return {} if state is None else self._delivery.counts(state, (ref,))
+
+    def _counts_in(self, job: JobRef) -> Mapping[Phase, int]:
+        """Return the host counts of the targets that belong to *job*."""
+        state = self.state(job)
+        return {} if state is None else self._delivery.counts(state, self._targets.of(job))
