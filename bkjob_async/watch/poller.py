@@ -25,7 +25,13 @@ from bkjob_async.engine.tracking.job_tracker import (
     expect_change,
     forget_old_operation,
 )
-from bkjob_async.engine.tracking.next_request import JOB_ITSELF, PollRequest, next_request, plan_follow_ups
+from bkjob_async.engine.tracking.next_request import (
+    JOB_ITSELF,
+    PollRequest,
+    known_rows,
+    next_request,
+    plan_follow_ups,
+)
 from bkjob_async.engine.tracking.settling import SETTLE_BOUND, SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError, ClientClosed
 from bkjob_async.model.events import Recovered, Trouble
@@ -255,7 +261,11 @@ class Poller:
         if target.first_polled_at is None and target.seen_at is None:
             target.first_polled_at = started
         try:
-            view = await self._session.poll(request)
+            view = (
+                await self._session.poll(request)
+                if isinstance(request, GetJobInstanceStatus)
+                else await self._session.poll(request, known_rows(target, request))
+            )
         except BkJobError as error:
             if target.group != NO_SUBSCRIBERS:
                 self._on_failure(target, request, error, started)

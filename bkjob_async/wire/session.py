@@ -25,7 +25,7 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
@@ -138,10 +138,15 @@ class Session:
     @overload
     async def poll(self, operation: GetJobInstanceStatus) -> JobPollView: ...
     @overload
-    async def poll(self, operation: GetStepInstanceStatus) -> StepPollView: ...
-    async def poll(self, operation: PollOperation) -> PollView:
-        """Send *operation* without retries and decode only what the engine needs; raise a `CallFailed`."""
-        return await self._without_frames(self._poll(operation))
+    async def poll(
+        self, operation: GetStepInstanceStatus, known: KnownRows | None = None
+    ) -> StepPollView: ...
+    async def poll(self, operation: PollOperation, known: KnownRows | None = None) -> PollView:
+        """Send *operation* without retries and decode only what the engine needs; raise a `CallFailed`.
+
+        Rows that are *known* need not be decoded.
+        """
+        return await self._without_frames(self._poll(operation, known))
 
     # From an operation to its response ------------------------------------------------------------------------------
 
@@ -166,7 +171,7 @@ class Session:
         timeout = self.request_timeout if request_timeout is None else request_timeout
         return await self._send(operation, sign, decode, retries, timeout, urgent=urgent, is_poll=is_poll)
 
-    async def _poll(self, operation: PollOperation) -> PollView:
+    async def _poll(self, operation: PollOperation, known: KnownRows | None) -> PollView:
         prepared: PreparedRequest
 
         def sign(credentials: Credentials) -> PreparedRequest:
@@ -176,6 +181,8 @@ class Session:
 
         def decode(response: HttpResponse) -> PollView:
             prepared.adapt_compression(len(response.body))
+            if isinstance(operation, GetStepInstanceStatus):
+                return self.dialect.decode_poll(operation, response, known)
             return self.dialect.decode_poll(operation, response)
 
         timeout = self.request_timeout

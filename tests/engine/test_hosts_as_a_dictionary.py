@@ -30,6 +30,7 @@ CODES = [5, 7, 7, 7, 9, 9, 9, 104, 403, *RARE_CODES]
 def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep small tables in packed columns as well."""
     monkeypatch.setattr(host_table, "MAX_PLAIN_HOSTS", request.param)
+    monkeypatch.setattr(host_table, "MAX_LOOKED_UP", request.param)
 
 
 def rows_of(now: dict[int, int]) -> list[Row]:

@@ -15,8 +15,11 @@ LARGE_STEPS = {
     "engine.scheduling.list_polling.FEWEST": 1,
     "engine.host_table.table.MAX_NAMES_READ_AT_ONCE": 0,
     "engine.host_table.table.MAX_PLAIN_HOSTS": 0,
+    "engine.host_table.table.MAX_LOOKED_UP": 0,
     "simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ": 0,
 }
+# Steps that are read in full are so large that rows which are known are not decoded.
+SMALL_STEPS = {"engine.tracking.next_request.COMPARED_AT_ONCE": 0}
 # What makes events and snapshots of many hosts in slices: how many are made without, and how many in each.
 IN_SLICES = {
     "engine.tracking.step_views.MAX_PLAIN": 0,
@@ -34,9 +37,7 @@ PORTIONS = {"watch.stream.PORTION_SIZE": 3, "journal.follow.PORTION_SIZE": 3}
 def small_bounds(group_polling: str, log_limit: int) -> Iterator[None]:
     """Set the bounds for a history that polls and keeps events in this way."""
     with ExitStack() as patches:
-        bounds: dict[str, int] = {}
-        if group_polling != "small":
-            bounds |= LARGE_STEPS | IN_SLICES
+        bounds = SMALL_STEPS if group_polling == "small" else LARGE_STEPS | IN_SLICES
         if log_limit < 100:
             bounds |= PORTIONS
         for where, bound in bounds.items():

@@ -21,7 +21,7 @@ from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInsta
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.operations.queries import RawCall
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.snapshot import JobSnapshot, LazyResponseData, StepSnapshot
 
@@ -42,7 +42,8 @@ class Dialect(Protocol):
     `encode` makes a relative, unsigned request. It raises `NotSupported` for what the dialect cannot do.
     `sign` puts credentials where this dialect expects them, never into a URL. `decode` returns the typed
     result of a response or raises the typed error; `decode_raw` returns the response as it came instead.
-    `decode_poll` reads a status response as lightly as a poll needs it.
+    `decode_poll` reads a status response as lightly as a poll needs it; one about a step with the rows that are
+    *known* may be returned without them.
     """
 
     @property
@@ -74,7 +75,9 @@ class Dialect(Protocol):
     @overload
     def decode_poll(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
     @overload
-    def decode_poll(self, operation: GetStepInstanceStatus, response: HttpResponse) -> StepPollView: ...
+    def decode_poll(
+        self, operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows | None = None
+    ) -> StepPollView: ...
 
 
 @frozen
@@ -85,7 +88,8 @@ class Call:
     sent. A GET carries them in the query, a POST as a JSON body. *read* returns the result from the envelope
     (an object with `data`). *read_strict* returns the same result from a response that is exactly as
     documented, and None for any other. It is several times as fast. *read_poll* returns the poll view of a
-    response. *platform_name* is the dialect's own name of the operation, None where it is the operation's
+    response. *skip_rows* returns that of a response with the rows that are known, or with another digest of its rows, None
+    for any other. *platform_name* is the dialect's own name of the operation, None where it is the operation's
     name; *choose_name* chooses among several. *paths* says that a gateway offers the operation below `/system/` only, or for users only.
     """
 
@@ -96,6 +100,9 @@ class Call:
     choose_name: Callable[[Any], str] | None = field(default=None, kw_only=True)
     read_strict: Callable[[Any, HttpResponse, tzinfo], Any | None] | None = field(default=None, kw_only=True)
     read_poll: Callable[[Any, HttpResponse, tzinfo], Any] | None = field(default=None, kw_only=True)
+    skip_rows: Callable[[Any, HttpResponse, KnownRows], StepPollView | None] | None = field(
+        default=None, kw_only=True
+    )
     paths: Literal["system", "user"] | None = field(default=None, kw_only=True)
 
     def name_of(self, operation: Operation[Any]) -> str:
@@ -243,16 +250,23 @@ class TableDialect:
     @overload
     def decode_poll(self, operation: GetJobInstanceStatus, response: HttpResponse) -> JobPollView: ...
     @overload
-    def decode_poll(self, operation: GetStepInstanceStatus, response: HttpResponse) -> StepPollView: ...
     def decode_poll(
-        self, operation: GetJobInstanceStatus | GetStepInstanceStatus, response: HttpResponse
+        self, operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows | None = None
+    ) -> StepPollView: ...
+    def decode_poll(
+        self,
+        operation: GetJobInstanceStatus | GetStepInstanceStatus,
+        response: HttpResponse,
+        known: KnownRows | None = None,
     ) -> JobPollView | StepPollView:
         """Return the poll view of a status response, or raise a `CallFailed`."""
         call = self.call_for(operation)
         if call.read_poll is None:
             raise NotSupported(f"{self.name} cannot watch by {operation.name}")
-        view: JobPollView | StepPollView = call.read_poll(operation, response, self.zone)
-        return view
+        view: JobPollView | StepPollView | None = None
+        if known is not None and call.skip_rows is not None:
+            view = call.skip_rows(operation, response, known)
+        return call.read_poll(operation, response, self.zone) if view is None else view
 
 
 def with_raw(result: Any, body: bytes) -> Any:

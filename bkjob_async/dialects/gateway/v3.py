@@ -23,6 +23,7 @@ from bkjob_async.dialects.gateway.v3_responses import (
     read_step_poll,
     read_step_status,
     read_step_status_strictly,
+    skip_known_step_rows,
 )
 from bkjob_async.model.operations.base import (
     GetJobInstanceStatus,
@@ -69,6 +70,7 @@ CALLS: Calls = {
         read_step_status,
         read_strict=read_step_status_strictly,
         read_poll=read_step_poll,
+        skip_rows=skip_known_step_rows,
     ),
     GetStepInstanceDetail: Call("GET", requests.step_only_parameters, read_step_detail),
     GetJobInstanceIpLog: Call("GET", requests.host_log_parameters, read_host_log),

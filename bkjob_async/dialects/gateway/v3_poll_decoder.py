@@ -31,7 +31,7 @@ from bkjob_async.dialects.gateway.v3_structs import (
     StepDataStruct,
 )
 from bkjob_async.http_messages import HttpResponse
-from bkjob_async.model.poll_view import GroupPollView, JobPollView, StepPollView
+from bkjob_async.model.poll_view import GroupPollView, JobPollView, KnownRows, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 
 PolledStep = FlatStepStruct[FlatHostRow]
@@ -41,6 +41,7 @@ StepDecoder = (
 )
 _KNOWN_STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[AnyKnownGroup]])
 _STEP = msgspec.json.Decoder(EnvelopeStruct[StepDataStruct[GroupStruct[GroupedHostRow]]])
+GROUPS_MEMBER = b'"step_result_group_list":'
 _JOB = msgspec.json.Decoder(EnvelopeStruct[JobDataStruct[PolledStep]])
 
 
@@ -55,24 +56,57 @@ def poll_step(ref: StepRef, response: HttpResponse, *, asked_for_all: bool) -> S
 
 
 def poll_step_with(
-    decoder: StepDecoder, ref: StepRef, response: HttpResponse, *, asked_for_all: bool
+    decoder: StepDecoder, ref: StepRef, response: HttpResponse, *, asked_for_all: bool, rows_digest: int = 0
 ) -> StepPollView | None:
     """Return the poll view of the step *ref*, None where *decoder* cannot read the response."""
     body = response.body
-    try:
-        envelope = decoder.decode(body)
-    except STRICT_ERRORS:
-        return None
-    step = envelope.data
-    documented = step.retry_count is step.finished is step.is_finished is UNSET
-    if not (documented and is_success(response, envelope) and matches_step(step, ref)):
+    step = read_strictly(decoder, ref, response, body)
+    if step is None:
         return None
     groups = step.step_result_group_list
     views = group_views(groups)
     if views is None:
         return None
     lazy = LazyHostRows(body, partial(row_lists_of_groups, groups), split_groups)
-    return step_view(step, views, lazy, complete=asked_for_all and are_whole(groups))
+    return step_view(step, views, lazy, complete=asked_for_all and are_whole(groups), rows_digest=rows_digest)
+
+
+def read_strictly(
+    decoder: StepDecoder, ref: StepRef, response: HttpResponse, body: bytes
+) -> StepDataStruct[AnyKnownGroup] | StepDataStruct[GroupStruct[GroupedHostRow]] | None:
+    """Return the step *ref* from the *body* of a *response*, None where it is not as documented."""
+    try:
+        envelope = decoder.decode(body)
+    except STRICT_ERRORS:
+        return None
+    step = envelope.data
+    documented = step.retry_count is step.finished is step.is_finished is UNSET
+    return step if documented and is_success(response, envelope) and matches_step(step, ref) else None
+
+
+def skip_known_rows(
+    ref: StepRef, response: HttpResponse, known: KnownRows, *, asked_for_all: bool
+) -> StepPollView | None:
+    """Return the poll view of the step *ref* without rows where they are those that are *known*.
+
+    Otherwise with a digest of the rows; None for a response that is not as documented.
+
+    While a step runs, its total time differs in every response, and what comes behind the rows may. So all bytes from the
+    beginning of the groups to the last bracket are hashed. They contain the whole list, so that equal bytes are equal rows.
+    What is left of the response without the list is decoded as any other.
+    """
+    body = response.body
+    begin, end = body.find(GROUPS_MEMBER), body.rfind(b"]") + 1
+    if begin < 0 or not asked_for_all:
+        return None
+    begin += len(GROUPS_MEMBER)
+    digest = hash(body[begin:end])
+    if known.digest and digest == known.digest:
+        step = read_strictly(_KNOWN_STEP, ref, response, b"%b[]%b" % (body[:begin], body[end:]))
+        if step is not None and (step.status, step.execute_count or 0) == (known.status, known.execute_count):
+            lazy = LazyHostRows(body, list, split_groups)
+            return step_view(step, None, lazy, complete=False, rows_digest=digest, has_known_rows=True)
+    return poll_step_with(_KNOWN_STEP, ref, response, asked_for_all=asked_for_all, rows_digest=digest)
 
 
 def poll_job(ref: JobRef, response: HttpResponse) -> JobPollView | None:
@@ -141,7 +175,13 @@ def flat_views(step: PolledStep) -> tuple[GroupPollView, ...] | None:
 
 
 def step_view(
-    step: StepStruct[int], groups: Sequence[GroupPollView] | None, lazy: LazyHostRows, *, complete: bool
+    step: StepStruct[int],
+    groups: Sequence[GroupPollView] | None,
+    lazy: LazyHostRows,
+    *,
+    complete: bool,
+    rows_digest: int = 0,
+    has_known_rows: bool = False,
 ) -> StepPollView:
     """Return the poll view of one *step*."""
     return StepPollView(
@@ -155,6 +195,8 @@ def step_view(
         complete=complete,
         named=lazy.read_full,
         details=host_snapshot,
+        rows_digest=rows_digest,
+        has_known_rows=has_known_rows,
     )
 
 

@@ -26,11 +26,11 @@ from bkjob_async.dialects.common.parsed import (
     ungrouped_rows,
 )
 from bkjob_async.dialects.common.ref_checks import check_step
-from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job, poll_step
+from bkjob_async.dialects.gateway.v3_poll_decoder import poll_job, poll_step, skip_known_rows
 from bkjob_async.dialects.gateway.v3_strict_decoder import read_job_strictly, read_step_strictly
 from bkjob_async.http_messages import HttpResponse
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
@@ -88,6 +88,13 @@ def read_step_poll(operation: GetStepInstanceStatus, response: HttpResponse, zon
         return view
     step = read_step_strictly(ref, response) or read_step(ref, JsonObject(open_envelope(response), zone=zone))
     return step_poll_view(step, asked_for_all=for_all)
+
+
+def skip_known_step_rows(
+    operation: GetStepInstanceStatus, response: HttpResponse, known: KnownRows
+) -> StepPollView | None:
+    """Return the poll view of a step without its rows where they are *known*, or with their digest; None for neither."""
+    return skip_known_rows(operation.ref, response, known, asked_for_all=asks_for_all_hosts(operation))
 
 
 def asks_for_all_hosts(operation: GetStepInstanceStatus) -> bool:

@@ -66,6 +66,9 @@ from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
 # Up to so many hosts the columns are plain: the packed ones are faster beyond.
 MAX_PLAIN_HOSTS = 64
 
+# Up to so many hosts a dictionary made for one response finds them as fast as their order does.
+MAX_LOOKED_UP = 256
+
 # Up to one in so many hosts of a table are searched one by one.
 RARE_SEARCH = 512
 
@@ -207,9 +210,9 @@ class HostTable(Struct, eq=False, gc=False):
         packed = pack_ids(ids) if len(ids) == len(columns) else None
         if packed is not None and columns.has_packed_names(packed):
             return range(len(ids))
-        if packed is None or lookup is not None or isinstance(columns, PlainColumns):
+        if packed is None or isinstance(columns, PlainColumns) or len(columns) <= MAX_LOOKED_UP:
             return None
-        if rows[0].ip and not columns.has_addresses:
+        if lookup is not None or (rows[0].ip and not columns.has_addresses):
             return None
         return columns.listed_order(packed, cast("Sequence[int]", ids), [len(each) for each in lists])
 

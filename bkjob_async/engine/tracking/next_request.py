@@ -11,6 +11,7 @@ from bkjob_async.engine.group_polling.group_poller import (
 )
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_state import (
+    COMPARED_AT_ONCE,
     HOSTS_HIDDEN,
     NOT_STARTED,
     REFUSALS,
@@ -22,6 +23,7 @@ from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.fast_frozen import unfrozen_twin
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
+from bkjob_async.model.poll_view import KnownRows
 from bkjob_async.model.refs import JobRef, StepRef
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
@@ -101,6 +103,22 @@ def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceSta
     return (
         kept if kept is not None else _step_requests.keep((ref, read_mode), new_step_request(ref, read_mode))
     )
+
+
+def known_rows(job: JobState, request: GetStepInstanceStatus) -> KnownRows | None:
+    """Return what is known of the rows that *request* asks for; None where they are to be decoded in any case.
+
+    That is where they are so few that decoding them costs nothing, where a step is read by groups, and at its end.
+    """
+    step = job.find_step(request.ref.step_instance_id)
+    if step is None or len(step.hosts) <= COMPARED_AT_ONCE:
+        return None
+    progress = step.progress
+    if progress.group_poller is not None or progress.settling is not None or request.max_host_num_per_group:
+        return None
+    if step.status_code is None or step.finished:
+        return None
+    return KnownRows(step.status_code, step.execute_count, progress.rows_digest)
 
 
 def new_step_request(ref: StepRef, read_mode: ReadMode) -> GetStepInstanceStatus:

@@ -76,6 +76,9 @@ def apply_all_rows(
         group_poller.on_full_read(stamp.now, groups)
     elif group_poller is not None:
         group_poller.abandon_round()
+    digest = view.rows_digest if view.complete and taken.trusted and taken.each_once else 0
+    if digest != step.progress.rows_digest:
+        step.own_progress().rows_digest = digest
     events = apply_moves(step, taken.changes, view, stamp)
     settling = step.progress.settling
     if settling is not None or step.finished:

@@ -15,6 +15,10 @@ from bkjob_async.model.snapshot import Times
 NOT_STARTED, RUNNING = 1, 2
 CONFIRMATION = 3  # a type of step: a user confirms, and there are no hosts
 
+# In steps with up to this many hosts, all rows are compared at once. In larger ones some hosts have usually
+# changed.
+COMPARED_AT_ONCE = 64
+
 # A step is taken to show no hosts after this many refusals in a row; HOSTS_HIDDEN is beyond any count.
 REFUSALS, HOSTS_HIDDEN = 3, 1000
 
@@ -39,6 +43,7 @@ class StepProgress:
 
     *is_first_of_execution*: the present status is the first one seen in its execution. *is_passed*: the job
     has gone on to a later step. *outdated_since*: since then all responses showed an earlier execution.
+    *rows_digest* is that of the last response if all its rows were believed, else 0.
     """
 
     settling: Settling | None = None
@@ -46,6 +51,7 @@ class StepProgress:
     is_first_of_execution: bool = False
     is_passed: bool = False
     outdated_since: float | None = None
+    rows_digest: int = 0
 
 
 # Shared defaults of steps without progress or hosts of their own: never changed.

@@ -16,7 +16,13 @@ from bkjob_async.engine.tracking.settling import (
     on_rows_read,
 )
 from bkjob_async.engine.tracking.step_hosts import apply_groups, has_same_counts, reopen_step
-from bkjob_async.engine.tracking.step_state import NO_HOSTS, NO_PROGRESS, NOT_STARTED, StepState
+from bkjob_async.engine.tracking.step_state import (
+    COMPARED_AT_ONCE,
+    NO_HOSTS,
+    NO_PROGRESS,
+    NOT_STARTED,
+    StepState,
+)
 from bkjob_async.engine.tracking.step_views import host_counts
 from bkjob_async.model.poll_view import StepPollView
 from bkjob_async.model.status import RUN_CODES, run_status
@@ -24,10 +30,6 @@ from bkjob_async.model.status import RUN_CODES, run_status
 # Codes of a step that is over, and of one that is not, whatever flag comes with them.
 FINAL_CODES = frozenset(code for code in RUN_CODES if run_status(code).is_finished())
 OPEN_CODES = frozenset(RUN_CODES) - FINAL_CODES
-
-# In steps with up to this many hosts, all rows are compared at once. In larger ones some hosts have usually
-# changed.
-COMPARED_AT_ONCE = 64
 
 
 def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = None) -> bool:
@@ -51,8 +53,8 @@ def shows_same_step(step: StepState, view: StepPollView, read_mode: ReadMode = N
             and view.groups is not None
             and has_same_counts(step, view.groups)
         )
-    if step.progress.group_poller is not None or step.failures is not None:
-        return False
+    if view.has_known_rows or step.progress.group_poller is not None or step.failures is not None:
+        return view.has_known_rows and view.rows_digest == step.progress.rows_digest
     if view.groups is None:
         return True
     hosts = step.hosts
