@@ -3,7 +3,8 @@
 The simulated platform answers the engine's own requests, with filters and quirks. The full read takes place at the same
 polls, is decoded by cattrs with orjson into all fields and compared as dicts; its CPU is measured at every tenth poll.
 *CPU* is decoding and comparing, with all state that the engine keeps. *all* adds choosing the requests, and creating the
-events of all hosts that changed, with the host names and details that only events need. All ways poll the same
+events of all hosts that changed, with the host names and details that only events need. *strong* is what a strong engineer
+writes in sixty lines (`compare/strong.py`): a full read at every poll, of ids and statuses only, and a tuple for each change. All ways poll the same
 lifecycle at the same times and take turns at being first. Garbage collection is on, except for objects that existed
 after the first two polls: the simulated platform's memory is not part of the measurement.
 """
@@ -21,6 +22,7 @@ from attrs import define, evolve, field
 from cattrs.preconf.orjson import make_converter
 from yarl import URL
 
+from benchmarks.compare import strong
 from benchmarks.compare.full_read import Host, StepResponse, changed_hosts, hosts_by_id
 from benchmarks.lifecycles import HOSTS, LIFECYCLES, POLLS, simulated
 from benchmarks.scale import scaled
@@ -100,6 +102,34 @@ class FullRead:
         return self.costs
 
 
+class StrongRead:
+    """A full read at every poll, as a strong engineer decodes and compares it."""
+
+    def __init__(self, _ref: StepRef) -> None:
+        self.costs = Costs()
+        self._known: dict[int, int] = {}
+        self.is_over = False
+
+    def poll(self, number: int, ask: Callable[[PollRequest], bytes], ref: StepRef) -> None:
+        """Poll once."""
+        body = ask(step_request(ref))
+        changes: list[strong.Change] = []
+        start = time.process_time()
+        step = strong.decode(body).data
+        strong.compare(0, self._known, step, changes.append)
+        self.costs.seconds += time.process_time() - start
+        self.costs.sizes.append(len(body))
+        self.costs.records += len(self._known)
+        self.costs.transitions += [
+            (number, host or 0, before, after or 0) for _, host, before, after in changes
+        ]
+        self.is_over = step.status not in strong.OPEN
+
+    def end(self) -> Costs:
+        """Return the costs of the whole lifecycle."""
+        return self.costs
+
+
 class EnginePolls:
     """The engine chooses requests, the dialect decodes, the job tracker compares."""
 
@@ -162,9 +192,10 @@ class EnginePolls:
         return self.costs
 
 
-WAYS: dict[str, Callable[[StepRef], EnginePolls]] = {
+WAYS: dict[str, Callable[[StepRef], EnginePolls | StrongRead]] = {
     "exact": EnginePolls,
     "exact, guessed limit": partial(EnginePolls, guess=True),
+    "strong": StrongRead,
     "final": partial(EnginePolls, detail_level=DetailLevel.COALESCED),
 }
 
@@ -172,7 +203,7 @@ WAYS: dict[str, Callable[[StepRef], EnginePolls]] = {
 def polled(platform: Platform, ref: StepRef, *, checked: bool) -> dict[str, Costs]:
     """Poll one lifecycle in every way, all of them at the same times."""
     full_read = FullRead(checked=checked)
-    ways: dict[str, FullRead | EnginePolls] = {"full read": full_read}
+    ways: dict[str, FullRead | StrongRead | EnginePolls] = {"full read": full_read}
     ways |= {name: way(ref) for name, way in WAYS.items()}
     for number in range(POLLS + SETTLING):
 

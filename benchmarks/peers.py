@@ -1,6 +1,7 @@
 """Other clients: the same server process and the same work: poll, compare, find the hosts that changed.
 
 * *ours* is the public API as in `poll`, with one reader of all events.
+* *strong* is what a strong engineer writes in sixty lines, as in `poll`.
 * *sdk, threads* is bkapi-client-core 1.2.0 in a `ThreadPoolExecutor`, as usually used: it closes its connection after
   each call. *sdk, pooled* has one session with one connection per thread.
 * *aiohttp* is a bare loop with `r.json()` and a dict. *httpx* is the same with 1 request in flight, at which it is
@@ -18,11 +19,11 @@ import bkjob_async as bkjob
 from benchmarks.compare.bodies import STEP
 from benchmarks.compare.processes import figures_of, interleaved, print_figures
 from benchmarks.compare.server import read_counts, running_server
-from benchmarks.poll import CREDENTIALS, ours
+from benchmarks.poll import CREDENTIALS, ours, strong
 from benchmarks.scale import scaled
 from benchmarks.table import show
 
-WAYS = ("ours", "sdk, threads", "sdk, pooled", "aiohttp", "aiohttp at 1", "httpx at 1")
+WAYS = ("ours", "strong", "sdk, threads", "sdk, pooled", "aiohttp", "aiohttp at 1", "httpx at 1")
 SIZES = (1, 100)
 SECONDS = scaled(1.2, 0.2)
 TARGETS = scaled(10_000, 100)
@@ -33,8 +34,9 @@ def child(way: str, server: str) -> None:
     """Measure one way in this process."""
     from benchmarks.compare import others  # noqa: PLC0415 - only the measured process pays for the import
 
-    if way == "ours":
-        used = asyncio.run(ours(server, THREADS, SECONDS))
+    if way in ("ours", "strong"):
+        poll = {"ours": ours, "strong": strong}[way]
+        used = asyncio.run(poll(server, THREADS, SECONDS))
     elif way.startswith("sdk"):
         used = others.sdk(server, THREADS, SECONDS, pooled=way == "sdk, pooled")
     else:

@@ -1,4 +1,4 @@
-"""CPU of one poll in the client's process, compared with bare aiohttp and with the loop that people write first.
+"""CPU of one poll in the client's process, compared with bare aiohttp, a loop that people write first, and a strong one.
 
 All of them poll the same server in another process without pauses, one full read per poll; figures are CPU time, user
 and system.
@@ -9,6 +9,7 @@ and system.
 * *bare* is tuned aiohttp: prepared URLs, headers on the session, no timeout, no cookies; it gets and reads, no more.
 * *naive* is a task per target, default aiohttp, `r.json()`, cattrs into the thirteen fields, dicts compared, one queue
   `put` per event. It does not sleep between polls.
+* *strong* is what a strong engineer writes in sixty lines (`compare/strong.py`), at an interval of zero.
 
 From 100 hosts up, 1 % of the hosts change at each poll. With `/gzip/` the server compresses its responses.
 """
@@ -24,6 +25,7 @@ from yarl import URL
 
 import bkjob_async as bkjob
 from benchmarks.compare.bodies import STEP
+from benchmarks.compare.following import strong_poller
 from benchmarks.compare.naive import NaivePoller
 from benchmarks.compare.processes import cpu_per_poll, interleaved, print_figures
 from benchmarks.compare.server import running_server
@@ -39,6 +41,7 @@ SIGNED = {
     "Content-Type": "application/json",
     "X-Bkapi-Authorization": '{"bk_app_code": "bench", "bk_app_secret": "bench", "bk_username": "admin"}',
 }
+WAYS = ("bare", "naive", "strong", "ours")
 PATH = "/api/v3/get_step_instance_status"
 
 
@@ -117,6 +120,13 @@ async def ours(server: str, in_flight: int, seconds: float) -> float:
     return used
 
 
+async def strong(server: str, in_flight: int, seconds: float) -> float:
+    """Poll as a strong engineer does."""
+    refs = [bkjob.JobRef(bkjob.Scope.biz(2), n).step(STEP) for n in range(1, 2 * in_flight + 1)]
+    async with strong_poller(server, refs, 0.0, in_flight) as poller:
+        return await cpu_per_poll(lambda: poller.polls, warm=4 * len(refs), seconds=seconds)
+
+
 async def cancel_all(tasks: list[asyncio.Task[None]]) -> None:
     """Cancel tasks; raise the first error of one that had failed."""
     for task in tasks:
@@ -128,7 +138,7 @@ async def cancel_all(tasks: list[asyncio.Task[None]]) -> None:
 
 def child(way: str, server: str, in_flight: int, seconds: float) -> None:
     """Measure one way in this process."""
-    ways = {"bare": bare, "naive": naive, "ours": ours}
+    ways = {"bare": bare, "naive": naive, "strong": strong, "ours": ours}
     print_figures(cpu=asyncio.run(ways[way](server, in_flight, seconds)))
 
 
@@ -141,17 +151,18 @@ def main() -> None:
             )
             for encoding, sizes in (("plain", SIZES), ("gzip", {1_000: SIZES[1_000]}))
             for hosts, (load, seconds) in sizes.items()
-            for way in ("bare", "naive", "ours")
+            for way in WAYS
         }
         found = {name: figures["cpu"] for name, figures in interleaved(variants).items()}
     rows = [
         (
             size,
-            *(f"{found[f'{way} {size}']:.1f}" for way in ("bare", "naive", "ours")),
+            *(f"{found[f'{way} {size}']:.1f}" for way in WAYS),
             f"{found[f'ours {size}'] / found[f'bare {size}']:.3f}",
             f"{found[f'ours {size}'] / found[f'naive {size}']:.4f}",
+            f"{found[f'ours {size}'] / found[f'strong {size}']:.3f}",
         )
         for size in dict.fromkeys(name.partition(" ")[2] for name in variants)
     ]
-    columns = ("body, hosts", "bare µs", "naive µs", "ours µs", "ours / bare", "ours / naive")
+    columns = ("body, hosts", *(f"{way} µs" for way in WAYS), "ours / bare", "ours / naive", "ours / strong")
     show("poll: CPU per poll of the client's process", columns, rows)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 
 import aiohttp
 
@@ -99,14 +100,33 @@ async def look_with_strong(
     server: str, refs: Sequence[bkjob.StepRef], interval: float, seconds: float, in_flight: int
 ) -> dict[str, float]:
     """Do the same with the competitor."""
+    async with strong_poller(server, refs, interval, in_flight) as poller:
+        return await looks(lambda: poller.polls, len(refs), interval, seconds)
+
+
+@asynccontextmanager
+async def strong_poller(
+    server: str, refs: Sequence[bkjob.StepRef], interval: float, in_flight: int
+) -> AsyncIterator[strong.StrongPoller]:
+    """Follow steps that do not end with the competitor, and read all that it reports."""
     connector = aiohttp.TCPConnector(limit=in_flight)
     async with aiohttp.ClientSession(headers=HEADERS, connector=connector) as session:
         poller = strong.StrongPoller(session, interval, in_flight=in_flight)
-        following = asyncio.create_task(poller.follow_all(server + PATH, map(parameters, refs)))
-        found = await looks(lambda: poller.polls, len(refs), interval, seconds)
-        following.cancel()
-        await asyncio.wait([following])
-    return found
+
+        async def read() -> None:
+            while True:
+                await poller.changes.get()
+
+        tasks = [
+            asyncio.create_task(poller.follow_all(server + PATH, map(parameters, refs))),
+            asyncio.create_task(read()),
+        ]
+        yield poller
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        if tasks[0].done() and not tasks[0].cancelled():
+            tasks[0].result()
 
 
 async def read_all(watch: bkjob.Watch) -> None:
@@ -122,6 +142,8 @@ async def looks(polls: Callable[[], int], targets: int, interval: float, seconds
         await asyncio.sleep(0.05)
     start, cpu, before = loop.time(), used(), polls()
     await asyncio.sleep(seconds)
+    while polls() == before:  # noqa: ASYNC110 - on a busy machine nothing may have run yet
+        await asyncio.sleep(0.05)
     took, cpu, made = loop.time() - start, used() - cpu, polls() - before
     return {"cpu": 1e6 * cpu / made, "made": made * interval / (targets * took), "memory": memory("VmRSS")}
 

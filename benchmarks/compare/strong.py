@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import aiohttp
 from msgspec import Struct
@@ -41,6 +41,19 @@ class Response(Struct):
     data: Step
 
 
+decode = Decoder(Response).decode
+
+
+def compare(target: int, hosts: dict[int, int], step: Step, put: Callable[[Change], None]) -> None:
+    """Compare the last statuses of *hosts* with a response, and put what changed."""
+    for group in step.step_result_group_list or ():
+        for host in group.host_result_list or ():
+            before = hosts.get(host.bk_host_id)
+            if before != host.status:
+                hosts[host.bk_host_id] = host.status
+                put((target, host.bk_host_id, before, host.status))
+
+
 class StrongPoller:
     """Polls steps every *interval* seconds until they are over; `changes` has what changed, first sights included."""
 
@@ -50,7 +63,6 @@ class StrongPoller:
         self._session = session
         self._interval = interval
         self._permits = asyncio.Semaphore(in_flight)
-        self._decode = Decoder(Response).decode
 
     async def follow(self, target: int, url: str, parameters: Mapping[str, str]) -> None:
         """Poll one step until it is over."""
@@ -60,7 +72,7 @@ class StrongPoller:
             await asyncio.sleep(due - loop.time())
             async with self._permits:
                 step = await self._read(url, parameters)
-            self._compare(target, hosts, step)
+            compare(target, hosts, step, self.changes.put_nowait)
             if step.status != status:
                 self.changes.put_nowait((target, None, status, step.status))
                 status = step.status
@@ -70,18 +82,10 @@ class StrongPoller:
     async def _read(self, url: str, parameters: Mapping[str, str]) -> Step:
         async with self._session.get(url, params=parameters) as response:
             response.raise_for_status()
-            answer = self._decode(await response.read())
+            answer = decode(await response.read())
         if answer.code:
             raise RuntimeError(f"the platform refuses {parameters}: {answer.code}")
         return answer.data
-
-    def _compare(self, target: int, hosts: dict[int, int], step: Step) -> None:
-        for group in step.step_result_group_list or ():
-            for host in group.host_result_list or ():
-                before = hosts.get(host.bk_host_id)
-                if before != host.status:
-                    hosts[host.bk_host_id] = host.status
-                    self.changes.put_nowait((target, host.bk_host_id, before, host.status))
 
     async def follow_all(self, url: str, targets: Iterable[Mapping[str, str]]) -> None:
         """Poll all steps until they are over."""
