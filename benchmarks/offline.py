@@ -27,7 +27,7 @@ class OfflineSession:
     limiter = RequestLimiter(RateLimiter())
     observe = ObserverDispatch()
 
-    async def poll(self, _request: object) -> Any:
+    async def poll(self, _request: object, _known: object = None) -> Any:
         """Return the response, or wait until cancelled."""
         if self.response is None:
             await asyncio.get_running_loop().create_future()
