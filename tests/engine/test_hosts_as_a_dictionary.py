@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bkjob_async.engine.host_table import row_places
 from bkjob_async.engine.host_table import table as host_table
 from bkjob_async.engine.host_table.encoding import UNENCODABLE, small_code
 from bkjob_async.engine.host_table.id_lookup import IdLookup
@@ -30,7 +31,7 @@ CODES = [5, 7, 7, 7, 9, 9, 9, 104, 403, *RARE_CODES]
 def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep small tables in packed columns as well."""
     monkeypatch.setattr(host_table, "MAX_PLAIN_HOSTS", request.param)
-    monkeypatch.setattr(host_table, "MAX_LOOKED_UP", request.param)
+    monkeypatch.setattr(row_places, "MAX_LOOKED_UP", request.param)
 
 
 def rows_of(now: dict[int, int]) -> list[Row]:
@@ -119,28 +120,30 @@ def test_the_table_says_what_a_dictionary_would(size: int, data: st.DataObject) 
         for since in (0, sequence - 1, sequence):
             found = {
                 (table.key(each.place).bk_host_id, each.before, each.after)
-                for each in table.changes_since(since)
+                for each in table.statuses.changes_since(since)
             }
             assert found == hosts.present(since)
-        assert table.unfinished_count == sum(
+        assert table.statuses.unfinished_count == sum(
             not host_status(each).is_finished for each in hosts.code.values()
         )
-        assert {(table.key(p).bk_host_id, each) for p, each in zip(*table.failed(), strict=True)} == {
+        assert {
+            (table.key(p).bk_host_id, each) for p, each in zip(*table.statuses.failed(), strict=True)
+        } == {
             (n, each)
             for n, each in hosts.code.items()
             if host_status(each).is_finished and not host_status(each).is_success
         }
-        assert {(table.key(p).bk_host_id, each) for p, each in zip(*table.unfinished(), strict=True)} == {
-            (n, each) for n, each in hosts.code.items() if not host_status(each).is_finished
-        }
+        assert {
+            (table.key(p).bk_host_id, each) for p, each in zip(*table.statuses.unfinished(), strict=True)
+        } == {(n, each) for n, each in hosts.code.items() if not host_status(each).is_finished}
         counted = Counter(host_status(each).phase for each in hosts.code.values())
-        assert table.counts() == dict(counted)
+        assert table.statuses.counts() == dict(counted)
         assert table.is_countable == (len(hosts.code) > 0 and not set(hosts.code.values()) & set(RARE_CODES))
         for each in (5, 7, 9, 104, 403):
-            assert table.count(each) == sum(known == each for known in hosts.code.values())
+            assert table.statuses.count(each) == sum(known == each for known in hosts.code.values())
             kept = {
                 table.key(place).bk_host_id
-                for place, small in enumerate(table.masked_statuses([each]))
+                for place, small in enumerate(table.statuses.masked([each]))
                 if small
             }
             assert kept == {n for n, known in hosts.code.items() if known == each}
@@ -171,7 +174,7 @@ def test_hosts_that_are_listed_together_or_not_at_all_move_as_one_by_one(
     table, hosts = HostTable(), Hosts()
     table.apply(flat(rows_of(start)), 1)
     hosts.take(start, 1)
-    left = table.masked_statuses([5, 7])
+    left = table.statuses.masked([5, 7])
     entering = sorted(data.draw(st.sets(st.integers(1, min(size, 8)))))
     rows = rows_of(dict.fromkeys(entering, data.draw(st.sampled_from([7, 9, 104]))))
     places = [number - 1 for number in entering]
@@ -186,8 +189,12 @@ def test_hosts_that_are_listed_together_or_not_at_all_move_as_one_by_one(
 
     others = {n: 7 for n in start if n not in entering}
     assert told(table, inferred) == hosts.take(others, 3)
-    assert {(each.place + 1, each.before, each.after) for each in table.changes_since()} == hosts.present(0)
-    assert {(each.place + 1, each.before, each.after) for each in table.changes_since(3)} == hosts.present(3)
+    assert {
+        (each.place + 1, each.before, each.after) for each in table.statuses.changes_since()
+    } == hosts.present(0)
+    assert {
+        (each.place + 1, each.before, each.after) for each in table.statuses.changes_since(3)
+    } == hosts.present(3)
 
 
 def test_a_new_execution_starts_over_with_the_same_hosts() -> None:
@@ -199,9 +206,13 @@ def test_a_new_execution_starts_over_with_the_same_hosts() -> None:
 
     table.begin_execution(1)
 
-    assert (list(table.changes_since()), table.failed(), table.counts()) == ([], ([], []), {})
-    assert table.unfinished() == ([], [])
-    assert (table.unfinished_count, table.is_countable, len(table)) == (0, False, 3)
+    assert (list(table.statuses.changes_since()), table.statuses.failed(), table.statuses.counts()) == (
+        [],
+        ([], []),
+        {},
+    )
+    assert table.statuses.unfinished() == ([], [])
+    assert (table.statuses.unfinished_count, table.is_countable, len(table)) == (0, False, 3)
     assert told(table, table.apply(flat(rows_of({1: 9, 2: 9, 3: 9})), 2).changes) == dict.fromkeys(
         (1, 2, 3), (None, 9)
     )

@@ -15,7 +15,7 @@ LARGE_STEPS = {
     "engine.scheduling.list_polling.FEWEST": 1,
     "engine.host_table.table.MAX_NAMES_READ_AT_ONCE": 0,
     "engine.host_table.table.MAX_PLAIN_HOSTS": 0,
-    "engine.host_table.table.MAX_LOOKED_UP": 0,
+    "engine.host_table.row_places.MAX_LOOKED_UP": 0,
     "simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ": 0,
 }
 # Steps that are read in full are so large that rows which are known are not decoded.

@@ -151,7 +151,7 @@ def poll_error_is_failure(patch: Patch) -> None:
         failed(self, target, request, error, asked)
         at = self._stamp()
         for step in target.steps:
-            for change in step.hosts.changes_since():
+            for change in step.hosts.statuses.changes_since():
                 if change.after in (5, 7) and change.before is not None:
                     blamed = HostChanged(
                         ref=step.ref,

@@ -271,7 +271,7 @@ class GroupPoller:
                 return None
             present.mark_listed(key, places)
             return table.set_status(places, before, requested.status, rows, sequence)
-        before = table.statuses_at(places)
+        before = table.statuses.at(places)
         if not may_lead_to(requested.status, before):
             return None
         moves = table.set_status(places, before, requested.status, rows, sequence)

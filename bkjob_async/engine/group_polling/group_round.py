@@ -52,7 +52,7 @@ def changed_statuses(
     totals = count_statuses(counts)
     last_totals = None if last_counts is None else count_statuses(last_counts)
     known = {
-        status: table.count(status) if last_totals is None else last_totals.get(status, 0)
+        status: table.statuses.count(status) if last_totals is None else last_totals.get(status, 0)
         for status in totals
     }
     growth = {status: total - known[status] for status, total in totals.items() if total != known[status]}
@@ -124,7 +124,7 @@ class GroupRound:
         """Return a round for the statuses in *growth*, of which there is one at least."""
         order = read_order(counts, growth)
         size = sum(map(counts.__getitem__, order))
-        return cls(counts, frozenset(growth), order[:-1], order[-1], table.masked_statuses(growth), size)
+        return cls(counts, frozenset(growth), order[:-1], order[-1], table.statuses.masked(growth), size)
 
     def mark_listed(self, key: GroupKey, places: Sequence[int]) -> None:
         """Record that the whole group *key* was listed, with the hosts at *places*."""

@@ -16,8 +16,7 @@ The columns are plain up to `MAX_PLAIN_HOSTS` hosts and packed beyond; both have
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import cast
 
@@ -27,19 +26,17 @@ from msgspec import Struct, field
 from bkjob_async.engine.host_table.byte_columns import ByteColumn, marked, marking_all_but, picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import (
-    CODES,
-    NON_NUMERIC_ID,
     NOT_SEEN,
-    OPEN,
     UNENCODABLE,
     code_of,
     codes_of,
     small_code,
     small_codes,
 )
-from bkjob_async.engine.host_table.host_identity import LARGEST_ID, IdentityIndex, is_id, key_from
-from bkjob_async.engine.host_table.host_names import HostNames, numbers_of
-from bkjob_async.engine.host_table.id_lookup import IdLookup, column_of, pack_ids
+from bkjob_async.engine.host_table.host_identity import IdentityIndex, key_from
+from bkjob_async.engine.host_table.host_names import HostNames
+from bkjob_async.engine.host_table.host_statuses import HostStatuses
+from bkjob_async.engine.host_table.id_lookup import IdLookup, pack_ids
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
     NO_COUNTS,
@@ -50,27 +47,19 @@ from bkjob_async.engine.host_table.irregular_hosts import (
 from bkjob_async.engine.host_table.packed_columns import PackedColumns
 from bkjob_async.engine.host_table.plain_columns import PlainColumns
 from bkjob_async.engine.host_table.repeated_rows import choose_rows
+from bkjob_async.engine.host_table.row_places import first_places, known_places, ordered_places
 from bkjob_async.engine.host_table.unread_names import UnreadNames
 from bkjob_async.engine.host_table.view_columns import (
     codes_in,
-    ends_of,
-    is_ascending,
     joined,
     lists_all_hosts,
     small_codes_in,
 )
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
-from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
 
 # Up to so many hosts the columns are plain: the packed ones are faster beyond.
 MAX_PLAIN_HOSTS = 64
-
-# Up to so many hosts a dictionary made for one response finds them as fast as their order does.
-MAX_LOOKED_UP = 256
-
-# Up to one in so many hosts of a table are searched one by one.
-RARE_SEARCH = 512
 
 # In place of the rows of a response where there is none.
 NO_ROWS: list[HostRow | None] = [None]
@@ -94,6 +83,26 @@ class HostTable(Struct, eq=False, gc=False):
 
     def __len__(self) -> int:
         return len(self._columns)
+
+    @classmethod
+    def of(
+        cls,
+        names: Sequence[int],
+        addresses: Sequence[int],
+        sequences: array[int],
+        statuses: ByteColumn,
+        befores: ByteColumn,
+        *,
+        irregular: IrregularHosts,
+    ) -> HostTable:
+        """Return a table with columns of these contents."""
+        columns = PackedColumns if len(names) > MAX_PLAIN_HOSTS else PlainColumns
+        return cls(columns.of(names, addresses, sequences, statuses, befores), irregular)
+
+    @property
+    def statuses(self) -> HostStatuses:
+        """The hosts' statuses, to be read."""
+        return HostStatuses(self._columns, self._irregular.codes)
 
     @property
     def is_countable(self) -> bool:
@@ -135,7 +144,13 @@ class HostTable(Struct, eq=False, gc=False):
         ids = [row.bk_host_id for row in rows]
         smalls = small_codes_in(groups)
         self.release_response()
-        places = self._ordered_places(ids, rows, lists, with_names, lookup) if complete else None
+        places: Sequence[int] | None = None
+        if complete and not self._irregular.repeated:
+            places = (
+                ordered_places(self._columns, ids, rows, lists, lookup)
+                if len(self)
+                else self._add_first_hosts(ids, rows, [len(each) for each in lists], with_names)
+            )
         if places is None:
             known = self.known_places(ids, rows, lookup)
             places = self._resolve(rows, with_names) if known is None else known
@@ -164,7 +179,7 @@ class HostTable(Struct, eq=False, gc=False):
             rows,
             groups,
             last_repeated=self._irregular.repeated,
-            last_code=self._code,
+            last_code=self.statuses.code,
             complete=complete,
         )
         if repeated or self._irregular.repeated:
@@ -186,35 +201,7 @@ class HostTable(Struct, eq=False, gc=False):
         self, ids: Sequence[int | None], rows: Sequence[HostRow], lookup: IdLookup | None = None
     ) -> Sequence[int] | None:
         """Return the places of *ids*; None where one is unknown, and where the rows have addresses to be learnt."""
-        if not ids or (rows[0].ip and not self._columns.has_addresses):
-            return None
-        if lookup is None and RARE_SEARCH * len(ids) < len(self):
-            places = [self._columns.find(number) if is_id(number) else -1 for number in ids]
-            return None if -1 in places else places
-        return (lookup or IdLookup(self._columns.names())).places(ids)
-
-    def _ordered_places(
-        self,
-        ids: Sequence[int | None],
-        rows: Sequence[HostRow],
-        lists: Sequence[Sequence[HostRow]],
-        with_names: WithNames,
-        lookup: IdLookup | None,
-    ) -> Sequence[int] | None:
-        """Return the places of rows that list every host once, in an order that makes it easy; None elsewhere."""
-        columns = self._columns
-        if self._irregular.repeated:
-            return None
-        if not len(columns):
-            return self._add_first_hosts(ids, rows, [len(each) for each in lists], with_names)
-        packed = pack_ids(ids) if len(ids) == len(columns) else None
-        if packed is not None and columns.has_packed_names(packed):
-            return range(len(ids))
-        if packed is None or isinstance(columns, PlainColumns) or len(columns) <= MAX_LOOKED_UP:
-            return None
-        if lookup is not None or (rows[0].ip and not columns.has_addresses):
-            return None
-        return columns.listed_order(packed, cast("Sequence[int]", ids), [len(each) for each in lists])
+        return known_places(self._columns, ids, rows, lookup)
 
     def _add_first_hosts(
         self,
@@ -225,17 +212,10 @@ class HostTable(Struct, eq=False, gc=False):
     ) -> Sequence[int] | None:
         """Add the hosts of an empty table by their ids and return their places; other names of many are read later."""
         are_many = len(ids) > MAX_NAMES_READ_AT_ONCE and with_names is not with_all_names
-        if not are_many and len(sizes) < 2:
+        found = first_places(ids, rows, sizes) if are_many or len(sizes) > 1 else None
+        if found is None:
             return None
-        names = column_of(ids)
-        if names is None or max(names) > LARGEST_ID or len(set(ids)) != len(ids):
-            return None
-        places: Sequence[int] = range(len(ids))
-        if len(sizes) > 1 and all(is_ascending(names[end - size : end]) for size, end in ends_of(sizes)):
-            # Each list is sorted by id, and so will be those of later responses: a sorted table is close to them.
-            order = sorted(places, key=names.__getitem__)
-            names, rows = array("Q", sorted(names)), picked(rows, order)
-            places = sorted(places, key=order.__getitem__)
+        names, rows, places = found
         self._set_names(names, ())
         self._irregular = evolve(self._irregular, unread=UnreadNames(rows, with_names)).or_shared()
         if not are_many:
@@ -339,32 +319,13 @@ class HostTable(Struct, eq=False, gc=False):
         places = index.places(cast("Sequence[HostRow]", keys), with_all_names)
         return [place if place < size else -1 for place in places]
 
-    # Stored states --------------------------------------------------------------------------------------------------
+    # Changes of status ----------------------------------------------------------------------------------------------
 
-    @classmethod
-    def stored(
-        cls,
-        hosts: HostNames,
-        codes: Sequence[int | None],
-        befores: Sequence[int | None],
-        sequences: Sequence[int],
-    ) -> HostTable:
-        """Return a table of *hosts* with these codes, codes before, and batches of the last changes."""
-        names, addresses = list(hosts.names), list(hosts.addresses)
-        for place, key in hosts.keys.items():
-            name, addresses[place] = numbers_of(key)
-            names[place] = name | place if name == NON_NUMERIC_ID else name
-        statuses, statuses_before = stored_statuses(codes), stored_statuses(befores)
-        columns = PackedColumns if len(names) > MAX_PLAIN_HOSTS else PlainColumns
-        table = cls(columns.of(names, addresses, array("Q", sequences), statuses, statuses_before))
-        unencodable = {
-            (place, column is befores): code
-            for column, smalls in ((codes, statuses), (befores, statuses_before))
-            for place, code in enumerate(column if UNENCODABLE in smalls else ())
-            if code is not None and small_code(code) == UNENCODABLE
-        }
-        table._irregular = IrregularHosts(keys=hosts.keys, codes=unencodable).or_shared()
-        return table
+    def begin_execution(self, sequence: int) -> None:
+        """Forget all statuses and keep the hosts: another execution begins, announced in batch *sequence*."""
+        if len(self):
+            self._columns.clear_statuses(sequence)
+        self._irregular = evolve(self._irregular, codes=NO_CODES, repeated=NO_COUNTS).or_shared()
 
     def set_codes(
         self, hosts: HostNames, codes: Sequence[int], sequence: int, lookup: IdLookup | None = None
@@ -378,27 +339,6 @@ class HostTable(Struct, eq=False, gc=False):
             places, small_codes(codes), codes, cast("Sequence[HostRow]", NO_ROWS * len(codes)), sequence
         )
         return places
-
-    def stored_columns(
-        self,
-    ) -> tuple[HostNames, Sequence[int | None], Sequence[int | None], Sequence[int]]:
-        """Return what `stored` takes."""
-        columns = self._columns
-        codes, befores = (
-            [self._decoded(place, small, before=before) for place, small in enumerate(smalls)]
-            if UNENCODABLE in smalls
-            else codes_of(smalls)
-            for smalls, before in ((columns.statuses(), False), (columns.befores(), True))
-        )
-        return self.names_at(range(len(self))), codes, befores, columns.sequences()
-
-    # Changes of status ----------------------------------------------------------------------------------------------
-
-    def begin_execution(self, sequence: int) -> None:
-        """Forget all statuses and keep the hosts: another execution begins, announced in batch *sequence*."""
-        if len(self):
-            self._columns.clear_statuses(sequence)
-        self._irregular = evolve(self._irregular, codes=NO_CODES, repeated=NO_COUNTS).or_shared()
 
     def set_status(
         self, places: Sequence[int], befores: bytes, code: int, rows: Sequence[HostRow], sequence: int
@@ -466,123 +406,10 @@ class HostTable(Struct, eq=False, gc=False):
         sequence: int,
     ) -> StatusChanges:
         """Set statuses of which some are not encodable: two such codes have the same byte."""
-        positions = [n for n, place in enumerate(places) if self._code(place) != codes[n]]
+        known = self.statuses
+        positions = [n for n, place in enumerate(places) if known.code(place) != codes[n]]
         places, codes, rows = picked(places, positions), picked(codes, positions), picked(rows, positions)
-        changes = StatusChanges(places, [self._code(place) for place in places], codes, rows)
+        changes = StatusChanges(places, [known.code(place) for place in places], codes, rows)
         self._columns.set_statuses(places, bytes(picked(smalls, positions)), sequence)
         self._irregular = self._irregular.with_changes(changes)
         return changes
-
-    # Statuses -------------------------------------------------------------------------------------------------------
-
-    @property
-    def unfinished_count(self) -> int:
-        """The number of hosts that have not ended."""
-        statuses = self._columns.statuses()
-        return sum(statuses.count(small) for small in OPEN)
-
-    def count(self, code: int) -> int:
-        """Return the number of hosts with this status code."""
-        return self._columns.statuses().count(small_code(code))
-
-    def counts(self) -> dict[Phase, int]:
-        """Return the number of hosts seen in the current execution, by phase."""
-        total: Counter[Phase] = Counter()
-        statuses = self._columns.statuses()
-        for small in set(statuses) - {NOT_SEEN}:
-            code = code_of(small) if small != UNENCODABLE else None
-            total[Phase.UNKNOWN if code is None else host_status(code).phase] += statuses.count(small)
-        return dict(total)
-
-    def classes(self, class_of: Mapping[Phase, int]) -> bytes:
-        """Return a byte for each place: the class of the host's phase; 0 for hosts that were not seen, and other phases."""
-        table = bytearray(256)
-        table[UNENCODABLE] = class_of.get(Phase.UNKNOWN, 0)
-        for small, code in enumerate(CODES):
-            if code is not None:
-                table[small] = class_of.get(host_status(code).phase, 0)
-        return bytes(self._columns.statuses().translate(table))
-
-    def codes_at(self, places: Sequence[int]) -> Sequence[int]:
-        """Return the codes of the hosts at *places*, which were seen."""
-        statuses = self._columns.statuses()
-        return cast(
-            "Sequence[int]", self._decoded_column(places, bytes([statuses[place] for place in places]))
-        )
-
-    def statuses_at(self, places: Sequence[int]) -> bytes:
-        """Return the statuses of the hosts at *places* as bytes."""
-        return bytes(picked(self._columns.statuses(), places))
-
-    def masked_statuses(self, codes: Iterable[int]) -> bytearray:
-        """Return a byte for each place: the host's status where it is one of *codes*, else 0."""
-        kept = bytearray(256)
-        for small in map(small_code, codes):
-            kept[small] = small
-        return bytearray(self._columns.statuses().translate(kept))
-
-    def has_changed(self, since: int) -> bool:
-        """Return whether a host has changed, or an execution begun, in batch *since* or later."""
-        return max(self._columns.sequences(), default=-1) >= since
-
-    def changes_since(self, since: int = 0) -> StatusChanges:
-        """Return the last change of each host that changed in batch *since* or later, without rows."""
-        columns = self._columns
-        sequences, statuses, befores = columns.sequences(), columns.statuses(), columns.befores()
-        if NOT_SEEN not in statuses and min(sequences, default=since) >= since:
-            places: Sequence[int] = range(len(statuses))
-        else:
-            places = [
-                place
-                for place, (sequence, small) in enumerate(zip(sequences, statuses, strict=True))
-                if sequence >= since and small != NOT_SEEN
-            ]
-            if not places:
-                return NO_CHANGES
-            statuses, befores = bytes(picked(statuses, places)), bytes(picked(befores, places))
-        before, after = (
-            self._decoded_column(places, befores, before=True),
-            self._decoded_column(places, statuses),
-        )
-        return StatusChanges(places, before, cast("Sequence[int]", after), [None] * len(places))
-
-    def failed(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the places and the codes of the hosts that finished without success."""
-        left_out = {NOT_SEEN, *OPEN, *map(small_code, SUCCESSFUL_HOST_CODES)}
-        return self._hosts_with(small for small in range(256) if small not in left_out)
-
-    def unfinished(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the places and the codes of the hosts that were seen and have not finished."""
-        return self._hosts_with(OPEN)
-
-    def _hosts_with(self, smalls: Iterable[int]) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the places and the codes of the hosts that have one of these statuses."""
-        statuses, wanted = self._columns.statuses(), bytearray(256)
-        for small in smalls:
-            wanted[small] = 1
-        places = list(compress(range(len(statuses)), statuses.translate(wanted)))
-        codes = self._decoded_column(places, bytes(picked(statuses, places)))
-        return places, cast("Sequence[int]", codes)
-
-    def _code(self, place: int) -> int | None:
-        return self._decoded(place, self._columns.status(place))
-
-    def _decoded_column(
-        self, places: Sequence[int], smalls: ByteColumn, *, before: bool = False
-    ) -> Sequence[int | None]:
-        """Return the codes that the bytes of the hosts at *places* mean."""
-        if UNENCODABLE not in smalls:
-            return codes_of(smalls)
-        return [
-            self._decoded(place, small, before=before) for place, small in zip(places, smalls, strict=True)
-        ]
-
-    def _decoded(self, place: int, small: int, *, before: bool = False) -> int | None:
-        """Return the code that a byte of the host at *place* means."""
-        return self._irregular.codes[place, before] if small == UNENCODABLE else code_of(small)
-
-
-def stored_statuses(codes: Sequence[int | None]) -> bytes:
-    """Return the bytes of host codes, `NOT_SEEN` for None."""
-    small_of = {code: NOT_SEEN if code is None else small_code(code) for code in set(codes)}
-    return bytes(map(small_of.__getitem__, codes))

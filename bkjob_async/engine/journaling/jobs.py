@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bkjob_async.engine.host_table.encoding import announced_state, packed_times
 from bkjob_async.engine.host_table.failure_details import FailureDetails
+from bkjob_async.engine.host_table.stored_hosts import stored_columns, stored_table
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import (
     column,
@@ -144,7 +145,7 @@ def step_form(step: StepState) -> StepForm:
 
 def table_form(step: StepState) -> TableForm:
     """Return the hosts of a step in their form."""
-    hosts, codes, befores, sequences = step.hosts.stored_columns()
+    hosts, codes, befores, sequences = stored_columns(step.hosts)
     failures = list[FailureForm]()
     if step.failures is not None:
         details = ((place, step.failures.get(place)) for place in step.failures.places())
@@ -190,7 +191,7 @@ def table_from(form: TableForm) -> tuple[HostTable, FailureDetails | None]:
     size, hosts = form.hosts.size, names_from(form.hosts)
     if not size:
         return NO_HOSTS, None
-    table = HostTable.stored(
+    table = stored_table(
         hosts, expanded(form.codes, size), expanded(form.befores, size), expanded(form.sequences, size)
     )
     if not form.failures:

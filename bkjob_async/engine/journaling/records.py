@@ -228,7 +228,7 @@ def facts_of_step(step: StepState) -> StepFacts:
     """Return what a journal keeps of a step beside its events; the details of failed hosts once it is over."""
     failed, forms = None, list[FailureForm]()
     if step.finished and step.failures is not None:
-        places = [place for place in step.hosts.failed()[0] if place in step.failures]
+        places = [place for place in step.hosts.statuses.failed()[0] if place in step.failures]
         details = [step.failures.get(place) for place in places]
         failed = names_form(step.hosts.names_at(places))
         forms = [

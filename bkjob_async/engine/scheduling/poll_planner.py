@@ -168,7 +168,7 @@ class PollPlanner:
         if not pace.polls:
             self._clock.on_times(job.times, now)
         if hosts > 1:
-            pace.on_unfinished(sum(step.hosts.unfinished_count for step in open_steps), now)
+            pace.on_unfinished(sum(step.hosts.statuses.unfinished_count for step in open_steps), now)
         age, expectation = self._expected(job, open_steps, now, known_only=price <= AT_REST)
         usual = 0.0 if limit is None else self.price.live * pace.cost / limit
         wait = cadence.next_wait(

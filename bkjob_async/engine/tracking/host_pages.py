@@ -50,7 +50,9 @@ def host_page(
     Raises `UsageError` for an *after* that no page of this job has.
     """
     classes = {phase: number for number, phase in enumerate(ORDER, 1) if phases is None or phase in phases}
-    columns = [step.hosts.classes(classes) if ref in (job.ref, step.ref) else b"" for step in job.steps]
+    columns = [
+        step.hosts.statuses.classes(classes) if ref in (job.ref, step.ref) else b"" for step in job.steps
+    ]
     begin = (0, 0, -1) if after is None else place_of(job, after)
     found: list[Place] = []
     for place in places_behind(columns, [*classes.values()], begin):

@@ -84,7 +84,7 @@ def count_hosts(job: JobState, ref: Ref) -> dict[Phase, int]:
     total: Counter[Phase] = Counter()
     for step in job.steps:
         if ref in (job.ref, step.ref):
-            total.update(step.hosts.counts())
+            total.update(step.hosts.statuses.counts())
     return dict(total)
 
 

@@ -94,7 +94,7 @@ def wants_final_rows(step: StepState) -> bool:
     settling = step.progress.settling
     if settling is None or settling.rows_settled:
         return False
-    return not settling.all_rows_read or step.hosts.unfinished_count == 0
+    return not settling.all_rows_read or step.hosts.statuses.unfinished_count == 0
 
 
 def step_request(ref: StepRef, read_mode: ReadMode = None) -> GetStepInstanceStatus:

@@ -82,7 +82,7 @@ def host_changes(
     known: StepState, step: StepState, cursor: str, *, is_new_execution: bool
 ) -> Iterator[HostChanged]:
     """Yield which hosts of a step have another status than they were told with."""
-    told, present = known.hosts.changes_since(), step.hosts.changes_since()
+    told, present = known.hosts.statuses.changes_since(), step.hosts.statuses.changes_since()
     codes = {} if is_new_execution else dict(zip(told.places, told.afters, strict=True))
     keys = step.hosts.keys(present.places)
     places = known.hosts.find_hosts(keys)

@@ -85,7 +85,9 @@ def apply_all_rows(
         update_failures(step, view, groups, taken)
     if settling is not None:
         settling.all_rows_read = taken.trusted and view.complete
-        settling.rows_settled = settling.all_rows_read and hosts.unfinished_count == 0 and are_listed(step)
+        settling.rows_settled = (
+            settling.all_rows_read and hosts.statuses.unfinished_count == 0 and are_listed(step)
+        )
     return events
 
 
@@ -95,7 +97,7 @@ def are_listed(step: StepState) -> bool:
     A retry has its own execution at once, and its hosts and its status only later: until then the step shows how the
     execution before ended, without hosts.
     """
-    if step.hosts.counts():
+    if step.hosts.statuses.counts():
         return True
     return not len(step.hosts) and (step.execute_count == 0 or step.type == CONFIRMATION)
 

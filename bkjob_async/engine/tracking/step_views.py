@@ -46,7 +46,7 @@ def step_changed(step: StepState, before: int | None, cursor: str, *, skipped: b
 def host_counts(step: StepState, cursor: str) -> HostCounts:
     """Return the event with the number of hosts of the step in each phase."""
     return HostCounts(
-        ref=step.ref, execute_count=step.execute_count, hosts=step.hosts.counts(), cursor=cursor
+        ref=step.ref, execute_count=step.execute_count, hosts=step.hosts.statuses.counts(), cursor=cursor
     )
 
 
@@ -62,7 +62,7 @@ def present_step(
     has_changed = step.announced is not None and step.announced_sequence >= since
     if has_changed and not finished:
         yield step_changed(step, None, cursor, skipped=skipped)
-    changes = step.hosts.changes_since(since)
+    changes = step.hosts.statuses.changes_since(since)
     if changes:
         make = partial(
             present_hosts,
@@ -78,7 +78,7 @@ def present_step(
             yield LazyHostEvents(step.ref, changes, make)
         else:
             yield from make(changes, repeat(0))
-    if skipped and step.hosts.has_changed(since):
+    if skipped and step.hosts.statuses.has_changed(since):
         yield host_counts(step, cursor)
     if has_changed and finished:
         yield step_changed(step, None, cursor, skipped=skipped)
@@ -137,16 +137,19 @@ def step_result(step: StepState) -> StepResult:
         name=step.name,
         execute_count=step.execute_count,
         times=step.times,
-        hosts=step.hosts.counts(),
-        failed=host_snapshots(step, *step.hosts.failed()),
-        unfinished=host_snapshots(step, *step.hosts.unfinished()),
+        hosts=step.hosts.statuses.counts(),
+        failed=host_snapshots(step, *step.hosts.statuses.failed()),
+        unfinished=host_snapshots(step, *step.hosts.statuses.unfinished()),
         hosts_visible=step.hosts_visible,
     )
 
 
 def step_snapshot(step: StepState) -> StepSnapshot:
     """Return the step as last seen, with all hosts that any response named."""
-    code, seen = step.status_code if step.status_code is not None else NOT_STARTED, step.hosts.changes_since()
+    code, seen = (
+        step.status_code if step.status_code is not None else NOT_STARTED,
+        step.hosts.statuses.changes_since(),
+    )
     return StepSnapshot(
         ref=step.ref,
         status=run_status(code),
@@ -164,7 +167,9 @@ def hosts_at(step: StepState, places: Sequence[int]) -> list[HostSnapshot]:
     failures = step.failures or NO_FAILURE_DETAILS
     return [
         failures.get(place) or HostSnapshot(host=key, status=host_status(code))
-        for place, key, code in zip(places, step.hosts.keys(places), step.hosts.codes_at(places), strict=True)
+        for place, key, code in zip(
+            places, step.hosts.keys(places), step.hosts.statuses.codes_at(places), strict=True
+        )
     ]
 
 

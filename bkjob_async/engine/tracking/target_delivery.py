@@ -323,7 +323,7 @@ class TargetDelivery:
 
 def counts_by_step(job: JobState, ref: Ref) -> dict[StepRef, Mapping[Phase, int]]:
     """Return the host counts of each step of the job, or of the one step that *ref* is."""
-    return {step.ref: step.hosts.counts() for step in job.steps if ref in (step.ref, job.ref)}
+    return {step.ref: step.hosts.statuses.counts() for step in job.steps if ref in (step.ref, job.ref)}
 
 
 def concerns(event: EventOrLazy, refs: Collection[Ref], job: Ref) -> bool:

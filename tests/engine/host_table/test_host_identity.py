@@ -34,4 +34,4 @@ def test_a_host_without_an_id_is_not_found_by_one(hosts: int) -> None:
 
     assert len(table) == 2 * hosts
     assert [table.key(n).container_id for n in range(hosts)] == [*range(1, hosts + 1)]
-    assert list(table.changes_since().afters) == [7] * hosts + [9] * hosts
+    assert list(table.statuses.changes_since().afters) == [7] * hosts + [9] * hosts

@@ -43,7 +43,7 @@ def test_a_host_moves_once() -> None:
 
     assert [(m.before, m.after) for m in first] == [(None, 5), (None, 7)]
     assert [(table.key(m.place).label, m.before, m.after) for m in second] == [("0:10.0.0.2", 7, 9)]
-    assert table.unfinished_count == 1
+    assert table.statuses.unfinished_count == 1
 
 
 def test_absence_is_not_an_event() -> None:
@@ -175,7 +175,7 @@ def test_moves_chain(looks: list[list[tuple[int, int]]]) -> None:
             known[host_id] = move.after
 
     assert all(known[n] == code for rows in looks[-1:] for n, code in rows)
-    assert table.unfinished_count == sum(code in (5, 7) for code in known.values())
+    assert table.statuses.unfinished_count == sum(code in (5, 7) for code in known.values())
 
 
 def test_hosts_without_numbers_for_names_are_hosts_too() -> None:
@@ -215,7 +215,7 @@ def test_more_strange_codes_than_a_byte_can_name_are_kept() -> None:
 
     assert [after for _, after in seen] == [*range(1000, 1400), 7]
     assert [before for before, _ in seen] == [7, *range(1000, 1400)]
-    assert list(table.changes_since()) == [StatusChange(0, 1399, 7, None)]
+    assert list(table.statuses.changes_since()) == [StatusChange(0, 1399, 7, None)]
 
 
 def test_sequence_numbers_outgrow_four_bytes() -> None:
@@ -224,8 +224,8 @@ def test_sequence_numbers_outgrow_four_bytes() -> None:
     take(table, groups(host(1, 5), host(2, 5)), 2**32 - 1)
     take(table, groups(host(1, 7), host(2, 5)), 2**32 + 7)
 
-    assert list(table.changes_since(2**32).places) == [0]
-    assert list(table.changes_since(2**32 - 1).places) == [0, 1]
+    assert list(table.statuses.changes_since(2**32).places) == [0]
+    assert list(table.statuses.changes_since(2**32 - 1).places) == [0, 1]
 
 
 @given(
@@ -338,7 +338,7 @@ def test_an_index_finds_who_is_found_without(rows: list[tuple[int, int]]) -> Non
 
     assert list(found.places) == list(looked_for.places)
     assert list(found.changes) == list(looked_for.changes)
-    assert list(with_index.changes_since()) == list(without.changes_since())
+    assert list(with_index.statuses.changes_since()) == list(without.statuses.changes_since())
 
 
 def test_a_row_of_a_host_that_many_do_not_know() -> None:

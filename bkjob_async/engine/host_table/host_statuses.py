@@ -1,0 +1,152 @@
+"""The statuses in a host table: how many hosts are in each, which have changed, which have failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
+from typing import cast
+
+from bkjob_async.engine.host_table.byte_columns import ByteColumn, picked
+from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
+from bkjob_async.engine.host_table.encoding import (
+    CODES,
+    NOT_SEEN,
+    OPEN,
+    UNENCODABLE,
+    code_of,
+    codes_of,
+    small_code,
+)
+from bkjob_async.engine.host_table.packed_columns import PackedColumns
+from bkjob_async.engine.host_table.plain_columns import PlainColumns
+from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
+
+Columns = PlainColumns | PackedColumns
+
+
+class HostStatuses:
+    """Reads the statuses of a table's hosts; none is changed here."""
+
+    __slots__ = ("_codes", "_columns")
+
+    def __init__(self, columns: Columns, codes: Mapping[tuple[int, bool], int]) -> None:
+        """Read *columns*, and the *codes* that no byte is left for (`IrregularHosts.codes`)."""
+        self._columns = columns
+        self._codes = codes
+
+    @property
+    def unfinished_count(self) -> int:
+        """The number of hosts that have not ended."""
+        statuses = self._columns.statuses()
+        return sum(statuses.count(small) for small in OPEN)
+
+    def count(self, code: int) -> int:
+        """Return the number of hosts with this status code."""
+        return self._columns.statuses().count(small_code(code))
+
+    def counts(self) -> dict[Phase, int]:
+        """Return the number of hosts seen in the current execution, by phase."""
+        total: Counter[Phase] = Counter()
+        statuses = self._columns.statuses()
+        for small in set(statuses) - {NOT_SEEN}:
+            code = code_of(small) if small != UNENCODABLE else None
+            total[Phase.UNKNOWN if code is None else host_status(code).phase] += statuses.count(small)
+        return dict(total)
+
+    def classes(self, class_of: Mapping[Phase, int]) -> bytes:
+        """Return a byte for each place: the class of the host's phase; 0 for hosts that were not seen, and other phases."""
+        table = bytearray(256)
+        table[UNENCODABLE] = class_of.get(Phase.UNKNOWN, 0)
+        for small, code in enumerate(CODES):
+            if code is not None:
+                table[small] = class_of.get(host_status(code).phase, 0)
+        return bytes(self._columns.statuses().translate(table))
+
+    def codes_at(self, places: Sequence[int]) -> Sequence[int]:
+        """Return the codes of the hosts at *places*, which were seen."""
+        statuses = self._columns.statuses()
+        return cast(
+            "Sequence[int]", self.decoded_column(places, bytes([statuses[place] for place in places]))
+        )
+
+    def at(self, places: Sequence[int]) -> bytes:
+        """Return the statuses of the hosts at *places* as bytes."""
+        return bytes(picked(self._columns.statuses(), places))
+
+    def masked(self, codes: Iterable[int]) -> bytearray:
+        """Return a byte for each place: the host's status where it is one of *codes*, else 0."""
+        kept = bytearray(256)
+        for small in map(small_code, codes):
+            kept[small] = small
+        return bytearray(self._columns.statuses().translate(kept))
+
+    def has_changed(self, since: int) -> bool:
+        """Return whether a host has changed, or an execution begun, in batch *since* or later."""
+        return max(self._columns.sequences(), default=-1) >= since
+
+    def changes_since(self, since: int = 0) -> StatusChanges:
+        """Return the last change of each host that changed in batch *since* or later, without rows."""
+        columns = self._columns
+        sequences, statuses, befores = columns.sequences(), columns.statuses(), columns.befores()
+        if NOT_SEEN not in statuses and min(sequences, default=since) >= since:
+            places: Sequence[int] = range(len(statuses))
+        else:
+            places = [
+                place
+                for place, (sequence, small) in enumerate(zip(sequences, statuses, strict=True))
+                if sequence >= since and small != NOT_SEEN
+            ]
+            if not places:
+                return NO_CHANGES
+            statuses, befores = bytes(picked(statuses, places)), bytes(picked(befores, places))
+        before, after = (
+            self.decoded_column(places, befores, before=True),
+            self.decoded_column(places, statuses),
+        )
+        return StatusChanges(places, before, cast("Sequence[int]", after), [None] * len(places))
+
+    def failed(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the places and the codes of the hosts that finished without success."""
+        left_out = {NOT_SEEN, *OPEN, *map(small_code, SUCCESSFUL_HOST_CODES)}
+        return self._hosts_with(small for small in range(256) if small not in left_out)
+
+    def unfinished(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the places and the codes of the hosts that were seen and have not finished."""
+        return self._hosts_with(OPEN)
+
+    def _hosts_with(self, smalls: Iterable[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the places and the codes of the hosts that have one of these statuses."""
+        statuses, wanted = self._columns.statuses(), bytearray(256)
+        for small in smalls:
+            wanted[small] = 1
+        places = list(compress(range(len(statuses)), statuses.translate(wanted)))
+        codes = self.decoded_column(places, bytes(picked(statuses, places)))
+        return places, cast("Sequence[int]", codes)
+
+    def codes(self, *, before: bool = False) -> Sequence[int | None]:
+        """Return the code of every host, or that *before* its last change; None where there is none."""
+        smalls = self._columns.befores() if before else self._columns.statuses()
+        return self.decoded_column(range(len(smalls)), smalls, before=before)
+
+    def sequences(self) -> Sequence[int]:
+        """Return the batch of every host's last change."""
+        return self._columns.sequences()
+
+    def code(self, place: int) -> int | None:
+        """Return the code of the host at *place*, None where it was not seen."""
+        return self.decoded(place, self._columns.status(place))
+
+    def decoded_column(
+        self, places: Sequence[int], smalls: ByteColumn, *, before: bool = False
+    ) -> Sequence[int | None]:
+        """Return the codes that the bytes of the hosts at *places* mean."""
+        if UNENCODABLE not in smalls:
+            return codes_of(smalls)
+        return [
+            self.decoded(place, small, before=before) for place, small in zip(places, smalls, strict=True)
+        ]
+
+    def decoded(self, place: int, small: int, *, before: bool = False) -> int | None:
+        """Return the code that a byte of the host at *place* means."""
+        return self._codes[place, before] if small == UNENCODABLE else code_of(small)

@@ -1,0 +1,69 @@
+"""Finds the places of a response's rows in the columns of a host table."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import cast
+
+from bkjob_async.engine.host_table.byte_columns import picked
+from bkjob_async.engine.host_table.host_identity import LARGEST_ID, is_id
+from bkjob_async.engine.host_table.host_statuses import Columns
+from bkjob_async.engine.host_table.id_lookup import IdLookup, column_of, pack_ids
+from bkjob_async.engine.host_table.plain_columns import PlainColumns
+from bkjob_async.engine.host_table.view_columns import ends_of, is_ascending
+from bkjob_async.model.poll_view import HostRow
+
+# Up to so many hosts a dictionary made for one response finds them as fast as their order does.
+MAX_LOOKED_UP = 256
+
+# Up to one in so many hosts of a table are searched one by one.
+RARE_SEARCH = 512
+
+
+def known_places(
+    columns: Columns, ids: Sequence[int | None], rows: Sequence[HostRow], lookup: IdLookup | None
+) -> Sequence[int] | None:
+    """Return the places of *ids*; None where one is unknown, and where the rows have addresses to be learnt."""
+    if not ids or (rows[0].ip and not columns.has_addresses):
+        return None
+    if lookup is None and RARE_SEARCH * len(ids) < len(columns):
+        places = [columns.find(number) if is_id(number) else -1 for number in ids]
+        return None if -1 in places else places
+    return (lookup or IdLookup(columns.names())).places(ids)
+
+
+def ordered_places(
+    columns: Columns,
+    ids: Sequence[int | None],
+    rows: Sequence[HostRow],
+    lists: Sequence[Sequence[HostRow]],
+    lookup: IdLookup | None,
+) -> Sequence[int] | None:
+    """Return the places of rows that list every host once, in an order that makes it easy; None elsewhere."""
+    packed = pack_ids(ids) if len(ids) == len(columns) else None
+    if packed is not None and columns.has_packed_names(packed):
+        return range(len(ids))
+    if packed is None or isinstance(columns, PlainColumns) or len(columns) <= MAX_LOOKED_UP:
+        return None
+    if lookup is not None or (rows[0].ip and not columns.has_addresses):
+        return None
+    return columns.listed_order(packed, cast("Sequence[int]", ids), [len(each) for each in lists])
+
+
+def first_places(
+    ids: Sequence[int | None], rows: Sequence[HostRow], sizes: Sequence[int]
+) -> tuple[array[int], Sequence[HostRow], Sequence[int]] | None:
+    """Return the names of a new table with its hosts' rows, and the places of *ids*; None where each needs a closer look.
+
+    *sizes* are those of the lists that the rows stand in.
+    """
+    names = column_of(ids)
+    if names is None or max(names) > LARGEST_ID or len(set(ids)) != len(ids):
+        return None
+    places: Sequence[int] = range(len(ids))
+    if len(sizes) < 2 or not all(is_ascending(names[end - size : end]) for size, end in ends_of(sizes)):
+        return names, rows, places
+    # Each list is sorted by id, and so will be those of later responses: a sorted table is close to them.
+    order = sorted(places, key=names.__getitem__)
+    return array("Q", sorted(names)), picked(rows, order), sorted(places, key=order.__getitem__)
