@@ -45,5 +45,5 @@ def small_bounds(group_polling: str, log_limit: int) -> Iterator[None]:
         if group_polling == "guess":
             scarce = partial(next_request, requests_are_scarce=True)
             ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
-            patches.enter_context(mock.patch("bkjob_async.watch.poller.next_request", ask))
+            patches.enter_context(mock.patch("bkjob_async.watch.target_poller.next_request", ask))
         yield

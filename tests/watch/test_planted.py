@@ -31,10 +31,12 @@ from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.model.status import host_status
 from bkjob_async.watch.error_reporting import ErrorReporting
+from bkjob_async.watch.next_polls import NextPolls
 from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.readers import Backlog, Position, Reader
 from bkjob_async.watch.stream import EventStream
 from bkjob_async.watch.subscription import Subscription
+from bkjob_async.watch.target_poller import TargetPoller
 from bkjob_async.watch.target_registry import PollTarget
 from bkjob_async.watch.targets import Targets
 from tests.watch import history_kinds as kinds
@@ -145,9 +147,9 @@ def forget_a_nudge(patch: Patch) -> None:
 
 def poll_error_is_failure(patch: Patch) -> None:
     """Report a failed poll as hosts that failed."""
-    failed = Poller._on_failure
+    failed = TargetPoller._on_failure
 
-    def blaming(self: Poller, target: PollTarget, request: Any, error: Any, asked: float) -> None:
+    def blaming(self: TargetPoller, target: PollTarget, request: Any, error: Any, asked: float) -> None:
         failed(self, target, request, error, asked)
         at = self._stamp()
         for step in target.steps:
@@ -161,10 +163,10 @@ def poll_error_is_failure(patch: Patch) -> None:
                         after=host_status(11),
                         cursor=at.cursor,
                     )
-                    self._registry.publish(target, at, [blamed])
+                    self.registry.publish(target, at, [blamed])
                     return
 
-    patch.setattr(Poller, "_on_failure", blaming)
+    patch.setattr(TargetPoller, "_on_failure", blaming)
 
 
 def believe_doubled_rows(patch: Patch) -> None:
@@ -249,10 +251,10 @@ def remember_for_others(patch: Patch) -> None:
 
 def end_with_the_others(patch: Patch) -> None:
     """See that a target is over only when all of its job are."""
-    after_poll = Poller._after_poll
+    after_poll = NextPolls.after_poll
     patch.setattr(
-        Poller,
-        "_after_poll",
+        NextPolls,
+        "after_poll",
         lambda self, target, now, asked, **_: after_poll(self, target, now, asked, published=False),
     )
 

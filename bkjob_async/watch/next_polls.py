@@ -1,0 +1,78 @@
+"""When a target is polled next, after a response or an error."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from bkjob_async.engine.scheduling.poll_planner import PollPlanner
+from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.tracking.job_tracker import forget_old_operation
+from bkjob_async.watch.list_pollers import ListPollers, Polled
+from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
+from bkjob_async.watch.worker_pool import WorkerPool
+from bkjob_async.wire.request_limiter import RequestLimiter
+
+
+@define(eq=False, kw_only=True)
+class NextPolls:
+    """Schedules the next poll of a target, or none once it has settled."""
+
+    registry: TargetRegistry
+    planner: PollPlanner
+    workers: WorkerPool[Polled]
+    list_pollers: ListPollers
+    limiter: RequestLimiter
+
+    def is_unchanged(self, target: PollTarget, now: float) -> bool:
+        """Return True when a poll without events needs no more than the next one: nothing is pending or awaited."""
+        if target.pending or target.operated_at is not None or target in self.registry.rereads.requested:
+            return False
+        return not target.all_settled(now)
+
+    def after_unchanged(self, target: PollTarget, at: PollStamp, asked: float) -> None:
+        """Schedule the next poll of a job in which nothing has changed."""
+        self.registry.publish_unchanged(target, at)
+        if target.group != NO_SUBSCRIBERS:
+            self.workers.schedule(target, self._next_at(target, at.now, asked))
+
+    def after_poll(self, target: PollTarget, now: float, asked: float, *, published: bool) -> None:
+        """Determine which watches have settled, and schedule the next poll, if any; *asked* is when this one began."""
+        if target.ended:
+            expected = self.registry.expects_callbacks(target)
+            self.planner.learn(target, now, expects_callbacks=expected)
+        if published or target.operated_at is not None or target in self.registry.rereads.requested:
+            self.registry.update_settled(target, now)
+            forget_old_operation(target, now)
+        if target.group == NO_SUBSCRIBERS:
+            return
+        if target.pending or self.registry.awaits_reread(target):
+            self.workers.schedule(target, now)
+        elif not target.all_settled(now):
+            self.workers.schedule(target, self._next_at(target, now, asked))
+            self.list_pollers.update(target, now)
+        else:
+            self.list_pollers.forget(target)
+            self.planner.rest(target)
+            self.registry.update_settled(target, now)
+            interval = self.registry.revisit_interval(target)
+            if interval is not None and target.group != NO_SUBSCRIBERS:
+                self.workers.schedule(target, now + interval)
+
+    def _next_at(self, target: PollTarget, now: float, asked: float) -> float:
+        """Return when a job that is not over, last polled at *asked*, is polled again."""
+        if self.planner.cadence.interval is not None:
+            return self.planner.next_poll_at(target, now, asked=asked)
+        deadline = self.registry.first_deadline(target)
+        return self.planner.next_poll_at(
+            target,
+            now,
+            limit=self.limiter.requests_per_second,
+            expects_callbacks=self.registry.expects_callbacks(target),
+            ends_in=None if deadline is None else deadline - now,
+        )
+
+    def queued_seconds(self) -> float:
+        """Return how many seconds of requests are queued."""
+        limiter = self.limiter
+        rate = limiter.requests_per_second
+        return limiter.waiting / rate if rate else 0.0

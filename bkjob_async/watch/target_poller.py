@@ -1,0 +1,259 @@
+"""Polls one target: chooses the request, applies the response or the error, and delivers the events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+
+from attrs import define, evolve, field
+
+from bkjob_async.engine.flow_control.outage_detector import OutageDetector
+from bkjob_async.engine.group_polling.group_poller import read_mode_of
+from bkjob_async.engine.scheduling.list_polling import ListPoller
+from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
+from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
+from bkjob_async.engine.tracking.job_tracker import NO_EVENTS, abandon_round, apply_job, apply_step
+from bkjob_async.engine.tracking.next_request import (
+    JOB_ITSELF,
+    PollRequest,
+    known_rows,
+    next_request,
+    plan_follow_ups,
+)
+from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
+from bkjob_async.errors import BkJobError
+from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
+from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.watch.cooperative import CooperativeQueue
+from bkjob_async.watch.error_reporting import (
+    REACHABILITY_UNKNOWN,
+    ErrorReporting,
+    OutageRecovery,
+    lose_missing_steps,
+)
+from bkjob_async.watch.list_pollers import ListPollers, Polled
+from bkjob_async.watch.next_polls import NextPolls
+from bkjob_async.watch.poll_reports import PollReports, active_times
+from bkjob_async.watch.polling_load import PhaseCounts
+from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
+from bkjob_async.watch.worker_pool import WorkerPool
+from bkjob_async.wire.session import Session
+
+# A target whose journal can take no more events is considered again after this many seconds.
+PAUSE_SECONDS = 1.0
+
+
+@define(eq=False, kw_only=True)
+class TargetPoller:
+    """One poll after the other, as the workers call it.
+
+    `polls` counts them; `longest_block` is for how many seconds at most handling a response kept the event loop.
+    """
+
+    session: Session
+    cursors: CursorSequence
+    registry: TargetRegistry
+    errors: ErrorReporting
+    phases: PhaseCounts
+    reports: PollReports
+    workers: WorkerPool[Polled]
+    list_pollers: ListPollers
+    next_polls: NextPolls
+    outage_detector: OutageDetector
+    outage_recovery: OutageRecovery
+    polls: int = 0
+    longest_block: float = 0.0
+    # Names of many hosts, read before the next response about them comes.
+    _unread_names: CooperativeQueue = field(factory=CooperativeQueue, init=False)
+
+    def poll(self, polled: Polled) -> Awaitable[None]:
+        """Poll one target, or a list of jobs."""
+        return self._poll_list(polled) if isinstance(polled, ListPoller) else self._poll(polled)
+
+    async def _poll(self, target: PollTarget) -> None:
+        if target.group == NO_SUBSCRIBERS:
+            return
+        started = self._now()
+        if self.errors.breaker.is_open or self.registry.has_journals:
+            delayed_until = self._delayed_until(target, started)
+            if delayed_until is not None:
+                self.workers.schedule(target, delayed_until)
+                return
+        if target.poll_state is not None:
+            self.next_polls.planner.on_request(target, started, self.next_polls.queued_seconds())
+        if not target.pending:
+            self._begin_round(target, started)
+        scarce = self.session.limiter.waiting > 0
+        request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=scarce)
+        self._count_poll(target, request)
+        if target.first_polled_at is None and target.seen_at is None:
+            target.first_polled_at = started
+        try:
+            view = (
+                await self.session.poll(request)
+                if isinstance(request, GetJobInstanceStatus)
+                else await self.session.poll(request, known_rows(target, request))
+            )
+        except BkJobError as error:
+            if target.group != NO_SUBSCRIBERS:
+                self._on_failure(target, request, error, started)
+                self.reports.on_failure(target, request, self._now() - started, type(error).__name__)
+            return
+        if target.group != NO_SUBSCRIBERS:  # else it was dropped while the request was under way
+            self._on_response(target, request, view, started)
+
+    def _count_poll(self, target: PollTarget, request: PollRequest) -> None:
+        self.polls += 1
+        self.registry.polls[target.group] += 1
+        counters = self.session.observe.counters
+        if counters is not None:
+            counters.polls["step" if isinstance(request, GetStepInstanceStatus) else "job"] += 1
+
+    def _delayed_until(self, target: PollTarget, now: float) -> float | None:
+        """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
+        if self.registry.has_journals and self.registry.is_full(target):
+            return now + PAUSE_SECONDS
+        return self.errors.delay_if_open(target, now) if self.errors.breaker.is_open else None
+
+    def _begin_round(self, target: PollTarget, now: float) -> None:
+        """Begin a round of requests with the whole job where single steps do not show all that is wanted."""
+        if target in self.registry.rereads.requested:
+            self.registry.rereads.begin(target)
+            target.pending = (JOB_ITSELF,)
+        elif target.target_steps and self.registry.must_revisit(target, now):
+            target.pending = (JOB_ITSELF,)
+
+    def _on_response(
+        self, target: PollTarget, request: PollRequest, view: JobPollView | StepPollView, started: float
+    ) -> None:
+        """Apply a response, deliver the events, and schedule the next poll."""
+        received = self.session.limiter.received_at
+        if self.errors.breaker.failures:
+            self._on_reachable(started)
+        at = self._stamp()
+        report = self.reports.begin(target, request, started, received)
+        active_at = None if self.session.observe.counters is None else active_times(target)
+        self.longest_block = max(self.longest_block, at.now - received)
+        if self.outage_detector.on_response(at.now, sent=started) and self.workers.overdue:
+            self.outage_recovery.resume_all()
+        asked = at.now if started < self.outage_detector.outage_ended_at else started
+        events: Sequence[EventOrLazy] = (
+            self.errors.on_success(target, at) if target.poll_failures.troubled else NO_EVENTS
+        )
+        if isinstance(view, JobPollView):
+            changes = apply_job(target, view, at)
+            missing = lose_missing_steps(target, at) if target.target_steps else NO_EVENTS
+            plan_follow_ups(target, request, self.session.dialect.capabilities)
+            if (
+                changes is NO_EVENTS
+                and not missing
+                and not events
+                and self.next_polls.is_unchanged(target, at.now)
+            ):
+                self.next_polls.after_unchanged(target, at, asked)
+                self.list_pollers.update(target, at.now)
+                if report is not None:
+                    report.send(NO_EVENTS, at.now)
+                return
+            events = [*events, *changes, *missing]
+        else:
+            mode = None if isinstance(request, GetJobInstanceStatus) else read_mode_of(request)
+            changes = apply_step(target, view, at, mode)
+            if changes is NO_EVENTS and self.next_polls.is_unchanged(target, at.now):
+                self.next_polls.after_unchanged(target, at, asked)
+                if report is not None:
+                    report.send(NO_EVENTS, at.now)
+                return
+            events = [*events, *changes]
+            plan_follow_ups(target, request, self.session.dialect.capabilities)
+        if report is not None:
+            report.send(events, at.now)
+        if events and active_at is not None:
+            self.reports.count(target, events, active_at, at.now)
+        self._deliver(target, at, events, asked)
+        self.longest_block = max(self.longest_block, self._now() - received)
+
+    def _deliver(
+        self, target: PollTarget, at: PollStamp, events: Sequence[EventOrLazy], asked: float
+    ) -> None:
+        """Deliver the events of a poll that was begun at *asked*, and schedule the next one."""
+        if not target.pending:
+            self.registry.rereads.complete(target)
+        if events:
+            self.phases.mark_changed(target.ref)
+        self.registry.publish(target, at, events)
+        self._read_names_later(target)
+        self.next_polls.after_poll(target, at.now, asked, published=bool(events))
+
+    def _read_names_later(self, target: PollTarget) -> None:
+        """Read names of many new hosts in slices, so that not all are to be read when the next response comes."""
+        for step in target.steps:
+            if step.hosts.has_unread_names:
+                self._unread_names.put(step.hosts.release_response_in_slices())
+
+    async def _poll_list(self, poller: ListPoller[PollTarget]) -> None:
+        started = self._now()
+        request = self.list_pollers.next_request(poller, started)
+        if request is None:
+            return
+        self.polls += 1
+        if self.session.observe.counters is not None:
+            self.session.observe.counters.polls["list"] += 1
+        try:
+            await self.list_pollers.poll(poller, request)
+        except BkJobError as error:
+            self.reports.on_failure(None, request, self._now() - started, type(error).__name__)
+        else:
+            self.reports.on_list(request, self._now() - started)
+
+    # Failures and outages -------------------------------------------------------------------------------------------
+
+    def _on_failure(self, target: PollTarget, request: PollRequest, error: BkJobError, asked: float) -> None:
+        """Deliver the events of a failed poll, begun at *asked*, and schedule another one."""
+        action = classify_poll_error(error, request, target)
+        abandon_round(target)
+        if action not in REACHABILITY_UNKNOWN:
+            self._on_reachable(asked)
+        at = self._stamp()
+        if action is ErrorAction.USE_OTHER_REQUEST:
+            # Not at once: if the other request is refused as well, this must not become a busy loop.
+            self.workers.schedule(target, at.now + SETTLE_INTERVAL)
+            return
+        target.poll_failures = evolve(target.poll_failures, failures=target.poll_failures.failures + 1)
+        was_open = self.errors.breaker.is_open
+        events = self.errors.on_failure(
+            target, request, error, action, at, targets=len(self.registry.targets)
+        )
+        if self.errors.breaker.is_open and not was_open:
+            self.outage_detector.on_circuit_open()
+        if not events:
+            at = self._stamp()  # an event for all targets may have been published since
+        if events:
+            self.reports.count(target, events, active_times(target), at.now)
+            self.phases.mark_changed(target.ref)
+        self.registry.publish(target, at, events)
+        if target.all_settled(at.now) and not self.registry.awaits_reread(target):
+            self.next_polls.after_poll(target, at.now, asked, published=True)
+            return
+        if events:
+            self.registry.update_settled(target, at.now)
+        if target.group != NO_SUBSCRIBERS:
+            wait = self.errors.backoff(
+                target, action, self.next_polls.planner.cadence, targets=len(self.registry.targets)
+            )
+            due = at.now + wait
+            self.workers.schedule(target, self.errors.retry_at(due))
+
+    def _on_reachable(self, sent: float) -> None:
+        """Record that the platform responded to a request *sent* then; after an outage, resume all polls."""
+        if self.errors.on_reachable(len(self.registry.targets), self._now(), sent=sent):
+            self.outage_recovery.resume_all()
+
+    def _stamp(self) -> PollStamp:
+        """Return the time now with the next number of a batch."""
+        return self.cursors.next_stamp(self._now())
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
