@@ -14,6 +14,7 @@ from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.encoding import small_code
+from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence
 from bkjob_async.engine.tracking import (
@@ -337,7 +338,7 @@ def count_the_lost_on(patch: Patch) -> None:
 
 def count_compacted_changes_alone(patch: Patch) -> None:
     """Tell no counts behind what is told in place of what was compacted away."""
-    patch.setattr(HostTable, "has_changed", lambda *_: False)
+    patch.setattr(HostStatuses, "has_changed", lambda *_: False)
 
 
 def try_again_at_once(patch: Patch) -> None:
