@@ -32,7 +32,17 @@ async def main():
 
 client = asyncio.run(main())
 """
-OPTIONAL = ("click", "keyring", "opentelemetry", "prometheus_client", "pytest", "redis", "rich", "sphinx")
+OPTIONAL = (
+    "click",
+    "distributed",
+    "keyring",
+    "opentelemetry",
+    "prometheus_client",
+    "pytest",
+    "redis",
+    "rich",
+    "sphinx",
+)
 
 # What is run in an environment with one extra, after the watch.
 USES: Mapping[str, str] = {
@@ -57,6 +67,7 @@ except bkjob.JournalError:
     pass
 import redis
 """,
+    "dask": "import bkjob_async.many.on_dask, redis",
     "testing": """
 import pathlib, subprocess
 test = "def test_it(bkjob_simulator):\\n    assert not bkjob_simulator.refs\\n"
