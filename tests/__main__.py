@@ -23,6 +23,7 @@ PURE_TESTS = (
 UNMEASURED = (
     "tests/cli",
     "tests/docs/test_site.py",
+    "tests/many/test_on_dask.py",
     "tests/watch/test_promise.py",
     "tests/watch/test_planted.py",
     "tests/watch/test_resume.py",

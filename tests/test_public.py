@@ -101,7 +101,7 @@ def test_a_client_brings_no_server_and_no_terminal() -> None:
     """What serves, draws or tests is loaded by those who use it."""
     loaded = modules_after("from bkjob_async import connect")
 
-    optional = {"click", "rich", "pytest", "redis", "prometheus_client", "opentelemetry"}
+    optional = {"click", "rich", "pytest", "redis", "distributed", "prometheus_client", "opentelemetry"}
     assert not {"aiohttp.web", "bkjob_async.simulator", *optional} & loaded
 
 
