@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
+from bkjob_async.cli.phases import SIGNS
 from bkjob_async.model.status import Phase
 
 # In this order phases are counted and drawn in bars: what needs a person first.
@@ -67,7 +68,7 @@ def table(signs: str) -> Mapping[Phase, str]:
 
 
 UNICODE = Signs(
-    of=table("·▸?↓✓✗»≈■!¿"),
+    of=SIGNS,
     bar=table("·╍?↓━✗»≈■!¿"),
     selected="▌",
     rule="─",

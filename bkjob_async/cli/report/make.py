@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -63,11 +65,24 @@ async def report(
     """Report on what *words* name; return success whatever the report says."""
     check_target(output, overwrite=overwrite)
     source = source_of(words, name, biz=biz, biz_set=biz_set)
-    figures = await read_figures(source, title)
-    if source.targets and not (figures.job_count or figures.lost):
-        write_note("none of these targets is in it")
-    write_report(written(figures, form), output, overwrite=overwrite)
+    with without_collection():
+        figures = await read_figures(source, title)
+        if source.targets and not (figures.job_count or figures.lost):
+            write_note("none of these targets is in it")
+        write_report(written(figures, form), output, overwrite=overwrite)
     return ExitCode.ALL_SUCCEEDED
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """Let the collector of cycles rest: rows of hosts are in none, and looking at all of them takes a fifth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def source_of(

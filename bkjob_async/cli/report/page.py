@@ -14,6 +14,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from bkjob_async import __version__
+from bkjob_async.cli.palette import palette
 from bkjob_async.cli.phases import SIGNS
 from bkjob_async.cli.report import svg
 from bkjob_async.cli.report.durations import Durations
@@ -155,7 +156,7 @@ def took_text(step: StepFigures) -> str:
 @cache
 def stylesheet() -> str:
     """Return the style of every report."""
-    return read("page.css")
+    return palette() + read("page.css")
 
 
 def read(name: str) -> str:
