@@ -45,6 +45,8 @@ class WatchRequest:
 def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
     """Return everything that shows the watch; this is the place where another consumer is attached."""
     consumers: list[WatchConsumer] = []
+    if flags.web is not None:
+        consumers.append(page_consumer(host=flags.web_host, port=flags.web))
     has_board = can_ask() and (
         flags.board if flags.board is not None else can_redraw(sys.stdout) and not flags.as_json
     )
@@ -64,6 +66,12 @@ def board_consumer(*, read_only: bool) -> WatchConsumer:
     """Return the board; textual is imported now, where it is needed."""
     make: Callable[..., WatchConsumer] = import_module("bkjob_async.cli.board.consumer").BoardConsumer
     return make(read_only=read_only)
+
+
+def page_consumer(*, host: str, port: int) -> WatchConsumer:
+    """Return the live page, and write its link; the server is imported now, where it is needed."""
+    make: Callable[..., WatchConsumer] = import_module("bkjob_async.cli.live_page.consumer").announced_page
+    return make(host=host, port=port)
 
 
 class OutcomeReader:

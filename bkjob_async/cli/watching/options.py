@@ -25,6 +25,20 @@ class WatchFlags:
     interval: float | None = None
     fail_fast: bool = False
     fail_on_waiting: bool = False
+    web: int | None = None
+    web_host: str = "127.0.0.1"
+
+
+MAX_PORT = 65_535
+
+
+def port_of(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    """Return the port that was given; a target that was taken for one is explained."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdecimal() and int(value) <= MAX_PORT:
+        return int(value)
+    raise click.BadParameter(f"{value!r:.80} is no port: give --web behind the targets, or --web=PORT")
 
 
 WATCH_OPTIONS = (
@@ -45,6 +59,20 @@ WATCH_OPTIONS = (
     click.option("--fail-fast", is_flag=True, help="End at the first failed host, with exit code 1."),
     click.option(
         "--fail-on-waiting", is_flag=True, help="End when a job waits for a person, with exit code 5."
+    ),
+    click.option(
+        "--web",
+        callback=port_of,
+        is_flag=False,
+        flag_value="0",
+        metavar="[PORT]",
+        help="Serve a live page, read only, on this machine; without PORT on a free one.",
+    ),
+    click.option(
+        "--web-host",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="Where the page is served; others than 127.0.0.1 can be reached by others.",
     ),
 )
 

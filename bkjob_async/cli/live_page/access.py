@@ -1,0 +1,107 @@
+"""Who may read the page: the right Host, a token that works once, then a signed cookie; pure but for its clock."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from hashlib import sha256
+from ipaddress import ip_address
+
+from attrs import define, field
+
+# A cookie is good for so many seconds.
+COOKIE_SECONDS = 7 * 86_400
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+@define
+class Access:
+    """Decides about requests to one server.
+
+    *hosts* are the values of the header `Host` that are served, with the port where it is not 80; *any_address*: also
+    every address in figures, which no name of a foreign domain can be. *key* signs cookies.
+    """
+
+    port: int
+    hosts: frozenset[str]
+    key: bytes = field(repr=False)
+    token: str | None = field(repr=False)
+    any_address: bool = False
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie; cookies of one host are shared by all its ports."""
+        return f"bkjob_live_{self.port}"
+
+    def serves(self, hosts: Sequence[str]) -> bool:
+        """Return True if a request with these `Host` headers is meant for this server.
+
+        A foreign page can make a browser ask this server under a name of its own; it cannot change the name.
+        """
+        if len(hosts) != 1:
+            return False
+        host = hosts[0].casefold()
+        return host in self.hosts or (self.any_address and is_address(host, self.port))
+
+    def take_token(self, given: str) -> bool:
+        """Return True for the right token; it is spent then."""
+        if self.token is None or not hmac.compare_digest(given.encode(), self.token.encode()):
+            return False
+        self.token = None
+        return True
+
+    def new_cookie(self, now: float) -> str:
+        """Return the value of a new cookie; *now* is in Unix seconds."""
+        expires = str(int(now) + COOKIE_SECONDS)
+        return f"{expires}.{self._signature(expires)}"
+
+    def knows(self, cookie: str | None, now: float) -> bool:
+        """Return True for a cookie that this server, or an earlier one on the same port, gave and that is not too old."""
+        expires, _, signature = (cookie or "").partition(".")
+        if not (expires.isascii() and expires.isdecimal() and len(expires) <= 12):
+            return False
+        is_ours = hmac.compare_digest(signature.encode(), self._signature(expires).encode())
+        return is_ours and now < int(expires) <= now + COOKIE_SECONDS + 1
+
+    def _signature(self, expires: str) -> str:
+        return hmac.new(self.key, f"{self.port}.{expires}".encode(), sha256).hexdigest()
+
+
+def hosts_of(names: Sequence[str], port: int) -> frozenset[str]:
+    """Return the values of `Host` under which a server with these names is asked on a port."""
+    found = {f"{name}:{port}".casefold() for name in names}
+    return frozenset(found | {name.casefold() for name in names} if port == 80 else found)
+
+
+def names_of(host: str, own_name: str) -> tuple[Sequence[str], bool]:
+    """Return the names under which a server is asked that listens on *host*, and whether under any address as well.
+
+    *own_name* is that of the machine; it is asked under that if it listens everywhere.
+    """
+    bare = host.strip("[]")
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        return (*LOOPBACK, host), False
+    shown = f"[{bare}]" if address.version == 6 else bare
+    if address.is_unspecified:
+        return (*LOOPBACK, own_name), True
+    return (*LOOPBACK, shown) if address.is_loopback else (shown,), False
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if only this machine reaches *host*."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
+
+
+def is_address(host: str, port: int) -> bool:
+    """Return True for an address in figures with this port."""
+    name, _, given = host.rpartition(":")
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return given == str(port)

@@ -1,0 +1,53 @@
+"""The pages that the server sends: they hold nothing of the platform, which comes as messages."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from importlib.resources import files
+
+from aiohttp import web
+
+from bkjob_async.cli.palette import palette
+
+NONCE = "%nonce%"
+ICON = '<link rel="icon" href="data:,">'
+
+
+@cache
+def read(name: str) -> str:
+    """Return one of the files beside this one."""
+    return files(__package__ or "").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def whole_page() -> str:
+    """Return the page with its style and its script, before it has a nonce."""
+    page = read("page.html").replace("%style%", palette() + read("page.css"))
+    return page.replace("%script%", read("page.js"))
+
+
+def live_page(nonce: str) -> web.Response:
+    """Return the page; its style and its script are allowed by *nonce*."""
+    return web.Response(text=whole_page().replace(NONCE, nonce), content_type="text/html", charset="utf-8")
+
+
+def entry_page() -> web.Response:
+    """Return the page that leads on to the page itself."""
+    return small_page(200, '<meta http-equiv="refresh" content="0;url=/">', '<a href="/">The page</a>')
+
+
+def message_page(status: int, text: str) -> web.Response:
+    """Return a page with one sentence."""
+    return small_page(status, "", escape(text) + ".")
+
+
+def small_page(status: int, head: str, body: str) -> web.Response:
+    """Return a page of one paragraph."""
+    return web.Response(
+        status=status,
+        text=f'<!doctype html><html lang="en"><head><meta charset="utf-8">{head}{ICON}<title>bkjob</title></head>'
+        f"<body><p>{body}</p></body></html>\n",
+        content_type="text/html",
+        charset="utf-8",
+    )

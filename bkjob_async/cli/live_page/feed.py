@@ -1,0 +1,145 @@
+"""What the page shows of the board's model: rows that changed, the head, the last failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import takewhile
+from typing import Any
+
+from bkjob_async import Batch, HostChanged, Ref
+from bkjob_async.cli.board.failures import label, name_of
+from bkjob_async.cli.board.head import HeadFigures
+from bkjob_async.cli.board.model import TargetRow
+from bkjob_async.cli.board.rows import step_text
+from bkjob_async.cli.board.source import BoardSource
+from bkjob_async.cli.live_page.page_state import PageState
+from bkjob_async.engine.stream.lazy_events import parts_of
+from bkjob_async.model.printing import printable
+from bkjob_async.model.status import Phase
+
+# Figures of the head change without a batch; rows get other times: so many of them are looked at for each message.
+HEAD_SECONDS = 5.0
+ROWS_CHECKED = 20
+SHOWN_FAILURES = 8
+
+
+class PageFeed:
+    """Applies batches to the board's model, and what they changed to the state of the page."""
+
+    def __init__(self, source: BoardSource, state: PageState) -> None:
+        """Feed *state* from *source*."""
+        self._source = source
+        self._state = state
+        self._changed: set[Ref] = set()
+        self._shown: set[Ref] = set()
+        self._to_check: list[TargetRow] = []
+        self._failures: list[dict[str, Any]] = []
+        self._newest: HostChanged | None = None
+        self._flushed_at = float("-inf")
+
+    def apply(self, batch: Batch, now: float) -> None:
+        """Apply a batch that came *now*, on the clock of the event loop."""
+        self._source.apply(batch)
+        model = self._source.model
+        jobs = {part.ref.job for part in parts_of(batch.events) if part.ref is not None}
+        self._changed.update(row.ref for job in jobs for row in model.rows_of(job))
+        new = [*takewhile(lambda event: event is not self._newest, reversed(model.failures))]
+        if new:
+            self._newest = new[0]
+            shown = [failure_json(event, name_of(model, event), now) for event in new[:SHOWN_FAILURES]]
+            self._failures = [*shown, *self._failures][:SHOWN_FAILURES]
+
+    def flush(self, now: float, *, is_over: bool = False) -> bool:
+        """Begin a revision of the state if there is anything new; return whether there was."""
+        source, model = self._source, self._source.model
+        source.prepare((), now)
+        is_due = now - self._flushed_at >= HEAD_SECONDS
+        gone = self._shown - model.rows.keys()
+        new = model.rows.keys() - self._shown if len(model.rows) != len(self._shown) - len(gone) else set()
+        if not (self._changed or new or gone or is_due or is_over):
+            return False
+        for row in self._rows_to_check():
+            self._changed.add(row.ref)
+        rows = {ref: model.rows[ref] for ref in self._changed | new if ref in model.rows}
+        self._state.update(
+            head_json(source.figures(), now),
+            {str(ref): row_json(row) for ref, row in rows.items()},
+            gone=map(str, gone),
+            failures=self._failures,
+            is_over=is_over,
+        )
+        self._shown = (self._shown | rows.keys()) - gone
+        self._changed.clear()
+        self._flushed_at = now
+        return True
+
+    def _rows_to_check(self) -> list[TargetRow]:
+        """Return the next few rows; those of which nothing is told get other times all the same."""
+        if not self._to_check:
+            self._to_check = [row for row in self._source.model.rows.values() if not row.is_over]
+        some, self._to_check = self._to_check[:ROWS_CHECKED], self._to_check[ROWS_CHECKED:]
+        return some
+
+
+def row_json(row: TargetRow) -> dict[str, Any]:
+    """Return a row as plain values; its times are those of the event loop's clock."""
+    phase = row.phase or Phase.PENDING
+    return {
+        "ref": str(row.ref),
+        "title": row.title,
+        "step": step_text(row),
+        "phase": phase.value,
+        "over": row.is_over,
+        "hosts": counts_json(row.expected_counts),
+        "done": row.done,
+        "failed": row.failed,
+        "began": tenths(row.began_at),
+        "ends": tenths(row.ends_at),
+        "took": tenths(row.took),
+        "note": printable(row.trouble or ("waits for a person" if row.waits else "")),
+        "order": [int(part) for part in row.order],
+    }
+
+
+def head_json(figures: HeadFigures, now: float) -> dict[str, Any]:
+    """Return the head as plain values."""
+    return {
+        "now": now,
+        "elapsed": figures.elapsed,
+        "over": figures.over,
+        "targets": figures.targets,
+        "with_failures": figures.with_failures,
+        "hosts": counts_json(figures.hosts),
+        "hosts_per_second": figures.hosts_per_second,
+        "ends_in": tenths(figures.ends_in),
+        "requests_per_second": figures.requests_per_second,
+        "budget": figures.budget,
+        "oldest_unseen": tenths(figures.oldest_unseen),
+        "limit": printable(figures.limit),
+        "in_trouble": figures.in_trouble,
+        "outage": figures.outage,
+    }
+
+
+def failure_json(event: HostChanged, title: str, now: float) -> dict[str, Any]:
+    """Return a host that failed as plain values."""
+    return {
+        "host": label(event),
+        "ref": str(event.ref),
+        "title": title,
+        "phase": event.after.phase.value,
+        "name": event.after.name,
+        "exit_code": event.exit_code,
+        "tag": printable(event.tag or ""),
+        "at": now,
+    }
+
+
+def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
+    """Return counts by the names of phases, without zeros."""
+    return {phase.value: count for phase, count in counts.items() if count}
+
+
+def tenths(seconds: float | None) -> float | None:
+    """Return a time in tenths of a second: finer ones would make a change of every row."""
+    return None if seconds is None else round(seconds, 1)

@@ -1,0 +1,96 @@
+"""What the page shows, with a revision for each part, so that a reader is sent what changed since its last message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+
+# So many rows that went away are remembered; a reader that is further behind is sent everything.
+MAX_GONE = 1000
+
+
+@define
+class PageState:
+    """Rows by key, the head, the last failures; all of them plain JSON values.
+
+    *boot* names this process: revisions of another one mean nothing here. `revision` rises with each change.
+    """
+
+    boot: str
+    revision: int = field(default=0, init=False)
+    is_over: bool = field(default=False, init=False)
+    # Both in the order of their revisions.
+    _rows: dict[str, tuple[int, bytes]] = field(factory=dict, init=False)
+    _gone: dict[str, int] = field(factory=dict, init=False)
+    _forgotten: int = field(default=0, init=False)
+    _head: bytes = field(default=b"{}", init=False)
+    _failures: tuple[int, bytes] = field(default=(0, b"[]"), init=False)
+    _last: tuple[tuple[int, int], bytes] | None = field(default=None, init=False)
+
+    def update(
+        self,
+        head: Mapping[str, Any],
+        rows: Mapping[str, Any],
+        *,
+        gone: Iterable[str] = (),
+        failures: Sequence[Any] | None = None,
+        is_over: bool = False,
+    ) -> None:
+        """Begin the next revision: *rows* that changed, keys that are *gone*, all last *failures* if there are new ones."""
+        self.revision += 1
+        self.is_over = self.is_over or is_over
+        self._head = encoded(head)
+        for key, row in rows.items():
+            self._rows.pop(key, None)
+            self._gone.pop(key, None)
+            self._rows[key] = (self.revision, encoded(row))
+        for key in gone:
+            if self._rows.pop(key, None) is not None:
+                self._gone[key] = self.revision
+        while len(self._gone) > MAX_GONE:
+            self._forgotten = self._gone.pop(next(iter(self._gone)))
+        if failures is not None:
+            self._failures = (self.revision, encoded(failures))
+
+    def revision_of(self, event_id: str) -> int:
+        """Return the revision that an id of an event means, 0 for none of this process."""
+        boot, _, number = event_id.rpartition(".")
+        if boot != self.boot or not (number.isascii() and number.isdecimal() and len(number) < 16):
+            return 0
+        revision = int(number)
+        return revision if self._forgotten <= revision <= self.revision else 0
+
+    def message_after(self, revision: int) -> bytes:
+        """Return what changed after *revision* as a server-sent event; everything after 0."""
+        known = (revision, self.revision)
+        if self._last is None or self._last[0] != known:
+            # Readers that keep up are all sent the same.
+            self._last = known, self._message_after(revision)
+        return self._last[1]
+
+    def _message_after(self, revision: int) -> bytes:
+        rows = []
+        for changed, row in reversed(self._rows.values()):
+            if changed <= revision:
+                break
+            rows.append(row)
+        parts = [
+            b'{"boot":' + encoded(self.boot),
+            b'"full":' + encoded(not revision),
+            b'"over":' + encoded(self.is_over),
+            b'"head":' + self._head,
+            b'"rows":[' + b",".join(rows) + b"]",
+            b'"gone":' + encoded([key for key, changed in self._gone.items() if changed > revision]),
+        ]
+        if self._failures[0] > revision or not revision:
+            parts.append(b'"failures":' + self._failures[1])
+        event_id = f"{self.boot}.{self.revision}".encode()
+        return b"id: " + event_id + b"\ndata: " + b",".join(parts) + b"}\n\n"
+
+
+def encoded(value: Any) -> bytes:
+    """Return a plain value as JSON in one line of ASCII."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
