@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time
-from typing import Any, TypeVar
+from datetime import UTC
+from typing import TypeVar
 
 from bkjob_async.dialects.common.dialect import Call, Calls
 from bkjob_async.dialects.common.hosts import read_host
 from bkjob_async.dialects.common.json_fields import JsonObject
-from bkjob_async.dialects.esb.job_requests import refuse_here
+from bkjob_async.dialects.esb import job_stored_requests as requests
 from bkjob_async.dialects.gateway.stored_items import check_requested_scope, item_reader, read_edit_fields
-from bkjob_async.errors import NotSupported
-from bkjob_async.model.operations.codes import AccountCategory, StepType, VariableType
+from bkjob_async.model.operations.codes import StepType, VariableType
 from bkjob_async.model.operations.responses import Account, FileDetail, FileSourceDetail, Page, ScriptDetail
 from bkjob_async.model.operations.stored_items import (
     CronJob,
@@ -38,93 +37,6 @@ from bkjob_async.model.operations.targets import Targets
 from bkjob_async.model.refs import HostKey
 
 T = TypeVar("T")
-
-# bk-job: EsbGetOSAccountResourceImpl.java, EsbGetDBAccountListResourceImpl.java
-ACCOUNT_LISTS: dict[int | None, str] = {
-    AccountCategory.SYSTEM: "get_os_account",
-    AccountCategory.DATABASE: "get_own_db_account_list",
-}
-
-
-# Parameters ---------------------------------------------------------------------------------------
-
-
-def day(name: str, value: datetime | None) -> str | None:
-    """Return a time as the day that it begins; raise `NotSupported` for a time within a day."""
-    if value is None:
-        return None
-    if value.time() != time.min:
-        raise NotSupported(f"esb-job compares days, not times: {name} must be the beginning of a day")
-    return value.date().isoformat()
-
-
-def author_parameters(operation: GetJobPlanList | GetCronList) -> dict[str, Any]:
-    """Return the filters by user and day, and the page."""
-    days = ("create_time_start", "create_time_end", "last_modify_time_start", "last_modify_time_end")
-    return {
-        "creator": operation.creator,
-        "last_modify_user": operation.last_modify_user,
-        **{name: day(name, getattr(operation, name)) for name in days},
-        **page_parameters(operation),
-    }
-
-
-def page_parameters(operation: ListQuery) -> dict[str, Any]:
-    """Return the page."""
-    return {"start": operation.start, "length": operation.length}
-
-
-def plan_list_parameters(operation: GetJobPlanList) -> dict[str, Any]:
-    """Return what `get_job_list` takes."""
-    refuse_here("get_job_list", job_template_id=operation.job_template_id)
-    return {"name": operation.item_name, **author_parameters(operation)}
-
-
-def plan_parameters(operation: GetJobPlanDetail) -> dict[str, Any]:
-    """Return what `get_job_detail` takes."""
-    return {"bk_job_id": operation.job_plan_id}
-
-
-def cron_list_parameters(operation: GetCronList) -> dict[str, Any]:
-    """Return what `get_cron_list` takes."""
-    return {
-        "cron_name": operation.item_name,
-        "cron_id": operation.id,
-        "cron_status": operation.status,
-        **author_parameters(operation),
-    }
-
-
-def script_list_parameters(operation: GetScriptList | GetPublicScriptList) -> dict[str, Any]:
-    """Return what `get_script_list` and `get_public_script_list` take."""
-    return {
-        "script_name": operation.item_name,
-        "script_type": operation.script_language,
-        **page_parameters(operation),
-    }
-
-
-def script_parameters(operation: GetScriptVersionDetail | GetPublicScriptVersionDetail) -> dict[str, Any]:
-    """Return what `get_script_detail` takes: the number of a version."""
-    refuse_here("get_script_detail", script_id=operation.script_id, version=operation.version)
-    return {"id": operation.id}
-
-
-def account_list_name(operation: GetAccountList) -> str:
-    """Return the list that has accounts of this category; raise `NotSupported` for all of them."""
-    name = ACCOUNT_LISTS.get(operation.category)
-    if name is None:
-        raise NotSupported("esb-job lists the accounts of one category: category=1 (system) or 2 (database)")
-    return name
-
-
-def account_list_parameters(operation: GetAccountList) -> dict[str, Any]:
-    """Return what the lists of accounts take; neither has pages."""
-    refuse_here(account_list_name(operation), account=operation.account, alias=operation.alias)
-    return {}
-
-
-# Responses ----------------------------------------------------------------------------------------
 
 
 def rows_of(operation: object, envelope: JsonObject) -> list[JsonObject]:
@@ -323,28 +235,30 @@ def read_cron(row: JsonObject) -> CronJob:
 
 SCRIPT_DETAIL = Call(
     "GET",
-    script_parameters,
+    requests.script_parameters,
     item_reader(read_script_version, "id", "id"),
     platform_name="get_script_detail",
 )
 CALLS: Calls = {
-    GetJobPlanList: Call("GET", plan_list_parameters, list_reader(read_plan), platform_name="get_job_list"),
+    GetJobPlanList: Call(
+        "GET", requests.plan_list_parameters, list_reader(read_plan), platform_name="get_job_list"
+    ),
     GetJobPlanDetail: Call(
         "GET",
-        plan_parameters,
+        requests.plan_parameters,
         item_reader(read_plan, "job_plan_id", "bk_job_id"),
         platform_name="get_job_detail",
     ),
     GetAccountList: Call(
         "GET",
-        account_list_parameters,
+        requests.account_list_parameters,
         read_accounts,
         platform_name="get_os_account",
-        choose_name=account_list_name,
+        choose_name=requests.account_list_name,
     ),
-    GetScriptList: Call("GET", script_list_parameters, read_script_page),
-    GetPublicScriptList: Call("GET", script_list_parameters, read_script_page),
+    GetScriptList: Call("GET", requests.script_list_parameters, read_script_page),
+    GetPublicScriptList: Call("GET", requests.script_list_parameters, read_script_page),
     GetScriptVersionDetail: SCRIPT_DETAIL,
     GetPublicScriptVersionDetail: SCRIPT_DETAIL,
-    GetCronList: Call("GET", cron_list_parameters, list_reader(read_cron)),
+    GetCronList: Call("GET", requests.cron_list_parameters, list_reader(read_cron)),
 }
