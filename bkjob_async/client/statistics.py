@@ -1,4 +1,4 @@
-"""A client in figures."""
+"""What `client.stats()` returns: the polls, requests and limits of a client in numbers."""
 
 from __future__ import annotations
 

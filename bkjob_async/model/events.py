@@ -1,4 +1,4 @@
-"""The events of a watch: a closed union.
+"""The events of a watch: one frozen class for each kind, and their union.
 
 Each event has *ref* (its target; None: all targets) and *cursor* (the place in the stream after it, within
 its batch).

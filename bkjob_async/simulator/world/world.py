@@ -1,4 +1,4 @@
-"""A world of jobs as a function of time."""
+"""The jobs of the simulated platform, advanced to any given time."""
 
 from __future__ import annotations
 
