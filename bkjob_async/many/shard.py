@@ -190,7 +190,7 @@ class ShardRunner:
             journal.put_empty()  # the append finds out what the store has
             return
         except Superseded as error:
-            self._subscription.on_refused(error)
+            self._subscription.refuse(error)
             return
         self._on_answer()
         self._is_stopped = told.is_stopped

@@ -81,7 +81,7 @@ class JournalListener(Protocol):
         """Tell local readers, in batch number *sequence*, that records are stored again."""
         ...
 
-    async def put_present(self, since: int, recorded: Collection[Ref]) -> None:
+    async def put_present(self, journal: FleetJournal, since: int, recorded: Collection[Ref]) -> None:
         """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
         ...
 
@@ -340,7 +340,7 @@ class FleetJournal:
         self._unrecorded += self._waiting
         self._waiting, self._in_present = [], set()
         since = min([self.head + 1, *(begin for last, begin in self._presents if last > self.head)])
-        await self._listener.put_present(since, loaded.fold.targets)
+        await self._listener.put_present(self, since, loaded.fold.targets)
         self._presents.append((self.last_put, since))
         self._in_present = None
         present, self._waiting = self._waiting, []

@@ -6,14 +6,11 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from copy import copy
 
-from attrs import evolve
-
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
-from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import copy_of
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
-from bkjob_async.errors import DeadlineExceeded, JournalError
+from bkjob_async.errors import DeadlineExceeded
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.journal.store import Store
 from bkjob_async.model.detail_level import DetailLevel
@@ -25,6 +22,7 @@ from bkjob_async.watch.fleet_journal import FleetJournal
 from bkjob_async.watch.last_polls import LastPolls
 from bkjob_async.watch.poller import Poller
 from bkjob_async.watch.polling_load import PollingLoad
+from bkjob_async.watch.recorded_watch import RecordedWatch
 from bkjob_async.watch.restored_fleet import RestoredFleet
 from bkjob_async.watch.stats import LastSeen
 from bkjob_async.watch.stored_history import StoredHistory
@@ -94,7 +92,8 @@ class Subscription:
 
     async def open_fleet(self, store: Store, name: str, refs: Iterable[Ref], *, take_over: bool) -> None:
         """Continue the fleet *name* of a *store*: poll its targets and *refs*."""
-        journal = FleetJournal(store, name, self._poller.cursors, self, self._poller.observe)
+        listener = RecordedWatch(self, self._delivery, self._poller)
+        journal = FleetJournal(store, name, self._poller.cursors, listener, self._poller.observe)
         opened, fold = await journal.open(PollTarget, take_over=take_over)
         head = journal.head
         terms = [*fold.facts.terms]
@@ -205,66 +204,11 @@ class Subscription:
         """Whether the targets must not be polled: so many events wait to be stored, or the runner is paused."""
         return self.is_paused or (self._journal is not None and self._journal.is_full)
 
-    def on_stored(self, batch: Batch) -> None:
-        """Give a batch to the readers: it is stored."""
-        self.stream.append(batch)
-
-    def on_all_stored(self) -> None:
-        """End the stream: all that was told is stored."""
-        self.stream.close(self._end)
-
-    def on_unavailable(self, sequence: int, error: JournalError) -> None:
-        """Tell local readers that nothing can be stored."""
-        self._append_local(
-            sequence,
-            Trouble(ref=None, error="JournalUnavailable", message=str(error), targets=self.targets.size),
-        )
-
-    def on_available(self, sequence: int) -> None:
-        """Tell local readers that records are stored again."""
-        self._append_local(sequence, Recovered(ref=None, targets=self.targets.size))
-
-    def _append_local(self, sequence: int, event: Trouble | Recovered) -> None:
-        cursor = f"{sequence}-{self._poller.cursors.name}"
-        self.stream.append(Batch(sequence, (evolve(event, cursor=cursor, index=1),), cursor))
-
-    def on_refused(self, error: BaseException) -> None:
-        """End at once: the journal takes no more records of this watch."""
+    def refuse(self, error: BaseException) -> None:
+        """End at once with *error*: the journal takes no more records of this watch."""
         self._end = error
         self.close(error)
         self.stream.close(error)
-
-    async def put_present(self, since: int, recorded: Collection[Ref]) -> None:
-        """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
-        journal = self._journal
-        if journal is None:
-            return
-        async for ref in in_slices(recorded):
-            if ref not in self.targets:
-                journal.note_target(ref, added=False)
-        async for job in in_slices(self.targets.copy_of_jobs()):
-            for ref in self.targets.of(job):
-                if ref not in recorded:
-                    journal.note_target(ref, added=True)
-        journal.targets = self.targets.size
-        journal.put_empty()
-        async for job in in_slices(self.targets.copy_of_jobs()):
-            refs, state = self.targets.of(job), self.states.state(job)
-            if refs and state is not None:
-                at = self._poller.cursors.next_stamp(asyncio.get_running_loop().time())
-                events = list(self._delivery.present(state, refs, at.cursor, since, skipped=True))
-                journal.put_job_present(at, events, state)
-
-    def told_jobs(self) -> Iterator[JobState | None]:
-        """Yield the state of each job; None where this watch was told something else than that."""
-        if self._pending or not self.is_open:
-            yield None  # what was restored is not watched yet
-            return
-        for job in self.targets.copy_of_jobs():
-            refs, state = self.targets.of(job), self._poller.state(job)
-            if refs:
-                is_told = state is not None and not self._delivery.differs(state, refs)
-                yield state if is_told and self._poller.is_only_subscriber(self, job) else None
 
     def _release_next_job(self) -> bool:
         """Unsubscribe from the next job, keeping its state; return whether there was one."""

@@ -19,7 +19,7 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.watch import fleet_journal, subscription
+from bkjob_async.watch import fleet_journal, recorded_watch
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime
@@ -288,7 +288,7 @@ async def test_what_happens_while_lost_records_are_written_again_is_told_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The jobs are written in slices, and go on between them: here and in the journal each change comes once."""
-    monkeypatch.setattr(subscription, "in_slices", slowly)
+    monkeypatch.setattr(recorded_watch, "in_slices", slowly)
     world, store = World(1), FailingStore()
     jobs = [world.add(SLOW) for _ in range(30)]
     async with fleet(world, store, *jobs, linger=None) as watch:
