@@ -32,7 +32,7 @@ COMMANDS = {
         "bkjob_async.cli.commands.run", "run_command", "Launch a job, then show it as bkjob watch does."
     ),
     "wait": Entry(
-        "bkjob_async.cli.commands.wait",
+        "bkjob_async.cli.commands.watch",
         "wait_command",
         "Wait for jobs and steps, and write one line at the end.",
     ),

@@ -50,5 +50,5 @@ def logs_command(
     With several steps the step stands before the host. Control characters are written as escapes.
     """
     request = LogRequest(failed=failed, hosts=hosts, tail=tail, as_json=as_json, interval=interval)
-    action = "follow_logs:follow_logs" if follow else "logs:show_logs"
-    return run_action(f"bkjob_async.cli.actions.{action}", settings, targets, request)
+    action = "follow:follow_logs" if follow else "show:show_logs"
+    return run_action(f"bkjob_async.cli.logs.{action}", settings, targets, request)

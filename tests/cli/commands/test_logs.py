@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkjob_async import FileLog, HostChanged, HostKey, HostLog, HostStatus, JobRef, Scope
-from bkjob_async.cli.actions.follow_logs import FollowedHosts
+from bkjob_async.cli.logs.follow import FollowedHosts
 from bkjob_async.cli.logs.hosts import HostFilter, portions
 from bkjob_async.cli.logs.lines import text_of
 from bkjob_async.cli.logs.tail import LogTail, last, lines_of

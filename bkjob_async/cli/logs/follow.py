@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from bkjob_async import BkJobError, HostChanged, HostKey, JobClient, JobRef, StepRef, Trouble, Watch
-from bkjob_async.cli.actions.logs import WHOLE_JOB_LOGS
 from bkjob_async.cli.actions.look import NothingSeen
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.options import scope_of
@@ -19,6 +18,7 @@ from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.logs.hosts import HostFilter, read_logs
 from bkjob_async.cli.logs.lines import LogWriter, text_of
 from bkjob_async.cli.logs.request import LogRequest
+from bkjob_async.cli.logs.show import WHOLE_JOB_LOGS
 from bkjob_async.cli.logs.tail import LogTail
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command
