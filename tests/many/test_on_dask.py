@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.slow
 SHARDS = 4
 ENDLESS = JobPlan(name="endless", steps=(StepPlan(hosts=1, outcomes=(HANGS,)),))
 PASSWORD = "open-sesame"
+EXAMPLE = Path(__file__).parent / "examples" / "keep_on_dask.py"
 
 
 @frozen
@@ -73,12 +75,19 @@ async def place_in(folder: Path, *, password: str = "", **options: Any) -> Async
                 yield Place(simulator, fleet, dask, redis)
 
 
-async def keep_soon(place: Place) -> None:
-    """Keep the fleet placed, once the workers have registered."""
-    from bkjob_async.many.on_dask import distributed, keep_placed  # noqa: PLC0415 - only where Dask is installed
+async def workers_of(place: Place) -> None:
+    """Wait until all workers have registered."""
+    from bkjob_async.many.on_dask import distributed  # noqa: PLC0415 - only where Dask is installed
 
     async with distributed.Client(place.dask.address, asynchronous=True, set_as_default=False) as client:
         await client.wait_for_workers(len(place.dask.processes) - 1)
+
+
+async def keep_soon(place: Place) -> None:
+    """Keep the fleet placed, once the workers have registered."""
+    from bkjob_async.many.on_dask import keep_placed  # noqa: PLC0415 - only where Dask is installed
+
+    await workers_of(place)
     await keep_placed(place.fleet, place.dask.address)
 
 
@@ -136,17 +145,17 @@ async def test_a_password_of_the_journal_stays_where_it_is(tmp_path: Path) -> No
 
 
 async def test_a_launcher_that_dies_stops_nothing(tmp_path: Path) -> None:
-    """The next one finds the tasks, and starts none."""
+    """The example of the guide is killed; the next launcher finds its tasks, and starts none."""
     async with place_in(tmp_path) as place:
         await place.add_jobs(ENDLESS, 7)
+        await workers_of(place)
         with (tmp_path / "launch.log").open("wb") as log:
             first = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "tests.many.launch",
-                place.redis.url,
+                str(EXAMPLE),
+                "night",
                 place.dask.address,
-                cwd=ROOT,
+                env={**os.environ, "BKJOB_JOURNAL": place.redis.url, "PYTHONPATH": str(ROOT)},
                 stderr=log,
             )
         await place.has_runners()
