@@ -49,7 +49,8 @@ class ObserverDispatch:
         self._requests = bool(self._listeners[RequestSent])
         self._polled_requests = bool(self._poll_listeners[RequestSent])
         self._polls = bool(self._poll_listeners[PollCompleted])
-        self._quiet_polls = any(map(wants_quiet_polls, self._poll_listeners[PollCompleted]))
+        self._quiet_poll_listeners = tuple(filter(wants_quiet_polls, self._poll_listeners[PollCompleted]))
+        self._quiet_polls = bool(self._quiet_poll_listeners)
 
     # Asked for every request and every poll.
 
@@ -109,14 +110,21 @@ class ObserverDispatch:
 
     def __call__(self, observation: Observation) -> None:
         """Pass *observation* to the log and to every observer that listens to its kind."""
-        kind = type(observation)
         self._log(observation)
-        of_poll = kind is PollCompleted or (isinstance(observation, RequestSent) and observation.is_poll)
-        for observer in self._poll_listeners[kind] if of_poll else self._listeners[kind]:
+        for observer in self._listeners_of(observation):
             try:
                 observer(observation)
             except (Exception, asyncio.CancelledError):  # noqa: BLE001 - whatever it raises concerns the observer alone
-                self._remove(observer, kind.__name__)
+                self._remove(observer, type(observation).__name__)
+
+    def _listeners_of(self, observation: Observation) -> tuple[Observer, ...]:
+        """Return the observers that want *observation*."""
+        if isinstance(observation, PollCompleted):
+            is_quiet = not observation.events and observation.error is None
+            return self._quiet_poll_listeners if is_quiet else self._poll_listeners[PollCompleted]
+        if isinstance(observation, RequestSent) and observation.is_poll:
+            return self._poll_listeners[RequestSent]
+        return self._listeners[type(observation)]
 
 
 def kinds_of(observer: Observer) -> frozenset[type[Observation]]:

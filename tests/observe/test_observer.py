@@ -217,6 +217,28 @@ async def test_an_observer_receives_the_kinds_that_it_names() -> None:
     assert [each.is_poll for each in no_polls.of(bkjob.RequestSent)] == [False]
 
 
+async def test_an_observer_may_leave_out_quiet_polls() -> None:
+    """And is given the numbers in which the client counts them; others still receive all."""
+    world, jobs = world_of(2)
+    everything: list[bkjob.Observation] = []
+    given: dict[str, Any] = {}
+    no_quiet_ones = Recorder()
+    no_quiet_ones.quiet_polls = False  # type: ignore[attr-defined]
+    no_quiet_ones.counting = given.__setitem__  # type: ignore[attr-defined]
+    for observers in ([no_quiet_ones], [no_quiet_ones, everything.append]):
+        no_quiet_ones.seen.clear()
+        async with client_of(world, observers=observers, name="mine") as (client, _):
+            await watched(client, *jobs)
+            polls = no_quiet_ones.of(bkjob.PollCompleted)
+
+            assert polls
+            assert all(poll.events for poll in polls)
+            assert no_quiet_ones.of(bkjob.RequestSent) == []
+            assert sum(given["mine"].polls.values()) == client.stats().polls
+
+    assert len([each for each in everything if isinstance(each, bkjob.PollCompleted)]) > len(polls)
+
+
 async def test_an_observation_that_nobody_listens_to_is_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without observers, and with the log at its usual level, a whole watch creates none."""
     made: list[str] = []
