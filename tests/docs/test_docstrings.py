@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -17,6 +18,8 @@ from bkjob_async import testing
 from bkjob_async.docs.site import PAGES
 from tests.docs.session import PARSER, failures, platform
 
+# Modules that can be imported only where another package is installed.
+NEED = {"bkjob_async.many.on_dask": "distributed"}
 # What `help` may not show to users of a watch: the parts that it is made of.
 INTERNALS = ("Poller", "Subscription", "poller", "subscription", "_stream", "engine")
 VERBS = {
@@ -46,7 +49,8 @@ def unnamed_fields(cls: type[Any], doc: str) -> list[str]:
 def modules() -> list[str]:
     """Return every module of the package."""
     found = pkgutil.walk_packages(bkjob.__path__, "bkjob_async.")
-    return [module.name for module in found if not module.name.endswith("__main__")]
+    names = [module.name for module in found if not module.name.endswith("__main__")]
+    return [name for name in names if name not in NEED or importlib.util.find_spec(NEED[name])]
 
 
 def docstrings() -> dict[str, str]:
