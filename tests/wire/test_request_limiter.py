@@ -272,3 +272,19 @@ async def test_after_the_end_nobody_gets_a_permit() -> None:
     assert [type(each.exception()) for each in waiting] == [ClientClosed, ClientClosed]
     with pytest.raises(ClientClosed):
         await limiter.acquire()
+
+
+async def test_a_higher_rate_counts_for_those_that_wait() -> None:
+    """Nobody waits for the time that the old rate had set."""
+    limiter = RequestLimiter(RateLimiter(rate=0.01, max_in_flight=100))
+    await limiter.acquire()
+    waiting = asyncio.create_task(limiter.acquire())
+    await asyncio.sleep(1)
+    limiter.set_rate(10.0)
+    began = asyncio.get_running_loop().time()
+    await waiting
+
+    assert asyncio.get_running_loop().time() - began == pytest.approx(0.1)
+    limiter.set_rate(None)
+    await limiter.acquire()
+    assert asyncio.get_running_loop().time() - began == pytest.approx(0.1)

@@ -185,3 +185,18 @@ def test_no_more_runs_count_than_the_memory_holds() -> None:
     assert record.mean == pytest.approx(2.2)
     assert record.squares == pytest.approx(0.8)
     assert record.runs == 101
+
+
+def test_names_of_which_others_saw_more_runs_are_taken_over() -> None:
+    """Others stay; names that are new come last, and only while there is room."""
+    own, others = DurationTable(keys=3), DurationTable()
+    for name, runs in (("deploy", 2), ("backup", 5)):
+        for _ in range(runs):
+            own.learn(HERE, name, None, 10.0)
+    for name, runs in (("old", 1), ("deploy", 4), ("backup", 5), ("restart", 1)):
+        for _ in range(runs):
+            others.learn(HERE, name, None, 100.0)
+
+    assert own.take(others) == 2
+    assert [(each.job, each.runs) for each in own] == [("restart", 1), ("deploy", 4), ("backup", 5)]
+    assert own.take(others) == 0
