@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const MAX_ROWS = 400, MAX_FAILURES = 5, SILENT_MS = 40000, RETRY_MS = 1000;
+  const MAX_ROWS = 400, NEW_ROWS = 60, MAX_FAILURES = 5, SILENT_MS = 40000, RETRY_MS = 1000;
   const BAR = 240, LEAST = 3;
   const PHASES = ["FAILED", "ABNORMAL", "UNKNOWN", "STOPPED", "WAITING", "SUCCESS", "IGNORED", "SKIPPED", "STOPPING", "RUNNING", "PENDING"];
   const SIGNS = { PENDING: "·", RUNNING: "▸", WAITING: "?", STOPPING: "↓", SUCCESS: "✓", FAILED: "✗", SKIPPED: "»", IGNORED: "≈", STOPPED: "■", ABNORMAL: "!", UNKNOWN: "¿" };
@@ -113,10 +113,17 @@
         items.delete(ref);
       }
     }
-    let place = list.firstElementChild;
+    let place = list.firstElementChild, room = NEW_ROWS;
     for (const row of some) {
       let item = items.get(row.ref);
-      if (!item) items.set(row.ref, item = newItem());
+      if (!item) {
+        // The others come with the next frames: the first rows are seen at once.
+        if (!room--) {
+          plan();
+          break;
+        }
+        items.set(row.ref, item = newItem());
+      }
       show(item, row);
       tick(item, row, now);
       if (item === place) place = place.nextElementSibling;
