@@ -33,6 +33,8 @@ from bkjob_async.many.upkeep import (
 VARIABLE = "BKJOB_JOURNAL"
 # Seconds between looks at tasks, at the fleet, and at a shard that another runner has.
 TASK_SECONDS, FLEET_SECONDS, OTHER_SECONDS = 0.25, 1.0, 2.0
+# The scheduler may not know a task that was submitted less than so many seconds ago.
+UNKNOWN_SECONDS = 5.0
 # Seconds between attempts at a scheduler that is away, and that runners have to end when the fleet is stopped.
 RECONNECT_SECONDS, STOP_SECONDS = 1.0, 15.0
 # States of Dask's tasks that will still run.
@@ -228,7 +230,7 @@ class Launcher:
         while not future.done():
             self._check_connection()
             await asyncio.sleep(TASK_SECONDS)
-            if self._looked_at > begun + FLEET_SECONDS and self._tasks.get(future.key) not in LIVE:
+            if self._looked_at > begun + UNKNOWN_SECONDS and self._tasks.get(future.key) not in LIVE:
                 # It has ended, and the scheduler does not tell this client how.
                 await asyncio.sleep(FLEET_SECONDS)
                 if not future.done():
