@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
 from io import StringIO
@@ -39,6 +39,7 @@ from bkjob_async.cli.board.signs import Signs
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.board.spans import Line
 from bkjob_async.cli.board.views import TextView, View, help_lines
+from bkjob_async.model.printing import printable
 
 # The clocks of the board go on, and an open page of hosts is read again, at least so often.
 TICK_SECONDS = 1.0
@@ -52,8 +53,10 @@ class BoardApp(App[None], inherit_bindings=False):
     CSS = f"Screen {{ background: {BACKGROUND}; }} LinesWidget {{ background: {BACKGROUND}; }}"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c,ctrl+q", "leave", priority=True, show=False)]
 
-    def __init__(self, source: BoardSource, signs: Signs, *, read_only: bool = False) -> None:
-        """Show what *source* knows."""
+    def __init__(
+        self, source: BoardSource, signs: Signs, *, read_only: bool = False, notes: Sequence[str] = ()
+    ) -> None:
+        """Show what *source* knows, and *notes* in the help; the last of them at first, too."""
         no_color = os.environ.get("NO_COLOR")
         super().__init__()
         if (
@@ -69,6 +72,9 @@ class BoardApp(App[None], inherit_bindings=False):
         self._read_only = read_only
         self._jobs = JobsView(source.model, source.figures, signs, read_only=read_only)
         self._views: list[View] = [self._jobs]
+        self._notes = notes
+        for note in notes:
+            self._jobs.say(note)
         self._is_wanted = asyncio.Event()
         self._is_urgent = asyncio.Event()
         self._is_paused = self._is_over = False
@@ -248,7 +254,8 @@ class BoardApp(App[None], inherit_bindings=False):
             self._jobs.say(question)
 
     def _help(self) -> list[Line]:
-        return help_lines(self._signs, read_only=self._read_only)
+        notes: list[Line] = [((f"  {printable(note)}", "selected"),) for note in self._notes]
+        return [*notes, *help_lines(self._signs, read_only=self._read_only)]
 
     def _close_view(self) -> None:
         if isinstance(self._views[-1], LogView) and self._log_task is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bkjob_async.cli.board.app import BoardApp
 from bkjob_async.cli.board.signs import ASCII, UNICODE, Signs
@@ -35,10 +35,15 @@ class BoardConsumer:
         self,
         *,
         read_only: bool = False,
+        notes: Sequence[str] = (),
         signs: Signs | None = None,
         run: Callable[[BoardApp], asyncio.Task[None]] = run_on_terminal,
     ) -> None:
-        """Draw with the signs of the terminal, unless others are given; *read_only* has no operation."""
+        """Draw with the signs of the terminal, unless others are given; *read_only* has no operation.
+
+        *notes* are shown when the board is opened, and in its help.
+        """
+        self._notes = notes
         self._read_only = read_only
         self._signs = signs
         self._run = run
@@ -52,7 +57,9 @@ class BoardConsumer:
     async def consume(self, opened: OpenWatch) -> None:
         """Show *opened* until it ends or the user leaves, which leaves the watch for all."""
         source = BoardSource(opened.client, opened.watch)
-        app = self._app = BoardApp(source, self._signs or signs_of_terminal(), read_only=self._read_only)
+        app = self._app = BoardApp(
+            source, self._signs or signs_of_terminal(), read_only=self._read_only, notes=self._notes
+        )
         loop = asyncio.get_running_loop()
         factory = loop.get_task_factory()
         showing = self._run(app)

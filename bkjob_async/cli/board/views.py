@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import zip_longest
 from typing import Protocol
 
 from bkjob_async.cli.board.commands import Back, Command
@@ -90,10 +91,13 @@ def help_lines(signs: Signs, *, read_only: bool) -> list[Line]:
         for key, meaning in HELP
         if not (read_only and key == "r")
     ]
-    meanings: list[Line] = [
-        ((f"  {signs.of[phase]}  {signs.bar[phase] * 3}  ", phase.value), (WORDS[phase], ""))
-        for phase in Phase
-    ]
+    meanings: list[Line] = []
+    for first, second in zip_longest([*Phase][::2], [*Phase][1::2]):
+        line: list[Span] = []
+        for phase in filter(None, (first, second)):
+            line.append((f"  {signs.of[phase]}  {signs.bar[phase] * 3}  ", phase.value))
+            line.append((f"{WORDS[phase]:<22}", ""))
+        meanings.append(tuple(line))
     return [
         *keys,
         (),

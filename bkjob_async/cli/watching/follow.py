@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -31,6 +32,9 @@ from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command, resume_command
 from bkjob_async.watch.watch import notices
 
+if TYPE_CHECKING:
+    from bkjob_async.cli.live_page.consumer import PageConsumer
+
 
 @frozen(kw_only=True)
 class WatchRequest:
@@ -45,15 +49,18 @@ class WatchRequest:
 def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
     """Return everything that shows the watch; this is the place where another consumer is attached."""
     consumers: list[WatchConsumer] = []
+    notes: list[str] = []
     if flags.web is not None:
-        consumers.append(page_consumer(host=flags.web_host, port=flags.web))
+        page = page_consumer(host=flags.web_host, port=flags.web)
+        consumers.append(page)
+        notes.append(f"live page, the link works once: {page.link}")
     has_board = can_ask() and (
         flags.board if flags.board is not None else can_redraw(sys.stdout) and not flags.as_json
     )
     if flags.board and not has_board:
         write_note("there is no terminal for a board: only lines are written")
     if has_board:
-        consumers.append(board_consumer(read_only=flags.read_only))
+        consumers.append(board_consumer(read_only=flags.read_only, notes=notes))
     if has_board and flags.as_json and is_terminal(sys.stdout):
         raise UsageError("--json and --board cannot share a terminal: send stdout to a file")
     # Lines on the terminal that the board is drawn on would destroy it.
@@ -62,15 +69,15 @@ def consumers_for(flags: WatchFlags) -> list[WatchConsumer]:
     return consumers
 
 
-def board_consumer(*, read_only: bool) -> WatchConsumer:
-    """Return the board; textual is imported now, where it is needed."""
+def board_consumer(*, read_only: bool, notes: Sequence[str] = ()) -> WatchConsumer:
+    """Return the board, which also shows *notes*; textual is imported now, where it is needed."""
     make: Callable[..., WatchConsumer] = import_module("bkjob_async.cli.board.consumer").BoardConsumer
-    return make(read_only=read_only)
+    return make(read_only=read_only, notes=notes)
 
 
-def page_consumer(*, host: str, port: int) -> WatchConsumer:
+def page_consumer(*, host: str, port: int) -> PageConsumer:
     """Return the live page, and write its link; the server is imported now, where it is needed."""
-    make: Callable[..., WatchConsumer] = import_module("bkjob_async.cli.live_page.consumer").announced_page
+    make: Callable[..., PageConsumer] = import_module("bkjob_async.cli.live_page.consumer").announced_page
     return make(host=host, port=port)
 
 

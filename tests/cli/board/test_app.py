@@ -232,6 +232,14 @@ async def test_e_explains_and_question_mark_helps() -> None:
         assert "3 targets" in shown.text
 
 
+async def test_notes_are_shown_at_first_and_in_the_help() -> None:
+    """As the link of the live page, which stands where the board is drawn."""
+    async with board(notes=["live page: http://127.0.0.1:1/?token=x"]) as shown:
+        await shown.until("─ live page: http://127.0.0.1:1/")
+        await shown.press("question_mark")
+        assert "  live page: http://127.0.0.1:1/?token=x" in shown.text
+
+
 async def test_p_stops_redrawing_while_polling_goes_on() -> None:
     """A key is still answered."""
     async with board() as shown:

@@ -243,6 +243,16 @@ def test_a_read_only_board_has_no_retry() -> None:
     assert "retry" not in text_of(help_lines(UNICODE, read_only=True))
 
 
+def test_the_help_fits_a_small_terminal() -> None:
+    """With every key, every sign, and two notes."""
+    shown = text_of(
+        TextView("help", lambda: [(), (), *help_lines(UNICODE, read_only=False)], UNICODE).draw(80, 24, 0.0)
+    )
+
+    assert "~ is expected" in shown
+    assert all(sign in shown for sign in UNICODE.of.values())
+
+
 # Hosts and logs ------------------------------------------------------------------------------------------------------
 
 
