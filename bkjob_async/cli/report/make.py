@@ -11,20 +11,16 @@ from pathlib import Path
 
 from attrs import frozen
 
-import bkjob_async as bkjob
 from bkjob_async.cli.configuration.journals import journal_url
 from bkjob_async.cli.configuration.options import gather, scope_of
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.report.figures import Figures, figures_of
-from bkjob_async.cli.report.read_events import apply_events
 from bkjob_async.cli.report.read_lines import LineReader
 from bkjob_async.cli.report.run_model import RunModel
 from bkjob_async.cli.report.writing import check_target, write_report
 from bkjob_async.errors import UsageError
-from bkjob_async.journal.loading import load_checkpoint
-from bkjob_async.journal.store import Store
 from bkjob_async.model.printing import counted
 
 STDIN = "-"
@@ -107,7 +103,8 @@ async def read_figures(source: Source, title: str | None = None) -> Figures:
     """Return the figures of *source*."""
     run = RunModel(source.targets)
     if source.journal is not None:
-        await read_journal(run, source.journal, source.name)
+        # A report on a file needs nothing of journals, which take a while to import.
+        await import_module(f"{__package__}.read_journal").read_journal(run, source.journal, source.name)
         return figures_of(run, title=title or source.name, zone=None)
     reader = read_file(run, source.file)
     return figures_of(
@@ -124,31 +121,6 @@ def written(figures: Figures, form: str) -> Iterator[str]:
     module, name = FORMATS[form]
     pieces: Callable[[Figures], Iterator[str]] = getattr(import_module(f"{__package__}.{module}"), name)
     return pieces(figures)
-
-
-async def read_journal(run: RunModel, url: str, name: str) -> None:
-    """Apply what was told of the fleet *name* so far.
-
-    Where its first records are not kept any more, it begins with what they amounted to at the last checkpoint.
-    """
-    async with bkjob.open_journal(url) as journal:
-        cursor = await begin_with_checkpoint(run, journal.store, name)
-        follower = journal.follow(name, after=cursor, live=False)
-        async for batch in follower:
-            run.set_time(follower.time or 0.0)
-            apply_events(run, batch.events)
-
-
-async def begin_with_checkpoint(run: RunModel, store: Store, name: str) -> str | None:
-    """Apply the last checkpoint if records before it are gone; return the cursor behind it, None for the beginning."""
-    if not (await store.read(name, 0, limit=1)).removed_to:
-        return None
-    fold, _ = await load_checkpoint(store, name)
-    if not fold.facts.terms:
-        return None
-    run.set_time(fold.facts.time)
-    apply_events(run, fold.present(0, "", skipped=False))
-    return f"{fold.sequence}-{fold.facts.terms[-1].client}"
 
 
 def read_file(run: RunModel, name: str) -> LineReader:
