@@ -126,7 +126,7 @@ def main() -> None:
     """Print a table."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        print("live page: there is no chromium here")
+        print("\nlive_page: there is no chromium here")
         return
     found = asyncio.run(measured(chromium))
     limits = {"first": 200, "frame": 50, "longest": 50, "news": 1000}
@@ -137,4 +137,4 @@ def main() -> None:
         "news": "news shown, latest",
     }
     rows = [(names[key], f"{value:.0f} ms", f"{limits[key]} ms") for key, value in found.items()]
-    show(f"live page of {JOBS} jobs", ("what", "time", "limit"), rows)
+    show(f"live_page: {JOBS} jobs in headless Chromium", ("what", "time", "limit"), rows)

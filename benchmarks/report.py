@@ -70,4 +70,8 @@ def main() -> None:
                         f"{kilobytes} kB",
                     )
                 )
-    show("report", ("run", "work", "process", "limit", "page", "limit of bytes"), rows)
+    show(
+        "report: CPU and bytes of the page",
+        ("run", "work", "process", "limit", "page", "limit of bytes"),
+        rows,
+    )
