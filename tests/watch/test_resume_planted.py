@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, Phase, given, settings
 from msgspec.structs import replace
 
-from bkjob_async.engine.journaling import fold, jobs, records
+from bkjob_async.engine.journaling import jobs, records
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import HostNamesForm, StepFacts
 from bkjob_async.engine.stream.cursor import CursorPosition
@@ -35,22 +35,6 @@ def tell_the_present_again(patch: Patch) -> None:
 def forget_hosts(patch: Patch) -> None:
     """Restore steps and jobs, and no host."""
     patch.setattr(Fold, "_apply_hosts", lambda *_: None)
-
-
-def forget_that_it_was_reopened(patch: Patch) -> None:
-    """Take what was reopened for over."""
-    patch.setattr(Fold, "_reopen", lambda *_: None)
-
-
-def forget_executions(patch: Patch) -> None:
-    """Keep the statuses of the execution before."""
-    patch.setattr(fold, "begin_execution", lambda step, execute_count, _: keep_count(step, execute_count))
-
-
-def keep_count(step: Any, execute_count: int) -> None:
-    """Take over the number of an execution alone."""
-    step.execute_count = execute_count
-    step.status_code = step.status_code or 2
 
 
 def show_before_storing(patch: Patch) -> None:
@@ -120,8 +104,6 @@ KINDS: dict[Callable[[Patch], None], Any] = {
 PLANTED: tuple[Callable[[Patch], None], ...] = (
     tell_the_present_again,
     forget_hosts,
-    forget_that_it_was_reopened,
-    forget_executions,
     show_before_storing,
     lose_details,
     forget_places_within_batches,
