@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-
-from aiohttp import web
+from contextlib import suppress
 
 from bkjob_async import UsageError
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.live_page.access import Access, hosts_of, is_loopback, names_of
 from bkjob_async.cli.live_page.feed import PageFeed
+from bkjob_async.cli.live_page.listening import listening_on
 from bkjob_async.cli.live_page.page_state import PageState
 from bkjob_async.cli.live_page.server import LiveServer
 from bkjob_async.cli.live_page.signing_key import load_key
@@ -63,7 +61,8 @@ class PageConsumer:
         state = PageState(secrets.token_hex(4))
         feed = PageFeed(BoardSource(opened.client, opened.watch), state)
         feed.flush(loop.time())
-        async with serving(LiveServer(state, self._access), self._socket) as server:
+        server = LiveServer(state, self._access)
+        async with listening_on(self._socket, server.app()):
             flushing = asyncio.create_task(flush_often(feed, server), name="bkjob_async live page")
             try:
                 async for batch in opened.batches():
@@ -83,19 +82,6 @@ async def flush_often(feed: PageFeed, server: LiveServer) -> None:
         if feed.flush(loop.time()):
             server.changed()
         await asyncio.sleep(FLUSH_SECONDS)
-
-
-@asynccontextmanager
-async def serving(server: LiveServer, listening: socket.socket) -> AsyncIterator[LiveServer]:
-    """Serve on a socket that listens; close it at the end."""
-    runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=0.2, handle_signals=False)
-    try:
-        await runner.setup()
-        await web.SockSite(runner, listening).start()
-        yield server
-    finally:
-        await runner.cleanup()
-        listening.close()
 
 
 def shown_host(host: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
 
 # So many rows that went away are remembered; a reader that is further behind is sent everything.
 MAX_GONE = 1000
+# Messages are sent in pieces of about so many bytes.
+PIECE_BYTES = 64 * 1024
 
 
 @define
@@ -28,7 +30,7 @@ class PageState:
     _forgotten: int = field(default=0, init=False)
     _head: bytes = field(default=b"{}", init=False)
     _failures: tuple[int, bytes] = field(default=(0, b"[]"), init=False)
-    _last: tuple[tuple[int, int], bytes] | None = field(default=None, init=False)
+    _last: tuple[tuple[int, int], list[bytes]] | None = field(default=None, init=False)
 
     def update(
         self,
@@ -63,32 +65,53 @@ class PageState:
         revision = int(number)
         return revision if self._forgotten <= revision <= self.revision else 0
 
-    def message_after(self, revision: int) -> bytes:
-        """Return what changed after *revision* as a server-sent event; everything after 0."""
+    def message_after(self, revision: int) -> Iterator[bytes]:
+        """Yield what changed after *revision* as a server-sent event, in pieces; everything after 0.
+
+        It is the state of now, whenever the pieces are taken. Rows are not copied before: a slow reader holds no message.
+        """
         known = (revision, self.revision)
         if self._last is None or self._last[0] != known:
             # Readers that keep up are all sent the same.
-            self._last = known, self._message_after(revision)
-        return self._last[1]
+            self._last = known, self._parts_after(revision)
+        return joined(self._last[1])
 
-    def _message_after(self, revision: int) -> bytes:
-        rows = []
+    def _parts_after(self, revision: int) -> list[bytes]:
+        event_id = f"{self.boot}.{self.revision}"
+        gone = [key for key, changed in self._gone.items() if changed > revision]
+        parts = [
+            f"id: {event_id}\ndata: ".encode(),
+            b'{"boot":' + encoded(self.boot),
+            b',"full":' + encoded(not revision),
+            b',"over":' + encoded(self.is_over),
+            b',"head":' + self._head,
+            b',"gone":' + encoded(gone),
+        ]
+        if self._failures[0] > revision or not revision:
+            parts.append(b',"failures":' + self._failures[1])
+        parts.append(b',"rows":[')
+        comma = b""
         for changed, row in reversed(self._rows.values()):
             if changed <= revision:
                 break
-            rows.append(row)
-        parts = [
-            b'{"boot":' + encoded(self.boot),
-            b'"full":' + encoded(not revision),
-            b'"over":' + encoded(self.is_over),
-            b'"head":' + self._head,
-            b'"rows":[' + b",".join(rows) + b"]",
-            b'"gone":' + encoded([key for key, changed in self._gone.items() if changed > revision]),
-        ]
-        if self._failures[0] > revision or not revision:
-            parts.append(b'"failures":' + self._failures[1])
-        event_id = f"{self.boot}.{self.revision}".encode()
-        return b"id: " + event_id + b"\ndata: " + b",".join(parts) + b"}\n\n"
+            parts += (comma, row)
+            comma = b","
+        parts.append(b"]}\n\n")
+        return parts
+
+
+def joined(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield *parts* in larger pieces."""
+    waiting: list[bytes] = []
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size >= PIECE_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def encoded(value: Any) -> bytes:

@@ -20,6 +20,8 @@ MAX_READERS = 32
 COMMENT_SECONDS, MESSAGE_SECONDS, WRITE_SECONDS = 15.0, 0.25, 30.0
 
 READ_METHODS = ("GET",)
+# What a browser says of who asks: the page itself, or a person. Pages of other ports of a host have its cookies, too.
+OWN_SITES = ("same-origin", "none")
 HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -85,6 +87,8 @@ class LiveServer:
             response = message_page(405, "This page is read only")
             response.headers["Allow"] = "GET"
             return response
+        if request.path != "/" and request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES:
+            return message_page(403, "Another page asked for this")
         token = request.query.get("token") if request.path == "/" else None
         if token is not None:
             return self._enter(token)
@@ -135,8 +139,12 @@ class LiveServer:
         self.readers += 1
         try:
             await response.prepare(request)
-            with suppress(ConnectionError, TimeoutError):
+            with suppress(ConnectionError):
                 await self._send(response, self.state.revision_of(request.headers.get("Last-Event-ID", "")))
+        except TimeoutError:
+            # Else the connection would stay, and what it did not take with it.
+            if request.transport is not None:
+                request.transport.abort()
         finally:
             self.readers -= 1
             self._left.set()
@@ -148,8 +156,9 @@ class LiveServer:
         while True:
             wake = self._wake
             if state.revision > sent:
-                message, sent, is_last = state.message_after(sent), state.revision, state.is_over
-                await asyncio.wait_for(response.write(message), WRITE_SECONDS)
+                pieces, sent, is_last = state.message_after(sent), state.revision, state.is_over
+                for piece in pieces:
+                    await asyncio.wait_for(response.write(piece), WRITE_SECONDS)
                 if is_last:
                     return
                 await asyncio.sleep(MESSAGE_SECONDS)

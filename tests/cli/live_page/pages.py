@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import web
-
 from bkjob_async.cli.live_page.access import Access, hosts_of, names_of
+from bkjob_async.cli.live_page.listening import listening_on
 from bkjob_async.cli.live_page.page_state import PageState
 from bkjob_async.cli.live_page.server import LiveServer
 
@@ -82,18 +82,12 @@ async def serving(
     state: PageState, *, port: int = 0, token: str | None = TOKEN
 ) -> AsyncIterator[tuple[LiveServer, str]]:
     """Serve a state; yield the server with its URL."""
-    server = LiveServer(state, Access(0, frozenset(), KEY, token))
-    runner = web.AppRunner(server.app(), access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
-    await site.start()
-    found = runner.addresses[0][1]
+    listening = socket.create_server(("127.0.0.1", port))
+    found = int(listening.getsockname()[1])
     names, any_address = names_of("127.0.0.1", "here")
-    server.access = Access(found, hosts_of(names, found), KEY, token, any_address)
-    try:
+    server = LiveServer(state, Access(found, hosts_of(names, found), KEY, token, any_address))
+    async with listening_on(listening, server.app()):
         yield server, f"http://127.0.0.1:{found}"
-    finally:
-        await runner.cleanup()
 
 
 def changed(server: LiveServer, *some: dict[str, Any], **more: Any) -> None:

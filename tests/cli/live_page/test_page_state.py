@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import given
@@ -17,9 +18,9 @@ changes = st.lists(
 )
 
 
-def told(message: bytes) -> tuple[str, dict[str, Any]]:
+def told(pieces: Iterable[bytes]) -> tuple[str, dict[str, Any]]:
     """Return the id and the data of an event."""
-    lines = message.decode().split("\n")
+    lines = b"".join(pieces).decode().split("\n")
     assert lines[2:] == ["", ""]
     return lines[0].removeprefix("id: "), json.loads(lines[1].removeprefix("data: "))
 

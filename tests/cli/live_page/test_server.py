@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import socket
+import time
+import tracemalloc
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
 import pytest
 
+from bkjob_async.cli.live_page import listening
 from bkjob_async.cli.live_page import server as server_module
 from bkjob_async.cli.live_page.page_state import PageState
 from bkjob_async.cli.live_page.server import MAX_READERS, LiveServer
@@ -252,3 +256,146 @@ async def test_the_end_closes_the_stream(
 
         assert last["over"] is True
         assert await response.content.read() == b""
+
+
+def visit(url: str, cookie: str = "", path: str = "/events") -> bytes:
+    """Return a request as bytes."""
+    address = url.removeprefix("http://")
+    return f"GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\r\n".encode(
+        "utf-8", "surrogateescape"
+    )
+
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[Callable[[str], Awaitable[Streams]]]:
+    """Open connections that take a few kilobytes, and no more until they are read."""
+    writers = []
+
+    async def open_one(url: str) -> Streams:
+        host, _, port = url.removeprefix("http://").partition(":")
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, (host, int(port)))
+        reader, writer = await asyncio.open_connection(sock=connection, limit=4096)
+        writers.append(writer)
+        return reader, writer
+
+    yield open_one
+    for writer in writers:
+        writer.transport.abort()
+    await asyncio.sleep(0.01)
+
+
+async def readers_are(server: LiveServer, number: int) -> None:
+    """Wait until so many read."""
+    async with asyncio.timeout(5):
+        while server.readers != number:  # noqa: ASYNC110 - the server says nothing of it
+            await asyncio.sleep(0.01)
+
+
+async def to_end(reader: asyncio.StreamReader) -> bytes:
+    """Read until the connection ends in one way or another."""
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+@pytest.mark.parametrize("value", ["1.\udcff", "\udcff.\udcff", "1.é", "1", "."])
+async def test_a_cookie_of_any_bytes_is_refused(
+    value: str, served: tuple[LiveServer, str], opened: Callable[[str], Awaitable[Streams]]
+) -> None:
+    """Not with an error of the server."""
+    server, url = served
+    reader, writer = await opened(url)
+    writer.write(visit(url, f"{server.access.cookie_name}={value}"))
+    answer = await reader.readline()
+
+    assert answer.split()[1] == b"401"
+
+
+async def test_a_reader_that_takes_nothing_is_left(
+    served: tuple[LiveServer, str],
+    monkeypatch: pytest.MonkeyPatch,
+    opened: Callable[[str], Awaitable[Streams]],
+) -> None:
+    """With its connection, which holds what it did not take."""
+    monkeypatch.setattr(server_module, "WRITE_SECONDS", 0.1)
+    server, url = served
+    server.state.update(head(), rows(*(row(number, title="x" * 5000) for number in range(2000))))
+    reader, writer = await opened(url)
+    writer.write(visit(url, f"{server.access.cookie_name}={server.access.new_cookie(time.time())}"))
+    await readers_are(server, 1)
+    await readers_are(server, 0)
+
+    assert len(await to_end(reader)) < 8_000_000  # of ten
+
+
+async def test_a_reader_holds_no_copy_of_the_rows(
+    served: tuple[LiveServer, str], opened: Callable[[str], Awaitable[Streams]]
+) -> None:
+    """However slow it is, and whatever revision it is sent."""
+    server, url = served
+    server.state.update(head(), rows(*(row(number, title="x" * 5000) for number in range(2000))))
+    cookie = f"{server.access.cookie_name}={server.access.new_cookie(time.time())}"
+    tracemalloc.start()
+    try:
+        for number in range(8):
+            changed(server, row(number, done=1))
+            _, writer = await opened(url)
+            writer.write(visit(url, cookie))
+            await readers_are(server, number + 1)
+        await asyncio.sleep(0.1)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert held < 8 * 1_000_000  # ten megabytes are under way to each of them
+
+
+async def test_connections_that_ask_nothing_leave_room_for_the_watch(
+    served: tuple[LiveServer, str],
+    monkeypatch: pytest.MonkeyPatch,
+    opened: Callable[[str], Awaitable[Streams]],
+) -> None:
+    """A process has so many files; the watch needs some of them."""
+    monkeypatch.setattr(listening, "MAX_CONNECTIONS", 5)
+    _, url = served
+    idle = [await opened(url) for _ in range(20)]
+    async with asyncio.timeout(5):
+        ended = [await to_end(reader) for reader, _ in idle[5:]]
+
+    assert ended == [b""] * 15
+    assert not any(reader.at_eof() for reader, _ in idle[:5])
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-site", 403), ("same-origin", 200)])
+async def test_other_pages_do_not_take_the_places_of_readers(
+    site: str, status: int, served: tuple[LiveServer, str], visitor: aiohttp.ClientSession
+) -> None:
+    """A page of another port of this machine sends the cookie along; it cannot read the answer, but it would hold it."""
+    _, url = served
+    await enter(visitor, url)
+    async with visitor.get(f"{url}/events", headers={"Sec-Fetch-Site": site}) as response:
+        assert response.status == status
+    async with visitor.get(url, headers={"Sec-Fetch-Site": site}) as response:
+        assert response.status == 200
+
+
+async def test_what_is_no_request_is_not_written_to_the_terminal(
+    served: tuple[LiveServer, str],
+    caplog: pytest.LogCaptureFixture,
+    opened: Callable[[str], Awaitable[Streams]],
+) -> None:
+    """A traceback on stderr would stand in the middle of a board."""
+    _, url = served
+    for data in (b"\x16\x03\x01\r\n\r\n", b"GET /?token=\xff HTTP/1.1\r\n\r\n"):
+        reader, writer = await opened(url)
+        writer.write(data)
+        assert b" 400 " in await reader.readline()
+
+    assert {record.name for record in caplog.records} <= {"bkjob_async.live_page"}
