@@ -193,7 +193,7 @@ class Resumed(StreamEvent):
     ref: None = None
 
     def __str__(self) -> str:
-        return f"resumed after {self.gap:.0f} s, for the {self.term - 1}. time"
+        return f"resumed after {self.gap:.0f} s (opening {self.term})"
 
 
 @frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from hypothesis import strategies as st
 
 from bkjob_async.simulator.world.hosts import Host
@@ -135,14 +135,6 @@ sittings = st.builds(
     pause=st.sampled_from([0.2, 7.0, 40.0]),
     reads=st.sampled_from(["batches", "events"]),
 )
-
-
-def without_batches_beside(history: Resumption) -> Resumption:
-    """Let no other watch follow a step whose batches run on the same hosts: the page on journals says why."""
-    repeats = any(step.rolling and step.rolling.kind == 2 for plan in history.plans for step in plan.steps)
-    return evolve(history, companion=()) if repeats else history
-
-
 resumptions = st.builds(
     Resumption,
     seed=st.integers(0, 10_000),
@@ -160,4 +152,4 @@ resumptions = st.builds(
     kept=st.sampled_from([1 << 30, 1 << 30, 4000, 1]),
     sittings=st.none() | sittings,
     log_limit=st.sampled_from([100_000, 100_000, 8]),
-).map(without_batches_beside)
+)

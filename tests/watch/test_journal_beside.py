@@ -11,7 +11,14 @@ import bkjob_async as bkjob
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.memory import MemoryStore
 from bkjob_async.simulator.handlers.platform import Platform
-from bkjob_async.simulator.world.plans import HANGS, DurationRange, HostOutcome, JobPlan, StepPlan
+from bkjob_async.simulator.world.plans import (
+    HANGS,
+    DurationRange,
+    HostOutcome,
+    JobPlan,
+    Rolling,
+    StepPlan,
+)
 from bkjob_async.simulator.world.world import World
 from tests.watch.clients import client_of
 from tests.watch.history_faults import FORBIDDEN_BY_CODE
@@ -90,3 +97,25 @@ async def test_what_has_ended_is_not_lost_later() -> None:
     assert [event.kind for event in second] == ["resumed", "in_sync"]
     assert after == before
     assert results == {}
+
+
+@pytest.mark.parametrize("seconds", [16.0, 18.0, 20.0, 22.0, 24.0])
+async def test_the_status_before_is_what_was_told(seconds: float) -> None:
+    """Batches run on the same hosts; where none is listed when the other watch reads the step, it has no host."""
+    world, store = World(1), MemoryStore()
+    batches = StepPlan(hosts=1, rolling=Rolling(sizes=(1, 1, 1), mode=2, kind=2))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=1), batches)))
+    async with client_of(Platform(world)) as (client, _):
+        watch = client.watch(job, journal=Journal(store), name="night", linger=None)
+        async with watch, reading(watch) as first:
+            await asyncio.sleep(seconds)
+    async with client_of(Platform(world)) as (client, _), client.watch(job, linger=None):
+        watch = client.watch(journal=Journal(store), name="night", linger=None)
+        async with watch, reading(watch, first[-1].cursor) as second:
+            await asyncio.sleep(60.0)
+
+    told: dict[object, bkjob.HostStatus | None] = {}
+    for change in (event for event in [*first, *second] if isinstance(event, bkjob.HostChanged)):
+        assert change.before == told.get((change.ref, change.host))
+        assert change.before != change.after
+        told[change.ref, change.host] = change.after

@@ -13,6 +13,7 @@ from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts, finished_event, present_targets
 from bkjob_async.engine.tracking.recorded_changes import changes_since
+from bkjob_async.engine.tracking.unseen_hosts import UnseenHosts
 from bkjob_async.model.events import (
     Event,
     Finished,
@@ -50,7 +51,15 @@ class TargetDelivery:
     target, or its loss. A lost target stays lost for this watch, even if another watch joins it and it can be read.
     """
 
-    __slots__ = ("_ended_before", "_joining", "_lost", "_present_given_at", "_recorded", "_troubled")
+    __slots__ = (
+        "_ended_before",
+        "_joining",
+        "_lost",
+        "_present_given_at",
+        "_recorded",
+        "_troubled",
+        "_unseen",
+    )
 
     def __init__(self) -> None:
         # The round of requests that each joined target waits for.
@@ -63,6 +72,8 @@ class TargetDelivery:
         self._recorded: dict[Ref, JobState] = {}
         # The same of targets that had ended, and cannot be read now.
         self._ended_before: dict[Ref, JobState] = {}
+        # Hosts that were told of targets before, and that another watch has not seen.
+        self._unseen = UnseenHosts()
 
     def join(self, ref: Ref, round_number: int, recorded: JobState | None = None) -> None:
         """Wait for a round of requests about the job of *ref*.
@@ -92,6 +103,7 @@ class TargetDelivery:
         self._present_given_at.pop(ref, None)
         self._lost.pop(ref, None)
         self._ended_before.pop(ref, None)
+        self._unseen.forget(ref)
 
     def is_joining(self, ref: Ref) -> bool:
         """Return True if the watch was not given the present state of *ref* yet."""
@@ -108,6 +120,8 @@ class TargetDelivery:
     def differs(self, job: JobState, refs: Collection[Ref]) -> bool:
         """Return True if the watch may have been given another state of *refs* than that of *job*."""
         if self._joining and any(ref in self._joining for ref in refs):
+            return True
+        if self._unseen and self._unseen.has_any_of(refs):
             return True
         return bool(self._lost) and any(
             ref in self._lost and (len(refs) > 1 or ref in self._ended_before or self._has_gone_on(job, ref))
@@ -141,6 +155,8 @@ class TargetDelivery:
 
         *refs* are its targets of *job*. *last_round* is the number of the last complete round of requests about it.
         """
+        if self._unseen:
+            events = self._unseen.continued(events)
         if self._joining or self._lost:
             return self._select_with_joined(job, refs, events, stamp, last_round)
         selected = [event for event in events if concerns(event, refs, job.ref)]
@@ -185,6 +201,7 @@ class TargetDelivery:
             restored = [ref for ref, _ in recorded]
             own += self._ended_troubles(job, restored, stamp)
             own += changes_since(recorded[0][1], job, restored, stamp.cursor, known=tuple(followed))
+            self._unseen.keep(recorded[0][1], job, restored)
             followed.update(restored)
         # If a target of the job is lost here, the watch may know a part of the others' state.
         is_partly_known = any(ref in self._lost for ref in refs)
@@ -273,15 +290,16 @@ class TargetDelivery:
     def counts(self, job: JobState, refs: Collection[Ref]) -> Mapping[Phase, int]:
         """Return the host counts of *refs* by phase: of lost ones as they were told last, of joining ones none."""
         followed = [ref for ref in refs if self._is_followed(ref)]
+        unseen = self._unseen.counts(followed) if self._unseen else Counter[Phase]()
         if job.ref in followed:
-            return count_hosts(job, job.ref)
+            return unseen + Counter(count_hosts(job, job.ref)) if unseen else count_hosts(job, job.ref)
         by_step: dict[StepRef, Mapping[Phase, int]] = {}
         for ref in refs:
             if ref in self._lost:
                 by_step.update(self._lost[ref].counts)
         for ref in followed:
             by_step.update(counts_by_step(job, ref))
-        return sum(map(Counter, by_step.values()), Counter[Phase]())
+        return sum(map(Counter, by_step.values()), unseen)
 
     def _is_followed(self, ref: Ref) -> bool:
         return ref not in self._joining and ref not in self._lost

@@ -1,0 +1,113 @@
+"""Hosts that a watch was told of before it was opened, and that the states of its jobs do not have.
+
+An example. A step runs on host A in two batches, and the process is restarted between them. Another watch of the same
+client reads the step first, when no batch is listed:
+
+    recorded     A SUCCESS
+    state        no host             A is kept here: the watch was told SUCCESS
+    next poll    A ∅ → PENDING       the other watch is told this
+                 A SUCCESS → PENDING this watch is told that, and A is kept here no more
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from attrs import evolve, frozen
+
+from bkjob_async.engine.host_table.table import HostTable
+from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
+from bkjob_async.engine.tracking.job_state import JobState
+from bkjob_async.model.events import HostChanged, HostCounts, StepChanged
+from bkjob_async.model.refs import Ref, StepRef
+from bkjob_async.model.status import HostStatus, Phase, host_status
+
+
+@frozen
+class RecordedHosts:
+    """The unseen hosts of one execution of a step: the *statuses* that were told, by their places in *table*."""
+
+    execute_count: int
+    table: HostTable
+    statuses: dict[int, HostStatus]
+
+
+class UnseenHosts:
+    """The statuses that one watch was told of hosts that are not in the states of its jobs, by step."""
+
+    __slots__ = ("_steps",)
+
+    def __init__(self) -> None:
+        self._steps: dict[StepRef, RecordedHosts] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._steps)
+
+    def keep(self, recorded: JobState, job: JobState, targets: Collection[Ref]) -> None:
+        """Keep what was *recorded* of the *targets* of a job, and is not in its present state."""
+        for step in job.steps:
+            known = recorded.find_step(step.ref.step_instance_id)
+            if (
+                known is None
+                or known.execute_count != step.execute_count
+                or (job.ref not in targets and step.ref not in targets)
+            ):
+                continue
+            told = known.hosts.statuses.changes_since()
+            present = set(step.hosts.statuses.changes_since().places)
+            places = step.hosts.find_hosts(known.hosts.keys(told.places))
+            statuses = {
+                place: host_status(code)
+                for place, code, found in zip(told.places, told.afters, places, strict=True)
+                if found not in present
+            }
+            if statuses:
+                self._steps[step.ref] = RecordedHosts(step.execute_count, known.hosts, statuses)
+
+    def forget(self, ref: Ref) -> None:
+        """Forget the hosts of *ref*, which is not a target any more."""
+        for step in [step for step in self._steps if ref in (step, step.job)]:
+            del self._steps[step]
+
+    def has_any_of(self, refs: Collection[Ref]) -> bool:
+        """Return True if there are hosts of one of *refs*."""
+        return any(step in refs or step.job in refs for step in self._steps)
+
+    def counts(self, refs: Collection[Ref]) -> Counter[Phase]:
+        """Return how many hosts of *refs* there are in each phase."""
+        return Counter(
+            status.phase
+            for step, hosts in self._steps.items()
+            if step in refs or step.job in refs
+            for status in hosts.statuses.values()
+        )
+
+    def continued(self, events: Iterable[EventOrLazy]) -> list[EventOrLazy]:
+        """Return *events* with what was told of each host before; without those that were told already."""
+        return [found for event in events for found in self._continued(event)]
+
+    def _continued(self, event: EventOrLazy) -> Iterator[EventOrLazy]:
+        hosts = self._steps.get(event.ref) if isinstance(event.ref, StepRef) else None
+        if hosts is None:
+            yield event
+        elif isinstance(event, LazyHostEvents | HostChanged):
+            yield from self._with_befores(hosts, [*event] if isinstance(event, LazyHostEvents) else [event])
+        else:
+            if isinstance(event, HostCounts | StepChanged) and event.execute_count != hosts.execute_count:
+                del self._steps[event.ref]
+            yield event
+
+    def _with_befores(self, hosts: RecordedHosts, changes: Sequence[HostChanged]) -> Iterator[HostChanged]:
+        """Yield the *changes* of a step with what was told before; nothing where that is the same."""
+        places = hosts.table.find_hosts([change.host for change in changes])
+        for place, change in zip(places, changes, strict=True):
+            before = None
+            if change.before is None and change.execute_count == hosts.execute_count:
+                before = hosts.statuses.pop(place, None)
+            if before is None:
+                yield change
+            elif before != change.after:
+                yield evolve(change, before=before)
+        if not hosts.statuses:
+            self._steps.pop(changes[0].ref, None)
