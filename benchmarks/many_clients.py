@@ -27,7 +27,7 @@ from bkjob_async.engine.tracking.poll_state import PollState
 from bkjob_async.model.poll_view import JobPollView
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.snapshot import Times
-from bkjob_async.watch.target_registry import PollTarget
+from bkjob_async.watch.polling.target_registry import PollTarget
 
 # Of all runs, half take less than 30 s and one in a hundred more than 20 minutes.
 MEDIAN, SPREAD_OF_ALL = 30.0, 1.586

@@ -25,7 +25,7 @@ from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, Ste
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
-from bkjob_async.watch.target_registry import PollTarget
+from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.watch import Watch, WatchPlan
 
 HOSTS = scaled(100_000, 2_000)

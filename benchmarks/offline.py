@@ -13,7 +13,7 @@ from bkjob_async.engine.scheduling.poll_interval import PollIntervals
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.model.poll_view import StepPollView
 from bkjob_async.observe.dispatch import ObserverDispatch
-from bkjob_async.watch.poller import Poller
+from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.wire.request_limiter import RequestLimiter
 from bkjob_async.wire.session import Session
 

@@ -27,8 +27,8 @@ from benchmarks.compare.processes import interleaved, print_figures
 from benchmarks.scale import scaled
 from benchmarks.table import show
 from bkjob_async.http_messages import HttpRequest, HttpResponse
-from bkjob_async.watch.target_registry import PollTarget
-from bkjob_async.watch.worker_pool import WorkerPool
+from bkjob_async.watch.polling.target_registry import PollTarget
+from bkjob_async.watch.polling.worker_pool import WorkerPool
 
 TARGETS, PER_SECOND, WORKERS = *scaled((100_000, 5_000), (1_000, 50)), 32
 PERIOD = TARGETS / PER_SECOND

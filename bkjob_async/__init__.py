@@ -248,8 +248,8 @@ if TYPE_CHECKING:
     from bkjob_async.watch.callbacks import CallbackReceiver
     from bkjob_async.watch.callbacks_aiohttp import add_callback_receiver
     from bkjob_async.watch.progress_bar import progress_bar
-    from bkjob_async.watch.readers import Reader
     from bkjob_async.watch.stats import Explanation, WatchStats
+    from bkjob_async.watch.stream.readers import Reader
     from bkjob_async.watch.watch import Watch
     from bkjob_async.wire.aiohttp_transport import HttpOptions
     from bkjob_async.wire.credentials import CredentialsProvider
@@ -402,7 +402,7 @@ _NAMES = {
     "bkjob_async.watch.callbacks": "CallbackReceiver",
     "bkjob_async.watch.callbacks_aiohttp": "add_callback_receiver",
     "bkjob_async.watch.progress_bar": "progress_bar",
-    "bkjob_async.watch.readers": "Reader",
+    "bkjob_async.watch.stream.readers": "Reader",
     "bkjob_async.watch.stats": "Explanation WatchStats",
     "bkjob_async.watch.watch": "Watch",
     "bkjob_async.wire.aiohttp_transport": "HttpOptions",

@@ -79,7 +79,7 @@ def test_every_room_is_in_the_picture() -> None:
     "line",
     [
         "| `watch/gone.py` | polls |",
-        "| `watch/poller.py` `JobTracker` | polls |",
+        "| `watch/polling/poller.py` `JobTracker` | polls |",
         "`NoSuchName` is defined nowhere",
         "`python -m tests.nothing` prints",
     ],

@@ -19,7 +19,7 @@ from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.ref_input import JobRefLike, RefLike, as_job_ref, as_ref, as_step_ref
 from bkjob_async.model.refs import JobRef, Ref, Scope, StepRef
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.poller import Poller
+from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.wire.session import Session
 from bkjob_async.wire.tracebacks import hide_arguments
 

@@ -23,7 +23,7 @@ from bkjob_async.model.request_limit import RequestLimit
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.callbacks import CallbackReceiver
-from bkjob_async.watch.poller import Poller
+from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
 from bkjob_async.wire.credentials import CredentialsSource
 from bkjob_async.wire.session import Session

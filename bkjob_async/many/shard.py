@@ -29,7 +29,7 @@ from bkjob_async.many.settings import FleetSettings, credentials_provider
 from bkjob_async.many.shares import RequestShare
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
-from bkjob_async.watch.subscription import Subscription
+from bkjob_async.watch.subscription.subscription import Subscription
 from bkjob_async.watch.watch import subscription_of
 from bkjob_async.wire.transport import Transport
 

@@ -24,8 +24,9 @@ from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
-from bkjob_async.watch.poller import Poller
-from bkjob_async.watch.readers import (
+from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.watch.stats import Explanation, WatchStats
+from bkjob_async.watch.stream.readers import (
     Reader,
     all_events,
     batch_notices,
@@ -36,8 +37,7 @@ from bkjob_async.watch.readers import (
     lazy_batch,
     whole_batch,
 )
-from bkjob_async.watch.stats import Explanation, WatchStats
-from bkjob_async.watch.subscription import Subscription
+from bkjob_async.watch.subscription.subscription import Subscription
 
 
 @frozen(kw_only=True)

@@ -25,7 +25,7 @@ from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.world.operations import OperationNotAllowed
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.watch import checkpoints
+from bkjob_async.watch.journaling import checkpoints
 from tests.watch.clients import client_of
 from tests.watch.histories import OPERATIONS, History
 from tests.watch.history_faults import spoiler, tearer
@@ -75,7 +75,7 @@ def run(history: Resumption) -> list[str]:
     runner = asyncio.Runner(loop_factory=partial(looptime.new_event_loop, noop_cycles=0))
     with (
         small_bounds(history.group_polling, history.log_limit),
-        mock.patch("bkjob_async.watch.checkpoints.SMALLEST_WEIGHT", weight),
+        mock.patch("bkjob_async.watch.journaling.checkpoints.SMALLEST_WEIGHT", weight),
         runner,
     ):
         return runner.run(_run(history))

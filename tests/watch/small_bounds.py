@@ -26,11 +26,11 @@ IN_SLICES = {
     "model.lazy_tuple.MAX_PLAIN": 0,
     "engine.stream.lazy_events.SLICE_SIZE": 2,
     "engine.stream.event_log.SLICE_SIZE": 2,
-    "watch.readers.SLICE_SIZE": 2,
+    "watch.stream.readers.SLICE_SIZE": 2,
     "model.lazy_tuple.SLICE_SIZE": 2,
 }
 # A backlog, and the present state of a journal, come in portions of so many events.
-PORTIONS = {"watch.stream.PORTION_SIZE": 3, "journal.follow.PORTION_SIZE": 3}
+PORTIONS = {"watch.stream.stream.PORTION_SIZE": 3, "journal.follow.PORTION_SIZE": 3}
 
 
 @contextmanager
@@ -45,5 +45,5 @@ def small_bounds(group_polling: str, log_limit: int) -> Iterator[None]:
         if group_polling == "guess":
             scarce = partial(next_request, requests_are_scarce=True)
             ask = lambda story, capabilities, **_: scarce(story, capabilities)  # noqa: E731
-            patches.enter_context(mock.patch("bkjob_async.watch.target_poller.next_request", ask))
+            patches.enter_context(mock.patch("bkjob_async.watch.polling.target_poller.next_request", ask))
         yield

@@ -79,7 +79,7 @@ async def test_a_reader_that_is_late_for_a_fleet_catches_up_in_portions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Others have their turn in between, and who leaves it half-way begins again where it began."""
-    monkeypatch.setattr("bkjob_async.watch.stream.PORTION_SIZE", 20)
+    monkeypatch.setattr("bkjob_async.watch.stream.stream.PORTION_SIZE", 20)
     world = World(4)
     jobs = [world.add(JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))) for _ in range(30)]
     late: list[bkjob.Batch] = []

@@ -4,7 +4,7 @@ from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.model.events import Lost, LostReason
 from bkjob_async.observe.dispatch import ObserverDispatch
-from bkjob_async.watch.error_reporting import ErrorReporting, lose_missing_steps
+from bkjob_async.watch.polling.error_reporting import ErrorReporting, lose_missing_steps
 from tests.engine.poll_views import JOB, at, job, step
 
 

@@ -221,7 +221,7 @@ def test_inside_the_present_a_cursor_is_the_one_from_before_it() -> None:
                 assert [await anext(again) for _ in present] == present
                 assert present[-1].cursor not in ("", had[-1].cursor)
 
-    with mock.patch("bkjob_async.watch.stream.PORTION_SIZE", 20):
+    with mock.patch("bkjob_async.watch.stream.stream.PORTION_SIZE", 20):
         in_virtual_time([JobPlan(steps=(StepPlan(hosts=4, outcomes=(HANGS,)),))] * 30, act)
 
 

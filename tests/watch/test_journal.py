@@ -19,7 +19,8 @@ from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
-from bkjob_async.watch import fleet_journal, recorded_watch
+from bkjob_async.watch.journaling import fleet_journal
+from bkjob_async.watch.subscription import recorded_watch
 from tests.watch.clients import client_of
 
 pytestmark = pytest.mark.looptime

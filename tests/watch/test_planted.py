@@ -31,15 +31,15 @@ from bkjob_async.engine.tracking.step_state import StepState
 from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.model.status import host_status
-from bkjob_async.watch.error_reporting import ErrorReporting
-from bkjob_async.watch.next_polls import NextPolls
-from bkjob_async.watch.poller import Poller
-from bkjob_async.watch.readers import Backlog, Position, Reader
-from bkjob_async.watch.stream import EventStream
-from bkjob_async.watch.subscription import Subscription
-from bkjob_async.watch.target_poller import TargetPoller
-from bkjob_async.watch.target_registry import PollTarget
-from bkjob_async.watch.targets import Targets
+from bkjob_async.watch.polling.error_reporting import ErrorReporting
+from bkjob_async.watch.polling.next_polls import NextPolls
+from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.watch.polling.target_poller import TargetPoller
+from bkjob_async.watch.polling.target_registry import PollTarget
+from bkjob_async.watch.stream.readers import Backlog, Position, Reader
+from bkjob_async.watch.stream.stream import EventStream
+from bkjob_async.watch.subscription.subscription import Subscription
+from bkjob_async.watch.subscription.targets import Targets
 from tests.watch import history_kinds as kinds
 from tests.watch.histories import History, histories
 from tests.watch.history_kinds import retried, rolled, skipped, slowly_read
@@ -349,8 +349,8 @@ def try_again_at_once(patch: Patch) -> None:
 
 def tell_what_others_see_later(patch: Patch) -> None:
     """Let a watch that has ended tell its jobs as another watch sees them now."""
-    patch.setattr("bkjob_async.watch.subscription.copy", lambda state: state)
-    patch.setattr("bkjob_async.watch.subscription.copy_of", lambda state: state)
+    patch.setattr("bkjob_async.watch.subscription.subscription.copy", lambda state: state)
+    patch.setattr("bkjob_async.watch.subscription.subscription.copy_of", lambda state: state)
 
 
 # A bug that shows in one kind of history only is looked for in that kind.

@@ -13,7 +13,7 @@ from bkjob_async.model.events import Batch, InSync, JobChanged
 from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.status import run_status
-from bkjob_async.watch.readers import Backlog, Position, Reader, all_events, whole_batch
+from bkjob_async.watch.stream.readers import Backlog, Position, Reader, all_events, whole_batch
 from tests.engine.stream.test_lazy_events import MANY, moves
 
 FIRST, SECOND = (JobRef(Scope.biz(2), number) for number in (100, 101))

@@ -16,9 +16,9 @@ from bkjob_async.engine.journaling.forms import HostNamesForm, StepFacts
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.tracking import target_delivery
 from bkjob_async.model.events import Batch
-from bkjob_async.watch.fleet_journal import FleetJournal
-from bkjob_async.watch.restored_fleet import RestoredFleet
-from bkjob_async.watch.stored_history import StoredHistory
+from bkjob_async.watch.journaling.fleet_journal import FleetJournal
+from bkjob_async.watch.journaling.restored_fleet import RestoredFleet
+from bkjob_async.watch.stream.stored_history import StoredHistory
 from tests.watch.resume_histories import Resumption, resumptions
 from tests.watch.resume_run import run
 

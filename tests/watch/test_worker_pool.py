@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from bkjob_async.watch.worker_pool import COALESCE_SECONDS, WorkerPool
+from bkjob_async.watch.polling.worker_pool import COALESCE_SECONDS, WorkerPool
 
 Polls = list[tuple[float, str]]
 

@@ -29,7 +29,7 @@ from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents, parts_of
 from bkjob_async.model.printing import counted, printable
 from bkjob_async.model.status import HOST_CODES, host_status
-from bkjob_async.watch.readers import events_but_hosts
+from bkjob_async.watch.stream.readers import events_but_hosts
 
 FIGURE_SECONDS, BUDGET_SECONDS, RATE_SECONDS = 1.0, 3.0, 3.0
 # How long a row was running, and when it is expected to end, is asked for again after so many seconds, for so many rows

@@ -33,7 +33,7 @@ from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.observe.dispatch import ObserverDispatch
-from bkjob_async.watch.checkpoints import Checkpoints
+from bkjob_async.watch.journaling.checkpoints import Checkpoints
 
 # Records are collected for so many seconds, or for as long as an append takes.
 COLLECT_SECONDS = 0.005

@@ -11,8 +11,8 @@ from bkjob_async.engine.scheduling.poll_planner import BEFORE_END, PollPlanner
 from bkjob_async.errors import BkJobError
 from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import Scope
-from bkjob_async.watch.target_registry import PollTarget, TargetRegistry
-from bkjob_async.watch.worker_pool import WorkerPool
+from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
+from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.session import Session
 
 ONCE = Retries(attempts=1)

@@ -13,7 +13,7 @@ from bkjob_async.model.operations.queries import GetJobInstanceList
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import NO_EVENTS, PollCompleted
-from bkjob_async.watch.target_registry import PollTarget, TargetRegistry
+from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
 
 ActiveTimes = tuple[float | None, list[float | None]]
 LagBounds = tuple[tuple[Ref, float], ...]

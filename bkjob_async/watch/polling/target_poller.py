@@ -26,18 +26,18 @@ from bkjob_async.errors import BkJobError
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.poll_view import JobPollView, StepPollView
 from bkjob_async.watch.cooperative import CooperativeQueue
-from bkjob_async.watch.error_reporting import (
+from bkjob_async.watch.polling.error_reporting import (
     REACHABILITY_UNKNOWN,
     ErrorReporting,
     OutageRecovery,
     lose_missing_steps,
 )
-from bkjob_async.watch.list_pollers import ListPollers, Polled
-from bkjob_async.watch.next_polls import NextPolls
-from bkjob_async.watch.poll_reports import PollReports, active_times
-from bkjob_async.watch.polling_load import PhaseCounts
-from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
-from bkjob_async.watch.worker_pool import WorkerPool
+from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
+from bkjob_async.watch.polling.next_polls import NextPolls
+from bkjob_async.watch.polling.poll_reports import PollReports, active_times
+from bkjob_async.watch.polling.polling_load import PhaseCounts
+from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
+from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.session import Session
 
 # A target whose journal can take no more events is considered again after this many seconds.

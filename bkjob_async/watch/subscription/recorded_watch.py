@@ -14,12 +14,12 @@ from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
-from bkjob_async.watch.fleet_journal import FleetJournal
-from bkjob_async.watch.poller import Poller
-from bkjob_async.watch.stream import EventStream
-from bkjob_async.watch.target_registry import Subscriber
-from bkjob_async.watch.target_states import TargetStates
-from bkjob_async.watch.targets import Targets
+from bkjob_async.watch.journaling.fleet_journal import FleetJournal
+from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.watch.polling.target_registry import Subscriber
+from bkjob_async.watch.stream.stream import EventStream
+from bkjob_async.watch.subscription.target_states import TargetStates
+from bkjob_async.watch.subscription.targets import Targets
 
 
 class EndingWatch(Subscriber, Protocol):

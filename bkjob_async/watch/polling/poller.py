@@ -22,20 +22,20 @@ from bkjob_async.errors import ClientClosed
 from bkjob_async.model.events import Recovered, Trouble
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.request_limit import RequestLimit
-from bkjob_async.watch.error_reporting import (
+from bkjob_async.watch.polling.error_reporting import (
     ErrorReporting,
     OutageRecovery,
     StallTimer,
     mark_stalled,
 )
-from bkjob_async.watch.list_pollers import ListPollers, Polled
-from bkjob_async.watch.next_polls import NextPolls
-from bkjob_async.watch.poll_reports import PollReports
-from bkjob_async.watch.polling_load import PhaseCounts, PollingLoad, polling_load
+from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
+from bkjob_async.watch.polling.next_polls import NextPolls
+from bkjob_async.watch.polling.poll_reports import PollReports
+from bkjob_async.watch.polling.polling_load import PhaseCounts, PollingLoad, polling_load
+from bkjob_async.watch.polling.target_poller import TargetPoller
+from bkjob_async.watch.polling.target_registry import PollTarget, Subscriber, TargetRegistry
+from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.watch.stats import Explanation, explanation_of
-from bkjob_async.watch.target_poller import TargetPoller
-from bkjob_async.watch.target_registry import PollTarget, Subscriber, TargetRegistry
-from bkjob_async.watch.worker_pool import WorkerPool
 from bkjob_async.wire.session import Session
 
 

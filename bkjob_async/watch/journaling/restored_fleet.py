@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.events import Trouble
 from bkjob_async.model.refs import JobRef, Ref
-from bkjob_async.watch.target_registry import PollTarget
+from bkjob_async.watch.polling.target_registry import PollTarget
 
 
 class RestoredFleet:

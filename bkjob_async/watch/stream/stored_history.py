@@ -13,8 +13,8 @@ from bkjob_async.journal.follow import present_batches
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Page, Store
 from bkjob_async.model.events import Batch
-from bkjob_async.watch.fleet_journal import RETRY_SECONDS
-from bkjob_async.watch.readers import BEGINNING, Position
+from bkjob_async.watch.journaling.fleet_journal import RETRY_SECONDS
+from bkjob_async.watch.stream.readers import BEGINNING, Position
 
 # So many records are read at a time for one reader.
 PAGE_SIZE = 100

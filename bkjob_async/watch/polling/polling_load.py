@@ -13,9 +13,9 @@ from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.status import Phase, run_status
 from bkjob_async.watch.cooperative import CooperativeIterator
-from bkjob_async.watch.list_pollers import Polled
-from bkjob_async.watch.target_registry import PollTarget, TargetRegistry
-from bkjob_async.watch.worker_pool import WorkerPool
+from bkjob_async.watch.polling.list_pollers import Polled
+from bkjob_async.watch.polling.target_registry import PollTarget, TargetRegistry
+from bkjob_async.watch.polling.worker_pool import WorkerPool
 
 # So many changed jobs are counted again at once: some microseconds each.
 COUNTED_TOGETHER = 128

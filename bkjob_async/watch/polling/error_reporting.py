@@ -27,9 +27,9 @@ from bkjob_async.model.refs import Ref
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import BreakerChanged, PollingFailed, PollingRecovered
 from bkjob_async.watch.cooperative import CooperativeIterator
-from bkjob_async.watch.list_pollers import Polled
-from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
-from bkjob_async.watch.worker_pool import WorkerPool
+from bkjob_async.watch.polling.list_pollers import Polled
+from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
+from bkjob_async.watch.polling.worker_pool import WorkerPool
 
 # A target is stalled after this many seconds, or polls at a long fixed interval, without a response.
 STALLED_AFTER = 60.0

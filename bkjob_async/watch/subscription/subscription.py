@@ -18,18 +18,18 @@ from bkjob_async.model.events import Batch, InSync, Recovered, Resumed, Trouble
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.observe.observer import WatchClosed, WatchOpened
 from bkjob_async.watch.cooperative import CooperativeLoop, PendingChanges
-from bkjob_async.watch.fleet_journal import FleetJournal
-from bkjob_async.watch.last_polls import LastPolls
-from bkjob_async.watch.poller import Poller
-from bkjob_async.watch.polling_load import PollingLoad
-from bkjob_async.watch.recorded_watch import RecordedWatch
-from bkjob_async.watch.restored_fleet import RestoredFleet
+from bkjob_async.watch.journaling.fleet_journal import FleetJournal
+from bkjob_async.watch.journaling.restored_fleet import RestoredFleet
+from bkjob_async.watch.polling.poller import Poller
+from bkjob_async.watch.polling.polling_load import PollingLoad
+from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.stats import LastSeen
-from bkjob_async.watch.stored_history import StoredHistory
-from bkjob_async.watch.stream import EventStream
-from bkjob_async.watch.target_registry import PollTarget
-from bkjob_async.watch.target_states import TargetStates
-from bkjob_async.watch.targets import Targets
+from bkjob_async.watch.stream.stored_history import StoredHistory
+from bkjob_async.watch.stream.stream import EventStream
+from bkjob_async.watch.subscription.last_polls import LastPolls
+from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
+from bkjob_async.watch.subscription.target_states import TargetStates
+from bkjob_async.watch.subscription.targets import Targets
 
 REVISIT_INTERVAL = 10.0
 

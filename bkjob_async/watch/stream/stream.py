@@ -16,8 +16,8 @@ from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble
 from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.watch.cooperative import CooperativeIterator
-from bkjob_async.watch.readers import Backlog, MissedJob, Position, Reader, Select, mark_skipped
-from bkjob_async.watch.stored_history import StoredHistory
+from bkjob_async.watch.stream.readers import Backlog, MissedJob, Position, Reader, Select, mark_skipped
+from bkjob_async.watch.stream.stored_history import StoredHistory
 
 T = TypeVar("T")
 

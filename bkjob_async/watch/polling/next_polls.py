@@ -7,9 +7,9 @@ from attrs import define
 from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.tracking.job_tracker import forget_old_operation
-from bkjob_async.watch.list_pollers import ListPollers, Polled
-from bkjob_async.watch.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
-from bkjob_async.watch.worker_pool import WorkerPool
+from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
+from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
+from bkjob_async.watch.polling.worker_pool import WorkerPool
 from bkjob_async.wire.request_limiter import RequestLimiter
 
 

@@ -13,9 +13,9 @@ from bkjob_async.model.refs import JobRef, Ref
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
-from bkjob_async.watch.readers import MissedJob
 from bkjob_async.watch.stats import PhaseTotals
-from bkjob_async.watch.targets import Targets
+from bkjob_async.watch.stream.readers import MissedJob
+from bkjob_async.watch.subscription.targets import Targets
 
 
 class TargetStates:

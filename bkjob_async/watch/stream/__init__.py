@@ -1,0 +1,1 @@
+"""The events of one watch, and those who read them."""
