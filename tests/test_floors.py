@@ -37,14 +37,15 @@ INNER_HOUSES = {
     "dialects": [{"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],
     "simulator": [{"world"}, {"protocol"}, {"faults"}, {"handlers"}, {"servers"}, {"simulator"}],
     "journal": [
-        {"urls", "keep", "shards", "redis_scripts"},
+        {"urls", "keep", "shards"},
         {"store"},
-        {"fleet_row", "sqlite_file", "redis_client", "loading", "shards_memory"},
-        {"memory", "sqlite_tables"},
-        {"shards_sqlite", "shards_redis"},
-        {"sqlite", "redis", "follow"},
+        {"fleet_row", "loading"},
+        {"memory", "sqlite", "redis", "follow"},
         {"journal"},
     ],
+    "journal/memory": [{"shards"}, {"store"}],
+    "journal/sqlite": [{"file", "tables"}, {"shards"}, {"store"}],
+    "journal/redis": [{"scripts"}, {"client"}, {"shards"}, {"store"}],
     "wire": [{"*"}, {"fast_http"}, {"aiohttp_transport"}, {"session"}],
     "watch": [
         {"cooperative", "stats"},
@@ -227,7 +228,7 @@ def test_no_import_goes_in_a_circle() -> None:
         ("simulator/world/world", "from bkjob_async.simulator.servers.http import create_app"),
         ("wire/fast_http/client", "from bkjob_async.wire.session import Session"),
         ("wire/session", "from bkjob_async.journal.store import Store"),
-        ("journal/sqlite_file", "from bkjob_async.journal.sqlite import SqliteStore"),
+        ("journal/sqlite/file", "from bkjob_async.journal.sqlite.store import SqliteStore"),
     ],
 )
 def test_a_staircase_in_the_wrong_place_is_found(name: str, source: str) -> None:

@@ -10,9 +10,9 @@ from bkjob_async.errors import FleetNotFound, UsageError
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.loading import load_fleet
-from bkjob_async.journal.memory import MemoryStore
-from bkjob_async.journal.redis import RedisStore
-from bkjob_async.journal.sqlite import SqliteStore
+from bkjob_async.journal.memory.store import MemoryStore
+from bkjob_async.journal.redis.store import RedisStore
+from bkjob_async.journal.sqlite.store import SqliteStore
 from bkjob_async.journal.store import FleetEntry, Store
 from bkjob_async.journal.urls import MemoryPlace, Place, SqlitePlace, check_fleet_name, parse_journal_url
 from bkjob_async.model.ref_input import RefLike, as_ref

@@ -21,9 +21,9 @@ from bkjob_async.errors import (
     NotAJournal,
     UsageError,
 )
-from bkjob_async.journal import redis_client
 from bkjob_async.journal.journal import open_journal
-from bkjob_async.journal.redis import keys_of
+from bkjob_async.journal.redis import client as redis_client
+from bkjob_async.journal.redis.store import keys_of
 from bkjob_async.journal.store import Checkpoint, Store
 from bkjob_async.model.journal_errors import StoreBehind
 from tests.journal.redis_server import RedisServer, running

@@ -24,7 +24,7 @@ from bkjob_async.errors import (
     JournalUnavailable,
     NotAJournal,
 )
-from bkjob_async.journal import sqlite_file
+from bkjob_async.journal.sqlite import file as sqlite_file
 from bkjob_async.journal.store import Checkpoint, StoredRecord
 from bkjob_async.model.journal_errors import StoreBehind
 from tests.journal.stores import HERE, THERE, Place, opened, records, sqlite_url

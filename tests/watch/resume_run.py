@@ -17,7 +17,7 @@ from bkjob_async.errors import FleetNotFound, JournalUnavailable
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.keep import Keep
-from bkjob_async.journal.memory import MemoryStore
+from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import Checkpoint
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.handlers.site import SiteConfig

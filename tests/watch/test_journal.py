@@ -13,7 +13,7 @@ import pytest
 import bkjob_async as bkjob
 from bkjob_async.errors import JournalUnavailable
 from bkjob_async.journal.journal import Journal
-from bkjob_async.journal.memory import MemoryStore
+from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import DurationRange, HostOutcome, JobPlan, StepPlan

@@ -9,7 +9,7 @@ import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.journal.journal import Journal
-from bkjob_async.journal.memory import MemoryStore
+from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import (
     HANGS,

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from bkjob_async.errors import ClientClosed, JournalUnavailable, NotAJournal, UsageError
-from bkjob_async.journal.redis_scripts import Script
+from bkjob_async.journal.redis.scripts import Script
 from bkjob_async.journal.urls import RedisPlace
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from bkjob_async.errors import JournalDamaged, JournalTooNew, NotAJournal
-from bkjob_async.journal import redis_scripts as scripts
-from bkjob_async.journal.redis_client import RedisClient
+from bkjob_async.journal.redis import scripts
+from bkjob_async.journal.redis.client import RedisClient
 from bkjob_async.journal.shards import (
     INBOX_PAGE,
     FleetRecord,

@@ -11,10 +11,10 @@ from sqlite3 import Connection
 from typing import TypeVar
 
 from bkjob_async.errors import ClientClosed, JournalError, Superseded
-from bkjob_async.journal import sqlite_tables as tables
 from bkjob_async.journal.keep import KEEP, Keep
-from bkjob_async.journal.shards_sqlite import SqliteShards, forget_inbox, remove_from_inbox
-from bkjob_async.journal.sqlite_file import SqliteFile
+from bkjob_async.journal.sqlite import tables
+from bkjob_async.journal.sqlite.file import SqliteFile
+from bkjob_async.journal.sqlite.shards import SqliteShards, forget_inbox, remove_from_inbox
 from bkjob_async.journal.store import Checkpoint, FleetEntry, Holder, Opened, Page, StoredRecord
 from bkjob_async.journal.urls import SqlitePlace
 

@@ -18,7 +18,7 @@ from bkjob_async.journal.shards import (
     no_such_fleet,
     shard_name,
 )
-from bkjob_async.journal.sqlite_tables import give_sign_of_life
+from bkjob_async.journal.sqlite.tables import give_sign_of_life
 
 # Numbers of entries are never given again, also not those of the newest that were removed.
 TABLES = """

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bkjob_async.errors import FleetBusy, JournalDamaged, JournalTooNew, NotAJournal
-from bkjob_async.journal import redis_scripts as scripts
 from bkjob_async.journal.fleet_row import FleetRow, superseded
 from bkjob_async.journal.keep import KEEP, Keep
-from bkjob_async.journal.redis_client import RedisClient
-from bkjob_async.journal.shards_redis import RedisShards, entry_id, inbox_key
+from bkjob_async.journal.redis import scripts
+from bkjob_async.journal.redis.client import RedisClient
+from bkjob_async.journal.redis.shards import RedisShards, entry_id, inbox_key
 from bkjob_async.journal.store import (
     ALIVE_SECONDS,
     PAGE_BYTES,

@@ -12,7 +12,7 @@ from attrs import define, field
 from bkjob_async.errors import Superseded
 from bkjob_async.journal.fleet_row import FleetRow
 from bkjob_async.journal.keep import KEEP, Keep
-from bkjob_async.journal.shards_memory import MemoryShards
+from bkjob_async.journal.memory.shards import MemoryShards
 from bkjob_async.journal.store import (
     PAGE_BYTES,
     Checkpoint,
