@@ -14,7 +14,7 @@ from bkjob_async.engine.scheduling.poll_planner import PollPlanner
 from bkjob_async.model.poll_view import StepPollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.watch.polling.poller import Poller
-from bkjob_async.wire.request_limiter import RequestLimiter
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from bkjob_async.wire.session import Session
 
 

@@ -46,7 +46,7 @@ INNER_HOUSES = {
     "journal/memory": [{"shards"}, {"store"}],
     "journal/sqlite": [{"file", "tables"}, {"shards"}, {"store"}],
     "journal/redis": [{"scripts"}, {"client"}, {"shards"}, {"store"}],
-    "wire": [{"*"}, {"fast_http"}, {"aiohttp_transport"}, {"session"}],
+    "wire": [{"bodies", "limits"}, {"*"}, {"fast_http"}, {"aiohttp_transport"}, {"session"}],
     "watch": [
         {"cooperative", "stats"},
         {"polling"},

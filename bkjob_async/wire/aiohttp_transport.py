@@ -16,7 +16,8 @@ from yarl import URL
 
 from bkjob_async.errors import ErrorDetails, RequestTimedOut, TransportFailed, UsageError
 from bkjob_async.http_messages import Closable, HttpRequest, HttpResponse
-from bkjob_async.wire.bodies import (
+from bkjob_async.wire.bodies.budget import MIB, BodyBudget
+from bkjob_async.wire.bodies.reading import (
     CONTENT_ENCODING,
     MAX_BODY_SIZE,
     STREAM_BUFFER_SIZE,
@@ -24,7 +25,6 @@ from bkjob_async.wire.bodies import (
     decompress_body,
     read_body,
 )
-from bkjob_async.wire.body_budget import MIB, BodyBudget
 from bkjob_async.wire.bounded_socket import BoundedSocket, BoundedTlsSocket, ReadTurns
 from bkjob_async.wire.fast_http.client import FastHttpClient, open_fast_client
 from bkjob_async.wire.timeouts import TimeoutManager

@@ -28,12 +28,12 @@ from bkjob_async.model.operations.responses import Envelope
 from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
+from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
 from bkjob_async.wire.credentials import CredentialsCache, CredentialsSource
-from bkjob_async.wire.large_bodies import LARGE_BODY, LargeBodyTurns
-from bkjob_async.wire.permits import Permit
+from bkjob_async.wire.limits.permits import Permit
+from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
-from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
-from bkjob_async.wire.request_limiter import RequestLimiter
 from bkjob_async.wire.request_reports import count_request, report_rate_limit, report_request
 from bkjob_async.wire.tracebacks import strip_traceback
 from bkjob_async.wire.transport import Transport

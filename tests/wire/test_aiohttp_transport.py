@@ -16,8 +16,9 @@ from yarl import URL
 
 from bkjob_async.errors import InvalidResponse, RequestTimedOut, TransportFailed, UsageError
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.wire import aiohttp_transport, bodies
+from bkjob_async.wire import aiohttp_transport
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
+from bkjob_async.wire.bodies import reading as bodies
 from bkjob_async.wire.bounded_socket import MAX_READ
 from tests.wire import raw_server
 

@@ -10,7 +10,7 @@ from bkjob_async.engine.tracking.job_tracker import forget_old_operation
 from bkjob_async.watch.polling.list_pollers import ListPollers, Polled
 from bkjob_async.watch.polling.target_registry import NO_SUBSCRIBERS, PollTarget, TargetRegistry
 from bkjob_async.watch.polling.worker_pool import WorkerPool
-from bkjob_async.wire.request_limiter import RequestLimiter
+from bkjob_async.wire.limits.request_limiter import RequestLimiter
 
 
 @define(eq=False, kw_only=True)

@@ -7,9 +7,9 @@ import asyncio
 import aiohttp
 from aiohttp.http import HttpProcessingError
 
-from bkjob_async.wire.bodies import RawResponse, body_too_large
-from bkjob_async.wire.body_budget import MIB, UNCOUNTED_BYTES, BodyBudget
-from bkjob_async.wire.body_buffer import BodyBuffer
+from bkjob_async.wire.bodies.budget import MIB, UNCOUNTED_BYTES, BodyBudget
+from bkjob_async.wire.bodies.buffer import BodyBuffer
+from bkjob_async.wire.bodies.reading import RawResponse, body_too_large
 from bkjob_async.wire.fast_http.chunked_decoder import ChunkedDecoder, InvalidChunk
 from bkjob_async.wire.fast_http.response_parser import PartialResponse
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bkjob_async.wire.bodies import MAX_SMALL_CHUNKS, MIN_AVERAGE_SIZE, TOO_MANY_CHUNKS
-from bkjob_async.wire.body_buffer import BodyBuffer
+from bkjob_async.wire.bodies.buffer import BodyBuffer
+from bkjob_async.wire.bodies.reading import MAX_SMALL_CHUNKS, MIN_AVERAGE_SIZE, TOO_MANY_CHUNKS
 
 # The size of a chunk, and any extension that the server adds to it.
 SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[ -~\t]*)?\r\n")

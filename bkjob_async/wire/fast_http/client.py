@@ -22,8 +22,8 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from bkjob_async.http_messages import Closable, HttpRequest
-from bkjob_async.wire.bodies import RawResponse
-from bkjob_async.wire.body_budget import BodyBudget
+from bkjob_async.wire.bodies.budget import BodyBudget
+from bkjob_async.wire.bodies.reading import RawResponse
 from bkjob_async.wire.fast_http.pool import NO_TIMEOUT, NO_TRACES, ConnectionPool
 
 Headers = Mapping[str, str]

@@ -9,8 +9,8 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpProcessingError
 
 from bkjob_async.errors import InvalidResponse
-from bkjob_async.wire.bodies import STREAM_BUFFER_SIZE, RawResponse, read_body
-from bkjob_async.wire.body_budget import BodyBudget
+from bkjob_async.wire.bodies.budget import BodyBudget
+from bkjob_async.wire.bodies.reading import STREAM_BUFFER_SIZE, RawResponse, read_body
 from bkjob_async.wire.fast_http.body_reader import BodyReader
 from bkjob_async.wire.fast_http.response_parser import (
     MAX_INTERIM_RESPONSES,

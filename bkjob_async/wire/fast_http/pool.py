@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import aiohttp
 
-from bkjob_async.wire.body_budget import BodyBudget
+from bkjob_async.wire.bodies.budget import BodyBudget
 from bkjob_async.wire.fast_http.body_reader import READ_BUFFER_SIZE
 from bkjob_async.wire.fast_http.connection import Connection
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from bkjob_async.wire.bodies import RawResponse
+from bkjob_async.wire.bodies.reading import RawResponse
 
 END = b"\r\n\r\n"
 # aiohttp's bounds of a line and of the number of header fields. Beyond any of them it is aiohttp that refuses.

@@ -10,7 +10,7 @@ import pytest
 from aiohttp.http import HttpProcessingError
 
 from bkjob_async.errors import InvalidResponse
-from bkjob_async.wire.body_budget import MIB, BodyBudget
+from bkjob_async.wire.bodies.budget import MIB, BodyBudget
 from bkjob_async.wire.fast_http.body_reader import BodyReader
 from bkjob_async.wire.fast_http.response_parser import PartialResponse, parse_response
 

@@ -16,8 +16,8 @@ from yarl import URL
 from bkjob_async.errors import TransportFailed
 from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.wire.aiohttp_transport import AiohttpTransport, HttpOptions
-from bkjob_async.wire.bodies import RawResponse
-from bkjob_async.wire.body_budget import MIB, BodyBudget
+from bkjob_async.wire.bodies.budget import MIB, BodyBudget
+from bkjob_async.wire.bodies.reading import RawResponse
 from bkjob_async.wire.fast_http.connection import Connection
 from tests.hostile import server_context
 from tests.wire.raw_server import answer, serving

@@ -9,8 +9,8 @@ from math import inf
 from bkjob_async.engine.flow_control.rate_limit import CLOCK_RESOLUTION, RateLimiter
 from bkjob_async.engine.flow_control.server_quota import LATENESS, ServerQuota
 from bkjob_async.model.request_limit import RequestLimit
-from bkjob_async.wire.permits import Permit, RequestQueue, Waiter, client_closed, not_sent
-from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
+from bkjob_async.wire.limits.permits import Permit, RequestQueue, Waiter, client_closed, not_sent
+from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
 
 # While others wait, a scope pays one more turn for each so many bytes of a response.
 BYTES_PER_TURN = 65_536

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bkjob_async.wire.large_bodies import LargeBodyTurns
+from bkjob_async.wire.bodies.large_bodies import LargeBodyTurns
 
 
 async def test_each_large_body_has_a_turn_of_its_own() -> None:

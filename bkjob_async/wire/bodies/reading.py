@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import aiohttp
 
 from bkjob_async.errors import ErrorDetails, InvalidResponse, TransportFailed
-from bkjob_async.wire.body_budget import MIB, UNCOUNTED_BYTES, BodyBudget
-from bkjob_async.wire.body_buffer import BodyBuffer
+from bkjob_async.wire.bodies.budget import MIB, UNCOUNTED_BYTES, BodyBudget
+from bkjob_async.wire.bodies.buffer import BodyBuffer
 
 # Status, headers with lower-case names, body as it came.
 RawResponse = tuple[int, Mapping[str, str], bytes]

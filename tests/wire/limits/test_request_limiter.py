@@ -8,8 +8,8 @@ import pytest
 
 from bkjob_async.engine.flow_control.rate_limit import RateLimiter
 from bkjob_async.errors import ClientClosed, Throttled
-from bkjob_async.wire.rate_limit_headers import RateLimitHeaders
-from bkjob_async.wire.request_limiter import BYTES_PER_TURN, RequestLimiter
+from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders
+from bkjob_async.wire.limits.request_limiter import BYTES_PER_TURN, RequestLimiter
 
 pytestmark = pytest.mark.looptime
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.wire.bodies import MAX_MEMBERS, SLICE, BodyTooLarge, Decompressor
+from bkjob_async.wire.bodies.reading import MAX_MEMBERS, SLICE, BodyTooLarge, Decompressor
 
 BODY = b'{"code": 0, "data": "' + b"x" * 1000 + b'"}'
 

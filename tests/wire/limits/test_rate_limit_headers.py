@@ -2,7 +2,7 @@
 
 import pytest
 
-from bkjob_async.wire.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
+from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
 
 
 def headers(**said: str) -> dict[str, str]:

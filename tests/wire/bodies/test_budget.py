@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from bkjob_async.wire.body_budget import MIB, UNCOUNTED_BYTES, BodyBudget
+from bkjob_async.wire.bodies.budget import MIB, UNCOUNTED_BYTES, BodyBudget
 
 pytestmark = pytest.mark.looptime
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.wire import body_buffer
-from bkjob_async.wire.body_buffer import BodyBuffer
+from bkjob_async.wire.bodies import buffer as body_buffer
+from bkjob_async.wire.bodies.buffer import BodyBuffer
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,0 +1,1 @@
+"""Response bodies: read whole, decompressed, within bounds of memory and time."""
