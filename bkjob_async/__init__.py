@@ -92,7 +92,6 @@ if TYPE_CHECKING:
         event_from_json,
         event_to_json,
     )
-    from bkjob_async.model.host_page import HostPage
     from bkjob_async.model.operations.base import (
         GetJobInstanceStatus,
         GetStepInstanceStatus,
@@ -219,6 +218,7 @@ if TYPE_CHECKING:
     )
     from bkjob_async.model.snapshot import (
         HostGroup,
+        HostPage,
         HostSnapshot,
         JobSnapshot,
         StepSnapshot,
@@ -386,11 +386,10 @@ _NAMES = {
     ),
     "bkjob_async.model.operations.targets": "Targets TopoNode",
     "bkjob_async.model.ref_input": "RefLike as_ref",
-    "bkjob_async.model.host_page": "HostPage",
     "bkjob_async.model.refs": "HostKey JobRef Ref Scope ScopeType StepRef parse_ref",
     "bkjob_async.model.request_limit": "RequestLimit",
     "bkjob_async.model.result": "JobResult StepResult",
-    "bkjob_async.model.snapshot": "HostGroup HostSnapshot JobSnapshot StepSnapshot Times",
+    "bkjob_async.model.snapshot": "HostGroup HostPage HostSnapshot JobSnapshot StepSnapshot Times",
     "bkjob_async.model.status": "HostStatus Phase RunStatus",
     "bkjob_async.observe.client_stats": "ClientStats",
     "bkjob_async.observe.to_opentelemetry": "OpenTelemetryObserver",

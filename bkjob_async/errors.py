@@ -50,10 +50,10 @@ from bkjob_async.model.journal_errors import (
     NotAJournal,
     Superseded,
 )
-from bkjob_async.model.printing import printable
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.result import JobFailed, JobResult
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.text.printing import printable
 
 # The base, `UsageError`, `JobFailed` and those of journals live in the model; they are part of this tree all
 # the same.

@@ -47,6 +47,7 @@ INNER_HOUSES = {
     "journal/sqlite": [{"file", "tables"}, {"shards"}, {"store"}],
     "journal/redis": [{"scripts"}, {"client"}, {"shards"}, {"store"}],
     "wire": [{"bodies", "limits"}, {"*"}, {"fast_http"}, {"aiohttp_transport"}, {"session"}],
+    "model": [{"structures", "text"}, {"*"}, {"operations"}],
     "watch": [
         {"cooperative", "stats"},
         {"polling"},

@@ -10,7 +10,7 @@ from shutil import which
 from typing import TextIO
 
 from bkjob_async.model.base_error import BkJobError
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 # What a terminal that does not know these characters is shown instead.
 PLAIN = str.maketrans({"→": "->", "∅": "-", "…": "...", "■": "#", "─": "-", "–": "-"})

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from bkjob_async.cli.lines import write_out
 from bkjob_async.cli.terminal import is_terminal
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 
 def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -13,7 +13,7 @@ from typing import TextIO
 import click
 
 from bkjob_async.model.base_error import UsageError
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 NO = {"", "0", "false", "no"}
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 
 class BkJobError(Exception):

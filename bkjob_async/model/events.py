@@ -12,10 +12,10 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from bkjob_async.model.printing import counted, first_of, printable, tally
 from bkjob_async.model.refs import HostKey, JobRef, Ref, StepRef
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
+from bkjob_async.model.text.printing import counted, first_of, printable, tally
 
 
 @frozen(kw_only=True)

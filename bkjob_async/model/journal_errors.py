@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bkjob_async.model.base_error import BkJobError
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 
 class JournalError(BkJobError):

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, cast
 from attrs import field, frozen
 
 from bkjob_async.model.base_error import WrongType, WrongValue
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 S = TypeVar("S", bound="Scope")
 

@@ -9,12 +9,12 @@ from typing import Self
 
 from attrs import field, frozen
 
-from bkjob_async.model import html
 from bkjob_async.model.base_error import BkJobError
-from bkjob_async.model.printing import counted, first_of_many, printable, tally
 from bkjob_async.model.refs import JobRef, Ref, StepRef
 from bkjob_async.model.snapshot import HostSnapshot, Times, sealed_hosts
 from bkjob_async.model.status import Phase, RunStatus
+from bkjob_async.model.text import html
+from bkjob_async.model.text.printing import counted, first_of_many, printable, tally
 
 
 @frozen(kw_only=True)

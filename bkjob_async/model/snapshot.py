@@ -11,11 +11,11 @@ import msgspec
 from attrs import field, frozen
 from attrs.converters import optional
 
-from bkjob_async.model import html
-from bkjob_async.model.lazy_tuple import LazyTuple
-from bkjob_async.model.printing import counted, first_of, printable
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
+from bkjob_async.model.structures.lazy_tuple import LazyTuple
+from bkjob_async.model.text import html
+from bkjob_async.model.text.printing import counted, first_of, printable
 
 
 @frozen(kw_only=True)
@@ -213,6 +213,19 @@ class LazyResponseData:
             if str(each.get("step_instance_id")) == str(step_instance_id):
                 return each
         return self.data
+
+
+@frozen(kw_only=True)
+class HostPage:
+    """Some hosts of a job or step, each with its step.
+
+    *hosts* are pairs of a `StepRef` and a `HostSnapshot`. *total* is the number of all hosts that were asked for, on this
+    page and others. *after* asks for the next page; it is None on the last one.
+    """
+
+    hosts: tuple[tuple[StepRef, HostSnapshot], ...]
+    total: int
+    after: str | None = None
 
 
 def decode_data(body: bytes) -> Any:

@@ -7,7 +7,7 @@ import sys
 from typing import Any, Self, TextIO
 
 from bkjob_async.errors import UsageError
-from bkjob_async.model.printing import tally
+from bkjob_async.model.text.printing import tally
 from bkjob_async.watch.watch import Watch
 
 # Seconds between two updates of a bar on a terminal, and between two lines elsewhere.

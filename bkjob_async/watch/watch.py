@@ -14,16 +14,15 @@ from bkjob_async.engine.tracking.host_pages import host_page
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.errors import UsageError
 from bkjob_async.journal.journal import Journal
-from bkjob_async.model import html
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Batch, Event, Finished, HostChanged, Lost
-from bkjob_async.model.host_page import HostPage
-from bkjob_async.model.html import MOST_HOSTS
 from bkjob_async.model.ref_input import RefLike, as_ref, as_refs
 from bkjob_async.model.refs import Ref, Scope
 from bkjob_async.model.result import JobResult
-from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
+from bkjob_async.model.snapshot import HostPage, JobSnapshot, StepSnapshot
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text import html
+from bkjob_async.model.text.html import MOST_HOSTS
 from bkjob_async.watch.polling.poller import Poller
 from bkjob_async.watch.stats import Explanation, WatchStats
 from bkjob_async.watch.stream.readers import (

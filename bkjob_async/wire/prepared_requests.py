@@ -8,10 +8,10 @@ from typing import Any
 from attrs import evolve
 
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.model.bounded_cache import BoundedCache
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import Operation
 from bkjob_async.model.refs import JobRef, Scope, StepRef
+from bkjob_async.model.structures.bounded_cache import BoundedCache
 from bkjob_async.wire.request_templates import RequestTemplate, RequestTemplates
 
 # The requests that are kept at most; each takes about 1 kB.

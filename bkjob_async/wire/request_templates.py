@@ -10,9 +10,9 @@ from msgspec import Struct
 from yarl import URL
 
 from bkjob_async.http_messages import HttpRequest
-from bkjob_async.model.fast_frozen import unfrozen_twin
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.refs import JobRef, Scope, StepRef
+from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 # Ids that stand for others where a template is made: they are looked for in the URL.
 JOB_ID, STEP_ID = 9_100_000_000_000_000_019, 9_200_000_000_000_000_029

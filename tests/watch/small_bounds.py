@@ -23,11 +23,11 @@ SMALL_STEPS = {"engine.tracking.next_request.COMPARED_AT_ONCE": 0}
 # What makes events and snapshots of many hosts in slices: how many are made without, and how many in each.
 IN_SLICES = {
     "engine.tracking.step_views.MAX_PLAIN": 0,
-    "model.lazy_tuple.MAX_PLAIN": 0,
+    "model.structures.lazy_tuple.MAX_PLAIN": 0,
     "engine.stream.lazy_events.SLICE_SIZE": 2,
     "engine.stream.event_log.SLICE_SIZE": 2,
     "watch.stream.readers.SLICE_SIZE": 2,
-    "model.lazy_tuple.SLICE_SIZE": 2,
+    "model.structures.lazy_tuple.SLICE_SIZE": 2,
 }
 # A backlog, and the present state of a journal, come in portions of so many events.
 PORTIONS = {"watch.stream.stream.PORTION_SIZE": 3, "journal.follow.PORTION_SIZE": 3}

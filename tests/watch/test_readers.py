@@ -10,9 +10,9 @@ from attrs import evolve
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.lazy_events import LazyEventList
 from bkjob_async.model.events import Batch, InSync, JobChanged
-from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.status import run_status
+from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 from bkjob_async.watch.stream.readers import Backlog, Position, Reader, all_events, whole_batch
 from tests.engine.stream.test_lazy_events import MANY, moves
 

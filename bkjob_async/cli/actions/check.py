@@ -33,7 +33,7 @@ from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, scope_of
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_out
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 from bkjob_async.wire.limits.rate_limit_headers import parse_rate_limit_headers
 
 

@@ -25,7 +25,7 @@ from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.watching.event_lines import json_line, plain_line
-from bkjob_async.model.printing import counted, printable
+from bkjob_async.model.text.printing import counted, printable
 
 # `stop` waits so many seconds for the runners to end, and asks so often.
 STOP_SECONDS, LOOK_SECONDS = 30.0, 0.5

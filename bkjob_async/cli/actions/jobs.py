@@ -12,7 +12,7 @@ from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
 from bkjob_async.cli.tables import seconds_text, write_table
-from bkjob_async.model.printing import counted
+from bkjob_async.model.text.printing import counted
 
 HEADER = ("JOB", "STATUS", "CREATED", "TIME", "BY", "NAME")
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

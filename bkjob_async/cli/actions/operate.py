@@ -32,7 +32,7 @@ from bkjob_async.cli.watching.follow import WatchRequest, follow
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.client.shortcuts import RETRYABLE
-from bkjob_async.model.printing import counted, first_of, tally
+from bkjob_async.model.text.printing import counted, first_of, tally
 
 
 async def retry(

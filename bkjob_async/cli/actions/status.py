@@ -18,7 +18,7 @@ from bkjob_async.cli.tables import seconds_text, write_table
 from bkjob_async.cli.watching.failures import results_in
 from bkjob_async.cli.watching.outcome import CONTINUING
 from bkjob_async.cli.watching.resuming import next_command
-from bkjob_async.model.printing import printable, tally
+from bkjob_async.model.text.printing import printable, tally
 
 HEADER = ("TARGET", "STATUS", "HOSTS", "TIME", "STEP", "NAME")
 PLAUSIBLE = timedelta(days=30)

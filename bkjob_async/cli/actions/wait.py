@@ -27,7 +27,7 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command
-from bkjob_async.model.printing import counted
+from bkjob_async.model.text.printing import counted
 from bkjob_async.watch.stream.readers import events_but_hosts
 from bkjob_async.watch.watch import lazy_batches
 

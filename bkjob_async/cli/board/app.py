@@ -39,7 +39,7 @@ from bkjob_async.cli.board.signs import Signs
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.board.spans import Line
 from bkjob_async.cli.board.views import TextView, View, help_lines
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 # The clocks of the board go on, and an open page of hosts is read again, at least so often.
 TICK_SECONDS = 1.0

@@ -8,8 +8,8 @@ from bkjob_async import HostChanged
 from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.signs import Signs
 from bkjob_async.cli.board.spans import Line, Span, cells_of, fitted, fitted_line
-from bkjob_async.model.printing import printable
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import printable
 
 
 def failure_lines(model: BoardModel, count: int, width: int, signs: Signs) -> list[Line]:

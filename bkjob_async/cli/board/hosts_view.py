@@ -13,7 +13,7 @@ from bkjob_async.cli.board.signs import BAR_ORDER, WORDS, Signs
 from bkjob_async.cli.board.spans import Line, Span, cells_of, fitted, joined
 from bkjob_async.cli.board.times import number
 from bkjob_async.cli.board.views import key_line, page
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 PAGE_SIZE = 200
 WIDEST_BAR = 80

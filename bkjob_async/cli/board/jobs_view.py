@@ -25,8 +25,8 @@ from bkjob_async.cli.board.signs import Signs
 from bkjob_async.cli.board.spans import Line, Span, joined, width_of
 from bkjob_async.cli.board.times import number
 from bkjob_async.cli.board.views import key_line, page
-from bkjob_async.model.printing import printable
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import printable
 
 STEPS = {"up": -1, "k": -1, "down": 1, "j": 1}
 GENERAL: Mapping[str, Command] = {"q": Leave(), "question_mark": ShowHelp(), "p": TogglePause()}

@@ -8,7 +8,7 @@ from bkjob_async.cli.board.signs import Signs
 from bkjob_async.cli.board.spans import Line
 from bkjob_async.cli.board.times import number
 from bkjob_async.cli.board.views import key_line, page
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 LAST_BYTES = 64 * 1024
 SIDEWAYS = 20

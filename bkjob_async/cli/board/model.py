@@ -26,8 +26,8 @@ from bkjob_async import (
     Trouble,
 )
 from bkjob_async.cli.board.signs import UNFINISHED, UNSUCCESSFUL
-from bkjob_async.model.printing import printable
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import printable
 
 # So many failures are remembered.
 LAST_FAILURES = 50

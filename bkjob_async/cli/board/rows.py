@@ -11,8 +11,8 @@ from bkjob_async.cli.board.model import TargetRow
 from bkjob_async.cli.board.signs import WORDS, Signs
 from bkjob_async.cli.board.spans import Line, Span, cells_of, fitted, fitted_line
 from bkjob_async.cli.board.times import clock, ratio
-from bkjob_async.model.printing import printable
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import printable
 
 NARROWEST_NAME, WIDEST_NAME = 10, 40
 NARROWEST_BAR, WIDEST_BAR = 8, 40

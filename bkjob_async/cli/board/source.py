@@ -27,8 +27,8 @@ from bkjob_async.cli.board.signs import UNSUCCESSFUL
 from bkjob_async.cli.board.spans import Line
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents, parts_of
-from bkjob_async.model.printing import counted, printable
 from bkjob_async.model.status import HOST_CODES, host_status
+from bkjob_async.model.text.printing import counted, printable
 from bkjob_async.watch.stream.readers import events_but_hosts
 
 FIGURE_SECONDS, BUDGET_SECONDS, RATE_SECONDS = 1.0, 3.0, 3.0

@@ -12,7 +12,7 @@ from bkjob_async.cli.configuration.profiles import EXAMPLE, config_path
 from bkjob_async.cli.configuration.settings import SETTINGS, Found, Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 HELP = """\b
 A setting comes from its option, else from its variable, else from the profile that

@@ -14,8 +14,8 @@ from bkjob_async.cli.board.rows import step_text
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.live_page.page_state import PageState
 from bkjob_async.engine.stream.lazy_events import parts_of
-from bkjob_async.model.printing import printable
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import printable
 
 # Figures of the head change without a batch; rows get other times: so many of them are looked at for each message.
 HEAD_SECONDS = 5.0

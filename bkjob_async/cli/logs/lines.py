@@ -8,7 +8,7 @@ from attrs import frozen
 
 from bkjob_async import FileLog, FileMode, HostKey, HostLog, StepRef
 from bkjob_async.cli.lines import json_text, write_out
-from bkjob_async.model.printing import printable
+from bkjob_async.model.text.printing import printable
 
 WAYS: dict[int, str] = {FileMode.UPLOAD: "upload", FileMode.DOWNLOAD: "download"}
 

@@ -10,8 +10,8 @@ from attrs import frozen
 from bkjob_async.cli.report.figures import Figures, StepFigures, phase_of_job
 from bkjob_async.cli.report.hosts import code_name, order_of
 from bkjob_async.cli.report.rows import HostRow, JobRow, facts_of
-from bkjob_async.model.printing import printable
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import printable
 
 BAD = (Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL)
 OPEN = (Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.STOPPING)

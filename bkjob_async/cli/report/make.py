@@ -21,7 +21,7 @@ from bkjob_async.cli.report.read_lines import LineReader
 from bkjob_async.cli.report.run_model import RunModel
 from bkjob_async.cli.report.writing import check_target, write_report
 from bkjob_async.errors import UsageError
-from bkjob_async.model.printing import counted
+from bkjob_async.model.text.printing import counted
 
 STDIN = "-"
 # How the URL of a journal begins; no file does.

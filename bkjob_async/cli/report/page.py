@@ -21,8 +21,8 @@ from bkjob_async.cli.report.durations import Durations
 from bkjob_async.cli.report.figures import Figures, StepFigures
 from bkjob_async.cli.report.hosts import code_name, names_within
 from bkjob_async.cli.report.scales import clock, ticks
-from bkjob_async.model.printing import printable
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import printable
 
 # Longer tables are cut, and say so; so are longer texts.
 MAX_ROWS = 200

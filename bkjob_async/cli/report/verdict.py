@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from bkjob_async.cli.phases import SIGNS
-from bkjob_async.model.printing import counted
 from bkjob_async.model.status import Phase
+from bkjob_async.model.text.printing import counted
 
 OPEN = (Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.STOPPING)
 BAD = (Phase.FAILED, Phase.STOPPED, Phase.ABNORMAL)

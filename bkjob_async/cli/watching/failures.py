@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import define, field, frozen
 
-from bkjob_async.model.printing import counted, first_of_many, printable
 from bkjob_async.model.refs import HostKey, JobRef, StepRef
 from bkjob_async.model.result import JobResult, StepResult
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import HostStatus
+from bkjob_async.model.text.printing import counted, first_of_many, printable
 
 MAX_GROUPS = 8
 MAX_HOSTS = 3

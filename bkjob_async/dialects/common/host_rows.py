@@ -15,11 +15,11 @@ from bkjob_async.dialects.common.json_fields import (
     as_integer,
     from_unix_time,
 )
-from bkjob_async.model.fast_frozen import unfrozen_twin
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.snapshot import HostSnapshot, Times
 from bkjob_async.model.status import host_status
+from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 Code = Annotated[int, Meta(ge=-INT64, le=INT64 - 1)]
 Identity = Annotated[int, Meta(gt=0, le=INT64 - 1)]

@@ -15,11 +15,11 @@ from bkjob_async.dialects.common.host_rows import (
 )
 from bkjob_async.dialects.common.json_fields import JsonObject, read_times
 from bkjob_async.dialects.common.ref_checks import check_job
-from bkjob_async.model.lazy_tuple import joined, lazy_tuple
 from bkjob_async.model.poll_view import GroupPollView, HostRow, JobPollView, StepPollView
 from bkjob_async.model.refs import JobRef, StepRef
 from bkjob_async.model.snapshot import HostGroup, HostSnapshot, JobSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import RUN_CODES, host_status, run_status
+from bkjob_async.model.structures.lazy_tuple import joined, lazy_tuple
 
 
 @frozen(kw_only=True)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeGuard, cast
 
 from bkjob_async.engine.host_table.encoding import ADDRESS, NON_NUMERIC_ID, packed_address, unpacked_address
-from bkjob_async.model.fast_frozen import unfrozen_twin
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
+from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 LARGEST_ID = NON_NUMERIC_ID - 1
 

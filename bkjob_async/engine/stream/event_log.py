@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 from bkjob_async.engine.stream.lazy_events import LazyEventList, parts_of
 from bkjob_async.model.events import Batch, Recovered, Trouble
-from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.refs import Ref
+from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 
 # A reader may fall so many events behind; then it gets the newest event of each host instead. An event takes about 330
 # bytes.

@@ -16,11 +16,11 @@ from bkjob_async.engine.host_table.byte_columns import picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
 from bkjob_async.model.events import Event, HostChanged, cursor_of, give_index, index_of
-from bkjob_async.model.fast_frozen import freeze, unfrozen_twin
-from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.poll_view import HostRow, with_all_names
 from bkjob_async.model.refs import StepRef
 from bkjob_async.model.status import host_status
+from bkjob_async.model.structures.fast_frozen import freeze, unfrozen_twin
+from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 
 # A list of so few events drops its parts once the events are made: a second reference each would cost more than it saves.
 MAX_DROPPED_PARTS = 8

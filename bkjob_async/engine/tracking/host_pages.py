@@ -19,9 +19,8 @@ from collections.abc import Collection, Iterator
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_views import hosts_at
 from bkjob_async.errors import UsageError
-from bkjob_async.model.host_page import HostPage
 from bkjob_async.model.refs import Ref, StepRef
-from bkjob_async.model.snapshot import HostSnapshot
+from bkjob_async.model.snapshot import HostPage, HostSnapshot
 from bkjob_async.model.status import Phase
 
 ORDER = (

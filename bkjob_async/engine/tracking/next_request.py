@@ -18,13 +18,13 @@ from bkjob_async.engine.tracking.step_state import (
     RUNNING,
     StepState,
 )
-from bkjob_async.model.bounded_cache import BoundedCache
 from bkjob_async.model.detail_level import DetailLevel
-from bkjob_async.model.fast_frozen import unfrozen_twin
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.capabilities import Capabilities
 from bkjob_async.model.poll_view import KnownRows
 from bkjob_async.model.refs import JobRef, StepRef
+from bkjob_async.model.structures.bounded_cache import BoundedCache
+from bkjob_async.model.structures.fast_frozen import unfrozen_twin
 
 PollRequest = GetJobInstanceStatus | GetStepInstanceStatus
 

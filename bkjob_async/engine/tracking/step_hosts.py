@@ -21,10 +21,10 @@ from bkjob_async.engine.tracking.step_state import (
     StepState,
 )
 from bkjob_async.model.events import Event, HostChanged, Reopened
-from bkjob_async.model.fast_frozen import freeze
 from bkjob_async.model.poll_view import GroupPollView, HostRow, StepPollView, with_all_names
 from bkjob_async.model.snapshot import HostSnapshot
 from bkjob_async.model.status import host_status
+from bkjob_async.model.structures.fast_frozen import freeze
 
 # Where at least one host in so many moved, the response is kept until the events are read.
 KEEP_RESPONSE_SHARE = 8

@@ -13,12 +13,12 @@ from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents, unfrozen_host_changed
 from bkjob_async.engine.tracking.step_state import NO_PROGRESS, NOT_STARTED, StepState
 from bkjob_async.model.events import HostChanged, HostCounts, StepChanged
-from bkjob_async.model.fast_frozen import freeze, unfrozen_twin
-from bkjob_async.model.lazy_tuple import MAX_PLAIN, lazy_tuple
 from bkjob_async.model.refs import StepRef
 from bkjob_async.model.result import StepResult
 from bkjob_async.model.snapshot import HostSnapshot, StepSnapshot, Times
 from bkjob_async.model.status import host_status, run_status
+from bkjob_async.model.structures.fast_frozen import freeze, unfrozen_twin
+from bkjob_async.model.structures.lazy_tuple import MAX_PLAIN, lazy_tuple
 
 NO_TIMES = Times()
 NO_FAILURE_DETAILS = FailureDetails()

@@ -32,10 +32,10 @@ from bkjob_async.model.events import (
     StepChanged,
     Trouble,
 )
-from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.refs import JobRef, Ref, Scope
 from bkjob_async.model.result import JobResult
 from bkjob_async.model.status import Phase
+from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 
 T = TypeVar("T")
 BEGINNING = CursorPosition(0, None)

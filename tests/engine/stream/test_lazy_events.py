@@ -15,10 +15,10 @@ from bkjob_async.engine.stream.lazy_events import (
     with_indexes,
 )
 from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
-from bkjob_async.model.lazy_tuple import SLICE_SIZE
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.status import host_status, run_status
+from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 from tests.engine.poll_views import JOB, Row, host
 
 STEP = JOB.step(200)

@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import pytest
 
-from bkjob_async.model.lazy_tuple import SLICE_SIZE, LazyTuple
+from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE, LazyTuple
 
 
 def squares(size: int) -> tuple[LazyTuple[int], list[tuple[int, int]]]:

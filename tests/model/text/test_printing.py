@@ -29,7 +29,7 @@ from bkjob_async import (
     TargetLost,
     Trouble,
 )
-from bkjob_async.model.printing import first_of, printable
+from bkjob_async.model.text.printing import first_of, printable
 
 # What clears a terminal, what turns the direction of writing, what breaks a line.
 EVIL = "a\x1b[2J\x9b31m\u202eb\u2066c\r\nd\u2028e"

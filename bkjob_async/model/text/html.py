@@ -7,7 +7,7 @@ from html import escape
 from itertools import islice
 from typing import Any, Protocol
 
-from bkjob_async.model.printing import counted, printable, tally
+from bkjob_async.model.text.printing import counted, printable, tally
 
 # So many steps and hosts are shown, and so many letters of a text.
 MOST_STEPS, MOST_HOSTS, LONGEST = 10, 20, 40

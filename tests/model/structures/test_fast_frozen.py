@@ -5,9 +5,9 @@ from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 
 from bkjob_async.model.events import HostChanged
-from bkjob_async.model.fast_frozen import fields_of, freeze, unfrozen_twin
 from bkjob_async.model.refs import HostKey, JobRef, Scope
 from bkjob_async.model.status import host_status
+from bkjob_async.model.structures.fast_frozen import fields_of, freeze, unfrozen_twin
 
 REF = JobRef(Scope.biz(2), 100).step(7)
 

@@ -1,0 +1,1 @@
+"""Data structures: a cache, a lazy tuple, quickly made frozen objects."""
