@@ -46,11 +46,15 @@ class ShardFigures(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """The answer to a sign of life: the *active* targets of all shards together, and what was *granted* of the claim."""
+    """The answer to a sign of life: the *active* targets of all shards together, and what was *granted* of the claim.
+
+    *head* is that of the shard's journal: a smaller one than the runner knows says that the store has lost records.
+    """
 
     active: int
     granted: int
     is_stopped: bool
+    head: int = 0
 
 
 class InboxEntry(Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -23,12 +24,13 @@ from bkjob_async.errors import (
 )
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.many.fleet import Fleet, dialect_options
-from bkjob_async.many.inbox import read_entry
+from bkjob_async.many.inbox import InboxPlace, read_entry
 from bkjob_async.many.learning import shards_to_ask
 from bkjob_async.many.settings import FleetSettings, credentials_provider
 from bkjob_async.many.shares import RequestShare
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
+from bkjob_async.watch.journaling.fleet_journal import FleetJournal
 from bkjob_async.watch.subscription.subscription import Subscription
 from bkjob_async.watch.watch import subscription_of
 from bkjob_async.wire.transport import Transport
@@ -128,7 +130,7 @@ class ShardRunner:
         self._subscription = subscription
         self._share = share
         self._store = fleet.journal.store.shards
-        self._read_to = 0
+        self._place: InboxPlace | None = None
         self._is_stopped = False
         self._has_restored = False
         self._pausing: asyncio.TimerHandle | None = None
@@ -180,7 +182,7 @@ class ShardRunner:
             return
         share, active = self._share, targets.size - targets.over
         claim, limit = (0, 0) if share is None else (share.claim, share.limit)
-        figures = ShardFigures(journal.term, targets.size, active, claim)
+        figures, head = ShardFigures(journal.term, targets.size, active, claim), journal.head
         try:
             told = await self._store.tell(self._fleet.name, self._shard, figures, limit=limit)
         except JournalUnavailable as error:
@@ -193,6 +195,8 @@ class ShardRunner:
             self._subscription.refuse(error)
             return
         self._on_answer()
+        if told.head < head:
+            journal.put_empty()
         self._is_stopped = told.is_stopped
         if share is not None:
             before = share.rate
@@ -219,16 +223,36 @@ class ShardRunner:
 
     async def _take_up(self) -> None:
         """Add and drop what the inbox says; the append that records it removes it from there."""
+        journal = self._subscription.journal
+        if journal is None:
+            return
+        if self._place is None:
+            self._place = InboxPlace(journal.term)
+        elif self._place.begin(journal.term):
+            self._warn_of_loss(journal)
+        place = self._place
         while self._subscription.is_open and not self._subscription.is_changing:
             try:
-                entries = await self._store.inbox(self._fleet.name, self._shard, self._read_to)
+                entries = await self._store.inbox(self._fleet.name, self._shard, place.read_to)
             except JournalUnavailable as error:
                 logger.debug("the inbox of shard %s cannot be read: %s", self._name, error)
                 return
             if not entries:
                 return
-            self._read_to = entries[-1].number
-            self._subscription.take_up([read_entry(entry.data) for entry in entries], self._read_to)
+            changes = [read_entry(entry.data) for entry in place.unread(entries)]
+            self._subscription.take_up(changes, place.read_to, place.term)
+
+    def _warn_of_loss(self, journal: FleetJournal) -> None:
+        """Say that what was added may be lost: nobody but those who added it knows it."""
+        since = "the beginning"
+        if journal.went_back_to:
+            since = f"{datetime.fromtimestamp(journal.went_back_to, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        logger.warning(
+            "the journal has lost what was written since %s; what the shard %s had is stored again, but"
+            " targets that were added or dropped since then may be missing there: add them again",
+            since,
+            self._name,
+        )
 
     # Durations ------------------------------------------------------------------------------------------------------
 

@@ -19,8 +19,8 @@ from bkjob_async.journal.shards import (
     shard_name,
 )
 
-# Raises for another term than that of the fleet with this name; records a sign of life.
-CheckTerm = Callable[[str, int], None]
+# Raises for another term than that of the fleet with this name; records a sign of life, and returns the head.
+CheckTerm = Callable[[str, int], int]
 
 
 @define
@@ -81,13 +81,13 @@ class MemoryShards:
 
     async def tell(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> Told:
         """Record a sign of life of the runner of a shard, and its *figures*."""
-        self._check_term(shard_name(fleet, shard), figures.term)
+        head = self._check_term(shard_name(fleet, shard), figures.term)
         known = self._known(fleet)
         others = sum(each.claim for number, each in known.figures.items() if number != shard)
         granted = granted_of(figures.claim, limit, others)
         known.figures[shard] = ShardFigures(figures.term, figures.targets, figures.active, granted)
         active = sum(each.active for each in known.figures.values())
-        return Told(active, granted, known.is_stopped)
+        return Told(active, granted, known.is_stopped, head)
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""

@@ -118,9 +118,11 @@ class MemoryStore:
             self._fleets[name] = MemoryFleet(term=fleet.term + 1, is_forgotten=True)
         self.shards.forget(name)
 
-    def _note_life(self, name: str, term: int) -> None:
-        """Record that the holder of this *term* lives."""
-        self._held(name, term).last_seen = time.time()
+    def _note_life(self, name: str, term: int) -> int:
+        """Record that the holder of this *term* lives; return the head."""
+        fleet = self._held(name, term)
+        fleet.last_seen = time.time()
+        return fleet.head
 
     def _held(self, name: str, term: int) -> MemoryFleet:
         """Return a fleet for a writer of this *term*; raise `Superseded`."""

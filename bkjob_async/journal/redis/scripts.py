@@ -155,7 +155,7 @@ GIVE_SIGN_OF_LIFE = Script(
     + _HELD
     + """
 redis.call('HSET', KEYS[1], 'last_seen', now())
-return {'ok'}
+return {'ok', head}
 """
 )
 

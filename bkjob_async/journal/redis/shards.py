@@ -136,10 +136,10 @@ class RedisShards:
 
     async def tell(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> Told:
         """Record a sign of life of the runner of a shard, and its *figures*."""
-        await self._run_script(scripts.GIVE_SIGN_OF_LIFE, shard_name(fleet, shard), figures.term)
+        (head,) = await self._run_script(scripts.GIVE_SIGN_OF_LIFE, shard_name(fleet, shard), figures.term)
         told = (figures.term, figures.targets, figures.active, figures.claim)
         active, granted, stopped = await self._run(PUT_FIGURES, fleet, shard, *told, limit)
-        return Told(int(active), int(granted), stopped == b"1")
+        return Told(int(active), int(granted), stopped == b"1", int(head))
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""

@@ -83,8 +83,8 @@ class SqliteShards:
         name, told = shard_name(fleet, shard), list[Told]()
 
         def tell_in_term(connection: Connection) -> None:
-            give_sign_of_life(connection, name, figures.term)
-            told.append(put_figures(connection, fleet, shard, figures, limit))
+            head = give_sign_of_life(connection, name, figures.term)
+            told.append(put_figures(connection, fleet, shard, figures, limit=limit, head=head))
 
         await self._write_in_term(tell_in_term, name)
         return told[-1]
@@ -179,7 +179,9 @@ def remove_from_inbox(connection: Connection, name: str, taken_up: int) -> None:
         connection.execute("DELETE FROM inbox WHERE shard = ? AND id <= ?", (name, taken_up))
 
 
-def put_figures(connection: Connection, fleet: str, shard: int, figures: ShardFigures, limit: int) -> Told:
+def put_figures(
+    connection: Connection, fleet: str, shard: int, figures: ShardFigures, *, limit: int, head: int
+) -> Told:
     """Record figures; return what all shards have together, and what is granted."""
     record = find_record(connection, fleet)
     if record is None:
@@ -194,7 +196,7 @@ def put_figures(connection: Connection, fleet: str, shard: int, figures: ShardFi
         " active = excluded.active, claim = excluded.claim",
         (shard_name(fleet, shard), fleet, shard, figures.term, figures.targets, figures.active, granted),
     )
-    return Told(int(others) + figures.active, granted, record.is_stopped)
+    return Told(int(others) + figures.active, granted, record.is_stopped, head)
 
 
 def read_figures(connection: Connection, fleet: str) -> dict[int, ShardFigures]:

@@ -153,7 +153,7 @@ class SqliteStore:
     async def _write(self, function: Callable[[Connection], R]) -> R:
         return await self._run(self._in, self._file.writing, function)
 
-    async def _write_in_term(self, function: Callable[[Connection], None], name: str) -> None:
+    async def _write_in_term(self, function: Callable[[Connection], object], name: str) -> None:
         """Run a write of a holder, and count it if it is refused."""
         await self._run(self._in_term, function, name)
 
@@ -161,7 +161,7 @@ class SqliteStore:
         with transaction() as connection:
             return function(connection)
 
-    def _in_term(self, function: Callable[[Connection], None], name: str) -> None:
+    def _in_term(self, function: Callable[[Connection], object], name: str) -> None:
         try:
             self._in(self._file.writing, function)
         except Superseded:

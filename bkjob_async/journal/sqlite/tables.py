@@ -136,10 +136,11 @@ def replace_checkpoint(connection: sqlite3.Connection, name: str, checkpoint: Ch
     )
 
 
-def give_sign_of_life(connection: sqlite3.Connection, name: str, term: int) -> None:
-    """Record that the holder lives."""
+def give_sign_of_life(connection: sqlite3.Connection, name: str, term: int) -> int:
+    """Record that the holder lives; return the head."""
     fleet = held_fleet(connection, name, term)
     connection.execute("UPDATE fleet SET last_seen = ? WHERE id = ?", (time.time(), fleet.id))
+    return fleet.head
 
 
 def release_fleet(connection: sqlite3.Connection, name: str, term: int) -> None:

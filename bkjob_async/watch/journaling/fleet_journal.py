@@ -122,6 +122,8 @@ class FleetJournal:
         self._listener = listener
         self._learnt: Callable[[], Mapping[str, Any]] = dict
         self._target_changes: list[tuple[Ref, bool]] = []
+        # When the store had gone back, the time of the newest record that it had left.
+        self.went_back_to: float | None = None
         self._taken_up = 0  # the newest entry of the fleet's inbox whose targets are noted
         self._written_up = 0  # and of which a record was made
         self._waiting: list[Waiting] = []
@@ -189,9 +191,13 @@ class FleetJournal:
         """Store a record without a batch: targets that were added or dropped, or no more than the term."""
         self._put(self._next_number())
 
-    def take_up(self, entry: int) -> None:
-        """Remove the entries up to this one from the inbox with the next record: their targets are noted."""
-        self._taken_up = entry
+    def take_up(self, entry: int, term: int) -> None:
+        """Remove the entries up to this one from the inbox with the next record: their targets are noted.
+
+        It was read in this *term*. In a later one a number may stand for another entry, for the store has lost some.
+        """
+        if term == self.term:
+            self._taken_up = entry
 
     def flush_targets(self) -> None:
         """Store targets that were added or dropped since the last record, and what was taken up from the inbox."""
@@ -291,7 +297,7 @@ class FleetJournal:
                 self._report_trouble(error)
                 await asyncio.sleep(RETRY_SECONDS)
             except StoreBehind as error:
-                records, taken_up = await self._take_again(error), self._written_up
+                records, taken_up = await self._take_again(error), 0
         self.head = records[-1].sequence if records else self.head
         size = sum(len(record.data) for record in records)
         if self._observe.counters is not None:
@@ -334,6 +340,7 @@ class FleetJournal:
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
         self.term, self.head = opened.term, opened.head
+        self.went_back_to, self._taken_up, self._written_up = loaded.fold.facts.time, 0, 0
         self.facts.terms = loaded.fold.facts.terms
         self.facts.note_term(self.term, self._cursors.name, self.head)
         self._checkpoints.begin_behind(loaded)

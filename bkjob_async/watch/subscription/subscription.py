@@ -58,7 +58,8 @@ class Subscription:
         self.is_open = False
         self.is_paused = False
         self._journal: FleetJournal | None = None
-        self._taken_up = 0  # the newest entry of the fleet's inbox whose targets are pending or were added
+        # The newest entry of the fleet's inbox whose targets are pending or were added, and the term in which it was read.
+        self._taken_up = (0, 0)
         self._fleet: RestoredFleet | None = None
         self._end: BaseException | None = None
         self._poller = poller
@@ -231,9 +232,12 @@ class Subscription:
         self._pending.put(refs, add=add)
         self._changes.start()
 
-    def take_up(self, changes: Iterable[tuple[Iterable[Ref], bool]], entry: int) -> None:
-        """Add or drop what the fleet's inbox says up to an *entry*, which is removed by the append that records it."""
-        self._taken_up = entry
+    def take_up(self, changes: Iterable[tuple[Iterable[Ref], bool]], entry: int, term: int) -> None:
+        """Add or drop what the fleet's inbox says up to an *entry*, which is removed by the append that records it.
+
+        The inbox was read in this *term* of the journal.
+        """
+        self._taken_up = entry, term
         for refs, add in changes:
             self._pending.put(refs, add=add)
         self._changes.start()
@@ -273,7 +277,7 @@ class Subscription:
         if self._journal is not None:
             self._journal.targets = self.targets.size
             if not self._drops_with_job:
-                self._journal.take_up(self._taken_up)
+                self._journal.take_up(*self._taken_up)
             self._journal.flush_targets()
 
     def _add(self, ref: Ref) -> None:

@@ -1,0 +1,146 @@
+"""A store that loses its newest writes, as a Redis server does at a failover: what was added, and what was told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+from attrs import evolve
+
+import bkjob_async as bkjob
+from bkjob_async.journal.memory.store import MemoryFleet, MemoryStore
+from bkjob_async.many.shard import ShardEnd
+from bkjob_async.simulator.world.world import World
+from tests.many.fleets import Site, site_of
+from tests.many.test_shard import ENDLESS, SLOW, jobs_of
+
+pytestmark = pytest.mark.looptime
+
+
+def kept(site: Site) -> Callable[[], None]:
+    """Keep what the store holds; return how it goes back there, numbers of entries included."""
+    store = site.fleet.journal.store
+    assert isinstance(store, MemoryStore)
+    shards = store.shards
+    fleets = {name: copy_of(fleet) for name, fleet in store._fleets.items()}
+    in_shards = deepcopy((shards._fleets, shards._inboxes, shards._last_number))
+
+    def go_back() -> None:
+        store._fleets = fleets
+        shards._fleets, shards._inboxes, shards._last_number = in_shards
+
+    return go_back
+
+
+def copy_of(fleet: MemoryFleet) -> MemoryFleet:
+    """Return a copy that nobody waits at."""
+    return evolve(fleet, records=[*fleet.records], waiters=set())
+
+
+async def targets_of(site: Site) -> int:
+    """Return how many targets the store has for the only shard."""
+    entry = await site.fleet.journal.store.fleet("night/0")
+    assert entry is not None
+    return entry.targets
+
+
+async def test_what_was_taken_up_is_stored_again(caplog: pytest.LogCaptureFixture) -> None:
+    """The runner has it; what waited in the inbox and was lost is not there, and the log says so."""
+    world = World(1)
+    first, second, third = jobs_of(world, SLOW, 3, scopes=1)
+    async with site_of(world, shards=1) as site:
+        site.run(0)
+        await asyncio.sleep(3)
+        await site.fleet.add(first)
+        await asyncio.sleep(2)
+        go_back = kept(site)
+        await site.fleet.add(second)
+        await asyncio.sleep(2)
+        await site.fleet.add(third)
+        go_back()
+        await asyncio.sleep(6)
+
+        assert await targets_of(site) == 2
+        warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+        assert any("add them again" in text and "night/0" in text for text in warnings)
+        await site.fleet.add(first, second, third)
+        await asyncio.sleep(90)
+        (shard,) = (await site.fleet.status()).shards
+        assert (shard.targets, shard.active, shard.waiting) == (3, 0, 0)
+        assert await site.is_as_it_was()
+
+
+@pytest.mark.parametrize("pause", [0.0, 4.0])
+async def test_what_is_added_afterwards_is_taken_up(pause: float) -> None:
+    """Its entry may have a number that the runner has read already: the store, or its clock, went back."""
+    world = World(1)
+    jobs = jobs_of(world, ENDLESS, 6, scopes=1)
+    async with site_of(world, shards=1) as site:
+        site.run(0)
+        await asyncio.sleep(3)
+        go_back = kept(site)
+        for job in jobs[:4]:
+            await site.fleet.add(job)
+        await asyncio.sleep(2)
+        go_back()
+        await asyncio.sleep(pause)
+        for job in jobs[4:]:
+            await site.fleet.add(job)
+        await asyncio.sleep(6)
+
+        (shard,) = (await site.fleet.status()).shards
+        assert (shard.targets, shard.waiting) == (6, 0)
+        assert await targets_of(site) == 6
+
+
+async def test_what_was_dropped_stays_dropped() -> None:
+    """Though the entry that added it is in the inbox again, and the one that dropped it is not."""
+    world = World(1)
+    job, other = jobs_of(world, ENDLESS, 2, scopes=1)
+    async with site_of(world, shards=1) as site:
+        site.run(0)
+        await asyncio.sleep(3)
+        await site.fleet.add(other, job)
+        go_back = kept(site)
+        await asyncio.sleep(2)
+        await site.fleet.drop(job)
+        await asyncio.sleep(4)
+        assert (await site.fleet.status()).targets == 1
+        go_back()
+        await asyncio.sleep(8)
+
+        (shard,) = (await site.fleet.status()).shards
+        assert (shard.targets, shard.waiting) == (1, 0)
+        assert await targets_of(site) == 1
+
+
+async def test_an_empty_store_ends_the_runners_and_keeps_their_targets() -> None:
+    """A server without persistence was restarted: the fleet is created again, and goes on."""
+    world = World(1)
+    jobs = jobs_of(world, SLOW, 3, scopes=1)
+    async with site_of(world, shards=1) as site:
+        settings = await site.fleet.settings()
+        go_back = kept(site)
+        store = site.fleet.journal.store
+        assert isinstance(store, MemoryStore)
+        runner = site.run(0)
+        await asyncio.sleep(3)
+        await site.fleet.add(*jobs)
+        await asyncio.sleep(3)
+        go_back()
+        store.shards._fleets.clear()
+
+        with pytest.raises(bkjob.FleetNotFound, match="create it first"):
+            await asyncio.wait_for(runner, 20)
+        with pytest.raises(bkjob.FleetNotFound):
+            await bkjob.Fleet("night", journal=site.fleet.journal).add(jobs[0])
+        await site.fleet.create(url=settings.url, credentials=settings.credentials)
+        second = site.run(0)
+        await asyncio.sleep(90)
+        (shard,) = (await site.fleet.status()).shards
+        assert (shard.targets, shard.active) == (3, 0)
+        await site.fleet.stop()
+        assert await second is ShardEnd.STOPPED
