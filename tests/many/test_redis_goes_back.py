@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -17,7 +18,7 @@ from tests.many.fleets import OWN_CREDENTIALS
 from tests.many.test_fleet import QUICK
 from tests.watch.clients import URLS
 
-SETTINGS = {"url": URLS["gateway-v3"], "credentials": OWN_CREDENTIALS, "interval": 0.1}
+SETTINGS: dict[str, Any] = {"url": URLS["gateway-v3"], "credentials": OWN_CREDENTIALS, "interval": 0.1}
 
 
 async def added(fleet: bkjob.Fleet, *jobs: bkjob.JobRef) -> None:
