@@ -25,6 +25,7 @@ from bkjob_async.errors import (
     NotAJournal,
 )
 from bkjob_async.journal.sqlite import file as sqlite_file
+from bkjob_async.journal.sqlite import store as sqlite_store
 from bkjob_async.journal.store import Checkpoint, StoredRecord
 from bkjob_async.model.journal_errors import StoreBehind
 from tests.journal.stores import HERE, THERE, Place, opened, records, sqlite_url
@@ -54,9 +55,9 @@ def clear(folder: Path, pattern: str = "*") -> None:
         file.unlink()
 
 
-def kill_itself(code: str) -> int:
+def kill_itself(code: str, *arguments: str) -> int:
     """Run a program that kills itself; return its exit code."""
-    return subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode
+    return subprocess.run([sys.executable, "-c", code, *arguments], check=False, timeout=60).returncode
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -254,6 +255,87 @@ async def test_a_locked_file_is_unavailable_until_it_is_free(
     assert len((await reader.read("night", 0)).records) == 2
 
 
+async def test_a_journal_is_opened_when_another_process_releases_its_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it creates the file, begins the log, or writes for longer than one statement waits."""
+    monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.05)
+    with closing(sqlite3.connect(tmp_path / "fleet.db", isolation_level=None)) as other:
+        sqlite_file.create_tables(other)  # the log is not there yet
+        for begin in ("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
+            async with opened(sqlite_url(tmp_path)) as place:
+                other.execute(begin)
+                opening = asyncio.create_task(place.open().open("night", HERE, take_over=True))
+                listing = asyncio.create_task(place.open().fleets())
+                await asyncio.wait([opening], timeout=0.3)
+                other.execute("COMMIT")
+
+                assert (await opening).term == 1 + (begin == "BEGIN EXCLUSIVE")
+                assert len(await listing) <= 1
+
+
+async def test_a_lock_that_is_never_released_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a bounded time, for a reader as for a writer."""
+    monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr(sqlite_store, "PATIENCE", 0.1)
+    with closing(sqlite3.connect(tmp_path / "fleet.db", isolation_level=None)) as other:
+        sqlite_file.create_tables(other)
+        other.execute("BEGIN EXCLUSIVE")
+        async with opened(sqlite_url(tmp_path)) as place:
+            with pytest.raises(JournalUnavailable, match="locked"):
+                await place.open().open("night", HERE, take_over=True)
+            with pytest.raises(JournalUnavailable, match="locked"):
+                await place.open().fleets()
+
+
+async def test_a_reader_that_found_the_file_locked_sees_what_is_written_later(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not take the file for one that nobody writes."""
+    monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr(sqlite_store, "PATIENCE", 0.0)
+    await fill(sqlite_url(tmp_path), 1)
+    reader = place.open()
+    with closing(sqlite3.connect(tmp_path / "fleet.db", isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(JournalUnavailable, match="locked"):
+            await reader.read("night", 0)
+    await use(sqlite_url(tmp_path))
+
+    assert len((await reader.read("night", 0)).records) == 2
+
+
+CREATED_HALF = """
+import os, sqlite3, sys
+from bkjob_async.journal.sqlite import file as sqlite_file
+
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")  # pages are written before the end
+connection.execute("BEGIN IMMEDIATE")
+for statement in sqlite_file.SCHEMA.split(";"):
+    connection.execute(statement)
+connection.execute(f"PRAGMA application_id = {sqlite_file.APPLICATION_ID}")
+for number in range(40):
+    connection.execute(f"CREATE TABLE more_{number} (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
+os.kill(os.getpid(), 9)
+"""
+
+
+async def test_what_a_killed_creator_left_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next process creates the file; until then a reader is told that it is empty."""
+    monkeypatch.setattr(sqlite_file, "LOCK_TIMEOUT", 0.1)
+    assert kill_itself(CREATED_HALF, str(tmp_path / "fleet.db")) == -9
+    assert (tmp_path / "fleet.db-journal").stat().st_size > 0
+    async with opened(sqlite_url(tmp_path)) as place:
+        with pytest.raises(JournalUnavailable, match="empty"):
+            await place.open().fleets()
+
+        assert (await place.open().open("night", HERE, take_over=True)).term == 1
+
+
 FULL = """
 import asyncio, resource, sys
 from bkjob_async.errors import JournalUnavailable
@@ -343,6 +425,46 @@ async def test_a_read_only_file_is_read_and_not_written(
 
     assert read == "5 1"
     assert "readonly" in error or "read-only" in error
+
+
+READ_ONLY_TWICE = """
+import asyncio, os, sys
+from tests.journal.stores import opened
+
+if os.geteuid() == 0:
+    os.setegid(65534)
+    os.seteuid(65534)
+
+async def main():
+    async with opened(sys.argv[1]) as place:
+        store = place.open()
+        for _ in range(2):
+            print(len((await store.read("night", 0)).records), flush=True)
+            sys.stdin.readline()
+
+asyncio.run(main())
+"""
+
+
+def begun(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Begin a program that reads its standard input."""
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+async def test_a_reader_that_may_not_write_sees_what_is_written_later(open_folder: Path) -> None:
+    """It began while nobody wrote, and there was no log to read."""
+    await fill(sqlite_url(open_folder), 5)
+    (open_folder / "fleet.db").chmod(0o644)
+    reader = begun(READ_ONLY_TWICE, sqlite_url(open_folder))
+    assert reader.stdout is not None
+    assert reader.stdout.readline() == "5\n"
+    async with opened(sqlite_url(open_folder)) as place:
+        store = place.open()
+        opening = await store.open("night", THERE, take_over=True)
+        await store.append("night", term=opening.term, head=5, records=records(6), targets=1)
+
+        assert reader.communicate("\n\n", timeout=60)[0] == "6\n"
 
 
 async def test_a_closed_journal_says_so(place: Place) -> None:

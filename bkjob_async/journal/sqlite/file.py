@@ -24,8 +24,9 @@ SCHEMA_VERSION = 1
 # Seconds that a statement waits for another process's lock.
 LOCK_TIMEOUT = 2.0
 WAL_SIZE_LIMIT = 16 << 20
-# Another process may be creating the file: its header is looked at again so often, after so many seconds.
-CREATION_LOOKS, CREATION_PAUSE = 20, 0.05
+# What cannot wait for a lock is tried again after so many seconds: reading a header that another process is writing,
+# and beginning the write-ahead log, for which SQLite does not wait.
+LOCK_PAUSE = 0.02
 
 SCHEMA = """
 CREATE TABLE fleet (
@@ -46,6 +47,8 @@ CREATE TABLE checkpoint_part (
 
 # An error without a code is one of Python's: a text that cannot be decoded.
 _DAMAGE = {0, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_ERROR}
+# Another process is at work; the last of these after very many attempts to begin to read.
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 # Errors after which the connection is used on: nothing is wrong with the file itself.
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
 
@@ -60,6 +63,7 @@ class SqliteFile:
         self._synchronous = synchronous
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
+        self._is_immutable = False
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -118,28 +122,29 @@ class SqliteFile:
         """Return the connection; open it if there is none, or if another file has taken the place of ours."""
         found = self._identity_now()
         if self._connection is not None:
-            if found == self._identity:
+            if found == self._identity and not (self._is_immutable and self._has_wal()):
                 return self._connection
             self.close()
         if found is None and not create:
             raise JournalUnavailable("there is no such file", journal=self._shown)
         if found is None and not self.path.parent.is_dir():
             raise JournalUnavailable(f"the folder {self.path.parent} does not exist", journal=self._shown)
-        is_new = self._check_header()
-        if is_new and not create:
+        if self._check_header() and not create:
             raise JournalUnavailable("the file is still empty", journal=self._shown)
+        self._is_immutable = False
         try:
-            connection = self._open("mode=rwc" if create else "mode=rw", is_new=is_new)
-        except sqlite3.OperationalError:
+            connection = self._open("mode=rwc" if create else "mode=rw", create=create)
+        except sqlite3.OperationalError as error:
             # Reading with a write-ahead log needs a file beside the journal; where none can be made, nobody writes.
-            if create or self._has_wal():
+            if create or is_locked(error) or self._has_wal():
                 raise
-            connection = self._open("mode=ro&immutable=1", is_new=False)
+            connection = self._open("mode=ro&immutable=1", create=False)
+            self._is_immutable = True
         self._connection, self._identity = connection, self._identity_now()
         return connection
 
-    def _open(self, mode: str, *, is_new: bool) -> sqlite3.Connection:
-        """Return a connection that is set up; create the tables in a new file."""
+    def _open(self, mode: str, *, create: bool) -> sqlite3.Connection:
+        """Return a connection that is set up; create the tables where there are none."""
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?{mode}",
             uri=True,
@@ -148,19 +153,26 @@ class SqliteFile:
             check_same_thread=False,
         )
         try:
-            if is_new:
-                _create(connection)
+            # The first statement undoes what a process left that was killed while it created the file.
+            (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if not tables:
+                self._create(connection, may_create=create)
             connection.execute("PRAGMA secure_delete = OFF")
             connection.execute(f"PRAGMA journal_size_limit = {WAL_SIZE_LIMIT}")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            (journal_mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-            if journal_mode != "wal" and "immutable" not in mode:
-                connection.execute("PRAGMA journal_mode = WAL")
+            if "immutable" not in mode:
+                _begin_log(connection)
             connection.execute("SELECT max(id) FROM fleet").fetchone()
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _create(self, connection: sqlite3.Connection, *, may_create: bool) -> None:
+        """Create the tables in an empty file; raise `JournalUnavailable` for a reader."""
+        if not may_create:
+            raise JournalUnavailable("the file is still empty", journal=self._shown)
+        create_tables(connection)
 
     def _has_wal(self) -> bool:
         """Return True where a write-ahead log lies beside the file."""
@@ -180,17 +192,27 @@ class SqliteFile:
         return (status.st_dev, status.st_ino)
 
     def _check_header(self) -> bool:
-        """Return True for a file that is to be created; raise for one that is not a journal of this version."""
-        for look in range(CREATION_LOOKS):
+        """Return True for a file that is to be created; raise for one that is not a journal of this version.
+
+        While another process creates the file, its header may make no sense, and a rollback journal lies beside it. Where
+        that process was killed, SQLite undoes what it did.
+        """
+        end = time.monotonic() + LOCK_TIMEOUT
+        while True:
             try:
                 return self._is_new()
-            except JournalError:
-                # While another process creates the file, a rollback journal lies beside it.
-                is_being_created = Path(f"{self.path}-journal").exists()
-                if look and not is_being_created:
+            except JournalError as error:
+                if not self._is_being_created():
+                    return self._is_new()  # it was created meanwhile, or is no journal
+                if time.monotonic() >= end:
+                    if isinstance(error.__cause__, sqlite3.Error):
+                        return True
                     raise
-                time.sleep(CREATION_PAUSE if is_being_created else 0.0)
-        return self._is_new()
+            time.sleep(LOCK_PAUSE)
+
+    def _is_being_created(self) -> bool:
+        """Return True while a rollback journal lies beside the file."""
+        return Path(f"{self.path}-journal").exists()
 
     def _is_new(self) -> bool:
         """Read the header, without locks and without touching the file."""
@@ -232,7 +254,7 @@ class SqliteFile:
         return application, version, page_size
 
 
-def _create(connection: sqlite3.Connection) -> None:
+def create_tables(connection: sqlite3.Connection) -> None:
     """Create the tables, unless another process was quicker; before the log is there, so that the header is in the file."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -247,6 +269,25 @@ def _create(connection: sqlite3.Connection) -> None:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+def _begin_log(connection: sqlite3.Connection) -> None:
+    """Begin the write-ahead log where there is none; SQLite does not wait for a process that does the same."""
+    end = time.monotonic() + LOCK_TIMEOUT
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not is_locked(error) or time.monotonic() >= end:
+                raise
+            time.sleep(LOCK_PAUSE)
+        else:
+            return  # without an error where the disk allows no such log
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Return True where another process is at work, and SQLite waited for it in vain."""
+    return isinstance(error, sqlite3.Error) and _code_of(error) in _LOCKED
 
 
 def _code_of(error: sqlite3.Error) -> int:

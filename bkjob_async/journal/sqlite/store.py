@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -10,10 +11,10 @@ from functools import partial
 from sqlite3 import Connection
 from typing import TypeVar
 
-from bkjob_async.errors import ClientClosed, JournalError, Superseded
+from bkjob_async.errors import ClientClosed, JournalError, JournalUnavailable, Superseded
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.sqlite import tables
-from bkjob_async.journal.sqlite.file import SqliteFile
+from bkjob_async.journal.sqlite.file import SqliteFile, is_locked
 from bkjob_async.journal.sqlite.shards import SqliteShards, forget_inbox, remove_from_inbox
 from bkjob_async.journal.store import Checkpoint, FleetEntry, Holder, Opened, Page, StoredRecord
 from bkjob_async.journal.urls import SqlitePlace
@@ -23,6 +24,8 @@ Transaction = Callable[[], AbstractContextManager[Connection]]
 
 # How often a waiting reader looks for records: at first, and at most. Nothing tells it of another process's.
 FIRST_PAUSE, LAST_PAUSE = 0.01, 0.1
+# What is not repeated by its caller is tried again for so many seconds while other processes have the file locked.
+PATIENCE = 30.0
 
 
 class SqliteStore:
@@ -148,10 +151,21 @@ class SqliteStore:
     # The thread -----------------------------------------------------------------------------------------------------
 
     async def _read(self, function: Callable[[Connection], R]) -> R:
-        return await self._run(self._in, self._file.reading, function)
+        return await self._run_patiently(self._file.reading, function)
 
     async def _write(self, function: Callable[[Connection], R]) -> R:
-        return await self._run(self._in, self._file.writing, function)
+        return await self._run_patiently(self._file.writing, function)
+
+    async def _run_patiently(self, transaction: Transaction, function: Callable[[Connection], R]) -> R:
+        """Run *function* in a transaction; try again while other processes have the file locked."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await self._run(self._in, transaction, function)
+            except JournalUnavailable as error:
+                if not is_locked(error.__cause__) or time.monotonic() >= end:
+                    raise
+            await asyncio.sleep(LAST_PAUSE)
 
     async def _write_in_term(self, function: Callable[[Connection], object], name: str) -> None:
         """Run a write of a holder, and count it if it is refused."""
