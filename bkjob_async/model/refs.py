@@ -8,6 +8,8 @@ from ipaddress import IPv4Address, ip_address
 from typing import Any, Self, TypeVar, cast
 
 from attrs import field, frozen
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from bkjob_async.model.base_error import WrongType, WrongValue
 from bkjob_async.model.text.printing import printable
@@ -22,15 +24,20 @@ _SCOPE_TYPE = re.compile(r"[a-z][a-z_]*")
 
 def _positive(owner: object, attribute: Any, value: Any) -> None:
     """Raise `UsageError` for anything but a positive int; a bool is none."""
+    _check_positive(owner, attribute.name, value)
+
+
+def _check_positive(owner: object, attribute: str, value: Any) -> None:
+    """Raise `UsageError` for anything but a positive int; a bool is none."""
     if type(value) is int and value > 0:
         return
-    name = f"{type(owner).__name__}: {attribute.name}"
+    name = f"{type(owner).__name__}: {attribute}"
     if isinstance(value, bool) or not isinstance(value, int):
         raise WrongType(
-            f"{name} must be a whole number (int), not {value!r:.60}: {_remedy(owner, attribute.name)}"
+            f"{name} must be a whole number (int), not {value!r:.60}: {_remedy(owner, attribute)}"
         )
     if value <= 0:
-        raise WrongValue(f"{name} must be positive, not {value}: {_remedy(owner, attribute.name)}")
+        raise WrongValue(f"{name} must be positive, not {value}: {_remedy(owner, attribute)}")
 
 
 def _remedy(owner: object, name: str) -> str:
@@ -38,15 +45,11 @@ def _remedy(owner: object, name: str) -> str:
     return "Scope.biz(2)" if isinstance(owner, Scope) else f"{type(owner).__name__}(..., {name}=100)"
 
 
-def _is_scope(owner: object, _attribute: object, value: Any) -> None:
+def _check_scope(owner: object, value: Any) -> None:
+    """Raise `UsageError` for anything but a scope."""
     if not isinstance(value, Scope):
         example = f"{type(owner).__name__}(Scope.biz(2), ...)"
         raise WrongType(f"scope must be a Scope, not {value!r:.60}: {example}")
-
-
-def _is_job(_owner: object, _attribute: object, value: Any) -> None:
-    if not isinstance(value, JobRef):
-        raise WrongType(f"the job of a step must be a JobRef, not {value!r:.60}")
 
 
 class ScopeType(StrEnum):
@@ -116,15 +119,21 @@ def _shared(scope: S) -> S:
     return cast("S", _scopes.setdefault(scope, scope))
 
 
-@frozen(weakref_slot=False)
-class JobRef:
+# The garbage collector does not track refs, of which there may be hundreds of thousands: they refer to no container.
+
+
+class JobRef(Struct, frozen=True, gc=False):
     """The name of a job instance.
 
     *scope* owns the job, *job_instance_id* is the platform's number of this run.
     """
 
-    scope: Scope = field(validator=_is_scope)
-    job_instance_id: int = field(validator=_positive)
+    scope: Scope
+    job_instance_id: int
+
+    def __post_init__(self) -> None:
+        _check_scope(self, self.scope)
+        _check_positive(self, "job_instance_id", self.job_instance_id)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -149,39 +158,29 @@ class JobRef:
         return f"{self.scope}:{self.job_instance_id}"
 
 
-@frozen(init=False, repr=False, weakref_slot=False)
-class StepRef:
-    """The name of a step instance, and of the *job* that it belongs to.
+class StepRef(Struct, frozen=True, gc=False):
+    """The name of a step instance.
 
-    There may be hundreds of thousands, so it stores only the job's name and the step's own id.
-
-    *step_instance_id* is the platform's number of the step, *scope* and *job_instance_id* are those of the
-    job.
+    *scope* and *job_instance_id* are those of the job that it belongs to, *step_instance_id* is the platform's number of the
+    step. `job` is the job's name.
     """
 
-    job: JobRef = field(validator=_is_job)
-    step_instance_id: int = field(validator=_positive)
+    scope: Scope
+    job_instance_id: int
+    step_instance_id: int
+    job: JobRef = None  # type: ignore[assignment]  # made below where `of` has not given it
 
-    def __init__(self, scope: Scope, job_instance_id: int, step_instance_id: int) -> None:
-        """Name a step by its scope, its job's id and its own."""
-        self.__attrs_init__(JobRef(scope, job_instance_id), step_instance_id)  # pyright: ignore[reportAttributeAccessIssue] - attrs makes it
+    def __post_init__(self) -> None:
+        _check_positive(self, "step_instance_id", self.step_instance_id)
+        if cast("JobRef | None", self.job) is None:
+            force_setattr(self, "job", JobRef(self.scope, self.job_instance_id))
 
     @classmethod
     def of(cls, job: JobRef, step_instance_id: int) -> Self:
         """Name a step of *job*."""
-        ref = cls.__new__(cls)
-        ref.__attrs_init__(job, step_instance_id)  # pyright: ignore[reportAttributeAccessIssue] - attrs makes it
-        return ref
-
-    @property
-    def scope(self) -> Scope:
-        """The scope of the job."""
-        return self.job.scope
-
-    @property
-    def job_instance_id(self) -> int:
-        """The id of the job that it belongs to."""
-        return self.job.job_instance_id
+        if not isinstance(job, JobRef):
+            raise WrongType(f"the job of a step must be a JobRef, not {job!r:.60}")
+        return cls(job.scope, job.job_instance_id, step_instance_id, job)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -190,7 +189,7 @@ class StepRef:
         return cls.of(JobRef.parse(job), int(step))
 
     def __hash__(self) -> int:
-        return hash((self.step_instance_id, self.job.job_instance_id))
+        return hash((self.step_instance_id, self.job_instance_id))
 
     def __repr__(self) -> str:
         own = f"job_instance_id={self.job_instance_id}, step_instance_id={self.step_instance_id}"

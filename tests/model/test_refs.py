@@ -1,5 +1,9 @@
 """Names, written and read back."""
 
+import copy
+import gc
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +70,20 @@ def test_secrets_do_not_show() -> None:
     assert secrets_of(app) == ("s3cret", "t0ken", "t1cket")
     assert secrets_of(token) == ("acc3ss",)
     assert not any(secret in repr(app) + repr(token) for secret in (*secrets_of(app), *secrets_of(token)))
+
+
+HOME = Scope.biz(2)
+JOB = JobRef(HOME, 5)
+
+
+def test_refs_are_not_tracked_by_the_garbage_collector() -> None:
+    """A hundred thousand of them do not make its collections longer."""
+    assert not any(map(gc.is_tracked, (JOB, JOB.step(7), StepRef(HOME, 5, 7))))
+
+
+def test_refs_are_copied_and_pickled_as_equal_ones() -> None:
+    """A process gives them to another one."""
+    for ref in (JOB, JOB.step(7), StepRef(HOME, 5, 7)):
+        sent = pickle.loads(pickle.dumps(ref))  # noqa: S301 - our own
+        assert copy.deepcopy(ref) == sent == ref
+        assert (hash(sent), sent.job) == (hash(ref), ref.job)
