@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from cattrs import Converter
@@ -60,14 +61,18 @@ def event_to_json(event: Event) -> dict[str, Any]:
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:
-    """Read back what `event_to_json` wrote; raise ValueError for an unknown kind.
+    """Read back what `event_to_json` wrote; raise ValueError for what is no event, such as an unknown kind.
 
     Unknown keys are ignored.
     """
-    kind = KINDS.get(data.get("kind", ""))
+    name = data.get("kind", "")
+    kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise ValueError(f"not an event: kind {data.get('kind')!r}")
-    return _converter.structure(data, kind)
+        raise ValueError(f"not an event: kind {name!r:.40}")
+    try:
+        return _converter.structure(data, kind)
+    except Exception as error:
+        raise ValueError(f"not an event of kind {name}") from error
 
 
 def _status_to_json(status: RunStatus | HostStatus) -> dict[str, Any]:
@@ -81,9 +86,10 @@ def _make_converter() -> Converter:
     write(datetime, datetime.isoformat)
     read(datetime, lambda text, _: datetime.fromisoformat(text))
     write(RunStatus, _status_to_json)
-    read(RunStatus, lambda data, _: run_status(data["code"]))
+    read(float, lambda value, _: _finite(value))
+    read(RunStatus, lambda data, _: run_status(_whole(data["code"])))
     write(HostStatus, _status_to_json)
-    read(HostStatus, lambda data, _: host_status(data["code"]))
+    read(HostStatus, lambda data, _: host_status(_whole(data["code"])))
     write(JobRef, str)
     read(JobRef, lambda text, _: JobRef.parse(text))
     write(StepRef, str)
@@ -122,6 +128,21 @@ def _with_unfinished(step: Mapping[str, Any]) -> Mapping[str, Any]:
     for host in step["failed"]:
         (failed if host_status(host["status"]["code"]).is_finished else unfinished).append(host)
     return {**step, "failed": failed, "unfinished": unfinished}
+
+
+def _whole(value: Any) -> int:
+    """Return the code of a status; other values would fail later, where nobody expects it."""
+    if type(value) is not int:
+        raise ValueError(f"not the code of a status: {value!r:.40}")
+    return value
+
+
+def _finite(value: Any) -> float:
+    """Return a number of seconds; JSON has no infinity, and a duration cannot be one."""
+    number = float(value)
+    if not isfinite(number):
+        raise ValueError("not a number of seconds")
+    return number
 
 
 def _counts(result: JobResult) -> dict[str, int]:

@@ -149,3 +149,21 @@ def test_what_is_no_event_is_refused(data: dict[str, Any]) -> None:
     """An unknown kind is an error, not a guess."""
     with pytest.raises(ValueError, match="not an event"):
         event_from_json(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"kind": "no_kind"},
+        {"kind": ["host_changed"]},
+        {"kind": "host_changed"},
+        {"kind": "host_changed", "ref": 5},
+        {"kind": "resumed", "gap": float("nan")},
+        {"kind": "trouble", "ref": [], "error": {}},
+    ],
+)
+def test_what_is_no_event_is_a_value_error(data: dict[str, Any]) -> None:
+    """Of whatever kind the fault is."""
+    with pytest.raises(ValueError, match="not an event"):
+        event_from_json(data)

@@ -44,6 +44,8 @@ class HostChangedForm(Struct, tag_field="kind", tag="host_changed", gc=False):
 
 
 _host_decoder = msgspec.json.Decoder(HostChangedForm)
+# A time near the ends of the calendar cannot be shown in every zone.
+YEARS = (1970, 9998)
 HOST_CHANGED = b'{"kind":"host_changed"'
 
 
@@ -109,5 +111,9 @@ class LineReader:
                 self.run.set_time(0.0)
             return
         moment = datetime.fromisoformat(at)
-        self.run.set_time((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+        if not moment.tzinfo:
+            moment = moment.replace(tzinfo=UTC)
+        if not YEARS[0] <= moment.year <= YEARS[1]:
+            raise ValueError("no time at which a watch told something")
+        self.run.set_time(moment.timestamp())
         self._at, self.has_times = at, True

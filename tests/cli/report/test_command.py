@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,7 @@ import bkjob_async as bkjob
 from benchmarks.compare.runs import SCOPE, Timed, run_of, write_journal, write_lines
 from bkjob_async.cli.commands.group import bkjob as group
 from bkjob_async.cli.report.figures import by_phase
+from bkjob_async.cli.report.make import FORMATS
 from bkjob_async.cli.report.read_journal import read_journal
 from bkjob_async.cli.report.run_model import RunModel
 from bkjob_async.cli.report.writing import write_report
@@ -231,6 +233,28 @@ def test_damaged_lines_are_counted(lines: Path) -> None:
 
     assert found["damaged_lines"] == 3
     assert sum(found["hosts"].values()) == HOSTS  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda event: event["after"].update(code="9"),
+        lambda event: event["after"].update(code=[9]),
+        lambda event: event.update(at="9999-12-31T23:59:59.999999-23:59"),
+        lambda event: event.update(at="0001-01-01T00:00:00+23:59"),
+        lambda event: event.update(kind="resumed", gap=float("inf")),
+        lambda event: event.update(kind=["host_changed"]),
+    ],
+)
+def test_lines_of_wrong_values_are_counted(lines: Path, change: Callable[[Any], None]) -> None:
+    """And spoil nothing of the report, in any format."""
+    damaged = json.loads(next(line for line in lines.read_text().splitlines() if "host_changed" in line))
+    change(damaged)
+    lines.write_bytes(json.dumps(damaged).encode() + b"\n" + lines.read_bytes())
+
+    assert plain(str(lines))["damaged_lines"] == 1
+    for form in FORMATS:
+        assert run(str(lines), "--format", form).return_value == 0
 
 
 def test_lines_without_times_have_no_course(lines: Path) -> None:
