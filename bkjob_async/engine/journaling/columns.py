@@ -74,7 +74,9 @@ def names_form(hosts: HostNames) -> HostNamesForm:
 
 
 def names_from(form: HostNamesForm) -> HostNames:
-    """Return names of hosts from their form."""
+    """Return names of hosts from their form; raise ValueError where their number is not the one that it says."""
+    if form.size and not form.names:
+        raise ValueError("hosts without names")
     return HostNames(
         unpacked_numbers(form.names, form.size),
         unpacked_numbers(form.addresses, form.size),

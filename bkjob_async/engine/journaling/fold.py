@@ -291,7 +291,7 @@ def with_damage(action: Callable[[], None]) -> None:
     """Call *action*; raise `JournalDamaged` where what it reads makes no sense."""
     try:
         action()
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, OSError) as error:
         raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
 
 

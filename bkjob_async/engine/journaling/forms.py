@@ -19,6 +19,9 @@ VERSION = 1
 
 Column = Any
 """One value for all hosts, or a list with one for each."""
+Numbers = list[int | None] | int | None
+Texts = list[str | None] | str | None
+"""Columns of numbers and of texts: other values are refused when they are read."""
 
 Key = tuple[int | None, int | None, str | None, str | None, int | None, str | None]
 """All names of a host: host id, cloud area, IPv4, IPv6, container id, container name."""
@@ -65,10 +68,10 @@ class HostsForm(Struct, array_like=True, frozen=True, gc=False, tag="h"):
     epoch: int
     skipped: bool
     hosts: HostNamesForm
-    befores: Column
-    afters: Column
-    tags: Column
-    exit_codes: Column
+    befores: Numbers
+    afters: Numbers
+    tags: Texts
+    exit_codes: Numbers
     failures: list[FailureForm] = []
 
 
@@ -127,9 +130,9 @@ class TableForm(Struct, array_like=True, frozen=True, gc=False):
     """The hosts of a step: codes, codes before, and the number of the batch of each host's last change; None: not seen."""
 
     hosts: HostNamesForm
-    codes: Column
-    befores: Column
-    sequences: Column
+    codes: Numbers
+    befores: Numbers
+    sequences: Numbers
     failures: list[FailureForm] = []
 
 

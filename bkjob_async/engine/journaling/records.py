@@ -51,6 +51,10 @@ _decoder = msgspec.msgpack.Decoder(RecordForm)
 _version_decoder = msgspec.msgpack.Decoder(list[Any])
 
 
+# Unix seconds that every calendar has, in every zone.
+LAST_TIME = 1e11
+
+
 class Record(Struct, frozen=True):
     """A record that was read: a batch, which targets were added (True) or dropped with it, and learnt durations.
 
@@ -245,6 +249,8 @@ def facts_of_step(step: StepState) -> StepFacts:
 def decode_record(data: bytes) -> Record:
     """Return a record from its bytes; raise `JournalTooNew` or `JournalDamaged` where it cannot be read."""
     form = decode_form(data, _decoder)
+    if not 0 <= form.time < LAST_TIME:
+        raise JournalDamaged("a record of the journal has no time")
     return Record(form.sequence, form.time, form.term, form.client, form)
 
 
@@ -260,7 +266,7 @@ def decode_form(data: bytes, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
     """Return what *decoder* reads, whose first field is the version."""
     try:
         form = decoder.decode(data)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         if is_newer(data):
             raise JournalTooNew("a newer version of this package wrote the journal") from error
         raise JournalDamaged(f"the journal has bytes that are none of its records: {error}") from error
@@ -275,7 +281,7 @@ def is_newer(data: bytes) -> bool:
     """Return True for an array that begins with a version newer than ours."""
     try:
         version = _version_decoder.decode(data)[0]
-    except (msgspec.DecodeError, IndexError):
+    except (msgspec.DecodeError, IndexError, RecursionError):
         return False
     return isinstance(version, int) and version > VERSION
 

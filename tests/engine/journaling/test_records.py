@@ -8,7 +8,15 @@ from attrs import evolve
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.engine.journaling.forms import VERSION
+from bkjob_async.engine.journaling.fold import Fold
+from bkjob_async.engine.journaling.forms import (
+    VERSION,
+    EventForm,
+    HostNamesForm,
+    HostsForm,
+    RecordForm,
+    TargetsForm,
+)
 from bkjob_async.engine.journaling.records import decode_batch, decode_record, encode_record, in_range
 from bkjob_async.engine.stream.lazy_events import LazyEventList, LazyHostEvents, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
@@ -125,3 +133,51 @@ def test_damage_is_told_as_such(noise: bytes, place: int, byte: int) -> None:
                 found.events[:]
         except (JournalDamaged, JournalTooNew):
             pass
+
+
+def record_of(*parts: HostsForm | EventForm, time: float = 1.0) -> bytes:
+    """Return a record that another program wrote."""
+    targets = TargetsForm(["2:1"], [True])
+    form = RecordForm(VERSION, 1, time, 1, "0a1b2c3d", parts=list(parts), targets=targets)
+    return msgspec.msgpack.encode(form)
+
+
+def hosts_of(names: bytes, size: int, **columns: object) -> HostsForm:
+    """Return events of hosts, of which some columns are wrong."""
+    form = HostsForm(0, "2:1/2", 0, 0, False, HostNamesForm(size, names), None, 9, None, None)
+    return msgspec.structs.replace(form, **columns)
+
+
+ONE_HOST = (5).to_bytes(4, "little")
+NESTED = msgspec.Raw(b"\x91" * 3000 + b"\xc0")
+STEP_CHANGED = {
+    "kind": "step_changed",
+    "ref": "2:1/2",
+    "before": None,
+    "after": {"code": 3},
+    "execute_count": 0,
+}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(record_of(hosts_of(b"", 400_000_000)), id="more hosts than names"),
+        pytest.param(record_of(hosts_of(ONE_HOST, 400_000_000)), id="fewer names"),
+        pytest.param(record_of(hosts_of(ONE_HOST, 1, tags=[["a"]])), id="a list as a tag"),
+        pytest.param(record_of(hosts_of(ONE_HOST, 1, afters={"a": 1})), id="no code"),
+        pytest.param(record_of(EventForm(1, {"kind": "in_sync", "nested": NESTED})), id="nested"),
+        pytest.param(b"\x98" * 5000 + b"\xc0", id="nested version"),
+        pytest.param(record_of(EventForm(1, {"kind": "resumed", "gap": "long"})), id="no number"),
+        pytest.param(record_of(EventForm(1, {**STEP_CHANGED, "after": {"code": "3"}})), id="text as a code"),
+        pytest.param(record_of(time=float("inf")), id="no time"),
+        pytest.param(record_of(time=1e300), id="no time of a calendar"),
+        pytest.param(b"\xdd\xff\xff\xff\xff", id="a long list of nothing"),
+    ],
+)
+def test_what_another_program_wrote_is_damage(record: bytes) -> None:
+    """For readers and for a process that continues; it takes no more memory than it has bytes."""
+    with pytest.raises(JournalDamaged):
+        decode_batch(record)
+    with pytest.raises(JournalDamaged):
+        Fold().apply(record)
