@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bkjob_async.client.batch_logs import GatheredLogs
     from bkjob_async.client.client import JobClient
     from bkjob_async.client.factory import connect
-    from bkjob_async.client.paged_list import PagedList
+    from bkjob_async.client.operations.batch_logs import GatheredLogs
+    from bkjob_async.client.operations.paged_list import PagedList
     from bkjob_async.dialects.decode import (
         decode,
         decode_callback,
@@ -317,10 +317,10 @@ __all__ = [  # noqa: RUF022 - grouped by what people look for
 
 # Where each name is imported from; a test holds this against the typed imports above.
 _NAMES = {
-    "bkjob_async.client.batch_logs": "GatheredLogs",
+    "bkjob_async.client.operations.batch_logs": "GatheredLogs",
     "bkjob_async.client.client": "JobClient",
     "bkjob_async.client.factory": "connect",
-    "bkjob_async.client.paged_list": "PagedList",
+    "bkjob_async.client.operations.paged_list": "PagedList",
     "bkjob_async.dialects.decode": "decode decode_callback",
     "bkjob_async.engine.flow_control.retry": "Retries",
     "bkjob_async.engine.scheduling.duration_stats": "DurationStats",

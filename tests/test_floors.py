@@ -48,6 +48,16 @@ INNER_HOUSES = {
     "journal/redis": [{"scripts"}, {"client"}, {"shards"}, {"store"}],
     "wire": [{"bodies", "limits"}, {"*"}, {"fast_http"}, {"aiohttp_transport"}, {"session"}],
     "model": [{"structures", "text"}, {"*"}, {"operations"}],
+    "client": [
+        {"lifetime", "operation_reports"},
+        {"caller"},
+        {"surrounding", "statistics", "runner_access"},
+        {"operations"},
+        {"watching"},
+        {"shortcuts"},
+        {"client"},
+        {"factory"},
+    ],
     "watch": [
         {"cooperative", "stats"},
         {"polling"},

@@ -5,17 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.client import (
-    commands,
-    extra_operations,
-    queries,
-    scripts,
-    shortcuts,
-    statistics,
-    stored_items,
-    watching,
-)
+from bkjob_async.client import shortcuts, statistics, watching
 from bkjob_async.client.caller import Caller
+from bkjob_async.client.operations import commands, extra_operations, queries, scripts, stored_items
 from bkjob_async.errors import UsageError
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from bkjob_async.client.batch_logs import GatheredLogs, is_same
 from bkjob_async.client.caller import Caller, build
-from bkjob_async.client.commands import (
+from bkjob_async.client.operations.batch_logs import GatheredLogs, is_same
+from bkjob_async.client.operations.commands import (
     execute_job_plan,
     fast_execute_script,
     fast_transfer_file,
     operate_step_instance,
 )
-from bkjob_async.client.queries import (
+from bkjob_async.client.operations.queries import (
     batch_get_job_instance_ip_log,
     get_job_instance_log,
     get_job_instance_status,

@@ -22,7 +22,7 @@ from bkjob_async.cli.logs.show import WHOLE_JOB_LOGS
 from bkjob_async.cli.logs.tail import LogTail
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command
-from bkjob_async.client.batch_logs import is_same
+from bkjob_async.client.operations.batch_logs import is_same
 from bkjob_async.model.status import Phase
 
 

@@ -10,7 +10,7 @@ from attrs import frozen
 from bkjob_async import CallFailed, HostKey, HostLog, HostSnapshot, JobClient, JobRef, Ref, StepRef
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.watching.failures import has_failed
-from bkjob_async.client.batch_logs import is_same
+from bkjob_async.client.operations.batch_logs import is_same
 
 # Ten thousand hosts may have logged a gigabyte: so many are read and written before the next.
 PORTION = 500

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from bkjob_async.client.batch_logs import GatheredLogs, gather_logs
 from bkjob_async.client.caller import Caller, build
-from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, list_jobs
+from bkjob_async.client.operations.batch_logs import GatheredLogs, gather_logs
+from bkjob_async.client.operations.paged_list import USUAL_PAGE, PagedList, list_jobs
 from bkjob_async.errors import NotSupported
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
 from bkjob_async.model.operations.queries import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bkjob_async.client.caller import Caller, build
-from bkjob_async.client.paged_list import USUAL_PAGE, PagedList, list_items
+from bkjob_async.client.operations.paged_list import USUAL_PAGE, PagedList, list_items
 from bkjob_async.model.operations.stored_items import Script, ScriptVersion
 from bkjob_async.model.operations.stored_queries import (
     GetPublicScriptList,
