@@ -34,6 +34,7 @@ INNER_HOUSES = {
         {"tracking"},
         {"scheduling", "journaling"},
     ],
+    "engine/host_table": [{"columns"}, {"*"}],
     "dialects": [{"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],
     "simulator": [{"world"}, {"protocol"}, {"faults"}, {"handlers"}, {"servers"}, {"simulator"}],
     "journal": [
@@ -205,9 +206,9 @@ def test_every_file_keeps_to_its_floor(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=where)
 def test_every_file_says_what_lives_there(path: Path) -> None:
-    """A file opens with a docstring and lies at most three levels deep."""
+    """A file opens with a docstring and lies at most four levels deep."""
     assert ast.get_docstring(ast.parse(path.read_text()))
-    assert len(path.relative_to(PACKAGE).parts) <= 3
+    assert len(path.relative_to(PACKAGE).parts) <= 4
 
 
 def test_no_import_goes_in_a_circle() -> None:

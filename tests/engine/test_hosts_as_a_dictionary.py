@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine.host_table import row_places
 from bkjob_async.engine.host_table import table as host_table
-from bkjob_async.engine.host_table.encoding import UNENCODABLE, small_code
-from bkjob_async.engine.host_table.id_lookup import IdLookup
+from bkjob_async.engine.host_table.columns.encoding import UNENCODABLE, small_code
+from bkjob_async.engine.host_table.columns.id_lookup import IdLookup
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 from bkjob_async.model.status import host_status

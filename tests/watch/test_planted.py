@@ -13,7 +13,7 @@ from bkjob_async.dialects.common import parsed
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.encoding import small_code
+from bkjob_async.engine.host_table.columns.encoding import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence

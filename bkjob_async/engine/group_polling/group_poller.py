@@ -48,10 +48,10 @@ from bkjob_async.engine.group_polling.group_round import (
     may_lead_to,
     read_order,
 )
-from bkjob_async.engine.host_table.byte_columns import picked
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.encoding import NOT_SEEN, small_code
-from bkjob_async.engine.host_table.id_lookup import IdLookup
+from bkjob_async.engine.host_table.columns.byte_columns import picked
+from bkjob_async.engine.host_table.columns.encoding import NOT_SEEN, small_code
+from bkjob_async.engine.host_table.columns.id_lookup import IdLookup
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.operations.base import GetStepInstanceStatus

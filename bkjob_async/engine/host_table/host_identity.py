@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeGuard, cast
 
-from bkjob_async.engine.host_table.encoding import ADDRESS, NON_NUMERIC_ID, packed_address, unpacked_address
+from bkjob_async.engine.host_table.columns.encoding import (
+    ADDRESS,
+    NON_NUMERIC_ID,
+    packed_address,
+    unpacked_address,
+)
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey
 from bkjob_async.model.structures.fast_frozen import unfrozen_twin

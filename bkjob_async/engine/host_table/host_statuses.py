@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from typing import cast
 
-from bkjob_async.engine.host_table.byte_columns import ByteColumn, picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
-from bkjob_async.engine.host_table.encoding import (
+from bkjob_async.engine.host_table.columns.byte_columns import ByteColumn, picked
+from bkjob_async.engine.host_table.columns.encoding import (
     CODES,
     NOT_SEEN,
     OPEN,
@@ -18,8 +18,8 @@ from bkjob_async.engine.host_table.encoding import (
     codes_of,
     small_code,
 )
-from bkjob_async.engine.host_table.packed_columns import PackedColumns
-from bkjob_async.engine.host_table.plain_columns import PlainColumns
+from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
+from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
 from bkjob_async.model.status import SUCCESSFUL_HOST_CODES, Phase, host_status
 
 Columns = PlainColumns | PackedColumns

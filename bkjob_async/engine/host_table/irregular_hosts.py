@@ -8,7 +8,7 @@ from types import MappingProxyType
 from attrs import evolve, frozen
 
 from bkjob_async.engine.host_table.changes import StatusChange
-from bkjob_async.engine.host_table.encoding import UNENCODABLE, small_code
+from bkjob_async.engine.host_table.columns.encoding import UNENCODABLE, small_code
 from bkjob_async.engine.host_table.unread_names import UnreadNames
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey

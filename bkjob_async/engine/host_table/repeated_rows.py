@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from bkjob_async.engine.host_table.view_columns import tags_in
+from bkjob_async.engine.host_table.columns.view_columns import tags_in
 from bkjob_async.model.poll_view import GroupPollView, HostRow
 from bkjob_async.model.status import Phase, host_status
 

@@ -6,12 +6,12 @@ from array import array
 from collections.abc import Sequence
 from typing import cast
 
-from bkjob_async.engine.host_table.byte_columns import picked
+from bkjob_async.engine.host_table.columns.byte_columns import picked
+from bkjob_async.engine.host_table.columns.id_lookup import IdLookup, column_of, pack_ids
+from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
+from bkjob_async.engine.host_table.columns.view_columns import ends_of, is_ascending
 from bkjob_async.engine.host_table.host_identity import LARGEST_ID, is_id
 from bkjob_async.engine.host_table.host_statuses import Columns
-from bkjob_async.engine.host_table.id_lookup import IdLookup, column_of, pack_ids
-from bkjob_async.engine.host_table.plain_columns import PlainColumns
-from bkjob_async.engine.host_table.view_columns import ends_of, is_ascending
 from bkjob_async.model.poll_view import HostRow
 
 # Up to so many hosts a dictionary made for one response finds them as fast as their order does.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-from bkjob_async.engine.host_table.encoding import NON_NUMERIC_ID, NOT_SEEN, UNENCODABLE, small_code
+from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID, NOT_SEEN, UNENCODABLE, small_code
 from bkjob_async.engine.host_table.host_names import HostNames, numbers_of
 from bkjob_async.engine.host_table.irregular_hosts import IrregularHosts
 from bkjob_async.engine.host_table.table import HostTable

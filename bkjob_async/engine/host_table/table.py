@@ -23,9 +23,9 @@ from typing import cast
 from attrs import evolve
 from msgspec import Struct, field
 
-from bkjob_async.engine.host_table.byte_columns import ByteColumn, marked, marking_all_but, picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, ApplyResult, StatusChanges
-from bkjob_async.engine.host_table.encoding import (
+from bkjob_async.engine.host_table.columns.byte_columns import ByteColumn, marked, marking_all_but, picked
+from bkjob_async.engine.host_table.columns.encoding import (
     NOT_SEEN,
     UNENCODABLE,
     code_of,
@@ -33,10 +33,18 @@ from bkjob_async.engine.host_table.encoding import (
     small_code,
     small_codes,
 )
+from bkjob_async.engine.host_table.columns.id_lookup import IdLookup, pack_ids
+from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
+from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
+from bkjob_async.engine.host_table.columns.view_columns import (
+    codes_in,
+    joined,
+    lists_all_hosts,
+    small_codes_in,
+)
 from bkjob_async.engine.host_table.host_identity import IdentityIndex, key_from
 from bkjob_async.engine.host_table.host_names import HostNames
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
-from bkjob_async.engine.host_table.id_lookup import IdLookup, pack_ids
 from bkjob_async.engine.host_table.irregular_hosts import (
     NO_CODES,
     NO_COUNTS,
@@ -44,17 +52,9 @@ from bkjob_async.engine.host_table.irregular_hosts import (
     IrregularHosts,
     WithNames,
 )
-from bkjob_async.engine.host_table.packed_columns import PackedColumns
-from bkjob_async.engine.host_table.plain_columns import PlainColumns
 from bkjob_async.engine.host_table.repeated_rows import choose_rows
 from bkjob_async.engine.host_table.row_places import first_places, known_places, ordered_places
 from bkjob_async.engine.host_table.unread_names import UnreadNames
-from bkjob_async.engine.host_table.view_columns import (
-    codes_in,
-    joined,
-    lists_all_hosts,
-    small_codes_in,
-)
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names
 from bkjob_async.model.refs import HostKey
 

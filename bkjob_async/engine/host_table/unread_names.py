@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 
-from bkjob_async.engine.host_table.encoding import packed_address
+from bkjob_async.engine.host_table.columns.encoding import packed_address
 from bkjob_async.engine.host_table.host_identity import key_of_row
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
-from bkjob_async.engine.host_table.encoding import unpacked_times
+from bkjob_async.engine.host_table.columns.encoding import unpacked_times
 from bkjob_async.engine.host_table.host_names import HostNames
 from bkjob_async.engine.journaling.forms import Column, FailureForm, HostNamesForm, Key, Moments
 from bkjob_async.model.refs import HostKey

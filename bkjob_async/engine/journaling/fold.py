@@ -8,7 +8,7 @@ from itertools import chain
 import msgspec
 from attrs import evolve
 
-from bkjob_async.engine.host_table.encoding import announced_state, packed_times
+from bkjob_async.engine.host_table.columns.encoding import announced_state, packed_times
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import expanded, failures_from, names_from, times_from

@@ -9,7 +9,7 @@ import msgspec
 from attrs import evolve
 from msgspec.structs import replace
 
-from bkjob_async.engine.host_table.encoding import announced_state, packed_times
+from bkjob_async.engine.host_table.columns.encoding import announced_state, packed_times
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.stored_hosts import stored_columns, stored_table
 from bkjob_async.engine.host_table.table import HostTable

@@ -12,8 +12,8 @@ from functools import partial
 from itertools import chain, repeat
 from typing import TypeVar, overload
 
-from bkjob_async.engine.host_table.byte_columns import picked
 from bkjob_async.engine.host_table.changes import NO_CHANGES, StatusChanges
+from bkjob_async.engine.host_table.columns.byte_columns import picked
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
 from bkjob_async.model.events import Event, HostChanged, cursor_of, give_index, index_of
 from bkjob_async.model.poll_view import HostRow, with_all_names

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sys import intern
 
 from bkjob_async.engine.group_polling.group_poller import ReadMode
-from bkjob_async.engine.host_table.encoding import announced_state, packed_times
+from bkjob_async.engine.host_table.columns.encoding import announced_state, packed_times
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState

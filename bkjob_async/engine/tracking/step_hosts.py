@@ -7,7 +7,7 @@ from itertools import repeat
 
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, GroupPoller, ReadMode, is_large
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChange, StatusChanges
-from bkjob_async.engine.host_table.encoding import announced_state
+from bkjob_async.engine.host_table.columns.encoding import announced_state
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp

@@ -6,7 +6,7 @@ from attrs import define
 from msgspec import Struct, field
 
 from bkjob_async.engine.group_polling.group_poller import GroupPoller
-from bkjob_async.engine.host_table.encoding import NO_TIMES, AnnouncedState, unpacked_times
+from bkjob_async.engine.host_table.columns.encoding import NO_TIMES, AnnouncedState, unpacked_times
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.refs import StepRef

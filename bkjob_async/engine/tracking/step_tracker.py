@@ -5,7 +5,7 @@ from __future__ import annotations
 from sys import intern
 
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
-from bkjob_async.engine.host_table.encoding import packed_times
+from bkjob_async.engine.host_table.columns.encoding import packed_times
 from bkjob_async.engine.stream.cursor import PollStamp
 from bkjob_async.engine.stream.lazy_events import EventOrLazy
 from bkjob_async.engine.tracking.settling import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bkjob_async.engine.host_table.encoding import NON_NUMERIC_ID
+from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView
 from tests.engine.poll_views import Row

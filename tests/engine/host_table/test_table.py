@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine.host_table import table as hosts
 from bkjob_async.engine.host_table.changes import StatusChange
-from bkjob_async.engine.host_table.id_lookup import IdLookup
+from bkjob_async.engine.host_table.columns.id_lookup import IdLookup
 from bkjob_async.engine.host_table.repeated_rows import badness
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.model.poll_view import GroupPollView, HostRow, with_all_names

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkjob_async.engine.host_table.byte_columns import SPARSE
-from bkjob_async.engine.host_table.id_lookup import ListedOrder
-from bkjob_async.engine.host_table.packed_columns import PackedColumns
-from bkjob_async.engine.host_table.plain_columns import PlainColumns
+from bkjob_async.engine.host_table.columns.byte_columns import SPARSE
+from bkjob_async.engine.host_table.columns.id_lookup import ListedOrder
+from bkjob_async.engine.host_table.columns.packed_columns import PackedColumns
+from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
 
 SMALLS = st.integers(0, 5)
 NAMES = st.integers(0, 2**64 - 1)

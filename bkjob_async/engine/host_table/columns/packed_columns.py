@@ -25,7 +25,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.byte_columns import (
+from bkjob_async.engine.host_table.columns.byte_columns import (
     CHANGED,
     SPARSE,
     ByteColumn,
@@ -34,8 +34,8 @@ from bkjob_async.engine.host_table.byte_columns import (
     marked,
     picked,
 )
-from bkjob_async.engine.host_table.id_lookup import ListedOrder, column_at, places_if_sorted
-from bkjob_async.engine.host_table.plain_columns import StatusUpdate
+from bkjob_async.engine.host_table.columns.id_lookup import ListedOrder, column_at, places_if_sorted
+from bkjob_async.engine.host_table.columns.plain_columns import StatusUpdate
 
 LARGEST_SHORT = (1 << 32) - 1
 

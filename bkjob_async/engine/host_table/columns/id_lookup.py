@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from itertools import compress
 from typing import cast, overload
 
-from bkjob_async.engine.host_table.byte_columns import SPARSE, ByteColumn, picked
-from bkjob_async.engine.host_table.encoding import NON_NUMERIC_ID
+from bkjob_async.engine.host_table.columns.byte_columns import SPARSE, ByteColumn, picked
+from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID
 
 
 class IdLookup:

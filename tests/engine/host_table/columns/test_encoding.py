@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.engine.host_table.encoding import (
+from bkjob_async.engine.host_table.columns.encoding import (
     announced_state,
     packed_address,
     packed_times,

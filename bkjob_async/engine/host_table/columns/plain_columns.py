@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from bkjob_async.engine.host_table.byte_columns import ByteColumn
+from bkjob_async.engine.host_table.columns.byte_columns import ByteColumn
 
 StatusUpdate = tuple[Sequence[int], Sequence[int], bytes, bytes]
 """Of the hosts that changed: their positions in the response, their places, and their bytes before and after."""

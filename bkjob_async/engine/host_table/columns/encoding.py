@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import isnan, nan
 from struct import Struct
 
-from bkjob_async.engine.host_table.byte_columns import picked
+from bkjob_async.engine.host_table.columns.byte_columns import picked
 from bkjob_async.model.snapshot import Times
 from bkjob_async.model.status import HOST_CODES, UNFINISHED_HOST_CODES
 

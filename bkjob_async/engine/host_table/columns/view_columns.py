@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from bkjob_async.engine.host_table.encoding import small_code, small_codes
+from bkjob_async.engine.host_table.columns.encoding import small_code, small_codes
 from bkjob_async.model.poll_view import GroupPollView, HostRow
 
 

@@ -1,0 +1,1 @@
+"""Columns of hosts, packed in few bytes, and what is done with whole columns."""
