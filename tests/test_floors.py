@@ -42,6 +42,7 @@ INNER_HOUSES = {
         {"store"},
         {"fleet_row", "loading"},
         {"memory", "sqlite", "redis", "follow"},
+        {"stores"},
         {"journal"},
     ],
     "journal/memory": [{"shards"}, {"store"}],

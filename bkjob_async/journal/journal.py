@@ -10,16 +10,11 @@ from bkjob_async.errors import FleetNotFound, UsageError
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.loading import load_fleet
-from bkjob_async.journal.memory.store import MemoryStore
-from bkjob_async.journal.redis.store import RedisStore
-from bkjob_async.journal.sqlite.store import SqliteStore
 from bkjob_async.journal.store import FleetEntry, Store
-from bkjob_async.journal.urls import MemoryPlace, Place, SqlitePlace, check_fleet_name, parse_journal_url
+from bkjob_async.journal.stores import store_at
+from bkjob_async.journal.urls import check_fleet_name, parse_journal_url
 from bkjob_async.model.ref_input import RefLike, as_ref
 from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
-
-# The journals in memory, by name: whoever opens the same one in this process shares it.
-_in_memory: dict[str, MemoryStore] = {}
 
 
 class Journal:
@@ -91,12 +86,3 @@ def open_journal(url: str, *, keep: Keep = KEEP) -> Journal:
         del url
     # Raised here, for the frames of the first error hold the URL, which may contain a password.
     raise UsageError(text)
-
-
-def store_at(place: Place, keep: Keep) -> Store:
-    """Return a store at this *place*; nothing is opened yet."""
-    if isinstance(place, MemoryPlace):
-        return _in_memory.setdefault(place.name, MemoryStore(keep))
-    if isinstance(place, SqlitePlace):
-        return SqliteStore(place, keep)
-    return RedisStore(place, keep)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from attrs import define, field
 
-from bkjob_async.journal.journal import Journal, store_at
+from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.keep import KEEP, Keep
 from bkjob_async.journal.store import Holder, Store, StoredRecord
+from bkjob_async.journal.stores import store_at
 from bkjob_async.journal.urls import parse_journal_url
 
 HERE = Holder("here", 11)

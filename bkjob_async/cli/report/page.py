@@ -170,6 +170,7 @@ def environment() -> Environment:
     made = Environment(
         loader=FunctionLoader(read),
         autoescape=True,
+        optimized=False,  # it is rendered once
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -5,45 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 from attrs import define, field
-from msgspec import Struct
 
-from bkjob_async.cli.report.read_events import apply_events
+from bkjob_async.cli.report.event_forms import EventForm, HostChangedForm
+from bkjob_async.cli.report.read_forms import apply_form, host_changed
 from bkjob_async.cli.report.run_model import RunModel
-from bkjob_async.model.events_json import event_from_json
-
-
-class StatusForm(Struct, gc=False):
-    """A status, by its code."""
-
-    code: int
-
-
-class HostForm(Struct, gc=False):
-    """A host, as far as a report needs it."""
-
-    label: str
-    bk_host_id: int | None = None
-
-
-class HostChangedForm(Struct, tag_field="kind", tag="host_changed", gc=False):
-    """The change of a host; all other kinds are read as events."""
-
-    ref: str
-    host: HostForm
-    execute_count: int
-    after: StatusForm
-    before: StatusForm | None = None
-    tag: str | None = None
-    exit_code: int | None = None
-    skipped: bool = False
-    at: str | None = None
-
 
 _host_decoder = msgspec.json.Decoder(HostChangedForm)
+_decoder = msgspec.json.Decoder(EventForm)
 # A time near the ends of the calendar cannot be shown in every zone.
 YEARS = (1970, 9998)
 HOST_CHANGED = b'{"kind":"host_changed"'
@@ -64,7 +35,7 @@ class LineReader:
 
     def read(self, lines: Iterable[bytes]) -> None:
         """Apply all *lines*; empty ones are passed over."""
-        run, decode, host_changed = self.run, _host_decoder.decode, self.run.host_changed
+        run, decode = self.run, _host_decoder.decode
         for line in lines:
             if not line.startswith(HOST_CHANGED):
                 if line.strip():
@@ -74,35 +45,23 @@ class LineReader:
                 event = decode(line)
                 if event.at != self._at:
                     self._set_time(event.at)
-            except (msgspec.MsgspecError, ValueError):
+            except (msgspec.MsgspecError, ValueError, RecursionError):
                 self._read_other(line)
                 continue
             self.lines += 1
             run.events += 1
-            before = event.before
-            host_changed(
-                event.ref,
-                event.execute_count,
-                event.host.label,
-                event.host.bk_host_id,
-                None if before is None else before.code,
-                event.after.code,
-                event.tag,
-                event.exit_code,
-                event.skipped,
-            )
+            host_changed(run, event)
 
     def _read_other(self, line: bytes) -> None:
         """Apply a line of another kind, or one that is written in another way."""
         self.lines += 1
         try:
-            data: Any = json.loads(line)
-            event = event_from_json(data)
-            self._set_time(data.get("at"))
-        except Exception:  # noqa: BLE001 - a damaged line may be wrong in any way; it is counted, and said
+            event = event_of(line)
+            self._set_time(event.at)
+        except (ValueError, RecursionError):  # msgspec's errors are such
             self.damaged += 1
             return
-        apply_events(self.run, (event,))
+        apply_form(self.run, event)
 
     def _set_time(self, at: str | None) -> None:
         """Set the time of what follows."""
@@ -117,3 +76,14 @@ class LineReader:
             raise ValueError("no time at which a watch told something")
         self.run.set_time(moment.timestamp())
         self._at, self.has_times = at, True
+
+
+def event_of(line: bytes) -> EventForm:
+    """Return the event of a line; raise ValueError for a line that is none."""
+    event: EventForm
+    try:
+        event = _decoder.decode(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        # Half of a surrogate pair, in a name, is valid for this parser only.
+        event = msgspec.convert(json.loads(line), EventForm)
+    return event

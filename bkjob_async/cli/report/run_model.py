@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from attrs import define, field
 
@@ -18,6 +18,8 @@ LAST_SUCCESS = 3
 RUN_POINTS, STEP_POINTS = 256, 16
 # So many notes of one kind are kept; the others are counted.
 MAX_NOTES = 200
+# Label, id, code before, code, tag and exit code of a host: a tuple, because a report has hundreds of thousands.
+HostChange = tuple[str, int | None, int | None, int, str | None, int | None]
 # Trouble with the journal itself: polling goes on.
 JOURNAL_AWAY = "JournalUnavailable"
 
@@ -41,7 +43,6 @@ class RunModel:
     events: int = field(default=0, init=False)
     durations: array[float] = field(factory=lambda: array("d"), init=False)
     unmeasured: int = field(default=0, init=False)
-    ends: dict[str, bool] = field(factory=dict, init=False)
     lost: dict[str, str] = field(factory=dict, init=False)
     outages: list[Outage] = field(factory=list, init=False)
     outage_count: int = field(default=0, init=False)
@@ -120,11 +121,10 @@ class RunModel:
         elif step.began is None and RunStatus(code).phase is Phase.RUNNING:
             step.began = self.now
 
-    def finished(self, ref: str, *, is_ok: bool, took: float | None) -> None:
+    def finished(self, ref: str, *, took: float | None) -> None:
         """Note that a target is over."""
         if not self._is_wanted(ref):
             return
-        self.ends[ref] = is_ok
         self.lost.pop(ref, None)
         job = self.jobs.get(ref)
         if job is not None:
@@ -139,10 +139,6 @@ class RunModel:
         step.took = took
         if is_finished and step.ended is None:
             step.ended = self.now
-
-    def reopened(self, ref: str) -> None:
-        """Note that a target that was over is running again."""
-        self.ends.pop(ref, None)
 
     def was_lost(self, ref: str, reason: str) -> None:
         """Note that a target cannot be read any more."""
@@ -159,47 +155,41 @@ class RunModel:
         if execute_count > step.execute_count or not any(counts.values()):
             self._begin_execution(step, execute_count)
 
-    def host_changed(  # noqa: PLR0917 - called for each host of each poll: keywords cost a third more
-        self,
-        ref: str,
-        execute_count: int,
-        label: str,
-        host_id: int | None,
-        before: int | None,
-        code: int,
-        tag: str | None,
-        exit_code: int | None,
-        skipped: bool,  # noqa: FBT001 - as said above
+    def hosts_changed(
+        self, ref: str, execute_count: int, hosts: Iterable[HostChange], *, skipped: bool
     ) -> None:
-        """Note another status of a host, or its first."""
+        """Note other statuses of hosts of a step, or their first."""
         step = self.steps.get(ref) or self._step(ref)
         if step is None or execute_count < step.execute_count:
             return
         if execute_count > step.execute_count:
             self._begin_execution(step, execute_count)
-        now, facts = self.now, facts_of(code)
-        step.series.advance(now, step.counts)
-        row, was_finished = step.hosts.get(label), False
-        if row is None and before is not None:
-            row = step.renamed(label, host_id)
-        if row is None:
-            row = step.add_host(label, code, host_id)
-        else:
-            old = facts_of(row.code)
-            was_finished = old.is_finished
-            step.counts[old.phase] -= 1
-            self.counts[old.phase] -= 1
-            step.failed -= old.is_failed
-            row.code = code
-        step.counts[facts.phase] += 1
-        self.counts[facts.phase] += 1
-        step.failed += facts.is_failed
-        row.tag, row.exit_code = tag, exit_code
-        if not facts.is_finished:
-            row.took = None
-            row.since = now if facts.phase == RUNNING and not (skipped or self._is_catching_up) else None
-        elif not was_finished and code != LAST_SUCCESS:
-            self._measure(row, skipped=skipped)
+        now, rows, counts, all_counts = self.now, step.hosts, step.counts, self.counts
+        since = None if skipped or self._is_catching_up else now
+        step.series.advance(now, counts)
+        for label, host_id, before, code, tag, exit_code in hosts:
+            facts = facts_of(code)
+            row, was_finished = rows.get(label), False
+            if row is None and before is not None:
+                row = step.renamed(label, host_id)
+            if row is None:
+                row = step.add_host(label, code, host_id)
+            else:
+                old = facts_of(row.code)
+                was_finished = old.is_finished
+                counts[old.phase] -= 1
+                all_counts[old.phase] -= 1
+                step.failed -= old.is_failed
+                row.code = code
+            counts[facts.phase] += 1
+            all_counts[facts.phase] += 1
+            step.failed += facts.is_failed
+            row.tag, row.exit_code = tag, exit_code
+            if not facts.is_finished:
+                row.took = None
+                row.since = since if facts.phase == RUNNING else None
+            elif not was_finished and code != LAST_SUCCESS:
+                self._measure(row, skipped=skipped)
 
     def failed_host(self, ref: str, label: str, code: int, tag: str | None, exit_code: int | None) -> None:
         """Note what the result of a step says of a host that failed."""

@@ -175,9 +175,23 @@ def key_from(name: int, address: int, key: HostKey | None) -> HostKey:
     """Return all names of a host from its name, the address beside it, and the names that are not numbers."""
     packed = name if name & ADDRESS else address
     cloud, ip = unpacked_address(packed) if packed else (None, None)
-    plain: HostKey = _unfrozen_key(name if name < NON_NUMERIC_ID else None, cloud, ip)
+    plain: HostKey = _unfrozen_key(plain_id(name), cloud, ip)
     plain.__class__ = HostKey
     return plain if key is None else merged_keys(plain, key)
+
+
+def plain_label(name: int, address: int) -> str:
+    """Return the label of `key_from` for a host that has no other names, without making the key."""
+    packed = name if name & ADDRESS else address
+    if not packed:
+        return f"#{plain_id(name)}"
+    cloud, ip = unpacked_address(packed)
+    return f"{cloud}:{ip}"
+
+
+def plain_id(name: int) -> int | None:
+    """Return the host id of a host by its name, None where it has none."""
+    return name if name < NON_NUMERIC_ID else None
 
 
 def key_of_row(row: HostRow) -> HostKey:

@@ -12,6 +12,7 @@ from bkjob_async.engine.host_table.columns.encoding import announced_state, pack
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.journaling.columns import expanded, failures_from, names_from, times_from
+from bkjob_async.engine.journaling.decoding import decode_form
 from bkjob_async.engine.journaling.fleet_facts import FleetFacts, is_since, position_in
 from bkjob_async.engine.journaling.forms import (
     EventForm,
@@ -29,7 +30,7 @@ from bkjob_async.engine.journaling.jobs import (
     note_trouble,
     parts_of,
 )
-from bkjob_async.engine.journaling.records import decode_form, decode_record, event_from
+from bkjob_async.engine.journaling.records import decode_record, event_from
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.engine.stream.lazy_events import slices_of
 from bkjob_async.engine.tracking.job_state import JobState

@@ -18,6 +18,7 @@ from bkjob_async.engine.journaling.columns import (
     names_form,
     names_from,
 )
+from bkjob_async.engine.journaling.decoding import decode_record_form
 from bkjob_async.engine.journaling.forms import (
     VERSION,
     EventForm,
@@ -41,18 +42,12 @@ from bkjob_async.engine.stream.lazy_events import (
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState
-from bkjob_async.errors import JournalDamaged, JournalTooNew
+from bkjob_async.errors import JournalDamaged
 from bkjob_async.model.events import Batch, Event, HostChanged, JobChanged, StepChanged, give_index, index_of
 from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.refs import Ref, StepRef
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(RecordForm)
-_version_decoder = msgspec.msgpack.Decoder(list[Any])
-
-
-# Unix seconds that every calendar has, in every zone.
-LAST_TIME = 1e11
 
 
 class Record(Struct, frozen=True):
@@ -248,9 +243,7 @@ def facts_of_step(step: StepState) -> StepFacts:
 
 def decode_record(data: bytes) -> Record:
     """Return a record from its bytes; raise `JournalTooNew` or `JournalDamaged` where it cannot be read."""
-    form = decode_form(data, _decoder)
-    if not 0 <= form.time < LAST_TIME:
-        raise JournalDamaged("a record of the journal has no time")
+    form = decode_record_form(data)
     return Record(form.sequence, form.time, form.term, form.client, form)
 
 
@@ -260,30 +253,6 @@ def decode_batch(data: bytes) -> Batch | None:
         return decode_record(data).batch
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
-
-
-def decode_form(data: bytes, decoder: msgspec.msgpack.Decoder[Any]) -> Any:
-    """Return what *decoder* reads, whose first field is the version."""
-    try:
-        form = decoder.decode(data)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        if is_newer(data):
-            raise JournalTooNew("a newer version of this package wrote the journal") from error
-        raise JournalDamaged(f"the journal has bytes that are none of its records: {error}") from error
-    if form.version > VERSION:
-        raise JournalTooNew(
-            f"the journal has records of version {form.version}, this package reads {VERSION}"
-        )
-    return form
-
-
-def is_newer(data: bytes) -> bool:
-    """Return True for an array that begins with a version newer than ours."""
-    try:
-        version = _version_decoder.decode(data)[0]
-    except (msgspec.DecodeError, IndexError, RecursionError):
-        return False
-    return isinstance(version, int) and version > VERSION
 
 
 def event_from(form: EventForm, cursor: str) -> Event:

@@ -30,7 +30,8 @@ def host(
 ) -> None:
     """Tell the status of a host."""
     name = f"0:10.0.0.{number}" if label is None else label
-    run.host_changed(step, execute_count, name, host_id, before, code, tag, exit_code, skipped)
+    change = (name, host_id, before, code, tag, exit_code)
+    run.hosts_changed(step, execute_count, (change,), skipped=skipped)
 
 
 def finished_run(codes: Iterable[int] = (SUCCESS, FAILED, SUCCESS), *, name: str = "deploy") -> RunModel:
@@ -52,7 +53,7 @@ def finished_run(codes: Iterable[int] = (SUCCESS, FAILED, SUCCESS), *, name: str
     end = 4 if FAILED in codes else 3
     run.step_changed(STEP, 0, end, is_finished=True, name="rollout")
     run.job_changed(JOB, end, is_finished=True, name=name)
-    run.finished(JOB, is_ok=end == 3, took=None)
+    run.finished(JOB, took=None)
     return run
 
 

@@ -78,6 +78,34 @@ def test_a_journal_and_its_lines_give_the_same_report(lines: Path, journal: str)
     assert from_lines["course"]
 
 
+def test_hosts_of_all_kinds_have_the_same_names_in_both(tmp_path: Path) -> None:
+    """Ids alone, addresses alone, IPv6, containers, names that no number stands for."""
+    step = bkjob.JobRef(SCOPE, 100).step(200)
+    keys = (
+        bkjob.HostKey(bk_host_id=7),
+        bkjob.HostKey(bk_host_id=0x7FFF_FFFF_FFFF_FFFF),
+        bkjob.HostKey(bk_cloud_id=3, ip="10.0.0.1"),
+        bkjob.HostKey(bk_host_id=8, bk_cloud_id=0, ip="10.0.0.2"),
+        bkjob.HostKey(bk_host_id=9, bk_cloud_id=0, ipv6="fe80::1"),
+        bkjob.HostKey(container_id=5, container_name="web-\x1b[1m"),
+        bkjob.HostKey(ip="010.0.0.3"),
+    )
+    events = [
+        bkjob.HostChanged(
+            ref=step, host=key, execute_count=0, before=None, after=bkjob.HostStatus(code), tag="t"
+        )
+        for code, key in zip((104, 1, 104, 9, 104, 16, 104), keys, strict=True)
+    ]
+    told: list[Timed] = [(0.0, 0, [*events]), (9.0, 0, [*events[:1]]), (10.0, 0, [*events[4:6]])]
+    url, file = f"sqlite:///{tmp_path / 'fleet.db'}", tmp_path / "run.jsonl"
+    write_lines(told, file)
+    asyncio.run(write_journal(told, url, "night"))
+    found = plain(url, "--name", "night")
+
+    assert found == plain(str(file))
+    assert sum(found["hosts"].values()) == len(keys)  # type: ignore[attr-defined]
+
+
 @a_few
 @given(plans, operations)
 def test_counts_are_those_of_the_journal(

@@ -1,0 +1,176 @@
+"""Events as `event_to_json` writes them, as far as a report needs them: what lines and records have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from bkjob_async.model.status import Phase
+
+# No duration is infinite.
+Seconds = Annotated[float, Meta(ge=-1e11, le=1e11)]
+
+
+class StatusForm(Struct, frozen=True, gc=False):
+    """A status, by its code."""
+
+    code: int
+
+
+class HostForm(Struct, frozen=True, gc=False):
+    """A host, as far as a report needs it."""
+
+    label: str
+    bk_host_id: int | None = None
+
+
+class HostChangedForm(Struct, tag_field="kind", tag="host_changed", frozen=True, gc=False):
+    """The change of a host; *at* is the time of its line."""
+
+    ref: str
+    host: HostForm
+    execute_count: int
+    after: StatusForm
+    before: StatusForm | None = None
+    tag: str | None = None
+    exit_code: int | None = None
+    skipped: bool = False
+    at: str | None = None
+
+
+class HostCountsForm(Struct, tag_field="kind", tag="host_counts", frozen=True, gc=False):
+    """The hosts of a step by phase, in place of their changes."""
+
+    ref: str
+    execute_count: int
+    hosts: dict[Phase, int]
+    at: str | None = None
+
+
+class StepChangedForm(Struct, tag_field="kind", tag="step_changed", frozen=True, gc=False):
+    """Another status or execution of a step."""
+
+    ref: str
+    execute_count: int
+    after: StatusForm
+    is_finished: bool
+    name: str = ""
+    at: str | None = None
+
+
+class JobChangedForm(Struct, tag_field="kind", tag="job_changed", frozen=True, gc=False):
+    """Another status of a job."""
+
+    ref: str
+    after: StatusForm
+    is_finished: bool
+    name: str = ""
+    at: str | None = None
+
+
+class TimesForm(Struct, frozen=True, gc=False):
+    """How long a job or step took, in seconds."""
+
+    total_time: Seconds | None = None
+
+
+class FailedHostForm(Struct, frozen=True, gc=False):
+    """A host of a result that failed."""
+
+    host: HostForm
+    status: StatusForm
+    tag: str | None = None
+    exit_code: int | None = None
+
+
+class StepResultForm(Struct, frozen=True, gc=False):
+    """How a step ended."""
+
+    ref: str
+    status: StatusForm
+    is_finished: bool = True
+    name: str = ""
+    times: TimesForm = TimesForm()
+    failed: list[FailedHostForm] = []
+
+
+class ResultForm(Struct, frozen=True, gc=False):
+    """How a target ended."""
+
+    times: TimesForm = TimesForm()
+    steps: list[StepResultForm] = []
+
+
+class FinishedForm(Struct, tag_field="kind", tag="finished", frozen=True, gc=False):
+    """A target is over."""
+
+    ref: str
+    result: ResultForm
+    at: str | None = None
+
+
+class ReopenedForm(Struct, tag_field="kind", tag="reopened", frozen=True, gc=False):
+    """A target that was over is running again."""
+
+    ref: str
+    at: str | None = None
+
+
+class TroubleForm(Struct, tag_field="kind", tag="trouble", frozen=True, gc=False):
+    """Polling of a target, or of all, fails."""
+
+    error: str
+    message: str
+    ref: str | None = None
+    at: str | None = None
+
+
+class RecoveredForm(Struct, tag_field="kind", tag="recovered", frozen=True, gc=False):
+    """Polling works again."""
+
+    ref: str | None = None
+    at: str | None = None
+
+
+class LostForm(Struct, tag_field="kind", tag="lost", frozen=True, gc=False):
+    """A target cannot be read any more."""
+
+    ref: str
+    reason: str
+    at: str | None = None
+
+
+class ResumedForm(Struct, tag_field="kind", tag="resumed", frozen=True, gc=False):
+    """Another process continued the watch."""
+
+    gap: Seconds
+    at: str | None = None
+
+
+class InSyncForm(Struct, tag_field="kind", tag="in_sync", frozen=True, gc=False):
+    """The present state was told."""
+
+    at: str | None = None
+
+
+class StalledForm(Struct, tag_field="kind", tag="stalled", frozen=True, gc=False):
+    """A target was not seen for long; the watch tells `trouble` as well."""
+
+    at: str | None = None
+
+
+EventForm = (
+    HostChangedForm
+    | HostCountsForm
+    | StepChangedForm
+    | JobChangedForm
+    | FinishedForm
+    | ReopenedForm
+    | TroubleForm
+    | RecoveredForm
+    | LostForm
+    | ResumedForm
+    | InSyncForm
+    | StalledForm
+)
