@@ -56,6 +56,15 @@ def test_a_json_line_is_the_event_and_when_it_was_told() -> None:
     assert json.loads(line)["at"].endswith("+00:00")
 
 
+@pytest.mark.parametrize("name", ["\x7f", "\x00\x1b", "\u202e", "\U000e0001", "\x85\u2028"])
+def test_a_json_line_cannot_steer_a_terminal(name: str) -> None:
+    """What is not printable is written as its escape."""
+    line = json_line(JobChanged(ref=JOB, before=None, after=RunStatus(2), is_finished=False, name=name))
+
+    assert line.isprintable()
+    assert json.loads(line)["name"] == name
+
+
 def test_a_plain_line_is_one_line_whatever_the_platform_says() -> None:
     """A message cannot break lines or steer a terminal."""
     line = plain_line(Trouble(ref=JOB, error="PlatformTrouble", message="a\nb\x1b[31m\u202e发"))

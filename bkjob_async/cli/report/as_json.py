@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bkjob_async import __version__
+from bkjob_async.cli.lines import json_escaped
 from bkjob_async.cli.report.durations import Durations
 from bkjob_async.cli.report.figures import Figures, StepFigures
 from bkjob_async.cli.report.hosts import code_name
@@ -20,15 +21,8 @@ def json_of(figures: Figures) -> Iterator[str]:
     """Yield the report as one JSON object, piece by piece."""
     encoder = json.JSONEncoder(ensure_ascii=False, indent=1)
     # Half of a surrogate pair, which UTF-8 cannot carry, is written as JSON's own escape.
-    yield from (piece if piece.isascii() else escaped(piece) for piece in encoder.iterencode(plain(figures)))
+    yield from map(json_escaped, encoder.iterencode(plain(figures)))
     yield "\n"
-
-
-def escaped(text: str) -> str:
-    """Return *text* with JSON's own escapes in place of what is not printable."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def plain(figures: Figures) -> dict[str, Any]:
