@@ -29,7 +29,7 @@ class Series:
         """Record that *counts* held until *now*; to be called before they change."""
         if now < self._edge:
             return
-        self._keep(counts)
+        add_point(self.points, self._bin, counts)
         self._bin = int((now - self.origin) / self.width)
         while len(self.points) > self._limit:
             self._widen()
@@ -38,18 +38,20 @@ class Series:
     def points_with(self, counts: Sequence[int]) -> list[tuple[float, tuple[int, ...]]]:
         """Return (seconds since the origin, counts) of all points, the last of them with the present *counts*."""
         points = [*self.points]
-        if not points or points[-1][1] != tuple(counts):
-            points.append((self._bin, tuple(counts)))
+        add_point(points, self._bin, counts)
         return [(number * self.width, each) for number, each in points]
-
-    def _keep(self, counts: Sequence[int]) -> None:
-        """Add a point unless nothing has changed since the last."""
-        kept = tuple(counts)
-        if not self.points or self.points[-1][1] != kept:
-            self.points.append((self._bin, kept))
 
     def _widen(self) -> None:
         """Make bins twice as wide; of two points in one bin the later is kept."""
         self.width *= 2
         self._bin //= 2
         self.points = [*{number // 2: (number // 2, counts) for number, counts in self.points}.values()]
+
+
+def add_point(points: list[tuple[int, tuple[int, ...]]], number: int, counts: Sequence[int]) -> None:
+    """Add the *counts* of a bin unless nothing has changed; of two points in one bin the later is kept."""
+    if points and points[-1][0] == number:
+        points.pop()  # bins that became wider may have a point already
+    kept = tuple(counts)
+    if not points or points[-1][1] != kept:
+        points.append((number, kept))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bkjob_async.cli.report.series import Series
@@ -22,6 +22,9 @@ def course(told: list[tuple[float, int]]) -> tuple[Series, list[tuple[float, int
     return series, held, count
 
 
+@example(
+    [(1.0, 1), (1.0, 2), *[(1.0, 0), (1.0, 1)] * 7, (1.0, 0)]
+)  # a bin that became wider changes once more
 @given(changes)
 def test_a_point_is_what_was_so_at_the_end_of_its_bin(told: list[tuple[float, int]]) -> None:
     """However many changes came, and however long it took; bins are at least a second."""
@@ -30,7 +33,7 @@ def test_a_point_is_what_was_so_at_the_end_of_its_bin(told: list[tuple[float, in
 
     assert len(points) <= LIMIT + 1
     assert series.width >= 1.0
-    assert [at for at, _ in points] == sorted(at for at, _ in points)
+    assert [at for at, _ in points] == sorted({at for at, _ in points})
     assert points[-1][1] == (count,)
     for at, counts in points:
         before = [value for moment, value in held if moment < at + series.width]
