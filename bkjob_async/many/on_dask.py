@@ -31,6 +31,7 @@ from bkjob_async.many.upkeep import (
 )
 
 VARIABLE = "BKJOB_JOURNAL"
+URL_VARIABLE = "BKJOB_URL"
 # Seconds between looks at tasks, at the fleet, and at a shard that another runner has.
 TASK_SECONDS, FLEET_SECONDS, OTHER_SECONDS = 0.25, 1.0, 2.0
 # The scheduler may not know a task that was submitted less than so many seconds ago.
@@ -93,7 +94,7 @@ async def run_placed(name: str, journal: str | None, shard: int) -> str:
         raise RuntimeError(f"UsageError: set {VARIABLE} in the environment of this worker")
     try:
         async with Fleet(name, journal=url) as fleet:
-            return (await run_shard(fleet, shard)).value
+            return (await run_shard(fleet, shard, url=os.environ.get(URL_VARIABLE))).value
     except BkJobError as error:
         text = f"{type(error).__name__}: {error}"
     raise RuntimeError(text)

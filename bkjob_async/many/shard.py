@@ -55,7 +55,12 @@ class ShardEnd(Enum):
 
 
 async def run_shard(
-    fleet: Fleet, shard: int, *, transport: Transport | None = None, observers: Iterable[Observer] = ()
+    fleet: Fleet,
+    shard: int,
+    *,
+    url: str | None = None,
+    transport: Transport | None = None,
+    observers: Iterable[Observer] = (),
 ) -> ShardEnd:
     """Run one shard until the fleet is stopped or another process runs the shard; return which.
 
@@ -64,14 +69,21 @@ async def run_shard(
     Its share of the fleet's requests follows its share of the targets that are not over. While the store does not answer,
     polling pauses after ten seconds, and what is known waits. When it is cancelled, all that was told is stored first.
 
-    *transport* and *observers* are those of `connect`. Raises `FleetNotFound`, `UsageError` for a shard that there is not and
-    for credentials that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
+    The platform is the one that the journal names. *url* is the only one to which this runner sends its credentials; without
+    it, whoever can write the journal decides that.
+
+    *transport* and *observers* are those of `connect`. Raises `FleetNotFound`, `UsageError` for a shard that there is not, for
+    another platform than *url* and for credentials that cannot be imported, `JournalUnavailable` where the store is away at the beginning, and other
     errors of `JournalError` where the journal cannot be used.
     """
     settings = await fleet.settings()
     if not 0 <= shard < settings.placement.shards:
         raise UsageError(
             f"the fleet {fleet.name!r} has the shards 0 to {settings.placement.shards - 1}, not {shard!r}"
+        )
+    if url is not None and url.rstrip("/") != settings.url.rstrip("/"):
+        raise UsageError(
+            f"the fleet {fleet.name!r} polls {settings.url}, and this runner has the credentials of {url!r:.200}"
         )
     credentials = credentials_provider(settings.credentials)
     if await fleet.is_stopped():

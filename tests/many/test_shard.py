@@ -304,6 +304,15 @@ async def test_wrong_shards_and_credentials_are_usage_errors() -> None:
             await run_shard(site.fleet, 0)
 
 
+async def test_credentials_go_to_no_other_platform() -> None:
+    """Whoever can write the journal could name one of their own."""
+    async with site_of(shards=1, credentials="tests.nowhere:credentials") as site:
+        with pytest.raises(bkjob.UsageError, match=r"polls .* and this runner has the credentials of"):
+            await run_shard(site.fleet, 0, url="https://bkapi.example.com/prod")
+        with pytest.raises(bkjob.UsageError, match="install the module"):
+            await run_shard(site.fleet, 0, url=f"{(await site.fleet.settings()).url}/")
+
+
 async def test_credentials_may_come_from_an_async_function() -> None:
     """It is called where the runner is."""
     world = World(1)

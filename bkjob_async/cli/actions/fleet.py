@@ -98,8 +98,8 @@ async def drop(name: str, *, profile: str | None, targets: Sequence[str], **opti
 
 async def run(name: str, shards: Sequence[int], *, profile: str | None, journal: str | None) -> ExitCode:
     """Run shards until all of them have ended; the first error ends the others."""
-    async with opened(name, profile, journal=journal) as (fleet, _):
-        tasks = [asyncio.create_task(run_one(fleet, shard)) for shard in shards]
+    async with opened(name, profile, journal=journal) as (fleet, settings):
+        tasks = [asyncio.create_task(run_one(fleet, shard, settings.get("url"))) for shard in shards]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -110,9 +110,9 @@ async def run(name: str, shards: Sequence[int], *, profile: str | None, journal:
     return ExitCode.SUPERSEDED if ShardEnd.SUPERSEDED in ends else ExitCode.ALL_SUCCEEDED
 
 
-async def run_one(fleet: Fleet, shard: int) -> ShardEnd:
-    """Run one shard; say how it ended."""
-    end = await run_shard(fleet, shard)
+async def run_one(fleet: Fleet, shard: int, url: str | None) -> ShardEnd:
+    """Run one shard of a fleet on the platform *url*, if one is set; say how it ended."""
+    end = await run_shard(fleet, shard, url=url)
     write_note(f"shard {shard}: {end.value}")
     return end
 
