@@ -60,6 +60,13 @@ INNER_HOUSES = {
         {"client"},
         {"factory"},
     ],
+    "cli/report": [
+        {"reading"},
+        {"durations", "hosts", "verdict", "writing"},
+        {"figures"},
+        {"formats"},
+        {"make"},
+    ],
     "watch": [
         {"cooperative", "stats"},
         {"polling"},

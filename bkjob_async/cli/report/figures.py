@@ -12,8 +12,8 @@ from attrs import frozen
 from bkjob_async.cli.phases import SHOWN_FIRST
 from bkjob_async.cli.report.durations import Durations, durations_of
 from bkjob_async.cli.report.hosts import FailedHost, FailureGroup, failed_hosts, failure_groups
-from bkjob_async.cli.report.rows import NUMBER_OF, PHASES, JobRow, Outage, StepRow
-from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.reading.rows import NUMBER_OF, PHASES, JobRow, Outage, StepRow
+from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.cli.report.verdict import BAD, OPEN, Verdict, verdict_of
 from bkjob_async.model.status import Phase
 

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from attrs import frozen
 
-from bkjob_async.cli.report.rows import StepRow, facts_of
+from bkjob_async.cli.report.reading.rows import StepRow, facts_of
 from bkjob_async.model.status import HOST_CODES
 
 Order = tuple[int, int, int, str]

@@ -17,8 +17,8 @@ from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.report.figures import Figures, figures_of
-from bkjob_async.cli.report.read_lines import LineReader
-from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.reading.read_lines import LineReader
+from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.cli.report.writing import check_target, write_report
 from bkjob_async.errors import UsageError
 from bkjob_async.model.text.printing import counted
@@ -104,7 +104,9 @@ async def read_figures(source: Source, title: str | None = None) -> Figures:
     run = RunModel(source.targets)
     if source.journal is not None:
         # A report on a file needs nothing of journals, which take a while to import.
-        await import_module(f"{__package__}.read_journal").read_journal(run, source.journal, source.name)
+        await import_module(f"{__package__}.reading.read_journal").read_journal(
+            run, source.journal, source.name
+        )
         return figures_of(run, title=title or source.name, zone=None)
     reader = read_file(run, source.file)
     return figures_of(
@@ -119,7 +121,9 @@ async def read_figures(source: Source, title: str | None = None) -> Figures:
 def written(figures: Figures, form: str) -> Iterator[str]:
     """Yield the report in a format, piece by piece."""
     module, name = FORMATS[form]
-    pieces: Callable[[Figures], Iterator[str]] = getattr(import_module(f"{__package__}.{module}"), name)
+    pieces: Callable[[Figures], Iterator[str]] = getattr(
+        import_module(f"{__package__}.formats.{module}"), name
+    )
     return pieces(figures)
 
 

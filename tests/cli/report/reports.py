@@ -7,7 +7,7 @@ from datetime import UTC
 
 from bkjob_async.cli.report.figures import Figures, figures_of
 from bkjob_async.cli.report.make import written
-from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.reading.run_model import RunModel
 
 BEGAN = 1_795_282_200.0
 JOB, STEP = "2:100", "2:100/200"

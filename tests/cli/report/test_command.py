@@ -20,8 +20,8 @@ from benchmarks.compare.runs import SCOPE, Timed, run_of, write_journal, write_l
 from bkjob_async.cli.commands.group import bkjob as group
 from bkjob_async.cli.report.figures import by_phase
 from bkjob_async.cli.report.make import FORMATS
-from bkjob_async.cli.report.read_journal import read_journal
-from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.reading.read_journal import read_journal
+from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.cli.report.writing import write_report
 from bkjob_async.journal.keep import Keep
 from bkjob_async.model.status import Phase

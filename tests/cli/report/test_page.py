@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bkjob_async.cli.report.page import MAX_ROWS, stylesheet
-from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.formats.page import MAX_ROWS, stylesheet
+from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.model.status import Phase
 from tests.cli.report.parsed import foreign, local, parsed, text_of
 from tests.cli.report.reports import (

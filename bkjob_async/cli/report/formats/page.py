@@ -16,11 +16,11 @@ from markupsafe import Markup
 from bkjob_async import __version__
 from bkjob_async.cli.palette import palette
 from bkjob_async.cli.phases import SIGNS
-from bkjob_async.cli.report import svg
 from bkjob_async.cli.report.durations import Durations
 from bkjob_async.cli.report.figures import Figures, StepFigures
+from bkjob_async.cli.report.formats import svg
+from bkjob_async.cli.report.formats.scales import clock, ticks
 from bkjob_async.cli.report.hosts import code_name, names_within
-from bkjob_async.cli.report.scales import clock, ticks
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 

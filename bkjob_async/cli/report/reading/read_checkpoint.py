@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bkjob_async.cli.report.read_events import apply_events
-from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.reading.read_events import apply_events
+from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.journal.loading import load_checkpoint
 from bkjob_async.journal.store import Store
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from attrs import define, field
 
-from bkjob_async.cli.report.series import Series
+from bkjob_async.cli.report.reading.series import Series
 from bkjob_async.model.status import HostStatus, Phase, RunStatus
 
 PHASES = (*Phase,)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from bkjob_async.cli.report.read_records import apply_record
-from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.reading.read_records import apply_record
+from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.errors import FleetNotFound
 from bkjob_async.journal.keep import KEEP
 from bkjob_async.journal.sqlite.store import SqliteStore

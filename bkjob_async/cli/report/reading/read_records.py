@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from bkjob_async.cli.report.event_forms import EventForm
-from bkjob_async.cli.report.read_forms import apply_form
-from bkjob_async.cli.report.run_model import HostChange, RunModel
+from bkjob_async.cli.report.reading.event_forms import EventForm
+from bkjob_async.cli.report.reading.read_forms import apply_form
+from bkjob_async.cli.report.reading.run_model import HostChange, RunModel
 from bkjob_async.engine.host_table.host_identity import plain_id, plain_label
 from bkjob_async.engine.journaling.columns import key_from_form, unpacked_numbers
 from bkjob_async.engine.journaling.decoding import decode_record_form

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bkjob_async.cli.report.event_forms import EventForm
-from bkjob_async.cli.report.read_forms import apply_form
-from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.reading.event_forms import EventForm
+from bkjob_async.cli.report.reading.read_forms import apply_form
+from bkjob_async.cli.report.reading.run_model import RunModel
 from bkjob_async.model.events import Event, HostChanged
 from bkjob_async.model.events_json import event_to_json
 

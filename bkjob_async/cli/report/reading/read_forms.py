@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from bkjob_async.cli.report.event_forms import (
+from bkjob_async.cli.report.reading.event_forms import (
     EventForm,
     FinishedForm,
     HostChangedForm,
@@ -19,7 +19,7 @@ from bkjob_async.cli.report.event_forms import (
     StepChangedForm,
     TroubleForm,
 )
-from bkjob_async.cli.report.run_model import RunModel
+from bkjob_async.cli.report.reading.run_model import RunModel
 
 
 def apply_form(run: RunModel, form: EventForm) -> None:  # noqa: C901 - one case a kind of event

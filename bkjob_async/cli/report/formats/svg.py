@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from bkjob_async.cli.report.durations import Durations
 from bkjob_async.cli.report.figures import Course, StepFigures
-from bkjob_async.cli.report.rows import NUMBER_OF
+from bkjob_async.cli.report.reading.rows import NUMBER_OF
 from bkjob_async.model.status import Phase
 
 # From the bottom up: what failed is seen on the base line.

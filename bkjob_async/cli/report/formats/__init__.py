@@ -1,0 +1,1 @@
+"""The forms of a report: a page, Markdown, JSON, JUnit."""
