@@ -60,6 +60,14 @@ INNER_HOUSES = {
         {"client"},
         {"factory"},
     ],
+    "cli/board": [
+        {"drawing"},
+        {"model", "commands", "selection", "pacing"},
+        {"views"},
+        {"source"},
+        {"app"},
+        {"consumer"},
+    ],
     "cli/report": [
         {"reading"},
         {"durations", "hosts", "verdict", "writing"},

@@ -30,15 +30,15 @@ from bkjob_async.cli.board.commands import (
     ShowLog,
     TogglePause,
 )
-from bkjob_async.cli.board.hosts_view import HostsView
-from bkjob_async.cli.board.jobs_view import JobsView
-from bkjob_async.cli.board.lines_widget import BACKGROUND, LinesWidget
-from bkjob_async.cli.board.log_view import LogView
+from bkjob_async.cli.board.drawing.lines_widget import BACKGROUND, LinesWidget
+from bkjob_async.cli.board.drawing.signs import Signs
+from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.cli.board.pacing import FramePacing
-from bkjob_async.cli.board.signs import Signs
 from bkjob_async.cli.board.source import BoardSource
-from bkjob_async.cli.board.spans import Line
-from bkjob_async.cli.board.views import TextView, View, help_lines
+from bkjob_async.cli.board.views.hosts_view import HostsView
+from bkjob_async.cli.board.views.jobs_view import JobsView
+from bkjob_async.cli.board.views.log_view import LogView
+from bkjob_async.cli.board.views.views import TextView, View, help_lines
 from bkjob_async.model.text.printing import printable
 
 # The clocks of the board go on, and an open page of hosts is read again, at least so often.

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from bkjob_async.cli.board.app import BoardApp
-from bkjob_async.cli.board.signs import ASCII, UNICODE, Signs
+from bkjob_async.cli.board.drawing.signs import ASCII, UNICODE, Signs
 from bkjob_async.cli.board.source import BoardSource
 from bkjob_async.cli.watching.consumers import OpenWatch
 

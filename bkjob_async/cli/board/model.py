@@ -25,7 +25,7 @@ from bkjob_async import (
     StepRef,
     Trouble,
 )
-from bkjob_async.cli.board.signs import UNFINISHED, UNSUCCESSFUL
+from bkjob_async.cli.board.drawing.signs import UNFINISHED, UNSUCCESSFUL
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 

@@ -21,10 +21,10 @@ from bkjob_async import (
     StepRef,
     Watch,
 )
-from bkjob_async.cli.board.head import HeadFigures
+from bkjob_async.cli.board.drawing.signs import UNSUCCESSFUL
+from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.cli.board.model import BoardModel, TargetRow
-from bkjob_async.cli.board.signs import UNSUCCESSFUL
-from bkjob_async.cli.board.spans import Line
+from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents, parts_of
 from bkjob_async.model.status import HOST_CODES, host_status

@@ -7,11 +7,11 @@ from itertools import takewhile
 from typing import Any
 
 from bkjob_async import Batch, HostChanged, Ref
-from bkjob_async.cli.board.failures import label, name_of
-from bkjob_async.cli.board.head import HeadFigures
 from bkjob_async.cli.board.model import TargetRow
-from bkjob_async.cli.board.rows import step_text
 from bkjob_async.cli.board.source import BoardSource
+from bkjob_async.cli.board.views.failures import label, name_of
+from bkjob_async.cli.board.views.head import HeadFigures
+from bkjob_async.cli.board.views.rows import step_text
 from bkjob_async.cli.live_page.page_state import PageState
 from bkjob_async.engine.stream.lazy_events import parts_of
 from bkjob_async.model.status import Phase

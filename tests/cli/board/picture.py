@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bkjob_async.cli.board.app import BoardApp
 from bkjob_async.cli.board.consumer import BoardConsumer
-from bkjob_async.cli.board.lines_widget import BACKGROUND
-from bkjob_async.cli.board.signs import UNICODE
+from bkjob_async.cli.board.drawing.lines_widget import BACKGROUND
+from bkjob_async.cli.board.drawing.signs import UNICODE
 from bkjob_async.cli.demo.run import DemoOptions, run_demo
 
 PICTURE = Path(__file__).parents[3] / "bkjob_async" / "docs" / "pictures" / "board.svg"

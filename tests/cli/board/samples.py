@@ -19,8 +19,8 @@ from bkjob_async import (
     StepChanged,
     Times,
 )
+from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.cli.board.model import BoardModel
-from bkjob_async.cli.board.spans import Line
 
 SCOPE = Scope.biz(2)
 CODES = {phase: code for code, phase in ((2, Phase.RUNNING), (1, Phase.PENDING), (7, Phase.WAITING))}

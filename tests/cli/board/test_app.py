@@ -16,8 +16,8 @@ from textual.pilot import Pilot
 import bkjob_async as bkjob
 from bkjob_async.cli.board.app import BoardApp
 from bkjob_async.cli.board.consumer import BoardConsumer
-from bkjob_async.cli.board.lines_widget import LinesWidget
-from bkjob_async.cli.board.signs import UNICODE
+from bkjob_async.cli.board.drawing.lines_widget import LinesWidget
+from bkjob_async.cli.board.drawing.signs import UNICODE
 from bkjob_async.cli.watching.consumers import OpenWatch
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcome, JobPlan, StepPlan, exactly

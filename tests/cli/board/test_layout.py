@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bkjob_async import HostKey, HostPage, HostSnapshot, HostStatus, Phase, UsageError
-from bkjob_async.cli.board.head import HeadFigures, head_lines
-from bkjob_async.cli.board.hosts_view import HostsView
-from bkjob_async.cli.board.jobs_view import JobsView
-from bkjob_async.cli.board.log_view import LAST_BYTES, LogView, visible_lines
+from bkjob_async.cli.board.drawing.signs import ASCII, UNICODE, Signs
+from bkjob_async.cli.board.drawing.spans import width_of
+from bkjob_async.cli.board.drawing.times import clock
 from bkjob_async.cli.board.model import BoardModel
-from bkjob_async.cli.board.rows import columns_for
-from bkjob_async.cli.board.signs import ASCII, UNICODE, Signs
-from bkjob_async.cli.board.spans import width_of
-from bkjob_async.cli.board.times import clock
-from bkjob_async.cli.board.views import TextView, View, help_lines
+from bkjob_async.cli.board.views.head import HeadFigures, head_lines
+from bkjob_async.cli.board.views.hosts_view import HostsView
+from bkjob_async.cli.board.views.jobs_view import JobsView
+from bkjob_async.cli.board.views.log_view import LAST_BYTES, LogView, visible_lines
+from bkjob_async.cli.board.views.rows import columns_for
+from bkjob_async.cli.board.views.views import TextView, View, help_lines
 from tests.cli.board.samples import applied, changed, failure, job_ref, sample_model, text_of
 
 HERE = Path(__file__).parent

@@ -16,15 +16,15 @@ from bkjob_async.cli.board.commands import (
     ShowHosts,
     TogglePause,
 )
-from bkjob_async.cli.board.failures import failure_lines
-from bkjob_async.cli.board.head import HeadFigures, head_lines
+from bkjob_async.cli.board.drawing.signs import Signs
+from bkjob_async.cli.board.drawing.spans import Line, Span, joined, width_of
+from bkjob_async.cli.board.drawing.times import number
 from bkjob_async.cli.board.model import ATTENTION, BoardModel, TargetRow
-from bkjob_async.cli.board.rows import columns_for, heading_line, row_line
 from bkjob_async.cli.board.selection import Selection
-from bkjob_async.cli.board.signs import Signs
-from bkjob_async.cli.board.spans import Line, Span, joined, width_of
-from bkjob_async.cli.board.times import number
-from bkjob_async.cli.board.views import key_line, page
+from bkjob_async.cli.board.views.failures import failure_lines
+from bkjob_async.cli.board.views.head import HeadFigures, head_lines
+from bkjob_async.cli.board.views.rows import columns_for, heading_line, row_line
+from bkjob_async.cli.board.views.views import key_line, page
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 

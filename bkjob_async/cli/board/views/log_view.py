@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bkjob_async import HostKey, StepRef
 from bkjob_async.cli.board.commands import Back, Command
-from bkjob_async.cli.board.signs import Signs
-from bkjob_async.cli.board.spans import Line
-from bkjob_async.cli.board.times import number
-from bkjob_async.cli.board.views import key_line, page
+from bkjob_async.cli.board.drawing.signs import Signs
+from bkjob_async.cli.board.drawing.spans import Line
+from bkjob_async.cli.board.drawing.times import number
+from bkjob_async.cli.board.views.views import key_line, page
 from bkjob_async.model.text.printing import printable
 
 LAST_BYTES = 64 * 1024

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from bkjob_async.cli.board.signs import BAR_ORDER, WORDS, Signs
-from bkjob_async.cli.board.spans import Line, Span, fitted_line, joined, with_right
-from bkjob_async.cli.board.times import clock, number, rate
+from bkjob_async.cli.board.drawing.signs import BAR_ORDER, WORDS, Signs
+from bkjob_async.cli.board.drawing.spans import Line, Span, fitted_line, joined, with_right
+from bkjob_async.cli.board.drawing.times import clock, number, rate
 from bkjob_async.model.status import Phase
 
 LATE = 30.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bkjob_async.cli.board.signs import BAR_ORDER, Signs
-from bkjob_async.cli.board.spans import Span
+from bkjob_async.cli.board.drawing.signs import BAR_ORDER, Signs
+from bkjob_async.cli.board.drawing.spans import Span
 from bkjob_async.model.status import Phase
 
 

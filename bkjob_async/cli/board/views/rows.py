@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from bkjob_async.cli.board.bars import bar
+from bkjob_async.cli.board.drawing.bars import bar
+from bkjob_async.cli.board.drawing.signs import WORDS, Signs
+from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, fitted_line
+from bkjob_async.cli.board.drawing.times import clock, ratio
 from bkjob_async.cli.board.model import TargetRow
-from bkjob_async.cli.board.signs import WORDS, Signs
-from bkjob_async.cli.board.spans import Line, Span, cells_of, fitted, fitted_line
-from bkjob_async.cli.board.times import clock, ratio
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 

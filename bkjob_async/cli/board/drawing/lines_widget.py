@@ -10,7 +10,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from bkjob_async.cli.board.spans import Line
+from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.model.status import Phase
 
 # Of a palette that stays distinct for people who see fewer colours; text contrast is at least 4.5.

@@ -7,8 +7,8 @@ from itertools import zip_longest
 from typing import Protocol
 
 from bkjob_async.cli.board.commands import Back, Command
-from bkjob_async.cli.board.signs import WORDS, Signs
-from bkjob_async.cli.board.spans import Line, Span, fitted_line
+from bkjob_async.cli.board.drawing.signs import WORDS, Signs
+from bkjob_async.cli.board.drawing.spans import Line, Span, fitted_line
 from bkjob_async.model.status import Phase
 
 KEY, DIM, STRONG = "key", "dim", "strong"

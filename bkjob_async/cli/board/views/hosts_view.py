@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bkjob_async import HostKey, HostPage, HostSnapshot, StepRef, UsageError
-from bkjob_async.cli.board.bars import bar
 from bkjob_async.cli.board.commands import AskRetry, Back, Command, ShowLog
+from bkjob_async.cli.board.drawing.bars import bar
+from bkjob_async.cli.board.drawing.signs import BAR_ORDER, WORDS, Signs
+from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, joined
+from bkjob_async.cli.board.drawing.times import number
 from bkjob_async.cli.board.model import TargetRow
 from bkjob_async.cli.board.selection import Selection
-from bkjob_async.cli.board.signs import BAR_ORDER, WORDS, Signs
-from bkjob_async.cli.board.spans import Line, Span, cells_of, fitted, joined
-from bkjob_async.cli.board.times import number
-from bkjob_async.cli.board.views import key_line, page
+from bkjob_async.cli.board.views.views import key_line, page
 from bkjob_async.model.text.printing import printable
 
 PAGE_SIZE = 200

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bkjob_async import HostChanged
+from bkjob_async.cli.board.drawing.signs import Signs
+from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, fitted_line
 from bkjob_async.cli.board.model import BoardModel
-from bkjob_async.cli.board.signs import Signs
-from bkjob_async.cli.board.spans import Line, Span, cells_of, fitted, fitted_line
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 

@@ -1,0 +1,1 @@
+"""What the views draw with: lines with roles, signs, bars, and the widget that shows them."""
