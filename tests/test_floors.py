@@ -1,6 +1,7 @@
 """The floors of the architecture, checked in every import and every await."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -32,7 +33,7 @@ INNER_HOUSES = {
         {"stream"},
         {"group_polling"},
         {"tracking"},
-        {"scheduling", "journaling"},
+        {"scheduling", "journaling", "delivery"},
     ],
     "engine/host_table": [{"columns"}, {"*"}],
     "dialects": [{"common"}, {"gateway"}, {"esb"}, {"registry"}, {"decode_requests"}, {"decode"}],
@@ -59,6 +60,17 @@ INNER_HOUSES = {
         {"shortcuts"},
         {"client"},
         {"factory"},
+    ],
+    "cli": [
+        {"exit_codes", "lines", "palette", "phases", "terminal"},
+        {"tables", "dispatch", "configuration"},
+        {"running", "checking", "report", "watching"},
+        {"board"},
+        {"live_page"},
+        {"actions", "demo"},
+        {"logs"},
+        {"commands"},
+        {"entry"},
     ],
     "cli/board": [
         {"drawing"},
@@ -232,6 +244,15 @@ def test_no_import_goes_in_a_circle() -> None:
     imports = {f"bkjob_async.{where(path).replace('/', '.')}": {*imported(path)} for path in FILES}
 
     assert [*TopologicalSorter(imports).static_order()]
+
+
+def test_no_folder_holds_more_files_than_a_reader_can_scan() -> None:
+    """Up to fourteen files lie in a folder; then it has rooms of its own."""
+    modules = Counter(
+        path.parent.relative_to(PACKAGE).as_posix() for path in FILES if path.name != "__init__.py"
+    )
+
+    assert {folder: count for folder, count in modules.items() if count > 14} == {}
 
 
 @pytest.mark.parametrize(

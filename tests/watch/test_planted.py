@@ -12,23 +12,17 @@ from msgspec.structs import replace
 from bkjob_async.dialects.common import parsed
 from bkjob_async.dialects.esb import job_responses as esb_job_answers
 from bkjob_async.dialects.gateway import v3_responses as v3_answers
+from bkjob_async.engine.delivery import target_delivery
+from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.host_table.changes import ApplyResult, StatusChanges
 from bkjob_async.engine.host_table.columns.encoding import small_code
 from bkjob_async.engine.host_table.host_statuses import HostStatuses
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence
-from bkjob_async.engine.tracking import (
-    job_tracker,
-    job_views,
-    settling,
-    step_hosts,
-    step_tracker,
-    target_delivery,
-)
+from bkjob_async.engine.tracking import job_tracker, job_views, settling, step_hosts, step_tracker
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts
 from bkjob_async.engine.tracking.step_state import StepState
-from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.model.events import HostChanged, Recovered
 from bkjob_async.model.status import host_status
 from bkjob_async.watch.polling.error_reporting import ErrorReporting

@@ -10,11 +10,11 @@ from attrs import evolve
 from hypothesis import HealthCheck, Phase, given, settings
 from msgspec.structs import replace
 
+from bkjob_async.engine.delivery import target_delivery
 from bkjob_async.engine.journaling import jobs, records
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import HostNamesForm, StepFacts
 from bkjob_async.engine.stream.cursor import CursorPosition
-from bkjob_async.engine.tracking import target_delivery
 from bkjob_async.model.events import Batch
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
 from bkjob_async.watch.journaling.restored_fleet import RestoredFleet

@@ -92,7 +92,7 @@ COMMANDS = {
         "Write the completion script of a shell to stdout.",
     ),
     "simulate": Entry(
-        "bkjob_async.cli.simulating",
+        "bkjob_async.cli.commands.simulate",
         "simulate_command",
         "Run a simulated platform on the loopback interface until interrupted.",
     ),

@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -25,15 +24,18 @@ from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.terminal import can_ask, can_redraw, is_terminal
-from bkjob_async.cli.watching.consumers import LineWriter, OpenWatch, WatchConsumer, run_consumers
+from bkjob_async.cli.watching.consumers import (
+    LineWriter,
+    LinkedConsumer,
+    OpenWatch,
+    WatchConsumer,
+    run_consumers,
+)
 from bkjob_async.cli.watching.failure_report import report_failures
 from bkjob_async.cli.watching.options import WatchFlags
 from bkjob_async.cli.watching.outcome import Outcome
 from bkjob_async.cli.watching.resuming import next_command, resume_command
 from bkjob_async.watch.watch import notices
-
-if TYPE_CHECKING:
-    from bkjob_async.cli.live_page.consumer import PageConsumer
 
 
 @frozen(kw_only=True)
@@ -75,9 +77,9 @@ def board_consumer(*, read_only: bool, notes: Sequence[str] = ()) -> WatchConsum
     return make(read_only=read_only, notes=notes)
 
 
-def page_consumer(*, host: str, port: int) -> PageConsumer:
+def page_consumer(*, host: str, port: int) -> LinkedConsumer:
     """Return the live page, and write its link; the server is imported now, where it is needed."""
-    make: Callable[..., PageConsumer] = import_module("bkjob_async.cli.live_page.consumer").announced_page
+    make: Callable[..., LinkedConsumer] = import_module("bkjob_async.cli.live_page.consumer").announced_page
     return make(host=host, port=port)
 
 

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from attrs import evolve
 
+from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.tracking.job_state import JobState
-from bkjob_async.engine.tracking.target_delivery import TargetDelivery
 from bkjob_async.errors import JournalError
 from bkjob_async.journal.loading import in_slices
 from bkjob_async.model.events import Batch, Recovered, Trouble
