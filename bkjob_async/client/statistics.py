@@ -8,7 +8,7 @@ from concurrent.futures import TimeoutError as TimedOut
 
 from bkjob_async.client.caller import Caller
 from bkjob_async.observe.client_stats import ClientStats
-from bkjob_async.observe.counters import MOST_JOURNALS, OTHER, Counters
+from bkjob_async.observe.counters import MOST_JOURNALS, OTHER
 
 # A thread waits for so many seconds until the event loop has time for it.
 LONGEST_WAIT = 2.0
@@ -55,8 +55,8 @@ def current(
     """Return the figures as they are; in a thread where the loop is not (*is_elsewhere*), nothing is counted again."""
     poller, session = client._poller, client._session
     observe, limiter, phases = session.observe, session.limiter, poller.phases
-    if count and observe.counters is None:
-        observe.counters = Counters()
+    if count:
+        observe.start_counting()
     if observe.counters is not None and not is_elsewhere and (loop is None or is_here(loop)):
         phases.start()
         phases.update()

@@ -138,3 +138,6 @@ class JobPollView(Struct, frozen=True, kw_only=True, gc=False):
     def times(self) -> Times:
         """The job's times, read on access."""
         return self.when()
+
+
+PollView = JobPollView | StepPollView

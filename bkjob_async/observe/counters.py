@@ -44,31 +44,53 @@ class Histogram:
         self.sum += value
 
 
-class OperationCounters:
-    """The requests of one operation: their outcomes, bytes, durations and seconds in the queue."""
+class PollCounts:
+    """How many polls there were, by what they read: whole jobs, single steps, lists of jobs."""
 
-    __slots__ = ("bytes", "duration", "outcomes", "queue")
+    __slots__ = ("jobs", "lists", "steps")
 
     def __init__(self) -> None:
-        self.outcomes: Counter[str] = Counter()
+        self.jobs = self.steps = self.lists = 0
+
+    @property
+    def total(self) -> int:
+        """All polls."""
+        return self.jobs + self.steps + self.lists
+
+    def by_kind(self) -> Mapping[str, int]:
+        """Return the numbers by the kind of what is read."""
+        return {"job": self.jobs, "step": self.steps, "list": self.lists}
+
+
+class OperationCounters:
+    """The requests of one operation: how many succeeded, failures, bytes, durations and seconds in the queue."""
+
+    __slots__ = ("bytes", "duration", "failures", "ok", "queue")
+
+    def __init__(self) -> None:
+        self.ok = 0
+        self.failures: Counter[str] = Counter()
         self.bytes = 0
         self.duration = Histogram(DURATION_BOUNDS)
         self.queue = Histogram(DURATION_BOUNDS)
+
+    def outcomes(self) -> Mapping[str, int]:
+        """Return the number of requests by outcome, leaving out those that never were."""
+        return {"ok": self.ok, **self.failures} if self.ok else {**self.failures}
 
 
 class Counters:
     """What happened in one client since counting began.
 
-    `polls` counts polls by what is read (`job`, `step`, `list`), `events` the events by their kind,
-    `throttled` rate limits (`announced`, `refused`), `operations` and `launches` commands by outcome: `ok` or
+    `polls` counts the polls since the client was created, `events` the events by their kind, `throttled` rate limits (`announced`, `refused`), `operations` and `launches` commands by outcome: `ok` or
     the class of the error. `lags` has the bounds of how late ends were seen, of jobs and of steps. `appends` has
     the durations of appends to journals, `journal_bytes` what was appended, by the name under which a watch is recorded.
     """
 
-    def __init__(self) -> None:
-        """Begin at zero."""
+    def __init__(self, polls: PollCounts | None = None) -> None:
+        """Begin at zero; *polls* are counted by somebody else."""
         self.requests: dict[str, OperationCounters] = {}
-        self.polls = {"job": 0, "step": 0, "list": 0}
+        self.polls = polls or PollCounts()
         self.events: Counter[str] = Counter()
         self.lags = {"job": Histogram(LAG_BOUNDS), "step": Histogram(LAG_BOUNDS)}
         self.throttled = {"announced": 0, "refused": 0}
@@ -77,28 +99,40 @@ class Counters:
         self.operations: Counter[str] = Counter()
         self.launches: Counter[str] = Counter()
 
-    def add_request(self, operation: str, outcome: str, seconds: float, queued: float, size: int) -> None:
-        """Count a request that took *seconds* after *queued* seconds, with a response of *size* bytes."""
-        counters = self.requests.get(operation)
-        if counters is None:
-            counters = self._counters_of(operation)
-        counters.outcomes[outcome] += 1
-        counters.bytes += size
-        duration = counters.duration
+    def add_success(
+        self, operation: str, asked_at: float, sent_at: float, received_at: float, size: int
+    ) -> None:
+        """Count a request with a response of *size* bytes; it waited from *asked_at* to *sent_at*.
+
+        Done for every poll: nothing is called that can be written here.
+        """
+        requests = self.requests.get(operation) or self._requests_of(operation)
+        requests.ok += 1
+        requests.bytes += size
+        seconds = received_at - sent_at
+        duration = requests.duration
         duration.counts[bisect_left(DURATION_BOUNDS, seconds)] += 1
         duration.sum += seconds
-        if queued:
-            counters.queue.add(queued)
+        if sent_at > asked_at:
+            requests.queue.add(sent_at - asked_at)
         else:
-            counters.queue.counts[0] += 1
+            requests.queue.counts[0] += 1
 
-    def _counters_of(self, operation: str) -> OperationCounters:
+    def add_failure(self, operation: str, outcome: str, seconds: float, queued: float, size: int) -> None:
+        """Count a request that failed *seconds* after it was sent, which was *queued* seconds after it was asked for."""
+        requests = self._requests_of(operation)
+        requests.failures[outcome] += 1
+        requests.bytes += size
+        requests.duration.add(seconds)
+        requests.queue.add(queued)
+
+    def _requests_of(self, operation: str) -> OperationCounters:
         """Return the counters of one of our operations, or those of all others."""
         name = operation if operation in OPERATIONS else OTHER
-        counters = self.requests.get(name)
-        if counters is None:
-            counters = self.requests[name] = OperationCounters()
-        return counters
+        requests = self.requests.get(name)
+        if requests is None:
+            requests = self.requests[name] = OperationCounters()
+        return requests
 
     def add_append(self, name: str, seconds: float, size: int) -> None:
         """Count an append of *size* bytes to the journal of the watch of this *name*."""
@@ -106,8 +140,7 @@ class Counters:
         label = name if name in self.journal_bytes or len(self.journal_bytes) < MOST_JOURNALS else OTHER
         self.journal_bytes[label] = self.journal_bytes.get(label, 0) + size
 
-    def add_events(self, by_kind: Mapping[str, int], lags: Iterable[tuple[Ref, float]]) -> None:
-        """Count the events of one poll, and the *lags* of the targets whose end it was the first to show."""
-        self.events.update(by_kind)
+    def add_lags(self, lags: Iterable[tuple[Ref, float]]) -> None:
+        """Count the *lags* of the targets whose end one poll was the first to show."""
         for ref, seconds in lags:
             self.lags["step" if isinstance(ref, StepRef) else "job"].add(seconds)

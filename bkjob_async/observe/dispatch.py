@@ -10,7 +10,7 @@ from typing import Any
 
 from bkjob_async.errors import UsageError
 from bkjob_async.model.refs import Ref
-from bkjob_async.observe.counters import Counters
+from bkjob_async.observe.counters import Counters, PollCounts
 from bkjob_async.observe.observer import OBSERVATIONS, Observation, Observer, PollCompleted, RequestSent
 from bkjob_async.observe.to_logging import Log, logger, polling_logger, requests_logger
 
@@ -20,22 +20,28 @@ NOTHING = nullcontext()
 class ObserverDispatch:
     """Passes each observation of one client to the observers that listen to its kind, and to the log.
 
-    `counters` count the same happenings as plain numbers, None until somebody asks for them.
+    `polls` counts polls. `counters` count the other happenings as plain numbers, None until somebody asks for them.
     An observer that raises is logged once, with its error, and removed.
     """
 
     def __init__(self, observers: Iterable[Observer] = (), *, client: str = "") -> None:
         """Pass observations to *observers*, in their order; *client* is the name that observations carry."""
         self.client = client
+        self.polls = PollCounts()
         self.counters: Counters | None = None
         self._observers = tuple(observers)
         self._log = Log()
         for observer in self._observers:
             check(observer)
             if counting := getattr(observer, "counting", None):
-                self.counters = self.counters or Counters()
-                counting(client, self.counters)
+                counting(client, self.start_counting())
         self._sort()
+
+    def start_counting(self) -> Counters:
+        """Count from now on; return the numbers."""
+        if self.counters is None:
+            self.counters = Counters(self.polls)
+        return self.counters
 
     def _sort(self) -> None:
         """Sort the observers by what they listen to."""

@@ -35,7 +35,7 @@ Read = Callable[[Counters], Samples]
 def requests_in(counters: Counters) -> Samples:
     """Yield the number of requests of each operation and outcome."""
     for operation, requests in tuple(counters.requests.items()):
-        for outcome, number in tuple(requests.outcomes.items()):
+        for outcome, number in requests.outcomes().items():
             yield {"bk_job.operation": operation, "bk_job.outcome": outcome}, number
 
 
@@ -47,7 +47,7 @@ def seconds_in(counters: Counters) -> Samples:
 
 def polls_in(counters: Counters) -> Samples:
     """Yield the number of polls by what was read."""
-    return (({"bk_job.kind": kind}, number) for kind, number in tuple(counters.polls.items()))
+    return (({"bk_job.kind": kind}, number) for kind, number in counters.polls.by_kind().items())
 
 
 def events_in(counters: Counters) -> Samples:

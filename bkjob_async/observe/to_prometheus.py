@@ -136,13 +136,13 @@ def samples_of(stats: ClientStats) -> Iterator[Sample]:
 def counted(client: str, counters: Counters) -> Iterator[Sample]:
     """Yield what *counters* have counted."""
     for operation, requests in tuple(counters.requests.items()):
-        for outcome, number in tuple(requests.outcomes.items()):
+        for outcome, number in requests.outcomes().items():
             yield "bkjob_requests", [client, operation, outcome], number
         yield "bkjob_response_bytes", [client, operation], requests.bytes
         yield "bkjob_request_duration_seconds", [client, operation], requests.duration
         yield "bkjob_request_queue_seconds", [client, operation], requests.queue
     for name, label_values in (
-        ("bkjob_polls", counters.polls),
+        ("bkjob_polls", counters.polls.by_kind()),
         ("bkjob_poll_events", counters.events),
         ("bkjob_throttled", counters.throttled),
         ("bkjob_operations", counters.operations),

@@ -9,7 +9,7 @@ from typing import Any
 from bkjob_async.dialects.common.envelopes import first_request_id
 from bkjob_async.errors import CallFailed
 from bkjob_async.model.operations.base import Operation
-from bkjob_async.observe.counters import OTHER, Counters
+from bkjob_async.observe.counters import OTHER
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import RateLimitHit, RequestSent
 from bkjob_async.wire.limits.permits import Permit
@@ -30,8 +30,14 @@ def report_request(
     """Report a request that was sent with *permit* and is over; one that succeeded is already counted."""
     now = asyncio.get_running_loop().time()
     if error is not None and observe.counters is not None:
-        ended = now if permit.response is None else permit.received_at
-        count_request(observe.counters, permit, operation.name, outcome_label(error), ended)
+        response = permit.response
+        observe.counters.add_failure(
+            operation.name,
+            outcome_label(error),
+            (now if response is None else permit.received_at) - permit.sent_at,
+            permit.sent_at - permit.asked_at,
+            0 if response is None else len(response.body),
+        )
     if observe.wants_polled_requests if is_poll else observe.wants_requests:
         observe(
             request_sent(
@@ -88,13 +94,6 @@ def request_sent(
 def outcome_label(error: BaseException) -> str:
     """Return the name of an error's class if it is one of a few, else `other`."""
     return type(error).__name__ if isinstance(error, CallFailed | asyncio.CancelledError) else OTHER
-
-
-def count_request(counters: Counters, permit: Permit, operation: str, outcome: str, ended: float) -> None:
-    """Count a request that was sent with *permit* and *ended* then."""
-    sent_at, response = permit.sent_at, permit.response
-    size = 0 if response is None else len(response.body)
-    counters.add_request(operation, outcome, ended - sent_at, sent_at - permit.asked_at, size)
 
 
 def request_id_of(error: BaseException | None, headers: Mapping[str, str]) -> str:

@@ -25,7 +25,7 @@ from bkjob_async.http_messages import HttpRequest, HttpResponse
 from bkjob_async.model.credentials import Credentials
 from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus, Operation
 from bkjob_async.model.operations.responses import Envelope
-from bkjob_async.model.poll_view import JobPollView, KnownRows, StepPollView
+from bkjob_async.model.poll_view import JobPollView, KnownRows, PollView, StepPollView
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.wire.attempt_errors import complete_error, may_send_again
 from bkjob_async.wire.bodies.large_bodies import LARGE_BODY, LargeBodyTurns
@@ -34,7 +34,7 @@ from bkjob_async.wire.limits.permits import Permit
 from bkjob_async.wire.limits.rate_limit_headers import RateLimitHeaders, parse_rate_limit_headers
 from bkjob_async.wire.limits.request_limiter import RequestLimiter
 from bkjob_async.wire.prepared_requests import PreparedRequest, PreparedRequestCache
-from bkjob_async.wire.request_reports import count_request, report_rate_limit, report_request
+from bkjob_async.wire.request_reports import report_rate_limit, report_request
 from bkjob_async.wire.tracebacks import strip_traceback
 from bkjob_async.wire.transport import Transport
 
@@ -42,7 +42,6 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 PollOperation = GetJobInstanceStatus | GetStepInstanceStatus
-PollView = JobPollView | StepPollView
 
 NO_RETRIES = Retries(attempts=1)
 
@@ -223,7 +222,10 @@ class Session:
                 self._retry_budget.on_success()
                 observe = self.observe
                 if observe.counters is not None:
-                    count_request(observe.counters, permit, operation.name, "ok", permit.received_at)
+                    size = 0 if permit.response is None else len(permit.response.body)
+                    observe.counters.add_success(
+                        operation.name, permit.asked_at, permit.sent_at, permit.received_at, size
+                    )
                 if observe.wants_polled_requests if is_poll else observe.wants_requests:
                     self._report(permit, operation, attempt, None, is_poll=is_poll)
                 return result

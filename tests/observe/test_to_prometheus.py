@@ -45,17 +45,18 @@ class Full:
     def stats(self, *, count: bool = False) -> ClientStats:
         """Return figures with every series."""
         counters = Counters()
-        outcomes = {"ok", "CancelledError", OTHER} | error_classes()
+        outcomes = {"CancelledError", OTHER} | error_classes()
         for operation in (*OPERATIONS, "an_operation_of_somebody", "another_one"):
             for outcome in outcomes:
-                counters.add_request(operation, outcome, 0.1, 0.2, 100)
-        for outcome in outcomes:
+                counters.add_failure(operation, outcome, 0.1, 0.2, 100)
+            counters.add_success(operation, 0.0, 0.2, 0.3, 100)
+        for outcome in ("ok", *outcomes):
             counters.operations[outcome] += 1
             counters.launches[outcome] += 1
         for number in range(MOST_JOURNALS + 10):
             counters.add_append(f"fleet-{number}", 0.1, 100)
         waiting = dict.fromkeys([*counters.journal_bytes], 1)
-        counters.add_events({kind.kind: 1 for kind in get_args(bkjob.Event)}, ())
+        counters.events.update(kind.kind for kind in get_args(bkjob.Event))
         return ClientStats(
             name="full", requests_per_second=1.0, remaining=1, counters=counters, journal_waiting=waiting
         )

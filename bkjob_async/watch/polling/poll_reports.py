@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.next_request import PollRequest
+from bkjob_async.engine.tracking.step_tracker import OPEN_CODES
 from bkjob_async.model.events import HostChanged
 from bkjob_async.model.operations.queries import GetJobInstanceList
+from bkjob_async.model.poll_view import PollView, StepPollView
 from bkjob_async.model.refs import Ref
 from bkjob_async.observe.dispatch import ObserverDispatch
 from bkjob_async.observe.observer import NO_EVENTS, PollCompleted
@@ -28,13 +30,20 @@ class PollReports:
         self._registry = registry
 
     def begin(
-        self, target: PollTarget, request: PollRequest, started: float, received: float
+        self, target: PollTarget, request: PollRequest, view: PollView, started: float, received: float
     ) -> PollReport | None:
         """Return the report of a poll whose response was *received* and is not applied yet; None if nobody wants it."""
         if not self._observe.wants_polls:
             return None
-        watches = self._watches(target)
-        return PollReport(self, target, request, started=started, received=received, watches=watches)
+        return PollReport(
+            self,
+            target,
+            request,
+            started=started,
+            received=received,
+            watches=self._watches(target),
+            active_at=active_times(target, view),
+        )
 
     def _watches(self, target: PollTarget) -> tuple[int, ...]:
         return tuple([subscriber.number for subscriber in self._registry.subscribers_of(target)])
@@ -58,11 +67,19 @@ class PollReports:
             self.report((), request, seconds)
 
     def count(
-        self, target: PollTarget, events: Sequence[EventOrLazy], before: ActiveTimes, now: float
+        self, target: PollTarget, events: Sequence[EventOrLazy], before: ActiveTimes | None, now: float
     ) -> None:
         """Count the *events* of a poll at *now*; *before* are the active times from before it was applied."""
-        if self._observe.counters is not None:
-            self._observe.counters.add_events(count_by_kind(events), lag_bounds(target, before, now))
+        counters = self._observe.counters
+        if counters is None:
+            return
+        for event in events:
+            if isinstance(event, LazyHostEvents):
+                counters.events[HostChanged.kind] += len(event)
+            else:
+                counters.events[event.kind] += 1
+        if before is not None:
+            counters.add_lags(lag_bounds(target, before, now))
 
     def report(
         self,
@@ -107,6 +124,7 @@ class PollReport:
         started: float,
         received: float,
         watches: tuple[int, ...],
+        active_at: ActiveTimes | None,
     ) -> None:
         self._reports = reports
         self._target = target
@@ -114,7 +132,7 @@ class PollReport:
         self._started = started
         self._received = received
         self._watches = watches
-        self._active_at = active_times(target)
+        self._active_at = active_at
 
     def send(self, events: Sequence[EventOrLazy], now: float) -> None:
         """Report the poll, applied at *now*, and the *events* that it gave; one without any only where it is wanted."""
@@ -126,12 +144,15 @@ class PollReport:
             now - self._started,
             decode_seconds=now - self._received,
             events=events,
-            lags=lag_bounds(self._target, self._active_at, now) if events else (),
+            lags=() if self._active_at is None else lag_bounds(self._target, self._active_at, now),
         )
 
 
-def active_times(target: JobState) -> ActiveTimes:
-    """Return when a job and each of its steps was last seen unfinished."""
+def active_times(target: JobState, view: PollView) -> ActiveTimes | None:
+    """Return when a job and each of its steps was last seen unfinished; None if *view* cannot show the end of a target."""
+    goes_on = view.status in OPEN_CODES if view.finished is None else not view.finished
+    if goes_on and (isinstance(view, StepPollView) or not target.target_steps):
+        return None
     return target.active_at, [step.active_at for step in target.steps]
 
 

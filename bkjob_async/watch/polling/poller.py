@@ -85,6 +85,7 @@ class Poller:
             ),
             outage_detector=outage_detector,
             outage_recovery=self._outage_recovery,
+            poll_counts=self.observe.polls,
         )
         self._stall_timer = StallTimer(
             self._registry.targets.values(),
@@ -106,7 +107,7 @@ class Poller:
     @property
     def polls(self) -> int:
         """How many polls there were."""
-        return self._target_poller.polls
+        return self.observe.polls.total
 
     @property
     def longest_block(self) -> float:

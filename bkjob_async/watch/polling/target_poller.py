@@ -23,8 +23,9 @@ from bkjob_async.engine.tracking.next_request import (
 )
 from bkjob_async.engine.tracking.settling import SETTLE_INTERVAL
 from bkjob_async.errors import BkJobError
-from bkjob_async.model.operations.base import GetJobInstanceStatus, GetStepInstanceStatus
-from bkjob_async.model.poll_view import JobPollView, StepPollView
+from bkjob_async.model.operations.base import GetJobInstanceStatus
+from bkjob_async.model.poll_view import JobPollView, PollView
+from bkjob_async.observe.counters import PollCounts
 from bkjob_async.watch.cooperative import CooperativeQueue
 from bkjob_async.watch.polling.error_reporting import (
     REACHABILITY_UNKNOWN,
@@ -48,7 +49,7 @@ PAUSE_SECONDS = 1.0
 class TargetPoller:
     """One poll after the other, as the workers call it.
 
-    `polls` counts them; `longest_block` is for how many seconds at most handling a response kept the event loop.
+    `poll_counts` counts them; `longest_block` is for how many seconds at most handling a response kept the event loop.
     """
 
     session: Session
@@ -62,7 +63,7 @@ class TargetPoller:
     next_polls: NextPolls
     outage_detector: OutageDetector
     outage_recovery: OutageRecovery
-    polls: int = 0
+    poll_counts: PollCounts
     longest_block: float = 0.0
     # Names of many hosts, read before the next response about them comes.
     _unread_names: CooperativeQueue = field(factory=CooperativeQueue, init=False)
@@ -86,15 +87,10 @@ class TargetPoller:
             self._begin_round(target, started)
         scarce = self.session.limiter.waiting > 0
         request = next_request(target, self.session.dialect.capabilities, requests_are_scarce=scarce)
-        self._count_poll(target, request)
         if target.first_polled_at is None and target.seen_at is None:
             target.first_polled_at = started
         try:
-            view = (
-                await self.session.poll(request)
-                if isinstance(request, GetJobInstanceStatus)
-                else await self.session.poll(request, known_rows(target, request))
-            )
+            view = await self._send(target, request)
         except BkJobError as error:
             if target.group != NO_SUBSCRIBERS:
                 self._on_failure(target, request, error, started)
@@ -103,12 +99,14 @@ class TargetPoller:
         if target.group != NO_SUBSCRIBERS:  # else it was dropped while the request was under way
             self._on_response(target, request, view, started)
 
-    def _count_poll(self, target: PollTarget, request: PollRequest) -> None:
-        self.polls += 1
+    def _send(self, target: PollTarget, request: PollRequest) -> Awaitable[PollView]:
+        """Count a poll and begin it."""
         self.registry.polls[target.group] += 1
-        counters = self.session.observe.counters
-        if counters is not None:
-            counters.polls["step" if isinstance(request, GetStepInstanceStatus) else "job"] += 1
+        if isinstance(request, GetJobInstanceStatus):
+            self.poll_counts.jobs += 1
+            return self.session.poll(request)
+        self.poll_counts.steps += 1
+        return self.session.poll(request, known_rows(target, request))
 
     def _delayed_until(self, target: PollTarget, now: float) -> float | None:
         """Return until when a poll waits for the platform or for a journal; None when it may go out now."""
@@ -124,16 +122,15 @@ class TargetPoller:
         elif target.target_steps and self.registry.must_revisit(target, now):
             target.pending = (JOB_ITSELF,)
 
-    def _on_response(
-        self, target: PollTarget, request: PollRequest, view: JobPollView | StepPollView, started: float
-    ) -> None:
+    def _on_response(self, target: PollTarget, request: PollRequest, view: PollView, started: float) -> None:
         """Apply a response, deliver the events, and schedule the next poll."""
         received = self.session.limiter.received_at
         if self.errors.breaker.failures:
             self._on_reachable(started)
         at = self._stamp()
-        report = self.reports.begin(target, request, started, received)
-        active_at = None if self.session.observe.counters is None else active_times(target)
+        report = self.reports.begin(target, request, view, started, received)
+        counts = self.session.observe.counters is not None
+        active_at = active_times(target, view) if counts else None
         self.longest_block = max(self.longest_block, at.now - received)
         if self.outage_detector.on_response(at.now, sent=started) and self.workers.overdue:
             self.outage_recovery.resume_all()
@@ -169,7 +166,7 @@ class TargetPoller:
             plan_follow_ups(target, request, self.session.dialect.capabilities)
         if report is not None:
             report.send(events, at.now)
-        if events and active_at is not None:
+        if events and counts:
             self.reports.count(target, events, active_at, at.now)
         self._deliver(target, at, events, asked)
         self.longest_block = max(self.longest_block, self._now() - received)
@@ -197,9 +194,7 @@ class TargetPoller:
         request = self.list_pollers.next_request(poller, started)
         if request is None:
             return
-        self.polls += 1
-        if self.session.observe.counters is not None:
-            self.session.observe.counters.polls["list"] += 1
+        self.poll_counts.lists += 1
         try:
             await self.list_pollers.poll(poller, request)
         except BkJobError as error:
@@ -230,7 +225,7 @@ class TargetPoller:
         if not events:
             at = self._stamp()  # an event for all targets may have been published since
         if events:
-            self.reports.count(target, events, active_times(target), at.now)
+            self.reports.count(target, events, None, at.now)
             self.phases.mark_changed(target.ref)
         self.registry.publish(target, at, events)
         if target.all_settled(at.now) and not self.registry.awaits_reread(target):
