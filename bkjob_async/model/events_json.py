@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -57,7 +58,7 @@ def event_to_json(event: Event) -> dict[str, Any]:
     other absent values are null. A result also says whether it is `ok` and how many `hosts` ended in each
     phase.
     """
-    return {"kind": event.kind, **_converter.unstructure(event)}
+    return {"kind": event.kind, **event_converter().unstructure(event)}
 
 
 def event_from_json(data: Mapping[str, Any]) -> Event:
@@ -70,7 +71,7 @@ def event_from_json(data: Mapping[str, Any]) -> Event:
     if kind is None:
         raise ValueError(f"not an event: kind {name!r:.40}")
     try:
-        return _converter.structure(data, kind)
+        return event_converter().structure(data, kind)
     except Exception as error:
         raise ValueError(f"not an event of kind {name}") from error
 
@@ -79,8 +80,9 @@ def _status_to_json(status: RunStatus | HostStatus) -> dict[str, Any]:
     return {"code": status.code, "name": status.name, "phase": status.phase.value}
 
 
-def _make_converter() -> Converter:
-    """Return the converter of all values of events."""
+@cache
+def event_converter() -> Converter:
+    """Return the converter of all values of events, made when it is first wanted: that takes as long as many imports."""
     converter = Converter()
     write, read = converter.register_unstructure_hook, converter.register_structure_hook
     write(datetime, datetime.isoformat)
@@ -147,6 +149,3 @@ def _finite(value: Any) -> float:
 
 def _counts(result: JobResult) -> dict[str, int]:
     return {phase.value: count for phase, count in sorted(result.hosts.items())}
-
-
-_converter = _make_converter()
