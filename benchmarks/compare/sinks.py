@@ -21,7 +21,6 @@ from benchmarks.compare.bodies import STEP
 from benchmarks.compare.processes import print_figures
 from benchmarks.poll import CREDENTIALS, cancel_all
 from bkjob_async.dialects.gateway.v3 import GATEWAY_V3
-from bkjob_async.observe.counters import Counters
 from bkjob_async.observe.dispatch import ObserverDispatch
 
 NONE = "none"
@@ -36,7 +35,8 @@ def sink_of(name: str) -> Sink:
     """Return what a client passes its observations to, and what completes an interval: spans wait in a queue."""
     if name not in ("opentelemetry", "with polls"):
         dispatch = ObserverDispatch(client="bench")
-        dispatch.counters = Counters() if name == "prometheus" else None
+        if name == "prometheus":
+            dispatch.start_counting()
         return dispatch, nothing
     from opentelemetry.sdk.metrics import MeterProvider  # noqa: PLC0415 - for these variants only
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader  # noqa: PLC0415
@@ -71,7 +71,8 @@ class Switch:
         level = logging.WARNING if name == "logging" else logging.CRITICAL
         logging.getLogger("bkjob_async").setLevel(level)
         for attribute, value in vars(self._sinks[name][0]).items():
-            setattr(self._observe, attribute, value)
+            if attribute != "polls":  # counted for the client, whatever its sinks are
+                setattr(self._observe, attribute, value)
         self._phases.is_started = self._observe.counters is not None
 
     def complete(self) -> None:
