@@ -122,7 +122,9 @@ def plan_command(
 @account_option
 @timeout_option
 @hosts_option
-@click.option("--from", "source", multiple=True, required=True, metavar="HOST", help=f"Whence: {HOSTS}")
+@click.option(
+    "--from", "source", multiple=True, required=True, metavar="HOST", help=f"From which hosts: {HOSTS}"
+)
 @click.option("--to", "destination", required=True, metavar="PATH", help="The directory on the hosts.")
 @click.argument("files", nargs=-1, required=True, metavar="SRC...")
 @watch_options

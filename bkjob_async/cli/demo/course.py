@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from attrs import define, field
 
-from bkjob_async import Recovered, Trouble
+from bkjob_async import Trouble
 from bkjob_async.cli.watching.consumers import OpenWatch
 from bkjob_async.simulator.faults.rate_limit import RateLimit
 from bkjob_async.simulator.handlers.platform import Platform
@@ -30,7 +30,6 @@ class Course:
     refused: int = field(default=0, init=False)
     unanswered: int = field(default=0, init=False)
     troubles: int = field(default=0, init=False)
-    recoveries: int = field(default=0, init=False)
 
     async def consume(self, opened: OpenWatch) -> None:
         """Follow the course until it ends or the watch does."""
@@ -38,7 +37,6 @@ class Course:
         try:
             async for events in notices(opened.watch):
                 self.troubles += sum(isinstance(event, Trouble) for event in events)
-                self.recoveries += sum(isinstance(event, Recovered) for event in events)
         finally:
             following.cancel()
             await asyncio.wait({following})

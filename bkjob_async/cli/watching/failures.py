@@ -14,7 +14,6 @@ from bkjob_async.model.text.printing import counted, first_of_many, printable
 
 MAX_GROUPS = 8
 MAX_HOSTS = 3
-MAX_JOBS = 3
 
 
 @frozen

@@ -18,6 +18,7 @@ from bkjob_async.model.operations.launches import (
     GlobalVar,
     PushConfigFile,
     RollingConfig,
+    ScriptFields,
 )
 from bkjob_async.model.operations.targets import Targets
 
@@ -167,7 +168,7 @@ def global_var_parameters(variable: GlobalVar) -> dict[str, Any]:
     )
 
 
-def common_script_parameters(operation: FastExecuteScript) -> dict[str, Any]:
+def common_script_parameters(operation: ScriptFields) -> dict[str, Any]:
     """Return what `fast_execute_script` takes in every version."""
     return {
         "script_version_id": operation.script_version_id,

@@ -6,12 +6,18 @@ from collections.abc import Iterable
 
 from attrs import field, frozen, validators
 
-from bkjob_async.model.operations.base import GetJobInstanceStatus, Operation
-from bkjob_async.model.operations.launches import FastExecuteScript, FastTransferFile
-from bkjob_async.model.operations.queries import BatchGetJobInstanceIpLog
-from bkjob_async.model.operations.responses import GseTask, LocalFileUpload, TaskContextField
-from bkjob_async.model.operations.targets import host_key
-from bkjob_async.model.refs import HostKey, Scope, StepRef
+from bkjob_async.model.operations.base import Operation
+from bkjob_async.model.operations.launches import ScriptFields, TransferFields
+from bkjob_async.model.operations.responses import (
+    GseTask,
+    JobLaunch,
+    LocalFileUpload,
+    StepLogs,
+    TaskContextField,
+)
+from bkjob_async.model.operations.targets import host_key, host_keys
+from bkjob_async.model.refs import HostKey, JobRef, Scope, StepRef
+from bkjob_async.model.snapshot import JobSnapshot
 
 
 def _names(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -92,7 +98,7 @@ class GetFileTaskContext(Operation[tuple[TaskContextField, ...]]):
 
 
 @frozen(kw_only=True)
-class BkciPluginFastExecuteScript(FastExecuteScript):
+class BkciPluginFastExecuteScript(ScriptFields, Operation[JobLaunch]):
     """Run a script on hosts or containers. Documents: `bkci_plugin_fast_execute_script`.
 
     *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* are
@@ -105,10 +111,11 @@ class BkciPluginFastExecuteScript(FastExecuteScript):
     """
 
     name = "bkci_plugin_fast_execute_script"
+    repeatable = False
 
 
 @frozen(kw_only=True)
-class BkciPluginFastTransferFile(FastTransferFile):
+class BkciPluginFastTransferFile(TransferFields, Operation[JobLaunch]):
     """Send files to hosts or containers. Documents: `bkci_plugin_fast_transfer_file`.
 
     *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *sources* are
@@ -120,10 +127,11 @@ class BkciPluginFastTransferFile(FastTransferFile):
     """
 
     name = "bkci_plugin_fast_transfer_file"
+    repeatable = False
 
 
 @frozen(kw_only=True)
-class BkciPluginGetJobInstanceStatus(GetJobInstanceStatus):
+class BkciPluginGetJobInstanceStatus(Operation[JobSnapshot]):
     """Ask for a job's status, with containers. Documents: `bkci_plugin_get_job_instance_status`.
 
     *ref* names the job; *return_ip_result* asks for its hosts and containers, too.
@@ -131,9 +139,12 @@ class BkciPluginGetJobInstanceStatus(GetJobInstanceStatus):
 
     name = "bkci_plugin_get_job_instance_status"
 
+    ref: JobRef
+    return_ip_result: bool = False
+
 
 @frozen(kw_only=True)
-class BkciPluginBatchGetJobInstanceExecuteObjectLog(BatchGetJobInstanceIpLog):
+class BkciPluginBatchGetJobInstanceExecuteObjectLog(Operation[StepLogs]):
     """Ask for many hosts' or containers' logs of a step, all named by id.
 
     Documents: `bkci_plugin_batch_get_job_instance_execute_object_log`.
@@ -142,3 +153,6 @@ class BkciPluginBatchGetJobInstanceExecuteObjectLog(BatchGetJobInstanceIpLog):
     """
 
     name = "bkci_plugin_batch_get_job_instance_execute_object_log"
+
+    ref: StepRef
+    hosts: tuple[HostKey, ...] = field(converter=host_keys)

@@ -118,22 +118,8 @@ class ExecuteJobPlan(Operation[JobLaunch]):
 
 
 @frozen(kw_only=True)
-class FastExecuteScript(Operation[JobLaunch]):
-    """Run a script on hosts.
-
-    *script_content* and *script_param* are plain text, encoded once when sent; or give *script_version_id* or
-    *script_id*. *timeout* is seconds, 1-259200 (`esb-job`: 60-86400); the platform's default is 7200.
-    *account_alias* or *account_id* names the account. Documents: `fast_execute_script`.
-
-    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* are
-    the hosts. *script_language* is a `ScriptLanguage`, *rolling_config* a `RollingConfig`.
-    *is_param_sensitive* hides the parameters on the platform. With *start_task* False the job waits, pending.
-    *windows_interpreter* is a path on Windows hosts. *host_password_list* has passwords of Windows hosts,
-    under the platform's names.
-    """
-
-    name = "fast_execute_script"
-    repeatable = False
+class ScriptFields:
+    """What each operation takes that runs a script; `FastExecuteScript` describes it."""
 
     scope: Scope
     targets: Targets = field(converter=targets_of)
@@ -152,6 +138,25 @@ class FastExecuteScript(Operation[JobLaunch]):
     start_task: bool | None = None
     windows_interpreter: str | None = None
     host_password_list: tuple[Mapping[str, Any], ...] = field(default=(), converter=_mappings, repr=False)
+
+
+@frozen(kw_only=True)
+class FastExecuteScript(ScriptFields, Operation[JobLaunch]):
+    """Run a script on hosts.
+
+    *script_content* and *script_param* are plain text, encoded once when sent; or give *script_version_id* or
+    *script_id*. *timeout* is seconds, 1-259200 (`esb-job`: 60-86400); the platform's default is 7200.
+    *account_alias* or *account_id* names the account. Documents: `fast_execute_script`.
+
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *targets* are
+    the hosts. *script_language* is a `ScriptLanguage`, *rolling_config* a `RollingConfig`.
+    *is_param_sensitive* hides the parameters on the platform. With *start_task* False the job waits, pending.
+    *windows_interpreter* is a path on Windows hosts. *host_password_list* has passwords of Windows hosts,
+    under the platform's names.
+    """
+
+    name = "fast_execute_script"
+    repeatable = False
 
 
 @frozen(kw_only=True)
@@ -210,21 +215,8 @@ def _sources(given: FileSource | Iterable[FileSource]) -> tuple[FileSource, ...]
 
 
 @frozen(kw_only=True)
-class FastTransferFile(Operation[JobLaunch]):
-    """Send files from hosts to hosts.
-
-    *file_target_name* renames a single file on its way. *transfer_mode* is a `TransferMode`; *timeout* is
-    seconds, the limits are megabytes per second. Documents: `fast_transfer_file`, in `esb-job`
-    `fast_push_file`.
-
-    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *sources* are
-    `FileSource` values; *file_target_path* is a directory on the hosts of *targets*. *account_alias* or
-    *account_id* names the account. *upload_speed_limit* and *download_speed_limit* None are no limits.
-    *rolling_config* is a `RollingConfig`. With *start_task* False the job waits, pending.
-    """
-
-    name = "fast_transfer_file"
-    repeatable = False
+class TransferFields:
+    """What each operation takes that sends files; `FastTransferFile` describes it."""
 
     scope: Scope
     sources: tuple[FileSource, ...] = field(converter=_sources)
@@ -241,6 +233,24 @@ class FastTransferFile(Operation[JobLaunch]):
     callback_url: str | None = field(default=None, repr=False)
     rolling_config: RollingConfig | None = None
     start_task: bool | None = None
+
+
+@frozen(kw_only=True)
+class FastTransferFile(TransferFields, Operation[JobLaunch]):
+    """Send files from hosts to hosts.
+
+    *file_target_name* renames a single file on its way. *transfer_mode* is a `TransferMode`; *timeout* is
+    seconds, the limits are megabytes per second. Documents: `fast_transfer_file`, in `esb-job`
+    `fast_push_file`.
+
+    *scope* owns the job, *task_name* is its name, and *callback_url* is called when it ends. *sources* are
+    `FileSource` values; *file_target_path* is a directory on the hosts of *targets*. *account_alias* or
+    *account_id* names the account. *upload_speed_limit* and *download_speed_limit* None are no limits.
+    *rolling_config* is a `RollingConfig`. With *start_task* False the job waits, pending.
+    """
+
+    name = "fast_transfer_file"
+    repeatable = False
 
 
 @frozen(kw_only=True)

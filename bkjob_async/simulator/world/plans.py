@@ -12,7 +12,7 @@ from bkjob_async.simulator.world.codes import FILE, HOST_SUCCESS, SCRIPT
 from bkjob_async.simulator.world.hosts import Host
 
 BUSINESS = Scope.biz(2)
-SERVER_FILE, LOCAL_FILE, STORED_FILE = 1, 2, 3
+SERVER_FILE, LOCAL_FILE = 1, 2
 
 
 @frozen

@@ -403,11 +403,6 @@ class FleetJournal:
         self._is_closing = True
         self._wake.set()
 
-    async def wait_stored(self) -> None:
-        """Wait until everything is stored, or the journal refuses it."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
-
     async def aclose(self) -> None:
         """Wait some seconds until everything is stored, warn of what is not, and release the fleet."""
         self.finish()
