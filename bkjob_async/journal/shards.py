@@ -24,12 +24,16 @@ INBOX_PAGE = 50
 
 
 class FleetRecord(Struct, frozen=True):
-    """A fleet in shards: its *settings*, when it was created (Unix seconds), and what time the store has *now*."""
+    """A fleet in shards: its *settings*, when it was created (Unix seconds), and what time the store has *now*.
+
+    One that *is_being_removed* is there for nobody but those who remove it.
+    """
 
     settings: bytes
     created: float
     is_stopped: bool
     now: float
+    is_being_removed: bool = False
 
 
 class ShardFigures(Struct, frozen=True):
@@ -65,12 +69,16 @@ class InboxEntry(Struct, frozen=True):
 
 
 class ShardStore(Protocol):
-    """Fleets in shards; errors are those of `Store`. *fleet* is the name of the fleet, *shard* a number from 0 on."""
+    """Fleets in shards; errors are those of `Store`. *fleet* is the name of the fleet, *shard* a number from 0 on.
+
+    What raises `FleetNotFound` for a fleet that there is not does so for one that is being removed.
+    """
 
     async def create(self, fleet: str, settings: bytes) -> bytes:
         """Create a fleet unless it exists, and return the settings that it has.
 
-        A fleet that was stopped, and has these settings, is not stopped any more.
+        A fleet that was stopped, and has these settings, is not stopped any more. Raises `FleetNotFound` for one that is
+        being removed.
         """
         ...
 
@@ -80,6 +88,14 @@ class ShardStore(Protocol):
 
     async def stop(self, fleet: str) -> None:
         """Record that the fleet is to stop; raises `FleetNotFound`."""
+        ...
+
+    async def begin_removal(self, fleet: str) -> None:
+        """Record that the fleet is being removed; raises `FleetNotFound` where there is none. Harmless when repeated."""
+        ...
+
+    async def remove(self, fleet: str, shards: int) -> None:
+        """Remove what is kept of a fleet of so many *shards* beside their journals; harmless when repeated."""
         ...
 
     async def put(self, fleet: str, shard: int, entries: Sequence[bytes]) -> None:
@@ -127,3 +143,8 @@ def granted_of(claim: int, limit: int, others: int) -> int:
 def no_such_fleet(fleet: str) -> FleetNotFound:
     """Return the error of a fleet in shards that was never created."""
     return FleetNotFound(f"there is no fleet {fleet!r} in shards; create it first")
+
+
+def fleet_being_removed(fleet: str) -> FleetNotFound:
+    """Return the error of a fleet in shards whose removal has begun."""
+    return FleetNotFound(f"the fleet {fleet!r} is being removed; if that was interrupted, forget it again")

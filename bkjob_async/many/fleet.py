@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from bkjob_async.dialects.registry import dialect_by_name
-from bkjob_async.errors import FleetNotFound, UsageError
+from bkjob_async.errors import UsageError
 from bkjob_async.journal.journal import Journal, open_journal
-from bkjob_async.journal.shards import FleetRecord, ShardFigures, shard_name
+from bkjob_async.journal.shards import (
+    FleetRecord,
+    ShardFigures,
+    fleet_being_removed,
+    no_such_fleet,
+    shard_name,
+)
 from bkjob_async.journal.urls import MAX_NAME, check_fleet_name
+from bkjob_async.many.at_once import some_at_once
 from bkjob_async.many.inbox import entries_of
 from bkjob_async.many.placement import Placement
 from bkjob_async.many.reader import FleetReader
+from bkjob_async.many.removal import remove_fleet
 from bkjob_async.many.settings import FleetSettings
 from bkjob_async.many.status import FleetStatus, ShardStatus
 from bkjob_async.model.detail_level import DetailLevel
@@ -24,12 +32,10 @@ from bkjob_async.model.refs import Ref, Scope
 
 # A name leaves room for the number of a shard behind it.
 LONGEST_NAME = MAX_NAME - 5
-# So many entries of an inbox are sent at once, and so many shards asked at the same time.
-ENTRIES_AT_ONCE, SHARDS_AT_ONCE = 20, 32
+# So many entries of an inbox are sent at once.
+ENTRIES_AT_ONCE = 20
 # Targets are sorted into shards so many at a time, so that others of the event loop have their turn.
 SORTED_AT_ONCE = 5000
-
-T = TypeVar("T")
 
 
 class Fleet:
@@ -126,7 +132,9 @@ class Fleet:
     async def _record(self) -> FleetRecord:
         record = await self.journal.store.shards.record(self.name)
         if record is None:
-            raise FleetNotFound(f"there is no fleet {self.name!r} in shards; create it first")
+            raise no_such_fleet(self.name)
+        if record.is_being_removed:
+            raise fleet_being_removed(self.name)
         settings = FleetSettings.decode(record.settings)
         if self._shards not in (None, settings.placement.shards):
             raise UsageError(
@@ -150,6 +158,8 @@ class Fleet:
 
     async def _put(self, refs: Sequence[RefLike], *, added: bool) -> None:
         found = [as_ref(ref) for ref in refs]
+        # Read each time: the fleet may have been removed, and created anew with other shards.
+        await self._record()
         placement, store = (await self.settings()).placement, self.journal.store.shards
         shards: dict[int, list[Ref]] = {}
         for start in range(0, len(found), SORTED_AT_ONCE):
@@ -171,6 +181,7 @@ class Fleet:
                 await store.put(self.name, shard, entries)
 
         await some_at_once(put(shard, some) for shard, some in shards.items())
+        await self._record()  # a removal that began before these were stored took them with it
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -228,6 +239,15 @@ class Fleet:
         """Return True where the fleet was stopped."""
         return (await self._record()).is_stopped
 
+    async def forget(self) -> None:
+        """Remove the fleet with all it has: settings, targets, what was added, and the journals of its shards.
+
+        Stop it first: raises `FleetBusy`, which names the runners, where a shard was held within the last 30 seconds, and
+        `FleetNotFound`. A runner that hangs, and wakes later, is refused. When it was interrupted, repeat it.
+        """
+        await remove_fleet(self.journal.store, self.name)
+        self._settings = None
+
 
 def checked_name(name: str) -> str:
     """Return *name* if a fleet in shards may be called so; raise `UsageError`."""
@@ -244,20 +264,3 @@ def dialect_options(settings: FleetSettings) -> dict[str, Any]:
     """Return the options of the dialect that were given."""
     options = {"system": settings.system, "acting_user": settings.acting_user, "tenant": settings.tenant}
     return {name: value for name, value in options.items() if value is not None}
-
-
-async def some_at_once(work: Iterable[Awaitable[None]]) -> None:
-    """Do all *work*, some of it at the same time; raise the first error when all that began has ended."""
-    waiting = iter(work)
-    errors: list[BaseException] = []
-
-    async def do_next() -> None:
-        for each in waiting:
-            try:
-                await each
-            except Exception as error:  # noqa: BLE001 - raised below
-                errors.append(error)
-
-    await asyncio.gather(*(do_next() for _ in range(SHARDS_AT_ONCE)))
-    if errors:
-        raise errors[0]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bkjob_async.model.base_error import BkJobError
 from bkjob_async.model.text.printing import printable
+
+# An error names so many other shards at most.
+NAMED = 8
 
 
 class JournalError(BkJobError):
@@ -44,16 +49,31 @@ class Superseded(JournalError):
 
 
 class FleetBusy(JournalError):
-    """Another process holds the fleet: *host*, *pid*, and *seconds* since its last sign of life."""
+    """Another process holds the fleet: *host*, *pid*, and *seconds* since its last sign of life.
+
+    Of a fleet in shards, *name* is that of a shard, and *others* are the names of the other shards that have runners.
+    """
 
     advice = "stop it, wait until it was silent for 30 s, or take the fleet over"
 
-    def __init__(self, name: str, *, host: str, pid: int, seconds: float, journal: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: str,
+        pid: int,
+        seconds: float,
+        others: Sequence[str] = (),
+        journal: str = "",
+    ) -> None:
         """Keep who holds the fleet *name*."""
+        more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        too = f"; {', '.join(others[:NAMED])}{more} have runners too" if others else ""
         super().__init__(
-            f"the fleet {name!r} is held by process {pid} on {host}, last seen {seconds:.0f} s ago",
+            f"the fleet {name!r} is held by process {pid} on {host}, last seen {seconds:.0f} s ago{too}",
             journal=journal,
         )
+        self.others = tuple(others)
         self.name = name
         self.host = host
         self.pid = pid

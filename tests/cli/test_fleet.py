@@ -125,3 +125,23 @@ def test_other_shards_are_refused(text: str) -> None:
     """With an example."""
     with pytest.raises(click.BadParameter):
         shard_numbers(text)
+
+
+def test_a_fleet_is_removed_once_nobody_runs_it(platform: str, journal: dict[str, str]) -> None:
+    """Who runs it is named; without a terminal the answer is given as an option."""
+    create(platform, journal)
+    runner = shell.start("fleet", "run", "night", "--shard", "0", env=journal)
+    try:
+        wait_for(journal, is_held=True)
+        unasked = shell.run("fleet", "forget", "night", env=journal)
+        busy = shell.run("fleet", "forget", "night", "--yes", env=journal)
+        shell.run("fleet", "stop", "night", env=journal)
+    finally:
+        shell.ended(runner)
+    removed = shell.run("fleet", "forget", "night", "--yes", env=journal)
+    again = shell.run("fleet", "forget", "night", "--yes", env=journal)
+
+    assert (unasked.returncode, busy.returncode) == (2, 3)
+    assert f"process {runner.pid}" in busy.stderr
+    assert (removed.returncode, removed.stderr) == (0, "the fleet night is removed\n")
+    assert (again.returncode, "there is no fleet" in again.stderr) == (3, True)

@@ -24,6 +24,7 @@ from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
+from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.event_lines import json_line, plain_line
 from bkjob_async.model.text.printing import counted, printable
 
@@ -141,6 +142,16 @@ async def stop(name: str, *, profile: str | None, journal: str | None) -> ExitCo
         write_note(f"these shards still have runners: {numbers_of(held)}")
         return ExitCode.COULD_NOT_WATCH
     write_note(f"the fleet {name} is stopped")
+    return ExitCode.ALL_SUCCEEDED
+
+
+async def forget(name: str, *, profile: str | None, journal: str | None, yes: bool) -> ExitCode:
+    """Remove a fleet that nobody runs, with all that was told of it."""
+    async with opened(name, profile, journal=journal) as (fleet, _):
+        await fleet.settings()
+        confirm(f"remove the fleet {name} and all that was told of it?", yes=yes)
+        await fleet.forget()
+    write_note(f"the fleet {name} is removed")
     return ExitCode.ALL_SUCCEEDED
 
 

@@ -131,6 +131,15 @@ def stop_command(*, name: str, **options: Any) -> ExitCode:
     return run_action(f"{ACTIONS}:stop", name, **options)
 
 
+@fleet_command.command(name="forget", epilog=HELP)
+@name_argument
+@journal_option
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def forget_command(*, name: str, **options: Any) -> ExitCode:
+    """Remove a fleet that was stopped, with its targets and all that was told of it."""
+    return run_action(f"{ACTIONS}:forget", name, **options)
+
+
 @fleet_command.command(name="follow", epilog=HELP)
 @name_argument
 @journal_option

@@ -14,6 +14,7 @@ from bkjob_async.journal.shards import (
     InboxEntry,
     ShardFigures,
     Told,
+    fleet_being_removed,
     granted_of,
     no_such_fleet,
     shard_name,
@@ -30,6 +31,7 @@ class MemoryShardedFleet:
     settings: bytes
     created: float
     is_stopped: bool = False
+    is_being_removed: bool = False
     figures: dict[int, ShardFigures] = field(factory=dict)
     durations: dict[int, bytes] = field(factory=dict)
 
@@ -47,6 +49,8 @@ class MemoryShards:
     async def create(self, fleet: str, settings: bytes) -> bytes:
         """Create a fleet unless it exists, and return the settings that it has."""
         known = self._fleets.setdefault(fleet, MemoryShardedFleet(settings, time.time()))
+        if known.is_being_removed:
+            raise fleet_being_removed(fleet)
         if known.settings == settings:
             known.is_stopped = False
         return known.settings
@@ -56,11 +60,25 @@ class MemoryShards:
         known = self._fleets.get(fleet)
         if known is None:
             return None
-        return FleetRecord(known.settings, known.created, known.is_stopped, time.time())
+        return FleetRecord(
+            known.settings, known.created, known.is_stopped, time.time(), known.is_being_removed
+        )
 
     async def stop(self, fleet: str) -> None:
         """Record that the fleet is to stop."""
         self._known(fleet).is_stopped = True
+
+    async def begin_removal(self, fleet: str) -> None:
+        """Record that the fleet is being removed."""
+        if fleet not in self._fleets:
+            raise no_such_fleet(fleet)
+        self._fleets[fleet].is_being_removed = True
+
+    async def remove(self, fleet: str, shards: int) -> None:
+        """Remove what is kept of a fleet of so many *shards* beside their journals."""
+        self._fleets.pop(fleet, None)
+        for shard in range(shards):
+            self._inboxes.pop(shard_name(fleet, shard), None)
 
     async def put(self, fleet: str, shard: int, entries: Sequence[bytes]) -> None:
         """Append *entries* to the inbox of a shard."""
@@ -119,4 +137,6 @@ class MemoryShards:
         known = self._fleets.get(fleet)
         if known is None:
             raise no_such_fleet(fleet)
+        if known.is_being_removed:
+            raise fleet_being_removed(fleet)
         return known

@@ -19,6 +19,7 @@ from bkjob_async.journal.shards import (
     InboxEntry,
     ShardFigures,
     Told,
+    fleet_being_removed,
     no_such_fleet,
     shard_name,
 )
@@ -31,14 +32,22 @@ RunScript = Callable[..., Awaitable[list[Any]]]
 
 # The hash is a fleet's in shards, of a version that is known here.
 _CHECKED = f"""
-local known = redis.call('HMGET', KEYS[1], 'format', 'settings', 'stopped')
+local known = redis.call('HMGET', KEYS[1], 'format', 'settings', 'stopped', 'removing')
 if not known[1] and redis.call('EXISTS', KEYS[1]) == 1 then return {{'foreign'}} end
 if known[1] and tonumber(known[1]) > {scripts.FORMAT} then return {{'new', known[1]}} end
 """
 
+# And it exists, or may be created.
+_USABLE = (
+    _CHECKED
+    + """
+if known[4] then return {'removing'} end
+"""
+)
+
 # ARGV: settings.
 CREATE = scripts.Script(
-    _CHECKED
+    _USABLE
     + f"""
 if not known[1] then
   local t = redis.call('TIME')
@@ -56,12 +65,13 @@ RECORD = scripts.Script(
     + """
 if not known[1] then return {'none'} end
 local t = redis.call('TIME')
-return {'ok', known[2], redis.call('HGET', KEYS[1], 'created'), known[3], string.format('%d.%06d', t[1], t[2])}
+local created = redis.call('HGET', KEYS[1], 'created')
+return {'ok', known[2], created, known[3], string.format('%d.%06d', t[1], t[2]), known[4] or ''}
 """
 )
 
 STOP = scripts.Script(
-    _CHECKED
+    _USABLE
     + """
 if not known[1] then return {'none'} end
 redis.call('HSET', KEYS[1], 'stopped', 1)
@@ -69,10 +79,27 @@ return {'ok'}
 """
 )
 
+BEGIN_REMOVAL = scripts.Script(
+    _CHECKED
+    + """
+if not known[1] then return {'none'} end
+redis.call('HSET', KEYS[1], 'removing', 1)
+return {'ok'}
+"""
+)
+
+REMOVE = scripts.Script(
+    _CHECKED
+    + """
+if known[4] then redis.call('UNLINK', KEYS[1]) end
+return {'ok'}
+"""
+)
+
 # ARGV: number of the shard, term, targets, active, claim, limit of all claims. What an earlier term says counts no more.
 # Lua's numbers are exact up to 2^53; %d keeps them from being written as 1e+15.
 PUT_FIGURES = scripts.Script(
-    _CHECKED
+    _USABLE
     + """
 if not known[1] then return {'none'} end
 local field, was, had = 'shard:' .. ARGV[1], 0, 0
@@ -113,12 +140,23 @@ class RedisShards:
         found = await self._run(RECORD, fleet, may_be_missing=True)
         if not found:
             return None
-        settings, created, stopped, now = found
-        return FleetRecord(bytes(settings), float(created), stopped == b"1", float(now))
+        settings, created, stopped, now, removing = found
+        return FleetRecord(bytes(settings), float(created), stopped == b"1", float(now), removing == b"1")
 
     async def stop(self, fleet: str) -> None:
         """Record that the fleet is to stop."""
         await self._run(STOP, fleet)
+
+    async def begin_removal(self, fleet: str) -> None:
+        """Record that the fleet is being removed."""
+        await self._run(BEGIN_REMOVAL, fleet)
+
+    async def remove(self, fleet: str, shards: int) -> None:
+        """Remove what is kept of a fleet of so many *shards* beside their journals."""
+        for shard in range(shards):
+            name = shard_name(fleet, shard)
+            await self._client.command("UNLINK", inbox_key(name), durations_key(name))
+        await self._run(REMOVE, fleet)
 
     async def put(self, fleet: str, shard: int, entries: Sequence[bytes]) -> None:
         """Append *entries* to the inbox of a shard."""
@@ -177,6 +215,8 @@ class RedisShards:
             if may_be_missing:
                 return []
             raise no_such_fleet(fleet)
+        if said == b"removing":
+            raise fleet_being_removed(fleet)
         if said == b"new":
             raise JournalTooNew(
                 f"its version is {int(facts[0])}, this package knows {scripts.FORMAT}", journal=self._shown

@@ -14,6 +14,7 @@ from bkjob_async.journal.shards import (
     InboxEntry,
     ShardFigures,
     Told,
+    fleet_being_removed,
     granted_of,
     no_such_fleet,
     shard_name,
@@ -24,7 +25,7 @@ from bkjob_async.journal.sqlite.tables import give_sign_of_life
 TABLES = """
 CREATE TABLE IF NOT EXISTS sharded_fleet (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, settings BLOB NOT NULL, created REAL NOT NULL,
-  is_stopped INTEGER NOT NULL
+  is_stopped INTEGER NOT NULL, is_being_removed INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE IF NOT EXISTS shard (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fleet TEXT NOT NULL, number INTEGER NOT NULL,
@@ -61,6 +62,15 @@ class SqliteShards:
     async def stop(self, fleet: str) -> None:
         """Record that the fleet is to stop."""
         await self._write(partial(stop_fleet, fleet=fleet))
+
+    async def begin_removal(self, fleet: str) -> None:
+        """Record that the fleet is being removed."""
+        await self._write(partial(begin_removal, fleet=fleet))
+
+    async def remove(self, fleet: str, shards: int) -> None:
+        """Remove what is kept of a fleet of so many *shards* beside their journals."""
+        names = [shard_name(fleet, shard) for shard in range(shards)]
+        await self._write(partial(remove_fleet, fleet=fleet, names=names))
 
     async def put(self, fleet: str, shard: int, entries: Sequence[bytes]) -> None:
         """Append *entries* to the inbox of a shard."""
@@ -124,8 +134,8 @@ def create_fleet(connection: Connection, fleet: str, settings: bytes) -> bytes:
     connection.execute(
         "UPDATE sharded_fleet SET is_stopped = 0 WHERE name = ? AND settings = ?", (fleet, settings)
     )
-    (found,) = connection.execute("SELECT settings FROM sharded_fleet WHERE name = ?", (fleet,)).fetchone()
-    return bytes(found)
+    record = usable_record(connection, fleet)
+    return record.settings
 
 
 def find_record(connection: Connection, fleet: str) -> FleetRecord | None:
@@ -133,17 +143,42 @@ def find_record(connection: Connection, fleet: str) -> FleetRecord | None:
     if not has_tables(connection):
         return None
     row = connection.execute(
-        "SELECT settings, created, is_stopped FROM sharded_fleet WHERE name = ?", (fleet,)
+        "SELECT settings, created, is_stopped, is_being_removed FROM sharded_fleet WHERE name = ?", (fleet,)
     ).fetchone()
-    return None if row is None else FleetRecord(bytes(row[0]), row[1], bool(row[2]), time.time())
+    if row is None:
+        return None
+    return FleetRecord(bytes(row[0]), row[1], bool(row[2]), time.time(), bool(row[3]))
+
+
+def usable_record(connection: Connection, fleet: str) -> FleetRecord:
+    """Return a fleet's record; raise `FleetNotFound`."""
+    record = find_record(connection, fleet)
+    if record is None:
+        raise no_such_fleet(fleet)
+    if record.is_being_removed:
+        raise fleet_being_removed(fleet)
+    return record
 
 
 def stop_fleet(connection: Connection, fleet: str) -> None:
     """Record that the fleet is to stop."""
-    if not has_tables(connection):
+    usable_record(connection, fleet)
+    connection.execute("UPDATE sharded_fleet SET is_stopped = 1 WHERE name = ?", (fleet,))
+
+
+def begin_removal(connection: Connection, fleet: str) -> None:
+    """Record that the fleet is being removed."""
+    if find_record(connection, fleet) is None:
         raise no_such_fleet(fleet)
-    if not connection.execute("UPDATE sharded_fleet SET is_stopped = 1 WHERE name = ?", (fleet,)).rowcount:
-        raise no_such_fleet(fleet)
+    connection.execute("UPDATE sharded_fleet SET is_being_removed = 1 WHERE name = ?", (fleet,))
+
+
+def remove_fleet(connection: Connection, fleet: str, names: Sequence[str]) -> None:
+    """Remove a fleet, and the inboxes of its shards, which have these *names*."""
+    if has_tables(connection):
+        connection.execute("DELETE FROM sharded_fleet WHERE name = ?", (fleet,))
+        connection.execute("DELETE FROM shard WHERE fleet = ?", (fleet,))
+        connection.executemany("DELETE FROM inbox WHERE shard = ?", ((name,) for name in names))
 
 
 def put_entries(connection: Connection, name: str, entries: Sequence[bytes]) -> None:
@@ -183,9 +218,7 @@ def put_figures(
     connection: Connection, fleet: str, shard: int, figures: ShardFigures, *, limit: int, head: int
 ) -> Told:
     """Record figures; return what all shards have together, and what is granted."""
-    record = find_record(connection, fleet)
-    if record is None:
-        raise no_such_fleet(fleet)
+    record = usable_record(connection, fleet)
     others, claimed = connection.execute(
         "SELECT total(active), total(claim) FROM shard WHERE fleet = ? AND number <> ?", (fleet, shard)
     ).fetchone()

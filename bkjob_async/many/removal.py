@@ -1,0 +1,50 @@
+"""Removing a fleet in shards with all that a store keeps of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bkjob_async.errors import FleetBusy
+from bkjob_async.journal.shards import no_such_fleet, shard_name
+from bkjob_async.journal.store import ALIVE_SECONDS, FleetEntry, Store
+from bkjob_async.many.at_once import some_at_once
+from bkjob_async.many.settings import FleetSettings
+
+
+async def remove_fleet(store: Store, fleet: str) -> None:
+    """Remove settings, journals and inboxes; raise `FleetNotFound`, and `FleetBusy` where a shard has a runner.
+
+    First the fleet is marked, so that nobody begins with it any more, and last its settings go: what was interrupted can be
+    repeated.
+    """
+    record = await store.shards.record(fleet)
+    if record is None:
+        raise no_such_fleet(fleet)
+    shards = FleetSettings.decode(record.settings).placement.shards
+    names = [shard_name(fleet, shard) for shard in range(shards)]
+    if not record.is_being_removed:
+        await check_nobody_runs(store, names, record.now)
+        await store.shards.begin_removal(fleet)
+    await some_at_once(store.forget(name) for name in names)
+    await store.shards.remove(fleet, shards)
+
+
+async def check_nobody_runs(store: Store, names: Sequence[str], now: float) -> None:
+    """Raise `FleetBusy` where one of the shards with these *names* has a runner that lives at the store's time *now*."""
+    held: dict[str, FleetEntry] = {}
+
+    async def look(name: str) -> None:
+        entry = await store.fleet(name)
+        if entry is not None and entry.is_held and now - entry.last_seen < ALIVE_SECONDS:
+            held[name] = entry
+
+    await some_at_once(map(look, names))
+    first, *others = [held[name] for name in names if name in held] or [None]
+    if first is not None:
+        raise FleetBusy(
+            first.name,
+            host=first.holder.host,
+            pid=first.holder.pid,
+            seconds=max(0.0, now - first.last_seen),
+            others=[entry.name for entry in others if entry is not None],
+        )
