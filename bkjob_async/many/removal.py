@@ -39,12 +39,13 @@ async def check_nobody_runs(store: Store, names: Sequence[str], now: float) -> N
             held[name] = entry
 
     await some_at_once(map(look, names))
-    first, *others = [held[name] for name in names if name in held] or [None]
-    if first is not None:
+    running = [held[name] for name in names if name in held]
+    if running:
+        first, *others = running
         raise FleetBusy(
             first.name,
             host=first.holder.host,
             pid=first.holder.pid,
             seconds=max(0.0, now - first.last_seen),
-            others=[entry.name for entry in others if entry is not None],
+            others=[entry.name for entry in others],
         )

@@ -123,10 +123,10 @@ async def test_what_is_added_while_the_fleet_is_removed_is_not_acknowledged(plac
             await fleet.forget()
         await put(name, shard, entries)
 
-    other.journal.store.shards.put = put_late  # type: ignore[method-assign]
+    other.journal.store.shards.put = put_late  # type: ignore[method-assign,assignment]
     with pytest.raises(bkjob.FleetNotFound):
         await other.add(JOBS[0])
-    del other.journal.store.shards.put  # type: ignore[misc]
+    del other.journal.store.shards.put
 
 
 @pytest.mark.looptime
