@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-  const MAX_ROWS = 400, NEW_ROWS = 60, MAX_FAILURES = 5, SILENT_MS = 40000, RETRY_MS = 1000;
+  const MAX_ROWS = 400, FIRST_ROWS = 24, NEW_ROWS = 60, MAX_FAILURES = 5, SILENT_MS = 40000, RETRY_MS = 1000;
   const BAR = 240, LEAST = 3;
   const PHASES = ["FAILED", "ABNORMAL", "UNKNOWN", "STOPPED", "WAITING", "SUCCESS", "IGNORED", "SKIPPED", "STOPPING", "RUNNING", "PENDING"];
   const SIGNS = { PENDING: "·", RUNNING: "▸", WAITING: "?", STOPPING: "↓", SUCCESS: "✓", FAILED: "✗", SKIPPED: "»", IGNORED: "≈", STOPPED: "■", ABNORMAL: "!", UNKNOWN: "¿" };
@@ -12,7 +12,8 @@
 
   // Texts ------------------------------------------------------------------------------------------------------------
 
-  const number = (n) => n.toLocaleString("en-US");
+  // toLocaleString loads the rules of all languages first, which takes longer than the first frame.
+  const number = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
   const counted = (n, word) => `${number(n)} ${word}${n === 1 ? "" : "s"}`;
   function clock(seconds) {
     const s = Math.max(0, Math.floor(seconds)), two = (n) => String(n).padStart(2, "0");
@@ -113,7 +114,7 @@
         items.delete(ref);
       }
     }
-    let place = list.firstElementChild, room = NEW_ROWS;
+    let place = list.firstElementChild, room = items.size ? NEW_ROWS : FIRST_ROWS;
     for (const row of some) {
       let item = items.get(row.ref);
       if (!item) {
