@@ -6,6 +6,7 @@ import asyncio
 
 from bkjob_async import FileSource, JobClient, JobLaunch, OutcomeUnknown, Targets, UsageError
 from bkjob_async.cli.configuration.connection import client_of
+from bkjob_async.cli.configuration.journals import recorded_in
 from bkjob_async.cli.configuration.launches import (
     FileLaunch,
     Launch,
@@ -21,14 +22,21 @@ from bkjob_async.cli.configuration.targets import hosts_from, read_text
 from bkjob_async.cli.dispatch import report_error
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_note, write_out
-from bkjob_async.cli.watching.follow import WatchRequest, follow
+from bkjob_async.cli.watching.follow import follow
 from bkjob_async.cli.watching.options import WatchFlags
+from bkjob_async.cli.watching.recording import request_of, telling_that_jobs_run, try_journal
 from bkjob_async.cli.watching.resuming import next_command, scope_options
 
 
-async def launch(settings: Settings, flags: WatchFlags, what: Launch, *, detach: bool) -> ExitCode:
+async def launch(
+    settings: Settings, flags: WatchFlags, what: Launch, *, fleet: str | None, detach: bool
+) -> ExitCode:
     """Send a launch once; write its ref to stdout, or watch it."""
+    recorded = recorded_in(settings, fleet)
+    if detach and recorded is not None:
+        raise UsageError("nothing is recorded of a job that is not watched: leave out --detach or --journal")
     prepared = prepare(what)
+    await try_journal(recorded)
     async with client_of(settings, interval=flags.interval) as client:
         if client.scope is None:
             raise UsageError("in which scope? give --biz or --biz-set")
@@ -45,7 +53,9 @@ async def launch(settings: Settings, flags: WatchFlags, what: Launch, *, detach:
             write_out(as_line(launched, as_json=flags.as_json))
             return ExitCode.ALL_SUCCEEDED
         write_note(f"launched {launched.ref} {launched.name}".rstrip())
-        return await follow(client, settings, WatchRequest(refs=(launched.ref,)), flags)
+        refs = [launched.ref]
+        with telling_that_jobs_run(refs, settings):
+            return await follow(client, settings, request_of(refs, recorded), flags)
 
 
 def prepare(what: Launch) -> str:

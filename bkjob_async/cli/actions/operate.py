@@ -19,6 +19,7 @@ from bkjob_async import (
     UsageError,
 )
 from bkjob_async.cli.configuration.connection import client_of
+from bkjob_async.cli.configuration.journals import recorded_in
 from bkjob_async.cli.configuration.operations import OPERATIONS, word_of
 from bkjob_async.cli.configuration.options import scope_of
 from bkjob_async.cli.configuration.settings import Settings
@@ -28,8 +29,9 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.failures import has_failed
-from bkjob_async.cli.watching.follow import WatchRequest, follow
+from bkjob_async.cli.watching.follow import follow
 from bkjob_async.cli.watching.options import WatchFlags
+from bkjob_async.cli.watching.recording import request_of, telling_that_jobs_run, try_journal
 from bkjob_async.cli.watching.resuming import next_command
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.model.text.printing import counted, first_of, tally
@@ -41,11 +43,16 @@ async def retry(
     words: Sequence[str],
     *,
     all_hosts: bool,
+    name: str | None,
     yes: bool,
     detach: bool,
 ) -> ExitCode:
     """Retry the failed steps of the targets, and watch these."""
+    recorded = recorded_in(settings, name)
+    if detach and recorded is not None:
+        raise UsageError("nothing is recorded of what is not watched: leave out --detach or --journal")
     refs = targets_from(words, scope_of(settings))
+    await try_journal(recorded)
     operation = StepOperation.RETRY_ALL_HOSTS if all_hosts else StepOperation.RETRY_FAILED_HOSTS
     async with client_of(settings, interval=flags.interval) as client:
         steps = [step for ref in refs for step in await steps_to_retry(client, ref)]
@@ -58,7 +65,8 @@ async def retry(
                 return code
         if detach:
             return ExitCode.ALL_SUCCEEDED
-        return await follow(client, settings, WatchRequest(refs=refs), flags)
+        with telling_that_jobs_run(refs, settings):
+            return await follow(client, settings, request_of(refs, recorded), flags)
 
 
 async def steps_to_retry(client: JobClient, ref: Ref) -> list[StepSnapshot]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from bkjob_async import UsageError
 from bkjob_async.cli.configuration.connection import client_of
-from bkjob_async.cli.configuration.journals import journal_url
+from bkjob_async.cli.configuration.journals import recorded_in
 from bkjob_async.cli.configuration.options import scope_of
-from bkjob_async.cli.configuration.settings import OPTION, Settings
+from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_from
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.watching.follow import WatchRequest, follow
@@ -17,13 +17,13 @@ from bkjob_async.cli.watching.options import WatchFlags
 
 async def watch(settings: Settings, flags: WatchFlags, name: str | None, words: Sequence[str]) -> ExitCode:
     """Show a watch of the targets that *words* name, and of those of the fleet *name*."""
-    is_recorded = name is not None or settings.level("journal") == OPTION
-    if not words and not is_recorded:
+    recorded = recorded_in(settings, name)
+    if not words and recorded is None:
         raise UsageError("which jobs? give targets, or --name for those of a journal")
     request = WatchRequest(
         refs=targets_from(words, scope_of(settings)),
         words=tuple(words),
-        journal=journal_url(settings) if is_recorded else None,
+        journal=None if recorded is None else recorded.journal,
         name=name,
     )
     async with client_of(settings, interval=flags.interval) as client:

@@ -9,7 +9,7 @@ from bkjob_async.cli.configuration.options import connection_options
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.watching.options import WatchFlags, watch_options
+from bkjob_async.cli.watching.options import WatchFlags, journal_option, watch_options
 
 ACTIONS = "bkjob_async.cli.actions.operate"
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
@@ -20,6 +20,10 @@ detach_option = click.option("--detach", is_flag=True, help="Send it and end; do
 @yes_option
 @detach_option
 @click.option("--all-hosts", is_flag=True, help="Also the hosts that succeeded.")
+@journal_option
+@click.option(
+    "--name", metavar="NAME", help="Record the watch under this name in the journal.  [default: the target]"
+)
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
 @watch_options
 @connection_options
@@ -30,6 +34,7 @@ def retry_command(
     yes: bool,
     detach: bool,
     all_hosts: bool,
+    name: str | None,
     targets: tuple[str, ...],
 ) -> ExitCode:
     """Run the failed hosts of a job or step again, and watch it.
@@ -37,7 +42,14 @@ def retry_command(
     Shows the steps and hosts, and asks. It is sent once: when no answer comes, the exit code is 6.
     """
     return run_action(
-        f"{ACTIONS}:retry", settings, flags, targets, all_hosts=all_hosts, yes=yes, detach=detach
+        f"{ACTIONS}:retry",
+        settings,
+        flags,
+        targets,
+        all_hosts=all_hosts,
+        name=name,
+        yes=yes,
+        detach=detach,
     )
 
 

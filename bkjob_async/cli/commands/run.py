@@ -12,7 +12,7 @@ from bkjob_async.cli.configuration.options import connection_options
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.watching.options import WatchFlags, watch_options
+from bkjob_async.cli.watching.options import WatchFlags, journal_option, watch_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 ACTION = "bkjob_async.cli.actions.launch:launch"
@@ -21,6 +21,11 @@ HOSTS = "cloud:ip, a bare address or #id, several with commas; @FILE has one a l
 
 detach_option = click.option("--detach", is_flag=True, help="Write the job's name to stdout and end.")
 name_option = click.option("--name", metavar="NAME", help="The name of the job.")
+fleet_option = click.option(
+    "--fleet",
+    metavar="NAME",
+    help="Record the watch under this name in the journal.  [default: the job's ref]",
+)
 account_option = click.option(
     "--account", default="root", show_default=True, metavar="NAME|ID", help="The account on the hosts."
 )
@@ -36,7 +41,8 @@ timeout_option = click.option(
 def run_command() -> None:
     """Launch a job, then show it as bkjob watch does.
 
-    A launch is sent once. When no answer comes, the exit code is 6: it may run.
+    A launch is sent once. When no answer comes, the exit code is 6: it may run. With --journal, bkjob watch --name
+    continues the watch in another process.
     """
 
 
@@ -53,12 +59,15 @@ def run_command() -> None:
 )
 @click.option("--args", "parameters", metavar="TEXT", help="The arguments of the script, in one text.")
 @click.argument("file", metavar="FILE|-")
+@journal_option
+@fleet_option
 @watch_options
 @connection_options
 def script_command(
     *,
     settings: Settings,
     flags: WatchFlags,
+    fleet: str | None,
     detach: bool,
     name: str | None,
     account: str,
@@ -78,7 +87,7 @@ def script_command(
         timeout=timeout,
         name=name,
     )
-    return run_action(ACTION, settings, flags, launch, detach=detach)
+    return run_action(ACTION, settings, flags, launch, fleet=fleet, detach=detach)
 
 
 @run_command.command(name="plan")
@@ -97,12 +106,15 @@ def script_command(
     "--var-hosts", "variable_hosts", multiple=True, metavar="NAME=HOST,...|@FILE", help="A variable's hosts."
 )
 @click.argument("plan", type=click.IntRange(min=1), metavar="ID")
+@journal_option
+@fleet_option
 @watch_options
 @connection_options
 def plan_command(
     *,
     settings: Settings,
     flags: WatchFlags,
+    fleet: str | None,
     detach: bool,
     variables: tuple[str, ...],
     variable_files: tuple[str, ...],
@@ -113,7 +125,7 @@ def plan_command(
     launch = PlanLaunch(
         plan=plan, variables=variables, variable_files=variable_files, variable_hosts=variable_hosts
     )
-    return run_action(ACTION, settings, flags, launch, detach=detach)
+    return run_action(ACTION, settings, flags, launch, fleet=fleet, detach=detach)
 
 
 @run_command.command(name="file")
@@ -127,12 +139,15 @@ def plan_command(
 )
 @click.option("--to", "destination", required=True, metavar="PATH", help="The directory on the hosts.")
 @click.argument("files", nargs=-1, required=True, metavar="SRC...")
+@journal_option
+@fleet_option
 @watch_options
 @connection_options
 def file_command(
     *,
     settings: Settings,
     flags: WatchFlags,
+    fleet: str | None,
     detach: bool,
     name: str | None,
     account: str,
@@ -152,4 +167,4 @@ def file_command(
         timeout=timeout,
         name=name,
     )
-    return run_action(ACTION, settings, flags, launch, detach=detach)
+    return run_action(ACTION, settings, flags, launch, fleet=fleet, detach=detach)

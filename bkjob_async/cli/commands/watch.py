@@ -9,7 +9,7 @@ from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.configuration.targets import targets_argument
 from bkjob_async.cli.dispatch import run_action
 from bkjob_async.cli.exit_codes import ExitCode
-from bkjob_async.cli.watching.options import WatchFlags, watch_options
+from bkjob_async.cli.watching.options import WatchFlags, journal_option, watch_options
 
 TARGETS = """\b
 A target is one of
@@ -32,7 +32,7 @@ Variables and profiles stand for options, and have the credentials: bkjob config
 
 
 @click.command(name="watch", epilog=f"{TARGETS}\n{EXIT_CODES}")
-@click.option("--journal", metavar="URL", help="Keep what is told in this journal.")
+@journal_option
 @click.option("--name", metavar="NAME", help="Continue the fleet of this name in the journal.")
 @targets_argument(required=False)
 @watch_options

@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from bkjob_async.cli.configuration.settings import SETTINGS, VARIABLE, Settings
+from attrs import frozen
+
+from bkjob_async.cli.configuration.settings import OPTION, SETTINGS, VARIABLE, Settings
 from bkjob_async.errors import UsageError
-from bkjob_async.journal.urls import RedisPlace, parse_journal_url
+from bkjob_async.journal.urls import RedisPlace, check_fleet_name, parse_journal_url
 
 ENVVAR = SETTINGS["journal"].envvar
+
+
+@frozen(kw_only=True)
+class Recorded:
+    """Where a watch is recorded: the *journal*, and the *name* of the fleet there, None for the name of the job."""
+
+    journal: str
+    name: str | None = None
+
+
+def recorded_in(settings: Settings, name: str | None) -> Recorded | None:
+    """Return where a watch is recorded, None unless its options ask for that; raise `UsageError`.
+
+    A journal that only the environment or a profile names is used where a *name* is given.
+    """
+    if name is None and settings.level("journal") != OPTION:
+        return None
+    url = journal_url(settings)
+    parse_journal_url(url)
+    return Recorded(journal=url, name=None if name is None else check_fleet_name(name))
 
 
 def journal_url(settings: Settings) -> str:

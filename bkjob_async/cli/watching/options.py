@@ -77,6 +77,9 @@ WATCH_OPTIONS = (
 )
 
 
+journal_option = click.option("--journal", metavar="URL", help="Keep what is told in this journal.")
+
+
 def watch_options(command: F) -> F:
     """Add the options of a watch; *command* receives them as `flags`."""
     names = [each.name for each in fields(WatchFlags)]
