@@ -225,8 +225,9 @@ class Poller:
         limiter, are_late = self._session.limiter, self._workers.has_backlog
         if not (limiter.waiting or are_late):
             return None
-        # There are as many workers as requests in flight are allowed.
-        return limiter.limit_at_work() or (limiter.limit.bound_by if are_late else None)
+        # There are as many workers as requests in flight are allowed; just after opening they have yet to start.
+        is_bound = are_late and self._workers.is_full
+        return limiter.limit_at_work() or (limiter.limit.bound_by if is_bound else None)
 
     async def stop_if_idle(self) -> None:
         """Stop the workers when no target is left."""

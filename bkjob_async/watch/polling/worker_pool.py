@@ -74,6 +74,11 @@ class WorkerPool(Generic[K]):
         first = self._first_due()
         return first is not None and first <= asyncio.get_running_loop().time()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether every worker that may be is at work."""
+        return self._workers is not None and len(self._workers.busy) >= self._max_workers
+
     def is_busy(self, key: K) -> bool:
         """Return True while *key* is being polled."""
         return self._workers is not None and key in self._workers.busy
