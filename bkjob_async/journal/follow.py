@@ -14,7 +14,7 @@ from attrs import evolve
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.records import decode_batch, decode_record
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor, unknown_cursor
-from bkjob_async.engine.stream.lazy_events import LazyEventList, last_index, parts_after, parts_of
+from bkjob_async.engine.stream.event_list import LazyEventList, last_index, parts_after, parts_of
 from bkjob_async.errors import FleetNotFound, JournalUnavailable
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Store, StoredRecord

@@ -7,7 +7,7 @@ import pytest
 from attrs import frozen
 from msgspec.structs import replace
 
-from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_tracker import apply_step
 from bkjob_async.engine.tracking.job_views import target_result
 from bkjob_async.model.events import Finished, HostCounts, Reopened, StepChanged

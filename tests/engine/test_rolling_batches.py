@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 from msgspec.structs import replace
 
-from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.engine.tracking.job_views import present_targets, target_result, target_snapshot

@@ -8,7 +8,7 @@ from attrs import define, field
 
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.lazy_events import LazyEventList, event_count, with_indexes
+from bkjob_async.engine.stream.event_list import LazyEventList, event_count, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.journal.store import Checkpoint, Holder, Store, StoredRecord

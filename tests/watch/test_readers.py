@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 
 from bkjob_async.engine.stream.cursor import CursorPosition
-from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.model.events import Batch, InSync, JobChanged
 from bkjob_async.model.refs import JobRef, Scope
 from bkjob_async.model.status import run_status

@@ -26,7 +26,8 @@ from bkjob_async.cli.board.drawing.spans import Line
 from bkjob_async.cli.board.model import BoardModel, TargetRow
 from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.client.shortcuts import RETRYABLE
-from bkjob_async.engine.stream.lazy_events import LazyHostEvents, parts_of
+from bkjob_async.engine.stream.event_list import parts_of
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.model.status import HOST_CODES, host_status
 from bkjob_async.model.text.printing import counted, printable
 from bkjob_async.watch.stream.readers import events_but_hosts

@@ -13,7 +13,7 @@ from bkjob_async.cli.board.views.failures import label, name_of
 from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.cli.board.views.rows import step_text
 from bkjob_async.cli.live_page.page_state import PageState
-from bkjob_async.engine.stream.lazy_events import parts_of
+from bkjob_async.engine.stream.event_list import parts_of
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 

@@ -11,7 +11,8 @@ from attrs import evolve
 from bkjob_async.engine.delivery.recorded_changes import changes_since
 from bkjob_async.engine.delivery.unseen_hosts import UnseenHosts
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents
+from bkjob_async.engine.stream.event_list import EventOrLazy
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import count_hosts, finished_event, present_targets
 from bkjob_async.model.events import (

@@ -32,7 +32,7 @@ from bkjob_async.engine.journaling.jobs import (
 )
 from bkjob_async.engine.journaling.records import decode_record, event_from
 from bkjob_async.engine.stream.cursor import CursorPosition
-from bkjob_async.engine.stream.lazy_events import slices_of
+from bkjob_async.engine.stream.event_list import slices_of
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import present_targets, target_snapshot
 from bkjob_async.engine.tracking.step_hosts import is_failure

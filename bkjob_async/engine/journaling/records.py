@@ -28,17 +28,9 @@ from bkjob_async.engine.journaling.forms import (
     StepFacts,
     TargetsForm,
 )
+from bkjob_async.engine.stream.event_list import LAZY, BatchPart, EventOrLazy, LazyEventList, parts_of
 from bkjob_async.engine.stream.host_columns import HostEventColumns, columns_of
-from bkjob_async.engine.stream.lazy_events import (
-    LAZY,
-    BatchPart,
-    EventOrLazy,
-    HostEventsCopy,
-    LazyEventList,
-    LazyHostEvents,
-    events_from,
-    parts_of,
-)
+from bkjob_async.engine.stream.lazy_events import HostEventsCopy, LazyHostEvents, events_from
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_hosts import is_failure
 from bkjob_async.engine.tracking.step_state import StepState

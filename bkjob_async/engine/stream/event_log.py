@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from bkjob_async.engine.stream.lazy_events import LazyEventList, parts_of
+from bkjob_async.engine.stream.event_list import LazyEventList, parts_of
 from bkjob_async.model.events import Batch, Recovered, Trouble
 from bkjob_async.model.refs import Ref
 from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE

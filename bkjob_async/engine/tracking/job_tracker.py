@@ -14,7 +14,7 @@ from sys import intern
 from bkjob_async.engine.group_polling.group_poller import ReadMode
 from bkjob_async.engine.host_table.columns.encoding import announced_state, packed_times
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import finished_event, job_changed
 from bkjob_async.engine.tracking.poll_state import NO_FAILURES

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from copy import copy
 
-from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.step_state import NOT_STARTED
 from bkjob_async.engine.tracking.step_views import copy_of_step, present_step, step_result, step_snapshot

@@ -11,8 +11,9 @@ from bkjob_async.engine.host_table.columns.encoding import announced_state
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
 from bkjob_async.engine.stream.cursor import PollStamp
+from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.stream.host_columns import HostEventColumns
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents, unfrozen_host_changed
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents, unfrozen_host_changed
 from bkjob_async.engine.tracking.step_state import (
     CONFIRMATION,
     NO_HOSTS,

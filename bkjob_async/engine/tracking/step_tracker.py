@@ -7,7 +7,7 @@ from sys import intern
 from bkjob_async.engine.group_polling.group_poller import CountsOnly, ReadMode
 from bkjob_async.engine.host_table.columns.encoding import packed_times
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.settling import (
     UNREAD_BOUND,
     announce,

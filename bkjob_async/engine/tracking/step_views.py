@@ -10,7 +10,8 @@ from itertools import repeat
 from bkjob_async.engine.host_table.changes import StatusChanges
 from bkjob_async.engine.host_table.failure_details import FailureDetails
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyHostEvents, unfrozen_host_changed
+from bkjob_async.engine.stream.event_list import EventOrLazy
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents, unfrozen_host_changed
 from bkjob_async.engine.tracking.step_state import NO_PROGRESS, NOT_STARTED, StepState
 from bkjob_async.model.events import HostChanged, HostCounts, StepChanged
 from bkjob_async.model.refs import StepRef

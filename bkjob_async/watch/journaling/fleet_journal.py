@@ -18,7 +18,7 @@ from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.journaling.records import encode_record
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.stream.lazy_events import (
+from bkjob_async.engine.stream.event_list import (
     EventOrLazy,
     LazyEventList,
     event_count,

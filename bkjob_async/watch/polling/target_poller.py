@@ -11,7 +11,7 @@ from bkjob_async.engine.flow_control.outage_detector import OutageDetector
 from bkjob_async.engine.group_polling.group_poller import read_mode_of
 from bkjob_async.engine.scheduling.list_polling import ListPoller
 from bkjob_async.engine.stream.cursor import CursorSequence, PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.error_policy import ErrorAction, classify_poll_error
 from bkjob_async.engine.tracking.job_tracker import NO_EVENTS, abandon_round, apply_job, apply_step
 from bkjob_async.engine.tracking.next_request import (

@@ -8,7 +8,7 @@ from typing import Protocol
 from attrs import evolve
 
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, with_indexes
+from bkjob_async.engine.stream.event_list import EventOrLazy, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.model.detail_level import DetailLevel
 from bkjob_async.model.events import Recovered, Trouble

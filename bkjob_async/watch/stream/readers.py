@@ -11,15 +11,15 @@ from attrs import evolve
 from msgspec import Struct
 
 from bkjob_async.engine.stream.cursor import CursorPosition
-from bkjob_async.engine.stream.lazy_events import (
+from bkjob_async.engine.stream.event_list import (
     LAZY,
     BatchPart,
-    HostEventsCopy,
     LazyEventList,
     parts_after,
     parts_of,
     slices_of,
 )
+from bkjob_async.engine.stream.lazy_events import HostEventsCopy
 from bkjob_async.journal.store import StoredRecord
 from bkjob_async.model.events import (
     Batch,

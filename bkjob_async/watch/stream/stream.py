@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 from attrs import evolve
 
 from bkjob_async.engine.stream.cursor import CursorSequence, unknown_cursor
+from bkjob_async.engine.stream.event_list import EventOrLazy, LazyEventList, last_index, split_last
 from bkjob_async.engine.stream.event_log import EventLog
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, last_index, split_last
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.errors import UsageError
 from bkjob_async.model.events import Batch, Event, InSync, Trouble

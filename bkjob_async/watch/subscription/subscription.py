@@ -8,7 +8,7 @@ from copy import copy
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
 from bkjob_async.engine.stream.cursor import PollStamp
-from bkjob_async.engine.stream.lazy_events import EventOrLazy, LazyEventList, event_count, with_indexes
+from bkjob_async.engine.stream.event_list import EventOrLazy, LazyEventList, event_count, with_indexes
 from bkjob_async.engine.tracking.job_views import copy_of
 from bkjob_async.errors import DeadlineExceeded
 from bkjob_async.journal.loading import in_slices

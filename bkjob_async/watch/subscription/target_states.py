@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from bkjob_async.engine.delivery.target_delivery import TargetDelivery
-from bkjob_async.engine.stream.lazy_events import EventOrLazy
+from bkjob_async.engine.stream.event_list import EventOrLazy
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_views import target_result, target_snapshot
 from bkjob_async.model.events import Lost

@@ -18,7 +18,7 @@ from bkjob_async.engine.group_polling.group_poller import (
     read_mode_of,
 )
 from bkjob_async.engine.host_table.table import HostTable
-from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import NO_EVENTS, apply_step
 from bkjob_async.engine.tracking.next_request import PollRequest, next_request, plan_follow_ups

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bkjob_async.engine.journaling.fold import Fold, fold
 from bkjob_async.engine.journaling.records import encode_record
-from bkjob_async.engine.stream.lazy_events import LazyEventList, with_indexes
+from bkjob_async.engine.stream.event_list import LazyEventList, with_indexes
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job, apply_step
 from bkjob_async.engine.tracking.job_views import present_targets, target_result

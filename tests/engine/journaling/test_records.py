@@ -18,7 +18,8 @@ from bkjob_async.engine.journaling.forms import (
     TargetsForm,
 )
 from bkjob_async.engine.journaling.records import decode_batch, decode_record, encode_record, in_range
-from bkjob_async.engine.stream.lazy_events import LazyEventList, LazyHostEvents, with_indexes
+from bkjob_async.engine.stream.event_list import LazyEventList, with_indexes
+from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import apply_job
 from bkjob_async.errors import JournalDamaged, JournalTooNew

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from bkjob_async.engine.journaling.fold import fold
 from bkjob_async.engine.journaling.jobs import encode_part, parts_of, told_form
 from bkjob_async.engine.journaling.records import decode_record
-from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_views import present_targets
 from bkjob_async.model.events import Event
 from bkjob_async.model.poll_view import JobPollView, StepPollView

@@ -3,17 +3,16 @@
 from attrs import evolve
 
 from bkjob_async.engine.host_table.changes import StatusChange, StatusChanges
-from bkjob_async.engine.stream.event_log import MAX_LAZY_BATCHES, EventLog
-from bkjob_async.engine.stream.lazy_events import (
+from bkjob_async.engine.stream.event_list import (
     MAX_DROPPED_PARTS,
     EventOrLazy,
-    HostEventsCopy,
     LazyEventList,
-    LazyHostEvents,
     parts_after,
     split_last,
     with_indexes,
 )
+from bkjob_async.engine.stream.event_log import MAX_LAZY_BATCHES, EventLog
+from bkjob_async.engine.stream.lazy_events import HostEventsCopy, LazyHostEvents
 from bkjob_async.model.events import Batch, HostChanged, InSync, JobChanged
 from bkjob_async.model.poll_view import HostRow
 from bkjob_async.model.refs import HostKey

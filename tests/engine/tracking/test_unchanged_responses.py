@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bkjob_async.engine.stream.lazy_events import LazyEventList
+from bkjob_async.engine.stream.event_list import LazyEventList
 from bkjob_async.engine.tracking.job_state import JobState
 from bkjob_async.engine.tracking.job_tracker import (
     NO_EVENTS,
