@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from bkjob_async.journal.store import FleetEntry, Holder
     from bkjob_async.many.fleet import Fleet
     from bkjob_async.many.reader import FleetReader
-    from bkjob_async.many.shard import ShardEnd, run_shard
+    from bkjob_async.many.runner.shard import ShardEnd, run_shard
     from bkjob_async.many.status import FleetStatus, ShardStatus
     from bkjob_async.model.credentials import (
         AccessToken,
@@ -339,7 +339,7 @@ _NAMES = {
     "bkjob_async.journal.store": "FleetEntry Holder",
     "bkjob_async.many.fleet": "Fleet",
     "bkjob_async.many.reader": "FleetReader",
-    "bkjob_async.many.shard": "ShardEnd run_shard",
+    "bkjob_async.many.runner.shard": "ShardEnd run_shard",
     "bkjob_async.many.status": "FleetStatus ShardStatus",
     "bkjob_async.model.credentials": "AccessToken AppCredentials Credentials",
     "bkjob_async.model.detail_level": "DetailLevel",

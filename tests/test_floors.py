@@ -61,6 +61,14 @@ INNER_HOUSES = {
         {"client"},
         {"factory"},
     ],
+    "many": [
+        {"at_once", "cursor", "environment", "inbox", "placement", "status", "upkeep"},
+        {"reader", "settings"},
+        {"removal"},
+        {"fleet"},
+        {"runner"},
+        {"on_dask"},
+    ],
     "cli": [
         {"exit_codes", "lines", "palette", "phases", "terminal"},
         {"tables", "dispatch", "configuration"},

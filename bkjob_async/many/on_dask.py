@@ -17,7 +17,7 @@ from typing import Any
 from bkjob_async.errors import BkJobError, JournalUnavailable, UsageError
 from bkjob_async.journal.urls import MemoryPlace, RedisPlace, parse_journal_url
 from bkjob_async.many.fleet import Fleet
-from bkjob_async.many.shard import ShardEnd, run_shard
+from bkjob_async.many.runner.shard import ShardEnd, run_shard
 from bkjob_async.many.upkeep import (
     RESOURCE,
     WORKS_SECONDS,

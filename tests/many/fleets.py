@@ -12,7 +12,7 @@ from attrs import define, field
 
 import bkjob_async as bkjob
 from bkjob_async.many.fleet import Fleet
-from bkjob_async.many.shard import ShardEnd, run_shard
+from bkjob_async.many.runner.shard import ShardEnd, run_shard
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.servers.clock import WorldClock
 from bkjob_async.simulator.world.world import World

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
-from bkjob_async.many.shard import run_shard
+from bkjob_async.many.runner.shard import run_shard
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import SUCCEEDS, DurationRange, JobPlan, StepPlan
 from bkjob_async.simulator.world.world import World

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
-from bkjob_async.many.shard import run_shard
+from bkjob_async.many.runner.shard import run_shard
 from bkjob_async.simulator.simulator import Simulator
 from tests.journal.redis_server import RedisServer, running
 from tests.many.fleets import OWN_CREDENTIALS

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bkjob_async.journal.shards import granted_of
-from bkjob_async.many.shares import RequestShare
+from bkjob_async.many.runner.shares import RequestShare
 
 
 class Told:

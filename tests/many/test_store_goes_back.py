@@ -12,7 +12,7 @@ from attrs import evolve
 
 import bkjob_async as bkjob
 from bkjob_async.journal.memory.store import MemoryFleet, MemoryStore
-from bkjob_async.many.shard import ShardEnd
+from bkjob_async.many.runner.shard import ShardEnd
 from bkjob_async.simulator.world.world import World
 from tests.many.fleets import Site, site_of
 from tests.many.test_shard import ENDLESS, SLOW, jobs_of

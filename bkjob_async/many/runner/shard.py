@@ -25,9 +25,9 @@ from bkjob_async.errors import (
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.many.fleet import Fleet, dialect_options
 from bkjob_async.many.inbox import InboxPlace, read_entry
-from bkjob_async.many.learning import shards_to_ask
+from bkjob_async.many.runner.learning import shards_to_ask
+from bkjob_async.many.runner.shares import RequestShare
 from bkjob_async.many.settings import FleetSettings, credentials_provider
-from bkjob_async.many.shares import RequestShare
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal

@@ -1,0 +1,1 @@
+"""What runs one shard of a fleet, beside other runners."""
