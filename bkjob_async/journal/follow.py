@@ -53,6 +53,11 @@ class Follower:
         self._rest_of: CursorPosition | None = None
         self._is_away = False
 
+    @property
+    def read_to(self) -> int:
+        """The number of the newest record that was read, or that need not be."""
+        return self._after
+
     def __aiter__(self) -> Self:
         return self
 

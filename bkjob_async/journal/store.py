@@ -14,7 +14,7 @@ which head it follows: what was appended without an answer is repeated, and know
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -143,6 +143,13 @@ class Store(Protocol):
 
     async def wait(self, name: str, after: int, *, seconds: float) -> None:
         """Return when there may be a record behind number *after*, or after so many *seconds*."""
+        ...
+
+    async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
+        """Return the fleets that have a record behind the number in *places*, as soon as there are any.
+
+        After so many *seconds* it returns none; with 0 it does not wait.
+        """
         ...
 
     async def give_sign_of_life(self, name: str, *, term: int) -> None:

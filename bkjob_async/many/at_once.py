@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Iterable
 SHARDS_AT_ONCE = 32
 
 
-async def some_at_once(work: Iterable[Awaitable[None]]) -> None:
+async def some_at_once(work: Iterable[Awaitable[None]], at_once: int = SHARDS_AT_ONCE) -> None:
     """Do all *work*, some of it at the same time; raise the first error when all that began has ended."""
     waiting = iter(work)
     errors: list[BaseException] = []
@@ -21,6 +21,6 @@ async def some_at_once(work: Iterable[Awaitable[None]]) -> None:
             except Exception as error:  # noqa: BLE001 - raised below
                 errors.append(error)
 
-    await asyncio.gather(*(do_next() for _ in range(SHARDS_AT_ONCE)))
+    await asyncio.gather(*(do_next() for _ in range(at_once)))
     if errors:
         raise errors[0]

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
 from typing import Self
 
-from bkjob_async.errors import FleetNotFound, UsageError
+from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
 from bkjob_async.journal.follow import Follower
-from bkjob_async.journal.shards import shard_name
+from bkjob_async.journal.shards import no_such_fleet, shard_name
 from bkjob_async.journal.store import Store
+from bkjob_async.many.at_once import some_at_once
 from bkjob_async.many.cursor import fleet_cursor, shard_cursors
 from bkjob_async.model.events import Batch
 
-# So many batches are read ahead of the reader, of all shards together.
-READ_AHEAD = 64
-# A shard that never had a runner is looked for again after so many seconds.
-LOOK_SECONDS = 1.0
+# So many batches are read ahead of the reader, of all shards together; so many of a shard before others have their turn.
+READ_AHEAD, BATCHES_AT_ONCE = 64, 64
+# So many shards are read at the same time.
+READ_AT_ONCE = 8
+# Seconds that one waiting read lasts, between looks whether all shards are there, and between attempts at a store that is away.
+WAIT_SECONDS, LOOK_SECONDS, RETRY_SECONDS = 5.0, 5.0, 1.0
 
 CountShards = Callable[[], Awaitable[int]]
 _Item = tuple[int, Batch | BaseException | None]
+
+logger = logging.getLogger("bkjob_async.journal")
 
 
 class FleetReader:
@@ -28,7 +34,8 @@ class FleetReader:
 
     Open it with `async with`. `cursor` is the place behind all batches that were given: store that one, in the same
     transaction as the effect, and not the cursor of a batch, which names a place in one shard only. Batches of different
-    shards come as they are stored; all that is told of a target comes from one shard, in order.
+    shards come as they are stored; all that is told of a target comes from one shard, in order. However many shards there are,
+    one connection waits for all of them.
     """
 
     def __init__(self, store: Store, name: str, count: CountShards, *, after: str | None, live: bool) -> None:
@@ -41,8 +48,10 @@ class FleetReader:
         self._cursors: dict[int, str] = {}
         self._live = live
         self._arrived: asyncio.Queue[_Item] = asyncio.Queue(READ_AHEAD)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._running = 0
+        self._task: asyncio.Task[None] | None = None
+        self._followers: dict[int, Follower] = {}
+        self._has_ended = self._is_away = False
+        self._looked_at = 0.0
 
     @property
     def cursor(self) -> str:
@@ -50,16 +59,19 @@ class FleetReader:
         return fleet_cursor(self._shards, self._cursors) or self._after
 
     async def __aenter__(self) -> Self:
-        if self._tasks:
+        if self._task is not None:
             raise UsageError("a reader is opened once; make another with fleet.reader()")
         shards = await self._count()
         self._shards, self._cursors = shards, shard_cursors(self._after, shards)
-        create_task = asyncio.get_running_loop().create_task
-        self._tasks = [
-            create_task(self._read(shard), name=f"bkjob_async reader {self._name}/{shard}")
-            for shard in range(self._shards)
-        ]
-        self._running = len(self._tasks)
+        self._followers = {
+            shard: Follower(
+                self._store, shard_name(self._name, shard), after=self._cursors.get(shard), live=False
+            )
+            for shard in range(shards)
+        }
+        loop = asyncio.get_running_loop()
+        self._looked_at = loop.time()
+        self._task = loop.create_task(self._read(), name=f"bkjob_async reader {self._name}")
         return self
 
     async def __aexit__(
@@ -69,51 +81,109 @@ class FleetReader:
 
     async def aclose(self) -> None:
         """Stop reading; harmless when repeated."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Batch:
-        if not self._tasks:
+        if self._task is None:
             raise UsageError("open the reader first: async with fleet.reader() as reader")
-        while self._running:
+        if not self._has_ended:
             shard, item = await self._arrived.get()
             if isinstance(item, Batch):
                 self._cursors[shard] = item.cursor
                 return item
-            self._running -= 1
+            self._has_ended = True
             if item is not None:
-                self._running = 0
                 raise item
         raise StopAsyncIteration
 
-    async def _read(self, shard: int) -> None:
-        """Pass on the batches of a shard, then how it ended."""
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        """Pass on the batches of all shards, then how that ended."""
         end: BaseException | None = None
         try:
-            await self._follow(shard)
-        except asyncio.CancelledError:
-            raise
+            await self._follow()
         except Exception as error:  # noqa: BLE001 - raised where the reader is read
             end = error
-        await self._arrived.put((shard, end))
+        await self._arrived.put((0, end))
 
-    async def _follow(self, shard: int) -> None:
-        """Pass on the batches of a shard; wait for its first runner."""
-        name, after = shard_name(self._name, shard), self._cursors.get(shard)
-        has_begun = after is not None
-        while True:
+    async def _follow(self) -> None:
+        """Read the shards that have something new, again and again; without *live*, to their ends."""
+        ready: Collection[int] = range(self._shards)
+        while ready or self._live:
             try:
-                async for batch in Follower(self._store, name, after=after, live=self._live):
-                    has_begun = True
-                    await self._arrived.put((shard, batch))
-            except FleetNotFound:
-                if has_begun:
+                ready = await self._give(ready)
+                if self._live:
+                    ready = {*ready, *await self._wait(seconds=0.0 if ready else WAIT_SECONDS)}
+                    await self._look()
+            except JournalUnavailable as error:
+                if not self._live:
                     raise
-            if not self._live:
-                return
-            await asyncio.sleep(LOOK_SECONDS)
+                ready = range(self._shards)
+                await self._on_away(error)
+            else:
+                self._on_answer()
+
+    async def _give(self, shards: Collection[int]) -> set[int]:
+        """Pass on some batches of each of these *shards*; return those that have more."""
+        more: set[int] = set()
+
+        async def give(shard: int) -> None:
+            for _ in range(BATCHES_AT_ONCE):
+                batch = await self._next_of(shard)
+                if batch is None:
+                    return
+                await self._arrived.put((shard, batch))
+            more.add(shard)
+
+        await some_at_once(map(give, shards), READ_AT_ONCE)
+        return more
+
+    async def _next_of(self, shard: int) -> Batch | None:
+        """Return the next batch of a shard, None at its end, and before its first runner."""
+        follower = self._followers[shard]
+        try:
+            return await anext(follower, None)
+        except FleetNotFound:
+            if follower.cursor:
+                raise
+            return None
+
+    async def _wait(self, *, seconds: float) -> list[int]:
+        """Return the shards that have something new, none after so many *seconds*."""
+        names = {shard_name(self._name, shard): shard for shard in self._followers}
+        places = {name: self._followers[shard].read_to for name, shard in names.items()}
+        return [names[name] for name in await self._store.wait_any(places, seconds=seconds)]
+
+    async def _look(self) -> None:
+        """From time to time, raise `FleetNotFound` where the fleet, or a shard that was read, is no more."""
+        now = asyncio.get_running_loop().time()
+        if now < self._looked_at + LOOK_SECONDS:
+            return
+        self._looked_at = now
+        if await self._store.shards.record(self._name) is None:
+            raise no_such_fleet(self._name)
+
+        async def look(name: str) -> None:
+            if await self._store.fleet(name) is None:
+                raise FleetNotFound(f"the fleet {name!r} was forgotten")
+
+        begun = [shard_name(self._name, shard) for shard, each in self._followers.items() if each.cursor]
+        await some_at_once(map(look, begun), READ_AT_ONCE)
+
+    async def _on_away(self, error: JournalUnavailable) -> None:
+        """Wait until the next attempt; say once that the journal is away."""
+        if not self._is_away:
+            self._is_away = True
+            logger.warning("the journal of fleet %r cannot be read: %s", self._name, error)
+        await asyncio.sleep(RETRY_SECONDS)
+
+    def _on_answer(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            logger.info("the journal of fleet %r can be read again", self._name)

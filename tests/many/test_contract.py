@@ -274,3 +274,25 @@ async def test_a_call_that_is_cancelled_ends(place: Place, turns: int) -> None:
 
     await asyncio.wait([waiting], timeout=5)
     assert waiting.cancelled()
+
+
+async def test_one_call_waits_for_all_shards(place: Place) -> None:
+    """It returns those that have something new; where nothing happens, none."""
+    store, writer = await created(place), place.open()
+    names = [shard_name(FLEET, shard) for shard in range(40)]
+    for name in names[:30]:
+        await writer.open(name, HERE, take_over=True)
+        await writer.append(name, term=1, head=0, records=records(1), targets=1)
+    places = {name: 1 if number < 30 else 0 for number, name in enumerate(names)}
+
+    assert [*await store.wait_any(places, seconds=0)] == []
+    assert [*await store.wait_any(places, seconds=0.05)] == []
+    assert {*await store.wait_any({**places, names[3]: 0, names[7]: 0}, seconds=60)} == {names[3], names[7]}
+    waiting = asyncio.create_task(store.wait_any(places, seconds=60))
+    await asyncio.sleep(0.1)
+    await writer.append(names[9], term=1, head=1, records=records(2), targets=1)
+    assert [*await asyncio.wait_for(waiting, 10)] == [names[9]]
+    first = asyncio.create_task(store.wait_any(places | {names[9]: 2}, seconds=60))
+    await writer.open(names[35], HERE, take_over=True)
+    await writer.append(names[35], term=1, head=0, records=records(1), targets=1)
+    assert [*await asyncio.wait_for(first, 10)] == [names[35]]

@@ -164,3 +164,14 @@ async def test_a_reader_of_a_removed_fleet_ends() -> None:
                 async with asyncio.timeout(30):
                     async for _ in reader:
                         pass
+
+
+@pytest.mark.looptime
+async def test_a_reader_of_a_fleet_that_nobody_ever_ran_ends_too() -> None:
+    """It has read nothing yet."""
+    async with site_of(shards=2) as site, site.fleet.reader() as reader:
+        reading = asyncio.ensure_future(anext(reader))
+        await asyncio.sleep(3)
+        await site.fleet.forget()
+        with pytest.raises(bkjob.FleetNotFound):
+            await asyncio.wait_for(reading, 30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from attrs import define, field
 
@@ -169,6 +169,24 @@ class MemoryStore:
             await asyncio.wait((waiter,), timeout=seconds)
         finally:
             fleet.waiters.discard(waiter)
+
+    async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
+        """Return the fleets that have a record behind their number, none after so many *seconds*."""
+        fleets = {name: self._fleets.setdefault(name, MemoryFleet(is_forgotten=True)) for name in places}
+
+        def found() -> list[str]:
+            return [name for name, fleet in fleets.items() if fleet.head > places[name]]
+
+        if seconds > 0 and not found():
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            for fleet in fleets.values():
+                fleet.waiters.add(waiter)
+            try:
+                await asyncio.wait((waiter,), timeout=seconds)
+            finally:
+                for fleet in fleets.values():
+                    fleet.waiters.discard(waiter)
+        return found()
 
     async def fleets(self) -> Sequence[FleetEntry]:
         """Return all fleets, by name."""

@@ -61,6 +61,11 @@ class RedisClient:
         except self._errors.NoScriptError:
             return await client.execute_command("EVAL", script.text, len(keys), *keys, *arguments)
 
+    async def is_cluster(self) -> bool:
+        """Return True where the server is part of a cluster."""
+        client = await self._translated(self._connect())
+        return isinstance(client, self._redis.RedisCluster)
+
     async def keys(self, pattern: str) -> list[str]:
         """Return all keys that match *pattern*, of all servers."""
         return await self._translated(self._keys(pattern))

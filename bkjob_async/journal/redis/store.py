@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bkjob_async.errors import FleetBusy, JournalDamaged, JournalTooNew, NotAJournal
@@ -28,6 +28,10 @@ from bkjob_async.model.journal_errors import StoreBehind
 
 # Seconds that one waiting read blocks; a connection waits no longer than for any other response.
 BLOCK_SECONDS = 1.0
+
+# In a cluster, heads are looked at so many at a time, again after so many seconds, and less often where nothing happens.
+ASKED_AT_ONCE = 16
+FIRST_PAUSE, LAST_PAUSE = 0.05, 0.5
 
 MAX_RECORDS = 1000
 
@@ -141,6 +145,44 @@ class RedisStore:
             words = ("XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", keys_of(name)[1], f"{after}-0")
             if await self._client.command(*words):
                 return
+
+    async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
+        """Return the fleets that have a record behind their number, none after so many *seconds*.
+
+        A server lets one connection wait for all of them. In a cluster they lie in many slots, and are asked one by one.
+        """
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + seconds, FIRST_PAUSE
+        is_cluster = await self._client.is_cluster()
+        while True:
+            remaining = end - loop.time()
+            found = await (
+                self._heads_behind(places) if is_cluster else self._streams_behind(places, remaining)
+            )
+            if found or remaining <= 0:
+                return found
+            if is_cluster:
+                await asyncio.sleep(min(pause, remaining))
+                pause = min(pause * 1.5, LAST_PAUSE)
+
+    async def _streams_behind(self, places: Mapping[str, int], seconds: float) -> list[str]:
+        """Return the fleets whose streams have a record behind their number; wait for one a moment."""
+        names = {keys_of(name)[1]: name for name in places}
+        block = ("BLOCK", max(1, int(1000 * min(seconds, BLOCK_SECONDS)))) if seconds > 0 else ()
+        numbers = (f"{after}-0" for after in places.values())
+        found: Any = await self._client.command("XREAD", "COUNT", 1, *block, "STREAMS", *names, *numbers)
+        return [names[key.decode()] for key in (found if isinstance(found, dict) else dict(found or ()))]
+
+    async def _heads_behind(self, places: Mapping[str, int]) -> list[str]:
+        """Return the fleets whose heads lie behind their number."""
+        found: list[str] = []
+        asked = [*places.items()]
+        for start in range(0, len(asked), ASKED_AT_ONCE):
+            some = asked[start : start + ASKED_AT_ONCE]
+            commands = (self._client.command("HGET", keys_of(name)[0], "head") for name, _ in some)
+            heads = await asyncio.gather(*commands)
+            found += [name for (name, after), head in zip(some, heads, strict=True) if int(head or 0) > after]
+        return found
 
     async def fleets(self) -> Sequence[FleetEntry]:
         """Return all fleets, by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
@@ -137,6 +137,19 @@ class SqliteStore:
             remaining = end - loop.time()
             if remaining <= 0:
                 return
+            await asyncio.sleep(min(pause, remaining))
+            pause = min(pause * 1.5, LAST_PAUSE)
+
+    async def wait_any(self, places: Mapping[str, int], *, seconds: float) -> Collection[str]:
+        """Return the fleets that have a record behind their number, none after so many *seconds*."""
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + seconds, FIRST_PAUSE
+        while True:
+            heads = await self._read(partial(tables.find_heads, names=[*places]))
+            found = [name for name, after in places.items() if heads.get(name, 0) > after]
+            remaining = end - loop.time()
+            if found or remaining <= 0:
+                return found
             await asyncio.sleep(min(pause, remaining))
             pause = min(pause * 1.5, LAST_PAUSE)
 

@@ -270,6 +270,12 @@ def read_head(connection: sqlite3.Connection, name: str) -> int:
     return row[0] if row else 0
 
 
+def find_heads(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, int]:
+    """Return the number of the newest record of each fleet that there is."""
+    marks = ", ".join("?" * len(names))
+    return dict(connection.execute(f"SELECT name, head FROM fleet WHERE name IN ({marks})", names))  # noqa: S608 - marks
+
+
 def list_fleets(connection: sqlite3.Connection) -> list[FleetEntry]:
     """Return the fleets, by name."""
     rows = connection.execute(f"SELECT name, {_COLUMNS} FROM fleet WHERE NOT is_forgotten ORDER BY name")  # noqa: S608 - a constant

@@ -1,0 +1,168 @@
+"""Readers of many shards: one connection waits for all of them, in turn, through outages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+import bkjob_async as bkjob
+from bkjob_async.engine.journaling.records import encode_record
+from bkjob_async.journal.shards import shard_name
+from bkjob_async.journal.store import Store, StoredRecord
+from bkjob_async.many import reader as module
+from bkjob_async.model.events import Batch, Event, InSync
+from tests.journal.redis_server import RedisServer
+from tests.journal.stores import HERE
+from tests.many.fleets import OWN_CREDENTIALS
+from tests.watch.clients import URLS
+
+NAME = "0a1b2c3d"
+
+
+def batch(number: int) -> Batch:
+    """Return a batch with this number."""
+    cursor = f"{number}-{NAME}"
+    events: tuple[Event, ...] = (InSync(cursor=cursor, index=1),)
+    return Batch(number, events, cursor)
+
+
+async def tell(store: Store, shard: int, first: int, last: int) -> None:
+    """Append batches with the numbers from *first* to *last*, as a runner does."""
+    name = shard_name("night", shard)
+    if first == 1:
+        await store.open(name, HERE, take_over=True)
+    data = [
+        encode_record(
+            number,
+            time=1.0,
+            term=1,
+            client=NAME,
+            batch=batch(number),
+            job=None,
+            targets=(),
+            durations=None,
+        )
+        for number in range(first, last + 1)
+    ]
+    records = [StoredRecord(number, 1.0, each) for number, each in enumerate(data, first)]
+    await store.append(name, term=1, head=first - 1, records=records, targets=0)
+
+
+@asynccontextmanager
+async def fleet_at(url: str, shards: int) -> AsyncIterator[bkjob.Fleet]:
+    """Give a fleet that is created."""
+    async with bkjob.Fleet("night", journal=url, shards=shards) as fleet:
+        await fleet.create(url=URLS["gateway-v3"], credentials=OWN_CREDENTIALS)
+        yield fleet
+
+
+async def test_one_connection_waits_for_all_shards(redis_server: RedisServer) -> None:
+    """However many there are; what one of them tells comes at once."""
+    redis_server.flush()
+    async with fleet_at(redis_server.url, 100) as fleet, fleet_at(redis_server.url, 100) as runners:
+        store = runners.journal.store
+        for shard in range(0, 100, 3):
+            await tell(store, shard, 1, 1)
+        async with fleet.reader() as reader:
+            for _ in range(0, 100, 3):
+                await anext(reader)
+            waiting = asyncio.ensure_future(anext(reader))
+            await asyncio.sleep(0.3)
+            with redis_server.client() as client:
+                facts = client.info("clients")
+            await tell(store, 50, 1, 1)
+            assert (await asyncio.wait_for(waiting, 20)).cursor == f"1-{NAME}"
+
+    assert facts["blocked_clients"] == 1
+    assert facts["connected_clients"] <= module.READ_AT_ONCE + 5
+
+
+@pytest.mark.looptime
+async def test_a_shard_with_much_to_tell_does_not_keep_others_waiting() -> None:
+    """They have their turn after some batches of it."""
+    async with fleet_at(f"memory:{uuid4().hex}", 2) as fleet:
+        store = fleet.journal.store
+        await tell(store, 0, 1, 2000)
+        await tell(store, 1, 1, 1)
+        order: list[int] = []
+        async with fleet.reader(live=False) as reader:
+            async for _ in reader:
+                order.append(len(reader.cursor))
+
+        assert len(order) == 2001
+        with_both = next(number for number, length in enumerate(order) if length > len("2;0:2000-0a1b2c3d"))
+        assert with_both <= 2 * module.BATCHES_AT_ONCE
+
+
+@pytest.mark.looptime
+async def test_a_store_that_is_away_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is said once, and nothing is lost or told twice; without `live` it is an error."""
+    caplog.set_level(logging.INFO, logger="bkjob_async.journal")
+    async with fleet_at(f"memory:{uuid4().hex}", 3) as fleet:
+        store: Any = fleet.journal.store
+        is_away = False
+
+        def sometimes_away(name: str) -> None:
+            call = getattr(store, name)
+
+            async def called(*arguments: Any, **named: Any) -> Any:
+                if is_away:
+                    raise bkjob.JournalUnavailable("away")
+                return await call(*arguments, **named)
+
+            monkeypatch.setattr(store, name, called)
+
+        for name in ("read", "wait_any", "fleet"):
+            sometimes_away(name)
+        async with fleet.reader() as reader:
+            await tell(store, 0, 1, 3)
+            got = [await anext(reader) for _ in range(2)]
+            is_away = True
+            await asyncio.sleep(7)
+            await tell(store, 0, 4, 6)
+            await tell(store, 1, 1, 4)
+            is_away = False
+            got += [await anext(reader) for _ in range(8)]
+            assert reader.cursor == f"3;0:6-{NAME},1:4-{NAME}"
+        is_away = True
+        with pytest.raises(bkjob.JournalUnavailable):
+            async with fleet.reader(live=False) as reader:
+                await anext(reader)
+
+    assert sorted(each.sequence for each in got) == [1, 1, 2, 2, 3, 3, 4, 4, 5, 6]
+    said = [record.getMessage() for record in caplog.records if record.name == "bkjob_async.journal"]
+    assert said == [
+        "the journal of fleet 'night' cannot be read: away",
+        "the journal of fleet 'night' can be read again",
+    ]
+
+
+@pytest.mark.looptime
+async def test_an_idle_reader_asks_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once in five seconds for all shards, and not again and again."""
+    async with fleet_at(f"memory:{uuid4().hex}", 50) as fleet:
+        store, asked = fleet.journal.store, 0
+        wait_any = store.wait_any
+
+        async def counted(places: Mapping[str, int], *, seconds: float) -> Collection[str]:
+            nonlocal asked
+            asked += 1
+            return await wait_any(places, seconds=seconds)
+
+        monkeypatch.setattr(store, "wait_any", counted)
+        for shard in range(50):
+            await tell(store, shard, 1, 2)
+        async with fleet.reader() as reader:
+            for _ in range(100):
+                await anext(reader)
+            await asyncio.sleep(60)
+
+        assert asked <= 16
