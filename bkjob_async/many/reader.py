@@ -118,6 +118,7 @@ class FleetReader:
         while ready or self._live:
             try:
                 ready = await self._give(ready)
+                self._on_answer()
                 if self._live:
                     ready = {*ready, *await self._wait(seconds=0.0 if ready else WAIT_SECONDS)}
                     await self._look()
@@ -126,8 +127,6 @@ class FleetReader:
                     raise
                 ready = range(self._shards)
                 await self._on_away(error)
-            else:
-                self._on_answer()
 
     async def _give(self, shards: Collection[int]) -> set[int]:
         """Pass on some batches of each of these *shards*; return those that have more."""
