@@ -32,6 +32,7 @@ from bkjob_async.watch.polling.target_poller import TargetPoller
 from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.stream.readers import Backlog, Position, Reader
 from bkjob_async.watch.stream.stream import EventStream
+from bkjob_async.watch.subscription.lingering import Lingering
 from bkjob_async.watch.subscription.subscription import Subscription
 from bkjob_async.watch.subscription.targets import Targets
 from tests.watch import history_kinds as kinds
@@ -303,7 +304,7 @@ def settle_for_good(patch: Patch) -> None:
 
 def end_linger_by_the_clock(patch: Patch) -> None:
     """End a watch that has lingered without another poll."""
-    patch.setattr(Subscription, "_poll_once_more", Subscription.close)
+    patch.setattr(Lingering, "_poll_once_more", lambda self: self._end())
 
 
 def lose_twice(patch: Patch) -> None:

@@ -26,12 +26,10 @@ from bkjob_async.watch.polling.target_registry import PollTarget
 from bkjob_async.watch.stats import LastSeen
 from bkjob_async.watch.stream.stored_history import StoredHistory
 from bkjob_async.watch.stream.stream import EventStream
-from bkjob_async.watch.subscription.last_polls import LastPolls
+from bkjob_async.watch.subscription.lingering import Lingering
 from bkjob_async.watch.subscription.recorded_watch import RecordedWatch
 from bkjob_async.watch.subscription.target_states import TargetStates
 from bkjob_async.watch.subscription.targets import Targets
-
-REVISIT_INTERVAL = 10.0
 
 
 class Subscription:
@@ -64,7 +62,9 @@ class Subscription:
         self._end: BaseException | None = None
         self._poller = poller
         self._deadline = deadline
-        self._linger = linger
+        self._lingering = Lingering(
+            linger, jobs=self._unlost_jobs, poll_again=poller.poll_again, end=self.close
+        )
         self._pending = PendingChanges()
         # Steps to be dropped when their job, which is a target as well, was read.
         self._drops_with_job: set[StepRef] = set()
@@ -72,8 +72,6 @@ class Subscription:
         self._release = CooperativeLoop(self._release_next_job)
         self._unreleased: Iterator[tuple[JobRef, tuple[Ref, ...]]] = iter(())
         self._deadline_timer: asyncio.TimerHandle | None = None
-        self._linger_timer: asyncio.TimerHandle | None = None
-        self._last_polls: LastPolls | None = None
 
     # Opening and closing --------------------------------------------------------------------------------------------
 
@@ -124,7 +122,7 @@ class Subscription:
         self.is_open = False
         if self._deadline_timer is not None:
             self._deadline_timer.cancel()
-        self._stop_lingering()
+        self._lingering.stop()
         self._pending.clear()
         self._unreleased = self.targets.jobs()
         self._report_end(error)
@@ -310,8 +308,8 @@ class Subscription:
             self.stream.log.discard_signals(ref)
             self._poller.unsubscribe(self, ref)
             self.states.mark_changed(ref.job)
-            if self._last_polls is not None and not self.targets.of(ref.job):
-                self._last_polls.forget(ref.job)
+            if (last_polls := self._lingering.last_polls) is not None and not self.targets.of(ref.job):
+                last_polls.forget(ref.job)
             if self._drops_with_job:
                 self._drop_with_job(ref.job)
 
@@ -335,7 +333,7 @@ class Subscription:
     @property
     def revisit_interval(self) -> float | None:
         """Seconds between polls of a target that is over, None for no more polls."""
-        return REVISIT_INTERVAL if self._linger else None
+        return self._lingering.revisit_interval
 
     @property
     def is_in_sync(self) -> bool:
@@ -353,7 +351,7 @@ class Subscription:
 
     def awaits_reread(self, job: JobRef) -> bool:
         """Return True while *job* must be read once more before anything of it is delivered."""
-        if self._last_polls is not None and self._last_polls.awaits(job):
+        if (last_polls := self._lingering.last_polls) is not None and last_polls.awaits(job):
             return True
         return self._delivery.awaits_round(self.targets_in(job))
 
@@ -369,8 +367,8 @@ class Subscription:
         refs = self.targets.of(job)
         shared, own = self._delivery.select(target, refs, events, at, round_read)
         self.states.mark_changed(job)
-        if self._last_polls is not None:
-            self._last_polls.on_round(job, round_read)
+        if (last_polls := self._lingering.last_polls) is not None:
+            last_polls.on_round(job, round_read)
         if not self.targets.all_read:
             for ref in refs:
                 if self._delivery.is_state_given(ref) and target.is_in_sync(ref):
@@ -427,28 +425,13 @@ class Subscription:
         self._close_when_settled()
 
     def _close_when_settled(self) -> None:
-        if not self.is_open or self._linger is None:
-            return
-        if self.targets.over < self.targets.size or self._pending:
-            self._stop_lingering()
-        elif not self._linger or (self._last_polls is not None and self._last_polls.are_done):
-            self.close()
-        elif self._linger_timer is None:
-            self._linger_timer = asyncio.get_running_loop().call_later(self._linger, self._poll_once_more)
+        if self.is_open:
+            self._lingering.update(all_over=self.targets.over >= self.targets.size and not self._pending)
 
-    def _poll_once_more(self) -> None:
-        """Poll each target that is not lost once more, and end when all of them are still over."""
-        self._last_polls = LastPolls(self._poller.poll_again, end=self.close)
+    def _unlost_jobs(self) -> Iterator[JobRef]:
+        """Yield the jobs of which not all targets are lost."""
         are_lost, of = self._delivery.are_lost, self.targets.of
-        self._last_polls.start(job for job in self.targets.copy_of_jobs() if not are_lost(of(job)))
-
-    def _stop_lingering(self) -> None:
-        if self._linger_timer is not None:
-            self._linger_timer.cancel()
-            self._linger_timer = None
-        if self._last_polls is not None:
-            self._last_polls.cancel()
-            self._last_polls = None
+        return (job for job in self.targets.copy_of_jobs() if not are_lost(of(job)))
 
     def _on_deadline(self) -> None:
         late = self.targets.unsettled()
