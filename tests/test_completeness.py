@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from hypothesis import find
 
 import bkjob_async as bkjob
-from bkjob_async.cli.board.model import apply_notice
+from bkjob_async.cli.board.target_row import apply_notice
 from bkjob_async.dialects.common.dialect import TableDialect
 from bkjob_async.dialects.registry import DIALECTS, OPERATIONS, dialect_by_name
 from bkjob_async.errors import NotSupported

@@ -82,6 +82,7 @@ INNER_HOUSES = {
     ],
     "cli/board": [
         {"drawing"},
+        {"target_row"},
         {"model", "commands", "selection", "pacing"},
         {"views"},
         {"source"},

@@ -23,7 +23,8 @@ from bkjob_async import (
 )
 from bkjob_async.cli.board.drawing.signs import UNSUCCESSFUL
 from bkjob_async.cli.board.drawing.spans import Line
-from bkjob_async.cli.board.model import BoardModel, TargetRow
+from bkjob_async.cli.board.model import BoardModel
+from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.client.shortcuts import RETRYABLE
 from bkjob_async.engine.stream.event_list import parts_of
@@ -137,6 +138,7 @@ class BoardSource:
             over=model.over,
             targets=len(model.rows),
             with_failures=model.with_failures,
+            waiting=model.waiting,
             hosts=model.hosts,
             hosts_per_second=known.hosts_per_second,
             ends_in=known.ends_in,

@@ -7,8 +7,8 @@ from itertools import takewhile
 from typing import Any
 
 from bkjob_async import Batch, HostChanged, Ref
-from bkjob_async.cli.board.model import TargetRow
 from bkjob_async.cli.board.source import BoardSource
+from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.failures import label, name_of
 from bkjob_async.cli.board.views.head import HeadFigures
 from bkjob_async.cli.board.views.rows import step_text

@@ -32,6 +32,7 @@ def figures_of(model: BoardModel, **changes: object) -> HeadFigures:
         over=model.over,
         targets=len(model.rows),
         with_failures=model.with_failures,
+        waiting=model.waiting,
         hosts=model.hosts,
         hosts_per_second=17.1,
         ends_in=34.0,

@@ -20,9 +20,10 @@ from bkjob_async import (
     StepChanged,
     Trouble,
 )
-from bkjob_async.cli.board.model import ATTENTION, BoardModel
+from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.pacing import FramePacing
 from bkjob_async.cli.board.selection import Selection
+from bkjob_async.cli.board.target_row import ATTENTION
 from tests.cli.board.samples import applied, changed, failure, finished, job_ref, sample_model, step_changed
 
 PHASES = st.sampled_from([Phase.PENDING, Phase.RUNNING, Phase.WAITING, Phase.SUCCESS, Phase.FAILED])
@@ -62,6 +63,7 @@ def test_the_head_counts_what_the_rows_say(moves: list[tuple[int, Phase, dict[Ph
     assert +model.hosts == sum((Counter(row.counts) for row in rows), Counter())
     assert model.over == sum(row.is_over for row in rows)
     assert model.with_failures == sum(bool(row.failed) or row.phase is Phase.FAILED for row in rows)
+    assert model.waiting == sum(row.waits for row in rows)
     assert [row.ref for row in model.ordered()] == [
         row.ref for row in sorted(rows, key=lambda row: row.order)
     ]

@@ -12,6 +12,7 @@ from bkjob_async.cli.board.drawing.times import clock, number, rate
 from bkjob_async.model.status import Phase
 
 LATE = 30.0
+WIDE = 100
 DIM, STRONG, BAD = "dim", "strong", Phase.FAILED.value
 
 
@@ -22,6 +23,7 @@ class HeadFigures:
     over: int
     targets: int
     with_failures: int = 0
+    waiting: int = 0
     hosts: Mapping[Phase, int]
     hosts_per_second: float = 0.0
     ends_in: float | None = None
@@ -45,19 +47,22 @@ def head_lines(figures: HeadFigures, width: int, signs: Signs) -> list[Line]:
 
 
 def over_line(figures: HeadFigures, width: int, signs: Signs) -> Line:
-    """Return how many targets are over, how many have failures, and when the last one is expected to end."""
+    """Return how many targets are over, have failures, wait for a person, and when the last one is expected to end."""
     noun = "target" if figures.targets == 1 else "targets"
     parts: list[list[Span]] = [
         [(f"{number(figures.over)} of {number(figures.targets)}", STRONG), (f" {noun} over", "")]
     ]
     if figures.with_failures:
         parts.append([(f"{signs.of[Phase.FAILED]} {number(figures.with_failures)} with failures", BAD)])
+    if figures.waiting:
+        text = f"{signs.of[Phase.WAITING]} {number(figures.waiting)} {'waits' if figures.waiting == 1 else 'wait'} for you"
+        parts.append([(text, Phase.WAITING.value)])
     if figures.over < figures.targets and figures.ends_in is not None:
         parts.append([("ends in ", ""), (f"~{clock(figures.ends_in)}", STRONG)])
     right: tuple[Span, ...] = ((clock(figures.elapsed), DIM),)
     if figures.is_paused:
         right = (("PAUSED, polling goes on", Phase.WAITING.value), ("  ", ""), *right)
-    return with_right(joined(parts, width), right, width)
+    return with_right(joined(parts, width, gap="  " if width < WIDE else "   "), right, width)
 
 
 def hosts_parts(figures: HeadFigures, signs: Signs, *, has_words: bool) -> list[list[Span]]:

@@ -10,8 +10,8 @@ from bkjob_async.cli.board.drawing.bars import bar
 from bkjob_async.cli.board.drawing.signs import BAR_ORDER, WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, joined
 from bkjob_async.cli.board.drawing.times import number
-from bkjob_async.cli.board.model import TargetRow
 from bkjob_async.cli.board.selection import Selection
+from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.cli.board.views.views import key_line, page
 from bkjob_async.model.text.printing import printable
 

@@ -19,8 +19,9 @@ from bkjob_async.cli.board.commands import (
 from bkjob_async.cli.board.drawing.signs import Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, joined, width_of
 from bkjob_async.cli.board.drawing.times import number
-from bkjob_async.cli.board.model import ATTENTION, BoardModel, TargetRow
+from bkjob_async.cli.board.model import BoardModel
 from bkjob_async.cli.board.selection import Selection
+from bkjob_async.cli.board.target_row import ATTENTION, TargetRow
 from bkjob_async.cli.board.views.failures import failure_lines
 from bkjob_async.cli.board.views.head import HeadFigures, head_lines
 from bkjob_async.cli.board.views.rows import columns_for, heading_line, row_line
@@ -83,7 +84,7 @@ class JobsView:
             for n, row in enumerate(self.visible)
         )
         foot = [self._rule(len(rows), now, width)] if height >= 6 else []
-        foot += failure_lines(self._model, failures, width, self._signs)
+        foot += failure_lines(self._model, failures, width, self._signs, now)
         return page(head, body, [*foot, self._last_line(width)], (width, height), self._signs)
 
     def _rows(self) -> Sequence[TargetRow]:

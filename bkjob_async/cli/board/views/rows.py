@@ -10,7 +10,7 @@ from bkjob_async.cli.board.drawing.bars import bar
 from bkjob_async.cli.board.drawing.signs import WORDS, Signs
 from bkjob_async.cli.board.drawing.spans import Line, Span, cells_of, fitted, fitted_line
 from bkjob_async.cli.board.drawing.times import clock, ratio
-from bkjob_async.cli.board.model import TargetRow
+from bkjob_async.cli.board.target_row import TargetRow
 from bkjob_async.model.status import Phase
 from bkjob_async.model.text.printing import printable
 
