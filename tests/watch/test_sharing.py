@@ -8,7 +8,7 @@ import bkjob_async as bkjob
 from bkjob_async.engine.stream.lazy_events import LazyHostEvents
 from bkjob_async.simulator.world.plans import FAILS, HostOutcome, JobPlan, StepPlan, exactly
 from bkjob_async.simulator.world.world import World
-from bkjob_async.testing import broken_promises, truth_of
+from bkjob_async.testing import broken_promises, observed_codes, truth_of
 from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, moves_of, watched
 
 pytestmark = pytest.mark.looptime
@@ -234,3 +234,44 @@ async def test_results_list_the_steps_as_the_platform_does() -> None:
     result = results[job]
     assert isinstance(result, bkjob.JobResult)
     assert [step.ref for step in result.steps] == steps
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("order", ["closest last", "closest first", "closest stays"])
+async def test_the_closest_of_two_watches_decides_how_hosts_are_followed(dialect: str, order: str) -> None:
+    """Whichever was opened first, and also when the other one has left."""
+    world = World(3)
+    slow = HostOutcome(duration=exactly(40.0), start_delay=exactly(20.0))
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2, outcomes=(slow,)),)))
+    async with client_of(world, dialect) as (client, _):
+        end_only = client.watch(job, linger=None, detail_level=bkjob.DetailLevel.END_ONLY)
+        every_change = client.watch(job, detail_level=bkjob.DetailLevel.EVERY_CHANGE)
+        first, second = (every_change, end_only) if order == "closest first" else (end_only, every_change)
+        async with first, second:
+            await asyncio.sleep(5.0)
+            if order == "closest stays":
+                await end_only.aclose()
+            batches = [batch async for batch in every_change.batches()]
+
+    assert [codes for codes in observed_codes(batches).values() if 7 not in codes] == []
+    assert all(codes[-1] == 9 for codes in observed_codes(batches).values())
+
+
+async def test_hosts_are_followed_as_closely_as_somebody_wants() -> None:
+    """When who wanted more has left, hosts are read no more."""
+
+    async def reads_of_hosts(*levels: bkjob.DetailLevel) -> int:
+        world = World(3)
+        plan = StepPlan(hosts=2, outcomes=(HostOutcome(duration=exactly(300.0)),))
+        job = world.add(JobPlan(steps=(plan,)))
+        async with client_of(world, interval=2.0) as (client, transport):
+            async with client.watch(job, linger=None, detail_level=bkjob.DetailLevel.END_ONLY):
+                for level in levels:
+                    async with client.watch(job, linger=None, detail_level=level):
+                        await asyncio.sleep(20.0)
+                await asyncio.sleep(5.0)
+                before = len(transport.urls)
+                await asyncio.sleep(60.0)
+            return sum("return_ip_result=true" in url or "step" in url for url in transport.urls[before:])
+
+    assert await reads_of_hosts(bkjob.DetailLevel.EVERY_CHANGE) == await reads_of_hosts() == 0
