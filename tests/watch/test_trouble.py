@@ -20,6 +20,7 @@ pytestmark = pytest.mark.looptime
 HTML = HttpResponse(
     status=502, headers={"content-type": "text/html"}, body=b"<html><h1>502 Bad Gateway</h1></html>"
 )
+FORBIDDEN = HttpResponse(status=200, body=b'{"result": false, "code": 9900403, "message": "apply for it"}')
 SPOILT: dict[str, HttpResponse | bkjob.BkJobError] = {
     "html": HTML,
     "html in 200": HttpResponse(status=200, body=b"<html>please log in</html>"),
@@ -133,15 +134,29 @@ async def test_a_job_archived_while_it_is_watched_is_gone() -> None:
     assert lost.reason is bkjob.LostReason.GONE
 
 
+@pytest.mark.parametrize(("refusals", "is_lost"), [(1, False), (2, False), (3, True)])
+async def test_other_errors_are_no_refusals(refusals: int, is_lost: bool) -> None:  # noqa: FBT001 - the case
+    """Of a target that fails for some time, one refusal does not say that the user may not read it."""
+    world, jobs = world_of(2)
+    async with client_of(world) as (client, transport), client.watch(jobs) as watch:
+        failing = [SPOILT["half a body"]] * 4 + [FORBIDDEN] * refusals
+
+        def spoil(request: HttpRequest, now: float) -> HttpResponse | bkjob.BkJobError | None:
+            return failing.pop(0) if now > 4 and failing and is_about(request, jobs[0]) else None
+
+        transport.spoil = spoil
+        ended = await watch.results()
+
+    assert not failing
+    assert isinstance(ended[jobs[0]], bkjob.Lost) is is_lost
+
+
 async def test_a_lost_target_stays_lost_for_a_late_reader() -> None:
     """What a poll shows of it afterwards, because somebody nudged it, is not delivered: its loss is, and why."""
     world, (job, other) = world_of(2)
-    forbidden = HttpResponse(
-        status=200, body=b'{"result": false, "code": 9900403, "message": "apply for it"}'
-    )
     async with client_of(world) as (client, transport), client.watch((job, other), linger=None) as watch:
         watch._stream.log._limit = 4
-        transport.spoil = lambda request, now: forbidden if 5 < now < 40 and is_about(request, job) else None
+        transport.spoil = lambda request, now: FORBIDDEN if 5 < now < 40 and is_about(request, job) else None
         await asyncio.sleep(60.0)
         watch.nudge(job)
         await asyncio.sleep(30.0)

@@ -78,11 +78,9 @@ def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState) 
         is_believed = count_not_found(job, request.ref) >= NOT_FOUND_TWICE
         return ErrorAction.NOT_FOUND if is_believed else ErrorAction.RETRY_ONCE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
-        return (
-            ErrorAction.FORBIDDEN
-            if job.poll_failures.failures + 1 >= FORBIDDEN_AFTER
-            else ErrorAction.TARGET_TROUBLE
-        )
+        refusals = job.poll_failures.refusals + 1
+        job.poll_failures = evolve(job.poll_failures, refusals=refusals)
+        return ErrorAction.FORBIDDEN if refusals >= FORBIDDEN_AFTER else ErrorAction.TARGET_TROUBLE
     if is_gateway_made(error):
         return ErrorAction.GATEWAY_TROUBLE
     return next(
