@@ -4,6 +4,9 @@
 watch with a journal in another, which is killed (SIGKILL) at random and started again. Jobs are added all the time. At
 the end it compares: what the follower got is what the journal has, each event once, `before` right everywhere; the last
 status of every host, step and job is that of the platform; and what a reader of the killed watch had got is in the log.
+
+`--pause` seconds pass between two lives, so that the program can run beside other work. Parts of a long run have a `--seed`
+each.
 """
 
 from __future__ import annotations
@@ -87,7 +90,7 @@ def plan(dice: random.Random) -> JobPlan:
     return JobPlan(name="killed", steps=tuple(steps))
 
 
-async def kill(journal_url: str, times: int, seed: int, folder: Path) -> list[str]:
+async def kill(journal_url: str, times: int, seed: int, folder: Path, pause: float = 0.0) -> list[str]:
     """Kill the writer so many *times*; return what was wrong, in words."""
     dice = random.Random(seed)
     simulator = Simulator(seed=seed, at_once=True)
@@ -114,6 +117,7 @@ async def kill(journal_url: str, times: int, seed: int, folder: Path) -> list[st
                 await asyncio.sleep(dice.random() ** 2 * LONGEST_LIFE)
                 writer.send_signal(signal.SIGKILL)
                 await writer.wait()
+                await asyncio.sleep(pause)
         stored = [batch async for batch in journal.follow(NAME, live=False)]
         for _ in range(100):
             if len(follower.batches) >= len(stored):
@@ -125,16 +129,23 @@ async def kill(journal_url: str, times: int, seed: int, folder: Path) -> list[st
         f"{times} lives, {len(simulator.refs)} jobs, {len(stored)} batches,"
         f" {sum(len(batch.events) for batch in stored)} events"
     )
-    return [*wrong(simulator, follower.batches, stored), *missing(Path(got), stored)]
+    cursors = [event.cursor for event in events_in(follower.batches)]
+    lost = [*missing(Path(got), stored), *untold(simulator, follower.batches)]
+    print(f"lost: {len(lost)}, twice: {len(cursors) - len({*cursors})}")
+    return [*wrong(follower.batches, stored), *lost]
 
 
-def wrong(simulator: Simulator, followed: list[bkjob.Batch], stored: list[bkjob.Batch]) -> Iterator[str]:
+def wrong(followed: list[bkjob.Batch], stored: list[bkjob.Batch]) -> Iterator[str]:
     """Yield what the follower got and should not have, and the other way round."""
     if [batch.cursor for batch in followed] != [batch.cursor for batch in stored]:
         yield f"the follower got {len(followed)} batches, the journal has {len(stored)}"
     if events_in(followed) != events_in(stored):
         yield "the follower's events are not those of the journal"
     yield from (promise for promise in broken_promises(followed) if promise != AGAIN_IN_SYNC)
+
+
+def untold(simulator: Simulator, followed: list[bkjob.Batch]) -> Iterator[str]:
+    """Yield the hosts, steps and jobs whose last status was not told."""
     last: dict[object, int] = {}
     for event in events_in(followed):
         if isinstance(event, bkjob.HostChanged):
@@ -183,6 +194,7 @@ def main() -> int:
     parser.add_argument("--store", choices=["sqlite", "redis"], default="sqlite")
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pause", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--write", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("--to-the-end", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -191,7 +203,7 @@ def main() -> int:
         asyncio.run(write(platform, journal, got, refs, to_the_end=options.to_the_end))
         return 0
     with tempfile.TemporaryDirectory() as name, journal_in(options.store, Path(name)) as journal:
-        found = asyncio.run(kill(journal, options.times, options.seed, Path(name)))
+        found = asyncio.run(kill(journal, options.times, options.seed, Path(name), options.pause))
     print("\n".join(found[:20]) if found else "nothing lost, nothing twice")
     return 1 if found else 0
 
