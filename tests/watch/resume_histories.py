@@ -25,9 +25,10 @@ END = 260.0
 class Life:
     """One process: how many *seconds* it lasts, and how many it takes until the next begins.
 
-    It *ends* in order, is killed, or is killed when a record was stored and the answer has not come. Its reader keeps
-    the cursor of every event, or of every batch; it has read all but *unread* of the events when it ends. When it begins,
-    the clock on the wall jumps by *jump* seconds. Another watch of the client begins so many seconds later than the
+    It *ends* in order, is killed, is killed when a record was stored and the answer has not come, or goes on while the next
+    one takes the fleet over. Its reader keeps the cursor of every event, or of every batch; it has read all but *unread*
+    of the events when it ends. When it begins, the clock on the wall jumps by *jump* seconds. After *away* seconds the store
+    takes nothing for some seconds (-1: never). Another watch of the client begins so many seconds later than the
     fleet's (*beside*).
     """
 
@@ -38,6 +39,7 @@ class Life:
     unread: int = 0
     jump: float = 0.0
     beside: float = -1.0
+    away: float = -1.0
 
 
 @frozen(kw_only=True)
@@ -84,11 +86,12 @@ lives = st.lists(
         Life,
         seconds=st.floats(0.01, 30.0),
         pause=st.sampled_from([0.0, 0.0, 3.0]) | st.floats(0.0, 25.0),
-        ends=st.sampled_from(["in order", "killed", "killed", "answer lost"]),
+        ends=st.sampled_from(["in order", "killed", "killed", "answer lost", "taken over"]),
         reads=st.sampled_from(["events", "events", "batches"]),
         unread=st.sampled_from([0, 0, 1, 3, 20]),
         jump=st.sampled_from([0.0, 0.0, 0.0, 0.0, -3600.0, 1e6]),
         beside=st.sampled_from([-1.0, -1.0, 0.0, 2.0]),
+        away=st.sampled_from([-1.0, -1.0, -1.0, 0.0, 1.0, 6.0]),
     ),
     max_size=11,
 ).map(tuple)

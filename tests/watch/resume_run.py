@@ -13,7 +13,7 @@ import looptime
 from attrs import define, evolve, field
 
 import bkjob_async as bkjob
-from bkjob_async.errors import FleetNotFound, JournalUnavailable
+from bkjob_async.errors import FleetNotFound, JournalUnavailable, Superseded
 from bkjob_async.journal.follow import Follower
 from bkjob_async.journal.journal import Journal
 from bkjob_async.journal.keep import Keep
@@ -33,6 +33,10 @@ from tests.watch.resume_histories import END, Life, Resumption
 from tests.watch.small_bounds import small_bounds
 
 
+# How long a store takes nothing.
+AWAY_SECONDS = 4.0
+
+
 class MortalStore(MemoryStore):
     """A process's way to a store that others have as well; a process that was killed has none."""
 
@@ -40,11 +44,14 @@ class MortalStore(MemoryStore):
         super().__init__(keep)
         self._fleets = shared._fleets
         self.is_dead = False
+        self.is_away = False
         self.loses_answers = False
 
     async def append(self, name: str, **written: Any) -> None:
         """Append, unless the process is dead."""
         self._check()
+        if self.is_away:
+            raise JournalUnavailable("no connection")
         await super().append(name, **written)
         if self.loses_answers:
             raise JournalUnavailable("no answer")
@@ -190,6 +197,7 @@ class Stage:
         self.is_known = True
         self.watch, self.client = watch, client
         reader = asyncio.create_task(self.read(watch, life))
+        outage = asyncio.create_task(self.cut_off(store, life.away))
         is_last = life.ends == "last"
         left = max(0.0, END - now())
         # The last process has the time to read everything once more.
@@ -208,15 +216,45 @@ class Stage:
             await reader
             await client.aclose()
         else:
-            store.is_dead = True
+            is_killed = store.is_dead = life.ends != "taken over"
             reader.cancel()
             with suppress(asyncio.CancelledError):
                 await reader
-            self.ending.append(asyncio.create_task(watch.aclose()))
+            ends = watch.aclose() if is_killed else self.go_on(watch, self.cursor)
+            self.ending.append(asyncio.create_task(ends))
+        outage.cancel()
+        store.is_away = False
         beside.cancel()
         self.forget_unread(life)
         self.watch = self.client = None
         await asyncio.sleep(life.pause)
+
+    async def cut_off(self, store: MortalStore, seconds: float) -> None:
+        """Let the store take nothing for some time, after so many *seconds*."""
+        if seconds >= 0:
+            await asyncio.sleep(seconds)
+            store.is_away = True
+            await asyncio.sleep(AWAY_SECONDS)
+            store.is_away = False
+
+    async def go_on(self, watch: bkjob.Watch, cursor: str) -> None:
+        """Read on in a process whose fleet was taken over: what it tells is in the journal, until it is refused."""
+        told: list[bkjob.Batch] = []
+        try:
+            async for batch in watch.batches(after=cursor):
+                told.append(batch)
+        except Superseded:
+            pass
+        else:
+            self.problems.append("a process whose fleet was taken over ended as if nothing had happened")
+        await watch.aclose()
+        stored = {record.sequence for record in (await self.store.read("fleet", 0, limit=1 << 20)).records}
+        removed_to = (await self.store.read("fleet", 0, limit=1)).removed_to
+        self.problems += [
+            f"batch {batch.cursor} was told by a process whose fleet was taken over, and is not stored"
+            for batch in told
+            if batch.sequence > removed_to and batch.sequence not in stored and not is_local(batch)
+        ]
 
     async def watch_beside(self, client: bkjob.JobClient, seconds: float, stack: AsyncExitStack) -> None:
         """Open another watch of the client, which follows parts of the jobs by itself."""
@@ -381,6 +419,13 @@ class Stage:
             if isinstance(event, bkjob.Finished) and comparable(result) != comparable(event.result):
                 found.append(f"{ref} ended {result}, and uncut {event.result}")
         return found
+
+
+def is_local(batch: bkjob.Batch) -> bool:
+    """Return True for what is told of the store to the readers of one process only."""
+    return any(
+        isinstance(event, bkjob.Trouble | bkjob.Recovered) and event.ref is None for event in batch.events
+    )
 
 
 def comparable(result: object) -> object:

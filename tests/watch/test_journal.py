@@ -151,6 +151,30 @@ async def test_readers_are_given_what_is_stored_only(caplog: pytest.LogCaptureFi
     ]
 
 
+@pytest.mark.parametrize("lives_before", [0, 1])
+async def test_the_cursor_of_a_process_that_stored_nothing_is_good_in_the_next(lives_before: int) -> None:
+    """A reader had nothing but the trouble with the store; it goes on behind what it had before that."""
+    world, store = World(11), FailingStore()
+    ref = world.add(SLOW)
+    had = list[bkjob.Event]()
+    for _ in range(lives_before):
+        async with fleet(world, store, ref) as watch, reading(watch) as had:
+            await asyncio.sleep(6.0)
+    store.is_away = True
+    async with fleet(world, store, ref) as watch, reading(watch, had[-1].cursor if had else "") as events:
+        await asyncio.sleep(3.0)
+        cursor = events[-1].cursor
+    store.is_away = False
+
+    assert kinds(events) == ["trouble"]
+    async with fleet(world, store, ref) as watch, reading(watch, cursor) as more:
+        await asyncio.sleep(120.0)
+    told = [bkjob.Batch(n, (event,), event.cursor) for n, event in enumerate([*had, *more], 1)]
+    assert [
+        each for each in broken_promises(told, truth=truth_of(world.history())) if "in sync" not in each
+    ] == []
+
+
 async def test_polling_pauses_while_too_much_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded, and polling goes on when the store is back."""
     monkeypatch.setattr(fleet_journal, "MAX_WAITING", 3)

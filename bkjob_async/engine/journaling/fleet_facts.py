@@ -97,6 +97,12 @@ def is_since(event: Event, sequence: int) -> bool:
     return parse_cursor(event.cursor)[0].sequence >= sequence
 
 
+def cursor_behind(terms: Sequence[Term], head: int) -> str:
+    """Return the cursor behind record number *head*, empty text before the first."""
+    holder = next((term for term in reversed(terms) if term.head < head), None)
+    return f"{head}-{holder.client}" if head and holder is not None else ""
+
+
 def position_in(terms: Sequence[Term], head: int, cursor: str) -> CursorPosition:
     """Return the place that a *cursor* of any holder names in the records up to number *head*.
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from bkjob_async.engine.journaling.fleet_facts import FleetFacts
+from bkjob_async.engine.journaling.fleet_facts import FleetFacts, cursor_behind
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.journaling.records import encode_record
@@ -73,12 +73,12 @@ class JournalListener(Protocol):
         """End the stream: all that was told is stored."""
         ...
 
-    def on_unavailable(self, sequence: int, error: JournalError) -> None:
-        """Tell local readers, in batch number *sequence*, that nothing can be stored."""
+    def on_unavailable(self, sequence: int, cursor: str, error: JournalError) -> None:
+        """Tell local readers, in batch number *sequence* with this *cursor*, that nothing can be stored."""
         ...
 
-    def on_available(self, sequence: int) -> None:
-        """Tell local readers, in batch number *sequence*, that records are stored again."""
+    def on_available(self, sequence: int, cursor: str) -> None:
+        """Tell local readers, in batch number *sequence* with this *cursor*, that records are stored again."""
         ...
 
     async def put_present(self, journal: FleetJournal, since: int, recorded: Collection[Ref]) -> None:
@@ -311,7 +311,7 @@ class FleetJournal:
         if self._is_troubled:
             self._is_troubled = False
             logger.info("the fleet %r is recorded again", self._name)
-            self._listener.on_available(self.head + 1)
+            self._listener.on_available(self.head + 1, self._local_cursor(self.head + 1))
         if not self._is_closing:
             self._checkpoints.on_stored(size)
 
@@ -320,11 +320,20 @@ class FleetJournal:
         if not self._is_troubled:
             self._is_troubled = True
             logger.warning("the fleet %r cannot be recorded: %s", self._name, error)
-            self._listener.on_unavailable(self._local_number(), error)
+            number = self._local_number()
+            self._listener.on_unavailable(number, self._local_cursor(number), error)
 
     def _local_number(self) -> int:
         """Return a number behind the newest record for a batch that is not stored."""
         return self.head + LOCAL_NUMBERS
+
+    def _local_cursor(self, number: int) -> str:
+        """Return the cursor of a batch that is not stored.
+
+        As long as this term has no record, no other process knows the name in its cursors: it is that of the newest record then.
+        """
+        is_known = self.facts.terms[-1].head < self.head
+        return f"{number}-{self._cursors.name}" if is_known else cursor_behind(self.facts.terms, self.head)
 
     async def _take_again(self, error: StoreBehind) -> list[StoredRecord]:
         """Begin a new term behind the records that the store has left; return what it is to store in place of others.

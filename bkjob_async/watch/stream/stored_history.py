@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from bkjob_async.engine.journaling.fleet_facts import Term, position_in
+from bkjob_async.engine.journaling.fleet_facts import Term, cursor_behind, position_in
 from bkjob_async.engine.journaling.records import decode_batch
 from bkjob_async.engine.stream.cursor import CursorPosition, CursorSequence, parse_cursor, unknown_cursor
 from bkjob_async.errors import JournalUnavailable
@@ -41,8 +41,7 @@ class StoredHistory:
 
     def cursor_behind(self, head: int) -> str:
         """Return the cursor behind record number *head*, empty text before the first."""
-        holder = next((term for term in reversed(self._terms) if term.head < head), None)
-        return f"{head}-{holder.client}" if head and holder is not None else ""
+        return cursor_behind(self._terms, head)
 
     async def next_batch(self, position: Position, until: int) -> Batch | None:
         """Return the next batch for a reader, up to number *until*; None where there is none.

@@ -64,20 +64,18 @@ class RecordedWatch:
         """End the stream: all that was told is stored."""
         self._watch.stream.close(self._watch.end)
 
-    def on_unavailable(self, sequence: int, error: JournalError) -> None:
+    def on_unavailable(self, sequence: int, cursor: str, error: JournalError) -> None:
         """Tell local readers that nothing can be stored."""
         targets = self._watch.targets.size
-        self._append_local(
-            sequence, Trouble(ref=None, error="JournalUnavailable", message=str(error), targets=targets)
-        )
+        trouble = Trouble(ref=None, error="JournalUnavailable", message=str(error), targets=targets)
+        self._append_local(sequence, cursor, trouble)
 
-    def on_available(self, sequence: int) -> None:
+    def on_available(self, sequence: int, cursor: str) -> None:
         """Tell local readers that records are stored again."""
-        self._append_local(sequence, Recovered(ref=None, targets=self._watch.targets.size))
+        self._append_local(sequence, cursor, Recovered(ref=None, targets=self._watch.targets.size))
 
-    def _append_local(self, sequence: int, event: Trouble | Recovered) -> None:
-        cursor = f"{sequence}-{self._poller.cursors.name}"
-        self._watch.stream.append(Batch(sequence, (evolve(event, cursor=cursor, index=1),), cursor))
+    def _append_local(self, sequence: int, cursor: str, event: Trouble | Recovered) -> None:
+        self._watch.stream.append(Batch(sequence, (evolve(event, cursor=cursor, index=0),), cursor))
 
     def on_refused(self, error: BaseException) -> None:
         """End at once: the journal takes no more records of this watch."""
