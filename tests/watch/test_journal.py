@@ -158,8 +158,9 @@ async def test_the_cursor_of_a_process_that_stored_nothing_is_good_in_the_next(l
     ref = world.add(SLOW)
     had = list[bkjob.Event]()
     for _ in range(lives_before):
-        async with fleet(world, store, ref) as watch, reading(watch) as had:
+        async with fleet(world, store, ref) as watch, reading(watch) as events:
             await asyncio.sleep(6.0)
+        had += events
     store.is_away = True
     async with fleet(world, store, ref) as watch, reading(watch, had[-1].cursor if had else "") as events:
         await asyncio.sleep(3.0)

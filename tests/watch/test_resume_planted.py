@@ -15,6 +15,9 @@ from bkjob_async.engine.journaling import jobs, records
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import HostNamesForm, StepFacts
 from bkjob_async.engine.stream.cursor import CursorPosition
+from bkjob_async.journal.fleet_row import FleetRow
+from bkjob_async.journal.memory.store import MemoryStore
+from bkjob_async.journal.store import Page
 from bkjob_async.model.events import Batch
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
 from bkjob_async.watch.journaling.restored_fleet import RestoredFleet
@@ -87,6 +90,22 @@ def append_what_was_stored_again(patch: Patch) -> None:
     patch.setattr(StoredHistory, "position", lambda *_: CursorPosition(0, None))
 
 
+def let_older_terms_write(patch: Patch) -> None:
+    """Store what a process writes whose fleet was taken over, wherever the head is."""
+    patch.setattr(FleetRow, "check_term", lambda *_: None)
+    patch.setattr(FleetRow, "has_all", lambda *_: False)
+
+
+def hide_what_was_removed(patch: Patch) -> None:
+    """Let readers go on behind records that are gone as if there had been none."""
+    read = MemoryStore.read
+
+    async def as_if_whole(self: MemoryStore, name: str, after: int, **limit: Any) -> Page:
+        return replace(await read(self, name, after, **limit), removed_to=0)
+
+    patch.setattr(MemoryStore, "read", as_if_whole)
+
+
 def with_companion(history: Resumption) -> Resumption:
     """Return a history in which another watch follows the same jobs."""
     return evolve(history, companion=history.companion or ("job",))
@@ -100,6 +119,7 @@ def with_checkpoints(history: Resumption) -> Resumption:
 KINDS: dict[Callable[[Patch], None], Any] = {
     hide_what_others_saw: resumptions.map(with_companion),
     lose_hosts_in_checkpoints: resumptions.map(with_checkpoints),
+    hide_what_was_removed: resumptions.map(with_checkpoints),
 }
 PLANTED: tuple[Callable[[Patch], None], ...] = (
     tell_the_present_again,
@@ -111,6 +131,8 @@ PLANTED: tuple[Callable[[Patch], None], ...] = (
     forget_trouble,
     hide_what_others_saw,
     append_what_was_stored_again,
+    let_older_terms_write,
+    hide_what_was_removed,
 )
 
 
