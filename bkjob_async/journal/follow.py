@@ -11,11 +11,12 @@ from typing import Self
 
 from attrs import evolve
 
+from bkjob_async.engine.journaling.fleet_facts import LOST
 from bkjob_async.engine.journaling.fold import Fold
-from bkjob_async.engine.journaling.records import decode_batch, decode_record
+from bkjob_async.engine.journaling.records import Record, batch_of, decode_record
 from bkjob_async.engine.stream.cursor import CursorPosition, parse_cursor, unknown_cursor
 from bkjob_async.engine.stream.event_list import LazyEventList, last_index, parts_after, parts_of
-from bkjob_async.errors import FleetNotFound, JournalUnavailable
+from bkjob_async.errors import FleetNotFound, JournalUnavailable, UsageError
 from bkjob_async.journal.loading import load_fleet
 from bkjob_async.journal.store import Store, StoredRecord
 from bkjob_async.model.events import Batch, Event, InSync
@@ -52,6 +53,7 @@ class Follower:
         self._present: Iterator[Batch] = iter(())
         self._rest_of: CursorPosition | None = None
         self._is_away = False
+        self._holder: tuple[int, str] | None = None  # the term of the last record, and its client
 
     @property
     def read_to(self) -> int:
@@ -76,16 +78,20 @@ class Follower:
                 await asyncio.sleep(0)
                 return batch
             if self._records:
-                batch = self._take(self._records.popleft())
+                record = decode_record(self._records[0].data)
+                if self._may_have_lost_place(record) and await self._find_again():
+                    continue
+                self._records.popleft()
+                batch = self._take(record)
                 if batch is not None:
                     return batch
             elif not await self._read_on():
                 raise StopAsyncIteration
 
-    def _take(self, record: StoredRecord) -> Batch | None:
+    def _take(self, record: Record) -> Batch | None:
         """Return what a record tells this follower, None for nothing."""
-        batch = decode_batch(record.data)
-        self._after, self.time = record.sequence, record.time
+        batch = batch_of(record)
+        self._after, self.time, self._holder = record.sequence, record.time, (record.term, record.client)
         place, self._rest_of = self._rest_of, None
         if batch is None or place is None or place.index is None or place.sequence != record.sequence:
             return batch
@@ -103,8 +109,11 @@ class Follower:
                 return True
             if not page.records and self._live:
                 await self._store.wait(self._name, self._after, seconds=WAIT_SECONDS)
-                if not await self._exists():
+                entry = await self._store.fleet(self._name)
+                if entry is None:
                     raise FleetNotFound(f"the fleet {self._name!r} was forgotten")
+                if entry.head < self._after and self._holder is not None and await self._find_again():
+                    return True
         except JournalUnavailable as error:
             await self._retry_after(error)
             return True
@@ -126,6 +135,31 @@ class Follower:
     async def _exists(self) -> bool:
         return await self._store.fleet(self._name) is not None
 
+    def _may_have_lost_place(self, record: Record) -> bool:
+        """Return True for a record of another term that does not say that it follows the last one."""
+        if self._holder is None or record.form.behind == self._after:
+            return False
+        return record.form.behind is not None or self._holder != (record.term, record.client)
+
+    async def _find_again(self) -> bool:
+        """Go on with the whole present if the store has lost records that were read, or is not to be reached; return that."""
+        try:
+            fold = (await load_fleet(self._store, self._name)).fold
+            _, client = self._holder or (0, "")
+            try:
+                place = fold.position(f"{self._after}-{client}")
+            except UsageError:  # not one record of that process is left
+                place = LOST
+            if place is LOST:
+                logger.warning("the journal of fleet %r has lost records that were read", self._name)
+                self._records.clear()
+                self._after = LOST.last_whole_batch
+                await self._catch_up()
+        except JournalUnavailable as error:
+            await self._retry_after(error)
+            return True
+        return place is LOST
+
     # Beginning ------------------------------------------------------------------------------------------------------
 
     async def _begin(self) -> None:
@@ -138,7 +172,7 @@ class Follower:
             if not await self._is_record_of(place.sequence, client):
                 place = (await load_fleet(self._store, self._name)).fold.position(self.cursor)
         self._after, self._rest_of = place.last_whole_batch, place
-        if (await self._store.read(self._name, self._after, limit=1)).removed_to > self._after:
+        if (await self._store.read(self._name, max(0, self._after), limit=1)).removed_to > self._after:
             await self._catch_up()
 
     async def _is_record_of(self, sequence: int, client: str) -> bool:
@@ -152,6 +186,8 @@ class Follower:
         fold = (await load_fleet(self._store, self._name)).fold
         self._present = present_batches(fold, self._after + 1, self.cursor)
         self._after, self._rest_of, self.time = fold.sequence, None, fold.facts.time
+        newest = fold.facts.terms[-1] if fold.facts.terms else None
+        self._holder = None if newest is None else (newest.number, newest.client)
 
 
 def present_batches(fold: Fold, since: int, cursor: str) -> Iterator[Batch]:

@@ -336,6 +336,66 @@ async def test_what_happens_while_lost_records_are_written_again_is_told_once(
         assert ends == set(jobs), who
 
 
+def last_codes(batches: Iterable[bkjob.Batch]) -> dict[object, int]:
+    """Return the last status of each host that was told."""
+    changes = [e for batch in batches for e in batch.events if isinstance(e, bkjob.HostChanged)]
+    return {event.host: event.after.code for event in changes}
+
+
+async def follow(store: MemoryStore, batches: list[bkjob.Batch], after: str | None = None) -> None:
+    """Follow the fleet as another process does."""
+    async for batch in Journal(store).follow("night", after=after):
+        batches.append(batch)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+async def test_readers_of_lost_records_are_given_the_whole_present(count: int) -> None:
+    """A store lost its newest records, and another process writes: what it tells has numbers that were used before."""
+    world, store = World(11), FailingStore()
+    ref = world.add(SLOW)
+    live, late, resumed = list[bkjob.Batch](), list[bkjob.Batch](), list[bkjob.Batch]()
+    async with fleet(world, store, ref):
+        following = asyncio.create_task(follow(store, live))
+        await asyncio.sleep(10.0)
+    await asyncio.sleep(1.0)
+    store.lose("night", count)
+    cursor, had = live[-1].cursor, len(live)
+    await asyncio.sleep(4.0)
+
+    async with fleet(world, store) as watch:
+        tasks = [
+            asyncio.create_task(follow(store, late, cursor)),
+            asyncio.create_task(read_batches(watch, resumed, cursor)),
+        ]
+        await asyncio.sleep(100.0)
+    for task in (following, *tasks):
+        task.cancel()
+    for more in (live[had:], late, resumed):
+        assert last_codes([*live[:had], *more]) == last_codes(live) != {}
+        changes = [e for batch in more for e in batch.events if isinstance(e, bkjob.HostChanged)]
+        assert [event.skipped for event in changes[:4]] == [True] * 4
+        told = [bkjob.Batch(n, batch.events, batch.cursor) for n, batch in enumerate([*live[:had], *more], 1)]
+        assert [broken for broken in broken_promises(told) if "in sync" not in broken] == []
+
+
+async def test_a_reader_of_a_fleet_that_was_forgotten_is_given_the_next_one_of_its_name() -> None:
+    """Its records have numbers that the reader is beyond."""
+    world, store = World(11), FailingStore()
+    ref, other = world.add(SLOW), world.add(SLOW)
+    batches = list[bkjob.Batch]()
+    async with fleet(world, store, ref):
+        following = asyncio.create_task(follow(store, batches))
+        await asyncio.sleep(30.0)
+    await store.forget("night")
+
+    async with fleet(world, store, other):
+        await asyncio.sleep(60.0)
+    following.cancel()
+
+    told = {e.ref: e for batch in batches for e in batch.events if isinstance(e, bkjob.JobChanged)}
+    assert told[other].is_finished
+
+
 async def slowly(items: Iterable[Any]) -> AsyncIterator[Any]:
     """Yield *items*, a tenth of a second apart."""
     for item in items:
@@ -348,9 +408,9 @@ def is_trouble(batch: bkjob.Batch) -> bool:
     return isinstance(batch.events[0], bkjob.Trouble | bkjob.Recovered)
 
 
-async def read_batches(watch: bkjob.Watch, batches: list[bkjob.Batch]) -> None:
+async def read_batches(watch: bkjob.Watch, batches: list[bkjob.Batch], after: str | None = None) -> None:
     """Read a watch, batch by batch."""
-    async for batch in watch.batches():
+    async for batch in watch.batches(after=after):
         batches.append(batch)
 
 

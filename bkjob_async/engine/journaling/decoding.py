@@ -43,6 +43,6 @@ def is_newer(data: bytes) -> bool:
     """Return True for an array that begins with a version newer than ours."""
     try:
         version = _version_decoder.decode(data)[0]
-    except (msgspec.DecodeError, IndexError, RecursionError):
+    except (msgspec.DecodeError, ValueError, IndexError, RecursionError):
         return False
     return isinstance(version, int) and version > VERSION

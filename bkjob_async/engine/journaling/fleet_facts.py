@@ -15,6 +15,11 @@ from bkjob_async.model.events import Event, Recovered, Trouble
 from bkjob_async.model.events_json import event_from_json, event_to_json
 from bkjob_async.model.refs import Ref
 
+# So many numbers behind each record are left for batches that are not stored: trouble with the store, and its end.
+LOCAL_NUMBERS = 2
+# Before everything: a reader is given the whole present, as what it had is not what the store has.
+LOST = CursorPosition(-1, None)
+
 
 class Term(Struct, frozen=True, gc=False):
     """An opening of the fleet: its number, the client's name in cursors, and the head that it found."""
@@ -106,15 +111,20 @@ def cursor_behind(terms: Sequence[Term], head: int) -> str:
 def position_in(terms: Sequence[Term], head: int, cursor: str) -> CursorPosition:
     """Return the place that a *cursor* of any holder names in the records up to number *head*.
 
-    A reader that fell behind may have a cursor behind the records of its term: it has had all of them. One from before
-    the term of its client has had none. Raise `UsageError` for a cursor of no holder.
+    A cursor from before the term of its client has had none of them. One behind the records of its term has had all of
+    them, or, as `LOST` says, more than there are now: the store has lost some. Raise `UsageError` for a cursor of no holder.
     """
     place, client = parse_cursor(cursor)
     own = [number for number, term in enumerate(terms) if term.client == client]
     if not own:
-        raise UsageError(f"the cursor {cursor!r} was given out by no process that watched this fleet")
+        raise UsageError(
+            f"the cursor {cursor!r} was given out by no process that watched this fleet, or the store has lost all that"
+            " it stored; begin without a cursor"
+        )
     begun = [number for number in own if terms[number].head < place.sequence]
     if not begun:
         return CursorPosition(0, None)
     end = terms[begun[-1] + 1].head if begun[-1] + 1 < len(terms) else head
-    return place if place.sequence <= end else CursorPosition(end, None)
+    if place.sequence <= end:
+        return place
+    return CursorPosition(end, None) if place.sequence <= end + LOCAL_NUMBERS else LOST

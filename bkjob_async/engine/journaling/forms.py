@@ -109,6 +109,7 @@ class RecordForm(Struct, array_like=True, frozen=True, gc=False):
     *client* is the name in the cursors of its events, *term* the opening that it belongs to. *last_index* is the index of
     the last event of the batch, of which other watches may have been given more. *targets* come before the events.
     *steps* is a job of the batch and the ids of its steps in their order, where it tells of more than hosts or of a new step.
+    *behind* is the number of the record before it, in the first record of an opening.
     """
 
     version: int
@@ -121,6 +122,7 @@ class RecordForm(Struct, array_like=True, frozen=True, gc=False):
     targets: TargetsForm | None = None
     steps: tuple[str, list[int]] | None = None
     durations: dict[str, Any] | None = None
+    behind: int | None = None
 
 
 # Checkpoints ----------------------------------------------------------------------------------------------------------

@@ -87,10 +87,12 @@ def encode_record(
     job: JobState | None = None,
     targets: Sequence[tuple[Ref, bool]] = (),
     durations: Mapping[str, Any] | None = None,
+    behind: int | None = None,
 ) -> bytes:
     """Return a record of *batch*, which was told of *job*, as bytes.
 
-    *targets* are those that were added (True) or dropped before it, in this order; *durations* what was learnt.
+    *targets* are those that were added (True) or dropped before it, in this order; *durations* what was learnt; *behind* is
+    the number of the record before it, for the first record of a term.
     """
     parts = [] if batch is None else list(part_forms(parts_of(batch.events), job))
     form = RecordForm(
@@ -106,6 +108,7 @@ def encode_record(
         else None,
         steps=None if job is None else order_of_steps(job, parts),
         durations=None if durations is None else dict(durations),
+        behind=behind,
     )
     try:
         return _encoder.encode(form)
@@ -241,8 +244,13 @@ def decode_record(data: bytes) -> Record:
 
 def decode_batch(data: bytes) -> Batch | None:
     """Return the batch of a record, None where it has none; errors are those of `decode_record`."""
+    return batch_of(decode_record(data))
+
+
+def batch_of(record: Record) -> Batch | None:
+    """Return the batch of a record, None where it has none; raise `JournalDamaged` where it makes no sense."""
     try:
-        return decode_record(data).batch
+        return record.batch
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise JournalDamaged(f"a record of the journal makes no sense: {error}") from error
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from bkjob_async.engine.journaling.fleet_facts import FleetFacts, cursor_behind
+from bkjob_async.engine.journaling.fleet_facts import LOCAL_NUMBERS, FleetFacts, cursor_behind
 from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.jobs import MakeJob
 from bkjob_async.engine.journaling.records import encode_record
@@ -45,8 +45,6 @@ LIFE_SECONDS, DURATIONS_SECONDS = 10.0, 60.0
 SHORTEST_WAIT = 0.01
 # Polling pauses while more events than this wait to be stored.
 MAX_WAITING = 32_768
-# So many numbers behind each record are left for batches that are not stored: trouble with the store, and its end.
-LOCAL_NUMBERS = 2
 # `aclose` waits so many seconds for the last records.
 CLOSE_SECONDS = 5.0
 
@@ -113,6 +111,7 @@ class FleetJournal:
         """Prepare; nothing is read before `open`. Appends are counted in the counters of *observe*, if it has any."""
         self.term = 0
         self.head = 0
+        self._begins_behind: int | None = None  # the head that the term found, until its first record
         self.targets = 0  # how many the fleet has, for those who list fleets
         self.waiting_events = 0
         self._store = store
@@ -157,7 +156,7 @@ class FleetJournal:
     async def open(self, make_job: MakeJob, *, take_over: bool) -> tuple[Opened, Fold]:
         """Take the fleet; return how it was found, and its state."""
         opened = await self._store.open(self._name, own_holder(), take_over=take_over)
-        self.term, self.head = opened.term, opened.head
+        self.term, self.head, self._begins_behind = opened.term, opened.head, opened.head
         loaded = await load_fleet(self._store, self._name, make_job)
         fold, self.facts, self.last_put = loaded.fold, loaded.fold.facts, self.head
         self.facts.note_term(self.term, self._cursors.name, self.head)
@@ -221,7 +220,9 @@ class FleetJournal:
             job=job,
             targets=targets,
             durations=durations,
+            behind=self._begins_behind,
         )
+        self._begins_behind = None
         if targets:
             self._target_changes = []
         self._cursors.last = max(self._cursors.last, sequence) + LOCAL_NUMBERS
@@ -348,7 +349,7 @@ class FleetJournal:
                 break
             except JournalUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
-        self.term, self.head = opened.term, opened.head
+        self.term, self.head, self._begins_behind = opened.term, opened.head, opened.head
         self.went_back_to, self._taken_up, self._written_up = loaded.fold.facts.time, 0, 0
         self.facts.terms = loaded.fold.facts.terms
         self.facts.note_term(self.term, self._cursors.name, self.head)

@@ -59,7 +59,7 @@ class StoredHistory:
             while position.stored and position.stored[-1].sequence <= position.seen:
                 position.stored.pop()  # read from the log since
             if not position.stored:
-                page = await self._read(position.seen)
+                page = await self._read(max(0, position.seen))
                 if page.removed_to > position.seen:
                     await self._begin_present(position)
                     continue
