@@ -11,9 +11,11 @@ import pytest
 from attrs import evolve
 
 import bkjob_async as bkjob
+from bkjob_async.journal.shards import ShardFigures
 from bkjob_async.many.runner.shard import run_shard
 from bkjob_async.simulator.simulator import Simulator
 from tests.journal.redis_server import RedisServer, running
+from tests.journal.stores import HERE, records
 from tests.many.fleets import OWN_CREDENTIALS
 from tests.many.test_fleet import QUICK
 from tests.watch.clients import URLS
@@ -89,6 +91,31 @@ async def test_a_server_without_its_newest_writes(tmp_path: Path, caplog: pytest
 
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert any("add them again" in text for text in warnings)
+
+
+async def test_a_full_server_still_hears_of_life_and_stops(tmp_path: Path) -> None:
+    """Nothing can be added, and that is said; a fleet is stopped and removed all the same, which makes room."""
+    with running(tmp_path, "--maxmemory-policy", "noeviction") as server:
+        async with bkjob.Fleet("night", journal=server.url, shards=1) as fleet:
+            await fleet.create(**SETTINGS)
+            store = fleet.journal.store
+            await store.open("night/0", HERE, take_over=True)
+            await fleet.add(bkjob.JobRef(bkjob.Scope.biz(2), 100))
+            with server.client() as client:
+                client.config_set("maxmemory", "1")
+            with pytest.raises(bkjob.JournalUnavailable, match="maxmemory"):
+                await fleet.add(bkjob.JobRef(bkjob.Scope.biz(2), 101))
+            with pytest.raises(bkjob.JournalUnavailable, match="maxmemory"):
+                await store.append("night/0", term=1, head=0, records=records(1), targets=1)
+
+            assert not (await store.shards.tell("night", 0, ShardFigures(1, 3, 3))).is_stopped
+            await fleet.stop()
+            assert (await store.shards.tell("night", 0, ShardFigures(1, 3, 3))).is_stopped
+            assert (await fleet.status()).targets == 3
+            await store.release("night/0", term=1)
+            await fleet.forget()
+            with server.client() as client:
+                assert client.keys() == [b"{bkjob:night/0}:fleet"]  # its term alone
 
 
 async def until_taken_up(fleet: bkjob.Fleet, count: int) -> None:

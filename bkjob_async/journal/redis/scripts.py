@@ -61,6 +61,12 @@ end
 if term < tonumber(ARGV[1]) then return {'behind', term, head} end
 """
 
+# A server that is full refuses a script whose first write may need memory. Behind one that never does, it lets those pass that
+# need next to none: signs of life, a stop, a removal.
+EVEN_IF_FULL = """
+redis.call('HDEL', KEYS[1], 'nothing')
+"""
+
 # ARGV: host, pid, 1 to take the fleet over, seconds that a silent holder is alive.
 OPEN = Script(
     _NOW
@@ -153,6 +159,7 @@ GIVE_SIGN_OF_LIFE = Script(
     _NOW
     + _CHECKED
     + _HELD
+    + EVEN_IF_FULL
     + """
 redis.call('HSET', KEYS[1], 'last_seen', now())
 return {'ok', head}
@@ -162,6 +169,7 @@ return {'ok', head}
 # ARGV: term.
 RELEASE = Script(
     _CHECKED
+    + EVEN_IF_FULL
     + """
 if term == tonumber(ARGV[1]) and term > 0 then redis.call('HSET', KEYS[1], 'held', 0) end
 return {'ok'}

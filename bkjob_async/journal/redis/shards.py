@@ -72,6 +72,7 @@ return {'ok', known[2], created, known[3], string.format('%d.%06d', t[1], t[2]),
 
 STOP = scripts.Script(
     _USABLE
+    + scripts.EVEN_IF_FULL
     + """
 if not known[1] then return {'none'} end
 redis.call('HSET', KEYS[1], 'stopped', 1)
@@ -81,6 +82,7 @@ return {'ok'}
 
 BEGIN_REMOVAL = scripts.Script(
     _CHECKED
+    + scripts.EVEN_IF_FULL
     + """
 if not known[1] then return {'none'} end
 redis.call('HSET', KEYS[1], 'removing', 1)
@@ -100,6 +102,7 @@ return {'ok'}
 # Lua's numbers are exact up to 2^53; %d keeps them from being written as 1e+15.
 PUT_FIGURES = scripts.Script(
     _USABLE
+    + scripts.EVEN_IF_FULL
     + """
 if not known[1] then return {'none'} end
 local field, was, had = 'shard:' .. ARGV[1], 0, 0
