@@ -11,7 +11,9 @@ from typing import Any
 from bkjob_async import (
     DetailLevel,
     Fleet,
+    FleetNotFound,
     FleetStatus,
+    JournalTooNew,
     Scope,
     ShardEnd,
     ShardStatus,
@@ -26,6 +28,7 @@ from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import write_note, write_out
 from bkjob_async.cli.terminal import confirm
 from bkjob_async.cli.watching.event_lines import json_line, plain_line
+from bkjob_async.many.upkeep import WORKS_SECONDS, pause_before
 from bkjob_async.model.text.printing import counted, printable
 
 # `stop` waits so many seconds for the runners to end, and asks so often.
@@ -98,9 +101,14 @@ async def drop(name: str, *, profile: str | None, targets: Sequence[str], **opti
 
 
 async def run(name: str, shards: Sequence[int], *, profile: str | None, journal: str | None) -> ExitCode:
-    """Run shards until all of them have ended; the first error ends the others."""
+    """Run shards until all of them have ended.
+
+    One that fails is run again after 1 to 60 seconds, and the others go on meanwhile; where it is the only one, or where
+    nothing but a person can help, the error ends all of them.
+    """
     async with opened(name, profile, journal=journal) as (fleet, settings):
-        tasks = [asyncio.create_task(run_one(fleet, shard, settings.get("url"))) for shard in shards]
+        run_each = run_one if len(shards) == 1 else run_again
+        tasks = [asyncio.create_task(run_each(fleet, shard, settings.get("url"))) for shard in shards]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         finally:
@@ -116,6 +124,22 @@ async def run_one(fleet: Fleet, shard: int, url: str | None) -> ShardEnd:
     end = await run_shard(fleet, shard, url=url)
     write_note(f"shard {shard}: {end.value}")
     return end
+
+
+async def run_again(fleet: Fleet, shard: int, url: str | None) -> ShardEnd:
+    """Run one shard of several, again and again while it fails; raise what ends the others as well."""
+    loop, failures = asyncio.get_running_loop(), 0
+    while True:
+        begun = loop.time()
+        try:
+            return await run_one(fleet, shard, url)
+        except (UsageError, FleetNotFound, JournalTooNew):
+            raise
+        except Exception as error:  # noqa: BLE001 - also a defect must not end the other shards
+            failures = 1 if loop.time() - begun > WORKS_SECONDS else failures + 1
+            pause = pause_before(failures)
+            write_note(f"shard {shard} failed ({type(error).__name__}: {error}); again in {pause:g} s")
+        await asyncio.sleep(pause)
 
 
 async def status(name: str, *, profile: str | None, journal: str | None, as_json: bool) -> ExitCode:
