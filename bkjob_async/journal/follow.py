@@ -1,4 +1,4 @@
-"""Reading what a watch told, and goes on telling, from its journal: in another process, without the platform."""
+"""Reading what a watch reported, and goes on reporting, from its journal: in another process, without the platform."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Follower:
     """An async iterator over the batches of a fleet; `Journal.follow` makes one.
 
     `cursor` is that of the last batch that was given, at first the one that the follower was given. `time` is when that batch
-    was told, in Unix seconds, None before the first; a present state has the time of the newest record in it. It needs no
+    was reported, in Unix seconds, None before the first; a present state has the time of the newest record in it. It needs no
     closing, and may be abandoned at any time.
     """
 
@@ -89,7 +89,7 @@ class Follower:
                 raise StopAsyncIteration
 
     def _take(self, record: Record) -> Batch | None:
-        """Return what a record tells this follower, None for nothing."""
+        """Return what a record holds for this follower, None for nothing."""
         batch = batch_of(record)
         self._after, self.time, self._holder = record.sequence, record.time, (record.term, record.client)
         place, self._rest_of = self._rest_of, None
@@ -193,7 +193,7 @@ class Follower:
 def present_batches(fold: Fold, since: int, cursor: str) -> Iterator[Batch]:
     """Yield what changed since record *since*, in portions; all but the last have the *cursor* from before.
 
-    A reader without a cursor is told that it is in sync behind it.
+    A reader without a cursor is given `InSync` behind it.
     """
     last = f"{fold.sequence}-{fold.facts.terms[-1].client}" if fold.facts.terms else cursor
     events = fold.present(since, cursor, skipped=bool(cursor))

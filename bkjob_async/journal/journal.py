@@ -18,7 +18,7 @@ from bkjob_async.model.snapshot import JobSnapshot, StepSnapshot
 
 
 class Journal:
-    """What watches told, fleet by fleet; `open_journal` makes one.
+    """What watches reported, fleet by fleet; `open_journal` makes one.
 
     A fleet is the targets of a watch that has this journal and a name. Leave the journal with `aclose`, or open it with
     `async with`.
@@ -48,7 +48,7 @@ class Journal:
         return await self.store.fleets()
 
     def follow(self, name: str, *, after: str | None = None, live: bool = True) -> Follower:
-        """Iterate over the batches that the watch of the fleet *name* told, and goes on telling.
+        """Iterate over the batches that the watch of the fleet *name* reported, and goes on reporting.
 
         *after* is the cursor of an event, a batch or a reader, of any process that watched the fleet; None or empty text
         means the beginning. What follows it comes once, in order. In place of what is not kept any more come the newest
@@ -59,14 +59,14 @@ class Journal:
         return Follower(self.store, check_fleet_name(name), after=after, live=live)
 
     async def snapshot(self, name: str, ref: RefLike) -> JobSnapshot | StepSnapshot | None:
-        """Return a target of the fleet *name* as it was last told, None before anything was; raise `FleetNotFound`."""
+        """Return a target of the fleet *name* as it was last reported, None before anything was; raise `FleetNotFound`."""
         target = as_ref(ref)
         if await self.store.fleet(check_fleet_name(name)) is None:
             raise FleetNotFound(f"there is no fleet {name!r}")
         return (await load_fleet(self.store, name)).fold.snapshot(target)
 
     async def forget(self, name: str) -> None:
-        """Remove a fleet with all that was told of it; a watch that still writes it ends with `Superseded`."""
+        """Remove a fleet with everything reported of it; a watch that still writes it ends with `Superseded`."""
         await self.store.forget(check_fleet_name(name))
 
 

@@ -6,7 +6,7 @@ is the fleet `night/3`, with a term, a head and a log. Beside them the store kee
 * the settings, as bytes, and whether the fleet was stopped;
 * for each shard an *inbox*: entries, as bytes, in the order of their numbers. Whoever adds targets writes there; the append
   that records these targets removes the entry in the same step (`Store.append`);
-* for each shard the figures that its runner told last;
+* for each shard the figures that its runner reported last;
 * for each shard the durations that its runner learnt, as bytes.
 """
 
@@ -37,7 +37,7 @@ class FleetRecord(Struct, frozen=True):
 
 
 class ShardFigures(Struct, frozen=True):
-    """What a runner told of its shard in *term*: how many *targets* it has, and how many of them are *active*, not over.
+    """What a runner reported of its shard in *term*: how many *targets* it has, and how many of them are *active*, not over.
 
     *claim* is the part of the fleet's rate that it asks for, and that it has in what a store returns: whole millionths of a
     request per second.
@@ -49,7 +49,7 @@ class ShardFigures(Struct, frozen=True):
     claim: int = 0
 
 
-class Told(Struct, frozen=True):
+class ShardReply(Struct, frozen=True):
     """The answer to a sign of life: the *active* targets of all shards together, and what was *granted* of the claim.
 
     *head* is that of the shard's journal: a smaller one than the runner knows says that the store has lost records.
@@ -110,7 +110,7 @@ class ShardStore(Protocol):
         """Return how many entries wait in the inbox of a shard."""
         ...
 
-    async def tell(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> Told:
+    async def report(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> ShardReply:
         """Record a sign of life of the runner of a shard, and its *figures*.
 
         So much of the claim is granted that the claims of all shards together do not exceed *limit*. Raises `Superseded` or `StoreBehind` for another term than that of the shard, and `FleetNotFound`.

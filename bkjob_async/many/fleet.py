@@ -1,4 +1,4 @@
-"""A fleet in shards: create it, add and drop targets, read what is told, from any process."""
+"""A fleet in shards: create it, add and drop targets, read what is reported, from any process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SORTED_AT_ONCE = 5000
 class Fleet:
     """Targets in so many shards, each of which one process anywhere runs; all that they share is a journal.
 
-    Create it with `create`, give it targets with `add`, and read what is told with `reader`, from any process.
+    Create it with `create`, give it targets with `add`, and read what is reported with `reader`, from any process.
     *journal* is what `open_journal` takes or returns. *shards*, from 1 to 1024, is needed to create the fleet and is fixed
     then; other processes may leave it out. A shard is run by `run_shard`, by `keep_placed` of `bkjob_async.many.on_dask`, or by
     `bkjob fleet run`. Leave a fleet with `aclose`, or open it with `async with`, to close the journal that its URL opened.
@@ -229,7 +229,7 @@ class Fleet:
         )
 
     async def stop(self) -> None:
-        """Let all runners end; each hears of it within about two seconds, and what it told is stored.
+        """Let all runners end; each hears of it within about two seconds, and what it reported is stored.
 
         Targets and journals stay. `create` with the same values lets runners begin again.
         """

@@ -1,4 +1,4 @@
-"""Reading what the runners of all shards told, and go on telling, with one cursor."""
+"""Reading what the runners of all shards reported, and go on reporting, with one cursor."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FleetReader:
 
     Open it with `async with`. `cursor` is the place behind all batches that were given: store that one, in the same
     transaction as the effect, and not the cursor of a batch, which names a place in one shard only. Batches of different
-    shards come as they are stored; all that is told of a target comes from one shard, in order. However many shards there are,
+    shards come as they are stored; everything reported of a target comes from one shard, in order. However many shards there are,
     one connection waits for all of them.
     """
 

@@ -129,7 +129,7 @@ class OperationSent:
 
     *outcome* is `accepted`, `refused`, or `unknown` where no clear response came; *error* is the name of the
     error's class, None for none. *ref* is what was launched or operated on, None where that is not known.
-    *is_launch* tells launches from operations on what runs already. *seconds* includes waiting for permission
+    *is_launch* distinguishes launches from operations on what runs already. *seconds* includes waiting for permission
     to send.
 
     *client* is the name of the client. *operation* is the platform's name.

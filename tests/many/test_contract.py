@@ -145,9 +145,9 @@ async def test_a_sign_of_life_tells_and_hears_of_all_shards(place: Place) -> Non
     for shard in (0, 1):
         await store.open(shard_name(FLEET, shard), HERE, take_over=True)
 
-    assert (await store.shards.tell(FLEET, 0, ShardFigures(1, 10, 7))).active == 7
-    assert (await other.shards.tell(FLEET, 1, ShardFigures(1, 5, 5))).active == 12
-    assert (await store.shards.tell(FLEET, 0, ShardFigures(1, 10, 2))).active == 7
+    assert (await store.shards.report(FLEET, 0, ShardFigures(1, 10, 7))).active == 7
+    assert (await other.shards.report(FLEET, 1, ShardFigures(1, 5, 5))).active == 12
+    assert (await store.shards.report(FLEET, 0, ShardFigures(1, 10, 2))).active == 7
     assert await other.shards.figures(FLEET) == {0: ShardFigures(1, 10, 2), 1: ShardFigures(1, 5, 5)}
     assert await other.shards.figures("other") == {}
 
@@ -159,7 +159,7 @@ async def test_claims_are_granted_as_far_as_the_others_leave(place: Place) -> No
         await store.open(shard_name(FLEET, shard), HERE, take_over=True)
 
     async def granted(shard: int, claim: int) -> int:
-        told = await store.shards.tell(FLEET, shard, ShardFigures(1, 1, 1, claim), limit=large)
+        told = await store.shards.report(FLEET, shard, ShardFigures(1, 1, 1, claim), limit=large)
         return told.granted
 
     assert await granted(0, large) == large
@@ -174,11 +174,11 @@ async def test_a_sign_of_life_says_that_the_fleet_was_stopped(place: Place) -> N
     """By whatever process."""
     store, other = await created(place), place.open()
     await store.open(shard_name(FLEET, 0), HERE, take_over=True)
-    assert not (await store.shards.tell(FLEET, 0, ShardFigures(1))).is_stopped
+    assert not (await store.shards.report(FLEET, 0, ShardFigures(1))).is_stopped
 
     await other.shards.stop(FLEET)
 
-    assert (await store.shards.tell(FLEET, 0, ShardFigures(1))).is_stopped
+    assert (await store.shards.report(FLEET, 0, ShardFigures(1))).is_stopped
 
 
 async def test_a_runner_of_an_earlier_term_tells_nothing(place: Place) -> None:
@@ -186,12 +186,12 @@ async def test_a_runner_of_an_earlier_term_tells_nothing(place: Place) -> None:
     first, second = await created(place), place.open()
     name = shard_name(FLEET, 0)
     await first.open(name, HERE, take_over=True)
-    await first.shards.tell(FLEET, 0, ShardFigures(1, 4, 4))
+    await first.shards.report(FLEET, 0, ShardFigures(1, 4, 4))
     await second.open(name, THERE, take_over=True)
-    await second.shards.tell(FLEET, 0, ShardFigures(2, 3, 3))
+    await second.shards.report(FLEET, 0, ShardFigures(2, 3, 3))
 
     with pytest.raises(Superseded, match="process 22 on there"):
-        await first.shards.tell(FLEET, 0, ShardFigures(1, 9, 9))
+        await first.shards.report(FLEET, 0, ShardFigures(1, 9, 9))
 
     assert await second.shards.figures(FLEET) == {0: ShardFigures(2, 3, 3)}
     entry = await second.fleet(name)
@@ -204,7 +204,7 @@ async def test_a_term_that_the_store_lost_is_told_so(place: Place) -> None:
     store = await created(place)
 
     with pytest.raises(StoreBehind):
-        await store.shards.tell(FLEET, 0, ShardFigures(3))
+        await store.shards.report(FLEET, 0, ShardFigures(3))
 
 
 async def test_a_sign_of_life_for_no_fleet_says_so(place: Place) -> None:
@@ -213,14 +213,14 @@ async def test_a_sign_of_life_for_no_fleet_says_so(place: Place) -> None:
     await store.open(shard_name("other", 0), HERE, take_over=True)
 
     with pytest.raises(FleetNotFound, match="other"):
-        await store.shards.tell("other", 0, ShardFigures(1))
+        await store.shards.report("other", 0, ShardFigures(1))
 
 
 async def test_durations_are_kept_by_shard(place: Place) -> None:
     """The newest of each."""
     store, other = await created(place), place.open()
     await store.open(shard_name(FLEET, 0), HERE, take_over=True)
-    await store.shards.tell(FLEET, 0, ShardFigures(1))
+    await store.shards.report(FLEET, 0, ShardFigures(1))
     assert await other.shards.durations(FLEET, 0) is None
 
     await store.shards.put_durations(FLEET, 0, b"learnt")

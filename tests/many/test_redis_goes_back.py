@@ -108,9 +108,9 @@ async def test_a_full_server_still_hears_of_life_and_stops(tmp_path: Path) -> No
             with pytest.raises(bkjob.JournalUnavailable, match="maxmemory"):
                 await store.append("night/0", term=1, head=0, records=records(1), targets=1)
 
-            assert not (await store.shards.tell("night", 0, ShardFigures(1, 3, 3))).is_stopped
+            assert not (await store.shards.report("night", 0, ShardFigures(1, 3, 3))).is_stopped
             await fleet.stop()
-            assert (await store.shards.tell("night", 0, ShardFigures(1, 3, 3))).is_stopped
+            assert (await store.shards.report("night", 0, ShardFigures(1, 3, 3))).is_stopped
             assert (await fleet.status()).targets == 3
             await store.release("night/0", term=1)
             await fleet.forget()

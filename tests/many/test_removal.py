@@ -37,7 +37,7 @@ async def used(place: Place) -> Fleet:
     for shard in range(2):  # the third never had a runner
         await store.open(shard_name("night", shard), HERE, take_over=True)
         await store.append(shard_name("night", shard), term=1, head=0, records=records(1, 2), targets=1)
-        await store.shards.tell("night", shard, ShardFigures(1, 5, 5))
+        await store.shards.report("night", shard, ShardFigures(1, 5, 5))
         await store.shards.put_durations("night", shard, b"learnt")
         await store.release(shard_name("night", shard), term=1)
     return fleet
@@ -106,7 +106,7 @@ async def test_a_removal_that_was_interrupted_is_repeated(place: Place) -> None:
         await fleet.create(**SETTINGS)
     with pytest.raises(bkjob.FleetNotFound, match="being removed"):
         await store.open(shard_name("night", 1), HERE, take_over=True)
-        await store.shards.tell("night", 1, ShardFigures(2))
+        await store.shards.report("night", 1, ShardFigures(2))
     await other.forget()
 
     assert await left_of(store) == []

@@ -11,7 +11,7 @@ from attrs import evolve
 import bkjob_async as bkjob
 from bkjob_async.errors import JournalUnavailable
 from bkjob_async.journal.journal import Journal
-from bkjob_async.journal.shards import Told, shard_name
+from bkjob_async.journal.shards import ShardReply, shard_name
 from bkjob_async.journal.store import Holder
 from bkjob_async.many.fleet import Fleet
 from bkjob_async.many.runner.shard import ShardEnd, decoded, run_shard
@@ -168,10 +168,10 @@ async def test_a_runner_that_wakes_after_a_takeover_writes_nothing() -> None:
         before = await store.read(shard_name("night", 0), 0)
         asked = site.transports[0].requests
 
-        async def be_unheard(*_arguments: object, **_named: object) -> Told:
+        async def be_unheard(*_arguments: object, **_named: object) -> ShardReply:
             raise JournalUnavailable("signs of life are not answered: only the append can be refused")
 
-        store.shards.tell = be_unheard  # type: ignore[method-assign]
+        store.shards.report = be_unheard  # type: ignore[method-assign]
         store.give_sign_of_life = be_unheard  # type: ignore[method-assign,assignment]
 
         assert await asyncio.wait_for(first, 9.0) is ShardEnd.SUPERSEDED
@@ -191,17 +191,17 @@ async def test_polling_pauses_while_the_store_does_not_answer(caplog: pytest.Log
         await site.fleet.add(job)
         await asyncio.sleep(6.0)
         shards = site.fleet.journal.store.shards
-        tell = shards.tell
+        report = shards.report
 
-        async def be_away(*_arguments: object, **_named: object) -> Told:
+        async def be_away(*_arguments: object, **_named: object) -> ShardReply:
             raise JournalUnavailable("away")
 
-        shards.tell = be_away  # type: ignore[method-assign]
+        shards.report = be_away  # type: ignore[method-assign]
         await asyncio.sleep(13.0)
         asked = site.transports[0].requests
         await asyncio.sleep(20.0)
         assert site.transports[0].requests == asked
-        shards.tell = tell  # type: ignore[method-assign]
+        shards.report = report  # type: ignore[method-assign]
         await asyncio.sleep(60.0)
 
         assert site.transports[0].requests > asked

@@ -170,10 +170,10 @@ async def stop(name: str, *, profile: str | None, journal: str | None) -> ExitCo
 
 
 async def forget(name: str, *, profile: str | None, journal: str | None, yes: bool) -> ExitCode:
-    """Remove a fleet that nobody runs, with all that was told of it."""
+    """Remove a fleet that nobody runs, with everything reported of it."""
     async with opened(name, profile, journal=journal) as (fleet, _):
         await fleet.settings()
-        confirm(f"remove the fleet {name} and all that was told of it?", yes=yes)
+        confirm(f"remove the fleet {name} and everything reported of it?", yes=yes)
         await fleet.forget()
     write_note(f"the fleet {name} is removed")
     return ExitCode.ALL_SUCCEEDED

@@ -1,4 +1,4 @@
-"""Read the fleets in a journal, and what was told of them, without the platform."""
+"""Read the fleets in a journal, and what was reported of them, without the platform."""
 
 from __future__ import annotations
 

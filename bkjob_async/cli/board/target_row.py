@@ -34,7 +34,7 @@ NO_COUNTS: Mapping[Phase, int] = {}
 
 @define(eq=False)
 class StepState:
-    """A step of a row: its name and phase as told last."""
+    """A step of a row: its name and phase as reported last."""
 
     name: str = ""
     phase: Phase = Phase.PENDING

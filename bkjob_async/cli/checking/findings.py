@@ -87,8 +87,8 @@ def permission_text(permission: object) -> str:
 def clock_finding(date: datetime | None, now: datetime, took: float) -> Finding:
     """Compare the server's clock, in whole seconds, with ours."""
     if date is None:
-        return Finding(name="clock", state=State.SKIPPED, text="the server does not tell its time")
-    # The second that was told may have begun up to a second before, and the answer was under way.
+        return Finding(name="clock", state=State.SKIPPED, text="the server does not send its time")
+    # The second that was reported may have begun up to a second before, and the answer was under way.
     ahead = (now - date).total_seconds() - 0.5
     off = max(0.0, abs(ahead) - 0.5 - took)
     text = f"the server's clock and this one differ by {off:.0f} s at least"

@@ -136,7 +136,7 @@ def stop_command(*, name: str, **options: Any) -> ExitCode:
 @journal_option
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 def forget_command(*, name: str, **options: Any) -> ExitCode:
-    """Remove a fleet that was stopped, with its targets and all that was told of it."""
+    """Remove a fleet that was stopped, with its targets and everything reported of it."""
     return run_action(f"{ACTIONS}:forget", name, **options)
 
 
@@ -144,10 +144,10 @@ def forget_command(*, name: str, **options: Any) -> ExitCode:
 @name_argument
 @journal_option
 @click.option("--after", metavar="CURSOR", help="Begin behind this cursor of the whole fleet.")
-@click.option("--once", is_flag=True, help="Stop at the end of what was told so far.")
+@click.option("--once", is_flag=True, help="Stop at the end of what was reported so far.")
 @json_option
 def follow_command(*, name: str, **options: Any) -> ExitCode:
-    """Write what the runners tell, of all shards; the cursor behind it goes to stderr at the end."""
+    """Write what the runners report, of all shards; the cursor behind it goes to stderr at the end."""
     return run_action(f"{ACTIONS}:follow", name, **options)
 
 

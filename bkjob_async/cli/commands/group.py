@@ -61,7 +61,7 @@ COMMANDS = {
         "Confirm, skip, continue or end a step or a job.",
     ),
     "journal": Entry(
-        "bkjob_async.cli.commands.journal", "journal_command", "Read what watches with --journal told."
+        "bkjob_async.cli.commands.journal", "journal_command", "Read what watches with --journal recorded."
     ),
     "fleet": Entry(
         "bkjob_async.cli.commands.fleet",

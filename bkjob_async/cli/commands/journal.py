@@ -1,4 +1,4 @@
-"""`bkjob journal`: the fleets in a journal, and what was told of them, without the platform."""
+"""`bkjob journal`: the fleets in a journal, and what was reported of them, without the platform."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON o
 
 @click.group(name="journal", epilog=HELP)
 def journal_command() -> None:
-    """Read what watches with --journal told."""
+    """Read what watches with --journal recorded."""
 
 
 @journal_command.command(name="show", epilog=HELP)
@@ -39,7 +39,7 @@ def show_command(*, url: str | None, as_json: bool) -> ExitCode:
 @after_option
 @json_option
 def follow_command(*, url: str | None, name: str, after: str | None, as_json: bool) -> ExitCode:
-    """Write what was told of a fleet, and what is told later, until interrupted."""
+    """Write what was reported of a fleet, and what is reported later, until interrupted."""
     return run_action(f"{ACTIONS}:follow", url, name, after, as_json=as_json, live=True)
 
 
@@ -48,5 +48,5 @@ def follow_command(*, url: str | None, name: str, after: str | None, as_json: bo
 @name_option
 @after_option
 def export_command(*, url: str | None, name: str, after: str | None) -> ExitCode:
-    """Write what was told of a fleet as JSON, one event a line, and end."""
+    """Write what was reported of a fleet as JSON, one event a line, and end."""
     return run_action(f"{ACTIONS}:follow", url, name, after, as_json=True, live=False)

@@ -22,7 +22,7 @@ REQUESTS_PER_SECOND = 20
 
 @define(eq=False)
 class Course:
-    """Limits requests of a *platform* for a while, and then makes it fail for a while; *say* is told so."""
+    """Limits requests of a *platform* for a while, and then makes it fail for a while; *say* writes when."""
 
     platform: Platform
     speed: float
@@ -68,7 +68,7 @@ class Course:
     async def _sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / self.speed)
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return what was survived."""
         return (
             f"On the way: a limit of {REQUESTS_PER_SECOND} requests/s ({self.refused} refused), and an outage of"

@@ -40,7 +40,7 @@ class DemoOptions:
 
 
 class EventReader:
-    """Keeps what the watch tells, and retries the failed hosts of one job, once."""
+    """Keeps what the watch reports, and retries the failed hosts of one job, once."""
 
     def __init__(self, to_retry: JobRef, say: Say) -> None:
         """Retry *to_retry*; *say* is given what happens, for people."""
@@ -116,11 +116,11 @@ def compare(
             moved=moved,
             polls=polls,
             seconds=seconds,
-            on_the_way=course.told(),
+            on_the_way=course.summary(),
         )
     )
     return ExitCode.ALL_SUCCEEDED if agree else ExitCode.SOMETHING_FAILED
 
 
 def write_nothing(_text: str) -> None:
-    """Leave to the lines what is told."""
+    """Leave to the lines what is reported."""

@@ -74,7 +74,7 @@ class PageFeed:
         return True
 
     def _rows_to_check(self) -> list[TargetRow]:
-        """Return the next few rows; those of which nothing is told get other times all the same."""
+        """Return the next few rows; those of which nothing is reported get other times all the same."""
         if not self._to_check:
             self._to_check = [row for row in self._source.model.rows.values() if not row.is_over]
         some, self._to_check = self._to_check[:ROWS_CHECKED], self._to_check[ROWS_CHECKED:]

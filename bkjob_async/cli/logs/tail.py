@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import define
 
-# So many characters tell a log that grew from one that was replaced.
+# So many characters distinguish a log that grew from one that was replaced.
 MARK_SIZE = 64
 
 

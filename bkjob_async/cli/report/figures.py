@@ -165,7 +165,7 @@ def phases_of_jobs(run: RunModel) -> dict[str, Phase]:
 
 
 def phase_of_job(job: JobRow, steps: Sequence[Phase] = ()) -> Phase:
-    """Return the phase of a job, from those of its *steps* where its own was not told."""
+    """Return the phase of a job, from those of its *steps* where its own was not reported."""
     return worst(steps) if job.status is None else job.status.phase
 
 
@@ -175,7 +175,7 @@ def worst(phases: Sequence[Phase]) -> Phase:
 
 
 def phase_of_step(step: StepRow) -> Phase:
-    """Return the phase of a step, from its hosts where its own was not told."""
+    """Return the phase of a step, from its hosts where its own was not reported."""
     if step.status is not None:
         return step.status.phase
     return worst([*by_phase(step.counts)])

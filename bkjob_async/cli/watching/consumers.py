@@ -52,12 +52,12 @@ class OpenWatch:
         return lazy_batches(self.watch)
 
     def leave(self) -> None:
-        """Stop watching, as the user wishes; the jobs go on, and all readers end behind what was told so far."""
+        """Stop watching, as the user wishes; the jobs go on, and all readers end behind what was reported so far."""
         self.is_left = True
         self._close()
 
     def stop(self) -> None:
-        """Stop watching, because enough is known; all readers end behind what was told so far."""
+        """Stop watching, because enough is known; all readers end behind what was reported so far."""
         self.is_stopped = True
         self._close()
 

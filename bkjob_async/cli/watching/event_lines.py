@@ -9,12 +9,12 @@ from bkjob_async.cli.lines import json_text
 
 
 def plain_line(event: Event, time: float | None = None) -> str:
-    """Return *event* as text, with the time of day when it was told (Unix seconds), None for now."""
+    """Return *event* as text, with the time of day when it was reported (Unix seconds), None for now."""
     moment = datetime.now(UTC) if time is None else datetime.fromtimestamp(time, UTC)
     return f"{moment.astimezone():%H:%M:%S} {event}"
 
 
 def json_line(event: Event, time: float | None = None) -> str:
-    """Return *event* as one JSON object; `at` is when it was told: *time* in Unix seconds, None for now."""
+    """Return *event* as one JSON object; `at` is when it was reported: *time* in Unix seconds, None for now."""
     moment = datetime.now(UTC) if time is None else datetime.fromtimestamp(time, UTC)
     return json_text({**event_to_json(event), "at": moment.isoformat(timespec="milliseconds")})

@@ -77,7 +77,7 @@ WATCH_OPTIONS = (
 )
 
 
-journal_option = click.option("--journal", metavar="URL", help="Keep what is told in this journal.")
+journal_option = click.option("--journal", metavar="URL", help="Record the watch in this journal.")
 
 
 def watch_options(command: F) -> F:

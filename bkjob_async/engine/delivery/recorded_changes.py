@@ -1,4 +1,4 @@
-"""What has changed between what a watch was told of a job before it was opened, and the present."""
+"""What has changed between the events of a job that a watch was given before it was opened, and the present."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ def step_changes(recorded: JobState, step: StepState, cursor: str) -> Iterator[E
 def host_changes(
     known: StepState, step: StepState, cursor: str, *, is_new_execution: bool
 ) -> Iterator[HostChanged]:
-    """Yield which hosts of a step have another status than they were told with."""
-    told, present = known.hosts.statuses.changes_since(), step.hosts.statuses.changes_since()
-    codes = {} if is_new_execution else dict(zip(told.places, told.afters, strict=True))
+    """Yield which hosts of a step have another status than they were reported with."""
+    recorded, present = known.hosts.statuses.changes_since(), step.hosts.statuses.changes_since()
+    codes = {} if is_new_execution else dict(zip(recorded.places, recorded.afters, strict=True))
     keys = step.hosts.keys(present.places)
     places = known.hosts.find_hosts(keys)
     for place, code, key, known_place in zip(present.places, present.afters, keys, places, strict=True):

@@ -36,7 +36,7 @@ WAS_READ = 0
 
 
 class LostTarget(NamedTuple):
-    """A target that one watch lost: when, the event, and the host counts that the watch was told last, by step."""
+    """A target that one watch lost: when, the event, and the host counts that the watch was given last, by step."""
 
     sequence: int
     event: Lost
@@ -69,11 +69,11 @@ class TargetDelivery:
         # The sequence of the batch with the present state of each joined target.
         self._present_given_at: dict[Ref, int] = {}
         self._lost: dict[Ref, LostTarget] = {}
-        # What was told of joined targets before, by their job.
+        # What was reported for joined targets before, by their job.
         self._recorded: dict[Ref, JobState] = {}
         # The same of targets that had ended, and cannot be read now.
         self._ended_before: dict[Ref, JobState] = {}
-        # Hosts that were told of targets before, and that another watch has not seen.
+        # Hosts that were reported for targets before, and that another watch has not seen.
         self._unseen = UnseenHosts()
 
     def join(self, ref: Ref, round_number: int, recorded: JobState | None = None) -> None:
@@ -280,7 +280,7 @@ class TargetDelivery:
                 self._joining.pop(ref, None)
                 self._lost[ref] = LostTarget(stamp.sequence, event, counts)
                 if has_ended and recorded is not None:
-                    # Its end was told before this watch was opened; that it cannot be read any more changes nothing.
+                    # Its end was reported before this watch was opened; that it cannot be read any more changes nothing.
                     self._ended_before[ref] = recorded
                     continue
             kept.append(event)
@@ -289,7 +289,7 @@ class TargetDelivery:
     # The present state ----------------------------------------------------------------------------------------------
 
     def counts(self, job: JobState, refs: Collection[Ref]) -> Mapping[Phase, int]:
-        """Return the host counts of *refs* by phase: of lost ones as they were told last, of joining ones none."""
+        """Return the host counts of *refs* by phase: of lost ones as they were reported last, of joining ones none."""
         followed = [ref for ref in refs if self._is_followed(ref)]
         unseen = self._unseen.counts(followed) if self._unseen else Counter[Phase]()
         if job.ref in followed:

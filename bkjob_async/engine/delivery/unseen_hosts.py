@@ -1,12 +1,12 @@
-"""Hosts that a watch was told of before it was opened, and that the states of its jobs do not have.
+"""Hosts whose events a watch was given before it was opened, and that the states of its jobs do not have.
 
 An example. A step runs on host A in two batches, and the process is restarted between them. Another watch of the same
 client reads the step first, when no batch is listed:
 
     recorded     A SUCCESS
-    state        no host             A is kept here: the watch was told SUCCESS
-    next poll    A ∅ → PENDING       the other watch is told this
-                 A SUCCESS → PENDING this watch is told that, and A is kept here no more
+    state        no host             A is kept here: the watch was given SUCCESS
+    next poll    A ∅ → PENDING       the other watch is given this
+                 A SUCCESS → PENDING this watch is given that, and A is kept here no more
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bkjob_async.model.status import HostStatus, Phase, host_status
 
 @frozen
 class RecordedHosts:
-    """The unseen hosts of one execution of a step: the *statuses* that were told, by their places in *table*."""
+    """The unseen hosts of one execution of a step: the *statuses* that were reported, by their places in *table*."""
 
     execute_count: int
     table: HostTable
@@ -35,7 +35,7 @@ class RecordedHosts:
 
 
 class UnseenHosts:
-    """The statuses that one watch was told of hosts that are not in the states of its jobs, by step."""
+    """The statuses that one watch was given of hosts that are not in the states of its jobs, by step."""
 
     __slots__ = ("_steps",)
 
@@ -55,12 +55,14 @@ class UnseenHosts:
                 or (job.ref not in targets and step.ref not in targets)
             ):
                 continue
-            told = known.hosts.statuses.changes_since()
+            statuses_before = known.hosts.statuses.changes_since()
             present = set(step.hosts.statuses.changes_since().places)
-            places = step.hosts.find_hosts(known.hosts.keys(told.places))
+            places = step.hosts.find_hosts(known.hosts.keys(statuses_before.places))
             statuses = {
                 place: host_status(code)
-                for place, code, found in zip(told.places, told.afters, places, strict=True)
+                for place, code, found in zip(
+                    statuses_before.places, statuses_before.afters, places, strict=True
+                )
                 if found not in present
             }
             if statuses:
@@ -85,7 +87,7 @@ class UnseenHosts:
         )
 
     def continued(self, events: Iterable[EventOrLazy]) -> list[EventOrLazy]:
-        """Return *events* with what was told of each host before; without those that were told already."""
+        """Return *events* with what was reported of each host before; without those that were reported already."""
         return [found for event in events for found in self._continued(event)]
 
     def _continued(self, event: EventOrLazy) -> Iterator[EventOrLazy]:
@@ -100,7 +102,7 @@ class UnseenHosts:
             yield event
 
     def _with_befores(self, hosts: RecordedHosts, changes: Sequence[HostChanged]) -> Iterator[HostChanged]:
-        """Yield the *changes* of a step with what was told before; nothing where that is the same."""
+        """Yield the *changes* of a step with what was reported before; nothing where that is the same."""
         places = hosts.table.find_hosts([change.host for change in changes])
         for place, change in zip(places, changes, strict=True):
             before = None

@@ -47,7 +47,7 @@ class FleetFacts:
 
     @property
     def outage(self) -> Trouble | None:
-        """The trouble with the platform as a whole that was told last and is not over."""
+        """The trouble with the platform as a whole that was reported last and is not over."""
         outage = self._signals.get(None)
         return outage if isinstance(outage, Trouble) else None
 
@@ -57,15 +57,15 @@ class FleetFacts:
             self.terms.append(Term(number, client, head))
 
     def note_signal(self, event: Trouble | Recovered) -> None:
-        """Note that trouble was told, or its end."""
+        """Note that trouble was reported, or its end."""
         self._signals[event.ref] = event
 
     def forget_signal(self, ref: Ref) -> None:
-        """Forget what was told of a target that was dropped."""
+        """Forget what was reported of a target that was dropped."""
         self._signals.pop(ref, None)
 
     def signals(self, since: int, cursor: str, *, skipped: bool) -> Iterator[Event]:
-        """Yield trouble, and ends of it, that was told in record *since* or later, with this *cursor*."""
+        """Yield trouble, and ends of it, that was reported in record *since* or later, with this *cursor*."""
         for signal in self._signals.values():
             # A reader that begins here has had no trouble to recover from.
             if is_since(signal, since) and (skipped or isinstance(signal, Trouble)):
@@ -98,7 +98,7 @@ class FleetFacts:
 
 
 def is_since(event: Event, sequence: int) -> bool:
-    """Return True if *event* was told in record *sequence* or later."""
+    """Return True if *event* was reported in record *sequence* or later."""
     return parse_cursor(event.cursor)[0].sequence >= sequence
 
 

@@ -55,7 +55,7 @@ _decoder = msgspec.msgpack.Decoder(PartForm)
 
 
 class Fold:
-    """The state of a fleet: its targets, and what was told of each, up to record number `sequence`.
+    """The state of a fleet: its targets, and what was reported of each, up to record number `sequence`.
 
     A checkpoint is loaded part by part, records are applied in their order. Jobs that a caller takes out of `jobs` are
     the caller's own.
@@ -135,7 +135,7 @@ class Fold:
                     del self.jobs[ref.job]
 
     def _order_steps(self, ref: JobRef, order: Sequence[int]) -> None:
-        """Keep the steps of a job in the order in which the platform lists them; some may not have been told of."""
+        """Keep the steps of a job in the order in which the platform lists them; some may not have been reported."""
         job = self._find(ref)
         if job is not None and job.is_target:
             listed = tuple(job.step(number) for number in order)
@@ -226,7 +226,7 @@ class Fold:
         return self.jobs.get(job)
 
     def snapshot(self, ref: Ref) -> JobSnapshot | StepSnapshot | None:
-        """Return a target or a part of one as it was last told, None where nothing was."""
+        """Return a target or a part of one as it was last reported, None where nothing was."""
         job = self.jobs.get(ref.job)
         return None if job is None else target_snapshot(job, ref)
 
@@ -247,7 +247,7 @@ class Fold:
 def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:
     """Begin another execution of a step where *execute_count* is another one."""
     if step.status_code is None:
-        # Hosts are told before the status of their step: it was seen, and not told yet.
+        # Hosts are reported before the status of their step: it was seen, and not reported yet.
         step.status_code = RUNNING
     elif step.execute_count != execute_count:
         if step.hosts is not NO_HOSTS:
@@ -260,7 +260,7 @@ def begin_execution(step: StepState, execute_count: int, sequence: int) -> None:
 
 
 def apply_step(step: StepState, event: StepChanged, facts: StepFacts | None, sequence: int) -> None:
-    """Apply what was told of a step."""
+    """Apply what was reported of a step."""
     begin_execution(step, event.execute_count, sequence)
     code = event.after.code
     step.announced = announced_state(code, event.execute_count, finished=event.is_finished)
@@ -279,7 +279,7 @@ def apply_step(step: StepState, event: StepChanged, facts: StepFacts | None, seq
 
 
 def apply_job(job: JobState, event: JobChanged, facts: StepFacts | None, sequence: int) -> None:
-    """Apply what was told of a job."""
+    """Apply what was reported of a job."""
     code = event.after.code
     job.announced = announced_state(code, 0, finished=event.is_finished)
     job.announced_sequence, job.status_code, job.epoch = sequence, code, event.epoch

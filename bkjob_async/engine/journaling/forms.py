@@ -76,7 +76,7 @@ class HostsForm(Struct, array_like=True, frozen=True, gc=False, tag="h"):
 
 
 class StepFacts(Struct, array_like=True, frozen=True, gc=False):
-    """What no event says of a step whose status is told.
+    """What no event says of a step whose status is reported.
 
     *failures* are those of all its hosts once it is over, by their number in *failed*.
     """
@@ -108,7 +108,7 @@ class RecordForm(Struct, array_like=True, frozen=True, gc=False):
 
     *client* is the name in the cursors of its events, *term* the opening that it belongs to. *last_index* is the index of
     the last event of the batch, of which other watches may have been given more. *targets* come before the events.
-    *steps* is a job of the batch and the ids of its steps in their order, where it tells of more than hosts or of a new step.
+    *steps* is a job of the batch and the ids of its steps in their order, where it is about more than hosts or of a new step.
     *behind* is the number of the record before it, in the first record of an opening.
     """
 
@@ -139,7 +139,7 @@ class TableForm(Struct, array_like=True, frozen=True, gc=False):
 
 
 class StepForm(Struct, array_like=True, frozen=True, gc=False):
-    """A step: *announced* is (code, execution, whether it is over) as it was told, in batch *announced_sequence*."""
+    """A step: *announced* is (code, execution, whether it is over) as it was reported, in batch *announced_sequence*."""
 
     id: int
     status_code: int | None = None

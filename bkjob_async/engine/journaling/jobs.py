@@ -76,7 +76,7 @@ def job_form(job: JobState) -> JobForm:
 
 
 def told_form(job: JobState, sequence: int) -> JobForm:
-    """Return what the only watch of a job was told of it, in records up to number *sequence*.
+    """Return what the only watch of a job was given of it, in records up to number *sequence*.
 
     Beside that a state has what settles, and what is left of targets that were dropped.
     """
@@ -103,19 +103,19 @@ def told_form(job: JobState, sequence: int) -> JobForm:
 
 
 def signals_of(job: JobState) -> list[dict[str, Any]]:
-    """Return the trouble and the losses that were told of a job."""
+    """Return the trouble and the losses that were reported of a job."""
     failures = job.poll_failures
     return [] if failures is NO_FAILURES else list(map(event_to_json, signals_in(failures)))
 
 
 def signals_in(failures: PollFailures) -> Iterator[Event]:
-    """Yield the trouble and the losses that were told."""
+    """Yield the trouble and the losses that were reported."""
     yield from failures.troubled.values()
     yield from failures.lost.values()
 
 
 def told_step_form(step: StepState) -> StepForm:
-    """Return what was told of a step: not a status that settles, nor an execution of which that is all."""
+    """Return what was reported of a step: not a status that settles, nor an execution of which that is all."""
     announced = step.announced
     if announced is None and not len(step.hosts):
         return StepForm(step.ref.step_instance_id)
@@ -203,7 +203,7 @@ def table_from(form: TableForm) -> tuple[HostTable, FailureDetails | None]:
 
 
 def note_trouble(job: JobState, ref: Ref, trouble: Trouble | None) -> None:
-    """Keep the *trouble* that readers were told of a target, None for its end."""
+    """Keep the *trouble* that readers were given of a target, None for its end."""
     troubled = {other: each for other, each in job.poll_failures.troubled.items() if other != ref}
     if trouble is not None:
         troubled[ref] = trouble

@@ -89,7 +89,7 @@ def encode_record(
     durations: Mapping[str, Any] | None = None,
     behind: int | None = None,
 ) -> bytes:
-    """Return a record of *batch*, which was told of *job*, as bytes.
+    """Return a record of *batch*, which is about *job*, as bytes.
 
     *targets* are those that were added (True) or dropped before it, in this order; *durations* what was learnt; *behind* is
     the number of the record before it, for the first record of a term.
@@ -126,7 +126,7 @@ def in_range(value: Any) -> Any:
 
 
 def order_of_steps(job: JobState, parts: Sequence[HostsForm | EventForm]) -> tuple[str, list[int]] | None:
-    """Return the ids of all steps of a job that is a target, where *parts* tell of more than hosts, or of a new step."""
+    """Return the ids of all steps of a job that is a target, where *parts* are about more than hosts, or of a new step."""
     if not job.is_target or len(job.steps) < 2:
         return None
     is_new = any(step.announced is None for step in job.steps)

@@ -222,8 +222,10 @@ class PollPlanner:
             return 0.0
         if pace is None or pace.since != since or pace.polls < LOOKS_TO_BE_SURE:
             times = run.times
-            told = times.total_time if times.total_time is not None and is_duration(times.total_time) else 0.0
-            age = max(now - since, told, self._clock.age(times, now))
+            reported = (
+                times.total_time if times.total_time is not None and is_duration(times.total_time) else 0.0
+            )
+            age = max(now - since, reported, self._clock.age(times, now))
             if pace is None:
                 return age
             pace.began_at, pace.since = now - age, since

@@ -48,7 +48,7 @@ class ErrorAction(Enum):
     USE_OTHER_REQUEST = auto()
     """The platform does not answer this request for this target: plan another one."""
     RETRY_ONCE = auto()
-    """It may pass: poll once more before readers are told."""
+    """It may pass: poll once more before it is reported."""
     NOT_FOUND = auto()
     """The target does not exist."""
     FORBIDDEN = auto()

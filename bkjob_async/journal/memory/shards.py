@@ -13,7 +13,7 @@ from bkjob_async.journal.shards import (
     FleetRecord,
     InboxEntry,
     ShardFigures,
-    Told,
+    ShardReply,
     fleet_being_removed,
     granted_of,
     no_such_fleet,
@@ -97,7 +97,7 @@ class MemoryShards:
         """Return how many entries wait in the inbox of a shard."""
         return len(self._inboxes.get(shard_name(fleet, shard), ()))
 
-    async def tell(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> Told:
+    async def report(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> ShardReply:
         """Record a sign of life of the runner of a shard, and its *figures*."""
         head = self._check_term(shard_name(fleet, shard), figures.term)
         known = self._known(fleet)
@@ -105,7 +105,7 @@ class MemoryShards:
         granted = granted_of(figures.claim, limit, others)
         known.figures[shard] = ShardFigures(figures.term, figures.targets, figures.active, granted)
         active = sum(each.active for each in known.figures.values())
-        return Told(active, granted, known.is_stopped, head)
+        return ShardReply(active, granted, known.is_stopped, head)
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""

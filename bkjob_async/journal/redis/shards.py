@@ -18,7 +18,7 @@ from bkjob_async.journal.shards import (
     FleetRecord,
     InboxEntry,
     ShardFigures,
-    Told,
+    ShardReply,
     fleet_being_removed,
     no_such_fleet,
     shard_name,
@@ -175,12 +175,12 @@ class RedisShards:
         """Return how many entries wait in the inbox of a shard."""
         return int(await self._client.command("XLEN", inbox_key(shard_name(fleet, shard))))
 
-    async def tell(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> Told:
+    async def report(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> ShardReply:
         """Record a sign of life of the runner of a shard, and its *figures*."""
         (head,) = await self._run_script(scripts.GIVE_SIGN_OF_LIFE, shard_name(fleet, shard), figures.term)
-        told = (figures.term, figures.targets, figures.active, figures.claim)
-        active, granted, stopped = await self._run(PUT_FIGURES, fleet, shard, *told, limit)
-        return Told(int(active), int(granted), stopped == b"1", int(head))
+        reported = (figures.term, figures.targets, figures.active, figures.claim)
+        active, granted, stopped = await self._run(PUT_FIGURES, fleet, shard, *reported, limit)
+        return ShardReply(int(active), int(granted), stopped == b"1", int(head))
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""

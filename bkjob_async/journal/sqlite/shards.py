@@ -13,7 +13,7 @@ from bkjob_async.journal.shards import (
     FleetRecord,
     InboxEntry,
     ShardFigures,
-    Told,
+    ShardReply,
     fleet_being_removed,
     granted_of,
     no_such_fleet,
@@ -88,16 +88,16 @@ class SqliteShards:
         size: int = await self._read(partial(count_inbox, name=shard_name(fleet, shard)))
         return size
 
-    async def tell(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> Told:
+    async def report(self, fleet: str, shard: int, figures: ShardFigures, *, limit: int = 0) -> ShardReply:
         """Record a sign of life of the runner of a shard, and its *figures*."""
-        name, told = shard_name(fleet, shard), list[Told]()
+        name, replies = shard_name(fleet, shard), list[ShardReply]()
 
         def tell_in_term(connection: Connection) -> None:
             head = give_sign_of_life(connection, name, figures.term)
-            told.append(put_figures(connection, fleet, shard, figures, limit=limit, head=head))
+            replies.append(put_figures(connection, fleet, shard, figures, limit=limit, head=head))
 
         await self._write_in_term(tell_in_term, name)
-        return told[-1]
+        return replies[-1]
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""
@@ -216,7 +216,7 @@ def remove_from_inbox(connection: Connection, name: str, taken_up: int) -> None:
 
 def put_figures(
     connection: Connection, fleet: str, shard: int, figures: ShardFigures, *, limit: int, head: int
-) -> Told:
+) -> ShardReply:
     """Record figures; return what all shards have together, and what is granted."""
     record = usable_record(connection, fleet)
     others, claimed = connection.execute(
@@ -229,7 +229,7 @@ def put_figures(
         " active = excluded.active, claim = excluded.claim",
         (shard_name(fleet, shard), fleet, shard, figures.term, figures.targets, figures.active, granted),
     )
-    return Told(int(others) + figures.active, granted, record.is_stopped, head)
+    return ShardReply(int(others) + figures.active, granted, record.is_stopped, head)
 
 
 def read_figures(connection: Connection, fleet: str) -> dict[int, ShardFigures]:

@@ -67,7 +67,7 @@ async def run_shard(
     This is all that an engine has to run, once for each shard: two on one shard cost requests, and the earlier one ends. It
     takes the shard over from whoever had it, continues where that one was, and takes up what is added within two seconds.
     Its share of the fleet's requests follows its share of the targets that are not over. While the store does not answer,
-    polling pauses after ten seconds, and what is known waits. When it is cancelled, all that was told is stored first.
+    polling pauses after ten seconds, and what is known waits. When it is cancelled, everything reported is stored first.
 
     The platform is the one that the journal names. *url* is the only one to which this runner sends its credentials; without
     it, whoever can write the journal decides that.
@@ -196,7 +196,7 @@ class ShardRunner:
         claim, limit = (0, 0) if share is None else (share.claim, share.limit)
         figures, head = ShardFigures(journal.term, targets.size, active, claim), journal.head
         try:
-            told = await self._store.tell(self._fleet.name, self._shard, figures, limit=limit)
+            reply = await self._store.report(self._fleet.name, self._shard, figures, limit=limit)
         except JournalUnavailable as error:
             logger.debug("no sign of life for shard %s: %s", self._name, error)
             return
@@ -207,12 +207,12 @@ class ShardRunner:
             self._subscription.refuse(error)
             return
         self._on_answer()
-        if told.head < head:
+        if reply.head < head:
             journal.put_empty()
-        self._is_stopped = told.is_stopped
+        self._is_stopped = reply.is_stopped
         if share is not None:
             before = share.rate
-            share.on_answer(told.granted, own=active, everyone=told.active)
+            share.on_answer(reply.granted, own=active, everyone=reply.active)
             if share.rate != before:
                 set_requests_per_second(self._client, share.rate)
 

@@ -2,7 +2,7 @@
 
 A small part of the rate is shared equally, so that a shard whose first targets arrive can begin with them. The rest is
 divided by targets: each runner claims its part of it with its sign of life, and the store grants no more than the others'
-claims leave over. A runner gives up at once what it has too much, and tells that with its next sign of life; then others
+claims leave over. A runner gives up at once what it has too much, and reports that with its next sign of life; then others
 are granted theirs. So the rates of all shards together never exceed the whole, whatever changes and whoever dies, and a
 shard without a runner keeps its share.
 """

@@ -37,20 +37,20 @@ class FleetWriter(Protocol):
         """Wait until the record with this number is stored."""
         ...
 
-    def told_jobs(self) -> Iterator[JobState | None]:
-        """Yield the state of each job; None where the fleet was told something else than that."""
+    def recorded_jobs(self) -> Iterator[JobState | None]:
+        """Yield the state of each job; None where the fleet was given something else than that."""
         ...
 
 
-class NotAsTold(Exception):
-    """The fleet was told something else of a job than its state says."""
+class StateDiffers(Exception):
+    """The fleet was given something else of a job than its state says."""
 
 
 class Checkpoints:
     """The checkpoints of one fleet, written in the background.
 
     A checkpoint is made from the states of the jobs, in slices between which they go on: a job that does has the number
-    of its newest record. Where a state says something else than the fleet was told, because another watch shares the job,
+    of its newest record. Where a state says something else than the fleet was given, because another watch shares the job,
     the checkpoint is made from the last one and the records behind it.
     """
 
@@ -85,7 +85,7 @@ class Checkpoints:
         try:
             try:
                 checkpoint = await self._from_states()
-            except NotAsTold:
+            except StateDiffers:
                 checkpoint = await self._from_records()
             await self._store.write_checkpoint(self._name, checkpoint, term=term)
         except JournalError as error:
@@ -95,7 +95,7 @@ class Checkpoints:
         self._limit = max(SMALLEST_WEIGHT, sum(map(len, checkpoint.parts)))
 
     async def _from_states(self) -> Checkpoint:
-        """Return what was told up to now; raise `NotAsTold` where the states of jobs do not say it."""
+        """Return what was reported up to now; raise `StateDiffers` where the states of jobs do not say it."""
         sequence = self._writer.last_put
         parts = [encode_part(self._writer.facts.part(sequence))]
         parts += [part async for part in in_slices(parts_of(sequence, self._job_forms(sequence)))]
@@ -103,9 +103,9 @@ class Checkpoints:
         return Checkpoint(sequence, parts)
 
     def _job_forms(self, sequence: int) -> Iterator[JobForm]:
-        for job in self._writer.told_jobs():
+        for job in self._writer.recorded_jobs():
             if job is None:
-                raise NotAsTold
+                raise StateDiffers
             last_put = self._writer.last_put
             yield told_form(job, last_put if last_put > sequence else 0)
 

@@ -68,7 +68,7 @@ class JournalListener(Protocol):
         ...
 
     def on_all_stored(self) -> None:
-        """End the stream: all that was told is stored."""
+        """End the stream: everything reported is stored."""
         ...
 
     def on_unavailable(self, sequence: int, cursor: str, error: JournalError) -> None:
@@ -83,8 +83,8 @@ class JournalListener(Protocol):
         """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
         ...
 
-    def told_jobs(self) -> Iterator[JobState | None]:
-        """Yield the state of each job; None where the watch was told something else than that."""
+    def recorded_jobs(self) -> Iterator[JobState | None]:
+        """Yield the state of each job; None where the watch was given something else than that."""
         ...
 
     def on_refused(self, error: BaseException) -> None:
@@ -129,7 +129,7 @@ class FleetJournal:
         self._wake = asyncio.Event()
         self._unrecorded: list[Waiting] = []  # batches that the present in place of lost records has in it
         self._in_present: set[JobRef] | None = None  # jobs whose present was put, while that goes on
-        # The present states that were stored: the number of the last record of each, and what it was told since.
+        # The present states that were stored: the number of the last record of each, and of the first batch whose changes it has.
         self._presents: list[tuple[int, int]] = []
         self._is_troubled = False
         self._is_closing = False
@@ -180,7 +180,7 @@ class FleetJournal:
         self._target_changes.append((ref, added))
 
     def put(self, batch: Batch, job: JobState | None = None) -> None:
-        """Store *batch*, told of *job*, and then give it to the readers."""
+        """Store *batch*, which is about *job*, and then give it to the readers."""
         for part in parts_of(batch.events):
             if isinstance(part, Trouble | Recovered):
                 self.facts.note_signal(part)
@@ -265,7 +265,9 @@ class FleetJournal:
                     life_at = now() + LIFE_SECONDS
             self._listener.on_all_stored()
         except JournalError as error:
-            self.waiting_events = 0  # nothing of them is missing here: another watch tells them, or none does
+            self.waiting_events = (
+                0  # nothing of them is missing here: another watch reports them, or none does
+            )
             self._listener.on_refused(error)
         except Exception as error:
             logger.exception("the journal of the fleet %r failed", self._name)
@@ -361,7 +363,7 @@ class FleetJournal:
         self._presents.append((self.last_put, since))
         self._in_present = None
         present, self._waiting = self._waiting, []
-        # Readers here are given what was told meanwhile, and not the present.
+        # Readers here are given what was reported meanwhile, and not the present.
         self._unrecorded += [each for each in present if each.batch is not None]
         self._unrecorded.sort(key=lambda each: each.record.sequence)
         return [each.record for each in present]
@@ -399,9 +401,9 @@ class FleetJournal:
             self._stored.clear()
             await self._stored.wait()
 
-    def told_jobs(self) -> Iterator[JobState | None]:
-        """Yield the state of each job; None where the fleet was told something else than that."""
-        return self._listener.told_jobs()
+    def recorded_jobs(self) -> Iterator[JobState | None]:
+        """Yield the state of each job; None where the fleet was given something else than that."""
+        return self._listener.recorded_jobs()
 
     # Closing --------------------------------------------------------------------------------------------------------
 
@@ -425,7 +427,7 @@ class FleetJournal:
         await self._checkpoints.cancel()
         if self.waiting_events:
             logger.warning(
-                "%d event(s) of the fleet %r could not be stored; they will be told again",
+                "%d event(s) of the fleet %r could not be stored; they will be reported again",
                 self.waiting_events,
                 self._name,
             )

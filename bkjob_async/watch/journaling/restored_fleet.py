@@ -1,4 +1,4 @@
-"""What a watch was told before it was opened: the jobs of its fleet, until each is watched again."""
+"""What a watch was given before it was opened: the jobs of its fleet, until each is watched again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bkjob_async.watch.polling.target_registry import PollTarget
 
 
 class RestoredFleet:
-    """The jobs that a journal recorded, and whether it told of an outage that nobody saw the end of."""
+    """The jobs that a journal recorded, and whether it holds an outage without its end."""
 
     __slots__ = ("_jobs", "_outage")
 
@@ -21,7 +21,7 @@ class RestoredFleet:
         self._outage = outage
 
     def job_of(self, ref: Ref) -> PollTarget | None:
-        """Return what was told of the job of a target, None for a target that is new."""
+        """Return what was reported of the job of a target, None for a target that is new."""
         job = self._jobs.get(ref.job)
         return job if isinstance(job, PollTarget) and ref in job.targets else None
 
@@ -30,6 +30,6 @@ class RestoredFleet:
         self._jobs = {}
 
     def end_outage(self) -> bool:
-        """Return True once if an outage was told of: it is over, or told of by others from now on."""
+        """Return True once if an outage was reported: it is over, or others report it from now on."""
         was_told, self._outage = self._outage is not None, None
         return was_told

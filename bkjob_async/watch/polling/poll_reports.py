@@ -1,4 +1,4 @@
-"""What observers are told of polls."""
+"""Reports of polls to observers."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ class Poller:
     def subscribe(
         self, subscriber: Subscriber, ref: Ref, recorded: PollTarget | None = None
     ) -> tuple[JobState, int | None]:
-        """Poll *ref* for *subscriber*, as soon as possible; *recorded* is what it was told of the job earlier.
+        """Poll *ref* for *subscriber*, as soon as possible; *recorded* is what it was given of the job earlier.
 
         Return its job, and which round of requests shows its present state; None when any response does.
         """

@@ -40,7 +40,7 @@ def polling_load(
 ) -> PollingLoad:
     """Return the load that all jobs are, or those of some *groups* of subscribers.
 
-    *unseen_since* tells since when a job that was never polled is known to wait.
+    *unseen_since* is the time since when a job that was never polled is known to wait.
     """
     busy = workers.busy
     due = in_trouble = 0
@@ -119,7 +119,7 @@ class PhaseCounts:
 
 
 def count_targets(job: JobState) -> Mapping[Phase, int]:
-    """Count the targets of a job by the phase that readers were told; those that were not seen are UNKNOWN."""
+    """Count the targets of a job by the phase that readers were given; those that were not seen are UNKNOWN."""
     counts: Counter[Phase] = Counter()
     for ref in job.targets:
         step = job.find_step(ref.step_instance_id) if isinstance(ref, StepRef) else None

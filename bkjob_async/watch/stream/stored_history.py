@@ -1,4 +1,4 @@
-"""What a watch with a journal told before what its log holds, read from the store."""
+"""What a watch with a journal reported before what its log holds, read from the store."""
 
 from __future__ import annotations
 

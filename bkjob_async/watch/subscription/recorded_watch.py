@@ -1,4 +1,4 @@
-"""A watch as its journal sees it: it is told what is stored, and asked for the states of its jobs."""
+"""A watch as its journal sees it: it is given what is stored, and asked for the states of its jobs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RecordedWatch:
     """One watch with a journal, for the journal."""
 
     def __init__(self, watch: EndingWatch, delivery: TargetDelivery, poller: Poller) -> None:
-        """Answer for *watch*, whose readers are told by *delivery*."""
+        """Answer for *watch*, whose readers are served by *delivery*."""
         self._watch = watch
         self._delivery = delivery
         self._poller = poller
@@ -61,7 +61,7 @@ class RecordedWatch:
         self._watch.stream.append(batch)
 
     def on_all_stored(self) -> None:
-        """End the stream: all that was told is stored."""
+        """End the stream: everything reported is stored."""
         self._watch.stream.close(self._watch.end)
 
     def on_unavailable(self, sequence: int, cursor: str, error: JournalError) -> None:
@@ -81,7 +81,7 @@ class RecordedWatch:
         """End at once: the journal takes no more records of this watch."""
         self._watch.refuse(error)
 
-    # What was told --------------------------------------------------------------------------------------------------
+    # What was reported ----------------------------------------------------------------------------------------------
 
     async def put_present(self, journal: FleetJournal, since: int, recorded: Collection[Ref]) -> None:
         """Put the newest of all that changed in batch *since* or later; *recorded* are the targets that the store has."""
@@ -102,8 +102,8 @@ class RecordedWatch:
                 events = list(self._delivery.present(state, refs, at.cursor, since, skipped=True))
                 journal.put_job_present(at, events, state)
 
-    def told_jobs(self) -> Iterator[JobState | None]:
-        """Yield the state of each job; None where the watch was told something else than that."""
+    def recorded_jobs(self) -> Iterator[JobState | None]:
+        """Yield the state of each job; None where the watch was given something else than that."""
         watch = self._watch
         if watch.is_changing or not watch.is_open:
             yield None  # what was restored is not watched yet

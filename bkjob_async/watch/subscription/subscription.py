@@ -113,7 +113,7 @@ class Subscription:
     def close(self, error: BaseException | None = None) -> None:
         """End the stream, with *error* if given, and begin to release the targets; harmless when repeated.
 
-        What was told to a journal is stored first.
+        What was reported to a journal is stored first.
         """
         if not self.is_open:
             if self.stream.state != "closed" and self._journal is None:
@@ -216,7 +216,7 @@ class Subscription:
             for ref in refs:
                 self._poller.unsubscribe(self, ref)
             if state is not None:
-                # What other watches see of the job from now on is not told here.
+                # What other watches see of the job from now on is not reported here.
                 is_followed = self._poller.state(job) is not None
                 self.states.keep(job, copy_of(state) if is_followed else state)
             return True
@@ -383,7 +383,7 @@ class Subscription:
         """Receive an event that concerns all targets."""
         if self.is_open:
             if self._fleet is not None and self._fleet.end_outage() and isinstance(event, Trouble):
-                return  # it was told before this watch was opened, and goes on
+                return  # it was reported before this watch was opened, and goes on
             self._append(at, 1, [event], [])
 
     def _append(

@@ -1,4 +1,4 @@
-"""The present state of the targets of one watch, as it was told to its readers."""
+"""The present state of the targets of one watch, as it was reported to its readers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bkjob_async.watch.subscription.targets import Targets
 
 
 class TargetStates:
-    """Snapshots, results and counts of the targets of one watch, and what readers are told that fell behind.
+    """Snapshots, results and counts of the targets of one watch, and what readers are given that fell behind.
 
     After the end of the watch they stay as they were then, whatever other watches see.
     """
@@ -27,7 +27,7 @@ class TargetStates:
     def __init__(
         self, targets: Targets, delivery: TargetDelivery, polled: Callable[[JobRef], JobState | None]
     ) -> None:
-        """Show *targets*, of which the readers were told by *delivery*; *polled* returns the state of a job."""
+        """Show *targets*, of which the readers were served by *delivery*; *polled* returns the state of a job."""
         self._targets = targets
         self._delivery = delivery
         self._polled = polled

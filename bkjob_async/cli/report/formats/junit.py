@@ -122,7 +122,7 @@ def phase_case(name: str, group: str, phase: Phase, status: str, seconds: float 
 
 
 def suites_of_jobs(figures: Figures) -> Iterable[Suite]:
-    """Yield a suite for jobs of which no step tells how they ended, and one for lost targets."""
+    """Yield a suite for jobs of which no step shows how they ended, and one for lost targets."""
     alone = [job_case(job) for job in (*figures.failed_alone, *figures.waiting)]
     if alone:
         yield Suite("jobs", tuple(alone))

@@ -149,13 +149,13 @@ class ResumedForm(Struct, tag_field="kind", tag="resumed", frozen=True, gc=False
 
 
 class InSyncForm(Struct, tag_field="kind", tag="in_sync", frozen=True, gc=False):
-    """The present state was told."""
+    """The present state was reported."""
 
     at: str | None = None
 
 
 class StalledForm(Struct, tag_field="kind", tag="stalled", frozen=True, gc=False):
-    """A target was not seen for long; the watch tells `trouble` as well."""
+    """A target was not seen for long; the watch reports `trouble` as well."""
 
     at: str | None = None
 

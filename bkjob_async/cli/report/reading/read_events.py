@@ -14,7 +14,7 @@ from bkjob_async.model.events_json import event_to_json
 
 
 def apply_events(run: RunModel, events: Iterable[Event]) -> None:
-    """Apply events that were told at the time that *run* has."""
+    """Apply events that were reported at the time that *run* has."""
     for event in events:
         if not isinstance(event, HostChanged):
             apply_form(run, msgspec.convert(event_to_json(event), EventForm))

@@ -23,7 +23,7 @@ from bkjob_async.cli.report.reading.run_model import RunModel
 
 
 def apply_form(run: RunModel, form: EventForm) -> None:  # noqa: C901 - one case a kind of event
-    """Apply an event that was told at the time that *run* has."""
+    """Apply an event that was reported at the time that *run* has."""
     run.events += 1
     match form:
         case HostChangedForm():
@@ -49,7 +49,7 @@ def apply_form(run: RunModel, form: EventForm) -> None:  # noqa: C901 - one case
         case RecoveredForm():
             run.recovered(form.ref)
         case ReopenedForm() | StalledForm():
-            pass  # the watch tells what changed, and `trouble`, as well
+            pass  # the watch reports what changed, and `trouble`, as well
         case _:
             assert_never(form)
 

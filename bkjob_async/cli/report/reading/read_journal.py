@@ -1,4 +1,4 @@
-"""What was told of a fleet in a journal, applied to the model of a run."""
+"""What was reported of a fleet in a journal, applied to the model of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bkjob_async.journal.urls import SqlitePlace, check_fleet_name, parse_journa
 
 
 async def read_journal(run: RunModel, url: str, name: str) -> None:
-    """Apply what was told of the fleet *name* so far.
+    """Apply what was reported of the fleet *name* so far.
 
     Where its first records are not kept any more, it begins with what they amounted to at the last checkpoint.
     """

@@ -73,7 +73,7 @@ class LineReader:
         if not moment.tzinfo:
             moment = moment.replace(tzinfo=UTC)
         if not YEARS[0] <= moment.year <= YEARS[1]:
-            raise ValueError("no time at which a watch told something")
+            raise ValueError("no time at which a watch reported something")
         self.run.set_time(moment.timestamp())
         self._at, self.has_times = at, True
 

@@ -18,12 +18,12 @@ from bkjob_async.engine.journaling.decoding import decode_record_form
 from bkjob_async.engine.journaling.forms import Column, HostNamesForm, HostsForm
 from bkjob_async.errors import JournalDamaged
 
-# A fleet has few hosts beside the times that it tells of each.
+# A fleet has few hosts beside the times that it has of each.
 label_of = lru_cache(maxsize=1 << 17)(plain_label)
 
 
 def apply_record(run: RunModel, data: bytes) -> None:
-    """Apply what a record tells; raise `JournalDamaged` or `JournalTooNew` where it cannot be read."""
+    """Apply what a record holds; raise `JournalDamaged` or `JournalTooNew` where it cannot be read."""
     form = decode_record_form(data)
     try:
         for part in form.parts:

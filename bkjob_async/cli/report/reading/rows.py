@@ -66,7 +66,7 @@ class StepRow:
 
     @property
     def status(self) -> RunStatus | None:
-        """Its status, None before it was told."""
+        """Its status, None before it was reported."""
         return None if self.code is None else RunStatus(self.code)
 
     def add_host(self, label: str, code: int, host_id: int | None) -> HostRow:
@@ -111,7 +111,7 @@ class JobRow:
 
     @property
     def status(self) -> RunStatus | None:
-        """Its status, None before it was told."""
+        """Its status, None before it was reported."""
         return None if self.code is None else RunStatus(self.code)
 
 

@@ -1,4 +1,4 @@
-"""What a run amounts to: its jobs, steps and hosts, from what was told of them in order."""
+"""What a run amounts to: its jobs, steps and hosts, from what was reported of them in order."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ JOURNAL_AWAY = "JournalUnavailable"
 
 @define(eq=False)
 class RunModel:
-    """Jobs, steps and hosts as they were told last, and how their counts changed as time passed.
+    """Jobs, steps and hosts as they were reported last, and how their counts changed as time passed.
 
-    Refs are text as `str` writes them. Times are Unix seconds and never go back; `set_time` comes before what was told
+    Refs are text as `str` writes them. Times are Unix seconds and never go back; `set_time` comes before what was reported
     then. With *targets*, nothing else is kept. A new execution of a step replaces its hosts.
     """
 
@@ -54,7 +54,7 @@ class RunModel:
     # Time -----------------------------------------------------------------------------------------------------------
 
     def set_time(self, at: float) -> None:
-        """Say when what follows was told; an earlier time than the last counts as the last."""
+        """Say when what follows was reported; an earlier time than the last counts as the last."""
         if self.began is None or self.series is None:
             self.began = self.now = at
             self.series = Series(at, RUN_POINTS)
@@ -70,7 +70,7 @@ class RunModel:
             self.gaps.append((max(self.began, self.now - gap), self.now))
 
     def in_sync(self) -> None:
-        """Note that the present state of all targets was told."""
+        """Note that the present state of all targets was reported."""
         self._is_catching_up = False
 
     def trouble(self, ref: str | None, error: str, message: str) -> None:
