@@ -1,6 +1,7 @@
 """The published package works without the repository."""
 
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -103,3 +104,25 @@ print(bkjob_async.__version__)
 """
 
     assert run("-c", program).strip() == "0+unknown"
+
+
+def test_an_index_shows_no_link_that_leads_nowhere(wheel: Path) -> None:
+    """Without the address of a repository, what the README links to in it is named and not linked."""
+    metadata = zipfile.ZipFile(wheel).read(f"bkjob_async-{PROJECT['version']}.dist-info/METADATA").decode()
+    _, _, text = metadata.partition("\n\n")
+
+    assert "Description-Content-Type: text/markdown" in metadata
+    assert text.startswith("# bkjob-async")
+    assert "Start in five minutes" in text
+    assert re.findall(r"\]\((?!https?://)", text) == []
+
+
+def test_an_index_links_to_the_released_version() -> None:
+    """With the address of a repository, links and pictures name it and the version's tag."""
+    hook = runpy.run_path(str(ROOT / ".ci" / "long_description.py"))
+    text = "![a board](docs/board.svg)\n\n[pages](docs/start.md), [below](#below), [PEP](https://peps.python.org/)"
+
+    assert hook["long_description"](text, "https://git.example.com/bkjob", "1.2") == (
+        "![a board](https://git.example.com/bkjob/raw/v1.2/docs/board.svg)\n\n"
+        "[pages](https://git.example.com/bkjob/blob/v1.2/docs/start.md), below, [PEP](https://peps.python.org/)"
+    )
