@@ -87,9 +87,11 @@ def words_of_commands() -> frozenset[str]:
 
 @cache
 def metrics() -> frozenset[str]:
-    """Return the name of every metric, as it is scraped."""
+    """Return the name of every metric, as it is scraped, and of every alert."""
     tables = import_module("bkjob_async.observe.to_prometheus")
-    return frozenset({f"{name}_total" for name in tables.COUNTERS} | {*tables.HISTOGRAMS} | {*tables.GAUGES})
+    alerts = re.findall(r"alert: (\w+)", (PACKAGE / "observe" / "alerts.yml").read_text(encoding="utf-8"))
+    counters = {f"{name}_total" for name in tables.COUNTERS}
+    return frozenset({*counters, *tables.HISTOGRAMS, *tables.GAUGES, *alerts})
 
 
 def has(owner: object, path: list[str]) -> bool:
@@ -137,7 +139,7 @@ KINDS: Sequence[tuple[re.Pattern[str], Callable[[str], bool]]] = (
     (re.compile(r"(?!@|https?:)[\w./-]+\.(?:md|py|json|yml)"), is_file),
     (re.compile(rf"(?:{'|'.join(OBJECTS)})(?:\.\w+)+"), is_attribute),
     (re.compile(rf"(?:{'|'.join(bkjob.__all__)})(?:\.\w+)*"), is_attribute),
-    (re.compile(r"bkjob_\w+"), lambda word: word in metrics() or word in words_of_package()),
+    (re.compile(r"bkjob_\w+|BkJob[A-Z]\w+"), lambda word: word in metrics() or word in words_of_package()),
     (re.compile(r"BKJOB_\w+"), is_variable),
     (re.compile(r"[A-Za-z_][\w.]*"), is_word),
 )

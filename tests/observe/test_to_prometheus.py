@@ -277,3 +277,14 @@ def test_promtool_accepts_the_alerts() -> None:
 
     assert done.returncode == 0, done.stderr
     assert "5 rules found" in done.stdout
+
+
+def test_every_alert_is_explained() -> None:
+    """The page for those on call has each rule, with its severity."""
+    page = (FOLDER.parent / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    rules = re.findall(
+        r"alert: (\w+)(?:.|\n)*?severity: (\w+)", (FOLDER / "alerts.yml").read_text(encoding="utf-8")
+    )
+
+    assert len(rules) == 5
+    assert [(name, severity) for name, severity in rules if f"| `{name}` | {severity} |" not in page] == []
