@@ -40,7 +40,8 @@ class FleetRow:
     def check_free(self, name: str, now: float) -> None:
         """Raise `FleetBusy` where the holder is alive."""
         silence = self.silence(now)
-        if self.is_held and silence is not None and silence < ALIVE_SECONDS:
+        # A sign of life from the future is one from before the clock was set back; who lives gives another soon.
+        if self.is_held and silence is not None and abs(now - (self.last_seen or now)) < ALIVE_SECONDS:
             raise FleetBusy(name, host=self.holder.host, pid=self.holder.pid, seconds=silence)
 
     def check_term(self, name: str, term: int) -> None:

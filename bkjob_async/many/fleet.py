@@ -206,7 +206,7 @@ class Fleet:
 
         async def look(shard: int) -> None:
             entry = await store.fleet(shard_name(self.name, shard))
-            last_seen = record.created if entry is None else max(entry.last_seen, record.created)
+            seen = (record.created,) if entry is None else (record.created, entry.last_seen)
             of_shard = figures.get(shard, ShardFigures())
             shards[shard] = ShardStatus(
                 shard=shard,
@@ -216,7 +216,8 @@ class Fleet:
                 term=0 if entry is None else entry.term,
                 holder=None if entry is None else entry.holder,
                 is_held=entry is not None and entry.is_held,
-                silence=max(0.0, record.now - last_seen),
+                # A sign of life from the future is one from before the clock was set back.
+                silence=min(abs(record.now - moment) for moment in seen),
                 refused=0 if entry is None else entry.refused,
             )
 

@@ -10,9 +10,11 @@ import pytest
 
 from bkjob_async.errors import FleetBusy, Superseded
 from bkjob_async.journal.keep import Keep
+from bkjob_async.journal.redis.store import RedisStore, keys_of
 from bkjob_async.journal.store import Checkpoint, Store
 from bkjob_async.model.journal_errors import StoreBehind
-from tests.journal.stores import HERE, LONG_AGO, THERE, Place, records
+from tests.journal.redis_server import RedisServer
+from tests.journal.stores import HERE, LONG_AGO, THERE, Place, opened, records
 
 
 async def numbers(store: Store, name: str = "night", after: int = 0) -> list[int]:
@@ -59,6 +61,33 @@ async def test_a_fleet_that_is_held_is_busy(place: Place) -> None:
 
     assert (caught.value.host, caught.value.pid, caught.value.seconds < 10) == ("here", 11, True)
     await first.append("night", term=1, head=0, records=records(1), targets=1)
+
+
+@pytest.mark.parametrize("place", ["memory", "sqlite"], indirect=True)
+async def test_a_clock_that_is_set_back_keeps_nobody_alive(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A holder that lives gives a sign of life soon; one that died gave its last in the future."""
+    store = place.open()
+    await store.open("night", HERE, take_over=True)
+    yesterday = time.time() - 86_400
+    monkeypatch.setattr(time, "time", lambda: yesterday)
+
+    assert (await place.open().open("night", THERE, take_over=False)).term == 2
+    with pytest.raises(FleetBusy, match="there"):
+        await store.open("night", HERE, take_over=False)
+
+
+async def test_a_clock_of_redis_that_is_set_back_keeps_nobody_alive(redis_server: RedisServer) -> None:
+    """The same by the clock of the server."""
+    redis_server.flush()
+    async with opened(redis_server.url) as place:
+        store = place.open()
+        await store.open("night", HERE, take_over=True)
+        assert isinstance(store, RedisStore)
+        await store._client.command("HSET", keys_of("night")[0], "last_seen", f"{time.time() + 86_400:.6f}")
+
+        assert (await place.open().open("night", THERE, take_over=False)).term == 2
 
 
 async def test_a_fleet_that_was_released_is_not_busy(place: Place) -> None:

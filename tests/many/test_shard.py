@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 import pytest
 from attrs import evolve
@@ -289,6 +290,25 @@ async def test_durations_are_exchanged() -> None:
         learnt, taken = [decoded(await store.durations("night", each) or b"") for each in (shard, 1 - shard)]
         assert {name[1] for name in learnt["names"]} == {"short"}
         assert sorted(taken["names"], key=str) == sorted(learnt["names"], key=str)
+
+
+async def test_a_clock_that_is_set_back_hides_no_shard_without_a_runner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its last sign of life lies in the future then, and says nothing of today."""
+    async with site_of(shards=2) as site:
+        site.run(0)
+        dead = site.run(1)
+        await asyncio.sleep(5)
+        dead.cancel()
+        await asyncio.sleep(1)
+        yesterday = time.time() - 86_400 - asyncio.get_running_loop().time()
+        monkeypatch.setattr(time, "time", lambda: yesterday + asyncio.get_running_loop().time())
+        await asyncio.sleep(5)
+        status = await site.fleet.status()
+
+        assert [shard.shard for shard in status.unplaced] == [1]
+        assert [shard.shard for shard in status.held] == [0]
 
 
 async def test_wrong_shards_and_credentials_are_usage_errors() -> None:

@@ -75,9 +75,9 @@ OPEN = Script(
 local last = redis.call('HMGET', KEYS[1], 'last_seen', 'held', 'host', 'pid')
 local silence = ''
 if last[1] then
-  local seconds = math.max(0, tonumber(now()) - tonumber(last[1]))
-  silence = string.format('%.6f', seconds)
-  if ARGV[3] ~= '1' and last[2] == '1' and seconds < tonumber(ARGV[4]) then
+  local seconds = tonumber(now()) - tonumber(last[1])
+  silence = string.format('%.6f', math.max(0, seconds))
+  if ARGV[3] ~= '1' and last[2] == '1' and math.abs(seconds) < tonumber(ARGV[4]) then
     return {{'busy', last[3], last[4], silence}}
   end
 end
