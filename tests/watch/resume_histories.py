@@ -60,7 +60,7 @@ class Resumption:
     """One random history: the world, what users do and when, what goes wrong, and the lives of the fleet.
 
     *actions* are (second, what, number). *companion* is what another watch of the same client follows of each job in
-    each life, if anything. *checkpoints*: they are written as soon as there is a record behind the last one. *kept* is
+    each life, if anything; that one *is_recorded* as another fleet of the same journal, or not. *checkpoints*: they are written as soon as there is a record behind the last one. *kept* is
     how many bytes of records are kept in front of them. *sittings*: somebody reads the journal as well.
     """
 
@@ -75,6 +75,7 @@ class Resumption:
     latency: float = 0.0
     group_polling: str = "small"
     companion: tuple[str, ...] = ()
+    is_recorded: bool = False
     checkpoints: bool = False
     kept: int = 1 << 30
     sittings: Sittings | None = None
@@ -151,6 +152,7 @@ resumptions = st.builds(
     latency=st.sampled_from([0.0, 0.0, 0.05, 1.5]),
     group_polling=st.sampled_from(["small", "small", "counts"]),
     companion=st.just(()) | st.just(()) | parts,
+    is_recorded=st.booleans(),
     checkpoints=st.booleans(),
     kept=st.sampled_from([1 << 30, 1 << 30, 4000, 1]),
     sittings=st.none() | sittings,

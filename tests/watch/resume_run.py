@@ -102,6 +102,9 @@ async def _run(history: Resumption) -> list[str]:
         await sittings
         if history.sittings is not None:
             await stage.read_stored(Journal(stage.store).follow("fleet", after=stage.sat_cursor, live=False))
+        with suppress(FleetNotFound):
+            other = Journal(stage.store).follow("other", live=False)
+            stage.other += [batch async for batch in other]
     stage.world.advance(now())
     return stage.broken()
 
@@ -124,6 +127,7 @@ class Stage:
     cursor: str = ""
     sat: list[bkjob.Batch] = field(factory=list)
     sat_cursor: str = ""
+    other: list[bkjob.Batch] = field(factory=list)
     wall_time: float = 1e9
     watch: bkjob.Watch | None = None
     client: bkjob.JobClient | None = None
@@ -185,7 +189,7 @@ class Stage:
         )
         door.spoil = spoiler(as_history, Random(history.seed), self.refs[0].job_instance_id)
         door.tear = tearer(as_history, Random(history.seed))
-        beside = asyncio.create_task(self.watch_beside(client, life.beside, stack))
+        beside = asyncio.create_task(self.watch_beside(client, store, life.beside, stack))
         if history.companion and life.beside < 0:
             await asyncio.sleep(min(-life.beside, life.seconds / 2))
         watch = client.watch(
@@ -259,7 +263,9 @@ class Stage:
             if batch.sequence > removed_to and batch.sequence not in stored and not is_local(batch)
         ]
 
-    async def watch_beside(self, client: bkjob.JobClient, seconds: float, stack: AsyncExitStack) -> None:
+    async def watch_beside(
+        self, client: bkjob.JobClient, store: MortalStore, seconds: float, stack: AsyncExitStack
+    ) -> None:
         """Open another watch of the client, which follows parts of the jobs by itself."""
         kinds = self.history.companion
         if kinds:
@@ -267,7 +273,10 @@ class Stage:
                 part for n, job in enumerate(self.refs) for part in self.parts(job, kinds[n % len(kinds)])
             ]
             await asyncio.sleep(seconds)
-            await stack.enter_async_context(client.watch(refs, linger=None))
+            fleet: dict[str, Any] = (
+                {"journal": Journal(store), "name": "other"} if self.history.is_recorded else {}
+            )
+            await stack.enter_async_context(client.watch(refs, linger=None, **fleet))
 
     async def read_in_sittings(self) -> None:
         """Read the journal as another process does, now and then until the end of the history."""
@@ -399,6 +408,9 @@ class Stage:
         for who, told in (("", self.told), ("the reader of the journal: ", self.sat)):
             broken = broken_promises(told, truth=truth, watch_starts=self.joins, target_starts=self.added)
             found += [who + each for each in broken if not self.is_excused(each)]
+        found += [
+            f"the other fleet: {each}" for each in broken_promises(self.other) if not self.is_excused(each)
+        ]
         if not (self.history.faults or self.history.actions):
             found += self.differing_results()
         return found
