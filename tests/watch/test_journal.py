@@ -378,6 +378,29 @@ async def test_readers_of_lost_records_are_given_the_whole_present(count: int) -
         assert [broken for broken in broken_promises(told) if "in sync" not in broken] == []
 
 
+async def test_a_follower_reads_on_across_takeovers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It need not read the state of the whole fleet for that."""
+
+    async def refuse(*_: object) -> None:
+        raise AssertionError
+
+    world, store, batches = World(11), FailingStore(), list[bkjob.Batch]()
+    ref = world.add(SLOW)
+    monkeypatch.setattr("bkjob_async.journal.follow.load_fleet", refuse)
+    async with fleet(world, store, ref):
+        following = asyncio.create_task(follow(store, batches))
+        await asyncio.sleep(6.0)
+        async with fleet(world, store):
+            await asyncio.sleep(6.0)
+        async with fleet(world, store):
+            await asyncio.sleep(100.0)
+    following.cancel()
+
+    truth = truth_of(world.history())
+    assert [each for each in broken_promises(batches, truth=truth) if "in sync" not in each] == []
+    assert batches[-1].events[-1].kind == "finished"
+
+
 async def test_a_reader_of_a_fleet_that_was_forgotten_is_given_the_next_one_of_its_name() -> None:
     """Its records have numbers that the reader is beyond."""
     world, store = World(11), FailingStore()

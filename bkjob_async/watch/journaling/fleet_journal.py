@@ -222,7 +222,6 @@ class FleetJournal:
             durations=durations,
             behind=self._begins_behind,
         )
-        self._begins_behind = None
         if targets:
             self._target_changes = []
         self._cursors.last = max(self._cursors.last, sequence) + LOCAL_NUMBERS
@@ -237,6 +236,7 @@ class FleetJournal:
             self._unrecorded.append(waiting)  # the present of its job, which comes yet, has it
         else:
             self._waiting.append(waiting)
+            self._begins_behind = None
         self._wake.set()
 
     def _next_number(self) -> int:
