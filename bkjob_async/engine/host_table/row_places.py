@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from typing import cast
 
 from bkjob_async.engine.host_table.columns.byte_columns import picked
-from bkjob_async.engine.host_table.columns.id_lookup import IdLookup, column_of, pack_ids
+from bkjob_async.engine.host_table.columns.id_lookup import IdLookup, column_of, lookup_of, pack_ids
 from bkjob_async.engine.host_table.columns.plain_columns import PlainColumns
 from bkjob_async.engine.host_table.columns.view_columns import ends_of, is_ascending
 from bkjob_async.engine.host_table.host_identity import LARGEST_ID, is_id
 from bkjob_async.engine.host_table.host_statuses import Columns
 from bkjob_async.model.poll_view import HostRow
 
-# Up to so many hosts a dictionary made for one response finds them as fast as their order does.
+# Up to so many hosts a dictionary finds them as fast as their order does.
 MAX_LOOKED_UP = 256
+
+# Beyond so many hosts making that dictionary costs more than keeping it for the next response.
+MAX_LOOKED_UP_ANEW = 8
 
 # Up to one in so many hosts of a table are searched one by one.
 RARE_SEARCH = 512
@@ -30,7 +33,10 @@ def known_places(
     if lookup is None and RARE_SEARCH * len(ids) < len(columns):
         places = [columns.find(number) if is_id(number) else -1 for number in ids]
         return None if -1 in places else places
-    return (lookup or IdLookup(columns.names())).places(ids)
+    if lookup is None:
+        is_kept = MAX_LOOKED_UP_ANEW < len(columns) <= MAX_LOOKED_UP
+        lookup = lookup_of(columns.packed_names()) if is_kept else IdLookup(columns.names())
+    return lookup.places(ids)
 
 
 def ordered_places(
@@ -41,10 +47,12 @@ def ordered_places(
     lookup: IdLookup | None,
 ) -> Sequence[int] | None:
     """Return the places of rows that list every host once, in an order that makes it easy; None elsewhere."""
-    packed = pack_ids(ids) if len(ids) == len(columns) else None
+    if len(ids) != len(columns) or MAX_LOOKED_UP_ANEW < len(columns) <= MAX_LOOKED_UP:
+        return None
+    packed = pack_ids(ids)
     if packed is not None and columns.has_packed_names(packed):
         return range(len(ids))
-    if packed is None or isinstance(columns, PlainColumns) or len(columns) <= MAX_LOOKED_UP:
+    if packed is None or len(columns) <= MAX_LOOKED_UP or isinstance(columns, PlainColumns):
         return None
     if lookup is not None or (rows[0].ip and not columns.has_addresses):
         return None

@@ -9,11 +9,15 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import compress
 from typing import cast, overload
 
 from bkjob_async.engine.host_table.columns.byte_columns import SPARSE, ByteColumn, picked
 from bkjob_async.engine.host_table.columns.encoding import NON_NUMERIC_ID
+
+# Lookups of small tables that are kept; each takes 20 kB at most.
+MAX_KEPT = 64
 
 
 class IdLookup:
@@ -36,6 +40,15 @@ class IdLookup:
             return picked(self._place_of, cast("Sequence[int]", ids))
         except KeyError:
             return None
+
+
+@lru_cache(maxsize=MAX_KEPT)
+def lookup_of(packed_names: bytes) -> IdLookup:
+    """Return the lookup of a small table with these names, eight bytes each; that of the tables used last is kept.
+
+    Steps of one job mostly have the same hosts, and so the same lookup.
+    """
+    return IdLookup(array("Q", packed_names))
 
 
 class ListedOrder(Sequence[int]):

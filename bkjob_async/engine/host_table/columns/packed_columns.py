@@ -112,6 +112,10 @@ class PackedColumns(Struct, eq=False, gc=False):
         """Return the name of every host; a copy."""
         return array("Q", bytes(self._cells[: 8 * len(self)]))
 
+    def packed_names(self) -> bytes:
+        """Return the name of every host in eight bytes."""
+        return bytes(self._cells[: 8 * len(self)])
+
     def name(self, place: int) -> int:
         """Return the name of the host at *place*."""
         return int.from_bytes(self._cells[8 * place : 8 * place + 8], byteorder)

@@ -70,6 +70,10 @@ class PlainColumns(Struct, eq=False, gc=False):
         """Return the name of every host."""
         return array("Q", self._column(NAMES, 8))
 
+    def packed_names(self) -> bytes:
+        """Return the name of every host in eight bytes."""
+        return self._column(NAMES, 8)
+
     def name(self, place: int) -> int:
         """Return the name of the host at *place*."""
         return self.names()[place]
