@@ -203,8 +203,10 @@ class PackedColumns(Struct, eq=False, gc=False):
 
     def statuses(self) -> ByteColumn:
         """Return the status of every host; a copy."""
-        begin = self._statuses_at
-        return self._cells[begin : begin + len(self)]
+        cells, layout = self._cells, self._layout
+        size = len(cells) // WIDTHS[layout]
+        begin = BEFORE_STATUSES[layout] * size
+        return cells[begin : begin + size]
 
     def befores(self) -> ByteColumn:
         """Return the status that every host had before its last change; a copy."""
@@ -238,19 +240,20 @@ class PackedColumns(Struct, eq=False, gc=False):
             return None
         positions = marked(differing(known, smalls))
         if len(positions) < len(places):
-            places = places.at(positions) if isinstance(places, ListedOrder) else picked(places, positions)
+            places = places.at(positions) if type(places) is ListedOrder else picked(places, positions)
             known, smalls = bytes(picked(known, positions)), bytes(picked(smalls, positions))
         self.set_statuses(places, smalls, sequence)
         return positions, places, known, smalls
 
     def set_statuses(self, places: Sequence[int], smalls: bytes, sequence: int) -> None:
         """Set new statuses in batch *sequence*; what the hosts had becomes their status before."""
+        size = len(self)
         if isinstance(places, range):  # all hosts
-            self._set_column(bytes((CHANGED,)) * len(self), smalls, sequence)
-        elif len(places) * SPARSE <= len(self):
+            self._set_column(bytes((CHANGED,)) * size, smalls, sequence)
+        elif len(places) * SPARSE <= size:
             self._set_one_by_one(places, smalls, sequence)
         else:
-            marks, column = bytearray(len(self)), bytearray(len(self))
+            marks, column = bytearray(size), bytearray(size)
             for place, small in zip(places, smalls, strict=True):
                 marks[place], column[place] = CHANGED, small
             self._set_column(marks, column, sequence)
@@ -271,12 +274,16 @@ class PackedColumns(Struct, eq=False, gc=False):
 
     def _set_one_by_one(self, places: Iterable[int], smalls: bytes, sequence: int) -> None:
         self._fit(sequence)
-        cells, statuses, befores = self._cells, self._statuses_at, self._statuses_at + len(self)
-        with memoryview(cells)[self._sequences_at : statuses] as raw, raw.cast(self._sequence_code) as column:
-            for place, small in zip(places, smalls, strict=True):
-                cells[befores + place] = cells[statuses + place]
-                cells[statuses + place] = small
-                column[place] = sequence
+        cells, layout = self._cells, self._layout
+        size = len(cells) // WIDTHS[layout]
+        sequences, statuses = BEFORE_SEQUENCES[layout] * size, BEFORE_STATUSES[layout] * size
+        befores, width = statuses + size, (statuses - sequences) // size
+        packed = sequence.to_bytes(width, byteorder)
+        for place, small in zip(places, smalls, strict=True):
+            cells[befores + place] = cells[statuses + place]
+            cells[statuses + place] = small
+            begin = sequences + width * place
+            cells[begin : begin + width] = packed
 
     def _set_column(self, marks: ByteColumn, smalls: ByteColumn, sequence: int) -> None:
         """Set the statuses of the hosts whose mark is 255, all others having 0; *smalls* has a status for every host."""
