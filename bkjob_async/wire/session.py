@@ -145,7 +145,14 @@ class Session:
 
         Rows that are *known* need not be decoded.
         """
-        return await self._without_frames(self._poll(operation, known))
+        try:
+            return await self._poll(operation, known)
+        except BaseException as error:  # noqa: BLE001 - as in `_without_frames`, without one more frame for each poll
+            stripped = strip_traceback(error, self.credentials.secrets)
+        try:
+            raise stripped
+        finally:
+            del stripped
 
     # From an operation to its response ------------------------------------------------------------------------------
 
@@ -170,7 +177,7 @@ class Session:
         timeout = self.request_timeout if request_timeout is None else request_timeout
         return await self._send(operation, sign, decode, retries, timeout, urgent=urgent, is_poll=is_poll)
 
-    async def _poll(self, operation: PollOperation, known: KnownRows | None) -> PollView:
+    def _poll(self, operation: PollOperation, known: KnownRows | None) -> Awaitable[PollView]:
         prepared: PreparedRequest
 
         def sign(credentials: Credentials) -> PreparedRequest:
@@ -185,7 +192,7 @@ class Session:
             return self.dialect.decode_poll(operation, response)
 
         timeout = self.request_timeout
-        return await self._send(operation, sign, decode, NO_RETRIES, timeout, urgent=False, is_poll=True)
+        return self._send(operation, sign, decode, NO_RETRIES, timeout, urgent=False, is_poll=True)
 
     async def _send(
         self,

@@ -98,7 +98,8 @@ class PlainColumns(Struct, eq=False, gc=False):
 
     def has_packed_names(self, packed: bytes) -> bool:
         """Return whether these are the names of all hosts in this order, eight bytes each."""
-        return len(packed) == 8 * len(self) and self._column(NAMES, 8) == packed
+        size = len(self)
+        return len(packed) == 8 * size and self._cells[NAMES * size : (NAMES + 8) * size] == packed
 
     def find(self, name: int) -> int:
         """Return the place of the host with this *name*, -1 where there is none."""
