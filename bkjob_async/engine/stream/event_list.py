@@ -81,7 +81,10 @@ class LazyEventList(Sequence[Event]):
 
 def event_count(parts: Sequence[BatchPart]) -> int:
     """Return how many events *parts* are."""
-    return sum(len(part) if isinstance(part, LAZY) else 1 for part in parts)
+    count = 0
+    for part in parts:
+        count += len(part) if isinstance(part, LAZY) else 1
+    return count
 
 
 def slices_of(parts: Iterable[BatchPart]) -> Iterator[Sequence[Event]]:

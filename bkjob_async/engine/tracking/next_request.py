@@ -57,7 +57,7 @@ def next_request(
         job.polled_via_step = representative is not None
         steps = requestable_steps(job, capabilities) if representative is None else [representative]
         step = steps[0] if steps else None
-        job.pending = tuple(other.ref.step_instance_id for other in steps[1:])
+        job.pending = tuple([other.ref.step_instance_id for other in steps[1:]]) if len(steps) > 1 else ()
     else:
         first, job.pending = job.pending[0], job.pending[1:]
         step = None if first == JOB_ITSELF else job.step(first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from bkjob_async.wire.bodies.reading import RawResponse
 
@@ -42,7 +43,7 @@ class LazyHeaders(Mapping[str, str]):
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
         """Return a header, or *default*. Most headers that are asked for are not there: those cost one search."""
-        if f"\r\n{name.lower()}:".encode() not in self._lowered:
+        if line_start(name) not in self._lowered:
             return default
         return self._all().get(name.lower(), default)
 
@@ -66,6 +67,12 @@ class LazyHeaders(Mapping[str, str]):
                 name, _, value = line.partition(":")
                 self._parsed.setdefault(name.lower(), value.strip(" \t"))
         return self._parsed
+
+
+@lru_cache(maxsize=64)
+def line_start(name: str) -> bytes:
+    """Return how the line of a header begins behind the line before it; the same few are asked for at each response."""
+    return f"\r\n{name.lower()}:".encode()
 
 
 class PartialResponse:
