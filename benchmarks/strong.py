@@ -28,7 +28,7 @@ from benchmarks.table import show
 
 ROUNDS = scale.rounds(3)
 LOOKS_PER_SECOND, FEW_TARGETS = scaled(3000, 200), scaled(64, 8)
-SECONDS = scaled(6.0, 0.3)
+SECONDS = scaled(2.0, 0.3)
 FAR, DISTANCE = scaled(500, 20), scaled(0.3, 0.05)
 
 
@@ -42,16 +42,16 @@ class Row:
 
 
 LIVES = {
-    Row("1 host", 0.60, 0.50): (Life(steps=64, hosts=1, seconds=10.0), 0.1),
+    Row("1 host", 0.60, 0.50): (Life(steps=64, hosts=1, seconds=8.0), 0.1),
     Row("100 hosts", 0.85, 0.75): (Life(steps=32, hosts=100, seconds=12.0), 0.1),
-    Row("1 000 hosts", 0.95, 0.80): (Life(steps=6, hosts=1_000, seconds=12.0), 0.1),
-    Row("10 000 hosts", 0.85, 0.75): (Life(steps=1, hosts=10_000, seconds=12.0), 0.2),
+    Row("1 000 hosts", 0.95, 0.80): (Life(steps=6, hosts=1_000, seconds=8.0), 0.1),
+    Row("10 000 hosts", 0.85, 0.75): (Life(steps=1, hosts=10_000, seconds=8.0), 0.2),
 }
 GROWTH = {
     Row("growth 8 000", 1.25, 1.10): scaled(8_000, 16),
     Row("growth 30 000", 1.25, 1.10): scaled(30_000, 16),
 }
-LARGE = Life(steps=4, hosts=scaled(10_000, 100), seconds=scaled(10.0, 0.5))
+LARGE = Life(steps=4, hosts=scaled(10_000, 100), seconds=scaled(5.0, 0.5))
 STALLS = {Row("stall, prompt reader", 60.0, 20.0): False, Row("stall, late reader", 60.0, 20.0): True}
 DRIFT = Row("looks made", 0.95, 0.99)
 Figures = dict[str, dict[str, float]]
@@ -165,7 +165,7 @@ def stalls() -> None:
 
 def drift() -> None:
     """Measure looks made of those due."""
-    code = f"from benchmarks.compare.following import look_far_away; look_far_away(WAY, {FAR}, {DISTANCE}, {max(SECONDS, 2.0)})"
+    code = f"from benchmarks.compare.following import look_far_away; look_far_away(WAY, {FAR}, {DISTANCE}, {max(SECONDS, 3.0)})"
     rows = [
         (row.name, *(f"{figures[way]['made']:.2f}" for way in figures), f"{row.must:.2f}", f"{row.aim:.2f}")
         for row, figures in measured({DRIFT: code}).items()
