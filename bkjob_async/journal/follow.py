@@ -58,7 +58,7 @@ class Follower:
     @property
     def read_to(self) -> int:
         """The number of the newest record that was read, or that need not be."""
-        return self._after
+        return max(0, self._after)
 
     def __aiter__(self) -> Self:
         return self
@@ -109,10 +109,7 @@ class Follower:
                 return True
             if not page.records and self._live:
                 await self._store.wait(self._name, self._after, seconds=WAIT_SECONDS)
-                entry = await self._store.fleet(self._name)
-                if entry is None:
-                    raise FleetNotFound(f"the fleet {self._name!r} was forgotten")
-                if entry.head < self._after and self._holder is not None and await self._find_again():
+                if await self.look_for_loss():
                     return True
         except JournalUnavailable as error:
             await self._retry_after(error)
@@ -134,6 +131,16 @@ class Follower:
 
     async def _exists(self) -> bool:
         return await self._store.fleet(self._name) is not None
+
+    async def look_for_loss(self) -> bool:
+        """Go on with the whole present if the store has fewer records than were read; return that.
+
+        Raises `FleetNotFound` where the fleet is no more.
+        """
+        entry = await self._store.fleet(self._name)
+        if entry is None:
+            raise FleetNotFound(f"the fleet {self._name!r} was forgotten")
+        return entry.head < self._after and self._holder is not None and await self._find_again()
 
     def _may_have_lost_place(self, record: Record) -> bool:
         """Return True for a record of another term that does not say that it follows the last one."""

@@ -114,18 +114,18 @@ class FleetReader:
 
     async def _follow(self) -> None:
         """Read the shards that have something new, again and again; without *live*, to their ends."""
-        ready: Collection[int] = range(self._shards)
+        ready = {*range(self._shards)}
         while ready or self._live:
             try:
                 ready = await self._give(ready)
                 self._on_answer()
                 if self._live:
-                    ready = {*ready, *await self._wait(seconds=0.0 if ready else WAIT_SECONDS)}
-                    await self._look()
+                    ready |= {*await self._wait(seconds=0.0 if ready else WAIT_SECONDS)}
+                    ready |= await self._look()
             except JournalUnavailable as error:
                 if not self._live:
                     raise
-                ready = range(self._shards)
+                ready = {*range(self._shards)}
                 await self._on_away(error)
 
     async def _give(self, shards: Collection[int]) -> set[int]:
@@ -159,21 +159,23 @@ class FleetReader:
         places = {name: self._followers[shard].read_to for name, shard in names.items()}
         return [names[name] for name in await self._store.wait_any(places, seconds=seconds)]
 
-    async def _look(self) -> None:
-        """From time to time, raise `FleetNotFound` where the fleet, or a shard that was read, is no more."""
+    async def _look(self) -> set[int]:
+        """From time to time, return the shards whose stores have lost what was read; raise `FleetNotFound` where one is no more."""
+        lost: set[int] = set()
         now = asyncio.get_running_loop().time()
         if now < self._looked_at + LOOK_SECONDS:
-            return
+            return lost
         self._looked_at = now
         if await self._store.shards.record(self._name) is None:
             raise no_such_fleet(self._name)
 
-        async def look(name: str) -> None:
-            if await self._store.fleet(name) is None:
-                raise FleetNotFound(f"the fleet {name!r} was forgotten")
+        async def look(shard: int) -> None:
+            if await self._followers[shard].look_for_loss():
+                lost.add(shard)
 
-        begun = [shard_name(self._name, shard) for shard, each in self._followers.items() if each.cursor]
+        begun = [shard for shard, follower in self._followers.items() if follower.cursor]
         await some_at_once(map(look, begun), READ_AT_ONCE)
+        return lost
 
     async def _on_away(self, error: JournalUnavailable) -> None:
         """Wait until the next attempt; say once that the journal is away."""

@@ -14,6 +14,7 @@ import bkjob_async as bkjob
 from bkjob_async.journal.memory.store import MemoryFleet, MemoryStore
 from bkjob_async.many.runner.shard import ShardEnd
 from bkjob_async.simulator.world.world import World
+from bkjob_async.testing import truth_of
 from tests.many.fleets import Site, site_of
 from tests.many.test_shard import ENDLESS, SLOW, jobs_of
 
@@ -144,3 +145,45 @@ async def test_an_empty_store_ends_the_runners_and_keeps_their_targets() -> None
         assert (shard.targets, shard.active) == (3, 0)
         await site.fleet.stop()
         assert await second is ShardEnd.STOPPED
+
+
+@pytest.mark.parametrize("pause", [0.0, 40.0])
+async def test_a_reader_misses_nothing_of_the_runner_that_comes_after_the_loss(pause: float) -> None:
+    """The runner of before is gone as well, so numbers that the reader has seen stand for other records."""
+    world = World(1)
+    jobs = jobs_of(world, SLOW, 6, scopes=1)
+    async with site_of(world, shards=1) as site:
+        first = site.run(0)
+        told: list[bkjob.Batch] = []
+
+        async def read() -> None:
+            async with site.fleet.reader() as reader:
+                async for batch in reader:
+                    told.append(batch)
+
+        reading = asyncio.create_task(read())
+        await site.fleet.add(*jobs)
+        await asyncio.sleep(2)
+        go_back = kept(site)
+        await asyncio.sleep(30)
+        first.cancel()
+        await asyncio.wait([first])
+        seen = len(told)
+        go_back()
+        await asyncio.sleep(pause)
+        site.run(0)
+        await asyncio.sleep(120)
+        reading.cancel()
+        await asyncio.wait([reading])
+
+        finished = {e.ref for batch in told for e in batch.events if isinstance(e, bkjob.Finished)}
+        assert seen
+        assert finished == {*jobs}
+        after = {
+            (e.ref, e.host.label): e.after.code
+            for b in told
+            for e in b.events
+            if isinstance(e, bkjob.HostChanged)
+        }
+        truth = {(ref, host): codes[-1] for (ref, _, host), codes in truth_of(world.history()).hosts.items()}
+        assert after == truth
