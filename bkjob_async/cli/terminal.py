@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from getpass import getpass
 from typing import TextIO
 
 import click
@@ -73,8 +74,9 @@ def confirm(question: str, *, yes: bool) -> None:
 
 def ask_secret(name: str) -> str:
     """Ask the user for a secret, without showing it."""
-    with interruptible():
-        answer: str = click.prompt(
-            name.replace("_", " "), hide_input=True, err=True, default="", show_default=False
-        )
-    return answer
+    # It asks once the terminal shows nothing any more and what was typed before is gone; click asks before that.
+    try:
+        with interruptible():
+            return getpass(f"{name.replace('_', ' ')}: ", stream=sys.stderr)
+    except (KeyboardInterrupt, EOFError):
+        raise click.Abort from None

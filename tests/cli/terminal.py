@@ -57,13 +57,16 @@ class Terminal:
             self.read_for(0.05)
         return self.written
 
-    def ended(self, *, pressing: str = "") -> int:
+    def ended(self, *, pressing: str = "", every: float = 0.3) -> int:
         """Return the exit code of the process, *pressing* keys now and then."""
         until = time.monotonic() + shell.PATIENCE
+        pressed = time.monotonic()
         while self.process.poll() is None:
             assert time.monotonic() < until, self.written
             self.read_for(0.3)
-            self.type(pressing)
+            if time.monotonic() - pressed >= every:
+                self.type(pressing)
+                pressed = time.monotonic()
         self.read_for(0.2)
         return self.process.returncode
 
