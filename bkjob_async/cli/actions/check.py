@@ -26,10 +26,12 @@ from bkjob_async.cli.checking.findings import (
     clock_finding,
     finding_of,
     plain_finding,
+    proxy_finding,
 )
-from bkjob_async.cli.checking.probes import is_loopback, reach, resolve
+from bkjob_async.cli.checking.probes import ProxyRefused, is_loopback, reach, resolve
 from bkjob_async.cli.configuration.connection import client_of, http_options
 from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, scope_of
+from bkjob_async.cli.configuration.proxies import proxy_for
 from bkjob_async.cli.configuration.settings import Settings
 from bkjob_async.cli.exit_codes import ExitCode
 from bkjob_async.cli.lines import json_text, write_out
@@ -82,16 +84,24 @@ async def on_the_network(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding(
         name="settings", state=State.OK, text=f"{url} by {settings.get('dialect', DEFAULT_DIALECT)}"
     )
+    proxy = proxy_for(url)
+    near = (host, port) if proxy is None else (proxy.host, proxy.port)
+    if proxy is not None:
+        yield Finding(name="proxy", state=State.OK, text=f"through {proxy.shown}, as the environment says")
     try:
-        addresses = await resolve(host, port)
+        addresses = await resolve(*near)
     except (OSError, TimeoutError) as error:
         why = getattr(error, "strerror", None) or "no answer"
-        act = "you: correct --url; else whoever runs the DNS of this machine"
-        yield Finding(name="DNS", state=State.FAILED, text=f"{host}: {why}", act=act)
+        what = "--url" if proxy is None else "the proxy in the environment"
+        act = f"you: correct {what}; else whoever runs the DNS of this machine"
+        yield Finding(name="DNS", state=State.FAILED, text=f"{near[0]}: {why}", act=act)
         return
-    yield Finding(name="DNS", state=State.OK, text=f"{host} is {', '.join(addresses[:3])}")
+    yield Finding(name="DNS", state=State.OK, text=f"{near[0]} is {', '.join(addresses[:3])}")
     try:
-        reached = await reach(host, port, parts.path or "/", tls_context(settings) if is_tls else None)
+        reached = await reach(host, port, parts.path or "/", tls_context(settings) if is_tls else None, proxy)
+    except ProxyRefused as error:
+        yield proxy_finding(error.status)
+        return
     except ssl.SSLCertVerificationError as error:
         act = "you: give the platform's own authority with --ca-file; else the platform's operators: correct the certificate"
         yield Finding(name="TLS", state=State.FAILED, text=error.verify_message or str(error), act=act)
@@ -103,13 +113,13 @@ async def on_the_network(settings: Settings) -> AsyncIterator[Finding]:
     except (OSError, TimeoutError) as error:
         why = getattr(error, "strerror", None) or "no answer within 10 s"
         act = "whoever runs the network and its firewalls between here and the platform, or the platform"
-        yield Finding(name="connection", state=State.FAILED, text=f"{host}:{port}: {why}", act=act)
+        yield Finding(name="connection", state=State.FAILED, text=f"{near[0]}:{near[1]}: {why}", act=act)
         return
     now = datetime.now(UTC)
     if is_tls:
         yield certificate_finding(reached.tls, reached.certificate_ends, now)
     else:
-        yield plain_finding(host, is_loopback=is_loopback(host, addresses))
+        yield plain_finding(host, is_loopback=proxy is None and is_loopback(host, addresses))
     yield clock_finding(reached.date, now, reached.seconds)
 
 

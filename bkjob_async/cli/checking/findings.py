@@ -125,3 +125,12 @@ def plain_finding(host: str, *, is_loopback: bool) -> Finding:
         text=f"http: everybody between here and {host} can read the credentials",
         act="you: use https://, or the platform's operators: offer it",
     )
+
+
+def proxy_finding(status: int | None) -> Finding:
+    """Say why a proxy opened no way."""
+    act = "whoever runs the proxy; or you: name the platform in NO_PROXY, if it can be reached directly"
+    if status == 407:
+        act = "you: give user and password, as HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+    text = "the proxy gives no answer" if status is None else f"the proxy refuses: HTTP {status}"
+    return Finding(name="proxy", state=State.FAILED, text=text, act=act)

@@ -7,6 +7,7 @@ import ssl
 
 from bkjob_async import Credentials, CredentialsProvider, HttpOptions, JobClient, UsageError, connect
 from bkjob_async.cli.configuration.options import DEFAULT_DIALECT, scope_of
+from bkjob_async.cli.configuration.proxies import proxy_for
 from bkjob_async.cli.configuration.secret_lookup import SecretLookup
 from bkjob_async.cli.configuration.secrets import FromCommand
 from bkjob_async.cli.configuration.settings import SECRETS, Settings
@@ -57,10 +58,17 @@ def renewing(first: Credentials, settings: Settings) -> CredentialsProvider:
 
 def http_options(settings: Settings) -> HttpOptions | None:
     """Return how to reach the platform, None for the usual way."""
-    ca_file = settings.get("ca_file")
-    if ca_file is None:
+    ca_file, proxy = settings.get("ca_file"), proxy_for(settings.get("url", ""))
+    if ca_file is None and proxy is None:
         return None
+    return HttpOptions(
+        ssl=True if ca_file is None else trusting(ca_file), proxy=None if proxy is None else proxy.url
+    )
+
+
+def trusting(ca_file: str) -> ssl.SSLContext:
+    """Return how certificates are verified by the authorities in a file; raise `UsageError`."""
     try:
-        return HttpOptions(ssl=ssl.create_default_context(cafile=ca_file))
+        return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise UsageError(f"--ca-file {ca_file}: {getattr(error, 'strerror', None) or error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from bkjob_async import (
     NotAuthenticated,
     NotFound,
     TransportFailed,
+    UsageError,
 )
 from bkjob_async.cli.checking.findings import (
     State,
@@ -26,8 +28,10 @@ from bkjob_async.cli.checking.findings import (
     clock_finding,
     finding_of,
     plain_finding,
+    proxy_finding,
 )
-from bkjob_async.cli.checking.probes import reach
+from bkjob_async.cli.checking.probes import ProxyRefused, reach
+from bkjob_async.cli.configuration.proxies import proxy_for
 from bkjob_async.simulator.handlers.site import SiteConfig
 from bkjob_async.simulator.simulator import Simulator
 from tests.cli import shell
@@ -150,3 +154,105 @@ def test_a_way_that_ends_early() -> None:
     assert (unknown[0], [*unknown[1]]) == (3, ["settings", "DNS"])
     assert (closed[0], [*closed[1]]) == (3, ["settings", "DNS", "connection"])
     assert (plain[0], plain[1]["TLS"][0]) == (3, "failed")
+
+
+@pytest.fixture
+def proxied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin without any proxy in the environment."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.mark.usefixtures("proxied")
+def test_the_environment_names_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for most programs; this machine and what `NO_PROXY` names are reached directly; passwords are not shown."""
+    assert proxy_for("https://bk.example.com/api") is None
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:open%20sesame@proxy.example.com:3128")
+    found = proxy_for("https://bk.example.com/api")
+
+    assert found is not None
+    assert (found.shown, found.host, found.port) == (
+        "http://proxy.example.com:3128",
+        "proxy.example.com",
+        3128,
+    )
+    assert "sesame" not in repr(found)
+    assert found.authorization == "Basic bWU6b3BlbiBzZXNhbWU="
+    assert proxy_for("http://bk.example.com/api") is None
+    assert proxy_for("https://localhost/api") is proxy_for("https://127.0.0.1:8/api") is None
+    monkeypatch.setenv("NO_PROXY", "other.example.com,.bk.example.com,bk.example.com")
+    assert proxy_for("https://bk.example.com/api") is None
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://proxy:1080")
+    with pytest.raises(UsageError, match="http://HOST:PORT"):
+        proxy_for("https://elsewhere.example.com")
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on all bytes."""
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+    writer.close()
+
+
+@pytest.mark.usefixtures("proxied")
+@pytest.mark.parametrize("is_tls", [True, False])
+async def test_a_proxy_is_gone_through(*, is_tls: bool) -> None:
+    """By a tunnel for TLS; one that wants another user refuses, and says so."""
+    authority = trustme.CA()
+    ours, theirs = ssl.create_default_context(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("bk.test").configure_cert(theirs)
+    authority.configure_trust(ours)
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 no\r\nDate: Thu, 01 Jan 2026 12:00:00 GMT\r\n\r\n")
+        writer.close()
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        asked.append(head.split("\r\n")[0])
+        if "Proxy-Authorization: Basic bWU6cHc=" not in head:
+            writer.write(b"HTTP/1.1 407 who\r\n\r\n")
+            writer.close()
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        if head.startswith("CONNECT"):
+            writer.write(b"HTTP/1.1 200 go\r\n\r\n")
+        else:
+            back.write(head.encode())
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=theirs if is_tls else None)
+    port = server.sockets[0].getsockname()[1]
+    proxy_server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    where = f"127.0.0.1:{proxy_server.sockets[0].getsockname()[1]}"
+    scheme = "https" if is_tls else "http"
+    async with server, proxy_server:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(f"{scheme.upper()}_PROXY", f"http://me:pw@{where}")
+            known = proxy_for(f"{scheme}://bk.test/api")
+            patch.setenv(f"{scheme.upper()}_PROXY", f"http://{where}")
+            unknown = proxy_for(f"{scheme}://bk.test/api")
+        context = ours if is_tls else None
+        reached = await reach("bk.test", 443, "/api", context, known)
+        with pytest.raises(ProxyRefused) as refused:
+            await reach("bk.test", 443, "/api", context, unknown)
+
+    assert (reached.status, reached.tls.startswith("TLS")) == (404, is_tls)
+    assert asked[0] == ("CONNECT bk.test:443 HTTP/1.1" if is_tls else "HEAD http://bk.test:443/api HTTP/1.1")
+    assert refused.value.status == 407
+    assert proxy_finding(407).act.startswith("you")
+
+
+@pytest.mark.slow
+def test_a_proxy_that_does_not_answer_is_named() -> None:
+    """And the client goes the same way."""
+    env = {**shell.IDENTITY, "HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "", "BKJOB_BIZ": "2"}
+    code, found = steps("--url", "http://bk.test/api", env=env)
+    client = shell.run("status", "--url", "http://bk.test/api", "--deadline", "2", "100", env=env)
+
+    assert (code, [*found]) == (3, ["settings", "proxy", "DNS", "connection"])
+    assert "127.0.0.1" in client.stdout
