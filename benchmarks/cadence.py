@@ -120,7 +120,7 @@ def cpu_of_a_decision() -> None:
     def decide() -> None:
         for plan, age in ages:
             PLATFORM_RHYTHM.next_wait(
-                age=age, expectation=prediction(durations, plan), price=0.2, usual=10.0, hosts=10, moves=0.1
+                age=age, expectation=prediction(durations, plan), cost=0.2, usual=10.0, hosts=10, moves=0.1
             )
 
     def read() -> None:

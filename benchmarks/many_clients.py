@@ -111,7 +111,7 @@ def by_cost(
     for plan, seconds in runs:
         expectation, age = prediction(durations, plan), 0.0
         while age < seconds:
-            age += cadence.next_wait(age=age, expectation=expectation, price=price, usual=usual)
+            age += cadence.next_wait(age=age, expectation=expectation, cost=price, usual=usual)
             polls += 1
         lags.append(age - seconds)
     return Lags(lags, polls / len(runs))
@@ -268,7 +268,7 @@ def hosts_by_changes(
     while seen < len(ends):
         pace.on_unfinished(len(ends) - seen, now)
         now += cadence.next_wait(
-            age=now, expectation=expectation, price=price, hosts=len(ends), moves=pace.finish_rate
+            age=now, expectation=expectation, cost=price, hosts=len(ends), moves=pace.finish_rate
         )
         polls += 1
         while seen < len(ends) and ends[seen] <= now:

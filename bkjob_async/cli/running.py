@@ -36,7 +36,7 @@ class Interruptions:
     """
 
     def __init__(self) -> None:
-        """Take the signals that nobody else handles."""
+        """Take the signals that have no handler."""
         self.code: ExitCode | None = None
         self._at = 0.0
         self._task: asyncio.Task[Any] | None = None

@@ -34,7 +34,7 @@ class FleetRow:
     refused: int = 0
 
     def silence(self, now: float) -> float | None:
-        """Return the seconds since the last sign of life, None for a fleet that nobody opened."""
+        """Return the seconds since the last sign of life, None for a fleet that was never opened."""
         return None if self.last_seen is None else max(0.0, now - self.last_seen)
 
     def check_free(self, name: str, now: float) -> None:

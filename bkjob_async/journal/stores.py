@@ -9,7 +9,7 @@ from bkjob_async.journal.sqlite.store import SqliteStore
 from bkjob_async.journal.store import Store
 from bkjob_async.journal.urls import MemoryPlace, Place, SqlitePlace
 
-# The journals in memory, by name: whoever opens the same one in this process shares it.
+# The journals in memory, by name: all who open the same one in this process share it.
 _in_memory: dict[str, MemoryStore] = {}
 
 

@@ -180,7 +180,7 @@ class InSync(StreamEvent):
 class Resumed(StreamEvent):
     """A watch with a journal continues what an earlier one recorded: its first event, in every opening but the first.
 
-    *term* counts the openings; *gap* is for how many seconds nobody watched. What changed meanwhile follows as ordinary
+    *term* counts the openings; *gap* is for how many seconds it was not watched. What changed meanwhile follows as ordinary
     changes, and `InSync` when every target was read again.
 
     *ref* is None: it is about all targets.

@@ -56,7 +56,7 @@ class HostSnapshot:
 
 
 def sealed_hosts(hosts: Sequence[HostSnapshot]) -> Sequence[HostSnapshot]:
-    """Return *hosts* as a sequence that nobody can change: a tuple, or a `LazyTuple` as it is."""
+    """Return *hosts* as an immutable sequence: a tuple, or a `LazyTuple` as it is."""
     return hosts if isinstance(hosts, tuple | LazyTuple) else tuple(hosts)
 
 

@@ -88,7 +88,7 @@ class Counters:
     """
 
     def __init__(self, polls: PollCounts | None = None) -> None:
-        """Begin at zero; *polls* are counted by somebody else."""
+        """Begin at zero; *polls* are counted elsewhere."""
         self.requests: dict[str, OperationCounters] = {}
         self.polls = polls or PollCounts()
         self.events: Counter[str] = Counter()

@@ -20,7 +20,7 @@ NOTHING = nullcontext()
 class ObserverDispatch:
     """Passes each observation of one client to the observers that listen to its kind, and to the log.
 
-    `polls` counts polls. `counters` count the other happenings as plain numbers, None until somebody asks for them.
+    `polls` counts polls. `counters` count the other happenings as plain numbers, None until they are asked for.
     An observer that raises is logged once, with its error, and removed.
     """
 

@@ -52,7 +52,7 @@ class Recording:
     is_own: bool = False
 
     async def aclose(self) -> None:
-        """Close the journal if nobody else has it."""
+        """Close the journal if it is not shared."""
         if self.is_own:
             await self.journal.aclose()
 

@@ -110,7 +110,7 @@ class BoardApp(App[None], inherit_bindings=False):
         return task
 
     async def _guarded(self, work: Coroutine[None, None, None]) -> None:
-        """Run *work*; an error of our own ends the board and is raised by whoever opened it."""
+        """Run *work*; an error of our own ends the board and is raised where it was opened."""
         try:
             await work
         except Exception as error:  # noqa: BLE001 - raised again where the board was opened

@@ -25,7 +25,7 @@ class Course:
     """How many hosts were in each phase as time passed.
 
     *points* are (seconds since the begin, counts in the order of `Phase`), each held until the next; *gaps* are the
-    times in which nobody observed.
+    times without observation.
     """
 
     seconds: float

@@ -230,7 +230,7 @@ def step_snapshot(step: ParsedStep, ref: StepRef, *, job_finished: bool | None =
 
 
 def host_group(group: ParsedGroup, read: Callable[[HostRow], HostSnapshot]) -> HostGroup:
-    """Return the snapshot of a group; *read* makes that of a row, of many only when somebody wants it."""
+    """Return the snapshot of a group; *read* makes that of a row, of many only when it is wanted."""
     rows = group.rows
     return HostGroup(
         status=host_status(NO_CODE if group.status is None else group.status),

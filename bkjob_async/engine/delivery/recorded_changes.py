@@ -48,7 +48,7 @@ def changes_since(
 def has_same_status(recorded: JobState, step: StepState) -> bool:
     """Return True if no more can differ than whether a step with an open status is over, because its job is.
 
-    That is announced where somebody follows the step by itself, and not where they follow the job alone.
+    That is announced where the step is followed by itself, and not where the job alone is.
     """
     known = recorded.find_step(step.ref.step_instance_id)
     if known is None or known.announced is None or step.announced is None:

@@ -9,7 +9,7 @@ An example. A step has the hosts 11, 12 and 13, all running (7). A response list
     thrown    the dictionary, and all rows of hosts that did not change
     away
 
-No `HostKey` is made: `key(1)` makes one when somebody reads the change. A host that no response lists keeps its status.
+No `HostKey` is made: `key(1)` makes one when the change is read. A host that no response lists keeps its status.
 The columns are plain up to `MAX_PLAIN_HOSTS` hosts and packed beyond; both have the same methods.
 """
 

@@ -1,4 +1,4 @@
-"""Names of a large table's first hosts beside their ids, read from the first response when somebody wants them."""
+"""Names of a large table's first hosts beside their ids, read from the first response when they are wanted."""
 
 from __future__ import annotations
 

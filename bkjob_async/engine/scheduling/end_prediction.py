@@ -89,12 +89,12 @@ class EndPrediction:
             return step / 2.0
         return min(step, max(0.0, (share * step - rest + later_rest) / (share - later)))
 
-    def wait(self, age: float, price: float, shortest: float, longest: float) -> float:
-        """Return when the mean detection lag reaches *price*: seconds between *shortest* and *longest*."""
+    def wait(self, age: float, cost: float, shortest: float, longest: float) -> float:
+        """Return when the mean detection lag reaches *cost*: seconds between *shortest* and *longest*."""
         share, rest = self.tail(age)
         if share < NOBODY_LEFT or shortest >= longest:
             return max(shortest, longest)
-        wanted = price * share
+        wanted = cost * share
 
         def lag(step: float) -> float:
             return share * step - rest + self.tail(age + step)[1]

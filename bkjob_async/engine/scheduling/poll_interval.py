@@ -76,7 +76,7 @@ class PollIntervals:
         settling: bool = False,
         waiting: bool = False,
         expectation: EndPrediction | None = None,
-        price: float = 0.0,
+        cost: float = 0.0,
         usual: float = 0.0,
         hosts: int = 0,
         moves: float = 0.0,
@@ -85,7 +85,7 @@ class PollIntervals:
 
         *age* is how long this run has been going on. *settling*: a final status was seen whose details may
         still change. *waiting*: it waits for a user. *expectation* predicts the end; None: unknown, so the
-        platform's rhythm is followed. *price* is what a request costs, in seconds of detection lag; *usual*
+        platform's rhythm is followed. *cost* is what a request costs, in seconds of detection lag; *usual*
         the interval that all targets could have. *hosts* is the number of hosts, *moves* how many of them
         change each second.
         """
@@ -98,19 +98,19 @@ class PollIntervals:
             return max(shortest, WAITING_INTERVAL, usual)
         wait = shortest
         if expectation is not None:
-            wait = expectation.wait(age, price, shortest, self.longest(age, usual))
+            wait = expectation.wait(age, cost, shortest, self.longest(age, usual))
         if hosts > 1 and wait > shortest:
-            wait = max(shortest, min(wait, self.for_hosts(hosts, moves, price, usual)))
+            wait = max(shortest, min(wait, self.for_hosts(hosts, moves, cost, usual)))
         return wait
 
     @staticmethod
-    def for_hosts(hosts: int, moves: float, price: float, usual: float) -> float:
-        """Return the wait at which the detection lag of the hosts that change reaches *price*.
+    def for_hosts(hosts: int, moves: float, cost: float, usual: float) -> float:
+        """Return the wait at which the detection lag of the hosts that change reaches *cost*.
 
         All *hosts* together count as much as the ends of so many runs as the root of their number.
         """
         longest = max(STRAGGLERS, STRAGGLING_STEPS * usual)
-        return min(longest, sqrt(2.0 * price * sqrt(hosts) / moves)) if moves > 0.0 else longest
+        return min(longest, sqrt(2.0 * cost * sqrt(hosts) / moves)) if moves > 0.0 else longest
 
     def after_failure(self, failures: int, longest: float = LONGEST_BACKOFF) -> float:
         """Return the seconds until the next try after *failures* in a row, about *longest* at most."""

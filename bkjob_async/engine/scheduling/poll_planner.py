@@ -2,7 +2,7 @@
 
 A worked example: 1000 jobs named "deploy" run, earlier ones took about 60 s, and 50 requests per second are allowed.
 
-1. Polls of all jobs compete for requests, so `RequestCost` sets a price, in seconds of detection lag.
+1. Polls of all jobs compete for requests, so `RequestCost` sets the cost of one, in seconds of detection lag.
 2. A job was just seen running. `DurationTable` knows its name and returns an `EndPrediction`.
 3. At an age of 10 s hardly any run has ended: the prediction's lag reaches the cost late, so the next poll is far off.
 4. At 55 s runs end often. The lag grows fast, and the wait shrinks to the platform's own interval (`PollIntervals`).
@@ -69,12 +69,12 @@ class Timed(Protocol):
 class PollPlanner:
     """Decides when jobs are polled next, and learns from how they end."""
 
-    def __init__(self, cadence: PollIntervals, durations: DurationTable | None = None) -> None:
-        self.cadence = cadence
+    def __init__(self, intervals: PollIntervals, durations: DurationTable | None = None) -> None:
+        self.intervals = intervals
         self.durations = durations if durations is not None else DurationTable()
         # Where ends are spread evenly, polls every 2L seconds detect them L seconds late on average.
-        at_rest = AT_REST if cadence.target_lag is None else max(CHEAPEST, 0.04 * cadence.target_lag**2)
-        self.price = RequestCost(at_rest=at_rest)
+        at_rest = AT_REST if intervals.target_lag is None else max(CHEAPEST, 0.04 * intervals.target_lag**2)
+        self.request_cost = RequestCost(at_rest=at_rest)
         self._clock = ServerClock()
         self._callbacks_seen, self._ended = CALLBACKS_PRIOR
 
@@ -92,15 +92,15 @@ class PollPlanner:
 
     def begin(self) -> None:
         """Count one more job, to be polled for the first time."""
-        if self.cadence.interval is None:
-            self.price.unseen += 1
+        if self.intervals.interval is None:
+            self.request_cost.unseen += 1
 
     def end(self, job: JobState) -> None:
         """Remove a job that is not watched any more."""
         if job.poll_state is not None:
             self.rest(job)
-        elif self.cadence.interval is None:
-            self.price.unseen -= 1
+        elif self.intervals.interval is None:
+            self.request_cost.unseen -= 1
 
     def rest(self, job: JobState) -> None:
         """Count a job as one that needs no polls for now."""
@@ -109,14 +109,14 @@ class PollPlanner:
 
     def on_request(self, job: JobState, now: float, queue: float = 0.0) -> None:
         """Record that a request will be sent *queue* seconds from *now*: the first of a round, or a further one."""
-        pace = job.poll_state
-        if pace is None:
+        poll_state = job.poll_state
+        if poll_state is None:
             return
         if job.pending:
-            pace.cost += 1
+            poll_state.cost += 1
         else:
-            pace.cost = 1
-            self.price.on_late_poll(pace.take_lateness(now) + queue, pace.step)
+            poll_state.cost = 1
+            self.request_cost.on_late_poll(poll_state.take_lateness(now) + queue, poll_state.step)
 
     def on_postponed(self, job: JobState, until: float) -> None:
         """Record that a job needs no poll of its own before *until*."""
@@ -146,56 +146,59 @@ class PollPlanner:
         *limit* is requests per second, None for any. *expects_callbacks*: the platform is expected to call back at the end.
         *ends_in* is when its watch ends, in seconds.
         """
-        cadence = self.cadence
-        if cadence.interval is not None:
+        intervals = self.intervals
+        if intervals.interval is not None:
             if job.is_settling(now):
-                return now + cadence.next_wait(age=0.0, settling=True)
-            return next_slot(job.ref, cadence.interval, asked=now if asked is None else asked, now=now)
+                return now + intervals.next_wait(age=0.0, settling=True)
+            return next_slot(job.ref, intervals.interval, asked=now if asked is None else asked, now=now)
         open_steps = job.open_steps()
         settling = job.is_settling(now, open_steps)
-        pace = job.poll_state
-        if pace is None:
-            pace = job.poll_state = PollState()
-            self.price.unseen -= 1
+        poll_state = job.poll_state
+        if poll_state is None:
+            poll_state = job.poll_state = PollState()
+            self.request_cost.unseen -= 1
         if settling:
-            self._weigh(pace, 0.0)
-            return now + cadence.next_wait(age=0.0, settling=True)
+            self._weigh(poll_state, 0.0)
+            return now + intervals.next_wait(age=0.0, settling=True)
         limit = None if limit is None else max(limit, SLOWEST_LIMIT)
-        price = self.price.value(limit)
+        request_cost = self.request_cost.value(limit)
         hosts = 0
         for step in open_steps:
             hosts += len(step.hosts)
-        if not pace.polls:
+        if not poll_state.polls:
             self._clock.on_times(job.times, now)
         if hosts > 1:
-            pace.on_unfinished(sum(step.hosts.statuses.unfinished_count for step in open_steps), now)
-        age, expectation = self._expected(job, open_steps, now, known_only=price <= AT_REST)
-        usual = 0.0 if limit is None else self.price.live * pace.cost / limit
-        wait = cadence.next_wait(
+            poll_state.on_unfinished(sum(step.hosts.statuses.unfinished_count for step in open_steps), now)
+        age, expectation = self._expected(job, open_steps, now, known_only=request_cost <= AT_REST)
+        usual = 0.0 if limit is None else self.request_cost.live * poll_state.cost / limit
+        wait = intervals.next_wait(
             age=age,
             waiting=job.is_waiting(now, open_steps),
             expectation=expectation,
-            price=price * pace.cost / (1.0 - self._trust if expects_callbacks else 1.0),
+            cost=request_cost * poll_state.cost / (1.0 - self._trust if expects_callbacks else 1.0),
             usual=usual,
             hosts=hosts,
-            moves=pace.finish_rate,
+            moves=poll_state.finish_rate,
         )
         # At first only those are spread that begin at about the same time: none of them was seen before.
         wait = spread(
-            wait, job.ref, polls=pace.polls, live=self.price.live if pace.polls else self.price.unseen
+            wait,
+            job.ref,
+            polls=poll_state.polls,
+            live=self.request_cost.live if poll_state.polls else self.request_cost.unseen,
         )
-        self._weigh(pace, RequestCost.weight(price, wait, pace.cost))
+        self._weigh(poll_state, RequestCost.weight(request_cost, wait, poll_state.cost))
         if ends_in is not None and BEFORE_END < ends_in - BEFORE_END < wait:
             wait = ends_in - BEFORE_END
-        pace.polls += 1
-        pace.step = wait
-        pace.due = now + wait
-        pace.nudged = False
-        return pace.due  # one object here and in the schedule
+        poll_state.polls += 1
+        poll_state.step = wait
+        poll_state.due = now + wait
+        poll_state.nudged = False
+        return poll_state.due  # one object here and in the schedule
 
-    def _weigh(self, pace: PollState, weight: float) -> None:
-        self.price.replace(pace.weight, weight)
-        pace.weight = weight
+    def _weigh(self, poll_state: PollState, weight: float) -> None:
+        self.request_cost.replace(poll_state.weight, weight)
+        poll_state.weight = weight
 
     def _expected(
         self, job: JobState, open_steps: Sequence[StepState], now: float, *, known_only: bool
@@ -212,24 +215,24 @@ class PollPlanner:
             if known is not None:
                 return self._age(job.poll_state, job, job.running_since, now), known
         age = job.age(now)
-        if known_only and self.cadence.target_lag is None:
+        if known_only and self.intervals.target_lag is None:
             return age, None
         return age, self.durations.unknown_name_estimate()
 
-    def _age(self, pace: PollState | None, run: Timed, since: float | None, now: float) -> float:
+    def _age(self, poll_state: PollState | None, run: Timed, since: float | None, now: float) -> float:
         """Return the age of a *run*, seen running *since* then: by the platform's times, else by ours."""
         if since is None:
             return 0.0
-        if pace is None or pace.since != since or pace.polls < LOOKS_TO_BE_SURE:
+        if poll_state is None or poll_state.since != since or poll_state.polls < LOOKS_TO_BE_SURE:
             times = run.times
             reported = (
                 times.total_time if times.total_time is not None and is_duration(times.total_time) else 0.0
             )
             age = max(now - since, reported, self._clock.age(times, now))
-            if pace is None:
+            if poll_state is None:
                 return age
-            pace.began_at, pace.since = now - age, since
-        return now - pace.began_at
+            poll_state.began_at, poll_state.since = now - age, since
+        return now - poll_state.began_at
 
     @property
     def _trust(self) -> float:
@@ -250,9 +253,9 @@ class PollPlanner:
         for step_name, seconds in self._durations_of(job, ended):
             if (
                 self.durations.learn(job.ref.scope, job.name, step_name, seconds)
-                and self.cadence.target_lag is not None
+                and self.intervals.target_lag is not None
             ):
-                self._steer_to_lag(job, step_name, seconds, self.cadence.target_lag)
+                self._steer_to_lag(job, step_name, seconds, self.intervals.target_lag)
 
     def _durations_of(
         self, job: JobState, ended: Sequence[tuple[Ref, float | None]]
@@ -280,7 +283,7 @@ class PollPlanner:
         before = max(0.0, seconds - job.poll_state.step / 2.0)
         lag = known.lag_when_found(before, job.poll_state.step)
         off = max(-1.0, min(1.0, 1.0 - lag / goal))
-        self.price.at_rest = max(CHEAPEST, self.price.at_rest * exp(LAG_GAIN * off))
+        self.request_cost.at_rest = max(CHEAPEST, self.request_cost.at_rest * exp(LAG_GAIN * off))
 
     # In words -------------------------------------------------------------------------------------------------------
 
@@ -314,7 +317,7 @@ class PollPlanner:
 
     def expects(self, job: JobState, now: float) -> str:
         """Return the expected duration of *job* in a few words, empty when nothing is known."""
-        if self.cadence.interval is not None:
+        if self.intervals.interval is not None:
             return ""
         open_steps = job.open_steps()
         age, expectation = self._expected(job, open_steps, now, known_only=True)

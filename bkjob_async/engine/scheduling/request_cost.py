@@ -1,7 +1,7 @@
-"""The price of a request in seconds of detection lag, at which the requests of all targets fit the limit.
+"""The cost of a request in seconds of detection lag, at which the requests of all targets fit the limit.
 
-Where ends come evenly, the best wait grows with the root of the price: each target sends weight / √price
-requests a second, and its weight, √price times cost / wait, hardly depends on the price. The price at which
+Where ends come evenly, the best wait grows with the root of the cost: each target sends weight / √cost
+requests a second, and its weight, √cost times requests / wait, hardly depends on the cost. The cost at which
 all of them together send what the limit allows is therefore (sum of weights / limit)².
 """
 
@@ -11,7 +11,7 @@ from math import sqrt
 
 from attrs import define, field, setters, validators
 
-# The lowest price, where there is no limit. At this price a run of which nothing is known is polled at the
+# The lowest cost, where there is no limit. At this cost a run of which nothing is known is polled at the
 # platform's own rhythm; one that is known not to end soon is polled less often.
 AT_REST = 0.01
 DEAREST = 1e6
@@ -27,13 +27,12 @@ LEAST_STRAIN, MOST_STRAIN = 0.3, 1e4
 
 @define(kw_only=True, on_setattr=setters.NO_OP)
 class RequestCost:
-    """The price of a request, *fixed* or such that the requests of all targets fit the limit.
+    """The cost of a request, such that the requests of all targets fit the limit.
 
-    *at_rest* is the lowest price, *unseen* how many targets wait for their first poll.
+    *at_rest* is the lowest cost, *unseen* how many targets wait for their first poll.
     """
 
     at_rest: float = field(default=AT_REST, validator=validators.gt(0.0))
-    fixed: float | None = None
     strain: float = field(default=1.0, init=False)
     unseen: int = 0
     _weights: float = field(default=0.0, init=False)
@@ -45,21 +44,19 @@ class RequestCost:
         return self._weighed + self.unseen
 
     def value(self, limit: float | None) -> float:
-        """Return the price of a request, in seconds; *limit* is requests a second, None for no limit."""
-        if self.fixed is not None:
-            return self.fixed
-        price = self.at_rest
+        """Return the cost of a request, in seconds; *limit* is requests a second, None for no limit."""
+        cost = self.at_rest
         if limit is not None:
             # Targets that were not polled yet are assumed to be like the others.
             everybody = self._weights * self.live / max(1, self._weighed)
             asked = everybody / (PLANNED * limit)
-            price = asked * asked
-        return min(DEAREST, max(self.at_rest, price * self.strain))
+            cost = asked * asked
+        return min(DEAREST, max(self.at_rest, cost * self.strain))
 
     @staticmethod
-    def weight(price: float, step: float, cost: float) -> float:
-        """Return the weight of a target that sends *cost* requests every *step* seconds at *price*."""
-        return sqrt(price) * cost / step
+    def weight(cost: float, step: float, requests: float) -> float:
+        """Return the weight of a target that sends so many *requests* every *step* seconds at this *cost*."""
+        return sqrt(cost) * requests / step
 
     def replace(self, before: float, after: float) -> None:
         """Record that a target's weight changed; 0 for one that is not live."""

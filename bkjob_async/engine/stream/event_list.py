@@ -1,4 +1,4 @@
-"""The events of a batch: single ones, and those of many hosts that are made when somebody reads them."""
+"""The events of a batch: single ones, and those of many hosts that are made when they are read."""
 
 from __future__ import annotations
 

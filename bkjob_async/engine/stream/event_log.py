@@ -15,7 +15,7 @@ from bkjob_async.model.structures.lazy_tuple import SLICE_SIZE
 # bytes.
 MAX_EVENTS = 32_768
 
-# So many of the newest batches may stay lazy while nobody reads them. A lazy batch can keep a whole response alive.
+# So many of the newest batches may stay lazy until they are read. A lazy batch can keep a whole response alive.
 MAX_LAZY_BATCHES = 16
 
 

@@ -1,4 +1,4 @@
-"""Events of hosts that are made when somebody reads them.
+"""Events of hosts that are made when they are read.
 
 A poll of a large step may change ten thousand hosts. The log then holds one `LazyHostEvents` in place of ten thousand
 `HostChanged`; the events are made once, a slice at a time, when the first reader asks for them, and all readers share them.
@@ -83,7 +83,7 @@ class LazyHostEvents:
         return f"<LazyHostEvents {self.ref}: {self._size}>"
 
     def slices(self) -> Iterator[Sequence[HostChanged]]:
-        """Yield the events, at most `SLICE_SIZE` at a time, and make those that nobody has read yet."""
+        """Yield the events, at most `SLICE_SIZE` at a time, and make those that were not read yet."""
         if self._size <= SLICE_SIZE:
             yield self._made_up_to(self._size)
             return

@@ -1,4 +1,4 @@
-"""A tuple whose items are made when somebody reads them, for results about many hosts."""
+"""A tuple whose items are made when they are read, for results about many hosts."""
 
 from __future__ import annotations
 

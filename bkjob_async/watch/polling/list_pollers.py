@@ -36,7 +36,7 @@ class ListPollers:
         now: Callable[[], float],
     ) -> None:
         """Prepare to poll lists through *session* and to schedule jobs with *workers*."""
-        capabilities, intervals = session.dialect.capabilities, planner.cadence
+        capabilities, intervals = session.dialect.capabilities, planner.intervals
         has_own_rhythm = intervals.interval is not None or intervals.target_lag is not None
         self._page_size = capabilities.list_length if capabilities.job_list and not has_own_rhythm else 0
         self._session = session

@@ -60,7 +60,7 @@ class NextPolls:
 
     def _next_at(self, target: PollTarget, now: float, asked: float) -> float:
         """Return when a job that is not over, last polled at *asked*, is polled again."""
-        if self.planner.cadence.interval is not None:
+        if self.planner.intervals.interval is not None:
             return self.planner.next_poll_at(target, now, asked=asked)
         deadline = self.registry.first_deadline(target)
         return self.planner.next_poll_at(

@@ -65,7 +65,7 @@ class Poller:
         self._operated_at: dict[JobRef, float] = {}
         outage_detector = OutageDetector()
         self._outage_recovery = OutageRecovery(
-            self._registry, self._workers, poll_planner.cadence, outage_detector, self.errors.breaker
+            self._registry, self._workers, poll_planner.intervals, outage_detector, self.errors.breaker
         )
         self._target_poller = TargetPoller(
             session=session,
@@ -89,7 +89,7 @@ class Poller:
         )
         self._stall_timer = StallTimer(
             self._registry.targets.values(),
-            interval=poll_planner.cadence.interval,
+            interval=poll_planner.intervals.interval,
             is_overdue=self._outage_recovery.is_overdue,
             report=self._report_stalled,
         )
@@ -119,7 +119,7 @@ class Poller:
         return self._registry.polls_of(subscriber)
 
     def is_only_subscriber(self, subscriber: Subscriber, job: JobRef) -> bool:
-        """Return True if nobody but *subscriber* follows a job."""
+        """Return True if *subscriber* alone follows a job."""
         target = self._registry.targets.get(job)
         return target is not None and self._registry.subscribers_of(target) == (subscriber,)
 

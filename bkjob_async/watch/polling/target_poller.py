@@ -235,7 +235,7 @@ class TargetPoller:
             self.registry.update_settled(target, at.now)
         if target.group != NO_SUBSCRIBERS:
             wait = self.errors.backoff(
-                target, action, self.next_polls.planner.cadence, targets=len(self.registry.targets)
+                target, action, self.next_polls.planner.intervals, targets=len(self.registry.targets)
             )
             due = at.now + wait
             self.workers.schedule(target, self.errors.retry_at(due))

@@ -146,7 +146,7 @@ class TargetRegistry:
 
         The round is None for a job that was never polled, as then any response does. Other jobs are read once more, so
         that the subscriber is not given what was remembered. *operated_at* is when an operation on it was last sent.
-        *recorded* is what the subscriber was given of the job before it was opened; a job that nobody follows goes on
+        *recorded* is what the subscriber was given of the job before it was opened; a job without followers goes on
         from there.
         """
         job = ref.job
@@ -323,6 +323,6 @@ class Rereads:
         return self._completed.get(target, 0)
 
     def forget(self, target: PollTarget) -> None:
-        """Remove a job for which nobody waits any more."""
+        """Remove a job that is not waited for any more."""
         self.requested.pop(target, None)
         self._completed.pop(target, None)

@@ -103,6 +103,6 @@ class Reservation:
 
 
 def finish(future: asyncio.Future[None]) -> None:
-    """Finish *future*, unless whoever waits for it was cancelled."""
+    """Finish *future*, unless its waiter was cancelled."""
     if not future.done():
         future.set_result(None)

@@ -17,7 +17,7 @@ RawResponse = tuple[int, Mapping[str, str], bytes]
 
 # The body of a job of 50 000 hosts has 15 MB; a body without end must stop somewhere.
 MAX_BODY_SIZE = 64 * MIB
-# How much of a body aiohttp may hold before somebody reads it; it stops reading at twice as much.
+# How much of a body aiohttp may hold before it is read; it stops reading at twice as much.
 STREAM_BUFFER_SIZE = 64 * 1024
 CONTENT_ENCODING = aiohttp.hdrs.CONTENT_ENCODING
 CONTENT_LENGTH = aiohttp.hdrs.CONTENT_LENGTH

@@ -66,7 +66,7 @@ class ConnectionPool:
         return connection
 
     def release(self, connection: Connection, *, reusable: bool) -> None:
-        """Keep *connection* for the next request, unless it is not *reusable* or somebody waits for the connector."""
+        """Keep *connection* for the next request, unless it is not *reusable* or a request waits for the connector."""
         if not reusable or connection.transport.is_closing():
             connection.close()
             return
@@ -79,7 +79,7 @@ class ConnectionPool:
 
     @contextmanager
     def yielding_to_connector(self) -> Iterator[None]:
-        """Hold no idle connection meanwhile: the connector may need it for somebody else."""
+        """Hold no idle connection meanwhile: the connector may need it for another request."""
         self._waiting += 1
         self._release_all()
         try:

@@ -31,7 +31,7 @@ CHUNKED, KEEP_ALIVE = b"\r\ntransfer-encoding: chunked\r\n", b"\r\nconnection: k
 
 
 class LazyHeaders(Mapping[str, str]):
-    """The headers of a response, parsed when somebody reads one that is there; names are in lower case."""
+    """The headers of a response, parsed when one that is there is read; names are in lower case."""
 
     __slots__ = ("_lines", "_lowered", "_parsed")
 

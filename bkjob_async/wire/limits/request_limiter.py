@@ -25,7 +25,7 @@ class RequestLimiter:
     """
 
     def __init__(self, limit: RateLimiter) -> None:
-        """Guard *limit*, which nobody else may use."""
+        """Guard *limit*, which nothing else may use."""
         self.limit = limit
         self.quota = ServerQuota()
         self.waiting = 0
@@ -67,7 +67,7 @@ class RequestLimiter:
     # Before a request -----------------------------------------------------------------------------------------------
 
     def try_acquire(self, scope: Hashable, resource: str, *, urgent: bool) -> Permit | None:
-        """Return a permit if nobody waits and no bound is reached, as is usual; else None."""
+        """Return a permit if no request waits and no bound is reached, as is usual; else None."""
         now = asyncio.get_running_loop().time()
         limit, quota = self.limit, self.quota
         if (

@@ -42,14 +42,13 @@ def test_a_job_that_waits_for_a_user_is_polled_rarely() -> None:
 
 def test_a_fixed_interval_is_kept() -> None:
     """The user's setting is used."""
-    assert PollIntervals(interval=3.0).next_wait(age=500.0, expectation=HALF_A_MINUTE, price=1.0) == 3.0
+    assert PollIntervals(interval=3.0).next_wait(age=500.0, expectation=HALF_A_MINUTE, cost=1.0) == 3.0
 
 
 def test_a_run_that_should_not_end_yet_is_polled_less_often() -> None:
     """Half a minute is expected: polls are rare at first, frequent near the end, and rare again much later."""
     waits = [
-        PollIntervals().next_wait(age=age, expectation=HALF_A_MINUTE, price=0.01)
-        for age in (5.0, 29.0, 200.0)
+        PollIntervals().next_wait(age=age, expectation=HALF_A_MINUTE, cost=0.01) for age in (5.0, 29.0, 200.0)
     ]
 
     assert waits[0] > 3.0
@@ -62,7 +61,7 @@ def test_no_step_is_shorter_than_the_rhythm_or_longer_than_the_cap(
 ) -> None:
     """Whatever is expected, and however hosts move."""
     cadence, (hosts, moves) = PollIntervals(), moving
-    wait = cadence.next_wait(age=age, expectation=law, price=price, usual=usual, hosts=hosts, moves=moves)
+    wait = cadence.next_wait(age=age, expectation=law, cost=price, usual=usual, hosts=hosts, moves=moves)
 
     assert cadence.shortest(age) <= wait <= cadence.longest(age, usual)
 
@@ -72,8 +71,8 @@ def test_a_higher_price_makes_longer_waits(
     age: float, price: float, factor: float, law: EndPrediction
 ) -> None:
     """Up to the precision of the search."""
-    cheap = PollIntervals().next_wait(age=age, expectation=law, price=price, usual=10.0)
-    dear = PollIntervals().next_wait(age=age, expectation=law, price=price * factor, usual=10.0)
+    cheap = PollIntervals().next_wait(age=age, expectation=law, cost=price, usual=10.0)
+    dear = PollIntervals().next_wait(age=age, expectation=law, cost=price * factor, usual=10.0)
 
     assert dear >= cheap * 0.97
 
@@ -91,9 +90,9 @@ def test_hosts_that_change_faster_are_polled_more_often(hosts: int, moves: float
 
 def test_a_lag_that_is_requested_bounds_every_step() -> None:
     """Four times the mean that was requested, as long as there is room for that."""
-    assert PollIntervals(target_lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4) == 8.0
+    assert PollIntervals(target_lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, cost=1e4) == 8.0
     assert (
-        PollIntervals(target_lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, price=1e4, usual=20.0)
+        PollIntervals(target_lag=2.0).next_wait(age=250.0, expectation=HALF_A_MINUTE, cost=1e4, usual=20.0)
         == 20.0
     )
 

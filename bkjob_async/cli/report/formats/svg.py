@@ -93,7 +93,7 @@ def course_chart(course: Course) -> Markup:
 
 
 def gap_rect(since: float, until: float) -> str:
-    """Return the hatched part in which nobody observed, from one share of the time to another."""
+    """Return the hatched part without observation, from one share of the time to another."""
     begin, end = max(0.0, since) * 100, min(1.0, until) * 100
     width = max(MIN_GAP, end - begin)
     return f'<rect x="{min(begin, 100 - width):.2f}%" width="{width:.2f}%" height="100%" class="gap"/>'
@@ -156,7 +156,7 @@ def share_bar(share: float) -> Markup:
 
 
 def swatch(name: str) -> Markup:
-    """Return a small square in the colour and pattern of a phase, or of time that nobody observed."""
+    """Return a small square in the colour and pattern of a phase, or of time without observation."""
     kind = "gap" if name == "gap" else f"area {name}"
     return svg("swatch", f'<rect width="100%" height="100%" class="{kind}"/>')
 

@@ -63,7 +63,7 @@ class RunModel:
             self.now = at
 
     def resumed(self, gap: float) -> None:
-        """Note that a new process continued the watch, after *gap* seconds in which nobody observed."""
+        """Note that a new process continued the watch, after *gap* seconds without observation."""
         self.openings += 1
         self._is_catching_up = True
         if gap > 0 and self.began is not None:
