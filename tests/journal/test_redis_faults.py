@@ -21,13 +21,17 @@ from bkjob_async.errors import (
     NotAJournal,
     UsageError,
 )
-from bkjob_async.journal.journal import open_journal
+from bkjob_async.journal import follow
+from bkjob_async.journal.journal import Journal, open_journal
+from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.redis import client as redis_client
 from bkjob_async.journal.redis.store import keys_of
 from bkjob_async.journal.store import Checkpoint, Store
+from bkjob_async.model.events import HostChanged
 from bkjob_async.model.journal_errors import StoreBehind
 from tests.journal.redis_server import RedisServer, running
 from tests.journal.stores import HERE, THERE, Place, opened, records
+from tests.journal.told import Teller
 
 PASSWORD = "opensesame"
 
@@ -109,6 +113,42 @@ async def test_a_server_without_its_newest_records_is_behind(tmp_path: Path) -> 
 
             assert (caught.value.term, caught.value.head, opening.head) == (1, 2, 2)
             assert await numbers(store) == [1, 2, 3, 4, 5]
+
+
+async def test_a_follower_is_told_what_a_server_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once another process writes behind that, under numbers that the follower has seen."""
+    monkeypatch.setattr(follow, "WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(follow, "RETRY_SECONDS", 0.05)
+    with running(tmp_path) as server:
+        async with opened(server.url) as place:
+            first, other = Teller(place.open()), Teller(MemoryStore(), client="99887766")
+            await first.open()
+            await first.tell(4)
+            with server.client() as client:
+                client.save()
+            await first.tell(6)
+            follower = Journal(place.open()).follow("night")
+            for _ in range(10):
+                await anext(follower)
+            waiting = asyncio.create_task(anext(follower))
+            server.kill()
+            server.start()
+            await other.open()
+            await other.tell(4)
+            other.store = place.open()
+            await other.open()
+            await other.tell(1)
+
+            told = [await waiting]
+            while follower.cursor != other.told[-1].cursor:
+                told.append(await anext(follower))
+
+        changes = [event for batch in told for event in batch.events if isinstance(event, HostChanged)]
+        last = {event.host.bk_host_id: event.after.code for event in changes}
+        assert [last[number] for number in range(1, 11)] == [9] * 5 + [5] * 5
+        assert changes[0].skipped
 
 
 async def test_a_paused_server_stores_an_append_once(
