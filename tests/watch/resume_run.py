@@ -418,13 +418,26 @@ class Stage:
     def is_excused(self, broken: str) -> bool:
         """Return True for what each life tells by itself, and for what faults bring about that hide the hosts of a step.
 
-        Each life says that it is in sync, and that it cannot store. A step whose hosts could not be listed ends without them;
+        Each life says that it is in sync, and that it cannot store; two that store nothing say so in batches of the same number,
+        which are not stored either. A step whose hosts could not be listed ends without them;
         where the other watch lists them later, it runs again.
         """
         if broken == "in sync a second time" or "JournalUnavailable" in broken:
             return True
+        if broken in {
+            f"batch {batch.sequence} comes after batch {batch.sequence}" for batch in self.outages()
+        }:
+            return True
         hides_hosts = any(window.kind == "internal" for window in self.history.faults)
         return bool(hides_hosts and self.history.companion) and "reported as over too early" in broken
+
+    def outages(self) -> list[bkjob.Batch]:
+        """Return the batches that say that nothing can be stored."""
+        return [
+            batch
+            for batch in self.told
+            if any(isinstance(e, bkjob.Trouble) and e.error == "JournalUnavailable" for e in batch.events)
+        ]
 
     def differing_results(self) -> list[str]:
         """Return which targets ended otherwise than in the uncut watch."""
