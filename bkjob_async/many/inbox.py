@@ -1,4 +1,4 @@
-"""The entries of a shard's inbox: targets to add or to drop, as bytes."""
+"""The entries of a shard's inbox, targets to add or to drop, as bytes; and how far a runner has read them."""
 
 from __future__ import annotations
 

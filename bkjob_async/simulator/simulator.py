@@ -1,4 +1,4 @@
-"""The simulated platform that tests use: its world, its history and its servers."""
+"""The simulated platform that tests use: its jobs, faults, history and servers."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import random
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -146,8 +146,13 @@ def wrong(followed: list[bkjob.Batch], stored: list[bkjob.Batch]) -> Iterator[st
 
 def untold(simulator: Simulator, followed: list[bkjob.Batch]) -> Iterator[str]:
     """Yield the hosts, steps and jobs whose last status was not told."""
+    yield from wrong_ends(simulator, events_in(followed))
+
+
+def wrong_ends(simulator: Simulator, events: Iterable[bkjob.Event]) -> Iterator[str]:
+    """Yield the hosts, steps and jobs whose last status in *events* is not that of the platform."""
     last: dict[object, int] = {}
-    for event in events_in(followed):
+    for event in events:
         if isinstance(event, bkjob.HostChanged):
             last[event.ref, event.execute_count, event.host.label] = event.after.code
         elif isinstance(event, bkjob.StepChanged | bkjob.JobChanged):
@@ -157,7 +162,7 @@ def untold(simulator: Simulator, followed: list[bkjob.Batch]) -> Iterator[str]:
         truth.hosts.items(), truth.steps.items(), truth.jobs.items()
     ):
         if last.get(key) != codes[-1]:
-            yield f"{key} ended {codes[-1]}; told was {last.get(key)}"
+            yield f"{key} ended {codes[-1]}; reported was {last.get(key)}"
 
 
 def missing(got: Path, stored: list[bkjob.Batch]) -> Iterator[str]:

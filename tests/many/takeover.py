@@ -26,7 +26,8 @@ from attrs import define, evolve, field
 import bkjob_async as bkjob
 from bkjob_async.simulator.simulator import Simulator
 from bkjob_async.simulator.world.plans import FAILS, SUCCEEDS, DurationRange, JobPlan, StepPlan
-from bkjob_async.testing import broken_promises, truth_of
+from bkjob_async.testing import broken_promises
+from tests.journal.kill import wrong_ends
 from tests.journal.redis_server import RedisServer, running
 from tests.many.dask_cluster import ROOT, DaskCluster, running_dask
 from tests.many.fleets import AGAIN_IN_SYNC, OWN_CREDENTIALS
@@ -202,20 +203,10 @@ async def ended(simulator: Simulator, site: Site, told: Told, jobs: Sequence[bkj
 
 def wrong(simulator: Simulator, told: Told, jobs: Sequence[bkjob.JobRef]) -> Iterator[str]:
     """Yield what was told and should not have been, and the other way round."""
-    last: dict[object, int] = {}
     for batches in told.batches.values():
         yield from (promise for promise in broken_promises(batches) if promise != AGAIN_IN_SYNC)
-        for event in chain.from_iterable(batch.events for batch in batches):
-            if isinstance(event, bkjob.HostChanged):
-                last[event.ref, event.execute_count, event.host.label] = event.after.code
-            elif isinstance(event, bkjob.StepChanged | bkjob.JobChanged):
-                last[event.ref] = event.after.code
-    truth = truth_of(simulator.history())
-    for key, codes in chain[tuple[object, Sequence[int]]](
-        truth.hosts.items(), truth.steps.items(), truth.jobs.items()
-    ):
-        if last.get(key) != codes[-1]:
-            yield f"{key} ended {codes[-1]}; told was {last.get(key)}"
+    batches_of_all = chain.from_iterable(told.batches.values())
+    yield from wrong_ends(simulator, chain.from_iterable(batch.events for batch in batches_of_all))
     for job in jobs:
         if told.finished[job] != 1:
             yield f"{job} finished {told.finished[job]} times"

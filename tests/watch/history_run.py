@@ -75,7 +75,7 @@ class SimulateOptions:
         await asyncio.sleep(plan.opens)
         self.world.advance(now())
         picked = [(self.refs[number % len(self.refs)], part) for number, part in plan.picks]
-        refs = [ref for job, part in picked for ref in self.parts(job, part)]
+        refs = [ref for job, part in picked for ref in parts_of(self.world, job, part)]
         watch = self.client.watch(
             refs, deadline=HORIZON - plan.opens, linger=plan.linger, detail_level=plan.detail_level
         )
@@ -104,20 +104,10 @@ class SimulateOptions:
         events = [event for seen in self.past.watches for batch in seen.batches for event in batch.events]
         return events[self.history.seed % len(events)].cursor if events else None
 
-    def parts(self, job: bkjob.JobRef, part: str) -> list[bkjob.Ref]:
-        """Return what is watched of a job."""
-        record = self.world.jobs.get(job.job_instance_id)
-        steps = [step.ref for step in record.steps] if record is not None else []
-        if not steps or part == "job":
-            return [job]
-        if part in ("first", "last"):
-            return [steps[0 if part == "first" else -1]]
-        return [*steps] if part == "steps" else [job, *steps]
-
     def note_joins(self, seen: WatchRecord, *refs: bkjob.Ref) -> None:
         """Take note of what targets make a watch follow from now on."""
         for ref in refs:
-            for part in self.parts(ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
+            for part in parts_of(self.world, ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
                 if ref not in seen.targets and part not in seen.targets and part.job not in seen.targets:
                     seen.joins.setdefault(part, []).append(now())
             if ref not in seen.targets:
@@ -215,7 +205,7 @@ class SimulateOptions:
                 self.note_joins(seen, self.refs[-1])
                 seen.watch.add(self.refs[-1])
             case "add":
-                parts = self.parts(ref, ("job", "first", "last", "both")[number % 4])
+                parts = parts_of(self.world, ref, ("job", "first", "last", "both")[number % 4])
                 self.note_joins(seen, *parts)
                 seen.watch.add(*parts)
             case "drop":
@@ -261,3 +251,14 @@ async def results_of(watch: bkjob.Watch) -> dict[bkjob.Ref, bkjob.JobResult | bk
         return await watch.results()
     except bkjob.DeadlineExceeded:
         return None
+
+
+def parts_of(world: World, job: bkjob.JobRef, part: str) -> list[bkjob.Ref]:
+    """Return what is watched of a job: itself, its first or last step, its `steps`, or `both`."""
+    record = world.jobs.get(job.job_instance_id)
+    steps = [step.ref for step in record.steps] if record is not None else []
+    if not steps or part == "job":
+        return [job]
+    if part in ("first", "last"):
+        return [steps[0 if part == "first" else -1]]
+    return [*steps] if part == "steps" else [job, *steps]

@@ -29,6 +29,7 @@ from bkjob_async.watch.journaling import checkpoints
 from tests.watch.clients import client_of
 from tests.watch.histories import OPERATIONS, History
 from tests.watch.history_faults import spoiler, tearer
+from tests.watch.history_run import parts_of
 from tests.watch.resume_histories import END, Life, Resumption
 from tests.watch.small_bounds import small_bounds
 
@@ -159,16 +160,6 @@ class Stage:
         options: dict[str, Any] = {"latency": self.history.latency, "interval": self.history.interval}
         return client_of(self.platform, self.history.dialect, **options)
 
-    def parts(self, job: bkjob.JobRef, part: str) -> list[bkjob.Ref]:
-        """Return what is watched of a job."""
-        record = self.world.jobs.get(job.job_instance_id)
-        steps = [step.ref for step in record.steps] if record is not None else []
-        if not steps or part == "job":
-            return [job]
-        if part in ("first", "last"):
-            return [steps[0 if part == "first" else -1]]
-        return [*steps] if part == "steps" else [job, *steps]
-
     # Lives ----------------------------------------------------------------------------------------------------------
 
     async def live(self, life: Life, stack: AsyncExitStack) -> None:
@@ -181,7 +172,7 @@ class Stage:
         self.world.advance(now())
         if not self.first:
             picked = [(ref, history.parts[n % len(history.parts)]) for n, ref in enumerate(self.refs)]
-            self.first = [ref for job, part in picked for ref in self.parts(job, part)]
+            self.first = [ref for job, part in picked for ref in parts_of(self.world, job, part)]
             self.note_joins(*self.first)
             self.begun.set()
         as_history = History(
@@ -270,7 +261,9 @@ class Stage:
         kinds = self.history.companion
         if kinds:
             refs = [
-                part for n, job in enumerate(self.refs) for part in self.parts(job, kinds[n % len(kinds)])
+                part
+                for n, job in enumerate(self.refs)
+                for part in parts_of(self.world, job, kinds[n % len(kinds)])
             ]
             await asyncio.sleep(seconds)
             fleet: dict[str, Any] = (
@@ -346,7 +339,7 @@ class Stage:
     def note_joins(self, *refs: bkjob.Ref) -> None:
         """Take note of what targets make the fleet follow from now on."""
         for ref in refs:
-            for part in self.parts(ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
+            for part in parts_of(self.world, ref, "both") if isinstance(ref, bkjob.JobRef) else [ref]:
                 if ref not in self.targets and part not in self.targets and part.job not in self.targets:
                     self.joins.setdefault(part, []).append(now())
             if ref not in self.targets:
@@ -380,7 +373,7 @@ class Stage:
             case "stop" | "start" as verb:
                 self.world.operate_job(job, 1 if verb == "stop" else 2)
             case "add" if self.watch is not None and self.watch._subscription.is_open:
-                parts = self.parts(job.ref, ("job", "first", "last", "both")[number % 4])
+                parts = parts_of(self.world, job.ref, ("job", "first", "last", "both")[number % 4])
                 self.note_joins(*parts)
                 self.watch.add(*parts)
             case "drop" if self.watch is not None and self.watch._subscription.is_open:
