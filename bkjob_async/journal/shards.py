@@ -121,6 +121,14 @@ class ShardStore(Protocol):
         """Return the newest figures of each shard that ever had a runner."""
         ...
 
+    async def put_failure(self, fleet: str, shard: int, text: str) -> None:
+        """Store what ended the runner of a shard; empty text for a runner that works. Nothing where there is no fleet."""
+        ...
+
+    async def failures(self, fleet: str) -> Mapping[int, str]:
+        """Return what ended the newest runner of each shard where something did."""
+        ...
+
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
         """Store what the runner of a shard learnt, in place of what it had."""
         ...

@@ -200,7 +200,7 @@ class Fleet:
     async def status(self) -> FleetStatus:
         """Return the fleet and its shards as the store knows them."""
         record, store = await self._record(), self.journal.store
-        figures = await store.shards.figures(self.name)
+        figures, failures = await store.shards.figures(self.name), await store.shards.failures(self.name)
         settings = await self.settings()
         shards: dict[int, ShardStatus] = {}
 
@@ -219,6 +219,7 @@ class Fleet:
                 # A sign of life from the future is one from before the clock was set back.
                 silence=min(abs(record.now - moment) for moment in seen),
                 refused=0 if entry is None else entry.refused,
+                failure=failures.get(shard),
             )
 
         await some_at_once(look(shard) for shard in range(settings.placement.shards))

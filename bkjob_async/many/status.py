@@ -19,6 +19,7 @@ class ShardStatus:
 
     *waiting* is how many entries its inbox has, each a part of what was added or dropped at once. *term* counts its runners, and *holder* is the newest, which *is_held* says has not ended. *silence* is seconds since
     its last sign of life, or since the fleet was created. *refused* counts what runners that were superseded still sent.
+    *failure* is the error that ended the last runner, None once another one has worked for a minute.
     """
 
     shard: int
@@ -30,6 +31,7 @@ class ShardStatus:
     is_held: bool = False
     silence: float = 0.0
     refused: int = 0
+    failure: str | None = None
 
     @property
     def has_runner(self) -> bool:
@@ -65,6 +67,11 @@ class FleetStatus:
     def unplaced(self) -> Sequence[ShardStatus]:
         """The shards that have had no runner for 30 seconds; none of a fleet that was stopped."""
         return () if self.is_stopped else tuple(each for each in self.shards if each.is_unplaced)
+
+    @property
+    def failing(self) -> Sequence[ShardStatus]:
+        """The shards whose last runner ended with an error; none of a fleet that was stopped."""
+        return () if self.is_stopped else tuple(each for each in self.shards if each.failure)
 
     @property
     def held(self) -> Sequence[ShardStatus]:

@@ -296,3 +296,19 @@ async def test_one_call_waits_for_all_shards(place: Place) -> None:
     await writer.open(names[35], HERE, take_over=True)
     await writer.append(names[35], term=1, head=0, records=records(1), targets=1)
     assert [*await asyncio.wait_for(first, 10)] == [names[35]]
+
+
+async def test_what_ended_a_runner_is_kept_until_one_works(place: Place) -> None:
+    """For each shard; nothing is kept of a fleet that there is not."""
+    store, other = await created(place), place.open()
+    assert await store.shards.failures(FLEET) == {}
+    await store.shards.put_failure(FLEET, 3, "one")
+    await store.shards.put_failure(FLEET, 3, "two")
+    await store.shards.put_failure(FLEET, 4, "of another")
+    await other.shards.put_failure("other", 4, "of no fleet")
+
+    assert await other.shards.failures(FLEET) == {3: "two", 4: "of another"}
+    assert await other.shards.failures("other") == {}
+    assert await other.shards.record("other") is None
+    await other.shards.put_failure(FLEET, 3, "")
+    assert await store.shards.failures(FLEET) == {4: "of another"}

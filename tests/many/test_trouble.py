@@ -197,6 +197,9 @@ async def test_a_shard_that_always_fails_leaves_the_others_alone(
 
         assert seen >= {*by_shard[1]}
         assert 6 <= status.shards[0].term <= 20
+        assert [(shard.shard, shard.failure) for shard in status.failing] == [
+            (0, "ZeroDivisionError (see the log of its runner)")
+        ]
         said = capsys.readouterr().err
         assert "shard 0 failed (ZeroDivisionError: poisoned); again in 1 s" in said
         assert "again in 60 s" in said
@@ -205,6 +208,7 @@ async def test_a_shard_that_always_fails_leaves_the_others_alone(
         await asyncio.sleep(200)
         seen = {e.ref for b in await site.batches() for e in b.events if isinstance(e, bkjob.Finished)}
         assert seen >= {*jobs} - {poison}
+        assert (await site.fleet.status()).failing == ()
         await site.fleet.stop()
         assert await asyncio.gather(*runs) == [ShardEnd.STOPPED] * 2
 

@@ -33,6 +33,8 @@ from bkjob_async.model.text.printing import counted, printable
 
 # `stop` waits so many seconds for the runners to end, and asks so often.
 STOP_SECONDS, LOOK_SECONDS = 30.0, 0.5
+# `status` says of so many shards at most how they failed.
+NAMED = 10
 
 
 @asynccontextmanager
@@ -149,7 +151,7 @@ async def status(name: str, *, profile: str | None, journal: str | None, as_json
     for line in map(shard_json, found.shards) if as_json else shard_lines(found):
         write_out(line)
     write_note(summary(found))
-    return ExitCode.COULD_NOT_WATCH if found.unplaced else ExitCode.ALL_SUCCEEDED
+    return ExitCode.COULD_NOT_WATCH if found.unplaced or found.failing else ExitCode.ALL_SUCCEEDED
 
 
 async def stop(name: str, *, profile: str | None, journal: str | None) -> ExitCode:
@@ -206,6 +208,8 @@ def summary(found: FleetStatus) -> str:
     text = f"{counted(len(found.shards), 'shard')}, {counted(found.targets, 'target')}, {found.active} not over{stopped}"
     if found.unplaced:
         text += f"; without a runner for more than 30 s: {numbers_of(found.unplaced)}"
+    for shard in found.failing[:NAMED]:
+        text += f"\nshard {shard.shard} failed: {printable(shard.failure or '')}"
     return text
 
 
@@ -252,5 +256,6 @@ def shard_json(shard: ShardStatus) -> str:
             "silence": round(shard.silence, 3),
             "refused": shard.refused,
             "is_unplaced": shard.is_unplaced,
+            "failure": shard.failure,
         }
     )

@@ -119,7 +119,7 @@ def run_command(*, name: str, shards: str, **options: Any) -> ExitCode:
 @journal_option
 @json_option
 def status_command(*, name: str, **options: Any) -> ExitCode:
-    """List the shards; exit code 3 where one has had no runner for 30 seconds."""
+    """List the shards; exit code 3 where one fails, or has had no runner for 30 seconds."""
     return run_action(f"{ACTIONS}:status", name, **options)
 
 

@@ -34,6 +34,7 @@ class MemoryShardedFleet:
     is_being_removed: bool = False
     figures: dict[int, ShardFigures] = field(factory=dict)
     durations: dict[int, bytes] = field(factory=dict)
+    failures: dict[int, str] = field(factory=dict)
 
 
 class MemoryShards:
@@ -111,6 +112,19 @@ class MemoryShards:
         """Return the newest figures of each shard that ever had a runner."""
         known = self._fleets.get(fleet)
         return {} if known is None else dict(known.figures)
+
+    async def put_failure(self, fleet: str, shard: int, text: str) -> None:
+        """Store what ended the runner of a shard; empty text for a runner that works."""
+        known = self._fleets.get(fleet)
+        if known is not None:
+            known.failures.pop(shard, None)
+            if text:
+                known.failures[shard] = text
+
+    async def failures(self, fleet: str) -> Mapping[int, str]:
+        """Return what ended the newest runner of each shard where something did."""
+        known = self._fleets.get(fleet)
+        return {} if known is None else dict(known.failures)
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
         """Store what the runner of a shard learnt."""

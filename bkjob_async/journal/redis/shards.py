@@ -25,7 +25,7 @@ from bkjob_async.journal.shards import (
 )
 
 _ENTRY_BITS = 20
-_FIGURES = re.compile(rb"shard:(\d+)")
+_FIGURES, _FAILURE = re.compile(rb"shard:(\d+)"), re.compile(rb"failure:(\d+)")
 
 # Runs a script of the journal of one fleet, and raises the errors that it names.
 RunScript = Callable[..., Awaitable[list[Any]]]
@@ -124,6 +124,18 @@ return {'ok', redis.call('HINCRBY', KEYS[1], 'active', string.format('%d', tonum
 )
 
 
+# ARGV: number of the shard, text or nothing.
+PUT_FAILURE = scripts.Script(
+    _CHECKED
+    + """
+if not known[1] then return {'ok'} end
+redis.call('HDEL', KEYS[1], 'failure:' .. ARGV[1])
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'failure:' .. ARGV[1], ARGV[2]) end
+return {'ok'}
+"""
+)
+
+
 class RedisShards:
     """Fleets in shards in Redis, through the client of a store."""
 
@@ -184,10 +196,8 @@ class RedisShards:
 
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""
-        words: Any = await self._client.command("HGETALL", shards_key(fleet))
-        facts = words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
         found: dict[int, ShardFigures] = {}
-        for name, value in facts.items():
+        for name, value in (await self._facts(fleet)).items():
             if shard := _FIGURES.fullmatch(name):
                 try:
                     found[int(shard[1])] = ShardFigures(*map(int, value.split()))
@@ -196,6 +206,20 @@ class RedisShards:
                         f"the figures of the shards of {fleet!r} cannot be read", journal=self._shown
                     ) from error
         return found
+
+    async def put_failure(self, fleet: str, shard: int, text: str) -> None:
+        """Store what ended the runner of a shard; empty text for a runner that works."""
+        await self._run(PUT_FAILURE, fleet, shard, text)
+
+    async def failures(self, fleet: str) -> Mapping[int, str]:
+        """Return what ended the newest runner of each shard where something did."""
+        matches = ((_FAILURE.fullmatch(name), text) for name, text in (await self._facts(fleet)).items())
+        return {int(match[1]): text.decode(errors="replace") for match, text in matches if match}
+
+    async def _facts(self, fleet: str) -> dict[bytes, bytes]:
+        """Return the hash of a fleet."""
+        words: Any = await self._client.command("HGETALL", shards_key(fleet))
+        return words if isinstance(words, dict) else dict(zip(words[::2], words[1::2], strict=True))
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
         """Store what the runner of a shard learnt."""

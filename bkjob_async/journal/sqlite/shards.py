@@ -31,6 +31,9 @@ CREATE TABLE IF NOT EXISTS shard (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, fleet TEXT NOT NULL, number INTEGER NOT NULL,
   term INTEGER NOT NULL, targets INTEGER NOT NULL, active INTEGER NOT NULL, claim INTEGER NOT NULL, durations BLOB
 );
+CREATE TABLE IF NOT EXISTS shard_failure (
+  fleet TEXT NOT NULL, number INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (fleet, number)
+);
 CREATE TABLE IF NOT EXISTS inbox (id INTEGER PRIMARY KEY AUTOINCREMENT, shard TEXT NOT NULL, data BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS inbox_of_shard ON inbox (shard, id);
 """
@@ -102,6 +105,15 @@ class SqliteShards:
     async def figures(self, fleet: str) -> Mapping[int, ShardFigures]:
         """Return the newest figures of each shard that ever had a runner."""
         found: Mapping[int, ShardFigures] = await self._read(partial(read_figures, fleet=fleet))
+        return found
+
+    async def put_failure(self, fleet: str, shard: int, text: str) -> None:
+        """Store what ended the runner of a shard; empty text for a runner that works."""
+        await self._write(partial(put_failure, fleet=fleet, shard=shard, text=text))
+
+    async def failures(self, fleet: str) -> Mapping[int, str]:
+        """Return what ended the newest runner of each shard where something did."""
+        found: Mapping[int, str] = await self._read(partial(read_failures, fleet=fleet))
         return found
 
     async def put_durations(self, fleet: str, shard: int, durations: bytes) -> None:
@@ -178,6 +190,7 @@ def remove_fleet(connection: Connection, fleet: str, names: Sequence[str]) -> No
     if has_tables(connection):
         connection.execute("DELETE FROM sharded_fleet WHERE name = ?", (fleet,))
         connection.execute("DELETE FROM shard WHERE fleet = ?", (fleet,))
+        connection.execute("DELETE FROM shard_failure WHERE fleet = ?", (fleet,))
         connection.executemany("DELETE FROM inbox WHERE shard = ?", ((name,) for name in names))
 
 
@@ -240,6 +253,21 @@ def read_figures(connection: Connection, fleet: str) -> dict[int, ShardFigures]:
         "SELECT number, term, targets, active, claim FROM shard WHERE fleet = ?", (fleet,)
     )
     return {number: ShardFigures(*figures) for number, *figures in rows}
+
+
+def put_failure(connection: Connection, fleet: str, shard: int, text: str) -> None:
+    """Record what ended the runner of a shard."""
+    if find_record(connection, fleet) is not None:
+        connection.execute("DELETE FROM shard_failure WHERE fleet = ? AND number = ?", (fleet, shard))
+        if text:
+            connection.execute("INSERT INTO shard_failure VALUES (?, ?, ?)", (fleet, shard, text))
+
+
+def read_failures(connection: Connection, fleet: str) -> dict[int, str]:
+    """Return what ended the runner of each shard where something did."""
+    if not has_tables(connection):
+        return {}
+    return dict(connection.execute("SELECT number, text FROM shard_failure WHERE fleet = ?", (fleet,)))
 
 
 def put_learnt(connection: Connection, name: str, durations: bytes) -> None:

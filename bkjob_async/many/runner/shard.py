@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum
+from math import inf
 from typing import Any
 
 import msgspec
@@ -25,9 +26,11 @@ from bkjob_async.errors import (
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.many.fleet import Fleet, dialect_options
 from bkjob_async.many.inbox import InboxPlace, read_entry
+from bkjob_async.many.runner.failures import failures_noted
 from bkjob_async.many.runner.learning import shards_to_ask
 from bkjob_async.many.runner.shares import RequestShare
 from bkjob_async.many.settings import FleetSettings, credentials_provider
+from bkjob_async.many.upkeep import WORKS_SECONDS
 from bkjob_async.model.journal_errors import StoreBehind
 from bkjob_async.observe.observer import Observer
 from bkjob_async.watch.journaling.fleet_journal import FleetJournal
@@ -85,6 +88,19 @@ async def run_shard(
         raise UsageError(
             f"the fleet {fleet.name!r} polls {settings.url}, and this runner has the credentials of {url!r:.200}"
         )
+    async with failures_noted(fleet.journal.store.shards, fleet.name, shard):
+        return await run_noted(fleet, shard, settings, transport=transport, observers=observers)
+
+
+async def run_noted(
+    fleet: Fleet,
+    shard: int,
+    settings: FleetSettings,
+    *,
+    transport: Transport | None,
+    observers: Iterable[Observer],
+) -> ShardEnd:
+    """Run a shard; what ends it is noted."""
     credentials = credentials_provider(settings.credentials)
     if await fleet.is_stopped():
         return ShardEnd.STOPPED
@@ -152,7 +168,7 @@ class ShardRunner:
         """Run until the fleet is stopped or the shard is run elsewhere; raise what else ended the watch."""
         loop = asyncio.get_running_loop()
         life_at = loop.time()
-        exchange_at = life_at + FIRST_EXCHANGE_SECONDS
+        exchange_at, works_at = life_at + FIRST_EXCHANGE_SECONDS, life_at + WORKS_SECONDS
         self._on_answer()
         try:
             while True:
@@ -166,6 +182,8 @@ class ShardRunner:
                 if not self._subscription.is_open:
                     return self._end_of_watch()
                 await self._take_up()
+                if begun >= works_at and await self._note_that_it_works():
+                    works_at = inf
                 if begun >= exchange_at:
                     exchange_at = begun + EXCHANGE_SECONDS
                     await self._exchange_durations()
@@ -173,6 +191,15 @@ class ShardRunner:
         finally:
             if self._pausing is not None:
                 self._pausing.cancel()
+
+    async def _note_that_it_works(self) -> bool:
+        """Remove what ended the runner before; return whether the store could."""
+        try:
+            await self._store.put_failure(self._fleet.name, self._shard, "")
+        except JournalUnavailable as error:
+            logger.debug("no failure of shard %s was removed: %s", self._name, error)
+            return False
+        return True
 
     def _end_of_watch(self) -> ShardEnd:
         error = self._subscription.end

@@ -1,0 +1,40 @@
+"""What ended a runner, for those who look at its fleet."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from bkjob_async.errors import BkJobError, JournalError
+from bkjob_async.journal.shards import ShardStore
+
+# The store has so many seconds to take it, and it has so many characters.
+STORE_SECONDS, LONGEST = 3.0, 500
+
+logger = logging.getLogger("bkjob_async")
+
+
+@asynccontextmanager
+async def failures_noted(store: ShardStore, fleet: str, shard: int) -> AsyncIterator[None]:
+    """Store what ends the context, if it is an error, and raise it."""
+    try:
+        yield
+    except Exception as error:
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                await store.put_failure(fleet, shard, described(error))
+        except (JournalError, TimeoutError) as untold:
+            logger.debug("what ended shard %s/%d was not stored: %s", fleet, shard, untold)
+        raise
+
+
+def described(error: BaseException) -> str:
+    """Return an error in words; of one that is not this package's, which may hold a secret, its kind alone."""
+    kind = type(error).__name__
+    return (
+        f"{kind}: {error}"[:LONGEST]
+        if isinstance(error, BkJobError)
+        else f"{kind} (see the log of its runner)"
+    )
