@@ -1,11 +1,23 @@
-"""From which other shards a runner takes durations."""
+"""What a runner learns from other shards: how long runs of a name take."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bkjob_async.client.client import JobClient
+from bkjob_async.client.runner_access import take_durations
+from bkjob_async.errors import FleetNotFound, JournalDamaged, JournalError, JournalUnavailable, UsageError
+from bkjob_async.many.fleet import Fleet
 
 # A round asks so many other shards at most; the next one goes on behind them.
 ASKED_AT_ONCE = 16
+
+logger = logging.getLogger("bkjob_async")
 
 
 def shards_to_ask(own: int, shards: int, round_number: int) -> Sequence[int]:
@@ -15,3 +27,44 @@ def shards_to_ask(own: int, shards: int, round_number: int) -> Sequence[int]:
         return others
     start = round_number * ASKED_AT_ONCE % len(others)
     return [others[(start + number) % len(others)] for number in range(ASKED_AT_ONCE)]
+
+
+class DurationExchange:
+    """Stores what the *client* of a *shard* learnt, and takes over what other shards learnt better."""
+
+    def __init__(self, fleet: Fleet, shard: int, client: JobClient) -> None:
+        """Prepare the first exchange."""
+        self._fleet = fleet
+        self._shard = shard
+        self._client = client
+        self._rounds = 0
+
+    async def store(self) -> None:
+        """Store what was learnt; where the store cannot, the next exchange does."""
+        try:
+            data = msgspec.msgpack.encode(self._client.export_durations())
+            await self._fleet.journal.store.shards.put_durations(self._fleet.name, self._shard, data)
+        except JournalError as error:
+            logger.debug("what shard %s/%d learnt was not stored: %s", self._fleet.name, self._shard, error)
+
+    async def exchange(self) -> None:
+        """Store what was learnt, and take over what some other shards learnt better."""
+        await self.store()
+        shards = (await self._fleet.settings()).placement.shards
+        for other in shards_to_ask(self._shard, shards, self._rounds):
+            try:
+                found = await self._fleet.journal.store.shards.durations(self._fleet.name, other)
+                if found is not None:
+                    take_durations(self._client, decoded(found))
+            except (JournalUnavailable, JournalDamaged, FleetNotFound, UsageError) as error:
+                logger.debug("nothing was learnt from shard %d of %s: %s", other, self._fleet.name, error)
+            await asyncio.sleep(0)
+        self._rounds += 1
+
+
+def decoded(data: bytes) -> dict[str, Any]:
+    """Return durations from their bytes; raise `JournalDamaged`."""
+    try:
+        return msgspec.msgpack.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, ValueError) as error:
+        raise JournalDamaged("the durations of a shard cannot be read") from error

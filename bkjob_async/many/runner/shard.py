@@ -8,26 +8,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum
 from math import inf
-from typing import Any
-
-import msgspec
 
 from bkjob_async.client.client import JobClient
 from bkjob_async.client.factory import connect
-from bkjob_async.client.runner_access import set_requests_per_second, take_durations
-from bkjob_async.errors import (
-    FleetNotFound,
-    JournalDamaged,
-    JournalError,
-    JournalUnavailable,
-    Superseded,
-    UsageError,
-)
+from bkjob_async.client.runner_access import set_requests_per_second
+from bkjob_async.errors import JournalUnavailable, Superseded, UsageError
 from bkjob_async.journal.shards import ShardFigures, shard_name
 from bkjob_async.many.fleet import Fleet, dialect_options
 from bkjob_async.many.inbox import InboxPlace, read_entry
 from bkjob_async.many.runner.failures import failures_noted
-from bkjob_async.many.runner.learning import shards_to_ask
+from bkjob_async.many.runner.learning import DurationExchange
 from bkjob_async.many.runner.shares import RequestShare
 from bkjob_async.many.settings import FleetSettings, credentials_provider
 from bkjob_async.many.upkeep import WORKS_SECONDS
@@ -162,7 +152,7 @@ class ShardRunner:
         self._is_stopped = False
         self._has_restored = False
         self._pausing: asyncio.TimerHandle | None = None
-        self._exchanges = 0
+        self._durations = DurationExchange(fleet, shard, client)
 
     async def run(self) -> ShardEnd:
         """Run until the fleet is stopped or the shard is run elsewhere; raise what else ended the watch."""
@@ -177,7 +167,7 @@ class ShardRunner:
                     life_at = begun + LIFE_SECONDS
                     await self._give_sign_of_life()
                 if self._is_stopped:
-                    await self._store_durations()
+                    await self._durations.store()
                     return ShardEnd.STOPPED
                 if not self._subscription.is_open:
                     return self._end_of_watch()
@@ -186,7 +176,7 @@ class ShardRunner:
                     works_at = inf
                 if begun >= exchange_at:
                     exchange_at = begun + EXCHANGE_SECONDS
-                    await self._exchange_durations()
+                    await self._durations.exchange()
                 await asyncio.sleep(max(0.0, begun + INBOX_SECONDS - loop.time()))
         finally:
             if self._pausing is not None:
@@ -292,34 +282,3 @@ class ShardRunner:
             since,
             self._name,
         )
-
-    # Durations ------------------------------------------------------------------------------------------------------
-
-    async def _store_durations(self) -> None:
-        try:
-            data = msgspec.msgpack.encode(self._client.export_durations())
-            await self._store.put_durations(self._fleet.name, self._shard, data)
-        except JournalError as error:
-            logger.debug("what shard %s learnt was not stored: %s", self._name, error)
-
-    async def _exchange_durations(self) -> None:
-        """Store what was learnt, and take over what other shards learnt better."""
-        await self._store_durations()
-        shards = (await self._fleet.settings()).placement.shards
-        for other in shards_to_ask(self._shard, shards, self._exchanges):
-            try:
-                found = await self._store.durations(self._fleet.name, other)
-                if found is not None:
-                    take_durations(self._client, decoded(found))
-            except (JournalUnavailable, JournalDamaged, FleetNotFound, UsageError) as error:
-                logger.debug("nothing was learnt from shard %d of %s: %s", other, self._fleet.name, error)
-            await asyncio.sleep(0)
-        self._exchanges += 1
-
-
-def decoded(data: bytes) -> dict[str, Any]:
-    """Return durations from their bytes; raise `JournalDamaged`."""
-    try:
-        return msgspec.msgpack.decode(data, type=dict[str, Any])
-    except (msgspec.DecodeError, ValueError) as error:
-        raise JournalDamaged("the durations of a shard cannot be read") from error
