@@ -63,16 +63,35 @@ class PollCounts:
 
 
 class OperationCounters:
-    """The requests of one operation: how many succeeded, failures, bytes, durations and seconds in the queue."""
+    """The requests of one operation: how many succeeded, failures, bytes, durations and seconds in the queue.
 
-    __slots__ = ("bytes", "duration", "failures", "ok", "queue")
+    Written for every poll, so its numbers lie in the object itself: histograms are made when they are read. Most requests
+    were not held back; they are only counted.
+    """
+
+    __slots__ = ("bytes", "counts", "failures", "held_back", "ok", "seconds", "unqueued")
 
     def __init__(self) -> None:
-        self.ok = 0
+        self.ok = self.bytes = self.unqueued = 0
         self.failures: Counter[str] = Counter()
-        self.bytes = 0
-        self.duration = Histogram(DURATION_BOUNDS)
-        self.queue = Histogram(DURATION_BOUNDS)
+        self.counts = [0] * (len(DURATION_BOUNDS) + 1)
+        self.seconds = 0.0
+        self.held_back = Histogram(DURATION_BOUNDS)
+
+    @property
+    def duration(self) -> Histogram:
+        """How long the requests took."""
+        found = Histogram(DURATION_BOUNDS)
+        found.counts, found.sum = self.counts.copy(), self.seconds
+        return found
+
+    @property
+    def queue(self) -> Histogram:
+        """How long limits held the requests back."""
+        found = Histogram(DURATION_BOUNDS)
+        found.counts, found.sum = self.held_back.counts.copy(), self.held_back.sum
+        found.counts[0] += self.unqueued
+        return found
 
     def outcomes(self) -> Mapping[str, int]:
         """Return the number of requests by outcome, leaving out those that never were."""
@@ -106,25 +125,28 @@ class Counters:
 
         Done for every poll: nothing is called that can be written here.
         """
-        requests = self.requests.get(operation) or self._requests_of(operation)
+        try:
+            requests = self.requests[operation]
+        except KeyError:
+            requests = self._requests_of(operation)
+        seconds = received_at - sent_at
         requests.ok += 1
         requests.bytes += size
-        seconds = received_at - sent_at
-        duration = requests.duration
-        duration.counts[bisect_left(DURATION_BOUNDS, seconds)] += 1
-        duration.sum += seconds
+        requests.seconds += seconds
+        requests.counts[bisect_left(DURATION_BOUNDS, seconds)] += 1
         if sent_at > asked_at:
-            requests.queue.add(sent_at - asked_at)
+            requests.held_back.add(sent_at - asked_at)
         else:
-            requests.queue.counts[0] += 1
+            requests.unqueued += 1
 
     def add_failure(self, operation: str, outcome: str, seconds: float, queued: float, size: int) -> None:
         """Count a request that failed *seconds* after it was sent, which was *queued* seconds after it was asked for."""
         requests = self._requests_of(operation)
         requests.failures[outcome] += 1
         requests.bytes += size
-        requests.duration.add(seconds)
-        requests.queue.add(queued)
+        requests.seconds += seconds
+        requests.counts[bisect_left(DURATION_BOUNDS, seconds)] += 1
+        requests.held_back.add(queued)
 
     def _requests_of(self, operation: str) -> OperationCounters:
         """Return the counters of one of our operations, or those of all others."""
