@@ -18,8 +18,11 @@ LARGE_STEPS = {
     "engine.host_table.row_places.MAX_LOOKED_UP": 0,
     "simulator.protocol.groups.MAX_HOSTS_IN_ONE_READ": 0,
 }
-# Steps that are read in full are so large that rows which are known are not decoded.
-SMALL_STEPS = {"engine.tracking.next_request.COMPARED_AT_ONCE": 0}
+# Steps that are read in full are so large that rows which are known are not decoded, and that their lookups are kept.
+SMALL_STEPS = {
+    "engine.tracking.next_request.COMPARED_AT_ONCE": 0,
+    "engine.host_table.row_places.MAX_LOOKED_UP_ANEW": 0,
+}
 # What makes events and snapshots of many hosts in slices: how many are made without, and how many in each.
 IN_SLICES = {
     "engine.tracking.step_views.MAX_PLAIN": 0,

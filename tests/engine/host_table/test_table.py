@@ -69,6 +69,24 @@ def test_a_name_learnt_later_joins() -> None:
     assert (table.key(0).bk_host_id, table.key(0).ip) == (1, "10.0.0.1")
 
 
+def test_tables_share_a_lookup_as_long_as_their_hosts_are_the_same() -> None:
+    """A host that joins one of them, in any order of rows, is not missed there and not found in the other."""
+    one, other = HostTable(), HostTable()
+    twenty = [host(number, 7) for number in range(1, 21)]
+    for table in (one, other):
+        take(table, groups(*twenty), 1)
+        assert take(table, groups(*reversed(twenty)), 2) == ([], True)
+
+    joined, _ = take(one, groups(host(21, 5), *reversed(twenty)), 3)
+    moved, _ = take(one, groups(host(21, 7), *reversed(twenty)), 4)
+    moved_there, _ = take(other, groups(host(3, 9), *twenty[:2], *twenty[3:]), 3)
+
+    assert [(m.place, m.before, m.after) for m in joined] == [(20, None, 5)]
+    assert [(m.place, m.before, m.after) for m in moved] == [(20, 5, 7)]
+    assert [(m.place, m.before, m.after) for m in moved_there] == [(2, 7, 9)]
+    assert (len(one), len(other)) == (21, 20)
+
+
 def test_one_address_in_two_clouds_is_two_hosts() -> None:
     """An ip alone repeats across cloud areas."""
     table = HostTable()
