@@ -67,7 +67,7 @@ async def placed_in(
             threads_per_worker=slots,
             processes=False,
             asynchronous=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             resources={"bkjob": slots},
         ) as cluster,
     ):
