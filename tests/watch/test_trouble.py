@@ -151,6 +151,25 @@ async def test_other_errors_are_no_refusals(refusals: int, is_lost: bool) -> Non
     assert isinstance(ended[jobs[0]], bkjob.Lost) is is_lost
 
 
+@pytest.mark.parametrize("refusal", ["not found", "forbidden"])
+async def test_a_platform_that_fails_over_loses_nothing(refusal: str) -> None:
+    """For a while it shows an empty database, or refuses everybody; jobs that were read before are followed on."""
+    world, jobs = world_of(20)
+    not_found = HttpResponse(
+        status=200, body=b'{"result": false, "code": 1244006, "message": "no such instance"}'
+    )
+    answer = not_found if refusal == "not found" else FORBIDDEN
+    async with client_of(world) as (client, transport):
+        transport.spoil = lambda _request, now: answer if 3 < now < 23 else None
+        batches = await watched(client, *jobs)
+
+    assert keeps_its_promise(batches, world)
+    events = [event for batch in batches for event in batch.events]
+    assert not [event for event in events if isinstance(event, bkjob.Lost)]
+    assert {event.ref for event in events if isinstance(event, bkjob.Trouble)} == {*jobs}
+    assert {event.ref for event in events if isinstance(event, bkjob.Finished)} == {*jobs}
+
+
 async def test_a_lost_target_stays_lost_for_a_late_reader() -> None:
     """What a poll shows of it afterwards, because somebody nudged it, is not delivered: its loss is, and why."""
     world, (job, other) = world_of(2)

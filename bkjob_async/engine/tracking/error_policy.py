@@ -31,6 +31,9 @@ from bkjob_async.model.refs import Ref
 # ignored.
 NOT_FOUND_TWICE = 2
 FORBIDDEN_AFTER = 3
+# A target that was read before is not lost before it could not be read for so many seconds: a platform that fails over
+# may show an empty database, or refuse everybody, for a while.
+LOST_AFTER_SECONDS = 30.0
 INTERNAL_ERROR = 1240002
 
 
@@ -66,8 +69,8 @@ GATEWAY_STATUS = frozenset({502, 503, 504})
 GATEWAY_CODES = frozenset({1306201, 1650200, 1650201, 1650300, 1650401})
 
 
-def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState) -> ErrorAction:
-    """Return what to do about *error*, the response to *request*.
+def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState, now: float) -> ErrorAction:
+    """Return what to do about *error*, the response to *request*, which came *now*.
 
     Counts errors in *job*, because only a repeated error is taken as one of the target.
     """
@@ -75,12 +78,16 @@ def classify_poll_error(error: BkJobError, request: PollRequest, job: JobState) 
     if action is not None:
         return action
     if isinstance(error, NotFound):
-        is_believed = count_not_found(job, request.ref) >= NOT_FOUND_TWICE
-        return ErrorAction.NOT_FOUND if is_believed else ErrorAction.RETRY_ONCE
+        count = count_not_found(job, request.ref)
+        if count < NOT_FOUND_TWICE:
+            note_absence(job, now)
+            return ErrorAction.RETRY_ONCE
+        return ErrorAction.NOT_FOUND if is_absent(job, request.ref, now) else ErrorAction.TARGET_TROUBLE
     if isinstance(error, NotAllowed) and not isinstance(error, ApplicationNotAllowed):
         refusals = job.poll_failures.refusals + 1
         job.poll_failures = evolve(job.poll_failures, refusals=refusals)
-        return ErrorAction.FORBIDDEN if refusals >= FORBIDDEN_AFTER else ErrorAction.TARGET_TROUBLE
+        is_lost = is_absent(job, request.ref, now) and refusals >= FORBIDDEN_AFTER
+        return ErrorAction.FORBIDDEN if is_lost else ErrorAction.TARGET_TROUBLE
     if is_gateway_made(error):
         return ErrorAction.GATEWAY_TROUBLE
     return next(
@@ -121,6 +128,21 @@ def is_gateway_made(error: BkJobError) -> bool:
     if not isinstance(error, CallFailed) or isinstance(error, InvalidRequest):
         return False
     return error.details.http_status in GATEWAY_STATUS or error.code in GATEWAY_CODES
+
+
+def note_absence(job: JobState, now: float) -> float:
+    """Note that a target cannot be read any more; return since when."""
+    since = job.poll_failures.absent_since
+    if since is None:
+        since = now
+        job.poll_failures = evolve(job.poll_failures, absent_since=now)
+    return since
+
+
+def is_absent(job: JobState, ref: Ref, now: float) -> bool:
+    """Return True if *ref*, which cannot be read, never could, or could not for long enough."""
+    since = note_absence(job, now)
+    return not job.was_read(ref) or now - since >= LOST_AFTER_SECONDS
 
 
 def count_not_found(job: JobState, ref: Ref) -> int:

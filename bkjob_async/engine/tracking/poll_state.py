@@ -69,12 +69,13 @@ class PollFailures:
     """The failed polls of one job.
 
     *failures* is their number in a row, *refusals* how many of them said that the user may not read the job.
-    *not_found* counts, by target, responses in a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that are lost.
+    *absent_since* is when the first of them came that said so, or that a target does not exist. *not_found* counts, by target, responses in a row that it does not exist. *troubled* is the `Trouble` that was published, by target; *lost* the targets that are lost.
     *job_rows_refused* counts refusals to list hosts with the job.
     """
 
     failures: int = 0
     refusals: int = 0
+    absent_since: float | None = None
     not_found: Mapping[Ref, int] = NO_COUNTS
     troubled: Mapping[Ref, Trouble] = NO_TROUBLE
     stalled: bool = False
@@ -85,7 +86,7 @@ class PollFailures:
         """Return what remains after a successful poll."""
         if self is NO_FAILURES:
             return self
-        remaining = evolve(self, failures=0, refusals=0, stalled=False)
+        remaining = evolve(self, failures=0, refusals=0, absent_since=None, stalled=False)
         return NO_FAILURES if remaining == NO_FAILURES else remaining
 
     def found(self, ref: Ref) -> PollFailures:

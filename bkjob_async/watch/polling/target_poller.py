@@ -206,7 +206,7 @@ class TargetPoller:
 
     def _on_failure(self, target: PollTarget, request: PollRequest, error: BkJobError, asked: float) -> None:
         """Deliver the events of a failed poll, begun at *asked*, and schedule another one."""
-        action = classify_poll_error(error, request, target)
+        action = classify_poll_error(error, request, target, self._now())
         abandon_round(target)
         if action not in REACHABILITY_UNKNOWN:
             self._on_reachable(asked)

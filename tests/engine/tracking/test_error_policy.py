@@ -54,17 +54,40 @@ def watched_job() -> JobState:
 )
 def test_who_is_in_trouble(error: CallFailed, verdict: ErrorAction) -> None:
     """One target, everybody, or nobody yet."""
-    assert classify_poll_error(error, job_request(JOB, with_rows=False), watched_job()) is verdict
+    assert classify_poll_error(error, job_request(JOB, with_rows=False), watched_job(), 0.0) is verdict
 
 
 def test_unknown_twice_is_unknown() -> None:
     """Once may be a database that is behind; a response in between starts over."""
-    state, request = watched_job(), job_request(JOB, with_rows=False)
-    assert classify_poll_error(NotFound(ErrorDetails()), request, state) is ErrorAction.RETRY_ONCE
-    apply_job(state, job(2), at(1))
-    assert classify_poll_error(NotFound(ErrorDetails()), request, state) is ErrorAction.RETRY_ONCE
+    state, request = JobState(JOB, is_target=True), job_request(JOB, with_rows=False)
+    assert classify_poll_error(NotFound(ErrorDetails()), request, state, 0.0) is ErrorAction.RETRY_ONCE
+    state.poll_failures = state.poll_failures.found(JOB).after_response()
+    assert classify_poll_error(NotFound(ErrorDetails()), request, state, 0.0) is ErrorAction.RETRY_ONCE
 
-    assert classify_poll_error(NotFound(ErrorDetails()), request, state) is ErrorAction.NOT_FOUND
+    assert classify_poll_error(NotFound(ErrorDetails()), request, state, 0.0) is ErrorAction.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (NotFound(ErrorDetails()), ErrorAction.NOT_FOUND),
+        (NotAllowed(ErrorDetails(code=9900403)), ErrorAction.FORBIDDEN),
+    ],
+    ids=["not found", "not allowed"],
+)
+def test_what_was_read_is_lost_after_a_while(error: CallFailed, action: ErrorAction) -> None:
+    """Half a minute without any other response, however often it was asked for meanwhile."""
+    state, request = watched_job(), job_request(JOB, with_rows=False)
+    apply_job(state, job(2), at(1))
+    actions = [classify_poll_error(error, request, state, float(now)) for now in range(10, 45, 5)]
+
+    assert action not in actions[:6]
+    assert actions[6] is action
+
+    apply_job(state, job(2), at(50))
+    again = [classify_poll_error(error, request, state, float(now)) for now in range(60, 90, 5)]
+
+    assert action not in again
 
 
 def test_a_confirmation_is_asked_about_through_its_job() -> None:
@@ -72,7 +95,7 @@ def test_a_confirmation_is_asked_about_through_its_job() -> None:
     state = watched_job()
 
     assert (
-        classify_poll_error(WrongState(ErrorDetails(code=1241003)), step_request(STEP), state)
+        classify_poll_error(WrongState(ErrorDetails(code=1241003)), step_request(STEP), state, 0.0)
         is ErrorAction.USE_OTHER_REQUEST
     )
     assert not state.step(200).hosts_visible
@@ -81,7 +104,7 @@ def test_a_confirmation_is_asked_about_through_its_job() -> None:
 def test_a_container_step_is_believed_when_it_repeats() -> None:
     """1240002 may be a passing error as well: at its end the step is requested once more."""
     state = watched_job()
-    actions = [classify_poll_error(INTERNAL, step_request(STEP), state) for _ in range(3)]
+    actions = [classify_poll_error(INTERNAL, step_request(STEP), state, 0.0) for _ in range(3)]
     assert actions == [ErrorAction.RETRY_ONCE, ErrorAction.RETRY_ONCE, ErrorAction.USE_OTHER_REQUEST]
     assert not state.step(200).needs_rows
 
@@ -94,7 +117,7 @@ def test_what_showed_its_hosts_does_not_lose_them_to_a_bad_moment() -> None:
     state = watched_job()
     apply_step(state, step(2, [host(1, 7)]), at(1))
 
-    assert {classify_poll_error(INTERNAL, step_request(STEP), state) for _ in range(9)} == {
+    assert {classify_poll_error(INTERNAL, step_request(STEP), state, 0.0) for _ in range(9)} == {
         ErrorAction.TARGET_TROUBLE
     }
     assert state.step(200).hosts_visible
@@ -107,7 +130,8 @@ def test_job_rows_that_are_refused_again_and_again_are_not_asked_for() -> None:
     apply_job(known, job(2, step(2, [host(1, 7)])), at(1))
 
     actions = [
-        [classify_poll_error(INTERNAL, request, state) for _ in range(REFUSALS)] for state in (new, known)
+        [classify_poll_error(INTERNAL, request, state, 0.0) for _ in range(REFUSALS)]
+        for state in (new, known)
     ]
 
     assert actions == [
