@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bkjob_async import JobSnapshot, Phase, Ref, RunStatus, StepSnapshot, Watch
+from bkjob_async.cli.actions.earlier_runs import earlier_runs, time_left
 from bkjob_async.cli.actions.look import Look, look_at
 from bkjob_async.cli.configuration.connection import client_of
 from bkjob_async.cli.configuration.options import scope_of
@@ -18,6 +19,7 @@ from bkjob_async.cli.tables import seconds_text, write_table
 from bkjob_async.cli.watching.failures import results_in
 from bkjob_async.cli.watching.outcome import CONTINUING
 from bkjob_async.cli.watching.resuming import next_command
+from bkjob_async.engine.scheduling.duration_stats import DurationTable
 from bkjob_async.model.text.printing import printable, tally
 
 HEADER = ("TARGET", "STATUS", "HOSTS", "TIME", "STEP", "NAME")
@@ -41,13 +43,30 @@ async def explain(settings: Settings, words: Sequence[str], *, as_json: bool, de
     """Write some lines about each target."""
     refs = targets_from(words, scope_of(settings))
     async with client_of(settings) as client, look_at(client, refs, deadline) as look:
+        running = [seen for ref in refs if (seen := running_job(look, ref)) is not None]
+        earlier = await earlier_runs(client, running, datetime.now(UTC))
         for ref in refs:
+            ends_in = expected_end(look, ref, earlier)
             if as_json:
-                write_out(json_text({**status_json(look, ref), **explanation_json(look, ref)}))
+                write_out(json_text({**status_json(look, ref), **explanation_json(look, ref, ends_in)}))
             else:
-                for line in explanation_lines(look, ref, settings):
+                for line in explanation_lines(look, ref, settings, ends_in):
                     write_out(printable(line))
         return code_of(look)
+
+
+def running_job(look: Look, ref: Ref) -> JobSnapshot | None:
+    """Return a job that is not over."""
+    seen = look.watch.snapshot(ref)
+    return seen if isinstance(seen, JobSnapshot) and not seen.is_finished else None
+
+
+def expected_end(look: Look, ref: Ref, earlier: DurationTable) -> tuple[float, float] | None:
+    """Return in how many seconds half and 90 % of such runs are over: as the client learned, else by *earlier* runs."""
+    job = running_job(look, ref)
+    if job is None:
+        return None
+    return look.watch.explain(ref).ends_in or time_left(earlier, job, elapsed(look.watch, job) or 0.0)
 
 
 def code_of(look: Look) -> ExitCode:
@@ -138,14 +157,16 @@ def counts_json(counts: Mapping[Phase, int]) -> dict[str, int]:
     return {phase.value: count for phase, count in counts.items() if count}
 
 
-def explanation_lines(look: Look, ref: Ref, settings: Settings) -> Iterator[str]:
+def explanation_lines(
+    look: Look, ref: Ref, settings: Settings, ends_in: tuple[float, float] | None
+) -> Iterator[str]:
     """Yield what a target does, why it fails, what it waits for, and the next command."""
     yield "  ".join(cell for cell in status_row(look, ref) if cell)
     if look.watch.snapshot(ref) is None:
         lost = look.lost(ref)
         yield f"  {lost.message or lost.reason.value}" if lost else "  it could not be read"
         return
-    yield f"  {seen_lately(look.watch, ref)}"
+    yield f"  {seen_lately(look.watch, ref, ends_in)}"
     for step, operation in waiting_steps(look, ref):
         yield f"  {step} waits for a person: {next_command(['operate'], [step], settings, [operation])}"
     groups = failures_of(look.watch, ref)
@@ -157,16 +178,12 @@ def explanation_lines(look: Look, ref: Ref, settings: Settings) -> Iterator[str]
             yield f"        {next_command(['retry'], [ref], settings)}"
 
 
-def seen_lately(watch: Watch, ref: Ref) -> str:
+def seen_lately(watch: Watch, ref: Ref, ends_in: tuple[float, float] | None) -> str:
     """Return why it is polled or not, and when it is expected to end."""
-    known = watch.explain(ref)
-    ends = known.ends_in
-    expected = (
-        f"; expected to end in {seconds_text(ends[0])}, 90 % of such runs within {seconds_text(ends[1])}"
-        if ends
-        else ""
-    )
-    return f"{known.because}{expected}"
+    if ends_in is None:
+        return watch.explain(ref).because
+    half, most = map(seconds_text, ends_in)
+    return f"{watch.explain(ref).because}; expected to end in {half}, 90 % of such runs within {most}"
 
 
 def waiting_steps(look: Look, ref: Ref) -> list[tuple[Ref, str]]:
@@ -184,14 +201,14 @@ def failures_of(watch: Watch, ref: Ref) -> list[str]:
     return [str(group) for group in results_in([result]).largest] if result is not None else []
 
 
-def explanation_json(look: Look, ref: Ref) -> dict[str, Any]:
+def explanation_json(look: Look, ref: Ref, ends_in: tuple[float, float] | None) -> dict[str, Any]:
     """Return why a target stands as it does, as JSON values."""
     if look.watch.snapshot(ref) is None:
         return {}
     known = look.watch.explain(ref)
     return {
         "because": known.because,
-        "ends_in": list(known.ends_in) if known.ends_in else None,
+        "ends_in": None if ends_in is None else list(ends_in),
         "waiting": [{"ref": str(step), "operation": what} for step, what in waiting_steps(look, ref)],
         "failures": failures_of(look.watch, ref),
     }

@@ -11,9 +11,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bkjob_async import UsageError
+from bkjob_async.cli.actions.earlier_runs import earlier_runs, time_left
 from bkjob_async.cli.actions.jobs import parse_since
 from bkjob_async.cli.tables import seconds_text, table_lines
+from bkjob_async.simulator.world.plans import JobPlan, StepPlan
+from bkjob_async.simulator.world.world import World
 from tests.cli import shell
+from tests.watch.clients import client_of
 
 JOB = "20000000001"
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
@@ -146,3 +150,23 @@ def test_nothing_is_looked_at_without_credentials_that_are_accepted(env: dict[st
     assert done.returncode in (3, 4)
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.looptime
+async def test_an_end_is_expected_from_the_runs_that_the_platform_lists() -> None:
+    """Of the same name but for dates, that succeeded; three at least."""
+    world = World(1)
+    plan = JobPlan(name="deploy 2026-01-01", steps=(StepPlan(hosts=1),))
+    other = JobPlan(name="deploy all", steps=(StepPlan(hosts=1),))
+    refs = [world.add(each) for each in (plan, plan, plan, other)]
+    async with client_of(world) as (client, _):
+        for ref in refs:
+            await client.wait(ref, deadline=600)
+        running = await client.get_job_instance_status(world.add(plan))
+        few = await client.get_job_instance_status(world.add(other))
+        known = await earlier_runs(client, [running, few], running.times.create_time or NOW)
+
+    ends = time_left(known, running, 0.0)
+    assert ends is not None
+    assert 0.0 < ends[0] <= ends[1]
+    assert time_left(known, few, 0.0) is None
