@@ -172,8 +172,15 @@ class StepRef(Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         _check_positive(self, "step_instance_id", self.step_instance_id)
-        if cast("JobRef | None", self.job) is None:
+        job = cast("JobRef | None", self.job)
+        if job is None:
             force_setattr(self, "job", JobRef(self.scope, self.job_instance_id))
+        elif job.job_instance_id != self.job_instance_id or (
+            job.scope is not self.scope and job.scope != self.scope
+        ):
+            raise WrongValue(
+                f"a step of {self.scope}:{self.job_instance_id} is none of the job {job}: leave out job"
+            )
 
     @classmethod
     def of(cls, job: JobRef, step_instance_id: int) -> Self:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bkjob_async.model.base_error import WrongValue
 from bkjob_async.model.credentials import AccessToken, AppCredentials, secrets_of
 from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
 
@@ -87,3 +88,13 @@ def test_refs_are_copied_and_pickled_as_equal_ones() -> None:
         sent = pickle.loads(pickle.dumps(ref))  # noqa: S301 - our own
         assert copy.deepcopy(ref) == sent == ref
         assert (hash(sent), sent.job) == (hash(ref), ref.job)
+
+
+def test_a_step_belongs_to_the_job_that_it_names() -> None:
+    """The stored name of the job is an argument, too."""
+    job = JobRef(Scope.biz(2), 5)
+
+    assert StepRef(job.scope, 5, 7, job) == job.step(7)
+    for scope, job_instance_id in ((Scope.biz(3), 5), (job.scope, 6)):
+        with pytest.raises(WrongValue, match="is none of the job 2:5"):
+            StepRef(scope, job_instance_id, 7, job)
