@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
+from unittest import mock
 
 import pytest
 
 import bkjob_async as bkjob
 from bkjob_async.journal.journal import Journal
+from bkjob_async.journal.keep import Keep
 from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.simulator.handlers.platform import Platform
 from bkjob_async.simulator.world.plans import (
@@ -119,3 +122,36 @@ async def test_the_status_before_is_what_was_told(seconds: float) -> None:
         assert change.before == told.get((change.ref, change.host))
         assert change.before != change.after
         told[change.ref, change.host] = change.after
+
+
+async def test_a_checkpoint_knows_when_the_fleet_was_given_a_host() -> None:
+    """The state that another watch began has numbers of its own for what the fleet was given earlier."""
+    world, store = World(1), MemoryStore(Keep(bytes=1))
+    late = HostOutcome(duration=DurationRange(40.0, 100.0))
+    job = world.add(
+        JobPlan(steps=(StepPlan(hosts=2), StepPlan(hosts=12, outcomes=(late,), pinned={0: HANGS})))
+    )
+    with mock.patch("bkjob_async.watch.journaling.checkpoints.SMALLEST_WEIGHT", 0):
+        async with client_of(Platform(world)) as (client, _):
+            watch = client.watch(job, journal=Journal(store), name="night", linger=None)
+            async with watch, reading(watch) as first:
+                await asyncio.sleep(30.0)
+        async with client_of(Platform(world)) as (client, _):
+            async with client.watch(job, linger=None):
+                await asyncio.sleep(2.0)
+                watch = client.watch(journal=Journal(store), name="night", linger=None)
+                await watch.__aenter__()
+                await asyncio.sleep(2.0)
+            await asyncio.sleep(100.0)
+            await watch.aclose()
+        # From here on the reader has not had the hosts of the second step.
+        before = first[
+            [event.ref for event in first].index(world.jobs[job.job_instance_id].steps[1].ref, 4) - 1
+        ]
+        async with client_of(Platform(world)) as (client, _):
+            watch = client.watch(journal=Journal(store), name="night", linger=None)
+            async with watch, reading(watch, before.cursor) as second:
+                await asyncio.sleep(10.0)
+
+    given = Counter(event.host for event in second if isinstance(event, bkjob.HostChanged))
+    assert len(given) == 12

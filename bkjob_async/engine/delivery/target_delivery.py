@@ -124,6 +124,9 @@ class TargetDelivery:
             return True
         if self._unseen and self._unseen.has_any_of(refs):
             return True
+        # The state of a joined target was read for another watch, and says of its hosts when that one was given them.
+        if self._present_given_at and any(ref in self._present_given_at for ref in refs):
+            return True
         return bool(self._lost) and any(
             ref in self._lost and (len(refs) > 1 or ref in self._ended_before or self._has_gone_on(job, ref))
             for ref in refs
