@@ -257,9 +257,10 @@ class Trouble(StreamEvent):
 
 @frozen(kw_only=True)
 class Recovered(StreamEvent):
-    """Polling works again; *skipped*: earlier events of this kind were dropped.
+    """Polling works again, or a journal; *skipped*: earlier events of this kind were dropped.
 
-    *ref* is the target, None for the whole gateway; *targets* is the number affected.
+    *ref* is the target, None for the whole gateway; *targets* is the number affected. *error* is `JournalUnavailable` when
+    the store of the journal answers again, and empty when polls succeed: both may be in trouble at once.
     """
 
     kind: ClassVar[str] = "recovered"
@@ -267,9 +268,11 @@ class Recovered(StreamEvent):
     ref: Ref | None
     targets: int = 1
     skipped: bool = False
+    error: str = ""
 
     def __str__(self) -> str:
-        return printable(f"{self.ref or f'all {self.targets} targets'} recovered")
+        trouble = f" from {self.error}" if self.error else ""
+        return printable(f"{self.ref or f'all {self.targets} targets'} recovered{trouble}")
 
 
 class LostReason(StrEnum):

@@ -88,7 +88,8 @@ class _Checker:
     _finished_refs: set[Ref] = field(factory=set)
     _finished_runs: set[tuple[StepRef, int]] = field(factory=set)
     _ended_refs: set[Ref] = field(factory=set)
-    _in_trouble: set[Ref | None] = field(factory=set)
+    # Targets, and whether it is the journal that is in trouble.
+    _in_trouble: set[tuple[Ref | None, bool]] = field(factory=set)
     _reopened: Counter[Ref] = field(factory=Counter)
     _finished_with_job: Counter[Ref] = field(factory=Counter)
 
@@ -157,13 +158,13 @@ class _Checker:
                 self._synced = True
             case Trouble(ref=ref):
                 is_new_target = self.watch_starts.is_repeated(ref) or self.target_starts.is_repeated(ref)
-                if ref in self._in_trouble and not event.skipped and not is_new_target:
+                if in_trouble(event) in self._in_trouble and not event.skipped and not is_new_target:
                     self._report(f"{event} a second time")
-                self._in_trouble.add(ref)
-            case Recovered(ref=ref):
-                if ref not in self._in_trouble and not event.skipped:
+                self._in_trouble.add(in_trouble(event))
+            case Recovered():
+                if in_trouble(event) not in self._in_trouble and not event.skipped:
                     self._report(f"{event} without trouble before")
-                self._in_trouble.discard(ref)
+                self._in_trouble.discard(in_trouble(event))
             case _:
                 pass
 
@@ -297,6 +298,11 @@ class _Checker:
 
     def _report(self, problems: str) -> None:
         self.violations.append(problems)
+
+
+def in_trouble(event: Trouble | Recovered) -> tuple[Ref | None, bool]:
+    """Return what is in trouble: the target, None for all, and whether it is the journal."""
+    return event.ref, event.error == "JournalUnavailable"
 
 
 def ends_long_after(truth: Truth, step: StepRef, job: Ref) -> bool:

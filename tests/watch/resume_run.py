@@ -452,8 +452,8 @@ def is_local(batch: bkjob.Batch) -> bool:
 def comparable(result: object) -> object:
     """Return a result without what depends on how the job was polled.
 
-    That is whether a step that never began shows hosts and is over with its job, the order of hosts, and whether a host
-    without an error has no code or 0.
+    That is which hosts a step that never began shows (another watch may follow it by itself), whether it is over with its
+    job, the order of hosts, and whether a host without an error has no code or 0.
     """
     if not isinstance(result, bkjob.JobResult):
         return result
@@ -462,6 +462,8 @@ def comparable(result: object) -> object:
             step,
             hosts_visible=step.hosts_visible or step.status.code == 1,
             is_finished=step.is_finished or step.status.code == 1,
+            hosts={} if step.status.code == 1 else step.hosts,
+            unfinished=() if step.status.code == 1 else step.unfinished,
             failed=tuple(
                 evolve(host, error_code=host.error_code or None)
                 for host in sorted(step.failed, key=lambda host: host.host.label)

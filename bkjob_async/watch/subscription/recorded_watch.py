@@ -72,7 +72,8 @@ class RecordedWatch:
 
     def on_available(self, sequence: int, cursor: str) -> None:
         """Tell local readers that records are stored again."""
-        self._append_local(sequence, cursor, Recovered(ref=None, targets=self._watch.targets.size))
+        targets = self._watch.targets.size
+        self._append_local(sequence, cursor, Recovered(ref=None, error="JournalUnavailable", targets=targets))
 
     def _append_local(self, sequence: int, cursor: str, event: Trouble | Recovered) -> None:
         self._watch.stream.append(Batch(sequence, (evolve(event, cursor=cursor, index=0),), cursor))
