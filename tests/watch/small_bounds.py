@@ -23,6 +23,8 @@ SMALL_STEPS = {
     "engine.tracking.next_request.COMPARED_AT_ONCE": 0,
     "engine.host_table.row_places.MAX_LOOKED_UP_ANEW": 0,
 }
+# Faults of half a minute and less lose targets that were read before.
+LOSSES = {"engine.tracking.error_policy.LOST_AFTER_SECONDS": 3.0}
 # What makes events and snapshots of many hosts in slices: how many are made without, and how many in each.
 IN_SLICES = {
     "engine.tracking.step_views.MAX_PLAIN": 0,
@@ -40,7 +42,7 @@ PORTIONS = {"watch.stream.stream.PORTION_SIZE": 3, "journal.follow.PORTION_SIZE"
 def small_bounds(group_polling: str, log_limit: int) -> Iterator[None]:
     """Set the bounds for a history that polls and keeps events in this way."""
     with ExitStack() as patches:
-        bounds = SMALL_STEPS if group_polling == "small" else LARGE_STEPS | IN_SLICES
+        bounds = LOSSES | (SMALL_STEPS if group_polling == "small" else LARGE_STEPS | IN_SLICES)
         if log_limit < 100:
             bounds |= PORTIONS
         for where, bound in bounds.items():

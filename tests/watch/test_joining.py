@@ -14,6 +14,7 @@ from bkjob_async.simulator.world.plans import FAILS, HANGS, SUCCEEDS, HostOutcom
 from bkjob_async.simulator.world.world import World
 from bkjob_async.testing import broken_promises, truth_of
 from tests.watch.clients import DIALECTS, client_of, keeps_its_promise, watched
+from tests.watch.test_journal import reading
 
 pytestmark = pytest.mark.looptime
 E = TypeVar("E")
@@ -348,3 +349,29 @@ async def test_a_watch_that_joins_a_waiting_confirmation_receives_it() -> None:
         f"{world.jobs[job.job_instance_id].steps[0].ref} step ∅ → WAITING",
     ]
     assert transport.request_counts["get_step_instance_status"] == 1
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("seconds", [0.1, 1.0, 3.0, 8.0, 20.0])
+async def test_a_step_that_takes_the_place_of_its_job_is_told_once(seconds: float, number: int) -> None:
+    """Its state was given with the job; who follows the step alone is given its end, too."""
+    world = World(1)
+    job = world.add(JobPlan(steps=(StepPlan(hosts=2), StepPlan(hosts=2, outcomes=(LONG,)))))
+    step = world.jobs[job.job_instance_id].steps[number].ref
+    async with (
+        client_of(world) as (client, _),
+        client.watch(job, linger=None) as watch,
+        reading(watch) as events,
+    ):
+        await asyncio.sleep(seconds)
+        watch.add(step)
+        watch.drop(job)
+        await asyncio.sleep(120.0)
+
+    told: dict[object, object] = {}
+    for event in events:
+        if isinstance(event, bkjob.HostChanged | bkjob.StepChanged):
+            about = (event.ref, event.host if isinstance(event, bkjob.HostChanged) else None)
+            assert event.before == told.get(about)
+            told[about] = event.after
+    assert [event.ref for event in events if isinstance(event, bkjob.Finished)] == [step]

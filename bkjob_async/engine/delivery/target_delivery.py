@@ -55,6 +55,7 @@ class TargetDelivery:
     __slots__ = (
         "_ended_before",
         "_joining",
+        "_known",
         "_lost",
         "_present_given_at",
         "_recorded",
@@ -65,6 +66,8 @@ class TargetDelivery:
     def __init__(self) -> None:
         # The round of requests that each joined target waits for.
         self._joining: dict[Ref, int] = {}
+        # Joining steps that are over, and whose state was given with their job.
+        self._known: set[Ref] = set()
         self._troubled: set[Ref] = set()
         # The sequence of the batch with the present state of each joined target.
         self._present_given_at: dict[Ref, int] = {}
@@ -98,13 +101,30 @@ class TargetDelivery:
                 for lost in (self._lost.get(step), self._lost.get(job.ref)):
                     if lost is not None:
                         lost.counts[step] = counts
+        if job is not None and ref == job.ref and self._is_followed(ref):
+            self._follow_known_steps(job)
         self._joining.pop(ref, None)
+        self._known.discard(ref)
         self._recorded.pop(ref, None)
         self._troubled.discard(ref)
         self._present_given_at.pop(ref, None)
         self._lost.pop(ref, None)
         self._ended_before.pop(ref, None)
         self._unseen.forget(ref)
+
+    def _follow_known_steps(self, job: JobState) -> None:
+        """Follow the joining steps of a job that is removed: their state was given with it, all but their ends."""
+        for step in job.steps:
+            ref = step.ref
+            if ref not in self._joining:
+                continue
+            if job.has_finished(ref):
+                self._known.add(ref)
+                continue
+            del self._joining[ref]
+            self._recorded.pop(ref, None)
+            if job.ref in self._present_given_at:
+                self._present_given_at[ref] = self._present_given_at[job.ref]
 
     def is_joining(self, ref: Ref) -> bool:
         """Return True if the watch was not given the present state of *ref* yet."""
@@ -182,7 +202,12 @@ class TargetDelivery:
         # The state of a followed job's steps was given with the job; only how they finished is new.
         recorded = [(ref, self._recorded.pop(ref)) for ref in joined if ref in self._recorded]
         joined = [ref for ref in joined if all(ref != other for other, _ in recorded)]
-        known_steps = [ref for ref in joined if job.ref in followed and ref != job.ref]
+        known_steps = [
+            ref
+            for ref in joined
+            if (job.ref in followed and ref != job.ref) or (ref in self._known and job.has_finished(ref))
+        ]
+        self._known.difference_update(joined)
         others = [ref for ref in joined if ref not in known_steps]
         followed.update(known_steps)
         selected = [
