@@ -16,7 +16,6 @@ from bkjob_async.engine.journaling.fold import Fold
 from bkjob_async.engine.journaling.forms import HostNamesForm, StepFacts
 from bkjob_async.engine.stream.cursor import CursorPosition
 from bkjob_async.journal.fleet_row import FleetRow
-from bkjob_async.journal.memory.store import MemoryStore
 from bkjob_async.journal.store import Page
 from bkjob_async.model.base_error import UsageError
 from bkjob_async.model.events import Batch
@@ -99,12 +98,12 @@ def let_older_terms_write(patch: Patch) -> None:
 
 def hide_what_was_removed(patch: Patch) -> None:
     """Let readers go on behind records that are gone as if there had been none."""
-    read = MemoryStore.read
+    read = StoredHistory._read
 
-    async def as_if_whole(self: MemoryStore, name: str, after: int, **limit: Any) -> Page:
-        return replace(await read(self, name, after, **limit), removed_to=0)
+    async def as_if_whole(self: StoredHistory, after: int) -> Page:
+        return replace(await read(self, after), removed_to=0)
 
-    patch.setattr(MemoryStore, "read", as_if_whole)
+    patch.setattr(StoredHistory, "_read", as_if_whole)
 
 
 def with_companion(history: Resumption) -> Resumption:
