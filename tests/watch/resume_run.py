@@ -140,7 +140,6 @@ class Stage:
     results: dict[bkjob.Ref, Any] = field(factory=dict)
     uncut: dict[bkjob.Ref, bkjob.Event] = field(factory=dict)
     ending: list[asyncio.Task[None]] = field(factory=list)
-    is_known: bool = False
     clock: WorldClock = field(factory=WorldClock)
     begun: asyncio.Event = field(factory=asyncio.Event)
 
@@ -184,11 +183,13 @@ class Stage:
         if history.companion and life.beside < 0:
             await asyncio.sleep(min(-life.beside, life.seconds / 2))
         watch = client.watch(
-            () if self.is_known else self.first, journal=Journal(store), name="fleet", linger=None
+            () if await self.is_stored() else sorted(self.targets, key=str),
+            journal=Journal(store),
+            name="fleet",
+            linger=None,
         )
         watch._stream.log._limit = history.log_limit
         await watch.__aenter__()
-        self.is_known = True
         self.watch, self.client = watch, client
         reader = asyncio.create_task(self.read(watch, life))
         outage = asyncio.create_task(self.cut_off(store, life.away))
@@ -253,6 +254,13 @@ class Stage:
             for batch in told
             if batch.sequence > removed_to and batch.sequence not in stored and not is_local(batch)
         ]
+
+    async def is_stored(self) -> bool:
+        """Return whether the journal has the targets: what was given to a process that stored nothing is given again."""
+        with suppress(FleetNotFound):
+            page = await self.store.read("fleet", 0, limit=1)
+            return bool(page.records) or page.removed_to > 0
+        return False
 
     async def watch_beside(
         self, client: bkjob.JobClient, store: MortalStore, seconds: float, stack: AsyncExitStack
