@@ -1,4 +1,4 @@
-"""The pages that the server sends: they hold nothing of the platform, which comes as messages."""
+"""The pages that the server sends; what the platform says is data in them, never text of HTML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bkjob_async.cli.palette import palette
 
-NONCE = "%nonce%"
+NONCE, FIRST = "%nonce%", "%first%"
 ICON = '<link rel="icon" href="data:,">'
 
 
@@ -27,13 +27,16 @@ def whole_page() -> str:
     return page.replace("%script%", read("page.js"))
 
 
-def live_page(nonce: str) -> web.Response:
-    """Return the page; its style and its script are allowed by *nonce*."""
-    return web.Response(text=whole_page().replace(NONCE, nonce), content_type="text/html", charset="utf-8")
+def live_page(nonce: str, first_state: bytes) -> web.Response:
+    """Return the page with what it shows first; its style and its script are allowed by *nonce*."""
+    # No string of JSON ends the element then; the state comes last, and nothing is replaced within it.
+    data = first_state.decode("ascii").replace("<", "\\u003c")
+    page = whole_page().replace(NONCE, nonce).replace(FIRST, data)
+    return web.Response(text=page, content_type="text/html", charset="utf-8")
 
 
 def entry_page() -> web.Response:
-    """Return the page that leads on to the page itself."""
+    """Return a page that leads on to the live page."""
     return small_page(200, '<meta http-equiv="refresh" content="0;url=/">', '<a href="/">The page</a>')
 
 

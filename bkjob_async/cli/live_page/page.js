@@ -1,13 +1,13 @@
 "use strict";
 (() => {
-  const MAX_ROWS = 400, FIRST_ROWS = 24, NEW_ROWS = 60, MAX_FAILURES = 5, SILENT_MS = 40000, RETRY_MS = 1000;
+  const MAX_ROWS = 400, NEW_ROWS = 60, MAX_FAILURES = 5, SILENT_MS = 40000, RETRY_MS = 1000;
   const BAR = 240, LEAST = 3;
   const PHASES = ["FAILED", "ABNORMAL", "UNKNOWN", "STOPPED", "WAITING", "SUCCESS", "IGNORED", "SKIPPED", "STOPPING", "RUNNING", "PENDING"];
   const SIGNS = { PENDING: "·", RUNNING: "▸", WAITING: "?", STOPPING: "↓", SUCCESS: "✓", FAILED: "✗", SKIPPED: "»", IGNORED: "≈", STOPPED: "■", ABNORMAL: "!", UNKNOWN: "¿" };
   const NS = "http://www.w3.org/2000/svg";
   const at = (id) => document.getElementById(id);
   const rows = new Map(), items = new Map();
-  let head = {}, failures = [], isOver = false, eventId = "", clockAt = 0, newsAt = 0, heardAt = 0, state = "waiting", problem = "";
+  let head = {}, failures = [], isOver = false, eventId = "", newsAt = 0, heardAt = 0, state = "waiting", problem = "";
   let isPlanned = false, isSorted = true, order = [], filter = "", failedOnly = false;
 
   // Texts ------------------------------------------------------------------------------------------------------------
@@ -21,7 +21,7 @@
     if (s >= 3600) return `${Math.floor(s / 3600)}:${two(Math.floor(s / 60) % 60)}:${two(s % 60)}`;
     return `${Math.floor(s / 60)}:${two(s % 60)}`;
   }
-  const serverNow = () => (head.now || 0) + (performance.now() - clockAt) / 1000;
+  const serverNow = () => (head.now || 0) + (performance.now() - newsAt) / 1000;
 
   function element(tag, name, text) {
     const made = document.createElement(tag);
@@ -47,9 +47,9 @@
     const widths = shares(PHASES.map((phase) => row.hosts[phase] || 0));
     let x = 0;
     widths.forEach((width, n) => {
-      let rect = bar.querySelector("." + PHASES[n]);
+      let rect = bar.rects[n];
       if (width && !rect) {
-        rect = document.createElementNS(NS, "rect");
+        rect = bar.rects[n] = document.createElementNS(NS, "rect");
         rect.setAttribute("class", PHASES[n]);
         rect.setAttribute("height", "100%");
         bar.append(rect);
@@ -67,6 +67,7 @@
     const sign = element("span", "sign"), title = element("b"), step = element("span", "step"), ref = element("span", "ref"), note = element("span", "note");
     name.append(sign, title, " ", step, " ", ref, note);
     const bar = document.createElementNS(NS, "svg");
+    bar.rects = [];
     bar.setAttribute("class", "bar");
     bar.setAttribute("role", "img");
     const done = element("span", "n"), failed = element("span", "n failed"), time = element("span", "n"), left = element("span", "n");
@@ -114,11 +115,11 @@
         items.delete(ref);
       }
     }
-    let place = list.firstElementChild, room = items.size ? NEW_ROWS : FIRST_ROWS;
+    let place = list.firstElementChild, room = NEW_ROWS;
     for (const row of some) {
       let item = items.get(row.ref);
       if (!item) {
-        // The others come with the next frames: the first rows are seen at once.
+        // The others come with the next frames: none of them takes long.
         if (!room--) {
           plan();
           break;
@@ -159,7 +160,7 @@
       setText(card.lastElementChild, `${SIGNS[phase]} ${phase.toLowerCase()}`);
     });
     const facts = [
-      clock(head.elapsed + (isOver ? 0 : (performance.now() - clockAt) / 1000)),
+      clock(head.elapsed + (isOver ? 0 : (performance.now() - newsAt) / 1000)),
       head.hosts_per_second >= 0.05 ? `${head.hosts_per_second.toFixed(1)} hosts/s` : "",
       head.ends_in === null || isOver ? "" : `ends in ~${clock(head.ends_in)}`,
       `${head.requests_per_second.toFixed(1)}${head.budget === null ? "" : " of " + number(head.budget)} requests/s`,
@@ -184,15 +185,14 @@
     }));
   }
   function showLink() {
-    const age = newsAt ? clock((performance.now() - newsAt) / 1000) : "";
-    const texts = { live: "live", waiting: "connecting", over: "the watch has ended", lost: `Connection lost${age ? `, news is ${age} old` : ""}${problem ? ` (${problem})` : ""}` };
+    const age = clock((performance.now() - newsAt) / 1000);
+    const texts = { live: "live", waiting: "connecting", over: "the watch has ended", lost: `Connection lost, news is ${age} old${problem ? ` (${problem})` : ""}` };
     const link = at("link");
     link.className = "link " + (state === "over" ? "live" : state);
     setText(link, texts[state]);
   }
   function render() {
     isPlanned = false;
-    if (!newsAt) return;
     showHead();
     showFailures();
     showRows();
@@ -225,9 +225,7 @@
     if (message.failures) failures = message.failures;
     head = message.head;
     isOver = message.over;
-    clockAt = newsAt = performance.now();
-    setState(isOver ? "over" : "live");
-    plan();
+    newsAt = performance.now();
   }
   function take(block) {
     let data = "";
@@ -235,7 +233,10 @@
       if (line.startsWith("id: ")) eventId = line.slice(4);
       else if (line.startsWith("data: ")) data += line.slice(6);
     }
-    if (data) apply(JSON.parse(data));
+    if (!data) return;
+    apply(JSON.parse(data));
+    setState(isOver ? "over" : "live");
+    plan();
   }
   // An EventSource tells neither comments nor status codes: silence and a full server would look alike.
   async function read(abort) {
@@ -284,5 +285,10 @@
     showLink();
     if (!document.hidden && !isOver) plan();
   }, 1000);
+  // The page came with the rows that are seen first; its link is spent, and of no use to who loads it again.
+  if (location.search) history.replaceState(null, "", "/");
+  apply(JSON.parse(at("first").textContent));
+  setState(isOver ? "over" : "waiting");
+  render();
   follow();
 })();

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from heapq import nsmallest
+from itertools import takewhile
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from attrs import define, field
 
@@ -12,20 +15,30 @@ from attrs import define, field
 MAX_GONE = 1000
 # Messages are sent in pieces of about so many bytes.
 PIECE_BYTES = 64 * 1024
+# A page shows so many rows before it has asked for the others.
+FIRST_ROWS = 24
+
+
+class Row(NamedTuple):
+    """A row as JSON, and the revision that it changed in."""
+
+    revision: int
+    order: tuple[int, ...]
+    data: bytes
 
 
 @define
 class PageState:
     """Rows by key, the head, the last failures; all of them plain JSON values.
 
-    *boot* names this process: revisions of another one mean nothing here. `revision` rises with each change.
+    Each row has its place among the others, numbers, as its `order`. *boot* names this process: revisions of another one mean nothing here. `revision` rises with each change.
     """
 
     boot: str
     revision: int = field(default=0, init=False)
     is_over: bool = field(default=False, init=False)
     # Both in the order of their revisions.
-    _rows: dict[str, tuple[int, bytes]] = field(factory=dict, init=False)
+    _rows: dict[str, Row] = field(factory=dict, init=False)
     _gone: dict[str, int] = field(factory=dict, init=False)
     _forgotten: int = field(default=0, init=False)
     _head: bytes = field(default=b"{}", init=False)
@@ -35,7 +48,7 @@ class PageState:
     def update(
         self,
         head: Mapping[str, Any],
-        rows: Mapping[str, Any],
+        rows: Mapping[str, Mapping[str, Any]],
         *,
         gone: Iterable[str] = (),
         failures: Sequence[Any] | None = None,
@@ -48,7 +61,7 @@ class PageState:
         for key, row in rows.items():
             self._rows.pop(key, None)
             self._gone.pop(key, None)
-            self._rows[key] = (self.revision, encoded(row))
+            self._rows[key] = Row(self.revision, tuple(row["order"]), encoded(row))
         for key in gone:
             if self._rows.pop(key, None) is not None:
                 self._gone[key] = self.revision
@@ -76,28 +89,38 @@ class PageState:
             self._last = known, self._parts_after(revision)
         return joined(self._last[1])
 
+    def first_state(self) -> bytes:
+        """Return what a page shows first, as JSON: the rows in front alone, whatever their number."""
+        first = nsmallest(FIRST_ROWS, self._rows.values(), key=attrgetter("order"))
+        return b"".join(self._message(self._failures[1], (row.data for row in first), full=True))
+
     def _parts_after(self, revision: int) -> list[bytes]:
-        event_id = f"{self.boot}.{self.revision}"
-        gone = [key for key, changed in self._gone.items() if changed > revision]
-        parts = [
-            f"id: {event_id}\ndata: ".encode(),
-            b'{"boot":' + encoded(self.boot),
-            b',"full":' + encoded(not revision),
-            b',"over":' + encoded(self.is_over),
-            b',"head":' + self._head,
-            b',"gone":' + encoded(gone),
-        ]
-        if self._failures[0] > revision or not revision:
-            parts.append(b',"failures":' + self._failures[1])
-        parts.append(b',"rows":[')
-        comma = b""
-        for changed, row in reversed(self._rows.values()):
-            if changed <= revision:
-                break
-            parts += (comma, row)
-            comma = b","
-        parts.append(b"]}\n\n")
-        return parts
+        changed = takewhile(lambda row: row.revision > revision, reversed(self._rows.values()))
+        failures = self._failures[1] if self._failures[0] > revision or not revision else None
+        message = self._message(
+            failures,
+            (row.data for row in changed),
+            gone=[key for key, went in self._gone.items() if went > revision],
+            full=not revision,
+        )
+        return [f"id: {self.boot}.{self.revision}\ndata: ".encode(), *message, b"\n\n"]
+
+    def _message(
+        self, failures: bytes | None, rows: Iterable[bytes], *, gone: Sequence[str] = (), full: bool
+    ) -> Iterator[bytes]:
+        """Yield the parts of a JSON object."""
+        yield b'{"full":' + encoded(full)
+        yield b',"over":' + encoded(self.is_over)
+        yield b',"head":' + self._head
+        yield b',"gone":' + encoded(gone)
+        if failures is not None:
+            yield b',"failures":' + failures
+        yield b',"rows":['
+        for number, row in enumerate(rows):
+            if number:
+                yield b","
+            yield row
+        yield b"]}"
 
 
 def joined(parts: Iterable[bytes]) -> Iterator[bytes]:

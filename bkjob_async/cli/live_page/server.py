@@ -91,22 +91,22 @@ class LiveServer:
             return message_page(403, "Another page asked for this")
         token = request.query.get("token") if request.path == "/" else None
         if token is not None:
-            return self._enter(token)
+            return self._enter(token, request.headers.get("Sec-Fetch-Site", ""))
         if not self.access.knows(request.cookies.get(self.access.cookie_name), time.time()):
             return message_page(401, "Open the link that the command has printed; it works once")
         return None
 
-    def _enter(self, token: str) -> web.StreamResponse:
-        """Exchange the token for a cookie, and lead to the page.
+    def _enter(self, token: str, site: str) -> web.StreamResponse:
+        """Exchange the token for a cookie, and show the page.
 
-        The page leads on, not a redirect: after a link on another site, a browser sends a strict cookie with the former
-        only.
+        Whoever was sent here by another site is led on, by a page and not by a redirect: a browser sends a strict cookie
+        with neither of the two requests otherwise, nor when that page is loaded again.
         """
         if not self.access.take_token(token):
             return message_page(
                 401, "This link was used already, or is not the newest: start the command again"
             )
-        response = entry_page()
+        response = self._live_page() if site == "none" else entry_page()
         response.set_cookie(
             self.access.cookie_name,
             self.access.new_cookie(time.time()),
@@ -120,8 +120,11 @@ class LiveServer:
     # Answers --------------------------------------------------------------------------------------------------------
 
     async def _page(self, _request: web.Request) -> web.StreamResponse:
+        return self._live_page()
+
+    def _live_page(self) -> web.StreamResponse:
         nonce = secrets.token_urlsafe(16)
-        response = live_page(nonce)
+        response = live_page(nonce, self.state.first_state())
         response.headers["Content-Security-Policy"] = (
             f"{NOTHING_ALLOWED}; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'"
         )

@@ -49,6 +49,40 @@ async def test_the_link_leads_to_the_page() -> None:
         assert answer.status == 401
 
 
+async def test_the_first_state_needs_no_other_request() -> None:
+    """It comes with the page; the rest follows when it can."""
+    async with serving(state_of_three()) as (server, url), browser() as running:
+        page, _ = await new_page(running)
+        await page.route("**/events", lambda route: route.abort())
+        server.state.update(
+            head({"FAILED": 2}), rows(row(3, failed=2, done=5, title=ATTACK)), failures=[failure(3)]
+        )
+        await page.goto(f"{url}/?token={TOKEN}", wait_until="commit")
+        await expect(page.locator("#rows li")).to_have_count(3)
+
+        assert await titles(page) == [ATTACK, "deploy app-1", "deploy app-2"]
+        await expect(page.locator("#verdict")).to_contain_text("2 of 2 hosts failed")
+        await expect(page.locator("#failures li")).to_have_count(1)
+        await expect(page.locator("#link")).to_contain_text("Connection lost, news is 0:0")
+
+
+async def test_a_link_on_another_site_leads_to_the_page() -> None:
+    """It can be loaded again then."""
+    async with serving(state_of_three()) as (_, url), browser() as running:
+        page, seen = await new_page(running)
+        link = f'<a href="{url}/?token={TOKEN}">go</a>'
+        await page.route(
+            "http://elsewhere.example/", lambda route: route.fulfill(body=link, content_type="text/html")
+        )
+        await page.goto("http://elsewhere.example/")
+        await page.locator("a").click()
+        for _ in range(2):
+            await expect(page.locator("#rows li")).to_have_count(3)
+            assert page.url == f"{url}/"
+            await page.reload()
+        assert [line for line in seen.console if "favicon" not in line] == []
+
+
 async def test_news_is_shown_at_once() -> None:
     """Jobs that failed move up; counts, failures and the head change; names stay text."""
     async with serving(state_of_three()) as (server, url), browser() as running:

@@ -60,7 +60,7 @@ def test_messages_add_up_to_the_state(
             failures = [number, *failures]
         state.update(
             {"now": number},
-            {key: {"ref": key, "value": value} for key, value in changed.items()},
+            {key: {"ref": key, "value": value, "order": [value]} for key, value in changed.items()},
             gone=gone,
             failures=failures if failed else None,
         )
@@ -78,12 +78,12 @@ def test_messages_add_up_to_the_state(
 def test_a_message_has_what_changed_and_no_more() -> None:
     """One row of a thousand."""
     state = PageState("a")
-    state.update({}, {f"2:{n}": {"ref": f"2:{n}", "value": 1} for n in range(1000)})
+    state.update({}, {f"2:{n}": {"ref": f"2:{n}", "value": 1, "order": [n]} for n in range(1000)})
     first = state.revision
-    state.update({}, {"2:7": {"ref": "2:7", "value": 2}})
+    state.update({}, {"2:7": {"ref": "2:7", "value": 2, "order": [7]}})
     _, data = told(state.message_after(first))
 
-    assert data["rows"] == [{"ref": "2:7", "value": 2}]
+    assert data["rows"] == [{"ref": "2:7", "value": 2, "order": [7]}]
     assert data["full"] is False
     assert "failures" not in data
 
@@ -91,10 +91,10 @@ def test_a_message_has_what_changed_and_no_more() -> None:
 def test_who_is_too_far_behind_is_sent_everything() -> None:
     """Rows that went away are not remembered for ever."""
     state = PageState("a")
-    state.update({}, {"2:0": {}})
+    state.update({}, {"2:0": {"order": []}})
     state.update({}, {}, gone=["2:0"])
     for number in range(1, MAX_GONE + 1):
-        state.update({}, {f"2:{number}": {}})
+        state.update({}, {f"2:{number}": {"order": []}})
         state.update({}, {}, gone=[f"2:{number}"])
 
     assert state.revision_of("a.1") == 0
@@ -113,6 +113,6 @@ def test_a_strange_id_means_the_beginning(event_id: str) -> None:
 def test_text_stays_within_its_line() -> None:
     """No name ends an event, or begins another."""
     state = PageState("a")
-    state.update({"x": "\n\ndata: evil\r\u2028"}, {"k": {"ref": "k", "value": "\r\n\nid: 9"}})
+    state.update({"x": "\n\ndata: evil\r\u2028"}, {"k": {"ref": "k", "value": "\r\n\nid: 9", "order": []}})
 
     assert told(state.message_after(0))[1]["head"] == {"x": "\n\ndata: evil\r\u2028"}

@@ -15,7 +15,7 @@ import pytest
 
 from bkjob_async.cli.live_page import listening
 from bkjob_async.cli.live_page import server as server_module
-from bkjob_async.cli.live_page.page_state import PageState
+from bkjob_async.cli.live_page.page_state import FIRST_ROWS, PageState
 from bkjob_async.cli.live_page.server import MAX_READERS, LiveServer
 from tests.cli.live_page.pages import TOKEN, changed, head, row, rows, serving
 
@@ -143,7 +143,52 @@ async def test_every_answer_says_what_a_browser_may_do(
         nonce = policy.partition("script-src 'nonce-")[2].partition("'")[0]
         assert len(nonce) >= 16
         assert text.count(f'nonce="{nonce}"') == 2
-        assert text.count("<script") == text.count("</script") == 1
+        # The page's own, and the data that it shows first.
+        assert text.count("<script") == text.count("</script") == 2
+
+
+def first_state(page: str) -> dict[str, Any]:
+    """Return the state that a page shows before it asks for more."""
+    found: dict[str, Any] = json.loads(
+        page.partition('<script type="application/json" id="first">')[2].partition("</script>")[0]
+    )
+    return found
+
+
+async def test_the_page_has_its_first_state(
+    served: tuple[LiveServer, str], visitor: aiohttp.ClientSession
+) -> None:
+    """The rows that are seen first, however many there are; what they say stays text."""
+    server, url = served
+    attack = "</script><script>alert(1)</script><!--"
+    more = [row(number, failed=number % 2, done=1) for number in range(4, 2000)]
+    changed(server, row(2, failed=9, done=9, title=attack), *more)
+    await enter(visitor, url)
+    async with visitor.get(url) as response:
+        text = await response.text()
+    first = first_state(text)
+
+    assert text.count("<script") == text.count("</script") == 2
+    assert first["rows"][0]["title"] == attack
+    assert [each["failed"] for each in first["rows"]] == [9, *[1] * (FIRST_ROWS - 1)]
+    assert [each["order"] for each in first["rows"]] == sorted(each["order"] for each in first["rows"])
+    assert (first["head"], first["gone"], first["over"]) == (head(), [], False)
+
+
+async def test_the_link_is_the_page_where_nobody_sent_the_visitor(
+    served: tuple[LiveServer, str], visitor: aiohttp.ClientSession
+) -> None:
+    """Whoever comes by a link on another site is led on: a browser that reloads sends a strict cookie then."""
+    server, url = served
+    found = []
+    for site in ("none", "cross-site", None):
+        server.access.token = TOKEN
+        headers = {} if site is None else {"Sec-Fetch-Site": site}
+        async with visitor.get(f"{url}/?token={TOKEN}", headers=headers) as response:
+            found.append('id="first"' in await response.text())
+            assert response.headers["Set-Cookie"]
+
+    assert found == [True, False, False]
 
 
 async def test_each_page_has_a_nonce_of_its_own(
