@@ -7,54 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    # fmt: off
+    # isort: off
     from bkjob_async.client.client import JobClient
     from bkjob_async.client.factory import connect
     from bkjob_async.client.operations.batch_logs import GatheredLogs
     from bkjob_async.client.operations.paged_list import PagedList
-    from bkjob_async.dialects.decode import (
-        decode,
-        decode_callback,
-    )
+    from bkjob_async.dialects.decode import decode, decode_callback
     from bkjob_async.engine.flow_control.retry import Retries
     from bkjob_async.engine.scheduling.duration_stats import DurationStats
-    from bkjob_async.engine.stream.wait_conditions import (
-        Condition,
-        FirstFailure,
-        HostsDone,
-    )
+    from bkjob_async.engine.stream.wait_conditions import Condition, FirstFailure, HostsDone
     from bkjob_async.errors import (
-        ApiNotFound,
-        ApplicationNotAllowed,
-        BkJobError,
-        CallFailed,
-        ClientClosed,
-        ConditionUnreachable,
-        DeadlineExceeded,
-        ErrorDetails,
-        FleetBusy,
-        FleetNotFound,
-        InvalidRequest,
-        InvalidResponse,
-        JobFailed,
-        JournalDamaged,
-        JournalError,
-        JournalTooNew,
-        JournalUnavailable,
-        NotAJournal,
-        NotAllowed,
-        NotAuthenticated,
-        NotFound,
-        NotSupported,
-        OutcomeUnknown,
-        PlatformTrouble,
-        QuotaExceeded,
-        RequestTimedOut,
-        Superseded,
-        TargetLost,
-        Throttled,
-        TransportFailed,
-        UsageError,
-        WrongEventLoop,
+        ApiNotFound, ApplicationNotAllowed, BkJobError, CallFailed, ClientClosed, ConditionUnreachable,
+        DeadlineExceeded, ErrorDetails, FleetBusy, FleetNotFound, InvalidRequest, InvalidResponse, JobFailed,
+        JournalDamaged, JournalError, JournalTooNew, JournalUnavailable, NotAJournal, NotAllowed,
+        NotAuthenticated, NotFound, NotSupported, OutcomeUnknown, PlatformTrouble, QuotaExceeded,
+        RequestTimedOut, Superseded, TargetLost, Throttled, TransportFailed, UsageError, WrongEventLoop,
         WrongState,
     )
     from bkjob_async.journal.follow import Follower
@@ -65,183 +33,59 @@ if TYPE_CHECKING:
     from bkjob_async.many.reader import FleetReader
     from bkjob_async.many.runner.shard import ShardEnd, run_shard
     from bkjob_async.many.status import FleetStatus, ShardStatus
-    from bkjob_async.model.credentials import (
-        AccessToken,
-        AppCredentials,
-        Credentials,
-    )
+    from bkjob_async.model.credentials import AccessToken, AppCredentials, Credentials
     from bkjob_async.model.detail_level import DetailLevel
     from bkjob_async.model.events import (
-        Batch,
-        Event,
-        Finished,
-        HostChanged,
-        HostCounts,
-        InSync,
-        JobChanged,
-        Lost,
-        LostReason,
-        Recovered,
-        Reopened,
-        Resumed,
-        Stalled,
-        StepChanged,
-        Trouble,
+        Batch, Event, Finished, HostChanged, HostCounts, InSync, JobChanged, Lost, LostReason, Recovered,
+        Reopened, Resumed, Stalled, StepChanged, Trouble,
     )
-    from bkjob_async.model.events_json import (
-        event_from_json,
-        event_to_json,
-    )
+    from bkjob_async.model.events_json import event_from_json, event_to_json
     from bkjob_async.model.operations.base import (
-        GetJobInstanceStatus,
-        GetStepInstanceStatus,
-        OperateJobInstance,
-        OperateStepInstance,
-        Operation,
-        OperationAccepted,
-        StepOperation,
+        GetJobInstanceStatus, GetStepInstanceStatus, OperateJobInstance, OperateStepInstance, Operation,
+        OperationAccepted, StepOperation,
     )
     from bkjob_async.model.operations.codes import (
-        AccountCategory,
-        FileMode,
-        FileSourceType,
-        FileStatus,
-        JobOperation,
-        LaunchMode,
-        LogType,
-        RollingExecution,
-        RollingMode,
-        RollingType,
-        ScriptLanguage,
-        ScriptStatus,
-        StepType,
-        TaskType,
-        TransferMode,
-        VariableType,
+        AccountCategory, FileMode, FileSourceType, FileStatus, JobOperation, LaunchMode, LogType,
+        RollingExecution, RollingMode, RollingType, ScriptLanguage, ScriptStatus, StepType, TaskType,
+        TransferMode, VariableType,
     )
     from bkjob_async.model.operations.extra_operations import (
-        BkciPluginBatchGetJobInstanceExecuteObjectLog,
-        BkciPluginFastExecuteScript,
-        BkciPluginFastTransferFile,
-        BkciPluginGetJobInstanceStatus,
-        GenerateLocalFileUploadUrl,
-        GetFileTaskContext,
-        GetScriptTaskContext,
-        QueryGseTask,
-        QueryJobInstance,
+        BkciPluginBatchGetJobInstanceExecuteObjectLog, BkciPluginFastExecuteScript,
+        BkciPluginFastTransferFile, BkciPluginGetJobInstanceStatus, GenerateLocalFileUploadUrl,
+        GetFileTaskContext, GetScriptTaskContext, QueryGseTask, QueryJobInstance,
     )
     from bkjob_async.model.operations.launches import (
-        ExecuteJobPlan,
-        FastExecuteScript,
-        FastExecuteSql,
-        FastTransferFile,
-        FileSource,
-        GlobalVar,
-        PushConfigFile,
-        RollingConfig,
-        RollingFileSource,
+        ExecuteJobPlan, FastExecuteScript, FastExecuteSql, FastTransferFile, FileSource, GlobalVar,
+        PushConfigFile, RollingConfig, RollingFileSource,
     )
     from bkjob_async.model.operations.queries import (
-        BatchGetJobInstanceIpLog,
-        GetJobInstanceGlobalVarValue,
-        GetJobInstanceIpLog,
-        GetJobInstanceList,
-        GetJobInstanceLog,
-        GetStepInstanceDetail,
-        RawCall,
+        BatchGetJobInstanceIpLog, GetJobInstanceGlobalVarValue, GetJobInstanceIpLog, GetJobInstanceList,
+        GetJobInstanceLog, GetStepInstanceDetail, RawCall,
     )
     from bkjob_async.model.operations.responses import (
-        Account,
-        Callback,
-        Envelope,
-        FileDetail,
-        FileLog,
-        FileSourceDetail,
-        GseTask,
-        HostLog,
-        JobInstance,
-        JobLaunch,
-        LocalFileUpload,
-        Page,
-        ScriptDetail,
-        StepDetail,
-        StepLogs,
-        StepVariables,
-        TaskContextField,
+        Account, Callback, Envelope, FileDetail, FileLog, FileSourceDetail, GseTask, HostLog, JobInstance,
+        JobLaunch, LocalFileUpload, Page, ScriptDetail, StepDetail, StepLogs, StepVariables, TaskContextField,
         Variable,
     )
     from bkjob_async.model.operations.stored_items import (
-        CronJob,
-        JobPlan,
-        JobTemplate,
-        PlanStep,
-        PlanVariable,
-        Script,
-        ScriptVersion,
-        StoredAccount,
+        CronJob, JobPlan, JobTemplate, PlanStep, PlanVariable, Script, ScriptVersion, StoredAccount,
     )
     from bkjob_async.model.operations.stored_queries import (
-        GetAccountList,
-        GetCronDetail,
-        GetCronList,
-        GetJobPlanDetail,
-        GetJobPlanList,
-        GetJobTemplateList,
-        GetPublicScriptList,
-        GetPublicScriptVersionDetail,
-        GetPublicScriptVersionList,
-        GetScriptList,
-        GetScriptVersionDetail,
-        GetScriptVersionList,
+        GetAccountList, GetCronDetail, GetCronList, GetJobPlanDetail, GetJobPlanList, GetJobTemplateList,
+        GetPublicScriptList, GetPublicScriptVersionDetail, GetPublicScriptVersionList, GetScriptList,
+        GetScriptVersionDetail, GetScriptVersionList,
     )
-    from bkjob_async.model.operations.targets import (
-        Targets,
-        TopoNode,
-    )
-    from bkjob_async.model.ref_input import (
-        RefLike,
-        as_ref,
-    )
-    from bkjob_async.model.refs import (
-        HostKey,
-        JobRef,
-        Ref,
-        Scope,
-        ScopeType,
-        StepRef,
-        parse_ref,
-    )
+    from bkjob_async.model.operations.targets import Targets, TopoNode
+    from bkjob_async.model.ref_input import RefLike, as_ref
+    from bkjob_async.model.refs import HostKey, JobRef, Ref, Scope, ScopeType, StepRef, parse_ref
     from bkjob_async.model.request_limit import RequestLimit
-    from bkjob_async.model.result import (
-        JobResult,
-        StepResult,
-    )
-    from bkjob_async.model.snapshot import (
-        HostGroup,
-        HostPage,
-        HostSnapshot,
-        JobSnapshot,
-        StepSnapshot,
-        Times,
-    )
-    from bkjob_async.model.status import (
-        HostStatus,
-        Phase,
-        RunStatus,
-    )
+    from bkjob_async.model.result import JobResult, StepResult
+    from bkjob_async.model.snapshot import HostGroup, HostPage, HostSnapshot, JobSnapshot, StepSnapshot, Times
+    from bkjob_async.model.status import HostStatus, Phase, RunStatus
     from bkjob_async.observe.client_stats import ClientStats
     from bkjob_async.observe.observer import (
-        BreakerChanged,
-        Observation,
-        Observer,
-        OperationSent,
-        PollCompleted,
-        PollingFailed,
-        PollingRecovered,
-        RateLimitHit,
-        RequestSent,
-        WatchClosed,
-        WatchOpened,
+        BreakerChanged, Observation, Observer, OperationSent, PollCompleted, PollingFailed, PollingRecovered,
+        RateLimitHit, RequestSent, WatchClosed, WatchOpened,
     )
     from bkjob_async.observe.to_opentelemetry import OpenTelemetryObserver
     from bkjob_async.observe.to_prometheus import PrometheusCollector
@@ -254,6 +98,8 @@ if TYPE_CHECKING:
     from bkjob_async.wire.aiohttp_transport import HttpOptions
     from bkjob_async.wire.credentials import CredentialsProvider
     from bkjob_async.wire.transport import Transport
+    # isort: on
+    # fmt: on
 
     __version__: str
 
